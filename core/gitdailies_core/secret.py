@@ -1,0 +1,57 @@
+"""A secret that does not show itself."""
+
+from __future__ import annotations
+
+import hmac
+from typing import Any, NoReturn
+
+
+class Secret:
+    """A key, token or signing secret; `reveal()` is the one way to its text.
+
+    It has no readable repr, cannot be pickled, and compares in constant time.
+    """
+
+    __slots__ = ("_text", "origin")
+
+    def __init__(self, text: str, origin: str = "") -> None:
+        self._text = text
+        # Where it came from ("env PAGERDUTY_SECRET"), for messages that must name it.
+        self.origin = origin
+
+    def reveal(self) -> str:
+        """Return the secret itself: for a header or a signature, never for a message."""
+        return self._text
+
+    def matches(self, given: bytes) -> bool:
+        """Compare with *given* in constant time."""
+        return hmac.compare_digest(self._text.encode(), given)
+
+    def __repr__(self) -> str:
+        return f"Secret({self.origin or '***'})"
+
+    __str__ = __repr__
+
+    def __bool__(self) -> bool:
+        return bool(self._text)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Secret) and self.matches(other._text.encode())
+
+    def __hash__(self) -> int:
+        return hash((Secret, self._text))
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError("a secret is not pickled")
+
+    def __format__(self, spec: str) -> str:
+        return format(repr(self), spec)
+
+
+def redact(text: str, *secrets: Any) -> str:
+    """Replace every given secret in *text*, for answers and errors written by others."""
+    for secret in secrets:
+        plain = secret.reveal() if isinstance(secret, Secret) else secret
+        if plain:
+            text = text.replace(plain, "***")
+    return text
