@@ -242,7 +242,7 @@ def _proof_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
     folder = files(adapter.examples).joinpath("examples")
     vectors = json.loads(folder.joinpath("signatures.json").read_text("utf-8"))
     if {vector["accepted"] for vector in vectors} != {True, False}:
-        yield "examples/signatures.json: expected vectors that are accepted and some that are not, got one kind"
+        yield "examples/signatures.json: expected accepted and refused vectors, got one kind"
     for vector in vectors:
         body = vector["body"]
         raw = body["text"].encode() if isinstance(body, dict) else folder.joinpath(body).read_bytes()
@@ -251,7 +251,8 @@ def _proof_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
             adapter, request, [Secret(s) for s in vector["secrets"]], vector.get("header", "")
         )
         if accepted is not vector["accepted"]:
-            yield f"examples/signatures.json: {vector['about']}: expected {vector['accepted']}, got {accepted}"
+            about, expected = vector["about"], vector["accepted"]
+            yield f"examples/signatures.json: {about}: expected {expected}, got {accepted}"
     request = cases[0].request if cases else Request.make(headers={}, body=b"{}")
     for empty in ([], [Secret("")], [Secret("right"), Secret("")]):
         if _accepts(adapter, request, empty, "x-relay-token") is True:
