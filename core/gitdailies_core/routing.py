@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gitdailies_core.adapter import Change, Service
@@ -86,7 +86,7 @@ class Filter:
 
     urgency: tuple[str, ...] = ()
     priority: tuple[str, ...] = ()
-    tags: Mapping[str, tuple[str, ...]] = MappingProxyType({})
+    tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def refusal(self, change: Change) -> str:
         """Say why *change* is not wanted, or "" if it is; `none` stands for no value."""

@@ -1,0 +1,146 @@
+"""PagerDuty's webhooks: V3 in full, and the old V2 bodies that still arrive.
+
+Sources: PagerDuty's developer documentation, "Webhooks" (overview, signatures, V2 overview),
+and its REST schema for `resolve_reason`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any
+
+from gitdailies_core.adapter import (
+    STARTED,
+    STATES,
+    Change,
+    Ignored,
+    Message,
+    Option,
+    Service,
+)
+from gitdailies_core.errors import PayloadError
+from gitdailies_core.fields import Fields
+from gitdailies_core.proof import verify_hmac_sha256, verify_shared_token
+from gitdailies_core.request import Request
+from gitdailies_core.secret import Secret
+from gitdailies_core.times import text_of
+
+from gitdailies_pagerduty.table import TABLE, UNKNOWN
+
+SIGNATURE_HEADER = "x-pagerduty-signature"
+
+
+class PagerDuty:
+    """The adapter `pagerduty`."""
+
+    name = "pagerduty"
+    table = TABLE
+    options: Mapping[str, Option] = MappingProxyType({})
+    examples = "gitdailies_pagerduty"
+
+    def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
+        """Check the signature; a delivery without one (V2) needs the token in *header*."""
+        if header and not request.header(SIGNATURE_HEADER):
+            verify_shared_token(request, secrets, header=header)
+        else:
+            verify_hmac_sha256(request, secrets, header=SIGNATURE_HEADER)
+
+    def translate(
+        self,
+        request: Request,
+        options: Mapping[str, Any],  # noqa: ARG002  there are none
+    ) -> tuple[Message, ...]:
+        """Read one V3 event, or every message of a V2 body."""
+        body = Fields(request.json())
+        if body.has("messages"):
+            messages = body.objects("messages")
+            if not messages:
+                raise PayloadError("messages: expected at least one message, got an empty list")
+            return tuple(_v2(message) for message in messages)
+        return (_v3(body.object("event")),)
+
+
+def _v3(event: Fields) -> Message:
+    word, key = event.text("event_type"), event.text("id")
+    meaning = TABLE.get(word, UNKNOWN)
+    if meaning not in STATES:
+        data = event.optional_object("data")
+        incident = data.optional_object("incident") if data else None
+        return Ignored(meaning, word, (incident.optional_text("id") or "") if incident else "", key)
+    data = event.object("data")
+    # created_at was absent in bodies of 2021; then only the order of arrival is known.
+    started_at = data.optional_time("reopened_at") or data.optional_time("created_at")
+    reason = data.optional_object("resolve_reason")
+    merged = reason is not None and reason.optional_text("type") == "merge_resolve_reason"
+    into = reason.optional_object("incident") if merged and reason else None
+    return _change(
+        meaning,
+        word,
+        key,
+        data,
+        started_at=started_at,
+        occurred_at=event.time("occurred_at"),
+        merged=merged,
+        merged_into=into.optional_text("id") if into else None,
+    )
+
+
+def _v2(message: Fields) -> Message:
+    word, key = message.text("event"), message.text("id")
+    meaning = TABLE.get(word, UNKNOWN)
+    incident = message.object("incident")
+    if meaning not in STATES:
+        return Ignored(meaning, word, incident.optional_text("id") or "", key)
+    # V2 says only that an incident was merged, not into what.
+    return _change(
+        meaning,
+        word,
+        key,
+        incident,
+        started_at=incident.time("created_at"),
+        occurred_at=message.time("created_on"),
+        merged=incident.raw("resolve_reason") == "merged",
+    )
+
+
+def _change(
+    state: str,
+    word: str,
+    key: str,
+    incident: Fields,
+    *,
+    started_at: datetime | None,
+    occurred_at: datetime,
+    merged: bool,
+    merged_into: str | None = None,
+) -> Change:
+    service, priority = incident.optional_object("service"), incident.optional_object("priority")
+    return Change.make(
+        state=state,
+        word=word,
+        incident=incident.text("id"),
+        # There is no resolved_at: an end's time is that of its event.
+        at=(started_at or occurred_at) if state == STARTED else occurred_at,
+        period=text_of(started_at) if started_at else None,
+        started_at=started_at,
+        key=key,
+        services=[_service(service)] if service else [],
+        merged=merged,
+        merged_into=merged_into,
+        title=incident.optional_text("title"),
+        url=incident.optional_text("html_url"),
+        urgency=incident.optional_text("urgency"),
+        # The name (P1) stands in summary; there is no name field.
+        priority=priority.optional_text("summary") if priority else None,
+    )
+
+
+def _service(service: Fields) -> Service:
+    # A reference (V3) has its name in summary; a whole service (V2) has both.
+    identifier = service.text("id")
+    return Service(service.optional_text("summary") or identifier, (identifier,))
+
+
+adapter = PagerDuty()
