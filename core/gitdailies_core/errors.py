@@ -8,6 +8,7 @@
     │   └── BodyTooLarge      more of them than is read: 413
     ├── PayloadError          authentic, readable, but not what the table knows: kept
     ├── InvalidEvent          one of our own events is not as core's table says: 422
+    ├── StoreUnavailable      our own store cannot write or read: 503, come again
     └── DeliveryError         an event could not be handed over
         └── Refused           the receiver will never take it, or not with this key: exit 3
 
@@ -70,6 +71,12 @@ class InvalidEvent(GitDailiesError):
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+
+class StoreUnavailable(GitDailiesError):
+    """The store cannot be written or read: our own fault, and worth another try."""
+
+    status_hint = 503
 
 
 class DeliveryError(GitDailiesError):

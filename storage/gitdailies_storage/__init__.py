@@ -1,0 +1,1 @@
+"""What rooms that keep something share: SQLite connections, group commit, locks, migrations."""

@@ -1,0 +1,144 @@
+"""One thread owns the connection that writes; what arrives while it commits shares the next commit.
+
+There is no waiting to fill a batch: under light load a batch is one item, under load it fills
+itself while the commit before it reaches the disk.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Sequence
+from queue import Empty, SimpleQueue
+from typing import Generic, TypeAlias, TypeVar
+
+from gitdailies_core.errors import StoreUnavailable
+
+from gitdailies_storage.sqlite import reason
+
+Item = TypeVar("Item")
+Result = TypeVar("Result")
+_Entry: TypeAlias = tuple[Item, "asyncio.Future[Result]"]
+
+# Bounds how long the first of a batch waits for the last.
+MOST_A_BATCH = 256
+
+
+class GroupWriter(Generic[Item, Result]):
+    """Apply items in batches, each batch one transaction that is synced before anyone is told.
+
+    *apply* writes a batch inside a transaction that is begun and committed here, and returns a
+    result an item. Where it fails for a reason that is not the database's, the batch is rolled
+    back and its items are tried alone, so that one cannot spoil the others.
+    """
+
+    def __init__(
+        self,
+        *,
+        connect: Callable[[], sqlite3.Connection],
+        apply: Callable[[sqlite3.Connection, Sequence[Item]], Sequence[Result]],
+        name: str = "store-writer",
+    ) -> None:
+        self._connect = connect
+        self._apply = apply
+        self._queue: SimpleQueue[_Entry[Item, Result] | None] = SimpleQueue()
+        self._connection: sqlite3.Connection | None = None
+        self._thread = threading.Thread(target=self._run, name=name, daemon=True)
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._closed = False
+        # Why the last commit failed, or "" since one succeeded: what readiness shows.
+        self.fault = ""
+
+    def start(self) -> None:
+        """Start the thread; results are handed to the running event loop."""
+        self._loop = asyncio.get_running_loop()
+        self._thread.start()
+
+    def put(self, item: Item) -> asyncio.Future[Result]:
+        """Hand over an item; the future is done after the commit that holds it was synced.
+
+        It raises StoreUnavailable where the database cannot write.
+        """
+        if self._loop is None or self._closed:
+            raise StoreUnavailable("store: expected a running writer, got one that is stopped")
+        future: asyncio.Future[Result] = self._loop.create_future()
+        self._queue.put((item, future))
+        return future
+
+    async def stop(self) -> None:
+        """Commit what was handed over, then end the thread."""
+        if not self._closed:
+            self._closed = True
+            self._queue.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _run(self) -> None:
+        running = True
+        while running:
+            batch = [self._queue.get()]
+            try:
+                while len(batch) < MOST_A_BATCH:
+                    batch.append(self._queue.get_nowait())
+            except Empty:
+                pass
+            running = None not in batch
+            entries = [entry for entry in batch if entry is not None]
+            if entries:
+                outcomes = self._write([item for item, _ in entries])
+                self._hand_back(entries, outcomes)
+        if self._connection is not None:
+            self._connection.close()
+
+    def _write(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
+        try:
+            results = self._commit(items)
+        except (sqlite3.OperationalError, StoreUnavailable) as error:
+            self.fault = reason(error)
+            self._drop_connection()
+            fault = StoreUnavailable(f"store: expected to commit, got {self.fault}")
+            return [fault] * len(items)
+        except Exception as error:  # noqa: BLE001  whatever an item does, the thread lives on
+            self._roll_back()
+            if len(items) == 1:
+                return [error]
+            return [outcome for item in items for outcome in self._write([item])]
+        self.fault = ""
+        return results
+
+    def _commit(self, items: Sequence[Item]) -> Sequence[Result]:
+        if self._connection is None:
+            self._connection = self._connect()
+        self._connection.execute("BEGIN IMMEDIATE")
+        results = self._apply(self._connection, items)
+        self._connection.execute("COMMIT")
+        return results
+
+    def _roll_back(self) -> None:
+        if self._connection is not None and self._connection.in_transaction:
+            try:
+                self._connection.execute("ROLLBACK")
+            except sqlite3.Error:
+                self._drop_connection()
+
+    def _drop_connection(self) -> None:
+        # After a failed sync nothing is known of what is cached: a new connection reads the file.
+        if self._connection is not None:
+            self._connection.close()
+            self._connection = None
+
+    def _hand_back(
+        self, entries: Sequence[_Entry[Item, Result]], outcomes: Sequence[Result | BaseException]
+    ) -> None:
+        if self._loop is not None and not self._loop.is_closed():
+            self._loop.call_soon_threadsafe(_resolve, entries, outcomes)
+
+
+def _resolve(entries: Sequence[_Entry[Item, Result]], outcomes: Sequence[Result | BaseException]) -> None:
+    for (_, future), outcome in zip(entries, outcomes, strict=True):
+        if future.done():  # its caller went away
+            continue
+        if isinstance(outcome, BaseException):
+            future.set_exception(outcome)
+        else:
+            future.set_result(outcome)
