@@ -8,7 +8,7 @@ incident it opens or closes, is decided after it (`routing`, `periods`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -97,12 +97,17 @@ class Change:
     ) -> Change:
         """Build a change; raises PayloadError where an id could not be written again.
 
-        Text to show (title, severity, environment) is put on one line and cut to what an
-        event may hold; an address that is not http or https is left out.
+        Text to show (title, severity, names) is put on one line and cut to what an event may
+        hold, a service without a name and an address that is not http or https are left out.
         """
         if state not in STATES:
             raise ValueError(f"state: expected one of {', '.join(STATES)}, got {got(state)}")
-        for name, value in (("incident id", incident), ("merge target", merged_into)):
+        for name, value in (
+            ("incident id", incident),
+            ("merge target", merged_into),
+            ("period", period),
+            ("key", key or None),
+        ):
             if value is not None and (not value or len(value) > _LONGEST_ID or _CONTROL.search(value)):
                 raise PayloadError(
                     f"{name}: expected 1 to {_LONGEST_ID} printable characters, got {got(value)}"
@@ -113,13 +118,13 @@ class Change:
             url = None
         return cls(
             state=state,
-            word=word,
+            word=_line(word, 255) or "",
             incident=incident,
             at=at,
             period=period,
             started_at=started_at,
             key=key,
-            services=tuple(services),
+            services=tuple(_showable(services)),
             whole=whole,
             merged=merged,
             merged_into=merged_into,
@@ -127,20 +132,27 @@ class Change:
             title=_line(title, 1000),
             severity=_line(severity, 255),
             url=url,
-            urgency=urgency,
-            priority=priority,
+            urgency=_line(urgency, 255),
+            priority=_line(priority, 255),
             tags=MappingProxyType({name: tuple(values) for name, values in (tags or {}).items()}),
         )
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """A message that says nothing to count, and why; `incident` where it names one."""
+    """A message that says nothing to count, and why; `incident` where it names one.
+
+    All of it is text to show, put on one line and cut, whatever the vendor sent.
+    """
 
     reason: str
     word: str = ""
     incident: str = ""
     key: str = ""
+
+    def __post_init__(self) -> None:
+        for name, longest in (("reason", 1000), ("word", 255), ("incident", 255), ("key", 255)):
+            object.__setattr__(self, name, _line(getattr(self, name), longest) or "")
 
 
 Message = Union[Change, Ignored]
@@ -186,6 +198,13 @@ class Adapter(Protocol):
         Raises UnreadableBody where the body is not the format, PayloadError where it is but
         the table cannot read it.
         """
+
+
+def _showable(services: Sequence[Service]) -> Iterator[Service]:
+    for service in services:
+        name = _line(service.name, 255)
+        if name:
+            yield Service(name, tuple(alias for alias in service.aliases if alias.strip()))
 
 
 def _line(text: str | None, longest: int) -> str | None:

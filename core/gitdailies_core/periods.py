@@ -15,6 +15,7 @@ The rules, each with its test in tests/core/test_periods.py:
 * An end whose start was not seen sends both, where the payload tells the start. Where it does
   not, nothing was open: it is remembered, and should its start come late, both go out then.
 * An end goes where its start went, whatever service it names now.
+* An end that names a period already over, while a later one is open, ends the later one.
 * A held start goes out, with its own time, when a later change is wanted and has a target.
 * An incident merged into another ends when that one ends; merged into one that is not known,
   at once, as `merged`.
@@ -231,8 +232,10 @@ def _end(draft: _Draft, targets: Sequence[Target], refusal: str) -> None:
     closing = _closing(change, targets, known)
     over = bool(closing)
     if not closing:
-        held = [p for p in known if p.state == HELD and _names(change, p)]
-        done = [p for p in known if p.target.repo and p.state in (CLOSED, MERGED) and _names(change, p)]
+        held = [p for p in known if p.state == HELD and _names(change, p, known)]
+        done = [
+            p for p in known if p.target.repo and p.state in (CLOSED, MERGED) and _names(change, p, known)
+        ]
         if done and (change.whole or {p.target for p in done}.intersection(targets)):
             draft.reasons.append(f"second end of a period that is {done[-1].state}: {done[-1].name}")
             over = done[-1].state == CLOSED
@@ -254,15 +257,26 @@ def _end(draft: _Draft, targets: Sequence[Target], refusal: str) -> None:
         _end_waiting(draft, change.incident, change.at, {change.incident})
 
 
-def _names(change: Change, period: Period) -> bool:
+def _names(change: Change, period: Period, known: Sequence[Period]) -> bool:
     """Whether the end can mean this period: the one it names, else any that began before it."""
-    if change.period is not None:
-        return period.name == change.period
-    return period.started_at is None or period.started_at <= change.at
+    began = period.started_at
+    if change.period is None:
+        return began is None or began <= change.at
+    if period.name == change.period:
+        return True
+    # That an end after a reopening tells `reopened_at` is documented nowhere. One that tells the
+    # first start again, when that period is over, can only mean the period that began since.
+    return began is not None and any(
+        p.name == change.period
+        and p.state == CLOSED
+        and p.started_at is not None
+        and p.started_at < began <= change.at
+        for p in known
+    )
 
 
 def _closing(change: Change, targets: Sequence[Target], known: Sequence[Period]) -> list[Period]:
-    live = [p for p in known if p.state == OPEN and _names(change, p)]
+    live = [p for p in known if p.state == OPEN and _names(change, p, known)]
     if change.whole:
         return live
     mine = [p for p in live if p.target in targets]

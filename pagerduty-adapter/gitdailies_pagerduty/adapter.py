@@ -70,8 +70,11 @@ def _v3(event: Fields) -> Message:
         incident = data.optional_object("incident") if data else None
         return Ignored(meaning, word, (incident.optional_text("id") or "") if incident else "", key)
     data = event.object("data")
-    # created_at was absent in bodies of 2021; then only the order of arrival is known.
-    started_at = data.optional_time("reopened_at") or data.optional_time("created_at")
+    # created_at stays that of the first start; it was absent in bodies of 2021, and then only
+    # the order of arrival is known.
+    started_at = data.optional_time("reopened_at")
+    if started_at is None and word != "incident.reopened":
+        started_at = data.optional_time("created_at")
     reason = data.optional_object("resolve_reason")
     merged = reason is not None and reason.optional_text("type") == "merge_resolve_reason"
     into = reason.optional_object("incident") if merged and reason else None
