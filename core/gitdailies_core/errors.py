@@ -35,7 +35,11 @@ class UsageError(GitDailiesError):
 
 
 class ConfigurationError(UsageError):
-    """A wrong setting in a configuration file."""
+    """Wrong settings in a configuration file; `complaints` holds a line for each of them."""
+
+    def __init__(self, *complaints: str) -> None:
+        super().__init__("\n".join(complaints))
+        self.complaints = complaints
 
 
 class ProofError(GitDailiesError):
