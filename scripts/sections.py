@@ -1,0 +1,16 @@
+"""A generated part of a file that people write: the lines between two HTML comments."""
+
+from __future__ import annotations
+
+
+def replace(text: str, name: str, body: str) -> str:
+    """Put *body* between `<!-- generated: NAME -->` and `<!-- end: NAME -->`.
+
+    Raises ValueError unless each mark stands in *text* once, in that order.
+    """
+    start, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->"
+    if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):
+        raise ValueError(f"{name}: expected {start.strip()} and {end}, each once, in this order")
+    head, rest = text.split(start)
+    tail = rest.split(end)[1]
+    return f"{head}{start}\n{body.strip()}\n\n{end}{tail}"
