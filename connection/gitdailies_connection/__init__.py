@@ -1,0 +1,1 @@
+"""What every outward-going part shares: gitdailies.yml, secrets, and the sender over HTTP."""

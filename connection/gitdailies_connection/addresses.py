@@ -1,0 +1,133 @@
+"""Addresses that configuration names: https where it leaves the machine, never a cloud's metadata service.
+
+Functions raise ValueError with `expected …, got …`. An address is not repeated in a message, since
+a password or a key may stand in it.
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+from dataclasses import dataclass
+from urllib.parse import SplitResult, urlsplit
+
+# Where clouds hand out credentials to whoever asks from the machine itself. Sources: the metadata
+# pages of AWS, Google Cloud, Azure (168.63.129.16 is its wire server), Alibaba and Oracle.
+_METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
+_METADATA = tuple(
+    ipaddress.ip_network(network)
+    for network in (
+        "169.254.0.0/16",
+        "100.100.100.200/32",
+        "168.63.129.16/32",
+        "192.0.0.192/32",
+        "fe80::/10",
+        "fd00:ec2::/32",
+        "fd20:ce::/32",
+    )
+)
+_NAT64 = ipaddress.ip_network("64:ff9b::/96")
+_COMPATIBLE = ipaddress.ip_network("::/96")
+
+
+@dataclass(frozen=True)
+class Listen:
+    """Where a server listens; port 0 lets the system choose."""
+
+    host: str
+    port: int
+
+    def __str__(self) -> str:
+        return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
+
+
+def listen(text: str) -> Listen:
+    """Read HOST:PORT; an IPv6 address stands in brackets."""
+    match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", text)
+    if match is None or int(match[3]) > 65535 or (match[1] is not None and not _is_ip(match[1])):
+        raise ValueError("expected HOST:PORT like 127.0.0.1:8701 or [::1]:8701, got something else")
+    return Listen(match[1] or match[2], int(match[3]))
+
+
+def receiver(text: str, *, allow_http: bool = False) -> str:
+    """Check the address that events are posted to."""
+    parts = _split(text, "an http or https address")
+    if parts.query or parts.fragment:
+        raise ValueError("expected an address without ? and #, since keys do not belong there, got one")
+    host = parts.hostname or ""
+    if forbidden(host):
+        raise ValueError(f"expected the address of a receiver, got {forbidden(host)}")
+    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+        raise ValueError(
+            "expected https for another machine, got http (allow_http: true permits it, in the clear)"
+        )
+    return text
+
+
+def proxy(text: str) -> str:
+    """Check the address of a proxy."""
+    _split(text, "an http or https address of a proxy")
+    return text
+
+
+def forbidden(host: str) -> str:
+    """Say what *host*, a name or an IP address, is that nothing is ever sent to, or ""."""
+    if host.rstrip(".").lower() in _METADATA_NAMES:
+        return "a cloud's metadata service"
+    try:
+        address = ipaddress.ip_address(host.replace("%25", "%").split("%")[0])
+    except ValueError:
+        return ""
+    for form in (address, _embedded(address)):
+        if any(form in network for network in _METADATA if form is not None):
+            return "a link-local address or a cloud's metadata service"
+    return ""
+
+
+def origin(url: str) -> str:
+    """Return scheme, host and port of an address, without path."""
+    parts = urlsplit(url)
+    return f"{parts.scheme}://{parts.netloc}"
+
+
+def _split(text: str, expected: str) -> SplitResult:
+    if re.search(r"[\x00-\x20\x7f\\]", text):
+        raise ValueError(f"expected {expected}, got one with spaces or control characters")
+    try:
+        parts = urlsplit(text)
+        port, host = parts.port, parts.hostname
+    except ValueError:
+        raise ValueError(f"expected {expected}, got one that cannot be read") from None
+    if parts.scheme not in ("http", "https"):
+        raise ValueError(f"expected {expected}, got something else")
+    if not host or port == 0:
+        raise ValueError(f"expected {expected}, got one without host or with port 0")
+    if "@" in parts.netloc:
+        raise ValueError(f"expected {expected} without user and password, got one with them")
+    return parts
+
+
+def _embedded(
+    address: ipaddress.IPv4Address | ipaddress.IPv6Address,
+) -> ipaddress.IPv4Address | None:
+    """Return the IPv4 address that an IPv6 one carries: mapped, compatible, NAT64, 6to4."""
+    if isinstance(address, ipaddress.IPv4Address):
+        return None
+    if address in _NAT64 or (address in _COMPATIBLE and int(address) > 1):
+        return ipaddress.IPv4Address(int(address) & 0xFFFFFFFF)
+    return address.ipv4_mapped or address.sixtofour
+
+
+def _is_loopback(host: str) -> bool:
+    try:
+        return ipaddress.ip_address(host).is_loopback
+    except ValueError:
+        return host.lower() == "localhost" or host.lower().endswith(".localhost")
+
+
+def _is_ip(host: str) -> bool:
+    try:
+        ipaddress.ip_address(host)
+    except ValueError:
+        return False
+    return True

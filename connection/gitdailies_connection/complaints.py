@@ -1,0 +1,47 @@
+"""How a fault in a file is told: `FILE:LINE: path: expected X, got Y`, and the nearest valid name."""
+
+from __future__ import annotations
+
+import difflib
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from gitdailies_core.errors import ConfigurationError
+
+Place = tuple[str | int, ...]
+
+
+@dataclass(frozen=True, order=True)
+class Complaint:
+    """A fault: the line it stands on, the path of the setting, and `expected X, got Y`."""
+
+    line: int
+    place: str
+    text: str
+
+
+def refused(file: str, complaints: Iterable[Complaint]) -> ConfigurationError:
+    """Return the error that tells all *complaints* about *file*, by line, each once."""
+    return ConfigurationError(
+        *(f"{file}:{one.line}: {one.place}: {one.text}" for one in sorted(set(complaints)))
+    )
+
+
+def written(place: Place) -> str:
+    """Write a path as `sources.pagerduty.secrets[0]`; `top level` for the empty one."""
+    text = ""
+    for step in place:
+        if isinstance(step, int):
+            text += f"[{step}]"
+        elif re.fullmatch(r"[\w-]{1,80}", step, re.ASCII):
+            text += f".{step}" if text else step
+        else:
+            text += f"[{step if len(step) <= 80 else step[:80] + '…'!a}]"
+    return text or "top level"
+
+
+def nearest(name: str, names: Iterable[str]) -> str:
+    """Return `; did you mean X` for the valid name that *name* may be a typo of, or nothing."""
+    close = difflib.get_close_matches(name[:80], sorted(names), n=1, cutoff=0.6)
+    return f"; did you mean {close[0]}" if close else ""

@@ -1,0 +1,128 @@
+"""gitdailies.yml, read into values, with every complaint about it at once.
+
+The structure is that of `configuration.schema.json`; what a schema cannot say is checked here
+and in `sources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from gitdailies_core import registry
+from gitdailies_core.adapter import Adapter
+from gitdailies_core.describe import got
+from gitdailies_core.dialect import OURS
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.events import KINDS
+
+from gitdailies_connection import addresses, document, sources
+from gitdailies_connection.complaints import Place, nearest
+from gitdailies_connection.reading import Reading
+from gitdailies_connection.settings import Configuration, Destination, RelaySettings, Store
+from gitdailies_connection.structure import is_secret
+
+NAME = "gitdailies.yml"
+STORE = "sqlite:gitdailies-data/relay.db"
+
+_WORDS = tuple(kind.word for kind in KINDS)
+_FIELDS = tuple(dict.fromkeys(field.name for kind in KINDS for field in kind.fields))
+
+
+def load(
+    path: Path,
+    *,
+    adapter: Callable[[str], Adapter] = registry.adapter,
+    installed: Callable[[], Sequence[str]] = registry.names,
+) -> Configuration:
+    """Read a file; raises ConfigurationError, whose `complaints` hold a line for each fault."""
+    text = document.load(path, remedy="; `gitdailies init` writes a first one")
+    return read(text, path, adapter=adapter, installed=installed)
+
+
+def read(
+    text: str,
+    path: Path,
+    *,
+    adapter: Callable[[str], Adapter] = registry.adapter,
+    installed: Callable[[], Sequence[str]] = registry.names,
+) -> Configuration:
+    """Read text as if it stood in *path*: messages name it, and files are relative to its folder."""
+    read_document = document.read(text, str(path), hidden=is_secret)
+    if read_document.value is None:
+        raise ConfigurationError(f"{path}: expected gitdailies with url and key, got an empty file")
+    reading = Reading(read_document, path.parent)
+    configuration = Configuration(
+        path=path,
+        gitdailies=_destination(reading),
+        relay=_relay(reading),
+        routes=sources.routes(reading),
+        sources=sources.sources(reading, load=adapter, installed=installed),
+    )
+    reading.finish()
+    return configuration
+
+
+def _destination(reading: Reading) -> Destination:
+    place: Place = ("gitdailies",)
+    dialect: Place = (*place, "dialect")
+    default = Destination("", sources.secret(reading, (*place, "key")))
+    allow_http = reading.of((*place, "allow_http"), bool, default.allow_http)
+    for where, known in (("kinds", _WORDS), ("rename", ("kind", *_FIELDS))):
+        for name in reading.names((*dialect, where)):
+            _known(reading, (*dialect, where, name), name, known)
+    for where in ("drop", "add"):
+        for index, name in enumerate(reading.get((*dialect, where)) or ()):
+            _known(reading, (*dialect, where, index), name, _FIELDS)
+    destination = Destination(
+        url=reading.of((*place, "url"), lambda url: addresses.receiver(url, allow_http=allow_http), ""),
+        key=default.key,
+        receiver=reading.get((*place, "receiver")),
+        kinds=reading.of((*dialect, "kinds"), MappingProxyType, MappingProxyType({})),
+        rename=reading.of((*dialect, "rename"), MappingProxyType, MappingProxyType({})),
+        drop=reading.of((*dialect, "drop"), tuple, ()),
+        add=reading.of((*dialect, "add"), tuple, ()),
+        path=reading.get((*dialect, "path")),
+        proxy=reading.of((*place, "proxy"), addresses.proxy, None),
+        ca_file=reading.of((*place, "ca_file"), lambda path: reading.folder / path, None),
+        timeout_seconds=reading.of((*place, "timeout_seconds"), float, default.timeout_seconds),
+        allow_http=allow_http,
+    )
+    try:
+        destination.dialect(destination.receiver or OURS)
+    except ConfigurationError as error:
+        where, _, text = str(error).removeprefix("dialect.").partition(": ")
+        reading.fault((*dialect, where), text)
+    return destination
+
+
+def _known(reading: Reading, place: Place, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        reading.fault(place, f"expected one of {', '.join(known)}, got {got(name)}{nearest(name, known)}")
+
+
+def _relay(reading: Reading) -> RelaySettings:
+    place: Place = ("relay",)
+
+    def store(text: str) -> Store:
+        return Store.parse(text, reading.folder)
+
+    default = RelaySettings(store(STORE))
+    settings = RelaySettings(
+        store=reading.of((*place, "store"), store, default.store),
+        listen=reading.of((*place, "listen"), addresses.listen, default.listen),
+        status=reading.of((*place, "status"), addresses.listen, default.status),
+        give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
+        keep_days=reading.of((*place, "keep_days"), float, default.keep_days),
+        delivered_days=reading.of((*place, "delivered_days"), float, default.delivered_days),
+        closed_period_days=reading.of((*place, "closed_period_days"), float, default.closed_period_days),
+        in_flight=reading.of((*place, "in_flight"), int, default.in_flight),
+        queue_bytes=reading.of((*place, "queue_bytes"), int, default.queue_bytes),
+    )
+    if settings.listen == settings.status and settings.listen.port:
+        where = "status" if reading.get((*place, "status")) is not None else "listen"
+        reading.fault(
+            (*place, where), f"expected listen and status to differ, got {settings.listen} for both"
+        )
+    return settings
