@@ -1,0 +1,97 @@
+"""A monitor's alert: the recommended template, and the payload that Datadog sends without one."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from typing import Any
+
+from gitdailies_core.adapter import STATES, Change, Ignored, Message
+from gitdailies_core.errors import PayloadError
+from gitdailies_core.fields import Fields
+
+from gitdailies_datadog.table import NO_MONITOR, TEST, UNKNOWN, meaning, transition
+from gitdailies_datadog.title import Title
+from gitdailies_datadog.variables import environment, identity, services, tags
+
+# The host is bounded, so that a body full of beginnings is read in one pass.
+_MONITOR_LINK = re.compile(r"https://[a-z0-9.-]{1,100}/monitors/([0-9]{1,20})\b")
+
+
+def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
+    """Read templates/monitor.json.txt as Datadog filled it."""
+    given = body.optional_text("transition") or ""
+    word = transition(given)
+    title = Title.read(body.optional_text("title") or "")
+    key = body.optional_text("event_id") or ""
+    cycle = body.optional_text("cycle_key")
+    incident = identity(cycle or body.optional_text("aggreg_key") or _scoped(body))
+    ignored = _ignored(title, given, word, options)
+    if ignored:
+        return Ignored(ignored, given, incident, key)
+    if not incident:
+        raise PayloadError("cycle_key: expected it, aggreg_key or monitor_id, got none of them")
+    found = tags(body.optional_text("tags"))
+    return Change.make(
+        state=meaning(word, options),
+        word=word,
+        incident=incident,
+        at=body.epoch("date_ms"),
+        # No variable tells the start; only a cycle key names one alert from start to end.
+        period=incident if cycle else None,
+        key=key,
+        services=services(body.optional_text("service"), found),
+        environment=environment(body.optional_text("env"), found),
+        title=title.name,
+        url=body.optional_text("link"),
+        priority=body.optional_text("priority"),
+        tags=found,
+    )
+
+
+def default(body: Fields, options: Mapping[str, Any]) -> Message:
+    """Read Datadog's own payload, whose state and scope stand in the title's brackets alone.
+
+    It has no key that joins a recovery to its alert: the monitor's number, from the link that
+    Datadog puts below the message, and the scope are taken for one.
+    """
+    title = Title.read(body.text("title"))
+    word = transition(title.word)
+    key = body.optional_text("id") or ""
+    # The last one: above it stands the user's message, which may link to other monitors.
+    link = next(reversed([*_MONITOR_LINK.finditer(body.optional_text("body") or "")]), None)
+    incident = identity(f"{link[1]} {title.scope}" if link and title.scope else title.name)
+    ignored = _ignored(title, title.word, word, options)
+    if ignored:
+        return Ignored(ignored, title.word, incident, key)
+    found = tags(title.scope)
+    return Change.make(
+        state=meaning(word, options),
+        word=word,
+        incident=incident,
+        at=body.epoch("date"),
+        key=key,
+        services=services(None, found),
+        environment=environment(None, found),
+        title=title.name,
+        url=link[0] if link else None,
+        tags=found,
+    )
+
+
+def _ignored(title: Title, given: str, word: str, options: Mapping[str, Any]) -> str:
+    """Say why there is nothing to count, or ""."""
+    if title.test:
+        return TEST
+    if not given:
+        return NO_MONITOR
+    if not word:
+        return UNKNOWN
+    found = meaning(word, options)
+    return "" if found in STATES else found
+
+
+def _scoped(body: Fields) -> str:
+    # A monitor with several groups alerts for each: the number alone would close the wrong one.
+    number, scope = body.optional_text("monitor_id"), body.optional_text("scope")
+    return f"{number} {scope}" if number and scope else number or ""

@@ -1,0 +1,99 @@
+"""Datadog's words for what happened, each as started, resolved, updated or why it is ignored.
+
+Sources: Datadog's documentation, "Webhooks" ($ALERT_TRANSITION, $INCIDENT_STATUS) and "Describe
+an incident" (its states). Other spellings than the documented ones were met by other receivers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
+from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Option
+
+UNKNOWN = "not in the table of Datadog's words"
+TEST = "a test notification"
+NO_MONITOR = "not a monitor alert: it has no transition"
+NO_INCIDENT = "not an incident notification: it has no status"
+_WARN = "a warning, which counts with the option warn: true only"
+_NO_DATA = "missing data, which counts with the option no_data: true only"
+
+TRANSITIONS: Mapping[str, str] = MappingProxyType(
+    {
+        "Triggered": STARTED,
+        # The same cycle again; a start only where the first one never arrived.
+        "Re-Triggered": STARTED,
+        # Whatever begins with Recovered ends, as other receivers take it.
+        "Recovered": RESOLVED,
+        "Warn Recovered": RESOLVED,
+        "No Data Recovered": RESOLVED,
+        "NoData Recovered": RESOLVED,
+        "Renotify": UPDATED,
+        "Re-Notify": UPDATED,
+        "Warn": _WARN,
+        "Re-Warn": _WARN,
+        "No Data": _NO_DATA,
+        "Re-No Data": _NO_DATA,
+        "Null": NO_MONITOR,
+    }
+)
+
+STATUSES: Mapping[str, str] = MappingProxyType(
+    {
+        "active": STARTED,
+        # Users are no longer hurt: Datadog's own time to restore ends here too.
+        "stable": RESOLVED,
+        # After stable these are a second end, which is not passed on.
+        "resolved": RESOLVED,
+        "completed": RESOLVED,
+    }
+)
+
+TABLE: Mapping[str, str] = MappingProxyType({**TRANSITIONS, **STATUSES})
+
+OPTIONS: Mapping[str, Option] = MappingProxyType(
+    {
+        "warn": Option((False, True), "count a monitor's warnings as incidents"),
+        "no_data": Option((False, True), "count a monitor's missing data as incidents"),
+        "incident_ends_at": Option(
+            ("stable", "resolved"), "the status at which an incident of Incident Management is over"
+        ),
+    }
+)
+
+# What a word means instead, where an option has the given value.
+_SWITCHED: Mapping[str, tuple[str, Any, str]] = MappingProxyType(
+    {
+        "Warn": ("warn", True, STARTED),
+        "Re-Warn": ("warn", True, STARTED),
+        "No Data": ("no_data", True, STARTED),
+        "Re-No Data": ("no_data", True, STARTED),
+        "stable": ("incident_ends_at", "resolved", UPDATED),
+    }
+)
+# The letter case of $INCIDENT_STATUS is documented nowhere.
+_WRITTEN = {word.casefold(): word for word in TABLE}
+
+
+def transition(given: str) -> str:
+    """Return the table's word for a transition, or "" where it has none."""
+    word = _WRITTEN.get(given.casefold(), "")
+    if not word and given.casefold().startswith("recovered"):
+        word = "Recovered"
+    return word if word in TRANSITIONS else ""
+
+
+def status(given: str) -> str:
+    """Return the table's word for an incident's status, or "" where it has none."""
+    word = _WRITTEN.get(given.casefold(), "")
+    return word if word in STATUSES else ""
+
+
+def meaning(word: str, options: Mapping[str, Any]) -> str:
+    """Return what a word of the table means under *options*, or UNKNOWN."""
+    if word in _SWITCHED:
+        option, value, switched = _SWITCHED[word]
+        if options.get(option, OPTIONS[option].values[0]) == value:
+            return switched
+    return TABLE.get(word, UNKNOWN)

@@ -1,0 +1,45 @@
+"""A monitor's title: what its leading brackets say, and the name that follows.
+
+`[P1] [Triggered on {env:prod}] Checkout error rate is high`. Only leading brackets are read: a
+name may hold any word.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from gitdailies_datadog.table import transition
+
+# Braces hold a scope, which may hold brackets.
+_BRACKET = re.compile(r"\s*\[((?:[^\[\]{}]|\{[^{}]*\})*)\]")
+_PRIORITY = re.compile(r"P[1-5]")
+_STATE = re.compile(r"([^{}]+?)(?: on \{([^{}]*)\})?")
+
+
+@dataclass(frozen=True)
+class Title:
+    """test: the test button sent it; word: the transition as written, or ""; name: the rest."""
+
+    test: bool
+    word: str
+    scope: str
+    name: str
+
+    @classmethod
+    def read(cls, text: str) -> Title:
+        """Read a title; without a bracket that could be a transition, all of it is the name."""
+        test, word, scope, end = False, "", "", 0
+        while match := _BRACKET.match(text, end):
+            mark = match[1].strip()
+            state = _STATE.fullmatch(mark)
+            if mark == "TEST":
+                test = True
+            elif not _PRIORITY.fullmatch(mark):
+                if word or state is None:
+                    break
+                word, scope = state[1].strip(), state[2] or ""
+                if not transition(word):
+                    break
+            end = match.end()
+        return cls(test, word, scope, text[end:].strip() or text.strip())
