@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Sequence
+from collections.abc import Sequence
 
-from gitdailies_core.periods import MERGED, Decision, Key, Ledger, Period
+from gitdailies_core.ledger import MERGED, Decision, Key, Ledger, Period
 
 
 class MemoryLedger(Ledger):

@@ -1,22 +1,17 @@
 """Which period of an incident a change opens or closes, and which events follow: a pure decision.
 
-An incident may start and end more than once. There is one record per incident, target
-(repository, environment, service) and period. The states of a record:
-
-    held      a start that a filter or a missing route kept back; it has no target yet
-    open      its start went out
-    merged    merged into another incident; its end goes out when that one ends
-    closed    its end went out; without a target: an end that came before any start
-    released  a held start that went out after all
-
-The rules, each with its test in tests/core/test_periods.py:
+An incident may start and end more than once. A vendor that names periods (by their start, or by
+a key) tells them apart itself; for one that does not, only time does. The rules, each with its
+test in tests/core/test_periods*.py:
 
 * A second start of a period, and a second end, are not passed on.
 * An end whose start was not seen sends both, where the payload tells the start. Where it does
   not, nothing was open: it is remembered, and should its start come late, both go out then.
-* An end goes where its start went, whatever service it names now.
+* An end goes where its start went, whatever service it names now, and whatever a filter says now.
 * An end that names a period already over, while a later one is open, ends the later one.
 * A held start goes out, with its own time, when a later change is wanted and has a target.
+* A later start than that of an open, unnamed period is remembered: should the end between the
+  two come late, the later one goes out then.
 * An incident merged into another ends when that one ends; merged into one that is not known,
   at once, as `merged`.
 """
@@ -24,120 +19,45 @@ The rules, each with its test in tests/core/test_periods.py:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
-from datetime import datetime
-from typing import Protocol
+from dataclasses import replace
 
 from gitdailies_core.adapter import RESOLVED, STARTED, Change
-from gitdailies_core.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
-from gitdailies_core.identity import incident_event_id
+from gitdailies_core.draft import Draft
+from gitdailies_core.ledger import (
+    CLOSED,
+    HELD,
+    MERGED,
+    NOWHERE,
+    OPEN,
+    RELEASED,
+    REPEATED,
+    Decision,
+    Key,
+    Ledger,
+    Period,
+)
+from gitdailies_core.matching import closing, concerns, covers, held, is_of, meant, told_end
+from gitdailies_core.merges import end_merged, end_waiting
 from gitdailies_core.routing import Target
 from gitdailies_core.times import text_of
 
-HELD, OPEN, MERGED, CLOSED, RELEASED = "held", "open", "merged", "closed", "released"
-NOWHERE = Target("")
+__all__ = [
+    "CLOSED",
+    "HELD",
+    "MERGED",
+    "NOWHERE",
+    "OPEN",
+    "RELEASED",
+    "REPEATED",
+    "Decision",
+    "Key",
+    "Ledger",
+    "Period",
+    "decide",
+]
 
-Key = tuple[str, Target, str]
-
-
-@dataclass(frozen=True)
-class Period:
-    """One record; `incident`, `target` and `name` are its key."""
-
-    incident: str
-    target: Target
-    name: str
-    state: str
-    started_at: datetime | None = None
-    ended_at: datetime | None = None
-    merged_into: str | None = None
-
-    @property
-    def key(self) -> Key:
-        return (self.incident, self.target, self.name)
-
-
-class Ledger(Protocol):
-    """The records of one source, as they stand before the change."""
-
-    def periods(self, incident: str) -> Sequence[Period]:
-        """Return every record of an incident."""
-
-    def waiting(self, incident: str) -> Sequence[Period]:
-        """Return the records in state merged whose `merged_into` is *incident*."""
-
-
-@dataclass(frozen=True)
-class Decision:
-    """The events to send, in order; the records to write; and, without events, the reason."""
-
-    events: tuple[Event, ...]
-    records: tuple[Period, ...]
-    reason: str
-
-
-@dataclass
-class _Draft:
-    source: str
-    change: Change
-    ledger: Ledger
-    events: list[Event] = field(default_factory=list)
-    records: dict[Key, Period] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)
-
-    def known(self, incident: str) -> list[Period]:
-        """The incident's records, those of this decision included, in order of their start."""
-        merged = {period.key: period for period in self.ledger.periods(incident)}
-        merged.update({key: p for key, p in self.records.items() if key[0] == incident})
-        return sorted(merged.values(), key=lambda p: (p.started_at or p.ended_at or self.change.at, p.name))
-
-    def put(self, period: Period) -> None:
-        self.records[period.key] = period
-
-    def open(self, period: Period) -> None:
-        """Send the start of a period that was not open."""
-        self.put(replace(period, state=OPEN))
-        change = self.change
-        self.events.append(
-            Event.make(
-                INCIDENT_STARTED,
-                **self._common(period, INCIDENT_STARTED),
-                time=period.started_at,
-                title=change.title,
-                severity=change.severity or change.priority,
-                url=change.url,
-            )
-        )
-
-    def close(self, period: Period, at: datetime, **more: str | None) -> None:
-        """Send the end of a period; an end is never before its start."""
-        ended_at = max(at, period.started_at or at)
-        self.put(replace(period, state=CLOSED, ended_at=ended_at, merged_into=more.get("mergedInto")))
-        url = self.change.url if period.incident == self.change.incident else None
-        self.events.append(
-            Event.make(
-                INCIDENT_RESOLVED, **self._common(period, INCIDENT_RESOLVED), time=ended_at, url=url, **more
-            )
-        )
-
-    def _common(self, period: Period, kind: str) -> dict[str, str | None]:
-        target = period.target
-        return {
-            "incidentId": period.incident,
-            "repo": target.repo,
-            "environment": target.environment,
-            "service": target.service,
-            "source": self.source,
-            "id": incident_event_id(
-                kind=kind,
-                source=self.source,
-                incident=period.incident,
-                repo=target.repo,
-                environment=target.environment,
-                service=target.service,
-                period=period.name,
-            ),
-        }
+# The name of the one record in state repeated that a target may have.
+_AGAIN = "again"
 
 
 def decide(
@@ -148,206 +68,180 @@ def decide(
     *targets* come from routing, none where it found no route; *refusal* says why the change is
     not wanted (a filter, a missing route), "" if it is.
     """
-    draft = _Draft(source, change, ledger)
-    if change.state == STARTED:
-        _start(draft, targets, refusal)
-    elif change.state == RESOLVED:
-        _end(draft, targets, refusal)
-    else:
-        _update(draft, targets, refusal)
-    reason = "" if draft.events else "; ".join(dict.fromkeys(draft.reasons)) or refusal
-    return Decision(tuple(draft.events), tuple(draft.records.values()), reason)
-
-
-def _start(draft: _Draft, targets: Sequence[Target], refusal: str) -> None:
-    change = draft.change
-    name = change.period or text_of(change.at)
+    draft = Draft(source, change, ledger)
     known = draft.known(change.incident)
+    if not targets and not refusal:
+        refusal = "no route says where it counts"
+    if change.state == STARTED:
+        _start(draft, targets, refusal, known)
+    elif change.state == RESOLVED:
+        _end(draft, targets, refusal, known)
+    else:
+        _update(draft, targets, refusal, known)
+    return draft.decision(refusal)
+
+
+def _start(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
+    change = draft.change
+    began = Period(change.incident, NOWHERE, change.period or text_of(change.at), HELD, change.at)
     if refusal:
-        if not any(p.name == name for p in known):
-            draft.put(Period(change.incident, NOWHERE, name, HELD, change.at))
         draft.reasons.append(refusal)
-        return
+        _hold(draft, began, known)
+    else:
+        _release(draft, targets, [began, *held(change, known)], known)
+
+
+def _hold(draft: Draft, began: Period, known: Sequence[Period]) -> None:
+    """Remember a start that is not wanted, unless its period is known already."""
+    change, at = draft.change, began.started_at or draft.change.at
+    mine = [p for p in known if concerns(change, p) and p.state not in (RELEASED, REPEATED)]
+    for note in _notes(change):
+        period = replace(began, target=note)
+        same = next((p for p in mine if p.name == period.name), None)
+        if same is None and (change.period or not any(covers(p, at) for p in mine)):
+            end = told_end(change, period, known)
+            draft.put(replace(period, state=CLOSED, ended_at=end.ended_at) if end else period)
+        elif same is not None and same.state == HELD and same.started_at and at < same.started_at:
+            draft.put(replace(same, started_at=at))
+
+
+def _release(
+    draft: Draft, targets: Sequence[Target], starts: Sequence[Period], known: Sequence[Period]
+) -> list[Period]:
+    """Send the earliest of *starts* to every target where it is news; return what is open now."""
+    began = min(starts, key=lambda p: p.started_at or draft.change.at)
+    opened = []
     for target in targets:
-        repeat = _repeat_of_start(change, name, target, known)
+        period = replace(began, target=target, state=OPEN, ended_at=None, merged_into=None)
+        repeat = _repeat(draft, period, known)
         if repeat:
             draft.reasons.append(repeat)
-            continue
-        period = Period(change.incident, target, name, OPEN, change.at)
-        draft.open(period)
-        sibling = _sibling(change, name, target, known)
-        if sibling is not None and sibling.state == MERGED:
-            draft.put(replace(period, state=MERGED, merged_into=sibling.merged_into))
-        elif sibling is not None and sibling.ended_at is not None:
-            draft.close(period, sibling.ended_at)
-    _release_held(draft, name, known)
+        else:
+            _open(draft, period, known)
+            opened.append(draft.records[period.key])
+    if opened:
+        for note in starts:
+            if note.state == HELD and note in known:
+                draft.put(replace(note, state=RELEASED))
+    return [period for period in opened if period.state == OPEN]
 
 
-def _repeat_of_start(change: Change, name: str, target: Target, known: Sequence[Period]) -> str:
-    for p in known:
-        if p.target != target:
-            continue
-        if p.name == name:
-            return f"second start of a period that is {p.state}: {name}"
-        if change.period is None:
-            # This vendor does not name periods: only time tells a repeat from a new one.
-            if p.state in (OPEN, MERGED):
-                return f"second start of a period that is {p.state}: {p.name}"
-            if p.ended_at is not None and change.at <= p.ended_at:
-                return f"late start, of a period that ended at {text_of(p.ended_at)}"
+def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> str:
+    """Say why a start is no news at its target, or "" if it is."""
+    change, at = draft.change, period.started_at or draft.change.at
+    here = [p for p in known if p.target == period.target and p.state != REPEATED]
+    unnamed = change.period is None
+    for p in here:
+        if p.name == period.name or (unnamed and p.state != CLOSED and covers(p, at)):
+            if unnamed and p.state == OPEN:
+                _remember_again(draft, p, known)
+            return f"second start of a period that is {p.state}: {p.name}"
+    end = told_end(change, period, known)
+    for p in here if unnamed else ():
+        if covers(p, at) and p.ended_at:
+            return f"late start, of a period that ended at {text_of(p.ended_at)}"
+        if p.started_at and at < p.started_at and end is None:
+            return f"late start, of a period that began at {text_of(p.started_at)}"
     return ""
 
 
-def _sibling(change: Change, name: str, target: Target, known: Sequence[Period]) -> Period | None:
-    """Find a record from which a late start learns that its period is over, or merged away."""
-    for p in known:
-        if p.state not in (CLOSED, MERGED) or p.target == target:
-            continue
-        if not change.whole and p.target.service != target.service:
-            continue
-        if p.name == name:
-            return p
-        # An end that came before any start, of a vendor that does not name periods.
-        if (
-            change.period is None
-            and p.target.repo == NOWHERE.repo
-            and p.started_at is None
-            and p.ended_at is not None
-            and change.at <= p.ended_at
-        ):
-            return p
-    return None
+def _remember_again(draft: Draft, period: Period, known: Sequence[Period]) -> None:
+    at = draft.change.at
+    again = [p for p in known if p.state == REPEATED and p.target == period.target]
+    if all(p.started_at and p.started_at < at for p in (period, *again)):
+        draft.put(Period(period.incident, period.target, _AGAIN, REPEATED, at))
 
 
-def _release_held(draft: _Draft, name: str, known: Sequence[Period]) -> None:
-    if draft.events:
-        for p in known:
-            if p.state == HELD and p.name == name:
-                draft.put(replace(p, state=RELEASED))
-
-
-def _end(draft: _Draft, targets: Sequence[Target], refusal: str) -> None:
-    change = draft.change
-    known = draft.known(change.incident)
-    closing = _closing(change, targets, known)
-    over = bool(closing)
-    if not closing:
-        held = [p for p in known if p.state == HELD and _names(change, p, known)]
-        done = [
-            p for p in known if p.target.repo and p.state in (CLOSED, MERGED) and _names(change, p, known)
-        ]
-        if done and (change.whole or {p.target for p in done}.intersection(targets)):
-            draft.reasons.append(f"second end of a period that is {done[-1].state}: {done[-1].name}")
-            over = done[-1].state == CLOSED
-        elif refusal:
-            draft.reasons.append(refusal)
-            if targets:
-                # Filtered away from start to end. One without a route stays held: replayed, it counts.
-                for p in held:
-                    draft.put(replace(p, state=CLOSED, ended_at=change.at))
-                over = bool(held)
-        elif held or change.started_at is not None:
-            closing = _opened_late(draft, targets, held[-1] if held else None)
-            over = True
+def _open(draft: Draft, period: Period, known: Sequence[Period]) -> None:
+    """Send a start, and what a late one learns from other records: that it is over, or merged."""
+    draft.start(period)
+    end = told_end(draft.change, period, known)
+    if end is not None and end.ended_at is not None:
+        if end.merged_into is not None:
+            end_merged(draft, period, end.merged_into, end.ended_at)
         else:
-            _remember_early_end(draft, targets)
-    for p in closing:
-        over = _close(draft, p) and over
-    if over:
-        _end_waiting(draft, change.incident, change.at, {change.incident})
+            draft.end(period, end.ended_at)
 
 
-def _names(change: Change, period: Period, known: Sequence[Period]) -> bool:
-    """Whether the end can mean this period: the one it names, else any that began before it."""
-    began = period.started_at
-    if change.period is None:
-        return began is None or began <= change.at
-    if period.name == change.period:
-        return True
-    # That an end after a reopening tells `reopened_at` is documented nowhere. One that tells the
-    # first start again, when that period is over, can only mean the period that began since.
-    return began is not None and any(
-        p.name == change.period
-        and p.state == CLOSED
-        and p.started_at is not None
-        and p.started_at < began <= change.at
-        for p in known
-    )
-
-
-def _closing(change: Change, targets: Sequence[Target], known: Sequence[Period]) -> list[Period]:
-    live = [p for p in known if p.state == OPEN and _names(change, p, known)]
-    if change.whole:
-        return live
-    mine = [p for p in live if p.target in targets]
-    seen = any(p.target in targets for p in known)
-    # A service that never started here: the incident was handed on, so its end ends them all.
-    return mine if mine or seen else live
-
-
-def _opened_late(draft: _Draft, targets: Sequence[Target], held: Period | None) -> list[Period]:
+def _end(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
     change = draft.change
-    started_at = held.started_at if held is not None else change.started_at
-    if started_at is None:
-        return []
-    name = held.name if held is not None else change.period or text_of(started_at)
-    opened = [Period(change.incident, target, name, OPEN, started_at) for target in targets]
-    for period in opened:
-        draft.open(period)
-    if held is not None:
-        draft.put(replace(held, state=RELEASED))
-    return opened
+    over = closing(change, known)
+    for p in over:
+        _close(draft, p)
+    for p in over:
+        _start_again(draft, p, known)
+    if not over:
+        _end_unopened(draft, targets, refusal, known)
+    for p in meant(change, known):
+        if p.state == HELD and concerns(change, p) and p.key not in draft.records:
+            draft.put(replace(p, state=CLOSED, ended_at=change.at, merged_into=_into(change)))
+    end_waiting(draft, change.incident)
 
 
-def _remember_early_end(draft: _Draft, targets: Sequence[Target]) -> None:
+def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
+    """Take an end for which nothing is open: a second one, a late one, or one that came early."""
     change = draft.change
-    draft.reasons.append("an end, but nothing was open, and the delivery does not tell its start")
-    services = {t.service for t in targets} if not change.whole else {None}
-    for service in services or {None}:
-        note = Target(NOWHERE.repo, None, service)
+    done = [p for p in meant(change, known) if not p.is_note and p.state in (CLOSED, MERGED)]
+    done = [p for p in done if change.whole or p.target in targets or is_of(change, p)]
+    starts = held(change, known)
+    if change.started_at is not None:
+        name = change.period or text_of(change.started_at)
+        starts.append(Period(change.incident, NOWHERE, name, HELD, change.started_at))
+    if done:
+        draft.reasons.append(f"second end of a period that is {done[-1].state}: {done[-1].name}")
+        if all(p.state == CLOSED and p.ended_at and p.ended_at < change.at for p in done):
+            # Or the first of a later period, whose start is still to come.
+            _note_end(draft, Period(change.incident, NOWHERE, text_of(change.at), CLOSED), known)
+    elif starts and not refusal:
+        for p in _release(draft, targets, starts, known):
+            _close(draft, p)
+    else:
+        draft.reasons.append(refusal or "an end, but nothing was open, and it does not tell its start")
         name = change.period or text_of(change.at)
-        draft.put(Period(change.incident, note, name, CLOSED, None, change.at))
+        _note_end(draft, starts[0] if starts else Period(change.incident, NOWHERE, name, CLOSED), known)
 
 
-def _close(draft: _Draft, period: Period) -> bool:
-    """Close one period, or let it wait for the incident it was merged into; say if it is over."""
+def _note_end(draft: Draft, period: Period, known: Sequence[Period]) -> None:
+    """Remember an end for which nothing went out; the first of two holds."""
     change = draft.change
-    if not change.merged:
-        draft.close(period, change.at)
-        return True
-    into = change.merged_into
-    goal = [p for p in draft.known(into) if p.state != RELEASED] if into else []
-    if any(p.state in (OPEN, HELD, MERGED) for p in goal):
-        draft.put(replace(period, state=MERGED, merged_into=into))
-        draft.reasons.append(f"merged into {into}: it ends when that one ends")
-        return False
-    ends = [p.ended_at for p in goal if p.ended_at is not None]
-    if ends:
-        draft.close(period, max(change.at, *ends), mergedInto=into)
+    for note in _notes(change):
+        ended = replace(period, target=note, state=CLOSED, ended_at=change.at, merged_into=_into(change))
+        if all(p.key != ended.key for p in known):
+            draft.put(ended)
+
+
+def _close(draft: Draft, period: Period) -> None:
+    into = _into(draft.change)
+    if into is None:
+        draft.end(period, draft.change.at)
     else:
-        draft.close(period, change.at, mergedInto=into, resolution="merged")
-    return True
+        end_merged(draft, period, into, draft.change.at)
 
 
-def _end_waiting(draft: _Draft, incident: str, at: datetime, ended: set[str]) -> None:
-    """End what was merged into *incident*, and what was merged into those."""
-    for p in draft.ledger.waiting(incident):
-        if draft.records.get(p.key, p).state == MERGED:
-            draft.close(p, at, mergedInto=incident)
-    for p in draft.ledger.waiting(incident):
-        if p.incident not in ended:
-            ended.add(p.incident)
-            _end_waiting(draft, p.incident, at, ended)
+def _start_again(draft: Draft, closed: Period, known: Sequence[Period]) -> None:
+    """Send the start that was taken for a second one until this end came between the two."""
+    for p in known:
+        again = p.started_at if p.state == REPEATED and p.target == closed.target else None
+        if again is not None and again > draft.change.at:
+            draft.start(replace(p, name=text_of(again)))
 
 
-def _update(draft: _Draft, targets: Sequence[Target], refusal: str) -> None:
+def _update(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
     change = draft.change
-    held = [p for p in draft.known(change.incident) if p.state == HELD]
-    if change.period is not None:
-        held = [p for p in held if p.name == change.period]
-    if held and targets and not refusal:
-        for target in targets:
-            draft.open(replace(held[-1], target=target))
-        draft.put(replace(held[-1], state=RELEASED))
-    else:
-        draft.reasons.append(f"{change.word} neither starts nor ends an incident")
+    starts = held(change, known)
+    if starts and not refusal:
+        _release(draft, targets, starts, known)
+    elif starts:
+        draft.reasons.append(refusal)
+    draft.reasons.append(f"{change.word} neither starts nor ends an incident")
+
+
+def _notes(change: Change) -> list[Target]:
+    """Where a change is noted that goes to no repository: at its services, or at none for all."""
+    if change.whole or not change.services:
+        return [NOWHERE]
+    return [Target(NOWHERE.repo, None, service.name) for service in change.services]
+
+
+def _into(change: Change) -> str | None:
+    return (change.merged_into or "") if change.merged else None
