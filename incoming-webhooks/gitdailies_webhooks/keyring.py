@@ -1,0 +1,188 @@
+"""Keys in the store: create, list, delete, find.
+
+Each function opens the file for one short transaction and takes no lock, so that it works beside
+a running server, which sees the change with its next request.
+"""
+
+from __future__ import annotations
+
+import json
+import secrets
+import sqlite3
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gitdailies_core.describe import got
+from gitdailies_core.errors import StoreUnavailable, UsageError
+from gitdailies_core.secret import Secret
+from gitdailies_core.times import optional_text, text_of
+from gitdailies_storage import migrations
+from gitdailies_storage.sqlite import connect, reason
+
+from gitdailies_webhooks import keys
+from gitdailies_webhooks.keys import Key
+from gitdailies_webhooks.moments import from_us, to_us, utc_now
+
+MIGRATIONS = Path(__file__).parent / "migrations"
+_COLUMNS = "id, name, prefix, last4, allow, created_at, created_by, last_used_at, expires_at, deleted_at"
+_BY_HASH = f"SELECT {_COLUMNS} FROM keys WHERE hash = ?"  # noqa: S608  the columns above
+
+
+def create_key(
+    path: Path,
+    name: str,
+    allow: Iterable[str] = (),
+    expires_at: datetime | None = None,
+    created_by: str = "",
+) -> tuple[Secret, Key]:
+    """Make a key in the store *path*; the first of the two is the only copy of the key itself.
+
+    Raises UsageError for a name that a live key has, an unknown right or an expiry that is past.
+    """
+    name, allowed, now = keys.checked_name(name), keys.rights(allow), utc_now()
+    if expires_at is not None and expires_at <= now:
+        raise UsageError(f"expires: expected a time to come, got {text_of(expires_at)}")
+    raw = keys.generate(secrets.choice)
+    prefix, last4 = keys.shown_parts(raw)
+    with _transaction(path) as connection:
+        if _rows(connection, "name = ? AND deleted_at IS NULL", name):
+            raise UsageError(
+                f"name: expected one that no other key has, got {got(name)}; "
+                "delete that key first or choose another name"
+            )
+        connection.execute(
+            "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
+            (
+                name,
+                prefix,
+                last4,
+                keys.hash_of(raw),
+                " ".join(sorted(allowed)),
+                to_us(now),
+                created_by,
+                None if expires_at is None else to_us(expires_at),
+            ),
+        )
+        key = find_key(connection, keys.hash_of(raw))
+        if key is None:
+            raise StoreUnavailable(f"{path}: expected the key that was just written, got none")
+        detail = {"name": name, "allow": sorted(allowed), "expiresAt": optional_text(expires_at)}
+        write_audit(connection, now, actor=created_by, action="key.created", subject=key.shown, detail=detail)
+    return Secret(raw, origin=f"webhook key {name}"), key
+
+
+def list_keys(path: Path, *, deleted: bool = False) -> list[Key]:
+    """Return the keys, oldest first; those that were deleted only where *deleted* says so.
+
+    Raises UsageError where *path* is not there, as `delete_key` does.
+    """
+    with _transaction(_existing(path)) as connection:
+        return _rows(connection, "1" if deleted else "deleted_at IS NULL")
+
+
+def delete_key(path: Path, name_or_prefix: str, deleted_by: str = "") -> Key:
+    """Delete a key by its name, by the beginning of it that lists show, or by the key itself.
+
+    From the moment this returns every request with it is refused. Raises UsageError where no live
+    key, or more than one, is meant.
+    """
+    condition, value, said = _meant(name_or_prefix)
+    now = utc_now()
+    with _transaction(_existing(path)) as connection:
+        found = _rows(connection, f"{condition} AND deleted_at IS NULL", value)
+        if len(found) != 1:
+            live = ", ".join(f"{key.name} ({key.shown})" for key in _rows(connection, "deleted_at IS NULL"))
+            what = said if not found else f"{said}, which {len(found)} keys begin with: name one of them"
+            raise UsageError(f"key: expected the name of a live key ({live or 'there is none'}), got {what}")
+        connection.execute("UPDATE keys SET deleted_at = ? WHERE id = ?", (to_us(now), found[0].id))
+        write_audit(
+            connection,
+            now,
+            actor=deleted_by,
+            action="key.deleted",
+            subject=found[0].shown,
+            detail={"name": found[0].name},
+        )
+    return found[0]
+
+
+def prepare(connection: sqlite3.Connection, path: Path) -> None:
+    """Bring the store to this version's schema; raises ConfigurationError where it is newer."""
+    migrations.upgrade(connection, MIGRATIONS, str(path))
+
+
+def find_key(connection: sqlite3.Connection, hash_: bytes) -> Key | None:
+    """Find a key, live or not, by the hash of it."""
+    row = connection.execute(_BY_HASH, (hash_,)).fetchone()
+    return None if row is None else _key(row)
+
+
+def write_audit(
+    connection: sqlite3.Connection,
+    now: datetime,
+    *,
+    actor: str,
+    action: str,
+    subject: str,
+    detail: dict[str, Any],
+) -> None:
+    """Add an audit line to the transaction that does what it tells."""
+    connection.execute(
+        "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
+        (to_us(now), actor, action, subject, json.dumps(detail, ensure_ascii=False)),
+    )
+
+
+@contextmanager
+def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
+    with closing(connect(path)) as connection:
+        try:
+            prepare(connection, path)
+            connection.execute("BEGIN IMMEDIATE")
+            yield connection
+            connection.execute("COMMIT")
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{path}: expected to read and write it, got {reason(error)}") from error
+
+
+def _existing(path: Path) -> Path:
+    if not path.is_file():
+        raise UsageError(f"store: expected the file of a store, got {path}, which is not there")
+    return path
+
+
+def _meant(text: str) -> tuple[str, str | bytes, str]:
+    """Return how to look for a key that is named so, and how to say it without showing one."""
+    if keys.well_formed(text):
+        return "hash = ?", keys.hash_of(text), "a key that is not live"
+    if text.startswith(keys.PREFIX):
+        # Lists show the beginning, "…" and four more characters; whatever follows is left aside.
+        prefix = text[: keys.SHOWN]
+        return "prefix = ?", prefix, got(prefix)
+    return "name = ?", text, got(text)
+
+
+def _rows(connection: sqlite3.Connection, condition: str, *values: Any) -> list[Key]:
+    query = f"SELECT {_COLUMNS} FROM keys WHERE {condition} ORDER BY id"  # noqa: S608  conditions of this file
+    return [_key(row) for row in connection.execute(query, values)]
+
+
+def _key(row: tuple[Any, ...]) -> Key:
+    id_, name, prefix, last4, allow, created_at, created_by, *moments = row
+    last_used_at, expires_at, deleted_at = (None if m is None else from_us(m) for m in moments)
+    return Key(
+        id=id_,
+        name=name,
+        prefix=prefix,
+        last4=last4,
+        allow=frozenset(allow.split()),
+        created_at=from_us(created_at),
+        created_by=created_by,
+        last_used_at=last_used_at,
+        expires_at=expires_at,
+        deleted_at=deleted_at,
+    )
