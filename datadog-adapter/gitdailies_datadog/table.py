@@ -16,8 +16,8 @@ UNKNOWN = "not in the table of Datadog's words"
 TEST = "a test notification"
 NO_MONITOR = "not a monitor alert: it has no transition"
 NO_INCIDENT = "not an incident notification: it has no status"
-_WARN = "a warning, which counts with the option warn: true only"
-_NO_DATA = "missing data, which counts with the option no_data: true only"
+_WARN = "a warning; it counts only with the option warn: true"
+_NO_DATA = "missing data; it counts only with the option no_data: true"
 
 TRANSITIONS: Mapping[str, str] = MappingProxyType(
     {

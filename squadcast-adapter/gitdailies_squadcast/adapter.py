@@ -11,7 +11,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.adapter import RESOLVED, STARTED, STATES, Change, Ignored, Message, Option, Service
+from gitdailies_core.adapter import STARTED, STATES, UPDATED, Change, Ignored, Message, Option, Service
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.fields import Fields
 from gitdailies_core.proof import verify_shared_token
@@ -53,7 +53,8 @@ def _v2(body: Fields) -> Message:
     if meaning not in STATES:
         return Ignored(meaning, word, (around.optional_text("id") or "") if around else "", key)
     incident = around or data.object("resource_data")
-    return _change(meaning, word, key, incident, at=_time(event, "timestamp"))
+    missing = "event.timestamp: expected a time"
+    return _change(meaning, word, key, incident, at=_time(event, "timestamp"), missing=missing)
 
 
 def _v1(incident: Fields) -> Message:
@@ -65,23 +66,26 @@ def _v1(incident: Fields) -> Message:
         return Ignored(meaning, word, identifier, key)
     # Nor is there an event time: the timeline tells when the incident last came to this.
     action = word.removeprefix("incident_")
-    at = _last(incident, action)
-    if at is None and meaning == RESOLVED:
-        raise PayloadError("timeline: expected an entry with action 'resolved' and a time, got none")
-    return _change(meaning, word, key, incident, at=at)
+    missing = f"timeline: expected an entry with action {action!r} and a time"
+    return _change(meaning, word, key, incident, at=_last(incident, action), missing=missing)
 
 
-def _change(state: str, word: str, key: str, incident: Fields, *, at: datetime | None) -> Change:
+def _change(
+    state: str, word: str, key: str, incident: Fields, *, at: datetime | None, missing: str
+) -> Change:
     started_at = _time(incident, "created_at")
-    happened_at = (started_at or at) if state == STARTED else (at or started_at)
-    if happened_at is None:
-        raise PayloadError(f"{incident.where('created_at')}: expected the time of {word}, got none anywhere")
+    if state == STARTED:
+        at = started_at or at
+    elif state == UPDATED:
+        at = at or started_at
+    if at is None:
+        raise PayloadError(f"{missing}, got none")
     service, tags = incident.optional_object("service"), _tags(incident)
     return Change.make(
         state=state,
         word=word,
         incident=incident.text("id"),
-        at=happened_at,
+        at=at,
         period=text_of(started_at) if started_at else None,
         started_at=started_at,
         key=key,
