@@ -28,7 +28,7 @@ MUTANTS: tuple[Any, ...] = (
     [{}],
     {"id": {}},
 )
-_FORM_CUTS = 50
+_CUTS = 50
 
 Path = tuple[Union[str, int], ...]
 
@@ -36,13 +36,14 @@ Path = tuple[Union[str, int], ...]
 def mutations(request: Request) -> Iterator[tuple[str, bytes]]:
     """Yield bodies with one field of the JSON taken away or replaced, and what was done.
 
-    A form is cut short instead, in as many places.
+    What is not JSON, such as a form, is cut short instead, at many places.
     """
-    if request.is_form:
-        for cut in range(0, len(request.body), max(1, len(request.body) // _FORM_CUTS)):
+    try:
+        whole = json.loads(request.body)
+    except ValueError:
+        for cut in range(0, len(request.body), max(1, len(request.body) // _CUTS)):
             yield f"the body cut at {cut}", request.body[:cut]
         return
-    whole = json.loads(request.body)
     for path in paths(whole):
         where = ".".join(str(step) for step in path)
         parent, last = at(whole, path[:-1]), path[-1]
