@@ -1,0 +1,1 @@
+"""The relay: vendors' deliveries in, events out to GitDailies, nothing lost in between."""

@@ -1,0 +1,236 @@
+"""The intake: a bare ASGI application for `/hooks/<source>`, `/healthz` and `/readyz`.
+
+No framework here, since it would cost more than proof and parsing together. What a delivery
+means is decided in `reading` and `acceptance`, what is answered in `answers`.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets as randomness
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import orjson
+import structlog
+from gitdailies_connection.settings import Source
+from gitdailies_core import strict_json
+from gitdailies_core.adapter import Adapter
+from gitdailies_core.errors import GitDailiesError, ProofError, StoreUnavailable
+from gitdailies_core.request import Request
+from gitdailies_core.routing import Routes
+from gitdailies_core.secret import Secret
+
+from gitdailies_relay import answers
+from gitdailies_relay.acceptance import Accepted, Delivery
+from gitdailies_relay.answers import Answer
+from gitdailies_relay.clock import now_us
+from gitdailies_relay.reading import SHAPE, UNREADABLE, Reading, prove, read
+from gitdailies_relay.store import Store
+
+LOG = structlog.get_logger("gitdailies.relay")
+
+# PagerDuty, the largest sender, drops what is over 256 KB.
+BODY_BYTES = 1024 * 1024
+# A vendor's answer must come in 5 s (PagerDuty); what was not synced by then is our fault.
+ANSWER_SECONDS = 4.0
+BODY_SECONDS = 10.0
+_METHODS = frozenset({"POST", "PUT", "PATCH"})  # Squadcast offers all three
+_PREFIX = "/hooks/"
+
+Scope = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
+Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+decode = strict_json.guarded(orjson.loads)
+
+
+@dataclass(frozen=True)
+class Intake:
+    """What the application needs of one configuration; a new one replaces it whole."""
+
+    sources: Mapping[str, Source]
+    adapters: Mapping[str, Adapter]
+    secrets: Mapping[str, Sequence[Secret]]
+    routes: Routes
+
+
+class Refusal(Exception):
+    """A request is answered before it is read to its end."""
+
+    def __init__(self, answer: Answer) -> None:
+        super().__init__(answer.status)
+        self.answer = answer
+
+
+class App:
+    """The ASGI application. `intake` may be replaced while it runs."""
+
+    def __init__(
+        self,
+        *,
+        intake: Intake,
+        store: Store,
+        stored: Callable[[], None],
+        counted: Callable[[str, str], None] = lambda _source, _outcome: None,
+        most_bytes: int = 64 * 1024 * 1024,
+        destination: str = "default",
+    ) -> None:
+        self.intake = intake
+        self.stopping = False
+        self._store = store
+        self._stored = stored
+        self._counted = counted
+        self._most_bytes = most_bytes
+        self._bytes = 0
+        self._destination = destination
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            return
+        path = scope["path"]
+        if path.startswith(_PREFIX):
+            answer = await self._hook(path[len(_PREFIX) :], scope, receive)
+        elif path == "/healthz":
+            answer = Answer(200, b'{"status": "alive"}')
+        elif path == "/readyz":
+            answer = await self._ready()
+        else:
+            answer = answers.UNKNOWN
+        headers = [
+            (b"content-type", b"application/json"),
+            (b"content-length", str(len(answer.body)).encode()),
+            *answer.headers,
+        ]
+        await send({"type": "http.response.start", "status": answer.status, "headers": headers})
+        await send({"type": "http.response.body", "body": answer.body})
+
+    async def _hook(self, name: str, scope: Scope, receive: Receive) -> Answer:
+        source = self.intake.sources.get(name)
+        if source is None:
+            self._counted("", "unknown")
+            return answers.UNKNOWN
+        if scope["method"] not in _METHODS:
+            return answers.WRONG_METHOD
+        held = 0
+        try:
+            headers = Request.make(headers=scope["headers"], body=b"")
+            held = self._admit(headers)
+            body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
+            answer = await self._delivered(source, Request(headers.headers, body, decode))
+        except Refusal as refusal:
+            answer = refusal.answer
+        except TimeoutError:
+            answer = answers.unavailable("expected the whole body in time, got a part")
+        finally:
+            self._bytes -= held
+        if answer.status >= 400:
+            self._counted(name, f"refused {answer.status}")
+        return answer
+
+    def _admit(self, request: Request) -> int:
+        """Refuse by headers alone what need not be read; return the bytes to account for."""
+        if request.header("content-encoding").lower() not in ("", "identity"):
+            raise Refusal(answers.ENCODED)
+        length = request.header("content-length")
+        if length.isascii() and length.isdigit() and int(length[:12]) > BODY_BYTES:
+            raise Refusal(answers.too_large(BODY_BYTES))
+        # A body of unknown length may grow to the limit.
+        expected = int(length) if length.isascii() and length.isdigit() else BODY_BYTES
+        if self.stopping:
+            raise Refusal(answers.unavailable("the relay is stopping"))
+        if self._bytes + expected > self._most_bytes:
+            raise Refusal(answers.unavailable("more deliveries are waiting than are held at once"))
+        self._bytes += expected
+        return expected
+
+    async def _delivered(self, source: Source, request: Request) -> Answer:
+        adapter = self.intake.adapters[source.name]
+        try:
+            proof = prove(request, source, adapter, self.intake.secrets[source.name])
+        except ProofError:
+            LOG.warning("delivery refused", source=source.name, reason="wrong or missing proof")
+            return answers.UNPROVEN
+        except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
+            detail = str(error) if isinstance(error, GitDailiesError) else type(error).__name__
+            LOG.error("proof cannot be checked", source=source.name, reason=detail)
+            return answers.unavailable("the proof cannot be checked")
+        reading = read(request, source, adapter, self.intake.routes, proof)
+        at = now_us()
+        delivery = Delivery(delivery_id(at), at, self._destination, reading)
+        try:
+            accepted = await asyncio.wait_for(asyncio.shield(self._store.accept(delivery)), ANSWER_SECONDS)
+        except (StoreUnavailable, TimeoutError) as error:
+            LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=str(error))
+            return answers.unavailable("the store cannot be written")
+        return self._answered(source.name, reading, accepted)
+
+    def _answered(self, source: str, reading: Reading, accepted: Accepted) -> Answer:
+        for outcome in accepted.outcomes:
+            self._counted(source, outcome)
+        reasons = list(accepted.reasons)
+        log = LOG.warning if accepted.why else LOG.info
+        log(
+            "delivery",
+            delivery=accepted.delivery,
+            source=source,
+            proof=reading.proof,
+            outcomes=list(accepted.outcomes),
+            events=list(accepted.events),
+            reasons=reasons,
+        )
+        if accepted.why == UNREADABLE:
+            return answers.unreadable(accepted.delivery, reasons[0])
+        if accepted.why == SHAPE:
+            return answers.kept(accepted.delivery, reasons[0])
+        if accepted.events:
+            if not accepted.repeated:
+                self._stored()
+            return answers.stored(accepted.delivery, list(accepted.events), reasons)
+        return answers.ignored(accepted.delivery, reasons)
+
+    async def _ready(self) -> Answer:
+        """Really write: a disk that is full shows here first."""
+        if self.stopping:
+            return answers.unavailable("the relay is stopping")
+        try:
+            await asyncio.wait_for(self._store.run(_touch), ANSWER_SECONDS)
+        except (StoreUnavailable, TimeoutError) as error:
+            return answers.unavailable(str(error) or "the store does not answer")
+        return Answer(200, b'{"status": "ready"}')
+
+
+def delivery_id(at: int) -> str:
+    """Name a delivery: sorted by time, and not to be guessed."""
+    return f"d{at:014x}{randomness.token_hex(4)}"
+
+
+def _touch(connection: Any) -> None:
+    connection.execute(
+        "INSERT INTO destinations (name, paused, reason, since) VALUES ('', '', 'readiness', ?)"
+        " ON CONFLICT DO UPDATE SET since = excluded.since",
+        (now_us(),),
+    )
+
+
+async def _body(receive: Receive) -> bytes:
+    """Read to the end or the limit, whatever was announced; raises Refusal."""
+    message = await receive()
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body"):
+        if len(body) > BODY_BYTES:
+            raise Refusal(answers.too_large(BODY_BYTES))
+        return body
+    parts = [body]
+    size = len(body)
+    while message.get("more_body"):
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            raise Refusal(answers.unavailable("expected the whole body, got a part"))
+        part = message.get("body", b"")
+        size += len(part)
+        if size > BODY_BYTES:
+            raise Refusal(answers.too_large(BODY_BYTES))
+        parts.append(part)
+    return b"".join(parts)

@@ -1,0 +1,166 @@
+"""What the store tells a person: status, failed events, the story of an incident, what has no route.
+
+Read-only; every function takes a connection and returns plain values for JSON or a table.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from typing import Any
+
+from gitdailies_core.times import text_of
+
+from gitdailies_relay.clock import moment
+
+_OUTCOMES = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome ORDER BY 1, 2"
+_KEPT = "SELECT why, count(*) FROM kept WHERE replayed_at IS NULL GROUP BY why ORDER BY 1"
+_QUEUE = (
+    "SELECT count(*) FILTER (WHERE buried IS NULL), count(*) FILTER (WHERE buried IS NOT NULL),"
+    " count(*) FILTER (WHERE buried IS NULL AND attempts > 0) FROM pending"
+)
+_OLDEST = "SELECT stored_at FROM events WHERE seq = (SELECT min(seq) FROM pending WHERE buried IS NULL)"
+_PAUSED = "SELECT name, paused, reason, since FROM destinations WHERE paused != '' ORDER BY name"
+_LAST = "SELECT at, status, verdict, reason FROM attempts WHERE seq = (SELECT max(seq) FROM attempts)"
+_BURIED = (
+    "SELECT e.id, e.source, e.incident, e.stored_at, p.attempts, p.buried"
+    " FROM pending p JOIN events e ON e.seq = p.seq WHERE p.buried IS NOT NULL ORDER BY p.seq LIMIT ?"
+)
+_KEPT_ROWS = (
+    "SELECT delivery, source, received_at, why, reason FROM kept WHERE replayed_at IS NULL"
+    " ORDER BY seq LIMIT ?"
+)
+_DELIVERIES_OF = (
+    "SELECT delivery, received_at, source, word, proof, outcome, reason, events FROM deliveries"
+    " WHERE incident = ? ORDER BY seq"
+)
+_EVENTS_OF = (
+    "SELECT e.seq, e.id, e.delivery, e.stored_at, e.body, p.buried, p.seq IS NOT NULL, p.due_at, p.head"
+    " FROM events e LEFT JOIN pending p ON p.seq = e.seq WHERE e.incident = ? ORDER BY e.seq"
+)
+_ATTEMPTS_OF = "SELECT at, status, verdict, reason FROM attempts WHERE event_seq = ? ORDER BY seq"
+_PERIODS_OF = (
+    "SELECT source, repo, environment, service, name, state, started_at, ended_at, merged_into"
+    " FROM periods WHERE incident = ? ORDER BY coalesce(started_at, ended_at), repo, service"
+)
+
+
+def status(connection: sqlite3.Connection) -> dict[str, Any]:
+    """Return the state of intake and delivery in numbers."""
+    waiting, buried, retrying = connection.execute(_QUEUE).fetchone()
+    oldest = connection.execute(_OLDEST).fetchone()
+    last = connection.execute(_LAST).fetchone()
+    sources: dict[str, dict[str, int]] = {}
+    for source, outcome, count in connection.execute(_OUTCOMES):
+        sources.setdefault(source, {})[outcome] = count
+    return {
+        "paused": [
+            {"destination": name, "by": paused, "reason": reason, "since": _text(since)}
+            for name, paused, reason, since in connection.execute(_PAUSED)
+        ],
+        "waiting": waiting,
+        "retrying": retrying,
+        "buried": buried,
+        "oldestWaitingSince": _text(oldest[0]) if oldest else None,
+        "lastAttempt": _attempt(last) if last else None,
+        "kept": dict(connection.execute(_KEPT).fetchall()),
+        "deliveries": sources,
+    }
+
+
+def failed(connection: sqlite3.Connection, most: int = 1000) -> dict[str, Any]:
+    """Return the events that were set aside, and the deliveries that were kept, with reasons."""
+    return {
+        "buried": [
+            {
+                "id": id_,
+                "source": source,
+                "incident": incident,
+                "storedAt": _text(stored_at),
+                "attempts": attempts,
+                "reason": reason,
+            }
+            for id_, source, incident, stored_at, attempts, reason in connection.execute(_BURIED, (most,))
+        ],
+        "kept": [
+            {
+                "delivery": delivery,
+                "source": source,
+                "receivedAt": _text(received_at),
+                "why": why,
+                "reason": reason,
+            }
+            for delivery, source, received_at, why, reason in connection.execute(_KEPT_ROWS, (most,))
+        ],
+    }
+
+
+def explain(connection: sqlite3.Connection, incident: str) -> dict[str, Any]:
+    """Return the story of an incident: deliveries, decisions, periods, events, attempts."""
+    return {
+        "incident": incident,
+        "deliveries": [
+            {
+                "delivery": delivery,
+                "receivedAt": _text(received_at),
+                "source": source,
+                "word": word,
+                "proof": proof,
+                "outcome": outcome,
+                "reason": reason,
+                "events": json.loads(events),
+            }
+            for delivery, received_at, source, word, proof, outcome, reason, events in connection.execute(
+                _DELIVERIES_OF, (incident,)
+            )
+        ],
+        "periods": [
+            {
+                "source": source,
+                "repo": repo or None,
+                "environment": environment or None,
+                "service": service or None,
+                "period": name,
+                "state": state,
+                "startedAt": _text(started_at),
+                "endedAt": _text(ended_at),
+                "mergedInto": merged_into,
+            }
+            for source, repo, environment, service, name, state, started_at, ended_at, merged_into in (
+                connection.execute(_PERIODS_OF, (incident,))
+            )
+        ],
+        "events": [_event(connection, row) for row in connection.execute(_EVENTS_OF, (incident,)).fetchall()],
+    }
+
+
+def _event(connection: sqlite3.Connection, row: tuple[Any, ...]) -> dict[str, Any]:
+    seq, id_, delivery, stored_at, body, buried, pending, due_at, head = row
+    attempts = [_attempt(attempt) for attempt in connection.execute(_ATTEMPTS_OF, (seq,))]
+    if not pending:
+        state = "delivered"
+    elif buried is not None:
+        state = "buried"
+    elif not head:
+        state = "waits for its turn"
+    else:
+        state = "waiting"
+    return {
+        "id": id_,
+        "event": json.loads(body),
+        "delivery": delivery,
+        "storedAt": _text(stored_at),
+        "state": state,
+        "reason": buried,
+        "dueAt": _text(due_at) if state == "waiting" else None,
+        "attempts": attempts,
+    }
+
+
+def _attempt(row: tuple[Any, ...]) -> dict[str, Any]:
+    at, status_, verdict, reason = row
+    return {"at": _text(at), "status": status_, "verdict": verdict, "reason": reason}
+
+
+def _text(microseconds: int | None) -> str | None:
+    return None if microseconds is None else text_of(moment(microseconds))

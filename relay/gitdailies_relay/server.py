@@ -1,0 +1,223 @@
+"""The relay's process: sockets, the intake and the worker around one store, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable, Mapping
+from contextlib import nullcontext
+from typing import Any
+
+import structlog
+import uvicorn
+from gitdailies_connection.addresses import Listen
+from gitdailies_connection.sender import Sender
+from gitdailies_connection.settings import Configuration
+from gitdailies_core import registry
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+
+from gitdailies_relay import reports
+from gitdailies_relay.app import App, Intake
+from gitdailies_relay.clock import now_us
+from gitdailies_relay.delivery import Worker
+from gitdailies_relay.numbers import Numbers
+from gitdailies_relay.retention import prune
+from gitdailies_relay.store import Store
+
+LOG = structlog.get_logger("gitdailies.relay")
+
+_PRUNE_SECONDS = 3600.0
+_STOP_SECONDS = 8
+
+
+def intake_of(configuration: Configuration, environ: Mapping[str, str]) -> Intake:
+    """Load what the sources need; raises ConfigurationError for a missing adapter or secret."""
+    sources = configuration.sources
+    return Intake(
+        sources=sources,
+        adapters={name: registry.adapter(source.adapter) for name, source in sources.items()},
+        secrets={name: [s.read(environ) for s in source.secrets] for name, source in sources.items()},
+        routes=configuration.routes,
+    )
+
+
+async def serve(
+    configuration: Configuration,
+    environ: Mapping[str, str],
+    *,
+    ready: Callable[[str], None],
+    stop: asyncio.Event,
+    reload: Callable[[], Configuration] | None = None,
+    reloading: asyncio.Event | None = None,
+) -> None:
+    """Run until *stop* is set; *ready* is told the address once deliveries are accepted.
+
+    When *reloading* is set, *reload* is asked for the configuration anew; a faulty one leaves
+    the old in force. Raises ConfigurationError where it cannot start.
+    """
+    relay = configuration.relay
+    if relay.store.path is None:
+        raise ConfigurationError(f"relay.store: expected sqlite:PATH, got {relay.store}")
+    # An unreadable key would pause every delivery: better said now.
+    configuration.gitdailies.key.read(environ)
+    numbers = Numbers()
+    sockets = [
+        _listen(relay.listen, "--relay-port, or relay.listen in gitdailies.yml"),
+        _listen(relay.status, "relay.status in gitdailies.yml"),
+    ]
+    store = Store(relay.store.path)
+    try:
+        intake = intake_of(configuration, environ)
+        store.open()
+    except BaseException:
+        for listener in sockets:
+            listener.close()
+        raise
+    worker = Worker(
+        store=store,
+        destination=configuration.gitdailies,
+        sender=Sender.to(configuration.gitdailies, in_flight=relay.in_flight),
+        environ=environ,
+        in_flight=relay.in_flight,
+        give_up_seconds=relay.give_up_days * 86400,
+        counted=numbers.attempt,
+    )
+    app = App(
+        intake=intake,
+        store=store,
+        stored=worker.wake,
+        counted=numbers.delivery,
+        most_bytes=relay.queue_bytes,
+    )
+    servers = [_server(app), _server(_StatusApp(app, store, numbers))]
+    tasks = [
+        asyncio.create_task(worker.run()),
+        asyncio.create_task(_prune_for_ever(store, configuration)),
+        asyncio.create_task(_reload_for_ever(app, environ, reload, reloading)),
+    ]
+    serving = [
+        asyncio.create_task(server.serve(sockets=[listener]))
+        for server, listener in zip(servers, sockets, strict=True)
+    ]
+    address = Listen(relay.listen.host, sockets[0].getsockname()[1])
+    LOG.info("relay started", listen=str(address), status=str(relay.status), store=str(relay.store))
+    ready(f"http://{address}")
+    try:
+        await asyncio.wait(
+            [asyncio.create_task(stop.wait()), *serving, tasks[0]], return_when=asyncio.FIRST_COMPLETED
+        )
+    finally:
+        app.stopping = True
+        for server in servers:
+            server.should_exit = True
+        await asyncio.gather(*serving, return_exceptions=True)
+        await worker.stop()
+        for task in tasks:
+            task.cancel()
+        ended = await asyncio.gather(*tasks, return_exceptions=True)
+        await store.close()
+        for listener in sockets:
+            listener.close()
+        LOG.info("relay stopped")
+    for result in ended:
+        if isinstance(result, Exception):
+            raise result
+
+
+class _StatusApp:
+    """The second listener: metrics and status, for this machine only unless told otherwise."""
+
+    def __init__(self, app: App, store: Store, numbers: Numbers) -> None:
+        self._app = app
+        self._store = store
+        self._numbers = numbers
+
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        if scope["type"] != "http":
+            return
+        path, status, body, kind = scope["path"], 200, b"", b"application/json"
+        if path in ("/healthz", "/readyz"):
+            await self._app(scope, receive, send)
+            return
+        if path == "/metrics":
+            body, kind = self._numbers.text(), b"text/plain; version=0.0.4; charset=utf-8"
+        elif path == "/status":
+            status, body = await self._status()
+        else:
+            status, body = 404, b'{"status": "not found"}'
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        await send({"type": "http.response.start", "status": status, "headers": headers})
+        await send({"type": "http.response.body", "body": body})
+
+    async def _status(self) -> tuple[int, bytes]:
+        import json
+
+        try:
+            return 200, json.dumps(await asyncio.to_thread(self._store.report, reports.status)).encode()
+        except StoreUnavailable as error:
+            return 503, json.dumps({"status": "unavailable", "reason": str(error)}).encode()
+
+
+class _Server(uvicorn.Server):
+    """A uvicorn server that leaves signals to whoever started it."""
+
+    def capture_signals(self) -> Any:
+        return nullcontext()
+
+
+def _server(app: Callable[..., Awaitable[None]]) -> uvicorn.Server:
+    config = uvicorn.Config(
+        app,
+        lifespan="off",
+        access_log=False,
+        log_config=None,
+        server_header=False,
+        date_header=False,
+        timeout_graceful_shutdown=_STOP_SECONDS,
+        timeout_keep_alive=75,
+        backlog=2048,
+    )
+    return _Server(config)
+
+
+def _listen(address: Listen, flag: str) -> socket.socket:
+    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
+    listener = socket.socket(family, socket.SOCK_STREAM)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((address.host, address.port))
+    except OSError as error:
+        listener.close()
+        raise ConfigurationError(
+            f"{address}: expected a free address to listen on, got {(error.strerror or '').lower()}; "
+            f"change {flag}"
+        ) from None
+    return listener
+
+
+async def _prune_for_ever(store: Store, configuration: Configuration) -> None:
+    while True:
+        more = True
+        while more:
+            try:
+                more = await store.run(lambda connection: prune(connection, configuration.relay, now_us()))
+            except StoreUnavailable:
+                more = False
+        await asyncio.sleep(_PRUNE_SECONDS)
+
+
+async def _reload_for_ever(
+    app: App,
+    environ: Mapping[str, str],
+    reload: Callable[[], Configuration] | None,
+    reloading: asyncio.Event | None,
+) -> None:
+    while reload is not None and reloading is not None:
+        await reloading.wait()
+        reloading.clear()
+        try:
+            app.intake = intake_of(reload(), environ)
+        except ConfigurationError as error:
+            LOG.error("configuration left as it was", reason=str(error))
+        else:
+            LOG.info("configuration read again")
