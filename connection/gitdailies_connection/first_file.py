@@ -1,0 +1,111 @@
+"""The commented gitdailies.yml that `gitdailies init` and `gitdailies up` write."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+
+# The header of vendors that do not sign: the word that the documentation uses everywhere.
+TOKEN_HEADER = "X-Relay-Token"  # noqa: S105  the name of a header
+
+_HEAD = """\
+# Where GitDailies is, where the relay listens, which service counts for which repository,
+# and who sends webhooks. `gitdailies check` reads this file and says what is wrong with it.
+# A key or secret never stands here: {env: NAME} names a variable, {file: PATH} a file beside this one.
+
+gitdailies:
+  # Events are posted to this address: https, or http on this machine.
+"""
+_PROXY = """\
+  # Left out, HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE of the environment hold.
+  # proxy: http://proxy:3128
+  # ca_file: /etc/ssl/corp.pem
+"""
+_SERVICES = """\
+
+# A service of the vendor, by id or name, and the repository where its incidents count.
+services:
+  # checkout-api: {repo: larkspur/checkout-api, environment: production}
+  # P1SVC42: [{repo: larkspur/ledger}, {repo: larkspur/ledger-web}]
+"""
+_FALLBACK = """\
+  # "*" takes every service that no line names; without it, such deliveries are kept and reported.
+"""
+
+
+def first_file(
+    *,
+    url: str,
+    key: Mapping[str, str],
+    receiver: str | None = None,
+    listen: str = "127.0.0.1:8701",
+    status: str = "127.0.0.1:8702",
+    store: str = "sqlite:gitdailies-data/relay.db",
+    secrets: Mapping[str, Mapping[str, str]] | None = None,
+    fallback: str | None = None,
+) -> str:
+    """Return the text of a first file; it loads as it is.
+
+    *key* and each of *secrets*, by source, are `{"env": NAME}` or `{"file": PATH}`, relative to
+    the file; a source without secret is written as a comment. *fallback* is the repository for
+    every service, such as `larkspur/{service}`.
+    """
+    lines = [_HEAD + f"  url: {_text(url)}", f"  key: {_flow(key)}"]
+    if receiver is not None:
+        lines.append(f"  receiver: {receiver}    # documented: only documented fields; ours: everything")
+    else:
+        lines.append("  # receiver: documented    # or ours; left out, it is found out")
+    lines += [
+        _PROXY,
+        "relay:",
+        f"  listen: {_text(listen)}    # /hooks/NAME takes webhooks; /healthz, /readyz",
+        f"  status: {_text(status)}    # /metrics and status, not for the public",
+        f"  store: {_text(store)}    # relative to this file, or postgresql://HOST/DATABASE",
+        _SERVICES + _FALLBACK + f"  {_comment(fallback is None)}{_fallback(fallback)}",
+        "\n# Each source takes deliveries at POST /hooks/NAME.\nsources:",
+        *(_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items()),
+    ]
+    return "\n".join(lines) + "\n"
+
+
+# The settings of a source beside adapter and secrets, and the variable to name for its secret.
+_SOURCES: Mapping[str, tuple[str, Sequence[str]]] = {
+    "pagerduty": (
+        "PAGERDUTY_SECRET",
+        ("# only: {urgency: high, priority: [P1, P2, none]}    # none: incidents without a priority",),
+    ),
+    "datadog": (
+        "DATADOG_TOKEN",
+        (f"header: {TOKEN_HEADER}", "# only: {tags: {env: [prod, production]}}"),
+    ),
+    "squadcast": ("SQUADCAST_TOKEN", (f"header: {TOKEN_HEADER}",)),
+}
+
+
+def _source(name: str, keys: tuple[str, Sequence[str]], secret: Mapping[str, str] | None) -> str:
+    variable, settings = keys
+    mark = _comment(secret is None)
+    given = secret if secret is not None else {"env": variable}
+    inner = [f"adapter: {name}", f"secrets: [{_flow(given)}]", *settings]
+    return "\n".join([f"  {mark}{name}:", *(f"  {mark}  {line}" for line in inner)])
+
+
+def _fallback(repo: str | None) -> str:
+    return f'"*": {{repo: {json.dumps(repo or "larkspur/{service}")}}}'
+
+
+def _comment(absent: bool) -> str:
+    return "# " if absent else ""
+
+
+def _flow(values: Mapping[str, str]) -> str:
+    return "{" + ", ".join(f"{name}: {_text(value)}" for name, value in values.items()) + "}"
+
+
+def _text(value: str) -> str:
+    """Write text for YAML: plain where that is safe in braces too, else quoted as JSON is."""
+    # A colon is plain only inside a word; everything else that could mean something is quoted.
+    safe = value.replace(":", "").replace("/", "").replace(".", "").replace("-", "").replace("_", "")
+    plain = safe.isascii() and safe.isalnum() and value[:1].isalpha() and not value.endswith(":")
+    word = value.lower() in ("true", "false", "null")
+    return value if plain and not word else json.dumps(value)
