@@ -1,0 +1,208 @@
+"""From a job to the deploys it made: input, else event payload, else variable, else git, else an error.
+
+Each is decided here from values that are handed in, so that the same job, run again, comes to
+the same bytes; only what a platform tells stands in its own file.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitdailies_core.ci.facts import (
+    FAILED,
+    SUCCEEDED,
+    Deploys,
+    Facts,
+    GitFacts,
+    Inputs,
+    Platform,
+    Repository,
+    Skipped,
+    Target,
+    Variables,
+)
+from gitdailies_core.ci.git_url import slug, without_user
+from gitdailies_core.errors import UsageError
+from gitdailies_core.events import DEPLOYED, Event
+from gitdailies_core.identity import deploy_id
+
+# Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
+MOST_COMMITS = 250
+
+_NOTHING = Facts()
+_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
+
+
+def resolve(
+    platform: Platform | None,
+    *,
+    environ: Mapping[str, str],
+    event: Any = None,
+    inputs: Inputs,
+    git: GitFacts | None = None,
+    call: str = "",
+) -> Deploys | Skipped:
+    """Find out which deploys the job made, or why it made none.
+
+    *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
+    this call where no run does, so that its retries count once. Raises UsageError that names
+    the input to set, InvalidEvent where a value does not fit an event.
+    """
+    facts = platform.read(Variables(environ), event) if platform else _NOTHING
+    unwanted = _unwanted(facts, inputs.status)
+    if unwanted:
+        return Skipped(unwanted, facts.notes)
+    job = _Job(platform, facts, inputs, git, call)
+    targets = [job.with_git(target) for target in job.chosen()]
+    events = {(target.repo, target.sha): job.event(target) for target in targets}
+    return Deploys(
+        platform=platform.word if platform else "",
+        events=tuple(events.values()),
+        notes=tuple(dict.fromkeys([*facts.notes, *(note for t in targets for note in job.notes(t))])),
+        lacking=any(not event.get("commits") and not event.get("commitTime") for event in events.values()),
+    )
+
+
+def _unwanted(facts: Facts, status: str | None) -> str | None:
+    """Say why there is nothing to report; a *status* set by hand overrules the platform."""
+    if status:
+        word = status.lower()
+        return f"status is {word}" if word in FAILED else None
+    word = (facts.status or "success").lower()
+    if word not in SUCCEEDED:
+        return f"{facts.status_of} did not succeed ({'exit status ' if word.isdigit() else ''}{word})"
+    return facts.skip
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that is known of the job, and the steps from it to its events."""
+
+    platform: Platform | None
+    facts: Facts
+    inputs: Inputs
+    git: GitFacts | None
+    call: str
+
+    @property
+    def title(self) -> str:
+        return self.platform.title if self.platform else "the environment"
+
+    def chosen(self) -> list[Target]:
+        """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
+        here = slug(self.git.remote or "") if self.git else None
+        own = [t if t.repo else t.named(here) for t in self.facts.targets]
+        if self.inputs.repos:
+            return [self._named(repository, own) for repository in self.inputs.repos]
+        if self.inputs.sha and len(own) > 1:
+            paths = ", ".join(target.repo or "?" for target in own)
+            raise UsageError(
+                f"sha: expected none for {len(own)} repositories ({paths}), got one; set repo to PATH@SHA"
+            )
+        return [_at(target, self.inputs.sha) for target in own]
+
+    def _named(self, repository: Repository, own: list[Target]) -> Target:
+        path, sha = repository.path, repository.sha or self.inputs.sha
+        target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
+        if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
+            # One name for one repository: the same commits under another name, such as a mirror's.
+            target = own[0]
+        if target is None and sha is None:
+            known = ", ".join(t.repo for t in own if t.repo) or "no repository"
+            raise UsageError(
+                f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
+            )
+        return _at(target or Target(), sha).named(path)
+
+    def with_git(self, target: Target) -> Target:
+        """Fill in from the checkout what is still open, where both speak of one commit."""
+        git, sha = self.git, target.sha or (self.git.sha if self.git else None)
+        if git is None or sha != git.sha:
+            return target
+        return Target(
+            repo=target.repo,
+            sha=sha,
+            branch=target.branch or (None if target.no_branch else git.branch),
+            no_branch=target.no_branch,
+            commit_time=target.commit_time or git.commit_time,
+            commits=target.commits or git.commits,
+            cut=target.cut or (git.cut and not target.commits),
+        )
+
+    def event(self, target: Target) -> Event:
+        """Write the event of *target*."""
+        facts, inputs = self.facts, self.inputs
+        repo = self._known("repo", target.repo, "the repository, as owner/name")
+        sha = self._known("sha", target.sha, "the deployed commit")
+        environment = inputs.environment or facts.environment
+        commits = list(target.commits[:MOST_COMMITS])
+        return Event.make(
+            DEPLOYED,
+            repo=repo,
+            commitSHA=sha,
+            environment=environment,
+            branch=inputs.branch or target.branch,
+            time=inputs.time or facts.time,
+            id=self._id(repo, sha, environment),
+            service=inputs.service,
+            type=inputs.type,
+            url=inputs.url or _shown(facts.url),
+            commits=commits or None,
+            commitTime=None if commits else target.commit_time,
+            fixes=inputs.fixes,
+        )
+
+    def notes(self, target: Target) -> list[str]:
+        """Say what the event of *target* leaves out."""
+        notes = []
+        if target.no_branch and not (target.branch or self.inputs.branch):
+            notes.append(f"no branch: {target.no_branch}")
+        if target.cut or len(target.commits) > MOST_COMMITS:
+            notes.append(f"commits: the newest {MOST_COMMITS}, there are more")
+        return notes
+
+    def _known(self, name: str, value: str | None, what: str) -> str:
+        if value:
+            return value
+        raise UsageError(
+            f"{name}: expected {what}, got nothing from {self.title} or git; set {name}"
+            + (f", {self.facts.remedy}" if self.facts.remedy else "")
+            + (f" ({'; '.join(self.facts.notes)})" if self.facts.notes else "")
+        )
+
+    def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
+        platform, run = self.platform.word if self.platform else "", self.facts.run
+        if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
+            return self.inputs.id
+        if self.inputs.id:
+            # One name for several events: each gets its own from it.
+            platform, run = "id", self.inputs.id
+        elif not run:
+            platform, run = "call", self.call
+        if not run:
+            return None
+        return deploy_id(
+            platform=platform,
+            run=run,
+            sha=sha,
+            repo=repo,
+            environment=environment,
+            service=self.inputs.service,
+            type=self.inputs.type,
+        )
+
+
+def _at(target: Target, sha: str | None) -> Target:
+    # Branch and commits are those of the platform's commit; of another one they are not known.
+    if sha in (None, target.sha):
+        return target
+    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
+
+
+def _shown(url: str | None) -> str | None:
+    # The platform's address is worth having, and not worth failing for.
+    address = without_user(url or "")
+    return address if _ADDRESS.match(address) else None

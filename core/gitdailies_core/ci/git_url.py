@@ -1,0 +1,48 @@
+"""Addresses of repositories: the slug in any form of them, and what of one may be shown."""
+
+from __future__ import annotations
+
+import re
+
+# https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
+_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
+# git@host:group/name.git, which ssh takes; C:\work and C:/work are paths of Windows.
+_SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
+_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
+
+# What stands before or between the parts of a name: Azure's `_git` and, over ssh, `v3`;
+# Bitbucket Data Center's `scm`.
+_AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
+
+
+def slug(address: str) -> str | None:
+    """Return `owner/name` (or more parts, as GitLab has them) of a repository's address.
+
+    None for a path on this machine, and for an address with fewer than two parts.
+    """
+    found = _ADDRESS.match(address.strip()) or _SCP.match(address.strip())
+    if not found or address.strip().lower().startswith("file:"):
+        return None
+    host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
+    parts = [part for part in path.split("/") if part]
+    if parts and parts[-1].lower().endswith(".git"):
+        parts[-1] = parts[-1][: -len(".git")]
+    if host.endswith(_AZURE_HOSTS):
+        parts = _azure(host, parts)
+    elif len(parts) > 2 and parts[0] == "scm":
+        parts = parts[1:]
+    return "/".join(parts) if len(parts) > 1 and all(parts) else None
+
+
+def without_user(address: str) -> str:
+    """Return *address* without user name and password, which leave no machine."""
+    return _USER.sub(r"\1", address.strip())
+
+
+def _azure(host: str, parts: list[str]) -> list[str]:
+    # All forms come to organization/project/name.
+    parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
+    if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
+        parts = [host.partition(".")[0], *parts]
+    # A project's first repository bears its name, which the address then gives once.
+    return [*parts, parts[-1]] if len(parts) == 2 else parts
