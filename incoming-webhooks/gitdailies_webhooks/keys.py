@@ -24,6 +24,9 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM, _CHECK = 32, 6
 _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECK}}}")
 
+# Half a key in a message is as bad as a whole one; what lists show (SHOWN) is shorter than this.
+_LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}")
+
 # How much of a key is kept in the clear, to tell keys apart: the last four are check characters.
 SHOWN = len(PREFIX) + 4
 
@@ -82,6 +85,16 @@ def generate(choose: Callable[[str], str]) -> str:
 def well_formed(text: str) -> bool:
     """Whether *text* has the shape of a key and its check characters are right."""
     return bool(_SHAPE.fullmatch(text)) and text[-_CHECK:] == _check(text[:-_CHECK])
+
+
+def contains_key(text: str) -> bool:
+    """Whether something that looks like a key stands in *text*."""
+    return bool(_SHAPE.search(text))
+
+
+def without_keys(text: str) -> str:
+    """Return *text* with whatever looks like a key, or most of one, taken out."""
+    return _LIKE_A_KEY.sub(f"{PREFIX}***", text)
 
 
 def hash_of(text: str) -> bytes:

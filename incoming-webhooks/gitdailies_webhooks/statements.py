@@ -1,0 +1,171 @@
+"""What is said to the store, each function inside a transaction that the caller began.
+
+Driver statements, without SQLAlchemy in between: this is the path of every event.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from gitdailies_core.events import DEPLOYED, KINDS, Kind
+from gitdailies_core.times import text_of
+
+from gitdailies_webhooks.intake import RECEIVED_AT, Candidate, Known, Outcome, Submission, decide
+from gitdailies_webhooks.keyring import write_audit
+from gitdailies_webhooks.keys import Key
+from gitdailies_webhooks.moments import from_us, to_us
+from gitdailies_webhooks.order import INCIDENT_FIELD, Mark, Newest
+from gitdailies_webhooks.query import FILTERS, Listing
+
+# Below what any build of SQLite takes as parameters of one statement.
+_AT_ONCE = 500
+
+# `last used` is kept to the minute: it is for people, and not worth a write a request.
+USED_EVERY = timedelta(minutes=1)
+
+_INSERT = (
+    "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
+    " received_at, key_id, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
+)
+
+
+@dataclass(frozen=True)
+class Row:
+    """An event as it is listed: its cursor and its JSON."""
+
+    seq: int
+    body: str
+
+
+def take(
+    connection: sqlite3.Connection,
+    submission: Submission,
+    *,
+    key: Key,
+    now: datetime,
+    strict_order: bool,
+) -> tuple[Outcome, ...] | None:
+    """Decide and write a submission; None where its key was deleted while the body came in."""
+    row = connection.execute("SELECT deleted_at FROM keys WHERE id = ?", (key.id,)).fetchone()
+    if row is None or row[0] is not None:
+        return None
+    outcomes = weigh(connection, submission, strict_order=strict_order)
+    received_at = to_us(now)
+    connection.executemany(
+        _INSERT,
+        (
+            _values(outcome.created, key.id, received_at)
+            for outcome in outcomes
+            if outcome.created is not None
+        ),
+    )
+    use(connection, key, now)
+    return outcomes
+
+
+def weigh(
+    connection: sqlite3.Connection, submission: Submission, *, strict_order: bool
+) -> tuple[Outcome, ...]:
+    """Decide a submission against what is stored, and write nothing."""
+    ids = [entry.id for entry in submission.entries if isinstance(entry, Candidate)]
+    return decide(
+        submission.entries,
+        known=dict(_known(connection, ids)),
+        newest=newest(connection) if strict_order else None,
+    )
+
+
+def use(connection: sqlite3.Connection, key: Key, now: datetime) -> None:
+    """Write down that *key* was used, unless that stands there already for this minute."""
+    if unused(key, now):
+        connection.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (to_us(now), key.id))
+
+
+def unused(key: Key, now: datetime) -> bool:
+    """Whether the last use of *key* that is written down is too long ago."""
+    return key.last_used_at is None or now - key.last_used_at >= USED_EVERY
+
+
+def newest(connection: sqlite3.Connection, kinds: tuple[Kind, ...] = KINDS) -> Newest:
+    """Find the newest deploy and the newest incident event."""
+    words = [kind.word for kind in kinds if kind.field(INCIDENT_FIELD)]
+    incidents = [mark for word in words if (mark := _mark(connection, word)) is not None]
+    return Newest(_mark(connection, DEPLOYED), max(incidents, key=lambda mark: mark.at, default=None))
+
+
+def delete(connection: sqlite3.Connection, id_: str, *, actor: str, now: datetime) -> bool:
+    """Delete an event and keep it in an audit line; False where there is none of that id."""
+    row = connection.execute(
+        "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id", (id_,)
+    ).fetchone()
+    if row is None:
+        return False
+    body, received_at, key_id = row
+    detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
+    write_audit(connection, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
+    return True
+
+
+def listed(connection: sqlite3.Connection, listing: Listing, *, after: int, limit: int) -> list[Row]:
+    """Read the next *limit* events of a listing behind the cursor *after*."""
+    conditions = ["seq > ?"]
+    values: list[Any] = [after]
+    for name, value in listing.filters.items():
+        column, exact = FILTERS[name]
+        # Whoever filters by "" asks for the events that say nothing there.
+        left, right = (
+            (f"coalesce({column}, '')", "?") if exact else (f"lower(coalesce({column}, ''))", "lower(?)")
+        )
+        conditions.append(f"{left} = {right}")
+        values.append(value)
+    query = f"SELECT seq, received_at, body FROM events WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?"  # noqa: S608  columns of FILTERS
+    return [
+        # The stored text is an object that is never empty and never has this name.
+        Row(seq, f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
+        for seq, received_at, body in connection.execute(query, (*values, limit))
+    ]
+
+
+def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> Iterator[tuple[str, Known]]:
+    for chunk in _chunks(ids):
+        marks = ", ".join("?" * len(chunk))
+        query = f"SELECT id, digest, time, time_given FROM events WHERE id IN ({marks})"  # noqa: S608  question marks
+        for id_, digest, time, time_given in connection.execute(query, chunk):
+            yield id_, Known(digest.hex(), from_us(time), bool(time_given))
+
+
+def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
+    waiting = iter(ids)
+    while chunk := list(islice(waiting, _AT_ONCE)):
+        yield chunk
+
+
+def _mark(connection: sqlite3.Connection, kind: str) -> Mark | None:
+    row = connection.execute(
+        "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1", (kind,)
+    ).fetchone()
+    return None if row is None else Mark(row[0], kind, from_us(row[1]))
+
+
+def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, ...]:
+    event = candidate.event
+    return (
+        candidate.id,
+        event.kind,
+        to_us(candidate.time),
+        int(candidate.time_given),
+        event.get("repo"),
+        event.get("environment"),
+        event.get("service"),
+        event.get(INCIDENT_FIELD),
+        received_at,
+        key_id,
+        bytes.fromhex(candidate.digest),
+        json.dumps(event.to_wire(), ensure_ascii=False, separators=(",", ":")),
+    )
