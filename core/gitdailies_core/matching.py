@@ -69,11 +69,14 @@ def held(change: Change, known: Sequence[Period]) -> list[Period]:
 
 
 def told_end(change: Change, period: Period, known: Sequence[Period]) -> Period | None:
-    """Find the record of another target, or the note, that tells how a late period ended."""
+    """Find the record of another target, or the note, that tells how a late *period* ended.
+
+    *period* itself is not among the *known*.
+    """
     at = period.started_at or change.at
     over = [p for p in known if p.state in (CLOSED, MERGED) and concerns(change, p)]
     for p in over:
-        if p.name == period.name and p.target != period.target:
+        if p.name == period.name:
             return p
     for note in over:
         if _is_bare_end(note) and note.ended_at and at <= note.ended_at:

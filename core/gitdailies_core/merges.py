@@ -16,7 +16,7 @@ def end_merged(draft: Draft, period: Period, into: str, at: datetime) -> None:
     It waits while that incident is not over. One that is not known, or that was itself merged
     into this one, will never end it: then it ends at once, as `merged`.
     """
-    target = [p for p in draft.known(into) if p.state != RELEASED] if into else []
+    target = draft.known(into) if into else []
     if not target or _leads_back(draft, period.incident, into):
         draft.end(period, at, into=into, resolution="merged")
     elif is_over(target):

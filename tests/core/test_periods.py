@@ -58,6 +58,15 @@ def test_a_repeated_first_end_leaves_the_second_period_open():
     assert relay.states() == [CLOSED, OPEN]
 
 
+def test_a_second_end_closes_no_earlier_period():
+    """An end that names a period already over leaves one that began before it, and whose end was lost."""
+    relay = Relay()
+    relay.say(started(0, period="told"), started(10, period="told"), resolved(15, since=10))
+
+    assert relay.say(resolved(16, since=10)) == []
+    assert relay.states() == [OPEN, CLOSED, CLOSED]
+
+
 def test_a_late_end_that_names_the_first_period_waits_for_the_second_start():
     """An end too late for the period it names is that of one whose start is still to come."""
     relay = Relay()
@@ -161,6 +170,14 @@ def test_an_unnamed_start_earlier_than_the_one_that_went_out_adds_nothing():
     relay.say(started(3), resolved(5))
 
     assert relay.take(started(0)).reason == "late start, of a period that began at 2026-03-04T10:03:00Z"
+
+
+def test_a_remembered_end_is_not_that_of_a_start_before_another():
+    """A late start takes no end that another start, between the two, has taken."""
+    relay = Relay()
+
+    assert relay.say(resolved(15), started(10)) == [("A", "starts", 10), ("A", "ends", 15)]
+    assert relay.say(started(0)) == []
 
 
 def test_an_unnamed_end_before_its_start_is_remembered():
@@ -321,6 +338,18 @@ def test_an_early_end_of_one_service_does_not_close_another():
 
     relay.take(started(1, services=["ledger-worker"], whole=False), to=[LEDGER])
     assert relay.story[1:] == [("A", "starts", 1), ("A", "ends", 5)]
+
+
+def test_an_early_end_of_one_service_is_no_second_end_of_another():
+    """What is over at one service says nothing of another service's end."""
+    relay = Relay()
+    relay.take(started(0, services=["checkout-api"], whole=False), to=[CHECKOUT])
+    relay.take(resolved(5, services=["checkout-api"], whole=False), to=[CHECKOUT])
+
+    relay.take(resolved(4, services=["ledger-worker"], whole=False), to=[LEDGER])
+    relay.take(started(3, services=["ledger-worker"], whole=False), to=[LEDGER])
+
+    assert relay.story[2:] == [("A", "starts", 3), ("A", "ends", 4)]
 
 
 def test_events_carry_what_the_change_tells():

@@ -1,6 +1,6 @@
 """Periods that a filter or a missing route holds back; minutes count from ten o'clock."""
 
-from gitdailies_core.ledger import CLOSED, HELD, RELEASED
+from gitdailies_core.ledger import CLOSED, HELD, OPEN, RELEASED
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, resolved, started, told, updated
 
@@ -31,6 +31,7 @@ def test_a_held_incident_whose_end_is_wanted_counts_whole():
     relay.take(started(0, period="cycle-1"), refusal=LOW)
 
     assert relay.say(resolved(9, period="cycle-1")) == [("A", "starts", 0), ("A", "ends", 9)]
+    assert relay.states() == [RELEASED, CLOSED]
 
 
 def test_an_incident_filtered_from_start_to_end_counts_nowhere():
@@ -52,6 +53,14 @@ def test_an_incident_raised_after_its_end_counts_whole():
 
     assert relay.say(updated(30, since=0)) == [("A", "starts", 0), ("A", "ends", 9)]
     assert relay.say(updated(31, since=0), resolved(9, since=0)) == []
+
+
+def test_an_incident_of_which_only_a_refused_end_came_is_raised_whole():
+    """A refused end that tells its start is enough for a later change that is wanted."""
+    relay = Relay()
+    relay.take(resolved(9, since=0), refusal=LOW)
+
+    assert relay.say(updated(30, since=0)) == [("A", "starts", 0), ("A", "ends", 9)]
 
 
 def test_a_wanted_start_after_a_refused_end_counts_whole():
@@ -113,9 +122,21 @@ def test_a_lowered_incident_does_not_hold_a_start_of_its_own():
     relay = Relay()
     relay.take(started(0))
     relay.take(started(3), refusal=LOW)
+    assert relay.states() == [OPEN]
+
     relay.take(resolved(5))
 
     assert relay.say(started(10)) == [("A", "starts", 10)]
+
+
+def test_a_start_is_held_again_after_one_was_released():
+    """An incident raised once, over, and filtered again starts at the second held start."""
+    relay = Relay()
+    relay.take(started(0), refusal=LOW)
+    relay.say(started(3), resolved(5))
+    relay.take(started(30), refusal=LOW)
+
+    assert relay.say(started(40)) == [("A", "starts", 30)]
 
 
 def test_a_held_start_of_one_service_is_not_released_by_another():

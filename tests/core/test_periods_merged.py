@@ -85,6 +85,16 @@ def test_merges_form_chains():
     ]
 
 
+def test_what_waits_for_two_targets_ends_once():
+    """A chain through an incident of two repositories ends what hangs on it once."""
+    relay = Relay()
+    relay.take(started(0, incident="B", period="told"), to=[CHECKOUT, LEDGER])
+    relay.say(started(0, period="told"), started(0, incident="C", period="told"))
+    relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
+
+    assert [event[0] for event in relay.say(resolved(9, incident="C", since=0))] == ["C", "B", "B", "A"]
+
+
 def test_a_chain_of_any_length_ends():
     """A thousand incidents merged one into the next all end with the last, without deep recursion."""
     relay = Relay()
@@ -139,6 +149,25 @@ def test_what_waits_for_a_lost_end_follows_the_last_period():
     relay.say(started(5, incident="B", period="told"), merged(6, "B", since=0))
 
     assert relay.say(resolved(9, incident="B", since=5))[1:] == [("A", "ends", 9, "mergedInto=B")]
+
+
+def test_what_waits_does_not_wait_for_a_held_start_that_was_overtaken():
+    """A target whose filtered first period never ended is over with its last."""
+    relay = Relay()
+    relay.take(started(1, incident="B", period="told"), refusal=LOW)
+    relay.say(started(5, incident="B", period="told"), started(0, period="told"), merged(6, "B", since=0))
+
+    assert relay.say(resolved(9, incident="B", since=5))[1:] == [("A", "ends", 9, "mergedInto=B")]
+
+
+def test_what_waits_for_a_raised_incident_ends_with_it():
+    """That a target was held back at first, or started twice, does not keep it from being over."""
+    for first, refusal in ((started(1, incident="B"), LOW), (started(1, incident="B"), "")):
+        relay = Relay()
+        relay.take(first, refusal=refusal)
+        relay.say(started(2, incident="B"), started(0, period="told"), merged(6, "B", since=0))
+
+        assert relay.say(resolved(9, incident="B"))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
 
 def test_merged_into_one_that_is_held_ends_when_that_one_ends():
