@@ -1,0 +1,154 @@
+"""Addresses: https off the machine, no secrets in them, and never a metadata service."""
+
+from pathlib import Path
+
+import pytest
+from gitdailies_connection.addresses import Listen, forbidden, listen, origin, proxy, receiver
+from gitdailies_connection.settings import Store
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://app.gitdailies.example/webhooks",
+        "https://10.0.0.7:8443/webhooks",
+        "http://127.0.0.1:8700/webhooks",
+        "http://127.8.9.1/",
+        "http://localhost:8700/webhooks",
+        "http://gitdailies.localhost/webhooks",
+        "http://[::1]:8700/webhooks",
+    ],
+)
+def test_taken(url: str) -> None:
+    """https is taken anywhere, http on this machine."""
+    assert receiver(url) == url
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://10.0.0.7/webhooks",
+        "http://localhost.example/webhooks",
+        "http://127.0.0.1.example/webhooks",
+        "ftp://app.gitdailies.example/",
+        "file:///etc/passwd",
+        "app.gitdailies.example/webhooks",
+        "https://",
+        "https:///webhooks",
+        "https://host:0/",
+        "https://host:99999/",
+        "https://[::1/",
+        "https://user@host/",
+        "https://user:password@host/",
+        "https://host/?key=1",
+        "https://host/#key",
+        "https://host/a b",
+        "https://host\\@evil/",
+        "https://host/\n",
+    ],
+)
+def test_refused(url: str) -> None:
+    """What is not an address, is not safe, or holds a place for secrets is refused, and not repeated."""
+    with pytest.raises(ValueError, match=r"^expected .*, got ") as caught:
+        receiver(url)
+
+    assert "password" not in str(caught.value).replace("user and password", "")
+    assert "key=1" not in str(caught.value)
+
+
+def test_http_by_choice() -> None:
+    """allow_http permits http to another machine."""
+    assert receiver("http://10.0.0.7/webhooks", allow_http=True) == "http://10.0.0.7/webhooks"
+
+
+@pytest.mark.parametrize(
+    "host",
+    [
+        "169.254.169.254",
+        "169.254.0.1",
+        "fe80::1",
+        "fe80::1%eth0",
+        "fd00:ec2::254",
+        "100.100.100.200",
+        "168.63.129.16",
+        "192.0.0.192",
+        "::ffff:169.254.169.254",
+        "::169.254.169.254",
+        "64:ff9b::a9fe:a9fe",
+        "2002:a9fe:a9fe::1",
+        "metadata.google.internal",
+        "METADATA.google.internal.",
+    ],
+)
+def test_metadata(host: str) -> None:
+    """Link-local addresses and metadata services are recognized in every form that reaches them."""
+    assert forbidden(host) != ""
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "::1", "::", "10.0.0.1", "192.168.1.1", "fd12::1", "example.com", ""]
+)
+def test_not_metadata(host: str) -> None:
+    """Private and loopback addresses are an operator's own and stay allowed."""
+    assert forbidden(host) == ""
+
+
+@pytest.mark.parametrize(
+    ("text", "host", "port"),
+    [
+        ("127.0.0.1:8701", "127.0.0.1", 8701),
+        ("[::1]:0", "::1", 0),
+        ("relay.internal:65535", "relay.internal", 65535),
+    ],
+)
+def test_listen(text: str, host: str, port: int) -> None:
+    """HOST:PORT is read, and written again as it was."""
+    assert listen(text) == Listen(host, port)
+    assert str(listen(text)) == text
+
+
+@pytest.mark.parametrize(
+    "text", ["8701", ":8701", "::1:8701", "[::1]", "[fe80]:1", "h:65536", "h:-1", "h:1\n", "a b:1"]
+)
+def test_not_listen(text: str) -> None:
+    """Anything else is refused."""
+    with pytest.raises(ValueError, match="expected HOST:PORT"):
+        listen(text)
+
+
+def test_proxy() -> None:
+    """A proxy may stand on any machine, without user and password."""
+    assert proxy("http://proxy.internal:3128") == "http://proxy.internal:3128"
+    with pytest.raises(ValueError, match="without user and password, got one with them"):
+        proxy("http://user:secret@proxy.internal:3128")
+
+
+def test_origin() -> None:
+    """The origin keeps host and port and loses the path."""
+    assert origin("http://[::1]:8700/webhooks/a") == "http://[::1]:8700"
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("sqlite:relay.db", "sqlite:/folder/relay.db"),
+        ("sqlite:/var/lib/relay.db", "sqlite:/var/lib/relay.db"),
+        ("postgresql://u:planted@db:5432/relay", "postgresql://db:5432/relay"),
+        ("postgresql:///relay?host=/run/postgresql", "postgresql:///relay"),
+    ],
+)
+def test_store(text: str, shown: str) -> None:
+    """A store is shown without password, and its file is relative to the folder given."""
+    store = Store.parse(text, Path("/folder"))
+
+    assert str(store) == shown
+    assert "planted" not in repr(store)
+
+
+@pytest.mark.parametrize(
+    "text", ["", "sqlite:", "sqlite:///a.db", "sqlite::memory:", "sqlite:./", "mysql://h/d", "postgresql://h"]
+)
+def test_not_a_store(text: str) -> None:
+    """Other databases, none, and forms whose file would not be where one thinks are refused."""
+    with pytest.raises(ValueError, match="expected sqlite:PATH or postgresql://HOST/DATABASE"):
+        Store.parse(text, Path("/folder"))

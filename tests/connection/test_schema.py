@@ -1,0 +1,85 @@
+"""The published schema: valid, complete, and of one mind with the values it becomes."""
+
+import json
+from collections.abc import Iterator
+from dataclasses import fields
+from pathlib import Path
+from typing import Any
+
+from gitdailies_connection.configuration import STORE
+from gitdailies_connection.settings import Destination, RelaySettings
+from gitdailies_connection.structure import schema
+from jsonschema import Draft202012Validator
+
+
+def test_is_a_schema() -> None:
+    """The schema is valid JSON Schema 2020-12."""
+    Draft202012Validator.check_schema(schema())
+
+
+def test_says_what_it_expects() -> None:
+    """Every node that can refuse a value says in x-expected what it expects."""
+    silent = [
+        place
+        for place, node in _nodes(schema(), "$")
+        if node.keys() & {"type", "enum", "anyOf", "pattern"} and "x-expected" not in node
+    ]
+
+    assert silent == []
+
+
+def test_describes_every_setting() -> None:
+    """Every named setting has a description for editors, of its own or by reference."""
+    defs = schema()["$defs"]
+    bare = [
+        place
+        for place, node in _nodes(schema(), "$")
+        if place.rpartition(".")[0].endswith("properties")
+        and "description" not in {**defs.get(node.get("$ref", "").rpartition("/")[2], {}), **node}
+        and "$ref" not in node
+    ]
+
+    assert bare == []
+
+
+def test_defaults_agree() -> None:
+    """A default in the schema is that of the value, and every default of a value stands in the schema."""
+    properties = schema()["properties"]
+    settings = RelaySettings.__dataclass_fields__
+    relay = {name: node["default"] for name, node in properties["relay"]["properties"].items()}
+
+    assert relay == {
+        name: STORE
+        if name == "store"
+        else str(f.default_factory())
+        if callable(f.default_factory)
+        else f.default
+        for name, f in settings.items()
+    }
+    destination = {f.name: f.default for f in fields(Destination)}
+    written = properties["gitdailies"]["properties"]
+    assert {name: node["default"] for name, node in written.items() if "default" in node} == {
+        name: destination[name] for name in ("timeout_seconds", "allow_http")
+    }
+
+
+def test_is_in_the_package() -> None:
+    """The schema file is JSON that an editor can read from beside the code."""
+    import gitdailies_connection
+
+    path = Path(gitdailies_connection.__file__).parent / "configuration.schema.json"
+
+    assert json.loads(path.read_text()) == schema()
+
+
+def _nodes(node: Any, place: str) -> Iterator[tuple[str, dict[str, Any]]]:
+    """Yield every schema in a schema: not the maps of names, not the values of examples."""
+    yield place, node
+    for word in ("items", "additionalProperties", "propertyNames"):
+        if isinstance(node.get(word), dict):
+            yield from _nodes(node[word], f"{place}.{word}")
+    for word in ("properties", "$defs"):
+        for name, inner in node.get(word, {}).items():
+            yield from _nodes(inner, f"{place}.{word}.{name}")
+    for index, inner in enumerate(node.get("anyOf", [])):
+        yield from _nodes(inner, f"{place}.anyOf[{index}]")
