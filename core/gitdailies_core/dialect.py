@@ -22,6 +22,8 @@ ID_HEADER = "Idempotency-Key"
 OURS = "ours"
 DOCUMENTED = "documented"
 RECEIVERS = (DOCUMENTED, OURS)
+# What keys of our own incoming webhooks begin with, so that a job need not ask who will read it.
+OUR_KEY_PREFIX = "gdk_"
 
 VERIFIED: frozenset[str] = frozenset(
     {KEY_HEADER, "kind", "deployed", "repo", "branch", "commitSHA", "environment", "time"}

@@ -9,8 +9,10 @@ from __future__ import annotations
 
 import json
 import re
+import threading
 import time
 import urllib.request
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from http.client import HTTPException
@@ -103,6 +105,12 @@ class Receipt:
     unchanged: bool = False
 
 
+def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
+    """Send *events* in order; the receiver's longest time is that of all of them together."""
+    until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
+    return [send(event, receiver, until=until) for event in events]
+
+
 @dataclass(frozen=True)
 class _Answer:
     status: int | None
@@ -116,16 +124,20 @@ def send(
     event: Event,
     receiver: Receiver,
     *,
+    until: datetime | None = None,
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     wait: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Send *event*, again after no answer, 429 or 5xx, within the receiver's bounds; raises nothing."""
+    """Send *event*, again after no answer, 429 or 5xx, within the receiver's bounds; raises nothing.
+
+    *until* is the moment when a caller that sends several events gives up.
+    """
     first_attempt_at = now()
-    until = first_attempt_at + timedelta(seconds=receiver.longest_seconds)
+    until = until or first_attempt_at + timedelta(seconds=receiver.longest_seconds)
     attempt = 0
     while True:
         attempt += 1
-        answer = _post(event, receiver)
+        answer = _bounded_post(event, receiver, (until - now()).total_seconds())
         verdict = decide(
             Outcome(answer.status, answer.said, answer.retry_after),
             attempt=attempt,
@@ -138,12 +150,10 @@ def send(
             return Receipt(
                 DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
             )
+        if isinstance(verdict, Pause) and verdict.what == "address":
+            return Receipt(NOT_DELIVERED, answer.status, attempt, f"{verdict.reason}; check webhook-url")
         if not isinstance(verdict, Again):
-            remedy = (
-                f"; check webhook-{'key' if verdict.what == 'key' else 'url'}"
-                if isinstance(verdict, Pause)
-                else ""
-            )
+            remedy = "; check webhook-key" if isinstance(verdict, Pause) else ""
             return Receipt(REFUSED, answer.status, attempt, verdict.reason + remedy)
         if attempt > receiver.retries or answer.final or verdict.at >= until:
             attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
@@ -154,6 +164,16 @@ def send(
                 )
             return Receipt(NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
+
+
+def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
+    # A socket's time-out bounds neither the look-up of a name nor an answer that comes in drips.
+    seconds = max(0.1, min(receiver.timeout_seconds, seconds))
+    answers: list[_Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    return answers[0] if answers else _Answer(None, f"no answer within {seconds:g} s")
 
 
 def _post(event: Event, receiver: Receiver) -> _Answer:
@@ -173,6 +193,8 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
             return _answered(response.status, body, response.headers.get("Retry-After") or "", receiver)
     except (OSError, HTTPException, ValueError) as error:
         reason = getattr(error, "reason", None) or error
+        if isinstance(reason, TimeoutError):
+            return _Answer(None, f"no answer within {receiver.timeout_seconds:g} s")
         said = _line(str(reason) or type(reason).__name__, receiver)
         if type(reason).__name__ == "SSLCertVerificationError":
             # Waiting does not mend a certificate.

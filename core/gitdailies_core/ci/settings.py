@@ -1,0 +1,105 @@
+"""What a step was told, apart from the deploy itself: where to, with which key, how hard to try."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+from gitdailies_core.ci.facts import Inputs, given
+from gitdailies_core.describe import got
+from gitdailies_core.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS, RECEIVERS
+from gitdailies_core.errors import UsageError
+from gitdailies_core.secret import Secret
+
+# Every step takes these, each under the name that its platform's habits give it.
+DEPLOY_INPUTS = (
+    "repo",
+    "sha",
+    "branch",
+    "environment",
+    "service",
+    "type",
+    "time",
+    "id",
+    "status",
+    "url",
+    "fixes",
+)
+STEP_INPUTS = (
+    "webhook-url",
+    "webhook-key",
+    "receiver",
+    "timeout",
+    "retries",
+    "dry-run",
+    "fail-on-error",
+)
+
+_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+
+
+@dataclass(frozen=True)
+class Settings:
+    """A step's settings; build them with `make`."""
+
+    inputs: Inputs
+    url: str | None
+    key: Secret
+    receiver: str
+    timeout_seconds: float
+    retries: int
+    dry_run: bool
+
+    @classmethod
+    def make(cls, texts: Mapping[str, str | None]) -> Settings:
+        """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`; a missing name was not given.
+
+        Raises UsageError that names the input.
+        """
+        key = Secret((texts.get("webhook-key") or "").strip(), "webhook-key")
+        dry_run = flag(texts, "dry-run")
+        receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
+        if receiver not in RECEIVERS:
+            raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
+        return cls(
+            inputs=Inputs.make(
+                repos=[texts.get("repo") or ""],
+                **{name: texts.get(name) for name in DEPLOY_INPUTS if name != "repo"},
+            ),
+            url=given(texts.get("webhook-url")),
+            key=key,
+            receiver=receiver,
+            timeout_seconds=_number(texts, "timeout", default=10.0, least=0.1, most=300),
+            retries=int(_number(texts, "retries", default=3, least=0, most=10)),
+            dry_run=dry_run,
+        )
+
+
+def flag(texts: Mapping[str, str | None], name: str) -> bool:
+    """Read a yes or no, no by default; raises UsageError."""
+    word = (given(texts.get(name)) or "false").lower()
+    if word not in _TRUE + _FALSE:
+        raise UsageError(f"{name}: expected true or false, got {got(word)}")
+    return word in _TRUE
+
+
+def _receiver_of(key: Secret, dry_run: bool) -> str:
+    if key:
+        return OURS if key.reveal().startswith(OUR_KEY_PREFIX) else DOCUMENTED
+    return OURS if dry_run else DOCUMENTED
+
+
+def _number(
+    texts: Mapping[str, str | None], name: str, *, default: float, least: float, most: float
+) -> float:
+    text = given(texts.get(name))
+    if text is None:
+        return default
+    try:
+        number = float(text)
+    except ValueError:
+        number = -1
+    if not least <= number <= most or (isinstance(default, int) and number % 1):
+        whole = "whole number" if isinstance(default, int) else "number"
+        raise UsageError(f"{name}: expected a {whole} from {least:g} to {most:g}, got {got(text)}")
+    return number

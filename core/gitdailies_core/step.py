@@ -1,0 +1,89 @@
+"""A step from its inputs to its report: the same for every platform, told what differs.
+
+Excepted from core's rule against I/O by name: it asks git where needed and sends the events.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import Any
+
+from gitdailies_core.checkout import deploys_in
+from gitdailies_core.ci.facts import Platform, Skipped
+from gitdailies_core.ci.report import (
+    DONE,
+    NOT_DELIVERED,
+    REFUSED,
+    Attempted,
+    Report,
+    attempted,
+    refused,
+    skipped,
+    tried,
+)
+from gitdailies_core.ci.settings import Settings
+from gitdailies_core.dialect import Dialect
+from gitdailies_core.errors import UsageError
+from gitdailies_core.events import Event
+
+# Sending and its urllib are imported where they are needed, a skipped or dry run needs neither.
+
+
+def run(
+    platform: Platform | None,
+    texts: Mapping[str, str | None],
+    *,
+    environ: Mapping[str, str],
+    event: Any = None,
+    directory: str = ".",
+    agent: str,
+    no_key: str = "",
+) -> Report:
+    """Report the job's deploys and say how it went; raises nothing.
+
+    *texts* are the inputs by the names of `settings`, *agent* names the step to the receiver,
+    *no_key* says where this platform keeps the key, for who has set none.
+    """
+    try:
+        settings = Settings.make(texts)
+        found = deploys_in(
+            directory,
+            platform,
+            environ=environ,
+            event=event,
+            inputs=settings.inputs,
+            call=os.urandom(8).hex(),
+        )
+        if isinstance(found, Skipped):
+            return skipped(found)
+        dialect = Dialect.make(receiver=settings.receiver)
+        if settings.dry_run:
+            return tried(found.events, dialect, found.notes)
+        return attempted(_send(found.events, settings, dialect, agent, no_key), dialect, found.notes)
+    except Exception as error:  # noqa: BLE001  a deploy never fails for its report
+        return refused(error)
+
+
+def _send(
+    events: tuple[Event, ...], settings: Settings, dialect: Dialect, agent: str, no_key: str
+) -> list[Attempted]:
+    if not settings.key:
+        raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
+    if not settings.url:
+        raise UsageError("webhook-url: expected the address of incoming webhooks, got nothing")
+    from gitdailies_core import sending
+
+    receiver = sending.Receiver.make(
+        url=settings.url,
+        key=settings.key,
+        dialect=dialect,
+        agent=agent,
+        timeout_seconds=settings.timeout_seconds,
+        retries=settings.retries,
+    )
+    codes = {sending.DELIVERED: DONE, sending.REFUSED: REFUSED, sending.NOT_DELIVERED: NOT_DELIVERED}
+    return [
+        Attempted(event, codes[receipt.outcome], receipt.status, receipt.said, receipt.unchanged)
+        for event, receipt in zip(events, sending.send_all(events, receiver))
+    ]
