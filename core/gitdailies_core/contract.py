@@ -200,9 +200,9 @@ def _coverage_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str
     for case in cases:
         try:
             messages = adapter.translate(case.request, case.options)
+            said.update(message.word for message in messages if isinstance(message, Change))
         except Exception:  # noqa: BLE001, S112  it was reported with its example
             continue
-        said.update(message.word for message in messages if isinstance(message, Change))
     for word, meaning in adapter.table.items():
         if meaning in STATES[:2] and word not in said:
             yield f"table[{word!r}]: expected an example of it, got none"

@@ -72,9 +72,8 @@ def _v3(event: Fields) -> Message:
     data = event.object("data")
     # created_at stays that of the first start; it was absent in bodies of 2021, and then only
     # the order of arrival is known.
-    started_at = data.optional_time("reopened_at")
-    if started_at is None and word != "incident.reopened":
-        started_at = data.optional_time("created_at")
+    created_at, reopened_at = data.optional_time("created_at"), data.optional_time("reopened_at")
+    started_at = reopened_at or (None if word == "incident.reopened" else created_at)
     reason = data.optional_object("resolve_reason")
     merged = reason is not None and reason.optional_text("type") == "merge_resolve_reason"
     into = reason.optional_object("incident") if merged and reason else None

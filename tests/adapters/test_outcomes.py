@@ -1,0 +1,103 @@
+"""What the vendors' sample deliveries must become, written down apart from the adapters' own files."""
+
+import json
+from pathlib import Path
+
+import pytest
+from gitdailies_core import contract, registry
+from gitdailies_core.adapter import Ignored
+from gitdailies_core.request import Request
+from gitdailies_core.secret import Secret
+
+DATA = Path(__file__).parent / "data"
+OUTCOMES = json.loads((DATA / "outcomes.json").read_text())
+CASES = [(vendor, stem) for vendor, stems in OUTCOMES.items() for stem in stems]
+SIGNATURES = json.loads((DATA / "pagerduty-signatures.json").read_text())
+
+
+def example(vendor, stem):
+    return next(e for e in contract.examples(registry.adapter(vendor)) if e.name == stem)
+
+
+@pytest.mark.parametrize(("vendor", "stem"), CASES)
+def test_a_sample_says_what_its_vendor_means(vendor, stem):
+    """State, incident, time, services and the rest are those that the sample's description gives."""
+    case, expected = example(vendor, stem), OUTCOMES[vendor][stem]
+
+    (message,) = registry.adapter(vendor).translate(case.request, case.options)
+
+    found = contract.shown(message)
+    if isinstance(message, Ignored):
+        found["state"] = "ignored"
+    else:
+        found["services"] = [service.name for service in message.services]
+        found["merged"], found["whole"] = message.merged, message.whole
+    assert {name: found.get(name, "" if name == "incident" else None) for name in expected} == expected
+
+
+@pytest.mark.parametrize("stem", SIGNATURES["examples"])
+@pytest.mark.parametrize("layout", ["file", "line"])
+def test_a_signature_of_pagerduty_holds_over_both_layouts(stem, layout):
+    """The published scheme's signature is accepted over the exact bytes, on one line or indented."""
+    body = example("pagerduty", stem).request.body
+    if layout == "line":
+        body = json.dumps(json.loads(body), ensure_ascii=False, separators=(",", ":")).encode()
+    header = {"X-PagerDuty-Signature": SIGNATURES["examples"][stem][layout]}
+    request = Request.make(headers=header, body=body)
+
+    assert (
+        registry.adapter("pagerduty").verify(request, [Secret("other"), Secret(SIGNATURES["secret"])]) is None
+    )
+
+
+@pytest.mark.parametrize(
+    ("given", "word"),
+    [("recovered", "Recovered"), ("WARN RECOVERED", "Warn Recovered"), ("Recovered (muted)", "Recovered")],
+)
+def test_a_recovery_of_datadog_is_told_by_how_it_begins(given, word):
+    """Letter case and what follows "Recovered" do not hide the end of an alert."""
+    body = json.loads(example("datadog", "monitor-recovered").request.body)
+    request = Request.make(headers={}, body=json.dumps({**body, "transition": given}).encode())
+
+    (message,) = registry.adapter("datadog").translate(request, {})
+
+    assert (message.state, message.word) == ("resolved", word)
+
+
+@pytest.mark.parametrize("given", ["Not Recovered", "Untriggered", "Re-Opened", "firing"])
+def test_an_unknown_transition_of_datadog_never_starts_or_ends(given):
+    """A word that is not in the table is ignored, whatever it resembles."""
+    body = json.loads(example("datadog", "monitor-triggered").request.body)
+    request = Request.make(headers={}, body=json.dumps({**body, "transition": given}).encode())
+
+    (message,) = registry.adapter("datadog").translate(request, {})
+
+    assert message == Ignored(
+        "not in the table of Datadog's words", given, body["cycle_key"], body["event_id"]
+    )
+
+
+def test_a_long_scope_still_tells_two_groups_apart():
+    """Two scopes that differ after a thousand characters give two ids, each short enough to send."""
+    body = json.loads(example("datadog", "monitor-number-and-scope").request.body)
+    ids = set()
+    for group in ("a", "b"):
+        scope = "host:" + "x" * 1000 + group
+        request = Request.make(headers={}, body=json.dumps({**body, "scope": scope}).encode())
+        (message,) = registry.adapter("datadog").translate(request, {})
+        ids.add(message.incident)
+
+    assert len(ids) == 2
+    assert {len(name) for name in ids} == {255}
+
+
+def test_two_webhooks_for_one_notification_of_datadog_are_no_repeat():
+    """Incident templates that differ in their fixed service have different keys at one event id."""
+    body = json.loads(example("datadog", "incident-active").request.body)
+    keys = set()
+    for service in ("checkout-api", "ledger-worker", "checkout-api"):
+        request = Request.make(headers={}, body=json.dumps({**body, "service": service}).encode())
+        (message,) = registry.adapter("datadog").translate(request, {})
+        keys.add(message.key)
+
+    assert keys == {f"{body['event_id']}:active:checkout-api", f"{body['event_id']}:active:ledger-worker"}

@@ -1,0 +1,43 @@
+"""The tables of words: complete against the vendors' documentation, and shown as they are."""
+
+import json
+from pathlib import Path
+
+import pytest
+from gitdailies_core import registry
+from gitdailies_core.adapter import RESOLVED, STARTED, STATES, UPDATED
+
+from scripts import generate
+
+DATA = Path(__file__).parent / "data"
+ROOT = Path(__file__).parents[2]
+# Each vendor's words, as its documentation and its receivers list them, and what each must mean.
+WORDS = json.loads((DATA / "words.json").read_text())
+
+
+@pytest.mark.parametrize("name", WORDS)
+def test_a_table_holds_every_word_of_its_vendor_and_no_other(name):
+    """Each documented word is in the table as started, resolved, updated or ignored with a reason."""
+    table = registry.adapter(name).table
+    found = {state: {w for w, meaning in table.items() if meaning == state} for state in STATES}
+    ignored = {word: reason for word, reason in table.items() if reason not in STATES}
+
+    expected = WORDS[name]
+    assert found == {state: set(expected[state]) for state in (STARTED, RESOLVED, UPDATED)}
+    assert set(ignored) == set(expected["ignored"])
+    assert all(len(reason.split()) > 2 for reason in ignored.values())
+
+
+def test_every_adapter_of_this_project_has_its_words_listed():
+    """An installed adapter with a page here and no list of words to hold it against is found."""
+    assert {path.parent.name.removesuffix("-adapter") for path in ROOT.glob("*-adapter/README.md")} == set(
+        WORDS
+    )
+
+
+def test_the_pages_show_the_tables_as_they_are():
+    """No page of an adapter is stale against its table and options, and each of them is generated."""
+    generated = {path for path in generate.texts(ROOT) if path.endswith("-adapter/README.md")}
+
+    assert generated == {f"{name}-adapter/README.md" for name in WORDS}
+    assert not generated.intersection(generate.stale(ROOT))
