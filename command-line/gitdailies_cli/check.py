@@ -1,0 +1,101 @@
+"""`gitdailies check` and `gitdailies init`: the configuration, looked at and written."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+from gitdailies_core.errors import ConfigurationError, UsageError
+
+from gitdailies_cli import configured, output
+from gitdailies_cli.reporting import KEY_VARIABLE, URL_VARIABLE
+
+_MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--openapi",
+    type=click.Path(path_type=Path),
+    help="the document that GitDailies mailed: say where it and the dialect differ; asks no server",
+)
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
+    """Check gitdailies.yml: configuration, secrets, reachability, dialect. Sends no event.
+
+    \b
+    gitdailies check gitdailies.yml
+    gitdailies check --openapi gitdailies-openapi.yaml
+    """
+    if openapi is not None:
+        _compare(file, openapi, as_json=as_json)
+    else:
+        _look(file, as_json=as_json)
+
+
+def _look(file: Path | None, *, as_json: bool) -> None:
+    from gitdailies_connection import checking
+
+    findings = checking.check(configured.configuration(file), os.environ)
+    if as_json:
+        output.as_json({"findings": [vars(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            click.echo(output.printable(f"{_MARKS[finding.level]}  {finding.text}"))
+            if finding.remedy:
+                click.echo(output.printable(f"          {finding.remedy}"))
+    if any(finding.level == checking.FAULT for finding in findings):
+        raise click.exceptions.Exit(2)
+
+
+def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
+    from gitdailies_connection.document import read_openapi
+    from gitdailies_connection.openapi import differences
+    from gitdailies_core.dialect import DOCUMENTED, Dialect
+
+    path = configured.found(file)
+    dialect = (
+        configured.configuration(path).gitdailies.dialect() if path else Dialect.make(receiver=DOCUMENTED)
+    )
+    found = list(differences(read_openapi(openapi), dialect))
+    if as_json:
+        output.as_json({"differences": found})
+    else:
+        for difference in found:
+            click.echo(output.printable(difference))
+        click.echo(
+            f"{len(found)} differences" if found else "no differences: the dialect is as the document says"
+        )
+    if found:
+        raise click.exceptions.Exit(2)
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path), default=Path(configured.FILE))
+@click.option("--url", default="", help="where events go")
+@click.option("--force", is_flag=True, help="write over a file that is there")
+def init(file: Path, url: str, force: bool) -> None:
+    """Write a commented first gitdailies.yml to FILE.
+
+    \b
+    gitdailies init
+    """
+    from gitdailies_connection.configuration import read
+    from gitdailies_connection.first_file import first_file
+
+    address = url or os.environ.get(URL_VARIABLE, "") or "http://127.0.0.1:8700/webhooks"
+    text = first_file(url=address, key={"env": KEY_VARIABLE})
+    try:
+        read(text, file)
+    except ConfigurationError as error:
+        raise UsageError(f"--url: {error}") from None
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise UsageError(f"{file}: expected no such file, got one; --force writes over it") from None
+    except OSError as error:
+        raise UsageError(f"{file}: expected to write it, got {(error.strerror or '').lower()}") from None
+    click.echo(f"wrote {file}; next: edit it, then `gitdailies check {file}`")

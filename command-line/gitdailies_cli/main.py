@@ -1,0 +1,76 @@
+"""The command and its subcommands, each imported when it runs; errors become a line and an exit code.
+
+Exit codes: 0 done or rightly skipped, 1 not delivered, 2 usage or configuration, 3 refused by
+GitDailies (key or payload), 4 partly done.
+"""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from importlib.metadata import version
+from typing import Any
+
+import click
+from gitdailies_core.errors import GitDailiesError
+
+# Where each subcommand stands: a module of this package and the command in it. The text is
+# shown by `gitdailies --help`, so that help need not import them all.
+COMMANDS = {
+    "up": ("up", "run everything on this machine: incoming webhooks, relay, keys"),
+    "deploy": ("deploy", "report a deploy; what is not given is read from the CI environment"),
+    "incident": ("incident", "report an incident by hand: start, resolve"),
+    "relay": ("relay", "run the relay; status, failed, replay, explain, pause, resume"),
+    "webhooks": ("webhooks", "run the incoming-webhooks system"),
+    "keys": ("keys", "webhook keys: create, list, delete"),
+    "translate": ("translate", "what a delivery would become, or why nothing; sends nothing"),
+    "check": ("check", "check configuration, secrets, reachability, dialect"),
+    "init": ("init", "write a commented first gitdailies.yml"),
+}
+
+
+class Lazy(click.Group):
+    """A group whose subcommands are imported when one of them is asked for."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, name: str) -> click.Command | None:  # noqa: ARG002
+        if name not in COMMANDS:
+            return None
+        module = importlib.import_module(f"gitdailies_cli.{COMMANDS[name][0]}")
+        command: click.Command = getattr(module, name)
+        return command
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:  # noqa: ARG002
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, about) for name, (_, about) in COMMANDS.items()])
+
+
+@click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(version("gitdailies-integrations"), prog_name="gitdailies")
+def gitdailies() -> None:
+    """Deploys and incidents into GitDailies, each counted once.
+
+    Start with `gitdailies up`: it needs no account and prints what to paste next.
+    """
+
+
+def main(arguments: list[str] | None = None) -> Any:
+    """Run the command; ends the process with one of the documented exit codes."""
+    try:
+        gitdailies.main(arguments, prog_name="gitdailies", standalone_mode=False)
+    except click.exceptions.Exit as error:
+        sys.exit(error.exit_code)
+    except click.Abort:
+        sys.exit(130)
+    except click.ClickException as error:
+        error.show()
+        sys.exit(2)
+    except GitDailiesError as error:
+        click.echo(f"gitdailies: {error}", err=True)
+        sys.exit(error.exit_code)
+    except BrokenPipeError:
+        # The reader of our output went away, as `head` does.
+        sys.stderr.close()
+        sys.exit(1)

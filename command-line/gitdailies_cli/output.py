@@ -1,0 +1,49 @@
+"""How commands print data: JSON for programs, tables for people."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import click
+
+
+def as_json(value: Any) -> None:
+    """Print one JSON document."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+
+
+def as_line(value: Any) -> None:
+    """Print JSON on one line."""
+    click.echo(json.dumps(value, ensure_ascii=False))
+
+
+def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
+    """Print a table, or nothing where there are no rows."""
+    from rich import box
+    from rich.console import Console
+    from rich.table import Table
+    from rich.text import Text
+
+    if not rows:
+        return
+    shown = Table(title=title, title_justify="left", box=box.SIMPLE_HEAD, pad_edge=False)
+    for column in columns:
+        shown.add_column(column, overflow="fold")
+    for row in rows:
+        # Text, not markup: what came from outside must not color or link anything.
+        shown.add_row(*("" if cell is None else Text(printable(str(cell))) for cell in row))
+    Console(soft_wrap=False, highlight=False, markup=False).print(shown)
+
+
+def pairs(values: Mapping[str, Any]) -> None:
+    """Print names and values, one a line, the values in one column."""
+    width = max(len(name) for name in values)
+    for name, value in values.items():
+        click.echo(f"{name.ljust(width)}  {printable(str(value))}")
+
+
+def printable(text: str) -> str:
+    """Replace control characters, which a terminal would obey."""
+    return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

@@ -1,0 +1,247 @@
+"""`gitdailies relay`: the server, and what one asks of its store beside it."""
+
+from __future__ import annotations
+
+import os
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import click
+from gitdailies_core import times
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import configured, output
+
+_CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one here"
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
+DESTINATION = "default"
+
+
+@click.group(invoke_without_command=True)
+@_CONFIG
+@click.pass_context
+def relay(ctx: click.Context, config: Path | None) -> None:
+    """Run the relay, or ask about a running or stopped one.
+
+    \b
+    gitdailies relay --config gitdailies.yml
+    gitdailies relay status --config gitdailies.yml
+    """
+    ctx.obj = config
+    if ctx.invoked_subcommand is not None:
+        return
+    from gitdailies_relay import logs, server
+
+    from gitdailies_cli import process
+
+    logs.configure()
+    configuration = configured.configuration(config)
+
+    async def serve(signals: process.Signals) -> None:
+        await server.serve(
+            configuration,
+            os.environ,
+            ready=lambda address: click.echo(f"relay listens on {address}/hooks/NAME"),
+            stop=signals.stop,
+            reload=lambda: configured.configuration(config),
+            reloading=signals.reload,
+        )
+
+    process.run(serve)
+
+
+def _store(ctx: click.Context, config: Path | None) -> Path:
+    path = configured.sqlite_path(configured.configuration(config or ctx.obj))
+    if not path.is_file():
+        raise UsageError(f"{path}: expected the store of a relay, got no such file; was it ever started?")
+    return path
+
+
+@relay.command()
+@_CONFIG
+@_JSON
+@click.pass_context
+def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+    """Say what waits, what was set aside, and whether the destination is paused."""
+    from gitdailies_relay import reports
+    from gitdailies_relay.store import reading
+
+    with reading(_store(ctx, config)) as connection:
+        told = reports.status(connection)
+    if as_json:
+        output.as_json(told)
+        return
+    paused = [f"paused by {p['by']} since {p['since']}: {p['reason']}" for p in told["paused"]]
+    last = told["lastAttempt"]
+    output.pairs(
+        {
+            "destination": "; ".join(paused) or "delivering",
+            "waiting": told["waiting"],
+            "oldest waiting since": told["oldestWaitingSince"] or "-",
+            "set aside": told["buried"],
+            "last attempt": f"{last['at']} {last['verdict']} {last['reason']}" if last else "-",
+            "kept": ", ".join(f"{why} {count}" for why, count in told["kept"].items()) or "-",
+        }
+    )
+    rows = [(s, o, n) for s, outcomes in told["deliveries"].items() for o, n in outcomes.items()]
+    output.table("deliveries", ("source", "outcome", "count"), rows)
+
+
+@relay.command()
+@_CONFIG
+@_JSON
+@click.pass_context
+def failed(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+    """List events that were set aside and deliveries that were kept, with their reasons."""
+    from gitdailies_relay import reports
+    from gitdailies_relay.store import reading
+
+    with reading(_store(ctx, config)) as connection:
+        told = reports.failed(connection)
+    if as_json:
+        output.as_json(told)
+        return
+    if not told["buried"] and not told["kept"]:
+        click.echo("nothing was set aside or kept")
+    rows = [(e["id"], e["incident"], e["storedAt"], e["attempts"], e["reason"]) for e in told["buried"]]
+    output.table("events set aside", ("event", "incident", "stored", "attempts", "reason"), rows)
+    rows = [(d["delivery"], d["source"], d["receivedAt"], d["why"], d["reason"]) for d in told["kept"]]
+    output.table("deliveries kept", ("delivery", "source", "received", "why", "reason"), rows)
+
+
+@relay.command()
+@click.argument("incident")
+@_CONFIG
+@_JSON
+@click.pass_context
+def explain(ctx: click.Context, incident: str, config: Path | None, as_json: bool) -> None:
+    """Tell the story of INCIDENT: deliveries, decisions, periods, events, attempts."""
+    from gitdailies_relay import reports
+    from gitdailies_relay.store import reading
+
+    with reading(_store(ctx, config)) as connection:
+        told = reports.explain(connection, incident)
+    if as_json:
+        output.as_json(told)
+    elif not told["deliveries"] and not told["events"]:
+        click.echo(f"no delivery named incident {output.printable(incident)}")
+    else:
+        _tell(told)
+
+
+def _tell(told: dict[str, Any]) -> None:
+    rows: list[Any] = [
+        (d["receivedAt"], f"{d['source']} {d['word']}", d["outcome"], d["reason"] or ", ".join(d["events"]))
+        for d in told["deliveries"]
+    ]
+    output.table("deliveries", ("received", "what", "outcome", "reason or events"), rows)
+    rows = [
+        (
+            "-".join(part for part in (p["repo"], p["environment"], p["service"]) if part) or "(no target)",
+            p["period"],
+            p["state"],
+            p["startedAt"],
+            p["endedAt"],
+            p["mergedInto"],
+        )
+        for p in told["periods"]
+    ]
+    output.table("periods", ("target", "period", "state", "started", "ended", "merged into"), rows)
+    rows = []
+    for event in told["events"]:
+        body = event["event"]
+        rows.append((event["id"], body["kind"], body["repo"], body["time"], event["state"], event["reason"]))
+        rows += [("", f"{a['at']}", a["status"], a["verdict"], a["reason"], "") for a in event["attempts"]]
+    output.table("events and attempts", ("event", "kind", "repo", "time", "state", "reason"), rows)
+
+
+@relay.command()
+@click.option("--id", "id_", help="a delivery or an event")
+@click.option("--source", help="a source of gitdailies.yml")
+@click.option("--since", help="received at or after this time, as 2026-03-04T09:00:00Z")
+@click.option("--until", help="received before this time")
+@click.option("--unmapped", is_flag=True, help="only deliveries of services that had no line")
+@click.option("--all", "everything", is_flag=True, help="all that was kept or set aside")
+@_CONFIG
+@_JSON
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    id_: str | None,
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    unmapped: bool,
+    everything: bool,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Translate kept deliveries anew and put events that were set aside back in their place.
+
+    \b
+    gitdailies relay replay --unmapped     after a line under services was added
+    gitdailies relay replay --source pagerduty --since 2026-03-04T09:00:00Z
+    """
+    from gitdailies_relay.replay import Selection, summary
+    from gitdailies_relay.replay import replay as again
+    from gitdailies_relay.server import intake_of
+    from gitdailies_relay.store import transaction
+
+    if not (id_ or source or since or until or unmapped or everything):
+        raise UsageError("replay: expected --id, --source, --since, --until, --unmapped or --all, got none")
+    path = _store(ctx, config)
+    intake = intake_of(configured.configuration(config or ctx.obj), os.environ)
+    selection = Selection(id_, source, _time(since, "--since"), _time(until, "--until"), unmapped)
+    with transaction(path) as connection:
+        replayed = again(connection, intake, selection)
+    if as_json:
+        output.as_json(
+            {
+                "deliveries": [
+                    {"delivery": a.delivery, "events": list(a.events), "reasons": list(a.reasons)}
+                    for a in replayed.deliveries
+                ],
+                "events": list(replayed.events),
+                "leftOut": list(replayed.left_out),
+            }
+        )
+        return
+    for line in summary(replayed) or ["nothing to replay"]:
+        click.echo(output.printable(line))
+
+
+@relay.command()
+@click.option("--reason", default="by hand", help="what status will say")
+@_CONFIG
+@click.pass_context
+def pause(ctx: click.Context, reason: str, config: Path | None) -> None:
+    """Stop delivering; deliveries are still accepted and stored."""
+    from gitdailies_relay.store import pause as stop
+    from gitdailies_relay.store import transaction
+
+    with transaction(_store(ctx, config)) as connection:
+        stop(connection, DESTINATION, "manual", reason)
+    click.echo("paused: deliveries are accepted and wait; `gitdailies relay resume` sends them")
+
+
+@relay.command()
+@_CONFIG
+@click.pass_context
+def resume(ctx: click.Context, config: Path | None) -> None:
+    """Deliver again, at once, whatever the destination was paused by."""
+    from gitdailies_relay.store import resume as start
+    from gitdailies_relay.store import transaction
+
+    with transaction(_store(ctx, config)) as connection:
+        start(connection, DESTINATION)
+    click.echo("resumed")
+
+
+def _time(text: str | None, where: str) -> datetime | None:
+    try:
+        return None if text is None else times.parse(text, where)
+    except ValueError as error:
+        raise UsageError(str(error)) from None
