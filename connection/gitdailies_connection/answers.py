@@ -27,7 +27,7 @@ _SAYING = ("detail", "title", "message", "error", "error_description")
 class Answer:
     """Status, the headers that matter (names in lower case) and the body, cut where it is too long.
 
-    `broken` says that the connection ended inside the body, which is then empty.
+    `broken` says that the connection ended inside the body.
     """
 
     status: int

@@ -179,7 +179,9 @@ def user_agent() -> str:
 def _answer(raw: Any, largest: int) -> Answer:
     body, broken = b"", False
     try:
-        body = raw.read(largest + 1, decode_content=False)
+        # A read that is cut short by the end of the connection shows only at the next one.
+        while len(body) <= largest and (more := raw.read(largest + 1 - len(body), decode_content=False)):
+            body += more
     except (urllib3.exceptions.HTTPError, OSError, ValueError):
         # The status has come, and it decides; only the words about it are lost.
         broken = True

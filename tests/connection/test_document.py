@@ -14,7 +14,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def test_places() -> None:
-    """A setting stands where its name does, an item where it begins, what is missing where its parent does."""
+    """A setting stands where its name does, an item where it begins, the missing where its parent does."""
     read = document.read("a:\n  b: [1,\n    2]\n", "f")
 
     assert read.places == {

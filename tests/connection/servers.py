@@ -1,0 +1,131 @@
+"""Local servers for the sender: each request is kept, each answer is bytes of the test's choice."""
+
+from __future__ import annotations
+
+import socket
+import ssl
+import subprocess
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+ACCEPTED = (
+    b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
+    b'{"status":"created"}'
+)
+
+Answer = Callable[[socket.socket, "Received"], bytes | None]
+
+
+@dataclass(frozen=True)
+class Received:
+    """A request as it came: the first line, headers in lower case, the body."""
+
+    line: str
+    headers: dict[str, str]
+    body: bytes
+
+
+@dataclass
+class Server:
+    """What a running server has seen."""
+
+    port: int
+    requests: list[Received] = field(default_factory=list)
+    connections: int = 0
+
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}/webhooks"
+
+
+def answer(status: str, body: bytes = b"", **headers: str) -> bytes:
+    """Write an answer; underscores in names of headers become hyphens."""
+    lines = [f"HTTP/1.1 {status}", f"Content-Length: {len(body)}"]
+    lines += [f"{name.replace('_', '-')}: {value}" for name, value in headers.items()]
+    return "\r\n".join([*lines, "", ""]).encode() + body
+
+
+@contextmanager
+def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = None) -> Iterator[Server]:
+    """Serve on a free port of the loopback until the block ends.
+
+    *reply* is the answer to every request, or a function that returns it or writes by itself;
+    None ends the connection.
+    """
+    listener = socket.create_server(("127.0.0.1", 0))
+    server = Server(listener.getsockname()[1])
+    opened: list[socket.socket] = []
+
+    def talk(connection: socket.socket) -> None:
+        with suppress(OSError):
+            if tls is not None:
+                connection = tls.wrap_socket(connection, server_side=True)
+                opened.append(connection)
+            while (request := _receive(connection)) is not None:
+                server.requests.append(request)
+                said = reply if isinstance(reply, bytes) else reply(connection, request)
+                if said is None:
+                    break
+                connection.sendall(said)
+            connection.close()
+
+    def accept() -> None:
+        with suppress(OSError):
+            while True:
+                connection, _ = listener.accept()
+                server.connections += 1
+                opened.append(connection)
+                threading.Thread(target=talk, args=(connection,), daemon=True).start()
+
+    thread = threading.Thread(target=accept, daemon=True)
+    thread.start()
+    try:
+        yield server
+    finally:
+        with suppress(OSError):
+            listener.shutdown(socket.SHUT_RDWR)
+        listener.close()
+        thread.join(5)
+        for connection in opened:
+            with suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
+            connection.close()
+
+
+def free_port() -> int:
+    """Return a port on which nothing listens."""
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        port: int = listener.getsockname()[1]
+        return port
+
+
+def certificate(folder: Path, name: str = "IP:127.0.0.1") -> tuple[Path, ssl.SSLContext]:
+    """Make a self-signed certificate for *name*; return its file and a server's context."""
+    certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
+    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command += ["-nodes", "-days", "2", "-subj", "/CN=local", "-addext", f"subjectAltName={name}"]
+    command += ["-keyout", str(key_file), "-out", str(certificate_file)]
+    subprocess.run(command, check=True, capture_output=True)
+    context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+    context.load_cert_chain(certificate_file, key_file)
+    return certificate_file, context
+
+
+def _receive(connection: socket.socket) -> Received | None:
+    raw = b""
+    while b"\r\n\r\n" not in raw:
+        more = connection.recv(65536)
+        if not more:
+            return None
+        raw += more
+        if raw.startswith(b"\x16"):
+            return Received("a greeting of TLS", {}, raw)
+    head, _, body = raw.partition(b"\r\n\r\n")
+    line, *rest = head.decode("latin-1").split("\r\n")
+    headers = {name.lower(): value for name, _, value in (one.partition(": ") for one in rest)}
+    while len(body) < int(headers.get("content-length", "0")):
+        body += connection.recv(65536)
+    return Received(line, headers, body)
