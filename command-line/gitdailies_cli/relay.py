@@ -5,13 +5,12 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 import click
 from gitdailies_core import times
 from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import configured, output
+from gitdailies_cli import configured, output, story
 
 _CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one here"
@@ -129,33 +128,8 @@ def explain(ctx: click.Context, incident: str, config: Path | None, as_json: boo
     elif not told["deliveries"] and not told["events"]:
         click.echo(f"no delivery named incident {output.printable(incident)}")
     else:
-        _tell(told)
-
-
-def _tell(told: dict[str, Any]) -> None:
-    rows: list[Any] = [
-        (d["receivedAt"], f"{d['source']} {d['word']}", d["outcome"], d["reason"] or ", ".join(d["events"]))
-        for d in told["deliveries"]
-    ]
-    output.table("deliveries", ("received", "what", "outcome", "reason or events"), rows)
-    rows = [
-        (
-            "-".join(part for part in (p["repo"], p["environment"], p["service"]) if part) or "(no target)",
-            p["period"],
-            p["state"],
-            p["startedAt"],
-            p["endedAt"],
-            p["mergedInto"],
-        )
-        for p in told["periods"]
-    ]
-    output.table("periods", ("target", "period", "state", "started", "ended", "merged into"), rows)
-    rows = []
-    for event in told["events"]:
-        body = event["event"]
-        rows.append((event["id"], body["kind"], body["repo"], body["time"], event["state"], event["reason"]))
-        rows += [("", f"{a['at']}", a["status"], a["verdict"], a["reason"], "") for a in event["attempts"]]
-    output.table("events and attempts", ("event", "kind", "repo", "time", "state", "reason"), rows)
+        for line in story.lines(told):
+            click.echo(output.printable(line))
 
 
 @relay.command()

@@ -1,0 +1,47 @@
+# Two commands on a fresh machine: `make run` and `make test`. Each sets up what it needs.
+
+PYTHON ?= python3
+VENV ?= .venv
+BIN := $(VENV)/bin
+READY := $(VENV)/.ready
+
+.DEFAULT_GOAL := help
+.PHONY: help run test lint generate campaign setup
+
+help: ## list the targets
+	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+
+$(READY): pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+		{ echo "PYTHON: expected Python 3.11 or newer, got $$($(PYTHON) --version)"; exit 2; }
+	@echo "setting up $(VENV): once, about a minute"
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@rm -f $(VENV)/.tested && touch $@
+
+$(VENV)/.tested: $(READY)
+	@echo "setting up the tests: once, about a minute"
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	@touch $@
+
+setup: $(VENV)/.tested ## make the virtual environment, with what the tests need
+
+run: $(READY) ## incoming webhooks and a relay on this machine, with lines to paste
+	@exec $(BIN)/gitdailies up
+
+test: $(VENV)/.tested ## every test
+	@$(BIN)/python -m pytest
+
+lint: $(VENV)/.tested ## style, types, generated files
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/python scripts/generate.py --check
+
+generate: $(VENV)/.tested ## write generated files anew
+	@$(BIN)/python scripts/generate.py
+
+campaign: $(VENV)/.tested ## the long forms: ten minutes of fuzzing an adapter, 200 kills
+	@GITDAILIES_FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/adapters/test_fuzz.py --timeout=7200 -s
+	@GITDAILIES_KILL_ROUNDS=200 $(BIN)/python -m pytest tests/relay -k kill --timeout=7200 -s
+	@$(BIN)/python benchmarks/intake.py
