@@ -36,7 +36,7 @@ def test_what_translates_is_valid(name):
 def test_nothing_that_the_schema_refuses_is_counted(name):
     """No mutated example that still starts or ends an incident is refused by the schema."""
     adapter, schema = registry.adapter(name), validator(name)
-    refused = 0
+    counted = 0
     for case in contract.examples(adapter)[::2]:
         if case.request.is_form:
             continue
@@ -44,11 +44,12 @@ def test_nothing_that_the_schema_refuses_is_counted(name):
             request = Request(case.request.headers, body)
             try:
                 messages = adapter.translate(request, case.options)
-                valid = schema.is_valid(value(request))
             except (PayloadError, UnreadableBody):
                 continue
-            refused += not valid
-            assert valid or not any(isinstance(m, Change) for m in messages), f"{case.name} with {about}"
+            if any(isinstance(message, Change) for message in messages):
+                counted += 1
+                assert schema.is_valid(value(request)), f"{case.name} with {about}"
+    assert counted > 1000
 
 
 @pytest.mark.parametrize("name", registry.names())
