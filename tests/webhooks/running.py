@@ -1,0 +1,101 @@
+"""A receiver that listens: in a thread of the test, or in a process that a test may kill."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from gitdailies_webhooks.keyring import create_key
+from gitdailies_webhooks.server import serve
+
+
+@dataclass
+class Receiver:
+    """An address and a store, with a key for each right."""
+
+    url: str
+    store: Path
+
+    def key(self, name: str, *allow: str) -> str:
+        return create_key(self.store, name, allow)[0].reveal()
+
+    def post(self, key: str, body: Any, path: str = "/webhooks", **headers: str) -> requests.Response:
+        """Post JSON (or bytes as they are); header names are written with `_` for `-`."""
+        given = {"webhook-key": key, **{name.replace("_", "-"): text for name, text in headers.items()}}
+        data = {"data": body} if isinstance(body, bytes) else {"json": body}
+        return requests.post(self.url + path, headers=given, timeout=30, **data)
+
+    def get(self, key: str, path: str = "/api/events", **query: str) -> requests.Response:
+        return requests.get(self.url + path, headers={"webhook-key": key}, params=query, timeout=60)
+
+    def events(self, key: str, **query: str) -> list[dict[str, Any]]:
+        return self.get(key, **query).json()["events"]
+
+
+@contextmanager
+def in_thread(store: Path, *, strict_order: bool = False) -> Iterator[Receiver]:
+    address: list[str] = []
+    ready, loops, stops = threading.Event(), [], []
+    faults: list[BaseException] = []
+
+    def said(url: str) -> None:
+        address.append(url)
+        ready.set()
+
+    async def run() -> None:
+        loops.append(asyncio.get_running_loop())
+        stops.append(asyncio.Event())
+        await serve(
+            listen=("127.0.0.1", 0), store=store, strict_order=strict_order, ready=said, stop=stops[0]
+        )
+
+    def body() -> None:
+        try:
+            asyncio.run(run())
+        except BaseException as error:
+            faults.append(error)
+        ready.set()
+
+    thread = threading.Thread(target=body)
+    thread.start()
+    ready.wait(20)
+    if not address:
+        thread.join()
+        raise faults[0]
+    try:
+        yield Receiver(address[0], store)
+    finally:
+        loops[0].call_soon_threadsafe(stops[0].set)
+        thread.join(20)
+        assert not thread.is_alive(), "the server did not stop"
+        assert not faults, faults
+
+
+@contextmanager
+def in_process(store: Path, *options: str) -> Iterator[tuple[Receiver, subprocess.Popen[str]]]:
+    script = Path(__file__).with_name("serve_store.py")
+    process = subprocess.Popen(
+        [sys.executable, str(script), str(store), *options],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+    try:
+        yield Receiver(process.stdout.readline().strip(), store), process
+    finally:
+        process.stdin.close()
+        try:
+            process.wait(20)
+        finally:
+            process.kill()
+            process.wait()
+            process.stdout.close()

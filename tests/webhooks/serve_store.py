@@ -1,0 +1,25 @@
+"""Serve a store until stdin ends: what tests start that kill a server or look at its memory."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+from pathlib import Path
+
+from gitdailies_webhooks.server import serve
+
+
+async def main(store: str, *options: str) -> None:
+    stop = asyncio.Event()
+    asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
+    await serve(
+        listen=("127.0.0.1", 0),
+        store=Path(store),
+        strict_order="--strict-order" in options,
+        ready=lambda address: print(address, flush=True),
+        stop=stop,
+    )
+
+
+if __name__ == "__main__":
+    asyncio.run(main(*sys.argv[1:]))

@@ -1,0 +1,66 @@
+"""What a query string may say."""
+
+from __future__ import annotations
+
+import pytest
+from gitdailies_webhooks import query
+from gitdailies_webhooks.problem import Refusal
+
+KEY = "gdk_0aZ90aZ90aZ90aZ90aZ90aZ90aZ90aZ9123456"
+
+
+def test_a_listing_is_read_from_its_query() -> None:
+    """Limit, cursor and filters are read; what is left out has the documented value."""
+    assert query.listing("") == query.Listing(1000, 0, {})
+    read = query.listing("limit=1000000&after=7&repo=larkspur%2Fledger&environment=")
+    assert read == query.Listing(1_000_000, 7, {"repo": "larkspur/ledger", "environment": ""})
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("limit=0", "limit: expected a whole number from 1 to 1000000, got '0'"),
+        ("limit=1000001", "limit: expected a whole number from 1 to 1000000, got '1000001'"),
+        ("limit=1e3", "limit: expected a whole number from 1 to 1000000, got '1e3'"),
+        ("limit=%D9%A3", "limit: expected a whole number from 1 to 1000000"),
+        ("after=-1", "after: expected a whole number from 0"),
+        ("after=" + "9" * 5000, "after: expected a whole number from 0"),
+        ("kind=deploy", "kind: expected one of deployed, incidentStarted, incidentResolved, got 'deploy'"),
+        ("repository=a/b", "query: expected one of limit, after, kind, repo"),
+        ("repo=a&repo=b", "repo: expected it once, got it twice"),
+        ("repo=%FF", "query: expected name=value pairs in UTF-8"),
+        ("&".join(f"a{n}=" for n in range(60)), "query: expected name=value pairs in UTF-8"),
+    ],
+)
+def test_a_wrong_listing(text: str, said: str) -> None:
+    """A query that says something else is refused by name, never read as if it said nothing."""
+    with pytest.raises(Refusal) as refused:
+        query.listing(text)
+    assert str(refused.value).startswith(said)
+
+
+@pytest.mark.parametrize(("text", "only"), [("", False), ("validate=true", True), ("validate=false", False)])
+def test_validate(text: str, only: bool) -> None:
+    """Only validate=true asks to store nothing."""
+    assert query.validate_only(text) == only
+
+
+@pytest.mark.parametrize("text", ["validate=1", "validate=", "validat=true", "validate=true&validate=true"])
+def test_a_validate_that_is_mistyped_is_refused(text: str) -> None:
+    """A request that means to store nothing must not store something for a typing error."""
+    with pytest.raises(Refusal):
+        query.validate_only(text)
+
+
+@pytest.mark.parametrize("text", [f"key={KEY}", "webhook-key=x", "webhook_key=", f"repo={KEY}", f"a=b{KEY}c"])
+def test_a_key_in_an_address_is_refused_unseen(text: str) -> None:
+    """A key in the query is refused with what to do, and is not repeated."""
+    with pytest.raises(Refusal) as refused:
+        query.refuse_keys(text)
+    assert "send it in the header webhook-key" in str(refused.value)
+    assert "gdk_" not in str(refused.value)
+
+
+def test_other_queries_are_no_keys() -> None:
+    """A repository whose name begins like a key is not taken for one."""
+    query.refuse_keys("repo=larkspur/gdk_tools&validate=true")
