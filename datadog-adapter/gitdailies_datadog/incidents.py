@@ -12,7 +12,7 @@ from gitdailies_core.errors import PayloadError, UnreadableBody
 from gitdailies_core.fields import Fields
 
 from gitdailies_datadog.table import NO_INCIDENT, meaning, status
-from gitdailies_datadog.variables import environment, identity
+from gitdailies_datadog.variables import Tags, environment, identity, with_template
 
 
 def incident(body: Fields, options: Mapping[str, Any]) -> Message:
@@ -30,10 +30,8 @@ def incident(body: Fields, options: Mapping[str, Any]) -> Message:
     if not name:
         raise PayloadError("incident_uuid: expected it, or org_id and incident_public_id, got neither")
     fields = _fields(body.raw("fields"))
-    tags = _tags(fields)
-    severity = body.optional_text("severity")
-    if severity:
-        tags["severity"] = [severity]
+    severity, env = body.optional_text("severity"), body.optional_text("env")
+    tags = with_template(_tags(fields), severity=severity, env=env)
     listed = _names(fields.get("services"), "fields.services")
     names = listed or ([fixed] if fixed else [])
     return Change.make(
@@ -46,7 +44,7 @@ def incident(body: Fields, options: Mapping[str, Any]) -> Message:
         services=[Service(service) for service in names],
         # One webhook a service: it speaks for that service alone.
         whole=bool(listed) or not fixed,
-        environment=environment(body.optional_text("env"), tags),
+        environment=environment(env, tags),
         title=body.optional_text("title"),
         severity=severity,
         url=body.optional_text("url"),
@@ -83,7 +81,7 @@ def _names(value: Any, where: str) -> list[str]:
     return [name.strip() for name in names if name.strip() not in ("", "null")]
 
 
-def _tags(fields: Mapping[str, Any]) -> dict[str, list[str]]:
+def _tags(fields: Mapping[str, Any]) -> Tags:
     """Every field that holds text, for filters."""
     tags: dict[str, list[str]] = {}
     for name, value in fields.items():

@@ -12,7 +12,7 @@ from gitdailies_core.fields import Fields
 
 from gitdailies_datadog.table import NO_MONITOR, TEST, UNKNOWN, meaning, transition
 from gitdailies_datadog.title import Title
-from gitdailies_datadog.variables import environment, identity, services, tags
+from gitdailies_datadog.variables import environment, identity, services, tags, with_template
 
 # The host is bounded, so that a body full of beginnings is read in one pass.
 _MONITOR_LINK = re.compile(r"https://[a-z0-9.-]{1,100}/monitors/([0-9]{1,20})\b")
@@ -31,7 +31,8 @@ def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
         return Ignored(ignored, given, incident, key)
     if not incident:
         raise PayloadError("cycle_key: expected it, aggreg_key or monitor_id, got none of them")
-    found = tags(body.optional_text("tags"))
+    env = body.optional_text("env")
+    found = with_template(tags(body.optional_text("tags")), env=env)
     return Change.make(
         state=meaning(word, options),
         word=word,
@@ -41,7 +42,7 @@ def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
         period=incident if cycle else None,
         key=key,
         services=services(body.optional_text("service"), found),
-        environment=environment(body.optional_text("env"), found),
+        environment=environment(env, found),
         title=title.name,
         url=body.optional_text("link"),
         priority=body.optional_text("priority"),

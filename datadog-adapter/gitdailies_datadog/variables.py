@@ -44,7 +44,7 @@ def filled(body: Any) -> Fields:
     return Fields(values)
 
 
-def tags(text: str | None) -> dict[str, list[str]]:
+def tags(text: str | None) -> Tags:
     """Read `env:prod,service:checkout-api`; a value may hold colons, a name may have several.
 
     A tag without a value is left out.
@@ -55,6 +55,11 @@ def tags(text: str | None) -> dict[str, list[str]]:
         if name and value and value not in read.get(name, ()):
             read.setdefault(name, []).append(value)
     return read
+
+
+def with_template(tags: Tags, **named: str | None) -> Tags:
+    """Add what only the template names, so that a filter by tag sees it."""
+    return {**{name: [value] for name, value in named.items() if value}, **tags}
 
 
 def services(given: str | None, tags: Tags) -> list[Service]:

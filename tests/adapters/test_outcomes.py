@@ -77,6 +77,16 @@ def test_an_unknown_transition_of_datadog_never_starts_or_ends(given):
     )
 
 
+def test_the_environment_of_a_template_is_seen_by_filters():
+    """An environment that only the template of Datadog names is a tag like any other."""
+    body = json.loads(example("datadog", "incident-active").request.body)
+    request = Request.make(headers={}, body=json.dumps({**body, "env": "prod"}).encode())
+
+    (message,) = registry.adapter("datadog").translate(request, {})
+
+    assert (message.environment, message.tags["env"]) == ("prod", ("prod",))
+
+
 def test_a_long_scope_still_tells_two_groups_apart():
     """Two scopes that differ after a thousand characters give two ids, each short enough to send."""
     body = json.loads(example("datadog", "monitor-number-and-scope").request.body)

@@ -1,0 +1,69 @@
+"""The pages of the adapters: each vendor's words, the options and the templates, from the code."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from importlib.resources import files
+from pathlib import Path
+from typing import Any
+
+from gitdailies_core import registry
+from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Adapter
+
+from scripts import sections
+
+MEANINGS = {
+    STARTED: "**starts** an incident",
+    RESOLVED: "**ends** an incident",
+    UPDATED: "nothing by itself",
+}
+
+
+def texts(root: Path) -> Mapping[str, str]:
+    """Return the whole text of every `*-adapter/README.md` with its generated parts renewed."""
+    found = {}
+    for page in sorted(root.glob("*-adapter/README.md")):
+        adapter = registry.adapter(page.parent.name.removesuffix("-adapter"))
+        text = page.read_text("utf-8")
+        for name, body in _parts(adapter):
+            text = sections.replace(text, name, body)
+        found[str(page.relative_to(root))] = text
+    return found
+
+
+def _parts(adapter: Adapter) -> Iterator[tuple[str, str]]:
+    yield (
+        "words",
+        _table(
+            ("word", "what it means here"),
+            (
+                (f"`{word}`", MEANINGS.get(meaning, f"ignored: {meaning}"))
+                for word, meaning in adapter.table.items()
+            ),
+        ),
+    )
+    if adapter.options:
+        yield (
+            "options",
+            _table(
+                ("option", "values, the first by default", "what it does"),
+                (
+                    (f"`{name}`", ", ".join(f"`{_yaml(value)}`" for value in option.values), option.about)
+                    for name, option in adapter.options.items()
+                ),
+            ),
+        )
+    templates = files(adapter.examples).joinpath("templates")
+    if templates.is_dir():
+        for template in sorted(templates.iterdir(), key=lambda item: item.name):
+            # No language: what Datadog fills in without quotes is not JSON yet.
+            yield f"templates/{template.name}", f"```text\n{template.read_text('utf-8').strip()}\n```"
+
+
+def _table(head: tuple[str, ...], rows: Iterator[tuple[str, ...]]) -> str:
+    lines = [head, tuple("---" for _ in head), *rows]
+    return "\n".join("| " + " | ".join(cell.replace("|", "\\|") for cell in line) + " |" for line in lines)
+
+
+def _yaml(value: Any) -> str:
+    return str(value).lower() if isinstance(value, bool) else str(value)
