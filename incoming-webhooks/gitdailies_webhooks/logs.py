@@ -32,21 +32,30 @@ _PROCESSORS: tuple[structlog.typing.Processor, ...] = (
 )
 
 
+def _write(line: str) -> None:
+    # Looked up for each line, as the standard library does in its last resort: stderr may be exchanged.
+    sys.stderr.write(line + "\n")
+
+
+class _Stderr:
+    debug = info = warning = error = critical = staticmethod(_write)
+
+
 def logger() -> Any:
     """Return this room's logger; it changes nothing of what others of the process log with."""
     return structlog.wrap_logger(
-        structlog.WriteLoggerFactory(sys.stderr)(),
+        _Stderr(),
         processors=_PROCESSORS,
         wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
         part="incoming-webhooks",
     )
 
 
-def quiet_server_log() -> None:
-    """Write the web server's warnings in the same form; another server of the process may have done so."""
+def take_over_server_log() -> None:
+    """Write the web server's warnings in the same form, unless another part of the process does."""
     server = logging.getLogger("uvicorn")
     if not server.handlers:
-        handler = logging.StreamHandler(sys.stderr)
+        handler = _Handler()
         handler.setFormatter(
             structlog.stdlib.ProcessorFormatter(
                 foreign_pre_chain=_PROCESSORS[:-1], processor=structlog.processors.JSONRenderer()
@@ -55,3 +64,8 @@ def quiet_server_log() -> None:
         server.addHandler(handler)
         server.setLevel(logging.WARNING)
         server.propagate = False
+
+
+class _Handler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        _write(self.format(record))

@@ -18,7 +18,7 @@ from gitdailies_webhooks.app import create_app
 from gitdailies_webhooks.store import open_store
 
 # With what the store still writes, within the 10 seconds after which process supervisors kill.
-_STOP_SECONDS = 8
+_STOP_SECONDS = 5
 _BACKLOG = 1024
 
 
@@ -37,7 +37,7 @@ async def serve(
     Raises ConfigurationError where the address cannot be had, naming *flag* as what to change.
     """
     log = logs.logger()
-    logs.quiet_server_log()
+    logs.take_over_server_log()
     with contextlib.closing(_bind(listen, flag)) as listener:
         opened = open_store(store, strict_order=strict_order)
         opened.start()

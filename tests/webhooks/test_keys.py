@@ -9,7 +9,7 @@ from itertools import cycle
 from pathlib import Path
 
 import pytest
-from gitdailies_core.errors import ConfigurationError, UsageError
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable, UsageError
 from gitdailies_webhooks import keys
 from gitdailies_webhooks.keyring import create_key, delete_key, list_keys
 
@@ -151,3 +151,11 @@ def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
     connection.close()
     with pytest.raises(ConfigurationError, match="got 9999; it was written by a newer version"):
         create_key(tmp_path / "w.db", "cd")
+
+
+def test_a_file_that_is_no_store_is_named(tmp_path: Path) -> None:
+    """A file of something else is refused in one line that names it, and is not changed."""
+    (tmp_path / "w.db").write_bytes(b"not a database at all, just text\n" * 100)
+    with pytest.raises(StoreUnavailable, match=r"w\.db: expected .*, got file is not a database"):
+        create_key(tmp_path / "w.db", "ci")
+    assert (tmp_path / "w.db").read_bytes().startswith(b"not a database")

@@ -1,0 +1,142 @@
+"""What a 202 is worth: killed servers, full disks, faults of our own."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+import time
+from collections import Counter
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_webhooks import statements, store
+
+from tests.webhooks.payloads import body
+from tests.webhooks.running import Receiver, in_process, in_thread
+
+ROUNDS = 5
+SENDERS = 4
+
+
+def test_every_202_survives_kill_9(tmp_path: Path) -> None:
+    """After five kills under load every event that was accepted is there, and none is there twice."""
+    file, accepted, sent = tmp_path / "w.db", set(), set()
+    for number in range(ROUNDS):
+        with in_process(file) as (receiver, process):
+            key = receiver.key(f"round-{number}")
+            senders = [
+                threading.Thread(target=_send, args=(receiver, key, f"{number}-{n}", accepted, sent))
+                for n in range(SENDERS)
+            ]
+            for sender in senders:
+                sender.start()
+            before = len(accepted)
+            end = time.monotonic() + 20
+            while len(accepted) < before + 50 and time.monotonic() < end:
+                time.sleep(0.01)
+            process.kill()
+            for sender in senders:
+                sender.join(30)
+        assert len(accepted) >= before + 50, "the round accepted too little to prove anything"
+    with in_process(file) as (receiver, _):
+        counts = Counter(
+            event["id"] for event in receiver.events(receiver.key("dash", "read"), limit="1000000")
+        )
+    assert accepted - counts.keys() == set()
+    assert counts.keys() - sent == set()
+    assert [name for name, count in counts.items() if count > 1] == []
+
+
+def _send(receiver: Receiver, key: str, prefix: str, accepted: set[str], sent: set[str]) -> None:
+    """Send events and lists until the server is gone, and keep what it said that it took."""
+    number = 0
+    while True:
+        events = [body("public-client", id=f"{prefix}-{number + n}") for n in range(1 + number % 3)]
+        number += len(events)
+        sent.update(event["id"] for event in events)
+        try:
+            answer = receiver.post(key, events if len(events) > 1 else events[0])
+        except requests.RequestException:
+            return
+        if answer.status_code == 202:
+            accepted.update(event["id"] for event in events)
+
+
+def test_a_full_disk_is_503_and_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """While the disk is full an event is 503 with Retry-After, then it is taken; nothing is half there."""
+    real, full = store.connect, threading.Event()
+
+    def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        connection = real(path, read_only=read_only)
+        if full.is_set() and not read_only:
+            pages = connection.execute("PRAGMA page_count").fetchone()[0]
+            connection.execute(f"PRAGMA max_page_count = {pages}")
+        return connection
+
+    monkeypatch.setattr(store, "connect", connect)
+    events = [body("deploy", id=f"d-{n}", title="x" * 5000) for n in range(100)]
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("ci", "send", "read")
+        full.set()
+        refused = receiver.post(key, events)
+        assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        assert refused.json()["type"] == "urn:gitdailies:problem:unavailable"
+        assert requests.get(receiver.url + "/healthz", timeout=5).status_code == 503
+        with closing(sqlite3.connect(receiver.store)) as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+        full.clear()
+        assert receiver.post(key, events).status_code == 202
+        assert requests.get(receiver.url + "/healthz", timeout=5).json() == {"status": "ok"}
+        assert len(receiver.events(key)) == 100
+
+
+def test_a_fault_of_ours_shows_a_number_and_no_more(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A fault is 500 with a number that stands in the log beside the trace, which the answer lacks."""
+    key = receiver.key("ci", "send", "read")
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the reason inside")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(statements, "take", broken)
+        answer = receiver.post(key, body("deploy"))
+    assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
+    assert "the reason inside" not in answer.text
+    assert "Traceback" not in answer.text
+    number = answer.json()["detail"].rsplit(" ", 1)[-1]
+    (line,) = [line for line in capfd.readouterr().err.splitlines() if number in line]
+    assert "the reason inside" in line
+    assert receiver.post(key, body("deploy")).json()["status"] == "created"
+
+
+def test_one_faulty_request_does_not_spoil_those_beside_it(
+    receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A request that breaks inside the shared transaction fails alone."""
+    key, take = receiver.key("ci", "send", "read"), statements.take
+
+    def sometimes(connection: Any, submission: Any, **more: Any) -> Any:
+        outcomes = take(connection, submission, **more)
+        if submission.entries[0].id == "bad":
+            raise RuntimeError("planted")
+        return outcomes
+
+    monkeypatch.setattr(statements, "take", sometimes)
+    found: dict[str, int] = {}
+    threads = [
+        threading.Thread(
+            target=lambda n=name: found.update({n: receiver.post(key, body("deploy", id=n)).status_code})
+        )
+        for name in ("a", "bad", "b", "c")
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert found == {"a": 202, "bad": 500, "b": 202, "c": 202}
+    assert sorted(event["id"] for event in receiver.events(key)) == ["a", "b", "c"]
