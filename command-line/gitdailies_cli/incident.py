@@ -33,7 +33,7 @@ def _common(function: Any) -> Any:
             click.option("--service", help="the service, where a repository holds several"),
             click.option("--time", help="when, as 2026-03-04T09:12:41Z; default: now"),
             click.option("--id", "event_id", help="names the event; default: derived or new"),
-            click.option("--url", "page", help="a page about the incident"),
+            click.option("--page", help="a page about the incident"),
         )
     ):
         function = option(function)

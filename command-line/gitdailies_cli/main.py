@@ -25,7 +25,7 @@ COMMANDS = {
     "keys": ("keys", "webhook keys: create, list, delete"),
     "translate": ("translate", "what a delivery would become, or why nothing; sends nothing"),
     "check": ("check", "check configuration, secrets, reachability, dialect"),
-    "init": ("init", "write a commented first gitdailies.yml"),
+    "init": ("check", "write a commented first gitdailies.yml"),
 }
 
 

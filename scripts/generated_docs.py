@@ -1,0 +1,86 @@
+"""Generated passages of docs/: fields of events, settings, commands with their options."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import click
+from gitdailies_cli.main import gitdailies
+from gitdailies_connection.structure import schema
+from gitdailies_core.dialect import VERIFIED
+from gitdailies_core.events import KINDS, Kind
+
+from scripts import sections
+
+
+def texts(root: Path) -> Mapping[str, str]:
+    """Return docs/ pages with their passages fresh."""
+    events = (root / "docs/events.md").read_text(encoding="utf-8")
+    for kind in KINDS:
+        events = sections.replace(events, kind.word, fields(kind))
+    settings = (root / "docs/configuration.md").read_text(encoding="utf-8")
+    commands = (root / "docs/command-line.md").read_text(encoding="utf-8")
+    return {
+        "docs/events.md": events,
+        "docs/configuration.md": sections.replace(settings, "settings", table_of_settings()),
+        "docs/command-line.md": sections.replace(commands, "commands", "\n\n".join(commands_of(gitdailies))),
+    }
+
+
+def fields(kind: Kind) -> str:
+    """Write the table and the example of a kind."""
+    rows = ["| field | | what | form |", "| --- | --- | --- | --- |"]
+    for field in kind.fields:
+        need = "required" if field.required else ""
+        name = f"`{field.name}`" + (" ✓" if field.name in VERIFIED else "")
+        rows.append(f"| {name} | {need} | {field.about} | {field.type.expected} |")
+    example = json.dumps(dict(kind.example), indent=2, ensure_ascii=False)
+    return "\n".join(rows) + f"\n\n```json\n{example}\n```"
+
+
+def table_of_settings() -> str:
+    """Write every setting of the configuration's schema, by its path."""
+    rows = ["| setting | what | expected | default |", "| --- | --- | --- | --- |"]
+    for path, node in _settings("", schema()):
+        default = f"`{json.dumps(node['default'])}`" if "default" in node else ""
+        rows.append(
+            f"| `{path}` | {node.get('description', '')} | {node.get('x-expected', '')} | {default} |"
+        )
+    return "\n".join(rows)
+
+
+def _settings(path: str, node: dict[str, Any]) -> Iterator[tuple[str, dict[str, Any]]]:
+    for name, child in node.get("properties", {}).items():
+        resolved = _resolved(child)
+        inner = f"{path}.{name}" if path else name
+        if not resolved.get("properties"):
+            yield inner, resolved
+        yield from _settings(inner, resolved)
+        below = resolved.get("additionalProperties")
+        if isinstance(below, dict) and _resolved(below).get("properties"):
+            yield from _settings(f"{inner}.NAME", _resolved(below))
+
+
+def _resolved(node: dict[str, Any]) -> dict[str, Any]:
+    if "$ref" not in node:
+        return node
+    target: dict[str, Any] = schema()
+    for step in node["$ref"].removeprefix("#/").split("/"):
+        target = target[step]
+    return {**_resolved(target), **{key: value for key, value in node.items() if key != "$ref"}}
+
+
+def commands_of(command: click.Command, name: str = "gitdailies") -> Iterator[str]:
+    """Write a heading and the help of every command, those of groups after the group's own."""
+    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
+    if name != "gitdailies":
+        depth = "##" if name.count(" ") == 1 else "###"
+        yield f"{depth} `{name}`\n\n```text\n{command.get_help(context).rstrip()}\n```"
+    if isinstance(command, click.Group):
+        for child in command.list_commands(context):
+            found = command.get_command(context, child)
+            if found is not None:
+                yield from commands_of(found, f"{name} {child}")
