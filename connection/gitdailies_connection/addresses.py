@@ -57,7 +57,7 @@ def receiver(text: str, *, allow_http: bool = False) -> str:
     host = parts.hostname or ""
     if forbidden(host):
         raise ValueError(f"expected the address of a receiver, got {forbidden(host)}")
-    if parts.scheme == "http" and not allow_http and not _is_loopback(host):
+    if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ValueError(
             "expected https for another machine, got http (allow_http: true permits it, in the clear)"
         )
@@ -118,7 +118,8 @@ def _embedded(
     return address.ipv4_mapped or address.sixtofour
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether *host*, a name or an IP address, is this machine."""
     try:
         return ipaddress.ip_address(host).is_loopback
     except ValueError:

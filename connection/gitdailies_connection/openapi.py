@@ -51,6 +51,8 @@ def differences(
     api = Api(document)
     lines = list(_compared(api, dialect, dialect.path or path, table))
     outside = [f"document: {one!a} cannot be followed inside it" for one in sorted(api.unfollowed)]
+    if api.steps_left < 0:
+        outside.append("document: too entangled to be compared whole")
     return [_printable(line) for line in (*dict.fromkeys(lines), *outside)]
 
 

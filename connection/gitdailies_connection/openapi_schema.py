@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
@@ -10,13 +10,15 @@ from urllib.parse import unquote, urlsplit
 # Deeper than any body is; it ends a reference that leads back to itself.
 _DEEPEST = 40
 _MOST_VARIANTS = 200
+_EITHER = ("oneOf", "anyOf")
+# Schemas that lead back to themselves twice at every level would take for ever otherwise.
+_MOST_STEPS = 50_000
 
 
 @dataclass
 class Variant:
     """One form of the body: an object, with all that `allOf` brings together."""
 
-    name: str = ""
     properties: dict[str, Any] = field(default_factory=dict)
     required: set[str] = field(default_factory=set)
     closed: bool = False
@@ -29,11 +31,13 @@ class Api:
 
     document: Mapping[str, Any]
     unfollowed: set[str] = field(default_factory=set)
+    steps_left: int = _MOST_STEPS
 
     def follow(self, node: Any) -> dict[str, Any]:
         """Return the object that *node* is or refers to; an empty one where there is none."""
+        self.steps_left -= 1
         for _ in range(_DEEPEST):
-            if not isinstance(node, dict):
+            if not isinstance(node, dict) or self.steps_left < 0:
                 return {}
             reference = node.get("$ref")
             if not isinstance(reference, str):
@@ -72,55 +76,53 @@ class Api:
     def variants(self, schema: Any) -> list[Variant]:
         """Return every form that a body may take; a list of them counts as the form of its items."""
         found: list[Variant] = []
-        self._gather(schema, Variant(), found, 0)
+        self._gather(schema, Variant(), found, ())
         return found
 
-    def _gather(self, schema: Any, outer: Variant, found: list[Variant], depth: int) -> None:
-        if depth > _DEEPEST or len(found) >= _MOST_VARIANTS:
-            return
-        name = _name(schema) or outer.name
+    def _gather(self, schema: Any, outer: Variant, found: list[Variant], within: tuple[int, ...]) -> None:
         node = self.follow(schema)
-        if "items" in node and node.get("type") in ("array", ["array"]):
-            self._gather(node["items"], outer, found, depth + 1)
+        if id(node) in within or len(within) > _DEEPEST or len(found) >= _MOST_VARIANTS:
             return
-        base = self._merged(node, Variant(name, dict(outer.properties), set(outer.required), outer.closed), 0)
-        branches = [
-            one
-            for part in (node, *self._parts(node, 0))
-            for word in ("oneOf", "anyOf")
-            for one in items_of(part.get(word))
-        ]
+        within = (*within, id(node))
+        if "items" in node and node.get("type") in ("array", ["array"]):
+            self._gather(node["items"], outer, found, within)
+            return
+        parts = [*self._parts(node), node]
+        base = self._merged(parts, outer)
+        branches = [one for part in parts for word in _EITHER for one in items_of(part.get(word))]
         discriminator = self.follow(node.get("discriminator"))
         mapping = self.follow(discriminator.get("mapping"))
-        if not branches and not depth:
+        if not branches:
             # The form of inheritance: the children name their parent, which lists them only here.
             branches = [{"$ref": _reference(target)} for target in mapping.values()]
-        if not branches:
-            found.append(base)
-            return
+        first = len(found)
         for branch in branches:
             before = len(found)
-            self._gather(branch, base, found, depth + 1)
+            self._gather(branch, base, found, within)
             reference = branch.get("$ref") if isinstance(branch, dict) else None
             for variant in found[before:]:
-                if discriminator:
-                    _discriminate(variant, discriminator.get("propertyName"), mapping, reference)
+                _discriminate(variant, discriminator.get("propertyName"), mapping, reference)
+        if len(found) == first:
+            found.append(base)
 
-    def _merged(self, node: Mapping[str, Any], into: Variant, depth: int) -> Variant:
-        into.properties.update(self.follow(node.get("properties")))
-        into.required.update(name for name in items_of(node.get("required")) if isinstance(name, str))
-        into.closed |= node.get("additionalProperties") is False or node.get("unevaluatedProperties") is False
-        if not depth:
-            for part in self._parts(node, 0):
-                self._merged(part, into, 1)
+    def _merged(self, parts: Iterable[Mapping[str, Any]], outer: Variant) -> Variant:
+        into = Variant(dict(outer.properties), set(outer.required), outer.closed)
+        for part in parts:
+            into.properties.update(self.follow(part.get("properties")))
+            into.required.update(one for one in items_of(part.get("required")) if isinstance(one, str))
+            into.closed |= False in (part.get("additionalProperties"), part.get("unevaluatedProperties"))
         return into
 
-    def _parts(self, node: Mapping[str, Any], depth: int) -> list[dict[str, Any]]:
-        """Return all that `allOf` brings in, however deep."""
-        if depth > _DEEPEST:
-            return []
-        parts = [self.follow(part) for part in items_of(node.get("allOf"))[:_MOST_VARIANTS]]
-        return parts + [inner for part in parts for inner in self._parts(part, depth + 1)]
+    def _parts(self, node: Mapping[str, Any]) -> list[dict[str, Any]]:
+        """Return all that `allOf` brings in, however deep, each once."""
+        found: dict[int, dict[str, Any]] = {}
+        waiting = list(items_of(node.get("allOf")))
+        while waiting:
+            part = self.follow(waiting.pop(0))
+            if part and part is not node and id(part) not in found:
+                found[id(part)] = part
+                waiting = [*items_of(part.get("allOf")), *waiting]
+        return list(found.values())
 
     def _target(self, reference: str) -> Any:
         node: Any = self.document
@@ -139,7 +141,7 @@ class Api:
         return None
 
 
-def words_of(api: Api, schema: Any) -> tuple[str, ...]:
+def words_of(api: Api, schema: Any, depth: int = 0) -> tuple[str, ...]:
     """Return the values that a property may have, where the document lists them."""
     node = api.follow(schema)
     if isinstance(node.get("const"), str):
@@ -147,9 +149,8 @@ def words_of(api: Api, schema: Any) -> tuple[str, ...]:
     listed = [one for one in items_of(node.get("enum")) if isinstance(one, str)]
     for word in ("oneOf", "anyOf", "allOf"):
         for branch in items_of(node.get(word)):
-            # Where the branch is a number or null, it adds nothing.
-            if isinstance(branch, dict) and not {"oneOf", "anyOf", "allOf"} & branch.keys():
-                listed += words_of(api, branch)
+            if depth < _DEEPEST:
+                listed += words_of(api, branch, depth + 1)
     return tuple(dict.fromkeys(listed))
 
 

@@ -12,6 +12,7 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+from urllib.parse import urlsplit
 
 import requests
 import urllib3
@@ -21,7 +22,7 @@ from gitdailies_core.retry import Outcome
 from gitdailies_core.secret import Secret, redact
 from requests.structures import CaseInsensitiveDict
 
-from gitdailies_connection.addresses import origin
+from gitdailies_connection.addresses import is_loopback, origin
 from gitdailies_connection.answers import Answer, obstacle
 from gitdailies_connection.guarded_pool import Deadlines, GuardedAdapter
 from gitdailies_connection.settings import Destination
@@ -56,7 +57,9 @@ class Sender:
         self.url: str = prepared.url
         self._seconds = timeout_seconds
         self._verify = _trusted(ca_file)
-        proxy = proxy or requests.utils.select_proxy(self.url, requests.utils.get_environ_proxies(self.url))
+        # No proxy reaches this machine's own loopback, though many a shell names one for everything.
+        if proxy is None and not is_loopback(urlsplit(self.url).hostname or ""):
+            proxy = requests.utils.select_proxy(self.url, requests.utils.get_environ_proxies(self.url))
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._adapter = GuardedAdapter(pool_connections=4, pool_maxsize=in_flight, max_retries=0)
         self._deadlines = Deadlines(timeout_seconds)

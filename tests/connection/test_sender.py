@@ -23,15 +23,6 @@ KEY = Secret(PLANTED, "env GITDAILIES_WEBHOOK_KEY")
 BODY = b'{"kind":"deployed"}'
 
 
-@pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in ("http_proxy", "https_proxy", "all_proxy", "no_proxy"):
-        monkeypatch.delenv(name, raising=False)
-        monkeypatch.delenv(name.upper(), raising=False)
-    for name in ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"):
-        monkeypatch.delenv(name, raising=False)
-
-
 def _send(url: str, *, event_id: str | None = "event-1", seconds: float = 5.0) -> Outcome:
     with Sender(url, timeout_seconds=seconds) as sender:
         return sender.send(BODY, key=KEY, event_id=event_id)
@@ -304,6 +295,15 @@ def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
     (request,) = proxy.requests
     assert request.line == "POST http://receiver.invalid/webhooks HTTP/1.1"
     assert request.headers["proxy-authorization"] == "Basic bGFya3NwdXI6c2VjcmV0"
+
+
+def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names for everything does not stand before this machine's own receiver."""
+    for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
+        monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
+
+    with serving() as server:
+        assert _send(server.url) == Outcome(202)
 
 
 def test_proxy_from_settings(monkeypatch: pytest.MonkeyPatch) -> None:

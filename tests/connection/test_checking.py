@@ -1,0 +1,234 @@
+"""`gitdailies check`: what it finds, and that it sends no event."""
+
+import socket
+from pathlib import Path
+
+import pytest
+from gitdailies_connection.checking import Finding, check
+from gitdailies_connection.configuration import read
+from gitdailies_connection.settings import Configuration
+
+from tests.connection.servers import Answer, Received, answer, free_port, serving
+
+PLANTED = "planted-4f2c9d"
+ENVIRON = {"KEY": PLANTED, "SECRET": PLANTED}
+OURS = answer("200 OK", b'{"info":{"x-gitdailies-receiver":"ours"}}')
+
+
+def _configuration(url: str, more: str = "") -> Configuration:
+    text = f"gitdailies:\n  url: {url}\n  key: {{env: KEY}}\n{more}"
+    text += "services: {'*': {repo: larkspur/ledger}}\n"
+    text += "sources: {pagerduty: {adapter: pagerduty, secrets: [{env: SECRET}]}}\n"
+    return read(text, Path("gitdailies.yml"))
+
+
+def _receiver(ping: bytes = b"", hooks: bytes = b"", describes: bytes = OURS, options: bytes = b"") -> Answer:
+    def reply(_: socket.socket, request: Received) -> bytes:
+        method, path, _version = request.line.split()
+        by_path = {"/openapi.json": describes, "/webhooks/ping": ping}
+        return by_path.get(path, options if method == "OPTIONS" else hooks)
+
+    return reply
+
+
+BEFORE = [
+    Finding("ok", "gitdailies.yml: read, 1 source"),
+    Finding("ok", "gitdailies.key: env KEY is set"),
+    Finding("ok", "sources.pagerduty.secrets[0]: env SECRET is set"),
+    Finding("ok", "sources.pagerduty: adapter pagerduty loads"),
+]
+
+
+@pytest.mark.parametrize(
+    ("ping", "finding"),
+    [
+        (answer("200 OK"), Finding("ok", "gitdailies.key: a ping was accepted; nothing was stored")),
+        (
+            answer("401 No", f'{{"detail":"no key {PLANTED}"}}'.encode()),
+            Finding(
+                "fault",
+                "gitdailies.key: refused with 401: no key ***",
+                "create a key with `gitdailies keys create NAME` or on the settings page",
+            ),
+        ),
+        (
+            answer("404 No"),
+            Finding(
+                "fault", "gitdailies.url: no such path, 404: no more than that", "look at the path of url"
+            ),
+        ),
+        (
+            answer("500 No"),
+            Finding("fault", "gitdailies.url: a ping was answered with 500: no more than that"),
+        ),
+    ],
+)
+def test_ours(ping: bytes, finding: Finding) -> None:
+    """A receiver of ours is found out and pinged with the key, and nothing else is sent."""
+    with serving(_receiver(ping)) as server:
+        findings = check(_configuration(server.url), ENVIRON)
+
+    assert findings == [
+        *BEFORE,
+        Finding("ok", f"gitdailies.url: http://127.0.0.1:{server.port} answers"),
+        Finding("ok", "gitdailies.receiver: found to be ours"),
+        finding,
+    ]
+    assert [request.line for request in server.requests] == [
+        "GET /openapi.json HTTP/1.1",
+        "POST /webhooks/ping HTTP/1.1",
+    ]
+    assert [request.body for request in server.requests] == [b"", b""]
+
+
+UNPROVEN = [
+    Finding(
+        "unproven",
+        "gitdailies.key: a documented receiver is sent nothing by a check, so the key is not tried",
+        "report a deploy with `gitdailies deploy`",
+    ),
+    Finding(
+        "unproven",
+        "gitdailies.dialect: the names incidentStarted, incidentId, incidentResolved are not public",
+        "ask GitDailies for its OpenAPI document, then `gitdailies check --openapi FILE`",
+    ),
+]
+
+
+@pytest.mark.parametrize(
+    ("hooks", "options", "finding"),
+    [
+        (
+            answer("405 No"),
+            b"",
+            Finding("ok", "gitdailies.url: its path is there, answered with 405 and not with 404"),
+        ),
+        (
+            answer("404 No"),
+            answer("204 No Content"),
+            Finding("ok", "gitdailies.url: its path is there, answered with 204 and not with 404"),
+        ),
+        (
+            answer("404 No"),
+            answer("404 No"),
+            Finding(
+                "fault",
+                "gitdailies.url: its path is answered with 404 to GET and OPTIONS",
+                "compare it with the address that GitDailies shows; a deploy proves it",
+            ),
+        ),
+        (
+            answer("301 Moved", Location="https://a.example/hooks"),
+            b"",
+            Finding(
+                "fault",
+                "gitdailies.url: answered with a redirect to https://a.example/hooks, which is not followed",
+                "set url to where it leads",
+            ),
+        ),
+        (
+            answer("500 No"),
+            b"",
+            Finding("unproven", "gitdailies.url: its path is answered with 500", "check again later"),
+        ),
+    ],
+)
+def test_documented(hooks: bytes, options: bytes, finding: Finding) -> None:
+    """A documented receiver gets neither a POST nor the key; the path is judged by GET and OPTIONS."""
+    reply = _receiver(hooks=hooks, options=options, describes=answer("404 No"))
+    with serving(reply) as server:
+        findings = check(_configuration(server.url), ENVIRON)
+
+    assert findings[len(BEFORE) + 2 :] == [finding, *UNPROVEN]
+    assert findings[len(BEFORE) + 1] == Finding("ok", "gitdailies.receiver: found to be documented")
+    assert {request.line.split()[0] for request in server.requests} <= {"GET", "OPTIONS"}
+    assert [request for request in server.requests if PLANTED in str(request)] == []
+
+
+def test_ours_that_is_not() -> None:
+    """A receiver that is set as ours and is not is a fault, and gets no key."""
+    with serving(_receiver(describes=answer("404 No"))) as server:
+        findings = check(_configuration(server.url, "  receiver: ours\n"), ENVIRON)
+
+    assert findings[-1] == Finding(
+        "fault",
+        "gitdailies.receiver: expected a receiver of ours, got one without our /openapi.json",
+        "leave receiver out, or look at url",
+    )
+    assert len(server.requests) == 1
+
+
+def test_nothing_there(tmp_path: Path) -> None:
+    """Everything that is missing is named at once: variables, and the receiver."""
+    port = free_port()
+
+    findings = check(_configuration(f"http://127.0.0.1:{port}/webhooks"), {})
+
+    assert [one for one in findings if one.level != "ok"] == [
+        Finding(
+            "fault",
+            "gitdailies.key: env KEY: expected a secret, got a variable that is not set",
+            "export KEY=…",
+        ),
+        Finding(
+            "fault",
+            "sources.pagerduty.secrets[0]: env SECRET: expected a secret, got a variable that is not set",
+            "export SECRET=…",
+        ),
+        Finding(
+            "fault",
+            f"gitdailies.url: 127.0.0.1:{port}: connection refused",
+            "look at url, proxy and ca_file, and at the receiver",
+        ),
+    ]
+
+
+def test_key_not_tried() -> None:
+    """Where the key cannot be read, a receiver of ours is not pinged, and the check says so."""
+    with serving(_receiver(answer("200 OK"))) as server:
+        findings = check(_configuration(server.url), {"SECRET": PLANTED})
+
+    assert findings[-1] == Finding("unproven", "gitdailies.key: not tried, since it could not be read")
+    assert len(server.requests) == 1
+
+
+def test_open_file(tmp_path: Path) -> None:
+    """A key file that others may read is told beside the rest, and is used all the same."""
+    (tmp_path / "webhook.key").write_text(PLANTED)
+    (tmp_path / "webhook.key").chmod(0o644)
+    with serving(_receiver(answer("200 OK"))) as server:
+        text = f"gitdailies:\n  url: {server.url}\n  key: {{file: webhook.key}}\n"
+        findings = check(read(text, tmp_path / "gitdailies.yml"), {})
+
+    key = tmp_path / "webhook.key"
+    assert [one for one in findings if one.level != "ok"] == [
+        Finding(
+            "unproven",
+            f"gitdailies.key: file {key}: expected mode 600, got 644: others on this machine may read it",
+            f"chmod 600 {key}",
+        )
+    ]
+    assert server.requests[-1].headers["webhook-key"] == PLANTED
+
+
+def test_no_services() -> None:
+    """Sources without any service to count for are pointed out."""
+    text = "gitdailies: {url: 'http://127.0.0.1:1/', key: {env: KEY}}\n"
+    text += "sources: {pagerduty: {adapter: pagerduty, secrets: [{env: SECRET}]}}\n"
+
+    findings = check(read(text, Path("gitdailies.yml")), ENVIRON)
+
+    assert (
+        Finding("unproven", "services: no line, so that no incident counts", "add the lines that you need")
+        in findings
+    )
+
+
+def test_missing_certificates() -> None:
+    """A ca_file that is not there is a fault of its own."""
+    findings = check(_configuration("https://127.0.0.1:1/", "  ca_file: /none\n"), ENVIRON)
+
+    assert findings[-1].level == "fault"
+    assert findings[-1].text == (
+        "gitdailies.ca_file: expected a file of certificates, got /none, which is not there"
+    )
