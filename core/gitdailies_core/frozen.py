@@ -15,7 +15,7 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
         raise TypeError("dataclass: expected frozen=True, got False")
 
     def decorate(cls: Any) -> Any:
-        names = tuple(cls.__annotations__)
+        names = tuple(cls.__dict__.get("__annotations__", ()))
         defaults = {name: cls.__dict__[name] for name in names if name in cls.__dict__}
 
         def __init__(self: Any, *args: Any, **kwargs: Any) -> None:  # noqa: N807

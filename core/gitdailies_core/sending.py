@@ -3,21 +3,24 @@
 Excepted from core's rule against I/O by name. Proxies come from HTTPS_PROXY, HTTP_PROXY and
 NO_PROXY, certificate authorities from SSL_CERT_FILE and SSL_CERT_DIR. A redirect is an answer
 like any other: the key goes to the address that was set and nowhere else.
+
+It stands on http.client: urllib.request takes ten milliseconds more to load, a fifth of what a
+step has, and is asked only for its reading of the proxy variables, where one is set.
 """
 
 from __future__ import annotations
 
 import json
+import os
 import re
 import threading
 import time
-import urllib.request
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from http.client import HTTPException
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from typing import Any, Callable
-from urllib.parse import urlsplit, urlunsplit
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
 from gitdailies_core.ci.git_url import without_user
 from gitdailies_core.describe import got
@@ -173,7 +176,8 @@ def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
     thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
     thread.start()
     thread.join(seconds)
-    return answers[0] if answers else _Answer(None, f"no answer within {seconds:g} s")
+    where = urlsplit(receiver.url).netloc
+    return answers[0] if answers else _Answer(None, f"{where}: no answer within {seconds:g} s")
 
 
 def _post(event: Event, receiver: Receiver) -> _Answer:
@@ -184,34 +188,79 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
     }
     if event.id:
         headers[ID_HEADER] = event.id
-    request = urllib.request.Request(  # noqa: S310  Receiver.make allows http and https alone
-        receiver.url, data=receiver.dialect.dump(event), headers=headers, method="POST"
-    )
     try:
-        with _opener(receiver.url).open(request, timeout=receiver.timeout_seconds) as response:
-            body = response.read(_LONGEST_ANSWER_BYTES)
-            return _answered(response.status, body, response.headers.get("Retry-After") or "", receiver)
+        connection, target = _connection(receiver, headers)
+        try:
+            connection.request("POST", target, receiver.dialect.dump(event), headers)
+            with connection.getresponse() as response:
+                try:
+                    body = response.read(_LONGEST_ANSWER_BYTES)
+                except (OSError, HTTPException):
+                    # The status has come, and it decides.
+                    body = b""
+                return _answered(response.status, body, response.getheader("Retry-After", ""), receiver)
+        finally:
+            connection.close()
     except (OSError, HTTPException, ValueError) as error:
-        reason = getattr(error, "reason", None) or error
-        if isinstance(reason, TimeoutError):
-            return _Answer(None, f"no answer within {receiver.timeout_seconds:g} s")
-        said = _line(str(reason) or type(reason).__name__, receiver)
-        if type(reason).__name__ == "SSLCertVerificationError":
-            # Waiting does not mend a certificate.
-            return _Answer(None, f"{said}; a company's own authority goes into SSL_CERT_FILE", final=True)
-        return _Answer(None, f"no answer: {said}")
+        return _unanswered(error, receiver)
 
 
-def _opener(url: str) -> urllib.request.OpenerDirector:
-    # Without handlers for errors and redirects every status comes back as an answer. The TLS
-    # context takes 7 ms and is made only where it is used.
-    opener = urllib.request.OpenerDirector()
-    proxies = urllib.request.getproxies()
-    opener.add_handler(urllib.request.ProxyHandler(proxies))
-    opener.add_handler(urllib.request.HTTPHandler())
-    if any(address.startswith("https:") for address in (url, *proxies.values())):
-        opener.add_handler(urllib.request.HTTPSHandler())
-    return opener
+def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnection, str]:
+    """Return a connection, through a proxy where the environment names one, and what to ask it for.
+
+    *headers* gets what the proxy itself must read of a request that is not tunneled.
+    """
+    parts = urlsplit(receiver.url)
+    target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    secure = parts.scheme == "https"
+    proxy = _proxy(parts)
+    connect = HTTPSConnection if secure else HTTPConnection
+    if proxy is None:
+        return connect(parts.hostname or "", parts.port, timeout=receiver.timeout_seconds), target
+    connection = connect(proxy.hostname or "", proxy.port or 80, timeout=receiver.timeout_seconds)
+    authorization = {}
+    if proxy.username:
+        import base64
+
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if secure:
+        connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
+        return connection, target
+    headers.update(authorization)
+    return connection, receiver.url
+
+
+def _proxy(parts: SplitResult) -> SplitResult | None:
+    """Return the address of the proxy that the environment names for *parts*, or None.
+
+    Raises ValueError for a proxy that is not spoken to in plain HTTP, with the variable's name.
+    """
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    import urllib.request
+
+    proxies = urllib.request.getproxies_environment()
+    address = proxies.get(parts.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):  # type: ignore[attr-defined]
+        return None
+    proxy = urlsplit(address if "://" in address else f"http://{address}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
+    return proxy
+
+
+def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
+    where = urlsplit(receiver.url).netloc
+    if isinstance(error, TimeoutError):
+        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
+    if type(error).__name__ == "SSLCertVerificationError":
+        # Waiting does not mend a certificate. TLS is loaded where it is used alone.
+        said = _line(str(getattr(error, "verify_message", error)), receiver)
+        remedy = "SSL_CERT_FILE names the file of a company's own authority"
+        return _Answer(None, f"{where}: certificate not trusted: {said}; {remedy}", final=True)
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _Answer(None, f"{where}: {_line(said, receiver).lower()}", final=isinstance(error, ValueError))
 
 
 def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
