@@ -33,7 +33,7 @@ LARGEST_ANSWER = 64 * 1024
 _LARGEST_DESCRIPTION = 2 * 1024 * 1024
 # A gateway says so while nobody is behind it: that tells nothing of the receiver.
 _NOBODY_THERE = frozenset({429, 502, 503, 504})
-_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE")
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
 
 class Sender:
@@ -82,9 +82,18 @@ class Sender:
         except DeliveryError as error:
             return Outcome(None, redact(str(error), key))
 
-    def post(self, body: bytes, *, key: Secret, event_id: str | None = None, suffix: str = "") -> Answer:
+    def post(
+        self,
+        body: bytes,
+        *,
+        key: Secret,
+        event_id: str | None = None,
+        suffix: str = "",
+        largest: int = LARGEST_ANSWER,
+    ) -> Answer:
         """Post JSON to the address with *suffix*, such as `?validate=true`, and return the answer.
 
+        At most *largest* bytes of it are read: a list of events is answered with one of results.
         Raises DeliveryError where no answer came.
         """
         headers = {
@@ -94,7 +103,7 @@ class Sender:
         }
         if event_id:
             headers[ID_HEADER] = event_id
-        return self._exchange("POST", self._address(suffix), headers, body)
+        return self._exchange("POST", self._address(suffix), headers, body, largest)
 
     def ping(self, key: Secret) -> Outcome:
         """Prove key and path at a receiver of ours, which stores nothing."""

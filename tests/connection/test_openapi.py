@@ -1,5 +1,6 @@
 """A mailed OpenAPI document against our dialect: each difference is named, and no difference is invented."""
 
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
@@ -46,6 +47,14 @@ def _own() -> dict[str, Any]:
 def test_own_schema(receiver: str) -> None:
     """A document made from core's own schema differs in nothing."""
     assert differences(_own(), Dialect.make(receiver=receiver), path="/webhooks") == []
+
+
+@pytest.mark.parametrize("receiver", [OURS, DOCUMENTED])
+def test_incoming_webhooks(receiver: str) -> None:
+    """The document that incoming webhooks publish differs in nothing from what is sent to them."""
+    document = read_openapi(Path(str(files("gitdailies_webhooks") / "openapi.json")))
+
+    assert differences(document, Dialect.make(receiver=receiver), path="/webhooks") == []
 
 
 def test_settings_settle_it() -> None:

@@ -484,6 +484,17 @@ def test_whole_answers() -> None:
     assert server.requests[0].line == "POST /webhooks?validate=true HTTP/1.1"
 
 
+def test_long_answers_on_demand() -> None:
+    """Who sends a long list may read its long answer; others get the first part."""
+    with serving(answer("207 Multi", b"x" * 200_000)) as server, Sender(server.url) as sender:
+        lengths = [
+            len(sender.post(b"[]", key=KEY).body),
+            len(sender.post(b"[]", key=KEY, largest=1_000_000).body),
+        ]
+
+    assert lengths == [64 * 1024, 200_000]
+
+
 def test_key_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
     """With every logger at its lowest level, no log line, repr or outcome holds the key."""
     caplog.set_level(logging.DEBUG)
