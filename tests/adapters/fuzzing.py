@@ -57,16 +57,17 @@ _HEADER = st.one_of(
 
 def fuzz(adapter: Adapter, seconds: float, report: Callable[[str], None] = print) -> int:
     """Search for *seconds*; return how many cases held, raise AssertionError with the first that did not."""
-    held = 0
+    held = translated = 0
     requests = [example.request for example in contract.examples(adapter)]
     drawn = cases(adapter, Examples((request, _read(request)) for request in requests))
 
     def check(case: tuple[Request, Mapping[str, Any]]) -> None:
-        nonlocal held
+        nonlocal held, translated
         request, options = case
         assert not (fault := contract.fault_of(adapter, request, options)), fault
         assert not (fault := _proof_fault(adapter, request)), fault
         held += 1
+        translated += "messages" in contract.outcome(adapter, request, options)
 
     began, rounds = time.monotonic(), 0
     while time.monotonic() - began < seconds:
@@ -80,7 +81,13 @@ def fuzz(adapter: Adapter, seconds: float, report: Callable[[str], None] = print
         )
         seed(f"{adapter.name} {rounds} {time.time_ns()}")(search(given(drawn)(check)))()
         rounds += 1
-    report(f"fuzzed {adapter.name}: {held} deliveries in {time.monotonic() - began:.0f} s, all held")
+    took = time.monotonic() - began
+    report(
+        f"fuzzed {adapter.name}: {held} deliveries in {took:.0f} s, all held; "
+        f"{translated} translated, {held - translated} refused"
+    )
+    # A search that never gets past the envelope proves nothing about what stands in it.
+    assert held / 10 < translated < held
     return held
 
 
