@@ -32,6 +32,8 @@ from gitdailies_webhooks.query import Listing
 from gitdailies_webhooks.statements import Row
 from gitdailies_webhooks.store import Store
 
+_PATHS = "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /openapi.json, /healthz, /"
+
 # Decoding more than this takes milliseconds, in which the event loop would answer nobody.
 _READ_APART = 64 * 1024
 
@@ -236,6 +238,3 @@ async def _http_problem(_: Request, error: Exception) -> Response:
         return problem_response(Problem("method", f"method: expected {allow}, got another", headers=headers))
     # The path is not repeated: it may be a key that was put there by mistake.
     return problem_response(Problem("not-found", f"path: expected one of {_PATHS}, got another"))
-
-
-_PATHS = "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /openapi.json, /healthz, /"

@@ -48,6 +48,9 @@ class Guard:
             query.refuse_keys(scope["query_string"].decode("latin-1"))
             await self._app(scope, receive, send_guarded)
         except Refusal as refusal:
+            self._log.info(
+                "refused", path=scope["path"], problem=refusal.problem.word, reason=refusal.problem.detail
+            )
             await problem_response(refusal.problem)(scope, receive, send_guarded)
         except Exception:  # noqa: BLE001  whatever it is, the sender gets a number and the log the rest
             fault = secrets.token_hex(6)

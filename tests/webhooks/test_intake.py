@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import BodyTooLarge, GitDailiesError, UnreadableBody
-from gitdailies_core.events import KINDS, LINE, Field, Kind
+from gitdailies_core.events import KINDS, Field, Kind
+from gitdailies_core.field_types import LINE
 from gitdailies_webhooks import intake
 from gitdailies_webhooks.intake import Known, Submission
 from gitdailies_webhooks.order import Mark, Newest
