@@ -6,7 +6,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitdailies_core.events import URL, Field, Kind
+from gitdailies_core.events import Field, Kind
+from gitdailies_core.field_types import URL
 
 from gitdailies_connection.openapi_schema import Api, items_of, words_of
 

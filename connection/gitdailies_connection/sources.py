@@ -10,7 +10,7 @@ from typing import Any
 from gitdailies_core.adapter import Adapter, Option
 from gitdailies_core.describe import got
 from gitdailies_core.errors import ConfigurationError, ProofError
-from gitdailies_core.events import REPO
+from gitdailies_core.field_types import REPO
 from gitdailies_core.request import Request
 from gitdailies_core.routing import Filter, Route, Routes
 from gitdailies_core.secret import Secret

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 _LONGEST = 60
+_MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
 
 def got(value: Any) -> str:
@@ -13,9 +14,10 @@ def got(value: Any) -> str:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length()} bits"
     if isinstance(value, (int, float)):
-        text = repr(value)
-        return text if len(text) <= _LONGEST else "a number of " + str(len(text)) + " digits"
+        return repr(value)
     if isinstance(value, str):
         # repr escapes control characters, so a value cannot forge a log line; ascii because
         # a lone surrogate in a message would break whatever prints it.

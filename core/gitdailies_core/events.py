@@ -2,61 +2,38 @@
 
 Everything else that knows a kind or a field is generated from `KINDS`: JSON Schema, OpenAPI,
 the documentation's tables, the command line's checks. A new kind is one entry here.
-
-Rules of this file: a field's `pattern` is an ECMA regular expression that stands in the
-published schema too, so what the schema cannot say must not be checked here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Callable
+from typing import Any
 
 from gitdailies_core.describe import got
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.times import RFC3339, parse, text_of
+from gitdailies_core.field_types import (
+    COMMITS,
+    IDENTIFIER,
+    LINE,
+    REPO,
+    SHA,
+    TIME,
+    TITLE,
+    TYPE,
+    URL,
+    FieldType,
+    read,
+)
+from gitdailies_core.times import parse, text_of
 
 DEPLOYED = "deployed"
 INCIDENT_STARTED = "incidentStarted"
 INCIDENT_RESOLVED = "incidentResolved"
-
-DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
-MOST_COMMITS = 1000
-
-# `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
-_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
-_REPO = r"^[^/\u0000-\u0020\u007f]+(/[^/\u0000-\u0020\u007f]+)+$(?!\n)"
-_LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
-_ID = r"^[\u0021-\u007e]*$(?!\n)"
-_URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
-
-
-@dataclass(frozen=True)
-class FieldType:
-    """How the values of a field look: a pattern or a list of words, and a length."""
-
-    expected: str
-    pattern: str = ""
-    words: tuple[str, ...] = ()
-    longest: int = 255
-    form: str = "text"
-
-
-REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
-SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
-LINE = FieldType("text on one line", _LINE)
-TITLE = FieldType("text on one line", _LINE, longest=1000)
-IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
-URL = FieldType("an http or https address", _URL, longest=2000)
-TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
-TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
-COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
 
 
 @dataclass(frozen=True)
@@ -230,7 +207,7 @@ class Event:
         for field in kind.fields:
             value = body.get(field.name)
             if value is not None and value != "":
-                values[field.name] = _READ[field.type.form](field, value)
+                values[field.name] = read(field.type, field.name, value)
             elif field.required:
                 raise InvalidEvent(
                     f"{field.name}: expected {field.type.expected}, got "
@@ -269,53 +246,3 @@ class Event:
         """Hash the content, whatever the order of names: two events are the same if it is."""
         text = json.dumps(self.to_wire(), sort_keys=True, separators=(",", ":"), ensure_ascii=True)
         return hashlib.sha256(text.encode()).hexdigest()
-
-
-def _read_text(field: Field, value: Any) -> str:
-    kind = field.type
-    if kind.words:
-        if value in kind.words and isinstance(value, str):
-            return value
-    elif isinstance(value, str) and len(value) <= kind.longest and re.search(kind.pattern, value):
-        return value.lower() if kind is SHA else value
-    what = got(value)
-    if isinstance(value, str) and len(value) > kind.longest:
-        what = f"{len(value)} characters, {kind.longest} are allowed"
-    raise InvalidEvent(f"{field.name}: expected {kind.expected}, got {what}", field.name)
-
-
-def _read_time(field: Field, value: Any) -> str:
-    try:
-        return text_of(parse(value, field.name))
-    except ValueError as error:
-        raise InvalidEvent(str(error), field.name) from None
-
-
-def _read_commits(field: Field, value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or len(value) > MOST_COMMITS:
-        raise InvalidEvent(f"{field.name}: expected {field.type.expected}, got {got(value)}", field.name)
-    commits = []
-    for index, commit in enumerate(value):
-        where = f"{field.name}[{index}]"
-        if not isinstance(commit, dict):
-            raise InvalidEvent(
-                f"{where}: expected an object with sha and time, got {got(commit)}", field.name
-            )
-        sha = commit.get("sha")
-        if not isinstance(sha, str) or not re.search(_SHA, sha):
-            raise InvalidEvent(f"{where}.sha: expected {SHA.expected}, got {got(sha)}", field.name)
-        read = {"sha": sha.lower()}
-        if commit.get("time") is not None:
-            try:
-                read["time"] = text_of(parse(commit["time"], f"{where}.time"))
-            except ValueError as error:
-                raise InvalidEvent(str(error), field.name) from None
-        commits.append(read)
-    return commits
-
-
-_READ: dict[str, Callable[[Field, Any], Any]] = {
-    "text": _read_text,
-    "time": _read_time,
-    "commits": _read_commits,
-}

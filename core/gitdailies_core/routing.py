@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from types import MappingProxyType
 
 from gitdailies_core.adapter import Change, Service
-from gitdailies_core.events import REPO
+from gitdailies_core.field_types import REPO
 
 FALLBACK = "*"
 NONE = "none"

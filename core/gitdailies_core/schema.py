@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from gitdailies_core.events import KINDS, MOST_COMMITS, SHA, TIME, Field, FieldType, Kind
+from gitdailies_core.events import KINDS, Field, Kind
+from gitdailies_core.field_types import MOST_COMMITS, SHA, TIME, FieldType
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 

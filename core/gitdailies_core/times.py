@@ -9,9 +9,11 @@ from typing import Any
 from gitdailies_core.describe import got
 
 # RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59: a
-# leap second has no place in a datetime. Vendors send up to nine fractional digits.
+# leap second has no place in a datetime. Vendors send up to nine fractional digits. The first
+# line keeps out what is not between the years 1 and 9999 in UTC.
 RFC3339 = (
-    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"^(?!0000|0001-01-01T.*\+|9999-12-31T.*-)"
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$(?!\n)"
 )
@@ -70,14 +72,15 @@ def from_epoch(number: Any, where: str) -> datetime:
 
 
 def text_of(moment: datetime) -> str:
-    """Write *moment* as RFC 3339 in UTC, with as many fractional digits (0, 3 or 6) as it needs."""
-    utc = moment.astimezone(timezone.utc)
-    text = utc.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    if utc.microsecond % 1000:
-        return f"{text}.{utc.microsecond:06}Z"
-    if utc.microsecond:
-        return f"{text}.{utc.microsecond // 1000:03}Z"
-    return text + "Z"
+    """Write *moment*, which must be aware, as RFC 3339 in UTC with 0, 3 or 6 fractional digits, as it needs.
+
+    Raises ValueError for a naive one.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("time: expected an aware time, got a naive one")
+    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    digits = "microseconds" if utc.microsecond % 1000 else "milliseconds" if utc.microsecond else "seconds"
+    return utc.isoformat(timespec=digits) + "Z"
 
 
 def optional_text(moment: datetime | None) -> str | None:

@@ -9,7 +9,8 @@ from typing import Any, Callable
 
 from gitdailies_core.describe import got
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import DEPLOY_TYPES, Event
+from gitdailies_core.events import Event
+from gitdailies_core.field_types import DEPLOY_TYPES
 from gitdailies_core.times import parse, text_of
 
 # What templates and pipelines write where there is nothing: CircleCI `<nil>`, Helm and GitLab

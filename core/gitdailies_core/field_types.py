@@ -1,0 +1,102 @@
+"""How the values of an event's fields look, and the one place where they are checked.
+
+Rules of this file: a `pattern` is an ECMA regular expression that stands in the published
+schema too, so what the schema cannot say must not be checked here. The one exception is half
+of a surrogate pair, which no JSON that UTF-8 can hold has.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from typing import Any
+
+from gitdailies_core.describe import got
+from gitdailies_core.errors import InvalidEvent
+from gitdailies_core.times import RFC3339, parse, text_of
+
+DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
+MOST_COMMITS = 1000
+
+# `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
+_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
+_REPO = r"^[^/\u0000-\u0020\u007f]+(/[^/\u0000-\u0020\u007f]+)+$(?!\n)"
+_LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
+_ID = r"^[\u0021-\u007e]*$(?!\n)"
+_URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
+
+
+@dataclass(frozen=True)
+class FieldType:
+    """How the values of a field look: a pattern or a list of words, and a length."""
+
+    expected: str
+    pattern: str = ""
+    words: tuple[str, ...] = ()
+    longest: int = 255
+    form: str = "text"
+
+
+REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
+SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
+LINE = FieldType("text on one line", _LINE)
+TITLE = FieldType("text on one line", _LINE, longest=1000)
+IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
+URL = FieldType("an http or https address", _URL, longest=2000)
+TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
+TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
+COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
+
+
+def read(kind: FieldType, where: str, value: Any) -> Any:
+    """Return *value* as an event holds it; raises InvalidEvent that names the field *where* it stood."""
+    if kind.form == "time":
+        return _read_time(value, where, where)
+    if kind.form == "commits":
+        return _read_commits(kind, where, value)
+    return _read_text(kind, where, value)
+
+
+def _read_text(kind: FieldType, where: str, value: Any) -> str:
+    what = got(value)
+    if isinstance(value, str):
+        if len(value) > kind.longest:
+            what = f"{len(value)} characters, {kind.longest} are allowed"
+        elif not _writable(value):
+            what = "half of a surrogate pair"
+        elif value in kind.words if kind.words else re.search(kind.pattern, value):
+            return value.lower() if kind is SHA else value
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {what}", where)
+
+
+def _read_time(value: Any, where: str, field: str) -> str:
+    try:
+        return text_of(parse(value, where))
+    except ValueError as error:
+        raise InvalidEvent(str(error), field) from None
+
+
+def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
+    if not isinstance(value, list) or len(value) > MOST_COMMITS:
+        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
+    commits = []
+    for index, commit in enumerate(value):
+        place = f"{where}[{index}]"
+        if not isinstance(commit, dict):
+            raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
+        sha = commit.get("sha")
+        if not isinstance(sha, str) or not re.search(_SHA, sha):
+            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
+        read_commit = {"sha": sha.lower()}
+        if commit.get("time") is not None:
+            read_commit["time"] = _read_time(commit["time"], f"{place}.time", where)
+        commits.append(read_commit)
+    return commits
+
+
+def _writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
