@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
+from urllib.parse import urlsplit
 
 import click
 from gitdailies_core.errors import ConfigurationError, UsageError
@@ -56,10 +57,12 @@ def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
     from gitdailies_core.dialect import DOCUMENTED, Dialect
 
     path = configured.found(file)
-    dialect = (
-        configured.configuration(path).gitdailies.dialect() if path else Dialect.make(receiver=DOCUMENTED)
-    )
-    found = list(differences(read_openapi(openapi), dialect))
+    document = read_openapi(openapi)
+    if path is None:
+        found = list(differences(document, Dialect.make(receiver=DOCUMENTED)))
+    else:
+        destination = configured.configuration(path).gitdailies
+        found = list(differences(document, destination.dialect(), path=urlsplit(destination.address).path))
     if as_json:
         output.as_json({"differences": found})
     else:

@@ -59,9 +59,8 @@ def gitdailies() -> None:
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command; ends the process with one of the documented exit codes."""
     try:
-        gitdailies.main(arguments, prog_name="gitdailies", standalone_mode=False)
-    except click.exceptions.Exit as error:
-        sys.exit(error.exit_code)
+        # Outside its standalone mode click returns the code of `Exit` instead of raising it.
+        code = gitdailies.main(arguments, prog_name="gitdailies", standalone_mode=False)
     except click.Abort:
         sys.exit(130)
     except click.ClickException as error:
@@ -74,3 +73,4 @@ def main(arguments: list[str] | None = None) -> Any:
         # The reader of our output went away, as `head` does.
         sys.stderr.close()
         sys.exit(1)
+    sys.exit(code if isinstance(code, int) else 0)

@@ -28,7 +28,13 @@ FALLBACK = "larkspur/{service}"
 
 
 @click.command()
-@click.option("--data", type=click.Path(path_type=Path), default=Path(configured.DATA), show_default=True)
+@click.option(
+    "--data",
+    type=click.Path(path_type=Path),
+    default=Path(configured.DATA),
+    show_default=True,
+    help="the folder of everything: stores, keys, secrets, gitdailies.yml",
+)
 @click.option("--webhooks-port", type=click.IntRange(0, 65535), help=f"default {WEBHOOKS_PORT}")
 @click.option("--relay-port", type=click.IntRange(0, 65535), help=f"default {RELAY_PORT}")
 def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -30,8 +31,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     try:
         if not read_only:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            # Created here, since sqlite3 would make it readable by others.
-            os.close(os.open(path, os.O_RDWR | os.O_CREAT, 0o600))
+            _create(path)
         mode = "ro" if read_only else "rwc"
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
@@ -48,6 +48,17 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     except (sqlite3.Error, OSError) as error:
         raise StoreUnavailable(f"{path}: expected an SQLite file to open, got {reason(error)}") from error
     return connection
+
+
+def _create(path: Path) -> None:
+    """Make the file where it is not there, since sqlite3 would make it readable by others.
+
+    One that is there is not touched: closing any descriptor of a file gives up every POSIX lock
+    that the process holds on it, SQLite's too, and another process would then take the log away
+    from under us (SQLite's "How To Corrupt An SQLite Database File", 2.2).
+    """
+    with contextlib.suppress(FileExistsError):
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
 
 
 def reason(error: BaseException) -> str:

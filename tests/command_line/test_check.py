@@ -1,0 +1,78 @@
+"""`check` and `init`: what is wrong is named, and what was written is right."""
+
+import json
+
+
+def test_init_writes_what_check_can_read(run, tmp_path, receiver):
+    """The first file loads; `check` then names only what is not set up yet."""
+    assert run("init", "--url", receiver.url).returncode == 0
+    checked = run("check", "--json", GITDAILIES_WEBHOOK_KEY="key")
+
+    levels = {finding["level"] for finding in json.loads(checked.stdout)["findings"]}
+    assert checked.returncode == 0
+    assert levels == {"ok", "unproven"}
+    assert receiver.bodies == []
+
+
+def test_init_does_not_write_over_a_file(run, tmp_path):
+    """A second `init` ends with code 2 and leaves the file as it is."""
+    run("init")
+    (tmp_path / "gitdailies.yml").write_text("mine")
+    again = run("init")
+
+    assert again.returncode == 2
+    assert "--force" in again.stderr
+    assert (tmp_path / "gitdailies.yml").read_text() == "mine"
+
+
+def test_check_names_every_mistake_with_its_line(run, tmp_path):
+    """A typo is named with file, line, path, and the nearest right name; code 2."""
+    (tmp_path / "gitdailies.yml").write_text(
+        "gitdailies:\n  url: https://gitdailies.example/webhooks\n  key: {env: KEY}\n  reciever: ours\n"
+    )
+    checked = run("check", KEY="k")
+
+    assert checked.returncode == 2
+    assert "gitdailies.yml:4" in checked.stderr
+    assert "receiver" in checked.stderr
+
+
+def test_check_openapi_names_each_difference_to_a_planted_document(run, tmp_path):
+    """A document with another header, another word and another field gives a line for each."""
+    event = {
+        "type": "object",
+        "required": ["kind", "incident_id", "repository"],
+        "properties": {
+            "kind": {"const": "incident_started"},
+            "incident_id": {"type": "string"},
+            "repository": {"type": "string"},
+            "time": {"type": "integer"},
+        },
+    }
+    document = {
+        "openapi": "3.1.0",
+        "info": {"title": "GitDailies", "version": "1"},
+        "paths": {
+            "/webhooks": {
+                "post": {
+                    "parameters": [{"in": "header", "name": "x-webhook-key", "required": True}],
+                    "requestBody": {"content": {"application/json": {"schema": event}}},
+                    "responses": {"202": {"description": "accepted"}},
+                }
+            }
+        },
+    }
+    (tmp_path / "openapi.json").write_text(json.dumps(document))
+    checked = run("check", "--openapi", "openapi.json")
+
+    assert checked.returncode == 2
+    for planted in ("x-webhook-key", "incident_started", "incident_id", "repository", "time"):
+        assert any(planted in line for line in checked.stdout.splitlines()), planted
+
+
+def test_no_configuration_is_said_with_the_remedy(run):
+    """Without a gitdailies.yml the message names the command that writes one."""
+    checked = run("check")
+
+    assert checked.returncode == 2
+    assert "gitdailies init" in checked.stderr

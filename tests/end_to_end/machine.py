@@ -1,0 +1,139 @@
+"""Real processes of the command, on free ports and in a folder of their own."""
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from threading import Thread
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def command(*arguments, cwd, env=None, **more):
+    """Run `gitdailies` to its end and return what it printed."""
+    return subprocess.run(
+        [sys.executable, "-m", "gitdailies_cli", *map(str, arguments)],
+        cwd=cwd,
+        env=environment(env),
+        capture_output=True,
+        text=True,
+        timeout=60,
+        **more,
+    )
+
+
+def environment(more=None):
+    """The environment of this process without what a CI platform or a user set in it."""
+    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
+    return {**kept, **(more or {})}
+
+
+class Process:
+    """A running `gitdailies`; its output goes to files, so that no pipe can fill."""
+
+    def __init__(self, folder, *arguments, env=None, name="process"):
+        self.out, self.err = folder / f"{name}.out", folder / f"{name}.err"
+        with self.out.open("w") as out, self.err.open("w") as err:
+            self._process = subprocess.Popen(
+                [sys.executable, "-m", "gitdailies_cli", *map(str, arguments)],
+                cwd=folder,
+                env=environment(env),
+                stdout=out,
+                stderr=err,
+            )
+
+    def wait_for(self, text, seconds=20):
+        """Wait until *text* was printed; fail with what was printed instead."""
+        for _ in range(int(seconds * 50)):
+            if text in self.out.read_text():
+                return self.out.read_text()
+            assert self._process.poll() is None, self.err.read_text()
+            time.sleep(0.02)
+        raise AssertionError(f"{text!r} was not printed; {self.out.read_text()}{self.err.read_text()}")
+
+    def stop(self, number=signal.SIGINT, seconds=10):
+        """Send a signal and return the exit code."""
+        if self._process.poll() is None:
+            self._process.send_signal(number)
+        return self._process.wait(seconds)
+
+    @property
+    def printed(self):
+        return self.out.read_text() + self.err.read_text()
+
+
+class Receiver:
+    """A receiver that knows the documented fields alone, and answers 400 to any other."""
+
+    FIELDS = frozenset({"kind", "repo", "branch", "commitSHA", "environment", "time", "incidentId"})
+
+    def __init__(self, status=202):
+        self.bodies = []
+        self.keys = []
+        self.status = status
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self):
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                receiver.keys.append(self.headers.get("webhook-key"))
+                unknown = not isinstance(body, dict) or set(body) - receiver.FIELDS
+                if not unknown:
+                    receiver.bodies.append(body)
+                self.send_response(400 if unknown else receiver.status)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def do_GET(self):
+                self.send_response(404)
+                self.send_header("content-length", "0")
+                self.end_headers()
+
+            def log_message(self, *_):
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self):
+        self._server.shutdown()
+        self._server.server_close()
+
+
+def get(url, key):
+    request = urllib.request.Request(url, headers={"webhook-key": key})
+    with urllib.request.urlopen(request, timeout=5) as answer:
+        return json.load(answer)
+
+
+def post(url, body, headers):
+    """POST and return the status and the JSON answer, whatever the status."""
+    request = urllib.request.Request(url, data=body, headers={"content-type": "application/json", **headers})
+    try:
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            return answer.status, json.load(answer)
+    except urllib.error.HTTPError as error:
+        with error:
+            return error.code, json.loads(error.read())
+
+
+def until(condition, seconds=10):
+    """Wait until *condition* gives something, and return that."""
+    end = time.monotonic() + seconds
+    while time.monotonic() < end:
+        found = condition()
+        if found:
+            return found
+        time.sleep(0.02)
+    raise AssertionError(f"not within {seconds} s")
