@@ -7,6 +7,7 @@ Standard library only, Python 3.9 or later.
     core/gitdailies_core/describe.py
     core/gitdailies_core/errors.py
     core/gitdailies_core/times.py
+    core/gitdailies_core/field_types.py
     core/gitdailies_core/events.py
     core/gitdailies_core/ci/facts.py
     core/gitdailies_core/ci/git_url.py
@@ -100,15 +101,19 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
 _LONGEST = 60
 
 
+_MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
+
+
 def got(value: Any) -> str:
     """Name *value* for the right half of `expected, got`."""
     if value is None:
         return "null"
     if isinstance(value, bool):
         return "true" if value else "false"
+    if isinstance(value, int) and value.bit_length() > _MOST_BITS:
+        return f"a number of {value.bit_length()} bits"
     if isinstance(value, (int, float)):
-        text = repr(value)
-        return text if len(text) <= _LONGEST else "a number of " + str(len(text)) + " digits"
+        return repr(value)
     if isinstance(value, str):
         # repr escapes control characters, so a value cannot forge a log line; ascii because
         # a lone surrogate in a message would break whatever prints it.
@@ -162,9 +167,11 @@ class InvalidEvent(GitDailiesError):
 
 
 # RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59: a
-# leap second has no place in a datetime. Vendors send up to nine fractional digits.
+# leap second has no place in a datetime. Vendors send up to nine fractional digits. The first
+# line keeps out what is not between the years 1 and 9999 in UTC.
 RFC3339 = (
-    r"^[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
+    r"^(?!0000|0001-01-01T.*\+|9999-12-31T.*-)"
+    r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
     r"T([01][0-9]|2[0-3]):[0-5][0-9]:[0-5][0-9](\.[0-9]{1,9})?"
     r"(Z|[+-]([01][0-9]|2[0-3]):[0-5][0-9])$(?!\n)"
 )
@@ -200,37 +207,29 @@ def parse(text: Any, where: str) -> datetime:
 
 
 def text_of(moment: datetime) -> str:
-    """Write *moment* as RFC 3339 in UTC, with as many fractional digits (0, 3 or 6) as it needs."""
-    utc = moment.astimezone(timezone.utc)
-    text = utc.strftime("%Y-%m-%dT%H:%M:%S").rjust(19, "0")
-    if utc.microsecond % 1000:
-        return f"{text}.{utc.microsecond:06}Z"
-    if utc.microsecond:
-        return f"{text}.{utc.microsecond // 1000:03}Z"
-    return text + "Z"
+    """Write *moment*, which must be aware, as RFC 3339 in UTC with 0, 3 or 6 fractional digits, as it needs.
+
+    Raises ValueError for a naive one.
+    """
+    if moment.tzinfo is None:
+        raise ValueError("time: expected an aware time, got a naive one")
+    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    digits = "microseconds" if utc.microsecond % 1000 else "milliseconds" if utc.microsecond else "seconds"
+    return utc.isoformat(timespec=digits) + "Z"
 
 
-# core/gitdailies_core/events.py
-# The events that GitDailies counts: one table of kinds and fields, and the value made from it.
-
-
-DEPLOYED = "deployed"
-
-
-INCIDENT_STARTED = "incidentStarted"
-
-
-INCIDENT_RESOLVED = "incidentResolved"
+# core/gitdailies_core/field_types.py
+# How the values of an event's fields look, and the one place where they are checked.
 
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
 
 
-events_MOST_COMMITS = 1000
+field_types_MOST_COMMITS = 1000
 
 
 # `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
-_events_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
+_field_types_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
 
 
 _REPO = r"^[^/\u0000-\u0020\u007f]+(/[^/\u0000-\u0020\u007f]+)+$(?!\n)"
@@ -259,7 +258,7 @@ class FieldType:
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 
 
-SHA = FieldType("7 to 64 hexadecimal digits", _events_SHA, longest=64)
+SHA = FieldType("7 to 64 hexadecimal digits", _field_types_SHA, longest=64)
 
 
 LINE = FieldType("text on one line", _LINE)
@@ -280,7 +279,74 @@ TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 
 
-COMMITS = FieldType(f"a list of at most {events_MOST_COMMITS} objects with sha and time", form="commits")
+COMMITS = FieldType(f"a list of at most {field_types_MOST_COMMITS} objects with sha and time", form="commits")
+
+
+def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
+    """Return *value* as an event holds it; raises InvalidEvent that names the field *where* it stood."""
+    if kind.form == "time":
+        return _read_time(value, where, where)
+    if kind.form == "commits":
+        return _read_commits(kind, where, value)
+    return _read_text(kind, where, value)
+
+
+def _read_text(kind: FieldType, where: str, value: Any) -> str:
+    what = got(value)
+    if isinstance(value, str):
+        if len(value) > kind.longest:
+            what = f"{len(value)} characters, {kind.longest} are allowed"
+        elif not _writable(value):
+            what = "half of a surrogate pair"
+        elif value in kind.words if kind.words else re.search(kind.pattern, value):
+            return value.lower() if kind is SHA else value
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {what}", where)
+
+
+def _read_time(value: Any, where: str, field: str) -> str:
+    try:
+        return text_of(parse(value, where))
+    except ValueError as error:
+        raise InvalidEvent(str(error), field) from None
+
+
+def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
+    if not isinstance(value, list) or len(value) > field_types_MOST_COMMITS:
+        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
+    commits = []
+    for index, commit in enumerate(value):
+        place = f"{where}[{index}]"
+        if not isinstance(commit, dict):
+            raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
+        sha = commit.get("sha")
+        if not isinstance(sha, str) or not re.search(_field_types_SHA, sha):
+            raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
+        read_commit = {"sha": sha.lower()}
+        if commit.get("time") is not None:
+            read_commit["time"] = _read_time(commit["time"], f"{place}.time", where)
+        commits.append(read_commit)
+    return commits
+
+
+def _writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+# core/gitdailies_core/events.py
+# The events that GitDailies counts: one table of kinds and fields, and the value made from it.
+
+
+DEPLOYED = "deployed"
+
+
+INCIDENT_STARTED = "incidentStarted"
+
+
+INCIDENT_RESOLVED = "incidentResolved"
 
 
 @dataclass(frozen=True)
@@ -469,7 +535,7 @@ class Event:
         for field in kind.fields:
             value = body.get(field.name)
             if value is not None and value != "":
-                values[field.name] = _events_READ[field.type.form](field, value)
+                values[field.name] = field_types_read(field.type, field.name, value)
             elif field.required:
                 raise InvalidEvent(
                     f"{field.name}: expected {field.type.expected}, got "
@@ -499,56 +565,6 @@ class Event:
         plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
         kept = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
         return Event.from_wire({"kind": self.kind, **kept, **self.extra})
-
-
-def _read_text(field: Field, value: Any) -> str:
-    kind = field.type
-    if kind.words:
-        if value in kind.words and isinstance(value, str):
-            return value
-    elif isinstance(value, str) and len(value) <= kind.longest and re.search(kind.pattern, value):
-        return value.lower() if kind is SHA else value
-    what = got(value)
-    if isinstance(value, str) and len(value) > kind.longest:
-        what = f"{len(value)} characters, {kind.longest} are allowed"
-    raise InvalidEvent(f"{field.name}: expected {kind.expected}, got {what}", field.name)
-
-
-def _read_time(field: Field, value: Any) -> str:
-    try:
-        return text_of(parse(value, field.name))
-    except ValueError as error:
-        raise InvalidEvent(str(error), field.name) from None
-
-
-def _read_commits(field: Field, value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or len(value) > events_MOST_COMMITS:
-        raise InvalidEvent(f"{field.name}: expected {field.type.expected}, got {got(value)}", field.name)
-    commits = []
-    for index, commit in enumerate(value):
-        where = f"{field.name}[{index}]"
-        if not isinstance(commit, dict):
-            raise InvalidEvent(
-                f"{where}: expected an object with sha and time, got {got(commit)}", field.name
-            )
-        sha = commit.get("sha")
-        if not isinstance(sha, str) or not re.search(_events_SHA, sha):
-            raise InvalidEvent(f"{where}.sha: expected {SHA.expected}, got {got(sha)}", field.name)
-        read = {"sha": sha.lower()}
-        if commit.get("time") is not None:
-            try:
-                read["time"] = text_of(parse(commit["time"], f"{where}.time"))
-            except ValueError as error:
-                raise InvalidEvent(str(error), field.name) from None
-        commits.append(read)
-    return commits
-
-
-_events_READ: dict[str, Callable[[Field, Any], Any]] = {
-    "text": _read_text,
-    "time": _read_time,
-    "commits": _read_commits,
-}
 
 
 # core/gitdailies_core/ci/facts.py
@@ -723,7 +739,8 @@ class GitFacts:
 class Target:
     """A repository at a commit, as a platform tells it; each of it may be unknown.
 
-    `no_branch` says why there is no branch, a tag above all; then none is taken from git.
+    `no_branch` says why there is no branch, a tag above all; then none is taken from git. The
+    log gets `notes`, and so does the error where the commit is missing.
     """
 
     repo: str | None = None
@@ -733,10 +750,11 @@ class Target:
     commit_time: str | None = None
     commits: tuple[Mapping[str, str], ...] = ()
     cut: bool = False
+    notes: tuple[str, ...] = ()
 
-    def named(self, repo: str | None) -> Target:
-        """Return it under another name."""
-        return Target(repo, self.sha, self.branch, self.no_branch, self.commit_time, self.commits, self.cut)
+    def but(self, **changes: Any) -> Target:
+        """Return it with other values."""
+        return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
 
 
 @dataclass(frozen=True)
@@ -757,7 +775,6 @@ class Facts:
     status: str | None = None
     status_of: str = "the job"
     skip: str | None = None
-    notes: tuple[str, ...] = ()
     remedy: str = ""
 
 
@@ -800,7 +817,6 @@ class Skipped:
     """Nothing to report, and why."""
 
     reason: str
-    notes: tuple[str, ...] = ()
 
 
 # core/gitdailies_core/ci/git_url.py
@@ -912,14 +928,14 @@ def resolve(
     facts = platform.read(Variables(environ), event) if platform else _deploy_NOTHING
     unwanted = _unwanted(facts, inputs.status)
     if unwanted:
-        return Skipped(unwanted, facts.notes)
+        return Skipped(unwanted)
     job = _Job(platform, facts, inputs, git, call)
     targets = [job.with_git(target) for target in job.chosen()]
     events = {(target.repo, target.sha): job.event(target) for target in targets}
     return Deploys(
         platform=platform.word if platform else "",
         events=tuple(events.values()),
-        notes=tuple(dict.fromkeys([*facts.notes, *(note for t in targets for note in job.notes(t))])),
+        notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
         lacking=any(not event.get("commits") and not event.get("commitTime") for event in events.values()),
     )
 
@@ -952,7 +968,7 @@ class _Job:
     def chosen(self) -> list[Target]:
         """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
         here = slug(self.git.remote or "") if self.git else None
-        own = [t if t.repo else t.named(here) for t in self.facts.targets]
+        own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
         if self.inputs.repos:
             return [self._named(repository, own) for repository in self.inputs.repos]
         if self.inputs.sha and len(own) > 1:
@@ -973,18 +989,16 @@ class _Job:
             raise UsageError(
                 f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
             )
-        return _at(target or Target(), sha).named(path)
+        return _at(target or Target(), sha).but(repo=path)
 
     def with_git(self, target: Target) -> Target:
         """Fill in from the checkout what is still open, where both speak of one commit."""
         git, sha = self.git, target.sha or (self.git.sha if self.git else None)
         if git is None or sha != git.sha:
             return target
-        return Target(
-            repo=target.repo,
+        return target.but(
             sha=sha,
             branch=target.branch or (None if target.no_branch else git.branch),
-            no_branch=target.no_branch,
             commit_time=target.commit_time or git.commit_time,
             commits=target.commits or git.commits,
             cut=target.cut or (git.cut and not target.commits),
@@ -993,8 +1007,8 @@ class _Job:
     def event(self, target: Target) -> Event:
         """Write the event of *target*."""
         facts, inputs = self.facts, self.inputs
-        repo = self._known("repo", target.repo, "the repository, as owner/name")
-        sha = self._known("sha", target.sha, "the deployed commit")
+        repo = self._known("repo", target, target.repo, "the repository, as owner/name")
+        sha = self._known("sha", target, target.sha, "the deployed commit")
         environment = inputs.environment or facts.environment
         commits = list(target.commits[:deploy_MOST_COMMITS])
         return Event.make(
@@ -1014,21 +1028,21 @@ class _Job:
         )
 
     def notes(self, target: Target) -> list[str]:
-        """Say what the event of *target* leaves out."""
-        notes = []
+        """Say where the event of *target* comes from, if not plainly, and what it leaves out."""
+        notes = list(target.notes)
         if target.no_branch and not (target.branch or self.inputs.branch):
             notes.append(f"no branch: {target.no_branch}")
         if target.cut or len(target.commits) > deploy_MOST_COMMITS:
             notes.append(f"commits: the newest {deploy_MOST_COMMITS}, there are more")
         return notes
 
-    def _known(self, name: str, value: str | None, what: str) -> str:
+    def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
         if value:
             return value
         raise UsageError(
             f"{name}: expected {what}, got nothing from {self.title} or git; set {name}"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
-            + (f" ({'; '.join(self.facts.notes)})" if self.facts.notes else "")
+            + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )
 
     def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
@@ -1071,7 +1085,7 @@ def _shown(url: str | None) -> str | None:
 
 
 # Twice as many as are sent, since merges among them are left out.
-_checkout_READ = 2 * deploy_MOST_COMMITS
+_READ = 2 * deploy_MOST_COMMITS
 
 
 _LONGEST_SECONDS = 10
@@ -1097,20 +1111,20 @@ def deploys_in(
     except UsageError:
         # Raised again below, unless git fills the gap.
         found = None
-    git = read(directory)
+    git = checkout_read(directory)
     if found is not None and git is None:
         return found
     return resolve(platform, environ=environ, event=event, inputs=inputs, git=git, call=call)
 
 
-def read(directory: str) -> GitFacts | None:
+def checkout_read(directory: str) -> GitFacts | None:
     """Read HEAD, its branch, its remote and the commits before it; None where there is no checkout.
 
     Of a shallow clone the commits are not known: what came before was not fetched.
     """
     if not os.path.exists(os.path.join(directory, ".git")):
         return None
-    log = _git(directory, "log", f"--max-count={_checkout_READ}", "--format=%H %cI %P")
+    log = _git(directory, "log", f"--max-count={_READ}", "--format=%H %cI %P")
     if not log:
         return None
     lines = [line.split() for line in log.splitlines()]
@@ -1125,9 +1139,9 @@ def read(directory: str) -> GitFacts | None:
         sha=sha,
         branch=ref[len(heads) :] if ref.startswith(heads) else None,
         remote=_git(directory, "config", "--get", "remote.origin.url"),
-        commit_time=commit_time,
+        commit_time=readable_time(commit_time),
         commits=() if shallow == "true" else tuple(commits[:deploy_MOST_COMMITS]),
-        cut=len(commits) > deploy_MOST_COMMITS or len(lines) == _checkout_READ,
+        cut=len(commits) > deploy_MOST_COMMITS or len(lines) == _READ,
     )
 
 
@@ -1288,7 +1302,7 @@ class Report:
 
 
 def skipped(found: Skipped) -> Report:
-    return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason, notes=found.notes)
+    return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
 
 
 def tried(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
@@ -1690,11 +1704,7 @@ class Receiver:
 
         Raises UsageError, which shows neither the key nor a user in the address.
         """
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise UsageError(
-                f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
-            )
+        parts = _address(url.strip())
         if dialect.path is not None:
             parts = parts._replace(path=dialect.path)
         plain = key.reveal().strip()
@@ -1786,6 +1796,21 @@ def send(
         wait(max((verdict.at - now()).total_seconds(), 0.0))
 
 
+def _address(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        # A port that is no number is only seen when it is read.
+        usable = plain and parts.port != 0 and re.match(r"^[\x21-\x7e]+$", url)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
+        )
+    return parts
+
+
 def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
     # A socket's time-out bounds neither the look-up of a name nor an answer that comes in drips.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
@@ -1793,7 +1818,8 @@ def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
     thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
     thread.start()
     thread.join(seconds)
-    return answers[0] if answers else _Answer(None, f"no answer within {seconds:g} s")
+    where = urlsplit(receiver.url).netloc
+    return answers[0] if answers else _Answer(None, f"{where}: no answer within {seconds:g} s")
 
 
 def _post(event: Event, receiver: Receiver) -> _Answer:
@@ -1809,7 +1835,11 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
         try:
             connection.request("POST", target, receiver.dialect.dump(event), headers)
             with connection.getresponse() as response:
-                body = response.read(_LONGEST_ANSWER_BYTES)
+                try:
+                    body = response.read(_LONGEST_ANSWER_BYTES)
+                except (OSError, HTTPException):
+                    # The status has come, and it decides.
+                    body = b""
                 return _answered(response.status, body, response.getheader("Retry-After", ""), receiver)
         finally:
             connection.close()
@@ -1863,13 +1893,16 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
 
 
 def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
+    where = urlsplit(receiver.url).netloc
     if isinstance(error, TimeoutError):
-        return _Answer(None, f"no answer within {receiver.timeout_seconds:g} s")
-    said = _sending_line(str(error) or type(error).__name__, receiver)
+        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
-        # Waiting does not mend a certificate.
-        return _Answer(None, f"{said}; a company's own authority goes into SSL_CERT_FILE", final=True)
-    return _Answer(None, f"no answer: {said}", final=isinstance(error, ValueError))
+        # Waiting does not mend a certificate. TLS is loaded where it is used alone.
+        said = _sending_line(str(getattr(error, "verify_message", error)), receiver)
+        remedy = "SSL_CERT_FILE names the file of a company's own authority"
+        return _Answer(None, f"{where}: certificate not trusted: {said}; {remedy}", final=True)
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _Answer(None, f"{where}: {_sending_line(said, receiver).lower()}", final=isinstance(error, ValueError))
 
 
 def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
@@ -2004,7 +2037,7 @@ class Table:
             notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
         repo = found["repo"] or slug(variables.first(*self.repo_url) or "")
         return Facts(
-            targets=targets or (Target(repo, sha, branch, no_branch),),
+            targets=targets or (Target(repo, sha, branch, no_branch, notes=tuple(notes)),),
             run=found["run"],
             environment=found["environment"],
             url=found["url"],
@@ -2012,7 +2045,6 @@ class Table:
             status=found["status"],
             status_of=status_of,
             skip=skip,
-            notes=tuple(notes),
             remedy=remedy,
         )
 
@@ -2125,7 +2157,7 @@ def _read(variables: Variables, event: Any) -> Facts:
         return _facts(
             variables,
             no_branch="the run is of a comment on a pull request",
-            notes=["a comment on a pull request does not tell the pull request's commit"],
+            notes=("a comment on a pull request does not tell the pull request's commit",),
         )
     sha = full_sha(variables.first(*TABLE.sha))
     branch = _branch(variables.first(*TABLE.branch))
@@ -2136,11 +2168,16 @@ def _read(variables: Variables, event: Any) -> Facts:
 
 def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
     row = PAYLOADS[name]
+    if not at(payload, row.sha):
+        return _facts(variables, notes=_missing(name))
     branch, no_branch = _branch(at(payload, row.branch)), None
+    origin = at(payload, f"{name}.head_repository.full_name")
     if name.startswith("deployment"):
         branch = _branch(variables.first(*TABLE.branch))
     elif branch and (_VERSION.match(branch) or at(payload, f"{name}.event") == "release"):
         branch, no_branch = None, f"{name} does not tell whether {branch} is a branch or a tag"
+    elif origin and origin != variables.first(*TABLE.repo):
+        branch, no_branch = None, f"{name} is of another repository"
     return _facts(
         variables,
         sha=full_sha(at(payload, row.sha)),
@@ -2160,28 +2197,32 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
 def _pull_request(variables: Variables, payload: Mapping[str, Any]) -> Facts:
     number = at(payload, "pull_request.number")
     if not number:
-        return _facts(variables, notes=["the payload of the pull request was not found (GITHUB_EVENT_PATH)"])
+        return _facts(variables, notes=_missing(variables.first("GITHUB_EVENT_NAME") or ""))
     if at(payload, "pull_request.merged_at"):
         return _facts(
             variables,
             sha=full_sha(at(payload, "pull_request.merge_commit_sha")),
             branch=_branch(at(payload, "pull_request.base.ref")),
-            notes=[f"the commit that pull request {number} was merged as"],
+            notes=(f"the commit that pull request {number} was merged as",),
         )
-    if at(payload, "pull_request.state") == "closed":
-        return _facts(variables, skip=f"pull request {number} was closed without being merged")
     head, base = (
         at(payload, "pull_request.head.repo.full_name"),
         at(payload, "pull_request.base.repo.full_name"),
     )
     fork = f"pull request {number} comes from another repository" if head != base else None
+    closed = at(payload, "pull_request.state") == "closed"
     return _facts(
         variables,
         sha=full_sha(at(payload, "pull_request.head.sha")),
         branch=None if fork else _branch(at(payload, "pull_request.head.ref")),
         no_branch=fork,
-        notes=[f"the head of pull request {number}, not the merge commit that the run is of"],
+        notes=(f"the head of pull request {number}, not the merge commit that the run is of",),
+        skip=f"pull request {number} was closed without being merged" if closed else None,
     )
+
+
+def _missing(name: str) -> tuple[str, ...]:
+    return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 
 
 def _pushed(payload: Mapping[str, Any]) -> tuple[tuple[dict[str, str], ...], str | None]:
@@ -2204,6 +2245,7 @@ def _facts(
     no_branch: str | None = None,
     commit_time: str | None = None,
     commits: tuple[dict[str, str], ...] = (),
+    notes: tuple[str, ...] = (),
     run: str | None = None,
     url: str | None = None,
     **odd: Any,
@@ -2219,7 +2261,7 @@ def _facts(
         no_branch = no_branch or f"the run is of tag {tag}"
     return TABLE.read(
         variables,
-        targets=(Target(repo, sha, branch, no_branch, commit_time, commits),),
+        targets=(Target(repo, sha, branch, no_branch, commit_time, commits, notes=notes),),
         run=run or own_run,
         url=url,
         **odd,

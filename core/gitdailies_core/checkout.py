@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_core.ci.deploy import MOST_COMMITS, resolve
-from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Platform, Skipped, commit
+from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Platform, Skipped, commit, readable_time
 from gitdailies_core.errors import UsageError
 
 # Twice as many as are sent, since merges among them are left out.
@@ -66,7 +66,7 @@ def read(directory: str) -> GitFacts | None:
         sha=sha,
         branch=ref[len(heads) :] if ref.startswith(heads) else None,
         remote=_git(directory, "config", "--get", "remote.origin.url"),
-        commit_time=commit_time,
+        commit_time=readable_time(commit_time),
         commits=() if shallow == "true" else tuple(commits[:MOST_COMMITS]),
         cut=len(commits) > MOST_COMMITS or len(lines) == _READ,
     )

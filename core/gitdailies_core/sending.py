@@ -73,11 +73,7 @@ class Receiver:
 
         Raises UsageError, which shows neither the key nor a user in the address.
         """
-        parts = urlsplit(url.strip())
-        if parts.scheme not in ("http", "https") or not parts.hostname or "@" in parts.netloc:
-            raise UsageError(
-                f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
-            )
+        parts = _address(url.strip())
         if dialect.path is not None:
             parts = parts._replace(path=dialect.path)
         plain = key.reveal().strip()
@@ -167,6 +163,21 @@ def send(
                 )
             return Receipt(NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
+
+
+def _address(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        # A port that is no number is only seen when it is read.
+        usable = plain and parts.port != 0 and re.match(r"^[\x21-\x7e]+$", url)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
+        )
+    return parts
 
 
 def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:

@@ -54,14 +54,14 @@ def resolve(
     facts = platform.read(Variables(environ), event) if platform else _NOTHING
     unwanted = _unwanted(facts, inputs.status)
     if unwanted:
-        return Skipped(unwanted, facts.notes)
+        return Skipped(unwanted)
     job = _Job(platform, facts, inputs, git, call)
     targets = [job.with_git(target) for target in job.chosen()]
     events = {(target.repo, target.sha): job.event(target) for target in targets}
     return Deploys(
         platform=platform.word if platform else "",
         events=tuple(events.values()),
-        notes=tuple(dict.fromkeys([*facts.notes, *(note for t in targets for note in job.notes(t))])),
+        notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
         lacking=any(not event.get("commits") and not event.get("commitTime") for event in events.values()),
     )
 
@@ -94,7 +94,7 @@ class _Job:
     def chosen(self) -> list[Target]:
         """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
         here = slug(self.git.remote or "") if self.git else None
-        own = [t if t.repo else t.named(here) for t in self.facts.targets]
+        own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
         if self.inputs.repos:
             return [self._named(repository, own) for repository in self.inputs.repos]
         if self.inputs.sha and len(own) > 1:
@@ -115,18 +115,16 @@ class _Job:
             raise UsageError(
                 f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
             )
-        return _at(target or Target(), sha).named(path)
+        return _at(target or Target(), sha).but(repo=path)
 
     def with_git(self, target: Target) -> Target:
         """Fill in from the checkout what is still open, where both speak of one commit."""
         git, sha = self.git, target.sha or (self.git.sha if self.git else None)
         if git is None or sha != git.sha:
             return target
-        return Target(
-            repo=target.repo,
+        return target.but(
             sha=sha,
             branch=target.branch or (None if target.no_branch else git.branch),
-            no_branch=target.no_branch,
             commit_time=target.commit_time or git.commit_time,
             commits=target.commits or git.commits,
             cut=target.cut or (git.cut and not target.commits),
@@ -135,8 +133,8 @@ class _Job:
     def event(self, target: Target) -> Event:
         """Write the event of *target*."""
         facts, inputs = self.facts, self.inputs
-        repo = self._known("repo", target.repo, "the repository, as owner/name")
-        sha = self._known("sha", target.sha, "the deployed commit")
+        repo = self._known("repo", target, target.repo, "the repository, as owner/name")
+        sha = self._known("sha", target, target.sha, "the deployed commit")
         environment = inputs.environment or facts.environment
         commits = list(target.commits[:MOST_COMMITS])
         return Event.make(
@@ -156,21 +154,21 @@ class _Job:
         )
 
     def notes(self, target: Target) -> list[str]:
-        """Say what the event of *target* leaves out."""
-        notes = []
+        """Say where the event of *target* comes from, if not plainly, and what it leaves out."""
+        notes = list(target.notes)
         if target.no_branch and not (target.branch or self.inputs.branch):
             notes.append(f"no branch: {target.no_branch}")
         if target.cut or len(target.commits) > MOST_COMMITS:
             notes.append(f"commits: the newest {MOST_COMMITS}, there are more")
         return notes
 
-    def _known(self, name: str, value: str | None, what: str) -> str:
+    def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
         if value:
             return value
         raise UsageError(
             f"{name}: expected {what}, got nothing from {self.title} or git; set {name}"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
-            + (f" ({'; '.join(self.facts.notes)})" if self.facts.notes else "")
+            + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )
 
     def _id(self, repo: str, sha: str, environment: str | None) -> str | None:

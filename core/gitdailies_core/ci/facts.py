@@ -172,7 +172,8 @@ class GitFacts:
 class Target:
     """A repository at a commit, as a platform tells it; each of it may be unknown.
 
-    `no_branch` says why there is no branch, a tag above all; then none is taken from git.
+    `no_branch` says why there is no branch, a tag above all; then none is taken from git. The
+    log gets `notes`, and so does the error where the commit is missing.
     """
 
     repo: str | None = None
@@ -182,10 +183,11 @@ class Target:
     commit_time: str | None = None
     commits: tuple[Mapping[str, str], ...] = ()
     cut: bool = False
+    notes: tuple[str, ...] = ()
 
-    def named(self, repo: str | None) -> Target:
-        """Return it under another name."""
-        return Target(repo, self.sha, self.branch, self.no_branch, self.commit_time, self.commits, self.cut)
+    def but(self, **changes: Any) -> Target:
+        """Return it with other values."""
+        return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
 
 
 @dataclass(frozen=True)
@@ -206,7 +208,6 @@ class Facts:
     status: str | None = None
     status_of: str = "the job"
     skip: str | None = None
-    notes: tuple[str, ...] = ()
     remedy: str = ""
 
 
@@ -249,4 +250,3 @@ class Skipped:
     """Nothing to report, and why."""
 
     reason: str
-    notes: tuple[str, ...] = ()

@@ -126,7 +126,7 @@ def _read(variables: Variables, event: Any) -> Facts:
         return _facts(
             variables,
             no_branch="the run is of a comment on a pull request",
-            notes=["a comment on a pull request does not tell the pull request's commit"],
+            notes=("a comment on a pull request does not tell the pull request's commit",),
         )
     sha = full_sha(variables.first(*TABLE.sha))
     branch = _branch(variables.first(*TABLE.branch))
@@ -137,11 +137,16 @@ def _read(variables: Variables, event: Any) -> Facts:
 
 def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
     row = PAYLOADS[name]
+    if not at(payload, row.sha):
+        return _facts(variables, notes=_missing(name))
     branch, no_branch = _branch(at(payload, row.branch)), None
+    origin = at(payload, f"{name}.head_repository.full_name")
     if name.startswith("deployment"):
         branch = _branch(variables.first(*TABLE.branch))
     elif branch and (_VERSION.match(branch) or at(payload, f"{name}.event") == "release"):
         branch, no_branch = None, f"{name} does not tell whether {branch} is a branch or a tag"
+    elif origin and origin != variables.first(*TABLE.repo):
+        branch, no_branch = None, f"{name} is of another repository"
     return _facts(
         variables,
         sha=full_sha(at(payload, row.sha)),
@@ -161,28 +166,32 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
 def _pull_request(variables: Variables, payload: Mapping[str, Any]) -> Facts:
     number = at(payload, "pull_request.number")
     if not number:
-        return _facts(variables, notes=["the payload of the pull request was not found (GITHUB_EVENT_PATH)"])
+        return _facts(variables, notes=_missing(variables.first("GITHUB_EVENT_NAME") or ""))
     if at(payload, "pull_request.merged_at"):
         return _facts(
             variables,
             sha=full_sha(at(payload, "pull_request.merge_commit_sha")),
             branch=_branch(at(payload, "pull_request.base.ref")),
-            notes=[f"the commit that pull request {number} was merged as"],
+            notes=(f"the commit that pull request {number} was merged as",),
         )
-    if at(payload, "pull_request.state") == "closed":
-        return _facts(variables, skip=f"pull request {number} was closed without being merged")
     head, base = (
         at(payload, "pull_request.head.repo.full_name"),
         at(payload, "pull_request.base.repo.full_name"),
     )
     fork = f"pull request {number} comes from another repository" if head != base else None
+    closed = at(payload, "pull_request.state") == "closed"
     return _facts(
         variables,
         sha=full_sha(at(payload, "pull_request.head.sha")),
         branch=None if fork else _branch(at(payload, "pull_request.head.ref")),
         no_branch=fork,
-        notes=[f"the head of pull request {number}, not the merge commit that the run is of"],
+        notes=(f"the head of pull request {number}, not the merge commit that the run is of",),
+        skip=f"pull request {number} was closed without being merged" if closed else None,
     )
+
+
+def _missing(name: str) -> tuple[str, ...]:
+    return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 
 
 def _pushed(payload: Mapping[str, Any]) -> tuple[tuple[dict[str, str], ...], str | None]:
@@ -205,6 +214,7 @@ def _facts(
     no_branch: str | None = None,
     commit_time: str | None = None,
     commits: tuple[dict[str, str], ...] = (),
+    notes: tuple[str, ...] = (),
     run: str | None = None,
     url: str | None = None,
     **odd: Any,
@@ -220,7 +230,7 @@ def _facts(
         no_branch = no_branch or f"the run is of tag {tag}"
     return TABLE.read(
         variables,
-        targets=(Target(repo, sha, branch, no_branch, commit_time, commits),),
+        targets=(Target(repo, sha, branch, no_branch, commit_time, commits, notes=notes),),
         run=run or own_run,
         url=url,
         **odd,

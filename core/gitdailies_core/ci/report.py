@@ -55,7 +55,7 @@ class Report:
 
 
 def skipped(found: Skipped) -> Report:
-    return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason, notes=found.notes)
+    return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
 
 
 def tried(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:

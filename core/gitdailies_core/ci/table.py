@@ -51,7 +51,7 @@ class Table:
             notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
         repo = found["repo"] or slug(variables.first(*self.repo_url) or "")
         return Facts(
-            targets=targets or (Target(repo, sha, branch, no_branch),),
+            targets=targets or (Target(repo, sha, branch, no_branch, notes=tuple(notes)),),
             run=found["run"],
             environment=found["environment"],
             url=found["url"],
@@ -59,6 +59,5 @@ class Table:
             status=found["status"],
             status_of=status_of,
             skip=skip,
-            notes=tuple(notes),
             remedy=remedy,
         )

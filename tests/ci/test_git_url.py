@@ -1,0 +1,69 @@
+"""Addresses of repositories: the slug in any form of them, no user-info in what is shown."""
+
+import pytest
+from gitdailies_core.ci.git_url import slug, without_user
+
+SLUGS = {
+    "https://github.com/larkspur/checkout-api": "larkspur/checkout-api",
+    "https://github.com/larkspur/checkout-api.git": "larkspur/checkout-api",
+    "https://github.com/larkspur/checkout-api.git/": "larkspur/checkout-api",
+    "https://user:token@github.com/larkspur/checkout-api": "larkspur/checkout-api",
+    "https://token@github.com:8443/larkspur/checkout-api.git": "larkspur/checkout-api",
+    "HTTPS://GitHub.com/larkspur/Checkout-API": "larkspur/Checkout-API",
+    "git@github.com:larkspur/checkout-api.git": "larkspur/checkout-api",
+    "github.com:larkspur/checkout-api": "larkspur/checkout-api",
+    "git@github.com:/larkspur/checkout-api.git": "larkspur/checkout-api",
+    "ssh://git@github.com/larkspur/checkout-api.git": "larkspur/checkout-api",
+    "ssh://git@git.example:7999/larkspur/checkout-api.git": "larkspur/checkout-api",
+    "git+ssh://git@github.com/larkspur/checkout-api.git": "larkspur/checkout-api",
+    "git://github.com/larkspur/checkout-api.git": "larkspur/checkout-api",
+    "https://gitlab.com/larkspur/shop/checkout-api.git": "larkspur/shop/checkout-api",
+    "https://github.com/larkspur/checkout-api?ref=main#readme": "larkspur/checkout-api",
+    "https://github.com//larkspur//checkout-api": "larkspur/checkout-api",
+    "https://git.example/scm/SHOP/checkout-api.git": "SHOP/checkout-api",
+    "https://larkspur@dev.azure.com/larkspur/shop/_git/checkout-api": "larkspur/shop/checkout-api",
+    "https://dev.azure.com/larkspur/_git/checkout-api": "larkspur/checkout-api/checkout-api",
+    "git@ssh.dev.azure.com:v3/larkspur/shop/checkout-api": "larkspur/shop/checkout-api",
+    "https://larkspur.visualstudio.com/DefaultCollection/shop/_git/api": "larkspur/shop/api",
+    "larkspur@vs-ssh.visualstudio.com:v3/larkspur/shop/checkout-api": "larkspur/shop/checkout-api",
+    " https://github.com/larkspur/checkout-api\r\n": "larkspur/checkout-api",
+}
+
+NONE = (
+    "",
+    "larkspur/checkout-api",
+    "https://github.com/",
+    "https://github.com/larkspur",
+    "/srv/git/checkout-api.git",
+    "./checkout-api",
+    "file:///srv/git/larkspur/checkout-api.git",
+    "C:\\work\\larkspur\\checkout-api",
+    "C:/work/larkspur/checkout-api",
+    "https:///larkspur/checkout-api",
+)
+
+
+@pytest.mark.parametrize("address", SLUGS)
+def test_slug(address: str) -> None:
+    """Every form of an address comes to the same slug."""
+    assert slug(address) == SLUGS[address]
+
+
+@pytest.mark.parametrize("address", NONE)
+def test_no_slug(address: str) -> None:
+    """What names no repository at a host has no slug."""
+    assert slug(address) is None
+
+
+@pytest.mark.parametrize(
+    ("address", "shown"),
+    [
+        ("https://user:token@ci.example/job/7", "https://ci.example/job/7"),
+        ("https://to@ken@ci.example/job/7", "https://ci.example/job/7"),
+        ("https://ci.example/job/a@b", "https://ci.example/job/a@b"),
+        ("https://ci.example/?mail=a@b", "https://ci.example/?mail=a@b"),
+    ],
+)
+def test_without_user(address: str, shown: str) -> None:
+    """User and password are taken out of an address, and nothing else."""
+    assert without_user(address) == shown

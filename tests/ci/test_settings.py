@@ -1,0 +1,72 @@
+"""A step's own inputs: what means nothing, what is wrong, and to whom the events will be written."""
+
+import pytest
+from gitdailies_core.ci.settings import Settings, flag
+from gitdailies_core.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS
+from gitdailies_core.errors import UsageError
+from gitdailies_webhooks.keys import PREFIX
+
+
+@pytest.mark.parametrize("word", ["", "<nil>", "false", "False", "0", "no", "off"])
+def test_no(word: str) -> None:
+    """These words, and nothing at all, mean no."""
+    assert flag({"dry-run": word}, "dry-run") is False
+
+
+@pytest.mark.parametrize("word", ["true", "True", "1", "yes", "on", " true\r\n"])
+def test_yes(word: str) -> None:
+    """These mean yes, a checkbox's 1 and True too."""
+    assert flag({"dry-run": word}, "dry-run") is True
+
+
+@pytest.mark.parametrize(
+    ("texts", "complaint"),
+    [
+        ({"dry-run": "maybe"}, "dry-run: expected true or false, got 'maybe'"),
+        ({"timeout": "soon"}, "timeout: expected a number from 0.1 to 300, got 'soon'"),
+        ({"timeout": "nan"}, "timeout: expected a number from 0.1 to 300, got 'nan'"),
+        ({"timeout": "0"}, "timeout: expected a number from 0.1 to 300, got '0'"),
+        ({"retries": "1.5"}, "retries: expected a whole number from 0 to 10, got '1.5'"),
+        ({"retries": "99"}, "retries: expected a whole number from 0 to 10, got '99'"),
+        ({"receiver": "theirs"}, "receiver: expected one of documented, ours, got 'theirs'"),
+    ],
+)
+def test_wrong(texts: dict[str, str], complaint: str) -> None:
+    """A wrong input is refused by its name."""
+    with pytest.raises(UsageError) as raised:
+        Settings.make(texts)
+
+    assert str(raised.value) == complaint
+
+
+def test_defaults() -> None:
+    """With no input at all there is a time-out, there are retries, and nothing is set."""
+    settings = Settings.make({})
+
+    assert (settings.timeout_seconds, settings.retries, settings.dry_run) == (10.0, 3, False)
+    assert (settings.url, bool(settings.key), settings.receiver) == (None, False, DOCUMENTED)
+
+
+@pytest.mark.parametrize(
+    ("texts", "receiver"),
+    [
+        ({"webhook-key": f"{OUR_KEY_PREFIX}abc"}, OURS),
+        ({"webhook-key": "a-key-of-gitdailies"}, DOCUMENTED),
+        ({"webhook-key": "a-key-of-gitdailies", "receiver": "ours"}, OURS),
+        ({"webhook-key": f"{OUR_KEY_PREFIX}abc", "receiver": "documented"}, DOCUMENTED),
+        ({"dry-run": "true"}, OURS),
+    ],
+)
+def test_receiver(texts: dict[str, str], receiver: str) -> None:
+    """The key tells who will read the event, unless it is said."""
+    assert Settings.make(texts).receiver == receiver
+
+
+def test_keys_of_our_own_are_known() -> None:
+    """The keys that our incoming webhooks make begin as steps expect of them."""
+    assert PREFIX == OUR_KEY_PREFIX
+
+
+def test_the_key_does_not_show() -> None:
+    """The key is in no repr of the settings."""
+    assert "planted-77" not in repr(Settings.make({"webhook-key": "planted-77"}))
