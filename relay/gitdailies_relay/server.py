@@ -21,6 +21,7 @@ from gitdailies_relay.app import App, Intake
 from gitdailies_relay.clock import now_us
 from gitdailies_relay.delivery import Worker
 from gitdailies_relay.numbers import Numbers
+from gitdailies_relay.protocol import BoundedProtocol
 from gitdailies_relay.retention import prune
 from gitdailies_relay.store import Store
 
@@ -28,6 +29,7 @@ LOG = structlog.get_logger("gitdailies.relay")
 
 _PRUNE_SECONDS = 3600.0
 _STOP_SECONDS = 8
+_BACKLOG = 2048
 
 
 def intake_of(configuration: Configuration, environ: Mapping[str, str]) -> Intake:
@@ -100,7 +102,8 @@ async def serve(
         for server, listener in zip(servers, sockets, strict=True)
     ]
     address = Listen(relay.listen.host, sockets[0].getsockname()[1])
-    LOG.info("relay started", listen=str(address), status=str(relay.status), store=str(relay.store))
+    status = Listen(relay.status.host, sockets[1].getsockname()[1])
+    LOG.info("relay started", listen=str(address), status=str(status), store=str(relay.store))
     ready(f"http://{address}")
     try:
         await asyncio.wait(
@@ -168,6 +171,8 @@ class _Server(uvicorn.Server):
 def _server(app: Callable[..., Awaitable[None]]) -> uvicorn.Server:
     config = uvicorn.Config(
         app,
+        http=BoundedProtocol,
+        ws="none",
         lifespan="off",
         access_log=False,
         log_config=None,
@@ -175,7 +180,7 @@ def _server(app: Callable[..., Awaitable[None]]) -> uvicorn.Server:
         date_header=False,
         timeout_graceful_shutdown=_STOP_SECONDS,
         timeout_keep_alive=75,
-        backlog=2048,
+        backlog=_BACKLOG,
     )
     return _Server(config)
 
@@ -186,6 +191,8 @@ def _listen(address: Listen, flag: str) -> socket.socket:
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((address.host, address.port))
+        # Now, so that whoever is told the address is not refused before uvicorn has come so far.
+        listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
         raise ConfigurationError(
