@@ -1,0 +1,68 @@
+"""Deliveries to send: PagerDuty incidents of about 3 KB, each of its own, signed, as bytes on the wire."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+from dataclasses import dataclass
+from importlib.resources import files
+from typing import Any
+
+SECRET = "benchmark-signing-secret"  # of a relay that lives for seconds, on loopback
+SERVICE = "PCHKAPI"
+_PATH = "/hooks/pagerduty"
+_CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
+# Marks of the same length as what takes their place, so that one body serves for all.
+_EVENT, _INCIDENT = "E" * 26, "I" * 14
+_RESPONDERS = 8
+
+
+@dataclass(frozen=True)
+class Request:
+    """One request as bytes, and the incident by which it is found in the store."""
+
+    incident: str
+    data: bytes
+
+
+def build(count: int, *, scattered: bool = False) -> list[Request]:
+    """Build *count* requests; ids grow, as PagerDuty's do, unless they are to be *scattered*."""
+    template = json.dumps(_payload(), separators=(",", ":"))
+    return [_request(template, number, scattered=scattered) for number in range(count)]
+
+
+def _request(template: str, number: int, *, scattered: bool) -> Request:
+    place = number
+    if scattered:
+        place = int.from_bytes(hashlib.sha256(str(number).encode()).digest()[:8], "big")
+    incident = "Q" + _base32(place, 13)
+    body = template.replace(_EVENT, "01" + _base32(number, 24)).replace(_INCIDENT, incident).encode()
+    signature = hmac.digest(SECRET.encode(), body, "sha256").hex()
+    head = (
+        f"POST {_PATH} HTTP/1.1\r\nhost: relay\r\nuser-agent: PagerDuty-Webhook/V3.0\r\n"
+        f"content-type: application/json\r\naccept: */*\r\nx-webhook-id: {_base32(number, 26)}\r\n"
+        f"x-pagerduty-signature: v1={signature}\r\ncontent-length: {len(body)}\r\n\r\n"
+    )
+    return Request(incident, head.encode() + body)
+
+
+def _payload() -> Any:
+    """Return the adapter's own example, with the responders of a larger team: 3 KB when compact."""
+    example = files("gitdailies_pagerduty").joinpath("examples/incident.triggered.payload.json")
+    payload = json.loads(example.read_bytes())
+    payload["event"]["id"] = _EVENT
+    data = payload["event"]["data"]
+    data["html_url"] = data["html_url"].replace(data["id"], _INCIDENT)
+    data["self"] = data["self"].replace(data["id"], _INCIDENT)
+    data["id"] = _INCIDENT
+    data["assignees"] *= _RESPONDERS
+    return payload
+
+
+def _base32(number: int, digits: int) -> str:
+    text = ""
+    for _ in range(digits):
+        number, digit = divmod(number, 32)
+        text = _CROCKFORD[digit] + text
+    return text

@@ -1,0 +1,64 @@
+"""The relay as `gitdailies relay` runs it, on one core, with one thing about its store replaced.
+
+Started by intake.py; prints its address once it accepts deliveries.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import os
+from pathlib import Path
+
+import uvloop
+from gitdailies_connection.configuration import load
+from gitdailies_relay import logs, server, store
+from gitdailies_relay.acceptance import STORED, Accepted, Delivery
+from gitdailies_storage import writer
+
+DURABLE, IMMEDIATE, SINGLE = "durable", "immediate", "single"
+
+
+class ImmediateStore(store.Store):
+    """Says "stored" as soon as the event loop comes round again, and stores nothing."""
+
+    async def accept(self, delivery: Delivery) -> Accepted:
+        future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
+        event = f"incident-{'0' * 32}"
+        accepted = Accepted(delivery.id, (event,), (), "", (STORED,))
+        asyncio.get_running_loop().call_soon(future.set_result, accepted)
+        return await future
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("config", type=Path)
+    parser.add_argument("--store", choices=(DURABLE, IMMEDIATE, SINGLE), default=DURABLE)
+    parser.add_argument("--core", type=int, required=True)
+    given = parser.parse_args()
+    os.sched_setaffinity(0, {given.core})
+    if given.store == IMMEDIATE:
+        server.Store = ImmediateStore  # type: ignore[attr-defined]
+    elif given.store == SINGLE:
+        writer.MOST_A_BATCH = 1
+    configuration = load(given.config)
+    # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
+    assert configuration.relay.store.path is not None
+    store.migrate(configuration.relay.store.path)
+    with store.transaction(configuration.relay.store.path) as connection:
+        store.pause(connection, "default", "manual", "benchmark")
+    logs.configure()
+
+    async def serve() -> None:
+        await server.serve(
+            configuration,
+            os.environ,
+            ready=lambda address: print(address, flush=True),
+            stop=asyncio.Event(),
+        )
+
+    uvloop.run(serve())
+
+
+if __name__ == "__main__":
+    main()
