@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,7 +18,7 @@ import structlog
 from gitdailies_connection.settings import Source
 from gitdailies_core import strict_json
 from gitdailies_core.adapter import Adapter
-from gitdailies_core.errors import GitDailiesError, ProofError, StoreUnavailable
+from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.request import Request
 from gitdailies_core.routing import Routes
 from gitdailies_core.secret import Secret
@@ -26,6 +27,7 @@ from gitdailies_relay import answers
 from gitdailies_relay.acceptance import Accepted, Delivery
 from gitdailies_relay.answers import Answer
 from gitdailies_relay.clock import now_us
+from gitdailies_relay.logs import told
 from gitdailies_relay.reading import SHAPE, UNREADABLE, Reading, prove, read
 from gitdailies_relay.store import Store
 
@@ -36,6 +38,9 @@ BODY_BYTES = 1024 * 1024
 # A vendor's answer must come in 5 s (PagerDuty); what was not synced by then is our fault.
 ANSWER_SECONDS = 4.0
 BODY_SECONDS = 10.0
+# How much of a refused body is still read: a sender that is cut while it sends may never see why.
+_LINGER_BYTES = 4 * BODY_BYTES
+_LINGER_SECONDS = 2.0
 _METHODS = frozenset({"POST", "PUT", "PATCH"})  # Squadcast offers all three
 _PREFIX = "/hooks/"
 
@@ -57,7 +62,7 @@ class Intake:
 
 
 class Refusal(Exception):
-    """A request is answered before it is read to its end."""
+    """A request is answered before it is read to its end, and its connection is closed."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
@@ -89,55 +94,73 @@ class App:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             return
-        path = scope["path"]
-        if path.startswith(_PREFIX):
-            answer = await self._hook(path[len(_PREFIX) :], scope, receive)
-        elif path == "/healthz":
-            answer = Answer(200, b'{"status": "alive"}')
-        elif path == "/readyz":
-            answer = await self._ready()
-        else:
-            answer = answers.UNKNOWN
+        try:
+            answer, unread = await self._answer(scope, receive), False
+        except Refusal as refusal:
+            answer, unread = refusal.answer, True
         headers = [
             (b"content-type", b"application/json"),
             (b"content-length", str(len(answer.body)).encode()),
             *answer.headers,
         ]
+        if unread:
+            headers.append((b"connection", b"close"))
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
-        await send({"type": "http.response.body", "body": answer.body})
+        await send({"type": "http.response.body", "body": answer.body, "more_body": unread})
+        if unread:
+            with suppress(TimeoutError):
+                await asyncio.wait_for(_drain(receive), _LINGER_SECONDS)
+            await send({"type": "http.response.body", "body": b""})
+
+    async def _answer(self, scope: Scope, receive: Receive) -> Answer:
+        path = scope["path"]
+        if path.startswith(_PREFIX):
+            return await self._hook(path[len(_PREFIX) :], scope, receive)
+        if path == "/healthz":
+            return Answer(200, b'{"status": "alive"}')
+        if path == "/readyz":
+            return await self._ready()
+        raise Refusal(answers.UNKNOWN)
 
     async def _hook(self, name: str, scope: Scope, receive: Receive) -> Answer:
         source = self.intake.sources.get(name)
         if source is None:
             self._counted("", "unknown")
-            return answers.UNKNOWN
-        if scope["method"] not in _METHODS:
-            return answers.WRONG_METHOD
-        held = 0
+            raise Refusal(answers.UNKNOWN)
         try:
-            headers = Request.make(headers=scope["headers"], body=b"")
-            held = self._admit(headers)
-            body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
-            answer = await self._delivered(source, Request(headers.headers, body, decode))
+            answer = await self._received(source, scope, receive)
         except Refusal as refusal:
-            answer = refusal.answer
-        except TimeoutError:
-            answer = answers.unavailable("expected the whole body in time, got a part")
-        finally:
-            self._bytes -= held
+            self._counted(name, f"refused {refusal.answer.status}")
+            raise
+        except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor keeps the delivery
+            LOG.error("delivery broke", source=name, reason=told(error))
+            answer = answers.unavailable("the relay is at fault")
         if answer.status >= 400:
             self._counted(name, f"refused {answer.status}")
         return answer
+
+    async def _received(self, source: Source, scope: Scope, receive: Receive) -> Answer:
+        if scope["method"] not in _METHODS:
+            raise Refusal(answers.WRONG_METHOD)
+        headers = Request.make(headers=scope["headers"], body=b"")
+        held = self._admit(headers)
+        try:
+            body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
+            return await self._delivered(source, Request(headers.headers, body, decode))
+        except TimeoutError:
+            raise Refusal(answers.unavailable("expected the whole body in time, got a part")) from None
+        finally:
+            self._bytes -= held
 
     def _admit(self, request: Request) -> int:
         """Refuse by headers alone what need not be read; return the bytes to account for."""
         if request.header("content-encoding").lower() not in ("", "identity"):
             raise Refusal(answers.ENCODED)
-        length = request.header("content-length")
-        if length.isascii() and length.isdigit() and int(length[:12]) > BODY_BYTES:
-            raise Refusal(answers.too_large(BODY_BYTES))
+        length = request.header("content-length").lstrip("0")
         # A body of unknown length may grow to the limit.
-        expected = int(length) if length.isascii() and length.isdigit() else BODY_BYTES
+        expected = int(length[:12]) if length.isascii() and length.isdigit() else BODY_BYTES
+        if expected > BODY_BYTES:
+            raise Refusal(answers.too_large(BODY_BYTES))
         if self.stopping:
             raise Refusal(answers.unavailable("the relay is stopping"))
         if self._bytes + expected > self._most_bytes:
@@ -153,16 +176,15 @@ class App:
             LOG.warning("delivery refused", source=source.name, reason="wrong or missing proof")
             return answers.UNPROVEN
         except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
-            detail = str(error) if isinstance(error, GitDailiesError) else type(error).__name__
-            LOG.error("proof cannot be checked", source=source.name, reason=detail)
+            LOG.error("proof cannot be checked", source=source.name, reason=told(error))
             return answers.unavailable("the proof cannot be checked")
         reading = read(request, source, adapter, self.intake.routes, proof)
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, reading)
         try:
             accepted = await asyncio.wait_for(asyncio.shield(self._store.accept(delivery)), ANSWER_SECONDS)
-        except (StoreUnavailable, TimeoutError) as error:
-            LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=str(error))
+        except Exception as error:  # noqa: BLE001  of an item that fails alone, as of a store that does
+            LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))
             return answers.unavailable("the store cannot be written")
         return self._answered(source.name, reading, accepted)
 
@@ -197,13 +219,17 @@ class App:
         try:
             await asyncio.wait_for(self._store.run(_touch), ANSWER_SECONDS)
         except (StoreUnavailable, TimeoutError) as error:
-            return answers.unavailable(str(error) or "the store does not answer")
+            return answers.unavailable(_reason(error))
         return Answer(200, b'{"status": "ready"}')
 
 
 def delivery_id(at: int) -> str:
     """Name a delivery: sorted by time, and not to be guessed."""
     return f"d{at:014x}{randomness.token_hex(4)}"
+
+
+def _reason(error: Exception) -> str:
+    return "the store does not answer in time" if isinstance(error, TimeoutError) else told(error)
 
 
 def _touch(connection: Any) -> None:
@@ -216,21 +242,23 @@ def _touch(connection: Any) -> None:
 
 async def _body(receive: Receive) -> bytes:
     """Read to the end or the limit, whatever was announced; raises Refusal."""
-    message = await receive()
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body"):
-        if len(body) > BODY_BYTES:
-            raise Refusal(answers.too_large(BODY_BYTES))
-        return body
-    parts = [body]
-    size = len(body)
-    while message.get("more_body"):
+    parts: list[bytes] = []
+    size, more = 0, True
+    while more:
         message = await receive()
         if message["type"] == "http.disconnect":
             raise Refusal(answers.unavailable("expected the whole body, got a part"))
-        part = message.get("body", b"")
-        size += len(part)
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
         if size > BODY_BYTES:
             raise Refusal(answers.too_large(BODY_BYTES))
-        parts.append(part)
-    return b"".join(parts)
+        more = message.get("more_body", False)
+    return parts[0] if len(parts) == 1 else b"".join(parts)
+
+
+async def _drain(receive: Receive) -> None:
+    size, more = 0, True
+    while more and size <= _LINGER_BYTES:
+        message = await receive()
+        size += len(message.get("body", b""))
+        more = message.get("more_body", False)

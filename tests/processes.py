@@ -1,0 +1,121 @@
+"""Processes of the command line: servers on free ports with their output in a file, and commands."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TypeVar
+
+Value = TypeVar("Value")
+_COMMAND = (sys.executable, "-m", "gitdailies_cli")
+_START_SECONDS = 60.0
+
+
+@dataclass
+class Server:
+    """A running server: where it listens, and a file of all that it printed."""
+
+    address: str
+    process: subprocess.Popen[bytes]
+    output: Path
+
+    def entries(self, event: str = "") -> list[dict[str, Any]]:
+        """Return what it logged, or only entries of one kind."""
+        lines = self.output.read_text(errors="replace").splitlines()
+        entries = [json.loads(line) for line in lines if line.startswith("{")]
+        return [entry for entry in entries if not event or entry["event"] == event]
+
+    def reload(self) -> None:
+        self.process.send_signal(signal.SIGHUP)
+
+    def kill(self) -> None:
+        """End it as a crash does."""
+        self.process.kill()
+        self.process.wait()
+
+    def terminate(self, seconds: float = 30.0) -> int:
+        """Ask it to end, as a supervisor does; return its exit code."""
+        self.process.send_signal(signal.SIGTERM)
+        return self.process.wait(seconds)
+
+
+def start(*arguments: str, folder: Path, environ: Mapping[str, str] | None = None, name: str = "") -> Server:
+    """Start a server and wait until it says where it listens."""
+    output = folder / f"{name or arguments[0]}.log"
+    with output.open("ab") as file:
+        begin = file.tell()
+        process = subprocess.Popen(
+            [*_COMMAND, *arguments],
+            cwd=folder,
+            env={**os.environ, **(environ or {})},
+            stdout=file,
+            stderr=file,
+            stdin=subprocess.DEVNULL,
+        )
+
+    def address() -> str:
+        said = output.read_bytes()[begin:].decode(errors="replace")
+        if process.poll() is not None:
+            raise AssertionError(f"{arguments[0]} ended with {process.returncode}: {said}")
+        found = re.search(r"listens? on (http://\S+?)/(?:hooks/NAME|webhooks)\n", said)
+        return found[1] if found else ""
+
+    try:
+        return Server(eventually(address, _START_SECONDS), process, output)
+    except BaseException:
+        process.kill()
+        process.wait()
+        raise
+
+
+@contextmanager
+def running(
+    *arguments: str, folder: Path, environ: Mapping[str, str] | None = None, name: str = ""
+) -> Iterator[Server]:
+    """Run a server as long as the block lasts."""
+    server = start(*arguments, folder=folder, environ=environ, name=name)
+    try:
+        yield server
+    finally:
+        if server.process.poll() is None:
+            server.process.terminate()
+        try:
+            server.process.wait(20)
+        finally:
+            server.kill()
+
+
+def run(
+    *arguments: str, folder: Path, environ: Mapping[str, str] | None = None, expected: int = 0
+) -> subprocess.CompletedProcess[str]:
+    """Run a command to its end, which must be the *expected* exit code."""
+    done = subprocess.run(
+        [*_COMMAND, *arguments],
+        cwd=folder,
+        env={**os.environ, **(environ or {})},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+    assert done.returncode == expected, f"{arguments}: {done.returncode}\n{done.stdout}{done.stderr}"
+    return done
+
+
+def eventually(check: Callable[[], Value], seconds: float = 15.0) -> Value:
+    """Ask until the answer is true, and return it."""
+    end = time.monotonic() + seconds
+    while True:
+        found = check()
+        if found:
+            return found
+        assert time.monotonic() < end, f"expected within {seconds:g} s, got {found!r}"
+        time.sleep(0.02)
