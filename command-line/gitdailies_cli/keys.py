@@ -36,7 +36,7 @@ def keys() -> None:
 @click.option(
     "--allow",
     multiple=True,
-    help="read, or a kind of event that it may send; may repeat; default: every kind, and read nothing",
+    help="send, read, delete, or a kind of event that it may send; may repeat; default: send",
 )
 @click.option("--expires", help="refuse it from this time on, as 2027-01-01T00:00:00Z")
 @click.option("--quiet", is_flag=True, help="print the key alone")

@@ -21,7 +21,6 @@ from gitdailies_core.secret import Secret
 from gitdailies_core.times import optional_text, text_of
 from gitdailies_storage import migrations
 from gitdailies_storage.sqlite import connect, reason
-from sqlalchemy.exc import DBAPIError
 
 from gitdailies_webhooks import keys
 from gitdailies_webhooks.keys import Key
@@ -116,12 +115,7 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises ConfigurationError where it is newer, StoreUnavailable where it cannot be written.
     """
-    try:
-        migrations.upgrade(connection, MIGRATIONS, str(path))
-    except DBAPIError as error:
-        raise StoreUnavailable(
-            f"{path}: expected to bring its schema up to date, got {reason(error.orig or error)}"
-        ) from error
+    migrations.upgrade(connection, MIGRATIONS, str(path))
 
 
 def find_key(connection: sqlite3.Connection, hash_: bytes) -> Key | None:

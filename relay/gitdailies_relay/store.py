@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_storage import migrations
 from gitdailies_storage.lock import ServerLock
 from gitdailies_storage.sqlite import connect, reason
 from gitdailies_storage.writer import GroupWriter
@@ -123,9 +124,6 @@ def resume(connection: sqlite3.Connection, destination: str) -> None:
 
 def migrate(path: Path) -> None:
     """Bring the file to this version's schema; raises ConfigurationError for a newer one."""
-    # Alembic takes longer to import than everything else a command needs.
-    from gitdailies_storage import migrations
-
     with contextlib.closing(connect(path)) as connection:
         migrations.upgrade(connection, MIGRATIONS, str(path))
 

@@ -1,0 +1,118 @@
+"""The documentation is true: its examples run, its links lead somewhere, nothing is left out."""
+
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gitdailies_cli.main import COMMANDS
+from gitdailies_connection.configuration import read
+from gitdailies_core.errors import GitDailiesError
+
+from tests.end_to_end.machine import Process, environment, free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+FOLDERS = ("docs", "benchmarks", "*-adapter", "github-action")
+PAGES = sorted({*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))})
+BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
+
+# Lines that set a machine up instead of using one: `make test` is what runs this very test, and
+# the tests of a fresh machine start `gitdailies up` themselves.
+SET_UP = re.compile(r"^(make |python3 -m venv|\.venv/bin/)")
+
+
+def named(page):
+    return str(page.relative_to(ROOT))
+
+
+def blocks(language, pages=None):
+    return [
+        pytest.param(text, id=f"{named(page)}:{page.read_text()[: match.start()].count(chr(10)) + 1}")
+        for page in (pages or PAGES)
+        for match in BLOCK.finditer(page.read_text())
+        if match[1] == language
+        for text in (match[2],)
+    ]
+
+
+@pytest.mark.parametrize("page", PAGES, ids=named)
+def test_every_local_link_leads_to_a_file(page):
+    """No page links to a file that is not there."""
+    for path, _ in LINK.findall(page.read_text()):
+        if not re.match(r"[a-z]+:", path):
+            assert (page.parent / path).exists(), path
+
+
+@pytest.mark.parametrize(
+    "text", blocks("yaml", [ROOT / "docs" / n for n in ("configuration.md", "events.md")])
+)
+def test_every_configuration_shown_loads(text):
+    """Each gitdailies.yml in the documentation is accepted as it stands."""
+    configuration = read(text, Path("gitdailies.yml"))
+
+    assert configuration.gitdailies.url
+
+
+def test_the_complaint_shown_is_what_is_said():
+    """The example of a complaint is word for word what such a mistake gives."""
+    page = (ROOT / "docs/configuration.md").read_text()
+    shown = next(line for line in page.splitlines() if line.startswith("gitdailies.yml:"))
+    text = next(m[2] for m in BLOCK.finditer(page) if m[1] == "yaml").replace(
+        "adapter: pagerduty", "adapter: pagerdutty"
+    )
+    with pytest.raises(GitDailiesError) as caught:
+        read(text, Path("gitdailies.yml"))
+
+    line = re.match(r"gitdailies.yml:(\d+)", str(caught.value))[1]
+    assert str(caught.value) == re.sub(r":\d+:", f":{line}:", shown, count=1)
+
+
+def test_every_command_has_a_section():
+    """The page of the command names each subcommand in a heading."""
+    page = (ROOT / "docs/command-line.md").read_text()
+
+    assert {name for name in COMMANDS if f"## `gitdailies {name}`" not in page} == set()
+
+
+@pytest.mark.parametrize("text", blocks("python"))
+def test_every_python_example_compiles(text):
+    """Each Python block is whole."""
+    compile(text, "example", "exec")
+
+
+@pytest.fixture(scope="module")
+def machine(tmp_path_factory):
+    """A folder with `gitdailies up` running in it, and `gitdailies` on the path."""
+    folder = tmp_path_factory.mktemp("docs")
+    ports = ("--webhooks-port", free_port(), "--relay-port", free_port())
+    process = Process(folder, "up", *ports, name="up")
+    process.wait_for("/api/events\n")
+    (folder / "bin").mkdir()
+    script = folder / "bin" / "gitdailies"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
+    script.chmod(0o755)
+    yield folder
+    process.stop()
+
+
+SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+
+
+@pytest.mark.parametrize("text", blocks("sh", SHELL))
+def test_every_command_shown_works(text, machine):
+    """Each shell block of README and docs, typed line by line beside a running system, ends with code 0."""
+    for line in text.splitlines():
+        if not line.strip() or SET_UP.match(line):
+            continue
+        ran = subprocess.run(
+            ["sh", "-c", line],
+            cwd=machine,
+            env=environment({"PATH": f"{machine / 'bin'}{os.pathsep}{os.environ['PATH']}"}),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"
