@@ -8,6 +8,8 @@ from pathlib import Path
 
 from gitdailies_core.errors import ConfigurationError
 
+from gitdailies_storage.sqlite import reason
+
 
 class ServerLock:
     """Hold `FILE.lock` while a server uses FILE; command-line verbs share the file without it."""
@@ -18,8 +20,13 @@ class ServerLock:
 
     def acquire(self) -> None:
         """Take the lock; raises ConfigurationError that names the process holding it."""
-        self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        try:
+            self._path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            file = os.open(self._path, os.O_RDWR | os.O_CREAT, 0o600)
+        except OSError as error:
+            raise ConfigurationError(
+                f"{self._path}: expected to make and lock it, got {reason(error)}"
+            ) from None
         try:
             fcntl.flock(file, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError:

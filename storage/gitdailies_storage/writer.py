@@ -21,6 +21,9 @@ Item = TypeVar("Item")
 Result = TypeVar("Result")
 _Entry: TypeAlias = tuple[Item, "asyncio.Future[Result]"]
 
+# Faults of a statement or a value, and so of one item; every other error of SQLite is the file's.
+_OF_AN_ITEM = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
 # Bounds how long the first of a batch waits for the last.
 MOST_A_BATCH = 256
 
@@ -93,12 +96,12 @@ class GroupWriter(Generic[Item, Result]):
     def _write(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
         try:
             results = self._commit(items)
-        except (sqlite3.OperationalError, StoreUnavailable) as error:
-            self.fault = reason(error)
-            self._drop_connection()
-            fault = StoreUnavailable(f"store: expected to commit, got {self.fault}")
-            return [fault] * len(items)
         except Exception as error:  # noqa: BLE001  whatever an item does, the thread lives on
+            if _is_of_the_store(error):
+                self.fault = reason(error)
+                self._drop_connection()
+                fault = StoreUnavailable(f"store: expected to commit, got {self.fault}")
+                return [fault] * len(items)
             self._roll_back()
             if len(items) == 1:
                 return [error]
@@ -132,6 +135,11 @@ class GroupWriter(Generic[Item, Result]):
     ) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve, entries, outcomes)
+
+
+def _is_of_the_store(error: Exception) -> bool:
+    of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _OF_AN_ITEM)
+    return of_sqlite or isinstance(error, (OSError, StoreUnavailable))
 
 
 def _resolve(entries: Sequence[_Entry[Item, Result]], outcomes: Sequence[Result | BaseException]) -> None:

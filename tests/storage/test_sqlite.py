@@ -1,0 +1,84 @@
+"""Connections: who may read the file, and that a commit is on stable storage."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import sqlite3
+import stat
+from pathlib import Path
+
+import pytest
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_storage.sqlite import connect, reason
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    # As on most machines: what is made without care can be read by everybody.
+    before = os.umask(0o022)
+    try:
+        return tmp_path / "data"
+    finally:
+        os.umask(before)
+
+
+def mode(path: Path) -> int:
+    return stat.S_IMODE(path.stat().st_mode)
+
+
+def test_only_the_owner_can_read_the_files(folder: Path) -> None:
+    """The folder is 0700, the file and what SQLite puts beside it 0600."""
+    with contextlib.closing(connect(folder / "deep" / "x.db")) as connection:
+        connection.execute("CREATE TABLE t (n)")
+        found = {path.name: mode(path) for path in (folder / "deep").iterdir()}
+
+    assert found == {"x.db": 0o600, "x.db-wal": 0o600, "x.db-shm": 0o600}
+    assert mode(folder / "deep") == 0o700
+
+
+def test_every_commit_is_synced(folder: Path) -> None:
+    """The journal is a write-ahead log and synchronous is FULL, on a file that is new and one that is not."""
+    for _ in range(2):
+        with contextlib.closing(connect(folder / "x.db")) as connection:
+            assert connection.execute("PRAGMA journal_mode").fetchone() == ("wal",)
+            assert connection.execute("PRAGMA synchronous").fetchone() == (2,)
+            assert not connection.in_transaction
+
+
+def test_a_reader_neither_makes_nor_changes_a_file(folder: Path) -> None:
+    """Reading only, a missing file is StoreUnavailable and stays missing, and a write is refused."""
+    path = folder / "x.db"
+    with pytest.raises(StoreUnavailable, match=r"x\.db: expected an SQLite file to open, got unable to open"):
+        connect(path, read_only=True)
+    assert not folder.exists()
+
+    connect(path).close()
+    with contextlib.closing(connect(path, read_only=True)) as connection:
+        with pytest.raises(sqlite3.OperationalError, match="readonly"):
+            connection.execute("CREATE TABLE t (n)")
+
+
+@pytest.mark.parametrize("name", ["a folder", "a file that is no database", "below a file"])
+def test_what_cannot_be_opened_is_named(folder: Path, name: str) -> None:
+    """StoreUnavailable names file and reason, in lower case."""
+    folder.mkdir()
+    (folder / "a folder").mkdir()
+    (folder / "a file that is no database").write_bytes(b"not a database at all" * 1000)
+    path = folder / "a file that is no database" / "x.db" if name == "below a file" else folder / name
+
+    with pytest.raises(StoreUnavailable) as caught:
+        connect(path).close()
+    expected = {
+        "a folder": "unable to open database file",
+        "a file that is no database": "file is not a database",
+        "below a file": "file exists",
+    }
+    assert str(caught.value) == f"{path}: expected an SQLite file to open, got {expected[name]}"
+
+
+def test_a_reason_is_one_line_in_lower_case() -> None:
+    """The system's words and SQLite's come in lower case; an error without words tells its kind."""
+    assert reason(OSError(28, "No space left on device")) == "no space left on device"
+    assert reason(sqlite3.OperationalError("database or disk is full")) == "database or disk is full"
+    assert reason(KeyError()) == "keyerror"

@@ -1,0 +1,258 @@
+"""The group-commit writer: what shares a commit, what fails alone, and how it comes back."""
+
+from __future__ import annotations
+
+import asyncio
+import sqlite3
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_storage.sqlite import connect
+from gitdailies_storage.writer import MOST_A_BATCH, GroupWriter
+
+
+class Diary:
+    """Applies items to a table of texts; an item may be a function, and is then called."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        self.batches: list[int] = []
+        self.opened = 0
+        self.fault: Exception | None = None
+        with sqlite3.connect(path) as connection:
+            connection.execute("CREATE TABLE lines (text TEXT UNIQUE)")
+        connection.close()
+
+    def connect(self) -> sqlite3.Connection:
+        self.opened += 1
+        if self.fault:
+            raise self.fault
+        return connect(self.path)
+
+    def apply(self, connection: sqlite3.Connection, items: Sequence[Any]) -> list[Any]:
+        self.batches.append(len(items))
+        return [item(connection) if callable(item) else self.write(connection, item) for item in items]
+
+    def write(self, connection: sqlite3.Connection, text: str) -> str:
+        connection.execute("INSERT INTO lines VALUES (?)", (text,))
+        return f"wrote {text}"
+
+    def lines(self) -> list[str]:
+        connection = sqlite3.connect(self.path)
+        try:
+            return [text for (text,) in connection.execute("SELECT text FROM lines ORDER BY rowid")]
+        finally:
+            connection.close()
+
+
+@pytest.fixture
+def diary(tmp_path: Path) -> Diary:
+    return Diary(tmp_path / "diary.db")
+
+
+Body = Callable[[GroupWriter[Any, Any]], Coroutine[Any, Any, None]]
+
+
+def run(diary: Diary, body: Body) -> None:
+    async def whole() -> None:
+        writer: GroupWriter[Any, Any] = GroupWriter(connect=diary.connect, apply=diary.apply)
+        writer.start()
+        try:
+            await body(writer)
+        finally:
+            await writer.stop()
+
+    asyncio.run(whole())
+
+
+async def settled(*futures: asyncio.Future[Any]) -> list[Any]:
+    return await asyncio.gather(*futures, return_exceptions=True)
+
+
+def waiting(until: threading.Event) -> Callable[[sqlite3.Connection], str]:
+    """Make an item that holds the writer, so that what comes after it shares the next commit."""
+
+    def item(_connection: sqlite3.Connection) -> str:
+        assert until.wait(10)
+        return "waited"
+
+    return item
+
+
+def test_a_result_comes_after_its_commit(diary: Diary) -> None:
+    """When an item's result is there, another connection reads what it wrote."""
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        assert await writer.put("a") == "wrote a"
+        assert diary.lines() == ["a"]
+
+    run(diary, body)
+
+
+def test_what_arrives_during_a_commit_shares_the_next(diary: Diary) -> None:
+    """Three hundred items behind a slow one are two commits, in the order of their arrival."""
+    names = [f"{number:03}" for number in range(300)]
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        go = threading.Event()
+        first = writer.put(waiting(go))
+        while diary.batches != [1]:
+            await asyncio.sleep(0.001)
+        rest = [writer.put(name) for name in names]
+        go.set()
+        assert await settled(first, *rest) == ["waited", *(f"wrote {name}" for name in names)]
+
+    run(diary, body)
+    assert diary.batches == [1, MOST_A_BATCH, 300 - MOST_A_BATCH]
+    assert diary.lines() == names
+
+
+def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
+    """Of a batch, the item that breaks a constraint and the one with a bug fail, the rest is written."""
+
+    def bug(_connection: sqlite3.Connection) -> None:
+        raise KeyError("planted")
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        go = threading.Event()
+        items: list[Any] = [waiting(go), "a", bug, "b", "a", "c"]
+        futures = [writer.put(item) for item in items]
+        go.set()
+        _, *results = await settled(*futures)
+        kinds = [result if isinstance(result, str) else type(result) for result in results]
+        assert kinds == ["wrote a", KeyError, "wrote b", sqlite3.IntegrityError, "wrote c"]
+        assert writer.fault == ""
+
+    run(diary, body)
+    assert diary.lines() == ["a", "b", "c"]
+
+
+def test_a_bad_item_is_written_by_no_half(diary: Diary) -> None:
+    """What an item wrote before it failed is not there afterwards."""
+
+    def half(connection: sqlite3.Connection) -> None:
+        diary.write(connection, "half")
+        raise KeyError("planted")
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        (result,) = await settled(writer.put(half))
+        assert isinstance(result, KeyError)
+        await writer.put("whole")
+
+    run(diary, body)
+    assert diary.lines() == ["whole"]
+
+
+FAULTS = [
+    sqlite3.OperationalError("database or disk is full"),
+    sqlite3.OperationalError("disk I/O error"),
+    sqlite3.DatabaseError("database disk image is malformed"),
+    sqlite3.DatabaseError("file is not a database"),
+    OSError(28, "No space left on device"),
+]
+
+
+@pytest.mark.parametrize("fault", FAULTS, ids=str)
+def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault: Exception) -> None:
+    """Every item of the batch is StoreUnavailable with the reason; the next one finds a new connection."""
+
+    def broken(_connection: sqlite3.Connection) -> None:
+        raise fault
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        await writer.put("before")
+        go = threading.Event()
+        first = writer.put(waiting(go))
+        while len(diary.batches) < 2:
+            await asyncio.sleep(0.001)
+        futures = [writer.put("with it"), writer.put(broken)]
+        go.set()
+        await first
+        for result in await settled(*futures):
+            assert isinstance(result, StoreUnavailable)
+            assert str(result).startswith("store: expected to commit, got ")
+            assert writer.fault in str(result)
+        assert writer.fault
+        assert await writer.put("after") == "wrote after"
+        assert writer.fault == ""
+
+    run(diary, body)
+    assert diary.lines() == ["before", "after"]
+    assert diary.opened == 2
+
+
+def test_a_database_that_cannot_be_opened_is_tried_again(diary: Diary) -> None:
+    """While opening fails, items are StoreUnavailable; once it works, they are written."""
+    diary.fault = StoreUnavailable("diary.db: expected an SQLite file to open, got permission denied")
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        for _ in range(2):
+            (result,) = await settled(writer.put("a"))
+            assert isinstance(result, StoreUnavailable)
+            assert "permission denied" in str(result)
+        diary.fault = None
+        assert await writer.put("a") == "wrote a"
+
+    run(diary, body)
+
+
+def test_a_lock_held_by_a_command_is_waited_for(diary: Diary) -> None:
+    """A write transaction of another connection delays a commit, it does not fail it."""
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        other = connect(diary.path)
+        other.execute("BEGIN IMMEDIATE")
+        diary.write(other, "command")
+        future = writer.put("server")
+        await asyncio.sleep(0.3)
+        assert not future.done()
+        other.execute("COMMIT")
+        other.close()
+        assert await future == "wrote server"
+
+    run(diary, body)
+    assert diary.lines() == ["command", "server"]
+
+
+def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
+    """Whatever was put before stop is written and answered; what comes later is refused."""
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        go = threading.Event()
+        futures = [writer.put(waiting(go)), *(writer.put(f"{n:03}") for n in range(600))]
+        stopping = asyncio.create_task(writer.stop())
+        await asyncio.sleep(0)
+        go.set()
+        await stopping
+        assert len(await settled(*futures)) == 601
+        with pytest.raises(StoreUnavailable, match="got one that is stopped"):
+            writer.put("late")
+
+    run(diary, body)
+    assert diary.lines() == [f"{n:03}" for n in range(600)]
+
+
+def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
+    """An item whose future was cancelled is written like the others, and their results come."""
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        go = threading.Event()
+        futures = [writer.put(waiting(go)), writer.put("gone"), writer.put("there")]
+        futures[1].cancel()
+        go.set()
+        assert await futures[2] == "wrote there"
+
+    run(diary, body)
+    assert diary.lines() == ["gone", "there"]
+
+
+def test_before_it_is_started_it_refuses(diary: Diary) -> None:
+    """A writer that nobody started says so, instead of keeping an item for ever."""
+    writer: GroupWriter[Any, Any] = GroupWriter(connect=diary.connect, apply=diary.apply)
+
+    with pytest.raises(StoreUnavailable, match="expected a running writer"):
+        writer.put("early")
