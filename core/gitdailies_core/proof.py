@@ -28,7 +28,7 @@ def verify_hmac_sha256(
     """
     _required(secrets)
     entries = [entry.strip() for entry in request.header(header).split(",")[:MOST_SIGNATURES]]
-    given = [entry[len(prefix) :].encode() for entry in entries if entry.startswith(prefix)]
+    given = [_bytes(entry[len(prefix) :]) for entry in entries if entry.startswith(prefix)]
     matched = False
     for secret in secrets:
         expected = hmac.digest(secret.reveal().encode(), request.body, hashlib.sha256).hex().encode()
@@ -43,12 +43,17 @@ def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: 
     _required(secrets)
     if not header:
         raise ConfigurationError("header: expected the name of the header that carries the token, got none")
-    given = request.header(header).encode()
+    given = _bytes(request.header(header))
     matched = False
     for secret in secrets:
         matched |= secret.matches(given)
     if not matched:
         raise ProofError(f"{header.lower()}: expected one of our tokens, got none")
+
+
+def _bytes(text: str) -> bytes:
+    # A header may hold anything; compare_digest refuses text that is not ASCII.
+    return text.encode("utf-8", "surrogatepass")
 
 
 def _required(secrets: Sequence[Secret]) -> None:

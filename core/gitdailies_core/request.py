@@ -60,7 +60,9 @@ class Request:
                 errors="strict",
                 max_num_fields=_MOST_FORM_FIELDS,
             )
-        except (UnicodeDecodeError, ValueError):
+            if not pairs:
+                raise ValueError
+        except ValueError:
             raise UnreadableBody(
                 f"body: expected at most {_MOST_FORM_FIELDS} name=value pairs in UTF-8, got something else"
             ) from None
