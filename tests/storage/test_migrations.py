@@ -13,7 +13,7 @@ import gitdailies_webhooks.tables
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_storage import migrations
 from gitdailies_storage.sqlite import connect
 from sqlalchemy import create_engine
@@ -104,9 +104,9 @@ def test_an_older_store_is_brought_up_to_date(tmp_path: Path) -> None:
 def test_a_step_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
     """A revision that breaks in the middle is undone whole; the next start goes on from the one before."""
     broken = versions(tmp_path / "broken", "SELECT 1", "SELECT missing FROM made_0002", "SELECT 1")
-    with contextlib.closing(connect(tmp_path / "x.db")) as connection:
-        with pytest.raises(Exception, match="no such column: missing"):
-            migrations.upgrade(connection, broken, "x.db")
+    failing = pytest.raises(StoreUnavailable, match=r"x\.db: expected to bring .* no such column: missing")
+    with failing, contextlib.closing(connect(tmp_path / "x.db")) as connection:
+        migrations.upgrade(connection, broken, "x.db")
     with contextlib.closing(connect(tmp_path / "x.db")) as connection:
         assert tables(connection) == {"alembic_version", "made_0001"}
         mended = versions(tmp_path / "mended", "SELECT 1", "SELECT 1", "SELECT 1")

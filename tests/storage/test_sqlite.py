@@ -54,9 +54,9 @@ def test_a_reader_neither_makes_nor_changes_a_file(folder: Path) -> None:
     assert not folder.exists()
 
     connect(path).close()
-    with contextlib.closing(connect(path, read_only=True)) as connection:
-        with pytest.raises(sqlite3.OperationalError, match="readonly"):
-            connection.execute("CREATE TABLE t (n)")
+    refused = pytest.raises(sqlite3.OperationalError, match="readonly")
+    with refused, contextlib.closing(connect(path, read_only=True)) as connection:
+        connection.execute("CREATE TABLE t (n)")
 
 
 @pytest.mark.parametrize("name", ["a folder", "a file that is no database", "below a file"])

@@ -73,11 +73,17 @@ async def settled(*futures: asyncio.Future[Any]) -> list[Any]:
     return await asyncio.gather(*futures, return_exceptions=True)
 
 
-def waiting(until: threading.Event) -> Callable[[sqlite3.Connection], str]:
+async def until(true: Callable[[], bool]) -> None:
+    async with asyncio.timeout(10):
+        while not true():  # noqa: ASYNC110  what is waited for happens in the writer's thread
+            await asyncio.sleep(0.001)
+
+
+def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
     """Make an item that holds the writer, so that what comes after it shares the next commit."""
 
     def item(_connection: sqlite3.Connection) -> str:
-        assert until.wait(10)
+        assert go.wait(10)
         return "waited"
 
     return item
@@ -100,8 +106,7 @@ def test_what_arrives_during_a_commit_shares_the_next(diary: Diary) -> None:
     async def body(writer: GroupWriter[Any, Any]) -> None:
         go = threading.Event()
         first = writer.put(waiting(go))
-        while diary.batches != [1]:
-            await asyncio.sleep(0.001)
+        await until(lambda: diary.batches == [1])
         rest = [writer.put(name) for name in names]
         go.set()
         assert await settled(first, *rest) == ["waited", *(f"wrote {name}" for name in names)]
@@ -167,8 +172,7 @@ def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault:
         await writer.put("before")
         go = threading.Event()
         first = writer.put(waiting(go))
-        while len(diary.batches) < 2:
-            await asyncio.sleep(0.001)
+        await until(lambda: len(diary.batches) == 2)
         futures = [writer.put("with it"), writer.put(broken)]
         go.set()
         await first
