@@ -44,8 +44,8 @@ def full_sha(text: str | None) -> str | None:
 
 
 def branch_of(ref: str | None) -> str | None:
-    """Return the branch that *ref* names, None where it is a tag or another kind of ref."""
-    ref = given(ref)
+    """Return the branch that *ref* names, None where it is a tag, another kind of ref or a commit."""
+    ref = None if full_sha(ref) else given(ref)
     if ref and ref.startswith(_HEADS):
         return ref[len(_HEADS) :] or None
     return None if ref and ref.startswith("refs/") else ref

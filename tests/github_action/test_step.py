@@ -1,0 +1,108 @@
+"""How the Action writes its report: commands that cannot be forged, outputs on one line each."""
+
+import pytest
+from gitdailies_core.ci.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
+from gitdailies_github_action import step
+
+FORGED = "answered 400: 50% of\r\n::error::forged\n##[error]forged"
+
+
+def test_inputs_come_from_their_variables() -> None:
+    """Every input is read from INPUT_NAME, and one that is not there is empty."""
+    texts = step.texts({"INPUT_FAIL_ON_ERROR": "true", "INPUT_SHA": "abc"})
+
+    assert texts["fail-on-error"] == "true"
+    assert texts["sha"] == "abc"
+    assert texts["branch"] == ""
+
+
+@pytest.mark.parametrize("given", ["", " \n"])
+def test_address_and_key_of_the_job(given: str) -> None:
+    """An address or key that is not passed is taken from the job's own variables."""
+    environ = {
+        "INPUT_WEBHOOK_KEY": given,
+        "GITDAILIES_WEBHOOK_KEY": "from-the-job",
+        "INPUT_WEBHOOK_URL": "https://passed.example/",
+        "GITDAILIES_WEBHOOK_URL": "https://job.example/",
+    }
+    texts = step.texts(environ)
+
+    assert texts["webhook-key"] == "from-the-job"
+    assert texts["webhook-url"] == "https://passed.example/"
+
+
+def test_masks() -> None:
+    """Each line of a key is masked by itself, escaped as the runner reads it."""
+    assert step.masks("first%\r\n second \n") == ["::add-mask::first%25", "::add-mask::second"]
+
+
+def test_an_empty_key_is_not_masked() -> None:
+    """No mask is made of nothing, since it would only be a warning in the log."""
+    assert step.masks(" \r\n") == []
+
+
+def test_foreign_text_forges_no_command() -> None:
+    """What a receiver says stands in the data of one command, its line ends escaped."""
+    report = Report(FAILED, (FORGED,), FORGED, code=3)
+
+    assert step.commands(report, fails=False) == [
+        "::warning title=GitDailies::answered 400: 50%25 of%0D%0A::error::forged%0A##[error]forged"
+    ]
+    assert step.commands(report, fails=True)[0].startswith("::error title=GitDailies::")
+
+
+def test_plain_lines_hold_no_command_either() -> None:
+    """A line of the log is one line, without the form of commands that counts anywhere in it."""
+    report = Report(REPORTED, (f"reported: deploy to {FORGED}",))
+
+    assert step.commands(report, fails=False) == [
+        "GitDailies: reported: deploy to answered 400: 50% of ::error::forged ## [error]forged"
+    ]
+
+
+@pytest.mark.parametrize("outcome", [REPORTED, SKIPPED, DRY_RUN, FAILED])
+def test_no_end_is_silent(outcome: str) -> None:
+    """Every outcome writes a line to the log and one to the summary, and all outputs."""
+    report = Report(outcome, ("what happened",), code=1 if outcome == FAILED else 0)
+
+    assert any("what happened" in line for line in step.commands(report, fails=False))
+    assert "what happened" in step.summary(report)
+    assert [line.partition("=")[0] for line in step.outputs(report).splitlines()] == [
+        "ok",
+        "outcome",
+        "reason",
+        "http-status",
+        "payload",
+    ]
+
+
+def test_outputs_are_one_line_each() -> None:
+    """A line end in a reason makes no further output."""
+    text = step.outputs(Report(FAILED, ("x",), "first\nok=true", code=1))
+
+    assert text.splitlines()[0] == "ok=false"
+    assert text.splitlines()[2] == "reason=first ok=true"
+    assert len(text.splitlines()) == 5
+
+
+def test_notes_are_notices() -> None:
+    """What was left out is told beside what was done."""
+    report = Report(REPORTED, ("reported",), notes=("no branch: the run is of tag v1.4.0",))
+
+    assert step.commands(report, fails=False)[0] == (
+        "::notice title=GitDailies::no branch: the run is of tag v1.4.0"
+    )
+    assert "- no branch: the run is of tag v1.4.0" in step.summary(report)
+
+
+def test_the_summary_is_text() -> None:
+    """Markdown and HTML in a name are shown as they are."""
+    line = step.summary(Report(REPORTED, ("deploy to <img src=x> [a](b) `c`",)))
+
+    assert r"\<img src=x\> \[a\]\(b\) \`c\`" in line
+
+
+@pytest.mark.parametrize(("word", "strict"), [("true", True), ("", False), ("nonsense", False)])
+def test_strict(word: str, strict: bool) -> None:
+    """A wrong word for fail-on-error does not fail the job; it is a warning of its own."""
+    assert step.strict({"fail-on-error": word}) is strict
