@@ -94,7 +94,7 @@ def test_a_crash_on_an_example_is_a_fault_of_that_example(sloppy):
         ((Ignored(" "),), "expected the reason of an ignored message, got nothing"),
         (
             (Change.make(state=STARTED, word="w", incident="\ud800", at=AT),),
-            "expected a message that can be written, got UnicodeEncodeError",
+            "expected a message that can be written, got InvalidEvent",
         ),
     ],
 )

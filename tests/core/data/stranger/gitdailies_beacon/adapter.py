@@ -1,0 +1,48 @@
+"""Beacon's webhooks: a lamp is lit, dimmed or put out."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gitdailies_core.adapter import RESOLVED, STARTED, STATES, Change, Ignored, Message, Option, Service
+from gitdailies_core.fields import Fields
+from gitdailies_core.proof import verify_shared_token
+from gitdailies_core.request import Request
+from gitdailies_core.secret import Secret
+
+TABLE = {
+    "lamp.lit": STARTED,
+    "lamp.out": RESOLVED,
+    "lamp.dimmed": "a lamp that is dimmed still burns",
+}
+
+
+class Beacon:
+    name = "beacon"
+    table: Mapping[str, str] = TABLE
+    options: Mapping[str, Option] = {}
+    examples = "gitdailies_beacon"
+
+    def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
+        verify_shared_token(request, secrets, header=header)
+
+    def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
+        data = Fields(request.json())
+        word = data.text("word")
+        meaning = TABLE.get(word, "not in the table of Beacon's words")
+        if meaning not in STATES:
+            return (Ignored(meaning, word),)
+        return (
+            Change.make(
+                state=meaning,
+                word=word,
+                incident=data.text("id"),
+                at=data.time("at"),
+                services=[Service(data.text("tower"))],
+                title=data.optional_text("title"),
+            ),
+        )
+
+
+adapter = Beacon()
