@@ -22,12 +22,13 @@ def names(group: str = GROUP) -> list[str]:
 def load(name: str, group: str = GROUP) -> Any:
     """Load what the entry point *name* of *group* names.
 
-    Raises ConfigurationError for a name that nobody or more than one distribution claims.
+    Raises ConfigurationError for a name that nobody or more than one distribution claims, and
+    for one that cannot be imported.
     """
     found: dict[str, EntryPoint] = {}
     for point in _points(group):
         if point.name == name:
-            found[point.dist.name if point.dist else "?"] = point
+            found[(point.dist.name if point.dist else None) or "?"] = point
     if not found:
         installed = ", ".join(names(group)) or "none"
         raise ConfigurationError(f"adapter: no adapter named {name!r}; installed: {installed}")
@@ -35,7 +36,14 @@ def load(name: str, group: str = GROUP) -> Any:
         raise ConfigurationError(
             f"adapter: {name!r} is claimed by {' and by '.join(sorted(found))}; uninstall all but one"
         )
-    return next(iter(found.values())).load()
+    distribution, point = next(iter(found.items()))
+    try:
+        return point.load()
+    except Exception as error:
+        # A stranger's package may lack a dependency, or raise anything while it is imported.
+        raise ConfigurationError(
+            f"adapter: {name!r} of {distribution} cannot be loaded: {type(error).__name__}: {error}"
+        ) from error
 
 
 def adapter(name: str) -> Adapter:
