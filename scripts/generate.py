@@ -13,6 +13,7 @@ from __future__ import annotations
 import argparse
 import importlib
 import sys
+from collections.abc import Mapping
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -34,9 +35,14 @@ def texts(root: Path = ROOT) -> dict[str, str]:
 
 def stale(root: Path = ROOT) -> dict[str, str]:
     """Return what differs from the files as they stand: path to the text it should hold."""
+    return differing(texts(root), root)
+
+
+def differing(expected: Mapping[str, str], root: Path) -> dict[str, str]:
+    """Return those of *expected* that no file below *root* holds."""
     return {
         path: text
-        for path, text in texts(root).items()
+        for path, text in expected.items()
         if not (root / path).is_file() or (root / path).read_bytes() != text.encode()
     }
 

@@ -18,6 +18,8 @@ from pathlib import Path
 from scripts.modules import Imported, Module, Symbol, Target, Unit, read_all
 
 OLDEST = (3, 9)
+# What is left out where nothing names it; any other statement of the entry is there to be run.
+_DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
 def join(room: Path, *, head: str, version: str) -> str:
@@ -43,7 +45,7 @@ def join(room: Path, *, head: str, version: str) -> str:
                 parts.append(
                     text if unit in needed else "if TYPE_CHECKING:\n    " + text.replace("\n", "\n    ")
                 )
-    text = "\n\n\n".join(part.strip("\n") for part in parts) + "\n"
+    text = "\n\n\n".join(part.strip("\n") for part in parts if part.strip()) + "\n"
     ast.parse(text, feature_version=OLDEST)
     return text
 
@@ -58,13 +60,16 @@ def _reached(modules: Mapping[str, Module], entry: str, *, at_run_time: bool) ->
     }
     seen: set[Unit] = set()
     attributes: set[str] = set()
-    waiting = list(modules[entry].units)
+    waiting = [unit for unit in modules[entry].units if not isinstance(unit.node, _DEFINITIONS)]
     while waiting:
         unit = waiting.pop()
         if unit not in seen:
             seen.add(unit)
             attributes |= unit.names.attributes
             for target in unit.uses(at_run_time=at_run_time):
+                if isinstance(target, Symbol) and not target.name:
+                    module = target.module.rpartition(".")[2]
+                    raise ValueError(f"{unit.module.path}: expected {module}.NAME, got the module alone")
                 if isinstance(target, Symbol) and target not in definitions:
                     raise ValueError(
                         f"{unit.module.path}: expected {target.name} in {target.module}, got none"
@@ -133,9 +138,11 @@ def _imports(needed: set[Unit], mentioned: set[Unit]) -> str:
     at_run_time = imported(needed, at_run_time=True)
     lines = _import_lines(at_run_time - {Imported("sys")})
     rest = _import_lines(imported(mentioned, at_run_time=False) - at_run_time)
-    return "\n".join(
-        [*lines, "", "TYPE_CHECKING = False", "if TYPE_CHECKING:", *(f"    {line}" for line in rest)]
-    )
+    if rest or needed < mentioned:
+        lines += ["", "TYPE_CHECKING = False"]
+    if rest:
+        lines += ["if TYPE_CHECKING:", *(f"    {line}" for line in rest)]
+    return "\n".join(lines)
 
 
 def _import_lines(targets: set[Target]) -> list[str]:
@@ -164,8 +171,6 @@ def _edits(unit: Unit, names: Mapping[Symbol, str]) -> set[_Edit]:
         target: Target | None = module.targets.get(use.name)
         old, end = use.name, use.end
         if isinstance(target, str):
-            if not use.attribute:
-                raise ValueError(f"{module.path}:{use.line}: expected {use.name}.NAME, got the module alone")
             target, old, end = Symbol(target, use.attribute), f"{old}.{use.attribute}", use.attribute_end
         if isinstance(target, Symbol) and names[target] != old:
             found.add(_Edit(use.line, use.start, end, old, names[target]))
