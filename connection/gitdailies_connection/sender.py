@@ -133,6 +133,10 @@ class Sender:
         found = info.get("x-gitdailies-receiver") if isinstance(info, dict) else None
         return OURS if found == OURS else DOCUMENTED
 
+    def cut(self) -> None:
+        """End what is on its way in any thread, as if it had timed out; later attempts are not touched."""
+        self._deadlines.cut()
+
     def close(self) -> None:
         """Close idle connections."""
         self._adapter.close()

@@ -92,13 +92,18 @@ def decide(
             return Pause("key", f"the key is refused ({said})")
         if status in ADDRESS_STATUSES or 300 <= status < 400:
             return Pause("address", f"the address is wrong ({said})")
-        if status not in AGAIN_STATUSES and status < 500:
+        if is_answer(outcome):
             return GiveUp(said)
     if (now - first_attempt_at).total_seconds() >= give_up_age_seconds:
         return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {said}")
     return Again(
         now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), said
     )
+
+
+def is_answer(outcome: Outcome) -> bool:
+    """Whether the receiver answered for good, with yes or no; else it may answer otherwise later."""
+    return outcome.status is not None and outcome.status < 500 and outcome.status not in AGAIN_STATUSES
 
 
 def delay_seconds(outcome: Outcome, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:

@@ -1,8 +1,12 @@
-"""When to keep off a receiver that fails, so that a dead one costs a probe now and then. Pure."""
+"""When to keep off a receiver that fails, so that a dead one costs a probe now and then. Pure.
+
+One event that fails and fails keeps back nobody but itself; events that fail one after another,
+or an answer that asks for time, say that it is the receiver.
+"""
 
 from __future__ import annotations
 
-# One failure may be the event's own; this many in a row are the receiver's.
+# One failure may be the event's own; this many in a row, of different events, are the receiver's.
 FAILURES_TO_OPEN = 3
 FIRST_WAIT_SECONDS = 0.5
 # Short, since a probe is one request, and what waits is wanted soon after the receiver is back.
@@ -18,26 +22,42 @@ class Circuit:
     def __init__(self) -> None:
         self._failures = 0
         self._open_until = 0.0
+        self._suspects: set[int] = set()
+        self._is_receiver = False
 
     @property
     def closed(self) -> bool:
         return not self._open_until
 
-    def failed(self, now: float, asked_seconds: float) -> None:
-        """Count a failure; *asked_seconds* is what Retry-After asked for, or 0."""
-        self._failures += 1
-        if self._failures >= FAILURES_TO_OPEN or asked_seconds:
+    def blocks(self, event: int) -> bool:
+        """Whether this event must wait to be a probe."""
+        return not self.closed and (self._is_receiver or event in self._suspects)
+
+    def failed(self, now: float, asked_seconds: float, event: int | None = None) -> None:
+        """Count a failure of *event*, or of the receiver itself; *asked_seconds* is Retry-After, or 0."""
+        waiting = now < self._open_until
+        if event is not None and not self._is_receiver:
+            self._suspects.add(event)
+        if event is None or asked_seconds or len(self._suspects) >= FAILURES_TO_OPEN:
+            self._is_receiver = True
+        # Of failures at the same time only the first says something new.
+        self._failures += not waiting
+        if waiting or (self.closed and self._failures < FAILURES_TO_OPEN):
+            wait = 0.0
+        else:
             exponent = min(max(self._failures - FAILURES_TO_OPEN, 0), 10)
             wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0**exponent)
-            self._open_until = now + max(wait, asked_seconds)
+        if wait or asked_seconds:
+            self._open_until = max(self._open_until, now + max(wait, asked_seconds))
 
     def probe_due(self, now: float) -> bool:
         """Whether a probe may go out."""
         return now >= self._open_until
 
     def succeeded(self) -> bool:
-        """Close the circuit; return whether it was open."""
-        was_open = not self.closed
-        self._failures = 0
-        self._open_until = 0.0
-        return was_open
+        """Close the circuit; return whether all events had to wait for it."""
+        was_receiver = not self.closed and self._is_receiver
+        self._failures, self._open_until = 0, 0.0
+        self._suspects.clear()
+        self._is_receiver = False
+        return was_receiver

@@ -1,7 +1,7 @@
 """The delivery worker: what is due is sent, many incidents at once and one event of each.
 
 Decisions stand elsewhere: what follows from an answer in `gitdailies_core.retry`, when to keep
-off a failing receiver in `circuit`.
+off a failing receiver in `circuit`, when a pause ends in `pausing`.
 """
 
 from __future__ import annotations
@@ -20,23 +20,21 @@ import structlog
 from gitdailies_connection.settings import Destination
 from gitdailies_core import retry
 from gitdailies_core.dialect import Dialect
-from gitdailies_core.errors import ConfigurationError, DeliveryError, StoreUnavailable
+from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, StoreUnavailable
 from gitdailies_core.events import Event
 from gitdailies_core.secret import Secret
 
 from gitdailies_relay import queue
 from gitdailies_relay.circuit import Circuit
 from gitdailies_relay.clock import from_us, moment, now_us, to_us
-from gitdailies_relay.store import Store, pause, resume
+from gitdailies_relay.logs import told
+from gitdailies_relay.pausing import ADDRESS, KEY, PROBE_SECONDS, Pauses
+from gitdailies_relay.store import Store
 
 LOG = structlog.get_logger("gitdailies.relay")
 
-MANUAL, KEY, ADDRESS = "manual", "key", "address"
 # How often a command's work, a new key or a due retry is looked for; new events wake the worker.
 POLL_SECONDS = 0.25
-# A wrong address may be a receiver that is being replaced: it is asked again now and then. So
-# is one that refused the key, though seldom, since that may count against us there.
-PROBE_SECONDS = {KEY: 300.0, ADDRESS: 15.0}
 
 
 class Sender(Protocol):
@@ -45,6 +43,8 @@ class Sender(Protocol):
     def send(self, body: bytes, *, key: Secret, event_id: str | None) -> retry.Outcome: ...
 
     def receiver(self) -> str: ...
+
+    def cut(self) -> None: ...
 
 
 class Worker:
@@ -68,14 +68,13 @@ class Worker:
         self._environ = environ
         self._most = in_flight
         self._give_up_seconds = give_up_seconds
-        self._name = name
         self._counted = counted
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="delivery")
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
         self._dialect: Dialect | None = None
-        self._refused_key: Secret | None = None
+        self._pauses = Pauses(store, name, environ)
         self._probed_at = 0.0
         self.circuit = Circuit()
 
@@ -83,15 +82,23 @@ class Worker:
         """Say that there is something new to deliver."""
         self._wake.set()
 
+    async def redirect(self, destination: Destination, sender: Sender) -> None:
+        """Deliver to *destination* from now on; what is on its way still goes to the old one."""
+        self._destination, self._sender, self._dialect = destination, sender, None
+        self.circuit = Circuit()
+        await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the configuration was read again"))
+        await self._retried(self._hurry)
+        self.wake()
+
     async def run(self) -> None:
-        """Deliver until `stop`; a fault of store or receiver is waited out, never the end."""
+        """Deliver until `stop`; no fault ends it, each is logged and waited out."""
         # A pause for key or address is as old as the last start: both may be right by now.
-        await self._retried(lambda: self._resume_if(KEY, ADDRESS))
+        await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the relay was started"))
         while not self._stopping:
             try:
                 full = await self._turn()
-            except StoreUnavailable as error:
-                LOG.error("store cannot be read", reason=str(error))
+            except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
+                LOG.error("delivery halted for a moment", reason=told(error))
                 full = False
             if not full:
                 with suppress(TimeoutError):
@@ -100,56 +107,64 @@ class Worker:
                 await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
             self._wake.clear()
 
-    async def stop(self) -> None:
-        """Start nothing more and wait for what is in flight to be recorded."""
+    async def stop(self, seconds: float = 5.0) -> None:
+        """Start nothing more and wait for what is in flight to be recorded; cut what takes too long."""
         self._stopping = True
         self._wake.set()
-        if self._flying:
-            await asyncio.gather(*self._flying.values(), return_exceptions=True)
-        self._pool.shutdown(wait=True)
+        flying = list(self._flying.values())
+        if flying:
+            _, late = await asyncio.wait(flying, timeout=seconds)
+            if late:
+                # Not known to have arrived, so it is sent again after the next start, with the same id.
+                self._sender.cut()
+                await asyncio.wait(late, timeout=1.0)
+        self._pool.shutdown(wait=False, cancel_futures=True)
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
-        room = min(self._most, await self._allowed()) - len(self._flying)
-        if room <= 0:
-            return bool(self._flying)
-        # A probe takes whatever waits longest: its own wait was for the receiver too.
-        due = self._store.due(self._most + room, waiting=not self.circuit.closed)
-        heads = [head for head in due if head.seq not in self._flying]
+        paused = self._pauses.current()
+        if paused and not await self._pauses.lifted(self._destination.key):
+            heads = self._probe() if self._may_ask(paused) else []
+            room = 1
+        else:
+            heads, room = self._heads(), self._most - len(self._flying)
         if heads and self._dialect is None and not await self._learn_dialect():
             return False
-        for head in heads[:room]:
+        for head in heads[: max(room, 0)]:
             task = asyncio.create_task(self._deliver(head))
             self._flying[head.seq] = task
             task.add_done_callback(partial(self._landed, head.seq))
         return len(heads) > room
+
+    def _heads(self) -> list[queue.Due]:
+        """Return what may go out now, longest waiting first; behind an open circuit also a probe."""
+        due = [head for head in self._store.due(2 * self._most) if head.seq not in self._flying]
+        if self.circuit.closed:
+            return due
+        free = [head for head in due if not self.circuit.blocks(head.seq)]
+        if not self.circuit.probe_due(now_us() / 1e6):
+            return free
+        # A probe takes whatever waits longest: its own wait was for the receiver too.
+        return [head for head in self._probe(waiting=True) if head not in free] + free
+
+    def _probe(self, *, waiting: bool = False) -> list[queue.Due]:
+        if any(self.circuit.closed or self.circuit.blocks(seq) for seq in self._flying):
+            return []
+        due = self._store.due(1 + len(self._flying), waiting=waiting)
+        return [head for head in due if head.seq not in self._flying][:1]
+
+    def _may_ask(self, paused: str) -> bool:
+        """Whether it is time to ask again a receiver that refused the key or was not there."""
+        return now_us() / 1e6 - self._probed_at >= PROBE_SECONDS.get(paused, float("inf"))
 
     def _landed(self, seq: int, task: asyncio.Task[None]) -> None:
         del self._flying[seq]
         error = None if task.cancelled() else task.exception()
         if error is not None:
             # Ours, not the receiver's; the event stays where it is, and waits as for a failure.
-            LOG.error("delivery broke", seq=seq, error=type(error).__name__)
-            self.circuit.failed(now_us() / 1e6, POLL_SECONDS)
+            LOG.error("delivery broke", seq=seq, reason=told(error))
+            self.circuit.failed(now_us() / 1e6, 0.0, seq)
         self._wake.set()
-
-    async def _allowed(self) -> int:
-        """Return how many events may be in flight: none while paused, one to probe."""
-        paused, _ = self._store.paused(self._name)
-        if not paused:
-            return self._most if self.circuit.closed else int(self.circuit.probe_due(now_us() / 1e6))
-        if paused == KEY and self._refused_key is not None:
-            try:
-                current = self._destination.key.read(self._environ)
-            except ConfigurationError:
-                return 0
-            if current != self._refused_key:
-                LOG.info("destination resumed", reason="there is a new key")
-                await self._store.run(lambda connection: resume(connection, self._name))
-                return self._most
-        if paused in PROBE_SECONDS and now_us() / 1e6 - self._probed_at >= PROBE_SECONDS[paused]:
-            return 1
-        return 0
 
     async def _learn_dialect(self) -> bool:
         receiver = self._destination.receiver
@@ -158,7 +173,7 @@ class Worker:
             try:
                 receiver = await loop.run_in_executor(self._pool, self._sender.receiver)
             except DeliveryError as error:
-                self.circuit.failed(now_us() / 1e6, 0.0)
+                self.circuit.failed(now_us() / 1e6, POLL_SECONDS)
                 LOG.warning("receiver does not answer", reason=str(error))
                 return False
             LOG.info("receiver found out", receiver=receiver)
@@ -172,7 +187,14 @@ class Worker:
             outcome, key = await self._send(head)
         except ConfigurationError as error:
             # The key cannot be read: no attempt was made, so none is counted.
-            await self._pause(KEY, str(error), None)
+            why = str(error)
+            await self._retried(lambda: self._pauses.begin(KEY, why, None))
+            return
+        except (InvalidEvent, ValueError) as error:
+            why = f"the stored event cannot be read: {told(error)}"
+            attempt = queue.Attempt(head.seq, now_us(), None, queue.BURIED, why)
+            LOG.error("event buried", seq=head.seq, reason=why)
+            await self._retried(lambda: self._store.record(attempt))
             return
         attempt = self._judge(head, outcome, started_at)
         await self._retried(lambda: self._store.record(attempt))
@@ -182,14 +204,14 @@ class Worker:
     async def _send(self, head: queue.Due) -> tuple[retry.Outcome, Secret]:
         assert self._dialect is not None
         key = self._destination.key.read(self._environ)
-        event = Event.from_wire(json.loads(head.body))
-        body = self._dialect.dump(event)
+        body = self._dialect.dump(Event.from_wire(json.loads(head.body)))
         loop = asyncio.get_running_loop()
-
-        def send() -> retry.Outcome:
-            return self._sender.send(body, key=key, event_id=head.id)
-
-        return await loop.run_in_executor(self._pool, send), key
+        send = partial(self._sender.send, body, key=key, event_id=head.id)
+        try:
+            return await loop.run_in_executor(self._pool, send), key
+        except Exception as error:  # noqa: BLE001  a bug of ours is tried again later, as any other failure is
+            LOG.error("sender broke", seq=head.seq, reason=told(error))
+            return retry.Outcome(None, f"the sender broke: {told(error)}"), key
 
     def _judge(self, head: queue.Due, outcome: retry.Outcome, started_at: int) -> queue.Attempt:
         now = datetime.now(UTC)
@@ -211,35 +233,24 @@ class Worker:
         return queue.Attempt(head.seq, at, status, queue.BURIED, verdict.reason)
 
     async def _follow(self, attempt: queue.Attempt, outcome: retry.Outcome, key: Secret) -> None:
-        now = now_us() / 1e6
         if attempt.verdict == queue.PAUSED:
             what = KEY if attempt.status in retry.KEY_STATUSES else ADDRESS
-            await self._pause(what, attempt.reason, key)
-            return
-        if attempt.verdict == queue.AGAIN:
-            asked = retry.retry_after_seconds(outcome.retry_after, datetime.now(UTC))
-            self.circuit.failed(now, asked)
-            LOG.warning("delivery failed", seq=attempt.seq, reason=attempt.reason)
+            await self._retried(lambda: self._pauses.begin(what, attempt.reason, key))
             return
         if attempt.verdict == queue.BURIED:
             LOG.error("event buried", seq=attempt.seq, reason=attempt.reason)
-        await self._resume_if(KEY, ADDRESS)
+        if not retry.is_answer(outcome):
+            asked = retry.retry_after_seconds(outcome.retry_after, datetime.now(UTC))
+            self.circuit.failed(now_us() / 1e6, asked, attempt.seq)
+            LOG.warning("delivery failed", seq=attempt.seq, reason=attempt.reason)
+            return
+        await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the receiver takes events again"))
         if self.circuit.succeeded():
             LOG.info("receiver answers again")
-            await self._retried(lambda: self._store.run(lambda connection: queue.hurry(connection, now_us())))
+            await self._retried(self._hurry)
 
-    async def _pause(self, what: str, why: str, key: Secret | None) -> None:
-        if not self._store.paused(self._name)[0]:
-            LOG.error("destination paused", what=what, reason=why)
-        self._refused_key = key or Secret("")
-        await self._retried(
-            lambda: self._store.run(lambda connection: pause(connection, self._name, what, why))
-        )
-
-    async def _resume_if(self, *kinds: str) -> None:
-        if self._store.paused(self._name)[0] in kinds:
-            LOG.info("destination resumed")
-            await self._store.run(lambda connection: resume(connection, self._name))
+    async def _hurry(self) -> None:
+        await self._store.run(lambda connection: queue.hurry(connection, now_us()))
 
     async def _retried(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do *work*, again and again while the store cannot be written: its result must not be lost."""

@@ -6,6 +6,7 @@ import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
+from dataclasses import dataclass, replace
 from typing import Any
 
 import structlog
@@ -20,6 +21,7 @@ from gitdailies_relay import reports
 from gitdailies_relay.app import App, Intake
 from gitdailies_relay.clock import now_us
 from gitdailies_relay.delivery import Worker
+from gitdailies_relay.logs import told
 from gitdailies_relay.numbers import Numbers
 from gitdailies_relay.protocol import BoundedProtocol
 from gitdailies_relay.retention import prune
@@ -28,7 +30,8 @@ from gitdailies_relay.store import Store
 LOG = structlog.get_logger("gitdailies.relay")
 
 _PRUNE_SECONDS = 3600.0
-_STOP_SECONDS = 8
+# Supervisors wait 10 s before they kill; what is then on its way still has to be committed.
+_STOP_SECONDS = 5
 _BACKLOG = 2048
 
 
@@ -95,7 +98,9 @@ async def serve(
     tasks = [
         asyncio.create_task(worker.run()),
         asyncio.create_task(_prune_for_ever(store, configuration)),
-        asyncio.create_task(_reload_for_ever(app, environ, reload, reloading)),
+        asyncio.create_task(
+            _reload_for_ever(_Reload(app, worker, configuration, environ), reload, reloading)
+        ),
     ]
     serving = [
         asyncio.create_task(server.serve(sockets=[listener]))
@@ -113,8 +118,8 @@ async def serve(
         app.stopping = True
         for server in servers:
             server.should_exit = True
-        await asyncio.gather(*serving, return_exceptions=True)
-        await worker.stop()
+        # Deliveries that are on their way in are stored while those on their way out are recorded.
+        await asyncio.gather(*serving, worker.stop(_STOP_SECONDS), return_exceptions=True)
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -213,18 +218,39 @@ async def _prune_for_ever(store: Store, configuration: Configuration) -> None:
         await asyncio.sleep(_PRUNE_SECONDS)
 
 
+@dataclass
+class _Reload:
+    """What follows a configuration that was read again, and which one is in force."""
+
+    app: App
+    worker: Worker
+    configuration: Configuration
+    environ: Mapping[str, str]
+
+    async def take(self, new: Configuration) -> None:
+        """Put *new* in force, all of it or nothing; raises ConfigurationError."""
+        old = self.configuration
+        intake = intake_of(new, self.environ)
+        if new.gitdailies != old.gitdailies:
+            new.gitdailies.key.read(self.environ)
+            sender = Sender.to(new.gitdailies, in_flight=old.relay.in_flight)
+            await self.worker.redirect(new.gitdailies, sender)
+        self.app.intake = intake
+        changed = [name for name, value in vars(new.relay).items() if value != getattr(old.relay, name)]
+        if changed:
+            LOG.warning("settings of relay hold after a restart", settings=changed)
+        self.configuration = replace(new, relay=old.relay)
+
+
 async def _reload_for_ever(
-    app: App,
-    environ: Mapping[str, str],
-    reload: Callable[[], Configuration] | None,
-    reloading: asyncio.Event | None,
+    reloaded: _Reload, reload: Callable[[], Configuration] | None, reloading: asyncio.Event | None
 ) -> None:
     while reload is not None and reloading is not None:
         await reloading.wait()
         reloading.clear()
         try:
-            app.intake = intake_of(reload(), environ)
-        except ConfigurationError as error:
-            LOG.error("configuration left as it was", reason=str(error))
+            await reloaded.take(reload())
+        except Exception as error:  # noqa: BLE001  whatever is wrong with it, the old one stays in force
+            LOG.error("configuration left as it was", reason=told(error))
         else:
             LOG.info("configuration read again")

@@ -1,0 +1,176 @@
+"""The delivery worker on a bench: a real store, and a sender that answers as a test tells it."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import json
+import threading
+import time
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gitdailies_connection.secret_source import SecretSource
+from gitdailies_connection.settings import Destination
+from gitdailies_core.adapter import RESOLVED, STARTED, Change
+from gitdailies_core.dialect import OURS
+from gitdailies_core.errors import DeliveryError
+from gitdailies_core.retry import Outcome
+from gitdailies_core.routing import Target
+from gitdailies_core.secret import Secret
+from gitdailies_core.times import parse
+from gitdailies_relay import reports, store
+from gitdailies_relay.acceptance import Delivery
+from gitdailies_relay.clock import now_us
+from gitdailies_relay.delivery import Worker
+from gitdailies_relay.reading import Reading, Said
+from gitdailies_relay.store import Store
+
+TAKEN = Outcome(202)
+BEGAN = parse("2026-03-04T09:00:00Z", "began")
+DESTINATION = Destination("http://127.0.0.1:1/webhooks", SecretSource.make(env="KEY"), receiver=OURS)
+
+_numbers = itertools.count(1)
+
+
+@dataclass
+class FakeSender:
+    """Keeps what it was given; `answer` decides, in the thread that sends."""
+
+    answer: Callable[[str, str], Outcome] = lambda _incident, _kind: TAKEN
+    sent: list[tuple[str, str]] = field(default_factory=list)
+    ids: list[str | None] = field(default_factory=list)
+    keys: list[str] = field(default_factory=list)
+    times: list[float] = field(default_factory=list)
+    there: bool = True
+    most_at_once: int = 0
+    most_of_one: int = 0
+    cut_off: threading.Event = field(default_factory=threading.Event)
+    _now: list[str] = field(default_factory=list)
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome:
+        event = json.loads(body)
+        incident, kind = event["incidentId"], event["kind"].removeprefix("incident").lower()
+        with self._lock:
+            self._now.append(incident)
+            self.most_at_once = max(self.most_at_once, len(self._now))
+            self.most_of_one = max(self.most_of_one, self._now.count(incident))
+            self.sent.append((incident, kind))
+            self.ids.append(event_id)
+            self.keys.append(key.reveal())
+            self.times.append(time.monotonic())
+        try:
+            return self.answer(incident, kind)
+        finally:
+            with self._lock:
+                self._now.remove(incident)
+
+    def receiver(self) -> str:
+        if not self.there:
+            raise DeliveryError("127.0.0.1:1: connection refused")
+        return OURS
+
+    def cut(self) -> None:
+        self.cut_off.set()
+
+    def of(self, incident: str) -> list[str]:
+        return [kind for one, kind in self.sent if one == incident]
+
+
+@dataclass
+class Bench:
+    """A store, a worker that runs, and its sender."""
+
+    store: Store
+    sender: FakeSender
+    environ: dict[str, str]
+    worker: Worker
+
+    async def accept(self, incident: str, *states: str, minute: int = 0) -> None:
+        """Store a delivery a state (start, end), each a minute after the one before."""
+        for number, state in enumerate(states):
+            at = BEGAN + timedelta(minutes=minute + number)
+            await self.store.accept(delivery(incident, STARTED if state == "start" else RESOLVED, at))
+        self.worker.wake()
+
+    def status(self) -> dict[str, Any]:
+        told: dict[str, Any] = self.store.report(reports.status)
+        return told
+
+    def buried(self) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = self.store.report(reports.failed)["buried"]
+        return told
+
+    def pending(self) -> list[tuple[Any, ...]]:
+        """Return incident, head, attempts, time of the first attempt and reason of what is not delivered."""
+        statement = (
+            "SELECT e.incident, p.head, p.attempts, p.first_attempt_at, p.buried"
+            " FROM pending p JOIN events e ON e.seq = p.seq ORDER BY p.seq"
+        )
+        rows: list[tuple[Any, ...]] = self.store.report(lambda c: c.execute(statement).fetchall())
+        return rows
+
+    async def delivered(self, seconds: float = 10.0) -> None:
+        """Wait until nothing is left but what is buried."""
+        await eventually(lambda: self.status()["waiting"] == 0, seconds)
+
+
+def delivery(incident: str, state: str, at: datetime) -> Delivery:
+    change = Change.make(
+        state=state, word=state, incident=incident, at=at, started_at=BEGAN if state == RESOLVED else None
+    )
+    said = Said(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
+    return Delivery(f"d{next(_numbers)}", now_us(), "default", Reading("test", "", b"", "", (said,)))
+
+
+async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> None:
+    async with asyncio.timeout(seconds):
+        while not check():  # noqa: ASYNC110  what is waited for happens in other threads
+            await asyncio.sleep(0.01)
+
+
+def bench(
+    folder: Path,
+    body: Callable[[Bench], Awaitable[None]],
+    *,
+    sender: FakeSender | None = None,
+    in_flight: int = 8,
+    give_up_seconds: float = 3600.0,
+    destination: Destination = DESTINATION,
+) -> FakeSender:
+    """Run *body* beside a worker; whatever happens in it, worker and store are stopped."""
+    sender = sender or FakeSender()
+
+    async def whole() -> None:
+        relay_store = Store(folder / "relay.db")
+        relay_store.open()
+        environ = {"KEY": "gdk_first"}
+        worker = Worker(
+            store=relay_store,
+            destination=destination,
+            sender=sender,
+            environ=environ,
+            in_flight=in_flight,
+            give_up_seconds=give_up_seconds,
+        )
+        running = asyncio.create_task(worker.run())
+        try:
+            await body(Bench(relay_store, sender, environ, worker))
+            assert worker._stopping or not running.done(), "the worker ended by itself"
+        finally:
+            await worker.stop(0.5)
+            await running
+            await relay_store.close()
+
+    asyncio.run(whole())
+    return sender
+
+
+def write(path: Path, statement: str, *values: Any) -> None:
+    """Change the store as a command beside the server does."""
+    with store.transaction(path) as connection:
+        connection.execute(statement, values)

@@ -1,0 +1,103 @@
+"""When a receiver that fails is left alone, on a clock of the test."""
+
+from __future__ import annotations
+
+from gitdailies_relay.circuit import FAILURES_TO_OPEN, LONGEST_WAIT_SECONDS, Circuit
+
+
+def opened(at: float = 100.0) -> Circuit:
+    circuit = Circuit()
+    for event in range(FAILURES_TO_OPEN):
+        circuit.failed(at, 0.0, event)
+    return circuit
+
+
+def test_it_opens_at_the_third_failure_in_a_row() -> None:
+    """Two failures leave it closed, a success between them counts anew, the third opens it."""
+    circuit = Circuit()
+    circuit.failed(1.0, 0.0, 1)
+    circuit.failed(1.1, 0.0, 2)
+    circuit.succeeded()
+    circuit.failed(1.2, 0.0, 3)
+    circuit.failed(1.3, 0.0, 4)
+    assert circuit.closed
+    circuit.failed(1.4, 0.0, 5)
+    assert not circuit.closed
+
+
+def test_a_probe_is_due_half_a_second_later_then_ever_later() -> None:
+    """Each failed probe doubles the wait, up to the longest."""
+    circuit, now, waits = opened(100.0), 100.0, []
+    for _ in range(8):
+        begun = now
+        while not circuit.probe_due(now):
+            now += 0.25
+        waits.append(now - begun)
+        circuit.failed(now, 0.0, 1)
+    assert waits == [
+        0.5,
+        1.0,
+        2.0,
+        4.0,
+        8.0,
+        LONGEST_WAIT_SECONDS,
+        LONGEST_WAIT_SECONDS,
+        LONGEST_WAIT_SECONDS,
+    ]
+
+
+def test_failures_at_the_same_time_count_as_one() -> None:
+    """Sixteen requests that fail together open it for as short as three would."""
+    circuit = Circuit()
+    for event in range(16):
+        circuit.failed(100.0 + event / 1000, 0.0, event)
+    assert circuit.probe_due(100.6)
+
+
+def test_retry_after_opens_it_at_once_and_for_that_long() -> None:
+    """One answer that asks for a minute keeps every event back as long; a shorter one shortens nothing."""
+    circuit = Circuit()
+    circuit.failed(100.0, 60.0, 1)
+    circuit.failed(101.0, 5.0, 2)
+    assert circuit.blocks(3)
+    assert not circuit.probe_due(159.9)
+    assert circuit.probe_due(160.0)
+
+
+def test_a_failed_probe_after_retry_after_waits_again() -> None:
+    """A probe that fails without asking for time does not let the next one follow at once."""
+    circuit = Circuit()
+    circuit.failed(100.0, 1.0, 1)
+    circuit.failed(101.0, 0.0, 2)
+    assert not circuit.probe_due(101.1)
+
+
+def test_one_event_that_fails_keeps_back_nobody_else() -> None:
+    """However often one event fails, only it has to wait, and its end of waiting hurries nobody."""
+    circuit, now = Circuit(), 100.0
+    for _ in range(20):
+        circuit.failed(now, 0.0, 7)
+        now += 20.0
+    assert circuit.blocks(7)
+    assert not circuit.blocks(8)
+    assert circuit.succeeded() is False
+    assert not circuit.blocks(7)
+
+
+def test_different_events_that_fail_keep_back_all() -> None:
+    """Three events that fail in a row speak of the receiver, and the first success lets all go."""
+    circuit = opened()
+    assert circuit.blocks(99)
+    assert circuit.succeeded() is True
+    assert circuit.closed
+    assert not circuit.blocks(99)
+    assert circuit.succeeded() is False
+
+
+def test_a_receiver_that_is_not_there_keeps_back_all() -> None:
+    """Failures that belong to no event open it for all, after as many as others."""
+    circuit = Circuit()
+    for _ in range(FAILURES_TO_OPEN):
+        assert circuit.closed
+        circuit.failed(100.0, 0.0)
+    assert circuit.blocks(1)
