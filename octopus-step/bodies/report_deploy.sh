@@ -1,0 +1,31 @@
+# Reports a deploy to GitDailies. The step itself is the Python at the end: standard library only.
+# Octopus needs no Python of its own for a Bash step, so nothing is installed for it either.
+
+python=
+for candidate in python3 python; do
+  if "$candidate" -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; then
+    python=$candidate
+    break
+  fi
+done
+
+if [ -z "$python" ]; then
+  problem='deploy not reported: Python 3.9 or later was not found as python3 or python'
+  case $(get_octopusvariable 'GitDailies.FailOnError') in
+    [Tt]rue | 1 | [Yy]es | [Oo]n) level=error code=1 ;;
+    *) level=warning code=0 ;;
+  esac
+  printf '##octopus[stdout-%s]\n%s\n##octopus[stdout-default]\n' "$level" "$problem"
+  exit "$code"
+fi
+
+variables() {
+  for name in @NAMES@; do
+    printf '%s=%s\0' "$name" "$(get_octopusvariable "$name")"
+  done
+}
+
+# By file descriptor: standard input holds the variables, and a limit bounds what arguments may.
+variables | "$python" -I /dev/fd/3 3<<'GITDAILIES_STEP'
+@STEP@
+GITDAILIES_STEP

@@ -1,0 +1,64 @@
+"""Pack an orb's source folder into the one file that CircleCI takes: a packer of our own.
+
+    pack(Path("circleci-orb/src"), {"scripts/step.py": text}) -> text
+
+The rules are those of `circleci orb pack`: `@orb.yml` is the root, a file of the four folders
+becomes an entry under its name, `<<include(PATH)>>` as a whole value becomes the file's text with
+every `<<` in it escaped, so that no script is read as a template. Source: CircleCI-Public/circleci-cli.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+_FOLDERS = ("commands", "jobs", "executors", "examples")
+_INCLUDE = re.compile(r"^\s*<<\s*include\(([^()]+)\)\s*>>\s*$")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, as people write them."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def pack(source: Path, fresh: Mapping[str, str] | None = None) -> str:
+    """Return the packed orb; *fresh* holds texts of included files that may be stale on disk.
+
+    Raises ValueError where an included file is not there.
+    """
+    orb = yaml.safe_load((source / "@orb.yml").read_text("utf-8"))
+    for folder in _FOLDERS:
+        parts = {
+            file.stem: yaml.safe_load(file.read_text("utf-8"))
+            for file in sorted((source / folder).glob("*.yml"))
+        }
+        if parts:
+            orb[folder] = parts
+    return yaml.dump(_included(orb, source, fresh or {}), Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+
+
+def _included(value: Any, source: Path, fresh: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _included(item, source, fresh) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_included(item, source, fresh) for item in value]
+    found = _INCLUDE.match(value) if isinstance(value, str) else None
+    if not found:
+        return value
+    file = source / found[1].strip()
+    if found[1].strip() not in fresh and not file.is_file():
+        raise ValueError(f"{value.strip()}: expected a file below {source}, got none")
+    return fresh.get(found[1].strip(), file.read_text("utf-8") if file.is_file() else "").replace("<<", "\\<<")
