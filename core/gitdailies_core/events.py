@@ -11,6 +11,7 @@ import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
@@ -55,6 +56,11 @@ class Kind:
     title: str
     fields: tuple[Field, ...]
     example: Mapping[str, Any]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that an event of this kind may have on the wire, `kind` too."""
+        return frozenset({"kind", *(field.name for field in self.fields)})
 
     def field(self, name: str) -> Field | None:
         """Find a field by its name on the wire."""
@@ -214,8 +220,7 @@ class Event:
                     + (got(value) if field.name in body else "nothing"),
                     field.name,
                 )
-        known = {"kind"}.union(field.name for field in kind.fields)
-        extra = {name: value for name, value in body.items() if name not in known}
+        extra = {name: value for name, value in body.items() if name not in kind.names}
         return cls(kind.word, MappingProxyType(values), MappingProxyType(extra))
 
     def get(self, name: str) -> Any:

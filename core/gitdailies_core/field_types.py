@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import Any
+from functools import cache
+from typing import Any, Callable
 
 from gitdailies_core.describe import got
 from gitdailies_core.errors import InvalidEvent
@@ -58,15 +59,29 @@ def read(kind: FieldType, where: str, value: Any) -> Any:
 
 
 def _read_text(kind: FieldType, where: str, value: Any) -> str:
-    what = got(value)
-    if isinstance(value, str):
-        if len(value) > kind.longest:
-            what = f"{len(value)} characters, {kind.longest} are allowed"
-        elif not _writable(value):
-            what = "half of a surrogate pair"
-        elif value in kind.words if kind.words else re.search(kind.pattern, value):
-            return value.lower() if kind is SHA else value
-    raise InvalidEvent(f"{where}: expected {kind.expected}, got {what}", where)
+    if isinstance(value, str) and len(value) <= kind.longest and _fits(kind, value):
+        return value.lower() if kind is SHA else value
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
+
+
+def _fits(kind: FieldType, text: str) -> bool:
+    if kind.words:
+        return text in kind.words
+    return _writable(text) and _searcher(kind.pattern)(text) is not None
+
+
+def _misfit(kind: FieldType, value: Any) -> str:
+    if isinstance(value, str) and len(value) > kind.longest:
+        return f"{len(value)} characters, {kind.longest} are allowed"
+    if isinstance(value, str) and not _writable(value):
+        return "half of a surrogate pair"
+    return got(value)
+
+
+@cache
+def _searcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
+    # Compiled when first needed: a step checks one event, a server the same few fields for ever.
+    return re.compile(pattern).search
 
 
 def _read_time(value: Any, where: str, field: str) -> str:
@@ -85,7 +100,7 @@ def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str
         if not isinstance(commit, dict):
             raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
         sha = commit.get("sha")
-        if not isinstance(sha, str) or not re.search(_SHA, sha):
+        if not isinstance(sha, str) or not _searcher(_SHA)(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
         read_commit = {"sha": sha.lower()}
         if commit.get("time") is not None:

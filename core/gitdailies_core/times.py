@@ -32,20 +32,16 @@ def parse(text: Any, where: str) -> datetime:
 
     Raises ValueError with a message `where: expected, got`.
     """
-    if not isinstance(text, str) or not _RFC3339.search(text):
+    match = _RFC3339.search(text) if isinstance(text, str) else None
+    if match is None:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
-    moment, fraction, zone = text[:19], "", text[19:]
-    if zone[0] == ".":
-        digits = len(zone[1:]) - len(zone[1:].lstrip("0123456789"))
-        fraction, zone = zone[1 : 1 + digits], zone[1 + digits :]
+    fraction, zone = match[4] or "", match[5]
+    if zone == "Z":
+        zone = "+00:00"
     try:
-        # fromisoformat reads this plain form on every Python from 3.7 on.
-        local = datetime.fromisoformat(moment).replace(microsecond=int(fraction[:6].ljust(6, "0") or 0))
-        offset = timedelta(0)
-        if zone != "Z":
-            offset = timedelta(hours=int(zone[1:3]), minutes=int(zone[4:6]))
-            offset = -offset if zone[0] == "-" else offset
-        return local.replace(tzinfo=timezone.utc) - offset
+        # fromisoformat reads this form, six digits and an offset, on every Python from 3.7 on.
+        moment = datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}{zone}")
+        return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}") from None
 
