@@ -98,13 +98,18 @@ def _names(units: Iterable[Unit]) -> dict[Symbol, str]:
     names = {}
     for name, owners in bearers.items():
         for owner in owners - {""}:
-            stem = owner.rpartition(".")[2].strip("_")
-            apart = f"_{stem}{name}" if name.startswith("_") else f"{stem}_{name}"
-            names[Symbol(owner, name)] = name if len(owners) == 1 else apart
+            names[Symbol(owner, name)] = name if len(owners) == 1 else _apart(owner, name)
     doubled = sorted({name for name in names.values() if [*names.values(), *bearers].count(name) > 2})
     if doubled:
         raise ValueError(f"names: expected each once, got {', '.join(doubled)} twice")
     return names
+
+
+def _apart(module: str, name: str) -> str:
+    """Return `_MODULE_NAME` for `_NAME`, `module_name` for `name`."""
+    stem = module.rpartition(".")[2].strip("_")
+    stem = stem.upper() if name.isupper() else stem
+    return f"_{stem}{name}" if name.startswith("_") else f"{stem}_{name}"
 
 
 def _place(module: Module, room: Path) -> str:

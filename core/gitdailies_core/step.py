@@ -6,8 +6,9 @@ Excepted from core's rule against I/O by name: it asks git where needed and send
 from __future__ import annotations
 
 import os
+import sys
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from gitdailies_core.checkout import deploys_in
 from gitdailies_core.ci.facts import Platform, Skipped
@@ -63,6 +64,12 @@ def run(
         return attempted(_send(found.events, settings, dialect, agent, no_key), dialect, found.notes)
     except Exception as error:  # noqa: BLE001  a deploy never fails for its report
         return refused(error)
+
+
+def leave(code: int) -> NoReturn:
+    """End the process at once: taking the interpreter apart would be a tenth of a step's time."""
+    sys.stdout.flush()
+    os._exit(code)
 
 
 def _send(

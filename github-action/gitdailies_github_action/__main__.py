@@ -18,7 +18,7 @@ def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     inputs = step.texts(os.environ)
     for line in step.masks(inputs["webhook-key"]):
-        print(line)
+        print(line)  # noqa: T201  the log is where the runner reads it
     report = core_step.run(
         GITHUB_ACTIONS,
         inputs,
@@ -30,7 +30,7 @@ def main() -> int:
     )
     fails = step.strict(inputs)
     for line in step.commands(report, fails=fails):
-        print(line)
+        print(line)  # noqa: T201
     _append(os.environ.get("GITHUB_OUTPUT", ""), step.outputs(report))
     _append(os.environ.get("GITHUB_STEP_SUMMARY", ""), step.summary(report))
     return report.code if fails else 0
@@ -38,7 +38,7 @@ def main() -> int:
 
 def _event(path: str) -> Any:
     try:
-        with open(path, "rb") as file:
+        with open(path, "rb") as file:  # noqa: PTH123  pathlib is slow to import
             return json.loads(file.read())
     except (OSError, ValueError):
         # What needs it says so: no commit is guessed for want of it.
@@ -47,9 +47,9 @@ def _event(path: str) -> Any:
 
 def _append(path: str, text: str) -> None:
     if path:
-        with open(path, "a", encoding="utf-8", newline="\n") as file:
+        with open(path, "a", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
             file.write(text)
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    core_step.leave(main())

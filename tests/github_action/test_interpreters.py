@@ -57,7 +57,7 @@ def run(
         (folder / "event.json").write_text(json.dumps(event))
         environ["GITHUB_EVENT_PATH"] = str(folder / "event.json")
     done = subprocess.run(
-        [python, "-I", "-W", "error", FILE], env=environ, capture_output=True, text=True, timeout=60
+        [python, "-I", "-S", "-W", "error", FILE], env=environ, capture_output=True, text=True, timeout=60
     )
     assert done.stderr == ""
     outputs = dict(line.split("=", 1) for line in output.read_text("utf-8").splitlines())

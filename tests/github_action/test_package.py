@@ -143,15 +143,15 @@ SHOP = "echo Python was not found; exit 49"
 @pytest.mark.parametrize(
     ("pythons", "used"),
     [
-        ({"python3": NEW, "python": NEW}, "python3 -I"),
-        ({"python3": OLD, "python": NEW}, "python -I"),
-        ({"python3": SHOP, "python": SHOP, "py": 'shift; set -- "$@"; ' + NEW}, "py -I"),
-        ({"python": NEW}, "python -I"),
+        ({"python3": NEW, "python": NEW}, "python3 -I -S"),
+        ({"python3": OLD, "python": NEW}, "python -I -S"),
+        ({"python3": SHOP, "python": SHOP, "py": 'shift; set -- "$@"; ' + NEW}, "py -I -S"),
+        ({"python": NEW}, "python -I -S"),
     ],
     ids=["python3", "python3-too-old", "windows-launcher", "python-alone"],
 )
 def test_launcher(pythons: dict[str, str], used: str, tmp_path: Path) -> None:
-    """The first Python that is new enough runs the file beside action.yml, isolated."""
+    """The first Python that is new enough runs the file beside action.yml, isolated and without site-packages."""
     code, log, _, _ = launch(tmp_path, pythons)
 
     assert (code, log) == (0, f"{tmp_path}/programs/{used} /somewhere/an action/report_deploy.py\n")

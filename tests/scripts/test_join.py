@@ -131,8 +131,8 @@ def test_names_that_two_modules_share(tmp_path: Path) -> None:
     )
 
     assert run(text) == "one 1 2 ['local', 'own'] read\n"
-    assert "_one_LIMIT = 1" in text
-    assert "def _two_read(_LIMIT=_two_LIMIT):" in text
+    assert "_ONE_LIMIT = 1" in text
+    assert "def _two_read(_LIMIT=_TWO_LIMIT):" in text
 
 
 def test_modules_before_a_dot(tmp_path: Path) -> None:
@@ -265,5 +265,5 @@ def test_steps_are_readable(path: str) -> None:
     assert len(text.encode()) < 96 * 1024
     assert max(map(len, text.splitlines())) <= 118
     assert text.count('"""') > 40
-    assert "# noqa" not in text
+    assert "noqa" not in text
     assert "gitdailies_core import" not in text
