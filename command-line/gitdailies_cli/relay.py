@@ -162,15 +162,13 @@ def replay(
     from gitdailies_relay.replay import Selection, summary
     from gitdailies_relay.replay import replay as again
     from gitdailies_relay.server import intake_of
-    from gitdailies_relay.store import transaction
 
     if not (id_ or source or since or until or unmapped or everything):
         raise UsageError("replay: expected --id, --source, --since, --until, --unmapped or --all, got none")
     path = _store(ctx, config)
     intake = intake_of(configured.configuration(config or ctx.obj), os.environ)
     selection = Selection(id_, source, _time(since, "--since"), _time(until, "--until"), unmapped)
-    with transaction(path) as connection:
-        replayed = again(connection, intake, selection)
+    replayed = again(path, intake, selection)
     if as_json:
         output.as_json(
             {

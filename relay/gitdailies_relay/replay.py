@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import sqlite3
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from pathlib import Path
 
 from gitdailies_core.request import Request
 
@@ -15,11 +16,12 @@ from gitdailies_relay.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.app import Intake, decode
 from gitdailies_relay.clock import now_us, to_us
 from gitdailies_relay.reading import UNMAPPED, read
+from gitdailies_relay.store import transaction
 
 _KEPT = (
-    "SELECT delivery, received_at, source, content_type, body FROM kept"
+    "SELECT seq, delivery, source, content_type, body FROM kept"
     " WHERE replayed_at IS NULL AND (? IS NULL OR delivery = ?) AND (? IS NULL OR source = ?)"
-    " AND (? IS NULL OR why = ?) AND received_at >= ? AND received_at < ? ORDER BY seq"
+    " AND (? IS NULL OR why = ?) AND received_at >= ? AND received_at < ? AND seq > ? ORDER BY seq LIMIT ?"
 )
 _BURIED = (
     "SELECT p.seq, e.id FROM pending p JOIN events e ON e.seq = p.seq"
@@ -28,6 +30,9 @@ _BURIED = (
 )
 _REPLAYED = "UPDATE kept SET replayed_at = ? WHERE delivery = ?"
 _EVER = 2**62
+# While a batch is written a running relay stores nothing, and between two it has as long to itself.
+_BATCH = 20
+_PAUSE_SECONDS = 0.01
 
 
 @dataclass(frozen=True)
@@ -55,32 +60,49 @@ class Replayed:
     left_out: tuple[str, ...]
 
 
-def replay(connection: sqlite3.Connection, intake: Intake, selection: Selection) -> Replayed:
-    """Replay inside the caller's transaction, oldest first, so that starts come before ends."""
+def replay(path: Path, intake: Intake, selection: Selection) -> Replayed:
+    """Replay what a store holds, oldest first, so that starts come before ends.
+
+    A running relay goes on meanwhile. What is still not counted stays kept, with its new reason.
+    """
     deliveries: list[Accepted] = []
     left_out: list[str] = []
     why = UNMAPPED if selection.unmapped else None
     chosen = (selection.id, selection.id, selection.source, selection.source, why, why, *selection.span)
-    for row in connection.execute(_KEPT, chosen).fetchall():
-        if row[2] in intake.sources:
-            deliveries.append(_again(connection, intake, row))
-        else:
-            left_out.append(f"{row[0]}: no source named {row[2]!r} in the configuration")
-    events: list[str] = []
-    if not selection.unmapped:
-        which = (*(selection.id,) * 3, selection.source, selection.source, *selection.span)
-        for seq, event in connection.execute(_BURIED, which).fetchall():
+    after, more = 0, True
+    while more:
+        began = time.monotonic()
+        with transaction(path) as connection:
+            rows = connection.execute(_KEPT, (*chosen, after, _BATCH)).fetchall()
+            for seq, id_, source, content_type, body in rows:
+                after = seq
+                if source in intake.sources:
+                    deliveries.append(_again(connection, intake, id_, source, content_type, body))
+                else:
+                    left_out.append(f"{id_}: no source named {source!r} in the configuration")
+        more = len(rows) == _BATCH
+        if more:
+            time.sleep(max(_PAUSE_SECONDS, time.monotonic() - began))
+    events = () if selection.unmapped else _dig_up(path, selection)
+    return Replayed(tuple(deliveries), events, tuple(left_out))
+
+
+def _dig_up(path: Path, selection: Selection) -> tuple[str, ...]:
+    which = (*(selection.id,) * 3, selection.source, selection.source, *selection.span)
+    with transaction(path) as connection:
+        found = connection.execute(_BURIED, which).fetchall()
+        for seq, _ in found:
             queue.dig_up(connection, seq, now_us())
-            events.append(event)
-    return Replayed(tuple(deliveries), tuple(events), tuple(left_out))
+    return tuple(event for _, event in found)
 
 
-def _again(connection: sqlite3.Connection, intake: Intake, row: tuple[Any, ...]) -> Accepted:
-    id_, received_at, source, content_type, body = row
+def _again(
+    connection: sqlite3.Connection, intake: Intake, id_: str, source: str, content_type: str, body: bytes
+) -> Accepted:
     request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
     # Its proof was checked when it came; secrets may have changed since.
     reading = read(request, intake.sources[source], intake.adapters[source], intake.routes, "replay")
-    accepted = accept(connection, Delivery(id_, received_at, "default", reading, replay=True))
+    accepted = accept(connection, Delivery(id_, now_us(), "default", reading, replay=True))
     if not accepted.why:
         connection.execute(_REPLAYED, (now_us(), id_))
     return accepted

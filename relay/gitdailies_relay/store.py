@@ -140,15 +140,21 @@ def reading(path: Path) -> Iterator[sqlite3.Connection]:
 
 @contextlib.contextmanager
 def transaction(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file for one command's write transaction, beside a running server."""
+    """Open the file for one command's write transaction, beside a running server.
+
+    Raises StoreUnavailable where it cannot be written.
+    """
     with contextlib.closing(connect(path)) as connection:
-        connection.execute("BEGIN IMMEDIATE")
         try:
+            connection.execute("BEGIN IMMEDIATE")
             yield connection
-        except BaseException:
-            connection.execute("ROLLBACK")
+            connection.execute("COMMIT")
+        except BaseException as error:
+            if connection.in_transaction:
+                connection.execute("ROLLBACK")
+            if isinstance(error, sqlite3.Error):
+                raise StoreUnavailable(f"{path}: expected to write, got {reason(error)}") from error
             raise
-        connection.execute("COMMIT")
 
 
 def _apply(connection: sqlite3.Connection, items: Sequence[Delivery | queue.Attempt | Job]) -> list[Any]:
