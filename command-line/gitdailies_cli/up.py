@@ -87,9 +87,9 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
             ),
         ]
         await _together(servers, signals.stop)
-        click.echo(f"stopped; everything is kept in {os.path.relpath(data)}")
 
     process.run(serve)
+    click.echo(f"stopped; everything is kept in {os.path.relpath(data)}")
 
 
 async def _together(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
