@@ -222,11 +222,11 @@ def text_of(moment: datetime) -> str:
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
 
 
-field_types_MOST_COMMITS = 1000
+FIELD_TYPES_MOST_COMMITS = 1000
 
 
 # `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
-_field_types_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
+_FIELD_TYPES_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
 
 
 _REPO = r"^[^/\u0000-\u0020\u007f]+(/[^/\u0000-\u0020\u007f]+)+$(?!\n)"
@@ -255,7 +255,7 @@ class FieldType:
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 
 
-SHA = FieldType("7 to 64 hexadecimal digits", _field_types_SHA, longest=64)
+SHA = FieldType("7 to 64 hexadecimal digits", _FIELD_TYPES_SHA, longest=64)
 
 
 LINE = FieldType("text on one line", _LINE)
@@ -276,7 +276,7 @@ TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 
 
-COMMITS = FieldType(f"a list of at most {field_types_MOST_COMMITS} objects with sha and time", form="commits")
+COMMITS = FieldType(f"a list of at most {FIELD_TYPES_MOST_COMMITS} objects with sha and time", form="commits")
 
 
 def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
@@ -322,7 +322,7 @@ def _read_time(value: Any, where: str, field: str) -> str:
 
 
 def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or len(value) > field_types_MOST_COMMITS:
+    if not isinstance(value, list) or len(value) > FIELD_TYPES_MOST_COMMITS:
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     commits = []
     for index, commit in enumerate(value):
@@ -330,7 +330,7 @@ def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str
         if not isinstance(commit, dict):
             raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
         sha = commit.get("sha")
-        if not isinstance(sha, str) or not _searcher(_field_types_SHA)(sha):
+        if not isinstance(sha, str) or not _searcher(_FIELD_TYPES_SHA)(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
         read_commit = {"sha": sha.lower()}
         if commit.get("time") is not None:
@@ -588,7 +588,7 @@ class Event:
 
 # What templates and pipelines write where there is nothing: CircleCI `<nil>`, Helm and GitLab
 # `<no value>`, JSON null, JavaScript undefined, Python None.
-_facts_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
+_FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 
 
 # A reference that nobody filled in: $(NAME) is what Azure leaves of an unknown variable; Octopus
@@ -599,13 +599,13 @@ _REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
 
 
-_facts_SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
+_FACTS_SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
 
 
 SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
 
 
-facts_FAILED = frozenset(
+FACTS_FAILED = frozenset(
     {
         *("failure", "failed", "fail", "error", "errored", "broken", "unstable", "1"),
         *("cancelled", "canceled", "aborted", "abandoned", "skipped", "not_built", "timed_out"),
@@ -616,13 +616,13 @@ facts_FAILED = frozenset(
 def given(text: str | None) -> str | None:
     """Return *text* without spaces and line ends around it, or None where that means nothing."""
     text = (text or "").strip()
-    return None if text.lower() in _facts_NOTHING else text
+    return None if text.lower() in _FACTS_NOTHING else text
 
 
 def full_sha(text: str | None) -> str | None:
     """Return *text* in lower case if it is a whole commit name that is not all zeros."""
     text = given(text)
-    return text.lower() if text and _facts_SHA.match(text) and text.strip("0") else None
+    return text.lower() if text and _FACTS_SHA.match(text) and text.strip("0") else None
 
 
 def branch_of(ref: str | None) -> str | None:
@@ -704,7 +704,7 @@ def _check(read: dict[str, Any]) -> None:
             read["time"] = text_of(parse(time, "time"))
         except ValueError as error:
             raise UsageError(str(error)) from None
-    if status and status.lower() not in SUCCEEDED | facts_FAILED:
+    if status and status.lower() not in SUCCEEDED | FACTS_FAILED:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(status)}")
     if read.get("type") not in (None, *DEPLOY_TYPES):
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(read['type'])}")
@@ -833,7 +833,7 @@ class Skipped:
 
 
 # https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
-_git_url_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
+_GIT_URL_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
 
 
 # git@host:group/name.git, which ssh takes; C:\work and C:/work are paths of Windows.
@@ -853,7 +853,7 @@ def slug(address: str) -> str | None:
 
     None for a path on this machine, and for an address with fewer than two parts.
     """
-    found = _git_url_ADDRESS.match(address.strip()) or _SCP.match(address.strip())
+    found = _GIT_URL_ADDRESS.match(address.strip()) or _SCP.match(address.strip())
     if not found or address.strip().lower().startswith("file:"):
         return None
     host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
@@ -910,13 +910,13 @@ def _name(prefix: str, *parts: str | None) -> str:
 
 
 # Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
-deploy_MOST_COMMITS = 250
+DEPLOY_MOST_COMMITS = 250
 
 
-_deploy_NOTHING = Facts()
+_DEPLOY_NOTHING = Facts()
 
 
-_deploy_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
+_DEPLOY_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
 
 
 def resolve(
@@ -934,7 +934,7 @@ def resolve(
     this call where no run does, so that its retries count once. Raises UsageError that names
     the input to set, InvalidEvent where a value does not fit an event.
     """
-    facts = platform.read(Variables(environ), event) if platform else _deploy_NOTHING
+    facts = platform.read(Variables(environ), event) if platform else _DEPLOY_NOTHING
     unwanted = _unwanted(facts, inputs.status)
     if unwanted:
         return Skipped(unwanted)
@@ -953,7 +953,7 @@ def _unwanted(facts: Facts, status: str | None) -> str | None:
     """Say why there is nothing to report; a *status* set by hand overrules the platform."""
     if status:
         word = status.lower()
-        return f"status is {word}" if word in facts_FAILED else None
+        return f"status is {word}" if word in FACTS_FAILED else None
     word = (facts.status or "success").lower()
     if word not in SUCCEEDED:
         return f"{facts.status_of} did not succeed ({'exit status ' if word.isdigit() else ''}{word})"
@@ -1019,7 +1019,7 @@ class _Job:
         repo = self._known("repo", target, target.repo, "the repository, as owner/name")
         sha = self._known("sha", target, target.sha, "the deployed commit")
         environment = inputs.environment or facts.environment
-        commits = list(target.commits[:deploy_MOST_COMMITS])
+        commits = list(target.commits[:DEPLOY_MOST_COMMITS])
         return Event.make(
             DEPLOYED,
             repo=repo,
@@ -1041,8 +1041,8 @@ class _Job:
         notes = list(target.notes)
         if target.no_branch and not (target.branch or self.inputs.branch):
             notes.append(f"no branch: {target.no_branch}")
-        if target.cut or len(target.commits) > deploy_MOST_COMMITS:
-            notes.append(f"commits: the newest {deploy_MOST_COMMITS}, there are more")
+        if target.cut or len(target.commits) > DEPLOY_MOST_COMMITS:
+            notes.append(f"commits: the newest {DEPLOY_MOST_COMMITS}, there are more")
         return notes
 
     def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
@@ -1086,7 +1086,7 @@ def _at(target: Target, sha: str | None) -> Target:
 def _shown(url: str | None) -> str | None:
     # The platform's address is worth having, and not worth failing for.
     address = without_user(url or "")
-    return address if _deploy_ADDRESS.match(address) else None
+    return address if _DEPLOY_ADDRESS.match(address) else None
 
 
 # core/gitdailies_core/checkout.py
@@ -1094,7 +1094,7 @@ def _shown(url: str | None) -> str | None:
 
 
 # Twice as many as are sent, since merges among them are left out.
-_READ = 2 * deploy_MOST_COMMITS
+_READ = 2 * DEPLOY_MOST_COMMITS
 
 
 _LONGEST_SECONDS = 10
@@ -1149,8 +1149,8 @@ def checkout_read(directory: str) -> GitFacts | None:
         branch=ref[len(heads) :] if ref.startswith(heads) else None,
         remote=_git(directory, "config", "--get", "remote.origin.url"),
         commit_time=readable_time(commit_time),
-        commits=() if shallow == "true" else tuple(commits[:deploy_MOST_COMMITS]),
-        cut=len(commits) > deploy_MOST_COMMITS or len(lines) == _READ,
+        commits=() if shallow == "true" else tuple(commits[:DEPLOY_MOST_COMMITS]),
+        cut=len(commits) > DEPLOY_MOST_COMMITS or len(lines) == _READ,
     )
 
 
@@ -1269,10 +1269,10 @@ class Dialect:
 # What a step says in the end, whatever its platform: an outcome, lines for the log, an exit code.
 
 
-REPORTED, SKIPPED, DRY_RUN, report_FAILED = "reported", "skipped", "dry-run", "failed"
+REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
 
 
-DONE, report_NOT_DELIVERED, USAGE, report_REFUSED, PARTLY = 0, 1, 2, 3, 4
+DONE, REPORT_NOT_DELIVERED, USAGE, REPORT_REFUSED, PARTLY = 0, 1, 2, 3, 4
 
 
 @dataclass(frozen=True)
@@ -1328,7 +1328,7 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
         code = PARTLY
     last = (failed or list(results))[-1]
     return Report(
-        outcome=report_FAILED if failed else REPORTED,
+        outcome=REPORT_FAILED if failed else REPORTED,
         lines=tuple(_report_line(result) for result in [*(r for r in results if r not in failed), *failed]),
         reason="; ".join(_report_line(result) for result in failed),
         code=code,
@@ -1343,8 +1343,8 @@ def refused(error: Exception) -> Report:
     ours = isinstance(error, GitDailiesError)
     reason = str(error) if ours else f"the step itself failed ({type(error).__name__}: {error})"
     reason = " ".join(reason.split())
-    code = error.exit_code if isinstance(error, GitDailiesError) else report_NOT_DELIVERED
-    return Report(report_FAILED, (f"deploy not reported: {reason}",), reason, code)
+    code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
+    return Report(REPORT_FAILED, (f"deploy not reported: {reason}",), reason, code)
 
 
 def _report_line(result: Attempted) -> str:
@@ -1662,10 +1662,10 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 DELIVERED = "delivered"
 
 
-sending_REFUSED = "refused"
+SENDING_REFUSED = "refused"
 
 
-sending_NOT_DELIVERED = "not delivered"
+SENDING_NOT_DELIVERED = "not delivered"
 
 
 TIMEOUT_SECONDS = 10.0
@@ -1795,10 +1795,10 @@ def send(
                 DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
             )
         if isinstance(verdict, Pause) and verdict.what == "address":
-            return Receipt(sending_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason}; check webhook-url")
+            return Receipt(SENDING_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason}; check webhook-url")
         if not isinstance(verdict, Again):
             remedy = "; check webhook-key" if isinstance(verdict, Pause) else ""
-            return Receipt(sending_REFUSED, answer.status, attempt, verdict.reason + remedy)
+            return Receipt(SENDING_REFUSED, answer.status, attempt, verdict.reason + remedy)
         if attempt > receiver.retries or answer.final or verdict.at >= until:
             attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
             later = ""
@@ -1806,7 +1806,7 @@ def send(
                 later = (
                     f"; it asks to wait longer than the {receiver.longest_seconds:g} s that a job may take"
                 )
-            return Receipt(sending_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
+            return Receipt(SENDING_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
 
 
@@ -1999,7 +1999,7 @@ def _send(
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
     )
-    codes = {DELIVERED: DONE, sending_REFUSED: report_REFUSED, sending_NOT_DELIVERED: report_NOT_DELIVERED}
+    codes = {DELIVERED: DONE, SENDING_REFUSED: REPORT_REFUSED, SENDING_NOT_DELIVERED: REPORT_NOT_DELIVERED}
     return [
         Attempted(event, codes[receipt.outcome], receipt.status, receipt.said, receipt.unchanged)
         for event, receipt in zip(events, send_all(events, receiver))
@@ -2106,7 +2106,7 @@ _ERROR = "Octopus.Deployment.Error"
 
 
 # There is no time: Octopus.Deployment.Created is written as the server's culture has it.
-octopus_NAMES = (*TABLE.run, *TABLE.environment, _CHANGES, _RELEASE, _SERVER, _LINK, _ERROR)
+OCTOPUS_NAMES = (*TABLE.run, *TABLE.environment, _CHANGES, _RELEASE, _SERVER, _LINK, _ERROR)
 
 
 _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
@@ -2187,12 +2187,10 @@ NO_KEY = "; set the template's parameter Webhook key, best to a sensitive variab
 
 
 # A template's parameter is a variable of this name, which no other step's parameter has.
-PARAMETERS = {
-    name: "GitDailies." + name.title().replace("-", "") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)
-}
+PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
 
 
-step_NAMES = (*octopus_NAMES, *PARAMETERS.values())
+STEP_NAMES = (*OCTOPUS_NAMES, *PARAMETERS.values())
 
 
 # What an older agent's Bash function prints for a variable that is not there.
@@ -2205,7 +2203,7 @@ _MARK = "##octopus["
 def variables(get: Callable[[str], str]) -> dict[str, str]:
     """Ask for every variable that is used; one that is not there is empty."""
     read = {}
-    for name in step_NAMES:
+    for name in STEP_NAMES:
         try:
             text = get(name) or ""
         except KeyError:

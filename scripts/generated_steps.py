@@ -13,7 +13,6 @@ STEPS = {
     "github-action/report_deploy.py": "Report a deploy to GitDailies from GitHub Actions.",
     "circleci-orb/src/scripts/report_deploy.py": "Report a deploy to GitDailies from CircleCI.",
     "octopus-step/report_deploy.py": "Report a deploy to GitDailies from Octopus Deploy.",
-    "travis-ci/report_deploy.py": "Report a deploy to GitDailies from Travis CI.",
 }
 
 
@@ -25,4 +24,4 @@ def texts(root: Path) -> Mapping[str, str]:
 def text(root: Path, path: str) -> str:
     """Return one step, by its path, for those who build it into something else."""
     version = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    return join(root / path.split("/")[0], head=STEPS[path], version=version)
+    return join(root / path.partition("/")[0], head=STEPS[path], version=version)

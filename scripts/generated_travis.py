@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from pathlib import Path
 
+from scripts.inputs import ABOUT
 from scripts.sections import replace
 
 _ROOM = Path("travis-ci")
@@ -18,7 +18,8 @@ def texts(root: Path) -> Mapping[str, str]:
     readme = (room / "README.md").read_text("utf-8")
     for name, file in _EXAMPLES.items():
         readme = replace(readme, name, f"```yaml\n{(room / file).read_text('utf-8').strip()}\n```")
-    inputs = tomllib.loads((room / "inputs.toml").read_text("utf-8"))
-    rows = ["| variable | meaning |", "|---|---|"]
-    rows += [f"| `GITDAILIES_{name.upper()}` | {meaning} |" for name, meaning in inputs.items()]
+    rows = ["| variable | default | meaning |", "|---|---|---|"]
+    for name, (default, meaning) in ABOUT.items():
+        variable = "GITDAILIES_" + name.upper().replace("-", "_")
+        rows.append(f"| `{variable}` | {f'`{default}`' if default else ''} | {meaning} |")
     return {str(_ROOM / "README.md"): replace(readme, "inputs", "\n".join(rows))}

@@ -47,7 +47,9 @@ def pack(source: Path, fresh: Mapping[str, str] | None = None) -> str:
         }
         if parts:
             orb[folder] = parts
-    return yaml.dump(_included(orb, source, fresh or {}), Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True)
+    return yaml.dump(
+        _included(orb, source, fresh or {}), Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True
+    )
 
 
 def _included(value: Any, source: Path, fresh: Mapping[str, str]) -> Any:
@@ -58,7 +60,8 @@ def _included(value: Any, source: Path, fresh: Mapping[str, str]) -> Any:
     found = _INCLUDE.match(value) if isinstance(value, str) else None
     if not found:
         return value
-    file = source / found[1].strip()
-    if found[1].strip() not in fresh and not file.is_file():
+    path = found[1].strip()
+    if path not in fresh and not (source / path).is_file():
         raise ValueError(f"{value.strip()}: expected a file below {source}, got none")
-    return fresh.get(found[1].strip(), file.read_text("utf-8") if file.is_file() else "").replace("<<", "\\<<")
+    text = fresh[path] if path in fresh else (source / path).read_text("utf-8")
+    return text.replace("<<", "\\<<")

@@ -26,6 +26,6 @@ variables() {
 }
 
 # By file descriptor: standard input holds the variables, and a limit bounds what arguments may.
-variables | "$python" -I /dev/fd/3 3<<'GITDAILIES_STEP'
+variables | "$python" -I -S /dev/fd/3 3<<'GITDAILIES_STEP'
 @STEP@
 GITDAILIES_STEP

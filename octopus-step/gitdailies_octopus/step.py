@@ -16,9 +16,7 @@ AGENT = "gitdailies-octopus"
 NO_KEY = "; set the template's parameter Webhook key, best to a sensitive variable"
 
 # A template's parameter is a variable of this name, which no other step's parameter has.
-PARAMETERS = {
-    name: "GitDailies." + name.title().replace("-", "") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)
-}
+PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
 NAMES = (*octopus.NAMES, *PARAMETERS.values())
 
 # What an older agent's Bash function prints for a variable that is not there.
@@ -60,4 +58,3 @@ def messages(report: Report, *, fails: bool) -> list[str]:
         return plain
     level = "error" if fails else "warning"
     return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
-

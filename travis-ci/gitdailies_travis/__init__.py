@@ -1,1 +1,1 @@
-"""The step that a line of .travis.yml runs; `report_deploy.py` is made from it."""
+"""The step that a line of .travis.yml runs; `report_deploy.sh` is made from it."""

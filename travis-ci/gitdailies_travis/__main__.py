@@ -19,7 +19,14 @@ NO_KEY = (
 def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     inputs = console.texts(os.environ, "GITDAILIES_")
-    report = core_step.run(TRAVIS, inputs, environ=os.environ, agent=AGENT, no_key=NO_KEY)
+    report = core_step.run(
+        TRAVIS,
+        inputs,
+        environ=os.environ,
+        directory=os.environ.get("TRAVIS_BUILD_DIR") or ".",
+        agent=AGENT,
+        no_key=NO_KEY,
+    )
     fails = console.strict(inputs)
     for line in console.lines(report, fails=fails):
         print(line)
@@ -27,4 +34,4 @@ def main() -> int:
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    core_step.leave(main())

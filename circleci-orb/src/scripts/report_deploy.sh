@@ -8,7 +8,7 @@ unset PARAM_STEP
 for python in python3 python "py -3"; do
   # shellcheck disable=SC2086
   if $python -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; then
-    printf '%s\n' "$step" | $python -I -
+    printf '%s\n' "$step" | $python -I -S -
     exit
   fi
 done
