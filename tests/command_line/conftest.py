@@ -1,3 +1,5 @@
+"""What the tests of commands run against: incoming webhooks in a process of their own, a receiver."""
+
 import os
 
 import pytest

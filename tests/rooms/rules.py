@@ -1,0 +1,202 @@
+"""Who may import whom: the table, its exceptions with their reasons, and what breaks it.
+
+A room is a folder at the top that holds one package `gitdailies_…`. The first rule that fits a
+module's room and file name holds for it; a room that the table does not name is taken for a step's.
+"""
+
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from fnmatch import fnmatch
+from pathlib import Path
+
+from tests.rooms.reading import Use, imports, impure_calls
+
+
+def words(text: str, prefix: str = "") -> frozenset[str]:
+    return frozenset(prefix + word for word in text.split())
+
+
+# The standard library without sockets, files, clock, environment and processes.
+PURE = words(
+    """__future__ abc base64 binascii bisect collections copy dataclasses datetime decimal difflib
+    email.utils enum functools hashlib heapq hmac html itertools json math operator re string
+    textwrap types typing unicodedata urllib.parse zlib"""
+)
+ANY_STDLIB = frozenset(sys.stdlib_module_names)
+
+# Of core, what an adapter builds on: values and decisions.
+CORE_VALUES = words(
+    """adapter describe errors events field_types fields identity proof request routing secret
+    strict_json times""",
+    prefix="gitdailies_core.",
+)
+CORE = frozenset({"gitdailies_core"})
+CONNECTION = frozenset({"gitdailies_connection"})
+STORAGE = frozenset({"gitdailies_storage"})
+ROOMS_BELOW = CORE | CONNECTION | STORAGE
+
+
+@dataclass(frozen=True)
+class Rule:
+    """What modules of a room may import beside their own package; *pure*: they make no impure call."""
+
+    room: str
+    module: str
+    may: frozenset[str]
+    pure: bool = False
+
+
+STEP_EDGE = CORE_VALUES | {
+    f"gitdailies_core.{name}" for name in ("checkout", "ci", "dialect", "sending", "step")
+}
+
+RULES = (
+    Rule("core", "*", PURE, pure=True),
+    # The past is read through the vendor's own client, and only there.
+    Rule(
+        "*-adapter",
+        "reader",
+        ANY_STDLIB | CORE | CONNECTION | {"datadog_api_client", "pagerduty", "requests"},
+    ),
+    Rule("*-adapter", "*", PURE | CORE_VALUES, pure=True),
+    Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "requests", "urllib3", "yaml"}),
+    Rule("storage", "*", ANY_STDLIB | CORE | {"alembic", "sqlalchemy"}),
+    Rule(
+        "relay",
+        "*",
+        ANY_STDLIB
+        | ROOMS_BELOW
+        | {
+            "alembic",
+            "orjson",
+            "prometheus_client",
+            "psycopg",
+            "sqlalchemy",
+            "starlette",
+            "structlog",
+            "uvicorn",
+        },
+    ),
+    Rule(
+        "incoming-webhooks",
+        "*",
+        ANY_STDLIB
+        | ROOMS_BELOW
+        | {"alembic", "argon2", "itsdangerous", "jinja2", "markupsafe", "psycopg", "pygal", "sqlalchemy"}
+        | {"starlette", "structlog", "uvicorn", "wtforms"},
+    ),
+    Rule("history", "*", ANY_STDLIB | CORE | CONNECTION | {"github", "requests"}),
+    Rule(
+        "command-line",
+        "*",
+        ANY_STDLIB
+        | ROOMS_BELOW
+        | {"gitdailies_history", "gitdailies_relay", "gitdailies_webhooks", "click", "rich", "uvloop"},
+    ),
+    # What is left are steps of pipelines: each promises to run without an installation.
+    Rule("*", "__main__", PURE | STEP_EDGE | {"os", "sys"}),
+    Rule("*", "*", PURE | CORE_VALUES | {"gitdailies_core.ci", "gitdailies_core.dialect"}, pure=True),
+)
+
+
+@dataclass(frozen=True)
+class Exemption:
+    """A file that may do more than its rule says: what, and why."""
+
+    path: str
+    uses: frozenset[str]
+    reason: str
+
+
+def exempt(path: str, uses: str, reason: str) -> Exemption:
+    return Exemption(path, words(uses), reason)
+
+
+CORE_PATH = "core/gitdailies_core"
+EXEMPTIONS = (
+    exempt(
+        f"{CORE_PATH}/sending.py",
+        "os threading time random http.client urllib.request now()",
+        "the sender of the one-file steps, on the standard library alone",
+    ),
+    exempt(f"{CORE_PATH}/step.py", "os sys", "runs a step from its inputs to its report, for every platform"),
+    exempt(
+        f"{CORE_PATH}/checkout.py",
+        "os subprocess",
+        "asks the checkout's git, the last source of a step's facts",
+    ),
+    exempt(
+        f"{CORE_PATH}/registry.py", "importlib.metadata", "finding installed adapters reads their metadata"
+    ),
+    exempt(
+        f"{CORE_PATH}/contract.py",
+        "importlib.resources iterdir() read_text() read_bytes()",
+        "the checks read the examples of installed adapters",
+    ),
+    exempt(
+        "command-line/gitdailies_cli/main.py",
+        "import_module(…)",
+        "a subcommand's module is imported when it runs, by its name in a table",
+    ),
+)
+
+
+def rooms(root: Path) -> dict[str, str]:
+    """Find every room and its package."""
+    return {
+        package.parent.name: package.name
+        for package in sorted(root.glob("*/gitdailies_*"))
+        if package.is_dir()
+    }
+
+
+def modules(root: Path) -> list[Path]:
+    """Find every module of every room."""
+    return [
+        path
+        for room, package in rooms(root).items()
+        for path in sorted((root / room / package).rglob("*.py"))
+    ]
+
+
+def rule_of(path: Path, root: Path) -> Rule:
+    room = path.relative_to(root).parts[0]
+    return next(rule for rule in RULES if fnmatch(room, rule.room) and fnmatch(path.stem, rule.module))
+
+
+def faults(root: Path, exemptions: tuple[Exemption, ...] = EXEMPTIONS) -> Iterator[str]:
+    """Yield what breaks the table, each as `file:line: expected, got`."""
+    for path in modules(root):
+        inside = path.relative_to(root).as_posix()
+        allowed = next((one.uses for one in exemptions if one.path == inside), frozenset[str]())
+        for use in forbidden(path, root):
+            if not _within(use.name, allowed):
+                yield f"{inside}:{use.line}: expected what its room may use, got {use.name}"
+
+
+def forbidden(path: Path, root: Path) -> Iterator[Use]:
+    """Find what a module uses beyond its rule, exceptions aside."""
+    rule = rule_of(path, root)
+    package = rooms(root)[path.relative_to(root).parts[0]]
+    for use in imports(path):
+        reader = path.name != "reader.py" and use.name.startswith(f"{package}.reader")
+        if reader or not _within(use.name, rule.may | {package}):
+            yield use
+    if rule.pure:
+        yield from impure_calls(path)
+
+
+def stale(root: Path, exemptions: tuple[Exemption, ...] = EXEMPTIONS) -> Iterator[str]:
+    """Yield each exception, or part of one, that no file needs any more."""
+    for one in exemptions:
+        path = root / one.path
+        used = {use.name for use in forbidden(path, root)} if path.is_file() else set()
+        for name in sorted(one.uses):
+            if not any(_within(use, frozenset({name})) for use in used):
+                yield f"{one.path}: expected a use of {name} ({one.reason}), got none"
+
+
+def _within(name: str, allowed: frozenset[str]) -> bool:
+    """Whether a module, or a name in one, is allowed itself or lies in one that is."""
+    return any(name == one or name.startswith(f"{one}.") for one in allowed)

@@ -1,0 +1,171 @@
+"""The rules of the house: packaging, sizes, names, docstrings, and what no file mentions."""
+
+import ast
+import re
+import subprocess
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.rooms.rules import modules, rooms
+
+ROOT = Path(__file__).resolve().parents[2]
+MANIFEST = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))
+ADAPTERS = MANIFEST["project"]["entry-points"]["gitdailies.adapters"]
+INSTALLED = MANIFEST["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
+
+LONGEST_MODULE = 300
+LONGEST_ADAPTER_MODULE = 150
+
+# Names that say nothing of what is inside.
+EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "base", "common", "misc"}
+
+# What the project does not speak of: machines it was made on, places that only its makers know,
+# those who made it and how, and addresses of package registries.
+UNSPOKEN = {
+    "a machine's path": r"(?<![\w:])/(work|root|home)/",
+    "a folder that is not in this tree": r"(?<![\w-])(shared|facts|vendor-samples)/|\bdesign\.md\b",
+    "a part of a document that is not in this tree": r"\bdesign section\b",
+    "a package registry": r"pypi\.org|pythonhosted\.org|npmjs\.(org|com)|crates\.io|proxy\.golang\.org",
+    "an issue's number": r"(?i)(^|(^|\s)[^/\s]*\s)issue #?[0-9]+\b",
+    "a writing machine": r"(?i)\b(claude|anthropic|openai|chatgpt|copilot|llm|sub-?agents?)\b",
+    "a work order": r"(?i)\b(this|another|other) (session|helper|agent)s?\b|\bthe prompt says\b",
+}
+# The one file that must name them.
+UNSPOKEN_HERE = "tests/rooms/test_house.py"
+
+
+def tracked() -> list[str]:
+    """Name the files of the project: those that git knows, or all that are there without git."""
+    if (ROOT / ".git").exists():
+        listed = subprocess.run(
+            ["git", "ls-files", "-z"], cwd=ROOT, capture_output=True, text=True, check=True
+        )
+        return [name for name in listed.stdout.split("\0") if name and (ROOT / name).is_file()]
+    hidden = re.compile(r"(^|/)(\.[^/]+|__pycache__|node_modules|gitdailies-data)/")
+    names = (path.relative_to(ROOT).as_posix() for path in ROOT.rglob("*") if path.is_file())
+    return sorted(name for name in names if not hidden.search(name))
+
+
+TRACKED = tracked()
+CODE = [name for name in TRACKED if name.endswith(".py")]
+
+
+def test_every_adapter_has_its_entry_point() -> None:
+    """A folder NAME-adapter and the entry point NAME of the same package go together, both ways."""
+    folders = {
+        room.removesuffix("-adapter"): package for room, package in rooms(ROOT).items() if "-adapter" in room
+    }
+
+    assert {name: value.split(":")[0] for name, value in ADAPTERS.items()} == folders
+    assert set(ADAPTERS.values()) == {f"{package}:adapter" for package in folders.values()}
+
+
+def test_every_room_is_installed() -> None:
+    """Each room has its line in the wheel's list, but a step's, which is run as one generated file."""
+    commands = {value.split(".")[0] for value in MANIFEST["project"]["scripts"].values()}
+    expected = {
+        f"{room}/{package}"
+        for room, package in rooms(ROOT).items()
+        if package in commands or not (ROOT / room / package / "__main__.py").is_file()
+    }
+
+    assert expected - set(INSTALLED) == set()
+    assert [line for line in INSTALLED if not (ROOT / line / "__init__.py").is_file()] == []
+    assert len(INSTALLED) == len(set(INSTALLED))
+
+
+def test_every_package_is_typed() -> None:
+    """A room's package says that its types may be relied on."""
+    untyped = [
+        room for room, package in rooms(ROOT).items() if not (ROOT / room / package / "py.typed").is_file()
+    ]
+
+    assert untyped == []
+
+
+def test_modules_are_short() -> None:
+    """No module is longer than 300 lines, and none of an adapter's longer than 150."""
+    too_long = []
+    for path in modules(ROOT):
+        inside = path.relative_to(ROOT)
+        longest = LONGEST_ADAPTER_MODULE if inside.parts[0].endswith("-adapter") else LONGEST_MODULE
+        lines = len(path.read_text("utf-8").splitlines())
+        if lines > longest:
+            too_long.append(f"{inside}: expected at most {longest} lines, got {lines}")
+
+    assert too_long == []
+
+
+@pytest.mark.parametrize("folder", ["", "tests/", "scripts/", "benchmarks/"])
+def test_modules_say_what_they_are(folder: str) -> None:
+    """Every module begins with a docstring."""
+    silent = [
+        name
+        for name in CODE
+        if name.startswith(folder)
+        and (text := (ROOT / name).read_text("utf-8")).strip()
+        and ast.get_docstring(ast.parse(text)) is None
+    ]
+
+    assert silent == []
+
+
+def test_names_say_what_is_inside() -> None:
+    """No file, folder or function has a name that fits everything."""
+    empty = [name for name in TRACKED if EMPTY_NAMES & {part.split(".")[0] for part in Path(name).parts}]
+    vague = [
+        f"{name}:{node.lineno}: {node.name}"
+        for name in CODE
+        for node in ast.walk(ast.parse((ROOT / name).read_text("utf-8")))
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef) and node.name.startswith("process_")
+    ]
+
+    assert empty == []
+    assert vague == []
+
+
+@pytest.mark.parametrize("what", UNSPOKEN)
+def test_the_project_speaks_of_itself_alone(what: str) -> None:
+    """No file but this one mentions what only its makers know."""
+    pattern = re.compile(UNSPOKEN[what])
+    spoken = [
+        f"{name}:{number}: {line.strip()[:120]}"
+        for name in TRACKED
+        if name != UNSPOKEN_HERE
+        for number, line in enumerate((ROOT / name).read_text("utf-8", errors="replace").splitlines(), 1)
+        if pattern.search(line)
+    ]
+
+    assert spoken == []
+
+
+BREAKING = {
+    "a machine's path": ["see /work/main/core", "HOME=/root/.cache", "in '/home/someone/x'"],
+    "a folder that is not in this tree": [
+        "copied from shared/notes",
+        "see ../facts/vendors.md",
+        "design.md, part 3",
+    ],
+    "a part of a document that is not in this tree": ["as design section 7 has it"],
+    "a package registry": ["https://pypi.org/simple", "registry.npmjs.org"],
+    "an issue's number": ["as issue 7 asks", "# issue #7", "Issue 7"],
+    "a writing machine": ["written by Claude", "a sub-agent's report", "LLM"],
+    "a work order": ["done in another session", "the other helper", "what the prompt says"],
+}
+
+
+@pytest.mark.parametrize("what", UNSPOKEN)
+def test_what_is_not_spoken_of_would_be_found(what: str) -> None:
+    """Each pattern finds lines that break it, and none of its neighbors' innocent ones."""
+    innocent = ["C:/work/larkspur", "actions/runner issue 1369", "a login session", "git's credential helper"]
+
+    assert [line for line in BREAKING[what] if not re.search(UNSPOKEN[what], line)] == []
+    assert [line for line in innocent if re.search(UNSPOKEN[what], line)] == []
+
+
+def test_every_file_was_looked_at() -> None:
+    """The list holds this file and a module of every room, so that nothing passes unread."""
+    assert UNSPOKEN_HERE in TRACKED
+    assert {room for room in rooms(ROOT) if not any(name.startswith(f"{room}/") for name in CODE)} == set()

@@ -1,0 +1,184 @@
+"""Who may import whom, read from syntax trees; each rule is shown to refuse what it forbids."""
+
+import json
+import shutil
+import subprocess
+import sys
+import tomllib
+from pathlib import Path
+
+import pytest
+
+from tests.rooms.reading import strings
+from tests.rooms.rules import EXEMPTIONS, Exemption, exempt, faults, modules, rooms, stale
+
+ROOT = Path(__file__).resolve().parents[2]
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
+ADAPTERS = set(PROJECT["entry-points"]["gitdailies.adapters"])
+
+# What stands in for a planted line's indentation: at the end of the module, or inside a function.
+INSIDE = "\n\n\ndef planted() -> None:\n    {}\n"
+
+PLANTS = [
+    ("pagerduty-adapter/gitdailies_pagerduty/adapter.py", "import os", "os"),
+    ("datadog-adapter/gitdailies_datadog/adapter.py", "from time import time", "time.time"),
+    ("pagerduty-adapter/gitdailies_pagerduty/table.py", "import yaml", "yaml"),
+    (
+        "squadcast-adapter/gitdailies_squadcast/adapter.py",
+        "import gitdailies_pagerduty",
+        "gitdailies_pagerduty",
+    ),
+    (
+        "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
+        "from gitdailies_core import registry",
+        "gitdailies_core.registry",
+    ),
+    (
+        "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
+        "from gitdailies_core.sending import Sender",
+        "gitdailies_core.sending.Sender",
+    ),
+    (
+        "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
+        "from gitdailies_pagerduty import reader",
+        "reader",
+    ),
+    ("datadog-adapter/gitdailies_datadog/adapter.py", "NOW = Option.now()", "now()"),
+    ("core/gitdailies_core/events.py", "import yaml", "yaml"),
+    ("core/gitdailies_core/periods.py", "import time", "time"),
+    ("core/gitdailies_core/periods.py", "NOW = datetime.now()", "now()"),
+    ("core/gitdailies_core/times.py", "TODAY = datetime.today()", "today()"),
+    ("core/gitdailies_core/retry.py", "TEXT = open('seen')", "open()"),
+    ("core/gitdailies_core/schema.py", "from pathlib import Path", "pathlib.Path"),
+    ("core/gitdailies_core/request.py", "import socket", "socket"),
+    ("core/gitdailies_core/secret.py", "import os", "os"),
+    ("core/gitdailies_core/draft.py", "print('seen')", "print()"),
+    ("core/gitdailies_core/routing.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("core/gitdailies_core/registry.py", "import os", "os"),
+    ("core/gitdailies_core/contract.py", "TEXT = open('seen')", "open()"),
+    ("core/gitdailies_core/ci/travis.py", "import subprocess", "subprocess"),
+    ("connection/gitdailies_connection/sender.py", "import click", "click"),
+    ("connection/gitdailies_connection/sender.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("storage/gitdailies_storage/sqlite.py", "import gitdailies_connection", "gitdailies_connection"),
+    (
+        "relay/gitdailies_relay/app.py",
+        "from gitdailies_pagerduty import adapter",
+        "gitdailies_pagerduty.adapter",
+    ),
+    ("relay/gitdailies_relay/app.py", "import_module('gitdailies_datadog')", "gitdailies_datadog"),
+    ("relay/gitdailies_relay/app.py", "__import__(name)", "import_module(…)"),
+    ("relay/gitdailies_relay/app.py", "import gitdailies_webhooks", "gitdailies_webhooks"),
+    ("relay/gitdailies_relay/app.py", "from tests import processes", "tests.processes"),
+    ("relay/gitdailies_relay/app.py", "import click", "click"),
+    ("incoming-webhooks/gitdailies_webhooks/app.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("incoming-webhooks/gitdailies_webhooks/app.py", "from scripts import join", "scripts.join"),
+    ("command-line/gitdailies_cli/main.py", "import gitdailies_squadcast", "gitdailies_squadcast"),
+    ("github-action/gitdailies_github_action/step.py", "import os", "os"),
+    (
+        "github-action/gitdailies_github_action/step.py",
+        "from gitdailies_core import step",
+        "gitdailies_core.step",
+    ),
+    ("github-action/gitdailies_github_action/__main__.py", "import requests", "requests"),
+    (
+        "github-action/gitdailies_github_action/__main__.py",
+        "from gitdailies_core.registry import load",
+        "gitdailies_core.registry.load",
+    ),
+]
+
+
+def test_every_import_is_allowed() -> None:
+    """No module of any room uses what the table, or a reason beside it, does not allow."""
+    assert list(faults(ROOT)) == []
+
+
+def test_every_exemption_is_needed() -> None:
+    """An exemption that nothing needs any more is taken out of the list."""
+    assert list(stale(ROOT)) == []
+    assert [one.path for one in EXEMPTIONS if not one.reason] == []
+
+
+@pytest.mark.parametrize("form", ["\n{}\n", INSIDE], ids=["module", "function"])
+@pytest.mark.parametrize(("path", "line", "used"), PLANTS)
+def test_a_planted_use_is_refused(path: str, line: str, used: str, form: str, tmp_path: Path) -> None:
+    """A forbidden line, at a module's end or inside a function, is named with its place."""
+    target = tmp_path / path
+    target.parent.mkdir(parents=True)
+    shutil.copy(ROOT / path, target)
+    assert list(faults(tmp_path)) == []
+
+    text = target.read_text("utf-8") + form.format(line)
+    target.write_text(text, "utf-8")
+
+    number = text[: text.rindex(line)].count("\n") + 1
+    (fault,) = faults(tmp_path)
+    assert fault.startswith(f"{path}:{number}: expected what its room may use, got ")
+    assert fault.endswith(used)
+
+
+def test_a_vendor_s_reader_may_do_what_its_adapter_may_not(tmp_path: Path) -> None:
+    """The one module that reads the past may use a client; any other module of the room may not."""
+    room = tmp_path / "pagerduty-adapter" / "gitdailies_pagerduty"
+    room.mkdir(parents=True)
+    for name in ("reader", "past"):
+        (room / f"{name}.py").write_text("import requests\nimport gitdailies_connection\n", "utf-8")
+
+    assert [fault.split(":")[0] for fault in faults(tmp_path)] == [
+        "pagerduty-adapter/gitdailies_pagerduty/past.py"
+    ] * 2
+
+
+def test_an_unknown_room_is_held_to_the_rule_of_steps(tmp_path: Path) -> None:
+    """A room that nobody wrote a rule for may import next to nothing."""
+    room = tmp_path / "new-room" / "gitdailies_new"
+    room.mkdir(parents=True)
+    (room / "thing.py").write_text("import socket\nimport json\n", "utf-8")
+
+    assert list(faults(tmp_path)) == [
+        "new-room/gitdailies_new/thing.py:1: expected what its room may use, got socket"
+    ]
+
+
+def test_a_stale_exemption_is_told() -> None:
+    """One whose file is gone, and one whose use is gone, are named with their reasons."""
+    gone = exempt("core/gitdailies_core/gone.py", "os", "it was here")
+    unused = exempt("core/gitdailies_core/times.py", "socket", "no more")
+    kept: tuple[Exemption, ...] = (gone, unused, *EXEMPTIONS)
+
+    assert list(stale(ROOT, kept)) == [
+        "core/gitdailies_core/gone.py: expected a use of os (it was here), got none",
+        "core/gitdailies_core/times.py: expected a use of socket (no more), got none",
+    ]
+
+
+def test_every_room_was_read() -> None:
+    """The glob finds what git knows to be packages, so that no room escapes the table."""
+    assert {"core", "connection", "storage", "relay", "incoming-webhooks", "command-line"} <= set(rooms(ROOT))
+    assert {f"{name}-adapter" for name in ADAPTERS} <= set(rooms(ROOT))
+    assert all(
+        any(path.parts[-3] == room or room in path.parts for path in modules(ROOT)) for room in rooms(ROOT)
+    )
+
+
+def test_no_room_but_its_own_names_an_adapter() -> None:
+    """No decision hangs on a vendor's name, in whatever case, outside of that vendor's room."""
+    named = {
+        (path.relative_to(ROOT).as_posix(), text)
+        for path in modules(ROOT)
+        if path.relative_to(ROOT).parts[0] in ("core", "storage", "relay", "incoming-webhooks", "history")
+        for text in strings(path)
+        if text.casefold() in ADAPTERS
+    }
+
+    assert named == {("core/gitdailies_core/events.py", "pagerduty")}, "the example of an incident's source"
+
+
+def test_the_command_imports_a_room_only_when_a_subcommand_runs() -> None:
+    """`gitdailies --help` loads neither the relay nor the server, no store and no HTTP client."""
+    listed = "import json, sys; import gitdailies_cli.main; print(json.dumps(sorted(sys.modules)))"
+    done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
+    heavy = {"gitdailies_relay", "gitdailies_webhooks", "gitdailies_storage", "gitdailies_connection"}
+    heavy |= {"requests", "sqlalchemy", "alembic", "starlette", "uvicorn", "yaml", "jsonschema", "orjson"}
+
+    assert heavy & set(json.loads(done.stdout)) == set()
