@@ -1,0 +1,151 @@
+"""Every example of every installed adapter: a running relay and `gitdailies translate` say the same."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from gitdailies_cli.translate import translate
+from gitdailies_core import contract, registry
+from gitdailies_core.contract import Example
+from gitdailies_core.errors import UnreadableBody
+from gitdailies_relay import store
+
+from tests.processes import eventually
+from tests.relay.deliveries import JSON, Delivery, signed, tokened
+from tests.relay.receiver import Receiver
+from tests.relay.running import NOBODY, Relay, configure, in_thread
+
+SIGNED = ("pagerduty",)
+REPEATED = "a redelivery of something stored"
+
+
+def as_it_stands(example: Example) -> bytes:
+    return example.request.body
+
+
+def compact(example: Example) -> bytes:
+    """Write JSON on one line; what is no JSON stays."""
+    try:
+        value = example.request.json()
+    except UnreadableBody:
+        return example.request.body
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+
+
+LAYOUTS = (as_it_stands, compact)
+
+
+def sources(adapter: str) -> dict[str, tuple[dict[str, Any], list[Example]]]:
+    """Group an adapter's examples by their options: each group is a source of its own."""
+    groups: dict[str, tuple[dict[str, Any], list[Example]]] = {}
+    for example in contract.examples(registry.adapter(adapter)):
+        words = "-".join(str(value) for value in example.options.values()).lower()
+        groups.setdefault(f"{adapter}-{words}".strip("-"), (dict(example.options), []))[1].append(example)
+    return groups
+
+
+def proven(adapter: str, source: str, body: bytes, kind: str) -> Delivery:
+    made = signed(body) if adapter in SIGNED else tokened(adapter, body, kind)
+    return Delivery(source, body, made.headers)
+
+
+def configured(folder: Path, adapter: str, url: str) -> Path:
+    file = configure(folder, url=url)
+    head = (
+        file.read_text()
+        .partition("sources:")[0]
+        .replace("services:", 'services:\n  "*": {repo: "larkspur/{service}"}')
+    )
+    secret = f"{adapter}-secret" if adapter in SIGNED else f"{adapter}-token"
+    lines = [
+        f"  {name}: {{adapter: {adapter}, secrets: [{{file: {secret}}}], header: X-Relay-Token,"
+        f" options: {json.dumps(options)}}}"
+        for name, (options, _) in sources(adapter).items()
+    ]
+    file.write_text("\n".join([head + "sources:", *lines]) + "\n")
+    return file
+
+
+def translated(
+    file: Path, folder: Path, source: str, bodies: list[tuple[str, bytes]]
+) -> list[dict[str, Any]]:
+    """Return what the command says of each body, in one call."""
+    paths = []
+    for number, (kind, body) in enumerate(bodies):
+        path = folder / f"{number:03}.{'json' if kind == JSON else 'form'}"
+        path.write_bytes(body)
+        paths.append(str(path))
+    result = CliRunner().invoke(translate, [source, *paths, "--config", str(file), "--json"])
+    assert result.exit_code == 0, result.output
+    told = [json.loads(line) for line in result.stdout.splitlines()]
+    return [{name: value for name, value in one.items() if name != "file"} for one in told]
+
+
+def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
+    """Return what the relay made of a delivery, in the command's words."""
+    answer = delivery.post(relay.url)
+    told = answer.json()
+    if told["status"] in ("kept", "unreadable"):
+        assert answer.status_code == (202 if told["status"] == "kept" else 400)
+        return {"kept" if told["status"] == "kept" else "rejected": told["reason"]}
+    assert answer.status_code == (202 if "events" in told else 200)
+    with store.reading(relay.store) as connection:
+        rows = connection.execute(
+            "SELECT outcome, reason, events FROM deliveries WHERE delivery = ? ORDER BY seq",
+            (told["delivery"],),
+        ).fetchall()
+        bodies = dict(connection.execute("SELECT id, body FROM events").fetchall())
+    events = [
+        json.loads(bodies[id_])
+        for outcome, _, ids in rows
+        if outcome != "repeated"
+        for id_ in json.loads(ids)
+    ]
+    reasons = "; ".join(reason for _, reason, _ in rows if reason)
+    found: dict[str, Any] = {"events": events} if events else {}
+    return {**found, "ignored": reasons} if reasons else found
+
+
+@pytest.mark.parametrize("layout", LAYOUTS)
+@pytest.mark.parametrize("adapter", registry.names())
+def test_a_relay_makes_of_an_example_what_translate_says(
+    adapter: str, layout: Callable[[Example], bytes], tmp_path: Path, receiver: Receiver
+) -> None:
+    """In the same order both give the same events, and the same reasons to ignore, keep or reject."""
+    file = configured(tmp_path, adapter, receiver.url)
+    arrived: list[dict[str, Any]] = []
+    with in_thread(file) as relay:
+        for source, (_, examples) in sources(adapter).items():
+            bodies = [(one.request.header("content-type"), layout(one)) for one in examples]
+            expected = translated(file, tmp_path, source, bodies)
+            for example, (kind, body), told in zip(examples, bodies, expected, strict=True):
+                found = relayed(relay, proven(adapter, source, body, kind))
+                assert found == told, f"{source}/{example.name}"
+                arrived += told.get("events", ())
+        assert arrived
+        eventually(lambda: len(receiver.taken()) == len(arrived))
+    by_id = {event["id"]: event for event in receiver.taken()}
+    assert [by_id[event["id"]] for event in arrived] == arrived
+
+
+@pytest.mark.parametrize("adapter", registry.names())
+def test_an_example_without_its_proof_is_refused(adapter: str, tmp_path: Path) -> None:
+    """Signed or tokened over other bytes, by another secret or not at all, no example is taken."""
+    (source, (_, examples)), *_ = sources(adapter).items()
+    with in_thread(configured(tmp_path, adapter, NOBODY)) as relay:
+        for example in examples:
+            right = proven(adapter, source, example.request.body, example.request.header("content-type"))
+            for name in ("x-pagerduty-signature", "X-Relay-Token"):
+                if name in right.headers:
+                    # Hex or not, the first character after the prefix is another one.
+                    value = right.headers[name][:-1] + ("0" if right.headers[name][-1] != "0" else "1")
+                    wrong = Delivery(source, right.body, {**right.headers, name: value})
+                    assert wrong.post(relay.url).status_code == 401
+            without = {"content-type": right.headers["content-type"]}
+            assert Delivery(source, right.body, without).post(relay.url).status_code == 401
+        assert relay.status()["deliveries"] == {}
