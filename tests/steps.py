@@ -1,0 +1,105 @@
+"""What tests of steps share: a shell script run with nothing but given variables, the manifest's tools, incoming webhooks."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from tests.processes import run, running
+
+ROOT = Path(__file__).parents[1]
+KEY = "gdk_planted-5d0c"
+# As the platforms call them; dash is what /bin/sh is on Debian, and knows no pipefail.
+SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": ("dash", "-e")}
+
+
+def case(platform: str, name: str) -> dict[str, Any]:
+    """Return a case of the CI tables: `environ` in, `expected` out."""
+    found: dict[str, Any] = json.loads(
+        (ROOT / "tests" / "ci" / "cases" / platform / f"{name}.json").read_text("utf-8")
+    )
+    return found
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended, and all that it printed."""
+
+    code: int
+    log: str
+
+
+def shell(
+    name: str,
+    text: str,
+    *,
+    folder: Path,
+    environ: Mapping[str, str],
+    path: str | None = None,
+    arguments: Sequence[str] = (),
+) -> Ended:
+    """Run *text* as a shell's script, with *environ* alone; *path* overrules where programs are found."""
+    program, *options = SHELLS[name]
+    found = shutil.which(program)
+    assert found is not None, f"expected {program} on this machine"
+    file = folder / f"script.{name}"
+    file.write_text(text, "utf-8")
+    done = subprocess.run(
+        [found, *options, str(file), *arguments],
+        cwd=folder,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin" if path is None else path, **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    return Ended(done.returncode, done.stdout)
+
+
+def tool(*command: str) -> None:
+    """Run a checker of the virtual environment; it must find nothing."""
+    program = Path(sys.executable).with_name(command[0])
+    done = subprocess.run([str(program), *command[1:]], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """Running incoming webhooks: where to send, and a key for it."""
+
+    url: str
+    key: str
+    reader: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            self.url.replace("/webhooks", "/api/events"), headers={"webhook-key": self.reader}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["events"]
+        return found
+
+
+@contextmanager
+def webhooks(folder: Path) -> Iterator[Webhooks]:
+    """Run incoming webhooks as long as the block lasts."""
+    store = f"sqlite:{folder}/webhooks.db"
+
+    def key(name: str, *more: str) -> str:
+        return run("keys", "create", name, "--store", store, "--quiet", *more, folder=folder).stdout.strip()
+
+    sender, reader = key("sender"), key("reader", "--allow", "read")
+    with running("webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=folder) as server:
+        address = re.sub(r"/$", "", server.address)
+        yield Webhooks(f"{address}/webhooks", sender, reader)
