@@ -21,16 +21,12 @@ Standard library only, Python 3.9 or later.
     core/gitdailies_core/retry.py
     core/gitdailies_core/sending.py
     core/gitdailies_core/step.py
+    core/gitdailies_core/ci/console.py
     core/gitdailies_core/ci/table.py
     core/gitdailies_core/ci/github_actions.py
     github-action/gitdailies_github_action/step.py
     github-action/gitdailies_github_action/__main__.py
 """
-
-# Those are what is formatted and checked.
-# fmt: off
-# ruff: noqa
-# mypy: ignore-errors
 
 from __future__ import annotations
 
@@ -1492,6 +1488,8 @@ class Settings:
         """
         key = Secret((texts.get("webhook-key") or "").strip(), "webhook-key")
         dry_run = flag(texts, "dry-run")
+        # Who ends the process reads it; a wrong word for it is told here, like any other.
+        flag(texts, "fail-on-error")
         receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
@@ -2023,6 +2021,24 @@ def _send(
     ]
 
 
+# core/gitdailies_core/ci/console.py
+# A step whose inputs are environment variables and whose log is plain text, as most platforms have them.
+
+
+def console_texts(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the inputs as they came, by name: `dry-run` is the variable PREFIX + `DRY_RUN`."""
+    names = (*DEPLOY_INPUTS, *STEP_INPUTS)
+    return {name: environ.get(prefix + name.upper().replace("-", "_"), "") for name in names}
+
+
+def strict(inputs: Mapping[str, str]) -> bool:
+    """Whether an error shall fail the job; a wrong word for it is told by the report itself."""
+    try:
+        return flag(inputs, "fail-on-error")
+    except UsageError:
+        return False
+
+
 # core/gitdailies_core/ci/table.py
 # The table form of a platform: which variables hold what, the first that says something wins.
 
@@ -2348,10 +2364,9 @@ _MARKS = {REPORTED: "✅", SKIPPED: "⏭️", DRY_RUN: "📝", REPORT_FAILED: "�
 _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 
-def texts(environ: Mapping[str, str]) -> dict[str, str]:
+def step_texts(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs as they came, by name."""
-    names = (*DEPLOY_INPUTS, *STEP_INPUTS)
-    read = {name: environ.get("INPUT_" + name.upper().replace("-", "_"), "") for name in names}
+    read = console_texts(environ, "INPUT_")
     for name, variable in _FALLBACKS.items():
         if not read[name].strip():
             read[name] = environ.get(variable, "")
@@ -2364,26 +2379,17 @@ def masks(key: str) -> list[str]:
     return [f"::add-mask::{_data(line)}" for line in lines if line]
 
 
-def strict(inputs: Mapping[str, str]) -> bool:
-    """Whether an error shall fail the job; a wrong word for it is told by the report itself."""
-    try:
-        return flag(inputs, "fail-on-error")
-    except UsageError:
-        return False
-
-
 def commands(report: Report, *, fails: bool) -> list[str]:
     """Return what goes to the log: an annotation for every line, as plain as the outcome is good.
 
     Texts of others, such as a receiver's answer, go into the data of commands alone, where the
     runner looks for no further command.
     """
-    good = "notice" if report.outcome == SKIPPED else "debug"
-    level = good if report.ok else "error" if fails else "warning"
-    plain = [f"::notice title={_TITLE}::{_data(note)}" for note in report.notes]
+    told = [f"::notice title={_TITLE}::{_data(note)}" for note in report.notes]
     if report.ok and report.outcome != SKIPPED:
-        return plain + [f"{_TITLE}: {_harmless(line)}" for line in report.lines]
-    return plain + [f"::{level} title={_TITLE}::{_data(line)}" for line in report.lines]
+        return told + [f"{_TITLE}: {_harmless(line)}" for line in report.lines]
+    level = "notice" if report.ok else "error" if fails else "warning"
+    return told + [f"::{level} title={_TITLE}::{_data(line)}" for line in report.lines]
 
 
 def outputs(report: Report) -> str:
@@ -2428,7 +2434,7 @@ def _markdown(text: str) -> str:
 def main() -> int:
     # Windows' own code page has not every character; the runner reads UTF-8.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
-    inputs = texts(os.environ)
+    inputs = step_texts(os.environ)
     for line in masks(inputs["webhook-key"]):
         print(line)
     report = run(
@@ -2443,8 +2449,8 @@ def main() -> int:
     fails = strict(inputs)
     for line in commands(report, fails=fails):
         print(line)
-    _append(os.environ.get("GITHUB_OUTPUT", ""), outputs(report))
-    _append(os.environ.get("GITHUB_STEP_SUMMARY", ""), summary(report))
+    _append("GITHUB_OUTPUT", outputs(report))
+    _append("GITHUB_STEP_SUMMARY", summary(report))
     return report.code if fails else 0
 
 
@@ -2457,10 +2463,13 @@ def _event(path: str) -> Any:
         return None
 
 
-def _append(path: str, text: str) -> None:
-    if path:
-        with open(path, "a", encoding="utf-8", newline="\n") as file:
+def _append(name: str, text: str) -> None:
+    try:
+        # What is no UTF-8 in a variable is written as an escape, not as an error.
+        with open(os.environ[name], "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)
+    except (KeyError, OSError):
+        print(f"::warning title=GitDailies::{name}: expected a file to write to, got none")
 
 
 if __name__ == "__main__":

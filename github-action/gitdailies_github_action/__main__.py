@@ -8,6 +8,7 @@ import sys
 from typing import Any
 
 from gitdailies_core import step as core_step
+from gitdailies_core.ci import console
 from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
 
 from gitdailies_github_action import step
@@ -18,7 +19,7 @@ def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     inputs = step.texts(os.environ)
     for line in step.masks(inputs["webhook-key"]):
-        print(line)  # noqa: T201  the log is where the runner reads it
+        print(line)
     report = core_step.run(
         GITHUB_ACTIONS,
         inputs,
@@ -28,11 +29,11 @@ def main() -> int:
         agent=step.AGENT,
         no_key=step.NO_KEY,
     )
-    fails = step.strict(inputs)
+    fails = console.strict(inputs)
     for line in step.commands(report, fails=fails):
-        print(line)  # noqa: T201
-    _append(os.environ.get("GITHUB_OUTPUT", ""), step.outputs(report))
-    _append(os.environ.get("GITHUB_STEP_SUMMARY", ""), step.summary(report))
+        print(line)
+    _append("GITHUB_OUTPUT", step.outputs(report))
+    _append("GITHUB_STEP_SUMMARY", step.summary(report))
     return report.code if fails else 0
 
 
@@ -45,10 +46,13 @@ def _event(path: str) -> Any:
         return None
 
 
-def _append(path: str, text: str) -> None:
-    if path:
-        with open(path, "a", encoding="utf-8", newline="\n") as file:  # noqa: PTH123
+def _append(name: str, text: str) -> None:
+    try:
+        # What is no UTF-8 in a variable is written as an escape, not as an error.
+        with open(os.environ[name], "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:  # noqa: PTH123
             file.write(text)
+    except (KeyError, OSError):
+        print(f"::warning title=GitDailies::{name}: expected a file to write to, got none")
 
 
 if __name__ == "__main__":

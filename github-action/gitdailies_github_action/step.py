@@ -8,9 +8,8 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 
+from gitdailies_core.ci import console
 from gitdailies_core.ci.report import DRY_RUN, FAILED, REPORTED, SKIPPED, Report
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS, flag
-from gitdailies_core.errors import UsageError
 
 AGENT = "gitdailies-github-action"
 NO_KEY = (
@@ -27,8 +26,7 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 def texts(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs as they came, by name."""
-    names = (*DEPLOY_INPUTS, *STEP_INPUTS)
-    read = {name: environ.get("INPUT_" + name.upper().replace("-", "_"), "") for name in names}
+    read = console.texts(environ, "INPUT_")
     for name, variable in _FALLBACKS.items():
         if not read[name].strip():
             read[name] = environ.get(variable, "")
@@ -41,26 +39,17 @@ def masks(key: str) -> list[str]:
     return [f"::add-mask::{_data(line)}" for line in lines if line]
 
 
-def strict(inputs: Mapping[str, str]) -> bool:
-    """Whether an error shall fail the job; a wrong word for it is told by the report itself."""
-    try:
-        return flag(inputs, "fail-on-error")
-    except UsageError:
-        return False
-
-
 def commands(report: Report, *, fails: bool) -> list[str]:
     """Return what goes to the log: an annotation for every line, as plain as the outcome is good.
 
     Texts of others, such as a receiver's answer, go into the data of commands alone, where the
     runner looks for no further command.
     """
-    good = "notice" if report.outcome == SKIPPED else "debug"
-    level = good if report.ok else "error" if fails else "warning"
-    plain = [f"::notice title={_TITLE}::{_data(note)}" for note in report.notes]
+    told = [f"::notice title={_TITLE}::{_data(note)}" for note in report.notes]
     if report.ok and report.outcome != SKIPPED:
-        return plain + [f"{_TITLE}: {_harmless(line)}" for line in report.lines]
-    return plain + [f"::{level} title={_TITLE}::{_data(line)}" for line in report.lines]
+        return told + [f"{_TITLE}: {_harmless(line)}" for line in report.lines]
+    level = "notice" if report.ok else "error" if fails else "warning"
+    return told + [f"::{level} title={_TITLE}::{_data(line)}" for line in report.lines]
 
 
 def outputs(report: Report) -> str:

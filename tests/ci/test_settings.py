@@ -23,6 +23,7 @@ def test_yes(word: str) -> None:
     ("texts", "complaint"),
     [
         ({"dry-run": "maybe"}, "dry-run: expected true or false, got 'maybe'"),
+        ({"fail-on-error": "maybe"}, "fail-on-error: expected true or false, got 'maybe'"),
         ({"timeout": "soon"}, "timeout: expected a number from 0.1 to 300, got 'soon'"),
         ({"timeout": "nan"}, "timeout: expected a number from 0.1 to 300, got 'nan'"),
         ({"timeout": "0"}, "timeout: expected a number from 0.1 to 300, got '0'"),

@@ -52,7 +52,13 @@ def run(
 ) -> tuple[int, str, dict[str, str]]:
     """Run the file as the launcher does; return exit code, log and outputs."""
     output = folder / "output"
-    environ = {"GITHUB_OUTPUT": str(output), "GITHUB_WORKSPACE": str(folder), "PATH": "/nowhere", **environ}
+    environ = {
+        "GITHUB_OUTPUT": str(output),
+        "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+        "GITHUB_WORKSPACE": str(folder),
+        "PATH": "/nowhere",
+        **environ,
+    }
     if event is not None:
         (folder / "event.json").write_text(json.dumps(event))
         environ["GITHUB_EVENT_PATH"] = str(folder / "event.json")
@@ -131,6 +137,31 @@ def test_it_refuses_plainly(python: str, tmp_path: Path) -> None:
 
     assert code == 3
     assert "::error title=GitDailies::not reported: deploy of larkspur/checkout-api at 4f0c2d6" in log
+
+
+@each
+def test_bytes_that_are_no_text(python: str, tmp_path: Path) -> None:
+    """A variable that is no UTF-8 is a warning like any other wrong input, and fails no job."""
+    case = json.loads((CASES / "push.json").read_text("utf-8"))
+    environ = {**case["environ"], "INPUT_DRY_RUN": "true", "INPUT_ENVIRONMENT": "prod\udcff"}
+    code, log, outputs = run(python, tmp_path, environ, case["event"])
+
+    assert (code, outputs["ok"]) == (0, "false")
+    assert "::warning title=GitDailies::deploy not reported: environment: expected" in log
+
+
+def test_files_that_cannot_be_written(tmp_path: Path) -> None:
+    """Where outputs and summary have no file the log says so, and the job stays green."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", FILE],
+        env={"INPUT_DRY_RUN": "true", "GITHUB_OUTPUT": str(tmp_path), "PATH": "/nowhere"},
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "::warning title=GitDailies::GITHUB_OUTPUT: expected a file to write to, got none" in done.stdout
+    assert "::warning title=GitDailies::GITHUB_STEP_SUMMARY: expected a file" in done.stdout
 
 
 @pytest.mark.parametrize(

@@ -151,7 +151,7 @@ SHOP = "echo Python was not found; exit 49"
     ids=["python3", "python3-too-old", "windows-launcher", "python-alone"],
 )
 def test_launcher(pythons: dict[str, str], used: str, tmp_path: Path) -> None:
-    """The first Python that is new enough runs the file beside action.yml, isolated and without site-packages."""
+    """The first Python that is new enough runs the file beside action.yml, apart from site-packages."""
     code, log, _, _ = launch(tmp_path, pythons)
 
     assert (code, log) == (0, f"{tmp_path}/programs/{used} /somewhere/an action/report_deploy.py\n")

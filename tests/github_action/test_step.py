@@ -100,9 +100,3 @@ def test_the_summary_is_text() -> None:
     line = step.summary(Report(REPORTED, ("deploy to <img src=x> [a](b) `c`",)))
 
     assert r"\<img src=x\> \[a\]\(b\) \`c\`" in line
-
-
-@pytest.mark.parametrize(("word", "strict"), [("true", True), ("", False), ("nonsense", False)])
-def test_strict(word: str, strict: bool) -> None:
-    """A wrong word for fail-on-error does not fail the job; it is a warning of its own."""
-    assert step.strict({"fail-on-error": word}) is strict
