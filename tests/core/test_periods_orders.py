@@ -254,7 +254,7 @@ class AnySequence(RuleBasedStateMachine):
                 chain += [link for link in links if link and link not in chain]
 
 
-AnySequence.TestCase.settings = settings(max_examples=60, stateful_step_count=25, deadline=None)
+AnySequence.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
 TestAnySequence = AnySequence.TestCase
 
 
