@@ -2,11 +2,15 @@
 
 from __future__ import annotations
 
+import json
 import logging
 import sys
 import traceback
+from contextlib import suppress
 from pathlib import Path
+from typing import Any, BinaryIO
 
+import orjson
 import structlog
 from gitdailies_core.errors import GitDailiesError
 
@@ -15,16 +19,39 @@ def configure() -> None:
     """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
     structlog.configure(
         processors=[
-            structlog.contextvars.merge_contextvars,
             structlog.processors.add_log_level,
             structlog.processors.TimeStamper(fmt="iso", utc=True),
-            structlog.processors.JSONRenderer(),
+            _line,
         ],
-        logger_factory=structlog.WriteLoggerFactory(file=sys.stderr),
-        cache_logger_on_first_use=False,
+        logger_factory=structlog.BytesLoggerFactory(file=_Sink(sys.stderr.buffer)),  # type: ignore[arg-type]
+        cache_logger_on_first_use=True,
     )
     # What libraries say (uvicorn: a request that is none) comes in the same form.
     logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
+
+
+class _Sink:
+    """A file that never raises: a disk that is full, or a reader that went away, must not stop deliveries."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, line: bytes) -> None:
+        with suppress(OSError, ValueError):
+            self._file.write(line)
+
+    def flush(self) -> None:
+        with suppress(OSError, ValueError):
+            self._file.flush()
+
+
+def _line(_: Any, __: str, entry: structlog.typing.EventDict) -> bytes:
+    """Write an entry as JSON in ASCII: beyond it there are characters that steer a terminal."""
+    try:
+        line = orjson.dumps(entry)
+    except TypeError:  # half of a surrogate pair, or what is no JSON
+        line = b"\xff"
+    return line if line.isascii() else json.dumps(entry, default=repr).encode()
 
 
 class _Forwarding(logging.Handler):
