@@ -1,4 +1,4 @@
-"""What tests of steps share: a shell script run with nothing but given variables, the manifest's tools, incoming webhooks."""
+"""What tests of steps share: a shell with given variables alone, checkers of manifests, incoming webhooks."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stand-in for CircleCI: fills in the packed orb's parameters and gives its steps as the machine runs them."""
+"""A stand-in for CircleCI: fills in the packed orb's parameters and runs its steps in a shell."""
 
 from __future__ import annotations
 

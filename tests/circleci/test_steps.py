@@ -28,20 +28,21 @@ def job(name: str, **more: str) -> dict[str, str]:
 @each_shell
 @pytest.mark.parametrize("situation", CASES)
 def test_a_deploy_is_reported(name: str, situation: str, tmp_path: Path) -> None:
-    """On a branch, a tag, a forked pull request and in an App pipeline the event is what core's tables say."""
+    """On a branch, a tag, a forked pull request and in an App pipeline the event is that of core's tables."""
     expected = case("circleci", situation)["expected"]
+    [event] = expected["events"]
     with serving(answer("202 Accepted", b'{"status": "created"}')) as server:
         ended = report(name, tmp_path, job(situation), {"webhook_url": server.url})
 
     [request] = server.requests
-    assert [json.loads(request.body)] == expected["events"]
+    assert json.loads(request.body) == event
     assert request.headers["user-agent"] == "gitdailies-circleci-orb"
     assert ended.code == 0
     assert ended.log == "".join(
         f"GitDailies: {line}\n"
         for line in (
             *expected.get("notes", ()),
-            f"reported: deploy of {expected['events'][0]['repo']} at {expected['events'][0]['commitSHA'][:7]}",
+            f"reported: deploy of {event['repo']} at {event['commitSHA'][:7]}",
         )
     )
 
