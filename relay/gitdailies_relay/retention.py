@@ -1,53 +1,69 @@
-"""What is thrown away, and when: in small transactions, so that intake does not wait for them.
+"""What is thrown away, and when. It is sought beside the writer and deleted in small transactions.
 
-Open periods, held and waiting ones, and routes are never pruned.
+Open periods, held and waiting ones, routes, and what is not delivered yet are never pruned.
 """
 
 from __future__ import annotations
 
 import sqlite3
+from collections.abc import Mapping, Sequence
+from typing import Any, TypeAlias
 
 from gitdailies_connection.settings import RelaySettings
 
 _DAY_US = 86_400_000_000
 _BATCH = 500
+# Bodies that are kept for a replay; beyond it those go first that were replayed, then the oldest.
+KEPT_BYTES = 256 * 1024 * 1024
 
-# Each statement deletes at most a batch of what is older than the given moment.
-_OLD = (
+_PERIOD = "destination, source, incident, repo, environment, service, name"
+_GONE = "NOT EXISTS (SELECT 1 FROM pending p WHERE p.seq = "
+
+# By setting: what is older than the given moment, and how one of them is deleted, if it still may be.
+_OLD: tuple[tuple[str, str, str], ...] = (
     (
         "delivered_days",
-        (
-            "DELETE FROM attempts WHERE seq IN (SELECT a.seq FROM attempts a WHERE a.at < ?"
-            " AND NOT EXISTS (SELECT 1 FROM pending p WHERE p.seq = a.event_seq) LIMIT ?)"
-        ),
+        f"SELECT a.seq FROM attempts a WHERE a.at < ? AND {_GONE}a.event_seq) LIMIT ?",
+        "DELETE FROM attempts WHERE seq = ?",
     ),
     (
         "delivered_days",
-        (
-            "DELETE FROM events WHERE seq IN (SELECT e.seq FROM events e WHERE e.stored_at < ?"
-            " AND NOT EXISTS (SELECT 1 FROM pending p WHERE p.seq = e.seq) LIMIT ?)"
-        ),
+        f"SELECT e.seq FROM events e WHERE e.stored_at < ? AND {_GONE}e.seq) LIMIT ?",
+        "DELETE FROM events WHERE seq = ?",
     ),
-    ("keep_days", "DELETE FROM kept WHERE seq IN (SELECT seq FROM kept WHERE received_at < ? LIMIT ?)"),
+    ("keep_days", "SELECT seq FROM kept WHERE received_at < ? LIMIT ?", "DELETE FROM kept WHERE seq = ?"),
     (
         "closed_period_days",
-        "DELETE FROM deliveries WHERE seq IN (SELECT seq FROM deliveries WHERE received_at < ? LIMIT ?)",
+        "SELECT seq FROM deliveries WHERE received_at < ? LIMIT ?",
+        "DELETE FROM deliveries WHERE seq = ?",
     ),
     (
         "closed_period_days",
-        (
-            "DELETE FROM periods WHERE (destination, source, incident, repo, environment, service, name) IN"
-            " (SELECT destination, source, incident, repo, environment, service, name FROM periods"
-            " WHERE state IN ('closed', 'released') AND changed_at < ? LIMIT ?)"
-        ),
+        f"SELECT {_PERIOD} FROM periods WHERE state IN ('closed', 'released', 'repeated') AND changed_at < ? LIMIT ?",
+        f"DELETE FROM periods WHERE ({_PERIOD}) = (?,?,?,?,?,?,?) AND state IN ('closed', 'released', 'repeated')",
     ),
 )
+_EXCESS = (
+    "SELECT seq FROM (SELECT seq, sum(length(body)) OVER (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total"
+    " FROM kept) WHERE total > ? LIMIT ?"
+)
+_DELETE_KEPT = "DELETE FROM kept WHERE seq = ?"
+
+Doomed: TypeAlias = Mapping[str, Sequence[tuple[Any, ...]]]
 
 
-def prune(connection: sqlite3.Connection, settings: RelaySettings, now: int) -> bool:
-    """Delete a batch of each kind; return whether more of any may be left."""
-    more = False
-    for days, statement in _OLD:
+def doomed(connection: sqlite3.Connection, settings: RelaySettings, now: int) -> Doomed:
+    """Find a batch of each kind that may go, as statements and the rows to run them with."""
+    found: dict[str, Sequence[tuple[Any, ...]]] = {}
+    for days, select, delete in _OLD:
         before = now - int(getattr(settings, days) * _DAY_US)
-        more |= connection.execute(statement, (before, _BATCH)).rowcount >= _BATCH
-    return more
+        found[delete] = connection.execute(select, (before, _BATCH)).fetchall()
+    excess = connection.execute(_EXCESS, (KEPT_BYTES, _BATCH)).fetchall()
+    found[_DELETE_KEPT] = list(dict.fromkeys([*found[_DELETE_KEPT], *excess]))
+    return {delete: rows for delete, rows in found.items() if rows}
+
+
+def prune(connection: sqlite3.Connection, found: Doomed) -> None:
+    """Delete what `doomed` found."""
+    for delete, rows in found.items():
+        connection.executemany(delete, rows)
