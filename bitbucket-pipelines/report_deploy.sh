@@ -1501,6 +1501,8 @@ class Settings:
         """
         key = Secret((texts.get("webhook-key") or "").strip(), "webhook-key")
         dry_run = flag(texts, "dry-run")
+        # Who ends the process reads it; a wrong word for it is told here, like any other.
+        flag(texts, "fail-on-error")
         receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
         if receiver not in RECEIVERS:
             raise UsageError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
