@@ -3,6 +3,7 @@
 import ast
 import json
 import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -77,6 +78,15 @@ def test_a_planted_newer_name_is_found(tmp_path: Path) -> None:
 
     with pytest.raises(AssertionError, match=r"itertools\.pairwise"):
         tool("vermin", "--target=3.9-", "--no-tips", "--violations", str(tmp_path / "step.py"))
+
+
+def test_the_start_to_exit() -> None:
+    """From start to exit the step takes at most 1.5 times what an import of urllib.request does."""
+    benchmark = [sys.executable, str(ROOT / "benchmarks" / "steps.py"), "--rounds", "9", "--installs", "0"]
+    done = subprocess.run(benchmark, capture_output=True, text=True, timeout=120)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "the step takes" in done.stdout
 
 
 def test_the_table_above_has_no_stranger() -> None:

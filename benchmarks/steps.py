@@ -1,0 +1,230 @@
+"""A deploy reported from a CI job: start to exit of the one-file step, against the other ways to do it.
+
+.venv/bin/python benchmarks/steps.py
+.venv/bin/python benchmarks/steps.py --rounds 5 --installs 0    without what takes seconds
+
+Every way runs in turn, so that a busy moment of the machine meets them all; read the ratios, not the
+times. All of it is on the loopback: a real receiver adds TLS and its own time to each way that sends,
+a real package index to the install. Ends with 1 where the step is slower than it promises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import shutil
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+STEP = ROOT / "github-action" / "report_deploy.py"
+CASE = ROOT / "tests" / "ci" / "cases" / "github_actions" / "push.json"
+DATADOG = ROOT / ".tools" / "node_modules" / ".bin" / "datadog-ci"
+SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+BODY = json.dumps({"kind": "deployed", "repo": "larkspur/checkout-api", "commitSHA": SHA})
+
+MOST_OF_AN_IMPORT = 1.5
+LEAST_OF_AN_INSTALL = 20.0
+
+_SEND = f"""
+import os, jsonschema, requests, yaml
+answer = requests.post(os.environ["URL"], data={BODY!r}, headers={{"webhook-key": "k"}}, timeout=10)
+answer.raise_for_status()
+"""
+
+
+class Receiver:
+    """A receiver on the loopback that accepts everything and counts it."""
+
+    def __init__(self) -> None:
+        self.taken = 0
+        receiver = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                self.rfile.read(int(self.headers["content-length"]))
+                receiver.taken += 1
+                self.send_response(202)
+                self.send_header("content-length", "2")
+                self.end_headers()
+                self.wfile.write(b"{}")
+
+            def log_message(self, *_: object) -> None:
+                pass
+
+        server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{server.server_port}/webhooks"
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+
+
+@dataclass
+class Way:
+    """One way to report a deploy, or a part of one: commands that run one after the other."""
+
+    about: str
+    commands: Callable[[Path], Sequence[Sequence[str]]]
+    environ: Mapping[str, str]
+    sends: bool
+    rounds: int
+    seconds: list[float] = field(default_factory=list)
+
+    @property
+    def median(self) -> float:
+        return statistics.median(self.seconds)
+
+    def run(self, receiver: Receiver) -> None:
+        """Run it once, in a folder of its own; anything but a clean end stops the benchmark."""
+        before = receiver.taken
+        with tempfile.TemporaryDirectory() as folder:
+            commands = self.commands(Path(folder))
+            start = time.perf_counter()
+            for command in commands:
+                done = subprocess.run(command, cwd=folder, env=self.environ, capture_output=True, text=True)
+                if done.returncode:
+                    sys.exit(
+                        f"{self.about}: {' '.join(command[:4])} ended with {done.returncode}\n{done.stderr}"
+                    )
+            self.seconds.append(time.perf_counter() - start)
+        if receiver.taken - before != int(self.sends):
+            sys.exit(
+                f"{self.about}: expected {int(self.sends)} event, got {receiver.taken - before}\n{done.stdout}"
+            )
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
+    arguments.add_argument("--rounds", type=int, default=21)
+    arguments.add_argument("--installs", type=int, default=3, help="rounds of what takes seconds")
+    # A virtual environment's Python reads more at its start than a job's python3.
+    arguments.add_argument("--python", default=getattr(sys, "_base_executable", sys.executable))
+    options = arguments.parse_args()
+    with tempfile.TemporaryDirectory() as folder:
+        return _measure(options, Path(folder))
+
+
+def _measure(options: argparse.Namespace, folder: Path) -> int:
+    cores = sorted(os.sched_getaffinity(0))
+    # Affinity is a thread's own: the receiver's threads stay here, what this one starts goes there.
+    os.sched_setaffinity(0, {cores[0]})
+    receiver = Receiver()
+    os.sched_setaffinity(0, {cores[-1]})
+    ways = _ways(options, receiver, folder)
+    for name, way in ways.items():
+        if name != "install":
+            way.run(receiver)
+            way.seconds.clear()
+    for number in range(max(way.rounds for way in ways.values())):
+        for way in ways.values():
+            if number < way.rounds:
+                way.run(receiver)
+    return _print(ways, options)
+
+
+def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict[str, Way]:
+    python, rounds = options.python, options.rounds
+    case = json.loads(CASE.read_text("utf-8"))
+    event = folder / "event.json"
+    event.write_text(json.dumps(case["event"]))
+    plain = {name: os.environ[name] for name in ("PATH", "HOME") if name in os.environ}
+    job = {
+        **plain,
+        **case["environ"],
+        "GITHUB_EVENT_PATH": str(event),
+        "INPUT_WEBHOOK_URL": receiver.url,
+        "INPUT_WEBHOOK_KEY": "gdk_benchmark",
+    }
+    # Addresses and certificates of package indexes are the machine's own affair.
+    pip = {
+        name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))
+    }
+    sender = {**plain, **pip, "URL": receiver.url, "PYTHONPATH": "packages"}
+    curl = ["curl", "-sS", "-f", "-H", "webhook-key: k", "-H", "content-type: application/json"]
+    install = [
+        sys.executable,
+        "-m",
+        "pip",
+        "install",
+        "-q",
+        "--disable-pip-version-check",
+        "--target",
+        "packages",
+    ]
+
+    def one(*command: str) -> Callable[[Path], Sequence[Sequence[str]]]:
+        return lambda _: [command]
+
+    ways = {
+        "step": Way("the one-file step", one(python, "-I", "-S", str(STEP)), job, True, rounds),
+        "import": Way(
+            "python3 -c 'import urllib.request'",
+            one(python, "-c", "import urllib.request"),
+            plain,
+            False,
+            rounds,
+        ),
+        "start": Way("python3 -c pass", one(python, "-c", "pass"), plain, False, rounds),
+        "curl": Way("curl", one(*curl, "-d", BODY, receiver.url), plain, True, rounds),
+        "install": Way(
+            "pip install requests pyyaml jsonschema, then send",
+            lambda _: [[*install, "requests", "pyyaml", "jsonschema"], [sys.executable, "-S", "-c", _SEND]],
+            sender,
+            True,
+            options.installs,
+        ),
+    }
+    if not options.installs:
+        del ways["install"]
+    elif DATADOG.exists() and shutil.which("node"):
+        ways["datadog"] = Way(
+            "datadog-ci dora deployment --dry-run",
+            one(
+                *(
+                    str(DATADOG),
+                    "dora",
+                    "deployment",
+                    "--dry-run",
+                    "--service",
+                    "checkout",
+                    "--env",
+                    "production",
+                ),
+                *("--started-at", "1772614512", "--git-commit-sha", SHA),
+                *("--git-repository-url", "https://github.com/larkspur/checkout-api"),
+            ),
+            {**plain, "DD_API_KEY": "0" * 32, "DD_BETA_COMMANDS_ENABLED": "1"},
+            False,
+            max(3, rounds // 4),
+        )
+    return ways
+
+
+def _print(ways: Mapping[str, Way], options: argparse.Namespace) -> int:
+    step = ways["step"].median
+    print(f"{options.python}, {os.cpu_count()} cores, medians of {options.rounds} rounds\n")
+    print(f"{'':50} {'ms':>8} {'fastest':>8} {'÷ the step':>11}")
+    for way in ways.values():
+        print(
+            f"{way.about:50} {way.median * 1e3:8.1f} {min(way.seconds) * 1e3:8.1f} {way.median / step:10.2f}×"
+        )
+    if options.installs and "datadog" not in ways:
+        print("datadog-ci is not installed: npm install --prefix .tools @datadog/datadog-ci@5.25.0")
+    of_import = step / ways["import"].median
+    print(f"\nthe step takes {of_import:.2f} times the import (at most {MOST_OF_AN_IMPORT:g})")
+    if "install" not in ways:
+        return int(of_import > MOST_OF_AN_IMPORT)
+    of_install = ways["install"].median / step
+    print(f"and is {of_install:.1f} times faster than install and send (at least {LEAST_OF_AN_INSTALL:g})")
+    return int(of_import > MOST_OF_AN_IMPORT or of_install < LEAST_OF_AN_INSTALL)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
