@@ -13,9 +13,10 @@
 
 from __future__ import annotations
 
-import json
 from dataclasses import dataclass
 from typing import Any
+
+import orjson
 
 RETRY_AFTER_SECONDS = 5
 
@@ -31,7 +32,7 @@ class Answer:
 
 def _answer(status: int, body: dict[str, Any], *headers: tuple[str, str]) -> Answer:
     pairs = tuple((name.encode(), value.encode()) for name, value in headers)
-    return Answer(status, json.dumps(body, ensure_ascii=True).encode(), pairs)
+    return Answer(status, orjson.dumps(body), pairs)
 
 
 def stored(delivery: str, events: list[str], reasons: list[str]) -> Answer:

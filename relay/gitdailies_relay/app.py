@@ -145,7 +145,9 @@ class App:
         headers = Request.make(headers=scope["headers"], body=b"")
         held = self._admit(headers)
         try:
-            body = await asyncio.wait_for(_body(receive), BODY_SECONDS)
+            # Not wait_for, here and below: it makes a task of what is mostly there already.
+            async with asyncio.timeout(BODY_SECONDS):
+                body = await _body(receive)
             return await self._delivered(source, Request(headers.headers, body, decode))
         except TimeoutError:
             raise Refusal(answers.unavailable("expected the whole body in time, got a part")) from None
@@ -182,7 +184,8 @@ class App:
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, reading)
         try:
-            accepted = await asyncio.wait_for(asyncio.shield(self._store.accept(delivery)), ANSWER_SECONDS)
+            async with asyncio.timeout(ANSWER_SECONDS):
+                accepted = await self._store.accept(delivery)
         except Exception as error:  # noqa: BLE001  of an item that fails alone, as of a store that does
             LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))
             return answers.unavailable("the store cannot be written")

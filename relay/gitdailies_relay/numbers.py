@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 from prometheus_client import CollectorRegistry, Counter, Histogram, generate_latest
 
 
@@ -16,6 +18,8 @@ class Numbers:
             ["source", "outcome"],
             registry=self.registry,
         )
+        # labels() takes a lock and checks names; there are as many as sources and outcomes.
+        self._delivery = cache(self._deliveries.labels)
         self._attempts = Counter(
             "gitdailies_relay_attempts",
             "Attempts to deliver an event, by what came of them",
@@ -29,7 +33,7 @@ class Numbers:
         )
 
     def delivery(self, source: str, outcome: str) -> None:
-        self._deliveries.labels(source, outcome).inc()
+        self._delivery(source, outcome).inc()
 
     def attempt(self, verdict: str, seconds: float) -> None:
         self._attempts.labels(verdict).inc()

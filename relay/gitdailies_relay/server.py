@@ -7,13 +7,14 @@ import socket
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import nullcontext
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import Any
 
 import structlog
 import uvicorn
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.sender import Sender
-from gitdailies_connection.settings import Configuration
+from gitdailies_connection.settings import Configuration, RelaySettings
 from gitdailies_core import registry
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 
@@ -24,7 +25,7 @@ from gitdailies_relay.delivery import Worker
 from gitdailies_relay.logs import told
 from gitdailies_relay.numbers import Numbers
 from gitdailies_relay.protocol import BoundedProtocol
-from gitdailies_relay.retention import prune
+from gitdailies_relay.retention import Doomed, doomed, prune
 from gitdailies_relay.store import Store
 
 LOG = structlog.get_logger("gitdailies.relay")
@@ -97,7 +98,7 @@ async def serve(
     servers = [_server(app), _server(_StatusApp(app, store, numbers))]
     tasks = [
         asyncio.create_task(worker.run()),
-        asyncio.create_task(_prune_for_ever(store, configuration)),
+        asyncio.create_task(_prune_for_ever(store, relay)),
         asyncio.create_task(
             _reload_for_ever(_Reload(app, worker, configuration, environ), reload, reloading)
         ),
@@ -183,6 +184,7 @@ def _server(app: Callable[..., Awaitable[None]]) -> uvicorn.Server:
         log_config=None,
         server_header=False,
         date_header=False,
+        proxy_headers=False,  # who sent it is proven by its proof
         timeout_graceful_shutdown=_STOP_SECONDS,
         timeout_keep_alive=75,
         backlog=_BACKLOG,
@@ -207,15 +209,18 @@ def _listen(address: Listen, flag: str) -> socket.socket:
     return listener
 
 
-async def _prune_for_ever(store: Store, configuration: Configuration) -> None:
+async def _prune_for_ever(store: Store, settings: RelaySettings) -> None:
     while True:
-        more = True
-        while more:
-            try:
-                more = await store.run(lambda connection: prune(connection, configuration.relay, now_us()))
-            except StoreUnavailable:
-                more = False
-        await asyncio.sleep(_PRUNE_SECONDS)
+        found: Doomed = {}
+        try:
+            found = await asyncio.to_thread(store.report, lambda c: doomed(c, settings, now_us()))
+            if found:
+                await store.run(partial(prune, found=found))
+        except StoreUnavailable as error:
+            LOG.error("store cannot be pruned", reason=str(error))
+            found = {}
+        if not found:
+            await asyncio.sleep(_PRUNE_SECONDS)
 
 
 @dataclass
