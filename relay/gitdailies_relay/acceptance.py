@@ -5,11 +5,11 @@ The caller begins and commits; nothing here is done by halves.
 
 from __future__ import annotations
 
-import json
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+import orjson
 from gitdailies_core.adapter import UPDATED, Change
 from gitdailies_core.events import Event
 from gitdailies_core.periods import decide
@@ -33,8 +33,9 @@ _EVENT = (
     " ON CONFLICT DO NOTHING"
 )
 _PENDING = (
-    "INSERT INTO pending (seq, destination, partition, head, due_at, attempts)"
-    " SELECT ?, ?, ?, NOT EXISTS (SELECT 1 FROM pending WHERE partition = ? AND buried IS NULL), ?, 0"
+    # VALUES, since a SELECT from the table that is written to goes through a temporary one.
+    "INSERT INTO pending (seq, destination, partition, head, due_at, attempts) VALUES"
+    " (?, ?, ?, NOT EXISTS (SELECT 1 FROM pending WHERE partition = ? AND buried IS NULL), ?, 0)"
 )
 
 
@@ -104,7 +105,7 @@ def _message(
         return IGNORED, (), message.reason
     seen = connection.execute(_SEEN, (source, said.key)).fetchone()
     if seen is not None and not delivery.replay:
-        ids = json.loads(seen[0])
+        ids = orjson.loads(seen[0])
         _record(connection, delivery, said, REPEATED, "a redelivery of something stored", ids)
         return REPEATED, ids, ""
     ledger = StoredLedger(connection, delivery.destination, source)
@@ -127,7 +128,7 @@ def _message(
 
 def _enqueue(connection: sqlite3.Connection, delivery: Delivery, event: Event) -> None:
     source, incident = delivery.reading.source, event.get("incidentId")
-    body = json.dumps(event.to_wire(), ensure_ascii=False, separators=(",", ":"))
+    body = orjson.dumps(event.to_wire()).decode()
     destination, at = delivery.destination, delivery.received_at
     row = (event.id, destination, source, incident, delivery.id, at, body)
     inserted = connection.execute(_EVENT, row)
@@ -155,7 +156,7 @@ def _record(
         reading.proof,
         outcome,
         reason,
-        json.dumps(events),
+        orjson.dumps(events).decode(),
     )
     connection.execute(_DELIVERY, row)
 

@@ -87,7 +87,7 @@ EVENTS = Table(
     "events",
     METADATA,
     Column("seq", _SEQUENCE, primary_key=True),
-    Column("id", Text, nullable=False, unique=True),
+    Column("id", Text, nullable=False),
     Column("destination", Text, nullable=False),
     Column("source", Text, nullable=False),
     Column("incident", Text, nullable=False),
@@ -95,7 +95,8 @@ EVENTS = Table(
     Column("stored_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
 )
-Index("events_incident", EVENTS.c.incident)
+# An id is a hash: alone it would be looked up, and written, all over the index.
+Index("events_identity", EVENTS.c.incident, EVENTS.c.id, EVENTS.c.destination, unique=True)
 
 # What is still to be delivered: narrow, since it changes at every attempt. `head` is 1 for the
 # first undelivered event of its incident, the only one that may be sent.

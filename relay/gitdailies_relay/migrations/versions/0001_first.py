@@ -63,7 +63,7 @@ def upgrade() -> None:
     op.create_table(
         "events",
         sa.Column("seq", _SEQUENCE, primary_key=True),
-        sa.Column("id", sa.Text, nullable=False, unique=True),
+        sa.Column("id", sa.Text, nullable=False),
         sa.Column("destination", sa.Text, nullable=False),
         sa.Column("source", sa.Text, nullable=False),
         sa.Column("incident", sa.Text, nullable=False),
@@ -71,7 +71,7 @@ def upgrade() -> None:
         sa.Column("stored_at", sa.BigInteger, nullable=False),
         sa.Column("body", sa.Text, nullable=False),
     )
-    op.create_index("events_incident", "events", ["incident"])
+    op.create_index("events_identity", "events", ["incident", "id", "destination"], unique=True)
     op.create_table(
         "pending",
         sa.Column("seq", _SEQUENCE, primary_key=True),
