@@ -16,22 +16,26 @@ _BATCH = 500
 # Bodies that are kept for a replay; beyond it those go first that were replayed, then the oldest.
 KEPT_BYTES = 256 * 1024 * 1024
 
-_PERIOD = "destination, source, incident, repo, environment, service, name"
-_GONE = "NOT EXISTS (SELECT 1 FROM pending p WHERE p.seq = "
-
+_DELETE_KEPT = "DELETE FROM kept WHERE seq = ?"
 # By setting: what is older than the given moment, and how one of them is deleted, if it still may be.
 _OLD: tuple[tuple[str, str, str], ...] = (
     (
         "delivered_days",
-        f"SELECT a.seq FROM attempts a WHERE a.at < ? AND {_GONE}a.event_seq) LIMIT ?",
+        (
+            "SELECT a.seq FROM attempts a WHERE a.at < ?"
+            " AND NOT EXISTS (SELECT 1 FROM pending p WHERE p.seq = a.event_seq) LIMIT ?"
+        ),
         "DELETE FROM attempts WHERE seq = ?",
     ),
     (
         "delivered_days",
-        f"SELECT e.seq FROM events e WHERE e.stored_at < ? AND {_GONE}e.seq) LIMIT ?",
+        (
+            "SELECT e.seq FROM events e WHERE e.stored_at < ?"
+            " AND NOT EXISTS (SELECT 1 FROM pending p WHERE p.seq = e.seq) LIMIT ?"
+        ),
         "DELETE FROM events WHERE seq = ?",
     ),
-    ("keep_days", "SELECT seq FROM kept WHERE received_at < ? LIMIT ?", "DELETE FROM kept WHERE seq = ?"),
+    ("keep_days", "SELECT seq FROM kept WHERE received_at < ? LIMIT ?", _DELETE_KEPT),
     (
         "closed_period_days",
         "SELECT seq FROM deliveries WHERE received_at < ? LIMIT ?",
@@ -39,15 +43,20 @@ _OLD: tuple[tuple[str, str, str], ...] = (
     ),
     (
         "closed_period_days",
-        f"SELECT {_PERIOD} FROM periods WHERE state IN ('closed', 'released', 'repeated') AND changed_at < ? LIMIT ?",
-        f"DELETE FROM periods WHERE ({_PERIOD}) = (?,?,?,?,?,?,?) AND state IN ('closed', 'released', 'repeated')",
+        (
+            "SELECT destination, source, incident, repo, environment, service, name FROM periods"
+            " WHERE state IN ('closed', 'released', 'repeated') AND changed_at < ? LIMIT ?"
+        ),
+        (
+            "DELETE FROM periods WHERE (destination, source, incident, repo, environment, service, name)"
+            " = (?,?,?,?,?,?,?) AND state IN ('closed', 'released', 'repeated')"
+        ),
     ),
 )
 _EXCESS = (
-    "SELECT seq FROM (SELECT seq, sum(length(body)) OVER (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total"
-    " FROM kept) WHERE total > ? LIMIT ?"
+    "SELECT seq FROM (SELECT seq, sum(length(body)) OVER"
+    " (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total FROM kept) WHERE total > ? LIMIT ?"
 )
-_DELETE_KEPT = "DELETE FROM kept WHERE seq = ?"
 
 Doomed: TypeAlias = Mapping[str, Sequence[tuple[Any, ...]]]
 
