@@ -50,3 +50,5 @@ campaign: $(VENV)/.tested ## the long forms: ten minutes of fuzzing an adapter, 
 	@GITDAILIES_FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/adapters/test_fuzz.py --timeout=7200 -s
 	@GITDAILIES_KILL_ROUNDS=200 $(BIN)/python -m pytest tests/relay -k kill --timeout=7200 -s
 	@$(BIN)/python benchmarks/intake.py
+	@npm install --silent --no-audit --no-fund --prefix .tools @datadog/datadog-ci@5.25.0
+	@$(BIN)/python benchmarks/steps.py
