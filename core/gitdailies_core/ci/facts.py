@@ -16,7 +16,7 @@ from gitdailies_core.times import parse, text_of
 # What templates and pipelines write where there is nothing: CircleCI `<nil>`, Helm and GitLab
 # `<no value>`, JSON null, JavaScript undefined, Python None.
 _NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
-# A reference that nobody filled in: $(NAME) is what Azure leaves of an unknown variable; Octopus
+# A reference that nobody filled in: Azure leaves a dollar and parentheses of an unknown one; Octopus
 # writes a number sign before the braces, which no comment here does, since it looks into scripts too.
 _REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
