@@ -14,8 +14,7 @@ from gitdailies_core.errors import GitDailiesError
 from tests.end_to_end.machine import Process, environment, free_port
 
 ROOT = Path(__file__).resolve().parents[2]
-FOLDERS = ("docs", "benchmarks", "*-adapter", "github-action")
-PAGES = sorted({*ROOT.glob("*.md"), *(page for folder in FOLDERS for page in ROOT.glob(f"{folder}/*.md"))})
+PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
