@@ -210,5 +210,6 @@ def _showable(services: Sequence[Service]) -> Iterator[Service]:
 def _line(text: str | None, longest: int) -> str | None:
     if text is None:
         return None
-    line = _CONTROL.sub(" ", text).strip()[:longest]
-    return line or None
+    if not text.isprintable():  # as nearly all text is
+        text = _CONTROL.sub(" ", text)
+    return text.strip()[:longest] or None

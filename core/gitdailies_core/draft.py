@@ -8,7 +8,7 @@ from datetime import datetime
 from gitdailies_core.adapter import Change
 from gitdailies_core.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.identity import incident_event_id
-from gitdailies_core.ledger import CLOSED, MERGED, OPEN, Decision, Key, Ledger, Period
+from gitdailies_core.ledger import CLOSED, MERGED, Decision, Key, Ledger, Period
 
 
 @dataclass
@@ -38,8 +38,8 @@ class Draft:
         self.records[period.key] = period
 
     def start(self, period: Period) -> None:
-        """Send the start of a period."""
-        self.put(replace(period, state=OPEN))
+        """Send the start of a period that is open now."""
+        self.put(period)
         change = self.change
         self.events.append(
             Event.make(

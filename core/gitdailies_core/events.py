@@ -193,8 +193,7 @@ class Event:
 
         Raises InvalidEvent for an unknown kind or field and for a value that does not fit.
         """
-        plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in values.items()}
-        event = cls.from_wire({"kind": kind, **plain})
+        event = cls.from_wire({"kind": kind, **values})
         for name in event.extra:
             names = ", ".join(field.name for field in kind_of(kind).fields)
             raise InvalidEvent(f"{name}: expected one of {names}, got another name", name)

@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
+from datetime import datetime
 from functools import cache
 from typing import Any, Callable
 
@@ -85,6 +86,8 @@ def _searcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
 
 
 def _read_time(value: Any, where: str, field: str) -> str:
+    if isinstance(value, datetime):
+        return text_of(value)
     try:
         return text_of(parse(value, where))
     except ValueError as error:

@@ -8,6 +8,9 @@ from __future__ import annotations
 import hashlib
 import json
 
+# Made once: json.dumps with separators makes an encoder at every call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
 
 def deploy_id(
     *,
@@ -44,5 +47,5 @@ def content_id(digest: str) -> str:
 
 def _name(prefix: str, *parts: str | None) -> str:
     # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
-    text = json.dumps(parts, ensure_ascii=True, separators=(",", ":"))
+    text = _encode(parts)
     return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"

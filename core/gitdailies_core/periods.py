@@ -223,7 +223,7 @@ def _start_again(draft: Draft, closed: Period, known: Sequence[Period]) -> None:
     for p in known:
         again = p.started_at if p.state == REPEATED and p.target == closed.target else None
         if again is not None and again > draft.change.at:
-            draft.start(replace(p, name=text_of(again)))
+            draft.start(replace(p, name=text_of(again), state=OPEN))
 
 
 def _update(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
