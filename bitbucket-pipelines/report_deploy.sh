@@ -335,6 +335,8 @@ def _searcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
 
 
 def _read_time(value: Any, where: str, field: str) -> str:
+    if isinstance(value, datetime):
+        return text_of(value)
     try:
         return text_of(parse(value, where))
     except ValueError as error:
@@ -551,8 +553,7 @@ class Event:
 
         Raises InvalidEvent for an unknown kind or field and for a value that does not fit.
         """
-        plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in values.items()}
-        event = cls.from_wire({"kind": kind, **plain})
+        event = cls.from_wire({"kind": kind, **values})
         for name in event.extra:
             names = ", ".join(field.name for field in kind_of(kind).fields)
             raise InvalidEvent(f"{name}: expected one of {names}, got another name", name)
@@ -611,7 +612,7 @@ class Event:
 _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 
 
-# A reference that nobody filled in: $(NAME) is what Azure leaves of an unknown variable; Octopus
+# A reference that nobody filled in: Azure leaves a dollar and parentheses of an unknown one; Octopus
 # writes a number sign before the braces, which no comment here does, since it looks into scripts too.
 _REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 
@@ -905,6 +906,10 @@ def _azure(host: str, parts: list[str]) -> list[str]:
 # Names of events: the same for the same thing, at every attempt, on every path.
 
 
+# Made once: json.dumps with separators makes an encoder at every call.
+_encode = json.JSONEncoder(separators=(",", ":")).encode
+
+
 def deploy_id(
     *,
     platform: str,
@@ -921,7 +926,7 @@ def deploy_id(
 
 def _name(prefix: str, *parts: str | None) -> str:
     # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
-    text = json.dumps(parts, ensure_ascii=True, separators=(",", ":"))
+    text = _encode(parts)
     return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
 
 
