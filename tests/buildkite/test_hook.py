@@ -17,7 +17,7 @@ import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.connection.servers import answer, serving
-from tests.shell_steps.scripts import ROOT, tool
+from tests.shell_steps.scripts import ROOT, TOOLS, tool
 from tests.steps import Webhooks, webhooks
 
 ROOM = ROOT / "buildkite-plugin"
@@ -37,8 +37,9 @@ def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
 @pytest.fixture(scope="module")
 def tap(incoming: Webhooks) -> str:
     """Run every test of hook.bats, once."""
+    # From PyPI, or from npm, which does not always link it into .bin.
     own = Path(sys.executable).with_name("bats")
-    program = str(own) if own.exists() else tool("bats")
+    program = str(own) if own.exists() else tool("bats", TOOLS / "node_modules" / "bats" / "bin")
     with serving(answer("401 Unauthorized", b"{}")) as refusing:
         done = subprocess.run(
             [program, "--formatter", "tap", HERE / "hook.bats"],
