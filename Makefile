@@ -5,9 +5,6 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-# Local runners that tests use; nothing else needs them.
-NODE_TOOLS := bats@1.13.0 gitlab-ci-local@4.67.2
-
 .DEFAULT_GOAL := help
 .PHONY: help run test lint generate campaign setup
 
@@ -25,8 +22,7 @@ $(READY): pyproject.toml
 $(VENV)/.tested: $(READY)
 	@echo "setting up the tests: once, about a minute"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@command -v npm >/dev/null && npm install --silent --no-audit --no-fund --prefix .tools $(NODE_TOOLS) || \
-		echo "npm: expected it for the local runners of GitLab and Buildkite, got none; their tests are skipped"
+	@sh scripts/runners.sh
 	@touch $@
 
 setup: $(VENV)/.tested ## make the virtual environment, with what the tests need
