@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import threading
+import time
 from collections.abc import Iterator
 from dataclasses import replace
 from pathlib import Path
@@ -46,12 +47,16 @@ def answering(**of: Any) -> FakeSender:
 def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) -> None:
     """Of one incident never two are on their way, and they arrive as they were decided."""
 
+    def slow(_incident: str, _kind: str) -> Outcome:
+        time.sleep(0.05)
+        return TAKEN
+
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
         await on.accept("A", "start", "end", minute=10)
         await on.delivered()
 
-    sender = bench(tmp_path, body)
+    sender = bench(tmp_path, body, sender=FakeSender(slow))
     assert sender.of("A") == ["started", "resolved", "started", "resolved"]
     assert sender.most_of_one == 1
     assert len(set(sender.ids)) == 4
@@ -189,6 +194,26 @@ def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch
         assert taken.count("resolved") == 1
 
 
+def test_the_first_success_hurries_what_would_have_waited_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events whose next try is minutes away go out as soon as a probe has shown that the receiver is back."""
+    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(delivery.random, "random", lambda: 0.9)
+    up = threading.Event()
+    sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
+
+    async def body(on: Bench) -> None:
+        for number in range(6):
+            await on.accept(f"I{number}", "start")
+        await eventually(lambda: len(sender.sent) >= 6)
+        up.set()
+        await on.delivered(5.0)
+
+    bench(tmp_path, body, sender=sender)
+
+
 def test_retry_after_keeps_all_events_back(tmp_path: Path) -> None:
     """After one 429 that asks for a second, nothing goes out for a second, new events neither."""
     sender = answering(A=[Outcome(429, retry_after="1")])
@@ -271,37 +296,43 @@ def test_a_wrong_address_is_asked_again_now_and_then(tmp_path: Path, monkeypatch
 
 
 def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
-    """A pause by hand outlasts refused keys, successes on their way and a start; resume sends at once."""
+    """A pause by hand outlasts a refused key, an event that was on its way, and a start."""
     held = threading.Event()
 
-    def answer(_incident: str, _kind: str) -> Outcome:
+    def answer(incident: str, _kind: str) -> Outcome:
         assert held.wait(10)
-        return TAKEN
+        return Outcome(401) if incident == "refused" and sender.of(incident) == ["started"] else TAKEN
 
     sender = FakeSender(answer)
     path = tmp_path / "relay.db"
 
+    def paused_by(on: Bench) -> list[str]:
+        return [one["by"] for one in on.status()["paused"]]
+
     async def by_hand(on: Bench) -> None:
-        await on.accept("A", "start", "end")
-        await eventually(lambda: sender.sent)
+        await on.accept("refused", "start", "end")
+        await on.accept("taken", "start", "end")
+        await eventually(lambda: len(sender.sent) == 2)
         with store.transaction(path) as connection:
             store.pause(connection, "default", "manual", "by hand")
         held.set()
         await asyncio.sleep(0.2)
-        assert sender.of("A") == ["started"]
+        assert sorted(sender.sent) == [("refused", "started"), ("taken", "started")]
+        assert paused_by(on) == ["manual"]
 
     async def after_a_start(on: Bench) -> None:
-        await on.accept("B", "start")
+        await on.accept("later", "start")
         await asyncio.sleep(0.2)
-        assert on.status()["paused"][0]["by"] == "manual"
-        assert sender.of("B") == []
+        assert paused_by(on) == ["manual"]
+        assert len(sender.sent) == 2
         with store.transaction(path) as connection:
             store.resume(connection, "default")
         await on.delivered(2.0)
 
     bench(tmp_path, by_hand, sender=sender)
     bench(tmp_path, after_a_start, sender=sender)
-    assert sender.of("A") == ["started", "resolved"]
+    assert sender.of("refused") == ["started", "started", "resolved"]
+    assert sender.of("taken") == ["started", "resolved"]
 
 
 def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
