@@ -15,7 +15,8 @@ for program in rsync curl dash; do
 done
 if [ -n "$packages" ]; then
     if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then
-        # shellcheck disable=SC2086  a list of names
+        # A list of names.
+        # shellcheck disable=SC2086
         { apt-get update -qq && apt-get install -y -qq $packages; } >/dev/null
     else
         missing "$packages" "CI steps" "apt-get install$packages"
