@@ -252,6 +252,16 @@ def test_413_comes_before_the_body_and_ends_the_connection(relay: Relay) -> None
         assert connection.recv(10) == b""
 
 
+def test_a_sender_that_writes_first_and_reads_later_sees_its_413(relay: Relay) -> None:
+    """A whole body of 3 MiB, sent before the answer is looked at, does not break the connection."""
+    body = b"x" * 3 * 1024 * 1024
+    with connected(relay.url) as connection:
+        connection.sendall(head("/hooks/pagerduty", {"Content-Length": str(len(body))}))
+        time.sleep(0.1)
+        connection.sendall(body)
+        assert receive(connection).status == 413
+
+
 def test_a_body_without_end_is_413_and_cut(relay: Relay) -> None:
     """Chunks that never end are answered at the limit, and the connection ends soon after."""
     with connected(relay.url) as connection:
