@@ -47,11 +47,13 @@ def test_a_probe_is_due_half_a_second_later_then_ever_later() -> None:
 
 
 def test_failures_at_the_same_time_count_as_one() -> None:
-    """Sixteen requests that fail together open it for as short as three would."""
+    """Sixteen requests that fail together open it for half a second, as three would, and then for one."""
     circuit = Circuit()
     for event in range(16):
         circuit.failed(100.0 + event / 1000, 0.0, event)
     assert circuit.probe_due(100.6)
+    circuit.failed(100.6, 0.0, 1)
+    assert circuit.probe_due(101.7)
 
 
 def test_retry_after_opens_it_at_once_and_for_that_long() -> None:
