@@ -6,6 +6,8 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+from gitdailies_core import retry
+from gitdailies_relay import delivery
 
 from tests.relay.receiver import Receiver, receiving
 from tests.relay.running import Relay, configure, in_thread
@@ -21,3 +23,11 @@ def receiver() -> Iterator[Receiver]:
 def relay(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
     with in_thread(configure(tmp_path, url=receiver.url)) as running:
         yield running
+
+
+@pytest.fixture
+def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Try again within milliseconds, in the worker of this process."""
+    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.02)
+    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.02)

@@ -1,0 +1,153 @@
+"""The delivery worker: what stops all deliveries, what starts them again, and that no try is burnt."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from pathlib import Path
+
+import pytest
+from gitdailies_core.retry import Outcome
+from gitdailies_relay import pausing, store
+
+from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
+
+
+def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
+    """A 401 stops everything with nothing lost and no try burnt; another key in its place starts it again."""
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        return TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401, "no such key")
+
+    sender = FakeSender(answer)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await eventually(lambda: on.status()["paused"])
+        (paused,) = on.status()["paused"]
+        assert (paused["by"], paused["reason"]) == ("key", "the key is refused (answered 401: no such key)")
+        for number in range(10):
+            await on.accept(f"I{number}", "start")
+        tries = len(sender.sent)
+        await asyncio.sleep(0.2)
+        assert len(sender.sent) == tries
+        assert [row[2] for row in on.pending()] == [0] * 12
+        on.environ["KEY"] = "gdk_second"
+        await on.delivered()
+        assert on.status()["paused"] == []
+
+    bench(tmp_path, body, sender=sender, in_flight=1)
+    assert sender.sent.count(("A", "resolved")) == 1
+
+
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
+
+def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
+    """Where the variable is gone, nothing is sent; once it is there, everything is."""
+
+    async def body(on: Bench) -> None:
+        del on.environ["KEY"]
+        await on.accept("A", "start")
+        await eventually(lambda: on.status()["paused"])
+        (paused,) = on.status()["paused"]
+        assert paused["reason"] == "env KEY: expected a secret, got a variable that is not set"
+        assert on.sender.sent == []
+        on.environ["KEY"] = "gdk_second"
+        await on.delivered()
+
+    assert bench(tmp_path, body).keys == ["gdk_second"]
+
+
+def test_a_wrong_address_is_asked_again_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 404 pauses; one request at a time asks again, and its success resumes all by itself."""
+    monkeypatch.setitem(pausing.PROBE_SECONDS, "address", 0.3)
+    there = threading.Event()
+    sender = FakeSender(lambda _incident, _kind: TAKEN if there.is_set() else Outcome(404))
+
+    async def body(on: Bench) -> None:
+        for number in range(5):
+            await on.accept(f"I{number}", "start")
+        await eventually(lambda: on.status()["paused"])
+        assert on.status()["paused"][0]["by"] == "address"
+        await asyncio.sleep(0.1)
+        before = len(sender.sent)
+        await asyncio.sleep(0.7)
+        assert len(sender.sent) - before in (1, 2, 3)
+        assert all(row[2] == 0 for row in on.pending())
+        there.set()
+        await on.delivered(3.0)
+        assert on.status()["paused"] == []
+
+    bench(tmp_path, body, sender=sender)
+
+
+def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
+    """A pause by hand outlasts a refused key, an event that was on its way, and a start."""
+    held = threading.Event()
+
+    def answer(incident: str, _kind: str) -> Outcome:
+        assert held.wait(10)
+        return Outcome(401) if incident == "refused" and sender.of(incident) == ["started"] else TAKEN
+
+    sender = FakeSender(answer)
+    path = tmp_path / "relay.db"
+
+    def paused_by(on: Bench) -> list[str]:
+        return [one["by"] for one in on.status()["paused"]]
+
+    async def by_hand(on: Bench) -> None:
+        await on.accept("refused", "start", "end")
+        await on.accept("taken", "start", "end")
+        await eventually(lambda: len(sender.sent) == 2)
+        with store.transaction(path) as connection:
+            store.pause(connection, "default", "manual", "by hand")
+        held.set()
+        await asyncio.sleep(0.2)
+        assert sorted(sender.sent) == [("refused", "started"), ("taken", "started")]
+        assert paused_by(on) == ["manual"]
+
+    async def after_a_start(on: Bench) -> None:
+        await on.accept("later", "start")
+        await asyncio.sleep(0.2)
+        assert paused_by(on) == ["manual"]
+        assert len(sender.sent) == 2
+        with store.transaction(path) as connection:
+            store.resume(connection, "default")
+        await on.delivered(2.0)
+
+    bench(tmp_path, by_hand, sender=sender)
+    bench(tmp_path, after_a_start, sender=sender)
+    assert sender.of("refused") == ["started", "started", "resolved"]
+    assert sender.of("taken") == ["started", "resolved"]
+
+
+def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
+    """After a start an old pause for key or address is over, with nothing to send too."""
+
+    path = tmp_path / "relay.db"
+    store.migrate(path)
+    for what in ("key", "address"):
+        with store.transaction(path) as connection:
+            store.pause(connection, "default", what, "before")
+
+        async def body(on: Bench, name: str = what) -> None:
+            await eventually(lambda: not on.status()["paused"], 2.0)
+            await on.accept(name, "start")
+            await on.delivered(2.0)
+
+        assert bench(tmp_path, body).sent == [(what, "started")]
+
+
+def test_another_destination_is_taken_while_it_runs(tmp_path: Path) -> None:
+    """After redirect the new sender gets everything, and a pause for the old address is over."""
+    old, new = FakeSender(lambda _incident, _kind: Outcome(404)), FakeSender()
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await eventually(lambda: on.status()["paused"])
+        await on.worker.redirect(DESTINATION, new)
+        await on.delivered()
+
+    bench(tmp_path, body, sender=old)
+    assert new.of("A") == ["started", "resolved"]
