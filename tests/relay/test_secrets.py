@@ -49,11 +49,13 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
     texts: dict[str, str | bytes] = {}
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:
         url = server.address
-        posts = [
-            pagerduty("incident.triggered", name) for name in ("Q-202", "Q-400", "Q-500", "Q-302", "Q-reason")
-        ]
+        # The redirect last: it pauses the rest.
+        for name in ("Q-202", "Q-400", "Q-500", "Q-reason", "Q-302"):
+            told = pagerduty("incident.triggered", name).post(url)
+            texts[f"answer {name}"] = told.content + repr(told.headers).encode()
+            eventually(lambda incident=name: receiver.of(incident))
         right = pagerduty("incident.triggered", "Q-wrong")
-        posts += [
+        posts = [
             signed(b"{}"),
             signed(b"{"),
             datadog("monitor-triggered"),
@@ -68,7 +70,6 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
             told = post.post(url)
             texts[f"answer {number}"] = told.content + repr(told.headers).encode()
         status = server.entries("relay started")[0]["status"]
-        eventually(lambda: len(receiver.arrivals) >= 5)
         eventually(lambda: server.entries("event buried"))
         (tmp_path / "pagerduty-secret").chmod(0o000)
         server.reload()
