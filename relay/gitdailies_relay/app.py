@@ -27,6 +27,7 @@ from gitdailies_relay import answers
 from gitdailies_relay.acceptance import Accepted, Delivery
 from gitdailies_relay.answers import Answer
 from gitdailies_relay.clock import now_us
+from gitdailies_relay.deadline import Deadline
 from gitdailies_relay.logs import told
 from gitdailies_relay.reading import SHAPE, UNREADABLE, Reading, prove, read
 from gitdailies_relay.store import Store
@@ -145,8 +146,7 @@ class App:
         headers = Request.make(headers=scope["headers"], body=b"")
         held = self._admit(headers)
         try:
-            # Not wait_for, here and below: it makes a task of what is mostly there already.
-            async with asyncio.timeout(BODY_SECONDS):
+            with Deadline(BODY_SECONDS):
                 body = await _body(receive)
             return await self._delivered(source, Request(headers.headers, body, decode))
         except TimeoutError:
@@ -184,7 +184,7 @@ class App:
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, reading)
         try:
-            async with asyncio.timeout(ANSWER_SECONDS):
+            with Deadline(ANSWER_SECONDS):
                 accepted = await self._store.accept(delivery)
         except Exception as error:  # noqa: BLE001  of an item that fails alone, as of a store that does
             LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))

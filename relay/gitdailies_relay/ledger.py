@@ -40,7 +40,8 @@ class StoredLedger:
         return [_period(row) for row in rows]
 
     def put(self, records: Sequence[Period], changed_at: int) -> None:
-        self._connection.executemany(_PUT, [(*self._whose, *_row(record), changed_at) for record in records])
+        for record in records:
+            self._connection.execute(_PUT, (*self._whose, *_row(record), changed_at))
 
 
 def _period(row: tuple[Any, ...]) -> Period:

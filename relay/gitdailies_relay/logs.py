@@ -7,6 +7,7 @@ import logging
 import sys
 import traceback
 from contextlib import suppress
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -19,8 +20,6 @@ def configure() -> None:
     """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
     structlog.configure(
         processors=[
-            structlog.processors.add_log_level,
-            structlog.processors.TimeStamper(fmt="iso", utc=True),
             _line,
         ],
         logger_factory=structlog.BytesLoggerFactory(file=_Sink(sys.stderr.buffer)),  # type: ignore[arg-type]
@@ -45,8 +44,10 @@ class _Sink:
             self._file.flush()
 
 
-def _line(_: Any, __: str, entry: structlog.typing.EventDict) -> bytes:
+def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     """Write an entry as JSON in ASCII: beyond it there are characters that steer a terminal."""
+    entry["level"] = level
+    entry["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
     try:
         line = orjson.dumps(entry)
     except TypeError:  # half of a surrogate pair, or what is no JSON

@@ -22,7 +22,7 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def connection_made(self, transport: Any) -> None:
         super().connection_made(transport)
-        self._expect_head()
+        self._wait_for_head()
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._had_head()
@@ -31,22 +31,25 @@ class BoundedProtocol(HttpToolsProtocol):
     def data_received(self, data: bytes) -> None:
         continued = self._reading_head
         super().data_received(data)
+        if not self._reading_head:
+            return
+        self._wait_for_head()
         # A head that began in this very data is as short as one read from the socket.
-        if continued and self._reading_head:
+        if continued:
             self._head_bytes += len(data)
             if self._head_bytes > HEAD_BYTES:
                 self.transport.abort()
 
     def on_message_begin(self) -> None:
         super().on_message_begin()
-        self._expect_head()
+        self._head_bytes, self._reading_head = 0, True
 
     def on_headers_complete(self) -> None:
         self._had_head()
         super().on_headers_complete()
 
-    def _expect_head(self) -> None:
-        self._head_bytes, self._reading_head = 0, True
+    def _wait_for_head(self) -> None:
+        # Mostly a head comes whole, and then there is nothing to wait for.
         if self._late is None:
             self._late = self.loop.call_later(HEAD_SECONDS, self.transport.abort)
 
