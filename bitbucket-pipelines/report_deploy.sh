@@ -67,6 +67,7 @@ from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
 from functools import cache, cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from json.encoder import encode_basestring_ascii
 from types import MappingProxyType
 from urllib.parse import unquote, urlsplit, urlunsplit
 
@@ -305,19 +306,16 @@ def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
         return _read_time(value, where, where)
     if kind.form == "commits":
         return _read_commits(kind, where, value)
-    return _read_text(kind, where, value)
-
-
-def _read_text(kind: FieldType, where: str, value: Any) -> str:
-    if isinstance(value, str) and len(value) <= kind.longest and _fits(kind, value):
+    if isinstance(value, str) and len(value) <= kind.longest and fits(kind, value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
 
 
-def _fits(kind: FieldType, text: str) -> bool:
+def fits(kind: FieldType, text: str) -> bool:
+    """Whether *text* looks as the type says, its length aside."""
     if kind.words:
         return text in kind.words
-    return _writable(text) and _searcher(kind.pattern)(text) is not None
+    return (text.isascii() or _writable(text)) and _searcher(kind.pattern)(text) is not None
 
 
 def _misfit(kind: FieldType, value: Any) -> str:
@@ -579,7 +577,9 @@ class Event:
                     + (got(value) if field.name in body else "nothing"),
                     field.name,
                 )
-        extra = {name: value for name, value in body.items() if name not in kind.names}
+        extra = {}
+        if not body.keys() <= kind.names:
+            extra = {name: value for name, value in body.items() if name not in kind.names}
         return cls(kind.word, MappingProxyType(values), MappingProxyType(extra))
 
     def get(self, name: str) -> Any:
@@ -906,10 +906,6 @@ def _azure(host: str, parts: list[str]) -> list[str]:
 # Names of events: the same for the same thing, at every attempt, on every path.
 
 
-# Made once: json.dumps with separators makes an encoder at every call.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
-
-
 def deploy_id(
     *,
     platform: str,
@@ -926,8 +922,8 @@ def deploy_id(
 
 def _name(prefix: str, *parts: str | None) -> str:
     # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
-    text = _encode(parts)
-    return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
+    return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
 
 # core/gitdailies_core/ci/deploy.py

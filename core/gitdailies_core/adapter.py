@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Protocol, Union
+from typing import Any, NamedTuple, Protocol, Union
 
 from gitdailies_core.describe import got
 from gitdailies_core.errors import PayloadError
@@ -28,8 +28,7 @@ _LONGEST_ID = 255
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
-@dataclass(frozen=True)
-class Service:
+class Service(NamedTuple):
     """A vendor's service: the name to show, and whatever else a route may call it by."""
 
     name: str
@@ -108,7 +107,7 @@ class Change:
             ("period", period),
             ("key", key or None),
         ):
-            if value is not None and (not value or len(value) > _LONGEST_ID or _CONTROL.search(value)):
+            if value is not None and not _is_id(value):
                 raise PayloadError(
                     f"{name}: expected 1 to {_LONGEST_ID} printable characters, got {got(value)}"
                 )
@@ -198,6 +197,10 @@ class Adapter(Protocol):
         Raises UnreadableBody where the body is not the format, PayloadError where it is but
         the table cannot read it.
         """
+
+
+def _is_id(text: str) -> bool:
+    return 0 < len(text) <= _LONGEST_ID and (text.isprintable() or not _CONTROL.search(text))
 
 
 def _showable(services: Sequence[Service]) -> Iterator[Service]:

@@ -219,7 +219,9 @@ class Event:
                     + (got(value) if field.name in body else "nothing"),
                     field.name,
                 )
-        extra = {name: value for name, value in body.items() if name not in kind.names}
+        extra = {}
+        if not body.keys() <= kind.names:
+            extra = {name: value for name, value in body.items() if name not in kind.names}
         return cls(kind.word, MappingProxyType(values), MappingProxyType(extra))
 
     def get(self, name: str) -> Any:

@@ -56,19 +56,16 @@ def read(kind: FieldType, where: str, value: Any) -> Any:
         return _read_time(value, where, where)
     if kind.form == "commits":
         return _read_commits(kind, where, value)
-    return _read_text(kind, where, value)
-
-
-def _read_text(kind: FieldType, where: str, value: Any) -> str:
-    if isinstance(value, str) and len(value) <= kind.longest and _fits(kind, value):
+    if isinstance(value, str) and len(value) <= kind.longest and fits(kind, value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
 
 
-def _fits(kind: FieldType, text: str) -> bool:
+def fits(kind: FieldType, text: str) -> bool:
+    """Whether *text* looks as the type says, its length aside."""
     if kind.words:
         return text in kind.words
-    return _writable(text) and _searcher(kind.pattern)(text) is not None
+    return (text.isascii() or _writable(text)) and _searcher(kind.pattern)(text) is not None
 
 
 def _misfit(kind: FieldType, value: Any) -> str:

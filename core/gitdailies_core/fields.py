@@ -64,9 +64,9 @@ class Fields:
     def optional_text(self, name: str) -> str | None:
         """Read text; null, absent and blank are None, another type is an error."""
         value = self._values.get(name)
-        if value is None or (isinstance(value, str) and not value.strip()):
+        if value is None:
             return None
-        return self.text(name)
+        return (value if value.strip() else None) if isinstance(value, str) else self.text(name)
 
     def time(self, name: str) -> datetime:
         """Read an RFC 3339 time with a zone."""

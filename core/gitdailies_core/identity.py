@@ -6,10 +6,7 @@ The parts of each name are decided once and for all; changing them counts histor
 from __future__ import annotations
 
 import hashlib
-import json
-
-# Made once: json.dumps with separators makes an encoder at every call.
-_encode = json.JSONEncoder(separators=(",", ":")).encode
+from json.encoder import encode_basestring_ascii
 
 
 def deploy_id(
@@ -47,5 +44,5 @@ def content_id(digest: str) -> str:
 
 def _name(prefix: str, *parts: str | None) -> str:
     # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
-    text = _encode(parts)
-    return f"{prefix}-{hashlib.sha256(text.encode()).hexdigest()[:32]}"
+    text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
+    return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"

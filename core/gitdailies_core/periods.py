@@ -112,7 +112,7 @@ def _release(
     began = min(starts, key=lambda p: p.started_at or draft.change.at)
     opened = []
     for target in targets:
-        period = replace(began, target=target, state=OPEN, ended_at=None, merged_into=None)
+        period = Period(began.incident, target, began.name, OPEN, began.started_at)
         repeat = _repeat(draft, period, known)
         if repeat:
             draft.reasons.append(repeat)

@@ -35,10 +35,10 @@ class Request:
         A header that stands twice is joined with a comma, as RFC 9110 section 5.3 has it;
         bytes that are no UTF-8 are read as Latin-1, so that no header can raise. *decode* reads JSON.
         """
-        pairs = headers.items() if isinstance(headers, Mapping) else headers
+        pairs = headers.items() if isinstance(headers, Mapping) else map(_texts, headers)
         read: dict[str, str] = {}
-        for raw_name, raw_value in pairs:
-            name, value = _text(raw_name).lower(), _text(raw_value)
+        for name, value in pairs:
+            name = name.lower()
             read[name] = f"{read[name]}, {value}" if name in read else value
         return cls(read, body, decode)
 
@@ -73,10 +73,9 @@ class Request:
         return self.header("content-type").split(";")[0].strip().lower() == FORM
 
 
-def _text(raw: str | bytes) -> str:
-    if isinstance(raw, str):
-        return raw
+def _texts(pair: tuple[bytes, bytes]) -> tuple[str, str]:
+    name, value = pair
     try:
-        return raw.decode("utf-8")
+        return name.decode(), value.decode()
     except UnicodeDecodeError:
-        return raw.decode("latin-1")
+        return name.decode("latin-1"), value.decode("latin-1")

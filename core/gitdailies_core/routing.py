@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from types import MappingProxyType
+from typing import NamedTuple
 
 from gitdailies_core.adapter import Change, Service
-from gitdailies_core.field_types import REPO
+from gitdailies_core.field_types import REPO, fits
 
 FALLBACK = "*"
 NONE = "none"
 
 
-@dataclass(frozen=True)
-class Target:
+class Target(NamedTuple):
     """Where an incident counts: a repository, an environment or None, a service or None."""
 
     repo: str
@@ -31,8 +30,7 @@ class Route:
     environment: str | None = None
 
 
-@dataclass(frozen=True)
-class Routed:
+class Routed(NamedTuple):
     """The targets of a change, and for each service without one why."""
 
     targets: tuple[Target, ...]
@@ -64,7 +62,7 @@ class Routes:
             for route in routes:
                 name = None if service is None else service.name
                 repo = route.repo.replace("{service}", name or "")
-                if re.search(REPO.pattern, repo):
+                if fits(REPO, repo):
                     targets[Target(repo, route.environment or change.environment, name)] = None
                 else:
                     unmapped.append(f"services: expected {REPO.expected}, got {repo!r} from {route.repo!r}")
@@ -95,7 +93,9 @@ class Filter:
             ("priority", self.priority, (change.priority,)),
             *((f"tag {tag}", values, change.tags.get(tag) or (None,)) for tag, values in self.tags.items()),
         ):
+            if not wanted:
+                continue
             values = [(value or NONE).casefold() for value in found]
-            if wanted and not {one.casefold() for one in wanted}.intersection(values):
+            if not {one.casefold() for one in wanted}.intersection(values):
                 return f"filtered: {name} {', '.join(values)} is not in {', '.join(wanted)}"
         return ""

@@ -8,6 +8,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 import orjson
 from gitdailies_core.adapter import UPDATED, Change
@@ -53,8 +54,7 @@ class Delivery:
     replay: bool = False
 
 
-@dataclass(frozen=True)
-class Accepted:
+class Accepted(NamedTuple):
     """What became of a delivery: the ids of its events, or the reasons why there are none.
 
     `why` names the reason for which its body is kept, "" where it is not.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from gitdailies_connection.settings import Source
 from gitdailies_core.adapter import Adapter, Change, Ignored
@@ -16,8 +17,7 @@ from gitdailies_core.secret import Secret
 SHAPE, UNREADABLE, UNMAPPED = "shape", "unreadable", "unmapped"
 
 
-@dataclass(frozen=True)
-class Said:
+class Said(NamedTuple):
     """One message, and for a change where it counts or why it is not wanted.
 
     `unmapped` names services without a route, also where others of the message have one.
