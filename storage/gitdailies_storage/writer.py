@@ -1,7 +1,8 @@
 """One thread owns the connection that writes; what arrives while it commits shares the next commit.
 
 There is no waiting to fill a batch: under light load a batch is one item, under load it fills
-itself while the commit before it reaches the disk.
+itself while the commit before it reaches the disk. What comes up in one turn of the event loop is
+handed over together; else the thread would wake up for the first of it and commit that alone.
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import asyncio
 import sqlite3
 import threading
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from queue import Empty, SimpleQueue
 from typing import Generic, TypeAlias, TypeVar
 
@@ -45,7 +47,8 @@ class GroupWriter(Generic[Item, Result]):
     ) -> None:
         self._connect = connect
         self._apply = apply
-        self._queue: SimpleQueue[_Entry[Item, Result] | None] = SimpleQueue()
+        self._arrived: list[_Entry[Item, Result]] = []
+        self._queue: SimpleQueue[list[_Entry[Item, Result]] | None] = SimpleQueue()
         self._connection: sqlite3.Connection | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -66,30 +69,35 @@ class GroupWriter(Generic[Item, Result]):
         if self._loop is None or self._closed:
             raise StoreUnavailable("store: expected a running writer, got one that is stopped")
         future: asyncio.Future[Result] = self._loop.create_future()
-        self._queue.put((item, future))
+        if not self._arrived:
+            self._loop.call_soon(self._hand_over)
+        self._arrived.append((item, future))
         return future
 
     async def stop(self) -> None:
         """Commit what was handed over, then end the thread."""
         if not self._closed:
             self._closed = True
+            self._hand_over()
             self._queue.put(None)
             await asyncio.to_thread(self._thread.join)
+
+    def _hand_over(self) -> None:
+        self._queue.put(self._arrived)
+        self._arrived = []
 
     def _run(self) -> None:
         running = True
         while running:
-            batch = [self._queue.get()]
-            try:
-                while len(batch) < MOST_A_BATCH:
-                    batch.append(self._queue.get_nowait())
-            except Empty:
-                pass
-            running = None not in batch
-            entries = [entry for entry in batch if entry is not None]
-            if entries:
-                outcomes = self._write([item for item, _ in entries])
-                self._hand_back(entries, outcomes)
+            handed = [self._queue.get()]
+            with suppress(Empty):
+                while True:
+                    handed.append(self._queue.get_nowait())
+            running = None not in handed
+            entries = [entry for together in handed if together is not None for entry in together]
+            for first in range(0, len(entries), MOST_A_BATCH):
+                batch = entries[first : first + MOST_A_BATCH]
+                self._hand_back(batch, self._write([item for item, _ in batch]))
         if self._connection is not None:
             self._connection.close()
 
