@@ -1,4 +1,4 @@
-"""The relay as `gitdailies relay` runs it, on one core, with one thing about its store replaced.
+"""The relay as `gitdailies relay` runs it, on one core, with one thing about it replaced.
 
 Started by intake.py; prints its address once it accepts deliveries.
 """
@@ -9,6 +9,7 @@ import argparse
 import asyncio
 import os
 from pathlib import Path
+from typing import Any
 
 import uvloop
 from gitdailies_connection.configuration import load
@@ -16,7 +17,7 @@ from gitdailies_relay import logs, server, store
 from gitdailies_relay.acceptance import STORED, Accepted, Delivery
 from gitdailies_storage import writer
 
-DURABLE, IMMEDIATE, SINGLE = "durable", "immediate", "single"
+DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "bare")
 
 
 class ImmediateStore(store.Store):
@@ -30,17 +31,33 @@ class ImmediateStore(store.Store):
         return await future
 
 
+class BareApp:
+    """Reads a body and answers 202: what the HTTP server alone costs."""
+
+    def __init__(self, **_: Any) -> None:
+        self.stopping = False
+
+    async def __call__(self, _: Any, receive: Any, send: Any) -> None:
+        while (await receive()).get("more_body"):
+            pass
+        headers = [(b"content-type", b"application/json"), (b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 202, "headers": headers})
+        await send({"type": "http.response.body", "body": b"{}"})
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
-    parser.add_argument("--store", choices=(DURABLE, IMMEDIATE, SINGLE), default=DURABLE)
+    parser.add_argument("--case", choices=CASES, default=DURABLE)
     parser.add_argument("--core", type=int, required=True)
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
-    if given.store == IMMEDIATE:
+    if given.case == IMMEDIATE:
         server.Store = ImmediateStore  # type: ignore[attr-defined]
-    elif given.store == SINGLE:
+    elif given.case == SINGLE:
         writer.MOST_A_BATCH = 1
+    elif given.case == BARE:
+        server.App = BareApp  # type: ignore[assignment, attr-defined]
     configuration = load(given.config)
     # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
     assert configuration.relay.store.path is not None
