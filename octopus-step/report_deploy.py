@@ -45,7 +45,7 @@ import threading
 import time
 from datetime import datetime, timedelta, timezone
 from email.utils import parsedate_to_datetime
-from functools import cache, cached_property
+from functools import cached_property
 from http.client import HTTPConnection, HTTPException, HTTPSConnection
 from json.encoder import encode_basestring_ascii
 from types import MappingProxyType
@@ -252,6 +252,12 @@ class FieldType:
     longest: int = 255
     form: str = "text"
 
+    @cached_property
+    def fits(self) -> Callable[[str], Any]:
+        """Ask whether a text looks as the type says, its length aside."""
+        # Made when first needed: a step checks one event, a server the same few fields for ever.
+        return self.words.__contains__ if self.words else re.compile(self.pattern).search
+
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 
@@ -286,16 +292,9 @@ def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
         return _read_time(value, where, where)
     if kind.form == "commits":
         return _read_commits(kind, where, value)
-    if isinstance(value, str) and len(value) <= kind.longest and fits(kind, value):
+    if isinstance(value, str) and len(value) <= kind.longest and kind.fits(value) and _writable(value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
-
-
-def fits(kind: FieldType, text: str) -> bool:
-    """Whether *text* looks as the type says, its length aside."""
-    if kind.words:
-        return text in kind.words
-    return (text.isascii() or _writable(text)) and _searcher(kind.pattern)(text) is not None
 
 
 def _misfit(kind: FieldType, value: Any) -> str:
@@ -304,12 +303,6 @@ def _misfit(kind: FieldType, value: Any) -> str:
     if isinstance(value, str) and not _writable(value):
         return "half of a surrogate pair"
     return got(value)
-
-
-@cache
-def _searcher(pattern: str) -> Callable[[str], re.Match[str] | None]:
-    # Compiled when first needed: a step checks one event, a server the same few fields for ever.
-    return re.compile(pattern).search
 
 
 def _read_time(value: Any, where: str, field: str) -> str:
@@ -330,7 +323,7 @@ def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str
         if not isinstance(commit, dict):
             raise InvalidEvent(f"{place}: expected an object with sha and time, got {got(commit)}", where)
         sha = commit.get("sha")
-        if not isinstance(sha, str) or not _searcher(_FIELD_TYPES_SHA)(sha):
+        if not isinstance(sha, str) or not SHA.fits(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
         read_commit = {"sha": sha.lower()}
         if commit.get("time") is not None:
@@ -340,6 +333,8 @@ def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str
 
 
 def _writable(text: str) -> bool:
+    if text.isascii():
+        return True
     try:
         text.encode()
     except UnicodeEncodeError:

