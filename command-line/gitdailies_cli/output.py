@@ -8,6 +8,8 @@ from typing import Any
 
 import click
 
+_PIPED_COLUMNS = 1000
+
 
 def as_json(value: Any) -> None:
     """Print one JSON document."""
@@ -34,7 +36,11 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for row in rows:
         # Text, not markup: what came from outside must not color or link anything.
         shown.add_row(*("" if cell is None else Text(printable(str(cell))) for cell in row))
-    Console(soft_wrap=False, highlight=False, markup=False).print(shown)
+    console = Console(soft_wrap=False, highlight=False, markup=False)
+    if not console.is_terminal:
+        # A pipe has no edge at which to fold: what is searched for stays in one piece.
+        console.width = _PIPED_COLUMNS
+    console.print(shown)
 
 
 def pairs(values: Mapping[str, Any]) -> None:

@@ -78,6 +78,9 @@ def decide(
         _end(draft, targets, refusal, known)
     else:
         _update(draft, targets, refusal, known)
+    # Not an end alone: a late start, or a held one, may bring the end that others wait for.
+    if change.state == RESOLVED or any(p.state in (CLOSED, RELEASED) for p in draft.records.values()):
+        end_waiting(draft, change.incident)
     return draft.decision(refusal)
 
 
@@ -175,7 +178,6 @@ def _end(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[
     for p in meant(change, known):
         if p.state == HELD and concerns(change, p) and p.key not in draft.records:
             draft.put(replace(p, state=CLOSED, ended_at=change.at, merged_into=_into(change)))
-    end_waiting(draft, change.incident)
 
 
 def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
@@ -223,7 +225,10 @@ def _start_again(draft: Draft, closed: Period, known: Sequence[Period]) -> None:
     for p in known:
         again = p.started_at if p.state == REPEATED and p.target == closed.target else None
         if again is not None and again > draft.change.at:
-            draft.start(replace(p, name=text_of(again), state=OPEN))
+            period = replace(p, name=text_of(again), state=OPEN)
+            # An end may close several periods of a target; what began since begins once.
+            if all(other.key != period.key for other in draft.known(period.incident)):
+                draft.start(period)
 
 
 def _update(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:

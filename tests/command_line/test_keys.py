@@ -41,3 +41,11 @@ def test_a_name_is_taken_once(run, webhooks):
 
     assert again.returncode == 2
     assert "expected one that no other key has" in again.stderr
+
+
+def test_a_piped_table_folds_nothing(run, webhooks):
+    """A long name stands in one piece in the output of `keys list` that goes to a pipe."""
+    name = "a-name-" + "x" * 90
+    webhooks.new_key(name)
+
+    assert name in run("keys", "list", "--store", webhooks.store).stdout

@@ -412,3 +412,15 @@ def test_an_end_that_names_no_service_ends_them_all():
     relay.take(started(1, services=["ledger-worker"], whole=False), to=[LEDGER])
 
     assert relay.say(resolved(5, whole=False)) == [("A", "ends", 5), ("A", "ends", 5)]
+
+
+def test_an_end_of_two_periods_lets_what_began_since_begin_once() -> None:
+    """One end that closes two periods of a target sends the start that came between them once."""
+    relay = Relay()
+    relay.take(started(0))
+    relay.take(started(2))
+    relay.take(started(1, period="told"))
+    relay.take(merged(1, None))
+
+    ids = [event.id for event in relay.sent]
+    assert len(ids) == len(set(ids)) == 5

@@ -5,7 +5,7 @@ import itertools
 from gitdailies_core.ledger import CLOSED, MERGED
 from gitdailies_core.routing import Target
 
-from tests.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, merged, resolved, started, told
+from tests.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, merged, resolved, started, told, updated
 
 
 def test_a_merged_incident_ends_when_its_target_ends():
@@ -224,3 +224,14 @@ def test_a_target_added_later_learns_that_the_end_was_no_recovery():
     replayed = relay.take(started(0, period="told"), to=[LEDGER])
 
     assert [told(event) for event in replayed.events][1:] == [("A", "ends", 3, "resolution=merged")]
+
+
+def test_what_waits_ends_where_a_late_start_brings_the_end() -> None:
+    """Where an update sends a held period whole, what was merged into its incident ends with it."""
+    relay = Relay()
+    relay.take(started(0))
+    relay.take(resolved(0, since=2), refusal="filtered")
+    relay.take(merged(0, "A", incident="B", since=0))
+    relay.take(updated(0, since=2))
+
+    assert not relay.ledger.waiting("A")
