@@ -13,9 +13,9 @@ from typing import Any
 
 import uvloop
 from gitdailies_connection.configuration import load
-from gitdailies_relay import logs, server, store
+from gitdailies_relay import server, store
 from gitdailies_relay.acceptance import STORED, Accepted, Delivery
-from gitdailies_storage import writer
+from gitdailies_server import logs, writer
 
 DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "bare")
 

@@ -9,8 +9,8 @@ missing() {
 }
 
 packages=""
-# rsync is what gitlab-ci-local copies with.
-for program in rsync curl dash; do
+# rsync is what gitlab-ci-local copies with, Chromium what the pages are looked at with.
+for program in rsync curl dash chromium; do
     command -v "$program" >/dev/null || packages="$packages $program"
 done
 if [ -n "$packages" ]; then
@@ -19,7 +19,7 @@ if [ -n "$packages" ]; then
         # shellcheck disable=SC2086
         { apt-get update -qq && apt-get install -y -qq $packages; } >/dev/null
     else
-        missing "$packages" "CI steps" "apt-get install$packages"
+        missing "$packages" "CI steps and pages" "apt-get install$packages"
     fi
 fi
 

@@ -32,7 +32,8 @@ def relay(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
     if ctx.invoked_subcommand is not None:
         return
-    from gitdailies_relay import logs, server
+    from gitdailies_relay import server
+    from gitdailies_server import logs
 
     from gitdailies_cli import process
 

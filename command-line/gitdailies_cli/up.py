@@ -45,7 +45,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
     \b
     gitdailies up
     """
-    from gitdailies_relay import logs
+    from gitdailies_server import logs
 
     logs.configure()
     file = _prepare(data, webhooks_port, relay_port)
@@ -70,7 +70,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
         # The first to end, by a fault or on demand, ends the other.
         servers = [
             webhooks.serve(
-                listen=(HOST, port),
+                listen=Listen(HOST, port),
                 store=data / "webhooks.db",
                 strict_order=False,
                 ready=lambda address: ready("webhooks", address),

@@ -31,6 +31,7 @@ def webhooks(listen: str, store: str, strict_order: bool) -> None:
     \b
     gitdailies webhooks --listen 127.0.0.1:8700 --store sqlite:webhooks.db
     """
+    from gitdailies_server import logs
     from gitdailies_webhooks import server
 
     from gitdailies_cli import process
@@ -40,10 +41,11 @@ def webhooks(listen: str, store: str, strict_order: bool) -> None:
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
     path = store_path(store)
+    logs.configure()
 
     async def serve(signals: process.Signals) -> None:
         await server.serve(
-            listen=(address.host, address.port),
+            listen=address,
             store=path,
             strict_order=strict_order,
             ready=lambda text: click.echo(f"incoming webhooks listen on {text}/webhooks"),

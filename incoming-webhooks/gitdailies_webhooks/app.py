@@ -15,6 +15,7 @@ from gitdailies_core.describe import got
 from gitdailies_core.dialect import ID_HEADER, KEY_HEADER
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events import KINDS, Kind
+from gitdailies_server.moments import to_us, utc_now
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
@@ -26,7 +27,6 @@ from gitdailies_webhooks import intake, keys, openapi, query
 from gitdailies_webhooks.body import read_json
 from gitdailies_webhooks.guard import Guard, problem_response
 from gitdailies_webhooks.keys import Key
-from gitdailies_webhooks.moments import to_us, utc_now
 from gitdailies_webhooks.problem import Problem, Refusal, of_error, refusal
 from gitdailies_webhooks.query import Listing
 from gitdailies_webhooks.statements import Row

@@ -5,6 +5,7 @@ from __future__ import annotations
 import secrets
 from typing import Any
 
+from gitdailies_server.logs import told
 from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -52,9 +53,9 @@ class Guard:
                 "refused", path=scope["path"], problem=refusal.problem.word, reason=refusal.problem.detail
             )
             await problem_response(refusal.problem)(scope, receive, send_guarded)
-        except Exception:  # noqa: BLE001  whatever it is, the sender gets a number and the log the rest
+        except Exception as error:  # noqa: BLE001  whatever it is, the sender gets a number and the log the rest
             fault = secrets.token_hex(6)
-            self._log.error("fault", fault=fault, path=scope["path"], exc_info=True)
+            self._log.error("fault", fault=fault, path=scope["path"], reason=told(error))
             if not started:
                 problem = Problem(
                     "fault", f"expected to answer, got a fault of the server; its log tells it under {fault}"

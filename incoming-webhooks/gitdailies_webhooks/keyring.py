@@ -19,12 +19,12 @@ from gitdailies_core.describe import got
 from gitdailies_core.errors import StoreUnavailable, UsageError
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import optional_text, text_of
-from gitdailies_storage import migrations
-from gitdailies_storage.sqlite import connect, reason
+from gitdailies_server import migrations
+from gitdailies_server.moments import from_us, to_us, utc_now
+from gitdailies_server.sqlite import connect, reason
 
 from gitdailies_webhooks import keys
 from gitdailies_webhooks.keys import Key
-from gitdailies_webhooks.moments import from_us, to_us, utc_now
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _COLUMNS = "id, name, prefix, last4, allow, created_at, created_by, last_used_at, expires_at, deleted_at"

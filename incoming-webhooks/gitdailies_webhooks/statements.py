@@ -15,11 +15,11 @@ from typing import Any
 
 from gitdailies_core.events import DEPLOYED, KINDS, Kind
 from gitdailies_core.times import text_of
+from gitdailies_server.moments import from_us, to_us
 
 from gitdailies_webhooks.intake import RECEIVED_AT, Candidate, Known, Outcome, Submission, decide
 from gitdailies_webhooks.keyring import write_audit
 from gitdailies_webhooks.keys import Key
-from gitdailies_webhooks.moments import from_us, to_us
 from gitdailies_webhooks.order import INCIDENT_FIELD, Mark, Newest
 from gitdailies_webhooks.query import FILTERS, Listing
 

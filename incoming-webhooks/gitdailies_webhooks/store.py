@@ -12,9 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_storage.lock import ServerLock
-from gitdailies_storage.sqlite import connect, reason
-from gitdailies_storage.writer import GroupWriter
+from gitdailies_server.lock import ServerLock
+from gitdailies_server.sqlite import connect, reason
+from gitdailies_server.writer import GroupWriter
 
 from gitdailies_webhooks import statements
 from gitdailies_webhooks.intake import Outcome, Submission

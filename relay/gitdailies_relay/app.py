@@ -22,13 +22,13 @@ from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.request import Request
 from gitdailies_core.routing import Routes
 from gitdailies_core.secret import Secret
+from gitdailies_server.logs import told
+from gitdailies_server.moments import now_us
 
 from gitdailies_relay import answers
 from gitdailies_relay.acceptance import Accepted, Delivery
 from gitdailies_relay.answers import Answer
-from gitdailies_relay.clock import now_us
 from gitdailies_relay.deadline import Deadline
-from gitdailies_relay.logs import told
 from gitdailies_relay.reading import SHAPE, UNREADABLE, Reading, prove, read
 from gitdailies_relay.store import Store
 

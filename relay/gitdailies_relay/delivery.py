@@ -23,11 +23,11 @@ from gitdailies_core.dialect import Dialect
 from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, StoreUnavailable
 from gitdailies_core.events import Event
 from gitdailies_core.secret import Secret
+from gitdailies_server.logs import told
+from gitdailies_server.moments import from_us, now_us, to_us
 
 from gitdailies_relay import queue
 from gitdailies_relay.circuit import Circuit
-from gitdailies_relay.clock import from_us, moment, now_us, to_us
-from gitdailies_relay.logs import told
 from gitdailies_relay.pausing import ADDRESS, KEY, PROBE_SECONDS, Pauses
 from gitdailies_relay.store import Store
 
@@ -218,16 +218,16 @@ class Worker:
         verdict = retry.decide(
             outcome,
             attempt=head.attempts + 1,
-            first_attempt_at=from_us(head.first_attempt_at) or moment(started_at),
+            first_attempt_at=from_us(head.first_attempt_at) or from_us(started_at),
             now=now,
             jitter=random.random,
             give_up_age_seconds=self._give_up_seconds,
         )
-        at, status = to_us(now) or 0, outcome.status
+        at, status = to_us(now), outcome.status
         if isinstance(verdict, retry.Done):
             return queue.Attempt(head.seq, at, status, queue.DONE)
         if isinstance(verdict, retry.Again):
-            return queue.Attempt(head.seq, at, status, queue.AGAIN, verdict.reason, to_us(verdict.at) or 0)
+            return queue.Attempt(head.seq, at, status, queue.AGAIN, verdict.reason, to_us(verdict.at))
         if isinstance(verdict, retry.Pause):
             return queue.Attempt(head.seq, at, status, queue.PAUSED, verdict.reason)
         return queue.Attempt(head.seq, at, status, queue.BURIED, verdict.reason)

@@ -8,8 +8,7 @@ from typing import Any
 
 from gitdailies_core.periods import Period
 from gitdailies_core.routing import Target
-
-from gitdailies_relay.clock import from_us, to_us
+from gitdailies_server.moments import from_us, to_us
 
 _COLUMNS = "incident, repo, environment, service, name, state, started_at, ended_at, merged_into"
 _OF_INCIDENT = f"SELECT {_COLUMNS} FROM periods WHERE destination = ? AND source = ? AND incident = ?"

@@ -10,11 +10,11 @@ from datetime import datetime
 from pathlib import Path
 
 from gitdailies_core.request import Request
+from gitdailies_server.moments import now_us, to_us
 
 from gitdailies_relay import queue
 from gitdailies_relay.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.app import Intake, decode
-from gitdailies_relay.clock import now_us, to_us
 from gitdailies_relay.reading import UNMAPPED, read
 from gitdailies_relay.store import transaction
 

@@ -10,8 +10,7 @@ import sqlite3
 from typing import Any
 
 from gitdailies_core.times import text_of
-
-from gitdailies_relay.clock import moment
+from gitdailies_server.moments import from_us
 
 _OUTCOMES = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome ORDER BY 1, 2"
 _KEPT = "SELECT why, count(*) FROM kept WHERE replayed_at IS NULL GROUP BY why ORDER BY 1"
@@ -163,4 +162,4 @@ def _attempt(row: tuple[Any, ...]) -> dict[str, Any]:
 
 
 def _text(microseconds: int | None) -> str | None:
-    return None if microseconds is None else text_of(moment(microseconds))
+    return None if microseconds is None else text_of(from_us(microseconds))

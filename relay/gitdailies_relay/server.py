@@ -3,37 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import socket
-from collections.abc import Awaitable, Callable, Mapping
-from contextlib import nullcontext
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
 from typing import Any
 
 import structlog
-import uvicorn
-from gitdailies_connection.addresses import Listen
 from gitdailies_connection.sender import Sender
 from gitdailies_connection.settings import Configuration, RelaySettings
 from gitdailies_core import registry
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_server.listening import STOP_SECONDS, Server, address_of, bind
+from gitdailies_server.logs import told
+from gitdailies_server.moments import now_us
 
 from gitdailies_relay import reports
 from gitdailies_relay.app import App, Intake
-from gitdailies_relay.clock import now_us
 from gitdailies_relay.delivery import Worker
-from gitdailies_relay.logs import told
 from gitdailies_relay.numbers import Numbers
-from gitdailies_relay.protocol import BoundedProtocol
 from gitdailies_relay.retention import Doomed, doomed, prune
 from gitdailies_relay.store import Store
 
 LOG = structlog.get_logger("gitdailies.relay")
 
 _PRUNE_SECONDS = 3600.0
-# Supervisors wait 10 s before they kill; what is then on its way still has to be committed.
-_STOP_SECONDS = 5
-_BACKLOG = 2048
 
 
 def intake_of(configuration: Configuration, environ: Mapping[str, str]) -> Intake:
@@ -68,8 +61,8 @@ async def serve(
     configuration.gitdailies.key.read(environ)
     numbers = Numbers()
     sockets = [
-        _listen(relay.listen, "--relay-port, or relay.listen in gitdailies.yml"),
-        _listen(relay.status, "relay.status in gitdailies.yml"),
+        bind(relay.listen, "--relay-port, or relay.listen in gitdailies.yml"),
+        bind(relay.status, "relay.status in gitdailies.yml"),
     ]
     store = Store(relay.store.path)
     try:
@@ -95,7 +88,7 @@ async def serve(
         counted=numbers.delivery,
         most_bytes=relay.queue_bytes,
     )
-    servers = [_server(app), _server(_StatusApp(app, store, numbers))]
+    servers = [Server(app), Server(_StatusApp(app, store, numbers))]
     tasks = [
         asyncio.create_task(worker.run()),
         asyncio.create_task(_prune_for_ever(store, relay)),
@@ -107,8 +100,7 @@ async def serve(
         asyncio.create_task(server.serve(sockets=[listener]))
         for server, listener in zip(servers, sockets, strict=True)
     ]
-    address = Listen(relay.listen.host, sockets[0].getsockname()[1])
-    status = Listen(relay.status.host, sockets[1].getsockname()[1])
+    address, status = (address_of(listener) for listener in sockets)
     LOG.info("relay started", listen=str(address), status=str(status), store=str(relay.store))
     ready(f"http://{address}")
     try:
@@ -120,7 +112,7 @@ async def serve(
         for server in servers:
             server.should_exit = True
         # Deliveries that are on their way in are stored while those on their way out are recorded.
-        await asyncio.gather(*serving, worker.stop(_STOP_SECONDS), return_exceptions=True)
+        await asyncio.gather(*serving, worker.stop(STOP_SECONDS), return_exceptions=True)
         for task in tasks:
             task.cancel()
         ended = await asyncio.gather(*tasks, return_exceptions=True)
@@ -165,48 +157,6 @@ class _StatusApp:
             return 200, json.dumps(await asyncio.to_thread(self._store.report, reports.status)).encode()
         except StoreUnavailable as error:
             return 503, json.dumps({"status": "unavailable", "reason": str(error)}).encode()
-
-
-class _Server(uvicorn.Server):
-    """A uvicorn server that leaves signals to whoever started it."""
-
-    def capture_signals(self) -> Any:
-        return nullcontext()
-
-
-def _server(app: Callable[..., Awaitable[None]]) -> uvicorn.Server:
-    config = uvicorn.Config(
-        app,
-        http=BoundedProtocol,
-        ws="none",
-        lifespan="off",
-        access_log=False,
-        log_config=None,
-        server_header=False,
-        date_header=False,
-        proxy_headers=False,  # who sent it is proven by its proof
-        timeout_graceful_shutdown=_STOP_SECONDS,
-        timeout_keep_alive=75,
-        backlog=_BACKLOG,
-    )
-    return _Server(config)
-
-
-def _listen(address: Listen, flag: str) -> socket.socket:
-    family = socket.AF_INET6 if ":" in address.host else socket.AF_INET
-    listener = socket.socket(family, socket.SOCK_STREAM)
-    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-    try:
-        listener.bind((address.host, address.port))
-        # Now, so that whoever is told the address is not refused before uvicorn has come so far.
-        listener.listen(_BACKLOG)
-    except OSError as error:
-        listener.close()
-        raise ConfigurationError(
-            f"{address}: expected a free address to listen on, got {(error.strerror or '').lower()}; "
-            f"change {flag}"
-        ) from None
-    return listener
 
 
 async def _prune_for_ever(store: Store, settings: RelaySettings) -> None:

@@ -9,14 +9,14 @@ from pathlib import Path
 from typing import Any, TypeAlias
 
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_storage import migrations
-from gitdailies_storage.lock import ServerLock
-from gitdailies_storage.sqlite import connect, reason
-from gitdailies_storage.writer import GroupWriter
+from gitdailies_server import migrations
+from gitdailies_server.lock import ServerLock
+from gitdailies_server.moments import now_us
+from gitdailies_server.sqlite import connect, reason
+from gitdailies_server.writer import GroupWriter
 
 from gitdailies_relay import queue
 from gitdailies_relay.acceptance import Accepted, Delivery, accept
-from gitdailies_relay.clock import now_us
 
 _EVER = 10**16  # microseconds: three hundred years
 

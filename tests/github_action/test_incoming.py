@@ -56,7 +56,8 @@ def new(incoming: Incoming, before: list[dict[str, Any]]) -> list[dict[str, Any]
     ("event", "payload", "expected"),
     [
         ("push", None, {"branch": "main", "environment": "production"}),
-        ("push", "tag", {"environment": "production"}),
+        # Another environment, since both check out the same commit and act runs are all numbered 1.
+        ("push", "tag", {"environment": "staging"}),
         ("pull_request", "pull_request", {"commitSHA": HEAD, "branch": "retry-cards"}),
         ("pull_request", "pull_request_merged", {"commitSHA": MERGED, "branch": "main"}),
         ("workflow_run", "workflow_run_success", {"commitSHA": HEAD, "branch": "main"}),

@@ -24,10 +24,10 @@ from gitdailies_core.secret import Secret
 from gitdailies_core.times import parse
 from gitdailies_relay import reports, store
 from gitdailies_relay.acceptance import Delivery
-from gitdailies_relay.clock import now_us
 from gitdailies_relay.delivery import Worker
 from gitdailies_relay.reading import Reading, Said
 from gitdailies_relay.store import Store
+from gitdailies_server.moments import now_us
 
 TAKEN = Outcome(202)
 BEGAN = parse("2026-03-04T09:00:00Z", "began")

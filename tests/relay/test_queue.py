@@ -10,9 +10,9 @@ import pytest
 from gitdailies_core.adapter import RESOLVED, STARTED
 from gitdailies_relay import queue, store
 from gitdailies_relay.acceptance import accept
-from gitdailies_relay.clock import now_us
 from gitdailies_relay.queue import AGAIN, BURIED, DONE, PAUSED, Attempt
-from gitdailies_storage.sqlite import connect
+from gitdailies_server.moments import now_us
+from gitdailies_server.sqlite import connect
 
 from tests.relay.bench import BEGAN, delivery
 

@@ -19,7 +19,7 @@ from gitdailies_relay import store
 from gitdailies_relay.acceptance import Accepted
 from gitdailies_relay.replay import Replayed, Selection, replay, summary
 from gitdailies_relay.server import intake_of
-from gitdailies_storage import sqlite
+from gitdailies_server import sqlite
 
 from tests.processes import eventually, run, running
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, Delivery, datadog, pagerduty, signed

@@ -15,10 +15,10 @@ from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Change
 from gitdailies_core.routing import Target
 from gitdailies_relay import queue, retention, server, store
 from gitdailies_relay.acceptance import Delivery, accept
-from gitdailies_relay.clock import now_us
 from gitdailies_relay.reading import SHAPE, Reading, Said
 from gitdailies_relay.retention import doomed, prune
-from gitdailies_storage.sqlite import connect
+from gitdailies_server.moments import now_us
+from gitdailies_server.sqlite import connect
 
 from tests.processes import eventually
 from tests.relay.bench import BEGAN

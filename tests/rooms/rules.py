@@ -33,8 +33,8 @@ CORE_VALUES = words(
 )
 CORE = frozenset({"gitdailies_core"})
 CONNECTION = frozenset({"gitdailies_connection"})
-STORAGE = frozenset({"gitdailies_storage"})
-ROOMS_BELOW = CORE | CONNECTION | STORAGE
+SERVER = frozenset({"gitdailies_server"})
+ROOMS_BELOW = CORE | CONNECTION | SERVER
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,14 @@ RULES = (
     ),
     Rule("*-adapter", "*", PURE | CORE_VALUES, pure=True),
     Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "requests", "urllib3", "yaml"}),
-    Rule("storage", "*", ANY_STDLIB | CORE | {"alembic", "sqlalchemy"}),
+    Rule(
+        "server",
+        "*",
+        ANY_STDLIB
+        | CORE
+        | CONNECTION
+        | {"alembic", "orjson", "psycopg", "sqlalchemy", "structlog", "uvicorn"},
+    ),
     Rule(
         "relay",
         "*",

@@ -59,7 +59,7 @@ PLANTS = [
     ("core/gitdailies_core/ci/travis.py", "import subprocess", "subprocess"),
     ("connection/gitdailies_connection/sender.py", "import click", "click"),
     ("connection/gitdailies_connection/sender.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("storage/gitdailies_storage/sqlite.py", "import gitdailies_connection", "gitdailies_connection"),
+    ("server/gitdailies_server/sqlite.py", "import gitdailies_relay", "gitdailies_relay"),
     (
         "relay/gitdailies_relay/app.py",
         "from gitdailies_pagerduty import adapter",
@@ -154,7 +154,7 @@ def test_a_stale_exemption_is_told() -> None:
 
 def test_every_room_was_read() -> None:
     """The glob finds what git knows to be packages, so that no room escapes the table."""
-    assert {"core", "connection", "storage", "relay", "incoming-webhooks", "command-line"} <= set(rooms(ROOT))
+    assert {"core", "connection", "server", "relay", "incoming-webhooks", "command-line"} <= set(rooms(ROOT))
     assert {f"{name}-adapter" for name in ADAPTERS} <= set(rooms(ROOT))
     assert all(
         any(path.parts[-3] == room or room in path.parts for path in modules(ROOT)) for room in rooms(ROOT)
@@ -166,7 +166,7 @@ def test_no_room_but_its_own_names_an_adapter() -> None:
     named = {
         (path.relative_to(ROOT).as_posix(), text)
         for path in modules(ROOT)
-        if path.relative_to(ROOT).parts[0] in ("core", "storage", "relay", "incoming-webhooks", "history")
+        if path.relative_to(ROOT).parts[0] in ("core", "server", "relay", "incoming-webhooks", "history")
         for text in strings(path)
         if text.casefold() in ADAPTERS
     }
@@ -178,7 +178,7 @@ def test_the_command_imports_a_room_only_when_a_subcommand_runs() -> None:
     """`gitdailies --help` loads neither the relay nor the server, no store and no HTTP client."""
     listed = "import json, sys; import gitdailies_cli.main; print(json.dumps(sorted(sys.modules)))"
     done = subprocess.run([sys.executable, "-c", listed], capture_output=True, text=True, check=True)
-    heavy = {"gitdailies_relay", "gitdailies_webhooks", "gitdailies_storage", "gitdailies_connection"}
+    heavy = {"gitdailies_relay", "gitdailies_webhooks", "gitdailies_server", "gitdailies_connection"}
     heavy |= {"requests", "sqlalchemy", "alembic", "starlette", "uvicorn", "yaml", "jsonschema", "orjson"}
 
     assert heavy & set(json.loads(done.stdout)) == set()

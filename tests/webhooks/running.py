@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from gitdailies_connection.addresses import Listen
 from gitdailies_webhooks.keyring import create_key
 from gitdailies_webhooks.server import serve
 
@@ -54,7 +55,7 @@ def in_thread(store: Path, *, strict_order: bool = False) -> Iterator[Receiver]:
         loops.append(asyncio.get_running_loop())
         stops.append(asyncio.Event())
         await serve(
-            listen=("127.0.0.1", 0), store=store, strict_order=strict_order, ready=said, stop=stops[0]
+            listen=Listen("127.0.0.1", 0), store=store, strict_order=strict_order, ready=said, stop=stops[0]
         )
 
     def body() -> None:

@@ -6,14 +6,17 @@ import asyncio
 import sys
 from pathlib import Path
 
+from gitdailies_connection.addresses import Listen
+from gitdailies_server import logs
 from gitdailies_webhooks.server import serve
 
 
 async def main(store: str, *options: str) -> None:
+    logs.configure()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     await serve(
-        listen=("127.0.0.1", 0),
+        listen=Listen("127.0.0.1", 0),
         store=Path(store),
         strict_order="--strict-order" in options,
         ready=lambda address: print(address, flush=True),

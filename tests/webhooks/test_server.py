@@ -14,6 +14,7 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
+from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_webhooks.keyring import create_key
 from gitdailies_webhooks.server import serve
@@ -26,7 +27,7 @@ def never(_: str) -> None:
     raise AssertionError("it said that it listens")
 
 
-def start(listen: tuple[str, int], store: Path, flag: str = "--listen") -> None:
+def start(listen: Listen, store: Path, flag: str = "--listen") -> None:
     asyncio.run(
         serve(listen=listen, store=store, strict_order=False, ready=never, stop=asyncio.Event(), flag=flag)
     )
@@ -37,24 +38,24 @@ def test_a_taken_port_names_the_flag_to_change(tmp_path: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError) as refused:
-            start(("127.0.0.1", port), tmp_path / "w.db", "--webhooks-port")
+            start(Listen("127.0.0.1", port), tmp_path / "w.db", "--webhooks-port")
     assert str(refused.value) == (
-        f"127.0.0.1:{port}: expected an address to listen on, got address already in use; "
-        "choose another with --webhooks-port"
+        f"127.0.0.1:{port}: expected a free address to listen on, got address already in use; "
+        "change --webhooks-port"
     )
     assert not (tmp_path / "w.db").exists()
 
 
 def test_an_address_that_is_not_here(tmp_path: Path) -> None:
     """An address of another machine is refused in the same words."""
-    with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1:8700: expected an address to listen on"):
-        start(("192.0.2.1", 8700), tmp_path / "w.db")
+    with pytest.raises(ConfigurationError, match=r"192\.0\.2\.1:8700: expected a free address to listen on"):
+        start(Listen("192.0.2.1", 8700), tmp_path / "w.db")
 
 
 def test_one_server_a_store(receiver: Receiver) -> None:
     """A second server on the same file is refused, and the first one keeps working."""
     with pytest.raises(ConfigurationError, match="expected no other server on this file"):
-        start(("127.0.0.1", 0), receiver.store)
+        start(Listen("127.0.0.1", 0), receiver.store)
     assert requests.get(receiver.url + "/healthz", timeout=5).status_code == 200
 
 
@@ -80,7 +81,7 @@ def test_it_shares_a_loop_and_leaves_signals_alone(tmp_path: Path) -> None:
         tasks = [
             asyncio.create_task(
                 serve(
-                    listen=("127.0.0.1", 0),
+                    listen=Listen("127.0.0.1", 0),
                     store=tmp_path / name,
                     strict_order=False,
                     ready=addresses.append,
@@ -110,7 +111,11 @@ def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -
         stop = asyncio.Event()
         task = asyncio.create_task(
             serve(
-                listen=("::1", 0), store=tmp_path / "w.db", strict_order=False, ready=said.append, stop=stop
+                listen=Listen("::1", 0),
+                store=tmp_path / "w.db",
+                strict_order=False,
+                ready=said.append,
+                stop=stop,
             )
         )
         await _until(lambda: said or task.done())

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 
-from gitdailies_storage.sqlite import reason
+from gitdailies_server.sqlite import reason
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, RevisionStep

@@ -14,8 +14,8 @@ import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
-from gitdailies_storage import migrations
-from gitdailies_storage.sqlite import connect
+from gitdailies_server import migrations
+from gitdailies_server.sqlite import connect
 from sqlalchemy import create_engine
 
 STORES = {

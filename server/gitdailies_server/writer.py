@@ -17,7 +17,7 @@ from typing import Generic, TypeAlias, TypeVar
 
 from gitdailies_core.errors import StoreUnavailable
 
-from gitdailies_storage.sqlite import reason
+from gitdailies_server.sqlite import reason
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")

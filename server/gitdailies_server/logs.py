@@ -1,11 +1,13 @@
-"""Logs as JSON lines on standard error; what came from outside cannot forge a line."""
+"""Logs as JSON lines on standard error; what came from outside can neither forge a line nor flood it."""
 
 from __future__ import annotations
 
 import json
 import logging
+import re
 import sys
 import traceback
+from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,13 +17,15 @@ import orjson
 import structlog
 from gitdailies_core.errors import GitDailiesError
 
+# Half a key in a line is as bad as a whole one; what lists show of a key is shorter than this.
+_KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
+_LONGEST = 2000
+
 
 def configure() -> None:
     """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
     structlog.configure(
-        processors=[
-            _line,
-        ],
+        processors=[_line],
         logger_factory=structlog.BytesLoggerFactory(file=_Sink(sys.stderr.buffer)),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
@@ -48,11 +52,24 @@ def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     """Write an entry as JSON in ASCII: beyond it there are characters that steer a terminal."""
     entry["level"] = level
     entry["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    line = _dump(entry)
+    if len(line) > _LONGEST:
+        line = _dump({name: _cut(value) for name, value in entry.items()})
+    return _KEY.sub(rb"\1***", line)
+
+
+def _dump(entry: Mapping[str, Any]) -> bytes:
     try:
         line = orjson.dumps(entry)
     except TypeError:  # half of a surrogate pair, or what is no JSON
         line = b"\xff"
     return line if line.isascii() else json.dumps(entry, default=repr).encode()
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, list) and len(str(value)) > _LONGEST):
+        return str(value)[:_LONGEST]
+    return value
 
 
 class _Forwarding(logging.Handler):

@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_storage.sqlite import connect
-from gitdailies_storage.writer import MOST_A_BATCH, GroupWriter
+from gitdailies_server.sqlite import connect
+from gitdailies_server.writer import MOST_A_BATCH, GroupWriter
 
 
 class Diary:

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_storage.sqlite import connect, reason
+from gitdailies_server.sqlite import connect, reason
 
 
 @pytest.fixture

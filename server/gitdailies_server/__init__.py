@@ -1,0 +1,1 @@
+"""What a server stands on: its store, group commit, migrations, sockets, clock and log."""

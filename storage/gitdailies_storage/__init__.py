@@ -1,1 +1,0 @@
-"""What rooms that keep something share: SQLite connections, group commit, locks, migrations."""
