@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import Any
 
 import orjson
 import structlog
@@ -26,26 +26,27 @@ def configure() -> None:
     """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
     structlog.configure(
         processors=[_line],
-        logger_factory=structlog.BytesLoggerFactory(file=_Sink(sys.stderr.buffer)),  # type: ignore[arg-type]
+        logger_factory=structlog.BytesLoggerFactory(file=_Stderr()),  # type: ignore[arg-type]
         cache_logger_on_first_use=True,
     )
-    # What libraries say (uvicorn: a request that is none) comes in the same form.
+    forward_libraries()
+
+
+def forward_libraries() -> None:
+    """Write what libraries warn of (uvicorn: a request that is none) in the same form."""
     logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
 
 
-class _Sink:
-    """A file that never raises: a disk that is full, or a reader that went away, must not stop deliveries."""
-
-    def __init__(self, file: BinaryIO) -> None:
-        self._file = file
+class _Stderr:
+    """Never raises: a disk that is full, or a reader that went away, must not stop deliveries."""
 
     def write(self, line: bytes) -> None:
         with suppress(OSError, ValueError):
-            self._file.write(line)
+            sys.stderr.buffer.write(line)
 
     def flush(self) -> None:
         with suppress(OSError, ValueError):
-            self._file.flush()
+            sys.stderr.buffer.flush()
 
 
 def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:

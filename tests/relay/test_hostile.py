@@ -8,7 +8,8 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay import app, protocol
+from gitdailies_relay import app
+from gitdailies_server import protocol
 
 from tests.relay.deliveries import datadog, pagerduty, signed
 from tests.relay.running import Relay

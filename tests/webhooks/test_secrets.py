@@ -12,7 +12,7 @@ from tests.webhooks.payloads import body
 from tests.webhooks.running import in_thread
 
 
-def test_a_key_comes_out_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_a_key_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixture[str]) -> None:
     """A key put by mistake wherever one can put it is in no answer, no log line and no store file."""
     answers: list[requests.Response] = []
     with in_thread(tmp_path / "w.db") as receiver:
@@ -39,7 +39,7 @@ def test_a_key_comes_out_nowhere(tmp_path: Path, capfd: pytest.CaptureFixture[st
             receiver.get(key, f"/api/events?limit={key}"),
             requests.delete(f"{receiver.url}/api/events/{key}", headers={"webhook-key": key}, timeout=5),
         ]
-    written = capfd.readouterr()
+    written = log_lines.readouterr()
     part = key[:20]
     assert [a.request.url for a in answers if part in a.text or part in str(a.headers)] == []
     assert part not in written.err + written.out

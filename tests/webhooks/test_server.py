@@ -167,7 +167,7 @@ def test_a_sender_that_hangs_does_not_hold_the_end_up(tmp_path: Path) -> None:
             assert time.monotonic() - began < 10
 
 
-def test_log_lines_are_json_objects(tmp_path: Path, capfd: pytest.CaptureFixture[str]) -> None:
+def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFixture[str]) -> None:
     """Every line on stderr is one JSON object in ASCII, whatever was sent."""
     with in_thread(tmp_path / "w.db") as receiver:
         key = receiver.key("ci", "send", "delete")
@@ -179,10 +179,10 @@ def test_log_lines_are_json_objects(tmp_path: Path, capfd: pytest.CaptureFixture
         ) as raw:
             raw.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
             raw.recv(100)
-    lines = capfd.readouterr().err.splitlines()
+    lines = log_lines.readouterr().err.splitlines()
     read = [json.loads(line) for line in lines]
     assert all(line.isascii() and line.isprintable() for line in lines)
-    assert {"listening", "received", "refused", "stopped"} <= {line["event"] for line in read}
+    assert {"receiver started", "received", "refused", "receiver stopped"} <= {line["event"] for line in read}
     assert any(line["level"] == "warning" for line in read), "the web server's own warning is missing"
 
 
