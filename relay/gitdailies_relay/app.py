@@ -79,7 +79,7 @@ class App:
         intake: Intake,
         store: Store,
         stored: Callable[[], None],
-        counted: Callable[[str, str], None] = lambda _source, _outcome: None,
+        counted: Callable[[str, Accepted | int], None] = lambda _source, _became: None,
         most_bytes: int = 64 * 1024 * 1024,
         destination: str = "default",
     ) -> None:
@@ -126,18 +126,17 @@ class App:
     async def _hook(self, name: str, scope: Scope, receive: Receive) -> Answer:
         source = self.intake.sources.get(name)
         if source is None:
-            self._counted("", "unknown")
+            self._counted("", answers.UNKNOWN.status)
             raise Refusal(answers.UNKNOWN)
         try:
             answer = await self._received(source, scope, receive)
         except Refusal as refusal:
-            self._counted(name, f"refused {refusal.answer.status}")
+            self._counted(name, refusal.answer.status)
             raise
         except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor keeps the delivery
             LOG.error("delivery broke", source=name, reason=told(error))
             answer = answers.unavailable("the relay is at fault")
-        if answer.status >= 400:
-            self._counted(name, f"refused {answer.status}")
+        self._counted(name, answer.status)
         return answer
 
     async def _received(self, source: Source, scope: Scope, receive: Receive) -> Answer:
@@ -192,8 +191,7 @@ class App:
         return self._answered(source.name, reading, accepted)
 
     def _answered(self, source: str, reading: Reading, accepted: Accepted) -> Answer:
-        for outcome in accepted.outcomes:
-            self._counted(source, outcome)
+        self._counted(source, accepted)
         reasons = list(accepted.reasons)
         log = LOG.warning if accepted.why else LOG.info
         log(

@@ -48,7 +48,11 @@ class Sender(Protocol):
 
 
 class Worker:
-    """Delivers one destination's events until it is stopped."""
+    """Delivers one destination's events until it is stopped.
+
+    *counted* is told of each attempt its verdict, how many seconds it took, and how many passed
+    since its event was accepted.
+    """
 
     def __init__(
         self,
@@ -60,7 +64,7 @@ class Worker:
         in_flight: int,
         give_up_seconds: float,
         name: str = "default",
-        counted: Callable[[str, float], None] = lambda _verdict, _seconds: None,
+        counted: Callable[[str, float, float], None] = lambda _verdict, _seconds, _age: None,
     ) -> None:
         self._store = store
         self._destination = destination
@@ -194,12 +198,16 @@ class Worker:
             why = f"the stored event cannot be read: {told(error)}"
             attempt = queue.Attempt(head.seq, now_us(), None, queue.BURIED, why)
             LOG.error("event buried", seq=head.seq, reason=why)
-            await self._retried(lambda: self._store.record(attempt))
+            await self._recorded(head, attempt, started_at)
             return
         attempt = self._judge(head, outcome, started_at)
-        await self._retried(lambda: self._store.record(attempt))
-        self._counted(attempt.verdict, (now_us() - started_at) / 1e6)
+        await self._recorded(head, attempt, started_at)
         await self._follow(attempt, outcome, key)
+
+    async def _recorded(self, head: queue.Due, attempt: queue.Attempt, started_at: int) -> None:
+        await self._retried(lambda: self._store.record(attempt))
+        now = now_us()
+        self._counted(attempt.verdict, (now - started_at) / 1e6, (now - head.stored_at) / 1e6)
 
     async def _send(self, head: queue.Due) -> tuple[retry.Outcome, Secret]:
         assert self._dialect is not None

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 
 # As a blob, since text with a damaged byte would fail the query, and with it every event.
 _DUE = (
-    "SELECT p.seq, e.id, CAST(e.body AS BLOB), p.destination, p.attempts, p.first_attempt_at"
+    "SELECT p.seq, e.id, e.stored_at, CAST(e.body AS BLOB), p.destination, p.attempts,"
+    " p.first_attempt_at"
     " FROM pending p JOIN events e ON e.seq = p.seq"
     " WHERE p.head = 1 AND p.buried IS NULL AND p.due_at <= ? ORDER BY p.due_at, p.seq LIMIT ?"
 )
@@ -43,6 +44,7 @@ class Due:
 
     seq: int
     id: str
+    stored_at: int
     body: bytes
     destination: str
     attempts: int

@@ -7,10 +7,12 @@ from __future__ import annotations
 
 import json
 import sqlite3
+from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from gitdailies_core.times import text_of
-from gitdailies_server.moments import from_us
+from gitdailies_server.moments import from_us, now_us
 
 _OUTCOMES = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome ORDER BY 1, 2"
 _KEPT = "SELECT why, count(*) FROM kept WHERE replayed_at IS NULL GROUP BY why ORDER BY 1"
@@ -18,8 +20,13 @@ _QUEUE = (
     "SELECT count(*) FILTER (WHERE buried IS NULL), count(*) FILTER (WHERE buried IS NOT NULL),"
     " count(*) FILTER (WHERE buried IS NULL AND attempts > 0) FROM pending"
 )
+_DEPTH = "SELECT count(*), count(*) FILTER (WHERE buried IS NULL) FROM pending"
 _OLDEST = "SELECT stored_at FROM events WHERE seq = (SELECT min(seq) FROM pending WHERE buried IS NULL)"
 _PAUSED = "SELECT name, paused, reason, since FROM destinations WHERE paused != '' ORDER BY name"
+_SIZE = (
+    "SELECT page_count * page_size, freelist_count * page_size"
+    " FROM pragma_page_count, pragma_page_size, pragma_freelist_count"
+)
 _LAST = "SELECT at, status, verdict, reason FROM attempts WHERE seq = (SELECT max(seq) FROM attempts)"
 _BURIED = (
     "SELECT e.id, e.source, e.incident, e.stored_at, p.attempts, p.buried"
@@ -42,6 +49,40 @@ _PERIODS_OF = (
     "SELECT source, repo, environment, service, name, state, started_at, ended_at, merged_into"
     " FROM periods WHERE incident = ? ORDER BY coalesce(started_at, ended_at), repo, service"
 )
+
+DESTINATION = "default"
+
+
+@dataclass(frozen=True)
+class Stored:
+    """What the store holds at this moment; `oldest_at` and `now` in microseconds."""
+
+    now: int
+    undelivered: int
+    buried: int
+    oldest_at: int | None
+    kept: Mapping[str, int]
+    paused: Mapping[str, str]
+    bytes: int
+    free_bytes: int
+
+
+def stored(connection: sqlite3.Connection) -> Stored:
+    """Return what gauges show, from narrow tables and indices alone."""
+    every, undelivered = connection.execute(_DEPTH).fetchone()
+    oldest = connection.execute(_OLDEST).fetchone()
+    size = connection.execute(_SIZE).fetchone()
+    paused = {name: by for name, by, _, _ in connection.execute(_PAUSED)}
+    return Stored(
+        now=now_us(),
+        undelivered=undelivered,
+        buried=every - undelivered,
+        oldest_at=oldest[0] if oldest else None,
+        kept=dict(connection.execute(_KEPT).fetchall()),
+        paused={DESTINATION: "", **paused},
+        bytes=size[0],
+        free_bytes=size[1],
+    )
 
 
 def status(connection: sqlite3.Connection) -> dict[str, Any]:

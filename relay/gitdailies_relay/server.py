@@ -20,7 +20,7 @@ from gitdailies_server.moments import now_us
 from gitdailies_relay import reports
 from gitdailies_relay.app import App, Intake
 from gitdailies_relay.delivery import Worker
-from gitdailies_relay.numbers import Numbers
+from gitdailies_relay.numbers import Numbers, Standing
 from gitdailies_relay.retention import Doomed, doomed, prune
 from gitdailies_relay.store import Store
 
@@ -64,7 +64,7 @@ async def serve(
         bind(relay.listen, "--relay-port, or relay.listen in gitdailies.yml"),
         bind(relay.status, "relay.status in gitdailies.yml"),
     ]
-    store = Store(relay.store.path)
+    store = Store(relay.store.path, timed=numbers.commit)
     try:
         intake = intake_of(configuration, environ)
         store.open()
@@ -88,13 +88,20 @@ async def serve(
         counted=numbers.delivery,
         most_bytes=relay.queue_bytes,
     )
+    reloaded = _Reload(app, worker, configuration, environ)
+    numbers.tell(
+        lambda: store.report(reports.stored),
+        lambda: Standing(
+            circuit_open=not worker.circuit.closed,
+            store_failing=bool(store.fault),
+            reload_failed=reloaded.failed,
+        ),
+    )
     servers = [Server(app), Server(_StatusApp(app, store, numbers))]
     tasks = [
         asyncio.create_task(worker.run()),
         asyncio.create_task(_prune_for_ever(store, relay)),
-        asyncio.create_task(
-            _reload_for_ever(_Reload(app, worker, configuration, environ), reload, reloading)
-        ),
+        asyncio.create_task(_reload_for_ever(reloaded, reload, reloading)),
     ]
     serving = [
         asyncio.create_task(server.serve(sockets=[listener]))
@@ -141,7 +148,8 @@ class _StatusApp:
             await self._app(scope, receive, send)
             return
         if path == "/metrics":
-            body, kind = self._numbers.text(), b"text/plain; version=0.0.4; charset=utf-8"
+            body = await asyncio.to_thread(self._numbers.text)
+            kind = b"text/plain; version=0.0.4; charset=utf-8"
         elif path == "/status":
             status, body = await self._status()
         else:
@@ -181,6 +189,7 @@ class _Reload:
     worker: Worker
     configuration: Configuration
     environ: Mapping[str, str]
+    failed: bool = False
 
     async def take(self, new: Configuration) -> None:
         """Put *new* in force, all of it or nothing; raises ConfigurationError."""
@@ -206,6 +215,8 @@ async def _reload_for_ever(
         try:
             await reloaded.take(reload())
         except Exception as error:  # noqa: BLE001  whatever is wrong with it, the old one stays in force
+            reloaded.failed = True
             LOG.error("configuration left as it was", reason=told(error))
         else:
+            reloaded.failed = False
             LOG.info("configuration read again")

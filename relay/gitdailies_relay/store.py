@@ -32,11 +32,13 @@ class Store:
     own, which WAL keeps from waiting for the writer.
     """
 
-    def __init__(self, path: Path) -> None:
+    def __init__(
+        self, path: Path, timed: Callable[[float, int], None] = lambda _seconds, _items: None
+    ) -> None:
         self.path = path
         self._lock = ServerLock(path)
         self._writer: GroupWriter[Delivery | queue.Attempt | Job, Any] = GroupWriter(
-            connect=lambda: connect(path), apply=_apply
+            connect=lambda: connect(path), apply=_apply, timed=timed
         )
         self._reader: sqlite3.Connection | None = None
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import sqlite3
 from pathlib import Path
@@ -29,9 +28,10 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     Transactions are begun by the caller. Raises StoreUnavailable, which names file and reason.
     """
     try:
+        made = False
         if not read_only:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            _create(path)
+            made = _create(path)
         mode = "ro" if read_only else "rwc"
         connection = sqlite3.connect(
             f"{path.absolute().as_uri()}?mode={mode}",
@@ -42,6 +42,9 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             cached_statements=256,
         )
         connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
+        if made:
+            # What retention frees can then be given back while the file is in use.
+            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         for pragma in _PRAGMAS:
             if not (read_only and "journal_mode" in pragma):
                 connection.execute(pragma).fetchall()
@@ -50,15 +53,18 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     return connection
 
 
-def _create(path: Path) -> None:
-    """Make the file where it is not there, since sqlite3 would make it readable by others.
+def _create(path: Path) -> bool:
+    """Make the file where it is not there, since sqlite3 would make it readable by others; say whether.
 
     One that is there is not touched: closing any descriptor of a file gives up every POSIX lock
     that the process holds on it, SQLite's too, and another process would then take the log away
     from under us (SQLite's "How To Corrupt An SQLite Database File", 2.2).
     """
-    with contextlib.suppress(FileExistsError):
+    try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    return True
 
 
 def reason(error: BaseException) -> str:

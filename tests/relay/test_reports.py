@@ -169,11 +169,11 @@ def test_metrics_count_deliveries_and_attempts(busy: Relay) -> None:
     told = requests.get(f"{busy.status_url}/metrics", timeout=5)
     assert told.headers["content-type"].startswith("text/plain; version=")
     for line in (
-        'gitdailies_relay_deliveries_total{outcome="stored",source="pagerduty"} 4.0',
-        'gitdailies_relay_deliveries_total{outcome="unmapped",source="pagerduty"} 1.0',
-        'gitdailies_relay_deliveries_total{outcome="shape",source="pagerduty"} 1.0',
-        'gitdailies_relay_deliveries_total{outcome="refused 401",source="pagerduty"} 1.0',
-        'gitdailies_relay_deliveries_total{outcome="unknown",source=""} 1.0',
+        'gitdailies_relay_messages_total{outcome="stored",source="pagerduty"} 4.0',
+        'gitdailies_relay_messages_total{outcome="unmapped",source="pagerduty"} 1.0',
+        'gitdailies_relay_messages_total{outcome="shape",source="pagerduty"} 1.0',
+        'gitdailies_relay_requests_total{source="pagerduty",status="401"} 1.0',
+        'gitdailies_relay_requests_total{source="",status="404"} 1.0',
         'gitdailies_relay_attempts_total{verdict="done"} 1.0',
         'gitdailies_relay_attempts_total{verdict="buried"} 1.0',
         'gitdailies_relay_attempts_total{verdict="again"} 1.0',
