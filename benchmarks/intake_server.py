@@ -16,6 +16,7 @@ from gitdailies_connection.configuration import load
 from gitdailies_relay import server, store
 from gitdailies_relay.acceptance import STORED, Accepted, Delivery
 from gitdailies_server import logs, writer
+from gitdailies_server.sqlite import SqliteDatabase
 
 DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "bare")
 
@@ -61,8 +62,8 @@ def main() -> None:
     configuration = load(given.config)
     # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
     assert configuration.relay.store.path is not None
-    store.migrate(configuration.relay.store.path)
-    with store.transaction(configuration.relay.store.path) as connection:
+    store.migrate(SqliteDatabase(configuration.relay.store.path))
+    with store.transaction(SqliteDatabase(configuration.relay.store.path)) as connection:
         store.pause(connection, "default", "manual", "benchmark")
     logs.configure()
 

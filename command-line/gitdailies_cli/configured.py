@@ -28,11 +28,3 @@ def configuration(path: Path | None) -> Configuration:
             "or name one with --config"
         )
     return load(chosen)
-
-
-def sqlite_path(configuration: Configuration) -> Path:
-    """Return the file of the relay's store."""
-    path = configuration.relay.store.path
-    if path is None:
-        raise ConfigurationError(f"relay.store: expected sqlite:PATH, got {configuration.relay.store}")
-    return path

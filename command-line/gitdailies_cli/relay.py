@@ -5,12 +5,16 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from gitdailies_core import times
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import configured, output, story
+
+if TYPE_CHECKING:
+    from gitdailies_server.database import Database
 
 _CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one here"
@@ -53,11 +57,15 @@ def relay(ctx: click.Context, config: Path | None) -> None:
     process.run(serve)
 
 
-def _store(ctx: click.Context, config: Path | None) -> Path:
-    path = configured.sqlite_path(configured.configuration(config or ctx.obj))
-    if not path.is_file():
-        raise UsageError(f"{path}: expected the store of a relay, got no such file; was it ever started?")
-    return path
+def _store(ctx: click.Context, config: Path | None) -> Database:
+    from gitdailies_relay.store import database_of
+
+    store = configured.configuration(config or ctx.obj).relay.store
+    if store.path is not None and not store.path.is_file():
+        raise UsageError(
+            f"{store.path}: expected the store of a relay, got no such file; was it ever started?"
+        )
+    return database_of(store)
 
 
 @relay.command()
@@ -166,10 +174,10 @@ def replay(
 
     if not (id_ or source or since or until or unmapped or everything):
         raise UsageError("replay: expected --id, --source, --since, --until, --unmapped or --all, got none")
-    path = _store(ctx, config)
+    database = _store(ctx, config)
     intake = intake_of(configured.configuration(config or ctx.obj), os.environ)
     selection = Selection(id_, source, _time(since, "--since"), _time(until, "--until"), unmapped)
-    replayed = again(path, intake, selection)
+    replayed = again(database, intake, selection)
     if as_json:
         output.as_json(
             {

@@ -236,7 +236,7 @@ def _reason(error: Exception) -> str:
 def _touch(connection: Any) -> None:
     connection.execute(
         "INSERT INTO destinations (name, paused, reason, since) VALUES ('', '', 'readiness', ?)"
-        " ON CONFLICT DO UPDATE SET since = excluded.since",
+        " ON CONFLICT (name) DO UPDATE SET since = excluded.since",
         (now_us(),),
     )
 

@@ -35,6 +35,8 @@ LOG = structlog.get_logger("gitdailies.relay")
 
 # How often a command's work, a new key or a due retry is looked for; new events wake the worker.
 POLL_SECONDS = 0.25
+# How long another server waits before it sends what this one may have died over: an attempt and more.
+CLAIM_SECONDS = 60.0
 
 
 class Sender(Protocol):
@@ -74,6 +76,7 @@ class Worker:
         self._give_up_seconds = give_up_seconds
         self._counted = counted
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="delivery")
+        self._claim_seconds = max(CLAIM_SECONDS, 3 * destination.timeout_seconds)
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False
@@ -126,35 +129,35 @@ class Worker:
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
-        paused = self._pauses.current()
+        paused = await self._pauses.current()
         if paused and not await self._pauses.lifted(self._destination.key):
-            heads = self._probe() if self._may_ask(paused) else []
+            heads = await self._probe() if self._may_ask(paused) else []
             room = 1
         else:
-            heads, room = self._heads(), self._most - len(self._flying)
+            heads, room = await self._heads(), self._most - len(self._flying)
         if heads and self._dialect is None and not await self._learn_dialect():
             return False
-        for head in heads[: max(room, 0)]:
+        for head in await self._store.claim(heads[: max(room, 0)], self._claim_seconds):
             task = asyncio.create_task(self._deliver(head))
             self._flying[head.seq] = task
             task.add_done_callback(partial(self._landed, head.seq))
         return len(heads) > room
 
-    def _heads(self) -> list[queue.Due]:
+    async def _heads(self) -> list[queue.Due]:
         """Return what may go out now, longest waiting first; behind an open circuit also a probe."""
-        due = [head for head in self._store.due(2 * self._most) if head.seq not in self._flying]
+        due = [head for head in await self._store.due(2 * self._most) if head.seq not in self._flying]
         if self.circuit.closed:
             return due
         free = [head for head in due if not self.circuit.blocks(head.seq)]
         if not self.circuit.probe_due(now_us() / 1e6):
             return free
         # A probe takes whatever waits longest: its own wait was for the receiver too.
-        return [head for head in self._probe(waiting=True) if head not in free] + free
+        return [head for head in await self._probe(waiting=True) if head not in free] + free
 
-    def _probe(self, *, waiting: bool = False) -> list[queue.Due]:
+    async def _probe(self, *, waiting: bool = False) -> list[queue.Due]:
         if any(self.circuit.closed or self.circuit.blocks(seq) for seq in self._flying):
             return []
-        due = self._store.due(1 + len(self._flying), waiting=waiting)
+        due = await self._store.due(1 + len(self._flying), waiting=waiting)
         return [head for head in due if head.seq not in self._flying][:1]
 
     def _may_ask(self, paused: str) -> bool:
@@ -193,6 +196,7 @@ class Worker:
             # The key cannot be read: no attempt was made, so none is counted.
             why = str(error)
             await self._retried(lambda: self._pauses.begin(KEY, why, None))
+            await self._retried(lambda: self._store.release(head))
             return
         except (InvalidEvent, ValueError) as error:
             why = f"the stored event cannot be read: {told(error)}"

@@ -1,71 +1,49 @@
-"""Periods as rows: what gitdailies_core.periods reads before it decides, and what it writes."""
+"""What is known of incidents amid a batch: what is stored, and what the batch has decided so far."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from typing import Any
 
-from gitdailies_core.periods import Period
-from gitdailies_core.routing import Target
-from gitdailies_server.moments import from_us, to_us
+from gitdailies_core.ledger import MERGED, Key, Period
 
-_COLUMNS = "incident, repo, environment, service, name, state, started_at, ended_at, merged_into"
-_OF_INCIDENT = f"SELECT {_COLUMNS} FROM periods WHERE destination = ? AND source = ? AND incident = ?"
-_WAITING = (
-    f"SELECT {_COLUMNS} FROM periods"
-    " WHERE destination = ? AND source = ? AND merged_into = ? AND state = 'merged'"
-)
-_PUT = (
-    f"INSERT INTO periods (destination, source, {_COLUMNS}, changed_at) VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
-    " ON CONFLICT DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
-    " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at"
-)
+from gitdailies_relay.rows import Rows, Whose, row_of
 
 
-class StoredLedger:
-    """The records of one source at one destination, inside the caller's transaction."""
+class BatchLedger:
+    """The records of one source at one destination, for gitdailies_core.periods."""
 
-    def __init__(self, connection: sqlite3.Connection, destination: str, source: str) -> None:
-        self._connection = connection
-        self._whose = (destination, source)
+    def __init__(self, rows: Rows, whose: Whose) -> None:
+        self._rows = rows
+        self._whose = whose
+        self._known: dict[str, dict[Key, Period]] = {}
+        self._changed: dict[Key, tuple[Period, int]] = {}
+        # The keys of records that were ever merged in this batch: mostly none.
+        self._merged: set[Key] = set()
 
     def periods(self, incident: str) -> Sequence[Period]:
-        rows = self._connection.execute(_OF_INCIDENT, (*self._whose, incident))
-        return [_period(row) for row in rows]
+        known = self._known.get(incident)
+        if known is None:
+            known = {record.key: record for record in self._rows.periods(self._whose, incident)}
+            known.update({key: r for key, (r, _) in self._changed.items() if r.incident == incident})
+            self._known[incident] = known
+        return list(known.values())
 
     def waiting(self, incident: str) -> Sequence[Period]:
-        rows = self._connection.execute(_WAITING, (*self._whose, incident))
-        return [_period(row) for row in rows]
+        found = {record.key: record for record in self._rows.waiting(self._whose, incident)}
+        decided = (found.keys() & self._changed.keys()) | self._merged
+        found.update({key: self._changed[key][0] for key in decided})
+        return [r for r in found.values() if r.state == MERGED and r.merged_into == incident]
 
     def put(self, records: Sequence[Period], changed_at: int) -> None:
         for record in records:
-            self._connection.execute(_PUT, (*self._whose, *_row(record), changed_at))
+            self._changed[record.key] = (record, changed_at)
+            if record.state == MERGED:
+                self._merged.add(record.key)
+            if record.incident in self._known:
+                self._known[record.incident][record.key] = record
 
-
-def _period(row: tuple[Any, ...]) -> Period:
-    incident, repo, environment, service, name, state, started_at, ended_at, merged_into = row
-    return Period(
-        incident=incident,
-        target=Target(repo, environment or None, service or None),
-        name=name,
-        state=state,
-        started_at=from_us(started_at),
-        ended_at=from_us(ended_at),
-        merged_into=merged_into,
-    )
-
-
-def _row(record: Period) -> tuple[Any, ...]:
-    target = record.target
-    return (
-        record.incident,
-        target.repo,
-        target.environment or "",
-        target.service or "",
-        record.name,
-        record.state,
-        to_us(record.started_at),
-        to_us(record.ended_at),
-        record.merged_into,
-    )
+    def changed(self) -> Iterator[tuple[Any, ...]]:
+        """Return a row for each record that was put, as it is now."""
+        for record, changed_at in self._changed.values():
+            yield row_of(self._whose, record, changed_at)

@@ -28,13 +28,13 @@ class Pauses:
         self._environ = environ
         self._refused: Secret | None = None
 
-    def current(self) -> str:
+    async def current(self) -> str:
         """Return by what the destination is paused, or ""."""
-        return self._store.paused(self._name)[0]
+        return (await self._store.paused(self._name))[0]
 
     async def lifted(self, key: SecretSource) -> bool:
         """End a pause by *key*, should that hold another one by now."""
-        if self.current() != KEY or self._refused is None:
+        if await self.current() != KEY or self._refused is None:
             return False
         try:
             changed = key.read(self._environ) != self._refused
@@ -46,13 +46,13 @@ class Pauses:
 
     async def begin(self, what: str, why: str, key: Secret | None) -> None:
         """Pause for a refused *key* (None: it cannot be read) or a wrong address."""
-        if not self.current():
+        if not await self.current():
             LOG.error("destination paused", what=what, reason=why)
         self._refused = key or Secret("")
         await self._store.run(lambda connection: pause(connection, self._name, what, why))
 
     async def end(self, *kinds: str, why: str = "") -> None:
         """End a pause of one of *kinds*, and let everything that waits be tried at once."""
-        if self.current() in kinds:
+        if await self.current() in kinds:
             LOG.info("destination resumed", reason=why)
             await self._store.run(lambda connection: resume(connection, self._name))

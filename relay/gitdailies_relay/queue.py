@@ -1,39 +1,50 @@
 """Events on their way: which may be sent now, and what follows from an attempt. SQL, no decisions.
 
 The head of an incident is its first undelivered event, and the only one that may be sent; when
-it is delivered or buried, the next one becomes the head.
+it is delivered or buried, the next one becomes the head. Where servers share a database, whoever
+sends a head claims it for a while; should its server end, another one may after that while.
 """
 
 from __future__ import annotations
 
-import sqlite3
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-# As a blob, since text with a damaged byte would fail the query, and with it every event.
+from gitdailies_server.database import Session
+
+# As bytes, since text with a damaged byte would fail the query, and with it every event.
 _DUE = (
-    "SELECT p.seq, e.id, e.stored_at, CAST(e.body AS BLOB), p.destination, p.attempts,"
-    " p.first_attempt_at"
+    "SELECT p.seq, e.id, e.stored_at, {body}, p.destination, p.attempts, p.first_attempt_at"
     " FROM pending p JOIN events e ON e.seq = p.seq"
-    " WHERE p.head = 1 AND p.buried IS NULL AND p.due_at <= ? ORDER BY p.due_at, p.seq LIMIT ?"
+    " WHERE p.head = 1 AND p.buried IS NULL AND p.due_at <= ?"
+    " AND (p.claimed_until IS NULL OR p.claimed_until < ?) ORDER BY p.due_at, p.seq LIMIT ?"
 )
+# What another server is about to claim is passed over, so that nobody waits.
+_CLAIM = (
+    "UPDATE pending SET claimed_until = ? WHERE seq IN (SELECT seq FROM pending WHERE seq = ANY(?)"
+    " AND head = 1 AND buried IS NULL AND (claimed_until IS NULL OR claimed_until < ?)"
+    " FOR UPDATE SKIP LOCKED) RETURNING seq"
+)
+_RELEASE = "UPDATE pending SET claimed_until = NULL WHERE seq = ?"
 _ATTEMPT = "INSERT INTO attempts (event_seq, at, status, verdict, reason) VALUES (?,?,?,?,?)"
-_PARTITION = "SELECT partition FROM pending WHERE seq = ?"
 _DONE = "DELETE FROM pending WHERE seq = ?"
 _BURY = (
-    "UPDATE pending SET buried = ?, head = 0, attempts = attempts + 1,"
+    "UPDATE pending SET buried = ?, head = 0, attempts = attempts + 1, claimed_until = NULL,"
     " first_attempt_at = coalesce(first_attempt_at, ?) WHERE seq = ?"
 )
 _AGAIN = (
-    "UPDATE pending SET due_at = ?, attempts = attempts + 1,"
+    "UPDATE pending SET due_at = ?, attempts = attempts + 1, claimed_until = NULL,"
     " first_attempt_at = coalesce(first_attempt_at, ?) WHERE seq = ?"
 )
-_PROMOTE = (
-    "UPDATE pending SET head = 1 WHERE seq ="
-    " (SELECT min(seq) FROM pending WHERE partition = ? AND buried IS NULL)"
-)
-_DEMOTE = "UPDATE pending SET head = 0 WHERE partition = ? AND buried IS NULL AND head = 1"
+_FIRST = "(SELECT min(seq) FROM pending WHERE partition = {partition} AND buried IS NULL)"
+_PARTITION_OF = "(SELECT destination || '/' || source || '/' || incident FROM events WHERE seq = ?)"
+_PROMOTE = "UPDATE pending SET head = 1 WHERE seq = " + _FIRST.format(partition=_PARTITION_OF)
+_DEMOTE = f"UPDATE pending SET head = 0 WHERE partition = {_PARTITION_OF} AND buried IS NULL AND head = 1"
 _HURRY = "UPDATE pending SET due_at = ? WHERE head = 1 AND buried IS NULL AND due_at > ?"
-_DIG_UP = "UPDATE pending SET buried = NULL, attempts = 0, first_attempt_at = NULL, due_at = ? WHERE seq = ?"
+_DIG_UP = (
+    "UPDATE pending SET buried = NULL, attempts = 0, first_attempt_at = NULL, due_at = ?"
+    " WHERE seq = ? AND buried IS NOT NULL"
+)
 
 DONE, AGAIN, PAUSED, BURIED = "done", "again", "paused", "buried"
 
@@ -63,36 +74,50 @@ class Attempt:
     due_at: int = 0
 
 
-def due(connection: sqlite3.Connection, now: int, most: int) -> list[Due]:
-    """Return at most *most* heads that are due, the longest waiting first."""
-    return [Due(*row) for row in connection.execute(_DUE, (now, most))]
+def due(session: Session, as_bytes: str, until: int, now: int, most: int) -> list[Due]:
+    """Return at most *most* heads that are due by *until* and claimed by nobody, longest waiting first.
+
+    *as_bytes* is how the database reads a text as bytes.
+    """
+    statement = _DUE.format(body=as_bytes.format("e.body"))
+    return [Due(*row) for row in session.execute(statement, (until, now, most))]
 
 
-def record(connection: sqlite3.Connection, attempt: Attempt) -> None:
-    """Write an attempt and move its event: away, to later, aside, or nowhere while paused."""
-    seq, at = attempt.seq, attempt.at
-    connection.execute(_ATTEMPT, (seq, at, attempt.status, attempt.verdict, attempt.reason))
-    if attempt.verdict == AGAIN:
-        connection.execute(_AGAIN, (attempt.due_at, at, seq))
-    elif attempt.verdict in (DONE, BURIED):
-        partition = connection.execute(_PARTITION, (seq,)).fetchone()
-        if partition is not None:
-            if attempt.verdict == DONE:
-                connection.execute(_DONE, (seq,))
-            else:
-                connection.execute(_BURY, (attempt.reason, at, seq))
-            connection.execute(_PROMOTE, partition)
+def claim(session: Session, seqs: Sequence[int], now: int, until: int) -> frozenset[int]:
+    """Claim heads until *until*; returns those that no other server has claimed (PostgreSQL only)."""
+    return frozenset(seq for (seq,) in session.execute(_CLAIM, (until, list(seqs), now)))
 
 
-def hurry(connection: sqlite3.Connection, now: int) -> None:
+def release(session: Session, seq: int) -> None:
+    """Give a claim back."""
+    session.execute(_RELEASE, (seq,))
+
+
+def record(session: Session, attempts: Sequence[Attempt]) -> None:
+    """Write attempts and move their events: away, to later, aside, or nowhere while paused."""
+    session.executemany(_ATTEMPT, [(a.seq, a.at, a.status, a.verdict, a.reason) for a in attempts])
+    by_verdict: dict[str, list[Attempt]] = {DONE: [], AGAIN: [], PAUSED: [], BURIED: []}
+    for attempt in attempts:
+        by_verdict[attempt.verdict].append(attempt)
+    moves = (
+        (_DONE, [(a.seq,) for a in by_verdict[DONE]]),
+        (_BURY, [(a.reason, a.at, a.seq) for a in by_verdict[BURIED]]),
+        (_AGAIN, [(a.due_at, a.at, a.seq) for a in by_verdict[AGAIN]]),
+        (_RELEASE, [(a.seq,) for a in by_verdict[PAUSED]]),
+        (_PROMOTE, [(a.seq,) for verdict in (DONE, BURIED) for a in by_verdict[verdict]]),
+    )
+    for statement, rows in moves:
+        if rows:
+            session.executemany(statement, rows)
+
+
+def hurry(session: Session, now: int) -> None:
     """Make every head due now: the receiver is back."""
-    connection.execute(_HURRY, (now, now))
+    session.execute(_HURRY, (now, now))
 
 
-def dig_up(connection: sqlite3.Connection, seq: int, now: int) -> None:
+def dig_up(session: Session, seq: int, now: int) -> None:
     """Put a buried event back in its place in the order of its incident."""
-    partition = connection.execute(_PARTITION, (seq,)).fetchone()
-    if partition is not None:
-        connection.execute(_DIG_UP, (now, seq))
-        connection.execute(_DEMOTE, partition)
-        connection.execute(_PROMOTE, partition)
+    if session.execute(_DIG_UP, (now, seq)).rowcount:
+        session.execute(_DEMOTE, (seq,))
+        session.execute(_PROMOTE, (seq,))

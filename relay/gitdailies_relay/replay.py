@@ -2,31 +2,33 @@
 
 from __future__ import annotations
 
-import sqlite3
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
+from typing import Any
 
 from gitdailies_core.request import Request
+from gitdailies_server.database import Database
 from gitdailies_server.moments import now_us, to_us
 
 from gitdailies_relay import queue
 from gitdailies_relay.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.app import Intake, decode
 from gitdailies_relay.reading import UNMAPPED, read
-from gitdailies_relay.store import transaction
+from gitdailies_relay.rows import Rows
+from gitdailies_relay.store import rows_of, transaction
 
 _KEPT = (
     "SELECT seq, delivery, source, content_type, body FROM kept"
-    " WHERE replayed_at IS NULL AND (? IS NULL OR delivery = ?) AND (? IS NULL OR source = ?)"
-    " AND (? IS NULL OR why = ?) AND received_at >= ? AND received_at < ? AND seq > ? ORDER BY seq LIMIT ?"
+    " WHERE replayed_at IS NULL AND (CAST(? AS TEXT) IS NULL OR delivery = ?)"
+    " AND (CAST(? AS TEXT) IS NULL OR source = ?) AND (CAST(? AS TEXT) IS NULL OR why = ?)"
+    " AND received_at >= ? AND received_at < ? AND seq > ? ORDER BY seq LIMIT ?"
 )
 _BURIED = (
     "SELECT p.seq, e.id FROM pending p JOIN events e ON e.seq = p.seq"
-    " WHERE p.buried IS NOT NULL AND (? IS NULL OR e.id = ? OR e.delivery = ?)"
-    " AND (? IS NULL OR e.source = ?) AND e.stored_at >= ? AND e.stored_at < ? ORDER BY p.seq"
+    " WHERE p.buried IS NOT NULL AND (CAST(? AS TEXT) IS NULL OR e.id = ? OR e.delivery = ?)"
+    " AND (CAST(? AS TEXT) IS NULL OR e.source = ?) AND e.stored_at >= ? AND e.stored_at < ? ORDER BY p.seq"
 )
 _REPLAYED = "UPDATE kept SET replayed_at = ? WHERE delivery = ?"
 _EVER = 2**62
@@ -60,7 +62,7 @@ class Replayed:
     left_out: tuple[str, ...]
 
 
-def replay(path: Path, intake: Intake, selection: Selection) -> Replayed:
+def replay(database: Database, intake: Intake, selection: Selection) -> Replayed:
     """Replay what a store holds, oldest first, so that starts come before ends.
 
     A running relay goes on meanwhile. What is still not counted stays kept, with its new reason.
@@ -72,40 +74,39 @@ def replay(path: Path, intake: Intake, selection: Selection) -> Replayed:
     after, more = 0, True
     while more:
         began = time.monotonic()
-        with transaction(path) as connection:
-            rows = connection.execute(_KEPT, (*chosen, after, _BATCH)).fetchall()
-            for seq, id_, source, content_type, body in rows:
-                after = seq
+        with transaction(database) as session:
+            rows = session.execute(_KEPT, (*chosen, after, _BATCH)).fetchall()
+            for kept in rows:
+                after, id_, source, *_ = kept
                 if source in intake.sources:
-                    deliveries.append(_again(connection, intake, id_, source, content_type, body))
+                    accepted = _again(rows_of(database, session), intake, kept)
+                    if not accepted.why:
+                        session.execute(_REPLAYED, (now_us(), id_))
+                    deliveries.append(accepted)
                 else:
                     left_out.append(f"{id_}: no source named {source!r} in the configuration")
         more = len(rows) == _BATCH
         if more:
             time.sleep(max(_PAUSE_SECONDS, time.monotonic() - began))
-    events = () if selection.unmapped else _dig_up(path, selection)
+    events = () if selection.unmapped else _dig_up(database, selection)
     return Replayed(tuple(deliveries), events, tuple(left_out))
 
 
-def _dig_up(path: Path, selection: Selection) -> tuple[str, ...]:
+def _dig_up(database: Database, selection: Selection) -> tuple[str, ...]:
     which = (*(selection.id,) * 3, selection.source, selection.source, *selection.span)
-    with transaction(path) as connection:
-        found = connection.execute(_BURIED, which).fetchall()
+    with transaction(database) as session:
+        found = session.execute(_BURIED, which).fetchall()
         for seq, _ in found:
-            queue.dig_up(connection, seq, now_us())
+            queue.dig_up(session, seq, now_us())
     return tuple(event for _, event in found)
 
 
-def _again(
-    connection: sqlite3.Connection, intake: Intake, id_: str, source: str, content_type: str, body: bytes
-) -> Accepted:
+def _again(rows: Rows, intake: Intake, kept: tuple[Any, ...]) -> Accepted:
+    _, id_, source, content_type, body = kept
     request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
     # Its proof was checked when it came; secrets may have changed since.
     reading = read(request, intake.sources[source], intake.adapters[source], intake.routes, "replay")
-    accepted = accept(connection, Delivery(id_, now_us(), "default", reading, replay=True))
-    if not accepted.why:
-        connection.execute(_REPLAYED, (now_us(), id_))
-    return accepted
+    return accept(rows, [Delivery(id_, now_us(), "default", reading, replay=True)])[0]
 
 
 def summary(replayed: Replayed) -> Sequence[str]:

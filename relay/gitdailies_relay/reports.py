@@ -6,12 +6,12 @@ Read-only; every function takes a connection and returns plain values for JSON o
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from gitdailies_core.times import text_of
+from gitdailies_server.database import Session
 from gitdailies_server.moments import from_us, now_us
 
 _OUTCOMES = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome ORDER BY 1, 2"
@@ -67,7 +67,7 @@ class Stored:
     free_bytes: int
 
 
-def stored(connection: sqlite3.Connection) -> Stored:
+def stored(connection: Session) -> Stored:
     """Return what gauges show, from narrow tables and indices alone."""
     every, undelivered = connection.execute(_DEPTH).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
@@ -85,7 +85,7 @@ def stored(connection: sqlite3.Connection) -> Stored:
     )
 
 
-def status(connection: sqlite3.Connection) -> dict[str, Any]:
+def status(connection: Session) -> dict[str, Any]:
     """Return the state of intake and delivery in numbers."""
     waiting, buried, retrying = connection.execute(_QUEUE).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
@@ -108,7 +108,7 @@ def status(connection: sqlite3.Connection) -> dict[str, Any]:
     }
 
 
-def failed(connection: sqlite3.Connection, most: int = 1000) -> dict[str, Any]:
+def failed(connection: Session, most: int = 1000) -> dict[str, Any]:
     """Return the events that were set aside, and the deliveries that were kept, with reasons."""
     return {
         "buried": [
@@ -135,7 +135,7 @@ def failed(connection: sqlite3.Connection, most: int = 1000) -> dict[str, Any]:
     }
 
 
-def explain(connection: sqlite3.Connection, incident: str) -> dict[str, Any]:
+def explain(connection: Session, incident: str) -> dict[str, Any]:
     """Return the story of an incident: deliveries, decisions, periods, events, attempts."""
     return {
         "incident": incident,
@@ -174,7 +174,7 @@ def explain(connection: sqlite3.Connection, incident: str) -> dict[str, Any]:
     }
 
 
-def _event(connection: sqlite3.Connection, row: tuple[Any, ...]) -> dict[str, Any]:
+def _event(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
     seq, id_, delivery, stored_at, body, buried, pending, due_at, head = row
     attempts = [_attempt(attempt) for attempt in connection.execute(_ATTEMPTS_OF, (seq,))]
     if not pending:

@@ -5,11 +5,11 @@ Open periods, held and waiting ones, routes, and what is not delivered yet are n
 
 from __future__ import annotations
 
-import sqlite3
 from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from gitdailies_connection.settings import RelaySettings
+from gitdailies_server.database import Session
 
 _DAY_US = 86_400_000_000
 _BATCH = 500
@@ -61,7 +61,7 @@ _EXCESS = (
 Doomed: TypeAlias = Mapping[str, Sequence[tuple[Any, ...]]]
 
 
-def doomed(connection: sqlite3.Connection, settings: RelaySettings, now: int) -> Doomed:
+def doomed(connection: Session, settings: RelaySettings, now: int) -> Doomed:
     """Find a batch of each kind that may go, as statements and the rows to run them with."""
     found: dict[str, Sequence[tuple[Any, ...]]] = {}
     for days, select, delete in _OLD:
@@ -72,7 +72,7 @@ def doomed(connection: sqlite3.Connection, settings: RelaySettings, now: int) ->
     return {delete: rows for delete, rows in found.items() if rows}
 
 
-def prune(connection: sqlite3.Connection, found: Doomed) -> None:
+def prune(connection: Session, found: Doomed) -> None:
     """Delete what `doomed` found."""
     for delete, rows in found.items():
         connection.executemany(delete, rows)

@@ -12,7 +12,7 @@ import structlog
 from gitdailies_connection.sender import Sender
 from gitdailies_connection.settings import Configuration, RelaySettings
 from gitdailies_core import registry
-from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.listening import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logs import told
 from gitdailies_server.moments import now_us
@@ -22,7 +22,7 @@ from gitdailies_relay.app import App, Intake
 from gitdailies_relay.delivery import Worker
 from gitdailies_relay.numbers import Numbers, Standing
 from gitdailies_relay.retention import Doomed, doomed, prune
-from gitdailies_relay.store import Store
+from gitdailies_relay.store import Store, database_of
 
 LOG = structlog.get_logger("gitdailies.relay")
 
@@ -55,8 +55,6 @@ async def serve(
     the old in force. Raises ConfigurationError where it cannot start.
     """
     relay = configuration.relay
-    if relay.store.path is None:
-        raise ConfigurationError(f"relay.store: expected sqlite:PATH, got {relay.store}")
     # An unreadable key would pause every delivery: better said now.
     configuration.gitdailies.key.read(environ)
     numbers = Numbers()
@@ -64,7 +62,7 @@ async def serve(
         bind(relay.listen, "--relay-port, or relay.listen in gitdailies.yml"),
         bind(relay.status, "relay.status in gitdailies.yml"),
     ]
-    store = Store(relay.store.path, timed=numbers.commit)
+    store = Store(database_of(relay.store), timed=numbers.commit)
     try:
         intake = intake_of(configuration, environ)
         store.open()

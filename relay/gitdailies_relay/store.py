@@ -1,58 +1,62 @@
-"""The relay's SQLite store: one writer for what the server does, plain transactions for commands."""
+"""The relay's store: one writer for what the server does, plain transactions for commands."""
 
 from __future__ import annotations
 
+import asyncio
 import contextlib
-import sqlite3
+import threading
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
-from gitdailies_core.errors import StoreUnavailable
+from gitdailies_connection import settings
 from gitdailies_server import migrations
-from gitdailies_server.lock import ServerLock
+from gitdailies_server.database import Database, Session, unavailable
 from gitdailies_server.moments import now_us
-from gitdailies_server.sqlite import connect, reason
+from gitdailies_server.sqlite import SqliteDatabase
 from gitdailies_server.writer import GroupWriter
 
 from gitdailies_relay import queue
 from gitdailies_relay.acceptance import Accepted, Delivery, accept
+from gitdailies_relay.rows import Rows
+from gitdailies_relay.sqlite_rows import SqliteRows
 
 _EVER = 10**16  # microseconds: three hundred years
+_SCHEMA = "gitdailies_relay"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
-Job: TypeAlias = Callable[[sqlite3.Connection], Any]
+Job: TypeAlias = Callable[[Session], Any]
+Item: TypeAlias = Delivery | queue.Attempt | Job
+Told = TypeVar("Told")
 
 
 class Store:
     """The store of a running relay. Open it with `open`; every method runs in the event loop.
 
     `accept` and `record` return after their commit was synced. Reads use a connection of their
-    own, which WAL keeps from waiting for the writer.
+    own, which waits for no writer. *timed* is told of every commit, as GroupWriter says.
     """
 
     def __init__(
-        self, path: Path, timed: Callable[[float, int], None] = lambda _seconds, _items: None
+        self, database: Database, timed: Callable[[float, int], None] = lambda _seconds, _items: None
     ) -> None:
-        self.path = path
-        self._lock = ServerLock(path)
-        self._writer: GroupWriter[Delivery | queue.Attempt | Job, Any] = GroupWriter(
-            connect=lambda: connect(path), apply=_apply, timed=timed
-        )
-        self._reader: sqlite3.Connection | None = None
+        self.database = database
+        self._writer: GroupWriter[Item, Any] = GroupWriter(database=database, apply=self._apply, timed=timed)
+        self._reader: Session | None = None
+        self._reading = threading.Lock()
 
     def open(self) -> None:
-        """Take the file for this server, bring its schema up to date, and start the writer."""
-        self._lock.acquire()
-        migrate(self.path)
+        """Take the database for this server, bring its schema up to date, and start the writer."""
+        self.database.lock()
+        migrate(self.database)
         self._writer.start()
 
     async def close(self) -> None:
         await self._writer.stop()
         if self._reader is not None:
             self._reader.close()
-        self._lock.release()
+        self.database.unlock()
 
     @property
     def fault(self) -> str:
@@ -71,102 +75,147 @@ class Store:
         """Run *job* in a write transaction of the writer and return what it returns."""
         return await self._writer.put(job)
 
-    def report(self, tell: Callable[[sqlite3.Connection], Any]) -> Any:
+    def report(self, tell: Callable[[Session], Any]) -> Any:
         """Return what *tell* reads, on a connection of its own: any thread may ask."""
-        with reading(self.path) as connection:
-            return tell(connection)
+        with reading(self.database) as session:
+            return tell(session)
 
-    def due(self, most: int, *, waiting: bool = False) -> list[queue.Due]:
+    async def due(self, most: int, *, waiting: bool = False) -> list[queue.Due]:
         """Return heads that may be sent now, or with *waiting* also those that should wait.
 
-        Raises StoreUnavailable.
+        Whoever wants to send them claims them first. Raises StoreUnavailable.
         """
-        with self._reading() as connection:
-            return queue.due(connection, now_us() + (_EVER if waiting else 0), most)
+        now = now_us()
+        return await self._read(
+            lambda s: queue.due(s, self.database.as_bytes, now + (_EVER if waiting else 0), now, most)
+        )
 
-    def paused(self, destination: str) -> tuple[str, str]:
+    async def claim(self, heads: Sequence[queue.Due], seconds: float) -> list[queue.Due]:
+        """Return those of *heads* that are now this server's to send, for *seconds*.
+
+        On a database of one server that is all of them.
+        """
+        if self.database.here or not heads:
+            return list(heads)
+        now = now_us()
+        claimed = await self._read(
+            lambda s: queue.claim(s, [head.seq for head in heads], now, now + int(seconds * 1e6))
+        )
+        return [head for head in heads if head.seq in claimed]
+
+    async def release(self, head: queue.Due) -> None:
+        """Give back a claim that came to nothing."""
+        if not self.database.here:
+            await self._read(lambda s: queue.release(s, head.seq))
+
+    async def paused(self, destination: str) -> tuple[str, str]:
         """Return by what the destination is paused and why, or two empty texts."""
-        with self._reading() as connection:
-            row = connection.execute(_PAUSED, (destination,)).fetchone()
-            return row or ("", "")
+        return await self._read(lambda s: s.execute(_PAUSED, (destination,)).fetchone() or ("", ""))
 
-    @contextlib.contextmanager
-    def _reading(self) -> Iterator[sqlite3.Connection]:
-        try:
-            if self._reader is None:
-                self._reader = connect(self.path)
-            yield self._reader
-        except sqlite3.Error as error:
-            if self._reader is not None:
-                self._reader.close()
-                self._reader = None
-            raise StoreUnavailable(f"{self.path}: expected to read, got {reason(error)}") from error
+    async def _read(self, tell: Callable[[Session], Told]) -> Told:
+        if self.database.here:
+            return self._read_now(tell)
+        return await asyncio.to_thread(self._read_now, tell)
+
+    def _read_now(self, tell: Callable[[Session], Told]) -> Told:
+        with self._reading:
+            try:
+                if self._reader is None:
+                    self._reader = self.database.connect()
+                return tell(self._reader)
+            except self.database.errors as error:
+                if self._reader is not None:
+                    with contextlib.suppress(*self.database.errors):
+                        self._reader.close()
+                    self._reader = None
+                raise unavailable(self.database, "to read", error) from error
+
+    def _apply(self, session: Session, items: Sequence[Item]) -> list[Any]:
+        """Write what was handed over together: deliveries at once, attempts at once, jobs as they came."""
+        results: dict[int, Any] = {}
+        deliveries = [(n, item) for n, item in enumerate(items) if isinstance(item, Delivery)]
+        attempts = [item for item in items if isinstance(item, queue.Attempt)]
+        if deliveries:
+            accepted = accept(rows_of(self.database, session), [delivery for _, delivery in deliveries])
+            results.update({n: result for (n, _), result in zip(deliveries, accepted, strict=True)})
+        if attempts:
+            queue.record(session, attempts)
+        for n, item in enumerate(items):
+            if not isinstance(item, (Delivery, queue.Attempt)):
+                results[n] = item(session)
+        return [results.get(n) for n in range(len(items))]
+
+
+def database_of(store: settings.Store) -> Database:
+    """Return the database that `relay.store` names."""
+    if store.path is not None:
+        return SqliteDatabase(store.path)
+    from gitdailies_server.postgresql import PostgresqlDatabase
+
+    assert store.url is not None
+    return PostgresqlDatabase(store.url, _SCHEMA)
+
+
+def rows_of(database: Database, session: Session) -> Rows:
+    """Return how an acceptance reads and writes in the transaction of *session*."""
+    if database.here:
+        return SqliteRows(session)
+    from gitdailies_relay.postgresql_rows import PostgresqlRows
+
+    return PostgresqlRows(session)
 
 
 _PAUSED = "SELECT paused, reason FROM destinations WHERE name = ?"
 _PAUSE = (
     "INSERT INTO destinations (name, paused, reason, since) VALUES (?,?,?,?)"
-    " ON CONFLICT DO UPDATE SET paused = excluded.paused, reason = excluded.reason, since = excluded.since"
+    " ON CONFLICT (name) DO UPDATE"
+    " SET paused = excluded.paused, reason = excluded.reason, since = excluded.since"
     # What a person paused, only a person resumes.
-    " WHERE paused != 'manual'"
+    " WHERE destinations.paused != 'manual'"
 )
 _RESUME = "DELETE FROM destinations WHERE name = ?"
 
 
-def pause(connection: sqlite3.Connection, destination: str, what: str, why: str) -> None:
+def pause(session: Session, destination: str, what: str, why: str) -> None:
     """Pause a destination; *what* is manual, key or address."""
-    connection.execute(_PAUSE, (destination, what, why, now_us()))
+    session.execute(_PAUSE, (destination, what, why, now_us()))
 
 
-def resume(connection: sqlite3.Connection, destination: str) -> None:
+def resume(session: Session, destination: str) -> None:
     """Let a destination go on, and everything that waits be tried at once."""
-    connection.execute(_RESUME, (destination,))
-    queue.hurry(connection, now_us())
+    session.execute(_RESUME, (destination,))
+    queue.hurry(session, now_us())
 
 
-def migrate(path: Path) -> None:
-    """Bring the file to this version's schema; raises ConfigurationError for a newer one."""
-    with contextlib.closing(connect(path)) as connection:
-        migrations.upgrade(connection, MIGRATIONS, str(path))
+def migrate(database: Database) -> None:
+    """Bring the database to this version's schema; raises ConfigurationError for a newer one."""
+    migrations.upgrade(database, MIGRATIONS)
 
 
 @contextlib.contextmanager
-def reading(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file for a report; raises StoreUnavailable where it is not there or not readable."""
-    with contextlib.closing(connect(path, read_only=True)) as connection:
+def reading(database: Database) -> Iterator[Session]:
+    """Open the database for a report; raises StoreUnavailable where it is not there or not readable."""
+    with contextlib.closing(database.connect(read_only=True)) as session:
         try:
-            yield connection
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"{path}: expected a relay's store, got {reason(error)}") from error
+            yield session
+        except database.errors as error:
+            raise unavailable(database, "a relay's store", error) from error
 
 
 @contextlib.contextmanager
-def transaction(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the file for one command's write transaction, beside a running server.
+def transaction(database: Database) -> Iterator[Session]:
+    """Open the database for one command's write transaction, beside a running server.
 
     Raises StoreUnavailable where it cannot be written.
     """
-    with contextlib.closing(connect(path)) as connection:
+    with contextlib.closing(database.connect()) as session:
         try:
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
+            database.begin(session)
+            yield session
+            database.commit(session)
         except BaseException as error:
-            if connection.in_transaction:
-                connection.execute("ROLLBACK")
-            if isinstance(error, sqlite3.Error):
-                raise StoreUnavailable(f"{path}: expected to write, got {reason(error)}") from error
+            with contextlib.suppress(*database.errors):
+                database.rollback(session)
+            if isinstance(error, database.errors):
+                raise unavailable(database, "to write", error) from error
             raise
-
-
-def _apply(connection: sqlite3.Connection, items: Sequence[Delivery | queue.Attempt | Job]) -> list[Any]:
-    results: list[Any] = []
-    for item in items:
-        if isinstance(item, Delivery):
-            results.append(accept(connection, item))
-        elif isinstance(item, queue.Attempt):
-            queue.record(connection, item)
-            results.append(None)
-        else:
-            results.append(item(connection))
-    return results

@@ -111,6 +111,8 @@ PENDING = Table(
     Column("attempts", Integer, nullable=False),
     Column("first_attempt_at", BigInteger),
     Column("buried", Text),
+    # While a server of several sends it; others leave it alone until then.
+    Column("claimed_until", BigInteger),
 )
 Index(
     "pending_partition",

@@ -10,8 +10,8 @@ import uvicorn
 from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
 
+from gitdailies_server.database import reason
 from gitdailies_server.protocol import BoundedProtocol
-from gitdailies_server.sqlite import reason
 
 # Supervisors wait 10 s before they kill; what is then on its way still has to be committed.
 STOP_SECONDS = 5

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from gitdailies_core.errors import ConfigurationError
 
-from gitdailies_server.sqlite import reason
+from gitdailies_server.database import reason
 
 
 class ServerLock:

@@ -1,74 +1,63 @@
 """Bring a store to the schema of this version, with Alembic; refuse one of a newer version.
 
-A revision's file begins with its name, `0001_first.py`, and names sort as they follow each other:
-so a store that is up to date is known as such without importing Alembic.
+A store that is up to date is known as such without importing Alembic, which takes longer to
+import than everything else a command needs.
 """
 
 from __future__ import annotations
 
-import sqlite3
+import contextlib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_core.errors import ConfigurationError
 
-from gitdailies_server.sqlite import reason
+from gitdailies_server.database import Database, Session, unavailable
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, RevisionStep
-    from sqlalchemy import Connection
-
-_VERSIONED = "SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'"
-_CURRENT = "SELECT version_num FROM alembic_version"
 
 
-def upgrade(connection: sqlite3.Connection, folder: Path, what: str) -> None:
-    """Run what is missing of *folder*'s revisions; *what* names the store in messages.
+def revisions(folder: Path) -> list[str]:
+    """Return the names of the schemas that *folder* leads to, first to last.
+
+    A revision's file begins with its name, `0001_first.py`, and names sort as they follow each other.
+    """
+    return sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*.py"))
+
+
+def upgrade(database: Database, folder: Path) -> None:
+    """Run what is missing of *folder*'s revisions.
 
     Raises ConfigurationError where the store is newer than this version, with both named, and
     StoreUnavailable where it cannot be read or written.
     """
-    known = sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*.py"))
-    current = _current(connection, what)
-    if current == known[-1]:
-        return
-    if current is not None and current not in known:
-        raise ConfigurationError(
-            f"{what}: expected a schema up to {known[-1]}, got {current}; "
-            "it was written by a newer version of gitdailies-integrations: install that one"
-        )
-    _run(connection, folder, what)
+    known = revisions(folder)
+    with contextlib.closing(database.connect()) as session:
+        current = _current(database, session)
+        if current == known[-1]:
+            return
+        if current is not None and current not in known:
+            raise ConfigurationError(
+                f"{database}: expected a schema up to {known[-1]}, got {current}; "
+                "it was written by a newer version of gitdailies-integrations: install that one"
+            )
+        _run(database, session, folder)
 
 
-def _current(connection: sqlite3.Connection, what: str) -> str | None:
+def _current(database: Database, session: Session) -> str | None:
     try:
-        if (
-            connection.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone()
-            is None
-        ):
-            return None
-        row = connection.execute(_CURRENT).fetchone()
-    except sqlite3.Error as error:
-        raise StoreUnavailable(f"{what}: expected to read its schema, got {reason(error)}") from error
-    return str(row[0]) if row else None
+        return database.version(session)
+    except database.errors as error:
+        raise unavailable(database, "to read its schema", error) from error
 
 
-def _run(connection: sqlite3.Connection, folder: Path, what: str) -> None:
-    # Alembic takes longer to import than everything else a command needs.
+def _run(database: Database, session: Session, folder: Path) -> None:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
     from alembic.script import ScriptDirectory
-    from sqlalchemy import create_engine, event
     from sqlalchemy.exc import DBAPIError
-    from sqlalchemy.pool import StaticPool
-
-    engine = create_engine("sqlite://", creator=lambda: connection, poolclass=StaticPool)
-
-    @event.listens_for(engine, "begin")
-    def begin(bound: Connection) -> None:
-        # The driver is left without its own transactions, so that DDL is inside ours.
-        bound.exec_driver_sql("BEGIN IMMEDIATE")
 
     script = ScriptDirectory(str(folder))
 
@@ -76,13 +65,19 @@ def _run(connection: sqlite3.Connection, folder: Path, what: str) -> None:
         return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001  as alembic's own commands do
 
     try:
-        with engine.connect() as bound, EnvironmentContext(Config(), script, fn=steps) as environment:
+        with (
+            database.engine(session).connect() as bound,
+            EnvironmentContext(Config(), script, fn=steps) as environment,
+        ):
             # Each revision is one transaction: a crash between two leaves a schema that has a name.
             environment.configure(connection=bound, transaction_per_migration=True)
             with environment.begin_transaction():
                 environment.run_migrations()
             bound.commit()
     except DBAPIError as error:
-        raise StoreUnavailable(
-            f"{what}: expected to bring its schema up to date, got {reason(error.orig or error)}"
-        ) from error
+        raise unavailable(database, "to bring its schema up to date", _of_driver(error)) from error
+
+
+def _of_driver(error: Exception) -> Exception:
+    driver = getattr(error, "orig", None)
+    return driver if isinstance(driver, Exception) else error

@@ -1,12 +1,18 @@
-"""Connections to an SQLite file, set so that a commit that returned is on stable storage."""
+"""SQLite files, set so that a commit that returned is on stable storage."""
 
 from __future__ import annotations
 
 import os
 import sqlite3
+from collections.abc import Callable
 from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
-from gitdailies_core.errors import StoreUnavailable
+from gitdailies_server.database import Whose, unavailable
+from gitdailies_server.lock import ServerLock
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
 
 # WAL with FULL syncs at every commit. 1000 pages of 8 KiB: checkpoints little and often, since
 # a long one is what a delivery would wait for.
@@ -20,6 +26,9 @@ _PRAGMAS = (
 )
 _PAGE_BYTES = 8192
 _BUSY_SECONDS = 5.0
+
+# Faults of a statement or a value; every other error of SQLite is the file's.
+_OF_AN_ITEM = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
@@ -49,7 +58,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             if not (read_only and "journal_mode" in pragma):
                 connection.execute(pragma).fetchall()
     except (sqlite3.Error, OSError) as error:
-        raise StoreUnavailable(f"{path}: expected an SQLite file to open, got {reason(error)}") from error
+        raise unavailable(SqliteDatabase(path), "an SQLite file to open", error) from error
     return connection
 
 
@@ -67,8 +76,59 @@ def _create(path: Path) -> bool:
     return True
 
 
-def reason(error: BaseException) -> str:
-    """Say in a line what the disk or the database answered."""
-    if isinstance(error, OSError) and error.strerror:
-        return error.strerror.lower()
-    return (str(error) or type(error).__name__).lower()
+class SqliteDatabase:
+    """One file, with one server at a time; commands share it. *opening* opens it, for tests of bad disks."""
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    here = True
+    as_bytes = "CAST({} AS BLOB)"
+
+    def __init__(self, path: Path, opening: Callable[..., sqlite3.Connection] = connect) -> None:
+        self.path = path
+        self._opening = opening
+        self._lock = ServerLock(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        return self._opening(self.path, read_only=read_only)
+
+    def begin(self, session: Any) -> None:
+        session.execute("BEGIN IMMEDIATE")
+
+    def commit(self, session: Any) -> None:
+        session.execute("COMMIT")
+
+    def rollback(self, session: Any) -> None:
+        if session.in_transaction:
+            session.execute("ROLLBACK")
+
+    def whose(self, error: Exception) -> Whose:
+        of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _OF_AN_ITEM)
+        return Whose.STORE if of_sqlite else Whose.ITEM
+
+    def lock(self) -> None:
+        self._lock.acquire()
+
+    def unlock(self) -> None:
+        self._lock.release()
+
+    def version(self, session: Any) -> str | None:
+        if not session.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+            return None
+        row = session.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else None
+
+    def engine(self, session: Any) -> Engine:
+        from sqlalchemy import create_engine, event
+        from sqlalchemy.pool import StaticPool
+
+        engine = create_engine("sqlite://", creator=lambda: session, poolclass=StaticPool)
+
+        @event.listens_for(engine, "begin")
+        def begin(bound: Connection) -> None:
+            # The driver is left without its own transactions, so that DDL is inside ours.
+            bound.exec_driver_sql("BEGIN IMMEDIATE")
+
+        return engine

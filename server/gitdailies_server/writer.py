@@ -8,7 +8,6 @@ handed over together; else the thread would wake up for the first of it and comm
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 import threading
 import time
 from collections.abc import Callable, Sequence
@@ -18,17 +17,16 @@ from typing import Generic, TypeAlias, TypeVar
 
 from gitdailies_core.errors import StoreUnavailable
 
-from gitdailies_server.sqlite import reason
+from gitdailies_server.database import Database, Session, Whose, reason
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _Entry: TypeAlias = tuple[Item, "asyncio.Future[Result]"]
 
-# Faults of a statement or a value, and so of one item; every other error of SQLite is the file's.
-_OF_AN_ITEM = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
-
 # Bounds how long the first of a batch waits for the last.
 MOST_A_BATCH = 256
+# Two servers in each other's way: one of them begins again.
+_TURNS = 5
 
 
 class GroupWriter(Generic[Item, Result]):
@@ -44,17 +42,17 @@ class GroupWriter(Generic[Item, Result]):
     def __init__(
         self,
         *,
-        connect: Callable[[], sqlite3.Connection],
-        apply: Callable[[sqlite3.Connection, Sequence[Item]], Sequence[Result]],
+        database: Database,
+        apply: Callable[[Session, Sequence[Item]], Sequence[Result]],
         name: str = "store-writer",
         timed: Callable[[float, int], None] = lambda _seconds, _items: None,
     ) -> None:
-        self._connect = connect
+        self._database = database
         self._apply = apply
         self._timed = timed
         self._arrived: list[_Entry[Item, Result]] = []
         self._queue: SimpleQueue[list[_Entry[Item, Result]] | None] = SimpleQueue()
-        self._connection: sqlite3.Connection | None = None
+        self._session: Session | None = None
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._closed = False
@@ -103,16 +101,16 @@ class GroupWriter(Generic[Item, Result]):
             for first in range(0, len(entries), MOST_A_BATCH):
                 batch = entries[first : first + MOST_A_BATCH]
                 self._hand_back(batch, self._write([item for item, _ in batch]))
-        if self._connection is not None:
-            self._connection.close()
+        if self._session is not None:
+            self._session.close()
 
     def _write(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
         try:
-            results = self._commit(items)
+            results = self._in_turn(items)
         except Exception as error:  # noqa: BLE001  whatever an item does, the thread lives on
-            if _is_of_the_store(error):
+            if self._is_of_the_store(error):
                 self.fault = reason(error)
-                self._drop_connection()
+                self._drop()
                 fault = StoreUnavailable(f"store: expected to commit, got {self.fault}")
                 return [fault] * len(items)
             self._roll_back()
@@ -122,39 +120,50 @@ class GroupWriter(Generic[Item, Result]):
         self.fault = ""
         return results
 
+    def _in_turn(self, items: Sequence[Item]) -> Sequence[Result]:
+        for _ in range(_TURNS - 1):
+            try:
+                return self._commit(items)
+            except self._database.errors as error:
+                if self._database.whose(error) is not Whose.TURN:
+                    raise
+                self._roll_back()
+        return self._commit(items)
+
     def _commit(self, items: Sequence[Item]) -> Sequence[Result]:
-        if self._connection is None:
-            self._connection = self._connect()
-        self._connection.execute("BEGIN IMMEDIATE")
-        results = self._apply(self._connection, items)
+        if self._session is None:
+            self._session = self._database.connect()
+        self._database.begin(self._session)
+        results = self._apply(self._session, items)
         began = time.perf_counter()
-        self._connection.execute("COMMIT")
+        self._database.commit(self._session)
         self._timed(time.perf_counter() - began, len(items))
         return results
 
     def _roll_back(self) -> None:
-        if self._connection is not None and self._connection.in_transaction:
+        if self._session is not None:
             try:
-                self._connection.execute("ROLLBACK")
-            except sqlite3.Error:
-                self._drop_connection()
+                self._database.rollback(self._session)
+            except self._database.errors:
+                self._drop()
 
-    def _drop_connection(self) -> None:
-        # After a failed sync nothing is known of what is cached: a new connection reads the file.
-        if self._connection is not None:
-            self._connection.close()
-            self._connection = None
+    def _drop(self) -> None:
+        # After a failed sync nothing is known of what is cached: a new connection reads the database.
+        if self._session is not None:
+            with suppress(*self._database.errors):
+                self._session.close()
+            self._session = None
+
+    def _is_of_the_store(self, error: Exception) -> bool:
+        if isinstance(error, self._database.errors):
+            return self._database.whose(error) is not Whose.ITEM
+        return isinstance(error, (OSError, StoreUnavailable))
 
     def _hand_back(
         self, entries: Sequence[_Entry[Item, Result]], outcomes: Sequence[Result | BaseException]
     ) -> None:
         if self._loop is not None and not self._loop.is_closed():
             self._loop.call_soon_threadsafe(_resolve, entries, outcomes)
-
-
-def _is_of_the_store(error: Exception) -> bool:
-    of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _OF_AN_ITEM)
-    return of_sqlite or isinstance(error, (OSError, StoreUnavailable))
 
 
 def _resolve(entries: Sequence[_Entry[Item, Result]], outcomes: Sequence[Result | BaseException]) -> None:

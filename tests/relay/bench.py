@@ -28,6 +28,7 @@ from gitdailies_relay.delivery import Worker
 from gitdailies_relay.reading import Reading, Said
 from gitdailies_relay.store import Store
 from gitdailies_server.moments import now_us
+from gitdailies_server.sqlite import SqliteDatabase
 
 TAKEN = Outcome(202)
 BEGAN = parse("2026-03-04T09:00:00Z", "began")
@@ -146,7 +147,7 @@ def bench(
     sender = sender or FakeSender()
 
     async def whole() -> None:
-        relay_store = Store(folder / "relay.db")
+        relay_store = Store(SqliteDatabase(folder / "relay.db"))
         relay_store.open()
         environ = {"KEY": "gdk_first"}
         worker = Worker(
@@ -172,5 +173,5 @@ def bench(
 
 def write(path: Path, statement: str, *values: Any) -> None:
     """Change the store as a command beside the server does."""
-    with store.transaction(path) as connection:
+    with store.transaction(SqliteDatabase(path)) as connection:
         connection.execute(statement, values)

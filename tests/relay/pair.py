@@ -11,6 +11,7 @@ from typing import Any
 
 import requests
 from gitdailies_relay import reports, store
+from gitdailies_server.sqlite import SqliteDatabase
 from gitdailies_webhooks.keyring import create_key
 
 from tests.connection.servers import free_port
@@ -54,7 +55,7 @@ class Pair:
         return told
 
     def status(self) -> dict[str, Any]:
-        with store.reading(self.folder / "relay.db") as connection:
+        with store.reading(SqliteDatabase(self.folder / "relay.db")) as connection:
             return reports.status(connection)
 
     def everything(self) -> list[dict[str, Any]]:

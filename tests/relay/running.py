@@ -16,6 +16,7 @@ import structlog
 from gitdailies_connection.configuration import load
 from gitdailies_connection.settings import Configuration
 from gitdailies_relay import reports, server, store
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.relay.deliveries import SECRETS
 
@@ -58,11 +59,11 @@ class Relay:
         return told
 
     def failed(self) -> dict[str, Any]:
-        with store.reading(self.store) as connection:
+        with store.reading(SqliteDatabase(self.store)) as connection:
             return reports.failed(connection)
 
     def explain(self, incident: str) -> dict[str, Any]:
-        with store.reading(self.store) as connection:
+        with store.reading(SqliteDatabase(self.store)) as connection:
             return reports.explain(connection, incident)
 
 

@@ -7,6 +7,7 @@ import json
 import pytest
 import requests
 from gitdailies_relay import store as stores
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import eventually
 from tests.relay import deliveries
@@ -179,7 +180,7 @@ def test_what_is_not_json_is_400_and_kept(relay: Relay, name: str) -> None:
     assert answer.json()["reason"].startswith(reason)
     (kept,) = relay.failed()["kept"]
     assert kept["why"] == "unreadable"
-    with stores.reading(relay.store) as connection:
+    with stores.reading(SqliteDatabase(relay.store)) as connection:
         assert connection.execute("SELECT body FROM kept").fetchone() == (body,)
 
 

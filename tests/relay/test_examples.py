@@ -14,6 +14,7 @@ from gitdailies_core import contract, registry
 from gitdailies_core.contract import Example
 from gitdailies_core.errors import UnreadableBody
 from gitdailies_relay import store
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import eventually
 from tests.relay.deliveries import JSON, Delivery, signed, tokened
@@ -94,7 +95,7 @@ def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
         assert answer.status_code == (202 if told["status"] == "kept" else 400)
         return {"kept" if told["status"] == "kept" else "rejected": told["reason"]}
     assert answer.status_code == (202 if "events" in told else 200)
-    with store.reading(relay.store) as connection:
+    with store.reading(SqliteDatabase(relay.store)) as connection:
         rows = connection.execute(
             "SELECT outcome, reason, events FROM deliveries WHERE delivery = ? ORDER BY seq",
             (told["delivery"],),

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_relay import store
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import Server, eventually, run, running, start
 from tests.relay.deliveries import TOKEN_HEADER, datadog, pagerduty
@@ -92,7 +93,7 @@ def test_what_was_sent_while_the_disk_was_full_is_recorded_later(tmp_path: Path,
 
 
 def _waiting(folder: Path) -> int:
-    with store.reading(folder / "relay.db") as connection:
+    with store.reading(SqliteDatabase(folder / "relay.db")) as connection:
         waiting: int = connection.execute("SELECT count(*) FROM pending").fetchone()[0]
         return waiting
 

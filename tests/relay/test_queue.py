@@ -1,90 +1,127 @@
-"""Which events may be sent now: the head of each incident, whatever happened to the ones before."""
+"""The queue's statements on both databases: which event may go, and where a result moves it."""
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 from gitdailies_core.adapter import RESOLVED, STARTED
 from gitdailies_relay import queue, store
 from gitdailies_relay.acceptance import accept
-from gitdailies_relay.queue import AGAIN, BURIED, DONE, PAUSED, Attempt
+from gitdailies_relay.queue import AGAIN, BURIED, DONE, PAUSED, Attempt, Due
+from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import now_us
-from gitdailies_server.sqlite import connect
 
+from tests import databases
 from tests.relay.bench import BEGAN, delivery
 
 
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    store.migrate(tmp_path / "relay.db")
-    opened = connect(tmp_path / "relay.db")
-    for incident in ("A", "B"):
-        for state in (STARTED, RESOLVED):
-            accept(opened, delivery(incident, state, BEGAN))
-    yield opened
-    opened.close()
+@dataclass
+class Queue:
+    """A database with two events each of incidents A (numbers 1 and 2) and B (3 and 4)."""
+
+    database: Database
+    session: Session
+
+    def due(self, most: int = 10, *, at: int | None = None) -> list[Due]:
+        now = now_us()
+        return queue.due(self.session, self.database.as_bytes, at or now, now, most)
+
+    def may_go(self, *, at: int | None = None) -> list[int]:
+        """Return the numbers of the events that may be sent."""
+        return [due.seq for due in self.due(at=at)]
+
+    def attempt(self, seq: int, verdict: str, due_at: int = 0) -> None:
+        self.attempts(Attempt(seq, now_us(), 202, verdict, "planted", due_at))
+
+    def attempts(self, *attempts: Attempt) -> None:
+        self.change(lambda session: queue.record(session, attempts))
+
+    def change(self, work: Callable[[Session], object]) -> None:
+        self.database.begin(self.session)
+        work(self.session)
+        self.database.commit(self.session)
 
 
-def may_go(connection: sqlite3.Connection, *, at: int | None = None) -> list[int]:
-    """Return the numbers of the events that may be sent: A's are 1 and 2, B's 3 and 4."""
-    return [due.seq for due in queue.due(connection, at or now_us(), 10)]
+@pytest.fixture(params=databases.KINDS)
+def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
+    with databases.opened(request.param, tmp_path) as opened:
+        database = opened()
+        store.migrate(database)
+        made = Queue(database, database.connect())
+        deliveries = [delivery(name, state, BEGAN) for name in "AB" for state in (STARTED, RESOLVED)]
+        made.change(lambda session: accept(store.rows_of(database, session), deliveries))
+        yield made
+        made.session.close()
 
 
-def attempt(connection: sqlite3.Connection, seq: int, verdict: str, due_at: int = 0) -> None:
-    queue.record(connection, Attempt(seq, now_us(), 202, verdict, "planted", due_at))
-
-
-def test_only_heads_may_go(connection: sqlite3.Connection) -> None:
+def test_only_heads_may_go(waiting: Queue) -> None:
     """Of two incidents with two events each, the two starts; with each done, its end."""
-    assert may_go(connection) == [1, 3]
-    attempt(connection, 3, DONE)
-    assert may_go(connection) == [1, 4]
-    attempt(connection, 4, DONE)
-    attempt(connection, 1, DONE)
-    assert may_go(connection) == [2]
+    assert waiting.may_go() == [1, 3]
+    waiting.attempt(3, DONE)
+    assert waiting.may_go() == [1, 4]
+    waiting.attempt(4, DONE)
+    waiting.attempt(1, DONE)
+    assert waiting.may_go() == [2]
 
 
-def test_a_head_that_waits_keeps_its_place(connection: sqlite3.Connection) -> None:
+def test_a_head_that_waits_keeps_its_place(waiting: Queue) -> None:
     """Until its time an incident sends nothing, then its start again; hurry makes it at once."""
     later = now_us() + 60_000_000
-    attempt(connection, 1, AGAIN, later)
-    assert may_go(connection) == [3]
-    assert may_go(connection, at=later) == [3, 1]
-    queue.hurry(connection, now_us())
-    assert sorted(may_go(connection)) == [1, 3]
+    waiting.attempt(1, AGAIN, later)
+    assert waiting.may_go() == [3]
+    assert waiting.may_go(at=later) == [3, 1]
+    waiting.change(lambda session: queue.hurry(session, now_us()))
+    assert sorted(waiting.may_go()) == [1, 3]
 
 
-def test_a_paused_attempt_moves_nothing(connection: sqlite3.Connection) -> None:
+def test_a_paused_attempt_moves_nothing(waiting: Queue) -> None:
     """The event may be sent again at once, and no try is counted."""
-    attempt(connection, 1, PAUSED)
-    (first, _) = queue.due(connection, now_us(), 10)
+    waiting.attempt(1, PAUSED)
+    (first, _) = waiting.due()
     assert (first.seq, first.attempts, first.first_attempt_at) == (1, 0, None)
 
 
-def test_a_buried_head_lets_the_next_go_and_comes_back_before_it(connection: sqlite3.Connection) -> None:
+def test_a_buried_head_lets_the_next_go_and_comes_back_before_it(waiting: Queue) -> None:
     """After burial the end may go; dug up again, the start goes first and the end waits."""
-    attempt(connection, 1, BURIED)
-    assert may_go(connection) == [2, 3]
-    queue.dig_up(connection, 1, now_us())
-    assert sorted(may_go(connection)) == [1, 3]
-    (start,) = [due for due in queue.due(connection, now_us(), 10) if due.seq == 1]
+    waiting.attempt(1, BURIED)
+    assert waiting.may_go() == [2, 3]
+    waiting.change(lambda session: queue.dig_up(session, 1, now_us()))
+    assert sorted(waiting.may_go()) == [1, 3]
+    (start,) = [due for due in waiting.due() if due.seq == 1]
     assert (start.attempts, start.first_attempt_at) == (0, None)
-    attempt(connection, 1, DONE)
-    assert sorted(may_go(connection)) == [2, 3]
+    waiting.attempt(1, DONE)
+    assert sorted(waiting.may_go()) == [2, 3]
 
 
-def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(connection: sqlite3.Connection) -> None:
+def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(waiting: Queue) -> None:
     """A second result for a delivered event, as after a stop that was cut short, harms nobody."""
-    attempt(connection, 1, DONE)
+    waiting.attempt(1, DONE)
     for verdict in (DONE, BURIED, AGAIN):
-        attempt(connection, 1, verdict, now_us())
-    assert may_go(connection) == [2, 3]
+        waiting.attempt(1, verdict, now_us())
+    assert waiting.may_go() == [2, 3]
 
 
-def test_the_longest_waiting_come_first(connection: sqlite3.Connection) -> None:
+def test_the_longest_waiting_come_first(waiting: Queue) -> None:
     """Of many that are due, the bound takes those whose time came first."""
-    attempt(connection, 3, AGAIN, 1)
-    assert [due.seq for due in queue.due(connection, now_us(), 1)] == [3]
+    waiting.attempt(3, AGAIN, 1)
+    assert [due.seq for due in waiting.due(1)] == [3]
+
+
+def test_results_that_come_together_move_each_event(waiting: Queue) -> None:
+    """A batch with a result of each kind moves each event as it would alone."""
+    later = now_us() + 60_000_000
+    waiting.attempts(Attempt(1, now_us(), 202, DONE), Attempt(3, now_us(), 500, AGAIN, "planted", later))
+    assert waiting.may_go() == [2]
+    waiting.attempts(Attempt(2, now_us(), 422, BURIED, "planted"), Attempt(3, now_us(), 202, DONE))
+    assert waiting.may_go() == [4]
+
+
+def test_a_burial_is_dug_up_once(waiting: Queue) -> None:
+    """Digging up what was not buried changes nothing, its count of attempts neither."""
+    waiting.attempt(1, AGAIN, now_us())
+    waiting.change(lambda session: queue.dig_up(session, 1, now_us()))
+    (start,) = [due for due in waiting.due() if due.seq == 1]
+    assert start.attempts == 1

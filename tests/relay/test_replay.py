@@ -20,6 +20,7 @@ from gitdailies_relay.acceptance import Accepted
 from gitdailies_relay.replay import Replayed, Selection, replay, summary
 from gitdailies_relay.server import intake_of
 from gitdailies_server import sqlite
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import eventually, run, running
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, Delivery, datadog, pagerduty, signed
@@ -34,7 +35,7 @@ UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
 def replayed(relay: Relay, **selection: Any) -> Replayed:
     """Replay as the command does: with the configuration as it stands in the file now."""
     configuration = load(relay.store.with_name("gitdailies.yml"))
-    return replay(relay.store, intake_of(configuration, {}), Selection(**selection))
+    return replay(SqliteDatabase(relay.store), intake_of(configuration, {}), Selection(**selection))
 
 
 def add_line(relay: Relay, line: str) -> None:
@@ -209,7 +210,7 @@ def many(tmp_path: Path) -> Iterator[tuple[Relay, Receiver]]:
             for number in range(2000)
             for delivery in [pagerduty("incident.triggered", f"I{number}", service="attic")]
         ]
-        with store.transaction(relay.store) as connection:
+        with store.transaction(SqliteDatabase(relay.store)) as connection:
             columns = "delivery, received_at, source, why, reason, content_type, body"
             connection.executemany(f"INSERT INTO kept ({columns}) VALUES (?,?,?,?,?,?,?)", rows)
         add_line(relay, "attic: {repo: larkspur/attic}")
@@ -247,7 +248,11 @@ def test_a_store_that_is_busy_for_long_is_said_plainly(relay: Relay, monkeypatch
     """A command that cannot get the store's lock says file and reason."""
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     refused = pytest.raises(StoreUnavailable)
-    with store.transaction(relay.store), refused as caught, store.transaction(relay.store):
+    with (
+        store.transaction(SqliteDatabase(relay.store)),
+        refused as caught,
+        store.transaction(SqliteDatabase(relay.store)),
+    ):
         pass
     assert str(caught.value) == f"{relay.store}: expected to write, got database is locked"
 

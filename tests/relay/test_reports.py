@@ -10,6 +10,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_relay import reports, store
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import eventually, run
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty, signed
@@ -66,7 +67,7 @@ def test_status_as_json(busy: Relay) -> None:
         "kept": {"shape": 1, "unmapped": 1},
         "deliveries": {"pagerduty": {"shape": 1, "stored": 4, "unmapped": 1}},
     }
-    with store.reading(busy.store) as connection:
+    with store.reading(SqliteDatabase(busy.store)) as connection:
         assert reports.status(connection) == told
 
 

@@ -18,7 +18,7 @@ from gitdailies_relay.acceptance import Delivery, accept
 from gitdailies_relay.reading import SHAPE, Reading, Said
 from gitdailies_relay.retention import doomed, prune
 from gitdailies_server.moments import now_us
-from gitdailies_server.sqlite import connect
+from gitdailies_server.sqlite import SqliteDatabase, connect
 
 from tests.processes import eventually
 from tests.relay.bench import BEGAN
@@ -32,7 +32,7 @@ LONG_AGO = 400
 
 @pytest.fixture
 def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    store.migrate(tmp_path / "relay.db")
+    store.migrate(SqliteDatabase(tmp_path / "relay.db"))
     opened = connect(tmp_path / "relay.db")
     yield opened
     opened.close()
@@ -200,7 +200,7 @@ def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(server, "doomed", sometimes)
     with in_thread(configure(tmp_path)) as relay:
         signed(b"{}").post(relay.url)
-        with store.transaction(relay.store) as connection:
+        with store.transaction(SqliteDatabase(relay.store)) as connection:
             connection.execute("UPDATE kept SET received_at = 0")
         eventually(lambda: relay.failed()["kept"] == [])
         assert relay.logged("store cannot be pruned")

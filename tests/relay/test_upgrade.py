@@ -24,6 +24,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_relay import reports, store
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import eventually, run
 from tests.relay.deliveries import ENDED_AT, Delivery, pagerduty
@@ -64,8 +65,8 @@ def kinds(receiver: Receiver, incident: str) -> list[str]:
 def test_all_that_stood_in_it_stands_in_it_after_the_upgrade(tmp_path: Path) -> None:
     """Numbers, reasons and stories told of the upgraded file are those of the old one."""
     shutil.copy(OLD, tmp_path / "relay.db")
-    store.migrate(tmp_path / "relay.db")
-    with store.reading(tmp_path / "relay.db") as connection:
+    store.migrate(SqliteDatabase(tmp_path / "relay.db"))
+    with store.reading(SqliteDatabase(tmp_path / "relay.db")) as connection:
         told, failed = reports.status(connection), reports.failed(connection)
         done, merged = reports.explain(connection, "DONE"), reports.explain(connection, "MERGED")
     assert (told["waiting"], told["retrying"], told["buried"]) == (2, 1, 1)

@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 from gitdailies_core.retry import Outcome
 from gitdailies_relay import pausing, store
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
 
@@ -100,7 +101,7 @@ def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
         await on.accept("refused", "start", "end")
         await on.accept("taken", "start", "end")
         await eventually(lambda: len(sender.sent) == 2)
-        with store.transaction(path) as connection:
+        with store.transaction(SqliteDatabase(path)) as connection:
             store.pause(connection, "default", "manual", "by hand")
         held.set()
         await asyncio.sleep(0.2)
@@ -112,7 +113,7 @@ def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
         await asyncio.sleep(0.2)
         assert paused_by(on) == ["manual"]
         assert len(sender.sent) == 2
-        with store.transaction(path) as connection:
+        with store.transaction(SqliteDatabase(path)) as connection:
             store.resume(connection, "default")
         await on.delivered(2.0)
 
@@ -126,9 +127,9 @@ def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
     """After a start an old pause for key or address is over, with nothing to send too."""
 
     path = tmp_path / "relay.db"
-    store.migrate(path)
+    store.migrate(SqliteDatabase(path))
     for what in ("key", "address"):
-        with store.transaction(path) as connection:
+        with store.transaction(SqliteDatabase(path)) as connection:
             store.pause(connection, "default", what, "before")
 
         async def body(on: Bench, name: str = what) -> None:

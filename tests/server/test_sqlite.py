@@ -10,7 +10,8 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.sqlite import connect, reason
+from gitdailies_server.database import reason
+from gitdailies_server.sqlite import connect
 
 
 @pytest.fixture

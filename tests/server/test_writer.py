@@ -11,15 +11,15 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.sqlite import connect
+from gitdailies_server.sqlite import SqliteDatabase, connect
 from gitdailies_server.writer import MOST_A_BATCH, GroupWriter
 
 
-class Diary:
+class Diary(SqliteDatabase):
     """Applies items to a table of texts; an item may be a function, and is then called."""
 
     def __init__(self, path: Path) -> None:
-        self.path = path
+        super().__init__(path)
         self.batches: list[int] = []
         self.opened = 0
         self.fault: Exception | None = None
@@ -27,7 +27,7 @@ class Diary:
             connection.execute("CREATE TABLE lines (text TEXT UNIQUE)")
         connection.close()
 
-    def connect(self) -> sqlite3.Connection:
+    def connect(self, *, read_only: bool = False) -> sqlite3.Connection:
         self.opened += 1
         if self.fault:
             raise self.fault
@@ -59,7 +59,7 @@ Body = Callable[[GroupWriter[Any, Any]], Coroutine[Any, Any, None]]
 
 def run(diary: Diary, body: Body) -> None:
     async def whole() -> None:
-        writer: GroupWriter[Any, Any] = GroupWriter(connect=diary.connect, apply=diary.apply)
+        writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
         writer.start()
         try:
             await body(writer)
@@ -256,7 +256,7 @@ def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
 
 def test_before_it_is_started_it_refuses(diary: Diary) -> None:
     """A writer that nobody started says so, instead of keeping an item for ever."""
-    writer: GroupWriter[Any, Any] = GroupWriter(connect=diary.connect, apply=diary.apply)
+    writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
 
     with pytest.raises(StoreUnavailable, match="expected a running writer"):
         writer.put("early")

@@ -1,0 +1,13 @@
+"""Claims: servers that share a database do not send the same event at once."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+revision = "0002"
+down_revision = "0001"
+
+
+def upgrade() -> None:
+    op.add_column("pending", sa.Column("claimed_until", sa.BigInteger))

@@ -1,0 +1,88 @@
+"""What a room asks of a database, whichever it is; `sqlite` and `postgresql` answer.
+
+Statements are written once, with `?` for a parameter, in the SQL that both understand.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Any, Protocol
+
+from gitdailies_core.errors import StoreUnavailable
+
+if TYPE_CHECKING:
+    from sqlalchemy import Engine
+
+
+class Session(Protocol):
+    """One connection, on which whoever has it begins and ends transactions through its `Database`."""
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ..., /) -> Any:
+        """Run a statement; the cursor that is returned has rows as tuples, and `rowcount`."""
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> Any:
+        """Run a statement once for each of *rows*."""
+
+    def close(self) -> None: ...
+
+
+class Whose(Enum):
+    """What an error of a driver is about."""
+
+    ITEM = auto()  # a value or a statement: the same again would fail the same way
+    TURN = auto()  # two transactions in each other's way: the same again may succeed
+    STORE = auto()  # the database: nothing can be read or written for now
+
+
+class Database(Protocol):
+    """A database of one room: its sessions, transactions, errors and schema."""
+
+    # The driver's errors, for `except`.
+    errors: tuple[type[Exception], ...]
+    # Whether reading takes microseconds, so that an event loop may do it itself.
+    here: bool
+
+    # How a column of text is read as bytes.
+    as_bytes: str
+
+    def __str__(self) -> str:
+        """Return its address without a password."""
+
+    def connect(self, *, read_only: bool = False) -> Session:
+        """Open a connection; raises StoreUnavailable, which names database and reason."""
+
+    def begin(self, session: Session) -> None:
+        """Begin a transaction that writes; those of one room take turns."""
+
+    def commit(self, session: Session) -> None:
+        """Commit; returns after everything is on stable storage."""
+
+    def rollback(self, session: Session) -> None:
+        """End the transaction, if there is one, and undo it."""
+
+    def whose(self, error: Exception) -> Whose: ...
+
+    def lock(self) -> None:
+        """Take the database for one server, where only one may have it; raises ConfigurationError."""
+
+    def unlock(self) -> None: ...
+
+    def version(self, session: Session) -> str | None:
+        """Return the name of the schema that is there, or None where there is none."""
+
+    def engine(self, session: Session) -> Engine:
+        """Return an engine whose one connection is *session*, for Alembic."""
+
+
+def reason(error: BaseException) -> str:
+    """Say in a line what the disk or the database answered."""
+    if isinstance(error, OSError) and error.strerror:
+        return error.strerror.lower()
+    told = str(error).strip().splitlines()
+    return (told[0] if told else type(error).__name__).lower()
+
+
+def unavailable(database: Database, wanted: str, error: Exception) -> StoreUnavailable:
+    """Say what was wanted of a database, and what came instead."""
+    return StoreUnavailable(f"{database}: expected {wanted}, got {reason(error)}")

@@ -1,0 +1,41 @@
+"""A database of either kind for one test: an SQLite file, or one of the real PostgreSQL's, dropped after."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from gitdailies_core.secret import Secret
+from gitdailies_server.database import Database
+from gitdailies_server.postgresql import PostgresqlDatabase
+from gitdailies_server.sqlite import SqliteDatabase
+
+SERVER = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/test")
+KINDS = ("sqlite", "postgresql")
+
+
+@contextmanager
+def postgresql_url() -> Iterator[str]:
+    """Make an empty database on the server that tests use."""
+    name = f"gitdailies_{secrets.token_hex(6)}"
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+        try:
+            yield urlunsplit(urlsplit(SERVER)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+
+
+@contextmanager
+def opened(kind: str, folder: Path, schema: str = "room") -> Iterator[Callable[[], Database]]:
+    """Yield what returns the same database each time, as another process would open it."""
+    if kind == "sqlite":
+        yield lambda: SqliteDatabase(folder / "room.db")
+    else:
+        with postgresql_url() as url:
+            yield lambda: PostgresqlDatabase(Secret(url, "postgresql://of-a-test"), schema)
