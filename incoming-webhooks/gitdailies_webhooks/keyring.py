@@ -1,16 +1,16 @@
 """Keys in the store: create, list, delete, find.
 
-Each function opens the file for one short transaction and takes no lock, so that it works beside
-a running server, which sees the change with its next request.
+Those that take a path open the file for one short transaction and take no lock, so that they work
+beside a running server, which sees the change with its next request; the others run inside one.
 """
 
 from __future__ import annotations
 
-import json
 import secrets
 import sqlite3
 from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
+from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
 from typing import Any
@@ -21,9 +21,11 @@ from gitdailies_core.secret import Secret
 from gitdailies_core.times import optional_text, text_of
 from gitdailies_server import migrations
 from gitdailies_server.moments import from_us, to_us, utc_now
-from gitdailies_server.sqlite import connect, reason
+from gitdailies_server.database import reason
+from gitdailies_server.sqlite import SqliteDatabase, connect
 
 from gitdailies_webhooks import keys
+from gitdailies_webhooks.audit import write_audit
 from gitdailies_webhooks.keys import Key
 
 MIGRATIONS = Path(__file__).parent / "migrations"
@@ -42,37 +44,9 @@ def create_key(
 
     Raises UsageError for a name that a live key has, an unknown right or an expiry that is past.
     """
-    name, allowed, now = keys.checked_name(name), keys.rights(allow), utc_now()
-    if expires_at is not None and expires_at <= now:
-        raise UsageError(f"expires: expected a time to come, got {text_of(expires_at)}")
-    raw = keys.generate(secrets.choice)
-    prefix, last4 = keys.shown_parts(raw)
+    request, now = KeyRequest.make(name, allow, expires_at, now=utc_now()), utc_now()
     with _transaction(path) as connection:
-        if _rows(connection, "name = ? AND deleted_at IS NULL", name):
-            raise UsageError(
-                f"name: expected one that no other key has, got {got(name)}; "
-                "delete that key first or choose another name"
-            )
-        connection.execute(
-            "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?)",
-            (
-                name,
-                prefix,
-                last4,
-                keys.hash_of(raw),
-                " ".join(sorted(allowed)),
-                to_us(now),
-                created_by,
-                None if expires_at is None else to_us(expires_at),
-            ),
-        )
-        key = find_key(connection, keys.hash_of(raw))
-        if key is None:
-            raise StoreUnavailable(f"{path}: expected the key that was just written, got none")
-        detail = {"name": name, "allow": sorted(allowed), "expiresAt": optional_text(expires_at)}
-        write_audit(connection, now, actor=created_by, action="key.created", subject=key.shown, detail=detail)
-    return Secret(raw, origin=f"webhook key {name}"), key
+        return add_key(connection, request, actor=created_by, now=now)
 
 
 def list_keys(path: Path, *, deleted: bool = False) -> list[Key]:
@@ -81,7 +55,7 @@ def list_keys(path: Path, *, deleted: bool = False) -> list[Key]:
     Raises UsageError where *path* is not there, as `delete_key` does.
     """
     with _transaction(_existing(path)) as connection:
-        return _rows(connection, "1" if deleted else "deleted_at IS NULL")
+        return all_keys(connection, deleted=deleted)
 
 
 def delete_key(path: Path, name_or_prefix: str, deleted_by: str = "") -> Key:
@@ -91,23 +65,82 @@ def delete_key(path: Path, name_or_prefix: str, deleted_by: str = "") -> Key:
     key, or more than one, is meant.
     """
     condition, value, said = _meant(name_or_prefix)
-    now = utc_now()
     with _transaction(_existing(path)) as connection:
         found = _rows(connection, f"{condition} AND deleted_at IS NULL", value)
         if len(found) != 1:
             live = ", ".join(f"{key.name} ({key.shown})" for key in _rows(connection, "deleted_at IS NULL"))
             what = said if not found else f"{said}, which {len(found)} keys begin with: name one of them"
             raise UsageError(f"key: expected the name of a live key ({live or 'there is none'}), got {what}")
-        connection.execute("UPDATE keys SET deleted_at = ? WHERE id = ?", (to_us(now), found[0].id))
-        write_audit(
-            connection,
-            now,
-            actor=deleted_by,
-            action="key.deleted",
-            subject=found[0].shown,
-            detail={"name": found[0].name},
-        )
+        remove_key(connection, found[0], actor=deleted_by, now=utc_now())
     return found[0]
+
+
+@dataclass(frozen=True)
+class KeyRequest:
+    """What a key is to be; build it with `make`."""
+
+    name: str
+    allow: frozenset[str]
+    expires_at: datetime | None
+
+    @classmethod
+    def make(
+        cls, name: str, allow: Iterable[str], expires_at: datetime | None, *, now: datetime
+    ) -> KeyRequest:
+        """Check it; raises UsageError."""
+        if expires_at is not None and expires_at <= now:
+            raise UsageError(f"expires: expected a time to come, got {text_of(expires_at)}")
+        return cls(keys.checked_name(name), keys.rights(allow), expires_at)
+
+
+def add_key(
+    connection: sqlite3.Connection, request: KeyRequest, *, actor: str, now: datetime
+) -> tuple[Secret, Key]:
+    """Make a key inside a transaction; raises UsageError for a name that a live key has."""
+    if _rows(connection, "name = ? AND deleted_at IS NULL", request.name):
+        raise UsageError(
+            f"name: expected one that no other key has, got {got(request.name)}; "
+            "delete that key first or choose another name"
+        )
+    raw = keys.generate(secrets.choice)
+    prefix, last4 = keys.shown_parts(raw)
+    allow = sorted(request.allow)
+    row = connection.execute(
+        "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",  # noqa: S608  the columns above
+        (
+            request.name,
+            prefix,
+            last4,
+            keys.hash_of(raw),
+            " ".join(allow),
+            to_us(now),
+            actor,
+            to_us(request.expires_at),
+        ),
+    ).fetchone()
+    key = _key(row)
+    detail = {"name": key.name, "allow": allow, "expiresAt": optional_text(key.expires_at)}
+    write_audit(connection, now, actor=actor, action="key.created", subject=key.shown, detail=detail)
+    return Secret(raw, origin=f"webhook key {key.name}"), key
+
+
+def all_keys(connection: sqlite3.Connection, *, deleted: bool = False) -> list[Key]:
+    """Return the keys, oldest first; those that were deleted only where *deleted* says so."""
+    return _rows(connection, "1 = 1" if deleted else "deleted_at IS NULL")
+
+
+def key_of(connection: sqlite3.Connection, id_: int) -> Key | None:
+    """Find a key that is not deleted by its number."""
+    found = _rows(connection, "id = ? AND deleted_at IS NULL", id_)
+    return found[0] if found else None
+
+
+def remove_key(connection: sqlite3.Connection, key: Key, *, actor: str, now: datetime) -> None:
+    """Delete a key inside a transaction."""
+    connection.execute("UPDATE keys SET deleted_at = ? WHERE id = ?", (to_us(now), key.id))
+    detail = {"name": key.name}
+    write_audit(connection, now, actor=actor, action="key.deleted", subject=key.shown, detail=detail)
 
 
 def prepare(connection: sqlite3.Connection, path: Path) -> None:
@@ -115,29 +148,13 @@ def prepare(connection: sqlite3.Connection, path: Path) -> None:
 
     Raises ConfigurationError where it is newer, StoreUnavailable where it cannot be written.
     """
-    migrations.upgrade(connection, MIGRATIONS, str(path))
+    migrations.upgrade(SqliteDatabase(path), MIGRATIONS)
 
 
 def find_key(connection: sqlite3.Connection, hash_: bytes) -> Key | None:
     """Find a key, live or not, by the hash of it."""
     row = connection.execute(_BY_HASH, (hash_,)).fetchone()
     return None if row is None else _key(row)
-
-
-def write_audit(
-    connection: sqlite3.Connection,
-    now: datetime,
-    *,
-    actor: str,
-    action: str,
-    subject: str,
-    detail: dict[str, Any],
-) -> None:
-    """Add an audit line to the transaction that does what it tells."""
-    connection.execute(
-        "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
-        (to_us(now), actor, action, subject, json.dumps(detail, ensure_ascii=False)),
-    )
 
 
 @contextmanager

@@ -13,7 +13,8 @@ from typing import Any, TypeVar, cast
 
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.lock import ServerLock
-from gitdailies_server.sqlite import connect, reason
+from gitdailies_server.database import reason
+from gitdailies_server.sqlite import SqliteDatabase, connect
 from gitdailies_server.writer import GroupWriter
 
 from gitdailies_webhooks import statements
@@ -57,8 +58,8 @@ class Store:
         self._lock = lock
         self._strict_order = strict_order
         self._lookups: sqlite3.Connection | None = None
-        self._writer: GroupWriter[Callable[[sqlite3.Connection], Any], Any] = GroupWriter(
-            connect=partial(connect, path),
+        self._writer: GroupWriter[Callable[[Any], Any], Any] = GroupWriter(
+            database=SqliteDatabase(path, lambda *given, **more: connect(*given, **more)),
             apply=lambda connection, works: [work(connection) for work in works],
             name="webhooks-writer",
         )
@@ -93,24 +94,24 @@ class Store:
 
     async def take(self, submission: Submission, key: Key, now: datetime) -> tuple[Outcome, ...] | None:
         """Store what can be taken; done once that is synced. None: the key was deleted meanwhile."""
-        return await self._write(
+        return await self.write(
             partial(statements.take, submission=submission, key=key, now=now, strict_order=self._strict_order)
         )
 
     async def weigh(self, submission: Submission) -> tuple[Outcome, ...]:
         """Decide what would become of a submission, and store nothing."""
-        return await self._read(
+        return await self.read(
             partial(statements.weigh, submission=submission, strict_order=self._strict_order)
         )
 
     async def delete(self, id_: str, *, actor: str, now: datetime) -> bool:
         """Delete an event, with an audit line; False where there is none of that id."""
-        return await self._write(partial(statements.delete, id_=id_, actor=actor, now=now))
+        return await self.write(partial(statements.delete, id_=id_, actor=actor, now=now))
 
     async def use(self, key: Key, now: datetime) -> None:
         """Write down that a key was used for something that itself writes nothing."""
         if statements.unused(key, now):
-            await self._write(partial(statements.use, key=key, now=now))
+            await self.write(partial(statements.use, key=key, now=now))
 
     async def pages(self, listing: Listing) -> AsyncIterator[list[Row]]:
         """Yield a listing page by page.
@@ -119,7 +120,7 @@ class Store:
         """
         left, after = listing.limit, listing.after
         while left:
-            page = await self._read(
+            page = await self.read(
                 partial(statements.listed, listing=listing, after=after, limit=min(left, _PAGE))
             )
             if not page:
@@ -129,12 +130,14 @@ class Store:
 
     async def more(self, listing: Listing, after: int) -> bool:
         """Whether a listing has an event behind the cursor *after*."""
-        return bool(await self._read(partial(statements.listed, listing=listing, after=after, limit=1)))
+        return bool(await self.read(partial(statements.listed, listing=listing, after=after, limit=1)))
 
-    async def _write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run *work* inside a transaction; done once that is synced."""
         return cast("Result", await self._writer.put(work))
 
-    async def _read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+        """Run *work* on what stands there at one moment."""
         return await asyncio.to_thread(self._read_now, work)
 
     def _read_now(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
