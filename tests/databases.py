@@ -32,6 +32,16 @@ def postgresql_url() -> Iterator[str]:
 
 
 @contextmanager
+def setting(kind: str) -> Iterator[str]:
+    """Yield what `relay.store` says for a new database; an SQLite file is the folder's own."""
+    if kind == "sqlite":
+        yield "sqlite:relay.db"
+    else:
+        with postgresql_url() as url:
+            yield url
+
+
+@contextmanager
 def opened(kind: str, folder: Path, schema: str = "room") -> Iterator[Callable[[], Database]]:
     """Yield what returns the same database each time, as another process would open it."""
     if kind == "sqlite":

@@ -55,7 +55,7 @@ _OLD: tuple[tuple[str, str, str], ...] = (
 )
 _EXCESS = (
     "SELECT seq FROM (SELECT seq, sum(length(body)) OVER"
-    " (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total FROM kept) WHERE total > ? LIMIT ?"
+    " (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total FROM kept) AS sized WHERE total > ? LIMIT ?"
 )
 
 Doomed: TypeAlias = Mapping[str, Sequence[tuple[Any, ...]]]

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import requests
+from gitdailies_connection.configuration import load
 from gitdailies_relay import reports, store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_server.database import Database
 from gitdailies_webhooks.keyring import create_key
 
 from tests.connection.servers import free_port
@@ -54,9 +55,13 @@ class Pair:
         told: dict[str, Any] = json.loads(self.command(*arguments, "--json"))
         return told
 
+    @property
+    def database(self) -> Database:
+        return store.database_of(load(self.folder / CONFIG).relay.store)
+
     def status(self) -> dict[str, Any]:
-        with store.reading(SqliteDatabase(self.folder / "relay.db")) as connection:
-            return reports.status(connection)
+        with store.reading(self.database) as session:
+            return reports.status(session)
 
     def everything(self) -> list[dict[str, Any]]:
         """Return all that stands in incoming webhooks, oldest received first."""

@@ -14,14 +14,20 @@ from typing import Any
 import requests
 import structlog
 from gitdailies_connection.configuration import load
-from gitdailies_connection.settings import Configuration
 from gitdailies_relay import reports, server, store
+from gitdailies_server.database import Database
 from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.relay.deliveries import SECRETS
 
 TEMPLATE = Path(__file__).parent / "data" / "gitdailies.yml"
-DEFAULTS = {"receiver": "ours", "timeout": "2", "give_up_days": "7", "queue_bytes": "67108864"}
+DEFAULTS = {
+    "receiver": "ours",
+    "timeout": "2",
+    "store": "sqlite:relay.db",
+    "give_up_days": "7",
+    "queue_bytes": "67108864",
+}
 KEY_FILE = "webhook-key"
 NOBODY = "http://127.0.0.1:1/webhooks"
 
@@ -43,10 +49,16 @@ class Relay:
 
     url: str
     status_url: str
-    store: Path
+    database: Database
     log: list[MutableMapping[str, Any]]
     loop: asyncio.AbstractEventLoop
     reloading: asyncio.Event
+
+    @property
+    def store(self) -> Path:
+        """The file of an SQLite store."""
+        assert isinstance(self.database, SqliteDatabase)
+        return self.database.path
 
     def reload(self) -> None:
         self.loop.call_soon_threadsafe(self.reloading.set)
@@ -59,11 +71,11 @@ class Relay:
         return told
 
     def failed(self) -> dict[str, Any]:
-        with store.reading(SqliteDatabase(self.store)) as connection:
+        with store.reading(self.database) as connection:
             return reports.failed(connection)
 
     def explain(self, incident: str) -> dict[str, Any]:
-        with store.reading(SqliteDatabase(self.store)) as connection:
+        with store.reading(self.database) as connection:
             return reports.explain(connection, incident)
 
 
@@ -106,18 +118,17 @@ def in_thread(file: Path, environ: Mapping[str, str] | None = None) -> Iterator[
             thread.join()
             raise faults[0]
         started = next(entry for entry in log if entry["event"] == "relay started")
-        path = _path(configuration)
         try:
             yield Relay(
-                addresses[0], f"http://{started['status']}", path, log, inside["loop"], inside["reloading"]
+                addresses[0],
+                f"http://{started['status']}",
+                store.database_of(configuration.relay.store),
+                log,
+                inside["loop"],
+                inside["reloading"],
             )
         finally:
             inside["loop"].call_soon_threadsafe(inside["stop"].set)
             thread.join(30)
             assert not thread.is_alive(), "the relay did not stop"
             assert not faults, faults
-
-
-def _path(configuration: Configuration) -> Path:
-    assert configuration.relay.store.path is not None
-    return configuration.relay.store.path

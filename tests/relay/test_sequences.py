@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from tests import databases
 from tests.processes import eventually
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, squadcast
 from tests.relay.pair import Pair, running_pair
@@ -17,10 +18,11 @@ HERE = "larkspur/checkout-api production checkout-api"
 REOPENED_AT, ENDED_AGAIN_AT = "2026-03-04T11:30:22Z", "2026-03-04T11:58:47Z"
 
 
-@pytest.fixture(scope="module")
-def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
-    """One pair for the file: every test has incidents of its own."""
-    with running_pair(tmp_path_factory.mktemp("pair")) as running:
+@pytest.fixture(scope="module", params=databases.KINDS)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """One pair for the file and database: every test has incidents of its own."""
+    folder = tmp_path_factory.mktemp("pair")
+    with databases.setting(request.param) as store, running_pair(folder, store=store) as running:
         yield running
 
 
