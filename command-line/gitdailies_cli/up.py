@@ -19,6 +19,7 @@ from gitdailies_connection.settings import Configuration
 from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_cli import configured, process, samples
+from gitdailies_cli.webhooks import say_first_owner
 
 WEBHOOKS_PORT, RELAY_PORT = 8700, 8701
 HOST = "127.0.0.1"
@@ -76,6 +77,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 ready=lambda address: ready("webhooks", address),
                 stop=signals.stop,
                 flag="--webhooks-port",
+                first_owner=say_first_owner,
             ),
             relay.serve(
                 settings,

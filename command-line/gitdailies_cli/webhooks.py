@@ -21,11 +21,39 @@ def store_path(text: str) -> Path:
     return store.path
 
 
+def say_first_owner(link: str) -> None:
+    """Print the link by which the first owner gets in: to who started the server, and into no log."""
+    click.echo(f"first owner: open {link}")
+
+
+def _public(text: str) -> str:
+    """Check `--public-url`; raises UsageError."""
+    from gitdailies_connection.addresses import origin, receiver
+
+    if not text:
+        return ""
+    try:
+        address = receiver(text, allow_http=True)
+    except ValueError as error:
+        raise UsageError(f"--public-url: {error}") from None
+    if address.rstrip("/") != origin(address):
+        raise UsageError("--public-url: expected an address without a path, got one with a path")
+    return origin(address)
+
+
 @click.command()
 @click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT")
 @click.option("--store", default="sqlite:gitdailies-data/webhooks.db", show_default=True, help="sqlite:PATH")
 @click.option("--strict-order", is_flag=True, help="refuse a history that is not sent oldest first")
-def webhooks(listen: str, store: str, strict_order: bool) -> None:
+@click.option(
+    "--public-url", default="", help="the address in front of this one, as https://dora.example.com"
+)
+@click.option(
+    "--invite-owner",
+    is_flag=True,
+    help="print a one-time link for another owner and end; works beside a server",
+)
+def webhooks(listen: str, store: str, strict_order: bool, public_url: str, invite_owner: bool) -> None:
     """Run the incoming-webhooks system: keys, the event API, what stands in it.
 
     \b
@@ -40,7 +68,12 @@ def webhooks(listen: str, store: str, strict_order: bool) -> None:
         address = read_listen(listen)
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
-    path = store_path(store)
+    path, public = store_path(store), _public(public_url)
+    if invite_owner:
+        from gitdailies_webhooks.first_owner import invite_owner as invite
+
+        click.echo(f"{public or f'http://{address}'}{invite(path)}")
+        return
     logs.configure()
 
     async def serve(signals: process.Signals) -> None:
@@ -50,6 +83,8 @@ def webhooks(listen: str, store: str, strict_order: bool) -> None:
             strict_order=strict_order,
             ready=lambda text: click.echo(f"incoming webhooks listen on {text}/webhooks"),
             stop=signals.stop,
+            public=public,
+            first_owner=say_first_owner,
         )
 
     process.run(serve)

@@ -20,13 +20,15 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gitdailies_webhooks import intake, keys, openapi, query
 from gitdailies_webhooks.body import read_json
-from gitdailies_webhooks.guard import Guard, problem_response
+from gitdailies_webhooks.guard import Guard, problem_response, shown_path
 from gitdailies_webhooks.keys import Key
+from gitdailies_webhooks.pages.routes import routes
+from gitdailies_webhooks.pages.site import Site
 from gitdailies_webhooks.problem import Problem, Refusal, of_error, refusal
 from gitdailies_webhooks.query import Listing
 from gitdailies_webhooks.statements import Row
@@ -44,9 +46,11 @@ def create_app(
     *,
     clock: Callable[[], datetime] = utc_now,
     kinds: tuple[Kind, ...] = KINDS,
+    public: str = "",
 ) -> Starlette:
-    """Return the application that serves *store*."""
+    """Return the application that serves *store*; *public* is the address that is in front of it, if any."""
     receiver = Receiver(store, log, clock=clock, kinds=kinds)
+    site = Site(store, log, clock, public)
     app = Starlette(
         routes=[
             Route("/", receiver.front, methods=["GET"]),
@@ -56,9 +60,10 @@ def create_app(
             Route("/webhooks/ping", receiver.ping, methods=["POST"]),
             Route("/api/events", receiver.events, methods=["GET"]),
             Route("/api/events/{id:path}", receiver.delete, methods=["DELETE"]),
+            *routes(site),
         ],
-        middleware=[Middleware(Guard, log=log)],
-        exception_handlers={GitDailiesError: receiver.refuse, HTTPException: _http_problem},
+        middleware=[Middleware(Guard, log=log, secure=site.secure)],
+        exception_handlers={GitDailiesError: receiver.refuse, HTTPException: partial(_not_routed, site)},
     )
     # A redirect would lose the body at half of the clients; what is wrong is said instead.
     app.router.redirect_slashes = False
@@ -152,8 +157,10 @@ class Receiver:
         """Serve the OpenAPI document."""
         return JSONResponse(self._document)
 
-    async def front(self, _: Request) -> Response:
-        """Say what this is, to whoever opens the address."""
+    async def front(self, request: Request) -> Response:
+        """Say what this is, to whoever opens the address: pages to a browser, paths to a program."""
+        if _browses(request):
+            return RedirectResponse("/start", 303)
         return JSONResponse(
             {
                 "this": "GitDailies incoming webhooks",
@@ -174,7 +181,7 @@ class Receiver:
         write = self._log.error if problem.status >= 500 else self._log.info
         write(
             "refused",
-            path=request.scope["path"],
+            path=shown_path(request.scope["path"]),
             status=problem.status,
             problem=problem.word,
             reason=str(error),
@@ -229,12 +236,19 @@ def _no_key(what: str) -> Refusal:
     )
 
 
-async def _http_problem(_: Request, error: Exception) -> Response:
+def _browses(request: Request) -> bool:
+    """Whether a person's browser asks, which names HTML first."""
+    return request.method == "GET" and request.headers.get("accept", "").startswith("text/html")
+
+
+async def _not_routed(site: Site, request: Request, error: Exception) -> Response:
     """Say what the router found: a path that is not there, a method that the path does not have."""
     status = error.status_code if isinstance(error, HTTPException) else 500
     headers = tuple((getattr(error, "headers", None) or {}).items())
     if status == 405:
         allow = dict(headers).get("Allow", "")
         return problem_response(Problem("method", f"method: expected {allow}, got another", headers=headers))
+    if _browses(request):
+        return await site.unknown(request)
     # The path is not repeated: it may be a key that was put there by mistake.
     return problem_response(Problem("not-found", f"path: expected one of {_PATHS}, got another"))

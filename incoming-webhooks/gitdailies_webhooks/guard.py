@@ -10,12 +10,20 @@ from starlette.responses import JSONResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitdailies_webhooks import query
+from gitdailies_webhooks.people import JOIN
 from gitdailies_webhooks.problem import MEDIA_TYPE, Problem, Refusal
 
+# For an answer that does not say otherwise itself.
 _HEADERS = (
     (b"x-content-type-options", b"nosniff"),
     (b"cache-control", b"no-store"),
+    (b"content-security-policy", b"default-src 'none'; frame-ancestors 'none'"),
+    # Not no-referrer, under which browsers no longer say where a form comes from.
+    (b"referrer-policy", b"same-origin"),
+    (b"cross-origin-opener-policy", b"same-origin"),
+    (b"cross-origin-resource-policy", b"same-origin"),
 )
+_SECURE = ((b"strict-transport-security", b"max-age=31536000"),)
 
 
 def problem_response(problem: Problem) -> JSONResponse:
@@ -25,12 +33,18 @@ def problem_response(problem: Problem) -> JSONResponse:
     )
 
 
+def shown_path(path: str) -> str:
+    """Return a path for the log: the token of a one-time link stands in one."""
+    return f"{JOIN}***" if path.startswith(JOIN) else path
+
+
 class Guard:
     """An ASGI middleware."""
 
-    def __init__(self, app: ASGIApp, *, log: Any) -> None:
+    def __init__(self, app: ASGIApp, *, log: Any, secure: bool = False) -> None:
         self._app = app
         self._log = log
+        self._headers = (*_HEADERS, *(_SECURE if secure else ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -42,7 +56,9 @@ class Guard:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
-                message = {**message, "headers": [*message["headers"], *_HEADERS]}
+                said = {name.lower() for name, _ in message["headers"]}
+                more = [header for header in self._headers if header[0] not in said]
+                message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 
         try:
@@ -50,12 +66,15 @@ class Guard:
             await self._app(scope, receive, send_guarded)
         except Refusal as refusal:
             self._log.info(
-                "refused", path=scope["path"], problem=refusal.problem.word, reason=refusal.problem.detail
+                "refused",
+                path=shown_path(scope["path"]),
+                problem=refusal.problem.word,
+                reason=refusal.problem.detail,
             )
             await problem_response(refusal.problem)(scope, receive, send_guarded)
         except Exception as error:  # noqa: BLE001  whatever it is, the sender gets a number and the log the rest
             fault = secrets.token_hex(6)
-            self._log.error("fault", fault=fault, path=scope["path"], reason=told(error))
+            self._log.error("fault", fault=fault, path=shown_path(scope["path"]), reason=told(error))
             if not started:
                 problem = Problem(
                     "fault", f"expected to answer, got a fault of the server; its log tells it under {fault}"

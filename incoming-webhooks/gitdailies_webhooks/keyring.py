@@ -20,8 +20,8 @@ from gitdailies_core.errors import StoreUnavailable, UsageError
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import optional_text, text_of
 from gitdailies_server import migrations
-from gitdailies_server.moments import from_us, to_us, utc_now
 from gitdailies_server.database import reason
+from gitdailies_server.moments import from_us, to_us, utc_now
 from gitdailies_server.sqlite import SqliteDatabase, connect
 
 from gitdailies_webhooks import keys
@@ -45,7 +45,7 @@ def create_key(
     Raises UsageError for a name that a live key has, an unknown right or an expiry that is past.
     """
     request, now = KeyRequest.make(name, allow, expires_at, now=utc_now()), utc_now()
-    with _transaction(path) as connection:
+    with transaction(path) as connection:
         return add_key(connection, request, actor=created_by, now=now)
 
 
@@ -54,7 +54,7 @@ def list_keys(path: Path, *, deleted: bool = False) -> list[Key]:
 
     Raises UsageError where *path* is not there, as `delete_key` does.
     """
-    with _transaction(_existing(path)) as connection:
+    with transaction(_existing(path)) as connection:
         return all_keys(connection, deleted=deleted)
 
 
@@ -65,7 +65,7 @@ def delete_key(path: Path, name_or_prefix: str, deleted_by: str = "") -> Key:
     key, or more than one, is meant.
     """
     condition, value, said = _meant(name_or_prefix)
-    with _transaction(_existing(path)) as connection:
+    with transaction(_existing(path)) as connection:
         found = _rows(connection, f"{condition} AND deleted_at IS NULL", value)
         if len(found) != 1:
             live = ", ".join(f"{key.name} ({key.shown})" for key in _rows(connection, "deleted_at IS NULL"))
@@ -106,8 +106,8 @@ def add_key(
     prefix, last4 = keys.shown_parts(raw)
     allow = sorted(request.allow)
     row = connection.execute(
-        "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"
-        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",  # noqa: S608  the columns above
+        "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"  # noqa: S608  the columns above
+        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
         (
             request.name,
             prefix,
@@ -158,7 +158,8 @@ def find_key(connection: sqlite3.Connection, hash_: bytes) -> Key | None:
 
 
 @contextmanager
-def _transaction(path: Path) -> Iterator[sqlite3.Connection]:
+def transaction(path: Path) -> Iterator[sqlite3.Connection]:
+    """Open the store *path* for one transaction, making it or bringing it up to date first."""
     with closing(connect(path)) as connection:
         try:
             prepare(connection, path)

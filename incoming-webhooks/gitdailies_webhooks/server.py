@@ -5,13 +5,16 @@ from __future__ import annotations
 import asyncio
 import contextlib
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import structlog
 from gitdailies_connection.addresses import Listen
 from gitdailies_server.listening import Server, address_of, bind
+from gitdailies_server.moments import utc_now
 
 from gitdailies_webhooks.app import create_app
+from gitdailies_webhooks.first_owner import set_up_path
 from gitdailies_webhooks.store import open_store
 
 LOG = structlog.get_logger("gitdailies.webhooks")
@@ -25,22 +28,30 @@ async def serve(
     ready: Callable[[str], None],
     stop: asyncio.Event,
     flag: str = "--listen",
+    public: str = "",
+    first_owner: Callable[[str], None] | None = None,
 ) -> None:
     """Serve the store at *store* on *listen* until *stop* is set, then end within 10 seconds.
 
-    *ready* is called with the address, like `http://127.0.0.1:8700`, once connections are taken.
+    *ready* is called with the address, like `http://127.0.0.1:8700`, once connections are taken;
+    *first_owner* before that, while nobody is owner, with the one-time link for the first one.
+    *public* is the address in front of this one, where there is a proxy: `https://dora.example.com`.
     Raises ConfigurationError where the address cannot be had, naming *flag* as what to change.
     """
     with contextlib.closing(bind(listen, flag)) as listener:
         opened = open_store(store, strict_order=strict_order)
         opened.start()
         address = f"http://{address_of(listener)}"
+        if first_owner is not None:
+            path = await opened.write(partial(set_up_path, now=utc_now()))
+            if path is not None:
+                first_owner((public or address) + path)
 
         def started() -> None:
             LOG.info("receiver started", address=address, store=str(store), strict_order=strict_order)
             ready(address)
 
-        server = Server(create_app(opened, LOG), started)
+        server = Server(create_app(opened, LOG, public=public), started)
         stopping = asyncio.create_task(_stop(server, stop))
         try:
             await server.serve(sockets=[listener])

@@ -6,19 +6,21 @@ Driver statements, without SQLAlchemy in between: this is the path of every even
 from __future__ import annotations
 
 import json
+import re
 import sqlite3
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
+from types import MappingProxyType
 from typing import Any
 
 from gitdailies_core.events import DEPLOYED, KINDS, Kind
 from gitdailies_core.times import text_of
 from gitdailies_server.moments import from_us, to_us
 
+from gitdailies_webhooks.audit import write_audit
 from gitdailies_webhooks.intake import RECEIVED_AT, Candidate, Known, Outcome, Submission, decide
-from gitdailies_webhooks.keyring import write_audit
 from gitdailies_webhooks.keys import Key
 from gitdailies_webhooks.order import INCIDENT_FIELD, Mark, Newest
 from gitdailies_webhooks.query import FILTERS, Listing
@@ -28,6 +30,8 @@ _AT_ONCE = 500
 
 # `last used` is kept to the minute: it is for people, and not worth a write a request.
 USED_EVERY = timedelta(minutes=1)
+
+_WILD = re.compile(r"[!%_]")
 
 _INSERT = (
     "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
@@ -41,6 +45,18 @@ class Row:
 
     seq: int
     body: str
+
+
+@dataclass(frozen=True)
+class Stored:
+    """An event as pages show it: with what the receiver knows of it."""
+
+    seq: int
+    id: str
+    body: str
+    time: datetime
+    received_at: datetime
+    key: str
 
 
 def take(
@@ -114,22 +130,50 @@ def delete(connection: sqlite3.Connection, id_: str, *, actor: str, now: datetim
 
 def listed(connection: sqlite3.Connection, listing: Listing, *, after: int, limit: int) -> list[Row]:
     """Read the next *limit* events of a listing behind the cursor *after*."""
-    conditions = ["seq > ?"]
-    values: list[Any] = [after]
-    for name, value in listing.filters.items():
-        column, exact = FILTERS[name]
-        # Whoever filters by "" asks for the events that say nothing there.
-        left, right = (
-            (f"coalesce({column}, '')", "?") if exact else (f"lower(coalesce({column}, ''))", "lower(?)")
-        )
-        conditions.append(f"{left} = {right}")
-        values.append(value)
-    query = f"SELECT seq, received_at, body FROM events WHERE {' AND '.join(conditions)} ORDER BY seq LIMIT ?"  # noqa: S608  columns of FILTERS
+    conditions, values = _matching(listing.filters)
+    query = f"SELECT seq, received_at, body FROM events WHERE seq > ?{conditions} ORDER BY seq LIMIT ?"  # noqa: S608  columns of FILTERS
     return [
         # The stored text is an object that is never empty and never has this name.
         Row(seq, f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
-        for seq, received_at, body in connection.execute(query, (*values, limit))
+        for seq, received_at, body in connection.execute(query, (after, *values, limit))
     ]
+
+
+def newest_first(
+    connection: sqlite3.Connection,
+    *,
+    filters: Mapping[str, str] = MappingProxyType({}),
+    search: str = "",
+    before: int | None = None,
+    limit: int,
+) -> list[Stored]:
+    """Read the last *limit* events before a cursor; *search* is sought in all of an event's text."""
+    conditions, values = _matching(filters)
+    if search:
+        conditions += " AND lower(events.body) LIKE lower(?) ESCAPE '!'"
+        values = (*values, "%" + _WILD.sub(r"!\g<0>", search) + "%")
+    query = (
+        "SELECT seq, events.id, body, time, received_at, keys.name FROM events"  # noqa: S608  columns of FILTERS
+        f" JOIN keys ON keys.id = events.key_id WHERE seq < ?{conditions} ORDER BY seq DESC LIMIT ?"
+    )
+    return [
+        Stored(seq, id_, body, from_us(time), from_us(received_at), key)
+        for seq, id_, body, time, received_at, key in connection.execute(
+            query, (2**62 if before is None else before, *values, limit)
+        )
+    ]
+
+
+def _matching(filters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Return the conditions that filters are, each with AND before it, and their values."""
+    conditions = ""
+    for name in filters:
+        column, exact = FILTERS[name]
+        # Whoever filters by "" asks for the events that say nothing there.
+        conditions += (
+            f" AND coalesce({column}, '') = ?" if exact else f" AND lower(coalesce({column}, '')) = lower(?)"
+        )
+    return conditions, tuple(filters.values())
 
 
 def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> Iterator[tuple[str, Known]]:

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any, TypeVar, cast
 
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.lock import ServerLock
 from gitdailies_server.database import reason
+from gitdailies_server.lock import ServerLock
 from gitdailies_server.sqlite import SqliteDatabase, connect
 from gitdailies_server.writer import GroupWriter
 

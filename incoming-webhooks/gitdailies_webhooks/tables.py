@@ -81,3 +81,45 @@ AUDIT = Table(
     Column("subject", Text, nullable=False),
     Column("detail", Text, nullable=False),
 )
+
+# A person is never taken out either, since audit lines name them; a removed one has no password.
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("id", _SEQUENCE, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("signed_in_at", BigInteger),
+    Column("removed_at", BigInteger),
+)
+Index(
+    "people_name",
+    PEOPLE.c.folded,
+    unique=True,
+    sqlite_where=text("removed_at IS NULL"),
+    postgresql_where=text("removed_at IS NULL"),
+)
+
+# One-time links, by the hash of what stands in them. `invited_by` is null for that of the first owner.
+INVITATIONS = Table(
+    "invitations",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("invited_by", BigInteger, ForeignKey("people.id")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+)
+
+# Who is signed in, by the hash of the cookie.
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("people.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)

@@ -12,8 +12,11 @@ import gitdailies_webhooks
 import pytest
 import requests
 from gitdailies_core.events import KINDS
+from gitdailies_server.moments import utc_now
 from gitdailies_webhooks.app import create_app
 from gitdailies_webhooks.openapi import document
+from gitdailies_webhooks.pages.routes import routes as page_routes
+from gitdailies_webhooks.pages.site import Site
 from gitdailies_webhooks.problem import PROBLEMS
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
@@ -78,15 +81,22 @@ def test_every_example_is_valid_and_is_taken(receiver: Receiver) -> None:
 
 
 def test_every_path_and_method_is_in_the_document() -> None:
-    """What the application routes and what the document describes are the same, but for the front page."""
+    """What the application routes and what the document describes are the same, but for the pages."""
     routes = {
         (route.path.replace(":path", ""), method.lower())
         for route in create_app(None, None).routes  # type: ignore[arg-type]
         if isinstance(route, Route)
         for method in route.methods - {"HEAD"}
     }
+    of_pages = {
+        (route.path, method.lower())
+        for route in page_routes(Site(None, None, utc_now))  # type: ignore[arg-type]
+        if isinstance(route, Route)
+        for method in route.methods - {"HEAD"}
+    }
     described = {(path, method) for path, item in document()["paths"].items() for method in item}
-    assert routes - {("/", "get")} == described
+    assert routes - {("/", "get")} - of_pages == described
+    assert of_pages & described == set()
 
 
 @pytest.mark.parametrize(

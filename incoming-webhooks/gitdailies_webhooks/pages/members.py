@@ -1,0 +1,102 @@
+"""People and the audit trail."""
+
+from __future__ import annotations
+
+import secrets
+from functools import partial
+
+from starlette.responses import Response
+
+from gitdailies_webhooks import audit, membership, people
+from gitdailies_webhooks.pages.forms import Invite
+from gitdailies_webhooks.pages.site import OWNERS, Page, Site
+from gitdailies_webhooks.pages.visit import Visit
+from gitdailies_webhooks.people import Person
+
+PEOPLE, AUDIT = "/settings/people", "/settings/audit"
+_LINES = 100
+
+# What is written down, in words for people.
+ACTIONS = {
+    "key.created": "made the webhook key",
+    "key.deleted": "deleted the webhook key",
+    "event.deleted": "deleted the event",
+    "events.expired": "removed what was older than is kept",
+    "person.invited": "invited a person as",
+    "person.joined": "joined:",
+    "person.removed": "removed",
+    "password.changed": "changed the password of",
+}
+
+
+class Members:
+    """The pages about who may do what, and who did what."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def pages(self) -> list[Page]:
+        return [
+            Page(PEOPLE, self.show, needs=OWNERS),
+            Page(f"{PEOPLE}/invite", self.show_invite, needs=OWNERS),
+            Page(f"{PEOPLE}/invite", self.invite, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/remove", self.confirm_remove, needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/remove", self.remove, "POST", needs=OWNERS),
+            Page(AUDIT, self.trail, needs=OWNERS),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """List who may sign in."""
+        there = await self._site.store.read(membership.everybody)
+        return self._site.page(visit, "people.html", people=there)
+
+    async def show_invite(self, visit: Visit) -> Response:
+        """Ask for whom a link is."""
+        return self._site.page(visit, "invite.html", form=Invite())
+
+    async def invite(self, visit: Visit) -> Response:
+        """Make a one-time link and show it, this once."""
+        form = Invite(visit.fields)
+        if not form.validate():
+            return self._site.page(visit, "invite.html", 422, form=form)
+        token = people.new_token(secrets.token_urlsafe)
+        await self._site.store.write(
+            partial(
+                membership.invite,
+                hash_=people.hash_of(token),
+                role=people.checked_role(form.role.data or ""),
+                by=visit.who,
+                actor=visit.who.name,
+                now=self._site.clock(),
+            )
+        )
+        link = f"{visit.origin}{people.JOIN}{token}"
+        return self._site.page(visit, "invited.html", link=link, role=form.role.data)
+
+    async def confirm_remove(self, visit: Visit) -> Response:
+        """Ask whether it is meant."""
+        person = await self._person(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        return self._site.page(visit, "person-remove.html", member=person)
+
+    async def remove(self, visit: Visit) -> Response:
+        """Take somebody's access away; their sessions end with it."""
+        person = await self._person(visit)
+        if person is not None:
+            now, actor = self._site.clock(), visit.who.name
+            await self._site.store.write(partial(membership.remove, id_=person.id, actor=actor, now=now))
+            self._site.log.info("person removed", person=person.name, by=actor)
+        return self._site.go(PEOPLE)
+
+    async def trail(self, visit: Visit) -> Response:
+        """Show who changed what, newest first."""
+        given = visit.fields.get("before", "")
+        before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
+        lines = await self._site.store.read(partial(audit.read_audit, before=before, limit=_LINES + 1))
+        more = lines[_LINES - 1].seq if len(lines) > _LINES else None
+        return self._site.page(visit, "audit.html", lines=lines[:_LINES], more=more, actions=ACTIONS)
+
+    async def _person(self, visit: Visit) -> Person | None:
+        id_ = min(visit.request.path_params["id"], 2**63 - 1)
+        return await self._site.store.read(partial(membership.person_of, id_=id_))
