@@ -97,6 +97,16 @@ def _destination(reading: Reading) -> Destination:
     return destination
 
 
+def _claim_seconds(reading: Reading, place: Place, default: float) -> float:
+    attempt = reading.of(("gitdailies", "timeout_seconds"), float, 0.0)
+    claim = reading.of(place, float, max(default, 2 * attempt))
+    if claim <= attempt:
+        reading.fault(
+            place, f"expected more than gitdailies.timeout_seconds, which is {attempt:g}, got {claim:g}"
+        )
+    return claim
+
+
 def _known(reading: Reading, place: Place, name: str, known: Sequence[str]) -> None:
     if name not in known:
         reading.fault(place, f"expected one of {', '.join(known)}, got {got(name)}{nearest(name, known)}")
@@ -119,6 +129,7 @@ def _relay(reading: Reading) -> RelaySettings:
         closed_period_days=reading.of((*place, "closed_period_days"), float, default.closed_period_days),
         in_flight=reading.of((*place, "in_flight"), int, default.in_flight),
         queue_bytes=reading.of((*place, "queue_bytes"), int, default.queue_bytes),
+        claim_seconds=_claim_seconds(reading, (*place, "claim_seconds"), default.claim_seconds),
     )
     if settings.listen == settings.status and settings.listen.port:
         where = "status" if reading.get((*place, "status")) is not None else "listen"

@@ -101,6 +101,7 @@ class RelaySettings:
     closed_period_days: float = 90
     in_flight: int = 16
     queue_bytes: int = 64 * 1024 * 1024
+    claim_seconds: float = 60
 
 
 @dataclass(frozen=True)

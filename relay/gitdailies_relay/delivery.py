@@ -35,8 +35,6 @@ LOG = structlog.get_logger("gitdailies.relay")
 
 # How often a command's work, a new key or a due retry is looked for; new events wake the worker.
 POLL_SECONDS = 0.25
-# How long another server waits before it sends what this one may have died over: an attempt and more.
-CLAIM_SECONDS = 60.0
 
 
 class Sender(Protocol):
@@ -66,6 +64,7 @@ class Worker:
         in_flight: int,
         give_up_seconds: float,
         name: str = "default",
+        claim_seconds: float = 60.0,
         counted: Callable[[str, float, float], None] = lambda _verdict, _seconds, _age: None,
     ) -> None:
         self._store = store
@@ -76,7 +75,7 @@ class Worker:
         self._give_up_seconds = give_up_seconds
         self._counted = counted
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="delivery")
-        self._claim_seconds = max(CLAIM_SECONDS, 3 * destination.timeout_seconds)
+        self._claim_seconds = claim_seconds
         self._flying: dict[int, asyncio.Task[None]] = {}
         self._wake = asyncio.Event()
         self._stopping = False

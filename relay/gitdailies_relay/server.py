@@ -77,6 +77,7 @@ async def serve(
         environ=environ,
         in_flight=relay.in_flight,
         give_up_seconds=relay.give_up_days * 86400,
+        claim_seconds=relay.claim_seconds,
         counted=numbers.attempt,
     )
     app = App(

@@ -27,6 +27,7 @@ DEFAULTS = {
     "store": "sqlite:relay.db",
     "give_up_days": "7",
     "queue_bytes": "67108864",
+    "claim_seconds": "60",
 }
 KEY_FILE = "webhook-key"
 NOBODY = "http://127.0.0.1:1/webhooks"
