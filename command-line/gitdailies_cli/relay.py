@@ -11,7 +11,7 @@ import click
 from gitdailies_core import times
 from gitdailies_core.errors import UsageError
 
-from gitdailies_cli import configured, output, story
+from gitdailies_cli import configured, output, standing, story
 
 if TYPE_CHECKING:
     from gitdailies_server.database import Database
@@ -73,29 +73,45 @@ def _store(ctx: click.Context, config: Path | None) -> Database:
 @_JSON
 @click.pass_context
 def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
-    """Say what waits, what was set aside, and whether the destination is paused."""
+    """Say whether the server runs, what waits, what was set aside, and whether delivery is paused."""
     from gitdailies_relay import reports
     from gitdailies_relay.store import reading
 
-    with reading(_store(ctx, config)) as connection:
-        told = reports.status(connection)
+    database = _store(ctx, config)
+    with reading(database) as session:
+        told = reports.standing(database, session)
+    settings = configured.configuration(config or ctx.obj).relay
+    told["server"] = standing.server(settings, reports.place(settings.store))
     if as_json:
         output.as_json(told)
         return
-    paused = [f"paused by {p['by']} since {p['since']}: {p['reason']}" for p in told["paused"]]
-    last = told["lastAttempt"]
-    output.pairs(
-        {
-            "destination": "; ".join(paused) or "delivering",
-            "waiting": told["waiting"],
-            "oldest waiting since": told["oldestWaitingSince"] or "-",
-            "set aside": told["buried"],
-            "last attempt": f"{last['at']} {last['verdict']} {last['reason']}" if last else "-",
-            "kept": ", ".join(f"{why} {count}" for why, count in told["kept"].items()) or "-",
-        }
-    )
+    output.pairs(standing.pairs(told))
     rows = [(s, o, n) for s, outcomes in told["deliveries"].items() for o, n in outcomes.items()]
     output.table("deliveries", ("source", "outcome", "count"), rows)
+
+
+@relay.command()
+@_CONFIG
+@_JSON
+@click.pass_context
+def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+    """Print lines for the services that have none, to paste into gitdailies.yml.
+
+    \b
+    gitdailies relay unmapped              then: a repository for each, SIGHUP to the relay,
+    gitdailies relay replay --unmapped     and what was kept is counted
+    """
+    from gitdailies_relay.store import reading
+    from gitdailies_relay.unmapped import lines, services
+
+    configuration = configured.configuration(config or ctx.obj)
+    with reading(_store(ctx, config)) as session:
+        found = services(session, configuration.sources, configuration.routes)
+    if as_json:
+        output.as_json([service.told() for service in found])
+        return
+    for line in lines(found):
+        click.echo(line)
 
 
 @relay.command()

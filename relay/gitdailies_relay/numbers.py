@@ -10,8 +10,10 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import version
+from typing import Any
 
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_server.database import Size
 from prometheus_client import (
     CollectorRegistry,
     Counter,
@@ -32,6 +34,7 @@ from gitdailies_relay.reports import Stored
 # A moment beside each counter, for a format that few read; the start of the process says as much.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
+VERSION = version("gitdailies-integrations")
 _PREFIX = "gitdailies_relay_"
 OTHER = "other"
 # Why a message was not passed on, by how its reason begins. An adapter's own reasons are any text,
@@ -61,8 +64,18 @@ class Standing:
     """How the process stands: what it can say without the store."""
 
     circuit_open: bool
-    store_failing: bool
+    store_fault: str
     reload_failed: bool
+
+    def told(self, store: str) -> dict[str, Any]:
+        """Say it as JSON, beside the version and the store's place."""
+        return {
+            "version": VERSION,
+            "store": store,
+            "storeFault": self.store_fault or None,
+            "circuit": "open" if self.circuit_open else "closed",
+            "reloadFailed": self.reload_failed,
+        }
 
 
 def reason_label(reason: str) -> str:
@@ -137,7 +150,7 @@ class Numbers:
         self._commit_seconds.observe(seconds)
         self._committed.inc(items)
 
-    def tell(self, stored: Callable[[], Stored], standing: Callable[[], Standing]) -> None:
+    def tell(self, stored: Callable[[], tuple[Stored, Size]], standing: Callable[[], Standing]) -> None:
         """Ask these two at every scrape."""
         self.registry.register(_Gauges(stored, standing))
 
@@ -155,7 +168,7 @@ class Numbers:
 
 
 class _Gauges(Collector):
-    def __init__(self, stored: Callable[[], Stored], standing: Callable[[], Standing]) -> None:
+    def __init__(self, stored: Callable[[], tuple[Stored, Size]], standing: Callable[[], Standing]) -> None:
         self._stored = stored
         self._standing = standing
 
@@ -166,10 +179,10 @@ class _Gauges(Collector):
         standing = self._standing()
         readable = True
         try:
-            yield from _of_store(self._stored())
+            yield from _of_store(*self._stored())
         except StoreUnavailable:
             readable = False
-        failing = standing.store_failing or not readable
+        failing = bool(standing.store_fault) or not readable
         yield _gauge("store_failing", "1 while the store cannot be read or written", failing)
         yield _gauge("circuit_open", "1 while the receiver fails and is only probed", standing.circuit_open)
         yield _gauge(
@@ -179,18 +192,18 @@ class _Gauges(Collector):
             "build_info",
             "1, with the version that runs",
             1,
-            version=version("gitdailies-integrations"),
+            version=VERSION,
             python=platform.python_version(),
         )
 
 
-def _of_store(stored: Stored) -> Iterator[Metric]:
+def _of_store(stored: Stored, size: Size) -> Iterator[Metric]:
     waited = 0.0 if stored.oldest_at is None else max((stored.now - stored.oldest_at) / 1e6, 0.0)
     yield _gauge("undelivered_events", "Events that are still to be delivered", stored.undelivered)
     yield _gauge("oldest_undelivered_seconds", "How long the oldest of them has waited, or 0", waited)
     yield _gauge("buried_events", "Events that were set aside and wait for a replay", stored.buried)
-    yield _gauge("store_bytes", "Size of the store", stored.bytes)
-    yield _gauge("store_free_bytes", "What of that is free for what comes", stored.free_bytes)
+    yield _gauge("store_bytes", "Size of the store", size.bytes)
+    yield _gauge("store_free_bytes", "What of that is free for what comes", size.free_bytes)
     kept = GaugeMetricFamily(
         f"{_PREFIX}kept_bodies", "Bodies that wait for a replay, by why they were kept", labels=["why"]
     )

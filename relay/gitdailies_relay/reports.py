@@ -10,8 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gitdailies_connection.settings import Store
 from gitdailies_core.times import text_of
-from gitdailies_server.database import Session
+from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import from_us, now_us
 
 _OUTCOMES = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome ORDER BY 1, 2"
@@ -23,10 +24,6 @@ _QUEUE = (
 _DEPTH = "SELECT count(*), count(*) FILTER (WHERE buried IS NULL) FROM pending"
 _OLDEST = "SELECT stored_at FROM events WHERE seq = (SELECT min(seq) FROM pending WHERE buried IS NULL)"
 _PAUSED = "SELECT name, paused, reason, since FROM destinations WHERE paused != '' ORDER BY name"
-_SIZE = (
-    "SELECT page_count * page_size, freelist_count * page_size"
-    " FROM pragma_page_count, pragma_page_size, pragma_freelist_count"
-)
 _LAST = "SELECT at, status, verdict, reason FROM attempts WHERE seq = (SELECT max(seq) FROM attempts)"
 _BURIED = (
     "SELECT e.id, e.source, e.incident, e.stored_at, p.attempts, p.buried"
@@ -63,15 +60,17 @@ class Stored:
     oldest_at: int | None
     kept: Mapping[str, int]
     paused: Mapping[str, str]
-    bytes: int
-    free_bytes: int
+
+
+def place(store: Store) -> str:
+    """Name a store the same wherever its configuration was read."""
+    return str(store) if store.path is None else f"{store.kind}:{store.path.resolve()}"
 
 
 def stored(connection: Session) -> Stored:
     """Return what gauges show, from narrow tables and indices alone."""
     every, undelivered = connection.execute(_DEPTH).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
-    size = connection.execute(_SIZE).fetchone()
     paused = {name: by for name, by, _, _ in connection.execute(_PAUSED)}
     return Stored(
         now=now_us(),
@@ -80,8 +79,6 @@ def stored(connection: Session) -> Stored:
         oldest_at=oldest[0] if oldest else None,
         kept=dict(connection.execute(_KEPT).fetchall()),
         paused={DESTINATION: "", **paused},
-        bytes=size[0],
-        free_bytes=size[1],
     )
 
 
@@ -106,6 +103,12 @@ def status(connection: Session) -> dict[str, Any]:
         "kept": dict(connection.execute(_KEPT).fetchall()),
         "deliveries": sources,
     }
+
+
+def standing(database: Database, session: Session) -> dict[str, Any]:
+    """Return `status`, with the size of the store."""
+    size = database.size(session)
+    return {**status(session), "bytes": size.bytes, "freeBytes": size.free_bytes}
 
 
 def failed(connection: Session, most: int = 1000) -> dict[str, Any]:

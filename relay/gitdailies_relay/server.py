@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import partial
-from typing import Any
 
 import structlog
 from gitdailies_connection.sender import Sender
@@ -22,6 +21,7 @@ from gitdailies_relay.app import App, Intake
 from gitdailies_relay.delivery import Worker
 from gitdailies_relay.numbers import Numbers, Standing
 from gitdailies_relay.retention import Doomed, doomed, prune
+from gitdailies_relay.status import StatusApp
 from gitdailies_relay.store import Store, database_of
 
 LOG = structlog.get_logger("gitdailies.relay")
@@ -88,15 +88,10 @@ async def serve(
         most_bytes=relay.queue_bytes,
     )
     reloaded = _Reload(app, worker, configuration, environ)
-    numbers.tell(
-        lambda: store.report(reports.stored),
-        lambda: Standing(
-            circuit_open=not worker.circuit.closed,
-            store_failing=bool(store.fault),
-            reload_failed=reloaded.failed,
-        ),
-    )
-    servers = [Server(app), Server(_StatusApp(app, store, numbers))]
+    standing = partial(_standing, worker, store, reloaded)
+    numbers.tell(lambda: store.report(lambda s: (reports.stored(s), store.database.size(s))), standing)
+    place = reports.place(relay.store)
+    servers = [Server(app), Server(StatusApp(app, store, numbers, lambda: standing().told(place)))]
     tasks = [
         asyncio.create_task(worker.run()),
         asyncio.create_task(_prune_for_ever(store, relay)),
@@ -131,39 +126,10 @@ async def serve(
             raise result
 
 
-class _StatusApp:
-    """The second listener: metrics and status, for this machine only unless told otherwise."""
-
-    def __init__(self, app: App, store: Store, numbers: Numbers) -> None:
-        self._app = app
-        self._store = store
-        self._numbers = numbers
-
-    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
-        if scope["type"] != "http":
-            return
-        path, status, body, kind = scope["path"], 200, b"", b"application/json"
-        if path in ("/healthz", "/readyz"):
-            await self._app(scope, receive, send)
-            return
-        if path == "/metrics":
-            body = await asyncio.to_thread(self._numbers.text)
-            kind = b"text/plain; version=0.0.4; charset=utf-8"
-        elif path == "/status":
-            status, body = await self._status()
-        else:
-            status, body = 404, b'{"status": "not found"}'
-        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-        await send({"type": "http.response.start", "status": status, "headers": headers})
-        await send({"type": "http.response.body", "body": body})
-
-    async def _status(self) -> tuple[int, bytes]:
-        import json
-
-        try:
-            return 200, json.dumps(await asyncio.to_thread(self._store.report, reports.status)).encode()
-        except StoreUnavailable as error:
-            return 503, json.dumps({"status": "unavailable", "reason": str(error)}).encode()
+def _standing(worker: Worker, store: Store, reloaded: _Reload) -> Standing:
+    return Standing(
+        circuit_open=not worker.circuit.closed, store_fault=store.fault, reload_failed=reloaded.failed
+    )
 
 
 async def _prune_for_ever(store: Store, settings: RelaySettings) -> None:

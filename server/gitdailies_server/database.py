@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from enum import Enum, auto
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gitdailies_core.errors import StoreUnavailable
 
@@ -33,6 +33,13 @@ class Whose(Enum):
     ITEM = auto()  # a value or a statement: the same again would fail the same way
     TURN = auto()  # two transactions in each other's way: the same again may succeed
     STORE = auto()  # the database: nothing can be read or written for now
+
+
+class Size(NamedTuple):
+    """How many bytes a database takes, and how many of them are free for what comes."""
+
+    bytes: int
+    free_bytes: int
 
 
 class Database(Protocol):
@@ -70,6 +77,11 @@ class Database(Protocol):
 
     def version(self, session: Session) -> str | None:
         """Return the name of the schema that is there, or None where there is none."""
+
+    def size(self, session: Session) -> Size: ...
+
+    def shrink(self, session: Session, most_bytes: int) -> None:
+        """Give back at most that much of what is free, in a transaction, where nothing else does."""
 
     def engine(self, session: Session) -> Engine:
         """Return an engine whose one connection is *session*, for Alembic."""

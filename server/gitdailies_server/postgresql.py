@@ -17,7 +17,7 @@ import psycopg
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.secret import Secret
 
-from gitdailies_server.database import Whose, unavailable
+from gitdailies_server.database import Size, Whose, unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -40,6 +40,10 @@ _SESSION = (
     "SET lock_timeout = '10s'",
     "SET statement_timeout = '60s'",
     "SET timezone = 'UTC'",
+)
+_SIZE = (
+    "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
+    " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
 _TURN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
 _OF_AN_ITEM = (
@@ -144,6 +148,12 @@ class PostgresqlDatabase:
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
+
+    def size(self, session: Any) -> Size:
+        return Size(session.execute(_SIZE).fetchone()[0], 0)
+
+    def shrink(self, session: Any, most_bytes: int) -> None:
+        """Do nothing: autovacuum keeps what is free for what comes."""
 
     def engine(self, session: Any) -> Engine:
         from sqlalchemy import create_engine

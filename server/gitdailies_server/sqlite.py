@@ -8,7 +8,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitdailies_server.database import Whose, unavailable
+from gitdailies_server.database import Size, Whose, unavailable
 from gitdailies_server.lock import ServerLock
 
 if TYPE_CHECKING:
@@ -119,6 +119,16 @@ class SqliteDatabase:
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
+
+    def size(self, session: Any) -> Size:
+        (page,) = session.execute("PRAGMA page_size").fetchone()
+        (pages,) = session.execute("PRAGMA page_count").fetchone()
+        (free,) = session.execute("PRAGMA freelist_count").fetchone()
+        return Size(pages * page, free * page)
+
+    def shrink(self, session: Any, most_bytes: int) -> None:
+        # Each step frees a page. A file that was made without it needs a VACUUM first.
+        session.execute(f"PRAGMA incremental_vacuum({most_bytes // _PAGE_BYTES})").fetchall()
 
     def engine(self, session: Any) -> Engine:
         from sqlalchemy import create_engine, event

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+import json
 import re
+import socket
 from collections.abc import Iterator
 from pathlib import Path
+from threading import Thread
 from typing import Any
 
 import pytest
-import requests
 from gitdailies_relay import reports, store
+from gitdailies_relay.numbers import VERSION
 from gitdailies_server.sqlite import SqliteDatabase
 
+from tests.end_to_end.machine import free_port
 from tests.processes import eventually, run
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty, signed
 from tests.relay.receiver import Receiver, answer
@@ -35,6 +39,12 @@ def shape(value: Any) -> Any:
     return value
 
 
+def pairs(printed: str) -> dict[str, str]:
+    """Read what a command printed as names and values."""
+    found = [line.split("  ", 1) for line in printed.splitlines() if "  " in line]
+    return {name: value.strip() for name, value in found}
+
+
 @pytest.fixture
 def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
     """A relay with one event delivered, one buried, one that is tried again, and two bodies kept."""
@@ -55,8 +65,18 @@ def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
 
 
 def test_status_as_json(busy: Relay) -> None:
-    """The command, the status listener and the report tell the same, in numbers that add up."""
+    """The status listener and the report tell the same, in numbers that add up."""
     told = busy.status()
+    assert shape(told.pop("server")) == {
+        "version": VERSION,
+        "store": f"sqlite:{busy.store.resolve()}",
+        "storeFault": None,
+        "circuit": "open",
+        "reloadFailed": False,
+    }
+    size = told.pop("bytes")
+    assert busy.store.stat().st_size <= size < 2**20
+    assert 0 <= told.pop("freeBytes") < size
     assert shape(told) == {
         "paused": [],
         "waiting": 2,
@@ -68,7 +88,7 @@ def test_status_as_json(busy: Relay) -> None:
         "deliveries": {"pagerduty": {"shape": 1, "stored": 4, "unmapped": 1}},
     }
     with store.reading(SqliteDatabase(busy.store)) as connection:
-        assert reports.status(connection) == told
+        assert told.items() <= reports.status(connection).items()
 
 
 def test_failed_as_json(busy: Relay) -> None:
@@ -163,32 +183,83 @@ def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
     assert busy.explain("never") == {"incident": "never", "deliveries": [], "periods": [], "events": []}
 
 
-def test_metrics_count_deliveries_and_attempts(busy: Relay) -> None:
-    """Each outcome and verdict is counted once, and nothing that came from outside is a label."""
-    requests.post(busy.url + "/hooks/planted-name", data=b"", timeout=5)
-    requests.post(busy.url + "/hooks/pagerduty", data=b"", timeout=5)
-    told = requests.get(f"{busy.status_url}/metrics", timeout=5)
-    assert told.headers["content-type"].startswith("text/plain; version=")
-    for line in (
-        'gitdailies_relay_messages_total{outcome="stored",source="pagerduty"} 4.0',
-        'gitdailies_relay_messages_total{outcome="unmapped",source="pagerduty"} 1.0',
-        'gitdailies_relay_messages_total{outcome="shape",source="pagerduty"} 1.0',
-        'gitdailies_relay_requests_total{source="pagerduty",status="401"} 1.0',
-        'gitdailies_relay_requests_total{source="",status="404"} 1.0',
-        'gitdailies_relay_attempts_total{verdict="done"} 1.0',
-        'gitdailies_relay_attempts_total{verdict="buried"} 1.0',
-        'gitdailies_relay_attempts_total{verdict="again"} 1.0',
-        "gitdailies_relay_attempt_seconds_count 3.0",
-    ):
-        assert line in told.text.splitlines()
-    assert "planted-name" not in told.text
-
-
 def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
     """The verbs need no running server."""
     with in_thread(configure(tmp_path)) as relay:
         pagerduty("incident.triggered", "Q1").post(relay.url)
     done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
-    lines = dict(line.split("  ", 1) for line in done.stdout.splitlines() if "  " in line)
-    assert lines["waiting"].strip() == "1"
-    assert lines["destination"].strip() == "delivering"
+    told = pairs(done.stdout)
+    assert told["server"] == "none here uses this store"
+    assert told["waiting"].startswith("1, ")
+    assert told["delivery"] == "not paused"
+    assert told["set aside"] == "0"
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
+    """A relay whose configuration names the address of its status listener."""
+    file = configure(tmp_path, url=receiver.url)
+    file.write_text(file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{free_port()}"))
+    with in_thread(file) as running:
+        yield running
+
+
+def status(relay: Relay, *options: str) -> str:
+    return run("relay", "status", "--config", "gitdailies.yml", *options, folder=relay.store.parent).stdout
+
+
+def test_status_says_that_the_server_runs(at_home: Relay) -> None:
+    """The command asks the server of the same store, and tells its version."""
+    told = pairs(status(at_home))
+    assert told["server"] == f"runs, version {VERSION}"
+    assert told["delivery"] == "delivering"
+    assert json.loads(status(at_home, "--json"))["server"] == at_home.status()["server"]
+
+
+def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver: Receiver) -> None:
+    """A faulty configuration and a failing receiver show, each with what to do."""
+    receiver.script = lambda _: answer("503 X", Retry_After="60")
+    pagerduty("incident.triggered", "Q1").post(at_home.url)
+    file = at_home.store.parent / "gitdailies.yml"
+    right = file.read_text()
+    file.write_text(right.replace("services:", "servces:"))
+    at_home.reload()
+    server = eventually(lambda: (s := at_home.status()["server"])["reloadFailed"] and s)
+    assert eventually(lambda: at_home.status()["server"]["circuit"]) == "open"
+    file.write_text(right)
+    told = pairs(status(at_home))
+    assert told["server"].endswith(
+        "gitdailies.yml is faulty, the one before it is in force: `gitdailies check`"
+    )
+    assert told["delivery"] == "the receiver fails and is probed"
+    assert server["storeFault"] is None
+    at_home.reload()
+    eventually(lambda: not at_home.status()["server"]["reloadFailed"])
+
+
+def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_path: Path) -> None:
+    """A relay that listens where ours would, with another store, is no server of ours."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(file.read_text().replace("relay.db", "other.db"))
+    store.migrate(SqliteDatabase(tmp_path / "other.db"))
+    assert pairs(status(at_home))["server"] == "none here uses this store"
+
+
+def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
+    """Whatever listens where the server would, the command goes on without it."""
+    file = configure(tmp_path)
+    store.migrate(SqliteDatabase(tmp_path / "relay.db"))
+    for answered in (b"", b"220 mail.example\r\n", b"HTTP/1.1 200 OK\r\n\r\n[1]", b"HTTP/1.1 500 X\r\n\r\n{"):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            Thread(target=_answer_once, args=(other, answered)).start()
+            port = other.getsockname()[1]
+            file.write_text(re.sub(r"status: \S+", f"status: 127.0.0.1:{port}", file.read_text()))
+            done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
+        assert pairs(done.stdout)["server"] == "none here uses this store"
+
+
+def _answer_once(listener: socket.socket, answered: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answered)

@@ -1,0 +1,74 @@
+"""How a relay stands: what its store tells, and its server, should one run here."""
+
+from __future__ import annotations
+
+import http.client
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gitdailies_connection.settings import RelaySettings
+
+_SECONDS = 2.0
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  to be asked, not to listen on
+
+
+def server(relay: RelaySettings, place: str) -> dict[str, Any] | None:
+    """Return what the relay on this machine says of itself, or None where none uses the store at *place*."""
+    if not relay.status.port:
+        return None
+    host = _EVERYWHERE.get(relay.status.host, relay.status.host)
+    connection = http.client.HTTPConnection(host, relay.status.port, timeout=_SECONDS)
+    try:
+        connection.request("GET", "/status")
+        told = json.loads(connection.getresponse().read())
+    except (OSError, ValueError, http.client.HTTPException):
+        return None
+    finally:
+        connection.close()
+    found = told.get("server") if isinstance(told, dict) else None
+    return found if isinstance(found, dict) and found.get("store") == place else None
+
+
+def pairs(told: Mapping[str, Any]) -> dict[str, Any]:
+    """Say it in names and values for a person."""
+    last = told["lastAttempt"]
+    waiting = str(told["waiting"])
+    if told["waiting"]:
+        waiting += f", {told['retrying']} of them tried before, the oldest since {told['oldestWaitingSince']}"
+    paused = [f"paused by {p['by']} since {p['since']}: {p['reason']}" for p in told["paused"]]
+    kept = ", ".join(f"{count} {why}" for why, count in told["kept"].items())
+    return {
+        "server": _server(told["server"]),
+        "delivery": "; ".join(paused) or _delivery(told["server"]),
+        "waiting": waiting,
+        "set aside": _with(told["buried"], "`gitdailies relay failed` tells why"),
+        "kept": _with(kept, "`gitdailies relay failed` tells why") if kept else "0",
+        "last attempt": f"{last['at']} {last['verdict']} {last['reason']}".strip() if last else "-",
+        "store": f"{_size(told['bytes'])}, of that free {_size(told['freeBytes'])}",
+    }
+
+
+def _server(server: Mapping[str, Any] | None) -> str:
+    if server is None:
+        return "none here uses this store"
+    said = f"runs, version {server['version']}"
+    if server["storeFault"]:
+        said += f"; the store cannot be written: {server['storeFault']}"
+    if server["reloadFailed"]:
+        said += "; gitdailies.yml is faulty, the one before it is in force: `gitdailies check`"
+    return said
+
+
+def _delivery(server: Mapping[str, Any] | None) -> str:
+    if server is None:
+        return "not paused"
+    return "the receiver fails and is probed" if server["circuit"] == "open" else "delivering"
+
+
+def _with(count: object, hint: str) -> str:
+    return f"{count}, {hint}" if count else "0"
+
+
+def _size(count: int) -> str:
+    return f"{count / 2**20:.1f} MiB"

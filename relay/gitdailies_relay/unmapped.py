@@ -1,0 +1,120 @@
+"""Services without a line: what kept deliveries name that no route knows, and the YAML to paste.
+
+Kept bodies are translated anew with the routes that hold now, so that a line that was added is
+not asked for again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gitdailies_connection.settings import Source
+from gitdailies_core import registry
+from gitdailies_core.adapter import Change, Service
+from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.request import Request
+from gitdailies_core.routing import Routes
+from gitdailies_core.times import text_of
+from gitdailies_server.database import Session
+from gitdailies_server.moments import from_us
+
+from gitdailies_relay.app import decode
+from gitdailies_relay.reading import UNMAPPED
+
+_KEPT = (
+    "SELECT source, received_at, content_type, body FROM kept"
+    " WHERE why = ? AND replayed_at IS NULL ORDER BY seq"
+)
+# What stands where the repository is to be put: refused by the configuration, so that it is not forgotten.
+PLACEHOLDER = "REPOSITORY"
+
+
+@dataclass
+class Unmapped:
+    """A service that no line names; `name` is "" for deliveries that name no service."""
+
+    source: str
+    name: str
+    aliases: tuple[str, ...]
+    deliveries: int = 0
+    last_at: int = 0
+    incidents: set[str] = field(default_factory=set)
+
+    def told(self) -> dict[str, Any]:
+        """Say it as JSON."""
+        return {
+            "source": self.source,
+            "service": self.name or None,
+            "aliases": list(self.aliases),
+            "deliveries": self.deliveries,
+            "incidents": len(self.incidents),
+            "lastReceivedAt": text_of(from_us(self.last_at)),
+        }
+
+
+def services(connection: Session, sources: Mapping[str, Source], routes: Routes) -> Sequence[Unmapped]:
+    """Return services of kept deliveries that have no line, those of most deliveries first."""
+    found: dict[tuple[str, str], Unmapped] = {}
+    for name, received_at, content_type, body in connection.execute(_KEPT, (UNMAPPED,)):
+        source = sources.get(name)
+        if source is None:
+            continue
+        named: set[tuple[str, str]] = set()
+        for change, service in _without_line(source, routes, content_type, body):
+            key = (name, service.name.casefold())
+            one = found.setdefault(key, Unmapped(name, service.name, service.aliases))
+            one.incidents.add(change.incident)
+            one.deliveries += key not in named
+            one.last_at = max(one.last_at, received_at)
+            named.add(key)
+    return sorted(found.values(), key=lambda one: (-one.deliveries, one.source, one.name))
+
+
+def lines(found: Sequence[Unmapped]) -> Iterator[str]:
+    """Write them as lines to paste under `services` in gitdailies.yml."""
+    if not found:
+        yield "# every service that was named has a line"
+        return
+    yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER};"
+    yield "# send SIGHUP to the relay, then: gitdailies relay replay --unmapped"
+    for one in found:
+        said = f"{one.source}, {_count(one.deliveries, 'delivery', 'deliveries')}"
+        said += f" about {_count(len(one.incidents), 'incident', 'incidents')}"
+        said += f", last {text_of(from_us(one.last_at))}"
+        if not one.name:
+            yield f"  # {said}: no service is named, so only a line for all others takes them:"
+            yield f'  "*": {{repo: {PLACEHOLDER}}}'
+            continue
+        if one.aliases:
+            said += f"; also known as {', '.join(map(_quoted, one.aliases))}"
+        yield f"  # {said}"
+        yield f"  {_quoted(one.name)}: {{repo: {PLACEHOLDER}}}"
+
+
+def _without_line(
+    source: Source, routes: Routes, content_type: str, body: bytes
+) -> Iterator[tuple[Change, Service]]:
+    """Yield each change with a service that no line takes."""
+    request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
+    try:
+        messages = registry.adapter(source.adapter).translate(request, source.options)
+    except GitDailiesError:
+        # It could be read when it was kept; `relay replay` says what is the matter now.
+        return
+    for change in messages:
+        if isinstance(change, Change):
+            for service in change.services or (None,):
+                services = (service,) if service else ()
+                if not routes.route(replace(change, services=services)).targets:
+                    yield change, service or Service("")
+
+
+def _count(number: int, one: str, many: str) -> str:
+    return f"{number} {one if number == 1 else many}"
+
+
+def _quoted(text: str) -> str:
+    escaped = text.replace("\\", r"\\").replace('"', r"\"")
+    return '"' + "".join(c if c.isprintable() else rf"\U{ord(c):08x}" for c in escaped) + '"'
