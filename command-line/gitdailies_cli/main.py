@@ -23,6 +23,7 @@ COMMANDS = {
     "relay": ("relay", "run the relay; status, failed, replay, explain, pause, resume"),
     "webhooks": ("webhooks", "run the incoming-webhooks system"),
     "keys": ("keys", "webhook keys: create, list, delete"),
+    "history": ("history", "events of the past: import them from a file"),
     "translate": ("translate", "what a delivery would become, or why nothing; sends nothing"),
     "check": ("check", "check configuration, secrets, reachability, dialect"),
     "init": ("check", "write a commented first gitdailies.yml"),

@@ -29,8 +29,10 @@ KEY_VARIABLE = "GITDAILIES_WEBHOOK_KEY"
 DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
 
 
-def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options that every reporting command has."""
+def delivery_options(
+    function: Callable[..., Any], *, timeout: float = 10.0, retries: int = 3
+) -> Callable[..., Any]:
+    """Add the options that every reporting command has, with these defaults."""
     for option in reversed(
         (
             click.option("--url", help=f"where events go; else {URL_VARIABLE}, else gitdailies.yml"),
@@ -40,9 +42,11 @@ def delivery_options(function: Callable[..., Any]) -> Callable[..., Any]:
             ),
             click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml"),
             click.option(
-                "--timeout", type=click.FloatRange(0.1, 300), default=10.0, help="seconds an attempt"
+                "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds an attempt"
             ),
-            click.option("--retries", type=click.IntRange(0, 20), default=3, help="attempts after the first"),
+            click.option(
+                "--retries", type=click.IntRange(0, 20), default=retries, help="attempts after the first"
+            ),
             click.option("--dry-run", is_flag=True, help="print what would be sent; needs no address or key"),
             click.option("--json", "as_json", is_flag=True, help="print JSON"),
         )
@@ -80,16 +84,17 @@ def report(
         written = [event.to_wire() for event in events]
         output.as_json({"event": written[0]} if len(written) == 1 else {"events": written})
         return
-    destination, key = _where_to(url, key_env, config, timeout)
+    destination, key = where_to(url, key_env, config, timeout)
     with Sender.to(destination) as sender:
         results = _send_all(sender, destination, key, events, retries)
     _tell(results, as_json=as_json)
     raise click.exceptions.Exit(_exit_code(results))
 
 
-def _where_to(
+def where_to(
     url: str | None, key_env: str | None, config: Path | None, timeout: float
 ) -> tuple[Destination, Secret]:
+    """Find address and key: what is given, then the environment, then gitdailies.yml."""
     address = url or os.environ.get(URL_VARIABLE, "").strip()
     path = configured.found(config)
     if address:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
 
-from gitdailies_history.plan import Entry
+from gitdailies_history.entries import Entry
 
 # What incoming webhooks take at most in one request (docs/incoming-webhooks.md): 10,000 events, 8 MiB.
 # Short lists cost nothing measurable, and are soon sent again after a fault.

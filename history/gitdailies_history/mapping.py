@@ -65,16 +65,17 @@ class Mapped:
         return frozenset().union(*(rule.used for rule in self.rules))
 
     @cached_property
-    def fields_of(self) -> Mapping[Rule, tuple[tuple[str, str], ...]]:
-        """For each rule its fields and the column of each."""
-        return {
-            rule: tuple(
-                (name, rule.columns.get(name, name))
-                for name in sorted(FIELDS)
-                if name in rule.columns or (name not in rule.texts and name not in self.used)
-            )
-            for rule in self.rules
-        }
+    def readings(self) -> tuple[tuple[Rule, Mapping[str, tuple[str, ...]]], ...]:
+        """Each rule with its columns, and the fields that each column stands for."""
+        return tuple((rule, self._fields_of(rule)) for rule in self.rules)
+
+    def _fields_of(self, rule: Rule) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name in sorted(FIELDS):
+            if name in rule.columns or (name not in rule.texts and name not in self.used):
+                column = rule.columns.get(name, name)
+                found[column] = (*found.get(column, ()), name)
+        return MappingProxyType(found)
 
     @cached_property
     def needed(self) -> frozenset[str]:

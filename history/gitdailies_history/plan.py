@@ -14,13 +14,14 @@ from itertools import groupby
 from operator import itemgetter
 from pathlib import Path
 from types import TracebackType
-from typing import Any, NamedTuple, Self
+from typing import Any, Self
 
 from gitdailies_core.errors import InvalidEvent, StoreUnavailable
 from gitdailies_core.events import Event
 from gitdailies_core.identity import content_id
 
 from gitdailies_history import order, pairing
+from gitdailies_history.entries import Entry
 from gitdailies_history.faults import Fault
 
 _CACHE_KIB = 32 * 1024
@@ -58,21 +59,8 @@ _TWICE = (
     "SELECT id, n, file, line, body FROM events WHERE id IN"
     " (SELECT id FROM events GROUP BY id HAVING count(*) > 1) ORDER BY id, file, line, n"
 )
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _SEPARATOR = "\x1f"  # no text on one line holds it
-
-
-class Entry(NamedTuple):
-    """An event in its place: its id, kind, time (RFC 3339), and full form as JSON."""
-
-    id: str
-    kind: str
-    at: str
-    body: str
-
-    @property
-    def event(self) -> Event:
-        """Read it; raises InvalidEvent, which would mean that the file was damaged."""
-        return Event.from_wire(json.loads(self.body))
 
 
 class Plan:
@@ -189,8 +177,8 @@ class Plan:
         )
         self.exclude(file, line)
         text = (
-            f"expected the end of {incident!a} no earlier than its start of {early.start.at} on line {start_line},"
-            f" got {early.end.at}"
+            f"expected the end of {incident!a} no earlier than its start of {early.start.at}"
+            f" on line {start_line}, got {early.end.at}"
         )
         return Fault(file, line, "time", text)
 
@@ -234,4 +222,4 @@ def _written(event: Event, id_: str | None) -> str:
     body = event.to_wire()
     if id_ is not None:
         body["id"] = id_
-    return json.dumps(body, ensure_ascii=False, separators=(",", ":"))
+    return _encode(body)

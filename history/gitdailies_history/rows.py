@@ -64,26 +64,28 @@ def of(row: Row, terms: Terms) -> Result:
     events: list[Event] = []
     faults: list[Fault] = []
     several = len(terms.mapped.rules) > 1
-    for rule in terms.mapped.rules:
-        body = _body(row, rule, terms)
+    for rule, fields in terms.mapped.readings:
+        body = _body(row, rule, fields)
         # A row of an open incident has no end yet; what else it has is the start.
         if several and not _given(body.get("time")):
             continue
         _one(row, rule, terms, body, events, faults)
     if not events and not faults:
-        columns = " or ".join(dict.fromkeys(rule.column("time") for rule in terms.mapped.rules))
-        faults.append(Fault(row.file, row.line, columns, f"expected {moments.EXPECTED}, got nothing"))
+        times = " or ".join(dict.fromkeys(rule.column("time") for rule in terms.mapped.rules))
+        faults.append(Fault(row.file, row.line, times, f"expected {moments.EXPECTED}, got nothing"))
     return Result(tuple(events), tuple(faults))
 
 
-def _body(row: Row, rule: Rule, terms: Terms) -> dict[str, Any]:
-    values = row.values
+def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
     body: dict[str, Any] = dict(rule.texts)
-    for name, column in terms.mapped.fields_of[rule]:
-        value = values.get(column)
+    for column, value in row.values.items():
+        if value is None or value == "" or column not in fields:
+            continue
         if isinstance(value, str):
             value = value.strip()
-        if value is not None and value != "":
+            if not value:
+                continue
+        for name in fields[column]:
             body[name] = value
     return body
 

@@ -25,7 +25,7 @@ from gitdailies_core.errors import DeliveryError, UnreadableBody
 from gitdailies_core.secret import Secret, redact
 
 from gitdailies_history import batches, verdicts
-from gitdailies_history.plan import Entry
+from gitdailies_history.entries import Entry
 from gitdailies_history.sent import Sent
 from gitdailies_history.verdicts import REFUSED, SENT, Verdict
 

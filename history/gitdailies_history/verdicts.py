@@ -17,7 +17,7 @@ from typing import Any
 
 from gitdailies_core.errors import UnreadableBody
 
-from gitdailies_history.plan import Entry
+from gitdailies_history.entries import Entry
 
 SENT, UNCHANGED, KNOWN, REFUSED = "sent", "unchanged", "known", "refused"
 _PLAIN = {"created": SENT, "unchanged": UNCHANGED}

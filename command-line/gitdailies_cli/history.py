@@ -1,0 +1,225 @@
+"""`gitdailies history`: events of the past, from files, in the order that GitDailies asks for."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import click
+from gitdailies_connection import document
+from gitdailies_connection.sender import Sender
+from gitdailies_core.errors import UsageError
+from gitdailies_history import formats, sources
+from gitdailies_history.mapping import Mapped
+from gitdailies_history.plan import Plan
+from gitdailies_history.rows import Terms
+from gitdailies_history.sending import Report, Stream
+from gitdailies_history.sent import Sent, held
+from gitdailies_history.sources import Read, Source
+from gitdailies_history.summary import Summary
+
+from gitdailies_cli import configured, output
+from gitdailies_cli.reporting import DONE, NOT_DELIVERED, PARTLY, REFUSED, delivery_options, where_to
+from gitdailies_cli.watching import Watching
+
+USAGE, INTERRUPTED = 2, 130
+STATE = Path(configured.DATA) / "history"
+# As incoming webhooks have it: clocks differ, a typo in the year does not hide.
+AHEAD = timedelta(minutes=5)
+
+
+@click.group()
+def history() -> None:
+    """Send events of the past, once, in the order that GitDailies asks for.
+
+    \b
+    gitdailies history import deploys.csv incidents.csv --dry-run
+    gitdailies history import deploys.csv incidents.csv
+    """
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    return delivery_options(function, timeout=60.0, retries=8)
+
+
+@history.command("import")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--mapping", type=click.Path(path_type=Path), help="YAML that says which column is which field")
+@click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: told by the name")
+@click.option("--timezone", help="of times without a zone, as Europe/Berlin; without it they are refused")
+@click.option("--skip-bad", type=click.Path(path_type=Path), help="write faulty rows there, send the others")
+@click.option("--state", type=click.Path(path_type=Path), default=STATE, show_default=True, help="its folder")
+@click.option("--again", is_flag=True, help="send what was sent to this address before, too")
+@_options
+def import_(
+    files: tuple[str, ...],
+    mapping: Path | None,
+    format_: str | None,
+    timezone: str | None,
+    skip_bad: Path | None,
+    state: Path,
+    again: bool,
+    url: str | None,
+    key_env: str | None,
+    config: Path | None,
+    timeout: float,
+    retries: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Send the events of CSV, NDJSON or JSON files, deploys first, each once; - is standard input.
+
+    Nothing is sent while a row is at fault. Run it again to go on where it was stopped.
+
+    \b
+    gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
+    gitdailies history import pagerduty.csv --mapping pagerduty.yml --skip-bad faulty.csv
+    """
+    if skip_bad is not None and len(files) > 1:
+        raise UsageError(f"--skip-bad: expected one file to import, got {len(files)}")
+    terms = _terms(mapping, timezone, config)
+    where = None if dry_run else where_to(url, key_env, config, timeout)
+    with (
+        held(state) as folder,
+        Plan(folder / "plan.db") as plan,
+        Watching(folder / "refused.ndjson") as watch,
+    ):
+        found = [sources.find(name, format_, folder) for name in files]
+        with sources.cleaned(found):
+            read = _read(plan, found, terms, watch, skip_bad)
+        total = plan.count()
+        told = {"rows": read.rows, "bad": read.bad, "repeated": plan.repeated, "unpaired": plan.unpaired}
+        if where is None:
+            summary = Summary()
+            for entry in plan.entries():
+                summary.add(entry)
+            report = None
+        else:
+            destination, key = where
+            sent = Sent(folder, destination.address)
+            if again:
+                sent.forget()
+            watch.begin(total)
+            with Sender.to(destination) as sender:
+                stream = Stream(sender, destination, key, sent, watch, retries)
+                report = _sent(stream, plan)
+            sent.close()
+    if report is None:
+        _show_summary(summary, told, as_json=as_json)
+    else:
+        _show_report(report, told, total, as_json=as_json)
+        raise click.exceptions.Exit(_exit_code(report, read))
+    if read.bad:
+        raise click.exceptions.Exit(PARTLY if total else USAGE)
+
+
+def _terms(mapping: Path | None, timezone: str | None, config: Path | None) -> Terms:
+    mapped = Mapped() if mapping is None else Mapped.of(document.read(document.load(mapping), str(mapping)))
+    try:
+        zone = ZoneInfo(timezone) if timezone else None
+    except (ValueError, OSError):
+        # ZoneInfoNotFoundError is a KeyError; a folder's name is an OSError.
+        zone = None
+    except KeyError:
+        zone = None
+    if timezone and zone is None:
+        raise UsageError(f"--timezone: expected a name like Europe/Berlin, got {timezone!a}")
+    routes = configured.configuration(config).routes if mapped.routed else None
+    return Terms(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
+
+
+def _read(plan: Plan, found: Sequence[Source], terms: Terms, watch: Watching, skip_bad: Path | None) -> Read:
+    """Fill the plan; faults end the command with code 2, unless they are set aside."""
+    read, faults = Read(), 0
+    for source in found:
+        with watch.reading(source.name, source.size) as bar:
+            for fault in sources.read_into(plan, source, terms, read, bar.moved):
+                faults += 1
+                watch.say(str(fault))
+    for fault in plan.settle():
+        read.bad += 1
+        faults += 1
+        watch.say(str(fault))
+    for name, unknown in read.unknown.items():
+        if unknown:
+            watch.say(f"note: {name}: columns that no event has: {', '.join(unknown)}")
+    if skip_bad is not None:
+        read.bad = sources.set_aside(plan, found[0], terms, skip_bad)
+        if read.bad:
+            watch.say(f"set aside in {skip_bad}: {read.bad} rows")
+    elif faults:
+        raise UsageError(
+            f"{faults} faults, nothing was sent; put them right, or set the rows aside with --skip-bad FILE"
+        )
+    return read
+
+
+def _sent(stream: Stream, plan: Plan) -> Report:
+    try:
+        return stream.send(plan.entries())
+    except KeyboardInterrupt:
+        stream.report.stopped = INTERRUPTED_BY
+        return stream.report
+
+
+INTERRUPTED_BY = "interrupted"
+
+
+def _exit_code(report: Report, read: Read) -> int:
+    if report.stopped == INTERRUPTED_BY:
+        return INTERRUPTED
+    if report.stopped:
+        return PARTLY if report.there else REFUSED if report.key_refused else NOT_DELIVERED
+    if report.refused:
+        return PARTLY if report.there or report.skipped else REFUSED
+    if read.bad:
+        return PARTLY if report.there or report.skipped else USAGE
+    return DONE
+
+
+def _show_report(report: Report, told: dict[str, int], total: int, *, as_json: bool) -> None:
+    left = total - report.there - report.skipped - report.refused
+    counts = {
+        "sent": report.sent,
+        "unchanged": report.unchanged + report.known,
+        "skipped": report.skipped,
+        "refused": report.refused,
+        "left": left,
+    }
+    if as_json:
+        stopped = {"stopped": report.stopped} if report.stopped else {}
+        output.as_json({**counts, "otherDetails": report.known, **told, **stopped})
+        return
+    about = {
+        "unchanged": f", {report.known} of them with other details there" if report.known else "",
+        "skipped": ", sent to this address before; --again sends them too" if report.skipped else "",
+    }
+    output.pairs({name: f"{count:,}{about.get(name, '')}" for name, count in counts.items()})
+    _show_notes(told)
+    if report.stopped:
+        click.echo(f"stopped: {output.printable(report.stopped)}; run the same again to go on", err=True)
+
+
+def _show_summary(summary: Summary, told: dict[str, int], *, as_json: bool) -> None:
+    if as_json:
+        output.as_json({**summary.to_wire(), **told})
+        return
+    for name, entries in (("first", summary.first), ("last", summary.last)):
+        for entry in entries.values():
+            click.echo(output.printable(f"{name}: {entry.body}"))
+    rows = [(month, *counts.values()) for month, counts in summary.by_month()]
+    output.table("events a month", ("month", *summary.kinds), rows)
+    click.echo(f"{summary.months.total():,} events of {told['rows']:,} rows; nothing was sent")
+    _show_notes(told)
+
+
+def _show_notes(told: dict[str, int]) -> None:
+    if told["repeated"]:
+        click.echo(f"note: {told['repeated']:,} rows repeat an event and were left out", err=True)
+    if told["unpaired"]:
+        click.echo(f"note: {told['unpaired']:,} ends have no start in what was read", err=True)
+    if told["bad"]:
+        click.echo(f"note: {told['bad']:,} rows were set aside", err=True)
