@@ -17,7 +17,9 @@ from gitdailies_relay import store
 from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import Server, eventually, run, running, start
+from tests.relay import power
 from tests.relay.deliveries import TOKEN_HEADER, datadog, pagerduty
+from tests.relay.driver import sync_failed, watched
 from tests.relay.receiver import Receiver
 from tests.relay.running import Relay, configure, in_thread
 from tests.relay.sockets import connected, head
@@ -96,6 +98,40 @@ def _waiting(folder: Path) -> int:
     with store.reading(SqliteDatabase(folder / "relay.db")) as connection:
         waiting: int = connection.execute("SELECT count(*) FROM pending").fetchone()[0]
         return waiting
+
+
+def test_a_disk_that_cannot_sync_is_503_and_passes_without_a_restart(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While syncs fail nothing is 2xx and readyz says why; with syncs again, all is well."""
+    failing = threading.Event()
+
+    def seen(change: power.Change) -> None:
+        if failing.is_set() and isinstance(change, power.Synced):
+            raise sync_failed()
+
+    with watched(monkeypatch, seen), in_thread(configure(tmp_path, url=receiver.url)) as relay:
+        assert pagerduty("incident.triggered", "before").post(relay.url).status_code == 202
+        eventually(lambda: relay.status()["waiting"] == 0)
+        failing.set()
+        tried = [pagerduty("incident.triggered", f"dark-{number}") for number in range(20)]
+        for delivery in tried:
+            refused = delivery.post(relay.url)
+            assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
+        ready = readyz(relay.url)
+        assert (ready.status_code, ready.json()["reason"]) == (
+            503,
+            "store: expected to commit, got disk i/o error",
+        )
+        assert requests.get(f"{relay.url}/healthz", timeout=5).status_code == 200
+        failing.clear()
+        assert readyz(relay.url).status_code == 200
+        for delivery in tried:
+            assert delivery.post(relay.url).status_code == 202
+        eventually(lambda: relay.status()["waiting"] == 0)
+    assert sorted(one.event["incidentId"] for one in receiver.arrivals) == sorted(
+        ["before", *(f"dark-{number}" for number in range(20))]
+    )
 
 
 def test_a_store_held_by_another_for_too_long_is_503_in_time(

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import sqlite3
 from collections.abc import Iterator
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -14,12 +15,13 @@ from gitdailies_connection.settings import RelaySettings, Store
 from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Change
 from gitdailies_core.routing import Target
 from gitdailies_relay import queue, retention, server, store
-from gitdailies_relay.acceptance import Delivery, accept
+from gitdailies_relay.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.reading import SHAPE, Reading, Said
 from gitdailies_relay.retention import doomed, prune
+from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import now_us
-from gitdailies_server.sqlite import SqliteDatabase, connect
 
+from tests import databases
 from tests.processes import eventually
 from tests.relay.bench import BEGAN
 from tests.relay.deliveries import pagerduty, signed
@@ -30,17 +32,47 @@ SETTINGS = RelaySettings(Store("sqlite", path=Path("relay.db")))
 LONG_AGO = 400
 
 
-@pytest.fixture
-def connection(tmp_path: Path) -> Iterator[sqlite3.Connection]:
-    store.migrate(SqliteDatabase(tmp_path / "relay.db"))
-    opened = connect(tmp_path / "relay.db")
-    yield opened
-    opened.close()
+@dataclass(frozen=True)
+class Shelf:
+    """A store on either database, as one connection of it."""
+
+    database: Database
+    session: Session
+
+    def put(self, given: Delivery, days: float = 0.0) -> Accepted:
+        """Accept a delivery as if that many days ago."""
+        aged = replace(given, received_at=now_us() - int(days * DAY_US))
+        (accepted,) = accept(store.rows_of(self.database, self.session), [aged])
+        return accepted
+
+    def due(self) -> list[queue.Due]:
+        return queue.due(self.session, self.database.as_bytes, now_us(), now_us(), 1000)
+
+    def deliver(self, days: float) -> None:
+        """Take every event as delivered, that many days ago."""
+        at = now_us() - int(days * DAY_US)
+        while due := self.due():
+            queue.record(self.session, [queue.Attempt(one.seq, at, 202, queue.DONE) for one in due])
+
+    def pruned(self, settings: RelaySettings = SETTINGS) -> dict[str, int]:
+        """Prune until nothing is left to prune; return how many rows each table has."""
+        while found := doomed(self.session, settings, now_us()):
+            prune(self.session, found)
+        tables = ("attempts", "deliveries", "events", "kept", "pending", "periods")
+        return {table: self.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self.session.execute(statement).fetchall()
+        return found
 
 
-def put(connection: sqlite3.Connection, given: Delivery, days: float) -> None:
-    """Accept a delivery as if that many days ago."""
-    accept(connection, replace(given, received_at=now_us() - int(days * DAY_US)))
+@pytest.fixture(params=databases.KINDS)
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
+    with databases.opened(request.param, tmp_path) as again:
+        database = again()
+        store.migrate(database)
+        with contextlib.closing(database.connect()) as session:
+            yield Shelf(database, session)
 
 
 def said(incident: str, state: str, *, refusal: str = "", into: str | None = None) -> Delivery:
@@ -57,62 +89,48 @@ def said(incident: str, state: str, *, refusal: str = "", into: str | None = Non
     return Delivery(f"d-{incident}-{state}", now_us(), "default", Reading("test", "", b"", "", (one,)))
 
 
-def deliver(connection: sqlite3.Connection, days: float) -> None:
-    """Take every event as delivered, that many days ago."""
-    for due in queue.due(connection, now_us(), 1000):
-        queue.record(connection, queue.Attempt(due.seq, now_us() - int(days * DAY_US), 202, queue.DONE))
-
-
-def pruned(connection: sqlite3.Connection, settings: RelaySettings = SETTINGS) -> dict[str, int]:
-    """Prune until nothing is left to prune; return how many rows each table has."""
-    while found := doomed(connection, settings, now_us()):
-        prune(connection, found)
-    tables = ("attempts", "deliveries", "events", "kept", "pending", "periods")
-    return {table: connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in tables}
-
-
-def test_delivered_events_go_after_their_days_with_their_attempts(connection: sqlite3.Connection) -> None:
+def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) -> None:
     """A week after, an event and its attempts are gone; six days after, both are there."""
     for incident, days in (("old", 7.1), ("young", 6.9)):
-        put(connection, said(incident, STARTED), days)
-        deliver(connection, days)
-    left = pruned(connection)
+        shelf.put(said(incident, STARTED), days)
+        shelf.deliver(days)
+    left = shelf.pruned()
 
     assert (left["events"], left["attempts"], left["deliveries"], left["periods"]) == (1, 1, 2, 2)
-    assert connection.execute("SELECT incident FROM events").fetchall() == [("young",)]
+    assert shelf.rows("SELECT incident FROM events") == [("young",)]
 
 
-def test_what_is_not_delivered_is_never_pruned(connection: sqlite3.Connection) -> None:
+def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
     """Events that wait or are buried stay however old they are, with their attempts."""
-    put(connection, said("waits", STARTED), LONG_AGO)
-    put(connection, said("buried", STARTED), LONG_AGO)
-    (waits, buried) = queue.due(connection, now_us(), 10)
+    shelf.put(said("waits", STARTED), LONG_AGO)
+    shelf.put(said("buried", STARTED), LONG_AGO)
+    (waits, buried) = shelf.due()
     long_ago = now_us() - LONG_AGO * DAY_US
-    queue.record(connection, queue.Attempt(waits.seq, long_ago, 500, queue.AGAIN, "answered 500", long_ago))
-    queue.record(connection, queue.Attempt(buried.seq, long_ago, 400, queue.BURIED, "answered 400"))
-    left = pruned(connection)
+    again = queue.Attempt(waits.seq, long_ago, 500, queue.AGAIN, "answered 500", long_ago)
+    aside = queue.Attempt(buried.seq, long_ago, 400, queue.BURIED, "answered 400")
+    queue.record(shelf.session, [again, aside])
+    left = shelf.pruned()
 
     assert (left["events"], left["pending"], left["attempts"]) == (2, 2, 2)
 
 
-def test_open_held_and_merged_periods_are_never_pruned(connection: sqlite3.Connection) -> None:
+def test_open_held_and_merged_periods_are_never_pruned(shelf: Shelf) -> None:
     """However old, a period that may still end is known: its end a year later goes where its start went."""
-    put(connection, said("open", STARTED), LONG_AGO)
-    put(connection, said("held", STARTED, refusal="filtered"), LONG_AGO)
-    put(connection, said("target", STARTED), LONG_AGO)
-    put(connection, said("merged", STARTED), LONG_AGO)
-    put(connection, said("merged", RESOLVED, into="target"), LONG_AGO)
-    for _ in range(2):
-        deliver(connection, LONG_AGO)
-    left = pruned(connection)
+    shelf.put(said("open", STARTED), LONG_AGO)
+    shelf.put(said("held", STARTED, refusal="filtered"), LONG_AGO)
+    shelf.put(said("target", STARTED), LONG_AGO)
+    shelf.put(said("merged", STARTED), LONG_AGO)
+    shelf.put(said("merged", RESOLVED, into="target"), LONG_AGO)
+    shelf.deliver(LONG_AGO)
+    left = shelf.pruned()
     assert (left["events"], left["deliveries"]) == (0, 0)
-    states = dict(connection.execute("SELECT incident, state FROM periods"))
+    states = dict(shelf.rows("SELECT incident, state FROM periods"))
     assert states == {"open": "open", "held": "held", "target": "open", "merged": "merged"}
 
-    put(connection, said("open", RESOLVED), 0)
-    put(connection, said("held", UPDATED), 0)
-    put(connection, said("target", RESOLVED), 0)
-    kinds = connection.execute("SELECT incident, body FROM events ORDER BY seq").fetchall()
+    shelf.put(said("open", RESOLVED), 0)
+    shelf.put(said("held", UPDATED), 0)
+    shelf.put(said("target", RESOLVED), 0)
+    kinds = shelf.rows("SELECT incident, body FROM events ORDER BY seq")
     assert [(name, "Started" in body) for name, body in kinds] == [
         ("open", False),
         ("held", True),
@@ -121,69 +139,67 @@ def test_open_held_and_merged_periods_are_never_pruned(connection: sqlite3.Conne
     ]
 
 
-def test_closed_periods_and_seen_ids_stay_for_ninety_days(connection: sqlite3.Connection) -> None:
+def test_closed_periods_and_seen_ids_stay_for_ninety_days(shelf: Shelf) -> None:
     """Within ninety days a late repeat adds nothing; after them the closed period is gone."""
     for incident, days in (("old", 90.1), ("young", 89.9)):
-        put(connection, said(incident, STARTED), days)
-        put(connection, said(incident, RESOLVED), days)
-        for _ in range(2):
-            deliver(connection, days)
-    left = pruned(connection)
+        shelf.put(said(incident, STARTED), days)
+        shelf.put(said(incident, RESOLVED), days)
+        shelf.deliver(days)
+    left = shelf.pruned()
 
     assert (left["periods"], left["deliveries"]) == (1, 2)
-    repeat = accept(connection, said("young", STARTED))
+    repeat = shelf.put(said("young", STARTED))
     assert (repeat.repeated, len(repeat.events)) == (True, 1)
-    assert connection.execute("SELECT count(*) FROM pending").fetchone() == (0,)
+    assert shelf.rows("SELECT count(*) FROM pending") == [(0,)]
 
 
-def keep(connection: sqlite3.Connection, name: str, days: float, size: int = 10) -> None:
+def keep(shelf: Shelf, name: str, days: float, size: int = 10) -> None:
     reading = Reading("test", "", b"x" * size, "", (), SHAPE, "planted")
-    put(connection, Delivery(name, now_us(), "default", reading), days)
+    shelf.put(Delivery(name, now_us(), "default", reading), days)
 
 
-def kept(connection: sqlite3.Connection) -> list[str]:
-    return [name for (name,) in connection.execute("SELECT delivery FROM kept ORDER BY seq")]
+def kept(shelf: Shelf) -> list[str]:
+    return [name for (name,) in shelf.rows("SELECT delivery FROM kept ORDER BY seq")]
 
 
-def test_kept_bodies_go_after_their_days(connection: sqlite3.Connection) -> None:
+def test_kept_bodies_go_after_their_days(shelf: Shelf) -> None:
     """A kept body is there for thirty days."""
-    keep(connection, "old", 30.1)
-    keep(connection, "young", 29.9)
-    pruned(connection)
-    assert kept(connection) == ["young"]
+    keep(shelf, "old", 30.1)
+    keep(shelf, "young", 29.9)
+    shelf.pruned()
+    assert kept(shelf) == ["young"]
 
 
-def test_kept_bodies_are_bounded(connection: sqlite3.Connection, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_kept_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the bound those go first that were replayed, then the oldest."""
     monkeypatch.setattr(retention, "KEPT_BYTES", 2500)
     for name in ("a", "b", "c", "replayed"):
-        keep(connection, name, 1, size=1000)
-    connection.execute("UPDATE kept SET replayed_at = 1 WHERE delivery = 'replayed'")
-    pruned(connection)
-    assert kept(connection) == ["b", "c"]
+        keep(shelf, name, 1, size=1000)
+    shelf.session.execute("UPDATE kept SET replayed_at = 1 WHERE delivery = 'replayed'")
+    shelf.pruned()
+    assert kept(shelf) == ["b", "c"]
 
 
-def test_every_number_of_days_is_a_setting(connection: sqlite3.Connection) -> None:
+def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
     """With a day for each, what is two days old goes everywhere."""
-    keep(connection, "kept", 2)
-    put(connection, said("A", STARTED), 2)
-    put(connection, said("A", RESOLVED), 2)
-    for _ in range(2):
-        deliver(connection, 2)
+    keep(shelf, "kept", 2)
+    shelf.put(said("A", STARTED), 2)
+    shelf.put(said("A", RESOLVED), 2)
+    shelf.deliver(2)
     settings = replace(SETTINGS, delivered_days=1, keep_days=1, closed_period_days=1)
-    assert set(pruned(connection, settings).values()) == {0}
+    assert set(shelf.pruned(settings).values()) == {0}
 
 
-def test_a_large_heap_goes_batch_by_batch(connection: sqlite3.Connection) -> None:
+def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
     """No transaction deletes more than a batch of a kind."""
-    connection.execute("BEGIN")
+    shelf.database.begin(shelf.session)
     for number in range(1200):
-        keep(connection, f"d{number}", 31)
-    connection.execute("COMMIT")
+        keep(shelf, f"d{number}", 31)
+    shelf.database.commit(shelf.session)
     sizes = []
-    while found := doomed(connection, SETTINGS, now_us()):
+    while found := doomed(shelf.session, SETTINGS, now_us()):
         sizes.append(max(len(rows) for rows in found.values()))
-        prune(connection, found)
+        prune(shelf.session, found)
     assert sizes == [500, 500, 200]
 
 
@@ -200,8 +216,8 @@ def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
     monkeypatch.setattr(server, "doomed", sometimes)
     with in_thread(configure(tmp_path)) as relay:
         signed(b"{}").post(relay.url)
-        with store.transaction(SqliteDatabase(relay.store)) as connection:
-            connection.execute("UPDATE kept SET received_at = 0")
+        with store.transaction(relay.database) as session:
+            session.execute("UPDATE kept SET received_at = 0")
         eventually(lambda: relay.failed()["kept"] == [])
         assert relay.logged("store cannot be pruned")
         assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
