@@ -1,0 +1,149 @@
+"""The five figures: deployment frequency, change lead time, change fail rate, recovery, rework.
+
+Counts and denominators are told with each, and a ratio of nothing is null.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from itertools import pairwise
+from typing import Any, NamedTuple
+
+from gitdailies_webhooks.figures.facts import DeployFacts, Facts
+from gitdailies_webhooks.figures.percentiles import MEDIAN, P90, percentile
+from gitdailies_webhooks.figures.selection import Selection
+from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.span import Span
+
+FREQUENCY = "deploymentFrequency"
+LEAD_TIME = "changeLeadTime"
+FAIL_RATE = "changeFailRate"
+RECOVERY = "failedDeploymentRecoveryTime"
+REWORK = "deploymentReworkRate"
+FIGURES = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)
+
+
+class Row(NamedTuple):
+    """What a deploy adds to the figures.
+
+    `recovery` is the length of its first outage; it is None for one that is `open`, for a failed deploy
+    without an incident, and for one that did not fail.
+    """
+
+    at: int
+    rework: bool
+    failed: bool
+    unknown: bool
+    unknown_commits: int
+    leads: tuple[int, ...]
+    recovery: int | None
+    open: bool
+
+
+def row(facts: DeployFacts) -> Row:
+    """Say what a deploy adds."""
+    outage = facts.outage
+    return Row(
+        facts.deploy.at,
+        facts.deploy.rework,
+        facts.failed,
+        bool(facts.brought.unknown),
+        facts.brought.unknown_commits,
+        facts.brought.leads,
+        None if outage is None else outage.us,
+        outage is not None and outage.us is None,
+    )
+
+
+def figures_of(facts: Facts, selection: Selection, settings: Settings) -> dict[str, Any]:
+    """Return the figures of a history, as `figures` does."""
+    rows = [row(found) for found in facts.deploys if selection.holds(found.deploy.place, found.deploy.at)]
+    unlinked = sum(
+        incident.link.deploy is None and selection.holds(incident.period.place, incident.period.began_at)
+        for incident in facts.incidents
+    )
+    return figures(rows, unlinked=unlinked, span=selection.span, window=settings.window_us)
+
+
+def figures(rows: Sequence[Row], *, unlinked: int, span: Span, window: int) -> dict[str, Any]:
+    """Return the five figures of the selected deploys, by name; durations are in seconds."""
+    rework = sum(row.rework for row in rows)
+    return {
+        FREQUENCY: _frequency(rows, span.days),
+        LEAD_TIME: _lead_time(rows),
+        FAIL_RATE: _fail_rate(rows, unlinked, span.now - window),
+        RECOVERY: _recovery(rows),
+        REWORK: {"value": _ratio(rework, len(rows)), "numerator": rework, "denominator": len(rows)},
+    }
+
+
+def _frequency(rows: Sequence[Row], days: float | None) -> dict[str, Any]:
+    moments = sorted(row.at for row in rows)
+    gaps = sorted(later - earlier for earlier, later in pairwise(moments))
+    return {
+        "value": _ratio(len(rows), days),
+        "unit": "deploys/day",
+        "numerator": len(rows),
+        "denominator": days,
+        "count": len(gaps),
+        "medianGap": _seconds(percentile(gaps, MEDIAN)),
+        "gapP90": _seconds(percentile(gaps, P90)),
+    }
+
+
+def _lead_time(rows: Iterable[Row]) -> dict[str, Any]:
+    leads: list[int] = []
+    unknown_deploys = unknown_commits = 0
+    for row in rows:
+        leads += row.leads
+        unknown_deploys += row.unknown
+        unknown_commits += row.unknown_commits
+    return {
+        **_durations(leads),
+        "unknownDeploys": unknown_deploys,
+        "unknownCommits": unknown_commits,
+    }
+
+
+def _fail_rate(rows: Sequence[Row], unlinked: int, settled_until: int) -> dict[str, Any]:
+    failed = sum(row.failed for row in rows)
+    young = [row for row in rows if row.at > settled_until]
+    failed_young = sum(row.failed for row in young)
+    pending = len(young) - failed_young
+    denominator = len(rows) - pending
+    return {
+        "value": _ratio(failed, denominator),
+        "numerator": failed,
+        "denominator": denominator,
+        "pending": pending,
+        "failedYoung": failed_young,
+        "unlinked": unlinked,
+    }
+
+
+def _recovery(rows: Iterable[Row]) -> dict[str, Any]:
+    failed = [row for row in rows if row.failed]
+    recoveries = [row.recovery for row in failed if row.recovery is not None]
+    still_open = sum(row.open for row in failed)
+    return {
+        **_durations(recoveries),
+        "open": still_open,
+        "withoutIncident": len(failed) - len(recoveries) - still_open,
+    }
+
+
+def _durations(durations: list[int]) -> dict[str, Any]:
+    ordered = sorted(durations)
+    return {
+        "median": _seconds(percentile(ordered, MEDIAN)),
+        "p90": _seconds(percentile(ordered, P90)),
+        "count": len(ordered),
+    }
+
+
+def _ratio(part: float, whole: float | None) -> float | None:
+    return part / whole if whole else None
+
+
+def _seconds(us: float | None) -> float | None:
+    return None if us is None else us / 1_000_000

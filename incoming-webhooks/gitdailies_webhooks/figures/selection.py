@@ -1,0 +1,45 @@
+"""Which deploys and incidents a question is about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from gitdailies_webhooks.figures.history import Place
+from gitdailies_webhooks.figures.settings import PRODUCTION, Settings, folded
+from gitdailies_webhooks.figures.span import Span
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A period and where; None as repository or service is any, or none named."""
+
+    span: Span
+    repo: str | None = None
+    environment: str = PRODUCTION
+    service: str | None = None
+
+    @classmethod
+    def make(
+        cls, span: Span, settings: Settings, *, repo: str = "", environment: str = "", service: str = ""
+    ) -> Selection:
+        """Make one from names as people write them; "" is not given, which means production or any."""
+        return cls(
+            span,
+            folded(repo) if repo else None,
+            settings.environment(environment),
+            folded(service) if service else None,
+        )
+
+    def elsewhere(self, place: Place) -> str:
+        """Say by what a place is left out, or "" where it is not."""
+        if self.repo is not None and place.repo != self.repo:
+            return "repository"
+        if place.environment != self.environment:
+            return "environment"
+        if self.service is not None and place.service != self.service:
+            return "service"
+        return ""
+
+    def holds(self, place: Place, at: int) -> bool:
+        """Whether what happened at *at* in *place* is asked for."""
+        return at in self.span and not self.elsewhere(place)

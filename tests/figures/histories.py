@@ -1,0 +1,84 @@
+"""Histories made by chance, crowded on purpose: few names, few commits, few moments."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gitdailies_core.events import Event
+from hypothesis import strategies as st
+
+HOUR = 3600
+# Most in one place, so that events meet.
+REPOS = ("larkspur/shop", "larkspur/shop", "Larkspur/Shop", "larkspur/ledger")
+ENVIRONMENTS = (None, None, "production", "Live", "staging", "STAGING")
+SERVICES = (None, "api", "API", "web")
+# Two share their first seven digits, one is cut to them.
+SHAS = ("a" * 40, "b" * 40, "c" * 40, "d" * 7 + "1" * 33, "d" * 7 + "2" * 33, "d" * 7)
+
+
+def text(hours: float) -> str:
+    moment = datetime(2026, 3, 27, tzinfo=UTC) + timedelta(hours=hours)
+    return moment.isoformat().replace("+00:00", "Z")
+
+
+# Moments that meet, that lie a whole window apart, and a second beside.
+TIMES = st.builds(
+    lambda steps, second: text(steps * 8 + second / HOUR),
+    st.integers(0, 15),
+    st.sampled_from((0, 0, 0, 0, 1, -1)),
+)
+COMMITS = st.lists(st.tuples(st.sampled_from(SHAS), st.none() | TIMES), max_size=4)
+PLACE = {
+    "repo": st.sampled_from(REPOS),
+    "environment": st.sampled_from(ENVIRONMENTS),
+    "service": st.sampled_from(SERVICES),
+    "time": TIMES,
+}
+DEPLOYS = st.fixed_dictionaries(
+    {
+        "kind": st.just("deployed"),
+        **PLACE,
+        "commitSHA": st.sampled_from(SHAS),
+        "type": st.sampled_from((None, None, "deploy", "rollback", "hotfix")),
+        "commits": st.none() | COMMITS,
+        "commitTime": st.none() | TIMES,
+        "fixes": st.sampled_from((None, None, None, "one")),
+    }
+)
+INCIDENT = {
+    **PLACE,
+    "incidentId": st.sampled_from(("one", "two", "three")),
+    "causedBy": st.sampled_from((*[None] * 6, *SHAS, "c" * 8, "e" * 9)),
+}
+STARTS = st.fixed_dictionaries({"kind": st.just("incidentStarted"), **INCIDENT})
+ENDS = st.fixed_dictionaries(
+    {
+        "kind": st.just("incidentResolved"),
+        **INCIDENT,
+        "resolution": st.sampled_from((None, None, None, "merged", "fixed")),
+    }
+)
+
+
+def _stored(number: int, event: dict[str, Any]) -> dict[str, Any]:
+    commits = event.get("commits")
+    if commits is not None:
+        event = {**event, "commits": [{"sha": sha, "time": time} for sha, time in commits]}
+    # Ids sort otherwise than they come.
+    return Event.from_wire({**event, "id": f"e{number * 7 % 61:02d}"}).to_wire()
+
+
+HISTORIES = st.lists(DEPLOYS | DEPLOYS | STARTS | ENDS, min_size=8, max_size=30).map(
+    lambda events: [_stored(number, event) for number, event in enumerate(events)]
+)
+QUESTIONS = st.fixed_dictionaries(
+    {
+        "now": st.integers(8, 18).map(lambda steps: text(steps * 8)),
+        "from": st.sampled_from(("2026-03-26", "2026-03-28", "2026-03-29", text(32))),
+        "to": st.sampled_from(("", "", "2026-03-30", "2026-04-01", text(88), text(112))),
+        "repo": st.sampled_from(("", "LARKSPUR/shop")),
+        "environment": st.sampled_from(("", "", "prod", "Staging")),
+        "service": st.sampled_from(("", "", "Api")),
+    }
+)

@@ -1,0 +1,197 @@
+"""What `derivation.md` comes to; ratios are left to the two numbers that they are of."""
+
+from __future__ import annotations
+
+from typing import Any
+
+SHOP, LEDGER = "larkspur/shop", "Larkspur/ledger"
+NOW, LATER = "2026-04-03T10:00:00Z", "2026-04-20T00:00:00Z"
+PERIOD = {"from": "2026-03-16", "to": "2026-04-06", "now": NOW}
+
+# Name in the derivation: the question.
+QUESTIONS: dict[str, dict[str, str]] = {
+    "shop": {"repo": SHOP, **PERIOD},
+    "shop-api": {"repo": SHOP, "service": "Api", "environment": "Production", **PERIOD},
+    "shop-staging": {"repo": SHOP, "environment": "STAGING", **PERIOD},
+    "ledger": {"repo": LEDGER, **PERIOD},
+    "everything": PERIOD,
+    "shop-later": {"repo": SHOP, **PERIOD, "now": LATER},
+    "one-day": {"repo": SHOP, "from": "2026-03-29", "to": "2026-03-30", "now": NOW},
+    "before": {"repo": SHOP, "from": "2026-03-01", "to": "2026-03-08", "now": NOW},
+    "to-come": {"repo": SHOP, "from": "2026-04-04", "now": NOW},
+}
+
+_N = None
+
+# Frequency: deploys, days, gaps, median gap, p90 gap. Lead time: median, p90, count, unknown deploys and
+# commits. Fail rate: failed, denominator, pending, failed young, unlinked. Recovery: median, p90, count,
+# open, without incident. Rework.
+_TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
+    "shop": (
+        (21, 18.5, 20, 82800, 125820),
+        (7200, 138240, 15, 4, 2),
+        (13, 20, 1, 2, 1),
+        (6300, 29520, 9, 2, 2),
+        (6, 21),
+    ),
+    "shop-api": (
+        (12, 18.5, 11, 86400, 286200),
+        (5400, 95040, 10, 1, 2),
+        (8, 12, 0, 2, 0),
+        (6300, 46440, 7, 1, 0),
+        (4, 12),
+    ),
+    "shop-staging": (
+        (3, 18.5, 2, 475200, 785280),
+        (4200, 6600, 2, 1, 0),
+        (1, 3, 0, 0, 1),
+        (3600, 3600, 1, 0, 0),
+        (0, 3),
+    ),
+    "ledger": (
+        (2, 18.5, 1, 172800, 172800),
+        (3600, 3600, 1, 1, 0),
+        (0, 2, 0, 0, 2),
+        (_N, _N, 0, 0, 0),
+        (0, 2),
+    ),
+    "everything": (
+        (23, 18.5, 22, 81000, 121500),
+        (5400, 129600, 16, 5, 2),
+        (13, 22, 1, 2, 3),
+        (6300, 29520, 9, 2, 2),
+        (6, 23),
+    ),
+    "shop-later": (
+        (22, 21, 21, 82800, 124200),
+        (5400, 129600, 16, 4, 2),
+        (13, 22, 0, 0, 1),
+        (6750.5, 97200, 10, 1, 2),
+        (6, 22),
+    ),
+    "one-day": (
+        (3, 1, 2, 3600, 6480),
+        (7200, 70560, 3, 0, 0),
+        (1, 3, 0, 0, 0),
+        (3600, 3600, 1, 0, 0),
+        (0, 3),
+    ),
+    "before": ((0, 7, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
+    "to-come": ((0, _N, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
+}
+
+
+def expected(name: str) -> dict[str, Any]:
+    """Return the five figures of a question, as they are answered."""
+    frequency, lead, fail, recovery, rework = _TABLE[name]
+    return {
+        "deploymentFrequency": {
+            "value": _ratio(*frequency[:2]),
+            "unit": "deploys/day",
+            **dict(zip(("numerator", "denominator", "count", "medianGap", "gapP90"), frequency, strict=True)),
+        },
+        "changeLeadTime": dict(
+            zip(("median", "p90", "count", "unknownDeploys", "unknownCommits"), lead, strict=True)
+        ),
+        "changeFailRate": {
+            "value": _ratio(*fail[:2]),
+            **dict(
+                zip(("numerator", "denominator", "pending", "failedYoung", "unlinked"), fail, strict=True)
+            ),
+        },
+        "failedDeploymentRecoveryTime": dict(
+            zip(("median", "p90", "count", "open", "withoutIncident"), recovery, strict=True)
+        ),
+        "deploymentReworkRate": {
+            "value": _ratio(*rework),
+            "numerator": rework[0],
+            "denominator": rework[1],
+        },
+    }
+
+
+def _ratio(part: float, whole: float | None) -> float | None:
+    return part / whole if whole else None
+
+
+# Event: the words of its verdicts for the question "shop": of a deploy on frequency, lead time, fail rate,
+# recovery, rework; of an incident's events as many as it takes part in.
+WHY: dict[str, str] = {
+    "d01": "period",
+    "d02": "period",
+    "d03": "counted counted failed recovered planned",
+    "d04": "counted counted failed recovered planned",
+    "d05": "counted counted failed recovered rework",
+    "d06": "counted nothing-new succeeded not-failed rework",
+    "d07": "counted no-commits succeeded not-failed rework",
+    "d08": "counted nothing-new failed recovered planned",
+    "d09": "counted counted failed open planned",
+    "d10": "counted counted succeeded not-failed planned",
+    "d11": "counted counted failed recovered planned",
+    "d12": "counted counted succeeded not-failed planned",
+    "d13": "counted counted failed recovered rework",
+    "d14": "counted counted failed recovered planned",
+    "d15": "later",
+    "w1": "counted no-predecessor succeeded not-failed planned",
+    "w2": "counted counted failed without-incident planned",
+    "w3": "counted nothing-new failed recovered rework",
+    "w4": "counted counted succeeded not-failed planned",
+    "w5": "counted no-commits failed open planned",
+    "w6": "counted counted pending not-failed planned",
+    "n1": "counted no-predecessor failed recovered planned",
+    "n2": "counted counted failed without-incident planned",
+    "n3": "counted nothing-new succeeded not-failed rework",
+    "s1": "environment",
+    "s2": "environment",
+    "s3": "environment",
+    "l1": "repository",
+    "l2": "repository",
+    "i01": "failed recovered",
+    "i02": "recovered",
+    "i03": "failed recovered",
+    "i04": "duplicate",
+    "i05": "recovered",
+    "i06": "duplicate",
+    "i07": "failed later-outage",
+    "i08": "later-outage",
+    "i09": "failed recovered",
+    "i10": "recovered",
+    "i11": "failed recovered",
+    "i12": "recovered",
+    "i13": "failed merged",
+    "i14": "merged",
+    "i15": "failed later-outage",
+    "i16": "later-outage",
+    "i17": "nothing-happened",
+    "i18": "failed open",
+    "i19": "failed recovered",
+    "i20": "recovered",
+    "i21": "environment",
+    "i22": "environment",
+    "i23": "unlinked",
+    "i24": "unlinked",
+    "i25": "repository",
+    "i26": "repository",
+    "i27": "failed recovered",
+    "i28": "recovered",
+    "i29": "environment",
+    "i30": "environment",
+    "i31": "failed recovered",
+    "i32": "recovered",
+    "i33": "failed recovered",
+    "i34": "recovered",
+    "i35": "failed open",
+    "i36": "later",
+    "i37": "failed recovered",
+    "i38": "repository",
+    "i39": "recovered",
+    "i40": "later",
+    "i41": "failed recovered",
+    "i42": "nothing-happened",
+    "i43": "nothing-happened",
+    "i44": "recovered",
+    "i45": "failed recovered",
+    "i46": "recovered",
+    "i47": "failed recovered",
+    "i48": "recovered",
+}
