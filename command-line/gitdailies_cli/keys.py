@@ -11,14 +11,12 @@ from gitdailies_core import times
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
-from gitdailies_cli.webhooks import store_path
+from gitdailies_cli.webhooks import STORE, database
 
 if TYPE_CHECKING:
     from gitdailies_webhooks.keys import Key
 
-_STORE = click.option(
-    "--store", default="sqlite:gitdailies-data/webhooks.db", show_default=True, help="sqlite:PATH"
-)
+_STORE = click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
 
 
 @click.group()
@@ -47,7 +45,7 @@ def create(
     """Make the key NAME and print it, this once."""
     from gitdailies_webhooks.keyring import create_key
 
-    secret, key = create_key(store_path(store), name, allow, _time(expires), _person())
+    secret, key = create_key(database(store), name, allow, _time(expires), _person())
     if quiet:
         click.echo(secret.reveal())
     elif as_json:
@@ -64,7 +62,7 @@ def list_(store: str, as_json: bool) -> None:
     """List live keys: names, when they were last used, what they may do."""
     from gitdailies_webhooks.keyring import list_keys
 
-    found = list_keys(store_path(store))
+    found = list_keys(database(store))
     if as_json:
         output.as_json({"keys": [_told(key) for key in found]})
     elif not found:
@@ -93,7 +91,7 @@ def delete(name: str, store: str) -> None:
     """Delete the key NAME: every server refuses it from now on."""
     from gitdailies_webhooks.keyring import delete_key
 
-    key = delete_key(store_path(store), name, _person())
+    key = delete_key(database(store), name, _person())
     click.echo(f"deleted: {key.name} ({key.shown})")
 
 

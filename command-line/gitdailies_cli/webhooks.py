@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 from gitdailies_connection.addresses import listen as read_listen
 from gitdailies_connection.settings import Store
 from gitdailies_core.errors import UsageError
 
+if TYPE_CHECKING:
+    from gitdailies_server.database import Database
 
-def store_path(text: str) -> Path:
-    """Return the file of a `--store` address, relative to the current folder."""
+
+STORE = "sqlite:gitdailies-data/webhooks.db"
+
+
+def database(text: str) -> Database:
+    """Return the database of a `--store` address; a file's is relative to the current folder."""
+    from gitdailies_webhooks.opening import database_of
+
     try:
-        store = Store.parse(text, Path.cwd())
+        return database_of(Store.parse(text, Path.cwd()))
     except ValueError as error:
         raise UsageError(f"--store: {error}") from None
-    if store.path is None:
-        raise UsageError(f"--store: expected sqlite:PATH, got {store}")
-    return store.path
 
 
 def say_first_owner(link: str) -> None:
@@ -43,7 +49,7 @@ def _public(text: str) -> str:
 
 @click.command()
 @click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT")
-@click.option("--store", default="sqlite:gitdailies-data/webhooks.db", show_default=True, help="sqlite:PATH")
+@click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
 @click.option("--strict-order", is_flag=True, help="refuse a history that is not sent oldest first")
 @click.option(
     "--public-url", default="", help="the address in front of this one, as https://dora.example.com"
@@ -68,18 +74,18 @@ def webhooks(listen: str, store: str, strict_order: bool, public_url: str, invit
         address = read_listen(listen)
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
-    path, public = store_path(store), _public(public_url)
+    where, public = database(store), _public(public_url)
     if invite_owner:
         from gitdailies_webhooks.first_owner import invite_owner as invite
 
-        click.echo(f"{public or f'http://{address}'}{invite(path)}")
+        click.echo(f"{public or f'http://{address}'}{invite(where)}")
         return
     logs.configure()
 
     async def serve(signals: process.Signals) -> None:
         await server.serve(
             listen=address,
-            store=path,
+            store=where,
             strict_order=strict_order,
             ready=lambda text: click.echo(f"incoming webhooks listen on {text}/webhooks"),
             stop=signals.stop,

@@ -85,7 +85,7 @@ class Receiver:
     async def take(self, request: Request) -> Response:
         """Take one event or a list; every 2xx is after the commit that holds it was synced."""
         check_only = query.validate_only(_query(request))
-        key = self._key(request)
+        key = await self._key(request)
         if not key.may_send_any():
             raise refusal("forbidden", "key: expected one that may send events, got one that may not")
         body = await read_json(request)
@@ -116,14 +116,14 @@ class Receiver:
     async def ping(self, request: Request) -> Response:
         """Prove key and path, and store nothing."""
         query.nothing(_query(request))
-        key = self._key(request)
+        key = await self._key(request)
         await self._store.use(key, self._clock())
         return JSONResponse({"status": "ok", "key": key.name, "allow": sorted(key.allow)})
 
     async def events(self, request: Request) -> Response:
         """List events, oldest received first, as a stream."""
         listing = query.listing(_query(request), self._kinds)
-        key = self._key(request)
+        key = await self._key(request)
         if not key.may_read():
             raise refusal("forbidden", "key: expected one that may read (--allow read), got one that may not")
         with suppress(StoreUnavailable):  # a full disk is no reason not to read
@@ -136,7 +136,7 @@ class Receiver:
     async def delete(self, request: Request) -> Response:
         """Delete one event; an audit line keeps it."""
         query.nothing(_query(request))
-        key = self._key(request)
+        key = await self._key(request)
         if not key.may_delete():
             raise refusal(
                 "forbidden", "key: expected one that may delete (--allow delete), got one that may not"
@@ -188,13 +188,13 @@ class Receiver:
         )
         return problem_response(problem)
 
-    def _key(self, request: Request) -> Key:
+    async def _key(self, request: Request) -> Key:
         raw = request.headers.getlist(KEY_HEADER)
         if not raw:
             raise _no_key("nothing")
         if len(raw) > 1 or not keys.well_formed(raw[0]):
             raise _no_key("text that is no key; see whether it was copied whole")
-        key = self._store.key(keys.hash_of(raw[0]))
+        key = await self._store.key(keys.hash_of(raw[0]))
         if key is None or not key.live(self._clock()):
             raise _no_key("one that is unknown, deleted or expired")
         return key

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import json
-import sqlite3
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gitdailies_server.database import Session
 from gitdailies_server.moments import from_us, to_us
 
 
@@ -25,7 +25,7 @@ class Line:
 
 
 def write_audit(
-    connection: sqlite3.Connection,
+    session: Session,
     now: datetime,
     *,
     actor: str,
@@ -34,15 +34,15 @@ def write_audit(
     detail: Mapping[str, Any],
 ) -> None:
     """Add a line to the transaction that does what it tells."""
-    connection.execute(
+    session.execute(
         "INSERT INTO audit (at, actor, action, subject, detail) VALUES (?, ?, ?, ?, ?)",
         (to_us(now), actor, action, subject, json.dumps(dict(detail), ensure_ascii=False)),
     )
 
 
-def read_audit(connection: sqlite3.Connection, *, before: int | None = None, limit: int = 100) -> list[Line]:
+def read_audit(session: Session, *, before: int | None = None, limit: int = 100) -> list[Line]:
     """Read lines, newest first; *before* is the cursor of a page."""
-    rows = connection.execute(
+    rows = session.execute(
         "SELECT seq, at, actor, action, subject, detail FROM audit WHERE seq < ? ORDER BY seq DESC LIMIT ?",
         (before if before is not None else 2**62, limit),
     )

@@ -3,30 +3,29 @@
 from __future__ import annotations
 
 import secrets
-import sqlite3
 from datetime import datetime
-from pathlib import Path
 
+from gitdailies_server.database import Session
 from gitdailies_server.moments import utc_now
 
 from gitdailies_webhooks import membership, people
 from gitdailies_webhooks.audit import write_audit
-from gitdailies_webhooks.keyring import transaction
+from gitdailies_webhooks.opening import Where, transaction
 
 
-def set_up_path(connection: sqlite3.Connection, now: datetime) -> str | None:
+def set_up_path(session: Session, now: datetime) -> str | None:
     """Make a link, as the path behind the server's address; None where there is an owner."""
-    if membership.has_owner(connection):
+    if membership.has_owner(session):
         return None
     token = people.new_token(secrets.token_urlsafe)
-    membership.invite(connection, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
+    membership.invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
     return people.JOIN + token
 
 
-def invite_owner(path: Path) -> str:
-    """Make a link for another owner in the store *path*, also beside a running server."""
-    with transaction(path) as connection:
+def invite_owner(where: Where) -> str:
+    """Make a link for another owner in a store, also beside a running server."""
+    with transaction(where) as session:
         now, token = utc_now(), people.new_token(secrets.token_urlsafe)
-        membership.invite(connection, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
-        write_audit(connection, now, actor="", action="person.invited", subject=people.OWNER, detail={})
+        membership.invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
+        write_audit(session, now, actor="", action="person.invited", subject=people.OWNER, detail={})
     return people.JOIN + token

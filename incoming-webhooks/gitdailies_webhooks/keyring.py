@@ -1,77 +1,71 @@
 """Keys in the store: create, list, delete, find.
 
-Those that take a path open the file for one short transaction and take no lock, so that they work
-beside a running server, which sees the change with its next request; the others run inside one.
+Those that take a store open it for one short transaction; the others run inside one.
 """
 
 from __future__ import annotations
 
 import secrets
-import sqlite3
-from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from pathlib import Path
 from typing import Any
 
 from gitdailies_core.describe import got
-from gitdailies_core.errors import StoreUnavailable, UsageError
+from gitdailies_core.errors import UsageError
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import optional_text, text_of
-from gitdailies_server import migrations
-from gitdailies_server.database import reason
+from gitdailies_server.database import Session
 from gitdailies_server.moments import from_us, to_us, utc_now
-from gitdailies_server.sqlite import SqliteDatabase, connect
 
 from gitdailies_webhooks import keys
 from gitdailies_webhooks.audit import write_audit
 from gitdailies_webhooks.keys import Key
+from gitdailies_webhooks.opening import Where, existing, transaction
 
-MIGRATIONS = Path(__file__).parent / "migrations"
 _COLUMNS = "id, name, prefix, last4, allow, created_at, created_by, last_used_at, expires_at, deleted_at"
 _BY_HASH = f"SELECT {_COLUMNS} FROM keys WHERE hash = ?"  # noqa: S608  the columns above
 
 
 def create_key(
-    path: Path,
+    where: Where,
     name: str,
     allow: Iterable[str] = (),
     expires_at: datetime | None = None,
     created_by: str = "",
 ) -> tuple[Secret, Key]:
-    """Make a key in the store *path*; the first of the two is the only copy of the key itself.
+    """Make a key in a store; the first of the two is the only copy of the key itself.
 
     Raises UsageError for a name that a live key has, an unknown right or an expiry that is past.
     """
     request, now = KeyRequest.make(name, allow, expires_at, now=utc_now()), utc_now()
-    with transaction(path) as connection:
-        return add_key(connection, request, actor=created_by, now=now)
+    with transaction(where) as session:
+        return add_key(session, request, actor=created_by, now=now)
 
 
-def list_keys(path: Path, *, deleted: bool = False) -> list[Key]:
+def list_keys(where: Where, *, deleted: bool = False) -> list[Key]:
     """Return the keys, oldest first; those that were deleted only where *deleted* says so.
 
-    Raises UsageError where *path* is not there, as `delete_key` does.
+    Raises UsageError where a file is not there, as `delete_key` does.
     """
-    with transaction(_existing(path)) as connection:
-        return all_keys(connection, deleted=deleted)
+    with transaction(existing(where)) as session:
+        return all_keys(session, deleted=deleted)
 
 
-def delete_key(path: Path, name_or_prefix: str, deleted_by: str = "") -> Key:
+def delete_key(where: Where, name_or_prefix: str, deleted_by: str = "") -> Key:
     """Delete a key by its name, by the beginning of it that lists show, or by the key itself.
 
     From the moment this returns every request with it is refused. Raises UsageError where no live
     key, or more than one, is meant.
     """
     condition, value, said = _meant(name_or_prefix)
-    with transaction(_existing(path)) as connection:
-        found = _rows(connection, f"{condition} AND deleted_at IS NULL", value)
+    with transaction(existing(where)) as session:
+        found = _rows(session, f"{condition} AND deleted_at IS NULL", value)
         if len(found) != 1:
-            live = ", ".join(f"{key.name} ({key.shown})" for key in _rows(connection, "deleted_at IS NULL"))
+            live = ", ".join(f"{key.name} ({key.shown})" for key in _rows(session, "deleted_at IS NULL"))
             what = said if not found else f"{said}, which {len(found)} keys begin with: name one of them"
             raise UsageError(f"key: expected the name of a live key ({live or 'there is none'}), got {what}")
-        remove_key(connection, found[0], actor=deleted_by, now=utc_now())
+        remove_key(session, found[0], actor=deleted_by, now=utc_now())
     return found[0]
 
 
@@ -93,11 +87,9 @@ class KeyRequest:
         return cls(keys.checked_name(name), keys.rights(allow), expires_at)
 
 
-def add_key(
-    connection: sqlite3.Connection, request: KeyRequest, *, actor: str, now: datetime
-) -> tuple[Secret, Key]:
+def add_key(session: Session, request: KeyRequest, *, actor: str, now: datetime) -> tuple[Secret, Key]:
     """Make a key inside a transaction; raises UsageError for a name that a live key has."""
-    if _rows(connection, "name = ? AND deleted_at IS NULL", request.name):
+    if _rows(session, "name = ? AND deleted_at IS NULL", request.name):
         raise UsageError(
             f"name: expected one that no other key has, got {got(request.name)}; "
             "delete that key first or choose another name"
@@ -105,7 +97,7 @@ def add_key(
     raw = keys.generate(secrets.choice)
     prefix, last4 = keys.shown_parts(raw)
     allow = sorted(request.allow)
-    row = connection.execute(
+    row = session.execute(
         "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"  # noqa: S608  the columns above
         f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
         (
@@ -121,59 +113,32 @@ def add_key(
     ).fetchone()
     key = _key(row)
     detail = {"name": key.name, "allow": allow, "expiresAt": optional_text(key.expires_at)}
-    write_audit(connection, now, actor=actor, action="key.created", subject=key.shown, detail=detail)
+    write_audit(session, now, actor=actor, action="key.created", subject=key.shown, detail=detail)
     return Secret(raw, origin=f"webhook key {key.name}"), key
 
 
-def all_keys(connection: sqlite3.Connection, *, deleted: bool = False) -> list[Key]:
+def all_keys(session: Session, *, deleted: bool = False) -> list[Key]:
     """Return the keys, oldest first; those that were deleted only where *deleted* says so."""
-    return _rows(connection, "1 = 1" if deleted else "deleted_at IS NULL")
+    return _rows(session, "1 = 1" if deleted else "deleted_at IS NULL")
 
 
-def key_of(connection: sqlite3.Connection, id_: int) -> Key | None:
+def key_of(session: Session, id_: int) -> Key | None:
     """Find a key that is not deleted by its number."""
-    found = _rows(connection, "id = ? AND deleted_at IS NULL", id_)
+    found = _rows(session, "id = ? AND deleted_at IS NULL", id_)
     return found[0] if found else None
 
 
-def remove_key(connection: sqlite3.Connection, key: Key, *, actor: str, now: datetime) -> None:
+def remove_key(session: Session, key: Key, *, actor: str, now: datetime) -> None:
     """Delete a key inside a transaction."""
-    connection.execute("UPDATE keys SET deleted_at = ? WHERE id = ?", (to_us(now), key.id))
+    session.execute("UPDATE keys SET deleted_at = ? WHERE id = ?", (to_us(now), key.id))
     detail = {"name": key.name}
-    write_audit(connection, now, actor=actor, action="key.deleted", subject=key.shown, detail=detail)
+    write_audit(session, now, actor=actor, action="key.deleted", subject=key.shown, detail=detail)
 
 
-def prepare(connection: sqlite3.Connection, path: Path) -> None:
-    """Bring the store to this version's schema.
-
-    Raises ConfigurationError where it is newer, StoreUnavailable where it cannot be written.
-    """
-    migrations.upgrade(SqliteDatabase(path), MIGRATIONS)
-
-
-def find_key(connection: sqlite3.Connection, hash_: bytes) -> Key | None:
+def find_key(session: Session, hash_: bytes) -> Key | None:
     """Find a key, live or not, by the hash of it."""
-    row = connection.execute(_BY_HASH, (hash_,)).fetchone()
+    row = session.execute(_BY_HASH, (hash_,)).fetchone()
     return None if row is None else _key(row)
-
-
-@contextmanager
-def transaction(path: Path) -> Iterator[sqlite3.Connection]:
-    """Open the store *path* for one transaction, making it or bringing it up to date first."""
-    with closing(connect(path)) as connection:
-        try:
-            prepare(connection, path)
-            connection.execute("BEGIN IMMEDIATE")
-            yield connection
-            connection.execute("COMMIT")
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"{path}: expected to read and write it, got {reason(error)}") from error
-
-
-def _existing(path: Path) -> Path:
-    if not path.is_file():
-        raise UsageError(f"store: expected the file of a store, got {path}, which is not there")
-    return path
 
 
 def _meant(text: str) -> tuple[str, str | bytes, str]:
@@ -187,9 +152,9 @@ def _meant(text: str) -> tuple[str, str | bytes, str]:
     return "name = ?", text, got(text)
 
 
-def _rows(connection: sqlite3.Connection, condition: str, *values: Any) -> list[Key]:
+def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
     query = f"SELECT {_COLUMNS} FROM keys WHERE {condition} ORDER BY id"  # noqa: S608  conditions of this file
-    return [_key(row) for row in connection.execute(query, values)]
+    return [_key(row) for row in session.execute(query, values)]
 
 
 def _key(row: tuple[Any, ...]) -> Key:

@@ -59,7 +59,7 @@ class Invitation:
 
 
 @dataclass(frozen=True)
-class Session:
+class SignedIn:
     """That somebody is signed in."""
 
     person: Person

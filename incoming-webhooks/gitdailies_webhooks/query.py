@@ -93,6 +93,8 @@ def _parameters(query: str, names: Sequence[str]) -> dict[str, str]:
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "expected no parameters"
             raise refusal("request", f"query: {known}, got {got(name)}")
+        if "\x00" in value:  # no text of PostgreSQL has it
+            raise refusal("request", f"{name}: expected text, got a null character")
         if name in given:
             raise refusal("request", f"{name}: expected it once, got it twice")
         given[name] = value

@@ -6,7 +6,6 @@ import asyncio
 import contextlib
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 
 import structlog
 from gitdailies_connection.addresses import Listen
@@ -15,6 +14,7 @@ from gitdailies_server.moments import utc_now
 
 from gitdailies_webhooks.app import create_app
 from gitdailies_webhooks.first_owner import set_up_path
+from gitdailies_webhooks.opening import Where
 from gitdailies_webhooks.store import open_store
 
 LOG = structlog.get_logger("gitdailies.webhooks")
@@ -23,7 +23,7 @@ LOG = structlog.get_logger("gitdailies.webhooks")
 async def serve(
     *,
     listen: Listen,
-    store: Path,
+    store: Where,
     strict_order: bool,
     ready: Callable[[str], None],
     stop: asyncio.Event,
@@ -48,7 +48,9 @@ async def serve(
                 first_owner((public or address) + path)
 
         def started() -> None:
-            LOG.info("receiver started", address=address, store=str(store), strict_order=strict_order)
+            LOG.info(
+                "receiver started", address=address, store=str(opened.database), strict_order=strict_order
+            )
             ready(address)
 
         server = Server(create_app(opened, LOG, public=public), started)
@@ -58,7 +60,7 @@ async def serve(
         finally:
             stopping.cancel()
             await opened.close()
-            LOG.info("receiver stopped", store=str(store))
+            LOG.info("receiver stopped", store=str(opened.database))
 
 
 async def _stop(server: Server, stop: asyncio.Event) -> None:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import re
-import sqlite3
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
@@ -17,6 +16,7 @@ from typing import Any
 
 from gitdailies_core.events import DEPLOYED, KINDS, Kind
 from gitdailies_core.times import text_of
+from gitdailies_server.database import Session
 from gitdailies_server.moments import from_us, to_us
 
 from gitdailies_webhooks.audit import write_audit
@@ -60,7 +60,7 @@ class Stored:
 
 
 def take(
-    connection: sqlite3.Connection,
+    session: Session,
     submission: Submission,
     *,
     key: Key,
@@ -68,12 +68,12 @@ def take(
     strict_order: bool,
 ) -> tuple[Outcome, ...] | None:
     """Decide and write a submission; None where its key was deleted while the body came in."""
-    row = connection.execute("SELECT deleted_at FROM keys WHERE id = ?", (key.id,)).fetchone()
+    row = session.execute("SELECT deleted_at FROM keys WHERE id = ?", (key.id,)).fetchone()
     if row is None or row[0] is not None:
         return None
-    outcomes = weigh(connection, submission, strict_order=strict_order)
+    outcomes = weigh(session, submission, strict_order=strict_order)
     received_at = to_us(now)
-    connection.executemany(
+    session.executemany(
         _INSERT,
         (
             _values(outcome.created, key.id, received_at)
@@ -81,26 +81,24 @@ def take(
             if outcome.created is not None
         ),
     )
-    use(connection, key, now)
+    use(session, key, now)
     return outcomes
 
 
-def weigh(
-    connection: sqlite3.Connection, submission: Submission, *, strict_order: bool
-) -> tuple[Outcome, ...]:
+def weigh(session: Session, submission: Submission, *, strict_order: bool) -> tuple[Outcome, ...]:
     """Decide a submission against what is stored, and write nothing."""
     ids = [entry.id for entry in submission.entries if isinstance(entry, Candidate)]
     return decide(
         submission.entries,
-        known=dict(_known(connection, ids)),
-        newest=newest(connection) if strict_order else None,
+        known=dict(_known(session, ids)),
+        newest=newest(session) if strict_order else None,
     )
 
 
-def use(connection: sqlite3.Connection, key: Key, now: datetime) -> None:
+def use(session: Session, key: Key, now: datetime) -> None:
     """Write down that *key* was used, unless that stands there already for this minute."""
     if unused(key, now):
-        connection.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (to_us(now), key.id))
+        session.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (to_us(now), key.id))
 
 
 def unused(key: Key, now: datetime) -> bool:
@@ -108,39 +106,39 @@ def unused(key: Key, now: datetime) -> bool:
     return key.last_used_at is None or now - key.last_used_at >= USED_EVERY
 
 
-def newest(connection: sqlite3.Connection, kinds: tuple[Kind, ...] = KINDS) -> Newest:
+def newest(session: Session, kinds: tuple[Kind, ...] = KINDS) -> Newest:
     """Find the newest deploy and the newest incident event."""
     words = [kind.word for kind in kinds if kind.field(INCIDENT_FIELD)]
-    incidents = [mark for word in words if (mark := _mark(connection, word)) is not None]
-    return Newest(_mark(connection, DEPLOYED), max(incidents, key=lambda mark: mark.at, default=None))
+    incidents = [mark for word in words if (mark := _mark(session, word)) is not None]
+    return Newest(_mark(session, DEPLOYED), max(incidents, key=lambda mark: mark.at, default=None))
 
 
-def delete(connection: sqlite3.Connection, id_: str, *, actor: str, now: datetime) -> bool:
+def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     """Delete an event and keep it in an audit line; False where there is none of that id."""
-    row = connection.execute(
+    row = session.execute(
         "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id", (id_,)
     ).fetchone()
     if row is None:
         return False
     body, received_at, key_id = row
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
-    write_audit(connection, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
+    write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True
 
 
-def listed(connection: sqlite3.Connection, listing: Listing, *, after: int, limit: int) -> list[Row]:
+def listed(session: Session, listing: Listing, *, after: int, limit: int) -> list[Row]:
     """Read the next *limit* events of a listing behind the cursor *after*."""
     conditions, values = _matching(listing.filters)
     query = f"SELECT seq, received_at, body FROM events WHERE seq > ?{conditions} ORDER BY seq LIMIT ?"  # noqa: S608  columns of FILTERS
     return [
         # The stored text is an object that is never empty and never has this name.
         Row(seq, f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
-        for seq, received_at, body in connection.execute(query, (after, *values, limit))
+        for seq, received_at, body in session.execute(query, (after, *values, limit))
     ]
 
 
 def newest_first(
-    connection: sqlite3.Connection,
+    session: Session,
     *,
     filters: Mapping[str, str] = MappingProxyType({}),
     search: str = "",
@@ -158,7 +156,7 @@ def newest_first(
     )
     return [
         Stored(seq, id_, body, from_us(time), from_us(received_at), key)
-        for seq, id_, body, time, received_at, key in connection.execute(
+        for seq, id_, body, time, received_at, key in session.execute(
             query, (2**62 if before is None else before, *values, limit)
         )
     ]
@@ -176,11 +174,11 @@ def _matching(filters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
     return conditions, tuple(filters.values())
 
 
-def _known(connection: sqlite3.Connection, ids: Sequence[str]) -> Iterator[tuple[str, Known]]:
+def _known(session: Session, ids: Sequence[str]) -> Iterator[tuple[str, Known]]:
     for chunk in _chunks(ids):
         marks = ", ".join("?" * len(chunk))
         query = f"SELECT id, digest, time, time_given FROM events WHERE id IN ({marks})"  # noqa: S608  question marks
-        for id_, digest, time, time_given in connection.execute(query, chunk):
+        for id_, digest, time, time_given in session.execute(query, chunk):
             yield id_, Known(digest.hex(), from_us(time), bool(time_given))
 
 
@@ -190,8 +188,8 @@ def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
         yield chunk
 
 
-def _mark(connection: sqlite3.Connection, kind: str) -> Mark | None:
-    row = connection.execute(
+def _mark(session: Session, kind: str) -> Mark | None:
+    row = session.execute(
         "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1", (kind,)
     ).fetchone()
     return None if row is None else Mark(row[0], kind, from_us(row[1]))

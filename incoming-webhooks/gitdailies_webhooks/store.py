@@ -1,26 +1,21 @@
-"""The receiver's store: one writer that commits in groups, one connection that looks up keys."""
+"""The receiver's store: one writer that commits in groups, connections that read."""
 
 from __future__ import annotations
 
 import asyncio
-import sqlite3
 from collections.abc import AsyncIterator, Callable
-from contextlib import closing
 from datetime import datetime
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar, cast
 
-from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.database import reason
-from gitdailies_server.lock import ServerLock
-from gitdailies_server.sqlite import SqliteDatabase, connect
+from gitdailies_server.database import Database, Session
 from gitdailies_server.writer import GroupWriter
 
 from gitdailies_webhooks import statements
 from gitdailies_webhooks.intake import Outcome, Submission
-from gitdailies_webhooks.keyring import find_key, prepare
+from gitdailies_webhooks.keyring import find_key
 from gitdailies_webhooks.keys import Key
+from gitdailies_webhooks.opening import Reader, Where, database_at, prepare
 from gitdailies_webhooks.query import Listing
 from gitdailies_webhooks.statements import Row
 
@@ -30,37 +25,32 @@ Result = TypeVar("Result")
 _PAGE = 1000
 
 
-def open_store(path: Path, *, strict_order: bool = False) -> Store:
-    """Open *path* for a server: take its lock, bring its schema up to date.
+def open_store(where: Where, *, strict_order: bool = False) -> Store:
+    """Open a store for a server: take its lock, bring its schema up to date.
 
     Raises ConfigurationError where another server has it or a newer version wrote it,
     StoreUnavailable where it cannot be read or written.
     """
-    lock = ServerLock(path)
-    lock.acquire()
+    database = database_at(where)
+    database.lock()
     try:
-        with closing(connect(path)) as connection:
-            prepare(connection, path)
-        return Store(path, lock, strict_order=strict_order)
-    except sqlite3.Error as error:
-        lock.release()
-        raise StoreUnavailable(f"{path}: expected to read and write it, got {reason(error)}") from error
+        prepare(database)
     except BaseException:
-        lock.release()
+        database.unlock()
         raise
+    return Store(database, strict_order=strict_order)
 
 
 class Store:
     """An open store; `start` it in the event loop that uses it, `close` it there."""
 
-    def __init__(self, path: Path, lock: ServerLock, *, strict_order: bool) -> None:
-        self._path = path
-        self._lock = lock
+    def __init__(self, database: Database, *, strict_order: bool) -> None:
+        self.database = database
         self._strict_order = strict_order
-        self._lookups: sqlite3.Connection | None = None
-        self._writer: GroupWriter[Callable[[Any], Any], Any] = GroupWriter(
-            database=SqliteDatabase(path, lambda *given, **more: connect(*given, **more)),
-            apply=lambda connection, works: [work(connection) for work in works],
+        self._reader = Reader(database)
+        self._writer: GroupWriter[Callable[[Session], Any], Any] = GroupWriter(
+            database=database,
+            apply=lambda session, works: [work(session) for work in works],
             name="webhooks-writer",
         )
 
@@ -69,28 +59,21 @@ class Store:
         self._writer.start()
 
     async def close(self) -> None:
-        """Commit what was handed over, close the file, give the lock back."""
+        """Commit what was handed over, close the database, give the lock back."""
         await self._writer.stop()
-        if self._lookups is not None:
-            self._lookups.close()
-        self._lock.release()
+        self._reader.close()
+        self.database.unlock()
 
     @property
     def fault(self) -> str:
         """Why the last commit failed, or "" since one succeeded."""
         return self._writer.fault
 
-    def key(self, hash_: bytes) -> Key | None:
-        """Find a key by its hash, as the file has it at this moment: one indexed read."""
-        try:
-            if self._lookups is None:
-                self._lookups = connect(self._path, read_only=True)
-            return find_key(self._lookups, hash_)
-        except sqlite3.Error as error:
-            if self._lookups is not None:
-                self._lookups.close()
-                self._lookups = None
-            raise StoreUnavailable(f"store: expected to read a key, got {reason(error)}") from error
+    async def key(self, hash_: bytes) -> Key | None:
+        """Find a key by its hash, as it stands at this moment: deleted here, or by another process."""
+        find = partial(find_key, hash_=hash_)
+        # A file is asked in microseconds, for which a thread would take longer to wake up.
+        return self._reader.read(find) if self.database.here else await self.read(find)
 
     async def take(self, submission: Submission, key: Key, now: datetime) -> tuple[Outcome, ...] | None:
         """Store what can be taken; done once that is synced. None: the key was deleted meanwhile."""
@@ -132,18 +115,10 @@ class Store:
         """Whether a listing has an event behind the cursor *after*."""
         return bool(await self.read(partial(statements.listed, listing=listing, after=after, limit=1)))
 
-    async def write(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def write(self, work: Callable[[Session], Result]) -> Result:
         """Run *work* inside a transaction; done once that is synced."""
         return cast("Result", await self._writer.put(work))
 
-    async def read(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
+    async def read(self, work: Callable[[Session], Result]) -> Result:
         """Run *work* on what stands there at one moment."""
-        return await asyncio.to_thread(self._read_now, work)
-
-    def _read_now(self, work: Callable[[sqlite3.Connection], Result]) -> Result:
-        try:
-            with closing(connect(self._path, read_only=True)) as connection:
-                connection.execute("BEGIN")  # what is read together is of one moment
-                return work(connection)
-        except sqlite3.Error as error:
-            raise StoreUnavailable(f"store: expected to read, got {reason(error)}") from error
+        return await asyncio.to_thread(self._reader.read, work)

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import gitdailies_relay.store
 import gitdailies_relay.tables
-import gitdailies_webhooks.keyring
+import gitdailies_webhooks.opening
 import gitdailies_webhooks.tables
 import pytest
 from alembic.autogenerate import compare_metadata
@@ -23,7 +23,7 @@ from tests import databases
 
 STORES = {
     "relay": (gitdailies_relay.store.MIGRATIONS, gitdailies_relay.tables.METADATA),
-    "incoming webhooks": (gitdailies_webhooks.keyring.MIGRATIONS, gitdailies_webhooks.tables.METADATA),
+    "incoming webhooks": (gitdailies_webhooks.opening.MIGRATIONS, gitdailies_webhooks.tables.METADATA),
 }
 STEP = """
 from alembic import op

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
 import structlog
 from gitdailies_server import logs
+from gitdailies_server.database import Database
 
-from tests.webhooks.running import Receiver, in_thread
+from tests.databases import postgresql_url
+from tests.webhooks.running import Receiver, at, in_thread
 
 
 @pytest.fixture
-def receiver(tmp_path: Path) -> Iterator[Receiver]:
-    with in_thread(tmp_path / "webhooks.db") as running:
+def kind() -> str:
+    """Which database; modules of tests about the store ask for each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def address(kind: str, tmp_path: Path) -> Iterator[str]:
+    """What `--store` says for a new database."""
+    if kind == "sqlite":
+        yield f"sqlite:{tmp_path / 'webhooks.db'}"
+    else:
+        with postgresql_url() as url:
+            yield url
+
+
+@pytest.fixture
+def database(address: str) -> Callable[[], Database]:
+    """What opens the same new database each time."""
+    return lambda: at(address)
+
+
+@pytest.fixture
+def receiver(database: Callable[[], Database]) -> Iterator[Receiver]:
+    with in_thread(database()) as running:
         yield running
 
 
 @pytest.fixture
-def strict(tmp_path: Path) -> Iterator[Receiver]:
-    with in_thread(tmp_path / "strict.db", strict_order=True) as running:
+def strict(database: Callable[[], Database]) -> Iterator[Receiver]:
+    with in_thread(database(), strict_order=True) as running:
         yield running
 
 

@@ -14,7 +14,10 @@ from typing import Any
 
 import requests
 from gitdailies_connection.addresses import Listen
+from gitdailies_connection.settings import Store
+from gitdailies_server.database import Database
 from gitdailies_webhooks.keyring import create_key
+from gitdailies_webhooks.opening import Where, database_of
 from gitdailies_webhooks.server import serve
 
 
@@ -23,7 +26,7 @@ class Receiver:
     """An address and a store, with a key for each right."""
 
     url: str
-    store: Path
+    store: Where
 
     def key(self, name: str, *allow: str) -> str:
         return create_key(self.store, name, allow)[0].reveal()
@@ -42,7 +45,7 @@ class Receiver:
 
 
 @contextmanager
-def in_thread(store: Path, *, strict_order: bool = False) -> Iterator[Receiver]:
+def in_thread(store: Where, *, strict_order: bool = False) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
@@ -80,18 +83,23 @@ def in_thread(store: Path, *, strict_order: bool = False) -> Iterator[Receiver]:
         assert not faults, faults
 
 
+def at(address: str) -> Database:
+    """Return the database of a `--store` address."""
+    return database_of(Store.parse(address, Path.cwd()))
+
+
 @contextmanager
-def in_process(store: Path, *options: str) -> Iterator[tuple[Receiver, subprocess.Popen[str]]]:
+def in_process(store: str, *options: str) -> Iterator[tuple[Receiver, subprocess.Popen[str]]]:
     script = Path(__file__).with_name("serve_store.py")
     process = subprocess.Popen(
-        [sys.executable, str(script), str(store), *options],
+        [sys.executable, str(script), store, *options],
         stdin=subprocess.PIPE,
         stdout=subprocess.PIPE,
         stderr=subprocess.DEVNULL,
         text=True,
     )
     try:
-        yield Receiver(process.stdout.readline().strip(), store), process
+        yield Receiver(process.stdout.readline().strip(), at(store)), process
     finally:
         process.stdin.close()
         try:

@@ -7,7 +7,9 @@ import sys
 from pathlib import Path
 
 from gitdailies_connection.addresses import Listen
+from gitdailies_connection.settings import Store
 from gitdailies_server import logs
+from gitdailies_webhooks.opening import database_of
 from gitdailies_webhooks.server import serve
 
 
@@ -17,7 +19,7 @@ async def main(store: str, *options: str) -> None:
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     await serve(
         listen=Listen("127.0.0.1", 0),
-        store=Path(store),
+        store=database_of(Store.parse(store, Path.cwd())),
         strict_order="--strict-order" in options,
         ready=lambda address: print(address, flush=True),
         stop=stop,

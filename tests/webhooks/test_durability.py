@@ -12,8 +12,10 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_webhooks import statements, store
+from gitdailies_server.sqlite import SqliteDatabase, connect
+from gitdailies_webhooks import statements
 
+from tests.databases import KINDS
 from tests.webhooks.payloads import body
 from tests.webhooks.running import Receiver, in_process, in_thread
 
@@ -21,11 +23,12 @@ ROUNDS = 5
 SENDERS = 4
 
 
-def test_every_202_survives_kill_9(tmp_path: Path) -> None:
-    """After five kills under load every event that was accepted is there, and none is there twice."""
-    file, accepted, sent = tmp_path / "w.db", set(), set()
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_202_survives_kill_9(kind: str, address: str) -> None:
+    """After kills under load every event that was accepted is there, and none is there twice."""
+    accepted, sent = set(), set()
     for number in range(ROUNDS):
-        with in_process(file) as (receiver, process):
+        with in_process(address) as (receiver, process):
             key = receiver.key(f"round-{number}")
             senders = [
                 threading.Thread(target=_send, args=(receiver, key, f"{number}-{n}", accepted, sent))
@@ -41,7 +44,7 @@ def test_every_202_survives_kill_9(tmp_path: Path) -> None:
             for sender in senders:
                 sender.join(30)
         assert len(accepted) >= before + 50, "the round accepted too little to prove anything"
-    with in_process(file) as (receiver, _):
+    with in_process(address) as (receiver, _):
         counts = Counter(
             event["id"] for event in receiver.events(receiver.key("dash", "read"), limit="1000000")
         )
@@ -65,27 +68,27 @@ def _send(receiver: Receiver, key: str, prefix: str, accepted: set[str], sent: s
             accepted.update(event["id"] for event in events)
 
 
-def test_a_full_disk_is_503_and_passes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_full_disk_is_503_and_passes(tmp_path: Path) -> None:
     """While the disk is full an event is 503 with Retry-After, then it is taken; nothing is half there."""
-    real, full = store.connect, threading.Event()
+    full = threading.Event()
 
-    def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-        connection = real(path, read_only=read_only)
+    def opening(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+        connection = connect(path, read_only=read_only)
         if full.is_set() and not read_only:
             pages = connection.execute("PRAGMA page_count").fetchone()[0]
             connection.execute(f"PRAGMA max_page_count = {pages}")
         return connection
 
-    monkeypatch.setattr(store, "connect", connect)
     events = [body("deploy", id=f"d-{n}", title="x" * 5000) for n in range(100)]
-    with in_thread(tmp_path / "w.db") as receiver:
+    file = tmp_path / "w.db"
+    with in_thread(SqliteDatabase(file, opening)) as receiver:
         key = receiver.key("ci", "send", "read")
         full.set()
         refused = receiver.post(key, events)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         assert refused.json()["type"] == "urn:gitdailies:problem:unavailable"
         assert requests.get(receiver.url + "/healthz", timeout=5).status_code == 503
-        with closing(sqlite3.connect(receiver.store)) as connection:
+        with closing(sqlite3.connect(file)) as connection:
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
         full.clear()
         assert receiver.post(key, events).status_code == 202

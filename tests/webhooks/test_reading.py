@@ -9,11 +9,20 @@ from pathlib import Path
 
 import pytest
 import requests
+from gitdailies_webhooks.audit import read_audit
+from gitdailies_webhooks.opening import transaction
 
+from tests.databases import KINDS
 from tests.webhooks.payloads import body
 from tests.webhooks.running import Receiver, in_process
 
 ROWS = 200_000
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each test of this module runs on either database."""
+    return str(request.param)
 
 
 def seven(receiver: Receiver) -> str:
@@ -104,11 +113,10 @@ def test_an_event_is_deleted_and_kept_in_the_audit(receiver: Receiver) -> None:
     assert _delete(receiver, key, "deploy-2").json() == {"status": "deleted", "id": "deploy-2"}
     assert _delete(receiver, key, "deploy-2").status_code == 404
     assert "deploy-2" not in [event["id"] for event in receiver.events(key)]
-    with closing(sqlite3.connect(receiver.store)) as connection:
-        query = "SELECT actor, action, subject, detail FROM audit WHERE action = 'event.deleted'"
-        ((*line, detail),) = connection.execute(query)
-    assert line == ["all", "event.deleted", "deploy-2"]
-    assert json.loads(detail)["event"] == body("deploy", id="deploy-2", environment="Staging", service=None)
+    with transaction(receiver.store) as session:
+        line = read_audit(session)[0]
+    assert (line.actor, line.action, line.subject) == ("all", "event.deleted", "deploy-2")
+    assert line.detail["event"] == body("deploy", id="deploy-2", environment="Staging", service=None)
     assert receiver.post(key, body("deploy", id="deploy-2")).json()["status"] == "created"
 
 
@@ -144,11 +152,11 @@ def test_a_cursor_stays_good_when_the_newest_event_is_deleted(receiver: Receiver
 
 def test_a_million_events_are_listed_in_little_memory(tmp_path: Path) -> None:
     """A listing of a large store is streamed: the server grows by a fraction of what it sends."""
-    with in_process(tmp_path / "w.db") as (receiver, process):
+    with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
         key = receiver.key("all", "send", "read")
         receiver.post(key, body("deploy", title="x" * 200))
         assert len(receiver.events(key)) == 1
-        _multiply(receiver.store, ROWS)
+        _multiply(tmp_path / "w.db", ROWS)
         before = _peak_kilobytes(process.pid)
         with requests.get(
             f"{receiver.url}/api/events?limit=1000000",

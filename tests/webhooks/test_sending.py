@@ -20,8 +20,15 @@ from gitdailies_webhooks import body as body_module
 from gitdailies_webhooks.intake import MOST_BYTES_LIST, MOST_BYTES_ONE
 from gitdailies_webhooks.keyring import create_key, delete_key, list_keys
 
+from tests.databases import KINDS
 from tests.webhooks.payloads import body
 from tests.webhooks.running import Receiver
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each test of this module runs on either database."""
+    return str(request.param)
 
 
 def problem(answer: requests.Response) -> tuple[int, str, str]:
@@ -220,15 +227,12 @@ def test_a_list_of_kinds_that_a_key_may_and_may_not_send(receiver: Receiver) -> 
     assert [result["status"] for result in answer.json()["results"]] == ["forbidden", "created"]
 
 
-def test_a_deleted_key_is_refused_from_that_moment(receiver: Receiver) -> None:
-    """A key that another process deletes in the file is refused by the next request, and only it."""
+def test_a_deleted_key_is_refused_from_that_moment(receiver: Receiver, address: str) -> None:
+    """A key that another process deletes in the store is refused by the next request, and only it."""
     old, new = receiver.key("old"), receiver.key("new")
     assert receiver.post(old, body("deploy", id="a")).status_code == 202
-    script = (
-        "import sys; from pathlib import Path; from gitdailies_webhooks.keyring import delete_key;"
-        "delete_key(Path(sys.argv[1]), 'old')"
-    )
-    subprocess.run([sys.executable, "-c", script, str(receiver.store)], check=True, timeout=60)
+    command = ["-m", "gitdailies_cli", "keys", "delete", "old", "--store", address]
+    subprocess.run([sys.executable, *command], check=True, timeout=60)
     assert problem(receiver.post(old, body("deploy", id="b")))[:2] == (401, "unauthorized")
     assert receiver.post(new, body("deploy", id="b")).status_code == 202
 

@@ -154,7 +154,7 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
 
 def test_a_sender_that_hangs_does_not_hold_the_end_up(tmp_path: Path) -> None:
     """The server ends within 10 seconds though a request never does."""
-    with in_process(tmp_path / "w.db") as (receiver, process):
+    with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
         key = receiver.key("ci")
         where = urlsplit(receiver.url)
         head = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nContent-Length: 99\r\n\r\n{{"

@@ -125,6 +125,8 @@ def _fields(text: str) -> Fields:
         )
     except ValueError:
         raise refusal("request", "form: expected name=value pairs in UTF-8, got something else") from None
+    if "\x00" in "".join(value for _, value in pairs):  # no text of PostgreSQL has it
+        raise refusal("request", "form: expected text, got a null character")
     return Fields(list(pairs))
 
 
