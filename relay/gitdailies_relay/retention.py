@@ -9,12 +9,17 @@ from collections.abc import Mapping, Sequence
 from typing import Any, TypeAlias
 
 from gitdailies_connection.settings import RelaySettings
-from gitdailies_server.database import Session
+from gitdailies_server.database import Session, Size
 
 _DAY_US = 86_400_000_000
 _BATCH = 500
 # Bodies that are kept for a replay; beyond it those go first that were replayed, then the oldest.
 KEPT_BYTES = 256 * 1024 * 1024
+# Free space that stays, so that what comes next need not ask for it again.
+SPARE_BYTES = 4 * 1024 * 1024
+SPARE_PART = 0.1
+# At once: a transaction that moves so much takes milliseconds.
+STEP_BYTES = 1024 * 1024
 
 _DELETE_KEPT = "DELETE FROM kept WHERE seq = ?"
 # By setting: what is older than the given moment, and how one of them is deleted, if it still may be.
@@ -70,6 +75,12 @@ def doomed(connection: Session, settings: RelaySettings, now: int) -> Doomed:
     excess = connection.execute(_EXCESS, (KEPT_BYTES, _BATCH)).fetchall()
     found[_DELETE_KEPT] = list(dict.fromkeys([*found[_DELETE_KEPT], *excess]))
     return {delete: rows for delete, rows in found.items() if rows}
+
+
+def to_give_back(size: Size) -> int:
+    """Return how many bytes of the store to give back next; what is left free is for what comes."""
+    spare = max(SPARE_BYTES, int(size.bytes * SPARE_PART))
+    return min(max(size.free_bytes - spare, 0), STEP_BYTES)
 
 
 def prune(connection: Session, found: Doomed) -> None:

@@ -12,6 +12,7 @@ from gitdailies_connection.sender import Sender
 from gitdailies_connection.settings import Configuration, RelaySettings
 from gitdailies_core import registry
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_server.database import Database, Session, Size
 from gitdailies_server.listening import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logs import told
 from gitdailies_server.moments import now_us
@@ -20,7 +21,7 @@ from gitdailies_relay import reports
 from gitdailies_relay.app import App, Intake
 from gitdailies_relay.delivery import Worker
 from gitdailies_relay.numbers import Numbers, Standing
-from gitdailies_relay.retention import Doomed, doomed, prune
+from gitdailies_relay.retention import doomed, prune, to_give_back
 from gitdailies_relay.status import StatusApp
 from gitdailies_relay.store import Store, database_of
 
@@ -134,16 +135,32 @@ def _standing(worker: Worker, store: Store, reloaded: _Reload) -> Standing:
 
 async def _prune_for_ever(store: Store, settings: RelaySettings) -> None:
     while True:
-        found: Doomed = {}
+        more = False
         try:
-            found = await asyncio.to_thread(store.report, lambda c: doomed(c, settings, now_us()))
+            found = await asyncio.to_thread(store.report, lambda s: doomed(s, settings, now_us()))
             if found:
                 await store.run(partial(prune, found=found))
+            more = bool(found) or await _give_back(store)
         except StoreUnavailable as error:
             LOG.error("store cannot be pruned", reason=str(error))
-            found = {}
-        if not found:
+        if not more:
             await asyncio.sleep(_PRUNE_SECONDS)
+
+
+async def _give_back(store: Store) -> bool:
+    """Make the store smaller by a step; return whether it became so. Deliveries come in between two."""
+    database = store.database
+    before: Size = await asyncio.to_thread(store.report, database.size)
+    step = to_give_back(before)
+    if not step:
+        return False
+    after: Size = await store.run(partial(_shrink, database, step))
+    return after.bytes < before.bytes
+
+
+def _shrink(database: Database, most_bytes: int, session: Session) -> Size:
+    database.shrink(session, most_bytes)
+    return database.size(session)
 
 
 @dataclass

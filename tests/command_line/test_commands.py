@@ -15,6 +15,7 @@ PRINT_DATA = {
     "relay failed",
     "relay explain",
     "relay replay",
+    "relay unmapped",
     "keys create",
     "keys list",
     "history import",
