@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import secrets
+import time
 from collections import Counter
 from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
@@ -24,6 +26,7 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from gitdailies_webhooks import intake, keys, openapi, query
+from gitdailies_webhooks.attempts import KEYS, Attempts, network_of
 from gitdailies_webhooks.body import read_json
 from gitdailies_webhooks.guard import Guard, problem_response, shown_path
 from gitdailies_webhooks.keys import Key
@@ -80,6 +83,8 @@ class Receiver:
         self._log = log
         self._clock = clock
         self._kinds = kinds
+        self._ticks = time.monotonic
+        self._attempts = Attempts(KEYS)
         self._document = openapi.document(kinds)
 
     async def take(self, request: Request) -> Response:
@@ -189,6 +194,22 @@ class Receiver:
         return problem_response(problem)
 
     async def _key(self, request: Request) -> Key:
+        """Find the key of a request; whoever has none too often waits, and a live one never does."""
+        try:
+            return await self._live_key(request)
+        except Refusal:
+            who = network_of("" if request.client is None else request.client.host)
+            tick = self._ticks()
+            if wait := self._attempts.wait_seconds(who, tick):
+                raise refusal(
+                    "too-many",
+                    "requests: expected fewer without a live key, got too many from this address",
+                    Retry_After=str(math.ceil(wait)),
+                ) from None
+            self._attempts.fail(who, tick)
+            raise
+
+    async def _live_key(self, request: Request) -> Key:
         raw = request.headers.getlist(KEY_HEADER)
         if not raw:
             raise _no_key("nothing")

@@ -120,6 +120,7 @@ def _take(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "request",
                 "unreadable",
                 "unauthorized",
+                "too-many",
                 "forbidden",
                 "timeout",
                 "conflict",
@@ -136,7 +137,10 @@ def _ping() -> dict[str, Any]:
     return {
         "operationId": "ping",
         "summary": "Prove key and path; nothing is stored",
-        "responses": {"200": _json("The key is live.", ref("Pong")), **_problems("request", "unauthorized")},
+        "responses": {
+            "200": _json("The key is live.", ref("Pong")),
+            **_problems("request", "unauthorized", "too-many"),
+        },
     }
 
 
@@ -166,7 +170,7 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         ],
         "responses": {
             "200": _json("Events, each in full.", ref("Events")),
-            **_problems("request", "unauthorized", "forbidden"),
+            **_problems("request", "unauthorized", "too-many", "forbidden"),
         },
     }
 
@@ -178,7 +182,7 @@ def _delete() -> dict[str, Any]:
         "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
         "responses": {
             "200": _json("It is deleted.", ref("Deleted")),
-            **_problems("request", "unauthorized", "forbidden", "not-found"),
+            **_problems("request", "unauthorized", "too-many", "forbidden", "not-found"),
         },
     }
 

@@ -40,6 +40,7 @@ PROBLEMS: Mapping[str, tuple[int, str]] = MappingProxyType(
         "too-large": (413, "The body is too large"),
         "media-type": (415, "The body is not plain JSON"),
         "invalid": (422, "The event is not valid"),
+        "too-many": (429, "Too many requests without a live key"),
         "fault": (500, "A fault of the server"),
         "unavailable": (503, "The store cannot be used now"),
     }

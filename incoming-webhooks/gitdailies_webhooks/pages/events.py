@@ -18,6 +18,7 @@ from gitdailies_webhooks.query import FILTERS
 from gitdailies_webhooks.statements import Stored
 
 _PAGE, _NEWEST = 50, 5
+_SHORT, _SHORT_SHA = 80, 12
 _TITLES = {kind.word: kind.title for kind in KINDS}
 
 # What an event is about, by the first of these that it names.
@@ -113,13 +114,18 @@ class Events:
 def _shown(row: Stored) -> dict[str, Any]:
     """Return what templates show of an event."""
     body = json.loads(row.body)
+    named = next((name for name in _SUBJECTS if body.get(name)), "id")
+    subject = str(body[named])
+    # Git shows a commit by its beginning; a title may be a page long.
+    most = _SHORT_SHA if named == "commitSHA" else _SHORT
     return {
         "seq": row.seq,
         "id": row.id,
         "body": body,
         "kind": body["kind"],
         "title": _TITLES.get(body["kind"], body["kind"]),
-        "subject": next((str(body[name]) for name in _SUBJECTS if body.get(name)), ""),
+        "subject": subject,
+        "short": subject[:most] if named == "commitSHA" or len(subject) <= most else f"{subject[:most]}…",
         "repo": body.get("repo", ""),
         "environment": body.get("environment", ""),
         "time": row.time,

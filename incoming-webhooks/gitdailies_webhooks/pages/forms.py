@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
+from typing import ClassVar
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events import KINDS
@@ -24,6 +25,14 @@ from wtforms.validators import InputRequired, Optional
 from gitdailies_webhooks import keys, people
 
 EVERY, SOME, NONE = "every", "some", "none"
+
+# What stands beside a choice.
+ROLE_WORDS = {
+    people.VIEWER: "Viewer: sees figures and events",
+    people.OWNER: "Owner: also keys, people, the audit trail",
+}
+SENDS_WORDS = {EVERY: "Every kind of event", SOME: "Only these", NONE: "Nothing"}
+KIND_WORDS = {kind.word: kind.title for kind in KINDS}
 
 
 def _without_place(check: Callable[[], object]) -> None:
@@ -78,30 +87,21 @@ class ChangePassword(NewPassword):
 class Invite(Form):
     """For whom a one-time link is."""
 
-    role = RadioField(
-        "Role",
-        choices=[
-            (people.VIEWER, "Viewer: sees figures and events"),
-            (people.OWNER, "Owner: also keys, people, the audit trail"),
-        ],
-        default=people.VIEWER,
-    )
+    role = RadioField("Role", choices=list(ROLE_WORDS), default=people.VIEWER)
+    words: ClassVar = ROLE_WORDS
 
 
 class NewKey(Form):
     """What a key is to be."""
 
     name = StringField("Name", [InputRequired("expected a name, got nothing")])
-    sends = RadioField(
-        "May send",
-        choices=[(EVERY, "Every kind of event"), (SOME, "Only these"), (NONE, "Nothing")],
-        default=EVERY,
-    )
-    kinds = SelectMultipleField("Kinds", choices=[(kind.word, kind.title) for kind in KINDS])
+    sends = RadioField("May send", choices=list(SENDS_WORDS), default=EVERY)
+    kinds = SelectMultipleField("Kinds", choices=list(KIND_WORDS))
     reads = BooleanField("May read events")
     deletes = BooleanField("May delete events")
     expires = DateField("Expires", [Optional()])
 
+    words: ClassVar = {**SENDS_WORDS, **KIND_WORDS}
     now: datetime = datetime.max.replace(tzinfo=UTC)
 
     @property

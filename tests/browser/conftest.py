@@ -1,0 +1,106 @@
+"""A real browser before a real receiver; what it sees is kept as pictures."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from gitdailies_webhooks.first_owner import invite_owner
+from playwright.sync_api import Browser, Page, sync_playwright
+
+from tests.webhooks.running import Receiver, in_thread
+
+PASSWORD = "nine quiet larks at dawn"
+LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 390)}
+_ARGUMENTS = (
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+@pytest.fixture(scope="session")
+def browser() -> Iterator[Browser]:
+    with sync_playwright() as playwright:
+        path = os.environ.get("GITDAILIES_TEST_CHROMIUM", "/usr/bin/chromium")
+        running = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
+        yield running
+        running.close()
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    with in_thread(tmp_path / "webhooks.db") as running:
+        yield running
+
+
+@dataclass
+class Tab:
+    """A page of the browser, the faults it met, and where pictures of it go."""
+
+    page: Page
+    pictures: Path
+    faults: list[str]
+
+    def look(self, name: str) -> None:
+        """Take a picture in every look, and let axe judge each; nothing may stick out of a narrow screen."""
+        for look, (scheme, width) in LOOKS.items():
+            self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+            self.page.set_viewport_size({"width": width, "height": 900})
+            self.page.screenshot(path=self.pictures / f"{name}-{look}.png", full_page=True)
+            found = Axe().run(self.page).response["violations"]
+            self.faults += [
+                f"{name}, {look}: {fault['id']}: {[node['html'] for node in fault['nodes']]}"
+                for fault in found
+                if fault["impact"] in ("serious", "critical", "moderate")
+            ]
+            wide = self.page.evaluate("document.documentElement.scrollWidth")
+            if wide > width:
+                self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
+        self.page.set_viewport_size({"width": 1280, "height": 900})
+
+
+@pytest.fixture
+def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
+    """A fresh browser profile. What the page itself complains of fails the test."""
+    pictures = Path(os.environ.get("GITDAILIES_PICTURES") or tmp_path / "pictures")
+    pictures.mkdir(parents=True, exist_ok=True)
+    context = browser.new_context()
+    context.set_default_timeout(20_000)
+    page, faults = context.new_page(), []
+    page.on("pageerror", lambda error: faults.append(f"script: {error}"))
+    page.on(
+        "console",
+        lambda line: (
+            faults.append(f"console: {line.text}")
+            if line.type == "error" and "status of 4" not in line.text
+            else None
+        ),
+    )
+    yield Tab(page, pictures, faults)
+    context.close()
+    assert faults == []
+
+
+@pytest.fixture
+def owner(tab: Tab, receiver: Receiver) -> Tab:
+    """A tab in which the first owner is signed in, and stands on the first page."""
+    tab.page.goto(receiver.url + invite_owner(receiver.store))
+    join(tab.page, "Kim Larkspur")
+    tab.page.wait_for_url(receiver.url + "/start")
+    return tab
+
+
+def join(page: Page, name: str) -> None:
+    page.get_by_label("Name").fill(name)
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_label("Password, once more").fill(PASSWORD)
+    page.get_by_role("button", name="Join").click()

@@ -1,0 +1,199 @@
+"""The pages as a person walks them, in Chromium: the documented way to a key, and every other page."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from gitdailies_webhooks.first_owner import invite_owner
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import PASSWORD, Tab, join
+from tests.webhooks.payloads import body
+from tests.webhooks.running import Receiver
+
+SETTINGS = ("Settings", "API Access", "Manage Incoming Webhooks")
+
+
+def follow(page: Page, *words: str) -> None:
+    for word in words:
+        page.get_by_role("link", name=word, exact=True).first.click()
+        expect(page.get_by_role("heading", level=1)).to_have_text(word)
+
+
+def test_the_documented_way_to_a_key_and_back(owner: Tab, receiver: Receiver) -> None:
+    """A key made on the pages is seen once, works, and is refused from the moment it is deleted."""
+    page = owner.page
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_label("Name").fill("kim larkspur")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    follow(page, *SETTINGS)
+    expect(page.get_by_role("heading", name="Webhook keys")).to_be_visible()
+    page.get_by_role("link", name="Create key").click()
+    page.get_by_label("Name").fill("checkout-api on GitHub")
+    page.get_by_role("button", name="Create key").click()
+
+    key = page.locator("#key").inner_text()
+    assert re.fullmatch(r"gdk_[0-9A-Za-z]{38}", key)
+    assert receiver.post(key, body("deploy")).status_code == 202
+    page.reload()
+    assert key not in page.content()
+    page.go_back()
+    assert key not in page.content()
+
+    follow(page, *SETTINGS)
+    assert key not in page.content()
+    page.get_by_role("link", name="Edit checkout-api on GitHub").click()
+    page.get_by_role("link", name="Delete key").click()
+    page.get_by_role("button", name="Delete key").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text(SETTINGS[-1])
+    assert receiver.post(key, body("deploy", id="late")).status_code == 401
+    expect(page.get_by_text("No keys yet")).to_be_visible()
+
+
+def test_the_copy_button_copies_the_key(owner: Tab, receiver: Receiver) -> None:
+    """What Copy puts on the clipboard is the key, and the button says that it did."""
+    page = owner.page
+    page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=receiver.url)
+    page.goto(receiver.url + "/settings/api-access/incoming-webhooks/new-key")
+    page.get_by_label("Name").fill("ci")
+    page.get_by_role("button", name="Create key").click()
+    page.get_by_role("button", name="Copy the key").click()
+    expect(page.get_by_role("button", name="Copied")).to_be_visible()
+    assert page.evaluate("navigator.clipboard.readText()") == page.locator("#key").inner_text()
+
+
+def test_the_first_event_shows_up_by_itself(owner: Tab, receiver: Receiver) -> None:
+    """The first page shows an event that arrives while it is open, without a reload."""
+    expect(owner.page.get_by_text("Waiting for the first event")).to_be_visible()
+    receiver.post(receiver.key("ci"), body("incident-started", title="Checkout returns 502"))
+    expect(owner.page.get_by_role("link", name="Checkout returns 502")).to_be_visible()
+
+
+def test_everything_works_without_a_script(browser, receiver: Receiver) -> None:
+    """With scripts switched off the way to a key, and to the newest event, is the same."""
+    context = browser.new_context(java_script_enabled=False)
+    page = context.new_page()
+    page.goto(receiver.url + invite_owner(receiver.store))
+    join(page, "Kim")
+    follow(page, *SETTINGS)
+    page.get_by_role("link", name="Create key").click()
+    page.get_by_label("Name").fill("ci")
+    page.get_by_role("button", name="Create key").click()
+    assert receiver.post(page.locator("#key").inner_text(), body("deploy")).status_code == 202
+    expect(page.get_by_role("button", name=re.compile("Copy"))).to_have_count(0)
+    page.get_by_role("link", name="Start").click()
+    page.get_by_role("link", name="Look again").click()
+    expect(page.locator(".arrivals li")).to_have_count(1)
+    context.close()
+
+
+def test_the_keyboard_is_enough(owner: Tab, receiver: Receiver) -> None:
+    """The first tab stop skips to the content, and a key is made without a mouse."""
+    page = owner.page
+    page.goto(receiver.url + "/settings/api-access/incoming-webhooks/new-key")
+    page.keyboard.press("Tab")
+    expect(page.get_by_role("link", name="Skip to the content")).to_be_focused()
+    page.keyboard.press("Enter")
+    page.locator("#name").focus()
+    page.keyboard.type("by keyboard")
+    page.keyboard.press("Enter")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Your new key: by keyboard")
+
+
+def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, receiver: Receiver) -> None:
+    """An invited viewer reads events; keys, people and audit trail are neither linked nor shown."""
+    page = owner.page
+    follow(page, "Settings", "People")
+    page.get_by_role("link", name="Invite").click()
+    page.get_by_role("button", name="Make the link").click()
+    link = page.locator("#link").inner_text()
+    receiver.post(receiver.key("ci"), body("deploy"))
+
+    context = browser.new_context()
+    other = context.new_page()
+    other.goto(link)
+    join(other, "Vic")
+    other.get_by_role("link", name="All events").click()
+    expect(other.locator("tbody tr")).to_have_count(1)
+    other.locator("tbody a").click()
+    expect(other.get_by_role("link", name="Delete event")).to_have_count(0)
+    other.get_by_role("link", name="Settings").click()
+    expect(other.locator(".cards a")).to_have_text(["Your password"])
+    for path in ("api-access", "api-access/incoming-webhooks", "people", "audit"):
+        assert other.goto(f"{receiver.url}/settings/{path}").status == 403
+    assert other.goto(link).status == 410
+    context.close()
+
+
+@pytest.fixture
+def furnished(owner: Tab, receiver: Receiver) -> Tab:
+    """Events of each kind, keys of several forms, a title that is long."""
+    key = receiver.key("checkout-api on GitHub")
+    receiver.key("dashboards", "read")
+    receiver.key("status page", "incidentStarted", "incidentResolved")
+    receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(12)])
+    receiver.post(key, body("incident-started", title="Checkout returns 502 for card payments " * 3))
+    receiver.post(key, body("incident-resolved"))
+    return owner
+
+
+MANAGE = "/settings/api-access/incoming-webhooks"
+LOOKED_AT = {
+    "start": "/start",
+    "events": "/events",
+    "events-none": "/events?search=nothing+of+this",
+    "event": "/events/13",
+    "event-delete": "/events/13/delete",
+    "settings": "/settings",
+    "api-access": "/settings/api-access",
+    "manage": MANAGE,
+    "key": f"{MANAGE}/keys/1",
+    "key-delete": f"{MANAGE}/keys/1/delete",
+    "key-new": f"{MANAGE}/new-key?like=3",
+    "people": "/settings/people",
+    "invite": "/settings/people/invite",
+    "person-remove": "/settings/people/1/remove",
+    "audit": "/settings/audit",
+    "password": "/settings/password",
+    "not-here": "/nowhere",
+}
+
+
+def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> None:
+    """No page has a fault that axe finds, in light, dark or narrow, and none is wider than its screen."""
+    page = furnished.page
+    for name, path in LOOKED_AT.items():
+        page.goto(receiver.url + path)
+        furnished.look(name)
+    page.goto(f"{receiver.url}{MANAGE}/new-key")
+    page.get_by_label("Name").fill("dashboards")
+    page.get_by_role("button", name="Create key").click()
+    furnished.look("key-new-refused")
+    page.get_by_label("Name").fill("relay")
+    page.get_by_role("button", name="Create key").click()
+    furnished.look("key-once")
+    page.goto(receiver.url + "/settings/people/invite")
+    page.get_by_role("button", name="Make the link").click()
+    furnished.look("invited")
+
+
+def test_the_way_in_looks_right_to_axe(tab: Tab, receiver: Receiver) -> None:
+    """The pages of whoever is not signed in have no fault either, with a wrong password too."""
+    page = tab.page
+    page.goto(receiver.url)
+    tab.look("set-up")
+    link = receiver.url + invite_owner(receiver.store)
+    page.goto(link)
+    tab.look("join")
+    join(page, "Kim")
+    page.get_by_role("button", name="Sign out").click()
+    tab.look("sign-in")
+    page.get_by_label("Name").fill("Kim")
+    page.get_by_label("Password", exact=True).fill("something else")
+    page.get_by_role("button", name="Sign in").click()
+    expect(page.get_by_role("alert")).to_have_text("Name or password is not right.")
+    tab.look("sign-in-refused")
+    page.goto(link)
+    tab.look("used-link")
