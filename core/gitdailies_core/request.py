@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any, Callable
 from urllib.parse import parse_qsl
 
@@ -37,8 +38,8 @@ class Request:
         """
         pairs = headers.items() if isinstance(headers, Mapping) else map(_texts, headers)
         read: dict[str, str] = {}
-        for name, value in pairs:
-            name = name.lower()
+        for given, value in pairs:
+            name = _lower(given)
             read[name] = f"{read[name]}, {value}" if name in read else value
         return cls(read, body, decode)
 
@@ -74,8 +75,11 @@ class Request:
 
 
 def _texts(pair: tuple[bytes, bytes]) -> tuple[str, str]:
-    name, value = pair
     try:
-        return name.decode(), value.decode()
+        return str(pair[0], "utf-8"), str(pair[1], "utf-8")
     except UnicodeDecodeError:
-        return name.decode("latin-1"), value.decode("latin-1")
+        return str(pair[0], "latin-1"), str(pair[1], "latin-1")
+
+
+# The names are a few, whoever sends them; others are soon forgotten.
+_lower = lru_cache(256)(str.lower)

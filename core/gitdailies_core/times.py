@@ -36,10 +36,10 @@ def parse(text: Any, where: str) -> datetime:
     if match is None:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
     fraction, zone = match[4] or "", match[5]
-    if zone == "Z":
-        zone = "+00:00"
     try:
         # fromisoformat reads this form, six digits and an offset, on every Python from 3.7 on.
+        if zone == "Z":
+            return datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}+00:00")
         moment = datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}{zone}")
         return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
@@ -74,9 +74,9 @@ def text_of(moment: datetime) -> str:
     """
     if moment.tzinfo is None:
         raise ValueError("time: expected an aware time, got a naive one")
-    utc = moment.astimezone(timezone.utc).replace(tzinfo=None)
+    utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
     digits = "microseconds" if utc.microsecond % 1000 else "milliseconds" if utc.microsecond else "seconds"
-    return utc.isoformat(timespec=digits) + "Z"
+    return utc.isoformat(timespec=digits)[:-6] + "Z"
 
 
 def optional_text(moment: datetime | None) -> str | None:

@@ -42,7 +42,9 @@ class Store:
         self, database: Database, timed: Callable[[float, int], None] = lambda _seconds, _items: None
     ) -> None:
         self.database = database
-        self._writer: GroupWriter[Item, Any] = GroupWriter(database=database, apply=self._apply, timed=timed)
+        self._writer: GroupWriter[Item, Any] = GroupWriter(
+            database=database, apply=self._apply, quick=_is_quick, timed=timed
+        )
         self._reader: Session | None = None
         self._reading = threading.Lock()
 
@@ -144,6 +146,11 @@ class Store:
             if not isinstance(item, (Delivery, queue.Attempt)):
                 results[n] = item(session)
         return [results.get(n) for n in range(len(items))]
+
+
+def _is_quick(item: Item) -> bool:
+    # A job may move a million events.
+    return isinstance(item, (Delivery, queue.Attempt))
 
 
 def database_of(store: settings.Store) -> Database:

@@ -23,6 +23,8 @@ class Diary(SqliteDatabase):
         self.batches: list[int] = []
         self.opened = 0
         self.fault: Exception | None = None
+        # Whether items' statements run in the event loop.
+        self.quick = False
         with sqlite3.connect(path) as connection:
             connection.execute("CREATE TABLE lines (text TEXT UNIQUE)")
         connection.close()
@@ -49,9 +51,11 @@ class Diary(SqliteDatabase):
             connection.close()
 
 
-@pytest.fixture
-def diary(tmp_path: Path) -> Diary:
-    return Diary(tmp_path / "diary.db")
+@pytest.fixture(params=[False, True], ids=["in the thread", "in the loop"])
+def diary(request: pytest.FixtureRequest, tmp_path: Path) -> Diary:
+    made = Diary(tmp_path / "diary.db")
+    made.quick = request.param
+    return made
 
 
 Body = Callable[[GroupWriter[Any, Any]], Coroutine[Any, Any, None]]
@@ -59,7 +63,11 @@ Body = Callable[[GroupWriter[Any, Any]], Coroutine[Any, Any, None]]
 
 def run(diary: Diary, body: Body) -> None:
     async def whole() -> None:
-        writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
+        writer: GroupWriter[Any, Any] = GroupWriter(
+            database=diary,
+            apply=diary.apply,
+            quick=lambda item: diary.quick and not getattr(item, "slow", False),
+        )
         writer.start()
         try:
             await body(writer)
@@ -86,6 +94,7 @@ def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
         assert go.wait(10)
         return "waited"
 
+    item.slow = True  # type: ignore[attr-defined]
     return item
 
 
@@ -260,3 +269,24 @@ def test_before_it_is_started_it_refuses(diary: Diary) -> None:
 
     with pytest.raises(StoreUnavailable, match="expected a running writer"):
         writer.put("early")
+
+
+def test_where_statements_run(tmp_path: Path) -> None:
+    """A quick item's statements run in the event loop, another's in the writer's thread."""
+    diary = Diary(tmp_path / "diary.db")
+    diary.quick = True
+    places: list[str] = []
+
+    def quick(_connection: sqlite3.Connection) -> None:
+        places.append(threading.current_thread().name)
+
+    def slow(_connection: sqlite3.Connection) -> None:
+        places.append(threading.current_thread().name)
+
+    slow.slow = True  # type: ignore[attr-defined]
+
+    async def body(writer: GroupWriter[Any, Any]) -> None:
+        await settled(writer.put(quick), writer.put(slow), writer.put(quick))
+
+    run(diary, body)
+    assert places == ["MainThread", "store-writer", "MainThread"]
