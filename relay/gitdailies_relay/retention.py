@@ -43,7 +43,10 @@ _OLD: tuple[tuple[str, str, str], ...] = (
     ("keep_days", "SELECT seq FROM kept WHERE received_at < ? LIMIT ?", _DELETE_KEPT),
     (
         "closed_period_days",
-        "SELECT seq FROM deliveries WHERE received_at < ? LIMIT ?",
+        (
+            "SELECT seq FROM deliveries WHERE received_at < ?"
+            " AND seq IN (SELECT seq FROM deliveries ORDER BY seq LIMIT ?)"
+        ),
         "DELETE FROM deliveries WHERE seq = ?",
     ),
     (

@@ -38,7 +38,6 @@ Index(
     postgresql_where=text("outcome = 'stored'"),
 )
 Index("deliveries_incident", DELIVERIES.c.incident)
-Index("deliveries_received", DELIVERIES.c.received_at)
 
 # Bodies of deliveries that were authentic but not counted, for `relay replay`.
 KEPT = Table(
