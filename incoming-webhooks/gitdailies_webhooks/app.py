@@ -25,7 +25,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
 from starlette.routing import Route
 
-from gitdailies_webhooks import intake, keys, openapi, query
+from gitdailies_webhooks import cloud_events, intake, keys, openapi, query
 from gitdailies_webhooks.attempts import KEYS, Attempts, network_of
 from gitdailies_webhooks.body import read_json
 from gitdailies_webhooks.guard import Guard, problem_response, shown_path
@@ -93,7 +93,7 @@ class Receiver:
         key = await self._key(request)
         if not key.may_send_any():
             raise refusal("forbidden", "key: expected one that may send events, got one that may not")
-        body = await read_json(request)
+        body = cloud_events.unwrapped(request.headers, await read_json(request), self._kinds)
         now = self._clock()
         read = partial(
             intake.read,

@@ -131,7 +131,7 @@ def sign_out(session: Session, hash_: bytes) -> None:
 
 
 def change_password(session: Session, person: Person, password: str, keep: bytes, now: datetime) -> None:
-    """Store the hash of a new password, and end every other session of the person."""
+    """Store the hash of a new password, and sign the person out everywhere but here (*keep*)."""
     session.execute("UPDATE people SET password = ? WHERE id = ?", (password, person.id))
     session.execute("DELETE FROM sessions WHERE person_id = ? AND hash <> ?", (person.id, keep))
     write_audit(session, now, actor=person.name, action="password.changed", subject=person.name, detail={})

@@ -105,7 +105,7 @@ class Entry:
         return self._site.page(visit, "password.html", form=ChangePassword())
 
     async def change_password(self, visit: Visit) -> Response:
-        """Change the password of whoever knows the present one; their other sessions end."""
+        """Change the password of whoever knows the present one; they are signed out elsewhere."""
         form, now = ChangePassword(visit.fields), self._site.clock()
         form.of = visit.who.name
         who, tick = network_of(visit.address), time.monotonic()

@@ -18,7 +18,7 @@ from gitdailies_webhooks.query import FILTERS
 from gitdailies_webhooks.statements import Stored
 
 _PAGE, _NEWEST = 50, 5
-_SHORT, _SHORT_SHA = 80, 12
+_SHORT, _SHORT_SHA = 70, 12
 _TITLES = {kind.word: kind.title for kind in KINDS}
 
 # What an event is about, by the first of these that it names.
@@ -135,15 +135,16 @@ def _shown(row: Stored) -> dict[str, Any]:
 
 
 def _pasted(origin: str) -> str:
-    """Return the lines that send a first deploy; the key is read, so that it stands in no history."""
-    body = (
-        '{"kind": "deployed", "repo": "larkspur/checkout-api", "environment": "production", '
-        '"branch": "main", "commitSHA": "\'$(openssl rand -hex 20)\'"}'
-    )
+    """Return the lines that send a first deploy, of a commit that nobody has seen."""
     return (
-        "read -r GITDAILIES_WEBHOOK_KEY    # paste the key, then press Enter\n"
         f"curl -sS {origin}/webhooks \\\n"
         '  -H "webhook-key: $GITDAILIES_WEBHOOK_KEY" \\\n'
         '  -H "content-type: application/json" \\\n'
-        f"  --data '{body}'"
+        "  --data '{\n"
+        '    "kind": "deployed",\n'
+        '    "repo": "larkspur/checkout-api",\n'
+        '    "environment": "production",\n'
+        '    "branch": "main",\n'
+        '    "commitSHA": "\'$(openssl rand -hex 20)\'"\n'
+        "  }'"
     )

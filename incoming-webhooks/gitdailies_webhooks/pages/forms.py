@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import UTC, datetime, timedelta
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events import KINDS
@@ -33,6 +33,11 @@ ROLE_WORDS = {
 }
 SENDS_WORDS = {EVERY: "Every kind of event", SOME: "Only these", NONE: "Nothing"}
 KIND_WORDS = {kind.word: kind.title for kind in KINDS}
+
+
+def _words(choices: Mapping[str, str]) -> Any:
+    """Return choices as words alone: WTForms is leaving the form that its types still ask for."""
+    return list(choices)
 
 
 def _without_place(check: Callable[[], object]) -> None:
@@ -87,7 +92,7 @@ class ChangePassword(NewPassword):
 class Invite(Form):
     """For whom a one-time link is."""
 
-    role = RadioField("Role", choices=list(ROLE_WORDS), default=people.VIEWER)
+    role = RadioField("Role", choices=_words(ROLE_WORDS), default=people.VIEWER)
     words: ClassVar = ROLE_WORDS
 
 
@@ -95,8 +100,8 @@ class NewKey(Form):
     """What a key is to be."""
 
     name = StringField("Name", [InputRequired("expected a name, got nothing")])
-    sends = RadioField("May send", choices=list(SENDS_WORDS), default=EVERY)
-    kinds = SelectMultipleField("Kinds", choices=list(KIND_WORDS))
+    sends = RadioField("May send", choices=_words(SENDS_WORDS), default=EVERY)
+    kinds = SelectMultipleField("Kinds", choices=_words(KIND_WORDS))
     reads = BooleanField("May read events")
     deletes = BooleanField("May delete events")
     expires = DateField("Expires", [Optional()])
