@@ -30,7 +30,9 @@ LARGEST_JSON = 64 * 1024 * 1024
 _DELIMITERS = (",", ";", "\t")
 _LIST = re.compile(rb'\s*(?:\{\s*"events"\s*:\s*)?\[')
 _BETWEEN = re.compile(r"\s*,?\s*")
+_PLACE = re.compile(r" at line [0-9]+ column [0-9]+$")
 _UTF16 = (b"\xff\xfe", b"\xfe\xff")
+_SHOWN = 60
 _BOM = b"\xef\xbb\xbf"
 
 
@@ -134,7 +136,7 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             text = f"expected {len(columns)} cells as in the header, got {len(cells)}"
             yield Bad(Fault(file, line, "", text), raw)
         elif (bad := next((one for one in cells if _broken(one)), None)) is not None:
-            text = f"expected UTF-8, got other bytes: {got(_shown(bad))}"
+            text = f"expected UTF-8, got other bytes: {_shown(bad)}"
             yield Bad(Fault(file, line, columns[cells.index(bad)], text), raw)
         else:
             yield Row(file, line, dict(zip(columns, cells, strict=True)), raw)
@@ -205,7 +207,8 @@ def _row(body: bytes, file: str, line: int, raw: bytes) -> Item:
     try:
         value = strict_json.loads(body, duplicates=False)
     except UnreadableBody as error:
-        return Bad(Fault(file, line, "", str(error).removeprefix("body: ")), raw)
+        # Line and column of the row would be taken for those of the file.
+        return Bad(Fault(file, line, "", _PLACE.sub("", str(error).removeprefix("body: "))), raw)
     if not isinstance(value, dict):
         return Bad(Fault(file, line, "", f"expected an object, got {got(value)}"), raw)
     return Row(file, line, value, raw, strays=True)
@@ -226,4 +229,4 @@ def _broken(text: str) -> bool:
 
 
 def _shown(text: str) -> str:
-    return text.encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return ascii(text[:_SHOWN].encode("utf-8", "surrogateescape"))[1:]

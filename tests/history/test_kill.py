@@ -1,0 +1,48 @@
+"""The command killed at any moment and started again; GITDAILIES_HISTORY_KILLS says how often."""
+
+from __future__ import annotations
+
+import os
+import random
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.history.making import shuffled
+from tests.history.running import Importer, in_order
+from tests.webhooks.running import in_process
+
+KILLS = int(os.environ.get("GITDAILIES_HISTORY_KILLS", "4"))
+ROWS = 20_000 if KILLS <= 10 else 100_000
+
+
+@pytest.mark.timeout(300 + 60 * KILLS)
+def test_everything_is_there_once_and_in_order_after_kills(tmp_path: Path) -> None:
+    """Killed at random moments and resumed, the command has each event taken once by a strict receiver."""
+    made = random.Random(11)
+    shuffled(tmp_path / "h.csv", ROWS)
+    with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
+        importer = Importer(tmp_path, receiver, receiver.key("history"))
+        reader = receiver.key("reader", "read")
+        whole = ROWS / 3500 + 1
+        kills = finished = 0
+        while kills < KILLS:
+            # Once all is there, another import has something to do only when it sends all again.
+            arguments = ("h.csv", "--json", *(("--again",) if finished else ()))
+            process = importer.start(*arguments)
+            try:
+                process.communicate(timeout=made.uniform(0.2, whole))
+                finished += 1
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+        last = importer.run("h.csv", "--json")
+
+        assert last.code == 0, last.err
+        assert last.counts["refused"] == last.counts["left"] == 0
+        events = receiver.events(reader, limit=str(ROWS + 1))
+        assert len(events) == len({event["id"] for event in events}) == ROWS
+        assert in_order(events)
+        print(f"{kills} kills, {ROWS} rows, {finished} runs that ended before they were killed")

@@ -1,0 +1,227 @@
+"""What goes over the wire and what comes of each answer, against a receiver whose answers are set."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from gitdailies_connection.secret_source import SecretSource
+from gitdailies_connection.sender import Sender
+from gitdailies_connection.settings import Destination
+from gitdailies_core.errors import UsageError
+from gitdailies_core.events import Event
+from gitdailies_core.secret import Secret
+from gitdailies_history.plan import Plan
+from gitdailies_history.sending import Report, Stream
+from gitdailies_history.sent import Sent, held
+from gitdailies_history.verdicts import Verdict
+
+KEY = "gdk_planted-secret"
+Answer = tuple[int, Any, dict[str, str]]
+
+
+def taken(body: Any, status: str = "created") -> Answer:
+    results = [{"index": at, "status": status, "id": one["id"]} for at, one in enumerate(body)]
+    return 202, {"results": results}, {}
+
+
+class Scripted:
+    """A receiver that gives the answers of a list, then takes everything."""
+
+    def __init__(self) -> None:
+        self.answers: list[Callable[[Any], Answer]] = []
+        self.bodies: list[Any] = []
+        scripted = self
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_POST(self) -> None:
+                body = json.loads(self.rfile.read(int(self.headers["content-length"])))
+                scripted.bodies.append(body)
+                answer = scripted.answers.pop(0) if scripted.answers else taken
+                status, said, headers = answer(body)
+                data = json.dumps(said).encode()
+                self.send_response(status)
+                for name, text in {**headers, "content-length": str(len(data))}.items():
+                    self.send_header(name, text)
+                self.end_headers()
+                self.wfile.write(data)
+
+            def log_message(self, *_: Any) -> None:
+                pass
+
+        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self.url = f"http://127.0.0.1:{self._server.server_port}/webhooks"
+        Thread(target=self._server.serve_forever, daemon=True).start()
+
+    def close(self) -> None:
+        self._server.shutdown()
+        self._server.server_close()
+
+
+class Seen:
+    def __init__(self) -> None:
+        self.done = 0
+        self.waited: list[tuple[str, float]] = []
+        self.verdicts: list[Verdict] = []
+
+    def moved(self, events: int) -> None:
+        self.done += events
+
+    def waits(self, reason: str, seconds: float) -> None:
+        self.waited += [(reason, seconds)] if reason else []
+
+    def refused(self, verdict: Verdict) -> None:
+        self.verdicts.append(verdict)
+
+
+@pytest.fixture
+def scripted() -> Iterator[Scripted]:
+    running = Scripted()
+    yield running
+    running.close()
+
+
+def events(count: int) -> list[Event]:
+    return [
+        Event.make(
+            "deployed", repo="a/b", commitSHA="a" * 40, time=f"2025-03-04T10:00:{at:02}Z", id=f"d-{at}"
+        )
+        for at in range(count)
+    ]
+
+
+def send(
+    scripted: Scripted, folder: Path, count: int = 4, *, receiver: str = "ours", given: Any = None
+) -> tuple[Report, Seen]:
+    seen = Seen()
+    destination = Destination(scripted.url, SecretSource.make(env="KEY"), receiver=receiver)
+    with held(folder), Plan(folder / "plan.db") as plan, Sender.to(destination) as sender:
+        for event in given or events(count):
+            plan.add(event)
+        assert list(plan.settle()) == []
+        sent = Sent(folder, destination.address)
+        stream = Stream(
+            sender,
+            destination,
+            Secret(KEY),
+            sent,
+            seen,
+            retries=2,
+            sleep=lambda _: None,
+            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+            jitter=lambda: 0.5,
+        )
+        report = stream.send(plan.entries())
+        sent.close()
+    return report, seen
+
+
+def test_lists_go_where_they_are_taken_and_nothing_twice(scripted: Scripted, tmp_path: Path) -> None:
+    """All goes in one list to ours; a second run of it sends no request."""
+    first, seen = send(scripted, tmp_path)
+    second, _ = send(scripted, tmp_path)
+
+    assert (first.sent, seen.done, second.skipped) == (4, 4, 4)
+    assert [[one["id"] for one in body] for body in scripted.bodies] == [["d-0", "d-1", "d-2", "d-3"]]
+
+
+def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_path: Path) -> None:
+    """Only documented fields go out, one event at a time, in order."""
+    scripted.answers = [lambda _: (202, {}, {})] * 2
+    report, _ = send(scripted, tmp_path, 2, receiver="documented")
+
+    assert report.sent == 2
+    assert [sorted(body) for body in scripted.bodies] == [["commitSHA", "kind", "repo", "time"]] * 2
+    assert [body["time"][-3:] for body in scripted.bodies] == ["00Z", "01Z"]
+
+
+def test_no_answer_for_good_is_tried_again_not_before_retry_after(scripted: Scripted, tmp_path: Path) -> None:
+    """503 and 429 are followed by the same list; the wait is at least what was asked for."""
+    scripted.answers = [lambda _: (503, {}, {"Retry-After": "17"}), lambda _: (429, {}, {})]
+    report, seen = send(scripted, tmp_path)
+
+    assert (report.sent, report.stopped) == (4, "")
+    assert scripted.bodies[0] == scripted.bodies[1] == scripted.bodies[2]
+    assert [seconds for _, seconds in seen.waited] == [17.0, 1.0]
+
+
+def test_a_dead_receiver_stops_the_run_which_goes_on_later(scripted: Scripted, tmp_path: Path) -> None:
+    """After the last retry the run says why; the next one sends all of it."""
+    scripted.answers = [lambda _: (500, {}, {})] * 3
+    stopped, _ = send(scripted, tmp_path)
+    resumed, _ = send(scripted, tmp_path)
+
+    assert (stopped.there, resumed.sent) == (0, 4)
+    assert stopped.stopped == "3 attempts without an answer for good, the last: answered 500"
+
+
+def test_an_answer_that_does_not_speak_of_every_event_is_no_answer(
+    scripted: Scripted, tmp_path: Path
+) -> None:
+    """A 202 with too few results is not taken for success; the list goes again."""
+    scripted.answers = [lambda body: taken(body[:1])]
+    report, seen = send(scripted, tmp_path)
+
+    assert (report.sent, len(scripted.bodies)) == (4, 2)
+    assert "expected results for 4 events" in seen.waited[0][0]
+
+
+def test_a_list_that_is_too_large_is_cut_in_two(scripted: Scripted, tmp_path: Path) -> None:
+    """A proxy's 413 gives halves, in order."""
+    scripted.answers = [lambda _: (413, {}, {})]
+    report, _ = send(scripted, tmp_path)
+
+    assert report.sent == 4
+    assert [[one["id"] for one in body] for body in scripted.bodies[1:]] == [["d-0", "d-1"], ["d-2", "d-3"]]
+
+
+def test_one_refused_event_does_not_take_the_others_with_it(scripted: Scripted, tmp_path: Path) -> None:
+    """Its reason is told without the key, and the next run tries it again."""
+    reason = f"time: expected another, got this; {KEY}"
+
+    def mixed(body: Any) -> Answer:
+        _, said, _ = taken(body)
+        said["results"][1] |= {"status": "out-of-order", "error": reason}
+        return 207, said, {}
+
+    scripted.answers = [mixed]
+    report, seen = send(scripted, tmp_path)
+    again, _ = send(scripted, tmp_path)
+
+    assert (report.sent, report.refused, again.sent, again.skipped) == (3, 1, 1, 3)
+    assert seen.verdicts[0].reason == "time: expected another, got this; ***"
+
+
+@pytest.mark.parametrize(("status", "key"), [(401, True), (403, True), (404, False), (302, False)])
+def test_a_refused_key_and_a_wrong_address_stop_at_once(
+    scripted: Scripted, tmp_path: Path, status: int, key: bool
+) -> None:
+    """Nothing is tried again, and the report tells which of the two it was."""
+    scripted.answers = [lambda _: (status, {}, {})]
+    report, _ = send(scripted, tmp_path)
+
+    assert (len(scripted.bodies), report.key_refused, report.there) == (1, key, 0)
+    assert report.stopped
+
+
+def test_what_a_webhook_told_before_is_known_not_refused(scripted: Scripted, tmp_path: Path) -> None:
+    """A conflict under an id made of source and period means that it is there, with other details."""
+    scripted.answers = [lambda body: (207, taken(body, "conflict")[1], {})]
+    start = Event.make(
+        "incidentStarted", incidentId="Q1", repo="a/b", source="pagerduty", time="2025-03-04T10:00:00Z"
+    )
+    report, _ = send(scripted, tmp_path, given=[start, *events(1)])
+
+    assert (report.known, report.refused) == (1, 1)
+
+
+def test_two_imports_at_once_are_one_too_many(tmp_path: Path) -> None:
+    """The state folder is held by one run."""
+    with held(tmp_path), pytest.raises(UsageError, match="another that runs"), held(tmp_path):
+        pass
