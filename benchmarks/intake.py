@@ -1,7 +1,7 @@
 """Relay intake: accepted and durable deliveries a second, and CPU time each, on one core.
 
 .venv/bin/python benchmarks/intake.py
-.venv/bin/python benchmarks/intake.py --rounds 1 --seconds 10 --connections 128
+.venv/bin/python benchmarks/intake.py --cases af --rounds 1 --seconds 10 --connections 128
 
 README.md beside this file says how to read the table.
 """
@@ -14,36 +14,21 @@ import platform
 import signal
 import sqlite3
 import statistics
-import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from importlib.metadata import version
 from pathlib import Path
-from urllib.parse import urlsplit
 
 import deliveries
+import intake_cases
 import load
-from intake_server import BARE, DURABLE, IMMEDIATE, SINGLE
+from intake_cases import CASES, Case, Started
 
-CASES = (
-    (DURABLE, "a", "as it is: SQLite, synced before the answer"),
-    (IMMEDIATE, "b", "store replaced by an immediate callback"),
-    (SINGLE, "c", "one commit an event"),
-    (BARE, "d", "the HTTP server alone: a body is read, 202 answered"),
-)
-_VERSIONS = ("uvicorn", "uvloop", "httptools", "orjson", "structlog")
+_VERSIONS = ("uvicorn", "uvloop", "httptools", "orjson", "structlog", "psycopg")
 _TICKS = os.sysconf("SC_CLK_TCK")
-_CONFIGURATION = """\
-gitdailies: {url: "http://127.0.0.1:9/webhooks", key: {env: GITDAILIES_WEBHOOK_KEY}}
-relay: {listen: "127.0.0.1:0", status: "127.0.0.1:0", store: "sqlite:relay.db"}
-services:
-  %s: {repo: larkspur/checkout-api, environment: production}
-sources:
-  pagerduty: {adapter: pagerduty, secrets: [{env: PAGERDUTY_SECRET}]}
-"""
 
 
 @dataclass(frozen=True)
@@ -54,22 +39,23 @@ class Run:
     cpu_us: float
     p50_ms: float
     p99_ms: float
+    memory_mib: float
     foreign_percent: float
 
 
 @dataclass(frozen=True)
 class Options:
+    cases: Sequence[Case]
     rounds: int
     seconds: float
     warm_up_seconds: float
     connections: int
-    server_core: int
-    load_core: int
+    cores: Sequence[int]
 
 
 def main() -> None:
     options, count, scattered = _options()
-    os.sched_setaffinity(0, {options.load_core})
+    os.sched_setaffinity(0, {options.cores[-1]})
     _print_machine(options)
     requests = deliveries.build(count, scattered=scattered)
     size = len(requests[0].data.partition(b"\r\n\r\n")[2])
@@ -77,62 +63,61 @@ def main() -> None:
     print(
         f"{options.rounds} rounds of {options.seconds:g} s after {options.warm_up_seconds:g} s\n", flush=True
     )
-    runs: dict[str, list[Run]] = {case: [] for case, _, _ in CASES}
+    runs: dict[str, list[Run]] = {case.letter: [] for case in options.cases}
     for _ in range(options.rounds):
-        for case, _, _ in CASES:
-            runs[case].append(_measure(case, requests, options))
-    _print_table(runs)
+        for case in options.cases:
+            runs[case.letter].append(_measure(case, requests, options))
+    _print_table(options.cases, runs)
 
 
-def _measure(case: str, requests: Sequence[deliveries.Request], options: Options) -> Run:
-    with tempfile.TemporaryDirectory(prefix="gitdailies-intake-") as name:
-        folder = Path(name)
-        (folder / "gitdailies.yml").write_text(_CONFIGURATION % deliveries.SERVICE)
-        with (folder / "relay.log").open("w") as log:
-            server = _start(case, folder, options, log.fileno())
-            meter = _Meter(server.pid, options.server_core)
-            try:
-                assert server.stdout is not None
-                address = urlsplit(server.stdout.readline().strip())
-                if not address.hostname or not address.port:
-                    raise SystemExit((folder / "relay.log").read_text())
+def _measure(case: Case, requests: Sequence[deliveries.Request], options: Options) -> Run:
+    with ExitStack() as stack:
+        folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitdailies-intake-")))
+        address = stack.enter_context(intake_cases.store(case))
+        log = stack.enter_context((folder / "relay.log").open("w"))
+        servers: list[Started] = []
+        try:
+            for number in range(case.servers):
+                core = options.cores[number % len(options.cores)]
+                servers.append(intake_cases.start(case, folder, address, core, log))
+            meter = _Meter([server.process.pid for server in servers], options.cores[: case.servers])
 
-                def end() -> None:
-                    meter.stop()
-                    server.send_signal(signal.SIGKILL)
+            def end() -> None:
+                meter.stop()
+                for server in servers:
+                    for process in _family(server.process.pid):
+                        os.kill(process, signal.SIGKILL)
 
-                load_ = load.run(
-                    (address.hostname, address.port),
-                    requests,
-                    connections=options.connections,
-                    warm_up_seconds=options.warm_up_seconds,
-                    seconds=options.seconds,
-                    at_start=meter.start,
-                    at_end=end,
-                )
-            finally:
-                server.kill()
-                server.wait()
+            load_ = load.run(
+                [server.address for server in servers],
+                requests,
+                connections=options.connections,
+                warm_up_seconds=options.warm_up_seconds,
+                seconds=options.seconds,
+                at_start=meter.start,
+                at_end=end,
+            )
+        finally:
+            for server in servers:
+                for process in _family(server.process.pid):
+                    os.kill(process, signal.SIGKILL)
+                server.process.wait()
+                if server.process.stdout is not None:
+                    server.process.stdout.close()
         if load_.refused:
-            raise SystemExit(f"{case}: expected 202, got {load_.refused[0]!r}")
-        if case in (DURABLE, SINGLE):
-            _check(case, folder / "relay.db", load_.answered)
+            raise SystemExit(f"{case.about}: expected 202, got {load_.refused[0]!r}")
+        if case.keeps:
+            _check(case.letter, load_.answered, intake_cases.found(case, folder, address))
     return _run(load_, meter)
 
 
-def _start(case: str, folder: Path, options: Options, log: int) -> subprocess.Popen[str]:
-    secrets = {"PAGERDUTY_SECRET": deliveries.SECRET, "GITDAILIES_WEBHOOK_KEY": "benchmark"}
-    script = Path(__file__).with_name("intake_server.py")
-    return subprocess.Popen(
-        [
-            *(sys.executable, str(script), str(folder / "gitdailies.yml")),
-            *("--case", case, "--core", str(options.server_core)),
-        ],
-        stdout=subprocess.PIPE,
-        stderr=log,
-        text=True,
-        env={**os.environ, **secrets},
-    )
+def _family(process: int) -> list[int]:
+    """Return a process and its children, as gunicorn's workers are."""
+    try:
+        children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
+    except OSError:
+        return []
+    return [*(int(child) for child in children), process]
 
 
 def _run(load_: load.Load, meter: _Meter) -> Run:
@@ -141,82 +126,95 @@ def _run(load_: load.Load, meter: _Meter) -> Run:
         raise SystemExit("--events: expected some to be left after the warm-up, got none; give more")
     cuts = statistics.quantiles(load_.milliseconds, n=100)
     return Run(
-        count / load_.seconds, meter.cpu_seconds / count * 1e6, cuts[49], cuts[98], meter.foreign_percent
+        count / load_.seconds,
+        meter.cpu_seconds / count * 1e6,
+        cuts[49],
+        cuts[98],
+        meter.memory_mib,
+        meter.foreign_percent,
     )
 
 
-def _check(case: str, path: Path, answered: Sequence[str]) -> None:
+def _check(letter: str, answered: Sequence[str], stored: set[str]) -> None:
     """Hold the promise to what was just measured: after SIGKILL, whatever got 202 is stored."""
-    connection = sqlite3.connect(path)
-    stored = {incident for (incident,) in connection.execute("SELECT incident FROM events")}
-    sound = connection.execute("PRAGMA integrity_check").fetchone()[0]
-    connection.close()
     missing = len(set(answered) - stored)
-    print(
-        f"{case:9}  killed with requests in flight: {len(answered)} answers 202, "
-        f"{len(stored)} events stored, {missing} missing, integrity {sound}",
-        flush=True,
-    )
-    if missing or sound != "ok":
+    print(f"{letter}: killed amid requests: {len(answered)} answers 202, {missing} missing", flush=True)
+    if missing:
         raise SystemExit("an accepted event was lost")
 
 
 class _Meter:
-    """CPU time of the server, and of everything else that ran on its core meanwhile."""
+    """CPU time and memory of servers, and what else ran on their cores meanwhile."""
 
-    def __init__(self, process: int, core: int) -> None:
-        self._process = process
-        self._core = core
+    def __init__(self, processes: Sequence[int], cores: Sequence[int]) -> None:
+        self._processes = processes
+        self._cores = cores
         self.cpu_seconds = 0.0
+        self.memory_mib = 0.0
         self.foreign_percent = 0.0
 
     def start(self) -> None:
-        self._began_at, self._cpu, self._busy = time.perf_counter(), self._of_process(), self._of_core()
+        self._began_at, self._cpu, self._busy = time.perf_counter(), self._of_processes(), self._of_cores()
 
     def stop(self) -> None:
         seconds = time.perf_counter() - self._began_at
-        self.cpu_seconds = self._of_process() - self._cpu
-        busy = self._of_core() - self._busy
+        self.cpu_seconds = self._of_processes() - self._cpu
+        busy = self._of_cores() - self._busy
         self.foreign_percent = max(0.0, busy - self.cpu_seconds) / seconds * 100
+        self.memory_mib = max(self._memory(p) for process in self._processes for p in _family(process))
 
-    def _of_process(self) -> float:
+    def _of_processes(self) -> float:
         # proc_pid_stat(5): fields 14 and 15, counted from behind the command in parentheses.
-        fields = Path(f"/proc/{self._process}/stat").read_text().rpartition(")")[2].split()
-        return (int(fields[11]) + int(fields[12])) / _TICKS
+        total = 0
+        for process in self._processes:
+            for one in _family(process):
+                fields = Path(f"/proc/{one}/stat").read_text().rpartition(")")[2].split()
+                total += int(fields[11]) + int(fields[12])
+        return total / _TICKS
 
-    def _of_core(self) -> float:
-        # proc_stat(5): user nice system idle iowait irq softirq steal.
-        for line in Path("/proc/stat").read_text().splitlines():
-            name, *times = line.split()
-            if name == f"cpu{self._core}":
-                user, nice, system, _, _, irq, softirq, steal = map(int, times[:8])
-                return (user + nice + system + irq + softirq + steal) / _TICKS
+    def _memory(self, process: int) -> float:
+        for line in Path(f"/proc/{process}/status").read_text().splitlines():
+            if line.startswith("VmRSS:"):
+                return int(line.split()[1]) / 1024
         return 0.0
 
+    def _of_cores(self) -> float:
+        # proc_stat(5): user nice system idle iowait irq softirq steal.
+        total = 0.0
+        for line in Path("/proc/stat").read_text().splitlines():
+            name, *times = line.split()
+            if name in {f"cpu{core}" for core in self._cores}:
+                user, nice, system, _, _, irq, softirq, steal = map(int, times[:8])
+                total += (user + nice + system + irq + softirq + steal) / _TICKS
+        return total
 
-def _print_table(runs: dict[str, list[Run]]) -> None:
+
+def _print_table(cases: Sequence[Case], runs: dict[str, list[Run]]) -> None:
     print(
-        "\n|   | relay intake | accepted/s | CPU µs each | least to most | p50 ms | p99 ms | CPU of others |"
+        "\n|   | relay intake | accepted/s | CPU µs each | least to most | p50 ms | p99 ms | MiB"
+        " | CPU of others |"
     )
-    print("|---|---|---:|---:|---:|---:|---:|---:|")
-    for case, letter, about in CASES:
-        of = runs[case]
-        rate, cpu, p50, p99, foreign = (
+    print("|---|---|---:|---:|---:|---:|---:|---:|---:|")
+    for case in cases:
+        of = runs[case.letter]
+        rate, cpu, p50, p99, memory, foreign = (
             statistics.median(getattr(run, name) for run in of)
-            for name in ("a_second", "cpu_us", "p50_ms", "p99_ms", "foreign_percent")
+            for name in ("a_second", "cpu_us", "p50_ms", "p99_ms", "memory_mib", "foreign_percent")
         )
         costs = [run.cpu_us for run in of]
         spread = f"{min(costs):.0f} to {max(costs):.0f}"
         print(
-            f"| {letter} | {about} | {rate:,.0f} | {cpu:.0f} | {spread} | {p50:.2f} | {p99:.1f} "
-            f"| {foreign:.0f} % |"
+            f"| {case.letter} | {case.about} | {rate:,.0f} | {cpu:.0f} | {spread} | {p50:.2f} | {p99:.1f} "
+            f"| {memory:.0f} | {foreign:.0f} % |"
         )
-    for other, letter, _ in CASES[1:]:
-        pairs = list(zip(runs[DURABLE], runs[other], strict=True))
+    first, *others = cases
+    for case in others:
+        pairs = list(zip(runs[first.letter], runs[case.letter], strict=True))
         rates = [mine.a_second / theirs.a_second for mine, theirs in pairs]
         costs = [mine.cpu_us / theirs.cpu_us for mine, theirs in pairs]
         print(
-            f"\na/{letter}: {_spread(rates)} of the deliveries a second, {_spread(costs)} of the CPU time",
+            f"\n{first.letter}/{case.letter}: {_spread(rates)} of the deliveries a second,"
+            f" {_spread(costs)} of the CPU time",
             end="",
         )
     print()
@@ -238,12 +236,14 @@ def _print_machine(options: Options) -> None:
     versions = ", ".join(f"{name} {version(name)}" for name in _VERSIONS)
     print(f"{model}, {os.cpu_count()} cores, {platform.platform()}")
     print(f"Python {platform.python_version()}, SQLite {sqlite3.sqlite_version}, {versions}")
-    print(f"server on core {options.server_core}, load on core {options.load_core}; ", end="")
+    print(f"servers on cores {options.cores[0]} and on, load on core {options.cores[-1]}; ", end="")
     print(f"load of the machine before: {os.getloadavg()[0]:.1f}")
 
 
 def _options() -> tuple[Options, int, bool]:
+    letters = "".join(case.letter for case in CASES)
     parser = argparse.ArgumentParser(description="Measure the intake of the relay on one core.")
+    parser.add_argument("--cases", default="abcdef", help=f"of {letters}; default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--seconds", type=float, default=5.0, help="measured, of each case in each round")
     parser.add_argument("--warm-up-seconds", type=float, default=1.0)
@@ -251,14 +251,15 @@ def _options() -> tuple[Options, int, bool]:
     parser.add_argument("--events", type=int, default=80_000, help="a case ends early when they are used up")
     parser.add_argument("--scattered", action="store_true", help="incident ids in no order")
     given = parser.parse_args()
-    cores = sorted(os.sched_getaffinity(0))
+    if not given.cases or not set(given.cases) <= set(letters):
+        parser.error(f"--cases: expected letters of {letters}, got {given.cases!r}")
     options = Options(
+        cases=[case for case in CASES if case.letter in given.cases],
         rounds=given.rounds,
         seconds=given.seconds,
         warm_up_seconds=given.warm_up_seconds,
         connections=given.connections,
-        server_core=cores[0],
-        load_core=cores[-1],
+        cores=sorted(os.sched_getaffinity(0)),
     )
     return options, given.events, given.scattered
 

@@ -16,7 +16,8 @@ from gitdailies_connection.configuration import load
 from gitdailies_relay import server, store
 from gitdailies_relay.acceptance import STORED, Accepted, Delivery
 from gitdailies_server import logs, writer
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_server.database import Session
+from gitdailies_server.moments import now_us
 
 DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "bare")
 
@@ -46,11 +47,44 @@ class BareApp:
         await send({"type": "http.response.body", "body": b"{}"})
 
 
+def fill(session: Session, count: int) -> None:
+    """Store *count* incidents whose starts wait."""
+    number = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
+    incident, at = "printf('P%07d', i)", f"{now_us() - count} + i"
+    body = (
+        "json_object('kind', 'incidentStarted', 'incidentId', printf('P%07d', i), 'repo',"
+        " 'larkspur/checkout-api', 'environment', 'production', 'time', '2026-03-04T09:12:41Z', 'title',"
+        " 'Checkout returns 502 for card payments', 'service', 'checkout-api', 'source', 'pagerduty')"
+    )
+    for statement in (
+        (
+            "INSERT INTO deliveries (delivery, received_at, source, message, incident, word, proof, outcome,"
+            f" reason, events) SELECT 'd' || i, {at}, 'pagerduty', 'm' || i, {incident},"
+            " 'incident.triggered', '', 'stored', '', '[\"e' || i || '\"]' FROM n"
+        ),
+        (
+            "INSERT INTO periods (destination, source, incident, repo, environment, service, name, state,"
+            f" started_at, changed_at) SELECT 'default', 'pagerduty', {incident}, 'larkspur/checkout-api',"
+            f" 'production', 'checkout-api', '2026-03-04T09:12:41Z', 'open', {at}, {at} FROM n"
+        ),
+        (
+            "INSERT INTO events (id, destination, source, incident, delivery, stored_at, body)"
+            f" SELECT 'e' || i, 'default', 'pagerduty', {incident}, 'd' || i, {at}, {body} FROM n"
+        ),
+        (
+            "INSERT INTO pending (seq, destination, partition, head, due_at, attempts)"
+            f" SELECT i, 'default', 'default/pagerduty/' || {incident}, 1, {at}, 0 FROM n"
+        ),
+    ):
+        session.execute(f"{number} {statement}", (count,))
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("config", type=Path)
     parser.add_argument("--case", choices=CASES, default=DURABLE)
     parser.add_argument("--core", type=int, required=True)
+    parser.add_argument("--stored", type=int, default=0)
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
     if given.case == IMMEDIATE:
@@ -61,10 +95,12 @@ def main() -> None:
         server.App = BareApp  # type: ignore[assignment, attr-defined]
     configuration = load(given.config)
     # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
-    assert configuration.relay.store.path is not None
-    store.migrate(SqliteDatabase(configuration.relay.store.path))
-    with store.transaction(SqliteDatabase(configuration.relay.store.path)) as connection:
-        store.pause(connection, "default", "manual", "benchmark")
+    database = store.database_of(configuration.relay.store)
+    store.migrate(database)
+    with store.transaction(database) as session:
+        store.pause(session, "default", "manual", "benchmark")
+        if given.stored:
+            fill(session, given.stored)
     logs.configure()
 
     async def serve() -> None:

@@ -11,6 +11,7 @@ import socket
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
+from itertools import cycle
 
 from deliveries import Request
 
@@ -57,7 +58,7 @@ class _Connection:
 
 
 def run(
-    address: tuple[str, int],
+    addresses: Sequence[tuple[str, int]],
     requests: Sequence[Request],
     *,
     connections: int,
@@ -73,7 +74,7 @@ def run(
     """
     load = Load()
     ahead = iter(requests)
-    by_file = _open(address, connections, ahead)
+    by_file = _open(addresses, connections, ahead)
     poll = select.epoll()
     for number in by_file:
         poll.register(number, select.EPOLLIN)
@@ -91,9 +92,11 @@ def run(
     return load
 
 
-def _open(address: tuple[str, int], count: int, ahead: Iterator[Request]) -> dict[int, _Connection]:
+def _open(
+    addresses: Sequence[tuple[str, int]], count: int, ahead: Iterator[Request]
+) -> dict[int, _Connection]:
     by_file = {}
-    for request, _ in zip(ahead, range(count), strict=False):
+    for request, address, _ in zip(ahead, cycle(addresses), range(count), strict=False):
         connection = _Connection(address)
         connection.send(request)
         by_file[connection.socket.fileno()] = connection

@@ -112,8 +112,8 @@ class PostgresqlDatabase:
         return PostgresqlSession(connection)
 
     def begin(self, session: Any) -> None:
-        session.execute("BEGIN")
-        session.execute(f"SELECT pg_advisory_xact_lock({self._turn})")
+        # In one trip; the lock is had before the first snapshot is taken.
+        session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({self._turn})")
 
     def commit(self, session: Any) -> None:
         told = session.execute("COMMIT").statusmessage

@@ -1,0 +1,132 @@
+"""The cases of the intake benchmark: which servers each starts, and how what was stored is read."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TextIO
+from urllib.parse import urlsplit, urlunsplit
+
+import deliveries
+import psycopg
+from intake_server import BARE, DURABLE, IMMEDIATE, SINGLE
+
+SQLITE = "sqlite:relay.db"
+POSTGRESQL = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/test")
+PEER = "peer"
+_CONFIGURATION = """\
+gitdailies: {url: "http://127.0.0.1:9/webhooks", key: {env: GITDAILIES_WEBHOOK_KEY}}
+relay: {listen: "127.0.0.1:0", status: "127.0.0.1:0", store: "%s"}
+services:
+  %s: {repo: larkspur/checkout-api, environment: production}
+sources:
+  pagerduty: {adapter: pagerduty, secrets: [{env: PAGERDUTY_SECRET}]}
+"""
+
+
+@dataclass(frozen=True)
+class Case:
+    """One line of the table; `kind` is what the server replaces, `stored` what waits there before."""
+
+    letter: str
+    about: str
+    kind: str = DURABLE
+    postgresql: bool = False
+    servers: int = 1
+    stored: int = 0
+
+    @property
+    def keeps(self) -> bool:
+        """Whether what was answered must be found again."""
+        return self.kind in (DURABLE, SINGLE, PEER)
+
+
+CASES = (
+    Case("a", "as it is: SQLite, synced before the answer"),
+    Case("b", "store replaced by an immediate callback", IMMEDIATE),
+    Case("c", "one commit an event", SINGLE),
+    Case("d", "the HTTP server alone: a body is read, 202 answered", BARE),
+    Case("e", "a durable peer: Flask under gunicorn, HMAC, append and sync", PEER),
+    Case("f", "as it is, on PostgreSQL", postgresql=True),
+    Case("g", "two relays on one PostgreSQL, a core each", postgresql=True, servers=2),
+    Case("h", "as it is, a million events undelivered", stored=1_000_000),
+)
+
+
+@dataclass(frozen=True)
+class Started:
+    """A running server: where it listens, and on which core."""
+
+    process: subprocess.Popen[str]
+    address: tuple[str, int]
+    core: int
+
+
+@contextmanager
+def store(case: Case) -> Iterator[str]:
+    """Yield the address of an empty store."""
+    if not case.postgresql:
+        yield SQLITE
+        return
+    with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
+        connection.execute("DROP DATABASE IF EXISTS gitdailies_benchmark WITH (FORCE)")
+        connection.execute("CREATE DATABASE gitdailies_benchmark")
+        try:
+            yield urlunsplit(urlsplit(POSTGRESQL)._replace(path="/gitdailies_benchmark"))
+        finally:
+            connection.execute("DROP DATABASE gitdailies_benchmark WITH (FORCE)")
+
+
+def start(case: Case, folder: Path, address: str, core: int, log: TextIO) -> Started:
+    """Start one server of *case* on *core*; raises SystemExit with what it said."""
+    (folder / "gitdailies.yml").write_text(_CONFIGURATION % (address, deliveries.SERVICE))
+    environ = {
+        **os.environ,
+        "PAGERDUTY_SECRET": deliveries.SECRET,
+        "GITDAILIES_WEBHOOK_KEY": "benchmark",
+        "PEER_FILE": str(folder / "peer.log"),
+    }
+    here = Path(__file__).parent
+    if case.kind == PEER:
+        command = [
+            *("taskset", "-c", str(core), sys.executable, "-m", "gunicorn", "peer:app", "--chdir", str(here)),
+            *("--bind", "127.0.0.1:0", "--worker-class", "gthread", "--threads", "32", "--keep-alive", "60"),
+        ]
+        process = subprocess.Popen(
+            command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=environ
+        )
+        marker = "Listening at: http://"
+    else:
+        script = [sys.executable, str(here / "intake_server.py"), str(folder / "gitdailies.yml")]
+        command = [*script, "--case", case.kind, "--core", str(core), "--stored", str(case.stored)]
+        process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=log, text=True, env=environ)
+        marker = "http://"
+    assert process.stdout is not None
+    for line in process.stdout:
+        if marker in line:
+            host, _, port = line.partition(marker)[2].split()[0].rpartition(":")
+            return Started(process, (host, int(port)), core)
+    raise SystemExit((folder / "relay.log").read_text())
+
+
+def found(case: Case, folder: Path, address: str) -> set[str]:
+    """Return the incidents that are stored; raises SystemExit where the file is not sound."""
+    if case.kind == PEER:
+        lines = (folder / "peer.log").read_bytes().splitlines()
+        return {line.split(b" ", 1)[0].decode() for line in lines}
+    if case.postgresql:
+        with psycopg.connect(address) as connection:
+            return {row[0] for row in connection.execute("SELECT incident FROM gitdailies_relay.events")}
+    connection = sqlite3.connect(folder / "relay.db")
+    stored = {incident for (incident,) in connection.execute("SELECT incident FROM events")}
+    sound = connection.execute("PRAGMA quick_check").fetchone()[0]
+    connection.close()
+    if sound != "ok":
+        raise SystemExit(f"relay.db: expected a sound file, got {sound}")
+    return stored
