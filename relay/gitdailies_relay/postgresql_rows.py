@@ -1,10 +1,14 @@
-"""An acceptance's reads and writes on PostgreSQL: a statement a table and batch, few round trips."""
+"""An acceptance's reads and writes on PostgreSQL: a statement a table and batch, few round trips.
+
+Rows go over as one JSON text: the driver writes an array of texts element by element, in Python.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
+import orjson
 from gitdailies_core.ledger import Period
 from gitdailies_server.database import Session
 from gitdailies_server.postgresql import PostgresqlSession
@@ -15,36 +19,62 @@ from gitdailies_relay.rows import (
     KEPT_COLUMNS,
     PERIOD_COLUMNS,
     Batch,
-    NewEvent,
     Whose,
     period_of,
 )
 
-_STORED = (
-    "SELECT source, message, events FROM deliveries WHERE outcome = 'stored'"
-    " AND (source, message) IN (SELECT * FROM unnest(?::text[], ?::text[]))"
+_NUMBERS = {"received_at", "stored_at", "started_at", "ended_at", "changed_at"}
+_PERIOD_ROW = f"destination, source, {PERIOD_COLUMNS}, changed_at"
+
+
+def _given(columns: str) -> str:
+    """Write rows that come as a list of lists as a table of *columns*, with `place` for their order."""
+    values = ", ".join(
+        f"({'given.row ->> ' + str(place)}){'::bigint' if name in _NUMBERS else ''} AS {name}"
+        for place, name in enumerate(columns.split(", "))
+    )
+    rows = "json_array_elements(?::json) WITH ORDINALITY AS given(row, place)"
+    return f"(SELECT {values}, place FROM {rows}) AS r"
+
+
+def _each(columns: str, table: str, condition: str) -> str:
+    """Look up rows of *table* for each of a list of keys `k`, one key after another.
+
+    OFFSET keeps the planner from doing it the other way round, which it would for a table that
+    was empty when it last looked.
+    """
+    return (
+        f"SELECT {columns} FROM json_array_elements(?::json) AS k"
+        f" CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} OFFSET 0) AS found"
+    )
+
+
+_STORED = _each(
+    "source, message, events",
+    "deliveries",
+    "outcome = 'stored' AND source = k ->> 0 AND message = k ->> 1",
 )
-_PERIODS = (
-    f"SELECT destination, source, {PERIOD_COLUMNS} FROM periods WHERE (destination, source, incident)"
-    " IN (SELECT * FROM unnest(?::text[], ?::text[], ?::text[]))"
+_PERIODS = _each(
+    f"destination, source, {PERIOD_COLUMNS}",
+    "periods",
+    "destination = k ->> 0 AND source = k ->> 1 AND incident = k ->> 2",
 )
-_WAITING = (
-    f"SELECT destination, source, {PERIOD_COLUMNS} FROM periods WHERE state = 'merged'"
-    " AND (destination, source, merged_into) IN (SELECT * FROM unnest(?::text[], ?::text[], ?::text[]))"
+_WAITING = _each(
+    f"destination, source, {PERIOD_COLUMNS}",
+    "periods",
+    "state = 'merged' AND destination = k ->> 0 AND source = k ->> 1 AND merged_into = k ->> 2",
 )
 _DELIVERY = (
-    f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) SELECT * FROM unnest(?::text[], ?::bigint[], ?::text[],"
-    " ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[])"
+    f"INSERT INTO deliveries ({DELIVERY_COLUMNS})"
+    f" SELECT {DELIVERY_COLUMNS} FROM {_given(DELIVERY_COLUMNS)} ORDER BY place"
 )
+# Bodies are bytes, which JSON does not hold; few are kept.
 _KEEP = (
-    f"INSERT INTO kept ({KEPT_COLUMNS}) SELECT * FROM unnest(?::text[], ?::bigint[], ?::text[], ?::text[],"
-    " ?::text[], ?::text[], ?::bytea[])"
+    f"INSERT INTO kept ({KEPT_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
     " ON CONFLICT (delivery) DO UPDATE SET why = excluded.why, reason = excluded.reason"
 )
 _PERIOD = (
-    f"INSERT INTO periods (destination, source, {PERIOD_COLUMNS}, changed_at) SELECT * FROM"
-    " unnest(?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[], ?::text[],"
-    " ?::bigint[], ?::bigint[], ?::text[], ?::bigint[])"
+    f"INSERT INTO periods ({_PERIOD_ROW}) SELECT {_PERIOD_ROW} FROM {_given(_PERIOD_ROW)}"
     " ON CONFLICT (destination, source, incident, repo, environment, service, name)"
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
     " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at"
@@ -53,15 +83,13 @@ _PERIOD = (
 # becomes the head.
 _EVENTS = (
     f"WITH made AS (INSERT INTO events ({EVENT_COLUMNS})"
-    " SELECT id, destination, source, incident, delivery, stored_at, body FROM unnest(?::text[], ?::text[],"
-    " ?::text[], ?::text[], ?::text[], ?::bigint[], ?::text[]) WITH ORDINALITY"
-    " AS given(id, destination, source, incident, delivery, stored_at, body, place) ORDER BY place"
+    f" SELECT {EVENT_COLUMNS} FROM {_given(EVENT_COLUMNS)} ORDER BY place"
     " ON CONFLICT DO NOTHING RETURNING seq, destination, stored_at,"
     " destination || '/' || source || '/' || incident AS partition)"
     " INSERT INTO pending (seq, destination, partition, head, due_at, attempts)"
     " SELECT seq, destination, partition,"
     " CASE WHEN row_number() OVER (PARTITION BY partition ORDER BY seq) = 1"
-    " AND NOT EXISTS (SELECT 1 FROM pending p WHERE p.partition = made.partition AND p.buried IS NULL)"
+    " AND (SELECT 1 FROM pending p WHERE p.partition = made.partition AND p.buried IS NULL LIMIT 1) IS NULL"
     " THEN 1 ELSE 0 END, stored_at, 0 FROM made"
 )
 
@@ -81,8 +109,8 @@ class PostgresqlRows:
     ) -> None:
         if not messages:
             return
-        of_messages = _columns(list(messages))
-        of_incidents = _columns([(*whose, incident) for whose, incident in incidents])
+        of_messages = _json(messages)
+        of_incidents = _json((*whose, incident) for whose, incident in incidents)
         with self._session.pipeline():
             stored = self._session.execute(_STORED, of_messages)
             periods = self._session.execute(_PERIODS, of_incidents)
@@ -102,29 +130,30 @@ class PostgresqlRows:
     def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
         known = self._periods.get((whose, incident))
         if known is None:
-            found = self._session.execute(_PERIODS, _columns([(*whose, incident)]))
+            found = self._session.execute(_PERIODS, _json([(*whose, incident)]))
             known = self._periods[whose, incident] = [period_of(row[2:]) for row in found]
         return known
 
     def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
         known = self._waiting.get((whose, incident))
         if known is None:
-            found = self._session.execute(_WAITING, _columns([(*whose, incident)]))
+            found = self._session.execute(_WAITING, _json([(*whose, incident)]))
             known = self._waiting[whose, incident] = [period_of(row[2:]) for row in found]
         return known
 
     def write(self, batch: Batch) -> None:
         rows: tuple[tuple[str, Sequence[tuple[Any, ...]]], ...] = (
             (_DELIVERY, batch.deliveries),
-            (_KEEP, list(batch.kept.values())),
             (_PERIOD, batch.periods),
             (_EVENTS, batch.events),
         )
         with self._session.pipeline():
             for statement, given in rows:
                 if given:
-                    self._session.execute(statement, _columns(given))
+                    self._session.execute(statement, _json(given))
+            for kept in batch.kept.values():
+                self._session.execute(_KEEP, kept)
 
 
-def _columns(rows: Sequence[tuple[Any, ...] | NewEvent]) -> list[list[Any]]:
-    return [list(column) for column in zip(*rows, strict=True)]
+def _json(rows: Iterable[tuple[Any, ...]]) -> tuple[str]:
+    return (orjson.dumps([list(row) for row in rows]).decode(),)

@@ -40,6 +40,8 @@ _SESSION = (
     "SET lock_timeout = '10s'",
     "SET statement_timeout = '60s'",
     "SET timezone = 'UTC'",
+    # Plans are kept. One made while a table was empty would go through all of it when it is large.
+    "SET enable_seqscan = off",
 )
 _SIZE = (
     "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
