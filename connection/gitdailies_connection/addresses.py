@@ -9,6 +9,7 @@ from __future__ import annotations
 import ipaddress
 import re
 from dataclasses import dataclass
+from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
 # Where clouds hand out credentials to whoever asks from the machine itself. Sources: the metadata
@@ -30,6 +31,9 @@ _NAT64 = ipaddress.ip_network("64:ff9b::/96")
 _COMPATIBLE = ipaddress.ip_network("::/96")
 
 
+Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
+
+
 @dataclass(frozen=True)
 class Listen:
     """Where a server listens; port 0 lets the system choose."""
@@ -47,6 +51,21 @@ def listen(text: str) -> Listen:
     if match is None or int(match[3]) > 65535 or (match[1] is not None and not _is_ip(match[1])):
         raise ValueError("expected HOST:PORT like 127.0.0.1:8701 or [::1]:8701, got something else")
     return Listen(match[1] or match[2], int(match[3]))
+
+
+def network(text: str) -> Network:
+    """Read an address, or a network such as 10.0.0.0/8."""
+    try:
+        return ipaddress.ip_network(text)
+    except ValueError:
+        pass
+    try:
+        whole = ipaddress.ip_network(text, strict=False)
+    except ValueError:
+        raise ValueError(
+            "expected an address or a network like 10.0.0.0/8 or fd00::/8, got something else"
+        ) from None
+    raise ValueError(f"expected a network, got an address inside it; did you mean {whole}")
 
 
 def receiver(text: str, *, allow_http: bool = False) -> str:

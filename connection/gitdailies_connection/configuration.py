@@ -130,6 +130,8 @@ def _relay(reading: Reading) -> RelaySettings:
         in_flight=reading.of((*place, "in_flight"), int, default.in_flight),
         queue_bytes=reading.of((*place, "queue_bytes"), int, default.queue_bytes),
         claim_seconds=_claim_seconds(reading, (*place, "claim_seconds"), default.claim_seconds),
+        connections=reading.of((*place, "connections"), int, default.connections),
+        trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
     )
     if settings.listen == settings.status and settings.listen.port:
         where = "status" if reading.get((*place, "status")) is not None else "listen"
@@ -137,3 +139,11 @@ def _relay(reading: Reading) -> RelaySettings:
             (*place, where), f"expected listen and status to differ, got {settings.listen} for both"
         )
     return settings
+
+
+def _networks(reading: Reading, place: Place) -> tuple[addresses.Network, ...]:
+    read = (
+        reading.of((*place, index), addresses.network, None)
+        for index, _ in enumerate(reading.get(place) or ())
+    )
+    return tuple(network for network in read if network is not None)

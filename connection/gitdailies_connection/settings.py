@@ -13,7 +13,7 @@ from gitdailies_core.dialect import DOCUMENTED, Dialect
 from gitdailies_core.routing import Filter, Routes
 from gitdailies_core.secret import Secret
 
-from gitdailies_connection.addresses import Listen, origin
+from gitdailies_connection.addresses import Listen, Network, origin
 from gitdailies_connection.secret_source import SecretSource
 
 SQLITE = "sqlite"
@@ -102,6 +102,8 @@ class RelaySettings:
     in_flight: int = 16
     queue_bytes: int = 64 * 1024 * 1024
     claim_seconds: float = 60
+    connections: int = 512
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True)

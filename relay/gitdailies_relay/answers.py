@@ -56,6 +56,11 @@ WRONG_METHOD = _answer(405, {"status": "method not allowed"}, ("allow", "POST, P
 ENCODED = _answer(
     415, {"status": "unsupported", "reason": "content-encoding: expected identity, got another"}
 )
+TRANSFERRED = _answer(
+    415, {"status": "unsupported", "reason": "transfer-encoding: expected chunked or none, got another"}
+)
+# Nobody reads it: the sender went away. It says whose fault that was.
+CUT = _answer(400, {"status": "bad request", "reason": "body: expected the whole of it, got a part"})
 
 
 def too_large(limit: int) -> Answer:
@@ -65,3 +70,6 @@ def too_large(limit: int) -> Answer:
 def unavailable(reason: str) -> Answer:
     body = {"status": "unavailable", "reason": reason}
     return _answer(503, body, ("retry-after", str(RETRY_AFTER_SECONDS)))
+
+
+TOO_MANY = unavailable("more deliveries are waiting than are held at once")

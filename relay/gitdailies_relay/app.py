@@ -9,12 +9,12 @@ from __future__ import annotations
 import asyncio
 import secrets as randomness
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
-from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
 import orjson
 import structlog
+from gitdailies_connection.addresses import Network
 from gitdailies_connection.settings import Source
 from gitdailies_core import strict_json
 from gitdailies_core.adapter import Adapter
@@ -22,32 +22,43 @@ from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.request import Request
 from gitdailies_core.routing import Routes
 from gitdailies_core.secret import Secret
+from gitdailies_server.client_address import FORWARDED_HEADER, client_address
 from gitdailies_server.logs import told
 from gitdailies_server.moments import now_us
+from gitdailies_server.protocol import CONNECTION, PROVEN
+from gitdailies_server.repeats import Repeats
 
 from gitdailies_relay import answers
 from gitdailies_relay.acceptance import Accepted, Delivery
 from gitdailies_relay.answers import Answer
+from gitdailies_relay.bodies import (
+    BODY_BYTES,
+    Bodies,
+    Body,
+    Gone,
+    Receive,
+    TooLarge,
+    TooMany,
+    TooSlow,
+    drain,
+)
 from gitdailies_relay.deadline import Deadline
 from gitdailies_relay.reading import SHAPE, UNREADABLE, Reading, prove, read
 from gitdailies_relay.store import Store
 
 LOG = structlog.get_logger("gitdailies.relay")
 
-# PagerDuty, the largest sender, drops what is over 256 KB.
-BODY_BYTES = 1024 * 1024
 # A vendor's answer must come in 5 s (PagerDuty); what was not synced by then is our fault.
 ANSWER_SECONDS = 4.0
-BODY_SECONDS = 10.0
-# How much of a refused body is still read: a sender that is cut while it sends may never see why.
-_LINGER_BYTES = 4 * BODY_BYTES
-_LINGER_SECONDS = 2.0
+# A probe asks every few seconds, and anybody may: it shall not make the disk sync at will.
+READY_SECONDS = 1.0
 _METHODS = frozenset({"POST", "PUT", "PATCH"})  # Squadcast offers all three
 _PREFIX = "/hooks/"
 
 Scope = MutableMapping[str, Any]
-Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+READY = Answer(200, b'{"status": "ready"}')
 
 decode = strict_json.guarded(orjson.loads)
 
@@ -80,7 +91,9 @@ class App:
         store: Store,
         stored: Callable[[], None],
         counted: Callable[[str, Accepted | int], None] = lambda _source, _became: None,
+        repeats: Repeats | None = None,
         most_bytes: int = 64 * 1024 * 1024,
+        trusted_proxies: Sequence[Network] = (),
         destination: str = "default",
     ) -> None:
         self.intake = intake
@@ -88,9 +101,11 @@ class App:
         self._store = store
         self._stored = stored
         self._counted = counted
-        self._most_bytes = most_bytes
-        self._bytes = 0
+        self._repeats = repeats or Repeats(LOG)
+        self._bodies = Bodies(most_bytes)
+        self._trusted_proxies = trusted_proxies
         self._destination = destination
+        self._ready_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
@@ -109,8 +124,7 @@ class App:
         await send({"type": "http.response.start", "status": answer.status, "headers": headers})
         await send({"type": "http.response.body", "body": answer.body, "more_body": unread})
         if unread:
-            with suppress(TimeoutError):
-                await asyncio.wait_for(_drain(receive), _LINGER_SECONDS)
+            await drain(receive)
             await send({"type": "http.response.body", "body": b""})
 
     async def _answer(self, scope: Scope, receive: Receive) -> Answer:
@@ -143,42 +157,49 @@ class App:
         if scope["method"] not in _METHODS:
             raise Refusal(answers.WRONG_METHOD)
         headers = Request.make(headers=scope["headers"], body=b"")
-        held = self._admit(headers)
-        try:
-            with Deadline(BODY_SECONDS):
-                body = await _body(receive)
-            return await self._delivered(source, Request(headers.headers, body, decode))
-        except TimeoutError:
-            raise Refusal(answers.unavailable("expected the whole body in time, got a part")) from None
-        finally:
-            self._bytes -= held
+        self._admit(headers)
+        with Body(self._bodies) as body:
+            try:
+                request = Request(headers.headers, await body.read(receive), decode)
+            except TooLarge:
+                raise Refusal(answers.too_large(BODY_BYTES)) from None
+            except TooMany:
+                raise Refusal(answers.TOO_MANY) from None
+            except TooSlow:
+                raise Refusal(answers.unavailable("expected the whole body in time, got a part")) from None
+            except Gone:
+                raise Refusal(answers.CUT) from None
+            return await self._delivered(source, request, scope)
 
-    def _admit(self, request: Request) -> int:
-        """Refuse by headers alone what need not be read; return the bytes to account for."""
+    def _admit(self, request: Request) -> None:
+        """Refuse by headers alone what need not be read."""
         if request.header("content-encoding").lower() not in ("", "identity"):
             raise Refusal(answers.ENCODED)
+        if request.header("transfer-encoding").lower() not in ("", "chunked"):
+            raise Refusal(answers.TRANSFERRED)
         length = request.header("content-length").lstrip("0")
-        # A body of unknown length may grow to the limit.
-        expected = int(length[:12]) if length.isascii() and length.isdigit() else BODY_BYTES
-        if expected > BODY_BYTES:
+        if length.isascii() and length.isdigit() and int(length[:12]) > BODY_BYTES:
             raise Refusal(answers.too_large(BODY_BYTES))
         if self.stopping:
             raise Refusal(answers.unavailable("the relay is stopping"))
-        if self._bytes + expected > self._most_bytes:
-            raise Refusal(answers.unavailable("more deliveries are waiting than are held at once"))
-        self._bytes += expected
-        return expected
+        if self._bodies.full:
+            raise Refusal(answers.TOO_MANY)
 
-    async def _delivered(self, source: Source, request: Request) -> Answer:
+    async def _delivered(self, source: Source, request: Request, scope: Scope) -> Answer:
         adapter = self.intake.adapters[source.name]
+        client = self._client(scope, request)
         try:
             proof = prove(request, source, adapter, self.intake.secrets[source.name])
         except ProofError:
-            LOG.warning("delivery refused", source=source.name, reason="wrong or missing proof")
+            self._repeats.warn(
+                "delivery refused", source=source.name, client=client, reason="wrong or missing proof"
+            )
             return answers.UNPROVEN
         except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
-            LOG.error("proof cannot be checked", source=source.name, reason=told(error))
+            LOG.error("proof cannot be checked", source=source.name, client=client, reason=told(error))
             return answers.unavailable("the proof cannot be checked")
+        if CONNECTION in scope.get("extensions", ()):
+            scope["extensions"][CONNECTION][PROVEN]()
         reading = read(request, source, adapter, self.intake.routes, proof)
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, reading)
@@ -188,9 +209,14 @@ class App:
         except Exception as error:  # noqa: BLE001  of an item that fails alone, as of a store that does
             LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))
             return answers.unavailable("the store cannot be written")
-        return self._answered(source.name, reading, accepted)
+        return self._answered(source.name, client, reading, accepted)
 
-    def _answered(self, source: str, reading: Reading, accepted: Accepted) -> Answer:
+    def _client(self, scope: Scope, request: Request) -> str:
+        peer = scope.get("client")
+        forwarded = request.header(FORWARDED_HEADER)
+        return client_address(peer[0], forwarded, self._trusted_proxies) if peer else ""
+
+    def _answered(self, source: str, client: str, reading: Reading, accepted: Accepted) -> Answer:
         self._counted(source, accepted)
         reasons = list(accepted.reasons)
         log = LOG.warning if accepted.why else LOG.info
@@ -198,6 +224,7 @@ class App:
             "delivery",
             delivery=accepted.delivery,
             source=source,
+            client=client,
             proof=reading.proof,
             outcomes=list(accepted.outcomes),
             events=list(accepted.events),
@@ -217,11 +244,15 @@ class App:
         """Really write: a disk that is full shows here first."""
         if self.stopping:
             return answers.unavailable("the relay is stopping")
+        loop = asyncio.get_running_loop()
+        if loop.time() < self._ready_until:
+            return READY
         try:
             await asyncio.wait_for(self._store.run(_touch), ANSWER_SECONDS)
         except (StoreUnavailable, TimeoutError) as error:
             return answers.unavailable(_reason(error))
-        return Answer(200, b'{"status": "ready"}')
+        self._ready_until = loop.time() + READY_SECONDS
+        return READY
 
 
 def delivery_id(at: int) -> str:
@@ -239,27 +270,3 @@ def _touch(connection: Any) -> None:
         " ON CONFLICT (name) DO UPDATE SET since = excluded.since",
         (now_us(),),
     )
-
-
-async def _body(receive: Receive) -> bytes:
-    """Read to the end or the limit, whatever was announced; raises Refusal."""
-    parts: list[bytes] = []
-    size, more = 0, True
-    while more:
-        message = await receive()
-        if message["type"] == "http.disconnect":
-            raise Refusal(answers.unavailable("expected the whole body, got a part"))
-        parts.append(message.get("body", b""))
-        size += len(parts[-1])
-        if size > BODY_BYTES:
-            raise Refusal(answers.too_large(BODY_BYTES))
-        more = message.get("more_body", False)
-    return parts[0] if len(parts) == 1 else b"".join(parts)
-
-
-async def _drain(receive: Receive) -> None:
-    size, more = 0, True
-    while more and size <= _LINGER_BYTES:
-        message = await receive()
-        size += len(message.get("body", b""))
-        more = message.get("more_body", False)

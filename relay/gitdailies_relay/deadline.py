@@ -23,7 +23,7 @@ class Deadline:
         assert task is not None, "a deadline stands inside a task"
         self._task = task
         self._asked_before = task.cancelling()
-        self._handle = task.get_loop().call_later(self._seconds, self._end)
+        self._handle = task.get_loop().call_later(self._seconds, self.end)
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, _: TracebackType | None
@@ -33,6 +33,8 @@ class Deadline:
         if self._over and self._task.uncancel() <= self._asked_before and kind is asyncio.CancelledError:
             raise TimeoutError from error
 
-    def _end(self) -> None:
-        self._over = True
-        self._task.cancel()
+    def end(self) -> None:
+        """End the block now; once is enough."""
+        if not self._over:
+            self._over = True
+            self._task.cancel()

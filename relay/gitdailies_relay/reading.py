@@ -48,14 +48,15 @@ def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[
 
     One secret at a time, so that an old one can be seen to be out of use and taken away.
     """
+    wrong = ProofError(f"adapter {adapter.name}: expected a proof by one of our secrets, got none")
     for secret in secrets:
         try:
             adapter.verify(request, [secret], source.header)
-        except ProofError:
-            continue
-        return secret.origin
-    adapter.verify(request, secrets, source.header)
-    raise ProofError(f"adapter {adapter.name}: expected a proof by one of our secrets, got none")
+        except ProofError as error:
+            wrong = error
+        else:
+            return secret.origin
+    raise wrong
 
 
 def read(request: Request, source: Source, adapter: Adapter, routes: Routes, proof: str) -> Reading:

@@ -16,6 +16,7 @@ from gitdailies_server.database import Database, Session, Size
 from gitdailies_server.listening import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logs import told
 from gitdailies_server.moments import now_us
+from gitdailies_server.repeats import Repeats
 
 from gitdailies_relay import reports
 from gitdailies_relay.app import App, Intake
@@ -81,18 +82,22 @@ async def serve(
         claim_seconds=relay.claim_seconds,
         counted=numbers.attempt,
     )
+    repeats = Repeats(LOG)
     app = App(
         intake=intake,
         store=store,
         stored=worker.wake,
         counted=numbers.delivery,
+        repeats=repeats,
         most_bytes=relay.queue_bytes,
+        trusted_proxies=relay.trusted_proxies,
     )
     reloaded = _Reload(app, worker, configuration, environ)
     standing = partial(_standing, worker, store, reloaded)
     numbers.tell(lambda: store.report(lambda s: (reports.stored(s), store.database.size(s))), standing)
     place = reports.place(relay.store)
-    servers = [Server(app), Server(StatusApp(app, store, numbers, lambda: standing().told(place)))]
+    listening = Server(app, connections=relay.connections, repeats=repeats)
+    servers = [listening, Server(StatusApp(app, store, numbers, lambda: standing().told(place)))]
     tasks = [
         asyncio.create_task(worker.run()),
         asyncio.create_task(_prune_for_ever(store, relay)),
@@ -121,6 +126,7 @@ async def serve(
         await store.close()
         for listener in sockets:
             listener.close()
+        repeats.close()
         LOG.info("relay stopped")
     for result in ended:
         if isinstance(result, Exception):

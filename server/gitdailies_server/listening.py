@@ -5,16 +5,22 @@ from __future__ import annotations
 import contextlib
 import socket
 from collections.abc import Awaitable, Callable, Iterator
+from functools import partial
+from typing import Any
 
 import uvicorn
 from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
 
+from gitdailies_server.connections import Connections
 from gitdailies_server.database import reason
+from gitdailies_server.descriptors import room_for
 from gitdailies_server.protocol import BoundedProtocol
+from gitdailies_server.repeats import Repeats
 
 # Supervisors wait 10 s before they kill; what is then on its way still has to be committed.
 STOP_SECONDS = 5
+CONNECTIONS = 512
 _BACKLOG = 2048
 
 
@@ -49,15 +55,30 @@ def address_of(listener: socket.socket) -> Listen:
 
 
 class Server(uvicorn.Server):
-    """Serve *app*; whoever started it sets `should_exit`, and has the signals."""
+    """Serve *app*; whoever started it sets `should_exit`, and has the signals.
+
+    *connections* bounds how many are open at once; those that are turned away are told to *repeats*.
+    """
 
     def __init__(
-        self, app: Callable[..., Awaitable[None]], on_started: Callable[[], None] = lambda: None
+        self,
+        app: Callable[..., Awaitable[None]],
+        on_started: Callable[[], None] = lambda: None,
+        *,
+        connections: int = CONNECTIONS,
+        repeats: Repeats | None = None,
     ) -> None:
+        told = repeats or Repeats()
+        # uvicorn calls what it takes for a class.
+        protocol: Any = partial(
+            BoundedProtocol,
+            connections=Connections(room_for(2 * connections) // 2),
+            refused=lambda client, reason: told.warn("request refused", client=client, reason=reason),
+        )
         super().__init__(
             uvicorn.Config(
                 app,
-                http=BoundedProtocol,
+                http=protocol,
                 ws="none",
                 lifespan="off",
                 access_log=False,

@@ -53,6 +53,8 @@ def test_defaults_agree() -> None:
         if name == "store"
         else str(f.default_factory())
         if callable(f.default_factory)
+        else list(f.default)
+        if isinstance(f.default, tuple)
         else f.default
         for name, f in settings.items()
     }

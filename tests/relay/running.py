@@ -28,6 +28,8 @@ DEFAULTS = {
     "give_up_days": "7",
     "queue_bytes": "67108864",
     "claim_seconds": "60",
+    "connections": "512",
+    "trusted_proxies": "[]",
 }
 KEY_FILE = "webhook-key"
 NOBODY = "http://127.0.0.1:1/webhooks"

@@ -112,7 +112,7 @@ def test_a_shape_that_the_table_cannot_read_is_202_kept(relay: Relay) -> None:
     (entry,) = relay.logged("delivery")
     assert (entry["log_level"], entry["reasons"]) == ("warning", [reason])
     metrics = requests.get(f"{relay.status_url}/metrics", timeout=5).text
-    assert 'gitdailies_relay_deliveries_total{outcome="shape",source="pagerduty"} 1.0' in metrics
+    assert 'gitdailies_relay_messages_total{outcome="shape",source="pagerduty"} 1.0' in metrics
 
 
 PROOFS = {
@@ -135,7 +135,7 @@ def test_a_wrong_or_missing_proof_is_401_and_leaves_nothing_behind(relay: Relay,
 
     assert (answer.status_code, answer.json()) == (401, {"status": "unauthorized"})
     (entry,) = relay.logged("delivery refused")
-    assert set(entry) == {"event", "log_level", "source", "reason"}
+    assert set(entry) == {"event", "log_level", "source", "client", "reason"}
     assert "body-text" not in repr(relay.log)
     assert relay.failed()["kept"] == []
     assert relay.status()["deliveries"] == {}

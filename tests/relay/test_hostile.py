@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay import app
+from gitdailies_relay import bodies
 from gitdailies_server import protocol
 
 from tests.relay.deliveries import datadog, pagerduty, signed
@@ -18,7 +18,7 @@ from tests.relay.sockets import connected, exchange, head, receive
 
 def test_a_body_of_the_limit_is_read_and_one_byte_more_is_413(relay: Relay) -> None:
     """The limit is 1 MiB, for a body whose length is announced and for one in chunks."""
-    most = pagerduty("incident.triggered", "Q1").body.ljust(app.BODY_BYTES)
+    most = pagerduty("incident.triggered", "Q1").body.ljust(bodies.BODY_BYTES)
     assert signed(most).post(relay.url).status_code == 202
     over = signed(most + b" ")
     assert over.post(relay.url).status_code == 413
@@ -80,7 +80,7 @@ def test_an_odd_length_is_refused_plainly(relay: Relay, length: str) -> None:
 
 def test_a_body_that_does_not_come_to_its_end_is_503(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A sender that stalls inside the body gets 503 after the set time, and nothing is kept of it."""
-    monkeypatch.setattr(app, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
     delivery = datadog("monitor-triggered")
     headers = {**delivery.headers, "Content-Length": str(len(delivery.body))}
     answer = exchange(relay.url, head("/hooks/datadog", headers) + delivery.body[:-5])
@@ -167,12 +167,3 @@ def test_a_connection_that_says_nothing_for_long_is_ended(
     with connected(relay.url) as connection:
         connection.sendall(b"POST /hooks/pagerduty HTTP/1.1\r\nx: ")
         assert connection.recv(10) == b""
-
-
-def test_a_web_socket_is_not_spoken(relay: Relay) -> None:
-    """An offer to upgrade is passed over; what follows is the request."""
-    headers = {"Connection": "Upgrade", "Upgrade": "websocket", "Sec-WebSocket-Version": "13"}
-    headers["Sec-WebSocket-Key"] = "dGhlIHNhbXBsZSBub25jZQ=="
-    answer = exchange(relay.url, head("/hooks/pagerduty", headers, method="GET"))
-
-    assert (answer.status, answer.headers["allow"]) == (405, "POST, PUT, PATCH")

@@ -2,33 +2,70 @@
 
 from __future__ import annotations
 
+import asyncio
+import contextlib
+import threading
 import time
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay import acceptance, app
+from gitdailies_relay import acceptance, app, bodies
 from gitdailies_relay import store as stores
 
 from tests.processes import eventually
-from tests.relay.deliveries import Delivery, pagerduty
+from tests.relay.deliveries import Delivery, pagerduty, signed
 from tests.relay.receiver import Receiver
 from tests.relay.running import Relay, configure, in_thread
-from tests.relay.sockets import connected, head
+from tests.relay.sockets import connected, head, receive
 
 
-def test_more_bytes_than_are_held_at_once_are_503(tmp_path: Path, receiver: Receiver) -> None:
-    """While other bodies are on their way, what would go over the bound is told to come again."""
+def test_more_bytes_than_are_held_at_once_are_503(
+    tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While whole bodies wait for a slow store, what would go over the bound is told to come again."""
     file = configure(tmp_path, url=receiver.url, queue_bytes="1048576")
-    delivery = pagerduty("incident.triggered", "Q1")
+    large = signed(pagerduty("incident.triggered", "Q-large").body.ljust(bodies.BODY_BYTES))
+    small = pagerduty("incident.triggered", "Q-small")
+    arrived, going_on = threading.Event(), threading.Event()
+    real = stores.Store.accept
+
+    async def waiting(store: stores.Store, delivery: Any) -> Any:
+        arrived.set()
+        await asyncio.to_thread(going_on.wait, 3)
+        return await real(store, delivery)
+
+    monkeypatch.setattr(stores.Store, "accept", waiting)
     with in_thread(file) as relay:
-        with connected(relay.url) as connection:
-            connection.sendall(head("/hooks/pagerduty", {"Content-Length": str(1048576 - 100)}))
-            (answer,) = eventually(lambda: _answered(503, delivery, relay))
-            assert answer.headers["retry-after"] == "5"
-            assert answer.json()["reason"] == "more deliveries are waiting than are held at once"
-        eventually(lambda: delivery.post(relay.url).status_code == 202)
+        first: list[int] = []
+        sending = threading.Thread(target=lambda: first.append(large.post(relay.url).status_code))
+        sending.start()
+        assert arrived.wait(10)
+        answer = small.post(relay.url)
+        assert answer.status_code == 503
+        assert answer.headers["retry-after"] == "5"
+        assert answer.json()["reason"] == "more deliveries are waiting than are held at once"
+        going_on.set()
+        sending.join(20)
+        assert first == [202]
+        assert small.post(relay.url).status_code == 202
+
+
+def test_slow_bodies_give_way_to_whole_ones(tmp_path: Path, receiver: Receiver) -> None:
+    """Bodies that stall an inch before their end, more than are held at once, keep no good delivery out."""
+    file = configure(tmp_path, url=receiver.url, queue_bytes="1048576")
+    part = b"x" * 600_000
+    with in_thread(file) as relay, contextlib.ExitStack() as stack:
+        slow = [stack.enter_context(connected(relay.url)) for _ in range(4)]
+        for connection in slow:
+            connection.sendall(head("/hooks/pagerduty", {"Content-Length": "1000000"}) + part)
+        large = pagerduty("incident.triggered", "Q1").body.ljust(900_000)
+        assert signed(large).post(relay.url).status_code == 202
+        # They are told why, the oldest first.
+        answer = receive(slow[0])
+        assert (answer.status, answer.headers["retry-after"]) == (503, "5")
+        assert answer.json()["reason"] == "more deliveries are waiting than are held at once"
 
 
 def _answered(status: int, delivery: Delivery, relay: Relay) -> list[requests.Response]:
@@ -39,14 +76,14 @@ def _answered(status: int, delivery: Delivery, relay: Relay) -> list[requests.Re
 
 def test_a_fault_of_ours_is_503_and_spoils_no_other(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug while storing is 503 with Retry-After, without detail in the answer; the next one is stored."""
-    put = acceptance._record
+    take = acceptance._Acceptance.take
 
-    def sometimes(connection: Any, delivery: Any, *rest: Any) -> None:
+    def sometimes(batch: Any, delivery: Any) -> Any:
         if b"Q-bad" in delivery.reading.body:
             raise RuntimeError("planted")
-        put(connection, delivery, *rest)
+        return take(batch, delivery)
 
-    monkeypatch.setattr(acceptance, "_record", sometimes)
+    monkeypatch.setattr(acceptance._Acceptance, "take", sometimes)
     bad = pagerduty("incident.triggered", "Q-bad").post(relay.url)
     good = pagerduty("incident.triggered", "Q-good").post(relay.url)
 
@@ -78,10 +115,10 @@ def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     monkeypatch.setattr(app, "ANSWER_SECONDS", 0.2)
     real = stores.accept
 
-    def slow(connection: Any, delivery: Any) -> Any:
-        if delivery.reading.source == "pagerduty" and not receiver.arrivals:
+    def slow(rows: Any, deliveries: Any) -> Any:
+        if not receiver.arrivals:
             time.sleep(0.5)
-        return real(connection, delivery)
+        return real(rows, deliveries)
 
     monkeypatch.setattr(stores, "accept", slow)
     delivery = pagerduty("incident.triggered", "Q1")

@@ -71,7 +71,7 @@ RULES = (
         ANY_STDLIB
         | CORE
         | CONNECTION
-        | {"alembic", "orjson", "psycopg", "sqlalchemy", "structlog", "uvicorn"},
+        | {"alembic", "httptools", "orjson", "psycopg", "sqlalchemy", "structlog", "uvicorn"},
     ),
     Rule(
         "relay",

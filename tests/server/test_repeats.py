@@ -1,0 +1,74 @@
+"""Warnings that anybody can cause: the first is a line, the rest are counted, and both are bounded."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+import structlog
+from gitdailies_server import repeats
+from gitdailies_server.repeats import OTHERS, Repeats, Tally, Warned
+
+from tests.processes import eventually
+
+
+def warned(client: str, source: str = "pagerduty") -> Warned:
+    return Warned("delivery refused", client, "wrong or missing proof", source)
+
+
+def test_the_first_is_told_and_the_rest_are_counted() -> None:
+    """Of five in one minute the first is told at once and four are told together, once."""
+    tally = Tally()
+
+    assert [tally.note(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
+    assert tally.take() == {warned("192.0.2.1"): 4}
+
+
+def test_who_goes_on_is_told_by_count_alone() -> None:
+    """A sender that goes on is one line a minute; after a minute of silence it is news again."""
+    tally = Tally()
+    for _ in range(2):
+        tally.note(warned("192.0.2.1"))
+    tally.take()
+
+    assert tally.note(warned("192.0.2.1")) is None
+    assert tally.take() == {warned("192.0.2.1"): 1}
+    assert tally.take() == {}
+    assert tally.note(warned("192.0.2.1")) is not None
+
+
+def test_a_crowd_is_counted_together() -> None:
+    """From ten thousand addresses, as many lines as are kept apart, and one for the others."""
+    tally = Tally(most=20)
+
+    told = [tally.note(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
+
+    assert len([one for one in told if one]) == 21
+    assert len(tally) == 21
+    assert tally.take() == {warned(OTHERS): 10_000 - 21}
+
+
+def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The line names source, client and reason; the one that follows has the count, also at the end."""
+    monkeypatch.setattr(repeats, "SECONDS", 0.05)
+
+    async def happen() -> None:
+        told = Repeats()
+        for _ in range(3):
+            told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
+        await asyncio.to_thread(eventually, lambda: len(log) == 2)
+        monkeypatch.setattr(repeats, "SECONDS", 60.0)
+        told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
+        told.close()
+        told.close()
+
+    with structlog.testing.capture_logs() as log:
+        asyncio.run(asyncio.wait_for(happen(), 20))
+
+    fields = {"event": "delivery refused", "log_level": "warning", "source": "pagerduty"}
+    fields |= {"client": "192.0.2.1", "reason": "wrong"}
+    assert log[0] == fields
+    assert [{**entry, "seconds": 0} for entry in log[1:]] == [
+        {**fields, "again": 2, "seconds": 0},
+        {**fields, "again": 1, "seconds": 0},
+    ]
