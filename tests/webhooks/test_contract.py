@@ -1,0 +1,88 @@
+"""The published document against the running receiver: whatever it allows is answered as it says."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from gitdailies_core.times import parse
+from gitdailies_server.database import Database
+from gitdailies_webhooks import app
+from gitdailies_webhooks.attempts import Pace
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis.strategies import SearchStrategy
+from schemathesis import Case, GenerationMode
+
+from tests.databases import KINDS
+from tests.webhooks.running import in_thread
+
+EXAMPLES = int(os.environ.get("GITDAILIES_CONTRACT_EXAMPLES", "40"))
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_document_holds_whatever_is_sent(
+    kind: str, database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests generated from the document, right and wrong ones, pass every check of schemathesis."""
+    monkeypatch.setattr(app, "KEYS", Pace(10**6, 1.0))  # wrong keys are much of what is sent here
+    statuses: set[int] = set()
+    with in_thread(database()) as receiver, requests.Session() as session:
+        headers = {"webhook-key": receiver.key("all", "send", "read", "delete")}
+        schema = schemathesis.openapi.from_url(receiver.url + "/openapi.json")
+        # A list is taken one by one: 207 refuses what is wrong in it.
+        schema.config.checks.negative_data_rejection.expected_statuses += ["207", "413"]
+        operations = [result.ok() for result in schema.get_all_operations()]
+
+        def answered(case: Case) -> None:
+            response = case.call(session=session, headers=headers, timeout=30)
+            statuses.add(response.status_code)
+            assert response.status_code < 500, response.text
+            case.validate_response(response, headers=headers)
+
+        for operation in operations:
+            takes = (operation.body, operation.query, operation.headers, operation.path_parameters)
+            for mode in GenerationMode:
+                if mode is GenerationMode.NEGATIVE and not any(takes):
+                    continue  # what takes nothing cannot be given anything wrong
+                _generated(operation.as_strategy(generation_mode=mode), mode, answered)
+    assert len(operations) >= 5
+    assert {200, 202, 400, 401, 404, 422} <= statuses
+
+
+def _generated(
+    strategy: SearchStrategy[Case], mode: GenerationMode, answered: Callable[[Case], None]
+) -> None:
+    @settings(
+        max_examples=EXAMPLES,
+        deadline=None,
+        derandomize=EXAMPLES < 100,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=strategy)
+    def holds(case: Case) -> None:
+        assume(mode is GenerationMode.NEGATIVE or not _beyond_schema(case))
+        answered(case)
+
+    holds()
+
+
+def _beyond_schema(case: Case) -> bool:
+    """Whether a request is wrong by what the document says in words alone: the id twice, a time to come."""
+    events = case.body if isinstance(case.body, list) else [case.body]
+    given = [event for event in events if isinstance(event, dict)]
+    named = "Idempotency-Key" in (case.headers or {})
+    twice = named and (isinstance(case.body, list) or any(event.get("id") for event in given))
+    return twice or any(_to_come(event.get("time")) for event in given)
+
+
+def _to_come(time: Any) -> bool:
+    try:
+        return parse(time, "time") > datetime.now(UTC)
+    except ValueError:
+        return False
