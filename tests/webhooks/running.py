@@ -45,7 +45,7 @@ class Receiver:
 
 
 @contextmanager
-def in_thread(store: Where, *, strict_order: bool = False) -> Iterator[Receiver]:
+def in_thread(store: Where, *, strict_order: bool = False, public: str = "") -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
@@ -58,7 +58,12 @@ def in_thread(store: Where, *, strict_order: bool = False) -> Iterator[Receiver]
         loops.append(asyncio.get_running_loop())
         stops.append(asyncio.Event())
         await serve(
-            listen=Listen("127.0.0.1", 0), store=store, strict_order=strict_order, ready=said, stop=stops[0]
+            listen=Listen("127.0.0.1", 0),
+            store=store,
+            strict_order=strict_order,
+            ready=said,
+            stop=stops[0],
+            public=public,
         )
 
     def body() -> None:

@@ -6,7 +6,7 @@ import hmac
 import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import parse_qsl
 
 from gitdailies_core.describe import got
 from gitdailies_core.errors import BodyTooLarge
@@ -113,9 +113,8 @@ async def form_of(request: Request) -> Fields:
 
 def local_path(text: str) -> str:
     """Return *text* where it is a path of this site, else the first page: no link leads elsewhere."""
-    parts = urlsplit(text) if text.isascii() and text.isprintable() else urlsplit("")
-    plain = text.startswith("/") and not text.startswith(("//", "/\\")) and "\\" not in text
-    return text if plain and not parts.netloc and not parts.scheme else "/"
+    plain = text.isascii() and text.isprintable() and "\\" not in text
+    return text if plain and text.startswith("/") and not text.startswith("//") else "/"
 
 
 def _fields(text: str) -> Fields:
