@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import random
+import time
 from collections.abc import Awaitable, Callable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
@@ -26,7 +27,7 @@ from gitdailies_core.secret import Secret
 from gitdailies_server.logs import told
 from gitdailies_server.moments import from_us, now_us, to_us
 
-from gitdailies_relay import queue
+from gitdailies_relay import clock, queue
 from gitdailies_relay.circuit import Circuit
 from gitdailies_relay.pausing import ADDRESS, KEY, PROBE_SECONDS, Pauses
 from gitdailies_relay.store import Store
@@ -81,7 +82,8 @@ class Worker:
         self._stopping = False
         self._dialect: Dialect | None = None
         self._pauses = Pauses(store, name, environ)
-        self._probed_at = 0.0
+        self._probed_at = time.monotonic() - max(PROBE_SECONDS.values())
+        self._clock = clock.Clock()
         self.circuit = Circuit()
 
     def wake(self) -> None:
@@ -100,6 +102,7 @@ class Worker:
         """Deliver until `stop`; no fault ends it, each is logged and waited out."""
         # A pause for key or address is as old as the last start: both may be right by now.
         await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the relay was started"))
+        await self._retried(lambda: self._store.run(lambda session: clock.catch_up(session, now_us())))
         while not self._stopping:
             try:
                 full = await self._turn()
@@ -128,6 +131,12 @@ class Worker:
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
+        seconds = self._clock.set_back(time.time(), time.monotonic())
+        if seconds:
+            LOG.warning("clock set back", seconds=round(seconds))
+            await self._retried(
+                lambda: self._store.run(lambda session: clock.follow(session, seconds, now_us()))
+            )
         paused = await self._pauses.current()
         if paused and not await self._pauses.lifted(self._destination.key):
             heads = await self._probe() if self._may_ask(paused) else []
@@ -148,7 +157,7 @@ class Worker:
         if self.circuit.closed:
             return due
         free = [head for head in due if not self.circuit.blocks(head.seq)]
-        if not self.circuit.probe_due(now_us() / 1e6):
+        if not self.circuit.probe_due(time.monotonic()):
             return free
         # A probe takes whatever waits longest: its own wait was for the receiver too.
         return [head for head in await self._probe(waiting=True) if head not in free] + free
@@ -161,7 +170,7 @@ class Worker:
 
     def _may_ask(self, paused: str) -> bool:
         """Whether it is time to ask again a receiver that refused the key or was not there."""
-        return now_us() / 1e6 - self._probed_at >= PROBE_SECONDS.get(paused, float("inf"))
+        return time.monotonic() - self._probed_at >= PROBE_SECONDS.get(paused, float("inf"))
 
     def _landed(self, seq: int, task: asyncio.Task[None]) -> None:
         del self._flying[seq]
@@ -169,7 +178,7 @@ class Worker:
         if error is not None:
             # Ours, not the receiver's; the event stays where it is, and waits as for a failure.
             LOG.error("delivery broke", seq=seq, reason=told(error))
-            self.circuit.failed(now_us() / 1e6, 0.0, seq)
+            self.circuit.failed(time.monotonic(), 0.0, seq)
         self._wake.set()
 
     async def _learn_dialect(self) -> bool:
@@ -179,7 +188,7 @@ class Worker:
             try:
                 receiver = await loop.run_in_executor(self._pool, self._sender.receiver)
             except DeliveryError as error:
-                self.circuit.failed(now_us() / 1e6, POLL_SECONDS)
+                self.circuit.failed(time.monotonic(), POLL_SECONDS)
                 LOG.warning("receiver does not answer", reason=str(error))
                 return False
             LOG.info("receiver found out", receiver=receiver)
@@ -188,7 +197,7 @@ class Worker:
 
     async def _deliver(self, head: queue.Due) -> None:
         started_at = now_us()
-        self._probed_at = started_at / 1e6
+        self._probed_at = time.monotonic()
         try:
             outcome, key = await self._send(head)
         except ConfigurationError as error:
@@ -252,7 +261,7 @@ class Worker:
             LOG.error("event buried", seq=attempt.seq, reason=attempt.reason)
         if not retry.is_answer(outcome):
             asked = retry.retry_after_seconds(outcome.retry_after, datetime.now(UTC))
-            self.circuit.failed(now_us() / 1e6, asked, attempt.seq)
+            self.circuit.failed(time.monotonic(), asked, attempt.seq)
             LOG.warning("delivery failed", seq=attempt.seq, reason=attempt.reason)
             return
         await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the receiver takes events again"))
