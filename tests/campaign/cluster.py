@@ -1,0 +1,111 @@
+"""A PostgreSQL of a test's own, which may be stopped and killed."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import signal
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import psycopg
+
+from tests.connection.servers import free_port
+from tests.processes import eventually
+
+# It refuses to run as root; this is whom Debian's package makes for it.
+_USER = "postgres" if os.geteuid() == 0 else None
+
+
+@dataclass
+class Cluster:
+    """A server on a free port with one database, `relay`."""
+
+    programs: Path
+    folder: Path
+    port: int
+    process: subprocess.Popen[bytes] | None = None
+
+    @property
+    def url(self) -> str:
+        return f"postgresql://relay@127.0.0.1:{self.port}/relay"
+
+    def start(self, seconds: float = 60.0) -> None:
+        """Start it, again where the one before it is not wholly gone yet, and wait until it answers."""
+
+        def answers() -> bool:
+            if self.process is None or self.process.poll() is not None:
+                self.process = self._started()
+            with suppress(psycopg.OperationalError):
+                psycopg.connect(self.url, dbname="postgres", connect_timeout=2).close()
+                return True
+            return False
+
+        eventually(answers, seconds)
+
+    def stop(self) -> None:
+        """End it as an administrator does: sessions are cut, what is committed is written."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGINT)
+        self.process.wait(30)
+
+    def kill(self) -> None:
+        """End it as the kernel does when memory is out: all its processes at once, with SIGKILL."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGSTOP)
+        for child in _children(self.process.pid):
+            with suppress(ProcessLookupError):
+                os.kill(child, signal.SIGKILL)
+        self.process.kill()
+        self.process.wait()
+
+    def _started(self) -> subprocess.Popen[bytes]:
+        with (self.folder / "log").open("ab") as log:
+            return subprocess.Popen(
+                [
+                    *(self.programs / "postgres", "-D", self.folder / "data", "-p", str(self.port)),
+                    *("-k", self.folder, "-h", "127.0.0.1"),
+                ],
+                user=_USER,
+                stdout=log,
+                stderr=log,
+                stdin=subprocess.DEVNULL,
+            )
+
+
+@contextmanager
+def cluster() -> Iterator[Cluster]:
+    """Make a cluster in a temporary folder, run it, and take all of it away after the block."""
+    programs = max(Path("/usr/lib/postgresql").glob("*/bin"), key=lambda path: float(path.parent.name))
+    # Beside pytest's folders, whose parents are for their owner alone.
+    folder = Path(tempfile.mkdtemp(prefix="gitdailies-postgresql-"))
+    if _USER is not None:
+        shutil.chown(folder, _USER)
+    made = Cluster(programs, folder, free_port())
+    try:
+        subprocess.run(
+            [
+                *(programs / "initdb", "-D", folder / "data", "-U", "relay", "-A", "trust", "-E", "UTF8"),
+                *("--locale=C", "--no-instructions"),
+            ],
+            user=_USER,
+            check=True,
+            capture_output=True,
+            cwd=folder,
+        )
+        made.start()
+        with psycopg.connect(made.url, dbname="postgres", autocommit=True) as connection:
+            connection.execute("CREATE DATABASE relay")
+        yield made
+    finally:
+        if made.process is not None and made.process.poll() is None:
+            made.kill()
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _children(parent: int) -> list[int]:
+    return [int(pid) for pid in Path(f"/proc/{parent}/task/{parent}/children").read_text().split()]
