@@ -84,7 +84,7 @@ def test_at_one_instant_an_open_incident_takes_its_end_first_and_a_closed_one_it
         incident("S", second),
         incident("E", second),
         incident("S", first),
-        incident("E", "2025-03-04T12:00:00Z"),
+        incident("E", last),
     )
     short, _, _ = planned(incident("E", first), incident("S", first))
 

@@ -158,12 +158,10 @@ def test_a_dead_receiver_stops_the_run_which_goes_on_later(scripted: Scripted, t
     resumed, _ = send(scripted, tmp_path)
 
     assert (stopped.there, resumed.sent) == (0, 4)
-    assert stopped.stopped == "3 attempts without an answer for good, the last: answered 500"
+    assert stopped.stopped == "3 attempts without an answer for good, the last: answered 500: {}"
 
 
-def test_an_answer_that_does_not_speak_of_every_event_is_no_answer(
-    scripted: Scripted, tmp_path: Path
-) -> None:
+def test_an_answer_that_leaves_events_out_is_no_answer(scripted: Scripted, tmp_path: Path) -> None:
     """A 202 with too few results is not taken for success; the list goes again."""
     scripted.answers = [lambda body: taken(body[:1])]
     report, seen = send(scripted, tmp_path)
