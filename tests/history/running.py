@@ -16,8 +16,9 @@ KIB_IN_MIB = 1024
 # Of /proc, since what getrusage tells includes the memory of the process that started this one.
 _MEASURED = (
     "import re, runpy, sys\n"
+    "def peak(): return re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]\n"
     "try: runpy.run_module('gitdailies_cli', run_name='__main__', alter_sys=True)\n"
-    "finally: print('peak', re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1], file=sys.stderr)"
+    "finally: print('peak', peak(), file=sys.stderr)"
 )
 
 
