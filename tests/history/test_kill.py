@@ -14,7 +14,7 @@ from tests.history.running import Importer, in_order
 from tests.webhooks.running import in_process
 
 KILLS = int(os.environ.get("GITDAILIES_HISTORY_KILLS", "4"))
-ROWS = 20_000 if KILLS <= 10 else 100_000
+ROWS = 20_000
 
 
 @pytest.mark.timeout(300 + 60 * KILLS)
