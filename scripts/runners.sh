@@ -9,8 +9,9 @@ missing() {
 }
 
 packages=""
-# rsync is what gitlab-ci-local copies with, Chromium what the pages are looked at with.
-for program in rsync curl dash chromium; do
+# rsync is what gitlab-ci-local copies with, Chromium what the pages are looked at with, nginx and
+# Caddy what bring TLS before the relay.
+for program in rsync curl dash chromium nginx caddy; do
     command -v "$program" >/dev/null || packages="$packages $program"
 done
 if [ -n "$packages" ]; then
@@ -19,7 +20,7 @@ if [ -n "$packages" ]; then
         # shellcheck disable=SC2086
         { apt-get update -qq && apt-get install -y -qq $packages; } >/dev/null
     else
-        missing "$packages" "CI steps and pages" "apt-get install$packages"
+        missing "$packages" "CI steps, pages and TLS" "apt-get install$packages"
     fi
 fi
 
