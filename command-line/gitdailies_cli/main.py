@@ -26,6 +26,7 @@ COMMANDS = {
     "history": ("history", "events of the past: import them from a file"),
     "translate": ("translate", "what a delivery would become, or why nothing; sends nothing"),
     "check": ("check", "check configuration, secrets, reachability, dialect"),
+    "conformance": ("conformance", "check a receiver: does it answer as one of these events has to"),
     "init": ("check", "write a commented first gitdailies.yml"),
 }
 
