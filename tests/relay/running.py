@@ -27,7 +27,8 @@ DEFAULTS = {
     "store": "sqlite:relay.db",
     "give_up_days": "7",
     "queue_bytes": "67108864",
-    "claim_seconds": "60",
+    # Longer than any attempt of a test may take.
+    "claim_seconds": "600",
     "connections": "512",
     "trusted_proxies": "[]",
 }
