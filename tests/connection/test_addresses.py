@@ -1,9 +1,10 @@
 """Addresses: https off the machine, no secrets in them, and never a metadata service."""
 
+import re
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.addresses import Listen, forbidden, listen, origin, proxy, receiver
+from gitdailies_connection.addresses import Listen, forbidden, listen, network, origin, proxy, receiver
 from gitdailies_connection.settings import Store
 
 
@@ -152,3 +153,34 @@ def test_not_a_store(text: str) -> None:
     """Other databases, none, and forms whose file would not be where one thinks are refused."""
     with pytest.raises(ValueError, match="expected sqlite:PATH or postgresql://HOST/DATABASE"):
         Store.parse(text, Path("/folder"))
+
+
+@pytest.mark.parametrize(
+    ("text", "written"),
+    [
+        ("127.0.0.1", "127.0.0.1/32"),
+        ("10.0.0.0/8", "10.0.0.0/8"),
+        ("::1", "::1/128"),
+        ("FD00::/8", "fd00::/8"),
+    ],
+)
+def test_networks(text: str, written: str) -> None:
+    """A single address is a network of one."""
+    assert str(network(text)) == written
+
+
+@pytest.mark.parametrize(
+    ("text", "reason"),
+    [
+        ("10.1.0.0/8", "expected a network, got an address inside it; did you mean 10.0.0.0/8"),
+        (
+            "proxy.internal",
+            "expected an address or a network like 10.0.0.0/8 or fd00::/8, got something else",
+        ),
+        ("10.0.0.0/33", "expected an address or a network like 10.0.0.0/8 or fd00::/8, got something else"),
+    ],
+)
+def test_no_networks(text: str, reason: str) -> None:
+    """A name, a mask that is none and bits behind the mask are refused."""
+    with pytest.raises(ValueError, match=re.escape(reason)):
+        network(text)
