@@ -10,17 +10,20 @@ missing() {
 
 packages=""
 # rsync is what gitlab-ci-local copies with, Chromium what the pages are looked at with, nginx and
-# Caddy what bring TLS before the relay.
-for program in rsync curl dash chromium nginx caddy; do
+# Caddy what bring TLS before the relay, sqlite3 what the operating guide backs a store up with.
+for program in rsync curl dash chromium nginx caddy sqlite3; do
     command -v "$program" >/dev/null || packages="$packages $program"
 done
+# A server of the tests' own, to be killed, and what backs one up.
+command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
+    packages="$packages postgresql"
 if [ -n "$packages" ]; then
     if [ "${CI:-}" = true ] && [ "$(id -u)" = 0 ]; then
         # A list of names.
         # shellcheck disable=SC2086
         { apt-get update -qq && apt-get install -y -qq $packages; } >/dev/null
     else
-        missing "$packages" "CI steps, pages and TLS" "apt-get install$packages"
+        missing "$packages" "CI steps, pages, TLS and stores" "apt-get install$packages"
     fi
 fi
 

@@ -53,6 +53,12 @@ KEPT = Table(
     Column("body", LargeBinary, nullable=False),
     Column("replayed_at", BigInteger),
 )
+Index(
+    "kept_waiting",
+    KEPT.c.why,
+    sqlite_where=text("replayed_at IS NULL"),
+    postgresql_where=text("replayed_at IS NULL"),
+)
 
 # One record an incident, target and period: gitdailies_core.periods.
 PERIODS = Table(
