@@ -27,7 +27,7 @@ from gitdailies_core.secret import Secret
 from gitdailies_server.logs import told
 from gitdailies_server.moments import from_us, now_us, to_us
 
-from gitdailies_relay import clock, queue
+from gitdailies_relay import clock, damage, queue
 from gitdailies_relay.circuit import Circuit
 from gitdailies_relay.pausing import ADDRESS, KEY, PROBE_SECONDS, Pauses
 from gitdailies_relay.store import Store
@@ -109,6 +109,7 @@ class Worker:
             except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
                 LOG.error("delivery halted for a moment", reason=told(error))
                 full = False
+                await self._set_aside()
             if not full:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
@@ -128,6 +129,15 @@ class Worker:
                 self._sender.cut()
                 await asyncio.wait(late, timeout=1.0)
         self._pool.shutdown(wait=False, cancel_futures=True)
+
+    async def _set_aside(self) -> None:
+        """Bury what cannot be read, if that is what halted delivery; PostgreSQL tells by itself."""
+        database = self._store.database
+        if database.here:
+            with suppress(StoreUnavailable):
+                job = partial(damage.set_aside, errors=database.errors, now=now_us())
+                for seq in await self._store.run(job):
+                    LOG.error("event buried", seq=seq, reason=damage.REASON)
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
