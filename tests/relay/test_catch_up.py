@@ -1,0 +1,77 @@
+"""A receiver that was away for three days: what waits goes out quickly then, and in order.
+
+GITDAILIES_CATCH_UP_EVENTS sets how many events wait; a campaign sets 100,000.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import time
+from collections import Counter
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+from gitdailies_core.adapter import RESOLVED, STARTED
+from gitdailies_relay.store import Store
+from gitdailies_server.sqlite import SqliteDatabase
+
+from tests.processes import eventually, running
+from tests.relay.bench import BEGAN, delivery, write
+from tests.relay.receiver import ACCEPTED, Receiver
+from tests.relay.running import configure
+
+EVENTS = int(os.environ.get("GITDAILIES_CATCH_UP_EVENTS", "4000"))
+_AT_ONCE = 500
+_THREE_DAYS_US = 3 * 86_400_000_000
+
+
+async def filled(path: Path) -> None:
+    """Store start and end of EVENTS / 2 incidents, all starts first."""
+    store = Store(SqliteDatabase(path))
+    store.open()
+    for state, at in ((STARTED, BEGAN), (RESOLVED, BEGAN + timedelta(hours=1))):
+        for first in range(0, EVENTS // 2, _AT_ONCE):
+            names = [f"I{number}" for number in range(first, min(first + _AT_ONCE, EVENTS // 2))]
+            accepted = await asyncio.gather(*(store.accept(delivery(name, state, at)) for name in names))
+            assert all(len(one.events) == 1 for one in accepted)
+    await store.close()
+
+
+@pytest.mark.timeout(EVENTS // 100 + 300)
+def test_after_three_days_all_that_waited_goes_out_in_order(
+    tmp_path: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Every event arrives once, and of each incident the start before the end."""
+    asyncio.run(filled(tmp_path / "relay.db"))
+    aged = "UPDATE events SET stored_at = stored_at - ?"
+    tried = (
+        "UPDATE pending SET attempts = 9, first_attempt_at = due_at - ?, due_at = due_at - ? WHERE head = 1"
+    )
+    write(tmp_path / "relay.db", aged, _THREE_DAYS_US)
+    write(tmp_path / "relay.db", tried, _THREE_DAYS_US, _THREE_DAYS_US)
+    receiver.script = lambda _: None
+    configure(tmp_path, url=receiver.url)
+    with running("relay", "--config", "gitdailies.yml", folder=tmp_path):
+        eventually(lambda: len(receiver.arrivals) > 3)
+        receiver.script = lambda _: ACCEPTED
+        back_at = time.time()
+        # Both grow until nothing comes any more; counting all of them each time would slow the receiver.
+        eventually(
+            lambda: len(receiver.arrivals) >= EVENTS and len(receiver.taken()) == EVENTS, EVENTS / 100 + 60
+        )
+    taken = [one for one in receiver.arrivals if one.status == 202]
+    counts = Counter(one.id for one in taken)
+    assert (len(counts), counts.total()) == (EVENTS, EVENTS)
+    kinds: dict[str, list[str]] = {}
+    for one in taken:
+        kinds.setdefault(one.event["incidentId"], []).append(one.event["kind"])
+    assert {tuple(order) for order in kinds.values()} == {("incidentStarted", "incidentResolved")}
+    seconds = taken[-1].at - taken[0].at
+    with capsys.disabled():
+        print(
+            f"\n{EVENTS} events in {seconds:.1f} s, {EVENTS / seconds:.0f} a second;"
+            f" the first {taken[0].at - back_at:.1f} s after the receiver was back",
+            end=" ",
+        )
