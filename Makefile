@@ -4,6 +4,8 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
+# A part of the campaign, which prints its figures.
+LONG := $(BIN)/python -m pytest --timeout=14400 -s
 
 .DEFAULT_GOAL := help
 .PHONY: help run test lint generate campaign setup
@@ -42,9 +44,14 @@ lint: $(VENV)/.tested ## style, types, generated files
 generate: $(VENV)/.tested ## write generated files anew
 	@$(BIN)/python scripts/generate.py
 
-campaign: $(VENV)/.tested ## the long forms: ten minutes of fuzzing an adapter, 200 kills
-	@GITDAILIES_FUZZ_SECONDS=600 $(BIN)/python -m pytest tests/adapters/test_fuzz.py --timeout=7200 -s
-	@GITDAILIES_KILL_ROUNDS=200 $(BIN)/python -m pytest tests/relay -k kill --timeout=7200 -s
-	@$(BIN)/python benchmarks/intake.py
+campaign: $(VENV)/.tested ## the long forms, hours of them: fuzzing, kills, faults, power loss, hostile deliveries, large histories
+	@GITDAILIES_FUZZ_SECONDS=600 $(LONG) tests/adapters/test_fuzz.py
+	@GITDAILIES_KILL_ROUNDS=200 $(LONG) tests/relay/test_kill.py
+	@GITDAILIES_CAMPAIGN_ROUNDS=200 GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS=50 $(LONG) tests/campaign
+	@GITDAILIES_CRASH_POINTS=500 $(LONG) tests/relay/test_power_loss.py
+	@GITDAILIES_HOSTILE_DELIVERIES=1000000 $(LONG) tests/relay/test_hostile_campaign.py
+	@GITDAILIES_HISTORY_KILLS=50 $(LONG) tests/history/test_kill.py
+	@GITDAILIES_HISTORY_ROWS=1000000 $(LONG) tests/history/test_large.py
+	@$(BIN)/python benchmarks/intake.py --cases abcdefgh
 	@npm install --silent --no-audit --no-fund --prefix .tools @datadog/datadog-ci@5.25.0
 	@$(BIN)/python benchmarks/steps.py
