@@ -20,6 +20,7 @@ from gitdailies_relay.reading import SHAPE, Reading, Said
 from gitdailies_relay.retention import doomed, prune
 from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import now_us
+from gitdailies_server.sqlite import SqliteDatabase
 
 from tests import databases
 from tests.processes import eventually
@@ -54,10 +55,12 @@ class Shelf:
         while due := self.due():
             queue.record(self.session, [queue.Attempt(one.seq, at, 202, queue.DONE) for one in due])
 
-    def pruned(self, settings: RelaySettings = SETTINGS) -> dict[str, int]:
+    def pruned(self, settings: RelaySettings = SETTINGS, days_ago: float = 0.0) -> dict[str, int]:
         """Prune until nothing is left to prune; return how many rows each table has."""
-        while found := doomed(self.session, settings, now_us()):
+        while found := doomed(self.session, settings, now_us() - int(days_ago * DAY_US)):
+            self.database.begin(self.session)
             prune(self.session, found)
+            self.database.commit(self.session)
         tables = ("attempts", "deliveries", "events", "kept", "pending", "periods")
         return {table: self.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
 
@@ -201,6 +204,33 @@ def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
         sizes.append(max(len(rows) for rows in found.values()))
         prune(shelf.session, found)
     assert sizes == [500, 500, 200]
+
+
+def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
+    """From the day on which the oldest things go, a file grows no more, whatever comes in day after day."""
+    settings = replace(SETTINGS, delivered_days=2, keep_days=3, closed_period_days=5)
+    database = SqliteDatabase(tmp_path / "relay.db")
+    store.migrate(database)
+    sizes: list[int] = []
+    with contextlib.closing(database.connect()) as session:
+        shelf = Shelf(database, session)
+        for day in range(30, 0, -1):
+            database.begin(session)
+            for number in range(80):
+                name = f"day{day}-{number}"
+                shelf.put(said(name, STARTED), day)
+                shelf.put(said(name, RESOLVED), day)
+                keep(shelf, f"kept-{name}", day, size=1000)
+            shelf.deliver(day)
+            database.commit(session)
+            left = shelf.pruned(settings, days_ago=day)
+            session.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            sizes.append((tmp_path / "relay.db").stat().st_size)
+    assert left["pending"] == 0
+    assert left["deliveries"] < 6 * 240
+    week, last_week = max(sizes[:7]), max(sizes[-7:])
+    assert last_week <= 1.1 * week, f"expected no growth after a week, got {sizes}"
+    assert sizes[6] > 2 * sizes[0], "too little came in to prove anything"
 
 
 def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
