@@ -24,11 +24,11 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
     from: it is read from there, only as far as the addresses are those of trusted proxies, since
     what stands before was written by anybody. What is no address ends the reading.
     """
+    if not forwarded or not trusted:
+        return _shown(peer)
     address = _read(peer)
     if address is None:
         return ""
-    if not forwarded or not trusted:
-        return str(address)
     for text in reversed(forwarded.rsplit(",", _LONGEST_CHAIN)[-_LONGEST_CHAIN:]):
         if not any(address in network for network in trusted):
             break
@@ -37,6 +37,13 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
             break
         address = before
     return str(address)
+
+
+@lru_cache(maxsize=1024)
+def _shown(peer: str) -> str:
+    # To write an address takes longer than to look it up, and senders come again.
+    address = _read(peer)
+    return "" if address is None else str(address)
 
 
 @lru_cache(maxsize=1024)
