@@ -1,7 +1,4 @@
-"""The faults of a campaign: each happens while vendors send, and is over when its function returns.
-
-A function that finds nothing to do its harm to says so by raising, so that no round is empty.
-"""
+"""The faults of a campaign: each happens while vendors send, and is over when its function returns."""
 
 from __future__ import annotations
 
