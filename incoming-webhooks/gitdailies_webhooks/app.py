@@ -28,8 +28,11 @@ from starlette.routing import Route
 from gitdailies_webhooks import cloud_events, intake, keys, openapi, query
 from gitdailies_webhooks.attempts import KEYS, Attempts, network_of
 from gitdailies_webhooks.body import read_json
+from gitdailies_webhooks.deriver import Deriver
+from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.guard import Guard, problem_response, shown_path
 from gitdailies_webhooks.keys import Key
+from gitdailies_webhooks.metrics import Metrics
 from gitdailies_webhooks.pages.routes import routes
 from gitdailies_webhooks.pages.site import Site
 from gitdailies_webhooks.problem import Problem, Refusal, of_error, refusal
@@ -37,7 +40,7 @@ from gitdailies_webhooks.query import Listing
 from gitdailies_webhooks.statements import Row
 from gitdailies_webhooks.store import Store
 
-_PATHS = "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /openapi.json, /healthz, /"
+_PATHS = "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /api/metrics, /openapi.json, /healthz, /"
 
 # Decoding more than this takes milliseconds, in which the event loop would answer nobody.
 _READ_APART = 64 * 1024
@@ -50,9 +53,11 @@ def create_app(
     clock: Callable[[], datetime] = utc_now,
     kinds: tuple[Kind, ...] = KINDS,
     public: str = "",
+    deriver: Deriver | None = None,
 ) -> Starlette:
     """Return the application that serves *store*; *public* is the address that is in front of it, if any."""
     receiver = Receiver(store, log, clock=clock, kinds=kinds)
+    figures = Metrics(store, deriver or Deriver(store, Settings(), clock, log), clock, receiver.reader)
     site = Site(store, log, clock, public)
     app = Starlette(
         routes=[
@@ -63,6 +68,7 @@ def create_app(
             Route("/webhooks/ping", receiver.ping, methods=["POST"]),
             Route("/api/events", receiver.events, methods=["GET"]),
             Route("/api/events/{id:path}", receiver.delete, methods=["DELETE"]),
+            *figures.routes(),
             *routes(site),
         ],
         middleware=[Middleware(Guard, log=log, secure=site.secure)],
@@ -128,11 +134,7 @@ class Receiver:
     async def events(self, request: Request) -> Response:
         """List events, oldest received first, as a stream."""
         listing = query.listing(_query(request), self._kinds)
-        key = await self._key(request)
-        if not key.may_read():
-            raise refusal("forbidden", "key: expected one that may read (--allow read), got one that may not")
-        with suppress(StoreUnavailable):  # a full disk is no reason not to read
-            await self._store.use(key, self._clock())
+        await self.reader(request)
         pages = self._store.pages(listing)
         # The first page is read before the answer begins, so that a fault can still be a 503.
         first: list[Row] = await anext(pages, [])
@@ -192,6 +194,15 @@ class Receiver:
             reason=str(error),
         )
         return problem_response(problem)
+
+    async def reader(self, request: Request) -> Key:
+        """Find the key of a request that reads, and write down that it was used."""
+        key = await self._key(request)
+        if not key.may_read():
+            raise refusal("forbidden", "key: expected one that may read (--allow read), got one that may not")
+        with suppress(StoreUnavailable):  # a full disk is no reason not to read
+            await self._store.use(key, self._clock())
+        return key
 
     async def _key(self, request: Request) -> Key:
         """Find the key of a request; whoever has none too often waits, and a live one never does."""

@@ -9,7 +9,7 @@ from gitdailies_core.dialect import ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.events import KINDS, Kind
 from gitdailies_core.schema import DRAFT, kind_schema
 
-from gitdailies_webhooks import intake
+from gitdailies_webhooks import intake, metric_shapes
 from gitdailies_webhooks.problem import MEDIA_TYPE, PROBLEMS
 from gitdailies_webhooks.query import FILTERS, LISTED, MOST_LISTED
 from gitdailies_webhooks.shapes import answers, record, ref
@@ -43,6 +43,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
             "/webhooks/ping": {"post": _ping()},
             "/api/events": {"get": _list(kinds)},
             "/api/events/{id}": {"delete": _delete()},
+            **metric_shapes.operations(_json, _problems),
             "/healthz": {"get": _health()},
             "/openapi.json": {"get": _document()},
         },
@@ -65,6 +66,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                     },
                 },
                 **answers(),
+                **metric_shapes.schemas(),
             },
         },
     }

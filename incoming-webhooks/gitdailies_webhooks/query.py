@@ -59,20 +59,20 @@ def refuse_keys(query: str) -> None:
 
 def listing(query: str, kinds: tuple[Kind, ...] = KINDS) -> Listing:
     """Read the query of a list of events."""
-    given = _parameters(query, ("limit", "after", *FILTERS))
+    given = parameters(query, ("limit", "after", *FILTERS))
     words = tuple(kind.word for kind in kinds)
     if given.get("kind", words[0]) not in words:
         raise refusal("request", f"kind: expected one of {', '.join(words)}, got {got(given['kind'])}")
     return Listing(
-        limit=_number("limit", given.get("limit", str(LISTED)), 1, MOST_LISTED),
-        after=_number("after", given.get("after", "0"), 0, 10**_LONGEST_NUMBER - 1),
+        limit=number("limit", given.get("limit", str(LISTED)), 1, MOST_LISTED),
+        after=number("after", given.get("after", "0"), 0, 10**_LONGEST_NUMBER - 1),
         filters={name: value for name, value in given.items() if name in FILTERS},
     )
 
 
 def validate_only(query: str) -> bool:
     """Read the query of an intake: whether it asks to check and to store nothing."""
-    said = _parameters(query, ("validate",)).get("validate", "false")
+    said = parameters(query, ("validate",)).get("validate", "false")
     if said not in ("true", "false"):
         raise refusal("request", f"validate: expected true or false, got {got(said)}")
     return said == "true"
@@ -80,10 +80,11 @@ def validate_only(query: str) -> bool:
 
 def nothing(query: str) -> None:
     """Refuse whatever stands in the query."""
-    _parameters(query, ())
+    parameters(query, ())
 
 
-def _parameters(query: str, names: Sequence[str]) -> dict[str, str]:
+def parameters(query: str, names: Sequence[str]) -> dict[str, str]:
+    """Read a query that may say *names*, each once; raises Refusal for whatever else it says."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
@@ -101,7 +102,8 @@ def _parameters(query: str, names: Sequence[str]) -> dict[str, str]:
     return given
 
 
-def _number(name: str, text: str, low: int, high: int) -> int:
+def number(name: str, text: str, low: int, high: int) -> int:
+    """Read a whole number between two bounds; raises Refusal."""
     if text.isascii() and text.isdigit() and len(text) <= _LONGEST_NUMBER and low <= int(text) <= high:
         return int(text)
     raise refusal("request", f"{name}: expected a whole number from {low} to {high}, got {got(text)}")

@@ -13,6 +13,8 @@ from gitdailies_server.listening import Server, address_of, bind
 from gitdailies_server.moments import utc_now
 
 from gitdailies_webhooks.app import create_app
+from gitdailies_webhooks.deriver import Deriver
+from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.first_owner import set_up_path
 from gitdailies_webhooks.opening import Where
 from gitdailies_webhooks.store import open_store
@@ -30,17 +32,21 @@ async def serve(
     flag: str = "--listen",
     public: str = "",
     first_owner: Callable[[str], None] | None = None,
+    settings: Settings = Settings(),  # noqa: B008  frozen
 ) -> None:
     """Serve the store at *store* on *listen* until *stop* is set, then end within 10 seconds.
 
     *ready* is called with the address, like `http://127.0.0.1:8700`, once connections are taken;
     *first_owner* before that, while nobody is owner, with the one-time link for the first one.
     *public* is the address in front of this one, where there is a proxy: `https://dora.example.com`.
+    *settings* are those of the figures.
     Raises ConfigurationError where the address cannot be had, naming *flag* as what to change.
     """
     with contextlib.closing(bind(listen, flag)) as listener:
         opened = open_store(store, strict_order=strict_order)
         opened.start()
+        deriver = Deriver(opened, settings, utc_now, LOG)
+        deriver.start()
         address = f"http://{address_of(listener)}"
         if first_owner is not None:
             path = await opened.write(partial(set_up_path, now=utc_now()))
@@ -53,12 +59,13 @@ async def serve(
             )
             ready(address)
 
-        server = Server(create_app(opened, LOG, public=public), started)
+        server = Server(create_app(opened, LOG, public=public, deriver=deriver), started)
         stopping = asyncio.create_task(_stop(server, stop))
         try:
             await server.serve(sockets=[listener])
         finally:
             stopping.cancel()
+            await deriver.stop()
             await opened.close()
             LOG.info("receiver stopped", store=str(opened.database))
 

@@ -123,3 +123,80 @@ SESSIONS = Table(
     Column("created_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
 )
+
+# Below: what figures are answered from, derived from the events and always to be had from them anew.
+Index("events_repo", EVENTS.c.repo)
+
+# Repositories (as they were spelled) whose rows are behind: an event came, went, or comes about at `due_at`.
+FIGURES_CHANGES = Table(
+    "figures_changes",
+    METADATA,
+    Column("seq", _SEQUENCE, primary_key=True),
+    Column("repo", Text, nullable=False),
+    Column("due_at", BigInteger, nullable=False),
+    sqlite_autoincrement=True,
+)
+
+# Every spelling of a repository's name, and the name as it is compared.
+FIGURES_NAMES = Table(
+    "figures_names",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("repo", Text, nullable=False),
+)
+
+# How often a repository was derived, so that of two at once the slower gives up.
+FIGURES_REPOS = Table(
+    "figures_repos",
+    METADATA,
+    Column("repo", Text, primary_key=True),
+    Column("version", BigInteger, nullable=False),
+)
+
+# A deploy, as `figures.Row` has it; names as they are compared, `leads` a JSON list of microseconds.
+FIGURES_DEPLOYS = Table(
+    "figures_deploys",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("repo", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("service", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("rework", Integer, nullable=False),
+    Column("failed", Integer, nullable=False),
+    Column("unknown", Integer, nullable=False),
+    Column("unknown_commits", Integer, nullable=False),
+    Column("leads", Text, nullable=False),
+    Column("recovery", BigInteger),
+    Column("open", Integer, nullable=False),
+)
+Index("figures_deploys_repo", FIGURES_DEPLOYS.c.repo, FIGURES_DEPLOYS.c.environment, FIGURES_DEPLOYS.c.at)
+Index("figures_deploys_at", FIGURES_DEPLOYS.c.environment, FIGURES_DEPLOYS.c.at)
+
+# A period of an incident, by the id of its start, and the deploy that it is laid to.
+FIGURES_INCIDENTS = Table(
+    "figures_incidents",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("repo", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("service", Text),
+    Column("at", BigInteger, nullable=False),
+    Column("ended_at", BigInteger),
+    Column("deploy", Text),
+)
+Index(
+    "figures_incidents_repo",
+    FIGURES_INCIDENTS.c.repo,
+    FIGURES_INCIDENTS.c.environment,
+    FIGURES_INCIDENTS.c.at,
+)
+Index("figures_incidents_at", FIGURES_INCIDENTS.c.environment, FIGURES_INCIDENTS.c.at)
+
+# The settings that the rows above were derived with, as JSON under one name.
+FIGURES_SETTINGS = Table(
+    "figures_settings",
+    METADATA,
+    Column("name", Text, primary_key=True),
+    Column("value", Text, nullable=False),
+)

@@ -16,6 +16,7 @@ import requests
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.settings import Store
 from gitdailies_server.database import Database
+from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.keyring import create_key
 from gitdailies_webhooks.opening import Where, database_of
 from gitdailies_webhooks.server import serve
@@ -45,7 +46,14 @@ class Receiver:
 
 
 @contextmanager
-def in_thread(store: Where, *, strict_order: bool = False, public: str = "") -> Iterator[Receiver]:
+def in_thread(
+    store: Where,
+    *,
+    strict_order: bool = False,
+    public: str = "",
+    settings: Settings = Settings(),  # noqa: B008  frozen
+    keep_days: float | None = None,
+) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
@@ -60,10 +68,12 @@ def in_thread(store: Where, *, strict_order: bool = False, public: str = "") -> 
         await serve(
             listen=Listen("127.0.0.1", 0),
             store=store,
+            settings=settings,
             strict_order=strict_order,
             ready=said,
             stop=stops[0],
             public=public,
+            keep_days=keep_days,
         )
 
     def body() -> None:
