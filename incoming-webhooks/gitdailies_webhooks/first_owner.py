@@ -10,7 +10,7 @@ from gitdailies_server.moments import utc_now
 
 from gitdailies_webhooks import membership, people
 from gitdailies_webhooks.audit import write_audit
-from gitdailies_webhooks.opening import Where, transaction
+from gitdailies_webhooks.opening import Where, existing, transaction
 
 
 def set_up_path(session: Session, now: datetime) -> str | None:
@@ -24,7 +24,7 @@ def set_up_path(session: Session, now: datetime) -> str | None:
 
 def invite_owner(where: Where) -> str:
     """Make a link for another owner in a store, also beside a running server."""
-    with transaction(where) as session:
+    with transaction(existing(where)) as session:
         now, token = utc_now(), people.new_token(secrets.token_urlsafe)
         membership.invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
         write_audit(session, now, actor="", action="person.invited", subject=people.OWNER, detail={})
