@@ -52,6 +52,11 @@ def _public(text: str) -> str:
 @click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
 @click.option("--strict-order", is_flag=True, help="refuse a history that is not sent oldest first")
 @click.option(
+    "--keep-days",
+    type=click.FloatRange(1, 36_500),
+    help="take events away that happened longer ago; default: keep them all",
+)
+@click.option(
     "--public-url", default="", help="the address in front of this one, as https://dora.example.com"
 )
 @click.option(
@@ -59,7 +64,14 @@ def _public(text: str) -> str:
     is_flag=True,
     help="print a one-time link for another owner and end; works beside a server",
 )
-def webhooks(listen: str, store: str, strict_order: bool, public_url: str, invite_owner: bool) -> None:
+def webhooks(
+    listen: str,
+    store: str,
+    strict_order: bool,
+    keep_days: float | None,
+    public_url: str,
+    invite_owner: bool,
+) -> None:
     """Run the incoming-webhooks system: keys, the event API, what stands in it.
 
     \b
@@ -90,6 +102,7 @@ def webhooks(listen: str, store: str, strict_order: bool, public_url: str, invit
             ready=lambda text: click.echo(f"incoming webhooks listen on {text}/webhooks"),
             stop=signals.stop,
             public=public,
+            keep_days=keep_days,
             first_owner=say_first_owner,
         )
 

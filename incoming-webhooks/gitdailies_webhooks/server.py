@@ -17,6 +17,7 @@ from gitdailies_webhooks.deriver import Deriver
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.first_owner import set_up_path
 from gitdailies_webhooks.opening import Where
+from gitdailies_webhooks.retention import keep
 from gitdailies_webhooks.store import open_store
 
 LOG = structlog.get_logger("gitdailies.webhooks")
@@ -32,6 +33,7 @@ async def serve(
     flag: str = "--listen",
     public: str = "",
     first_owner: Callable[[str], None] | None = None,
+    keep_days: float | None = None,
     settings: Settings = Settings(),  # noqa: B008  frozen
 ) -> None:
     """Serve the store at *store* on *listen* until *stop* is set, then end within 10 seconds.
@@ -39,7 +41,8 @@ async def serve(
     *ready* is called with the address, like `http://127.0.0.1:8700`, once connections are taken;
     *first_owner* before that, while nobody is owner, with the one-time link for the first one.
     *public* is the address in front of this one, where there is a proxy: `https://dora.example.com`.
-    *settings* are those of the figures.
+    *settings* are those of the figures. Events that happened more than *keep_days* ago are taken away;
+    None keeps them all.
     Raises ConfigurationError where the address cannot be had, naming *flag* as what to change.
     """
     with contextlib.closing(bind(listen, flag)) as listener:
@@ -60,11 +63,14 @@ async def serve(
             ready(address)
 
         server = Server(create_app(opened, LOG, public=public, deriver=deriver), started)
-        stopping = asyncio.create_task(_stop(server, stop))
+        beside = [asyncio.create_task(_stop(server, stop))]
         try:
+            if keep_days is not None:
+                beside.append(asyncio.create_task(keep(opened, keep_days, utc_now, LOG)))
             await server.serve(sockets=[listener])
         finally:
-            stopping.cancel()
+            for task in beside:
+                task.cancel()
             await deriver.stop()
             await opened.close()
             LOG.info("receiver stopped", store=str(opened.database))
