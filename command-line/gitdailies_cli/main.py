@@ -24,6 +24,7 @@ COMMANDS = {
     "webhooks": ("webhooks", "run the incoming-webhooks system"),
     "keys": ("keys", "webhook keys: create, list, delete"),
     "history": ("history", "events of the past: import them from a file"),
+    "metrics": ("metrics", "deployment frequency, lead time, fail rate, recovery time, rework rate"),
     "translate": ("translate", "what a delivery would become, or why nothing; sends nothing"),
     "check": ("check", "check configuration, secrets, reachability, dialect"),
     "conformance": ("conformance", "check a receiver: does it answer as one of these events has to"),

@@ -1,0 +1,231 @@
+"""`gitdailies metrics`: the five figures of a server, or of a store file, as a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import click
+from gitdailies_core.errors import DeliveryError, Refused, UsageError
+
+from gitdailies_cli import output
+from gitdailies_cli.webhooks import STORE
+
+if TYPE_CHECKING:
+    import requests
+
+_KEY = "GITDAILIES_READ_KEY"
+_SECONDS = 30
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+# Each figure: its title, its main number, that number's unit, and what stands beside it.
+_ROWS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
+    (
+        "deploymentFrequency",
+        "deployment frequency",
+        "value",
+        "a day",
+        (
+            ("{} deploys", "numerator"),
+            ("{} days", "denominator"),
+            ("median gap {}", "medianGap"),
+            ("p90 {}", "gapP90"),
+        ),
+    ),
+    (
+        "changeLeadTime",
+        "change lead time, median",
+        "median",
+        "s",
+        (
+            ("p90 {}", "p90"),
+            ("{} commits", "count"),
+            ("unknown: {} deploys", "unknownDeploys"),
+            ("{} commits", "unknownCommits"),
+        ),
+    ),
+    (
+        "changeFailRate",
+        "change fail rate",
+        "value",
+        "%",
+        (
+            ("{} failed", "numerator"),
+            ("of {}", "denominator"),
+            ("{} pending", "pending"),
+            ("{} of the failed young", "failedYoung"),
+            ("{} incidents unlinked", "unlinked"),
+        ),
+    ),
+    (
+        "failedDeploymentRecoveryTime",
+        "recovery time, median",
+        "median",
+        "s",
+        (
+            ("p90 {}", "p90"),
+            ("{} recovered", "count"),
+            ("{} open", "open"),
+            ("{} without incident", "withoutIncident"),
+        ),
+    ),
+    (
+        "deploymentReworkRate",
+        "deployment rework rate",
+        "value",
+        "%",
+        (("{} rework", "numerator"), ("of {}", "denominator")),
+    ),
+)
+_DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
+
+
+@click.command()
+@click.option("--url", help="a server, as http://127.0.0.1:8700; default: read the store")
+@click.option(
+    "--key-env", default=_KEY, show_default=True, help="the variable that holds a key that may read"
+)
+@click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
+@click.option("--repo", default="", help="only this repository")
+@click.option("--environment", default="", help="default: production, under all its names")
+@click.option("--service", default="", help="only events that name this service")
+@click.option("--from", "since", default="", help="a date or time; default: 90 days before the end")
+@click.option("--to", "until", default="", help="a date or time; default: the period is not over")
+@click.option("--now", default="", help="answer as of this moment")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@click.option("--csv", "as_csv", is_flag=True, help="print CSV")
+def metrics(
+    url: str | None,
+    key_env: str,
+    store: str,
+    repo: str,
+    environment: str,
+    service: str,
+    since: str,
+    until: str,
+    now: str,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Print deployment frequency, lead time, fail rate, recovery time and rework rate.
+
+    \b
+    gitdailies metrics --repo larkspur/checkout-api --from 2026-03-01
+    gitdailies metrics --url http://127.0.0.1:8700 --json
+    """
+    if as_json and as_csv:
+        raise UsageError("metrics: expected --json or --csv, got both")
+    named = {
+        "repo": repo,
+        "environment": environment,
+        "service": service,
+        "from": since,
+        "to": until,
+        "now": now,
+    }
+    asked = {name: text for name, text in named.items() if text}
+    told = _of_server(url, key_env, asked) if url else _of_store(store, asked)
+    if as_json:
+        output.as_json(told)
+    elif as_csv:
+        from gitdailies_webhooks import metric_forms
+
+        click.echo(metric_forms.as_csv(told), nl=False)
+    else:
+        _print(told)
+
+
+def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    from gitdailies_server.moments import now_us
+    from gitdailies_webhooks import answers, derived, opening
+    from gitdailies_webhooks.metrics import question
+    from gitdailies_webhooks.problem import Refusal
+
+    from gitdailies_cli.webhooks import database
+
+    at = opening.existing(database(store))
+    opening.prepare(at)
+    reader = opening.Reader(at)
+
+    def read(session: Any) -> dict[str, Any]:
+        settings = derived.settings_of(session)
+        # No server may be there to derive what is behind, so that the events are asked, unless nothing is.
+        current = now_us()
+        behind = derived.behind_since(session, current) is not None
+        asking = question(asked, settings, current)
+        return answers.answer(session, asking._replace(live=asking.live and not behind), settings)
+
+    try:
+        return reader.read(read)
+    except Refusal as error:
+        raise UsageError(str(error)) from None
+    finally:
+        reader.close()
+
+
+def _of_server(url: str, key_env: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    import requests
+    from gitdailies_core.dialect import KEY_HEADER
+
+    key = os.environ.get(key_env, "").strip()
+    if not key:
+        raise UsageError(f"{key_env}: expected a key that may read in this variable, got nothing")
+    try:
+        answer = requests.get(
+            url.rstrip("/") + "/api/metrics",
+            params=dict(asked),
+            headers={KEY_HEADER: key, "accept": "application/json"},
+            timeout=_SECONDS,
+            allow_redirects=False,
+        )
+    except (requests.RequestException, ValueError) as error:
+        raise DeliveryError(f"--url: expected an answer, got {type(error).__name__}") from None
+    if answer.status_code == 200:
+        try:
+            told: dict[str, Any] = answer.json()
+        except ValueError:
+            raise DeliveryError("--url: expected figures as JSON, got something else") from None
+        return told
+    said = _detail(answer)
+    if answer.status_code in (401, 403):
+        raise Refused(said)
+    if answer.status_code == 400:
+        raise UsageError(said)
+    raise DeliveryError(said)
+
+
+def _detail(answer: requests.Response) -> str:
+    try:
+        return output.printable(str(answer.json()["detail"]))
+    except (ValueError, KeyError, TypeError):
+        return f"--url: expected figures, got status {answer.status_code}"
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    where, period = told["filter"], told["period"]
+    place = ", ".join(
+        text for text in (where["repo"] or "every repository", where["environment"], where["service"]) if text
+    )
+    until = period["to"] or period["now"]
+    click.echo(output.printable(f"{place}: {period['from']} to {until}, as of {told['asOf']}"))
+    rows = []
+    for name, title, main, unit, beside in _ROWS:
+        numbers = told["figures"][name]
+        more = ", ".join(
+            text.format(_shown(numbers[measure], "s" if measure in _DURATIONS else ""))
+            for text, measure in beside
+        )
+        rows.append((title, _shown(numbers[main], unit), more))
+    output.table("", ("figure", "value", "of"), rows)
+
+
+def _shown(number: float | None, unit: str) -> str:
+    if number is None:
+        return "-"
+    if unit == "%":
+        return f"{number * 100:.1f} %"
+    if unit == "s":
+        size, word = next(((size, word) for size, word in _UNITS if number >= size), (1, "s"))
+        return f"{number / size:.1f} {word}"
+    return f"{number:.2f}".rstrip("0").rstrip(".") + (f" {unit}" if unit else "")

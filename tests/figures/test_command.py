@@ -1,0 +1,68 @@
+"""`gitdailies metrics`: the same numbers from a store as from a server, and its exit codes."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gitdailies_webhooks.figures.settings import Settings
+
+from tests.figures.asking import worked
+from tests.figures.worked.expected import QUESTIONS, expected
+from tests.webhooks.running import Receiver, in_thread
+
+OPTIONS = [part for name, text in QUESTIONS["shop"].items() for part in (f"--{name}", text)]
+
+
+def run(*options: str, **environment: str) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [sys.executable, "-m", "gitdailies_cli", "metrics", *options],
+        env={"PATH": "/usr/bin:/bin", **environment},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_a_store_and_its_server_tell_the_same(tmp_path: Path) -> None:
+    """From the file beside the server, from the server, and from the file after it ended: one answer."""
+    store = f"sqlite:{tmp_path / 'w.db'}"
+    with in_thread(tmp_path / "w.db", settings=Settings(timezone="Europe/Berlin")) as receiver:
+        key = receiver.key("all", "send", "read")
+        assert receiver.post(key, worked()).status_code == 202
+        receiver.get(key, "/api/metrics")  # so that everything is derived, and the settings are kept
+        beside = run("--store", store, *OPTIONS, "--json")
+        asked = run("--url", receiver.url, *OPTIONS, "--json", GITDAILIES_READ_KEY=key)
+    after = run("--store", store, *OPTIONS, "--json")
+    told = [json.loads(ran.stdout) for ran in (beside, asked, after)]
+    assert told[0] == told[1] == told[2]
+    for figure, numbers in expected("shop").items():
+        assert told[0]["figures"][figure] == pytest.approx(numbers)
+    table = run("--store", store, *OPTIONS).stdout
+    assert "65.0 %" in table
+    assert "13 failed, of 20, 1 pending, 2 of the failed young, 1 incidents unlinked" in table
+    assert run("--store", store, *OPTIONS, "--csv").stdout.startswith("repo,environment,service,from,to")
+
+
+def test_what_goes_wrong_has_its_exit_code(tmp_path: Path) -> None:
+    """No store and a wrong question end with 2, no answer with 1, a refused key with 3; no key is shown."""
+    absent = run("--store", f"sqlite:{tmp_path / 'none.db'}")
+    assert (absent.returncode, (tmp_path / "none.db").exists()) == (2, False)
+    assert run("--json", "--csv").returncode == 2
+    assert run("--url", "http://127.0.0.1:9", GITDAILIES_READ_KEY="x").returncode == 1
+    assert run("--url", "http://127.0.0.1:9").returncode == 2
+    with in_thread(tmp_path / "w.db") as receiver:
+        _refusals(receiver)
+
+
+def _refusals(receiver: Receiver) -> None:
+    sender, reader = receiver.key("ci"), receiver.key("reader", "read")
+    refused = run("--url", receiver.url, GITDAILIES_READ_KEY=sender)
+    assert (refused.returncode, sender in refused.stderr) == (3, False)
+    wrong = run("--url", receiver.url, "--from", "yesterday", GITDAILIES_READ_KEY=reader)
+    assert wrong.returncode == 2
+    assert "from: expected a date" in wrong.stderr
+    assert run("--url", receiver.url, GITDAILIES_READ_KEY=reader).returncode == 0
