@@ -108,7 +108,15 @@ RULES = (
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
-        | {"gitdailies_history", "gitdailies_relay", "gitdailies_webhooks", "click", "rich", "uvloop"},
+        | {
+            "gitdailies_history",
+            "gitdailies_relay",
+            "gitdailies_webhooks",
+            "click",
+            "requests",
+            "rich",
+            "uvloop",
+        },
     ),
     # What is left are steps of pipelines: each promises to run without an installation.
     Rule("*", "__main__", PURE | STEP_EDGE | {"os", "sys"}),
