@@ -16,7 +16,8 @@ import pytest
 import requests
 from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_webhooks.keyring import create_key
+from gitdailies_server.database import Database
+from gitdailies_webhooks.keyring import create_key, delete_key
 from gitdailies_webhooks.server import serve
 
 from tests.webhooks.payloads import body
@@ -190,3 +191,15 @@ async def _until(true: Callable[[], object]) -> None:
     async with asyncio.timeout(20):
         while not true():  # noqa: ASYNC110  what is waited for is said by a plain callback
             await asyncio.sleep(0.01)
+
+
+@pytest.mark.parametrize("kind", ["postgresql"])
+def test_two_servers_on_one_database(kind: str, database: Callable[[], Database]) -> None:
+    """What one server took the other lists and knows again, and a key that one lost is refused by both."""
+    with in_thread(database()) as one, in_thread(database()) as other:
+        key, reader = one.key("ci"), one.key("dash", "read")
+        assert one.post(key, body("deploy")).json()["status"] == "created"
+        assert other.post(key, body("deploy")).json()["status"] == "unchanged"
+        assert [event["id"] for event in other.events(reader)] == ["deploy-1"]
+        delete_key(database(), "ci")
+        assert [server.post(key, body("deploy")).status_code for server in (one, other)] == [401, 401]
