@@ -16,17 +16,17 @@ from gitdailies_history import formats, sources
 from gitdailies_history.mapping import Mapped
 from gitdailies_history.plan import Plan
 from gitdailies_history.rows import Terms
-from gitdailies_history.sending import Report, Stream
+from gitdailies_history.sending import Stream
 from gitdailies_history.sent import Sent, held
 from gitdailies_history.sources import Read, Source
 from gitdailies_history.summary import Summary
 
-from gitdailies_cli import configured, output
-from gitdailies_cli.reporting import DONE, NOT_DELIVERED, PARTLY, REFUSED, delivery_options, where_to
+from gitdailies_cli import configured
+from gitdailies_cli import history_outcome as outcome
+from gitdailies_cli.history_fetch import fetch
+from gitdailies_cli.reporting import PARTLY, delivery_options, where_to
 from gitdailies_cli.watching import Watching
 
-USAGE, INTERRUPTED = 2, 130
-STATE = Path(configured.DATA) / "history"
 # As incoming webhooks have it: clocks differ, a typo in the year does not hide.
 AHEAD = timedelta(minutes=5)
 
@@ -51,7 +51,9 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: told by the name")
 @click.option("--timezone", help="of times without a zone, as Europe/Berlin; without it they are refused")
 @click.option("--skip-bad", type=click.Path(path_type=Path), help="write faulty rows there, send the others")
-@click.option("--state", type=click.Path(path_type=Path), default=STATE, show_default=True, help="its folder")
+@click.option(
+    "--state", type=click.Path(path_type=Path), default=outcome.STATE, show_default=True, help="its folder"
+)
 @click.option("--again", is_flag=True, help="send what was sent to this address before, too")
 @_options
 def import_(
@@ -105,15 +107,15 @@ def import_(
             watch.begin(total)
             with Sender.to(destination) as sender:
                 stream = Stream(sender, destination, key, sent, watch, retries)
-                report = _sent(stream, plan)
+                report = outcome.sent(stream, plan)
             sent.close()
     if report is None:
-        _show_summary(summary, told, as_json=as_json)
+        outcome.show_summary(summary, told, as_json=as_json)
     else:
-        _show_report(report, told, total, as_json=as_json)
-        raise click.exceptions.Exit(_exit_code(report, read))
+        outcome.show_report(report, told, total, as_json=as_json)
+        raise click.exceptions.Exit(outcome.exit_code(report, bad=read.bad))
     if read.bad:
-        raise click.exceptions.Exit(PARTLY if total else USAGE)
+        raise click.exceptions.Exit(PARTLY if total else outcome.USAGE)
 
 
 def _terms(mapping: Path | None, timezone: str | None, config: Path | None) -> Terms:
@@ -157,69 +159,4 @@ def _read(plan: Plan, found: Sequence[Source], terms: Terms, watch: Watching, sk
     return read
 
 
-def _sent(stream: Stream, plan: Plan) -> Report:
-    try:
-        return stream.send(plan.entries())
-    except KeyboardInterrupt:
-        stream.report.stopped = INTERRUPTED_BY
-        return stream.report
-
-
-INTERRUPTED_BY = "interrupted"
-
-
-def _exit_code(report: Report, read: Read) -> int:
-    if report.stopped == INTERRUPTED_BY:
-        return INTERRUPTED
-    if report.stopped:
-        return PARTLY if report.there else REFUSED if report.key_refused else NOT_DELIVERED
-    if report.refused:
-        return PARTLY if report.there or report.skipped else REFUSED
-    if read.bad:
-        return PARTLY if report.there or report.skipped else USAGE
-    return DONE
-
-
-def _show_report(report: Report, told: dict[str, int], total: int, *, as_json: bool) -> None:
-    left = total - report.there - report.skipped - report.refused
-    counts = {
-        "sent": report.sent,
-        "unchanged": report.unchanged + report.known,
-        "skipped": report.skipped,
-        "refused": report.refused,
-        "left": left,
-    }
-    if as_json:
-        stopped = {"stopped": report.stopped} if report.stopped else {}
-        output.as_json({**counts, "otherDetails": report.known, **told, **stopped})
-        return
-    about = {
-        "unchanged": f", {report.known} of them with other details there" if report.known else "",
-        "skipped": ", sent to this address before; --again sends them too" if report.skipped else "",
-    }
-    output.pairs({name: f"{count:,}{about.get(name, '')}" for name, count in counts.items()})
-    _show_notes(told)
-    if report.stopped:
-        click.echo(f"stopped: {output.printable(report.stopped)}; run the same again to go on", err=True)
-
-
-def _show_summary(summary: Summary, told: dict[str, int], *, as_json: bool) -> None:
-    if as_json:
-        output.as_json({**summary.to_wire(), **told})
-        return
-    for name, entries in (("first", summary.first), ("last", summary.last)):
-        for entry in entries.values():
-            click.echo(output.printable(f"{name}: {entry.body}"))
-    rows = [(month, *counts.values()) for month, counts in summary.by_month()]
-    output.table("events a month", ("month", *summary.kinds), rows)
-    click.echo(f"{summary.months.total():,} events of {told['rows']:,} rows; nothing was sent")
-    _show_notes(told)
-
-
-def _show_notes(told: dict[str, int]) -> None:
-    if told["repeated"]:
-        click.echo(f"note: {told['repeated']:,} rows repeat an event and were left out", err=True)
-    if told["unpaired"]:
-        click.echo(f"note: {told['unpaired']:,} ends have no start in what was read", err=True)
-    if told["bad"]:
-        click.echo(f"note: {told['bad']:,} rows were set aside", err=True)
+history.add_command(fetch)

@@ -84,6 +84,15 @@ class Watching:
         finally:
             self._progress.remove_task(task)
 
+    @contextmanager
+    def counting(self, name: str) -> Iterator[_Bar]:
+        """Show how many pages were read, of a number that nobody knows."""
+        task = self._progress.add_task(printable(name), total=None)
+        try:
+            yield _Bar(self._progress, task)
+        finally:
+            self._progress.remove_task(task)
+
     def begin(self, total: int) -> None:
         """Show the bar of what is sent."""
         self._progress.update(self._sending, description="sending", total=total, visible=True)

@@ -27,7 +27,7 @@ ANY_STDLIB = frozenset(sys.stdlib_module_names)
 
 # Of core, what an adapter builds on: values and decisions.
 CORE_VALUES = words(
-    """adapter describe errors events field_types fields identity proof request routing secret
+    """adapter describe errors events field_types fields identity past proof request routing secret
     strict_json times""",
     prefix="gitdailies_core.",
 )
@@ -51,9 +51,9 @@ STEP_EDGE = CORE_VALUES | {
     f"gitdailies_core.{name}" for name in ("checkout", "ci", "dialect", "sending", "step")
 }
 DECIDED_BY_HISTORY = words(
-    "batches entries faults formats mapping moments order pairing rows summary verdicts"
+    "batches entries faults fetch formats mapping moments order pairing rows summary verdicts"
 )
-READ_BY_HISTORY = words("complaints document.Document", prefix="gitdailies_connection.")
+READ_BY_HISTORY = words("complaints document.Document settings.Source", prefix="gitdailies_connection.")
 
 RULES = (
     Rule("core", "*", PURE, pure=True),

@@ -1,0 +1,255 @@
+"""`gitdailies history fetch`: the past of incidents and deploys, read through a vendor's API."""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, cast
+
+import click
+from gitdailies_connection.secret_source import SecretSource
+from gitdailies_connection.sender import Sender
+from gitdailies_connection.settings import Source
+from gitdailies_core import past, registry, times
+from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.past import Reader, Window
+from gitdailies_core.routing import Routes
+from gitdailies_core.secret import Secret
+from gitdailies_history.fetch import Tally, events
+from gitdailies_history.fetch_pages import HttpPages
+from gitdailies_history.fetch_state import State
+from gitdailies_history.plan import Plan
+from gitdailies_history.sending import Report, Stream
+from gitdailies_history.sent import Sent, held
+from gitdailies_history.summary import Summary
+
+from gitdailies_cli import configured, output
+from gitdailies_cli import history_outcome as outcome
+from gitdailies_cli.reporting import delivery_options, where_to
+from gitdailies_cli.watching import Watching
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """What to fetch, from where, and how it counts."""
+
+    reader: Reader
+    source: Source
+    routes: Routes
+    url: str
+    token: Secret
+    since: datetime
+    until: datetime | None
+    parameters: Mapping[str, str]
+
+    @property
+    def job(self) -> str:
+        parts = [self.source.name, self.reader.name, self.url, times.text_of(self.since)]
+        return json.dumps([*parts, dict(sorted(self.parameters.items()))])
+
+
+def _options(function: Callable[..., Any]) -> Callable[..., Any]:
+    return delivery_options(function, timeout=60.0, retries=8)
+
+
+@click.command()
+@click.argument("source")
+@click.option(
+    "--since", required=True, help="a day, as 2025-01-01, or a time, as 2025-01-01T08:00:00Z; in UTC"
+)
+@click.option("--until", help="the same; not included; default: now")
+@click.option(
+    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="what the source needs; may repeat"
+)
+@click.option("--token-env", help="the variable that holds the token; its default: see the documentation")
+@click.option("--token-file", type=click.Path(path_type=Path), help="a file that holds it")
+@click.option("--api-url", help="another address of the API, such as that of another region")
+@click.option("--output", "output_", type=click.Path(path_type=Path), help="write NDJSON there, send nothing")
+@click.option(
+    "--state", type=click.Path(path_type=Path), default=outcome.STATE, show_default=True, help="its folder"
+)
+@click.option("--again", is_flag=True, help="send what was sent to this address before, too")
+@_options
+def fetch(
+    source: str,
+    since: str,
+    until: str | None,
+    with_: tuple[str, ...],
+    token_env: str | None,
+    token_file: Path | None,
+    api_url: str | None,
+    output_: Path | None,
+    state: Path,
+    again: bool,
+    url: str | None,
+    key_env: str | None,
+    config: Path | None,
+    timeout: float,
+    retries: int,
+    dry_run: bool,
+    as_json: bool,
+) -> None:
+    """Read the past of SOURCE through its API and send it, deploys first, each event once.
+
+    SOURCE is a source of gitdailies.yml, or a vendor's name. Run it again to go on where it was stopped.
+
+    \b
+    gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
+    gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
+    """
+    asked = _asked(source, since, until, with_, token_env, token_file, api_url, config)
+    where = None if dry_run or output_ else where_to(url, key_env, config, timeout)
+    with (
+        held(state) as folder,
+        Plan(folder / "plan.db") as plan,
+        State(folder) as pages,
+        Watching(folder / "refused.ndjson") as watch,
+    ):
+        tally = Tally()
+        _read(asked, plan, pages, watch, tally, retries)
+        told = {"rows": plan.count() + plan.repeated, "bad": 0}
+        told |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
+        report, total, summary = None, plan.count(), Summary()
+        if where is not None:
+            destination, key = where
+            sent = Sent(folder, destination.address)
+            if again:
+                sent.forget()
+            watch.begin(total)
+            with Sender.to(destination) as sender:
+                report = outcome.sent(Stream(sender, destination, key, sent, watch, retries), plan)
+            sent.close()
+        elif output_ is not None:
+            _write(plan, output_)
+        if where is None:
+            for entry in plan.entries():
+                summary.add(entry)
+        if not dry_run and (report is None or not report.stopped):
+            pages.finish()
+    for reason, count in sorted(tally.ignored.items()):
+        click.echo(output.printable(f"note: {count:,} came to nothing: {reason}"), err=True)
+    _end(report, summary, told, total, as_json=as_json)
+
+
+def _end(report: Report | None, summary: Summary, told: dict[str, int], total: int, *, as_json: bool) -> None:
+    if report is None:
+        outcome.show_summary(summary, told, as_json=as_json)
+        return
+    outcome.show_report(report, told, total, as_json=as_json)
+    raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
+
+
+def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally, retries: int) -> None:
+    """Fill the plan; what stops the reading says how to go on."""
+    until = state.begin(
+        asked.job, None if asked.until is None else times.text_of(asked.until), datetime.now(UTC)
+    )
+    window = Window(asked.since, times.parse(until, "--until"))
+    if window.since >= window.until:
+        raise UsageError(f"--until: expected a time after --since, got {until}")
+    there = state.count()
+    if there:
+        watch.say(f"goes on with {there:,} pages that were read before, until {until}")
+
+    def waits(reason: str, seconds: float) -> None:
+        watch.waits(reason, seconds)
+
+    try:
+        with (
+            HttpPages(asked.reader, asked.url, asked.token, state, retries=retries, waits=waits) as pages,
+            watch.counting(f"reading {asked.source.name}") as bar,
+        ):
+            pages.moved = bar.moved
+            told = asked.reader.read(pages, window, asked.parameters)
+            for event in events(told, asked.source, asked.routes, tally):
+                plan.add(event, file=asked.source.name)
+    except Refused:
+        raise
+    except DeliveryError as error:
+        raise DeliveryError(f"{error}; run the same again to go on") from None
+    for fault in plan.settle():
+        watch.say(str(fault))
+
+
+def _asked(
+    name: str,
+    since: str,
+    until: str | None,
+    with_: Sequence[str],
+    token_env: str | None,
+    token_file: Path | None,
+    api_url: str | None,
+    config: Path | None,
+) -> _Asked:
+    configuration = configured.configuration(config) if configured.found(config) else None
+    source = configuration.sources.get(name) if configuration else None
+    readers = registry.names(past.GROUP)
+    vendor = source.adapter if source else name
+    if vendor not in readers:
+        raise UsageError(f"SOURCE: expected a source to fetch from ({', '.join(readers)}), got {name!a}")
+    reader = cast(Reader, registry.load(vendor, past.GROUP))
+    if source is None and configuration is not None:
+        same = [one for one in configuration.sources.values() if one.adapter == vendor]
+        if len(same) > 1:
+            names = ", ".join(one.name for one in same)
+            raise UsageError(f"SOURCE: expected one of {names}, which all use {vendor}, got {name!a}")
+        source = same[0] if same else None
+    if configuration is None and reader.name in registry.names():
+        # It tells of incidents, and only `services` says where those count.
+        configuration = configured.configuration(config)
+    if token_env and token_file:
+        raise UsageError("--token-env: expected it or --token-file, got both")
+    secret = SecretSource.make(env=None if token_file else token_env or reader.token_env, file=token_file)
+    return _Asked(
+        reader=reader,
+        source=source or Source(vendor, vendor, ()),
+        routes=configuration.routes if configuration else Routes.make({}),
+        url=api_url or reader.url,
+        token=secret.read(os.environ),
+        since=_moment(since, "--since"),
+        until=_moment(until, "--until") if until else None,
+        parameters=_parameters(reader, with_),
+    )
+
+
+def _parameters(reader: Reader, given: Sequence[str]) -> dict[str, str]:
+    """Read NAME=VALUE of each; raises UsageError for one that is unknown, and for one that is missing."""
+    names = {name.removesuffix("?"): name.endswith("?") for name in reader.parameters}
+    found = {}
+    for one in given:
+        name, _, value = one.partition("=")
+        if name not in names or not value:
+            expected = f"NAME=VALUE with one of {', '.join(names)}" if names else "none"
+            raise UsageError(f"--with: expected {expected} for {reader.name}, got {name!a}")
+        found[name] = value
+    for name, optional in names.items():
+        if name not in found and not optional:
+            about = reader.parameters[name]
+            raise UsageError(f"--with: expected {name}=VALUE for {reader.name} ({about}), got none")
+    return found
+
+
+def _moment(text: str, where: str) -> datetime:
+    day = f"{text}T00:00:00Z" if len(text) == len("2025-01-01") else text
+    try:
+        return times.parse(day, where)
+    except ValueError:
+        raise UsageError(
+            f"{where}: expected a day like 2025-01-01 or a time like 2025-01-01T08:00:00Z, got {text!a}"
+        ) from None
+
+
+def _write(plan: Plan, path: Path) -> None:
+    """Write NDJSON that `gitdailies history import` takes; the file is there whole or not at all."""
+    part = path.with_name(path.name + ".part")
+    try:
+        with part.open("w", encoding="utf-8") as file:
+            for entry in plan.entries():
+                file.write(entry.body + "\n")
+        part.replace(path)
+    except OSError as error:
+        raise UsageError(f"--output: expected a file to write, got: {error.strerror}") from None

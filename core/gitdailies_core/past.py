@@ -1,0 +1,78 @@
+"""What a reader of a vendor's past is: it asks for pages, and tells what they say.
+
+Found by entry point in the group `gitdailies.history`. A reader does no I/O of its own: whoever
+runs it hands over `Pages`, which knows of rate limits, broken connections, and of pages that an
+interrupted run has read already. What it tells goes the way that a webhook's messages go: the
+same routes, filters and periods, and therefore the same ids.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
+from typing import Any, NamedTuple, Protocol, Union
+
+from gitdailies_core.adapter import Change, Ignored
+from gitdailies_core.events import Event
+from gitdailies_core.secret import Secret
+
+GROUP = "gitdailies.history"
+
+# A change of an incident, a deploy, or why a record says nothing to count.
+Told = Union[Change, Event, Ignored]
+
+
+class Window(NamedTuple):
+    """The time to read, half-open, both ends aware UTC."""
+
+    since: datetime
+    until: datetime
+
+    def holds(self, moment: datetime) -> bool:
+        return self.since <= moment < self.until
+
+    def halves(self) -> tuple[Window, Window]:
+        """Cut it in two, at a whole second."""
+        middle = (self.since + (self.until - self.since) / 2).replace(microsecond=0)
+        return Window(self.since, middle), Window(middle, self.until)
+
+
+class Pages(Protocol):
+    """The vendor's API, one address of it."""
+
+    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
+        """Return the JSON that stands at *path*; a second run of the same fetch may get it from disk.
+
+        Raises DeliveryError where the vendor does not answer for good, Refused where it does not
+        take the token or knows no such page.
+        """
+
+
+class Reader(Protocol):
+    """One vendor's past.
+
+    `name` is that of its adapter, where it has one. `url` is where its API is, `token_env` the
+    variable that its token is read from unless told otherwise. `parameters` are what it has to be
+    told besides, by name, with a line about each; a name that ends in `?` may be left out.
+    """
+
+    @property
+    def name(self) -> str: ...
+
+    @property
+    def url(self) -> str: ...
+
+    @property
+    def token_env(self) -> str: ...
+
+    @property
+    def parameters(self) -> Mapping[str, str]: ...
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        """Return the headers that a request carries."""
+
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+        """Tell all that began in *window*, in any order.
+
+        Raises PayloadError where a page is not what the vendor's documentation says.
+        """

@@ -1,0 +1,173 @@
+"""A vendor's API over HTTP: one request at a time, again where that helps, and never the token in a message.
+
+Redirects are not followed and netrc is not read: the token goes to the one address that was named.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import random
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+from types import TracebackType
+from typing import Any, Self
+from urllib.parse import urlencode, urlsplit
+
+import requests
+from gitdailies_connection.addresses import is_loopback
+from gitdailies_connection.answers import excerpt, obstacle
+from gitdailies_connection.guarded_pool import Deadlines, GuardedAdapter
+from gitdailies_connection.sender import user_agent
+from gitdailies_core import retry
+from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.past import Reader
+from gitdailies_core.secret import Secret, redact
+
+from gitdailies_history.fetch_state import State
+
+# A slow listing may take its time.
+_SECONDS = 60.0
+_LONGEST_REASON = 300
+
+
+@dataclass
+class HttpPages:
+    """The pages of *reader*'s API at *url*; those in *state* are not asked for again.
+
+    *waits* is told why nothing moves, and for how long. *sleep*, *now* and *jitter* are the
+    world's, but in tests.
+    """
+
+    reader: Reader
+    url: str
+    token: Secret
+    state: State
+    retries: int = 8
+    waits: Callable[[str, float], None] = lambda reason, seconds: None  # noqa: ARG005
+    moved: Callable[[int], None] = lambda pages: None  # noqa: ARG005
+    sleep: Callable[[float], None] = time.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    jitter: Callable[[], float] = random.random
+    seconds: float = _SECONDS
+    _session: requests.Session = field(default_factory=requests.Session, init=False, repr=False)
+
+    def __post_init__(self) -> None:
+        self._deadlines = Deadlines(self.seconds)
+        parts = urlsplit(self.url)
+        secure = parts.scheme == "https" or (parts.scheme == "http" and is_loopback(parts.hostname or ""))
+        if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
+            raise UsageError(
+                "--api-url: expected an address like https://api.example.com (http on this machine alone), "
+                "got another"
+            )
+        self.url = self.url.rstrip("/")
+        for scheme in ("https://", "http://"):
+            self._session.mount(scheme, GuardedAdapter(max_retries=0))
+        if is_loopback(parts.hostname):
+            self._session.trust_env = False
+        # A way of proving oneself that is set by hand keeps netrc out.
+        self._session.auth = self._prove
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._session.close()
+
+    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
+        """Return the JSON that stands at *path*, from disk where it was read before."""
+        address = f"{path}?{urlencode(list(query))}" if query else path
+        page = self.state.page(address)
+        if page is None:
+            page = self._until_answered(address)
+            self.state.keep(address, page)
+        self.moved(1)
+        return page
+
+    def _until_answered(self, address: str) -> Any:
+        started_at, reason = self.now(), ""
+        for number in range(1, self.retries + 2):
+            outcome, page = self._attempt(address)
+            verdict = retry.decide(
+                outcome,
+                attempt=number,
+                first_attempt_at=started_at,
+                now=self.now(),
+                jitter=self.jitter,
+                give_up_age_seconds=math.inf,
+            )
+            if isinstance(verdict, retry.Done):
+                return page
+            if isinstance(verdict, retry.Pause) and verdict.what == "key":
+                raise Refused(
+                    f"{self._named(address)}: expected a token ({self.token.origin}) that may read it, "
+                    f"got {outcome.status}: {outcome.error}"
+                )
+            if not isinstance(verdict, retry.Again):
+                raise Refused(f"{self._named(address)}: expected a page, got {verdict.reason}")
+            reason = verdict.reason
+            if number <= self.retries:
+                seconds = max(0.0, (verdict.at - self.now()).total_seconds())
+                self.waits(reason, seconds)
+                self.sleep(seconds)
+        raise DeliveryError(
+            f"{self._named(address)}: expected a page in {self.retries + 1} attempts, the last got: {reason}"
+        )
+
+    def _attempt(self, address: str) -> tuple[retry.Outcome, Any]:
+        url = self.url + address
+        with self._deadlines.exchange() as exchange:
+            try:
+                answer = self._session.get(url, timeout=self.seconds, allow_redirects=False)
+                body = answer.content
+            except (requests.RequestException, OSError, ValueError) as error:
+                told: BaseException = TimeoutError() if exchange.cut else error
+                text = obstacle(told, url=self.url, proxied=False, seconds=self.seconds)
+                return retry.Outcome(None, redact(text, self.token)), None
+        headers = answer.headers
+        if answer.status_code == 200:
+            try:
+                return retry.Outcome(200), _read(body)
+            except ValueError as error:
+                # A page that broke off on its way may come whole the next time.
+                return retry.Outcome(None, f"expected JSON, got {type(error).__name__}"), None
+        wait = asked_to_wait(headers, self.now())
+        limited = answer.status_code == 403 and (wait or headers.get("X-RateLimit-Remaining") == "0")
+        status = 429 if limited else answer.status_code
+        said = excerpt(redact(body[:_LONGEST_REASON].decode("utf-8", "replace"), self.token))
+        return retry.Outcome(status, said, wait if status == 429 else headers.get("Retry-After", "")), None
+
+    def _prove(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
+        request.headers.update(self.reader.headers(self.token))
+        request.headers["User-Agent"] = user_agent()
+        return request
+
+    def _named(self, address: str) -> str:
+        return redact(self.url + address.partition("?")[0], self.token)
+
+
+def _read(body: bytes) -> Any:
+    # Titles that a vendor cut in the middle of a character must not hold up a year of them.
+    text = json.dumps(json.loads(body), ensure_ascii=False)
+    return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
+
+
+def asked_to_wait(headers: Mapping[str, str], now: datetime) -> str:
+    """Return the seconds, or the date, that a vendor asks to wait: each has its own header.
+
+    `Retry-After` (RFC 9110), `ratelimit-reset` (PagerDuty: seconds), `X-RateLimit-Reset` (GitHub:
+    seconds since 1970; Datadog: seconds).
+    """
+    if headers.get("Retry-After"):
+        return headers["Retry-After"]
+    for name in ("ratelimit-reset", "X-RateLimit-Reset"):
+        value = (headers.get(name) or "").strip()
+        if value.isascii() and value.isdigit():
+            seconds = int(value[:12])
+            return str(max(0, seconds - int(now.timestamp())) if seconds > 10**8 else seconds)
+    return ""

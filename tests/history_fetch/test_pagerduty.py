@@ -1,0 +1,256 @@
+"""PagerDuty's past, read from a server that listens, against what its webhooks would have brought."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from gitdailies_cli.history import history
+from gitdailies_connection.configuration import read as read_configuration
+from gitdailies_core import registry
+from gitdailies_core.adapter import Change
+from gitdailies_core.errors import UsageError
+from gitdailies_core.fields import Fields
+from gitdailies_core.memory_ledger import MemoryLedger
+from gitdailies_core.past import Window
+from gitdailies_core.periods import decide
+from gitdailies_core.request import Request
+from gitdailies_pagerduty import past, reader
+from gitdailies_relay.reading import read
+
+from tests.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.history_fetch.pagerduty import BEGIN, END, Incident, answers, year
+from tests.webhooks.running import in_process
+
+TOKEN = "larkspur-token-000042"
+CONFIGURATION = """\
+gitdailies:
+  url: http://127.0.0.1:9/webhooks
+  key: {env: GITDAILIES_WEBHOOK_KEY}
+services:
+  PCHECKOUT: {repo: larkspur/checkout, environment: production}
+  search: [{repo: larkspur/search}, {repo: larkspur/search-web}]
+sources:
+  pager:
+    adapter: pagerduty
+    secrets: [{env: PAGERDUTY_SECRET}]
+    only: {urgency: high}
+"""
+
+
+def fetched(
+    folder: Path, api: Api, *arguments: str, token: str = TOKEN, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    (folder / "gitdailies.yml").write_text(CONFIGURATION)
+    asked = ["pager", "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01", *arguments]
+    return subprocess.run(
+        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
+        cwd=folder,
+        env={**os.environ, "PAGERDUTY_API_TOKEN": token, **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def live(incidents: list[Incident]) -> list[dict[str, Any]]:
+    """What the relay would have sent, had each webhook come at its time."""
+    configuration = read_configuration(CONFIGURATION, Path("gitdailies.yml"))
+    source, adapter, ledger = configuration.sources["pager"], registry.adapter("pagerduty"), MemoryLedger()
+    sent = []
+    deliveries = [told for one in incidents for told in one.deliveries()]
+    for _, body in sorted(deliveries, key=lambda told: told[0]):
+        request = Request.make(headers={}, body=json.dumps(body).encode())
+        for said in read(request, source, adapter, configuration.routes, "").said:
+            assert isinstance(said.message, Change)
+            decision = decide(
+                source=source.name,
+                change=said.message,
+                targets=said.targets,
+                refusal=said.refusal,
+                ledger=ledger,
+            )
+            ledger.apply(decision)
+            sent += [event.to_wire() for event in decision.events]
+    return sent
+
+
+def written(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
+    """Every event of a year, ids and all, is the live one, through a 429 and a connection cut in a page."""
+    incidents = year()
+    api = Api(answers(incidents), TOKEN, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
+    with listening(api):
+        ran = fetched(tmp_path, api, "--output", "out.ndjson")
+
+    assert ran.returncode == 0, ran.stderr
+    expected = live(incidents)
+    assert len(expected) > 300
+    assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
+    assert any(one.get("mergedInto") for one in expected)
+    assert len([one for one in api.asked if one.startswith("/incidents?")]) >= 3
+
+    def key(event: dict[str, Any]) -> str:
+        return str(event["id"])
+
+    assert sorted(written(tmp_path / "out.ndjson"), key=key) == sorted(expected, key=key)
+    assert "filtered: urgency low" in ran.stderr
+    assert "no line under services for 'unmapped'" in ran.stderr
+
+
+def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """A second run asks for no page that the first one has read, and comes to the same events."""
+    incidents = year(60)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    with listening(Api(answers(incidents), TOKEN)) as api:
+        fetched(whole, api, "--output", "out.ndjson")
+    api = Api(answers(incidents), TOKEN, dict.fromkeys(range(31, 33), CUT))
+    with listening(api):
+        first = fetched(tmp_path, api, "--output", "out.ndjson", "--retries", "1")
+        before = list(api.asked)
+        second = fetched(tmp_path, api, "--output", "out.ndjson")
+
+    assert first.returncode == 1
+    assert "run the same again to go on" in first.stderr
+    assert second.returncode == 0, second.stderr
+    assert set(api.asked[len(before) :]) & set(before[:30]) == set()
+    assert (tmp_path / "out.ndjson").read_text() == (whole / "out.ndjson").read_text()
+    assert not list(tmp_path.glob("gitdailies-data/history/fetch.db*"))
+
+
+def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
+    """A receiver that insists on the order takes the year, and a second fetch of it sends nothing."""
+    incidents = year(60)
+    with (
+        listening(Api(answers(incidents), TOKEN)) as api,
+        in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _),
+    ):
+        where = {
+            "GITDAILIES_WEBHOOK_URL": receiver.url + "/webhooks",
+            "GITDAILIES_WEBHOOK_KEY": receiver.key("history"),
+        }
+        first = fetched(tmp_path, api, "--json", **where)
+        second = fetched(tmp_path, api, "--json", **where)
+        there = receiver.events(receiver.key("reader", "read"), limit="1000")
+
+    expected = live(incidents)
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert json.loads(first.stdout)["sent"] == len(expected)
+    assert json.loads(second.stdout)["skipped"] == len(expected)
+    assert {one["id"] for one in there} == {one["id"] for one in expected}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing", "--since", "2025-01-01"], "SOURCE: expected a source to fetch from ("),
+        (["pager", "--since", "yesterday"], "--since: expected a day like 2025-01-01"),
+        (["pager", "--since", "2025-02-01", "--until", "2025-01-01"], "--until: expected a time after"),
+        (["pager", "--since", "2025-01-01", "--with", "team=x"], "--with: expected none for pagerduty"),
+        (["pager", "--since", "2025-01-01", "--token-env", "NOT_SET"], "env NOT_SET: expected a secret"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    """Each wrong argument ends with an error that names it, before anything is asked for."""
+    (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PAGERDUTY_API_TOKEN", TOKEN)
+
+    ran = CliRunner().invoke(history, ["fetch", *arguments, "--dry-run"])
+
+    assert isinstance(ran.exception, UsageError)
+    assert said in str(ran.exception)
+
+
+def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
+    """A refused token ends with code 3, and stands in no output and no file, though the vendor repeats it."""
+    api = Api(answers(year(3)), TOKEN)
+    wrong = "planted-wrong-token-777"
+    with listening(api):
+        ran = fetched(tmp_path, api, "--output", "out.ndjson", token=wrong)
+        right = fetched(tmp_path, api, "--dry-run")
+
+    assert ran.returncode == 3, ran.stderr
+    assert "expected a token (env PAGERDUTY_API_TOKEN) that may read it, got 401" in ran.stderr
+    assert right.returncode == 0, right.stderr
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for token in (wrong, TOKEN):
+        assert token not in ran.stdout + ran.stderr + right.stdout + right.stderr
+        assert not any(token.encode() in content for content in files)
+
+
+class Counting:
+    """Pages of a listing that shows no more than so many rows, and how wide each window was."""
+
+    def __init__(self, incidents: list[Incident], most: int) -> None:
+        self.answer = answers(incidents, most=most)
+
+    def get(self, path: str, query: Any = ()) -> Any:
+        page = self.answer(path, dict(query))
+        assert page is not None, f"{path} {query}"
+        return page
+
+
+def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows are halved until each listing shows its end, and no incident comes twice or is lost."""
+    incidents = year(250)
+    monkeypatch.setattr(reader, "MOST_ROWS", 30)
+    monkeypatch.setattr(reader, "PAGE", 10)
+
+    told = list(reader.reader.read(Counting(incidents, 30), Window(BEGIN, END), {}))
+
+    starts = [one.incident for one in told if isinstance(one, Change) and one.word == "incident.triggered"]
+    assert sorted(starts) == [one.id for one in incidents]
+
+
+def entry(kind: str, minutes: float) -> Fields:
+    return Fields(
+        {"type": f"{kind}_log_entry", "created_at": f"{(BEGIN + timedelta(minutes=minutes)).isoformat()}"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("reopened", "entries", "words"),
+    [
+        (None, [("trigger", 0), ("resolve", 0)], ["triggered", "resolved"]),
+        (None, [("resolve", 9), ("trigger", 0)], ["triggered", "resolved"]),
+        (None, [("trigger", 0), ("trigger", 3), ("resolve", 9)], ["triggered", "resolved"]),
+        (None, [("trigger", 0), ("resolve", 9), ("resolve", 20)], ["triggered", "resolved", "ignored"]),
+        (
+            12,
+            [("trigger", 0), ("resolve", 9), ("resolve", 20)],
+            ["triggered", "resolved", "reopened", "resolved"],
+        ),
+        (12, [("trigger", 0), ("resolve", 9), ("trigger", 12)], ["triggered", "resolved", "reopened"]),
+        (None, [], ["triggered"]),
+        (None, [("notify", 1), ("annotate", 2)], ["triggered"]),
+    ],
+)
+def test_the_log_tells_starts_and_ends(
+    reopened: float | None, entries: list[tuple[str, float]], words: list[str]
+) -> None:
+    """Entries in any order come to starts and ends in turn; an end that no start leads to is ignored."""
+    listed = {"id": "Q1", "created_at": BEGIN.isoformat()}
+    if reopened:
+        listed["reopened_at"] = (BEGIN + timedelta(minutes=reopened)).isoformat()
+
+    told = list(past.translate(Fields(listed), [entry(*one) for one in entries]))
+
+    assert [
+        one.word.removeprefix("incident.") if isinstance(one, Change) else "ignored" for one in told
+    ] == words
+    if reopened:
+        assert told[2].period == "2025-01-01T00:12:00Z"  # type: ignore[union-attr]

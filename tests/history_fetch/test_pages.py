@@ -1,0 +1,115 @@
+"""Reading pages: rate limits, what is tried again, and addresses that get no token."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from gitdailies_core import registry
+from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.past import GROUP
+from gitdailies_core.secret import Secret
+from gitdailies_history.fetch_pages import HttpPages, asked_to_wait
+from gitdailies_history.fetch_state import State
+from gitdailies_pagerduty.reader import reader
+
+from tests.history_fetch.api import LIMITED, Api, listening
+
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    with State(tmp_path) as opened:
+        yield opened
+
+
+def pages(url: str, state: State, waited: list[float], retries: int = 2) -> HttpPages:
+    return HttpPages(
+        reader,
+        url,
+        Secret("token", "env TOKEN"),
+        state,
+        retries=retries,
+        sleep=waited.append,
+        now=lambda: NOW,
+        jitter=lambda: 0.0,
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "17"}, 17),
+        ({"ratelimit-reset": "23"}, 23),
+        ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}, 41),
+        ({}, 0),
+    ],
+)
+def test_a_limit_is_waited_for_as_long_as_it_says(
+    state: State, headers: dict[str, str], seconds: float
+) -> None:
+    """After a 429 the next attempt comes when the vendor's header says."""
+    waited: list[float] = []
+    api = Api(lambda path, query: {"path": path}, "token", {1: LIMITED}, limit_headers=headers)
+    with listening(api), pages(api.url, state, waited) as read:
+        assert read.get("/here") == {"path": "/here"}
+
+    assert waited == [seconds]
+
+
+def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
+    """What the vendor answered for good is not tried again."""
+    api = Api(lambda path, query: None, "token")
+    with listening(api), pages(api.url, state, []) as read, pytest.raises(Refused, match="answered 404"):
+        read.get("/gone")
+
+    assert len(api.asked) == 1
+
+
+def test_nobody_there_is_tried_to_the_end(state: State) -> None:
+    """A dead address is tried retries + 1 times, and the error names it."""
+    with listening(Api(lambda path, query: {}, "token")) as api:
+        url = api.url
+    waited: list[float] = []
+    with pages(url, state, waited) as read, pytest.raises(DeliveryError, match="in 3 attempts"):
+        read.get("/here")
+
+    assert len(waited) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://api.example.com", "ftp://127.0.0.1", "https://name:pass@api.example.com", "https://", "here"],
+)
+def test_a_token_goes_to_no_such_address(state: State, url: str) -> None:
+    """An address without TLS beyond this machine, or with a password in it, is refused and not repeated."""
+    with pytest.raises(UsageError, match="--api-url: expected") as caught:
+        pages(url, state, [])
+
+    assert "pass" not in str(caught.value)
+
+
+def test_half_a_character_holds_up_nothing(state: State) -> None:
+    """A title that was cut in the middle of a character is read, with a mark in its place."""
+    api = Api(lambda path, query: {"title": "fire \ud83d"}, "token")
+    with listening(api), pages(api.url, state, []) as read:
+        assert read.get("/here") == {"title": "fire �"}
+
+
+def test_no_header_asks_for_no_wait() -> None:
+    """Words that are no number of seconds ask for nothing."""
+    assert asked_to_wait({"ratelimit-reset": "soon"}, NOW) == ""
+
+
+def test_every_source_is_documented() -> None:
+    """The page about history has a row for each reader that is installed, with its variable."""
+    page = (Path(__file__).resolve().parents[2] / "docs/history.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| [^|]+ \| `([A-Z_]+)`", page, re.MULTILINE))
+
+    installed = {name: registry.load(name, GROUP) for name in registry.names(GROUP)}
+
+    assert rows == {name: one.token_env for name, one in installed.items()}
