@@ -7,6 +7,7 @@ from typing import Any
 
 from gitdailies_webhooks.figures.figures import FAIL_RATE, FIGURES, FREQUENCY, LEAD_TIME, RECOVERY, REWORK
 from gitdailies_webhooks.metrics import LISTED, MOST_LISTED
+from gitdailies_webhooks.query import TEXT
 from gitdailies_webhooks.shapes import record, ref
 
 _MOMENT = "a date (its midnight in the server's time zone) or a time like 2026-03-04T09:12:41Z"
@@ -63,7 +64,7 @@ Described = Callable[..., dict[str, Any]]
 def operations(json: Described, problems: Described) -> dict[str, Any]:
     """Return the paths; *json* and *problems* describe answers as the rest of the document does."""
     refused = problems("request", "unauthorized", "forbidden", "too-many")
-    filters = [_parameter(name, {"type": "string"}, text) for name, text in _FILTER_WORDS.items()]
+    filters = [_parameter(name, dict(TEXT), text) for name, text in _FILTER_WORDS.items()]
     figures = json("The five figures.", ref("Figures"))
     figures["content"]["text/csv"] = {"schema": {"type": "string"}}
     form = _parameter("format", {"enum": ["json", "csv"]}, "what to answer with, whatever Accept says")
@@ -82,13 +83,13 @@ def operations(json: Described, problems: Described) -> dict[str, Any]:
                 "summary": "Events of the period, each with the reason why it counts or not",
                 "parameters": [
                     *filters,
-                    _parameter("id", {"type": "string"}, "only this event, whenever it happened"),
+                    _parameter("id", dict(TEXT), "only this event, whenever it happened"),
                     _parameter(
                         "limit",
                         {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LISTED},
                         "how many at most",
                     ),
-                    _parameter("after", {"type": "string"}, "`next` of the page before"),
+                    _parameter("after", dict(TEXT), "`next` of the page before"),
                 ],
                 "responses": {
                     "200": json("Events with their verdicts.", ref("Reasons")),

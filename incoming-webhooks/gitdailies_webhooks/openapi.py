@@ -11,7 +11,7 @@ from gitdailies_core.schema import DRAFT, kind_schema
 
 from gitdailies_webhooks import intake, metric_shapes
 from gitdailies_webhooks.problem import MEDIA_TYPE, PROBLEMS
-from gitdailies_webhooks.query import FILTERS, LISTED, MOST_LISTED
+from gitdailies_webhooks.query import FILTERS, LISTED, MOST_LISTED, TEXT
 from gitdailies_webhooks.shapes import answers, record, ref
 
 VERSION = "1.0.0"
@@ -152,7 +152,7 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "name": name,
             "in": "query",
             "description": _FILTER_WORDS[name],
-            "schema": {"type": "string", **({"enum": [k.word for k in kinds]} if name == "kind" else {})},
+            "schema": {"type": "string", "enum": [k.word for k in kinds]} if name == "kind" else dict(TEXT),
         }
         for name in FILTERS
     ]

@@ -19,6 +19,9 @@ LISTED = 1000
 _MOST_PARAMETERS = 50
 _LONGEST_NUMBER = 18
 
+# What a parameter may be in which any text stands: no text of PostgreSQL has a null character.
+TEXT: Mapping[str, str] = MappingProxyType({"type": "string", "pattern": r"^[^\u0000]*$"})
+
 # Filters: the name in the query, the column in the store, whether letters are compared with their case.
 FILTERS: Mapping[str, tuple[str, bool]] = MappingProxyType(
     {
@@ -94,7 +97,7 @@ def parameters(query: str, names: Sequence[str]) -> dict[str, str]:
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "expected no parameters"
             raise refusal("request", f"query: {known}, got {got(name)}")
-        if "\x00" in value:  # no text of PostgreSQL has it
+        if "\x00" in value:
             raise refusal("request", f"{name}: expected text, got a null character")
         if name in given:
             raise refusal("request", f"{name}: expected it once, got it twice")
