@@ -29,6 +29,7 @@ from gitdailies_server.moments import from_us, now_us, to_us
 
 from gitdailies_relay import clock, damage, queue
 from gitdailies_relay.circuit import Circuit
+from gitdailies_relay.heads import Heads
 from gitdailies_relay.pausing import ADDRESS, KEY, PROBE_SECONDS, Pauses
 from gitdailies_relay.store import Store
 
@@ -78,6 +79,7 @@ class Worker:
         self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="delivery")
         self._claim_seconds = claim_seconds
         self._flying: dict[int, asyncio.Task[None]] = {}
+        self._ready = Heads(store, in_flight)
         self._wake = asyncio.Event()
         self._stopping = False
         self._dialect: Dialect | None = None
@@ -152,18 +154,20 @@ class Worker:
             heads = await self._probe() if self._may_ask(paused) else []
             room = 1
         else:
-            heads, room = await self._heads(), self._most - len(self._flying)
+            room = self._most - len(self._flying)
+            heads = await self._heads(room)
         if heads and self._dialect is None and not await self._learn_dialect():
             return False
-        for head in await self._store.claim(heads[: max(room, 0)], self._claim_seconds):
+        taken = self._ready.take(heads[: max(room, 0)])
+        for head in await self._store.claim(taken, self._claim_seconds):
             task = asyncio.create_task(self._deliver(head))
             self._flying[head.seq] = task
             task.add_done_callback(partial(self._landed, head.seq))
         return len(heads) > room
 
-    async def _heads(self) -> list[queue.Due]:
+    async def _heads(self, room: int) -> list[queue.Due]:
         """Return what may go out now, longest waiting first; behind an open circuit also a probe."""
-        due = [head for head in await self._store.due(2 * self._most) if head.seq not in self._flying]
+        due = await self._ready.ready(room, self._flying, time.monotonic())
         if self.circuit.closed:
             return due
         free = [head for head in due if not self.circuit.blocks(head.seq)]

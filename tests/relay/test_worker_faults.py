@@ -83,11 +83,11 @@ def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pyt
             raise RuntimeError("planted")
         return judge(self, *rest)
 
-    def broken_heads(self: Any) -> Any:
+    def broken_heads(self: Any, *rest: Any) -> Any:
         if faults["heads"]:
             faults["heads"] -= 1
             raise RuntimeError("planted")
-        return heads(self)
+        return heads(self, *rest)
 
     monkeypatch.setattr(delivery.Worker, "_judge", broken_judge)
     monkeypatch.setattr(delivery.Worker, "_heads", broken_heads)
