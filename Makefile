@@ -35,11 +35,12 @@ run: $(READY) ## incoming webhooks and a relay on this machine, with lines to pa
 test: $(VENV)/.tested ## every test
 	@$(BIN)/python -m pytest
 
-lint: $(VENV)/.tested ## style, types, generated files
+lint: $(VENV)/.tested ## style, types, generated files, known faults of dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/python scripts/generate.py --check
+	@$(BIN)/python scripts/audit.py
 
 generate: $(VENV)/.tested ## write generated files anew
 	@$(BIN)/python scripts/generate.py
@@ -52,6 +53,9 @@ campaign: $(VENV)/.tested ## the long forms, hours of them: fuzzing, kills, faul
 	@GITDAILIES_HOSTILE_DELIVERIES=1000000 $(LONG) tests/relay/test_hostile_campaign.py
 	@GITDAILIES_HISTORY_KILLS=50 $(LONG) tests/history/test_kill.py
 	@GITDAILIES_HISTORY_ROWS=1000000 $(LONG) tests/history/test_large.py
+	@GITDAILIES_CATCH_UP_EVENTS=100000 $(LONG) tests/relay/test_catch_up.py
+	@GITDAILIES_CONTRACT_EXAMPLES=500 $(LONG) tests/webhooks/test_contract.py
+	@$(BIN)/python benchmarks/lists.py
 	@$(BIN)/python benchmarks/intake.py --cases abcdefgh
 	@npm install --silent --no-audit --no-fund --prefix .tools @datadog/datadog-ci@5.25.0
 	@$(BIN)/python benchmarks/steps.py
