@@ -1,0 +1,109 @@
+"""Reads GitHub's past, page by page; found by entry point in the group `gitdailies.history`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import quote
+
+from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.errors import PayloadError, UsageError
+from gitdailies_core.fields import Fields
+from gitdailies_core.past import Pages, Told, Window
+from gitdailies_core.secret import Secret
+from gitdailies_core.times import text_of
+
+from gitdailies_github_action import past
+
+PAGE = 100
+# "List workflow runs for a workflow": at most 1,000 where `created` is asked for.
+MOST_RUNS = 1_000
+
+
+class Reader:
+    """The reader `github`: deployments, or the runs of one workflow."""
+
+    name = "github"
+    url = "https://api.github.com"
+    token_env = "GITHUB_TOKEN"  # noqa: S105  a name, not a token
+    parameters: Mapping[str, str] = MappingProxyType(
+        {
+            "repo": "the repository, as owner/name",
+            "workflow?": "the file of a workflow whose runs deploy, as deploy.yml; else deployments are read",
+            "environment?": "of deployments: only those; of runs: the environment that they deploy to",
+            "service?": "as the action's input",
+            "type?": "as the action's input",
+        }
+    )
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return {
+            "Authorization": f"Bearer {token.reveal()}",
+            "Accept": "application/vnd.github+json",
+            "X-GitHub-Api-Version": "2022-11-28",
+        }
+
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+        """Tell the deploys of what was created in *window*; raises UsageError for a wrong parameter."""
+        inputs = Inputs.make(
+            repos=[parameters["repo"]],
+            **{name: parameters.get(name) for name in ("environment", "service", "type")},
+        )
+        if len(inputs.repos) != 1 or inputs.repos[0].sha:
+            raise UsageError("--with: expected one repository, as repo=owner/name, got something else")
+        repo = inputs.repos[0].path
+        if "workflow" in parameters:
+            for run in _runs(pages, repo, parameters["workflow"], window):
+                yield from past.of_run(repo, run, inputs)
+            return
+        for deployment in _deployments(pages, repo, parameters.get("environment"), window):
+            path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
+            statuses = [row for page in _listed(pages, path, []) for row in page]
+            yield from past.of_deployment(repo, deployment, statuses, inputs)
+
+
+def _deployments(
+    pages: Pages, repo: str, environment: str | None, window: Window
+) -> Iterator[dict[str, Any]]:
+    """List deployments, which come newest first and cannot be asked for by time."""
+    query = [("environment", environment)] if environment else []
+    for page in _listed(pages, f"/repos/{quote(repo)}/deployments", query):
+        times = [Fields(row, "deployment").time("created_at") for row in page]
+        yield from (row for row, at in zip(page, times) if window.holds(at))
+        if max(times) < window.since:
+            return
+
+
+def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[dict[str, Any]]:
+    """List the runs that succeeded, in parts of *window* that the listing shows to their ends."""
+    path = f"/repos/{quote(repo)}/actions/workflows/{quote(workflow, safe='')}/runs"
+    query = [("created", f"{text_of(window.since)}..{text_of(window.until)}"), ("status", past.SUCCESS)]
+    first = Fields(pages.get(path, [*query, ("per_page", str(PAGE)), ("page", "1")]))
+    total = first.raw("total_count")
+    if isinstance(total, int) and total > MOST_RUNS and (window.until - window.since).total_seconds() > 2:
+        for half in window.halves():
+            yield from _runs(pages, repo, workflow, half)
+        return
+    for page in _listed(pages, path, query, name="workflow_runs"):
+        # One at the very end of a part may be listed in the next part, too.
+        yield from (run for run in page if window.holds(Fields(run, "run").time("created_at")))
+
+
+def _listed(
+    pages: Pages, path: str, query: list[tuple[str, str]], name: str = ""
+) -> Iterator[list[dict[str, Any]]]:
+    number = 1
+    while True:
+        page = pages.get(path, [*query, ("per_page", str(PAGE)), ("page", str(number))])
+        rows = page.get(name) if name and isinstance(page, dict) else page
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise PayloadError(f"{path}: expected a list of objects, got something else")
+        if rows:
+            yield rows
+        if len(rows) < PAGE:
+            return
+        number += 1
+
+
+reader = Reader()
