@@ -165,8 +165,9 @@ def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally
         ):
             pages.moved = bar.moved
             told = asked.reader.read(pages, window, asked.parameters)
-            for event in events(told, asked.source, asked.routes, tally):
-                plan.add(event, file=asked.source.name)
+            for number, event in enumerate(events(told, asked.source, asked.routes, tally), 1):
+                # Each in a row of its own, so that a fault of one takes no other with it.
+                plan.add(event, file=asked.source.name, line=number)
     except Refused:
         raise
     except DeliveryError as error:

@@ -13,6 +13,8 @@ from datetime import datetime
 from typing import Any, NamedTuple, Protocol, Union
 
 from gitdailies_core.adapter import Change, Ignored
+from gitdailies_core.describe import got
+from gitdailies_core.errors import PayloadError
 from gitdailies_core.events import Event
 from gitdailies_core.secret import Secret
 
@@ -46,6 +48,26 @@ class Pages(Protocol):
         Raises DeliveryError where the vendor does not answer for good, Refused where it does not
         take the token or knows no such page.
         """
+
+
+def numbered(
+    pages: Pages, path: str, query: Sequence[tuple[str, str]], *, size: int, name: str = ""
+) -> Iterator[list[dict[str, Any]]]:
+    """Yield pages of rows that are asked for by `page` and `per_page`, as GitHub and GitLab have them.
+
+    The rows stand under *name*, or are the page. Raises PayloadError where they are no list of objects.
+    """
+    number = 1
+    while True:
+        page = pages.get(path, [*query, ("per_page", str(size)), ("page", str(number))])
+        rows = page.get(name) if name and isinstance(page, dict) else page
+        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+            raise PayloadError(f"{path}: expected a list of objects, got {got(rows)}")
+        if rows:
+            yield rows
+        if len(rows) < size:
+            return
+        number += 1
 
 
 class Reader(Protocol):

@@ -8,9 +8,9 @@ from typing import Any
 from urllib.parse import quote
 
 from gitdailies_core.ci.facts import Inputs
-from gitdailies_core.errors import PayloadError, UsageError
+from gitdailies_core.errors import UsageError
 from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Told, Window
+from gitdailies_core.past import Pages, Told, Window, numbered
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import text_of
 
@@ -59,7 +59,7 @@ class Reader:
             return
         for deployment in _deployments(pages, repo, parameters.get("environment"), window):
             path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
-            statuses = [row for page in _listed(pages, path, []) for row in page]
+            statuses = [row for page in numbered(pages, path, [], size=PAGE) for row in page]
             yield from past.of_deployment(repo, deployment, statuses, inputs)
 
 
@@ -68,7 +68,7 @@ def _deployments(
 ) -> Iterator[dict[str, Any]]:
     """List deployments, which come newest first and cannot be asked for by time."""
     query = [("environment", environment)] if environment else []
-    for page in _listed(pages, f"/repos/{quote(repo)}/deployments", query):
+    for page in numbered(pages, f"/repos/{quote(repo)}/deployments", query, size=PAGE):
         times = [Fields(row, "deployment").time("created_at") for row in page]
         yield from (row for row, at in zip(page, times) if window.holds(at))
         if max(times) < window.since:
@@ -85,25 +85,9 @@ def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[di
         for half in window.halves():
             yield from _runs(pages, repo, workflow, half)
         return
-    for page in _listed(pages, path, query, name="workflow_runs"):
+    for page in numbered(pages, path, query, size=PAGE, name="workflow_runs"):
         # One at the very end of a part may be listed in the next part, too.
         yield from (run for run in page if window.holds(Fields(run, "run").time("created_at")))
-
-
-def _listed(
-    pages: Pages, path: str, query: list[tuple[str, str]], name: str = ""
-) -> Iterator[list[dict[str, Any]]]:
-    number = 1
-    while True:
-        page = pages.get(path, [*query, ("per_page", str(PAGE)), ("page", str(number))])
-        rows = page.get(name) if name and isinstance(page, dict) else page
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise PayloadError(f"{path}: expected a list of objects, got something else")
-        if rows:
-            yield rows
-        if len(rows) < PAGE:
-            return
-        number += 1
 
 
 reader = Reader()

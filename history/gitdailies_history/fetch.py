@@ -32,9 +32,14 @@ class Tally:
 def events(told: Iterable[Told], source: Source, routes: Routes, tally: Tally) -> Iterator[Event]:
     """Yield the events that *told* comes to; whatever comes to none is counted in *tally*."""
     changes: list[Change] = []
+    seen: set[str | None] = set()
     for one in told:
         if isinstance(one, Event):
-            yield one
+            if one.id is None or one.id not in seen:
+                seen.add(one.id)
+                yield one
+            else:
+                tally.ignored["deployed again by the same run, which counts once"] += 1
         elif isinstance(one, Ignored):
             tally.ignored[one.reason] += 1
         else:

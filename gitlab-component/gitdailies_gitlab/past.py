@@ -1,0 +1,69 @@
+"""GitLab's deployments of the past, as the component would have reported them.
+
+A record is put as the variables that the component's job would have had, and goes through the very
+table that the component goes through; so ids cannot differ. Source: GitLab's "Deployments API".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from gitdailies_core.adapter import Ignored
+from gitdailies_core.ci.deploy import resolve
+from gitdailies_core.ci.facts import GitFacts, Inputs, Skipped, readable_time
+from gitdailies_core.ci.gitlab import GITLAB
+from gitdailies_core.errors import InvalidEvent, UsageError
+from gitdailies_core.events import Event
+from gitdailies_core.fields import Fields
+from gitdailies_core.times import text_of
+
+_MERGE_REQUEST = "refs/merge-requests/"
+
+
+def finished_at(deployment: Mapping[str, Any]) -> datetime:
+    """Return when its job was over; `updated_at` would move with whatever happens to it later."""
+    fields = Fields(dict(deployment), "deployment")
+    job = fields.optional_object("deployable")
+    return (job.optional_time("finished_at") if job else None) or fields.time("created_at")
+
+
+def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> Iterator[Event | Ignored]:
+    """Tell the deploy of a deployment that succeeded."""
+    fields = Fields(dict(deployment), "deployment")
+    job = fields.optional_object("deployable")
+    pipeline = job.optional_object("pipeline") if job else None
+    if job is None or pipeline is None:
+        yield Ignored("a deployment without a pipeline, which the component has not reported")
+        return
+    ref, sha = fields.text("ref"), fields.text("sha")
+    if ref.startswith(_MERGE_REQUEST):
+        yield Ignored(
+            "a deployment of a merge request, of which the listing does not tell the branch's commit"
+        )
+        return
+    environ = {
+        "CI_PIPELINE_ID": str(pipeline.raw("id")),
+        "CI_PIPELINE_URL": pipeline.optional_text("web_url") or "",
+        "CI_PROJECT_PATH": repo,
+        "CI_COMMIT_SHA": sha,
+        "CI_COMMIT_TAG" if job.raw("tag") is True else "CI_COMMIT_BRANCH": ref,
+        "CI_ENVIRONMENT_NAME": fields.object("environment").text("name"),
+        "CI_JOB_STATUS": fields.text("status"),
+    }
+    commit = job.optional_object("commit")
+    written_at = readable_time((commit.raw("committed_date") or commit.raw("created_at")) if commit else None)
+    when = replace(inputs, time=inputs.time or text_of(finished_at(deployment)))
+    try:
+        found = resolve(
+            GITLAB, environ=environ, inputs=when, git=GitFacts(sha.lower(), commit_time=written_at)
+        )
+    except (UsageError, InvalidEvent) as error:
+        yield Ignored(str(error))
+        return
+    if isinstance(found, Skipped):
+        yield Ignored(found.reason)
+        return
+    yield from found.events

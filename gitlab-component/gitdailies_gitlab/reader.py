@@ -1,0 +1,61 @@
+"""Reads GitLab's past, page by page; found by entry point in the group `gitdailies.history`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
+from urllib.parse import quote
+
+from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.errors import UsageError
+from gitdailies_core.past import Pages, Told, Window, numbered
+from gitdailies_core.secret import Secret
+from gitdailies_core.times import text_of
+
+from gitdailies_gitlab import past
+
+PAGE = 100
+
+
+class Reader:
+    """The reader `gitlab`: deployments of a project."""
+
+    name = "gitlab"
+    url = "https://gitlab.com/api/v4"
+    token_env = "GITLAB_TOKEN"  # noqa: S105  a name, not a token
+    parameters: Mapping[str, str] = MappingProxyType(
+        {
+            "repo": "the project, as group/project",
+            "environment?": "only the deployments to this one",
+            "service?": "as the component's input",
+            "type?": "as the component's input",
+        }
+    )
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return {"PRIVATE-TOKEN": token.reveal(), "Accept": "application/json"}
+
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+        """Tell the deploys that were over in *window*; raises UsageError for a wrong parameter."""
+        named = {name: parameters.get(name) for name in ("service", "type")}
+        inputs = Inputs.make(repos=[parameters["repo"]], **named)
+        if len(inputs.repos) != 1 or inputs.repos[0].sha:
+            raise UsageError("--with: expected one project, as repo=group/project, got something else")
+        repo = inputs.repos[0].path
+        # "Deployments API": asking by finished_at needs this order and this status.
+        query = [
+            ("finished_after", text_of(window.since)),
+            ("finished_before", text_of(window.until)),
+            ("order_by", "finished_at"),
+            ("sort", "asc"),
+            ("status", "success"),
+        ]
+        if "environment" in parameters:
+            query.append(("environment", parameters["environment"]))
+        for page in numbered(pages, f"/projects/{quote(repo, safe='')}/deployments", query, size=PAGE):
+            for deployment in page:
+                if window.holds(past.finished_at(deployment)):
+                    yield from past.of_deployment(repo, deployment, inputs)
+
+
+reader = Reader()
