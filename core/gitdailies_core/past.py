@@ -50,6 +50,14 @@ class Pages(Protocol):
         """
 
 
+def readable(told: Iterator[Told]) -> Iterator[Told]:
+    """Yield what one record tells; of one that cannot be read the reason, so that it stops no other."""
+    try:
+        yield from list(told)
+    except PayloadError as error:
+        yield Ignored(f"a record that cannot be read: {error}")
+
+
 def numbered(
     pages: Pages, path: str, query: Sequence[tuple[str, str]], *, size: int, name: str = ""
 ) -> Iterator[list[dict[str, Any]]]:

@@ -10,7 +10,7 @@ from urllib.parse import quote
 from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.errors import UsageError
 from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Told, Window, numbered
+from gitdailies_core.past import Pages, Told, Window, numbered, readable
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import text_of
 
@@ -55,12 +55,12 @@ class Reader:
         repo = inputs.repos[0].path
         if "workflow" in parameters:
             for run in _runs(pages, repo, parameters["workflow"], window):
-                yield from past.of_run(repo, run, inputs)
+                yield from readable(past.of_run(repo, run, inputs))
             return
         for deployment in _deployments(pages, repo, parameters.get("environment"), window):
             path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
             statuses = [row for page in numbered(pages, path, [], size=PAGE) for row in page]
-            yield from past.of_deployment(repo, deployment, statuses, inputs)
+            yield from readable(past.of_deployment(repo, deployment, statuses, inputs))
 
 
 def _deployments(

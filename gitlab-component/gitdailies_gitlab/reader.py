@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.errors import UsageError
-from gitdailies_core.past import Pages, Told, Window, numbered
+from gitdailies_core.past import Pages, Told, Window, numbered, readable
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import text_of
 
@@ -55,7 +55,7 @@ class Reader:
         for page in numbered(pages, f"/projects/{quote(repo, safe='')}/deployments", query, size=PAGE):
             for deployment in page:
                 if window.holds(past.finished_at(deployment)):
-                    yield from past.of_deployment(repo, deployment, inputs)
+                    yield from readable(past.of_deployment(repo, deployment, inputs))
 
 
 reader = Reader()

@@ -11,7 +11,7 @@ from datetime import timedelta
 from types import MappingProxyType
 
 from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Told, Window
+from gitdailies_core.past import Pages, Told, Window, readable
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import text_of
 
@@ -48,7 +48,8 @@ class Reader:
     ) -> Iterator[Told]:
         """Tell the incidents that were created in *window*, each with all that happened to it since."""
         for incident in _incidents(pages, window):
-            yield from past.translate(incident, list(_entries(pages, incident.text("id"))))
+            entries = list(_entries(pages, incident.text("id")))
+            yield from readable(past.translate(incident, entries))
 
 
 def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:

@@ -15,7 +15,7 @@ from click.testing import CliRunner
 from gitdailies_cli.history import history
 from gitdailies_connection.configuration import read as read_configuration
 from gitdailies_core import registry
-from gitdailies_core.adapter import Change
+from gitdailies_core.adapter import Change, Ignored
 from gitdailies_core.errors import UsageError
 from gitdailies_core.fields import Fields
 from gitdailies_core.memory_ledger import MemoryLedger
@@ -214,6 +214,28 @@ def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
 
     starts = [one.incident for one in told if isinstance(one, Change) and one.word == "incident.triggered"]
     assert sorted(starts) == [one.id for one in incidents]
+
+
+def test_a_record_that_cannot_be_read_stops_no_other() -> None:
+    """An incident whose service has no id comes to a reason that names the place; the next one is told."""
+    first, second = year(2)
+    pages = Counting([first, second], 10_000)
+    broken = {**first.listed(), "service": {"summary": "checkout"}}
+    whole = pages.answer
+
+    def answer(path: str, query: dict[str, str]) -> Any:
+        page = whole(path, query)
+        if path == "/incidents" and page["incidents"] and page["incidents"][0]["id"] == first.id:
+            page["incidents"][0] = broken
+        return page
+
+    pages.answer = answer
+
+    told = list(reader.reader.read(pages, Window(BEGIN, END), {}))
+
+    assert isinstance(told[0], Ignored)
+    assert "incidents[0].service.id: expected text, got null" in told[0].reason
+    assert [one.incident for one in told[1:] if isinstance(one, Change)] == [second.id, second.id]
 
 
 def entry(kind: str, minutes: float) -> Fields:
