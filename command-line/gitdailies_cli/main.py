@@ -23,7 +23,7 @@ COMMANDS = {
     "relay": ("relay", "run the relay; status, failed, replay, explain, pause, resume"),
     "webhooks": ("webhooks", "run the incoming-webhooks system"),
     "keys": ("keys", "webhook keys: create, list, delete"),
-    "history": ("history", "events of the past: import them from a file"),
+    "history": ("history", "events of the past: import them from a file, fetch them from a vendor"),
     "metrics": ("metrics", "deployment frequency, lead time, fail rate, recovery time, rework rate"),
     "translate": ("translate", "what a delivery would become, or why nothing; sends nothing"),
     "check": ("check", "check configuration, secrets, reachability, dialect"),

@@ -94,7 +94,7 @@ RULES = (
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
-        | {"alembic", "argon2", "itsdangerous", "jinja2", "markupsafe", "psycopg", "pygal", "sqlalchemy"}
+        | {"alembic", "argon2", "jinja2", "markupsafe", "psycopg", "pygal", "sqlalchemy"}
         | {"cloudevents", "orjson", "prometheus_client", "starlette", "structlog", "uvicorn", "wtforms"},
     ),
     # What a row means, how it is ordered and cut: decided without a file, a clock or a network.
