@@ -57,8 +57,9 @@ def create_app(
 ) -> Starlette:
     """Return the application that serves *store*; *public* is the address that is in front of it, if any."""
     receiver = Receiver(store, log, clock=clock, kinds=kinds)
-    figures = Metrics(store, deriver or Deriver(store, Settings(), clock, log), clock, receiver.reader)
-    site = Site(store, log, clock, public)
+    deriver = deriver or Deriver(store, Settings(), clock, log)
+    figures = Metrics(store, deriver, clock, receiver.reader)
+    site = Site(store, log, clock, public, deriver.settings)
     app = Starlette(
         routes=[
             Route("/", receiver.front, methods=["GET"]),

@@ -11,6 +11,7 @@ from gitdailies_core.events import KINDS
 from starlette.responses import Response
 
 from gitdailies_webhooks import keyring, statements
+from gitdailies_webhooks.pages.counting import verdicts
 from gitdailies_webhooks.pages.settings import MANAGE
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 from gitdailies_webhooks.pages.visit import Visit
@@ -80,11 +81,20 @@ class Events:
         )
 
     async def one(self, visit: Visit) -> Response:
-        """Show an event in full."""
+        """Show an event in full, and what it counts for."""
         row = await self._row(visit)
         if row is None:
             return self._site.not_found(visit)
-        return self._site.page(visit, "event.html", event=_shown(row))
+        shown = _shown(row)
+        told = await verdicts(
+            self._site.store,
+            self._site.figures,
+            self._site.clock(),
+            id_=row.id,
+            at=row.time,
+            environment=shown["environment"],
+        )
+        return self._site.page(visit, "event.html", event=shown, verdicts=told)
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask whether it is meant."""

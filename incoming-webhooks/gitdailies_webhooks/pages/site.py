@@ -19,6 +19,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gitdailies_webhooks import membership, people
+from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.pages.visit import (
     FORM_FIELD,
     Fields,
@@ -64,13 +65,24 @@ class Page:
 
 
 class Site:
-    """The pages of one store; *public* is the address in front of it, like https://dora.example.com."""
+    """The pages of one store; *public* is the address in front of it, like https://dora.example.com.
 
-    def __init__(self, store: Store, log: Any, clock: Callable[[], datetime], public: str = "") -> None:
+    *figures* is how events are counted.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        log: Any,
+        clock: Callable[[], datetime],
+        public: str = "",
+        figures: Settings = Settings(),  # noqa: B008  frozen
+    ) -> None:
         self.store = store
         self.log = log
         self.clock = clock
         self.public = public
+        self.figures = figures
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),
@@ -79,7 +91,7 @@ class Site:
             trim_blocks=True,
             lstrip_blocks=True,
         )
-        self._templates.filters.update(moment=moment, day=day, pretty=pretty)
+        self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
         self._templates.globals.update(style=_versioned("style.css"), script=_versioned("page.js"))
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
@@ -188,6 +200,11 @@ class Site:
 def moment(at: datetime) -> str:
     """Write a moment for people: to the minute, in UTC."""
     return f"{at:%Y-%m-%d %H:%M} UTC"
+
+
+def minute(at: datetime) -> str:
+    """Write a moment to the minute, where a heading says that it is UTC."""
+    return f"{at:%Y-%m-%d %H:%M}"
 
 
 def day(at: datetime) -> str:
