@@ -27,6 +27,8 @@ class Pauses:
         self._name = name
         self._environ = environ
         self._refused: Secret | None = None
+        # Several attempts may find out about it at once.
+        self._beginning = False
 
     async def current(self) -> str:
         """Return by what the destination is paused, or ""."""
@@ -46,10 +48,13 @@ class Pauses:
 
     async def begin(self, what: str, why: str, key: Secret | None) -> None:
         """Pause for a refused *key* (None: it cannot be read) or a wrong address."""
-        if not await self.current():
+        if not self._beginning and not await self.current():
             LOG.error("destination paused", what=what, reason=why)
-        self._refused = key or Secret("")
-        await self._store.run(lambda connection: pause(connection, self._name, what, why))
+        self._refused, self._beginning = key or Secret(""), True
+        try:
+            await self._store.run(lambda session: pause(session, self._name, what, why))
+        finally:
+            self._beginning = False
 
     async def end(self, *kinds: str, why: str = "") -> None:
         """End a pause of one of *kinds*, and let everything that waits be tried at once."""

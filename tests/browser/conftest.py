@@ -27,7 +27,8 @@ _ARGUMENTS = (
 )
 
 
-@pytest.fixture(scope="session")
+# Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
+@pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
     with sync_playwright() as playwright:
         path = os.environ.get("GITDAILIES_TEST_CHROMIUM", "/usr/bin/chromium")
