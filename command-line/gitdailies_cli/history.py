@@ -2,29 +2,26 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
-from typing import Any
 from zoneinfo import ZoneInfo
 
 import click
 from gitdailies_connection import document
-from gitdailies_connection.sender import Sender
 from gitdailies_core.errors import UsageError
 from gitdailies_history import formats, sources
 from gitdailies_history.mapping import Mapped
 from gitdailies_history.plan import Plan
 from gitdailies_history.rows import Terms
-from gitdailies_history.sending import Stream
-from gitdailies_history.sent import Sent, held
+from gitdailies_history.sent import held
 from gitdailies_history.sources import Read, Source
-from gitdailies_history.summary import Summary
 
 from gitdailies_cli import configured
 from gitdailies_cli import history_outcome as outcome
 from gitdailies_cli.history_fetch import fetch
-from gitdailies_cli.reporting import PARTLY, delivery_options, where_to
+from gitdailies_cli.history_handover import Handover, handover_options, summed_up
+from gitdailies_cli.reporting import PARTLY
 from gitdailies_cli.watching import Watching
 
 # As incoming webhooks have it: clocks differ, a typo in the year does not hide.
@@ -41,36 +38,20 @@ def history() -> None:
     """
 
 
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    return delivery_options(function, timeout=60.0, retries=8)
-
-
 @history.command("import")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--mapping", type=click.Path(path_type=Path), help="YAML that says which column is which field")
 @click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: told by the name")
 @click.option("--timezone", help="of times without a zone, as Europe/Berlin; without it they are refused")
 @click.option("--skip-bad", type=click.Path(path_type=Path), help="write faulty rows there, send the others")
-@click.option(
-    "--state", type=click.Path(path_type=Path), default=outcome.STATE, show_default=True, help="its folder"
-)
-@click.option("--again", is_flag=True, help="send what was sent to this address before, too")
-@_options
+@handover_options
 def import_(
     files: tuple[str, ...],
     mapping: Path | None,
     format_: str | None,
     timezone: str | None,
     skip_bad: Path | None,
-    state: Path,
-    again: bool,
-    url: str | None,
-    key_env: str | None,
-    config: Path | None,
-    timeout: float,
-    retries: int,
-    dry_run: bool,
-    as_json: bool,
+    handover: Handover,
 ) -> None:
     """Send the events of CSV, NDJSON or JSON files, deploys first, each once; - is standard input.
 
@@ -82,10 +63,10 @@ def import_(
     """
     if skip_bad is not None and len(files) > 1:
         raise UsageError(f"--skip-bad: expected one file to import, got {len(files)}")
-    terms = _terms(mapping, timezone, config)
-    where = None if dry_run else where_to(url, key_env, config, timeout)
+    terms = _terms(mapping, timezone, handover.config)
+    where = handover.where()
     with (
-        held(state) as folder,
+        held(handover.state) as folder,
         Plan(folder / "plan.db") as plan,
         Watching(folder / "refused.ndjson") as watch,
     ):
@@ -94,28 +75,15 @@ def import_(
             read = _read(plan, found, terms, watch, skip_bad)
         total = plan.count()
         told = {"rows": read.rows, "bad": read.bad, "repeated": plan.repeated, "unpaired": plan.unpaired}
-        if where is None:
-            summary = Summary()
-            for entry in plan.entries():
-                summary.add(entry)
-            report = None
-        else:
-            destination, key = where
-            sent = Sent(folder, destination.address)
-            if again:
-                sent.forget()
-            watch.begin(total)
-            with Sender.to(destination) as sender:
-                stream = Stream(sender, destination, key, sent, watch, retries)
-                report = outcome.sent(stream, plan)
-            sent.close()
-    if report is None:
-        outcome.show_summary(summary, told, as_json=as_json)
-    else:
-        outcome.show_report(report, told, total, as_json=as_json)
+        report = handover.send(where, plan, total, folder, watch) if where else None
+        summary = None if where else summed_up(plan)
+    if summary is not None:
+        outcome.show_summary(summary, told, as_json=handover.as_json)
+        if read.bad:
+            raise click.exceptions.Exit(PARTLY if total else outcome.USAGE)
+    if report is not None:
+        outcome.show_report(report, told, total, as_json=handover.as_json)
         raise click.exceptions.Exit(outcome.exit_code(report, bad=read.bad))
-    if read.bad:
-        raise click.exceptions.Exit(PARTLY if total else outcome.USAGE)
 
 
 def _terms(mapping: Path | None, timezone: str | None, config: Path | None) -> Terms:

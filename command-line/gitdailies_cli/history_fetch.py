@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, cast
+from typing import cast
 
 import click
 from gitdailies_connection.secret_source import SecretSource
-from gitdailies_connection.sender import Sender
 from gitdailies_connection.settings import Source
 from gitdailies_core import past, registry, times
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
@@ -23,13 +22,11 @@ from gitdailies_history.fetch import Tally, events
 from gitdailies_history.fetch_pages import HttpPages
 from gitdailies_history.fetch_state import State
 from gitdailies_history.plan import Plan
-from gitdailies_history.sending import Report, Stream
-from gitdailies_history.sent import Sent, held
-from gitdailies_history.summary import Summary
+from gitdailies_history.sent import held
 
 from gitdailies_cli import configured, output
 from gitdailies_cli import history_outcome as outcome
-from gitdailies_cli.reporting import delivery_options, where_to
+from gitdailies_cli.history_handover import Handover, handover_options, summed_up
 from gitdailies_cli.watching import Watching
 
 
@@ -52,10 +49,6 @@ class _Asked:
         return json.dumps([*parts, dict(sorted(self.parameters.items()))])
 
 
-def _options(function: Callable[..., Any]) -> Callable[..., Any]:
-    return delivery_options(function, timeout=60.0, retries=8)
-
-
 @click.command()
 @click.argument("source")
 @click.option(
@@ -69,11 +62,7 @@ def _options(function: Callable[..., Any]) -> Callable[..., Any]:
 @click.option("--token-file", type=click.Path(path_type=Path), help="a file that holds it")
 @click.option("--api-url", help="another address of the API, such as that of another region")
 @click.option("--output", "output_", type=click.Path(path_type=Path), help="write NDJSON there, send nothing")
-@click.option(
-    "--state", type=click.Path(path_type=Path), default=outcome.STATE, show_default=True, help="its folder"
-)
-@click.option("--again", is_flag=True, help="send what was sent to this address before, too")
-@_options
+@handover_options
 def fetch(
     source: str,
     since: str,
@@ -83,15 +72,7 @@ def fetch(
     token_file: Path | None,
     api_url: str | None,
     output_: Path | None,
-    state: Path,
-    again: bool,
-    url: str | None,
-    key_env: str | None,
-    config: Path | None,
-    timeout: float,
-    retries: int,
-    dry_run: bool,
-    as_json: bool,
+    handover: Handover,
 ) -> None:
     """Read the past of SOURCE through its API and send it, deploys first, each event once.
 
@@ -101,46 +82,32 @@ def fetch(
     gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
     gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
     """
-    asked = _asked(source, since, until, with_, token_env, token_file, api_url, config)
-    where = None if dry_run or output_ else where_to(url, key_env, config, timeout)
+    asked = _asked(source, since, until, with_, token_env, token_file, api_url, handover.config)
+    where = None if output_ else handover.where()
     with (
-        held(state) as folder,
+        held(handover.state) as folder,
         Plan(folder / "plan.db") as plan,
         State(folder) as pages,
         Watching(folder / "refused.ndjson") as watch,
     ):
         tally = Tally()
-        _read(asked, plan, pages, watch, tally, retries)
-        told = {"rows": plan.count() + plan.repeated, "bad": 0}
+        _read(asked, plan, pages, watch, tally, handover.retries)
+        total = plan.count()
+        told = {"rows": total + plan.repeated, "bad": 0}
         told |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
-        report, total, summary = None, plan.count(), Summary()
-        if where is not None:
-            destination, key = where
-            sent = Sent(folder, destination.address)
-            if again:
-                sent.forget()
-            watch.begin(total)
-            with Sender.to(destination) as sender:
-                report = outcome.sent(Stream(sender, destination, key, sent, watch, retries), plan)
-            sent.close()
-        elif output_ is not None:
+        report = handover.send(where, plan, total, folder, watch) if where else None
+        summary = None if where else summed_up(plan)
+        if output_ is not None:
             _write(plan, output_)
-        if where is None:
-            for entry in plan.entries():
-                summary.add(entry)
-        if not dry_run and (report is None or not report.stopped):
+        if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
     for reason, count in sorted(tally.ignored.items()):
         click.echo(output.printable(f"note: {count:,} came to nothing: {reason}"), err=True)
-    _end(report, summary, told, total, as_json=as_json)
-
-
-def _end(report: Report | None, summary: Summary, told: dict[str, int], total: int, *, as_json: bool) -> None:
-    if report is None:
-        outcome.show_summary(summary, told, as_json=as_json)
-        return
-    outcome.show_report(report, told, total, as_json=as_json)
-    raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
+    if summary is not None:
+        outcome.show_summary(summary, told, as_json=handover.as_json)
+    if report is not None:
+        outcome.show_report(report, told, total, as_json=handover.as_json)
+        raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
 
 
 def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally, retries: int) -> None:

@@ -2,28 +2,15 @@
 
 from __future__ import annotations
 
-from pathlib import Path
-
 import click
-from gitdailies_history.plan import Plan
-from gitdailies_history.sending import Report, Stream
+from gitdailies_history.sending import Report
 from gitdailies_history.summary import Summary
 
-from gitdailies_cli import configured, output
+from gitdailies_cli import output
+from gitdailies_cli.history_handover import INTERRUPTED_BY
 from gitdailies_cli.reporting import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
 USAGE, INTERRUPTED = 2, 130
-INTERRUPTED_BY = "interrupted"
-STATE = Path(configured.DATA) / "history"
-
-
-def sent(stream: Stream, plan: Plan) -> Report:
-    """Send a plan; Ctrl-C ends it with a report."""
-    try:
-        return stream.send(plan.entries())
-    except KeyboardInterrupt:
-        stream.report.stopped = INTERRUPTED_BY
-        return stream.report
 
 
 def exit_code(report: Report, *, bad: int) -> int:
