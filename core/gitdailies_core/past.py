@@ -8,9 +8,9 @@ same routes, filters and periods, and therefore the same ids.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
-from typing import Any, NamedTuple, Protocol, Union
+from typing import Any, Callable, NamedTuple, Protocol, Union
 
 from gitdailies_core.adapter import Change, Ignored
 from gitdailies_core.describe import got
@@ -22,6 +22,8 @@ GROUP = "gitdailies.history"
 
 # A change of an incident, a deploy, or why a record says nothing to count.
 Told = Union[Change, Event, Ignored]
+# A row of a listing, as the vendor has it.
+Row = dict[str, Any]
 
 
 class Window(NamedTuple):
@@ -42,6 +44,10 @@ class Window(NamedTuple):
 class Pages(Protocol):
     """The vendor's API, one address of it."""
 
+    @property
+    def url(self) -> str:
+        """Where it is, without a slash at its end."""
+
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
         """Return the JSON that stands at *path*; a second run of the same fetch may get it from disk.
 
@@ -60,7 +66,7 @@ def readable(told: Iterator[Told]) -> Iterator[Told]:
 
 def numbered(
     pages: Pages, path: str, query: Sequence[tuple[str, str]], *, size: int, name: str = ""
-) -> Iterator[list[dict[str, Any]]]:
+) -> Iterator[list[Row]]:
     """Yield pages of rows that are asked for by `page` and `per_page`, as GitHub and GitLab have them.
 
     The rows stand under *name*, or are the page. Raises PayloadError where they are no list of objects.
@@ -68,14 +74,37 @@ def numbered(
     number = 1
     while True:
         page = pages.get(path, [*query, ("per_page", str(size)), ("page", str(number))])
-        rows = page.get(name) if name and isinstance(page, dict) else page
-        if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
-            raise PayloadError(f"{path}: expected a list of objects, got {got(rows)}")
+        rows = rows_of(page, name, path)
         if rows:
             yield rows
         if len(rows) < size:
             return
         number += 1
+
+
+def rows_of(page: Any, name: str, path: str) -> list[Row]:
+    """Return the rows of *page*, which stand under *name* or are the page; *path* is what errors name.
+
+    Raises PayloadError where they are no list of objects.
+    """
+    rows = page.get(name) if name and isinstance(page, dict) else page
+    if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
+        raise PayloadError(f"{path}: expected a list of objects, got {got(rows)}")
+    return rows
+
+
+def newest_first(
+    listed: Iterable[Sequence[Row]], window: Window, at: Callable[[Row], datetime | None]
+) -> Iterator[Row]:
+    """Yield the rows of *window* from a listing that comes newest first and knows no window.
+
+    *at* tells a row's time, None for one that has none yet. Older pages are not asked for.
+    """
+    for rows in listed:
+        times = [at(row) for row in rows]
+        yield from (row for row, moment in zip(rows, times) if moment and window.holds(moment))
+        if all(moment and moment < window.since for moment in times):
+            return
 
 
 class Reader(Protocol):

@@ -1,8 +1,6 @@
 """GitHub's deployments and workflow runs of the past, as the action would have reported them.
 
-A record is put as the payload and the variables that the action's job would have had, and goes
-through the very table that the action goes through; so ids cannot differ. Sources: GitHub's REST
-API reference, "Deployments", "Deployment statuses" and "Workflow runs".
+Sources: GitHub's REST API reference, "Deployments", "Deployment statuses" and "Workflow runs".
 """
 
 from __future__ import annotations
@@ -13,13 +11,11 @@ from dataclasses import replace
 from typing import Any
 
 from gitdailies_core.adapter import Ignored
-from gitdailies_core.ci.deploy import resolve
-from gitdailies_core.ci.facts import Inputs, Skipped
+from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
-from gitdailies_core.errors import InvalidEvent, UsageError
+from gitdailies_core.ci.past import deploys
 from gitdailies_core.events import Event
 from gitdailies_core.fields import Fields
-from gitdailies_core.times import text_of
 
 # For these the commit of the job is not `head_sha`, or depends on what has changed since.
 _OTHER_COMMIT = (
@@ -54,7 +50,7 @@ def of_deployment(
         "GITHUB_REPOSITORY": repo,
         "GITHUB_REF": "" if _TAG.match(ref) else ref,
     }
-    yield from _resolved(environ, payload, inputs)
+    yield from deploys(GITHUB_ACTIONS, environ, inputs, event=payload)
 
 
 def of_run(repo: str, run: Mapping[str, Any], inputs: Inputs) -> Iterator[Event | Ignored]:
@@ -75,21 +71,5 @@ def of_run(repo: str, run: Mapping[str, Any], inputs: Inputs) -> Iterator[Event 
     }
     # The listing has the newest commit of a push alone, not all that it brought.
     payload = {"after": sha, "head_commit": run.get("head_commit")}
-    when = replace(
-        inputs,
-        time=inputs.time or text_of(fields.time("updated_at")),
-        url=inputs.url or fields.optional_text("html_url"),
-    )
-    yield from _resolved(environ, payload, when)
-
-
-def _resolved(environ: Mapping[str, str], payload: Any, inputs: Inputs) -> Iterator[Event | Ignored]:
-    try:
-        found = resolve(GITHUB_ACTIONS, environ=environ, event=payload, inputs=inputs)
-    except (UsageError, InvalidEvent) as error:
-        yield Ignored(str(error))
-        return
-    if isinstance(found, Skipped):
-        yield Ignored(found.reason)
-        return
-    yield from found.events
+    shown = replace(inputs, url=fields.optional_text("html_url"))
+    yield from deploys(GITHUB_ACTIONS, environ, shown, event=payload, at=fields.time("updated_at"))

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from datetime import datetime
 from types import MappingProxyType
-from typing import Any
 from urllib.parse import quote
 
-from gitdailies_core.ci.facts import Inputs
-from gitdailies_core.errors import UsageError
+from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Told, Window, numbered, readable
+from gitdailies_core.past import Pages, Row, Told, Window, newest_first, numbered, readable
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import text_of
 
@@ -32,8 +31,7 @@ class Reader:
             "repo": "the repository, as owner/name",
             "workflow?": "the file of a workflow whose runs deploy, as deploy.yml; else deployments are read",
             "environment?": "of deployments: only those; of runs: the environment that they deploy to",
-            "service?": "as the action's input",
-            "type?": "as the action's input",
+            **STEP_PARAMETERS,
         }
     )
 
@@ -46,12 +44,7 @@ class Reader:
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
         """Tell the deploys of what was created in *window*; raises UsageError for a wrong parameter."""
-        inputs = Inputs.make(
-            repos=[parameters["repo"]],
-            **{name: parameters.get(name) for name in ("environment", "service", "type")},
-        )
-        if len(inputs.repos) != 1 or inputs.repos[0].sha:
-            raise UsageError("--with: expected one repository, as repo=owner/name, got something else")
+        inputs = inputs_of(parameters)
         repo = inputs.repos[0].path
         if "workflow" in parameters:
             for run in _runs(pages, repo, parameters["workflow"], window):
@@ -63,19 +56,18 @@ class Reader:
             yield from readable(past.of_deployment(repo, deployment, statuses, inputs))
 
 
-def _deployments(
-    pages: Pages, repo: str, environment: str | None, window: Window
-) -> Iterator[dict[str, Any]]:
-    """List deployments, which come newest first and cannot be asked for by time."""
+def _deployments(pages: Pages, repo: str, environment: str | None, window: Window) -> Iterator[Row]:
+    """List deployments, which cannot be asked for by time."""
     query = [("environment", environment)] if environment else []
-    for page in numbered(pages, f"/repos/{quote(repo)}/deployments", query, size=PAGE):
-        times = [Fields(row, "deployment").time("created_at") for row in page]
-        yield from (row for row, at in zip(page, times) if window.holds(at))
-        if max(times) < window.since:
-            return
+    listed = numbered(pages, f"/repos/{quote(repo)}/deployments", query, size=PAGE)
+    return newest_first(listed, window, _created_at)
 
 
-def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[dict[str, Any]]:
+def _created_at(deployment: Row) -> datetime:
+    return Fields(deployment, "deployment").time("created_at")
+
+
+def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[Row]:
     """List the runs that succeeded, in parts of *window* that the listing shows to their ends."""
     path = f"/repos/{quote(repo)}/actions/workflows/{quote(workflow, safe='')}/runs"
     query = [("created", f"{text_of(window.since)}..{text_of(window.until)}"), ("status", past.SUCCESS)]

@@ -1,24 +1,20 @@
 """GitLab's deployments of the past, as the component would have reported them.
 
-A record is put as the variables that the component's job would have had, and goes through the very
-table that the component goes through; so ids cannot differ. Source: GitLab's "Deployments API".
+Source: GitLab's "Deployments API".
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
-from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from gitdailies_core.adapter import Ignored
-from gitdailies_core.ci.deploy import resolve
-from gitdailies_core.ci.facts import GitFacts, Inputs, Skipped, readable_time
+from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
 from gitdailies_core.ci.gitlab import GITLAB
-from gitdailies_core.errors import InvalidEvent, UsageError
+from gitdailies_core.ci.past import deploys
 from gitdailies_core.events import Event
 from gitdailies_core.fields import Fields
-from gitdailies_core.times import text_of
 
 _MERGE_REQUEST = "refs/merge-requests/"
 
@@ -55,15 +51,5 @@ def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> I
     }
     commit = job.optional_object("commit")
     written_at = readable_time((commit.raw("committed_date") or commit.raw("created_at")) if commit else None)
-    when = replace(inputs, time=inputs.time or text_of(finished_at(deployment)))
-    try:
-        found = resolve(
-            GITLAB, environ=environ, inputs=when, git=GitFacts(sha.lower(), commit_time=written_at)
-        )
-    except (UsageError, InvalidEvent) as error:
-        yield Ignored(str(error))
-        return
-    if isinstance(found, Skipped):
-        yield Ignored(found.reason)
-        return
-    yield from found.events
+    git = GitFacts(sha.lower(), commit_time=written_at)
+    yield from deploys(GITLAB, environ, inputs, git=git, at=finished_at(deployment))

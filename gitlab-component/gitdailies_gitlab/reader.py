@@ -6,8 +6,7 @@ from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from urllib.parse import quote
 
-from gitdailies_core.ci.facts import Inputs
-from gitdailies_core.errors import UsageError
+from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.past import Pages, Told, Window, numbered, readable
 from gitdailies_core.secret import Secret
 from gitdailies_core.times import text_of
@@ -27,8 +26,7 @@ class Reader:
         {
             "repo": "the project, as group/project",
             "environment?": "only the deployments to this one",
-            "service?": "as the component's input",
-            "type?": "as the component's input",
+            **STEP_PARAMETERS,
         }
     )
 
@@ -37,10 +35,7 @@ class Reader:
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
         """Tell the deploys that were over in *window*; raises UsageError for a wrong parameter."""
-        named = {name: parameters.get(name) for name in ("service", "type")}
-        inputs = Inputs.make(repos=[parameters["repo"]], **named)
-        if len(inputs.repos) != 1 or inputs.repos[0].sha:
-            raise UsageError("--with: expected one project, as repo=group/project, got something else")
+        inputs = inputs_of(parameters)
         repo = inputs.repos[0].path
         # "Deployments API": asking by finished_at needs this order and this status.
         query = [
