@@ -60,6 +60,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
     async def serve(signals: process.Signals) -> None:
         from gitdailies_relay import server as relay
         from gitdailies_webhooks import server as webhooks
+        from gitdailies_webhooks.figures.settings import Settings
 
         addresses: dict[str, str] = {}
 
@@ -78,6 +79,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 stop=signals.stop,
                 flag="--webhooks-port",
                 first_owner=say_first_owner,
+                settings=Settings.of(settings.webhooks),
             ),
             relay.serve(
                 settings,

@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
 from gitdailies_connection.addresses import listen as read_listen
-from gitdailies_connection.settings import Store
+from gitdailies_connection.settings import Store, WebhooksSettings
 from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import configured
 
 if TYPE_CHECKING:
     from gitdailies_server.database import Database
@@ -47,7 +50,34 @@ def _public(text: str) -> str:
     return origin(address)
 
 
+def _said(
+    config: Path | None, window_hours: float | None, timezone: str | None, production: tuple[str, ...]
+) -> WebhooksSettings:
+    """Return what the file says, if there is one, and what flags say instead; raises UsageError."""
+    from gitdailies_connection.configuration import load_webhooks
+    from gitdailies_connection.timezones import zone
+
+    path = configured.found(config)
+    said = WebhooksSettings() if path is None else load_webhooks(path)
+    if window_hours is not None:
+        said = replace(said, window_hours=window_hours)
+    if timezone is not None:
+        try:
+            zone(timezone)
+        except ValueError as error:
+            raise UsageError(f"--timezone: {error}") from None
+        said = replace(said, timezone=timezone)
+    if "" in production:
+        raise UsageError("--production: expected a name, got an empty one")
+    return replace(said, production=production) if production else said
+
+
 @click.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="gitdailies.yml, for its `webhooks`; default: the one here, if there is one",
+)
 @click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT")
 @click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
 @click.option("--strict-order", is_flag=True, help="refuse a history that is not sent oldest first")
@@ -60,16 +90,32 @@ def _public(text: str) -> str:
     "--public-url", default="", help="the address in front of this one, as https://dora.example.com"
 )
 @click.option(
+    "--window-hours",
+    type=click.FloatRange(0.01, 8784),
+    help="how long after a deploy an incident may be laid to it; default: the file's, else 72",
+)
+@click.option("--timezone", help="whose clock days are of, as Europe/Berlin; default: the file's, else UTC")
+@click.option(
+    "--production",
+    multiple=True,
+    metavar="NAME",
+    help="what production is called; may repeat; default: the file's, else production, prod, prd, live",
+)
+@click.option(
     "--invite-owner",
     is_flag=True,
     help="print a one-time link for another owner and end; works beside a server",
 )
 def webhooks(
+    config: Path | None,
     listen: str,
     store: str,
     strict_order: bool,
     keep_days: float | None,
     public_url: str,
+    window_hours: float | None,
+    timezone: str | None,
+    production: tuple[str, ...],
     invite_owner: bool,
 ) -> None:
     """Run the incoming-webhooks system: keys, the event API, what stands in it.
@@ -79,6 +125,7 @@ def webhooks(
     """
     from gitdailies_server import logs
     from gitdailies_webhooks import server
+    from gitdailies_webhooks.figures.settings import Settings
 
     from gitdailies_cli import process
 
@@ -87,6 +134,7 @@ def webhooks(
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
     where, public = database(store), _public(public_url)
+    said = _said(config, window_hours, timezone, production)
     if invite_owner:
         from gitdailies_webhooks.first_owner import invite_owner as invite
 
@@ -103,6 +151,7 @@ def webhooks(
             stop=signals.stop,
             public=public,
             keep_days=keep_days,
+            settings=Settings.of(said),
             first_owner=say_first_owner,
         )
 

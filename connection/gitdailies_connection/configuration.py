@@ -17,11 +17,11 @@ from gitdailies_core.dialect import OURS
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events import KINDS
 
-from gitdailies_connection import addresses, document, sources
+from gitdailies_connection import addresses, document, sources, timezones
 from gitdailies_connection.complaints import Place, nearest
 from gitdailies_connection.reading import Reading
-from gitdailies_connection.settings import Configuration, Destination, RelaySettings, Store
-from gitdailies_connection.structure import is_secret
+from gitdailies_connection.settings import Configuration, Destination, RelaySettings, Store, WebhooksSettings
+from gitdailies_connection.structure import is_secret, schema
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
@@ -37,8 +37,15 @@ def load(
     installed: Callable[[], Sequence[str]] = registry.names,
 ) -> Configuration:
     """Read a file; raises ConfigurationError, whose `complaints` hold a line for each fault."""
-    text = document.load(path, remedy="; `gitdailies init` writes a first one")
-    return read(text, path, adapter=adapter, installed=installed)
+    return read(_text(path), path, adapter=adapter, installed=installed)
+
+
+def load_webhooks(path: Path) -> WebhooksSettings:
+    """Read the `webhooks` of a file that may say nothing else; raises ConfigurationError as `load` does."""
+    reading = _reading(_text(path), path, "webhooks with settings")
+    settings = _webhooks(reading)
+    reading.finish()
+    return settings
 
 
 def read(
@@ -49,19 +56,32 @@ def read(
     installed: Callable[[], Sequence[str]] = registry.names,
 ) -> Configuration:
     """Read text as if it stood in *path*: messages name it, and files are relative to its folder."""
-    read_document = document.read(text, str(path), hidden=is_secret)
-    if read_document.value is None:
-        raise ConfigurationError(f"{path}: expected gitdailies with url and key, got an empty file")
-    reading = Reading(read_document, path.parent)
+    reading = _reading(text, path, "gitdailies with url and key")
+    if reading.absent(("gitdailies",)):
+        reading.fault(
+            ("gitdailies",), f"expected {schema()['properties']['gitdailies']['x-expected']}, got nothing"
+        )
     configuration = Configuration(
         path=path,
         gitdailies=_destination(reading),
         relay=_relay(reading),
         routes=sources.routes(reading),
         sources=sources.sources(reading, load=adapter, installed=installed),
+        webhooks=_webhooks(reading),
     )
     reading.finish()
     return configuration
+
+
+def _text(path: Path) -> str:
+    return document.load(path, remedy="; `gitdailies init` writes a first one")
+
+
+def _reading(text: str, path: Path, expected: str) -> Reading:
+    read_document = document.read(text, str(path), hidden=is_secret)
+    if read_document.value is None:
+        raise ConfigurationError(f"{path}: expected {expected}, got an empty file")
+    return Reading(read_document, path.parent)
 
 
 def _destination(reading: Reading) -> Destination:
@@ -147,3 +167,15 @@ def _networks(reading: Reading, place: Place) -> tuple[addresses.Network, ...]:
         for index, _ in enumerate(reading.get(place) or ())
     )
     return tuple(network for network in read if network is not None)
+
+
+def _webhooks(reading: Reading) -> WebhooksSettings:
+    place: Place = ("webhooks",)
+    default = WebhooksSettings()
+    timezone = reading.of((*place, "timezone"), str, default.timezone)
+    reading.of((*place, "timezone"), timezones.zone, None)
+    return WebhooksSettings(
+        window_hours=reading.of((*place, "window_hours"), float, default.window_hours),
+        timezone=timezone,
+        production=reading.of((*place, "production"), tuple, default.production),
+    )

@@ -31,6 +31,12 @@ services:
 _FALLBACK = """\
   # "*" takes every service that no line names; without it, such deliveries are kept and reported.
 """
+_WEBHOOKS = """
+# What the figures of incoming webhooks are made with, where they run on this machine.
+webhooks:
+  # window_hours: 72    # how long after a deploy an incident may be laid to it
+  # timezone: Europe/Berlin
+"""
 
 
 def first_file(
@@ -65,7 +71,7 @@ def first_file(
         "\n# Each source takes deliveries at POST /hooks/NAME.\nsources:",
         *(_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items()),
     ]
-    return "\n".join(lines) + "\n"
+    return "\n".join(lines) + "\n" + _WEBHOOKS
 
 
 # The settings of a source beside adapter and secrets, and the variable to name for its secret.

@@ -31,6 +31,11 @@ class Reading:
             return None
         return self._document.value_at(place)
 
+    def absent(self, place: Place) -> bool:
+        """Whether nothing stands at *place*, and no fault at or around it."""
+        at_fault = any(place[:end] in self._faults for end in range(len(place) + 1))
+        return self._document.value_at(place) is None and not at_fault
+
     def names(self, place: Place) -> list[str]:
         """Return the names in a mapping that have no fault of their own, though others may have."""
         value = self._document.value_at(place)

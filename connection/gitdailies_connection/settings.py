@@ -119,6 +119,15 @@ class Source:
 
 
 @dataclass(frozen=True)
+class WebhooksSettings:
+    """What incoming webhooks make their figures with."""
+
+    window_hours: float = 72
+    timezone: str = "UTC"
+    production: tuple[str, ...] = ("production", "prod", "prd", "live")
+
+
+@dataclass(frozen=True)
 class Configuration:
     """All of gitdailies.yml."""
 
@@ -127,3 +136,4 @@ class Configuration:
     relay: RelaySettings
     routes: Routes
     sources: Mapping[str, Source]
+    webhooks: WebhooksSettings = field(default_factory=WebhooksSettings)

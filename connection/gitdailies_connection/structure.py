@@ -7,8 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Iterator
-from functools import cache
+from functools import cache, reduce
 from importlib.resources import files
+from operator import getitem
 from typing import Any
 
 from gitdailies_core.describe import got
@@ -127,7 +128,7 @@ def _unknown(names: Any, given: Any, place: Place) -> Iterator[tuple[Place, str]
 def _expected(node: Any, name: str) -> str:
     child = node["properties"][name]
     if "$ref" in child:
-        child = schema()["$defs"][child["$ref"].removeprefix("#/$defs/")]
+        child = reduce(getitem, child["$ref"].removeprefix("#/").split("/"), schema())
     text: str = child["x-expected"]
     return text
 

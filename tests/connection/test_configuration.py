@@ -4,8 +4,9 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.configuration import load, read
+from gitdailies_connection.configuration import load, load_webhooks, read
 from gitdailies_connection.secret_source import SecretSource
+from gitdailies_connection.settings import WebhooksSettings
 from gitdailies_core.adapter import Change, Service
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.routing import Filter, Target
@@ -74,6 +75,26 @@ def test_every_setting() -> None:
         (Target("larkspur/norway", "no", "1e5"),),
         (),
     ]
+
+
+def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
+    """What only the receiver reads needs no gitdailies; whoever sends says that it is missing."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text("webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu]}")
+
+    assert load_webhooks(file) == WebhooksSettings(24, "Europe/Berlin", ("eu",))
+    with pytest.raises(ConfigurationError, match=r"yml:1: gitdailies: expected url and key of the receiver"):
+        load(file)
+
+
+def test_the_receiver_reads_the_file_of_a_relay(tmp_path: Path) -> None:
+    """A file without `webhooks` leaves every setting at its default; a faulty or empty one is refused."""
+    assert load_webhooks(DATA / "good-postgresql.yml") == WebhooksSettings()
+    for text, said in (("relay: {}", "gitdailies: expected url and key"), ("", "got an empty file")):
+        file = tmp_path / "gitdailies.yml"
+        file.write_text(text)
+        with pytest.raises(ConfigurationError, match=said):
+            load_webhooks(file)
 
 
 def test_options_are_complete() -> None:

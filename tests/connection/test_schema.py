@@ -1,13 +1,13 @@
 """The published schema: valid, complete, and of one mind with the values it becomes."""
 
 import json
-from collections.abc import Iterator
-from dataclasses import fields
+from collections.abc import Iterator, Mapping
+from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
 from gitdailies_connection.configuration import STORE
-from gitdailies_connection.settings import Destination, RelaySettings
+from gitdailies_connection.settings import Destination, RelaySettings, WebhooksSettings
 from gitdailies_connection.structure import schema
 from jsonschema import Draft202012Validator
 
@@ -45,24 +45,22 @@ def test_describes_every_setting() -> None:
 def test_defaults_agree() -> None:
     """A default in the schema is that of the value, and every default of a value stands in the schema."""
     properties = schema()["properties"]
-    settings = RelaySettings.__dataclass_fields__
-    relay = {name: node["default"] for name, node in properties["relay"]["properties"].items()}
-
-    assert relay == {
-        name: STORE
-        if name == "store"
-        else str(f.default_factory())
-        if callable(f.default_factory)
-        else list(f.default)
-        if isinstance(f.default, tuple)
-        else f.default
-        for name, f in settings.items()
-    }
+    for section, settings in (("relay", RelaySettings), ("webhooks", WebhooksSettings)):
+        written = {name: node["default"] for name, node in properties[section]["properties"].items()}
+        values = settings.__dataclass_fields__.values()
+        assert written == {f.name: STORE if f.name == "store" else _default(f) for f in values}
     destination = {f.name: f.default for f in fields(Destination)}
     written = properties["gitdailies"]["properties"]
     assert {name: node["default"] for name, node in written.items() if "default" in node} == {
         name: destination[name] for name in ("timeout_seconds", "allow_http")
     }
+
+
+def _default(setting: Field[Any]) -> Any:
+    if callable(setting.default_factory):
+        made = setting.default_factory()
+        return dict(made) if isinstance(made, Mapping) else str(made)
+    return list(setting.default) if isinstance(setting.default, tuple) else setting.default
 
 
 def test_is_in_the_package() -> None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, timedelta, tzinfo
+from datetime import timedelta, tzinfo
 from functools import cached_property
-from zoneinfo import ZoneInfo
 
-from gitdailies_core.describe import got
+from gitdailies_connection import timezones
+from gitdailies_connection.settings import WebhooksSettings
 from gitdailies_core.errors import UsageError
 
 # The key of every production name; an environment's own name is never empty.
 PRODUCTION = ""
-PRODUCTION_NAMES = ("production", "prod", "prd", "live")
-WINDOW = timedelta(hours=72)
 _LONGEST_WINDOW = timedelta(days=366)
 
 
@@ -29,9 +27,14 @@ class Settings:
     Raises UsageError for a window that is none, an unknown time zone or a production without a name.
     """
 
-    window: timedelta = WINDOW
-    timezone: str = "UTC"
-    production: tuple[str, ...] = PRODUCTION_NAMES
+    window: timedelta = timedelta(hours=WebhooksSettings.window_hours)
+    timezone: str = WebhooksSettings.timezone
+    production: tuple[str, ...] = WebhooksSettings.production
+
+    @classmethod
+    def of(cls, said: WebhooksSettings) -> Settings:
+        """Return those that a configuration says."""
+        return cls(timedelta(hours=said.window_hours), said.timezone, said.production)
 
     def __post_init__(self) -> None:
         if not timedelta(0) < self.window <= _LONGEST_WINDOW:
@@ -43,14 +46,10 @@ class Settings:
     @cached_property
     def zone(self) -> tzinfo:
         """The time zone itself."""
-        if self.timezone == "UTC":
-            return UTC  # which needs no database of zones
         try:
-            return ZoneInfo(self.timezone)
-        except (KeyError, ValueError, OSError):  # KeyError: no such zone; the others: no name of one at all
-            raise UsageError(
-                f"timezone: expected a name like Europe/Berlin, got {got(self.timezone)}"
-            ) from None
+            return timezones.zone(self.timezone)
+        except ValueError as error:
+            raise UsageError(f"timezone: {error}") from None
 
     @cached_property
     def window_us(self) -> int:
