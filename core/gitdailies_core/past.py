@@ -103,7 +103,7 @@ def newest_first(
     for rows in listed:
         times = [at(row) for row in rows]
         yield from (row for row, moment in zip(rows, times) if moment and window.holds(moment))
-        if all(moment and moment < window.since for moment in times):
+        if times and all(moment and moment < window.since for moment in times):
             return
 
 

@@ -11,7 +11,7 @@ from dataclasses import replace
 from typing import Any
 
 from gitdailies_core.adapter import Ignored
-from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
 from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.events import Event
@@ -69,7 +69,8 @@ def of_run(repo: str, run: Mapping[str, Any], inputs: Inputs) -> Iterator[Event 
         "GITHUB_REF": f"refs/heads/{branch}" if branched else "",
         "GITDAILIES_JOB_STATUS": fields.optional_text("conclusion") or "unfinished",
     }
-    # The listing has the newest commit of a push alone, not all that it brought.
-    payload = {"after": sha, "head_commit": run.get("head_commit")}
+    # The listing has the newest commit alone, as a shallow checkout has.
+    head = fields.optional_object("head_commit")
+    git = GitFacts(sha.lower(), commit_time=readable_time(head.raw("timestamp")) if head else None)
     shown = replace(inputs, url=fields.optional_text("html_url"))
-    yield from deploys(GITHUB_ACTIONS, environ, shown, event=payload, at=fields.time("updated_at"))
+    yield from deploys(GITHUB_ACTIONS, environ, shown, git=git, at=fields.time("updated_at"))

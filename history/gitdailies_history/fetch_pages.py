@@ -61,7 +61,7 @@ class HttpPages:
         if not secure or not parts.hostname or parts.username or parts.query or parts.fragment:
             raise UsageError(
                 "--api-url: expected an address like https://api.example.com (http on this machine alone), "
-                "got another"
+                f"got {'another' if self.url else 'none'}"
             )
         self.url = self.url.rstrip("/")
         for scheme in ("https://", "http://"):

@@ -5,46 +5,48 @@ Shapes are those of GitLab's Deployments API; every value is invented.
 
 from __future__ import annotations
 
-import json
-import os
-import subprocess
-import sys
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 from gitdailies_core.adapter import Ignored
-from gitdailies_core.ci.deploy import resolve
-from gitdailies_core.ci.facts import Deploys, Inputs
+from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.gitlab import GITLAB
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events import Event
 from gitdailies_core.past import Window
-from gitdailies_core.times import text_of
 from gitdailies_gitlab import past, reader
 
 from tests.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.history_fetch.deploys import (
+    BEGIN,
+    COUNT,
+    END,
+    Direct,
+    by_id,
+    fetched,
+    later,
+    moment,
+    reported,
+)
 
 REPO = "larkspur/payments/checkout-api"
 TOKEN = "glpat-larkspur-000042"
-BEGIN, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
-COUNT = 260
-STEP = (END - BEGIN) / COUNT
 
 
 def deployment(number: int) -> dict[str, Any]:
     """Every tenth runs again in the pipeline of the one before; some are of a tag or a merge request."""
     pipeline = 5_000 + (number - 1 if number % 10 == 4 else number)
     sha = f"{pipeline:040x}"
-    at = (BEGIN + STEP * number).replace(microsecond=222_000)
+    at = moment(number).replace(microsecond=222_000)
     kinds = {1: "v1.4.2", 2: "refs/merge-requests/7/merge"}
     ref = kinds.get(number % 20, "main")
     job = {
         "id": 664 + number,
         "status": "success",
         "tag": ref == "v1.4.2",
-        "finished_at": text_of(at),
+        "finished_at": later(at, milliseconds=0),
         "commit": {"id": sha, "created_at": "2024-12-30T09:36:01.000+02:00"},
         "pipeline": {
             "id": pipeline,
@@ -57,7 +59,7 @@ def deployment(number: int) -> dict[str, Any]:
         "iid": number,
         "ref": ref,
         "sha": sha,
-        "created_at": text_of(at - timedelta(minutes=4)),
+        "created_at": later(at, minutes=-4),
         "updated_at": "2026-05-05T00:00:00.000Z",
         "status": "success",
         "environment": {"id": 9, "name": "production/eu" if number % 3 else "staging"},
@@ -77,69 +79,49 @@ def answer(path: str, query: dict[str, str]) -> Any:
     return rows[(page - 1) * size : page * size]
 
 
-def reported(row: dict[str, Any]) -> str:
-    """The id that the component reports in the job of a deployment."""
+def live(row: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
+    """What the component reported in the job of a deployment at its end, in a shallow checkout."""
     pipeline = row["deployable"]["pipeline"]
-    found = resolve(
-        GITLAB,
-        environ={
-            "GITLAB_CI": "true",
-            "CI_PIPELINE_ID": str(pipeline["id"]),
-            "CI_PIPELINE_URL": pipeline["web_url"],
-            "CI_PROJECT_PATH": REPO,
-            "CI_COMMIT_SHA": row["sha"],
-            "CI_COMMIT_BRANCH": "main",
-            "CI_ENVIRONMENT_NAME": row["environment"]["name"],
-            "CI_ENVIRONMENT_ACTION": "start",
-            "CI_JOB_STATUS": "running",
-        },
-        inputs=Inputs.make(service="api"),
-    )
-    assert isinstance(found, Deploys)
-    return str(found.events[0].id)
+    tagged = row["deployable"]["tag"]
+    environ = {
+        "GITLAB_CI": "true",
+        "CI_PIPELINE_ID": str(pipeline["id"]),
+        "CI_PIPELINE_URL": pipeline["web_url"],
+        "CI_PROJECT_PATH": REPO,
+        "CI_COMMIT_SHA": row["sha"],
+        "CI_COMMIT_TAG" if tagged else "CI_COMMIT_BRANCH": row["ref"],
+        "CI_ENVIRONMENT_NAME": row["environment"]["name"],
+        "CI_ENVIRONMENT_ACTION": "start",
+        "CI_JOB_STATUS": "running",
+    }
+    told = reported(GITLAB, environ, folder, service="api", time=row["deployable"]["finished_at"])
+    return [{**event, "commitTime": "2024-12-30T07:36:01Z"} for event in told]
 
 
 def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) -> None:
-    """Each deployment of a year has the id of its job's report, through a 429 and a cut connection."""
+    """Each deployment of a year is its job's event, whole, through a 429 and a cut connection."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
     rows = [deployment(number) for number in range(COUNT)]
-    expected = {reported(row) for row in rows if row["deployable"] and "merge" not in row["ref"]}
+    told = [row for row in rows if row["deployable"] and "merge" not in row["ref"]]
+    # Of two under one id, what came first stays.
+    expected = {event["id"]: event for row in reversed(told) for event in live(row, empty)}
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
-    asked = ["gitlab", "--since", "2025-01-01", "--until", "2026-01-01", "--output", "out.ndjson"]
-    asked += ["--with", f"repo={REPO}", "--with", "service=api"]
     with listening(api):
-        ran = subprocess.run(
-            [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked, "--api-url", api.url],
-            cwd=tmp_path,
-            env={**os.environ, "GITLAB_TOKEN": TOKEN},
-            capture_output=True,
-            text=True,
-            timeout=120,
-        )
+        events, said = fetched(tmp_path, api, "gitlab", "GITLAB_TOKEN", repo=REPO, service="api")
 
-    assert ran.returncode == 0, ran.stderr
-    assert TOKEN not in ran.stdout + ran.stderr
-    events = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
-    assert {one["id"] for one in events} == expected
-    assert len(events) == len(expected) > 200
+    assert len(expected) > 200
+    assert events == by_id(list(expected.values()))
     assert len(set(api.asked)) >= 3
-    first = events[0]
-    assert first["time"] == "2025-01-01T00:00:00.222Z"
-    assert first["commitTime"] == "2024-12-30T07:36:01Z"
-    assert first["branch"] == "main"
-    assert "deployed again by the same run" in ran.stderr
-    assert "a deployment of a merge request" in ran.stderr
-
-
-class Direct:
-    def get(self, path: str, query: Any = ()) -> Any:
-        return answer(path, dict(query))
+    assert "deployed again by the same run" in said
+    assert "a deployment of a merge request" in said
 
 
 def test_one_environment_alone_can_be_asked_for() -> None:
     """With an environment, deployments to others are not read."""
     parameters = {"repo": REPO, "environment": "staging"}
 
-    told = list(reader.reader.read(Direct(), Window(BEGIN, END), parameters))
+    told = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
 
     assert {one.get("environment") for one in told if isinstance(one, Event)} == {"staging"}
 
@@ -157,4 +139,4 @@ def test_a_tag_is_no_branch() -> None:
 def test_a_wrong_project_is_refused() -> None:
     """A name that is no path of a project is a wrong argument."""
     with pytest.raises(UsageError, match="expected"):
-        list(reader.reader.read(Direct(), Window(BEGIN, END), {"repo": "checkout-api"}))
+        list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), {"repo": "checkout-api"}))

@@ -1,0 +1,106 @@
+"""CircleCI's pipelines of the past, as the orb would have reported the jobs of them that deployed.
+
+Source: CircleCI's API v2 reference, "Pipeline" and "Workflow".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from gitdailies_core.adapter import Ignored
+from gitdailies_core.ci.circleci import CIRCLECI
+from gitdailies_core.ci.facts import Inputs
+from gitdailies_core.ci.git_url import slug
+from gitdailies_core.ci.past import deploys
+from gitdailies_core.events import Event
+from gitdailies_core.fields import Fields
+from gitdailies_core.past import Row
+
+# Slugs whose jobs have the address WEB/SLUG/NUMBER: those of GitHub OAuth and Bitbucket.
+_ADDRESSED = ("gh/", "github/", "bb/", "bitbucket/")
+
+
+class Run(NamedTuple):
+    """A workflow of a pipeline, run once, and its jobs."""
+
+    workflow: Row
+    jobs: Sequence[Row]
+
+
+def of_pipeline(
+    pipeline: Row, runs: Sequence[Run], job: str, inputs: Inputs, *, web: str, own_reruns: bool
+) -> Iterator[Event | Ignored]:
+    """Tell the deploys that the jobs named *job* made, oldest first; *web* is where pages of jobs are.
+
+    A workflow that is run again from its failed job lists the jobs that it took over and keeps their
+    workspace, which names the deploy. One that took over none is told as a run of its own with
+    *own_reruns*, and is left out else: no listing tells its workspace.
+    """
+    checkout = _checkout(Fields(pipeline, "pipeline"))
+    # The workspace of each job that ran, by its number; none where it cannot be told.
+    workspaces: dict[object, str | None] = {}
+    names: set[str] = set()
+    for run in sorted(runs, key=lambda run: Fields(run.workflow, "workflow").time("created_at")):
+        workflow = Fields(run.workflow, "workflow")
+        name, run_id = workflow.text("name"), workflow.text("id")
+        ran = [Fields(row, "job") for row in run.jobs if row.get("job_number") is not None]
+        taken_over = [fields.raw("job_number") for fields in ran if fields.raw("job_number") in workspaces]
+        workspace = run_id if name not in names or own_reruns else None
+        if taken_over:
+            workspace = workspaces[taken_over[0]]
+        names.add(name)
+        for fields in ran:
+            if fields.raw("job_number") in taken_over:
+                continue
+            workspaces[fields.raw("job_number")] = workspace
+            if fields.text("name") == job:
+                yield from _of_job(fields, checkout, workspace, inputs, web)
+
+
+def _of_job(
+    job: Fields, checkout: Mapping[str, str] | Ignored, workspace: str | None, inputs: Inputs, web: str
+) -> Iterator[Event | Ignored]:
+    status = job.text("status")
+    if status == "success" and isinstance(checkout, Ignored):
+        yield checkout
+        return
+    if status == "success" and workspace is None:
+        yield Ignored("a workflow run again as a whole, whose listing does not tell what the orb named it by")
+        return
+    project = job.text("project_slug")
+    environ = {
+        **(checkout if not isinstance(checkout, Ignored) else {}),
+        "CIRCLE_WORKFLOW_WORKSPACE_ID": workspace or "",
+        "CIRCLE_BUILD_URL": f"{web}/{project}/{job.raw('job_number')}"
+        if project.startswith(_ADDRESSED)
+        else "",
+        "GITDAILIES_JOB_STATUS": status,
+    }
+    at = job.time("stopped_at") if status == "success" else None
+    yield from deploys(CIRCLECI, environ, inputs, at=at)
+
+
+def _checkout(pipeline: Fields) -> dict[str, str] | Ignored:
+    """Return the pipeline values of what was checked out, or why they are not known."""
+    vcs = pipeline.optional_object("vcs")
+    if vcs is not None:
+        address, revision = vcs.optional_text("target_repository_url"), vcs.optional_text("revision")
+        origin = vcs.optional_text("origin_repository_url") or address
+        if origin != address or (vcs.optional_text("branch") or "").startswith("pull/"):
+            return Ignored("a pipeline of a forked pull request, which does not tell what was checked out")
+    else:
+        # Pipelines of the GitHub App and of GitLab have these in its place.
+        given = pipeline.optional_object("trigger_parameters")
+        vcs = given.optional_object("git") if given else None
+        if vcs is None:
+            return Ignored("a pipeline that does not tell its repository and commit")
+        address, revision = vcs.optional_text("checkout_url"), vcs.optional_text("checkout_sha")
+    owner, _, name = (slug(address or "") or "").rpartition("/")
+    return {
+        "PIPELINE_GIT_REPO_OWNER": owner,
+        "PIPELINE_GIT_REPO_NAME": name,
+        "PIPELINE_GIT_REVISION": revision or "",
+        "PIPELINE_GIT_BRANCH": vcs.optional_text("branch") or "",
+        "PIPELINE_GIT_TAG": vcs.optional_text("tag") or "",
+    }

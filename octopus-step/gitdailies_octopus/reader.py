@@ -1,0 +1,106 @@
+"""Reads Octopus' past, page by page; found by entry point in the group `gitdailies.history`."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
+from itertools import islice
+from types import MappingProxyType
+from urllib.parse import quote
+
+from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
+from gitdailies_core.errors import UsageError
+from gitdailies_core.fields import Fields
+from gitdailies_core.past import Pages, Row, Told, Window, newest_first, readable, rows_of
+from gitdailies_core.secret import Secret
+
+from gitdailies_octopus import past
+
+PAGE = 100
+
+
+class Reader:
+    """The reader `octopus`: the deployments of a project."""
+
+    name = "octopus"
+    # Everybody has a server of their own.
+    url = ""
+    token_env = "OCTOPUS_API_KEY"  # noqa: S105  a name, not a token
+    parameters: Mapping[str, str] = MappingProxyType(
+        {
+            "project": "the project, by its slug or id",
+            "space?": "the id of its space, as Spaces-2; else the default space",
+            "environment?": "only the deployments to this one",
+            "repo?": "as the step's input",
+            **STEP_PARAMETERS,
+        }
+    )
+
+    def headers(self, token: Secret) -> Mapping[str, str]:
+        return {"X-Octopus-ApiKey": token.reveal(), "Accept": "application/json"}
+
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+        """Tell the deploys of the deployments that were created in *window*.
+
+        Raises UsageError for a wrong parameter.
+        """
+        # The step has the environment's name from Octopus, whose letters may be of another case.
+        inputs = replace(inputs_of(parameters), environment=None)
+        space = f"/api/{quote(parameters['space'], safe='')}" if "space" in parameters else "/api"
+        project = Fields(pages.get(f"{space}/projects/{quote(parameters['project'], safe='')}"), "project")
+        environments = _environments(pages, space)
+        query = [("projects", project.text("Id")), ("taskState", past.SUCCESS)]
+        if "environment" in parameters:
+            query.append(("environments", _named(environments, parameters["environment"])))
+        deployments = newest_first(_listed(pages, f"{space}/deployments", query), window, _created_at)
+        while some := list(islice(deployments, PAGE)):
+            tasks = _by_id(pages, f"{space}/tasks", some, "TaskId")
+            releases = _by_id(pages, f"{space}/releases", some, "ReleaseId")
+            for row in some:
+                around = past.Around(
+                    task=tasks.get(row.get("TaskId")),
+                    release=releases.get(row.get("ReleaseId")),
+                    environment=environments.get(row.get("EnvironmentId")),
+                )
+                yield from readable(past.of_deployment(row, around, inputs, server=pages.url))
+
+
+def _created_at(deployment: Row) -> datetime:
+    return Fields(deployment, "deployment").time("Created")
+
+
+def _environments(pages: Pages, space: str) -> dict[object, Row]:
+    path = f"{space}/environments/all"
+    return {row.get("Id"): row for row in rows_of(pages.get(path), "", path)}
+
+
+def _named(environments: Mapping[object, Row], name: str) -> str:
+    """Return the id of the environment *name*; raises UsageError where there is none."""
+    names = {str(row.get("Name")): str(key) for key, row in environments.items()}
+    found = next((key for one, key in names.items() if one.lower() == name.lower()), None)
+    if found is None:
+        raise UsageError(f"--with: expected environment=NAME with one of {', '.join(names)}, got {name!a}")
+    return found
+
+
+def _by_id(pages: Pages, path: str, rows: Sequence[Row], name: str) -> dict[object, Row]:
+    """Read what *rows* name by id under *name*; what is gone is left out."""
+    ids = sorted({str(row[name]) for row in rows if row.get(name)})
+    listed = _listed(pages, path, [("ids", ",".join(ids))]) if ids else ()
+    return {row.get("Id"): row for found in listed for row in found}
+
+
+def _listed(pages: Pages, path: str, query: Sequence[tuple[str, str]]) -> Iterator[list[Row]]:
+    """Yield pages of rows; a server may put fewer on one than were asked for."""
+    skip, more = 0, True
+    while more:
+        page = Fields(pages.get(path, [*query, ("skip", str(skip)), ("take", str(PAGE))]))
+        rows = rows_of(page.raw("Items"), "", path)
+        yield rows
+        skip += len(rows)
+        links = page.optional_object("Links")
+        more = bool(rows and links and links.has("Page.Next"))
+
+
+reader = Reader()
