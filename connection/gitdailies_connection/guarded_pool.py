@@ -37,26 +37,14 @@ class Exchange:
     cut: bool = False
 
 
-# requests gives a connection no way to know for which call it works; the thread is the same.
-_current = threading.local()
-
-
 class _Guarded(HTTPConnection):
     def _new_conn(self) -> socket.socket:
         return _checked(super()._new_conn())
-
-    def getresponse(self) -> Any:
-        _claim(self.sock)
-        return super().getresponse()
 
 
 class _GuardedTls(HTTPSConnection):
     def _new_conn(self) -> socket.socket:
         return _checked(super()._new_conn())
-
-    def getresponse(self) -> Any:
-        _claim(self.sock)
-        return super().getresponse()
 
 
 class _Pool(HTTPConnectionPool):
@@ -103,11 +91,9 @@ class Deadlines:
             if not self._watching:
                 self._watching = True
                 threading.Thread(target=self._watch, name="gitdailies-deadlines", daemon=True).start()
-        _current.exchange = exchange
         try:
             yield exchange
         finally:
-            _current.exchange = None
             with self._lock:
                 del self._exchanges[id(exchange)]
 
@@ -128,22 +114,17 @@ class Deadlines:
                     return
                 now = time.monotonic()
                 for exchange in self._exchanges.values():
-                    if exchange.ends_at <= now and exchange.sock is not None:
+                    sock = exchange.sock
+                    if exchange.ends_at <= now and sock is not None:
                         exchange.cut = True
                         with suppress(OSError):
                             # Not the method of an SSLSocket, which would take the TLS state away
                             # from the thread that reads.
-                            socket.socket.shutdown(exchange.sock, socket.SHUT_RDWR)
+                            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _guard(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-
-def _claim(sock: Any) -> None:
-    exchange: Exchange | None = getattr(_current, "exchange", None)
-    if exchange is not None:
-        exchange.sock = sock
 
 
 def _checked(sock: socket.socket) -> socket.socket:

@@ -6,12 +6,11 @@ It decides nothing: one attempt, one outcome, no retry, no redirect, and no netr
 from __future__ import annotations
 
 import os
-import re
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self
 from urllib.parse import urlsplit
 
 import requests
@@ -20,8 +19,8 @@ from gitdailies_core.dialect import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
 from gitdailies_core.retry import Outcome
 from gitdailies_core.secret import Secret, redact
-from requests.structures import CaseInsensitiveDict
 
+from gitdailies_connection import wire
 from gitdailies_connection.addresses import is_loopback, origin
 from gitdailies_connection.answers import Answer, obstacle
 from gitdailies_connection.guarded_pool import Deadlines, GuardedAdapter
@@ -63,6 +62,7 @@ class Sender:
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._adapter = GuardedAdapter(pool_connections=4, pool_maxsize=in_flight, max_retries=0)
         self._deadlines = Deadlines(timeout_seconds)
+        self._ways: dict[str, wire.Way] = {}
 
     @classmethod
     def to(cls, destination: Destination, *, in_flight: int = 16) -> Sender:
@@ -96,11 +96,7 @@ class Sender:
         At most *largest* bytes of it are read: a list of events is answered with one of results.
         Raises DeliveryError where no answer came.
         """
-        headers = {
-            KEY_HEADER: key.reveal(),
-            "Content-Type": "application/json",
-            "Content-Length": str(len(body)),
-        }
+        headers = {KEY_HEADER: key.reveal(), "Content-Type": "application/json"}
         if event_id:
             headers[ID_HEADER] = event_id
         return self._exchange("POST", self._address(suffix), headers, body, largest)
@@ -139,6 +135,7 @@ class Sender:
 
     def close(self) -> None:
         """Close idle connections."""
+        self._ways.clear()
         self._adapter.close()
 
     def __enter__(self) -> Self:
@@ -163,24 +160,31 @@ class Sender:
         body: bytes | None = None,
         largest: int = LARGEST_ANSWER,
     ) -> Answer:
-        # Filled by hand: preparing takes as long as sending does, and would read netrc.
-        request = requests.PreparedRequest()
-        request.method, request.url, request.body = method, url, body
-        request.headers = CaseInsensitiveDict(
-            {**headers, "User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
-        )
-        request.hooks = {}
         with self._deadlines.exchange() as exchange:
             try:
-                response = self._adapter.send(
-                    request, stream=True, timeout=self._seconds, verify=self._verify, proxies=self._proxies
+                way = self._ways.get(url) or self._find(url)
+                if body is not None:
+                    headers["Content-Length"] = str(len(body))
+                return wire.ask(
+                    way,
+                    method,
+                    headers,
+                    body or b"",
+                    exchange=exchange,
+                    seconds=self._seconds,
+                    largest=largest,
                 )
-                return _answer(response.raw, largest)
             # http.client lets a ValueError out for some broken status lines and chunk sizes.
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 told: BaseException = TimeoutError() if exchange.cut else error
                 text = obstacle(told, url=url, proxied=bool(self._proxies), seconds=self._seconds)
                 raise DeliveryError(text) from None
+
+    def _find(self, url: str) -> wire.Way:
+        headers = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
+        found = wire.way(self._adapter, url, verify=self._verify, proxies=self._proxies, headers=headers)
+        self._ways[url] = found
+        return found
 
 
 @cache
@@ -190,27 +194,6 @@ def user_agent() -> str:
         return f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
     except PackageNotFoundError:
         return DISTRIBUTION
-
-
-def _answer(raw: Any, largest: int) -> Answer:
-    body, broken = b"", False
-    try:
-        # A read that is cut short by the end of the connection shows only at the next one.
-        while len(body) <= largest and (more := raw.read(largest + 1 - len(body), decode_content=False)):
-            body += more
-    except (urllib3.exceptions.HTTPError, OSError, ValueError):
-        # The status has come, and it decides; only the words about it are lost.
-        broken = True
-    if broken or len(body) > largest:
-        # What was not read to its end cannot serve another request.
-        raw.close()
-    raw.release_conn()
-    headers = {
-        name.lower(): re.sub(r"[^\x20-\x7e]", "?", value)
-        for name in ("Content-Type", "Content-Encoding", "Retry-After", "Location")
-        if (value := raw.headers.get(name)) is not None
-    }
-    return Answer(raw.status, headers, body[:largest], broken)
 
 
 def _trusted(ca_file: Path | None) -> str | bool:
