@@ -80,6 +80,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 flag="--webhooks-port",
                 first_owner=say_first_owner,
                 settings=Settings.of(settings.webhooks),
+                mirrors=settings.webhooks.mirrors,
             ),
             relay.serve(
                 settings,

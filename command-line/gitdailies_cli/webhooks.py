@@ -152,6 +152,7 @@ def webhooks(
             public=public,
             keep_days=keep_days,
             settings=Settings.of(said),
+            mirrors=said.mirrors,
             first_owner=say_first_owner,
         )
 

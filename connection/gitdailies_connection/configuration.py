@@ -6,7 +6,7 @@ and in `sources`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from types import MappingProxyType
 
@@ -16,6 +16,7 @@ from gitdailies_core.describe import got
 from gitdailies_core.dialect import OURS
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events import KINDS
+from gitdailies_core.field_types import REPO
 
 from gitdailies_connection import addresses, document, sources, timezones
 from gitdailies_connection.complaints import Place, nearest
@@ -178,4 +179,19 @@ def _webhooks(reading: Reading) -> WebhooksSettings:
         window_hours=reading.of((*place, "window_hours"), float, default.window_hours),
         timezone=timezone,
         production=reading.of((*place, "production"), tuple, default.production),
+        mirrors=_mirrors(reading, (*place, "mirrors")),
     )
+
+
+def _mirrors(reading: Reading, place: Place) -> Mapping[str, Path]:
+    """Read the path of each repository's mirror, by the name as names are compared."""
+    found: dict[str, Path] = {}
+    for name in reading.names(place):
+        if len(name) > REPO.longest or not REPO.fits(name):
+            reading.fault((*place, name), f"expected {REPO.expected}, got {got(name)}")
+        if name.casefold() in found:
+            reading.fault(
+                (*place, name), f"expected names that differ in more than case, got {got(name)} twice"
+            )
+        found[name.casefold()] = reading.of((*place, name), lambda path: reading.folder / path, Path())
+    return MappingProxyType(found)

@@ -36,6 +36,7 @@ _WEBHOOKS = """
 webhooks:
   # window_hours: 72    # how long after a deploy an incident may be laid to it
   # timezone: Europe/Berlin
+  # mirrors: {larkspur/checkout-api: mirrors/checkout-api.git}    # git clone --mirror, for lead times
 """
 
 

@@ -120,11 +120,12 @@ class Source:
 
 @dataclass(frozen=True)
 class WebhooksSettings:
-    """What incoming webhooks make their figures with."""
+    """What incoming webhooks make their figures with; `mirrors` are paths by repository."""
 
     window_hours: float = 72
     timezone: str = "UTC"
     production: tuple[str, ...] = ("production", "prod", "prd", "live")
+    mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
 
 
 @dataclass(frozen=True)

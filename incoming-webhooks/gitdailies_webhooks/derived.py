@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 from gitdailies_server.database import Session
 
+from gitdailies_webhooks import git_told
 from gitdailies_webhooks.figures.facts import Facts, derive
 from gitdailies_webhooks.figures.figures import Row, row
 from gitdailies_webhooks.figures.history import History, read
@@ -71,7 +72,8 @@ def names(session: Session) -> dict[str, str]:
 
 
 def history(session: Session, spelled: Iterable[str], settings: Settings, now: int) -> History:
-    """Read the events of repositories, by every spelling of their names."""
+    """Read the events of repositories, by every spelling of their names, and what git tells of them."""
+    spelled = list(spelled)
     return read(
         (
             orjson.loads(body)
@@ -80,6 +82,7 @@ def history(session: Session, spelled: Iterable[str], settings: Settings, now: i
         ),
         settings,
         now=now,
+        told=git_told.of(session, {folded(name) for name in spelled}),
     )
 
 

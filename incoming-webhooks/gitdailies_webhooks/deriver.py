@@ -23,13 +23,24 @@ WAIT_SECONDS = 2.0
 
 
 class Deriver:
-    """Derives what is due; `start` it in the event loop of its store, `stop` it before the store closes."""
+    """Derives what is due; `start` it in the event loop of its store, `stop` it before the store closes.
 
-    def __init__(self, store: Store, settings: Settings, clock: Callable[[], datetime], log: Any) -> None:
+    *changed* is called with each repository that was derived.
+    """
+
+    def __init__(
+        self,
+        store: Store,
+        settings: Settings,
+        clock: Callable[[], datetime],
+        log: Any,
+        changed: Callable[[str], None] = lambda _repo: None,
+    ) -> None:
         self.settings = settings
         self._store = store
         self._clock = clock
         self._log = log
+        self._changed = changed
         self._turn = asyncio.Lock()
         self._settled = False
         self._task: asyncio.Task[None] | None = None
@@ -62,6 +73,7 @@ class Deriver:
                 compare = partial(derived.compare, repo=repo, settings=self.settings, now=now)
                 update = await self._store.read(compare)
                 await self._store.write(partial(derived.apply, update=update))
+                self._changed(repo)
 
     async def _run(self) -> None:
         while True:

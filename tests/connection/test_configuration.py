@@ -80,9 +80,12 @@ def test_every_setting() -> None:
 def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
     """What only the receiver reads needs no gitdailies; whoever sends says that it is missing."""
     file = tmp_path / "gitdailies.yml"
-    file.write_text("webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu]}")
+    file.write_text(
+        "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu], mirrors: {Lark/Api: a.git}}"
+    )
 
-    assert load_webhooks(file) == WebhooksSettings(24, "Europe/Berlin", ("eu",))
+    expected = WebhooksSettings(24, "Europe/Berlin", ("eu",), {"lark/api": tmp_path / "a.git"})
+    assert load_webhooks(file) == expected
     with pytest.raises(ConfigurationError, match=r"yml:1: gitdailies: expected url and key of the receiver"):
         load(file)
 

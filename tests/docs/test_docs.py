@@ -13,6 +13,7 @@ from gitdailies_connection.settings import WebhooksSettings
 from gitdailies_core.errors import GitDailiesError
 
 from tests.end_to_end.machine import Process, environment, free_port
+from tests.figures.git.repository import week
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})
@@ -91,6 +92,7 @@ def machine(tmp_path_factory):
     ports = ("--webhooks-port", free_port(), "--relay-port", free_port())
     process = Process(folder, "up", *ports, name="up")
     process.wait_for("/api/events\n")
+    week(folder / "remote" / "larkspur" / "checkout-api.git")
     (folder / "bin").mkdir()
     script = folder / "bin" / "gitdailies"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
@@ -111,7 +113,15 @@ def test_every_command_shown_works(text, machine):
         ran = subprocess.run(
             ["sh", "-c", line],
             cwd=machine,
-            env=environment({"PATH": f"{machine / 'bin'}{os.pathsep}{os.environ['PATH']}"}),
+            env=environment(
+                {
+                    "PATH": f"{machine / 'bin'}{os.pathsep}{os.environ['PATH']}",
+                    # What would be cloned from the network is cloned from the machine's folder.
+                    "GIT_CONFIG_COUNT": "1",
+                    "GIT_CONFIG_KEY_0": f"url.{machine / 'remote'}/.insteadOf",
+                    "GIT_CONFIG_VALUE_0": "https://github.com/",
+                }
+            ),
             capture_output=True,
             text=True,
             timeout=60,

@@ -6,10 +6,11 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import requests
@@ -53,6 +54,7 @@ def in_thread(
     public: str = "",
     settings: Settings = Settings(),  # noqa: B008  frozen
     keep_days: float | None = None,
+    mirrors: Mapping[str, Path] = MappingProxyType({}),
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -74,6 +76,7 @@ def in_thread(
             stop=stops[0],
             public=public,
             keep_days=keep_days,
+            mirrors=mirrors,
         )
 
     def body() -> None:

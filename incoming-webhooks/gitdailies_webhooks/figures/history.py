@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from types import MappingProxyType
 from typing import Any, NamedTuple, TypeVar
 
 from gitdailies_core.events import DEPLOYED, INCIDENT_RESOLVED, INCIDENT_STARTED
@@ -33,8 +34,18 @@ class Commit(NamedTuple):
     at: int | None
 
 
+class Told(NamedTuple):
+    """What git tells that a deploy brought, or why that is unknown; there may be commits even then."""
+
+    unknown: str
+    commits: tuple[Commit, ...] = ()
+
+
 class Deploy(NamedTuple):
-    """A deploy; `commits` is None where it does not say what it brought."""
+    """A deploy; `commits` is None where neither it nor git says what it brought.
+
+    `unknown` is why git does not.
+    """
 
     id: str
     at: int
@@ -43,11 +54,19 @@ class Deploy(NamedTuple):
     type: str
     commits: tuple[Commit, ...] | None
     fixes: str | None
+    unknown: str = ""
 
     @property
     def rework(self) -> bool:
         """Whether it was made because of a deploy before it."""
         return self.type in (ROLLBACK, HOTFIX) or self.fixes is not None
+
+    def with_told(self, told: Told | None) -> Deploy:
+        """Return it with what git tells; what it says itself wins."""
+        if told is None or self.commits is not None:
+            return self
+        commits = None if told.unknown and not told.commits else told.commits
+        return self._replace(commits=commits, unknown=told.unknown)
 
 
 class Start(NamedTuple):
@@ -81,8 +100,17 @@ class History(NamedTuple):
     ends: tuple[End, ...]
 
 
-def read(bodies: Iterable[Mapping[str, Any]], settings: Settings, *, now: int) -> History:
-    """Read events in any order; one that is later than *now* is not there."""
+def read(
+    bodies: Iterable[Mapping[str, Any]],
+    settings: Settings,
+    *,
+    now: int,
+    told: Mapping[str, Told] = MappingProxyType({}),
+) -> History:
+    """Read events in any order; one that is later than *now* is not there.
+
+    *told* is what git tells of deploys, by their id.
+    """
     deploys: list[Deploy] = []
     starts: list[Start] = []
     ends: list[End] = []
@@ -92,7 +120,7 @@ def read(bodies: Iterable[Mapping[str, Any]], settings: Settings, *, now: int) -
             continue
         kind = body["kind"]
         if kind == DEPLOYED:
-            deploys.append(_deploy(body, at, settings))
+            deploys.append(_deploy(body, at, settings).with_told(told.get(body["id"])))
         elif kind == INCIDENT_STARTED:
             starts.append(
                 Start(

@@ -42,7 +42,7 @@ def brought(deploys: Iterable[Deploy]) -> dict[str, Brought]:
     for deploy in deploys:
         before = seen.get(deploy.place)
         here = before if before is not None else seen.setdefault(deploy.place, Commits())
-        unknown = NO_PREDECESSOR if before is None else NO_COMMITS if deploy.commits is None else ""
+        unknown = _unknown(deploy, first=before is None)
         new = []
         for commit in deploy.commits or ():
             if commit.sha not in here:
@@ -54,6 +54,12 @@ def brought(deploys: Iterable[Deploy]) -> dict[str, Brought]:
         here.add(deploy.sha)
         found[deploy.id] = Brought(unknown, tuple(new))
     return found
+
+
+def _unknown(deploy: Deploy, *, first: bool) -> str:
+    if first:
+        return NO_PREDECESSOR
+    return deploy.unknown or (NO_COMMITS if deploy.commits is None else "")
 
 
 def _lead(commit: Commit, deploy: Deploy) -> int | None:

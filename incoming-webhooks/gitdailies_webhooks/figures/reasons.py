@@ -10,7 +10,7 @@ from typing import NamedTuple
 from gitdailies_core.times import text_of
 from gitdailies_server.moments import from_us
 
-from gitdailies_webhooks.figures import figures, lead_time, links
+from gitdailies_webhooks.figures import ancestry, figures, lead_time, links
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts, Incident
 from gitdailies_webhooks.figures.history import HOTFIX, ROLLBACK, Deploy, End, History, Place, Start
 from gitdailies_webhooks.figures.periods import contradicts
@@ -31,6 +31,10 @@ LEFT_OUT = {
 _UNKNOWN = {
     lead_time.NO_PREDECESSOR: "the first deploy here: what it brought cannot be told from what was there",
     lead_time.NO_COMMITS: "it says neither commits nor commitTime",
+    ancestry.NOT_THERE: "the mirror of its repository lacks its commit: not fetched yet, or never pushed",
+    ancestry.EARLIER_NOT_THERE: "the mirror lacks the commit of an earlier deploy, which may have brought it",
+    ancestry.UNREADABLE: "the mirror of its repository cannot be read; the log of the server says why",
+    ancestry.TOO_MANY: "too many commits lie between it and the deploy before it",
 }
 _NO_LINK = {
     links.NO_SUCH_COMMIT: "no deploy of its repository and environment is of the commit in causedBy",
