@@ -46,6 +46,9 @@ class Change:
     at           when that happened, as the vendor says
     period       names the period by the start that the payload tells, or by a vendor's key for
                  it; None where the payload names none
+    first_period names the incident's first period where the payload names none, and no other
+                 incident will ever have its id: two ways of telling a start may differ by a
+                 second; None where only the time can name it
     started_at   the start that an end or an update tells, or None
     key          names this message, the same at each redelivery; "" where the vendor has no name
     services     the services it names, for routing
@@ -58,6 +61,7 @@ class Change:
     incident: str
     at: datetime
     period: str | None
+    first_period: str | None
     started_at: datetime | None
     key: str
     services: tuple[Service, ...]
@@ -81,6 +85,7 @@ class Change:
         incident: str,
         at: datetime,
         period: str | None = None,
+        first_period: str | None = None,
         started_at: datetime | None = None,
         key: str = "",
         services: Sequence[Service] = (),
@@ -106,6 +111,7 @@ class Change:
             ("incident id", incident),
             ("merge target", merged_into),
             ("period", period),
+            ("first period", first_period),
             ("key", key or None),
         ):
             if value is not None and not _is_id(value):
@@ -122,6 +128,7 @@ class Change:
             incident=incident,
             at=at,
             period=period,
+            first_period=first_period,
             started_at=started_at,
             key=key,
             services=tuple(_showable(services)),

@@ -5,6 +5,8 @@ a key) tells them apart itself; for one that does not, only time does. The rules
 test in tests/core/test_periods*.py:
 
 * A second start of a period, and a second end, are not passed on.
+* A period that the payload does not name is named by its start; the first one of an incident
+  whose id no other will have, without a time.
 * An end whose start was not seen sends both, where the payload tells the start. Where it does
   not, nothing was open: it is remembered, and should its start come late, both go out then.
 * An end goes where its start went, whatever service it names now, and whatever a filter says now.
@@ -86,7 +88,8 @@ def decide(
 
 def _start(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
     change = draft.change
-    began = Period(change.incident, NOWHERE, change.period or text_of(change.at), HELD, change.at)
+    name = change.period or _first(change, known, NOWHERE) or text_of(change.at)
+    began = Period(change.incident, NOWHERE, name, HELD, change.at)
     if refusal:
         draft.reasons.append(refusal)
         _hold(draft, began, known)
@@ -112,10 +115,12 @@ def _release(
     draft: Draft, targets: Sequence[Target], starts: Sequence[Period], known: Sequence[Period]
 ) -> list[Period]:
     """Send the earliest of *starts* to every target where it is news; return what is open now."""
-    began = min(starts, key=lambda p: p.started_at or draft.change.at)
+    change = draft.change
+    began = min(starts, key=lambda p: p.started_at or change.at)
     opened = []
     for target in targets:
-        period = Period(began.incident, target, began.name, OPEN, began.started_at)
+        name = _first(change, known, target) or began.name
+        period = Period(began.incident, target, name, OPEN, began.started_at)
         repeat = _repeat(draft, period, known)
         if repeat:
             draft.reasons.append(repeat)
@@ -127,6 +132,19 @@ def _release(
             if note.state == HELD and note in known:
                 draft.put(replace(note, state=RELEASED))
     return [period for period in opened if period.state == OPEN]
+
+
+def _first(change: Change, known: Sequence[Period], target: Target) -> str | None:
+    """Return the name of an incident's first period, where nothing of it began at *target* before.
+
+    NOWHERE stands for every target that the change speaks for.
+    """
+    if change.first_period is None or change.period is not None:
+        return None
+    begun = (p for p in known if p.started_at is not None and p.state != RELEASED)
+    if any(p.target == target or ((p.is_note or target == NOWHERE) and concerns(change, p)) for p in begun):
+        return None
+    return change.first_period
 
 
 def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> str:

@@ -40,6 +40,7 @@ def incident(body: Fields, options: Mapping[str, Any]) -> Message:
         incident=name,
         # No variable tells when the incident was declared: each notification has its own moment.
         at=body.epoch("date_ms"),
+        first_period="first",
         key=key,
         services=[Service(service) for service in names],
         # One webhook a service: it speaks for that service alone.
