@@ -5,17 +5,17 @@ from __future__ import annotations
 import json
 import os
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import cast
 
 import click
 from gitdailies_connection.secret_source import SecretSource
-from gitdailies_connection.settings import Source
+from gitdailies_connection.settings import Configuration, Source
 from gitdailies_core import past, registry, times
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
-from gitdailies_core.past import Reader, Window
+from gitdailies_core.past import Apart, Placed, Reader, TwoKeys, Window
 from gitdailies_core.routing import Routes
 from gitdailies_core.secret import Secret
 from gitdailies_history.fetch import Tally, events
@@ -24,7 +24,7 @@ from gitdailies_history.fetch_state import State
 from gitdailies_history.plan import Plan
 from gitdailies_history.sent import held
 
-from gitdailies_cli import configured, output
+from gitdailies_cli import configured, history_live, output
 from gitdailies_cli import history_outcome as outcome
 from gitdailies_cli.history_handover import Handover, handover_options, summed_up
 from gitdailies_cli.watching import Watching
@@ -36,12 +36,16 @@ class _Asked:
 
     reader: Reader
     source: Source
-    routes: Routes
+    configuration: Configuration | None
     url: str
-    token: Secret
+    tokens: Sequence[Secret]
     since: datetime
     until: datetime | None
     parameters: Mapping[str, str]
+
+    @property
+    def routes(self) -> Routes:
+        return self.configuration.routes if self.configuration else Routes.make({})
 
     @property
     def job(self) -> str:
@@ -58,9 +62,18 @@ class _Asked:
 @click.option(
     "--with", "with_", multiple=True, metavar="NAME=VALUE", help="what the source needs; may repeat"
 )
-@click.option("--token-env", help="the variable that holds the token; its default: see the documentation")
-@click.option("--token-file", type=click.Path(path_type=Path), help="a file that holds it")
+@click.option(
+    "--token-env", multiple=True, help="the variable of the token, if another one; again for a second token"
+)
+@click.option(
+    "--token-file", multiple=True, type=click.Path(path_type=Path), help="a file that holds it; likewise"
+)
 @click.option("--api-url", help="another address of the API, such as that of another region")
+@click.option(
+    "--live-since",
+    help="when the relay began to tell of what would count twice; the window ends there",
+)
+@click.option("--overlap", is_flag=True, help="fetch what may count twice, too")
 @click.option("--output", "output_", type=click.Path(path_type=Path), help="write NDJSON there, send nothing")
 @handover_options
 def fetch(
@@ -68,9 +81,11 @@ def fetch(
     since: str,
     until: str | None,
     with_: tuple[str, ...],
-    token_env: str | None,
-    token_file: Path | None,
+    token_env: tuple[str, ...],
+    token_file: tuple[Path, ...],
     api_url: str | None,
+    live_since: str | None,
+    overlap: bool,
     output_: Path | None,
     handover: Handover,
 ) -> None:
@@ -82,7 +97,9 @@ def fetch(
     gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
     gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
     """
-    asked = _asked(source, since, until, with_, token_env, token_file, api_url, handover.config)
+    asked = _asked(source, since, until, with_, _secrets(token_env, token_file), api_url, handover.config)
+    if not overlap:
+        asked = _apart_from_live(asked, live_since)
     where = None if output_ else handover.where()
     with (
         held(handover.state) as folder,
@@ -127,7 +144,7 @@ def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally
 
     try:
         with (
-            HttpPages(asked.reader, asked.url, asked.token, state, retries=retries, waits=waits) as pages,
+            HttpPages(asked.reader, asked.url, asked.tokens, state, retries=retries, waits=waits) as pages,
             watch.counting(f"reading {asked.source.name}") as bar,
         ):
             pages.moved = bar.moved
@@ -148,40 +165,79 @@ def _asked(
     since: str,
     until: str | None,
     with_: Sequence[str],
-    token_env: str | None,
-    token_file: Path | None,
+    secrets: Sequence[SecretSource],
     api_url: str | None,
     config: Path | None,
 ) -> _Asked:
     configuration = configured.configuration(config) if configured.found(config) else None
+    reader, source = _read_by(name, configuration)
+    if configuration is None and reader.name in registry.names():
+        # It tells of incidents, and only `services` says where those count.
+        configuration = configured.configuration(config)
+    url = api_url or reader.url
+    if isinstance(reader, Placed):
+        reader = reader.placed(url, source.options)
+    return _Asked(
+        reader=reader,
+        source=source,
+        configuration=configuration,
+        url=url,
+        tokens=_tokens(reader, secrets),
+        since=_moment(since, "--since"),
+        until=_moment(until, "--until") if until else None,
+        parameters=_parameters(reader, with_),
+    )
+
+
+def _read_by(name: str, configuration: Configuration | None) -> tuple[Reader, Source]:
+    """Find the reader of the source, or the vendor, of that *name*, and its source."""
     source = configuration.sources.get(name) if configuration else None
     readers = registry.names(past.GROUP)
     vendor = source.adapter if source else name
     if vendor not in readers:
         raise UsageError(f"SOURCE: expected a source to fetch from ({', '.join(readers)}), got {name!a}")
-    reader = cast(Reader, registry.load(vendor, past.GROUP))
     if source is None and configuration is not None:
         same = [one for one in configuration.sources.values() if one.adapter == vendor]
         if len(same) > 1:
             names = ", ".join(one.name for one in same)
             raise UsageError(f"SOURCE: expected one of {names}, which all use {vendor}, got {name!a}")
         source = same[0] if same else None
-    if configuration is None and reader.name in registry.names():
-        # It tells of incidents, and only `services` says where those count.
-        configuration = configured.configuration(config)
+    return cast(Reader, registry.load(vendor, past.GROUP)), source or Source(vendor, vendor, ())
+
+
+def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
+    """End the window where the relay began to tell of what would count twice."""
+    why = asked.reader.apart(asked.parameters) if isinstance(asked.reader, Apart) else ""
+    if not why:
+        return asked
+    until = history_live.end(
+        why,
+        source=asked.source.name,
+        configuration=asked.configuration,
+        until=asked.until,
+        live_since=_moment(live_since, "--live-since") if live_since else None,
+    )
+    return replace(asked, until=until)
+
+
+def _secrets(token_env: Sequence[str], token_file: Sequence[Path]) -> list[SecretSource]:
     if token_env and token_file:
         raise UsageError("--token-env: expected it or --token-file, got both")
-    secret = SecretSource.make(env=None if token_file else token_env or reader.token_env, file=token_file)
-    return _Asked(
-        reader=reader,
-        source=source or Source(vendor, vendor, ()),
-        routes=configuration.routes if configuration else Routes.make({}),
-        url=api_url or reader.url,
-        token=secret.read(os.environ),
-        since=_moment(since, "--since"),
-        until=_moment(until, "--until") if until else None,
-        parameters=_parameters(reader, with_),
-    )
+    return [
+        *(SecretSource.make(env=name) for name in token_env),
+        *(SecretSource.make(file=path) for path in token_file),
+    ]
+
+
+def _tokens(reader: Reader, given: Sequence[SecretSource]) -> list[Secret]:
+    """Read the secrets of *reader*: as *given*, and those that are not from its own variables."""
+    names = [reader.token_env, *([reader.second_env] if isinstance(reader, TwoKeys) else [])]
+    if len(given) > len(names):
+        raise UsageError(
+            f"--token-env or --token-file: expected {len(names)} for {reader.name}, got {len(given)}"
+        )
+    own = [SecretSource.make(env=name) for name in names[len(given) :]]
+    return [secret.read(os.environ) for secret in (*given, *own)]
 
 
 def _parameters(reader: Reader, given: Sequence[str]) -> dict[str, str]:

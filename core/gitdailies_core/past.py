@@ -9,8 +9,8 @@ same routes, filters and periods, and therefore the same ids.
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from datetime import datetime
-from typing import Any, Callable, NamedTuple, Protocol, Union
+from datetime import datetime, timedelta
+from typing import Any, Callable, NamedTuple, Protocol, Union, runtime_checkable
 
 from gitdailies_core.adapter import Change, Ignored
 from gitdailies_core.describe import got
@@ -39,6 +39,14 @@ class Window(NamedTuple):
         """Cut it in two, at a whole second."""
         middle = (self.since + (self.until - self.since) / 2).replace(microsecond=0)
         return Window(self.since, middle), Window(middle, self.until)
+
+    def parts(self, widest: timedelta) -> Iterator[Window]:
+        """Cut it until no part is wider than *widest*, oldest first."""
+        if self.until - self.since <= widest:
+            yield self
+            return
+        for half in self.halves():
+            yield from half.parts(widest)
 
 
 class Pages(Protocol):
@@ -135,3 +143,44 @@ class Reader(Protocol):
 
         Raises PayloadError where a page is not what the vendor's documentation says.
         """
+
+
+# What only some readers need, each found by its names. A reader has those that fit.
+
+
+@runtime_checkable
+class TwoKeys(Protocol):
+    """A reader that proves itself with a second secret: the variable it is read from, its header."""
+
+    @property
+    def second_env(self) -> str: ...
+
+    @property
+    def second_header(self) -> str: ...
+
+
+@runtime_checkable
+class SignsIn(Protocol):
+    """A reader whose token is not sent with requests: it is exchanged for one that is, for a while."""
+
+    def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
+        """Return the address that gives that one, for an API at *url*, and the headers to ask with."""
+
+    def access(self, answer: Any) -> str:
+        """Read it from the answer; raises PayloadError."""
+
+
+@runtime_checkable
+class Placed(Protocol):
+    """A reader that tells other things by where it reads, or by the options of its source."""
+
+    def placed(self, url: str, options: Mapping[str, Any]) -> Reader:
+        """Return the reader of the API at *url* for a source with *options*."""
+
+
+@runtime_checkable
+class Apart(Protocol):
+    """A reader of what may get other ids than it got live, so that both count."""
+
+    def apart(self, parameters: Mapping[str, str]) -> str:
+        """Say what may count twice, and why, or "" where nothing can."""

@@ -22,8 +22,8 @@ from gitdailies_connection.answers import excerpt, obstacle
 from gitdailies_connection.guarded_pool import Deadlines, GuardedAdapter
 from gitdailies_connection.sender import user_agent
 from gitdailies_core import retry
-from gitdailies_core.errors import DeliveryError, Refused, UsageError
-from gitdailies_core.past import Reader
+from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
+from gitdailies_core.past import Reader, SignsIn, TwoKeys
 from gitdailies_core.secret import Secret, redact
 
 from gitdailies_history.fetch_state import State
@@ -31,19 +31,20 @@ from gitdailies_history.fetch_state import State
 # A slow listing may take its time.
 _SECONDS = 60.0
 _LONGEST_REASON = 300
+_LONGEST_ANSWER = 64 * 1024
 
 
 @dataclass
 class HttpPages:
     """The pages of *reader*'s API at *url*; those in *state* are not asked for again.
 
-    *waits* is told why nothing moves, and for how long. *sleep*, *now* and *jitter* are the
-    world's, but in tests.
+    *tokens* are the reader's secrets, one or two. *waits* is told why nothing moves, and for how
+    long. *sleep*, *now* and *jitter* are the world's, but in tests.
     """
 
     reader: Reader
     url: str
-    token: Secret
+    tokens: Sequence[Secret]
     state: State
     retries: int = 8
     waits: Callable[[str, float], None] = lambda reason, seconds: None  # noqa: ARG005
@@ -53,6 +54,8 @@ class HttpPages:
     jitter: Callable[[], float] = random.random
     seconds: float = _SECONDS
     _session: requests.Session = field(default_factory=requests.Session, init=False, repr=False)
+    # What was got by signing in: kept in memory alone.
+    _access: Secret | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
         self._deadlines = Deadlines(self.seconds)
@@ -68,8 +71,9 @@ class HttpPages:
             self._session.mount(scheme, GuardedAdapter(max_retries=0))
         if is_loopback(parts.hostname):
             self._session.trust_env = False
+        self._session.headers["User-Agent"] = user_agent()
         # A way of proving oneself that is set by hand keeps netrc out.
-        self._session.auth = self._prove
+        self._session.auth = lambda request: request
 
     def __enter__(self) -> Self:
         return self
@@ -84,15 +88,43 @@ class HttpPages:
         address = f"{path}?{urlencode(list(query))}" if query else path
         page = self.state.page(address)
         if page is None:
-            page = self._until_answered(address)
+            page = self._page(address)
             self.state.keep(address, page)
         self.moved(1)
         return page
 
-    def _until_answered(self, address: str) -> Any:
+    def _page(self, address: str) -> Any:
+        url = self.url + address
+        if not isinstance(self.reader, SignsIn):
+            return self._until_answered(url, self._proof(self.tokens[0]))
+        before = self._access
+        try:
+            return self._until_answered(url, self._proof(before or self._sign_in(self.reader)))
+        except _TokenRefused:
+            if before is None:
+                raise
+            # It was good for a while.
+            return self._until_answered(url, self._proof(self._sign_in(self.reader)))
+
+    def _sign_in(self, reader: SignsIn) -> Secret:
+        url, headers = reader.sign_in(self.url, self.tokens[0])
+        answer = self._until_answered(url, headers)
+        try:
+            self._access = Secret(reader.access(answer), self.tokens[0].origin)
+        except PayloadError as error:
+            raise Refused(f"{self._named(url)}: {error}") from None
+        return self._access
+
+    def _proof(self, token: Secret) -> Mapping[str, str]:
+        headers = self.reader.headers(token)
+        if isinstance(self.reader, TwoKeys):
+            return {**headers, self.reader.second_header: self.tokens[1].reveal()}
+        return headers
+
+    def _until_answered(self, url: str, headers: Mapping[str, str]) -> Any:
         started_at, reason = self.now(), ""
         for number in range(1, self.retries + 2):
-            outcome, page = self._attempt(address)
+            outcome, page = self._attempt(url, headers)
             verdict = retry.decide(
                 outcome,
                 attempt=number,
@@ -104,31 +136,33 @@ class HttpPages:
             if isinstance(verdict, retry.Done):
                 return page
             if isinstance(verdict, retry.Pause) and verdict.what == "key":
-                raise Refused(
-                    f"{self._named(address)}: expected a token ({self.token.origin}) that may read it, "
+                origins = " and ".join(token.origin for token in self.tokens)
+                raise _TokenRefused(
+                    f"{self._named(url)}: expected a token ({origins}) that may read it, "
                     f"got {outcome.status}: {outcome.error}"
                 )
             if not isinstance(verdict, retry.Again):
-                raise Refused(f"{self._named(address)}: expected a page, got {verdict.reason}")
+                raise Refused(f"{self._named(url)}: expected a page, got {verdict.reason}")
             reason = verdict.reason
             if number <= self.retries:
                 seconds = max(0.0, (verdict.at - self.now()).total_seconds())
                 self.waits(reason, seconds)
                 self.sleep(seconds)
         raise DeliveryError(
-            f"{self._named(address)}: expected a page in {self.retries + 1} attempts, the last got: {reason}"
+            f"{self._named(url)}: expected a page in {self.retries + 1} attempts, the last got: {reason}"
         )
 
-    def _attempt(self, address: str) -> tuple[retry.Outcome, Any]:
-        url = self.url + address
+    def _attempt(self, url: str, proof: Mapping[str, str]) -> tuple[retry.Outcome, Any]:
         with self._deadlines.exchange() as exchange:
             try:
-                answer = self._session.get(url, timeout=self.seconds, allow_redirects=False)
+                answer = self._session.get(
+                    url, headers={**proof}, timeout=self.seconds, allow_redirects=False
+                )
                 body = answer.content
             except (requests.RequestException, OSError, ValueError) as error:
                 told: BaseException = TimeoutError() if exchange.cut else error
-                text = obstacle(told, url=self.url, proxied=False, seconds=self.seconds)
-                return retry.Outcome(None, redact(text, self.token)), None
+                text = obstacle(told, url=url, proxied=False, seconds=self.seconds)
+                return retry.Outcome(None, self._redacted(text)), None
         headers = answer.headers
         if answer.status_code == 200:
             try:
@@ -139,16 +173,19 @@ class HttpPages:
         wait = asked_to_wait(headers, self.now())
         limited = answer.status_code == 403 and (wait or headers.get("X-RateLimit-Remaining") == "0")
         status = 429 if limited else answer.status_code
-        said = excerpt(redact(body[:_LONGEST_REASON].decode("utf-8", "replace"), self.token))
+        # Redacted before it is cut, or the beginning of a secret could stand at its end.
+        said = excerpt(self._redacted(body[:_LONGEST_ANSWER].decode("utf-8", "replace"))[:_LONGEST_REASON])
         return retry.Outcome(status, said, wait if status == 429 else headers.get("Retry-After", "")), None
 
-    def _prove(self, request: requests.PreparedRequest) -> requests.PreparedRequest:
-        request.headers.update(self.reader.headers(self.token))
-        request.headers["User-Agent"] = user_agent()
-        return request
+    def _redacted(self, text: str) -> str:
+        return redact(text, *self.tokens, self._access)
 
-    def _named(self, address: str) -> str:
-        return redact(self.url + address.partition("?")[0], self.token)
+    def _named(self, url: str) -> str:
+        return self._redacted(url.partition("?")[0])
+
+
+class _TokenRefused(Refused):
+    """The vendor does not take the token, or does no longer."""
 
 
 def _read(body: bytes) -> Any:

@@ -47,17 +47,14 @@ class Reader:
         parameters: Mapping[str, str],  # noqa: ARG002  there are none
     ) -> Iterator[Told]:
         """Tell the incidents that were created in *window*, each with all that happened to it since."""
-        for incident in _incidents(pages, window):
-            entries = list(_entries(pages, incident.text("id")))
-            yield from readable(past.translate(incident, entries))
+        for part in window.parts(WIDEST):
+            for incident in _incidents(pages, part):
+                entries = list(_entries(pages, incident.text("id")))
+                yield from readable(past.translate(incident, entries))
 
 
 def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
     """List incidents, in parts of *window* that the listing shows to their ends."""
-    wide = window.until - window.since
-    if wide > WIDEST:
-        yield from _both(pages, window)
-        return
     query = [
         ("since", text_of(window.since)),
         ("until", text_of(window.until)),
@@ -66,18 +63,14 @@ def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
     ]
     first = Fields(pages.get("/incidents", [*query, ("limit", str(PAGE)), ("offset", "0")]))
     total = first.raw("total")
-    if isinstance(total, int) and total > MOST_ROWS and wide > _NARROWEST:
-        yield from _both(pages, window)
+    if isinstance(total, int) and total > MOST_ROWS and window.until - window.since > _NARROWEST:
+        for half in window.halves():
+            yield from _incidents(pages, half)
         return
     for incident in _listed(pages, "/incidents", "incidents", query, first):
         # One at the very end of a part may be listed in the next part, too.
         if window.holds(incident.time("created_at")):
             yield incident
-
-
-def _both(pages: Pages, window: Window) -> Iterator[Fields]:
-    for half in window.halves():
-        yield from _incidents(pages, half)
 
 
 def _entries(pages: Pages, incident: str) -> Iterator[Fields]:

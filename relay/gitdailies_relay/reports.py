@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from gitdailies_connection.settings import Store
@@ -16,6 +17,7 @@ from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import from_us, now_us
 
 _OUTCOMES = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome ORDER BY 1, 2"
+_FIRST = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
 _KEPT = "SELECT why, count(*) FROM kept WHERE replayed_at IS NULL GROUP BY why ORDER BY 1"
 _QUEUE = (
     "SELECT count(*) FILTER (WHERE buried IS NULL), count(*) FILTER (WHERE buried IS NOT NULL),"
@@ -109,6 +111,12 @@ def standing(database: Database, session: Session) -> dict[str, Any]:
     """Return `status`, with the size of the store."""
     size = database.size(session)
     return {**status(session), "bytes": size.bytes, "freeBytes": size.free_bytes}
+
+
+def first_delivery(connection: Session, source: str) -> datetime | None:
+    """Return when the oldest delivery of *source* came that is still known and caused an event."""
+    (oldest,) = connection.execute(_FIRST, (source,)).fetchone()
+    return None if oldest is None else from_us(oldest)
 
 
 def failed(connection: Session, most: int = 1000) -> dict[str, Any]:

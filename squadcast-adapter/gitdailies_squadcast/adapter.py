@@ -54,7 +54,7 @@ def _v2(body: Fields) -> Message:
         return Ignored(meaning, word, (around.optional_text("id") or "") if around else "", key)
     incident = around or data.object("resource_data")
     missing = "event.timestamp: expected a time"
-    return _change(meaning, word, key, incident, at=_time(event, "timestamp"), missing=missing)
+    return change(meaning, word, key, incident, at=moment(event, "timestamp"), missing=missing)
 
 
 def _v1(incident: Fields) -> Message:
@@ -67,13 +67,12 @@ def _v1(incident: Fields) -> Message:
     # Nor is there an event time: the timeline tells when the incident last came to this.
     action = word.removeprefix("incident_")
     missing = f"timeline: expected an entry with action {action!r} and a time"
-    return _change(meaning, word, key, incident, at=_last(incident, action), missing=missing)
+    return change(meaning, word, key, incident, at=_last(incident, action), missing=missing)
 
 
-def _change(
-    state: str, word: str, key: str, incident: Fields, *, at: datetime | None, missing: str
-) -> Change:
-    started_at = _time(incident, "created_at")
+def change(state: str, word: str, key: str, incident: Fields, *, at: datetime | None, missing: str) -> Change:
+    """Read the incident of a message that tells *at*, or not; *missing* says where it should."""
+    started_at = moment(incident, "created_at")
     if state == STARTED:
         at = started_at or at
     elif state == UPDATED:
@@ -120,10 +119,10 @@ def _tags(incident: Fields) -> dict[str, str]:
 
 def _last(incident: Fields, action: str) -> datetime | None:
     entries = [entry for entry in incident.objects("timeline") if entry.raw("action") == action]
-    return _time(entries[-1], "time") if entries else None
+    return moment(entries[-1], "time") if entries else None
 
 
-def _time(fields: Fields, name: str) -> datetime | None:
+def moment(fields: Fields, name: str) -> datetime | None:
     # 0001-01-01T00:00:00Z is how Squadcast writes a time that was not set.
     moment = fields.optional_time(name)
     return None if moment is None or moment.year == 1 else moment

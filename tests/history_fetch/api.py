@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import threading
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -17,13 +17,17 @@ Answer = Callable[[str, dict[str, str]], Any]
 
 @dataclass
 class Api:
-    """Answers with what *answer* makes of path and query; `troubles` says what request N meets first."""
+    """Answers with what *answer* makes of path and query; `troubles` says what request N meets first.
+
+    `admits` says by path and headers whether a request is let in, instead of the token alone.
+    """
 
     answer: Answer
     token: str
     troubles: dict[int, str] = field(default_factory=dict)
     asked: list[str] = field(default_factory=list)
     url: str = ""
+    admits: Callable[[str, Mapping[str, str]], bool] | None = None
     limit_headers: dict[str, str] = field(default_factory=lambda: {"Retry-After": "1"})
 
 
@@ -37,7 +41,9 @@ class _Handler(BaseHTTPRequestHandler):
         api = self.api
         api.asked.append(self.path)
         # Each vendor has a header of its own; a proof that is refused is told back.
-        if not any(api.token in value for value in self.headers.values()):
+        headers = dict(self.headers.items())
+        path = urlsplit(self.path).path
+        if not (api.admits(path, headers) if api.admits else any(api.token in v for v in headers.values())):
             self._send(401, {"error": {"message": f"no such token: {self.headers.items()}"}})
             return
         trouble = api.troubles.get(len(api.asked), "")

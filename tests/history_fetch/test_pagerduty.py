@@ -3,9 +3,7 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
-import sys
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -13,18 +11,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from gitdailies_cli.history import history
-from gitdailies_connection.configuration import read as read_configuration
-from gitdailies_core import registry
 from gitdailies_core.adapter import Change, Ignored
 from gitdailies_core.errors import UsageError
 from gitdailies_core.fields import Fields
-from gitdailies_core.memory_ledger import MemoryLedger
 from gitdailies_core.past import Window
-from gitdailies_core.periods import decide
-from gitdailies_core.request import Request
 from gitdailies_pagerduty import past, reader
-from gitdailies_relay.reading import read
 
+from tests.history_fetch import incidents
 from tests.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.history_fetch.pagerduty import BEGIN, END, Incident, answers, year
 from tests.webhooks.running import in_process
@@ -48,74 +41,48 @@ sources:
 def fetched(
     folder: Path, api: Api, *arguments: str, token: str = TOKEN, **environ: str
 ) -> subprocess.CompletedProcess[str]:
-    (folder / "gitdailies.yml").write_text(CONFIGURATION)
-    asked = ["pager", "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01", *arguments]
-    return subprocess.run(
-        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
-        cwd=folder,
-        env={**os.environ, "PAGERDUTY_API_TOKEN": token, **environ},
-        capture_output=True,
-        text=True,
-        timeout=120,
+    return incidents.fetched(
+        folder,
+        api.url,
+        "pager",
+        *arguments,
+        configuration=CONFIGURATION,
+        PAGERDUTY_API_TOKEN=token,
+        **environ,
     )
 
 
-def live(incidents: list[Incident]) -> list[dict[str, Any]]:
-    """What the relay would have sent, had each webhook come at its time."""
-    configuration = read_configuration(CONFIGURATION, Path("gitdailies.yml"))
-    source, adapter, ledger = configuration.sources["pager"], registry.adapter("pagerduty"), MemoryLedger()
-    sent = []
-    deliveries = [told for one in incidents for told in one.deliveries()]
-    for _, body in sorted(deliveries, key=lambda told: told[0]):
-        request = Request.make(headers={}, body=json.dumps(body).encode())
-        for said in read(request, source, adapter, configuration.routes, "").said:
-            assert isinstance(said.message, Change)
-            decision = decide(
-                source=source.name,
-                change=said.message,
-                targets=said.targets,
-                refusal=said.refusal,
-                ledger=ledger,
-            )
-            ledger.apply(decision)
-            sent += [event.to_wire() for event in decision.events]
-    return sent
-
-
-def written(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text().splitlines()]
+def live(year: list[Incident]) -> list[dict[str, Any]]:
+    deliveries = [told for one in year for told in one.deliveries()]
+    return incidents.live(CONFIGURATION, "pager", deliveries)
 
 
 def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
     """Every event of a year, ids and all, is the live one, through a 429 and a connection cut in a page."""
-    incidents = year()
-    api = Api(answers(incidents), TOKEN, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
+    told = year()
+    api = Api(answers(told), TOKEN, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
     with listening(api):
         ran = fetched(tmp_path, api, "--output", "out.ndjson")
 
     assert ran.returncode == 0, ran.stderr
-    expected = live(incidents)
+    expected = live(told)
     assert len(expected) > 300
     assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
     assert any(one.get("mergedInto") for one in expected)
     assert len([one for one in api.asked if one.startswith("/incidents?")]) >= 3
-
-    def key(event: dict[str, Any]) -> str:
-        return str(event["id"])
-
-    assert sorted(written(tmp_path / "out.ndjson"), key=key) == sorted(expected, key=key)
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
     assert "filtered: urgency low" in ran.stderr
     assert "no line under services for 'unmapped'" in ran.stderr
 
 
 def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """A second run asks for no page that the first one has read, and comes to the same events."""
-    incidents = year(60)
+    told = year(60)
     whole = tmp_path / "whole"
     whole.mkdir()
-    with listening(Api(answers(incidents), TOKEN)) as api:
+    with listening(Api(answers(told), TOKEN)) as api:
         fetched(whole, api, "--output", "out.ndjson")
-    api = Api(answers(incidents), TOKEN, dict.fromkeys(range(31, 33), CUT))
+    api = Api(answers(told), TOKEN, dict.fromkeys(range(31, 33), CUT))
     with listening(api):
         first = fetched(tmp_path, api, "--output", "out.ndjson", "--retries", "1")
         before = list(api.asked)
@@ -131,9 +98,9 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
 
 def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
     """A receiver that insists on the order takes the year, and a second fetch of it sends nothing."""
-    incidents = year(60)
+    told = year(60)
     with (
-        listening(Api(answers(incidents), TOKEN)) as api,
+        listening(Api(answers(told), TOKEN)) as api,
         in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _),
     ):
         where = {
@@ -144,7 +111,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
         second = fetched(tmp_path, api, "--json", **where)
         there = receiver.events(receiver.key("reader", "read"), limit="1000")
 
-    expected = live(incidents)
+    expected = live(told)
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert json.loads(first.stdout)["sent"] == len(expected)
     assert json.loads(second.stdout)["skipped"] == len(expected)
@@ -195,8 +162,8 @@ def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
 class Counting:
     """Pages of a listing that shows no more than so many rows, and how wide each window was."""
 
-    def __init__(self, incidents: list[Incident], most: int) -> None:
-        self.answer = answers(incidents, most=most)
+    def __init__(self, told: list[Incident], most: int) -> None:
+        self.answer = answers(told, most=most)
 
     def get(self, path: str, query: Any = ()) -> Any:
         page = self.answer(path, dict(query))
@@ -206,14 +173,14 @@ class Counting:
 
 def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows are halved until each listing shows its end, and no incident comes twice or is lost."""
-    incidents = year(250)
+    told_of = year(250)
     monkeypatch.setattr(reader, "MOST_ROWS", 30)
     monkeypatch.setattr(reader, "PAGE", 10)
 
-    told = list(reader.reader.read(Counting(incidents, 30), Window(BEGIN, END), {}))
+    told = list(reader.reader.read(Counting(told_of, 30), Window(BEGIN, END), {}))
 
     starts = [one.incident for one in told if isinstance(one, Change) and one.word == "incident.triggered"]
-    assert sorted(starts) == [one.id for one in incidents]
+    assert sorted(starts) == [one.id for one in told_of]
 
 
 def test_a_record_that_cannot_be_read_stops_no_other() -> None:

@@ -31,7 +31,7 @@ def pages(url: str, state: State, waited: list[float], retries: int = 2) -> Http
     return HttpPages(
         reader,
         url,
-        Secret("token", "env TOKEN"),
+        [Secret("token", "env TOKEN")],
         state,
         retries=retries,
         sleep=waited.append,

@@ -1,0 +1,69 @@
+"""Fetching incidents as a user does, and what the relay would have sent of the same ones."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from gitdailies_connection.configuration import read as read_configuration
+from gitdailies_core import registry
+from gitdailies_core.adapter import Change
+from gitdailies_core.memory_ledger import MemoryLedger
+from gitdailies_core.periods import decide
+from gitdailies_core.request import Request
+from gitdailies_relay.reading import read
+
+
+def fetched(
+    folder: Path, url: str, source: str, *arguments: str, configuration: str, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    """Run `gitdailies history fetch` over the year 2025 of the API at *url*, in *folder*."""
+    (folder / "gitdailies.yml").write_text(configuration)
+    asked = [source, "--api-url", url, "--since", "2025-01-01", "--until", "2026-01-01", *arguments]
+    return subprocess.run(
+        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
+        cwd=folder,
+        env={**os.environ, **environ},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+
+
+def live(
+    configuration: str, name: str, deliveries: Iterable[tuple[datetime, dict[str, Any]]]
+) -> list[dict[str, Any]]:
+    """What the relay would have sent, had each of *deliveries* come at its time."""
+    found = read_configuration(configuration, Path("gitdailies.yml"))
+    source, ledger = found.sources[name], MemoryLedger()
+    adapter = registry.adapter(source.adapter)
+    sent = []
+    for _, body in sorted(deliveries, key=lambda told: told[0]):
+        request = Request.make(headers={}, body=json.dumps(body).encode())
+        for said in read(request, source, adapter, found.routes, "").said:
+            if isinstance(said.message, Change):
+                decision = decide(
+                    source=source.name,
+                    change=said.message,
+                    targets=said.targets,
+                    refusal=said.refusal,
+                    ledger=ledger,
+                )
+                ledger.apply(decision)
+                sent += [event.to_wire() for event in decision.events]
+    return sent
+
+
+def written(path: Path) -> list[dict[str, Any]]:
+    """Return the events that a fetch wrote, by id."""
+    return by_id(json.loads(line) for line in path.read_text().splitlines())
+
+
+def by_id(events: Iterable[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(events, key=lambda event: str(event["id"]))
