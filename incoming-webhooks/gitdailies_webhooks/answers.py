@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, NamedTuple
 
 import orjson
@@ -12,7 +13,7 @@ from gitdailies_server.moments import from_us
 
 from gitdailies_webhooks import derived
 from gitdailies_webhooks.figures.facts import derive
-from gitdailies_webhooks.figures.figures import figures, figures_of
+from gitdailies_webhooks.figures.figures import IncidentRow, Row, figures, rows_of, unlinked
 from gitdailies_webhooks.figures.reasons import Reasons
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import Settings, folded
@@ -31,29 +32,46 @@ class Question(NamedTuple):
     live: bool
 
 
-def answer(session: Session, question: Question, settings: Settings) -> dict[str, Any]:
-    """Return period, filters, figures, and the moment up to which every event is in them."""
+class Selected(NamedTuple):
+    """The deploys and incidents that a question is about, by time and id, and up to when they are right."""
+
+    deploys: list[Row]
+    incidents: list[IncidentRow]
+    as_of: int
+
+
+def selected(session: Session, question: Question, settings: Settings) -> Selected:
+    """Read what a question is about."""
     selection = question.selection
     now = selection.span.now
     behind = derived.behind_since(session, now)
     right = question.live or (behind is None and _nothing_later(session, now))
     if right and not derived.unsettled(session, settings):
-        told = figures(
-            derived.rows(session, selection),
-            unlinked=derived.unlinked(session, selection),
-            span=selection.span,
-            window=settings.window_us,
-        )
-    else:
-        behind = None
-        history = derived.history(session, _spelled(session, selection.repo), settings, now)
-        told = figures_of(derive(history, settings), selection, settings)
+        as_of = now if behind is None else min(behind, now)
+        return Selected(derived.rows(session, selection), derived.incidents(session, selection), as_of)
+    history = derived.history(session, spelled(session, selection.repo), settings, now)
+    return Selected(*rows_of(derive(history, settings), selection), now)
+
+
+def answer(session: Session, question: Question, settings: Settings) -> dict[str, Any]:
+    """Return period, filters, figures, and the moment up to which every event is in them."""
+    return answer_of(session, question, settings, selected(session, question, settings))
+
+
+def answer_of(session: Session, question: Question, settings: Settings, found: Selected) -> dict[str, Any]:
+    """Return the answer to a question whose deploys and incidents were read."""
+    selection = question.selection
     return {
         "period": _period(selection, settings),
         "filter": _filter(session, question, settings),
-        "asOf": text_of(from_us(now if behind is None else min(behind, now))),
+        "asOf": text_of(from_us(found.as_of)),
         "windowSeconds": settings.window.total_seconds(),
-        "figures": told,
+        "figures": figures(
+            found.deploys,
+            unlinked=unlinked(found.incidents),
+            span=selection.span,
+            window=settings.window_us,
+        ),
     }
 
 
@@ -65,10 +83,10 @@ def why(
     Events of other environments and services are among them, with that as their reason.
     """
     span = question.selection.span
-    spelled = _spelled(session, question.selection.repo)
+    names = spelled(session, question.selection.repo)
     rows: list[tuple[int, str, str, str]] = []
     last = span.now if span.ended_at is None else min(span.now, span.ended_at - 1)
-    for name in spelled:
+    for name in names:
         rows += session.execute(
             "SELECT time, id, repo, body FROM events WHERE repo = ? AND time >= ? AND time <= ?"
             " AND (time > ? OR (time = ? AND id > ?)) ORDER BY time, id LIMIT ?",
@@ -96,8 +114,7 @@ def _verdicts(
     # What concerns an event is all in its repository.
     found = {}
     for repo in repos:
-        spelled = _spelled(session, repo)
-        history = derived.history(session, spelled, settings, question.selection.span.now)
+        history = derived.history(session, spelled(session, repo), settings, question.selection.span.now)
         found[repo] = Reasons(history, derive(history, settings), question.selection, settings)
     return found
 
@@ -110,7 +127,8 @@ def _told(body: dict[str, Any], verdicts: Any) -> dict[str, Any]:
     }
 
 
-def _spelled(session: Session, repo: str | None) -> list[str]:
+def spelled(session: Session, repo: str | None) -> list[str]:
+    """Return every spelling of a repository, or of all."""
     return sorted(name for name, compared in derived.names(session).items() if repo in (None, compared))
 
 
@@ -141,7 +159,9 @@ def _period(selection: Selection, settings: Settings) -> dict[str, Any]:
 def _filter(session: Session, question: Question, settings: Settings) -> dict[str, str | None]:
     """Say by what was filtered, in names as they were first seen."""
     selection = question.selection
-    repo = _first_seen(session, question) if question.repo else None
+    repo = None
+    if question.repo:
+        repo = first_seen(session, spelled(session, selection.repo)) or question.repo
     return {
         "repo": repo,
         "environment": question.environment if selection.environment else settings.production[0],
@@ -149,10 +169,11 @@ def _filter(session: Session, question: Question, settings: Settings) -> dict[st
     }
 
 
-def _first_seen(session: Session, question: Question) -> str:
+def first_seen(session: Session, names: Iterable[str]) -> str | None:
+    """Return that spelling of a repository which came first; None where no event has any of them."""
     found: list[tuple[int, str]] = []
-    for name in _spelled(session, question.selection.repo):
+    for name in names:
         found += session.execute(
             "SELECT seq, repo FROM events WHERE repo = ? ORDER BY seq LIMIT 1", (name,)
         ).fetchall()
-    return min(found)[1] if found else question.repo
+    return min(found)[1] if found else None

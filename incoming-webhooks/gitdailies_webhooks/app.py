@@ -59,7 +59,7 @@ def create_app(
     receiver = Receiver(store, log, clock=clock, kinds=kinds)
     deriver = deriver or Deriver(store, Settings(), clock, log)
     figures = Metrics(store, deriver, clock, receiver.reader)
-    site = Site(store, log, clock, public, deriver.settings)
+    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
     app = Starlette(
         routes=[
             Route("/", receiver.front, methods=["GET"]),

@@ -16,7 +16,7 @@ from gitdailies_server.database import Session
 
 from gitdailies_webhooks import git_told
 from gitdailies_webhooks.figures.facts import Facts, derive
-from gitdailies_webhooks.figures.figures import Row, row
+from gitdailies_webhooks.figures.figures import IncidentRow, Row, row
 from gitdailies_webhooks.figures.history import History, read
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import Settings, folded
@@ -25,7 +25,7 @@ _DEPLOYS = (
     "id, repo, environment, service, at, rework, failed, unknown, unknown_commits, leads, recovery, open"
 )
 _INCIDENTS = "id, repo, environment, service, at, ended_at, deploy"
-_TABLES = {"figures_deploys": _DEPLOYS, "figures_incidents": _INCIDENTS}
+TABLES = {"figures_deploys": _DEPLOYS, "figures_incidents": _INCIDENTS}
 
 _Values = tuple[Any, ...]
 
@@ -94,7 +94,7 @@ def compare(session: Session, repo: str, settings: Settings, now: int) -> Update
     facts = derive(history(session, spelled, settings, now), settings)
     rows = {"figures_deploys": _deploys(facts), "figures_incidents": _incidents(facts)}
     written, gone = {}, {}
-    for table, columns in _TABLES.items():
+    for table, columns in TABLES.items():
         query = f"SELECT {columns} FROM {table} WHERE repo = ?"  # noqa: S608  the tables above
         there = {found[0]: tuple(found) for found in session.execute(query, (repo,))}
         written[table] = [values for values in rows[table] if there.pop(values[0], None) != values]
@@ -114,7 +114,7 @@ def apply(session: Session, update: Update) -> None:
     )
     if counted.rowcount != 1:
         return
-    for table, columns in _TABLES.items():
+    for table, columns in TABLES.items():
         # An id may have moved to another repository, where an event was deleted and sent again.
         ids = [(id_,) for id_ in (*update.gone[table], *(values[0] for values in update.written[table]))]
         marks = ", ".join("?" * len(columns.split(", ")))
@@ -169,31 +169,60 @@ def settings_of(session: Session) -> Settings:
 
 
 def rows(session: Session, selection: Selection) -> list[Row]:
-    """Read the rows of the selected deploys."""
+    """Read the rows of the selected deploys, by time and id."""
     where, values = _where(selection)
     query = (
-        "SELECT at, rework, failed, unknown, unknown_commits, leads, recovery, open"  # noqa: S608  columns of this file
-        f" FROM figures_deploys WHERE {where}"
+        "SELECT id, at, rework, failed, unknown, unknown_commits, leads, recovery, open"  # noqa: S608  columns of this file
+        f" FROM figures_deploys WHERE {where} ORDER BY at, id"
     )
     loads = orjson.loads
     return [
-        Row(at, rework, failed, unknown, commits, () if leads == "[]" else loads(leads), recovery, is_open)
-        for at, rework, failed, unknown, commits, leads, recovery, is_open in session.execute(query, values)
+        Row(id_, at, rework, failed, unknown, commits, () if leads == "[]" else loads(leads), recovery, open_)
+        for id_, at, rework, failed, unknown, commits, leads, recovery, open_ in session.execute(
+            query, values
+        )
     ]
 
 
-def unlinked(session: Session, selection: Selection) -> int:
-    """Count the selected incidents that are laid to no deploy."""
+def incidents(session: Session, selection: Selection) -> list[IncidentRow]:
+    """Read the rows of the selected incidents, by time and id."""
     where, values = _where(selection)
-    query = f"SELECT count(*) FROM figures_incidents WHERE {where} AND deploy IS NULL"  # noqa: S608
-    return int(session.execute(query, values).fetchone()[0])
+    query = f"SELECT id, at, ended_at, deploy FROM figures_incidents WHERE {where} ORDER BY at, id"  # noqa: S608
+    return [
+        IncidentRow(id_, at, ended_at, deploy is not None)
+        for id_, at, ended_at, deploy in session.execute(query, values)
+    ]
+
+
+def first(session: Session, table: str, selection: Selection) -> int | None:
+    """Return when the first deploy, or incident, of a place happened, whenever that was."""
+    where, values = _place(selection)
+    query = f"SELECT at FROM {table} WHERE {where} ORDER BY at LIMIT 1"  # noqa: S608  the tables above
+    found = session.execute(query, values).fetchone()
+    return None if found is None else int(found[0])
+
+
+def environments(session: Session, most: int) -> list[str]:
+    """Return up to so many environments that were deployed to, in order, as they are compared."""
+    found: list[str] = []
+    query = "SELECT environment FROM figures_deploys{} ORDER BY environment LIMIT 1"
+    row_ = session.execute(query.format("")).fetchone()
+    while row_ is not None and len(found) < most:
+        found.append(row_[0])
+        row_ = session.execute(query.format(" WHERE environment > ?"), (row_[0],)).fetchone()
+    return found
 
 
 def _where(selection: Selection) -> tuple[str, _Values]:
     span = selection.span
-    where = "environment = ? AND at >= ? AND at <= ?"
+    where, values = _place(selection)
     last = span.now if span.ended_at is None else min(span.now, span.ended_at - 1)
-    values: _Values = (selection.environment, span.began_at, last)
+    return f"{where} AND at >= ? AND at <= ?", (*values, span.began_at, last)
+
+
+def _place(selection: Selection) -> tuple[str, _Values]:
+    where = "environment = ?"
+    values: _Values = (selection.environment,)
     for column, value in (("repo", selection.repo), ("service", selection.service)):
         if value is not None:
             where += f" AND {column} = ?"

@@ -18,7 +18,7 @@ from gitdailies_webhooks.answers import Question
 from gitdailies_webhooks.deriver import Deriver
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.figures.span import moment, span
+from gitdailies_webhooks.figures.span import DAYS, moment, span
 from gitdailies_webhooks.keys import Key
 from gitdailies_webhooks.metric_forms import CSV, PROMETHEUS, as_csv, as_prometheus
 from gitdailies_webhooks.problem import refusal
@@ -105,11 +105,11 @@ class Metrics:
         return question(asked, self._deriver.settings, to_us(self._clock()))
 
 
-def question(asked: Mapping[str, str], settings: Settings, now: int) -> Question:
-    """Read what is asked; raises Refusal."""
+def question(asked: Mapping[str, str], settings: Settings, now: int, days: int = DAYS) -> Question:
+    """Read what is asked; without a beginning the period is of so many *days*. Raises Refusal."""
     try:
         at = moment(asked["now"], "now", settings.zone) if asked.get("now") else now
-        period = span(asked.get("from", ""), asked.get("to", ""), at, settings.zone)
+        period = span(asked.get("from", ""), asked.get("to", ""), at, settings.zone, days)
     except ValueError as error:
         raise refusal("request", str(error)) from None
     names = {name: asked.get(name, "") for name in ("repo", "environment", "service")}

@@ -24,12 +24,13 @@ FIGURES = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)
 
 
 class Row(NamedTuple):
-    """What a deploy adds to the figures.
+    """What the deploy `id` adds to the figures.
 
     `recovery` is the length of its first outage; it is None for one that is `open`, for a failed deploy
     without an incident, and for one that did not fail.
     """
 
+    id: str
     at: int
     rework: bool
     failed: bool
@@ -40,10 +41,20 @@ class Row(NamedTuple):
     open: bool
 
 
+class IncidentRow(NamedTuple):
+    """A period of an incident, by the id of its start; `ended_at` is None while it is open."""
+
+    id: str
+    at: int
+    ended_at: int | None
+    linked: bool
+
+
 def row(facts: DeployFacts) -> Row:
     """Say what a deploy adds."""
     outage = facts.outage
     return Row(
+        facts.deploy.id,
         facts.deploy.at,
         facts.deploy.rework,
         facts.failed,
@@ -55,14 +66,26 @@ def row(facts: DeployFacts) -> Row:
     )
 
 
+def rows_of(facts: Facts, selection: Selection) -> tuple[list[Row], list[IncidentRow]]:
+    """Return the selected deploys and incidents of a history, each by time and id."""
+    deploys = [row(found) for found in facts.deploys if selection.holds(found.deploy.place, found.deploy.at)]
+    incidents = [
+        IncidentRow(period.start.id, period.began_at, period.ended_at, link.deploy is not None)
+        for period, link in facts.incidents
+        if selection.holds(period.place, period.began_at)
+    ]
+    return deploys, sorted(incidents, key=lambda incident: (incident.at, incident.id))
+
+
 def figures_of(facts: Facts, selection: Selection, settings: Settings) -> dict[str, Any]:
     """Return the figures of a history, as `figures` does."""
-    rows = [row(found) for found in facts.deploys if selection.holds(found.deploy.place, found.deploy.at)]
-    unlinked = sum(
-        incident.link.deploy is None and selection.holds(incident.period.place, incident.period.began_at)
-        for incident in facts.incidents
-    )
-    return figures(rows, unlinked=unlinked, span=selection.span, window=settings.window_us)
+    deploys, incidents = rows_of(facts, selection)
+    return figures(deploys, unlinked=unlinked(incidents), span=selection.span, window=settings.window_us)
+
+
+def unlinked(incidents: Iterable[IncidentRow]) -> int:
+    """Count the incidents that are laid to no deploy."""
+    return sum(not incident.linked for incident in incidents)
 
 
 def figures(rows: Sequence[Row], *, unlinked: int, span: Span, window: int) -> dict[str, Any]:

@@ -39,15 +39,15 @@ class Span:
         """Return the difference of its two ends on the clock, in days; None where none has passed yet."""
         if self.until <= self.began_at:
             return None
-        days = (_clock(self.until, self.zone) - _clock(self.began_at, self.zone)) / _DAY
+        days = (clock(self.until, self.zone) - clock(self.began_at, self.zone)) / _DAY
         # An hour that the clock shows twice can leave no time between its two ends.
         return days if days > 0 else None
 
 
-def span(began: str, ended: str, now: int, zone: tzinfo) -> Span:
+def span(began: str, ended: str, now: int, zone: tzinfo, days: int = DAYS) -> Span:
     """Read a period from two texts, each a date, a time or "" for not given.
 
-    Without a beginning it is that of 90 days. Raises ValueError `where: expected, got`.
+    Without a beginning it is that of so many *days*. Raises ValueError `where: expected, got`.
     """
     ended_at = moment(ended, "to", zone) if ended else None
     if began:
@@ -55,9 +55,9 @@ def span(began: str, ended: str, now: int, zone: tzinfo) -> Span:
     else:
         until = now if ended_at is None else min(ended_at, now)
         try:
-            began_at = _from_clock(_clock(until, zone) - timedelta(days=DAYS), zone)
+            began_at = from_clock(clock(until, zone) - timedelta(days=days), zone)
         except (OverflowError, ValueError):
-            raise ValueError(f"to: expected a time with {DAYS} days before it, got {got(ended)}") from None
+            raise ValueError(f"to: expected a time with {days} days before it, got {got(ended)}") from None
     if ended_at is not None and ended_at <= began_at:
         raise ValueError(f"to: expected a time after {times.text_of(from_us(began_at))}, got {got(ended)}")
     return Span(began_at, ended_at, now, zone)
@@ -67,7 +67,7 @@ def moment(text: str, where: str, zone: tzinfo) -> int:
     """Read a time, or a date as its midnight in *zone*; raises ValueError `where: expected, got`."""
     try:
         if _DATE.fullmatch(text):
-            return _from_clock(datetime.fromisoformat(text), zone)
+            return from_clock(datetime.fromisoformat(text), zone)
         return to_us(times.parse(text, where))
     except (OverflowError, ValueError):
         raise ValueError(
@@ -75,9 +75,11 @@ def moment(text: str, where: str, zone: tzinfo) -> int:
         ) from None
 
 
-def _clock(at: int, zone: tzinfo) -> datetime:
+def clock(at: int, zone: tzinfo) -> datetime:
+    """Return what a clock of *zone* shows at a moment."""
     return from_us(at).astimezone(zone).replace(tzinfo=None)
 
 
-def _from_clock(shown: datetime, zone: tzinfo) -> int:
+def from_clock(shown: datetime, zone: tzinfo) -> int:
+    """Return the moment at which a clock of *zone* first shows *shown*, or passes over it."""
     return to_us(shown.replace(tzinfo=zone).astimezone(UTC))

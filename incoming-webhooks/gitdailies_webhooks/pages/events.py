@@ -14,16 +14,13 @@ from gitdailies_webhooks import keyring, statements
 from gitdailies_webhooks.pages.counting import verdicts
 from gitdailies_webhooks.pages.settings import MANAGE
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
+from gitdailies_webhooks.pages.subjects import subject
 from gitdailies_webhooks.pages.visit import Visit
 from gitdailies_webhooks.query import FILTERS
 from gitdailies_webhooks.statements import Stored
 
 _PAGE, _NEWEST = 50, 5
-_SHORT, _SHORT_SHA = 70, 12
-_TITLES = {kind.word: kind.title for kind in KINDS}
-
-# What an event is about, by the first of these that it names.
-_SUBJECTS = ("title", "incidentId", "commitSHA")
+TITLES = {kind.word: kind.title for kind in KINDS}
 
 
 class Events:
@@ -52,7 +49,7 @@ class Events:
             manage=MANAGE,
             keys=[key for key in found if key.live(now)],
             address=f"{visit.origin}/webhooks",
-            sample=_pasted(visit.origin),
+            sample=pasted(visit.origin),
             **await self._newest(),
         )
 
@@ -76,7 +73,7 @@ class Events:
             events=[_shown(row) for row in rows[:_PAGE]],
             more=more,
             asked=asked,
-            titles=_TITLES,
+            titles=TITLES,
             paged=before is not None,
         )
 
@@ -124,18 +121,15 @@ class Events:
 def _shown(row: Stored) -> dict[str, Any]:
     """Return what templates show of an event."""
     body = json.loads(row.body)
-    named = next((name for name in _SUBJECTS if body.get(name)), "id")
-    subject = str(body[named])
-    # Git shows a commit by its beginning; a title may be a page long.
-    most = _SHORT_SHA if named == "commitSHA" else _SHORT
+    about = subject(body)
     return {
         "seq": row.seq,
         "id": row.id,
         "body": body,
         "kind": body["kind"],
-        "title": _TITLES.get(body["kind"], body["kind"]),
-        "subject": subject,
-        "short": subject[:most] if named == "commitSHA" or len(subject) <= most else f"{subject[:most]}…",
+        "title": TITLES.get(body["kind"], body["kind"]),
+        "subject": about.full,
+        "short": about.short,
         "repo": body.get("repo", ""),
         "environment": body.get("environment", ""),
         "time": row.time,
@@ -144,7 +138,7 @@ def _shown(row: Stored) -> dict[str, Any]:
     }
 
 
-def _pasted(origin: str) -> str:
+def pasted(origin: str) -> str:
     """Return the lines that send a first deploy, of a commit that nobody has seen."""
     return (
         f"curl -sS {origin}/webhooks \\\n"

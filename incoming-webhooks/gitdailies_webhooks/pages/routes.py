@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gitdailies_webhooks.pages.dora import Dora
 from gitdailies_webhooks.pages.entry import Entry
 from gitdailies_webhooks.pages.events import Events
 from gitdailies_webhooks.pages.members import Members
@@ -18,7 +19,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site) -> list[Page]:
     """Return all there are."""
-    return [page for part in (Entry, Events, Settings, Members) for page in part(site).pages()]
+    return [page for part in (Entry, Events, Dora, Settings, Members) for page in part(site).pages()]
 
 
 def routes(site: Site) -> list[BaseRoute]:

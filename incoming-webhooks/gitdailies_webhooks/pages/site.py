@@ -46,12 +46,17 @@ POLICY = (
 # The bar at the top: path, word, whether only an owner sees it.
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/start", "Start", False),
+    ("/dora", "DORA", False),
     ("/events", "Events", False),
     ("/settings", "Settings", False),
 )
 
 ANYBODY, SIGNED_IN, OWNERS = "anybody", "signed in", "owners"
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
+
+
+async def _never_behind() -> None:
+    """Stand for figures that have nothing to catch up with."""
 
 
 @dataclass(frozen=True)
@@ -67,7 +72,7 @@ class Page:
 class Site:
     """The pages of one store; *public* is the address in front of it, like https://dora.example.com.
 
-    *figures* is how events are counted.
+    *figures* is how events are counted, *catch_up* counts those that just came.
     """
 
     def __init__(
@@ -77,12 +82,14 @@ class Site:
         clock: Callable[[], datetime],
         public: str = "",
         figures: Settings = Settings(),  # noqa: B008  frozen
+        catch_up: Callable[[], Awaitable[None]] = _never_behind,
     ) -> None:
         self.store = store
         self.log = log
         self.clock = clock
         self.public = public
         self.figures = figures
+        self.catch_up = catch_up
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),
@@ -179,7 +186,7 @@ class Site:
 
     async def _allowed(self, page: Page, visit: Visit) -> Response:
         if page.needs != ANYBODY and visit.person is None:
-            back = visit.path if page.method == "GET" else "/"
+            back = _with_query(visit) if page.method == "GET" else "/"
             return self.go(f"/sign-in?next={quote(back, safe='/')}")
         if page.needs == OWNERS and not visit.owner:
             return self.message(
@@ -215,6 +222,11 @@ def day(at: datetime) -> str:
 def pretty(value: Any) -> str:
     """Write JSON for people."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _with_query(visit: Visit) -> str:
+    """Return where a visitor wanted to go, whole: an address that was shared leads there after signing in."""
+    return f"{visit.path}?{visit.query}" if visit.query else visit.path
 
 
 def _versioned(name: str) -> str:

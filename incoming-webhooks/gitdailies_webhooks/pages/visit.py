@@ -67,6 +67,10 @@ class Visit:
     def path(self) -> str:
         return str(self.request.scope["path"])
 
+    @property
+    def query(self) -> str:
+        return str(self.request.scope["query_string"], "latin-1")
+
 
 def origin_of(request: Request, public: str) -> str:
     """Return where a visitor sees the pages: the public address, else what the Host header says."""

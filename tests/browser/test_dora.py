@@ -1,0 +1,207 @@
+"""The DORA page in Chromium: filters in the address, numbers under charts, events behind marks."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import parse_qs, urlsplit
+
+import pytest
+from playwright.sync_api import Browser, Page, expect
+
+from tests.browser.conftest import PASSWORD, Tab
+from tests.figures.asking import worked
+from tests.webhooks.payloads import body
+from tests.webhooks.running import Receiver
+
+SHOP = "/dora?repo=larkspur/shop&from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
+TITLES = [
+    "Deployment frequency",
+    "Change lead time",
+    "Change fail rate",
+    "Failed deployment recovery time",
+    "Deployment rework rate",
+]
+
+
+@pytest.fixture
+def shop(owner: Tab, receiver: Receiver) -> Tab:
+    """The worked history, and somebody who is signed in."""
+    assert receiver.post(receiver.key("all", "send", "read"), worked()).status_code == 202
+    return owner
+
+
+def told(receiver: Receiver, address: str) -> dict[str, Any]:
+    query = {name: texts[0] for name, texts in parse_qs(urlsplit(address).query).items()}
+    return receiver.get(receiver.key(f"reader of {len(query)}", "read"), "/api/metrics", **query).json()
+
+
+def card(page: Page, title: str) -> Any:
+    return page.locator("section.figure", has=page.get_by_role("heading", name=title, exact=True))
+
+
+def column(page: Page, title: str, heading: str) -> list[str]:
+    """Open the table under a chart, and read a column of it."""
+    place = card(page, title)
+    if not place.locator("table").is_visible():
+        place.locator("summary").click()
+    headings = place.locator("thead th").all_inner_texts()
+    at = headings.index(heading)
+    return [row.locator("th, td").all_inner_texts()[at] for row in place.locator("tbody tr").all()]
+
+
+def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver) -> None:
+    """Each figure stands there with its count and denominator, and with what is pending, unlinked or open."""
+    page = shop.page
+    page.goto(receiver.url + SHOP)
+    figures = told(receiver, SHOP)["figures"]
+    rate, recovery = figures["changeFailRate"], figures["failedDeploymentRecoveryTime"]
+    expect(page.locator("section.figure h2")).to_have_text([*TITLES, "How to read them"])
+    shown = card(page, "Change fail rate").inner_text()
+    for label, number in (
+        ("failed", "numerator"),
+        ("deploys no longer pending", "denominator"),
+        ("pending", "pending"),
+        ("failed and young", "failedYoung"),
+        ("incidents unlinked", "unlinked"),
+    ):
+        assert re.search(rf"{label}\s+{rate[number]}\b", shown), (label, shown)
+    assert f"{rate['value'] * 100:.1f} %" in shown
+    shown = card(page, "Failed deployment recovery time").inner_text()
+    assert re.search(rf"open\s+{recovery['open']}\b", shown)
+    assert re.search(rf"without incident\s+{recovery['withoutIncident']}\b", shown)
+
+
+def test_under_each_chart_stands_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:
+    """One click opens the numbers of a chart; what a column counts is, added up, what the figure counts."""
+    page = shop.page
+    page.goto(receiver.url + SHOP)
+    expect(page.locator("svg.chart")).to_have_count(5)
+    figures = told(receiver, SHOP)["figures"]
+    for title, heading, figure, number in (
+        ("Deployment frequency", "Deploys", "deploymentFrequency", "numerator"),
+        ("Change lead time", "Commits", "changeLeadTime", "count"),
+        ("Change fail rate", "Failed", "changeFailRate", "numerator"),
+        ("Failed deployment recovery time", "Recovered", "failedDeploymentRecoveryTime", "count"),
+        ("Deployment rework rate", "Rework", "deploymentReworkRate", "numerator"),
+    ):
+        assert sum(map(int, column(page, title, heading))) == figures[figure][number] > 0
+    assert "–" in column(page, "Deployment rework rate", "Rate"), "a ratio of nothing is no 0"
+
+
+def test_filters_stand_in_the_address(shop: Tab, receiver: Receiver) -> None:
+    """What the form asks for is in the address, which shows the same again, after signing in as well."""
+    page = shop.page
+    page.goto(f"{receiver.url}/dora?now=2026-04-05T12:00:00Z")
+    page.get_by_label("Repository").fill("LARKSPUR/Shop")
+    page.get_by_label("Environment").fill("staging")
+    page.get_by_label("From").fill("2026-03-01")
+    page.get_by_role("button", name="Show").click()
+    asked = parse_qs(urlsplit(page.url).query)
+    assert (asked["repo"], asked["environment"]) == (["LARKSPUR/Shop"], ["staging"])
+    deploys = told(receiver, page.url)["figures"]["deploymentFrequency"]["numerator"]
+    assert deploys > 0
+    expect(card(page, "Deployment frequency").locator("dd").first).to_have_text(str(deploys))
+
+    shared = page.url
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(shared)
+    page.get_by_label("Name").fill("Kim Larkspur")
+    page.get_by_label("Password", exact=True).fill(PASSWORD)
+    page.get_by_role("button", name="Sign in").click()
+    assert page.url == shared
+    expect(page.get_by_label("Repository")).to_have_value("LARKSPUR/Shop")
+    page.get_by_role("link", name="365 days").click()
+    asked = parse_qs(urlsplit(page.url).query)
+    assert (asked["days"], asked["repo"], "from" in asked) == (["365"], ["LARKSPUR/Shop"], False)
+    expect(page.get_by_role("link", name="365 days")).to_have_attribute("aria-current", "true")
+
+
+def test_events_are_behind_the_marks(shop: Tab, receiver: Receiver) -> None:
+    """A mark leads to its event, which says why it counts; a bar and a row to a part of the period."""
+    page = shop.page
+    page.goto(receiver.url + SHOP)
+    answer = told(receiver, SHOP)["figures"]
+    failed = page.locator("g.failed a")
+    bars = page.locator("g.failed a", has=page.locator("rect"))
+    assert 0 < failed.count() <= answer["changeFailRate"]["numerator"]
+    page.locator("g.failed a", has=page.locator("circle")).first.click()
+    expect(page.get_by_role("heading", name="What it counts for")).to_be_visible()
+    expect(page.locator("dl.facts").nth(1)).to_contain_text("Counts: ")
+    page.go_back()
+    if bars.count():
+        said = bars.first.get_attribute("aria-label")
+        bars.first.click()
+        expect(card(page, "Change fail rate").locator("dd").first).to_have_text(said.split()[0])
+        page.go_back()
+    row = page.locator("table.events tbody tr").first
+    expect(row).to_be_visible()
+    row.locator("a").click()
+    expect(page.get_by_role("heading", name="What it counts for")).to_be_visible()
+    page.go_back()
+    counts = column(page, "Deployment frequency", "Deploys")
+    links = card(page, "Deployment frequency").locator("tbody a")
+    at = next(at for at, number in enumerate(counts) if int(number) > 1)
+    links.nth(at).click()
+    expect(card(page, "Deployment frequency").locator("dd").first).to_have_text(counts[at])
+
+
+def test_what_is_wrong_with_an_address_is_said(shop: Tab, receiver: Receiver) -> None:
+    """A wrong filter is answered with where, what was expected and what stands there, beside the form."""
+    page = shop.page
+    for query, fault in (
+        ("from=yesterday", "from: expected a date like 2026-03-04"),
+        ("from=2026-03-04&to=2026-03-01", "to: expected a time after"),
+        ("days=never", "days: expected a whole number from 1 to"),
+        ("enviroment=staging", "query: expected one of repo, environment, service"),
+    ):
+        answer = page.goto(f"{receiver.url}/dora?repo=larkspur/shop&{query}")
+        assert answer is not None
+        assert answer.status == 400
+        expect(page.get_by_role("alert")).to_contain_text(fault)
+        expect(page.get_by_label("Repository")).to_have_value("larkspur/shop")
+        expect(page.locator("svg.chart")).to_have_count(0)
+
+
+def test_an_empty_page_tells_what_to_do(owner: Tab, receiver: Receiver) -> None:
+    """Without an event there are lines to paste; with events elsewhere there are links to where they are."""
+    page = owner.page
+    page.get_by_role("link", name="DORA", exact=True).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("DORA metrics")
+    expect(page.locator("#sample")).to_contain_text(f"curl -sS {receiver.url}/webhooks")
+    owner.look("dora-empty")
+    receiver.post(receiver.key("ci"), body("deploy", environment="staging"))
+    page.get_by_role("link", name="look again").click()
+    expect(page.get_by_role("heading", name="No deploy and no incident in this period")).to_be_visible()
+    owner.look("dora-elsewhere")
+    page.get_by_role("link", name="environment staging").click()
+    page.get_by_role("link", name="since the first event here").click()
+    expect(card(page, "Deployment frequency").locator("dd").first).to_have_text("1")
+
+
+def test_the_page_works_without_a_script(shop: Tab, browser: Browser, receiver: Receiver) -> None:
+    """With scripts switched off, charts, tables and filters are the same."""
+    context = browser.new_context(java_script_enabled=False, storage_state=shop.page.context.storage_state())
+    page = context.new_page()
+    page.goto(receiver.url + SHOP)
+    expect(page.locator("svg.chart")).to_have_count(5)
+    assert column(page, "Deployment frequency", "Deploys")
+    page.get_by_label("Environment").fill("staging")
+    page.get_by_role("button", name="Show").click()
+    assert "environment=staging" in page.url
+    context.close()
+
+
+def test_every_history_looks_right_to_axe(shop: Tab, receiver: Receiver) -> None:
+    """Ten events, the worked history and a wrong address have no fault in any look; no page is too wide."""
+    page = shop.page
+    page.goto(receiver.url + SHOP)
+    shop.look("dora-worked")
+    for summary in page.locator("summary").all():
+        if summary.is_visible():
+            summary.click()
+    shop.look("dora-worked-open")
+    page.goto(f"{receiver.url}/dora?days=7&now=2026-03-30T12:00:00Z")
+    shop.look("dora-young")
+    page.goto(f"{receiver.url}/dora?days=x")
+    shop.look("dora-wrong")
