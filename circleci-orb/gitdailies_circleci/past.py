@@ -39,23 +39,22 @@ def of_pipeline(
     """
     checkout = _checkout(Fields(pipeline, "pipeline"))
     # The workspace of each job that ran, by its number; none where it cannot be told.
-    workspaces: dict[object, str | None] = {}
+    workspaces: dict[str, str | None] = {}
     names: set[str] = set()
     for run in sorted(runs, key=lambda run: Fields(run.workflow, "workflow").time("created_at")):
         workflow = Fields(run.workflow, "workflow")
         name, run_id = workflow.text("name"), workflow.text("id")
-        ran = [Fields(row, "job") for row in run.jobs if row.get("job_number") is not None]
-        taken_over = [fields.raw("job_number") for fields in ran if fields.raw("job_number") in workspaces]
+        ran = {str(row["job_number"]): row for row in run.jobs if row.get("job_number") is not None}
+        taken_over = [number for number in ran if number in workspaces]
         workspace = run_id if name not in names or own_reruns else None
         if taken_over:
             workspace = workspaces[taken_over[0]]
         names.add(name)
-        for fields in ran:
-            if fields.raw("job_number") in taken_over:
-                continue
-            workspaces[fields.raw("job_number")] = workspace
-            if fields.text("name") == job:
-                yield from _of_job(fields, checkout, workspace, inputs, web)
+        for number, row in ran.items():
+            if number not in taken_over:
+                workspaces[number] = workspace
+                if row.get("name") == job:
+                    yield from _of_job(Fields(row, "job"), checkout, workspace, inputs, web)
 
 
 def _of_job(

@@ -59,9 +59,9 @@ class Reader:
             releases = _by_id(pages, f"{space}/releases", some, "ReleaseId")
             for row in some:
                 around = past.Around(
-                    task=tasks.get(row.get("TaskId")),
-                    release=releases.get(row.get("ReleaseId")),
-                    environment=environments.get(row.get("EnvironmentId")),
+                    task=tasks.get(str(row.get("TaskId"))),
+                    release=releases.get(str(row.get("ReleaseId"))),
+                    environment=environments.get(str(row.get("EnvironmentId"))),
                 )
                 yield from readable(past.of_deployment(row, around, inputs, server=pages.url))
 
@@ -70,25 +70,25 @@ def _created_at(deployment: Row) -> datetime:
     return Fields(deployment, "deployment").time("Created")
 
 
-def _environments(pages: Pages, space: str) -> dict[object, Row]:
+def _environments(pages: Pages, space: str) -> dict[str, Row]:
     path = f"{space}/environments/all"
-    return {row.get("Id"): row for row in rows_of(pages.get(path), "", path)}
+    return {str(row.get("Id")): row for row in rows_of(pages.get(path), "", path)}
 
 
-def _named(environments: Mapping[object, Row], name: str) -> str:
+def _named(environments: Mapping[str, Row], name: str) -> str:
     """Return the id of the environment *name*; raises UsageError where there is none."""
-    names = {str(row.get("Name")): str(key) for key, row in environments.items()}
+    names = {str(row.get("Name")): key for key, row in environments.items()}
     found = next((key for one, key in names.items() if one.lower() == name.lower()), None)
     if found is None:
         raise UsageError(f"--with: expected environment=NAME with one of {', '.join(names)}, got {name!a}")
     return found
 
 
-def _by_id(pages: Pages, path: str, rows: Sequence[Row], name: str) -> dict[object, Row]:
+def _by_id(pages: Pages, path: str, rows: Sequence[Row], name: str) -> dict[str, Row]:
     """Read what *rows* name by id under *name*; what is gone is left out."""
     ids = sorted({str(row[name]) for row in rows if row.get(name)})
     listed = _listed(pages, path, [("ids", ",".join(ids))]) if ids else ()
-    return {row.get("Id"): row for found in listed for row in found}
+    return {str(row.get("Id")): row for found in listed for row in found}
 
 
 def _listed(pages: Pages, path: str, query: Sequence[tuple[str, str]]) -> Iterator[list[Row]]:

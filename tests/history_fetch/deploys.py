@@ -41,16 +41,22 @@ def reported(
 
 
 def command(
-    folder: Path, api: Api, source: str, token_env: str, arguments: Mapping[str, str]
+    folder: Path,
+    api: Api,
+    source: str,
+    token_env: str,
+    arguments: Mapping[str, str],
+    *options: str,
+    environ: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Fetch the year of *source* from *api* into `out.ndjson`."""
-    asked = [source, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01"]
+    """Fetch the year of *source* from *api*, with *options* beside its parameters."""
+    asked = [source, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01", *options]
     for name, value in arguments.items():
         asked += ["--with", f"{name}={value}"]
     ran = subprocess.run(
-        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked, "--output", "out.ndjson"],
+        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
         cwd=folder,
-        env={**os.environ, token_env: api.token},
+        env={**os.environ, token_env: api.token, **(environ or {})},
         capture_output=True,
         text=True,
         timeout=120,
@@ -64,7 +70,7 @@ def fetched(
     folder: Path, api: Api, source: str, token_env: str, **arguments: str
 ) -> tuple[list[dict[str, Any]], str]:
     """The events of the year, by id, and what was said beside them."""
-    ran = command(folder, api, source, token_env, arguments)
+    ran = command(folder, api, source, token_env, arguments, "--output", "out.ndjson")
     events = [json.loads(line) for line in (folder / "out.ndjson").read_text().splitlines()]
     return by_id(events), ran.stderr
 

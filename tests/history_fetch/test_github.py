@@ -31,6 +31,7 @@ from tests.history_fetch.deploys import (
 
 REPO = "larkspur/checkout-api"
 TOKEN = "larkspur-github-000042"
+GIVEN = {"repo": REPO}
 
 
 def deployment(number: int) -> dict[str, Any]:

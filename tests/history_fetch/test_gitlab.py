@@ -33,6 +33,7 @@ from tests.history_fetch.deploys import (
 
 REPO = "larkspur/payments/checkout-api"
 TOKEN = "glpat-larkspur-000042"
+GIVEN = {"repo": REPO}
 
 
 def deployment(number: int) -> dict[str, Any]:
