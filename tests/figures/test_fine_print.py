@@ -407,6 +407,17 @@ def test_commits_names_every_new_commit() -> None:
     assert figure("changeLeadTime", *events)["unknownDeploys"] == 1
 
 
+def test_a_commit_that_was_listed_again_is_there_under_both_its_names() -> None:
+    """A SHA that was cut, listed after the whole one, makes what it may stand for no longer new."""
+    one, cut, other = "d" * 7 + "1" * 33, "d" * 7, "d" * 7 + "2" * 33
+    listed = [
+        deploy(id_, f"0{day}T08:00:00", sha, commits=[{"sha": commit, "time": "2026-03-01T08:00:00Z"}])
+        for id_, day, sha, commit in (("1", 2, A, one), ("2", 3, B, cut), ("3", 4, C, other))
+    ]
+    assert figure("changeLeadTime", *listed)["count"] == 0
+    assert figure("changeLeadTime", listed[0], listed[2])["count"] == 1
+
+
 def test_what_was_there_is_not_new() -> None:
     """A commit that an earlier deploy listed or was of counts no second time, however its SHA is cut."""
     time = "2026-03-02T00:00:00Z"

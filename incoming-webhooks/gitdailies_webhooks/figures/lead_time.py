@@ -41,19 +41,22 @@ def brought(deploys: Iterable[Deploy]) -> dict[str, Brought]:
     found = {}
     for deploy in deploys:
         before = seen.get(deploy.place)
+        found[deploy.id] = brought_by(deploy, before)
         here = before if before is not None else seen.setdefault(deploy.place, Commits())
-        unknown = _unknown(deploy, first=before is None)
-        new = []
         for commit in deploy.commits or ():
-            if commit.sha not in here:
-                late = commit.at is None or commit.at > deploy.at
-                new.append(
-                    NewCommit(commit.sha, None if commit.at is None or late else deploy.at - commit.at)
-                )
-                here.add(commit.sha)
+            here.add(commit.sha)
         here.add(deploy.sha)
-        found[deploy.id] = Brought(unknown, tuple(new))
     return found
+
+
+def brought_by(deploy: Deploy, before: Commits | None) -> Brought:
+    """Say what a deploy brought where those before it listed or were of *before*; None: it is the first."""
+    new, own = [], Commits()
+    for commit in deploy.commits or ():
+        if commit.sha not in own and (before is None or commit.sha not in before):
+            own.add(commit.sha)
+            new.append(NewCommit(commit.sha, _lead(commit, deploy)))
+    return Brought(_unknown(deploy, first=before is None), tuple(new))
 
 
 def _unknown(deploy: Deploy, *, first: bool) -> str:
