@@ -138,7 +138,7 @@ def metrics(
 
 def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
     from gitdailies_server.moments import now_us
-    from gitdailies_webhooks import answers, derived, opening
+    from gitdailies_webhooks import answers, changes, derived, opening
     from gitdailies_webhooks.metrics import question
     from gitdailies_webhooks.problem import Refusal
 
@@ -152,7 +152,7 @@ def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
         settings = derived.settings_of(session)
         # No server may be there to derive what is behind, so that the events are asked, unless nothing is.
         current = now_us()
-        behind = derived.behind_since(session, current) is not None
+        behind = changes.behind_since(session, current) is not None
         asking = question(asked, settings, current)
         return answers.answer(session, asking._replace(live=asking.live and not behind), settings)
 

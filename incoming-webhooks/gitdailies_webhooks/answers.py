@@ -11,7 +11,7 @@ from gitdailies_core.times import text_of
 from gitdailies_server.database import Session
 from gitdailies_server.moments import from_us
 
-from gitdailies_webhooks import derived
+from gitdailies_webhooks import changes, derived
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.figures import IncidentRow, Row, figures, rows_of, unlinked
 from gitdailies_webhooks.figures.reasons import Reasons
@@ -44,7 +44,7 @@ def selected(session: Session, question: Question, settings: Settings) -> Select
     """Read what a question is about."""
     selection = question.selection
     now = selection.span.now
-    behind = derived.behind_since(session, now)
+    behind = changes.behind_since(session, now)
     right = question.live or (behind is None and _nothing_later(session, now))
     if right and not derived.unsettled(session, settings):
         as_of = now if behind is None else min(behind, now)
@@ -134,7 +134,7 @@ def spelled(session: Session, repo: str | None) -> list[str]:
 
 def _nothing_later(session: Session, now: int) -> bool:
     """Whether no event is later than *now*, so that derived rows are of that moment too."""
-    if derived.noted(session):
+    if changes.noted(session):
         return False
     found = (
         session.execute(

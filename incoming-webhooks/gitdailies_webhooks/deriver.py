@@ -1,8 +1,9 @@
-"""Keeps derived rows up to date beside a server: a second after an event at most, a repository at a time."""
+"""Keeps derived rows up to date beside a server: a second after an event at most, little by little."""
 
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
@@ -10,16 +11,23 @@ from functools import partial
 from typing import Any
 
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
+from gitdailies_server.database import Session
 from gitdailies_server.logs import told
 from gitdailies_server.moments import to_us
 
-from gitdailies_webhooks import derived
+from gitdailies_webhooks import changes, derived
+from gitdailies_webhooks.deriving import Looked, advance
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.store import Store
 
 # Figures may be this old; whoever asks meanwhile waits no longer for newer ones.
 PAUSE_SECONDS = 1.0
 WAIT_SECONDS = 2.0
+# What is more than this is not waited for: it takes longer than anybody wants to.
+WAIT_EVENTS = 2000
+# Events that arrive wait as long as one turn of deriving takes.
+_TURN_SECONDS = 0.02
+_LEAST, _MOST = 8, 1000
 
 
 class Deriver:
@@ -43,6 +51,7 @@ class Deriver:
         self._changed = changed
         self._turn = asyncio.Lock()
         self._settled = False
+        self._most = 64
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:
@@ -57,23 +66,38 @@ class Deriver:
     async def catch_up(self) -> None:
         """Derive what is due, for as long as whoever asks may wait."""
         now = to_us(self._clock())
-        if await self._store.read(partial(derived.behind_since, now=now)) is not None:
+        waiting = await self._store.read(partial(changes.waiting, now=now, most=WAIT_EVENTS))
+        if 0 < waiting < WAIT_EVENTS or not self._settled:
             with suppress(TimeoutError, StoreUnavailable):
                 await asyncio.wait_for(self.derive(), WAIT_SECONDS)
 
     async def derive(self) -> None:
-        """Derive every repository that is behind; one caller at a time."""
+        """Derive all that is due; one caller at a time."""
         async with self._turn:
-            now = to_us(self._clock())
             unsettled = partial(derived.unsettled, settings=self.settings)
-            if not self._settled and await self._store.read(unsettled):
-                await self._store.write(partial(derived.settle, settings=self.settings, now=now))
-                self._settled = True
-            for repo in await self._store.read(partial(derived.due, now=now)):
-                compare = partial(derived.compare, repo=repo, settings=self.settings, now=now)
-                update = await self._store.read(compare)
-                await self._store.write(partial(derived.apply, update=update))
-                self._changed(repo)
+            while not self._settled and await self._store.read(unsettled):
+                settle = partial(derived.settle, settings=self.settings, most=_MOST)
+                self._settled = await self._store.write(settle)
+            now = to_us(self._clock())
+            while await self._store.read(partial(changes.waiting, now=now, most=1)):
+                looked = await self._store.write(partial(self._advance, now=now))
+                for repo in looked.repos:
+                    self._changed(repo)
+                if not looked.events:
+                    return
+
+    def _advance(self, session: Session, now: int) -> Looked:
+        """Look at some events, and measure how many fit into a turn."""
+        began = time.perf_counter()
+        most = self._most
+        # Whoever started last with other settings has the rows; answers here come from the events.
+        if derived.unsettled(session, self.settings):
+            return Looked(0, frozenset())
+        looked = advance(session, self.settings, now, most)
+        fits = most * _TURN_SECONDS / (time.perf_counter() - began)
+        if looked.events == most or fits < most:
+            self._most = min(max(int(fits), _LEAST, most // 2), _MOST, most * 2)
+        return looked
 
     async def _run(self) -> None:
         while True:

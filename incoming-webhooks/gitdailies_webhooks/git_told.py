@@ -11,6 +11,7 @@ import orjson
 from gitdailies_server.database import Session
 
 from gitdailies_webhooks.figures.history import Commit, Told
+from gitdailies_webhooks.over import over
 
 
 def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
@@ -21,6 +22,15 @@ def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
         for id_, unknown, commits in session.execute(
             "SELECT id, unknown, commits FROM git_told WHERE repo = ?", (repo,)
         )
+    }
+
+
+def of_deploys(session: Session, ids: Iterable[str]) -> dict[str, Told]:
+    """Return what is told of deploys, by id."""
+    query = "SELECT g.id, g.unknown, g.commits FROM x CROSS JOIN git_told g WHERE g.id = x.id"
+    return {
+        id_: Told(unknown, commits_of(commits))
+        for id_, unknown, commits in over(session, "id", [(id_,) for id_ in ids], query)
     }
 
 

@@ -13,7 +13,7 @@ import orjson
 from gitdailies_core.events import DEPLOYED
 from gitdailies_server.database import Session
 
-from gitdailies_webhooks import derived, git_told
+from gitdailies_webhooks import changes, derived, git_told
 from gitdailies_webhooks.figures import ancestry
 from gitdailies_webhooks.figures.ancestry import Between, Pair, Telling
 from gitdailies_webhooks.figures.history import Deploy, Told, read
@@ -94,7 +94,7 @@ def _tell(session: Session, repo: str, standing: Standing, telling: Telling, now
     deploys = {deploy.id: deploy for row in standing.places for deploy in row}
     changed = {id_: (deploys[id_].at, told) for id_, told in telling.told.items() if before.get(id_) != told}
     git_told.write(session, repo, changed)
-    derived.note(session, [(standing.spelled, at) for at, _ in changed.values()], now)
+    changes.note(session, [(id_, standing.spelled, None) for id_ in changed], now)
 
 
 def _clear(session: Session, repo: str, standing: Standing, telling: Telling, now: int) -> None:
@@ -123,9 +123,8 @@ def forget(session: Session, mirrored: Collection[str], now: int) -> None:
 
 
 def _untell(session: Session, ids: list[str], spelled: str, now: int) -> None:
-    at = [session.execute("SELECT at FROM git_told WHERE id = ?", (id_,)).fetchone() for id_ in ids]
     git_told.take(session, ids)
-    derived.note(session, [(spelled, row[0]) for row in at if row is not None], now)
+    changes.note(session, [(id_, spelled, None) for id_ in ids], now)
 
 
 def _repos(session: Session, table: str) -> list[str]:

@@ -13,7 +13,7 @@ from gitdailies_core.times import text_of
 from gitdailies_server.database import Session
 from gitdailies_server.moments import to_us
 
-from gitdailies_webhooks import derived
+from gitdailies_webhooks import changes
 from gitdailies_webhooks.audit import write_audit
 from gitdailies_webhooks.store import Store
 
@@ -23,7 +23,7 @@ _AT_ONCE = 500
 
 _EXPIRED = (
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"
-    " RETURNING repo, time"
+    " RETURNING id, repo, incident_id"
 )
 
 
@@ -34,7 +34,7 @@ def expire(session: Session, before: datetime, now: datetime) -> int:
     """
     gone = session.execute(_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
     if gone:
-        derived.note(session, gone, to_us(now))
+        changes.note(session, (event for event in gone if event[1] is not None), to_us(now))
         detail = {"events": len(gone), "before": text_of(before)}
         write_audit(session, now, actor="retention", action="events.expired", subject="", detail=detail)
     return len(gone)

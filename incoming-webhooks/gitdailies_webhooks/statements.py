@@ -19,7 +19,7 @@ from gitdailies_core.times import text_of
 from gitdailies_server.database import Session
 from gitdailies_server.moments import from_us, to_us
 
-from gitdailies_webhooks import derived
+from gitdailies_webhooks import changes
 from gitdailies_webhooks.audit import write_audit
 from gitdailies_webhooks.intake import RECEIVED_AT, Candidate, Known, Outcome, Submission, decide
 from gitdailies_webhooks.keys import Key
@@ -82,8 +82,6 @@ def take(
             if outcome.created is not None
         ),
     )
-    made = (outcome.created for outcome in outcomes if outcome.created is not None)
-    derived.note(session, ((one.event.get("repo"), to_us(one.time)) for one in made), received_at)
     use(session, key, now)
     return outcomes
 
@@ -119,12 +117,14 @@ def newest(session: Session, kinds: tuple[Kind, ...] = KINDS) -> Newest:
 def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     """Delete an event and keep it in an audit line; False where there is none of that id."""
     row = session.execute(
-        "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, time", (id_,)
+        "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id",
+        (id_,),
     ).fetchone()
     if row is None:
         return False
-    body, received_at, key_id, repo, time = row
-    derived.note(session, [(repo, time)], to_us(now))
+    body, received_at, key_id, repo, incident = row
+    if repo is not None:
+        changes.note(session, [(id_, repo, incident)], to_us(now))
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
     write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True

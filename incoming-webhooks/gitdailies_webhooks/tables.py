@@ -125,43 +125,44 @@ SESSIONS = Table(
 )
 
 # Below: what figures are answered from, derived from the events and always to be had from them anew.
-Index("events_repo", EVENTS.c.repo)
+Index("events_repo", EVENTS.c.repo, EVENTS.c.time)
+Index(
+    "events_incident",
+    EVENTS.c.incident_id,
+    sqlite_where=text("incident_id IS NOT NULL"),
+    postgresql_where=text("incident_id IS NOT NULL"),
+)
 
-# Repositories (as they were spelled) whose rows are behind: an event came, went, or comes about at `due_at`.
+# Of two events at one instant the one whose id sorts last is the later: by code points, on either database.
+_NAME = Text().with_variant(Text(collation="C"), "postgresql")
+
+# The `seq` up to which events were looked at.
+FIGURES_READ = Table("figures_read", METADATA, Column("seq", BigInteger, nullable=False))
+
+# Events to be looked at once more: one went, came about at `due_at`, or says something else now.
 FIGURES_CHANGES = Table(
     "figures_changes",
     METADATA,
     Column("seq", _SEQUENCE, primary_key=True),
+    Column("id", Text, nullable=False),
     Column("repo", Text, nullable=False),
+    Column("incident_id", Text),
     Column("due_at", BigInteger, nullable=False),
     sqlite_autoincrement=True,
 )
+Index("figures_changes_due", FIGURES_CHANGES.c.due_at)
 
-# Every spelling of a repository's name, and the name as it is compared.
-FIGURES_NAMES = Table(
-    "figures_names",
-    METADATA,
-    Column("name", Text, primary_key=True),
-    Column("repo", Text, nullable=False),
-)
-
-# How often a repository was derived, so that of two at once the slower gives up.
-FIGURES_REPOS = Table(
-    "figures_repos",
-    METADATA,
-    Column("repo", Text, primary_key=True),
-    Column("version", BigInteger, nullable=False),
-)
-
-# A deploy, as `figures.Row` has it; names as they are compared, `leads` a JSON list of microseconds.
+# A deploy, as `figures.Row` has it. Names are as they are compared, no service is "", `leads` are whole
+# microseconds with commas between; `keys` are those of its commits in the table below.
 FIGURES_DEPLOYS = Table(
     "figures_deploys",
     METADATA,
-    Column("id", Text, primary_key=True),
-    Column("repo", Text, nullable=False),
-    Column("environment", Text, nullable=False),
-    Column("service", Text),
+    Column("id", _NAME, primary_key=True),
+    Column("repo", _NAME, nullable=False),
+    Column("environment", _NAME, nullable=False),
+    Column("service", _NAME, nullable=False),
     Column("at", BigInteger, nullable=False),
+    Column("rollback", Integer, nullable=False),
     Column("rework", Integer, nullable=False),
     Column("failed", Integer, nullable=False),
     Column("unknown", Integer, nullable=False),
@@ -169,29 +170,55 @@ FIGURES_DEPLOYS = Table(
     Column("leads", Text, nullable=False),
     Column("recovery", BigInteger),
     Column("open", Integer, nullable=False),
+    Column("keys", Text, nullable=False),
 )
-Index("figures_deploys_repo", FIGURES_DEPLOYS.c.repo, FIGURES_DEPLOYS.c.environment, FIGURES_DEPLOYS.c.at)
-Index("figures_deploys_at", FIGURES_DEPLOYS.c.environment, FIGURES_DEPLOYS.c.at)
+_DEPLOYS = FIGURES_DEPLOYS.c
+Index(
+    "figures_deploys_place", _DEPLOYS.repo, _DEPLOYS.environment, _DEPLOYS.service, _DEPLOYS.at, _DEPLOYS.id
+)
+Index("figures_deploys_repo", _DEPLOYS.repo, _DEPLOYS.environment, _DEPLOYS.at, _DEPLOYS.id)
+Index("figures_deploys_at", _DEPLOYS.environment, _DEPLOYS.at)
 
-# A period of an incident, by the id of its start, and the deploy that it is laid to.
+# A commit that a deploy is of (`own`) or lists (at `position`, from 1; 0 where it does not).
+# `key` is the number of the seven digits that SHAs of one commit have in common, however they were cut.
+FIGURES_COMMITS = Table(
+    "figures_commits",
+    METADATA,
+    Column("repo", _NAME, primary_key=True),
+    Column("environment", _NAME, primary_key=True),
+    Column("key", Integer, primary_key=True, autoincrement=False),
+    Column("deploy", _NAME, primary_key=True),
+    Column("sha", _NAME, primary_key=True),
+    Column("service", _NAME, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("own", Integer, nullable=False),
+    Column("position", Integer, nullable=False),
+    sqlite_with_rowid=False,
+)
+
+# A period of an incident, by the id of its start, and the deploy that it is laid to; `cause_key` is the
+# key of the commit at fault.
 FIGURES_INCIDENTS = Table(
     "figures_incidents",
     METADATA,
-    Column("id", Text, primary_key=True),
-    Column("repo", Text, nullable=False),
-    Column("environment", Text, nullable=False),
-    Column("service", Text),
+    Column("id", _NAME, primary_key=True),
+    Column("repo", _NAME, nullable=False),
+    Column("environment", _NAME, nullable=False),
+    Column("service", _NAME, nullable=False),
+    Column("incident_id", _NAME, nullable=False),
     Column("at", BigInteger, nullable=False),
     Column("ended_at", BigInteger),
-    Column("deploy", Text),
+    Column("merged", Integer, nullable=False),
+    Column("cause", Text),
+    Column("cause_key", Integer),
+    Column("deploy", _NAME),
 )
-Index(
-    "figures_incidents_repo",
-    FIGURES_INCIDENTS.c.repo,
-    FIGURES_INCIDENTS.c.environment,
-    FIGURES_INCIDENTS.c.at,
-)
-Index("figures_incidents_at", FIGURES_INCIDENTS.c.environment, FIGURES_INCIDENTS.c.at)
+_INCIDENTS = FIGURES_INCIDENTS.c
+Index("figures_incidents_repo", _INCIDENTS.repo, _INCIDENTS.environment, _INCIDENTS.at)
+Index("figures_incidents_at", _INCIDENTS.environment, _INCIDENTS.at)
+Index("figures_incidents_incident", _INCIDENTS.repo, _INCIDENTS.incident_id)
+Index("figures_incidents_cause", _INCIDENTS.repo, _INCIDENTS.environment, _INCIDENTS.cause_key)
+Index("figures_incidents_deploy", _INCIDENTS.deploy)
 
 # The settings that the rows above were derived with, as JSON under one name.
 FIGURES_SETTINGS = Table(

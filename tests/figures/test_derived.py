@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import closing, contextmanager
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,148 +11,220 @@ from typing import Any
 import orjson
 import pytest
 from gitdailies_core.events import Event
+from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import to_us
-from gitdailies_webhooks import answers, derived
+from gitdailies_webhooks import answers, changes, derived
+from gitdailies_webhooks.deriving import advance
+from gitdailies_webhooks.figures.figures import row
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.keyring import create_key
 from gitdailies_webhooks.metrics import question
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.databases import KINDS, opened
 from tests.figures.asking import ask
 from tests.figures.histories import HISTORIES, QUESTIONS
+from tests.figures.reference import Reference
+from tests.figures.test_properties import alike
 
 SETTINGS = Settings(window=timedelta(hours=24), timezone="Europe/Berlin")
 LATE = 2_000_000_000_000_000
+ALWAYS = {"from": "2026-01-01", "now": "2033-05-18T03:33:20Z"}
 
 Events = list[dict[str, Any]]
+Opened = tuple[Database, Session]
 
 
-@pytest.fixture(scope="module")
-def connection(tmp_path_factory: pytest.TempPathFactory) -> Iterator[sqlite3.Connection]:
-    path: Path = tmp_path_factory.mktemp("derived") / "w.db"
-    create_key(path, "ci")
-    opened = sqlite3.connect(path, isolation_level=None)
-    derived.settle(opened, SETTINGS, 0)  # else every answer would come from the events
-    yield opened
-    opened.close()
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    folder: Path = tmp_path_factory.mktemp("derived")
+    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
+        create_key(database(), "ci")
+        with closing(database().connect()) as session:
+            assert derived.settle(session, SETTINGS, 1)  # else every answer would come from the events
+            yield database(), session
 
 
-def put(session: sqlite3.Connection, body: dict[str, Any], now: int) -> None:
+@contextmanager
+def undone(store: Opened) -> Iterator[Session]:
+    """A transaction that is rolled back, so that the next example finds the store empty."""
+    database, session = store
+    database.begin(session)
+    try:
+        yield session
+    finally:
+        database.rollback(session)
+
+
+@pytest.fixture
+def connection(store: Opened) -> Iterator[Session]:
+    with undone(store) as session:
+        yield session
+
+
+def put(session: Session, body: dict[str, Any], now: int) -> None:
     event = Event.from_wire(body)
-    at = to_us(event.time)
     session.execute(
         "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
-        " received_at, key_id, digest, body) VALUES (?, ?, ?, 1, ?, NULL, NULL, NULL, ?, 1, x'00', ?)",
-        (event.id, event.kind, at, event.get("repo"), now, orjson.dumps(body).decode()),
+        " received_at, key_id, digest, body) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, 1, ?, ?)",
+        (
+            event.id,
+            event.kind,
+            to_us(event.time),
+            *(event.get(name) for name in ("repo", "environment", "service", "incidentId")),
+            now,
+            b"",
+            orjson.dumps(body).decode(),
+        ),
     )
-    derived.note(session, [(event.get("repo"), at)], now)
 
 
-def take(session: sqlite3.Connection, body: dict[str, Any], now: int) -> None:
+def take(session: Session, body: dict[str, Any], now: int) -> None:
     session.execute("DELETE FROM events WHERE id = ?", (body["id"],))
-    derived.note(session, [(body["repo"], to_us(Event.from_wire(body).time))], now)
+    changes.note(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
 
 
-def catch_up(session: sqlite3.Connection, now: int) -> None:
-    for repo in derived.due(session, now):
-        derived.apply(session, derived.compare(session, repo, SETTINGS, now))
+def catch_up(session: Session, now: int, most: int = 1000) -> None:
+    while advance(session, SETTINGS, now, most).events:
+        pass
+
+
+def rows_there(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
+    deploys = session.execute(
+        "SELECT id, at, rework, failed, unknown, unknown_commits, leads, recovery, open FROM figures_deploys"
+    )
+    incidents = session.execute("SELECT id, at, ended_at, merged, deploy FROM figures_incidents")
+    return {one[0]: one[1:] for one in deploys}, {one[0]: one[1:] for one in incidents}
+
+
+def rows_expected(events: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
+    """The rows that the pure functions make of all events."""
+    facts = ask(events, ALWAYS, SETTINGS).facts
+    deploys = {}
+    for one in facts.deploys:
+        told = row(one)
+        leads = ",".join(map(str, told.leads))
+        beginning = (told.at, int(told.rework), int(told.failed), int(told.unknown), told.unknown_commits)
+        deploys[one.deploy.id] = (*beginning, leads, told.recovery, int(told.open))
+    incidents = {
+        one.period.start.id: (
+            one.period.began_at,
+            one.period.ended_at,
+            int(one.period.merged),
+            one.link.deploy and one.link.deploy.id,
+        )
+        for one in facts.incidents
+    }
+    return deploys, incidents
+
+
+class Lived:
+    """A store through which a history goes: events come, go, come back under their id, and are derived."""
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        self.left: dict[str, dict[str, Any]] = {}
+
+    def put(self, body: dict[str, Any]) -> None:
+        put(self.session, body, LATE)
+        self.left[body["id"]] = body
+
+    def take(self, id_: str) -> dict[str, Any]:
+        take(self.session, body := self.left.pop(id_), LATE)
+        return body
+
+    def settle_in(self, most: int) -> None:
+        """Derive all of it, so many events at once, and hold the rows to those of the pure functions."""
+        catch_up(self.session, LATE, most)
+        assert not changes.noted(self.session)
+        assert rows_there(self.session) == rows_expected(self.left.values())
+
+    def live(self, events: Events, data: st.DataObject) -> None:
+        for body in events:
+            self.put(body)
+            chance = data.draw(st.integers(0, 9))
+            if chance < 3:
+                advance(self.session, SETTINGS, LATE, chance + 1)
+            elif chance == 3:
+                self.settle_in(data.draw(st.integers(1, 4)))
+            elif chance > 7:
+                gone = self.take(data.draw(st.sampled_from(sorted(self.left))))
+                if chance == 9:  # the id is sent again, and says something else
+                    self.put({**data.draw(st.sampled_from(events)), "id": gone["id"]})
+        self.settle_in(data.draw(st.integers(1, 40)))
 
 
 @settings(
-    max_examples=150,
+    max_examples=100,
     deadline=None,
-    suppress_health_check=[HealthCheck.function_scoped_fixture, HealthCheck.too_slow],
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.data_too_large,
+        HealthCheck.differing_executors,
+    ],
 )
 @given(HISTORIES, QUESTIONS, st.data())
-def test_derived_rows_answer_as_the_pure_functions_do(
-    connection: sqlite3.Connection, events: Events, asked: dict[str, str], data: st.DataObject
+def test_derived_rows_are_those_of_all_events(
+    store: Opened, events: Events, asked: dict[str, str], data: st.DataObject
 ) -> None:
-    """After any arrivals, deletions and turns of the deriver the answer is that of what is left."""
-    connection.execute("BEGIN")
-    try:
-        left = {}
-        for body in events:
-            put(connection, body, LATE)
-            left[body["id"]] = body
-            if data.draw(st.integers(0, 5)) == 0:
-                catch_up(connection, LATE)
-            if left and data.draw(st.integers(0, 5)) == 0:
-                gone = left.pop(data.draw(st.sampled_from(sorted(left))))
-                take(connection, gone, LATE)
-        catch_up(connection, LATE)
-        assert not derived.noted(connection)
-        expected = ask(left.values(), asked, SETTINGS).figures()
-        told = answers.answer(connection, question(asked, SETTINGS, LATE), SETTINGS)
-        assert told["figures"] == expected
+    """After any arrivals, deletions and turns of deriving, rows and answers are those of what is left."""
+    with undone(store) as session:
+        lived = Lived(session)
+        lived.live(events, data)
+        told = answers.answer(session, question(asked, SETTINGS, LATE), SETTINGS)
+        expected = Reference(list(lived.left.values()), asked, hours=24, zone="Europe/Berlin").figures()
+        alike(told["figures"], expected)
         # The rows themselves, whatever moment is asked for.
-        late = {**asked, "now": "2033-05-18T03:33:20Z"}
+        late = {**asked, "now": ALWAYS["now"]}
         live = question(late, SETTINGS, LATE)._replace(live=True)
-        assert (
-            answers.answer(connection, live, SETTINGS)["figures"]
-            == ask(left.values(), late, SETTINGS).figures()
-        )
-    finally:
-        connection.execute("ROLLBACK")
+        expected = Reference(list(lived.left.values()), late, hours=24, zone="Europe/Berlin").figures()
+        alike(answers.answer(session, live, SETTINGS)["figures"], expected)
 
 
 def deploy(id_: str, time: str) -> dict[str, Any]:
     return Event.make("deployed", id=id_, repo="a/b", commitSHA="a" * 40, time=time).to_wire()
 
 
-def test_an_event_to_come_is_derived_when_its_time_has_come(connection: sqlite3.Connection) -> None:
+def test_an_event_to_come_is_derived_when_its_time_has_come(connection: Session) -> None:
     """An event three minutes ahead is in no row before its moment, and in one from then on."""
     now = to_us(Event.from_wire(deploy("x", "2026-03-04T09:00:00Z")).time)
     minute = 60_000_000
-    connection.execute("BEGIN")
-    try:
-        put(connection, deploy("1", "2026-03-04T09:03:00Z"), now)
-        assert derived.due(connection, now) == []
-        assert derived.due(connection, now + 3 * minute) == ["a/b"]
-        put(connection, deploy("2", "2026-03-04T08:00:00Z"), now)
-        catch_up(connection, now)
-        count = "SELECT count(*) FROM figures_deploys"
-        assert connection.execute(count).fetchone() == (1,)
-        assert derived.behind_since(connection, now + 4 * minute) == now + 3 * minute
-        catch_up(connection, now + 4 * minute)
-        assert connection.execute(count).fetchone() == (2,)
-        assert derived.behind_since(connection, now + 4 * minute) is None
-    finally:
-        connection.execute("ROLLBACK")
+    put(connection, deploy("1", "2026-03-04T09:03:00Z"), now)
+    catch_up(connection, now)
+    assert changes.waiting(connection, now, 9) == 0
+    assert changes.waiting(connection, now + 3 * minute, 9) == 1
+    put(connection, deploy("2", "2026-03-04T08:00:00Z"), now)
+    catch_up(connection, now)
+    count = "SELECT count(*) FROM figures_deploys"
+    assert connection.execute(count).fetchone() == (1,)
+    assert changes.behind_since(connection, now + 4 * minute) == now + 3 * minute
+    catch_up(connection, now + 4 * minute)
+    assert connection.execute(count).fetchone() == (2,)
+    assert changes.behind_since(connection, now + 4 * minute) is None
 
 
-def test_of_two_that_derive_at_once_the_slower_gives_up(connection: sqlite3.Connection) -> None:
-    """An update that was made before another was written writes nothing, and leaves its change for later."""
-    connection.execute("BEGIN")
-    try:
-        put(connection, deploy("1", "2026-03-04T09:00:00Z"), LATE)
-        slow = derived.compare(connection, "a/b", SETTINGS, LATE)
-        put(connection, deploy("2", "2026-03-04T10:00:00Z"), LATE)
-        quick = derived.compare(connection, "a/b", SETTINGS, LATE)
-        derived.apply(connection, quick)
-        derived.apply(connection, slow)
-        found = connection.execute("SELECT id FROM figures_deploys ORDER BY id").fetchall()
-        assert found == [("1",), ("2",)]
-    finally:
-        connection.execute("ROLLBACK")
+def test_an_answer_says_how_far_it_is_behind(connection: Session) -> None:
+    """While an event waits, an answer of this moment is as of its arrival."""
+    put(connection, deploy("1", "2026-03-04T09:00:00Z"), LATE - 5_000_000)
+    asked = question({"from": "2026-03-01"}, SETTINGS, LATE)
+    told = answers.answer(connection, asked, SETTINGS)
+    assert (told["asOf"], told["figures"]["deploymentFrequency"]["numerator"]) == ("2033-05-18T03:33:15Z", 0)
+    catch_up(connection, LATE)
+    told = answers.answer(connection, asked, SETTINGS)
+    assert (told["asOf"], told["figures"]["deploymentFrequency"]["numerator"]) == ("2033-05-18T03:33:20Z", 1)
 
 
-def test_an_answer_says_how_far_it_is_behind(connection: sqlite3.Connection) -> None:
-    """While a change waits, an answer of this moment is as of the change; nothing waits for ever."""
-    connection.execute("BEGIN")
-    try:
-        put(connection, deploy("1", "2026-03-04T09:00:00Z"), LATE - 5_000_000)
-        asked = question({"from": "2026-03-01"}, SETTINGS, LATE)
-        told = answers.answer(connection, asked, SETTINGS)
-        assert (told["asOf"], told["figures"]["deploymentFrequency"]["numerator"]) == (
-            "2033-05-18T03:33:15Z",
-            0,
-        )
-        catch_up(connection, LATE)
-        told = answers.answer(connection, asked, SETTINGS)
-        assert (told["asOf"], told["figures"]["deploymentFrequency"]["numerator"]) == (
-            "2033-05-18T03:33:20Z",
-            1,
-        )
-    finally:
-        connection.execute("ROLLBACK")
+def test_other_settings_take_every_row_away_little_by_little(connection: Session) -> None:
+    """Rows of other settings go in small parts, and are derived anew with the new ones after that."""
+    events = [deploy(str(number), f"2026-03-04T09:0{number}:00Z") for number in range(5)]
+    for body in events:
+        put(connection, body, LATE)
+    catch_up(connection, LATE)
+    other = Settings(window=timedelta(hours=1), timezone="Europe/Berlin")
+    settled = [derived.settle(connection, other, 2) for _ in range(4)]
+    assert settled == [False, False, False, True]
+    assert changes.waiting(connection, LATE, 9) == 5
+    catch_up(connection, LATE)
+    assert rows_there(connection) == rows_expected(events)

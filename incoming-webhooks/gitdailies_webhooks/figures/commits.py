@@ -9,6 +9,11 @@ Value = TypeVar("Value")
 SHORTEST = 7
 
 
+def key(sha: str) -> int:
+    """Return the number that all SHAs of one commit have in common."""
+    return int(sha[:SHORTEST], 16)
+
+
 def same(one: str, other: str) -> bool:
     """Whether one of two SHAs, both in lower case, begins with the other."""
     return one.startswith(other) or other.startswith(one)

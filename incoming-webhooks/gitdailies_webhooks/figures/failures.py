@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 from gitdailies_webhooks.figures.history import ROLLBACK, Deploy, Place
-from gitdailies_webhooks.figures.periods import Period
 
 
 def undone(deploys: Iterable[Deploy], window: int) -> dict[str, Deploy]:
@@ -28,7 +27,18 @@ class Outage(NamedTuple):
     us: int | None
 
 
-def outage(periods: Iterable[Period]) -> Outage | None:
+class Lasting(Protocol):
+    """What an outage is made of: a period of an incident."""
+
+    @property
+    def began_at(self) -> int: ...
+    @property
+    def ended_at(self) -> int | None: ...
+    @property
+    def merged(self) -> bool: ...
+
+
+def outage(periods: Iterable[Lasting]) -> Outage | None:
     """Time the first outage of a deploy's incidents; None where all of them were merged away."""
     left = sorted((p for p in periods if not p.merged), key=lambda p: p.began_at)
     if not left:
