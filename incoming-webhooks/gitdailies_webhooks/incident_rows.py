@@ -16,7 +16,9 @@ from gitdailies_webhooks.figures.links import Links
 from gitdailies_webhooks.figures.periods import Period, periods
 from gitdailies_webhooks.figures.settings import Settings, folded
 from gitdailies_webhooks.neighbors import IncidentRow, Mention, Spot, place_of
-from gitdailies_webhooks.over import over
+from gitdailies_webhooks.over import insert, over
+
+_COLUMNS = "id, repo, environment, service, incident_id, +at, +ended_at, +merged, cause, +cause_key, deploy"
 
 
 def near(
@@ -50,11 +52,7 @@ def lay(
     gone = [row for id_, row in old.items() if laid.get(id_) != row]
     new = [row for id_, row in laid.items() if old.get(id_) != row]
     session.executemany("DELETE FROM figures_incidents WHERE id = ?", [(row.id,) for row in gone])
-    marks = ", ".join("?" * len(IncidentRow._fields))
-    session.executemany(
-        f"INSERT INTO figures_incidents ({', '.join(IncidentRow._fields)}) VALUES ({marks})",  # noqa: S608
-        new,
-    )
+    insert(session, "figures_incidents", _COLUMNS, new)
     return {row.deploy for row in (*gone, *new) if row.deploy is not None}
 
 

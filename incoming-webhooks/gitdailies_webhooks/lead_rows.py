@@ -14,12 +14,13 @@ from gitdailies_webhooks.figures.history import ROLLBACK, Deploy
 from gitdailies_webhooks.figures.lead_time import Brought, brought_by
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.neighbors import Key, Mention, Spot, place_of
-from gitdailies_webhooks.over import over
+from gitdailies_webhooks.over import insert, over
 
-_COLUMNS = (
-    "id, repo, environment, service, at, rollback, rework, failed, unknown, unknown_commits, leads,"
-    " recovery, open, keys"
+_DEPLOYS = (
+    "id, repo, environment, service, +at, +rollback, +rework, +failed, +unknown, +unknown_commits, leads,"
+    " +recovery, +open, keys"
 )
+_COMMITS = "repo, environment, +key, deploy, sha, service, +at, +own, +position"
 
 
 def spot_of(deploy: Deploy) -> Spot:
@@ -59,10 +60,8 @@ def bring(
     for deploy in arrived:
         place, order = place_of(deploy.place), (deploy.at, deploy.id)
         first[place] = min(order, first.get(place, order))
-    session.executemany(
-        f"INSERT INTO figures_deploys ({_COLUMNS}) VALUES ({', '.join('?' * len(_COLUMNS.split(', ')))})",  # noqa: S608
-        [_row(deploy, _brought(deploy, first, found)) for deploy in arrived],
-    )
+    rows = [_row(deploy, _brought(deploy, first, found)) for deploy in arrived]
+    insert(session, "figures_deploys", _DEPLOYS, rows)
     session.executemany(
         "UPDATE figures_deploys SET unknown = ?, unknown_commits = ?, leads = ? WHERE id = ?",
         [
@@ -74,16 +73,13 @@ def bring(
 
 
 def _mention(session: Session, arrived: Sequence[Deploy]) -> None:
-    session.executemany(
-        "INSERT INTO figures_commits (repo, environment, key, deploy, sha, service, at, own, position)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
-        [
-            (repo, environment, key(sha), deploy.id, sha, service, deploy.at, int(own), position)
-            for deploy in arrived
-            for repo, environment, service in (place_of(deploy.place),)
-            for sha, (own, position) in neighbors.mentioned(deploy).items()
-        ],
-    )
+    rows = [
+        (repo, environment, key(sha), deploy.id, sha, service, deploy.at, int(own), position)
+        for deploy in arrived
+        for repo, environment, service in (place_of(deploy.place),)
+        for sha, (own, position) in neighbors.mentioned(deploy).items()
+    ]
+    insert(session, "figures_commits", _COMMITS, rows)
 
 
 def _later(

@@ -57,7 +57,9 @@ _OF_AN_ITEM = (
 
 
 class PostgresqlSession:
-    """A psycopg connection that takes statements with `?` for a parameter."""
+    """A psycopg connection that takes statements with `?` for a parameter, which may be a list."""
+
+    takes_lists = True
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.connection = connection

@@ -1,0 +1,104 @@
+"""Histories as teams have them, of any size, put into a store by the code that takes them over HTTP.
+
+Repositories deploy one or two services to three environments; a deploy brings a few commits, some are
+rollbacks or hotfixes; an incident is reported for one production deploy in eight, and one in thirty of
+them names the commit at fault. Events come in the order of time.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+from collections.abc import Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from itertools import islice
+from typing import Any
+
+from gitdailies_server.database import Database
+from gitdailies_webhooks import intake, statements
+from gitdailies_webhooks.keyring import create_key, find_key
+from gitdailies_webhooks.keys import hash_of
+from gitdailies_webhooks.opening import transaction
+
+YEARS = 3
+ENVIRONMENTS = ("production", "production", "production", "prod", "staging", "qa")
+_AT_ONCE = 2000
+
+Body = dict[str, Any]
+
+
+def events(count: int, repositories: int, until: datetime, seed: int = 1) -> Iterator[Body]:
+    """Yield *count* events of the three years before *until*."""
+    chance = random.Random(seed)
+    began = until - timedelta(days=365 * YEARS)
+    # A deploy comes with a quarter of the events that an incident has.
+    step = (until - began) / count
+    waiting: list[tuple[datetime, Body]] = []
+    for number in range(count):
+        at = began + step * number
+        if waiting and waiting[0][0] <= at:
+            yield waiting.pop(0)[1]
+            continue
+        repo = f"larkspur/service-{chance.randrange(repositories):03}"
+        environment = chance.choice(ENVIRONMENTS)
+        service = chance.choice(("api", "api", "web", None))
+        where = {"repo": repo, "environment": environment, **({"service": service} if service else {})}
+        sha = f"{chance.getrandbits(160):040x}"
+        yield _deploy(chance, number, at, where, sha)
+        if environment in ("production", "prod") and chance.random() < 0.125:
+            start = at + timedelta(minutes=chance.randint(1, 300))
+            end = start + timedelta(minutes=chance.randint(5, 600))
+            waiting += _incident(chance, number, start, end, where, sha)
+            waiting.sort(key=lambda event: event[0])
+
+
+def _deploy(chance: random.Random, number: int, at: datetime, where: Body, sha: str) -> Body:
+    shas = [sha, *(f"{chance.getrandbits(160):040x}" for _ in range(chance.randint(0, 3)))]
+    commits = [
+        {"sha": commit, "time": text(at - timedelta(minutes=chance.randint(10, 5000)))} for commit in shas
+    ]
+    kind = chance.choices(("deploy", "rollback", "hotfix"), (94, 3, 3))[0]
+    return {
+        "kind": "deployed",
+        "id": f"deploy-{number}",
+        **where,
+        "commitSHA": sha,
+        "branch": "main",
+        "time": text(at),
+        **({"type": kind} if kind != "deploy" else {}),
+        "commits": commits,
+    }
+
+
+def _incident(
+    chance: random.Random, number: int, start: datetime, end: datetime, where: Body, sha: str
+) -> list[tuple[datetime, Body]]:
+    named = {**where, "incidentId": f"INC-{number}"}
+    cause = {"causedBy": sha} if chance.random() < 1 / 30 else {}
+    started = {"kind": "incidentStarted", "id": f"start-{number}", **named, "time": text(start), **cause}
+    ended = {"kind": "incidentResolved", "id": f"end-{number}", **named, "time": text(end)}
+    return [(start, started), (end, ended)]
+
+
+def text(at: datetime) -> str:
+    return at.isoformat().replace("+00:00", "Z")
+
+
+def fill(database: Database, bodies: Iterator[Body], now: datetime | None = None) -> str:
+    """Put events into a store as if they had been posted in lists; return a key that may send and read."""
+    key = create_key(database, "bench", ["send", "read"])[0].reveal()
+    now = now or datetime.now(UTC)
+    with transaction(database) as session:
+        found = find_key(session, hash_of(key))
+    with closing(database.connect()) as session:
+        while part := list(islice(bodies, _AT_ONCE)):
+            submission = intake.read(
+                json.dumps(part).encode(), key_header="", may_send=lambda _: True, now=now, new_id=str
+            )
+            database.begin(session)
+            taken = statements.take(session, submission, key=found, now=now, strict_order=False)
+            assert taken is not None
+            assert all(one.created for one in taken)
+            database.commit(session)
+    return key
