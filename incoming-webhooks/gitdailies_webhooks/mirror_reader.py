@@ -98,7 +98,9 @@ class MirrorReader:
         return None
 
     async def _forget(self) -> float:
-        await self._store.write(partial(mirror_rows.forget, mirrored=[*self._mirrors], now=self._now()))
+        forget = partial(mirror_rows.forget, mirrored=[*self._mirrors], now=self._now())
+        if await self._store.read(partial(mirror_rows.forgotten, mirrored=[*self._mirrors])):
+            await self._store.write(forget)
         return 0.0
 
     async def _look(self, repo: str) -> float:

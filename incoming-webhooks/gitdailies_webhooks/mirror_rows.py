@@ -111,10 +111,15 @@ def _clear(session: Session, repo: str, standing: Standing, telling: Telling, no
     _untell(session, [id_ for id_ in standing.told if id_ not in telling.told], standing.spelled, now)
 
 
+def forgotten(session: Session, mirrored: Collection[str]) -> set[str]:
+    """Return the repositories that have no mirror any more."""
+    known = {repo for table in (*_FACTS, "git_told") for repo in _repos(session, table)}
+    return known.difference(mirrored)
+
+
 def forget(session: Session, mirrored: Collection[str], now: int) -> None:
     """Take away all of repositories that have no mirror any more."""
-    known = {repo for table in (*_FACTS, "git_told") for repo in _repos(session, table)}
-    for repo in known.difference(mirrored):
+    for repo in forgotten(session, mirrored):
         ids = [id_ for (id_,) in session.execute("SELECT id FROM git_told WHERE repo = ?", (repo,))]
         spelled = [name for name, compared in derived.names(session).items() if compared == repo]
         _untell(session, ids, spelled[0] if spelled else repo, now)

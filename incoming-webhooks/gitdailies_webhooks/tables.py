@@ -227,3 +227,32 @@ FIGURES_SETTINGS = Table(
     Column("name", Text, primary_key=True),
     Column("value", Text, nullable=False),
 )
+
+# What a repository has, and what that tells of deploys: kept so that it is asked once.
+Table(
+    "git_commits",
+    METADATA,
+    Column("repo", Text, primary_key=True),
+    Column("named", Text, primary_key=True),
+    Column("sha", Text, nullable=False),
+)
+Table(
+    "git_pairs",
+    METADATA,
+    Column("repo", Text, primary_key=True),
+    Column("earlier", Text, primary_key=True),
+    Column("later", Text, primary_key=True),
+    Column("cut", Integer, nullable=False),
+    Column("ahead", Text, nullable=False),
+    Column("behind", Text, nullable=False),
+)
+GIT_TOLD = Table(
+    "git_told",
+    METADATA,
+    Column("id", Text, primary_key=True),
+    Column("repo", Text, nullable=False),
+    Column("at", BigInteger, nullable=False),
+    Column("unknown", Text, nullable=False),
+    Column("commits", Text, nullable=False),
+)
+Index("git_told_repo", GIT_TOLD.c.repo)
