@@ -171,7 +171,9 @@ class HttpPages:
                 # A page that broke off on its way may come whole the next time.
                 return retry.Outcome(None, f"expected JSON, got {type(error).__name__}"), None
         wait = asked_to_wait(headers, self.now())
-        limited = answer.status_code == 403 and (wait or headers.get("X-RateLimit-Remaining") == "0")
+        # GitHub's limits are 403, too, and all of its answers tell when the limit begins anew.
+        spent = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
+        limited = answer.status_code == 403 and spent
         status = 429 if limited else answer.status_code
         # Redacted before it is cut, or the beginning of a secret could stand at its end.
         said = excerpt(self._redacted(body[:_LONGEST_ANSWER].decode("utf-8", "replace"))[:_LONGEST_REASON])

@@ -28,6 +28,7 @@ class Api:
     asked: list[str] = field(default_factory=list)
     url: str = ""
     admits: Callable[[str, Mapping[str, str]], bool] | None = None
+    limit_status: int = 429
     limit_headers: dict[str, str] = field(default_factory=lambda: {"Retry-After": "1"})
 
 
@@ -50,7 +51,7 @@ class _Handler(BaseHTTPRequestHandler):
         parts = urlsplit(self.path)
         body = api.answer(parts.path, dict(parse_qsl(parts.query)))
         if trouble == LIMITED:
-            self._send(429, {"error": "slow down"}, api.limit_headers)
+            self._send(api.limit_status, {"error": "slow down"}, api.limit_headers)
         elif body is None:
             self._send(404, {"error": "not found"})
         else:

@@ -61,6 +61,30 @@ def test_a_limit_is_waited_for_as_long_as_it_says(
     assert waited == [seconds]
 
 
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ({"Retry-After": "17"}, [17]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}, [41]),
+        ({"X-RateLimit-Remaining": "4711", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 3000)}, None),
+    ],
+)
+def test_a_403_is_a_limit_only_where_it_says_so(
+    state: State, headers: dict[str, str], waits: list[float] | None
+) -> None:
+    """A token that may not read ends the fetch at once, though the answer tells of a limit far away."""
+    waited: list[float] = []
+    api = Api(lambda path, query: {}, "token", {1: LIMITED}, limit_status=403, limit_headers=headers)
+    with listening(api), pages(api.url, state, waited) as read:
+        if waits is None:
+            with pytest.raises(Refused, match="expected a token"):
+                read.get("/here")
+        else:
+            assert read.get("/here") == {}
+
+    assert waited == (waits or [])
+
+
 def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
     """What the vendor answered for good is not tried again."""
     api = Api(lambda path, query: None, "token")

@@ -57,12 +57,8 @@ READ_BY_HISTORY = words("complaints document.Document settings.Source", prefix="
 
 RULES = (
     Rule("core", "*", PURE, pure=True),
-    # The past is read through the vendor's own client, and only there.
-    Rule(
-        "*-adapter",
-        "reader",
-        ANY_STDLIB | CORE | CONNECTION | {"datadog_api_client", "pagerduty", "requests"},
-    ),
+    # The past is read where a vendor's words are known, and only there; no step is made from it.
+    Rule("*", "reader", ANY_STDLIB | CORE | CONNECTION | {"requests"}),
     Rule("*-adapter", "*", PURE | CORE_VALUES, pure=True),
     Rule("connection", "*", ANY_STDLIB | CORE | {"jsonschema", "requests", "urllib3", "yaml"}),
     Rule(
@@ -102,7 +98,7 @@ RULES = (
         Rule("history", module, PURE | CORE | {"csv"} | READ_BY_HISTORY, pure=True)
         for module in sorted(DECIDED_BY_HISTORY)
     ),
-    Rule("history", "*", ANY_STDLIB | CORE | CONNECTION | {"github", "requests"}),
+    Rule("history", "*", ANY_STDLIB | CORE | CONNECTION | {"requests"}),
     Rule(
         "command-line",
         "*",
@@ -119,8 +115,6 @@ RULES = (
         },
     ),
     # What is left are steps of pipelines: each promises to run without an installation.
-    # A platform's past is read where its words are known; no step is made from it.
-    Rule("*", "reader", ANY_STDLIB | CORE | CONNECTION | {"requests"}),
     Rule("*", "__main__", PURE | STEP_EDGE | {"os", "sys"}),
     Rule("*", "*", PURE | CORE_VALUES | {"gitdailies_core.ci", "gitdailies_core.dialect"}, pure=True),
 )
