@@ -98,6 +98,8 @@ def fetch(
     gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
     """
     asked = _asked(source, since, until, with_, _secrets(token_env, token_file), api_url, handover.config)
+    if live_since and overlap:
+        raise UsageError("--live-since: expected it or --overlap, got both")
     if not overlap:
         asked = _apart_from_live(asked, live_since)
     where = None if output_ else handover.where()
@@ -208,6 +210,11 @@ def _read_by(name: str, configuration: Configuration | None) -> tuple[Reader, So
 def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
     """End the window where the relay began to tell of what would count twice."""
     why = asked.reader.apart(asked.parameters) if isinstance(asked.reader, Apart) else ""
+    if not why and live_since:
+        raise UsageError(
+            f"--live-since: expected none for {asked.source.name}, of which all that is fetched counts once, "
+            "got one; --until ends the window"
+        )
     if not why:
         return asked
     until = history_live.end(

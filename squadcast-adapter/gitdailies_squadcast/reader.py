@@ -8,6 +8,7 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
+from gitdailies_core.adapter import Ignored
 from gitdailies_core.fields import Fields
 from gitdailies_core.past import Pages, Told, Window, readable
 from gitdailies_core.secret import Secret
@@ -46,12 +47,18 @@ class Reader:
         if "team" in parameters:
             teams = [parameters["team"]]
         else:
-            teams = [team.text("id") for team in Fields(pages.get("/teams")).objects("data")]
+            teams = [team.text("id") for team in _asked(pages, "/teams").objects("data")]
+        if not teams:
+            yield Ignored("no team that the token may see")
         for team in teams:
-            listed = Fields(pages.get("/services", [("owner_id", team)])).objects("data")
+            listed = _asked(pages, "/services", ("owner_id", team)).objects("data")
             services = {service.text("id"): service for service in listed}
             for row in _exported(pages, window, team):
                 yield from readable(_told(pages, row, services))
+
+
+def _asked(pages: Pages, path: str, *query: tuple[str, str]) -> Fields:
+    return Fields(pages.get(path, query), path)
 
 
 def _exported(pages: Pages, window: Window, team: str) -> Iterator[Fields]:
@@ -62,7 +69,7 @@ def _exported(pages: Pages, window: Window, team: str) -> Iterator[Fields]:
             ("end_time", text_of(part.until)),
             ("owner_id", team),
         ]
-        for row in Fields(pages.get("/incidents/export", query)).objects("incidents"):
+        for row in _asked(pages, "/incidents/export", *query).objects("incidents"):
             # Whether its ends belong to a range is documented nowhere.
             if part.holds(row.time("created_at")):
                 yield row
@@ -71,7 +78,7 @@ def _exported(pages: Pages, window: Window, team: str) -> Iterator[Fields]:
 def _told(pages: Pages, row: Fields, services: Mapping[str, Fields]) -> Iterator[Told]:
     """Tell an incident; the export has neither the id of its service nor its priority."""
     path = f"/incidents/{quote(row.text('id'), safe='')}"
-    whole = Fields(pages.get(path), path).object("data")
+    whole = _asked(pages, path).object("data")
     yield from past.translate(row, whole, services.get(whole.text("service_id")))
 
 
