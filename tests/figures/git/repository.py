@@ -21,11 +21,12 @@ ENVIRONMENT = {
 class Repository:
     """A repository at *path*; `shas` are its commits by the name that they were given."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, shas: dict[str, str] | None = None) -> None:
         self.path = path
-        self.shas: dict[str, str] = {}
-        path.mkdir(parents=True)
-        self.git("init", "--quiet", "--initial-branch=main")
+        self.shas = {} if shas is None else shas
+        if not path.exists():
+            path.mkdir(parents=True)
+            self.git("init", "--quiet", "--initial-branch=main")
 
     def git(self, *arguments: str, at: str = "2026-03-02T08:00:00Z") -> str:
         """Run git at a moment of its commits' clock."""

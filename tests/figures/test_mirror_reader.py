@@ -1,0 +1,165 @@
+"""A server beside its mirrors: what they lack, what comes late, what goes, and how it is said."""
+
+from __future__ import annotations
+
+import random
+import shutil
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_core.events import Event
+from gitdailies_webhooks import mirror_reader
+from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.mirror_reader import MirrorReader
+
+from tests.figures.git.events import ANSWERS, HOUR, REPO, deploys
+from tests.figures.git.repository import Repository, week
+from tests.figures.test_git import answered, why
+from tests.webhooks.running import Receiver, in_thread
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return week(tmp_path_factory.mktemp("git") / "work")
+
+
+@pytest.fixture
+def quick(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(mirror_reader, "FIRST_SECONDS", 0.2)
+    monkeypatch.setattr(mirror_reader, "LONGEST_SECONDS", 0.5)
+
+
+@pytest.fixture
+def mirror(repository: Repository, tmp_path: Path) -> Path:
+    """A mirror that is as far as c2, the commit of the first deploy."""
+    path = tmp_path / "mirror.git"
+    repository.git("clone", "--quiet", "--bare", "--single-branch", ".", str(path))
+    repository.git(f"--git-dir={path}", "update-ref", "refs/heads/main", repository.shas["c2"])
+    repository.git(f"--git-dir={path}", "reflog", "expire", "--expire=all", "--all")
+    repository.git(f"--git-dir={path}", "gc", "--quiet", "--prune=now")
+    return path
+
+
+def fetch(repository: Repository, mirror: Path, *names: str) -> None:
+    for name in names:
+        at = ("fetch", "--quiet", str(repository.path), f"{repository.shas[name]}:refs/kept/{name}")
+        repository.git(f"--git-dir={mirror}", *at)
+
+
+def until(expected: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
+    """Ask until a verdict is the expected word, ten seconds at most."""
+    for _ in range(100):
+        if (verdict := ask())["word"] == expected:
+            break
+        time.sleep(0.1)
+    assert verdict["word"] == expected
+    return verdict
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_mirror_that_catches_up_mends_what_was_unknown(
+    repository: Repository, mirror: Path, tmp_path: Path
+) -> None:
+    """Deploys of commits that are not fetched yet are unknown, with the reason, and counted once they are."""
+    with in_thread(tmp_path / "w.db", mirrors={REPO: mirror}) as receiver:
+        key = receiver.key("all", "deployed", "read")
+        for event in deploys(repository.shas):
+            assert receiver.post(key, event).status_code == 202
+        lacking = until("not-in-mirror", lambda: why(receiver, key, "d02"))
+        assert (lacking["counts"], lacking["reason"]) == (
+            False,
+            "unknown: the mirror of its repository lacks its commit: not fetched yet, or never pushed",
+        )
+        # All but the branch of e3: by its time c5 is older than that deploy, and may have come with it.
+        fetch(repository, mirror, "c6")
+        numbers = ANSWERS["production"][1]
+        assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
+        assert why(receiver, key, "e3", environment="staging")["word"] == "not-in-mirror"
+        assert why(receiver, key, "e4", environment="staging")["word"] == "earlier-not-in-mirror"
+        fetch(repository, mirror, "w2")
+        for question, numbers in ANSWERS.values():
+            assert answered(receiver, key, question, numbers) == pytest.approx(numbers)
+
+
+@pytest.mark.usefixtures("quick")
+def test_a_mirror_that_is_not_there_is_said_once(
+    repository: Repository, mirror: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A server starts without its mirror, says so in the log and with the deploy, and reads it later."""
+    later = tmp_path / "later.git"
+    with in_thread(tmp_path / "w.db", mirrors={REPO: later}) as receiver:
+        key = receiver.key("all", "deployed", "read")
+        assert receiver.post(key, deploys(repository.shas)).status_code == 202
+        until("mirror-unreadable", lambda: why(receiver, key, "d02"))
+        time.sleep(1.5)  # several looks
+        fetch(repository, mirror, "c6", "w2")
+        shutil.move(mirror, later)
+        numbers = ANSWERS["production"][1]
+        assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
+    printed = "".join(capfd.readouterr())
+    assert printed.count("mirror cannot be read") == 1
+    assert printed.count("mirror can be read again") == 1
+    assert f"{later}: expected a git repository that this user can read" in printed
+
+
+def test_events_that_come_and_go_leave_what_the_rest_says(repository: Repository, tmp_path: Path) -> None:
+    """After deletions the lead times are those of a history without them, and facts of no use are gone."""
+    events = deploys(repository.shas)
+    spare = [
+        Event.from_wire(
+            {**events[0], "id": f"x{n}", "commitSHA": repository.shas[name], "time": at}
+        ).to_wire()
+        for n, (name, at) in enumerate(
+            [("p2", "2026-03-02T20:00:00Z"), ("c1", "2026-03-04T11:00:00Z"), ("c4", "2026-03-04T15:30:00Z")]
+        )
+    ]
+    every = [*events, *spare]
+    random.Random(7).shuffle(every)
+    with in_thread(tmp_path / "w.db", mirrors={REPO: repository.path}) as receiver:
+        key = receiver.key("all", "deployed", "read", "delete")
+        assert receiver.post(key, every).status_code == 202
+        # x0 brings p1 and p2, 9 and 8 hours old, before d02 does; x1 takes q1 away, which is not new with
+        # d05; x2 brings c4 before d07 does, still late.
+        with_spare = (3.25 * HOUR, 17.4 * HOUR, 14, 2, 1)
+        assert answered(receiver, key, {}, with_spare) == pytest.approx(with_spare)
+        for event in spare:
+            delete(receiver, key, event["id"])
+        for question, numbers in ANSWERS.values():
+            assert answered(receiver, key, question, numbers) == pytest.approx(numbers)
+    with closing(sqlite3.connect(tmp_path / "w.db")) as store:
+        kept = [store.execute(f"SELECT count(*) FROM {table}").fetchone()[0] for table in KEPT]
+    assert kept == [10, 13, 13]
+
+
+KEPT = ("git_commits", "git_pairs", "git_told")
+
+
+def delete(receiver: Receiver, key: str, id_: str) -> None:
+    gone = requests.delete(f"{receiver.url}/api/events/{id_}", headers={"webhook-key": key}, timeout=10)
+    assert gone.status_code == 200
+
+
+def test_looks_grow_rarer_until_what_lacks_changes() -> None:
+    """A mirror is asked after 5 seconds, then twice as late each time, up to 5 minutes; for others anew."""
+    reader = MirrorReader(None, {}, Settings(), None, None)  # type: ignore[arg-type]
+
+    class Asked:
+        fault = ""
+
+        def __init__(self, *lacking: str) -> None:
+            self.lacking = frozenset(lacking)
+
+    def pauses(asked: Asked, times: int) -> Iterator[float]:
+        for _ in range(times):
+            yield reader._pause("a/b", asked)  # type: ignore[arg-type]
+
+    assert [*pauses(Asked("1"), 8)] == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert [*pauses(Asked("1", "2"), 2)] == [5, 10]
+    assert [*pauses(Asked(), 1)] == [600]
+    assert [*pauses(Asked("1"), 1)] == [5]
