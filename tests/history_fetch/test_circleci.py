@@ -70,8 +70,10 @@ def pipeline(number: int) -> dict[str, Any]:
     if number % 20 == 7:
         del vcs["branch"]
         vcs["tag"] = "v1.4.2"
-    if number % 50 == 9:
-        vcs |= {"branch": "pull/7", "origin_repository_url": "https://github.com/fork/checkout-api"}
+    if number % 100 == 9:
+        vcs["branch"] = "pull/7"
+    if number % 100 == 59:
+        vcs["origin_repository_url"] = "https://github.com/fork/checkout-api"
     return {**made, "vcs": vcs}
 
 
@@ -107,7 +109,8 @@ def runs(number: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     """The workflows of a pipeline, newest first, each with its jobs.
 
     Every tenth fails to deploy and is run again from there; some are deployed twice by one job that
-    was picked, some are run again as a whole, some never get beyond an approval.
+    was picked, some are run again from what came after the deploy, some as a whole, some never get
+    beyond an approval.
     """
     tests = (workflow(number, name="tests"), [job(number, 0, "unit")])
     build = job(number, 1, "build")
@@ -117,6 +120,10 @@ def runs(number: int) -> list[tuple[dict[str, Any], list[dict[str, Any]]]]:
     if number % 30 == 11:
         first = (workflow(number), [build, job(number, 2, "deploy")])
         return [(workflow(number, 1), [build, job(number, 3, "deploy", again=1)]), first, tests]
+    if number % 30 == 21:
+        done = [build, job(number, 2, "deploy")]
+        again = (workflow(number, 1), [*done, job(number, 3, "smoke", again=1)])
+        return [again, (workflow(number), [*done, job(number, 6, "smoke", "failed")]), tests]
     if number % 30 == 13:
         whole = [job(number, 4, "build", again=1), job(number, 5, "deploy", again=1)]
         return [
