@@ -59,17 +59,17 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
     expect(page.locator("section.figure h2")).to_have_text([*TITLES, "How to read them"])
     shown = card(page, "Change fail rate").inner_text()
     for label, number in (
-        ("failed", "numerator"),
-        ("deploys no longer pending", "denominator"),
-        ("pending", "pending"),
-        ("failed and young", "failedYoung"),
-        ("incidents unlinked", "unlinked"),
+        ("Failed", "numerator"),
+        ("Settled", "denominator"),
+        ("Pending", "pending"),
+        ("Failed and young", "failedYoung"),
+        ("Incidents unlinked", "unlinked"),
     ):
         assert re.search(rf"{label}\s+{rate[number]}\b", shown), (label, shown)
     assert f"{rate['value'] * 100:.1f} %" in shown
     shown = card(page, "Failed deployment recovery time").inner_text()
-    assert re.search(rf"open\s+{recovery['open']}\b", shown)
-    assert re.search(rf"without incident\s+{recovery['withoutIncident']}\b", shown)
+    assert re.search(rf"Open\s+{recovery['open']}\b", shown)
+    assert re.search(rf"Without incident\s+{recovery['withoutIncident']}\b", shown)
 
 
 def test_under_each_chart_stands_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:

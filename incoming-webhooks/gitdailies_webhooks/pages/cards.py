@@ -49,20 +49,21 @@ FIGURES = (
     Figure(
         figures.FREQUENCY,
         "Deployment frequency",
-        "Deploys of every type, rollbacks and hotfixes too, by the days of the period up to now.",
+        "Deploys of every type, rollbacks and hotfixes too, by the days of the period up to now. "
+        "Gap: the time from one to the next.",
         ("value", rate),
         "the period has not begun",
         (
-            ("deploys", "numerator", count),
-            ("days", "denominator", decimal),
-            ("median time between two", "medianGap", duration),
-            ("90th percentile of it", "gapP90", duration),
+            ("Deploys", "numerator", count),
+            ("Days", "denominator", decimal),
+            ("Median gap", "medianGap", duration),
+            ("90th percentile", "gapP90", duration),
         ),
         (
             ("Deploys", "numerator", count),
             ("Days", "denominator", decimal),
             ("Deploys a day", "value", decimal),
-            ("Median time between two", "medianGap", duration),
+            ("Median gap", "medianGap", duration),
         ),
         (("Deploys", "numerator"),),
         scales.counts,
@@ -78,9 +79,9 @@ FIGURES = (
         "no commit with a known lead time",
         (
             ("90th percentile", "p90", duration),
-            ("commits", "count", count),
-            ("deploys unknown", "unknownDeploys", count),
-            ("commits unknown", "unknownCommits", count),
+            ("Commits", "count", count),
+            ("Deploys unknown", "unknownDeploys", count),
+            ("Commits unknown", "unknownCommits", count),
         ),
         (
             *_MEDIANS,
@@ -95,22 +96,22 @@ FIGURES = (
     Figure(
         figures.FAIL_RATE,
         "Change fail rate",
-        "Deploys that an incident is laid to or that a rollback undid, by deploys that are no longer "
+        "Deploys that an incident is laid to or that a rollback undid, by all that are settled: no longer "
         "pending. Pending: not failed, and younger than {window}. Unlinked: incidents laid to no deploy. "
         "A time with pending deploys is not drawn: as yet, only its failures are known.",
         ("value", percent),
-        "no deploy that is no longer pending",
+        "no settled deploy",
         (
-            ("failed", "numerator", count),
-            ("deploys no longer pending", "denominator", count),
-            ("pending", "pending", count),
-            ("failed and young", "failedYoung", count),
-            ("incidents unlinked", "unlinked", count),
+            ("Failed", "numerator", count),
+            ("Settled", "denominator", count),
+            ("Pending", "pending", count),
+            ("Failed and young", "failedYoung", count),
+            ("Incidents unlinked", "unlinked", count),
         ),
         (
             ("Rate", "value", percent),
             ("Failed", "numerator", count),
-            ("No longer pending", "denominator", count),
+            ("Settled", "denominator", count),
             ("Pending", "pending", count),
             ("Failed and young", "failedYoung", count),
             ("Incidents unlinked", "unlinked", count),
@@ -130,9 +131,9 @@ FIGURES = (
         "no failed deploy that has recovered",
         (
             ("90th percentile", "p90", duration),
-            ("recovered", "count", count),
-            ("open", "open", count),
-            ("without incident", "withoutIncident", count),
+            ("Recovered", "count", count),
+            ("Open", "open", count),
+            ("Without incident", "withoutIncident", count),
         ),
         (
             *_MEDIANS,
@@ -150,7 +151,7 @@ FIGURES = (
         "Rollbacks, hotfixes and deploys that say which incident they fix, by all deploys.",
         ("value", percent),
         "no deploy",
-        (("rework", "numerator", count), ("deploys", "denominator", count)),
+        (("Rework", "numerator", count), ("Of deploys", "denominator", count)),
         (
             ("Rate", "value", percent),
             ("Rework", "numerator", count),

@@ -25,6 +25,9 @@ from gitdailies_webhooks.pages.wording import address, count, decimal, duration,
 
 PRESETS = (7, 30, 90, 365)
 _MOST_REPOS, _MOST_TICKS = 500, 5
+
+# Figures are hardly ever older than two seconds; where they are, somebody sends a long history.
+_BEHIND_US = 10_000_000
 _TITLES = {kind.word: kind.title for kind in KINDS}
 
 # How the beginning of a bucket is written: under a chart, and in a table.
@@ -67,6 +70,7 @@ def context(
 ) -> dict[str, Any]:
     """Return everything that the page shows."""
     span, zone = question.selection.span, settings.zone
+    as_of = to_us(parse(found.answer["asOf"], "asOf"))
     narrowed = partial(_narrowed, asked, span)
     listed = [_listed(event, found.events, zone) for event in found.line.listed]
     total = sum(found.line.counts.values())
@@ -77,7 +81,8 @@ def context(
         "shown": True,
         "place": found.answer["filter"],
         "period": _period(span, settings),
-        "as_of": moment(to_us(parse(found.answer["asOf"], "asOf")), zone),
+        "as_of": moment(as_of, zone),
+        "behind": span.now - as_of > _BEHIND_US,
         "young": _young(course.buckets, found.began_at, zone),
         "cards": cards(
             found.answer["figures"],
