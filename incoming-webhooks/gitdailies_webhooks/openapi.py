@@ -7,6 +7,7 @@ from typing import Any
 
 from gitdailies_core.dialect import ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.events import KINDS, Kind
+from gitdailies_core.field_types import IDENTIFIER
 from gitdailies_core.schema import DRAFT, kind_schema
 
 from gitdailies_webhooks import intake, metric_shapes
@@ -89,7 +90,11 @@ def _take(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "name": ID_HEADER,
                 "in": "header",
                 "description": "The event's id, where the body leaves it out; not with a list.",
-                "schema": {"type": "string", "maxLength": 255},
+                "schema": {
+                    "type": "string",
+                    "maxLength": IDENTIFIER.longest,
+                    "pattern": IDENTIFIER.pattern,
+                },
             },
             {
                 "name": "validate",
