@@ -215,14 +215,13 @@ def _entry(
 
 def content(event: Event, *besides: str) -> str:
     """Hash what an event says, its id (and *besides*) aside: an id names, it says nothing."""
-    values = {name: value for name, value in event.values.items() if name != "id" and name not in besides}
-    return dataclasses.replace(event, values=MappingProxyType(values)).digest()
+    return event.digest("id", *besides)
 
 
 def _completed(event: Event, kind: Kind, **given: str) -> Event:
     values = {**event.values, **given}
     ordered = {field.name: values[field.name] for field in kind.fields if field.name in values}
-    return dataclasses.replace(event, values=MappingProxyType(ordered))
+    return Event(event.kind, MappingProxyType(ordered), event.extra)
 
 
 def _decide_one(entry: Entry, taken: Mapping[str, Known], newest: Newest | None) -> Outcome:

@@ -5,7 +5,7 @@ It is what GitDailies asks of whoever sends history. Pure: `store` reads where i
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import datetime
 
 from gitdailies_core.events import DEPLOYED
@@ -42,7 +42,7 @@ class Newest:
     def after(self, mark: Mark, *, incident: bool) -> Newest:
         """Return what is newest once the event of *mark* is there."""
         if incident:
-            return self if self.incident and mark.at < self.incident.at else replace(self, incident=mark)
+            return self if self.incident and mark.at < self.incident.at else Newest(self.deploy, mark)
         if mark.kind == DEPLOYED:
-            return self if self.deploy and mark.at < self.deploy.at else replace(self, deploy=mark)
+            return self if self.deploy and mark.at < self.deploy.at else Newest(mark, self.incident)
         return self

@@ -34,6 +34,7 @@ USED_EVERY = timedelta(minutes=1)
 
 _WILD = re.compile(r"[!%_]")
 
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 _INSERT = (
     "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
     " received_at, key_id, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
@@ -213,5 +214,5 @@ def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, .
         received_at,
         key_id,
         bytes.fromhex(candidate.digest),
-        json.dumps(event.to_wire(), ensure_ascii=False, separators=(",", ":")),
+        _encode(event.to_wire()),
     )
