@@ -1,5 +1,6 @@
 """Sending a plan: one stream, one request in flight, each answer written down before the next request.
 
+While the receiver works on one list, the next one is made ready.
 Retries are those of `gitdailies_core.retry`. What stops a run (a refused key, a wrong address, a
 network that stays dead) leaves a state that the next run goes on from.
 """
@@ -14,6 +15,8 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
+from functools import partial
+from itertools import islice
 from typing import Protocol, TypeVar
 
 from gitdailies_connection.answers import Answer, excerpt
@@ -25,6 +28,7 @@ from gitdailies_core.errors import DeliveryError, UnreadableBody
 from gitdailies_core.secret import Secret, redact
 
 from gitdailies_history import batches, verdicts
+from gitdailies_history.beside import Ahead, beside
 from gitdailies_history.entries import Entry
 from gitdailies_history.sent import Sent
 from gitdailies_history.verdicts import REFUSED, SENT, Verdict
@@ -33,6 +37,7 @@ Found = TypeVar("Found")
 
 # A result is some hundred bytes; a reason may be longer.
 _LARGEST_ANSWER = 16 * 1024 * 1024
+_ASKED_AT_ONCE = 500
 
 
 class Watch(Protocol):
@@ -99,6 +104,7 @@ class Stream:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: Callable[[], float] = random.random
     report: Report = field(default_factory=Report)
+    _batches: Ahead[list[Entry]] = field(default_factory=lambda: Ahead(()), init=False, repr=False)
 
     def send(self, entries: Iterable[Entry]) -> Report:
         """Send all that was not sent before; never raises for what a receiver or a network does."""
@@ -107,24 +113,21 @@ class Stream:
             # What adds no fields and renames none is sent as it stands in the plan.
             plain = dialect == Dialect.make(receiver=OURS, path=dialect.path)
             most = batches.MOST_EVENTS if dialect.takes_lists else 1
-            for batch in batches.cut(self._left(entries), most=most):
+            self._batches = Ahead(batches.cut(self._left(entries), most=most))
+            for batch in self._batches:
                 self._send(batch, dialect, plain=plain)
         except _Stopped as stopped:
             self.report.stopped, self.report.key_refused = str(stopped), stopped.key
         return self.report
 
     def _left(self, entries: Iterable[Entry]) -> Iterator[Entry]:
-        skipped = 0
-        for entry in entries:
-            if self.sent.has(entry.id):
-                self.report.skipped += 1
-                skipped += 1
-                continue
-            if skipped:
-                self.watch.moved(skipped)
-                skipped = 0
-            yield entry
-        self.watch.moved(skipped)
+        waiting = iter(entries)
+        while some := list(islice(waiting, _ASKED_AT_ONCE)):
+            there = self.sent.known([entry.id for entry in some])
+            if there:
+                self.report.skipped += len(there)
+                self.watch.moved(len(there))
+            yield from (entry for entry in some if entry.id not in there)
 
     def _send(self, whole: list[Entry], dialect: Dialect, *, plain: bool) -> None:
         waiting = deque([whole])
@@ -165,10 +168,11 @@ class Stream:
             else [json.dumps(dialect.write(entry.event), ensure_ascii=False) for entry in batch]
         )
         body = f"[{','.join(written)}]".encode()
+        request = partial(self.sender.post, body, key=self.key, largest=_LARGEST_ANSWER)
 
         def post() -> tuple[retry.Outcome, list[Verdict]]:
             try:
-                answer = self.sender.post(body, key=self.key, largest=_LARGEST_ANSWER)
+                answer = beside(request, self._batches.prepare)
                 return answer.outcome(self.key), self._read(answer, batch)
             except (DeliveryError, UnreadableBody) as error:
                 return retry.Outcome(None, redact(str(error), self.key)), []

@@ -2,6 +2,9 @@
 
 One SQLite file in the state folder, synced after each answer of the receiver. A run that was killed
 between sending and writing sends one request again; its ids make that change nothing.
+
+Ids are as good as random: put into their table one request at a time they would write a page each.
+So those of a request are written down behind one another, and the next run sorts them in.
 """
 
 from __future__ import annotations
@@ -10,7 +13,7 @@ import fcntl
 import hashlib
 import os
 import sqlite3
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -22,7 +25,11 @@ PRAGMA synchronous=FULL;
 PRAGMA cache_size=-32768;
 CREATE TABLE IF NOT EXISTS receivers (number INTEGER PRIMARY KEY, address TEXT UNIQUE NOT NULL);
 CREATE TABLE IF NOT EXISTS sent (receiver INT, id BLOB, PRIMARY KEY (receiver, id)) WITHOUT ROWID;
+CREATE TABLE IF NOT EXISTS added (n INTEGER PRIMARY KEY, receiver INT, ids BLOB);
 """
+_ID_BYTES = 16
+# What is sorted in memory at once.
+_SORTED = 100_000
 
 
 class Sent:
@@ -34,24 +41,25 @@ class Sent:
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.executescript(_SCHEMA)
             self._path.chmod(0o600)
+            self._sort_in()
             self._db.execute("INSERT OR IGNORE INTO receivers (address) VALUES (?)", (address,))
             query = "SELECT number FROM receivers WHERE address = ?"
             self._receiver: int = self._db.execute(query, (address,)).fetchone()[0]
 
-    def has(self, id_: str) -> bool:
-        """Whether the event of this id was sent."""
+    def known(self, ids: Sequence[str]) -> frozenset[str]:
+        """Return those of *ids* that earlier runs sent; what this one adds is not among them."""
+        named = {_short(id_): id_ for id_ in ids}
+        marks = ", ".join("?" * len(named))
+        query = f"SELECT id FROM sent WHERE receiver = ? AND id IN ({marks})"  # noqa: S608  question marks
         with self._told():
-            query = "SELECT 1 FROM sent WHERE receiver = ? AND id = ?"
-            return self._db.execute(query, (self._receiver, _short(id_))).fetchone() is not None
+            found = self._db.execute(query, (self._receiver, *named))
+            return frozenset(named[short] for (short,) in found)
 
     def add(self, ids: Iterable[str]) -> None:
         """Write down that these were sent; on stable storage when it returns."""
         with self._told():
-            self._db.execute("BEGIN IMMEDIATE")
-            # In the order of the table, which touches each of its pages once.
-            rows = sorted((self._receiver, _short(id_)) for id_ in ids)
-            self._db.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", rows)
-            self._db.execute("COMMIT")
+            joined = b"".join(map(_short, ids))
+            self._db.execute("INSERT INTO added (receiver, ids) VALUES (?, ?)", (self._receiver, joined))
 
     def forget(self) -> None:
         """Let everything be sent to this address again."""
@@ -60,6 +68,23 @@ class Sent:
 
     def close(self) -> None:
         self._db.close()
+
+    def _sort_in(self) -> None:
+        """Take what the last run added over into the table that is asked."""
+        self._db.execute("BEGIN IMMEDIATE")
+        rows: list[tuple[int, bytes]] = []
+        for receiver, ids in self._db.execute("SELECT receiver, ids FROM added ORDER BY n"):
+            rows += [(receiver, ids[at : at + _ID_BYTES]) for at in range(0, len(ids), _ID_BYTES)]
+            if len(rows) >= _SORTED:
+                self._insert(rows)
+        self._insert(rows)
+        self._db.execute("DELETE FROM added")
+        self._db.execute("COMMIT")
+
+    def _insert(self, rows: list[tuple[int, bytes]]) -> None:
+        rows.sort()
+        self._db.executemany("INSERT OR IGNORE INTO sent VALUES (?, ?)", rows)
+        rows.clear()
 
     @contextmanager
     def _told(self) -> Iterator[None]:
@@ -92,4 +117,4 @@ def held(folder: Path) -> Iterator[Path]:
 
 def _short(id_: str) -> bytes:
     # Half the size of most ids, and as good as unique.
-    return hashlib.blake2b(id_.encode(), digest_size=16).digest()
+    return hashlib.blake2b(id_.encode(), digest_size=_ID_BYTES).digest()

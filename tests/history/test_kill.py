@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
+import json
 import os
 import random
+import signal
 import subprocess
+import time
 from pathlib import Path
 
 import pytest
+from gitdailies_history import batches
 
 from tests.history.making import shuffled
 from tests.history.running import Importer, in_order
 from tests.webhooks.running import in_process
 
 KILLS = int(os.environ.get("GITDAILIES_HISTORY_KILLS", "4"))
-ROWS = 20_000
+# Some lists more than one: a kill may come between any two.
+ROWS = batches.MOST_EVENTS * max(4, KILLS // 2)
 
 
-@pytest.mark.timeout(300 + 60 * KILLS)
+@pytest.mark.timeout(300 + 90 * KILLS)
 def test_everything_is_there_once_and_in_order_after_kills(tmp_path: Path) -> None:
     """Killed at random moments and resumed, the command has each event taken once by a strict receiver."""
     made = random.Random(11)
@@ -25,7 +30,7 @@ def test_everything_is_there_once_and_in_order_after_kills(tmp_path: Path) -> No
     with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
         importer = Importer(tmp_path, receiver, receiver.key("history"))
         reader = receiver.key("reader", "read")
-        whole = ROWS / 3500 + 1
+        whole = ROWS / 8000 + 1
         kills = finished = 0
         while kills < KILLS:
             # Once all is there, another import has something to do only when it sends all again.
@@ -46,3 +51,27 @@ def test_everything_is_there_once_and_in_order_after_kills(tmp_path: Path) -> No
         assert len(events) == len({event["id"] for event in events}) == ROWS
         assert in_order(events)
         print(f"{kills} kills, {ROWS} rows, {finished} runs that ended before they were killed")
+
+
+def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """Interrupted while it sends, the command ends soon with code 130 and says what is left."""
+    shuffled(tmp_path / "h.csv", ROWS)
+    with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
+        importer = Importer(tmp_path, receiver, receiver.key("history"))
+        reader = receiver.key("reader", "read")
+        process = importer.start("h.csv", "--json")
+        ends = time.monotonic() + 60
+        # Something behind the first list is there, so that was answered.
+        while not receiver.events(reader, limit="1", after=str(batches.MOST_EVENTS)):
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=5)
+        first = json.loads(out)
+        last = importer.run("h.csv", "--json")
+
+        assert (process.returncode, first["stopped"]) == (130, "interrupted")
+        assert 0 < first["sent"] < ROWS
+        assert first["sent"] + first["left"] == ROWS
+        assert last.counts["skipped"] == first["sent"]
+        assert last.counts["sent"] + last.counts["unchanged"] == first["left"]

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
+from threading import Event as Signal
 from threading import Thread
 from typing import Any
 
@@ -17,6 +19,8 @@ from gitdailies_connection.settings import Destination
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events import Event
 from gitdailies_core.secret import Secret
+from gitdailies_history import batches
+from gitdailies_history.beside import Ahead, beside
 from gitdailies_history.plan import Plan
 from gitdailies_history.sending import Report, Stream
 from gitdailies_history.sent import Sent, held
@@ -37,14 +41,19 @@ class Scripted:
     def __init__(self) -> None:
         self.answers: list[Callable[[Any], Answer]] = []
         self.bodies: list[Any] = []
+        self.at_once = [0]
+        in_flight: list[Any] = []
         scripted = self
 
         class Handler(BaseHTTPRequestHandler):
             def do_POST(self) -> None:
                 body = json.loads(self.rfile.read(int(self.headers["content-length"])))
                 scripted.bodies.append(body)
+                in_flight.append(body)
+                scripted.at_once.append(len(in_flight))
                 answer = scripted.answers.pop(0) if scripted.answers else taken
                 status, said, headers = answer(body)
+                in_flight.remove(body)
                 data = json.dumps(said).encode()
                 self.send_response(status)
                 for name, text in {**headers, "content-length": str(len(data))}.items():
@@ -129,6 +138,40 @@ def test_lists_go_where_they_are_taken_and_nothing_twice(scripted: Scripted, tmp
 
     assert (first.sent, seen.done, second.skipped) == (4, 4, 4)
     assert [[one["id"] for one in body] for body in scripted.bodies] == [["d-0", "d-1", "d-2", "d-3"]]
+
+
+def test_one_request_is_in_flight(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """However slow the receiver, no list goes out before the one before it was answered."""
+    monkeypatch.setattr(batches, "MOST_EVENTS", 1)
+
+    def slowly(body: Any) -> Answer:
+        time.sleep(0.05)
+        return taken(body)
+
+    scripted.answers = [slowly] * 4
+    report, _ = send(scripted, tmp_path)
+
+    assert (report.sent, len(scripted.bodies), max(scripted.at_once)) == (4, 4, 1)
+
+
+def test_the_next_list_is_made_while_the_receiver_works() -> None:
+    """An item is made before a call is over that waits for it; what the call raises comes back."""
+    made = Signal()
+
+    def items() -> Iterator[int]:
+        yield 1
+        made.set()
+        yield 2
+
+    ahead = Ahead(items())
+
+    assert next(ahead) == 1
+    assert beside(lambda: made.wait(10), ahead.prepare)
+    assert list(ahead) == [2]
+    with pytest.raises(ValueError, match="invalid literal"):
+        beside(lambda: int("none"), ahead.prepare)
 
 
 def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_path: Path) -> None:
