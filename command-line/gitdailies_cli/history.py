@@ -21,6 +21,7 @@ from gitdailies_cli import configured
 from gitdailies_cli import history_outcome as outcome
 from gitdailies_cli.history_fetch import fetch
 from gitdailies_cli.history_handover import Handover, handover_options, summed_up
+from gitdailies_cli.output import counted
 from gitdailies_cli.reporting import PARTLY
 from gitdailies_cli.watching import Watching
 
@@ -119,10 +120,11 @@ def _read(plan: Plan, found: Sequence[Source], terms: Terms, watch: Watching, sk
     if skip_bad is not None:
         read.bad = sources.set_aside(plan, found[0], terms, skip_bad)
         if read.bad:
-            watch.say(f"set aside in {skip_bad}: {read.bad} rows")
+            watch.say(f"set aside in {skip_bad}: {counted(read.bad, 'row')}")
     elif faults:
         raise UsageError(
-            f"{faults} faults, nothing was sent; put them right, or set the rows aside with --skip-bad FILE"
+            f"{counted(faults, 'fault')}, nothing was sent; "
+            "put right what is wrong, or set the rows aside with --skip-bad FILE"
         )
     return read
 

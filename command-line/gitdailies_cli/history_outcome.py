@@ -8,6 +8,7 @@ from gitdailies_history.summary import Summary
 
 from gitdailies_cli import output
 from gitdailies_cli.history_handover import INTERRUPTED_BY
+from gitdailies_cli.output import counted
 from gitdailies_cli.reporting import DONE, NOT_DELIVERED, PARTLY, REFUSED
 
 USAGE, INTERRUPTED = 2, 130
@@ -60,14 +61,15 @@ def show_summary(summary: Summary, told: dict[str, int], *, as_json: bool) -> No
             click.echo(output.printable(f"{name}: {entry.body}"))
     rows = [(month, *counts.values()) for month, counts in summary.by_month()]
     output.table("events a month", ("month", *summary.kinds), rows)
-    click.echo(f"{summary.months.total():,} events of {told['rows']:,} rows; nothing was sent")
+    events, read = counted(summary.months.total(), "event"), counted(told["rows"], "row")
+    click.echo(f"{events} of {read}; nothing was sent")
     _show_notes(told)
 
 
 def _show_notes(told: dict[str, int]) -> None:
     if told["repeated"]:
-        click.echo(f"note: {told['repeated']:,} rows repeat an event and were left out", err=True)
+        click.echo(f"note: left out as repeats of an event: {counted(told['repeated'], 'row')}", err=True)
     if told["unpaired"]:
-        click.echo(f"note: {told['unpaired']:,} ends have no start in what was read", err=True)
+        click.echo(f"note: without a start in what was read: {counted(told['unpaired'], 'end')}", err=True)
     if told["bad"]:
-        click.echo(f"note: {told['bad']:,} rows were set aside", err=True)
+        click.echo(f"note: set aside: {counted(told['bad'], 'row')}", err=True)

@@ -21,6 +21,11 @@ def as_line(value: Any) -> None:
     click.echo(json.dumps(value, ensure_ascii=False))
 
 
+def counted(count: int, one: str) -> str:
+    """Write a number with its word, which an s makes plural."""
+    return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
     """Print a table, or nothing where there are no rows."""
     from rich import box

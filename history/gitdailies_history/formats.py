@@ -31,7 +31,13 @@ _DELIMITERS = (",", ";", "\t")
 _LIST = re.compile(rb'\s*(?:\{\s*"events"\s*:\s*)?\[')
 _BETWEEN = re.compile(r"\s*,?\s*")
 _PLACE = re.compile(r" at line [0-9]+ column [0-9]+$")
-_UTF16 = (b"\xff\xfe", b"\xfe\xff")
+# What a file begins with that is no text, and what to do about it.
+_NO_TEXT = {
+    b"\xff\xfe": "UTF-16; save it as CSV UTF-8",
+    b"\xfe\xff": "UTF-16; save it as CSV UTF-8",
+    b"\x1f\x8b": "what gzip packed; unpack it first",
+    b"PK\x03\x04": "a workbook or an archive; save the sheet as CSV UTF-8",
+}
 _SHOWN = 60
 _BOM = b"\xef\xbb\xbf"
 
@@ -99,8 +105,9 @@ class _Lines:
 
 def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
     first = next(lines, b"")
-    if first.startswith(_UTF16):
-        yield Bad(Fault(file, 1, "", "expected UTF-8, got UTF-16; save it as CSV UTF-8"), first)
+    other = next((told for begin, told in _NO_TEXT.items() if first.startswith(begin)), None)
+    if other is not None:
+        yield Bad(Fault(file, 1, "", f"expected UTF-8, got {other}"), first)
         return
     delimiter = max(_DELIMITERS, key=lambda one: first.count(one.encode()))
     source = _Lines(_chained(first, lines))
@@ -113,7 +120,7 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
         try:
             cells = next(reader, None)
         except csv.Error as error:
-            text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {error}"
+            text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {_misread(error)}"
             yield Bad(Fault(file, line, "", text), b"".join(source.taken))
             if columns is None:
                 return
@@ -226,6 +233,11 @@ def _end_of(match: re.Match[str] | None, position: int) -> int:
 def _broken(text: str) -> bool:
     # All of a row but bad bytes is plain: asking for ASCII first is what makes it cheap.
     return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _misread(error: csv.Error) -> str:
+    # The csv module speaks to programmers here.
+    return "lines that end with CR alone" if "new-line" in str(error) else str(error)
 
 
 def _shown(text: str) -> str:

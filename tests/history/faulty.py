@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 from dataclasses import dataclass
 
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
@@ -71,12 +72,16 @@ CASES = {
     ),
     "bytes that are not UTF-8 in the header": Case("h.csv", HEADER.encode().replace(b"time", b"t\xefme")),
     "UTF-16": Case("h.csv", (HEADER + GOOD).encode("utf-16")),
+    "a file that gzip packed": Case("h.csv", gzip.compress((HEADER + GOOD).encode())),
+    "a workbook": Case("h.csv", b"PK\x03\x04\x14\x00\x06\x00"),
     "a missing column": sheet(f"deployed,a/b,{SHA},\n", header="kind,repository,commitSHA,time\n"),
     "a column twice": sheet("", header="kind,repo,time,time\n"),
     "no header": sheet("", header=""),
     "too many cells": sheet("x," + GOOD),
     "a stray quote": sheet(deploy(repo='"a"/b')),
     "a quote that is never closed": sheet(deploy(repo='"a/b')),
+    "a cell that is too large": sheet(deploy(environment="x" * 131_073)),
+    "lines that end with CR alone": Case("h.csv", (HEADER + GOOD).replace("\n", "\r").encode()),
     "no JSON": Case("h.ndjson", b'{"kind": "deployed",\n'),
     "no object": Case("h.ndjson", b"[]\n"),
     "a name twice": Case("h.ndjson", b'{"kind": "deployed", "kind": "deployed"}\n'),
