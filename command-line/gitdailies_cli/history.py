@@ -72,8 +72,12 @@ def import_(
         Watching(folder / "refused.ndjson") as watch,
     ):
         found = [sources.find(name, format_, folder) for name in files]
-        with sources.cleaned(found):
-            read = _read(plan, found, terms, watch, skip_bad)
+        try:
+            with sources.cleaned(found):
+                read = _read(plan, found, terms, watch, skip_bad)
+        except KeyboardInterrupt:
+            watch.say("interrupted; nothing was sent")
+            raise
         total = plan.count()
         told = {"rows": read.rows, "bad": read.bad, "repeated": plan.repeated, "unpaired": plan.unpaired}
         report = handover.send(where, plan, total, folder, watch) if where else None

@@ -12,9 +12,9 @@ from typing import IO, Self
 import click
 from gitdailies_history.verdicts import Verdict
 from rich.console import Console
+from rich.filesize import decimal
 from rich.progress import (
     BarColumn,
-    MofNCompleteColumn,
     Progress,
     ProgressColumn,
     SpinnerColumn,
@@ -30,10 +30,20 @@ from gitdailies_cli.output import printable
 MOST_SHOWN = 20
 
 
+class _Done(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        done = _sized(task, task.completed)
+        return Text(done if task.total is None else f"{done} of {_sized(task, task.total)}")
+
+
 class _Rate(ProgressColumn):
     def render(self, task: Task) -> Text:
         speed = task.finished_speed or task.speed
-        return Text("" if speed is None else f"{speed:,.0f}/s")
+        return Text("" if speed is None else f"{_sized(task, speed)}/s")
+
+
+def _sized(task: Task, count: float) -> str:
+    return decimal(int(count)) if task.fields.get("in_bytes") else f"{count:,.0f}"
 
 
 class Watching:
@@ -45,7 +55,7 @@ class Watching:
             SpinnerColumn(),
             TextColumn("{task.description}", markup=False),
             BarColumn(),
-            MofNCompleteColumn(),
+            _Done(),
             _Rate(),
             TimeRemainingColumn(),
             console=console,
@@ -78,7 +88,7 @@ class Watching:
     @contextmanager
     def reading(self, name: str, size: int) -> Iterator[_Bar]:
         """Show how much of a file was read."""
-        task = self._progress.add_task(f"reading {printable(name)}", total=size)
+        task = self._progress.add_task(f"reading {printable(name)}", total=size, in_bytes=True)
         try:
             yield _Bar(self._progress, task)
         finally:

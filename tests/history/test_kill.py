@@ -75,3 +75,23 @@ def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -
         assert first["sent"] + first["left"] == ROWS
         assert last.counts["skipped"] == first["sent"]
         assert last.counts["sent"] + last.counts["unchanged"] == first["left"]
+
+
+def test_ctrl_c_while_it_reads_says_that_nothing_was_sent(tmp_path: Path) -> None:
+    """Interrupted before it sends, the command ends with code 130 and one line that tells so."""
+    shuffled(tmp_path / "h.csv", 100_000)
+    with in_process(f"sqlite:{tmp_path}/webhooks.db") as (receiver, _):
+        importer = Importer(tmp_path, receiver, receiver.key("history"))
+        process = importer.start("h.csv")
+        ends = time.monotonic() + 60
+        while not (tmp_path / "gitdailies-data/history/plan.db").exists():
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        # The plan is there a moment before the first row is read; reading takes seconds.
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+
+        assert (process.returncode, out) == (130, "")
+        assert err.splitlines()[0] == "interrupted; nothing was sent"
+        assert receiver.events(receiver.key("reader", "read")) == []
