@@ -142,7 +142,7 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
         elif len(cells) != len(columns):
             text = f"expected {len(columns)} cells as in the header, got {len(cells)}"
             yield Bad(Fault(file, line, "", text), raw)
-        elif (bad := next((one for one in cells if _broken(one)), None)) is not None:
+        elif not raw.isascii() and (bad := next((one for one in cells if _broken(one)), None)) is not None:
             text = f"expected UTF-8, got other bytes: {_shown(bad)}"
             yield Bad(Fault(file, line, columns[cells.index(bad)], text), raw)
         else:
@@ -231,8 +231,7 @@ def _end_of(match: re.Match[str] | None, position: int) -> int:
 
 
 def _broken(text: str) -> bool:
-    # All of a row but bad bytes is plain: asking for ASCII first is what makes it cheap.
-    return not text.isascii() and any("\udc80" <= character <= "\udcff" for character in text)
+    return any("\udc80" <= character <= "\udcff" for character in text)
 
 
 def _misread(error: csv.Error) -> str:
