@@ -36,8 +36,7 @@ class Service(NamedTuple):
     aliases: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Change:
+class Change(NamedTuple):
     """What one message of a delivery says about one incident; build it with `make`.
 
     state        started, resolved, or updated: still going on, nothing to count by itself

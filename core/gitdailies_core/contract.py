@@ -88,7 +88,8 @@ def defaults(adapter: Adapter) -> dict[str, Any]:
 def shown(message: Message) -> dict[str, Any]:
     """Write a message as JSON, leaving out what is empty or as usual."""
     written: dict[str, Any] = {}
-    for name, value in vars(message).items():
+    values = message._asdict() if isinstance(message, Change) else vars(message)
+    for name, value in values.items():
         if name == "services":
             value = [{"name": s.name, **({"aliases": list(s.aliases)} if s.aliases else {})} for s in value]
         elif name == "tags":

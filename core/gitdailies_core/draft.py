@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitdailies_core.adapter import Change
@@ -55,7 +55,7 @@ class Draft:
     def end(self, period: Period, at: datetime, *, into: str | None = None, resolution: str = "") -> None:
         """Send the end of a period, merged *into* another; an end is never before its start."""
         ended_at = max(at, period.started_at or at)
-        self.put(replace(period, state=CLOSED, ended_at=ended_at, merged_into=into))
+        self.put(period._replace(state=CLOSED, ended_at=ended_at, merged_into=into))
         self.events.append(
             Event.make(
                 INCIDENT_RESOLVED,

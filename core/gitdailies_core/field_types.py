@@ -30,13 +30,17 @@ _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
 @dataclass(frozen=True)
 class FieldType:
-    """How the values of a field look: a pattern or a list of words, and a length."""
+    """How the values of a field look: a pattern or a list of words, and a length.
+
+    Of one that is `printable` every text fits that Python calls so, which is quickly asked.
+    """
 
     expected: str
     pattern: str = ""
     words: tuple[str, ...] = ()
     longest: int = 255
     form: str = "text"
+    printable: bool = False
 
     @cached_property
     def fits(self) -> Callable[[str], Any]:
@@ -47,8 +51,8 @@ class FieldType:
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
-LINE = FieldType("text on one line", _LINE)
-TITLE = FieldType("text on one line", _LINE, longest=1000)
+LINE = FieldType("text on one line", _LINE, printable=True)
+TITLE = FieldType("text on one line", _LINE, longest=1000, printable=True)
 IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
 URL = FieldType("an http or https address", _URL, longest=2000)
 TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
@@ -62,9 +66,15 @@ def read(kind: FieldType, where: str, value: Any) -> Any:
         return _read_time(value, where, where)
     if kind.form == "commits":
         return _read_commits(kind, where, value)
-    if isinstance(value, str) and len(value) <= kind.longest and kind.fits(value) and _writable(value):
+    if isinstance(value, str) and len(value) <= kind.longest and _fits(kind, value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
+
+
+def _fits(kind: FieldType, text: str) -> bool:
+    if kind.printable and text.isprintable():
+        return True  # half of a surrogate pair is not printable
+    return bool(kind.fits(text)) and _writable(text)
 
 
 def _misfit(kind: FieldType, value: Any) -> str:

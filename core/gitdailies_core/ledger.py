@@ -14,9 +14,8 @@ states of a record:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from gitdailies_core.events import Event
 from gitdailies_core.routing import Target
@@ -27,8 +26,7 @@ NOWHERE = Target("")
 Key = tuple[str, Target, str]
 
 
-@dataclass(frozen=True)
-class Period:
+class Period(NamedTuple):
     """One record; `incident`, `target` and `name` are its key.
 
     `ended_at` of one that is merged is the moment of merging. `merged_into` is the incident
@@ -63,8 +61,7 @@ class Ledger(Protocol):
         """Return the records in state merged whose `merged_into` is *incident*."""
 
 
-@dataclass(frozen=True)
-class Decision:
+class Decision(NamedTuple):
     """The events to send, in order; the records to write; and, without events, the reason."""
 
     events: tuple[Event, ...]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime
 
 from gitdailies_core.draft import Draft
@@ -22,7 +21,7 @@ def end_merged(draft: Draft, period: Period, into: str, at: datetime) -> None:
     elif is_over(target):
         draft.end(period, max([at, *_ends(target)]), into=into)
     else:
-        draft.put(replace(period, state=MERGED, ended_at=at, merged_into=into))
+        draft.put(period._replace(state=MERGED, ended_at=at, merged_into=into))
         draft.reasons.append(f"merged into {into}: it ends when that one ends")
 
 

@@ -21,7 +21,6 @@ test in tests/core/test_periods*.py:
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import replace
 
 from gitdailies_core.adapter import RESOLVED, STARTED, Change
 from gitdailies_core.draft import Draft
@@ -102,13 +101,13 @@ def _hold(draft: Draft, began: Period, known: Sequence[Period]) -> None:
     change, at = draft.change, began.started_at or draft.change.at
     mine = [p for p in known if concerns(change, p) and p.state not in (RELEASED, REPEATED)]
     for note in _notes(change):
-        period = replace(began, target=note)
+        period = began._replace(target=note)
         same = next((p for p in mine if p.name == period.name), None)
         if same is None and (change.period or not any(covers(p, at) for p in mine)):
             end = told_end(change, period, known)
-            draft.put(replace(period, state=CLOSED, ended_at=end.ended_at) if end else period)
+            draft.put(period._replace(state=CLOSED, ended_at=end.ended_at) if end else period)
         elif same is not None and same.state == HELD and same.started_at and at < same.started_at:
-            draft.put(replace(same, started_at=at))
+            draft.put(same._replace(started_at=at))
 
 
 def _release(
@@ -130,7 +129,7 @@ def _release(
     if opened:
         for note in starts:
             if note.state == HELD and note in known:
-                draft.put(replace(note, state=RELEASED))
+                draft.put(note._replace(state=RELEASED))
     return [period for period in opened if period.state == OPEN]
 
 
@@ -195,7 +194,7 @@ def _end(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[
         _end_unopened(draft, targets, refusal, known)
     for p in meant(change, known):
         if p.state == HELD and concerns(change, p) and p.key not in draft.records:
-            draft.put(replace(p, state=CLOSED, ended_at=change.at, merged_into=_into(change)))
+            draft.put(p._replace(state=CLOSED, ended_at=change.at, merged_into=_into(change)))
 
 
 def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
@@ -225,7 +224,7 @@ def _note_end(draft: Draft, period: Period, known: Sequence[Period]) -> None:
     """Remember an end for which nothing went out; the first of two holds."""
     change = draft.change
     for note in _notes(change):
-        ended = replace(period, target=note, state=CLOSED, ended_at=change.at, merged_into=_into(change))
+        ended = period._replace(target=note, state=CLOSED, ended_at=change.at, merged_into=_into(change))
         if all(p.key != ended.key for p in known):
             draft.put(ended)
 
@@ -243,7 +242,7 @@ def _start_again(draft: Draft, closed: Period, known: Sequence[Period]) -> None:
     for p in known:
         again = p.started_at if p.state == REPEATED and p.target == closed.target else None
         if again is not None and again > draft.change.at:
-            period = replace(p, name=text_of(again), state=OPEN)
+            period = p._replace(name=text_of(again), state=OPEN)
             # An end may close several periods of a target; what began since begins once.
             if all(other.key != period.key for other in draft.known(period.incident)):
                 draft.start(period)

@@ -31,17 +31,10 @@ class Request:
         body: bytes,
         decode: Callable[[bytes], Any] = strict_json.loads,
     ) -> Request:
-        """Build a request from a mapping or from raw (name, value) pairs.
-
-        A header that stands twice is joined with a comma, as RFC 9110 section 5.3 has it;
-        bytes that are no UTF-8 are read as Latin-1, so that no header can raise. *decode* reads JSON.
-        """
-        pairs = headers.items() if isinstance(headers, Mapping) else map(_texts, headers)
-        read: dict[str, str] = {}
-        for given, value in pairs:
-            name = _lower(given)
-            read[name] = f"{read[name]}, {value}" if name in read else value
-        return cls(read, body, decode)
+        """Build a request from a mapping or from raw (name, value) pairs. *decode* reads JSON."""
+        if isinstance(headers, Mapping):
+            headers = [(_bytes(name), _bytes(value)) for name, value in headers.items()]
+        return cls(read_headers(headers), body, decode)
 
     def header(self, name: str) -> str:
         """Return a header's value, or "" where there is none."""
@@ -74,12 +67,31 @@ class Request:
         return self.header("content-type").split(";")[0].strip().lower() == FORM
 
 
-def _texts(pair: tuple[bytes, bytes]) -> tuple[str, str]:
-    try:
-        return str(pair[0], "utf-8"), str(pair[1], "utf-8")
-    except UnicodeDecodeError:
-        return str(pair[0], "latin-1"), str(pair[1], "latin-1")
+def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Read raw (name, value) pairs as texts by their names in lower case.
+
+    A header that stands twice is joined with a comma, as RFC 9110 section 5.3 has it;
+    bytes that are no UTF-8 are read as Latin-1, so that no header can raise.
+    """
+    read: dict[str, str] = {}
+    for given, raw in pairs:
+        name = _name(given)
+        try:
+            value = str(raw, "utf-8")
+        except UnicodeDecodeError:
+            value = str(raw, "latin-1")
+        read[name] = f"{read[name]}, {value}" if name in read else value
+    return read
+
+
+def _bytes(text: str) -> bytes:
+    return text.encode("utf-8", "surrogatepass")
 
 
 # The names are a few, whoever sends them; others are soon forgotten.
-_lower = lru_cache(256)(str.lower)
+@lru_cache(256)
+def _name(given: bytes) -> str:
+    try:
+        return str(given, "utf-8").lower()
+    except UnicodeDecodeError:
+        return str(given, "latin-1").lower()

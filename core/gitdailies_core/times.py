@@ -75,8 +75,9 @@ def text_of(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("time: expected an aware time, got a naive one")
     utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
-    digits = "microseconds" if utc.microsecond % 1000 else "milliseconds" if utc.microsecond else "seconds"
-    return utc.isoformat(timespec=digits)[:-6] + "Z"
+    micros = utc.microsecond
+    # isoformat leaves out a fraction of none, and writes any other with six digits.
+    return utc.isoformat()[: 19 if not micros else 26 if micros % 1000 else 23] + "Z"
 
 
 def optional_text(moment: datetime | None) -> str | None:

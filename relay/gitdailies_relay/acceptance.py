@@ -7,7 +7,6 @@ which it arrived, each delivery knowing what those before it changed, and then w
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from typing import NamedTuple
 
 import orjson
@@ -21,8 +20,7 @@ from gitdailies_relay.rows import Batch, NewEvent, Rows, Whose
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
 
 
-@dataclass(frozen=True)
-class Delivery:
+class Delivery(NamedTuple):
     """A reading with what the relay gave it: an id, a moment (microseconds), a destination.
 
     A replay is decided anew, even where some of it was stored before.

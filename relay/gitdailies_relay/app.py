@@ -19,7 +19,7 @@ from gitdailies_connection.settings import Source
 from gitdailies_core import strict_json
 from gitdailies_core.adapter import Adapter
 from gitdailies_core.errors import ProofError, StoreUnavailable
-from gitdailies_core.request import Request
+from gitdailies_core.request import Request, read_headers
 from gitdailies_core.routing import Routes
 from gitdailies_core.secret import Secret
 from gitdailies_server.client_address import FORWARDED_HEADER, client_address
@@ -42,7 +42,7 @@ from gitdailies_relay.bodies import (
     TooSlow,
     drain,
 )
-from gitdailies_relay.deadline import Deadline
+from gitdailies_relay.deadline import Deadline, Deadlines
 from gitdailies_relay.reading import SHAPE, UNREADABLE, Reading, prove, read
 from gitdailies_relay.store import Store
 
@@ -103,6 +103,7 @@ class App:
         self._counted = counted
         self._repeats = repeats or Repeats(LOG)
         self._bodies = Bodies(most_bytes)
+        self._deadlines = Deadlines(ANSWER_SECONDS)
         self._trusted_proxies = trusted_proxies
         self._destination = destination
         self._ready_until = 0.0
@@ -156,11 +157,11 @@ class App:
     async def _received(self, source: Source, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] not in _METHODS:
             raise Refusal(answers.WRONG_METHOD)
-        headers = Request.make(headers=scope["headers"], body=b"")
+        headers = read_headers(scope["headers"])
         self._admit(headers)
         with Body(self._bodies) as body:
             try:
-                request = Request(headers.headers, await body.read(receive), decode)
+                request = Request(headers, await body.read(receive), decode)
             except TooLarge:
                 raise Refusal(answers.too_large(BODY_BYTES)) from None
             except TooMany:
@@ -171,13 +172,13 @@ class App:
                 raise Refusal(answers.CUT) from None
             return await self._delivered(source, request, scope)
 
-    def _admit(self, request: Request) -> None:
+    def _admit(self, headers: Mapping[str, str]) -> None:
         """Refuse by headers alone what need not be read."""
-        if request.header("content-encoding").lower() not in ("", "identity"):
+        if headers.get("content-encoding", "").lower() not in ("", "identity"):
             raise Refusal(answers.ENCODED)
-        if request.header("transfer-encoding").lower() not in ("", "chunked"):
+        if headers.get("transfer-encoding", "").lower() not in ("", "chunked"):
             raise Refusal(answers.TRANSFERRED)
-        length = request.header("content-length").lstrip("0")
+        length = headers.get("content-length", "").lstrip("0")
         if length.isascii() and length.isdigit() and int(length[:12]) > BODY_BYTES:
             raise Refusal(answers.too_large(BODY_BYTES))
         if self.stopping:
@@ -204,7 +205,7 @@ class App:
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, reading)
         try:
-            with Deadline(ANSWER_SECONDS):
+            with Deadline(self._deadlines):
                 accepted = await self._store.accept(delivery)
         except Exception as error:  # noqa: BLE001  of an item that fails alone, as of a store that does
             LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))

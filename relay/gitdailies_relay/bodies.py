@@ -13,7 +13,7 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from gitdailies_relay.deadline import Deadline
+from gitdailies_relay.deadline import Deadline, Deadlines
 
 # PagerDuty, the largest sender, drops what is over 256 KB.
 BODY_BYTES = 1024 * 1024
@@ -46,6 +46,7 @@ class Bodies:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
+        self.deadlines = Deadlines(BODY_SECONDS)
         self._bytes = 0
         # In the order in which they began.
         self._partial: dict[Body, None] = {}
@@ -85,7 +86,7 @@ class Body:
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
-        self._deadline = Deadline(BODY_SECONDS)
+        self._deadline = Deadline(bodies.deadlines)
         self._gave_way = False
         self.size = 0
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass, field
 from typing import NamedTuple
 
 from gitdailies_connection.settings import Source
@@ -30,17 +29,21 @@ class Said(NamedTuple):
     unmapped: tuple[str, ...] = ()
 
 
-@dataclass(frozen=True)
-class Reading:
+class Reading(NamedTuple):
     """A proven delivery: what it says, or why its body is kept for later (`why`, `reason`)."""
 
     source: str
     content_type: str
-    body: bytes = field(repr=False)
+    body: bytes
     proof: str = ""
     said: tuple[Said, ...] = ()
     why: str = ""
     reason: str = ""
+
+    def __repr__(self) -> str:
+        # A body names customers, and may hold a token.
+        shown = self._asdict() | {"body": f"{len(self.body)} bytes"}
+        return f"Reading({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[Secret]) -> str:

@@ -13,6 +13,7 @@ from gitdailies_connection.settings import Configuration, RelaySettings
 from gitdailies_core import registry
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.database import Database, Session, Size
+from gitdailies_server.garbage import settle
 from gitdailies_server.listening import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logs import told
 from gitdailies_server.moments import now_us
@@ -108,6 +109,7 @@ async def serve(
         for server, listener in zip(servers, sockets, strict=True)
     ]
     address, status = (address_of(listener) for listener in sockets)
+    settle()
     LOG.info("relay started", listen=str(address), status=str(status), store=str(relay.store))
     ready(f"http://{address}")
     try:

@@ -7,7 +7,7 @@ not asked for again.
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from typing import Any
 
 from gitdailies_connection.settings import Source
@@ -107,7 +107,7 @@ def _without_line(
         if isinstance(change, Change):
             for service in change.services or (None,):
                 services = (service,) if service else ()
-                if not routes.route(replace(change, services=services)).targets:
+                if not routes.route(change._replace(services=services)).targets:
                     yield change, service or Service("")
 
 

@@ -56,7 +56,7 @@ def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     line = _dump(entry)
     if len(line) > _LONGEST:
         line = _dump({name: _cut(value) for name, value in entry.items()})
-    return _KEY.sub(rb"\1***", line)
+    return _KEY.sub(rb"\1***", line) if b"gdk_" in line else line
 
 
 def _dump(entry: Mapping[str, Any]) -> bytes:

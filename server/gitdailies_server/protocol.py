@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from http import HTTPStatus
-from typing import Any
+from typing import Any, cast
 
 import httptools
 import orjson
@@ -17,6 +17,7 @@ from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from gitdailies_server.connections import Connections
+from gitdailies_server.joined import JoinedWrites
 
 # Vendors send a kilobyte; nginx allows 32 KiB.
 HEAD_BYTES = 64 * 1024
@@ -152,6 +153,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._part = _BODY
         self.scope["extensions"] = self._extensions
         super().on_headers_complete()
+        # uvicorn's cycle writes, closes and asks whether it is closing; nothing else of a transport.
+        self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport, self.cycle))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -1,7 +1,5 @@
 """The ledger in memory answers like a store: by incident, and by what is waited for."""
 
-from dataclasses import replace
-
 from gitdailies_core.ledger import CLOSED, MERGED, OPEN, Decision, Period
 from gitdailies_core.memory_ledger import MemoryLedger
 
@@ -25,7 +23,7 @@ def test_it_is_empty_at_first() -> None:
 
 def test_records_are_found_by_their_incident() -> None:
     """Each record stands under its own incident, and a name or target apart is a record apart."""
-    others = [replace(ONE, name="second"), replace(ONE, target=LEDGER), replace(ONE, incident="B")]
+    others = [ONE._replace(name="second"), ONE._replace(target=LEDGER), ONE._replace(incident="B")]
     ledger = applied(MemoryLedger(), ONE, *others)
 
     assert set(ledger.periods("A")) == {ONE, others[0], others[1]}
@@ -34,25 +32,25 @@ def test_records_are_found_by_their_incident() -> None:
 
 def test_a_record_takes_the_place_of_the_one_with_its_key() -> None:
     """A period has one record, the last that was written."""
-    closed = replace(ONE, state=CLOSED, ended_at=at(5))
+    closed = ONE._replace(state=CLOSED, ended_at=at(5))
 
     assert list(applied(applied(MemoryLedger(), ONE), closed).periods("A")) == [closed]
 
 
 def test_what_waits_is_found_by_what_it_waits_for() -> None:
     """A merged record waits for its target until it is closed, or merged into another."""
-    into_b = replace(ONE, state=MERGED, merged_into="B")
-    into_c = replace(ONE, state=MERGED, merged_into="C")
-    ledger = applied(MemoryLedger(), into_b, replace(into_b, incident="D"))
+    into_b = ONE._replace(state=MERGED, merged_into="B")
+    into_c = ONE._replace(state=MERGED, merged_into="C")
+    ledger = applied(MemoryLedger(), into_b, into_b._replace(incident="D"))
 
     assert {period.incident for period in ledger.waiting("B")} == {"A", "D"}
     applied(ledger, into_c)
     assert {period.incident for period in ledger.waiting("B")} == {"D"}
     assert list(ledger.waiting("C")) == [into_c]
-    applied(ledger, replace(into_c, state=CLOSED))
+    applied(ledger, into_c._replace(state=CLOSED))
     assert list(ledger.waiting("C")) == []
 
 
 def test_a_merge_that_names_no_target_waits_for_nothing() -> None:
     """Closed at once, it stands under no target."""
-    assert list(applied(MemoryLedger(), replace(ONE, state=CLOSED, merged_into="")).waiting("")) == []
+    assert list(applied(MemoryLedger(), ONE._replace(state=CLOSED, merged_into="")).waiting("")) == []

@@ -21,7 +21,7 @@ CATCHING = Routes.make({"checkout-api": [Route("larkspur/checkout")], "*": [Rout
 
 def routed(routes: Routes, *services: Service, environment: str | None = None) -> Any:
     change = make("started", 0, incident="A", environment=environment)
-    return routes.route(type(change)(**{**vars(change), "services": services}))
+    return routes.route(change._replace(services=services))
 
 
 @pytest.mark.parametrize(

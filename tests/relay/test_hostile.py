@@ -78,9 +78,15 @@ def test_an_odd_length_is_refused_plainly(relay: Relay, length: str) -> None:
     assert requests.get(relay.url + "/readyz", timeout=5).status_code == 200
 
 
-def test_a_body_that_does_not_come_to_its_end_is_503(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sender that stalls inside the body gets 503 after the set time, and nothing is kept of it."""
+@pytest.fixture
+def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Stand before `relay`, whose senders then have a third of a second for a body."""
     monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
+
+
+@pytest.mark.usefixtures("hasty")
+def test_a_body_that_does_not_come_to_its_end_is_503(relay: Relay) -> None:
+    """A sender that stalls inside the body gets 503 after the set time, and nothing is kept of it."""
     delivery = datadog("monitor-triggered")
     headers = {**delivery.headers, "Content-Length": str(len(delivery.body))}
     answer = exchange(relay.url, head("/hooks/datadog", headers) + delivery.body[:-5])

@@ -14,7 +14,7 @@ import random
 import sqlite3
 from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from typing import TypeAlias
@@ -108,7 +108,7 @@ class Workload:
         name = f"d{turn:04}-{number:02}"
         kind = self.odds.random()
         if kind < 0.1 and self.deliveries:
-            return replace(self.odds.choice(self.deliveries), id=name, received_at=now_us())
+            return self.odds.choice(self.deliveries)._replace(id=name, received_at=now_us())
         if kind < 0.2:
             body = self.odds.randbytes(self.odds.randrange(20_000))
             return Delivery(name, now_us(), "default", Reading("test", "", body, "", (), SHAPE, "planted"))
@@ -231,7 +231,7 @@ async def _sent_again(path: Path, workload: Workload, told: Sequence[Told]) -> N
     store.open()
     before = {one.delivery.reading.said[0].key: one.accepted for one in told if one.delivery.reading.said}
     sent = [one for one in workload.deliveries if one.reading.said]
-    repeated = await asyncio.gather(*(store.accept(replace(one, id=f"again-{one.id}")) for one in sent))
+    repeated = await asyncio.gather(*(store.accept(one._replace(id=f"again-{one.id}")) for one in sent))
     await store.close()
     for delivery, again in zip(sent, repeated, strict=True):
         known = before.get(delivery.reading.said[0].key)

@@ -42,7 +42,7 @@ class Shelf:
 
     def put(self, given: Delivery, days: float = 0.0) -> Accepted:
         """Accept a delivery as if that many days ago."""
-        aged = replace(given, received_at=now_us() - int(days * DAY_US))
+        aged = given._replace(received_at=now_us() - int(days * DAY_US))
         (accepted,) = accept(store.rows_of(self.database, self.session), [aged])
         return accepted
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Iterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -77,8 +77,8 @@ def merged(incident: str, into: str) -> Delivery:
     made = delivery(incident, RESOLVED, ENDED)
     (said,) = made.reading.said
     assert isinstance(said.message, Change)
-    change = replace(said.message, merged=True, merged_into=into, started_at=None)
-    return replace(made, reading=replace(made.reading, said=(said._replace(message=change),)))
+    change = said.message._replace(merged=True, merged_into=into, started_at=None)
+    return made._replace(reading=made.reading._replace(said=(said._replace(message=change),)))
 
 
 def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> None:
@@ -151,7 +151,7 @@ def test_an_item_that_cannot_be_written_spoils_nothing_else(opened: Opened) -> N
 
     async def body(servers: Servers) -> None:
         bad = delivery("bad", STARTED, BEGAN)
-        bad = replace(bad, reading=replace(bad.reading, source="half a \ud800"))
+        bad = bad._replace(reading=bad.reading._replace(source="half a \ud800"))
         results = await asyncio.gather(
             servers.one.accept(delivery("A", STARTED, BEGAN)),
             servers.one.accept(bad),
@@ -174,7 +174,7 @@ def test_what_is_kept_and_reported(opened: Opened) -> None:
         await one.accept(Delivery("d-kept", now_us(), "default", kept))
         lost = delivery("lost", STARTED, BEGAN)
         said = lost.reading.said[0]._replace(targets=(), refusal="unmapped: mail", unmapped=("mail",))
-        await one.accept(replace(lost, reading=replace(lost.reading, said=(said,), body=b"{}")))
+        await one.accept(lost._replace(reading=lost.reading._replace(said=(said,), body=b"{}")))
         for name in "AB":
             await one.accept(delivery(name, STARTED, BEGAN))
         a, b = await one.due(10)
@@ -374,7 +374,7 @@ def test_a_target_of_its_own_is_another_period(opened: Opened) -> None:
     async def body(servers: Servers) -> None:
         made = delivery("A", STARTED, BEGAN)
         said = made.reading.said[0]._replace(targets=(Target("larkspur/a"), Target("larkspur/b", "staging")))
-        accepted = await servers.one.accept(replace(made, reading=replace(made.reading, said=(said,))))
+        accepted = await servers.one.accept(made._replace(reading=made.reading._replace(said=(said,))))
         assert len(set(accepted.events)) == 2
         assert servers.rows("SELECT repo, environment, service FROM periods ORDER BY repo") == [
             ("larkspur/a", "", ""),

@@ -1,0 +1,102 @@
+"""Answers on the wire: what is written together, and what is not held back."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gitdailies_server.joined import JoinedWrites
+
+HEAD = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n"
+
+
+class Wire:
+    """A transport that notes what is done to it."""
+
+    def __init__(self) -> None:
+        self.done: list[bytes | str] = []
+        self.write: Callable[[bytes], None] = self.done.append
+
+    def close(self) -> None:
+        self.done.append("closed")
+
+    def is_closing(self) -> bool:
+        return "closed" in self.done
+
+
+@pytest.fixture
+def wire() -> Wire:
+    return Wire()
+
+
+def joined(wire: Any, *, started: bool = True) -> tuple[JoinedWrites, SimpleNamespace]:
+    cycle = SimpleNamespace(response_started=started)
+    return JoinedWrites(wire, cycle), cycle
+
+
+def test_head_and_body_are_one_write(wire: Wire) -> None:
+    """The head goes out with the first part of the body; what follows goes out as it comes."""
+    transport, _ = joined(wire)
+    for part in (HEAD, b"{}", b"more"):
+        transport.write(part)
+    assert wire.done == [HEAD + b"{}", b"more"]
+
+
+def test_a_head_without_a_body_goes_out_before_the_end(wire: Wire) -> None:
+    """An application that breaks between head and body is cut after its head, as without the join."""
+    transport, _ = joined(wire)
+    transport.write(HEAD)
+    transport.close()
+    assert (wire.done, transport.is_closing()) == ([HEAD, "closed"], True)
+
+
+def test_who_waits_to_be_asked_on_is_asked_at_once(wire: Wire) -> None:
+    """100 Continue is not held: the sender sends nothing until it is there."""
+    transport, cycle = joined(wire, started=False)
+    transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+    cycle.response_started = True
+    transport.write(HEAD)
+    transport.write(b"{}")
+    assert wire.done == [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"{}"]
+
+
+def test_an_answer_without_a_body_is_sent(wire: Wire) -> None:
+    """An empty body is a write as well, so that a head never stays behind."""
+    transport, _ = joined(wire)
+    transport.write(HEAD)
+    transport.write(b"")
+    assert wire.done == [HEAD]
+
+
+def test_a_server_answers_in_one_packet(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of a real server comes with one read of its socket."""
+    from gitdailies_connection.addresses import Listen
+    from gitdailies_server.listening import Server, address_of, bind
+
+    monkeypatch.setattr("gitdailies_server.listening.STOP_SECONDS", 1)
+
+    async def app(_scope: Any, _receive: Any, send: Any) -> None:
+        headers = [(b"content-length", b"2")]
+        await send({"type": "http.response.start", "status": 200, "headers": headers})
+        await asyncio.sleep(0.01)
+        await send({"type": "http.response.body", "body": b"{}"})
+
+    async def run() -> bytes:
+        listener = bind(Listen("127.0.0.1", 0), "")
+        server = Server(app)
+        serving = asyncio.create_task(server.serve(sockets=[listener]))
+        address = address_of(listener)
+        reader, writer = await asyncio.open_connection(address.host, address.port)
+        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        first = await asyncio.wait_for(reader.read(4096), 10)
+        writer.close()
+        await writer.wait_closed()
+        server.should_exit = True
+        await serving
+        listener.close()
+        return first
+
+    assert asyncio.run(run()).endswith(b"\r\n\r\n{}")
