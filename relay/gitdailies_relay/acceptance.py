@@ -15,7 +15,7 @@ from gitdailies_core.periods import decide
 
 from gitdailies_relay.ledger import BatchLedger
 from gitdailies_relay.reading import UNMAPPED, Reading, Said
-from gitdailies_relay.rows import Batch, NewEvent, Rows, Whose
+from gitdailies_relay.rows import Asked, Batch, NewEvent, Rows, Whose
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
 
@@ -49,15 +49,11 @@ class Accepted(NamedTuple):
 
 def accept(rows: Rows, deliveries: Sequence[Delivery]) -> list[Accepted]:
     """Write *deliveries* and what follows from them; returns what became of each."""
-    changes = [
-        (delivery, said)
+    rows.read_ahead(
+        Asked(Whose(delivery.destination, delivery.reading.source), said.key, said.message.incident)
         for delivery in deliveries
         for said in delivery.reading.said
         if isinstance(said.message, Change)
-    ]
-    rows.read_ahead(
-        {(d.reading.source, said.key) for d, said in changes},
-        {(Whose(d.destination, d.reading.source), said.message.incident) for d, said in changes},
     )
     acceptance = _Acceptance(rows)
     accepted = [acceptance.take(delivery) for delivery in deliveries]

@@ -17,7 +17,8 @@ class BatchLedger:
         self._rows = rows
         self._whose = whose
         self._known: dict[str, dict[Key, Period]] = {}
-        self._changed: dict[Key, tuple[Period, int]] = {}
+        # By incident, as it is put; and when.
+        self._changed: dict[str, dict[Key, tuple[Period, int]]] = {}
         # The keys of records that were ever merged in this batch: mostly none.
         self._merged: set[Key] = set()
 
@@ -25,25 +26,29 @@ class BatchLedger:
         known = self._known.get(incident)
         if known is None:
             known = {record.key: record for record in self._rows.periods(self._whose, incident)}
-            known.update({key: r for key, (r, _) in self._changed.items() if r.incident == incident})
+            known.update({key: record for key, (record, _) in self._changed.get(incident, {}).items()})
             self._known[incident] = known
         return list(known.values())
 
     def waiting(self, incident: str) -> Sequence[Period]:
         found = {record.key: record for record in self._rows.waiting(self._whose, incident)}
-        decided = (found.keys() & self._changed.keys()) | self._merged
-        found.update({key: self._changed[key][0] for key in decided})
+        for key in (*found, *self._merged):
+            changed = self._changed.get(key[0], {}).get(key)
+            if changed is not None:
+                found[key] = changed[0]
         return [r for r in found.values() if r.state == MERGED and r.merged_into == incident]
 
     def put(self, records: Sequence[Period], changed_at: int) -> None:
         for record in records:
-            self._changed[record.key] = (record, changed_at)
+            key, incident = record.key, record.incident
+            self._changed.setdefault(incident, {})[key] = (record, changed_at)
             if record.state == MERGED:
-                self._merged.add(record.key)
-            if record.incident in self._known:
-                self._known[record.incident][record.key] = record
+                self._merged.add(key)
+            if incident in self._known:
+                self._known[incident][key] = record
 
     def changed(self) -> Iterator[tuple[Any, ...]]:
         """Return a row for each record that was put, as it is now."""
-        for record, changed_at in self._changed.values():
-            yield row_of(self._whose, record, changed_at)
+        for records in self._changed.values():
+            for record, changed_at in records.values():
+                yield row_of(self._whose, record, changed_at)

@@ -5,7 +5,7 @@ Rows go over as one JSON text: the driver writes an array of texts element by el
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -18,6 +18,7 @@ from gitdailies_relay.rows import (
     EVENT_COLUMNS,
     KEPT_COLUMNS,
     PERIOD_COLUMNS,
+    Asked,
     Batch,
     Whose,
     period_of,
@@ -104,9 +105,12 @@ class PostgresqlRows:
         self._periods: dict[tuple[Whose, str], list[Period]] = {}
         self._waiting: dict[tuple[Whose, str], list[Period]] = {}
 
-    def read_ahead(
-        self, messages: Collection[tuple[str, str]], incidents: Collection[tuple[Whose, str]]
-    ) -> None:
+    def read_ahead(self, asked: Iterable[Asked]) -> None:
+        messages: set[tuple[str, str]] = set()
+        incidents: set[tuple[Whose, str]] = set()
+        for whose, message, incident in asked:
+            messages.add((whose.source, message))
+            incidents.add((whose, incident))
         if not messages:
             return
         of_messages = _json(messages)
@@ -117,8 +121,8 @@ class PostgresqlRows:
             waiting = self._session.execute(_WAITING, of_incidents)
         self._stored.update(dict.fromkeys(messages))
         self._stored.update({(source, message): events for source, message, events in stored})
-        for incident in incidents:
-            self._periods[incident], self._waiting[incident] = [], []
+        for asked_for in incidents:
+            self._periods[asked_for], self._waiting[asked_for] = [], []
         for destination, source, *row in periods:
             self._periods[Whose(destination, source), row[0]].append(period_of(row))
         for destination, source, *row in waiting:

@@ -51,7 +51,7 @@ def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[
 
     One secret at a time, so that an old one can be seen to be out of use and taken away.
     """
-    wrong = ProofError(f"adapter {adapter.name}: expected a proof by one of our secrets, got none")
+    wrong = None
     for secret in secrets:
         try:
             adapter.verify(request, [secret], source.header)
@@ -59,7 +59,7 @@ def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[
             wrong = error
         else:
             return secret.origin
-    raise wrong
+    raise wrong or ProofError(f"adapter {adapter.name}: expected a proof by one of our secrets, got none")
 
 
 def read(request: Request, source: Source, adapter: Adapter, routes: Routes, proof: str) -> Reading:

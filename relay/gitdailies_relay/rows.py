@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
@@ -16,6 +16,14 @@ class Whose(NamedTuple):
 
     destination: str
     source: str
+
+
+class Asked(NamedTuple):
+    """What will be asked for to decide a message: whether it was stored, and its incident's periods."""
+
+    whose: Whose
+    message: str
+    incident: str
 
 
 class NewEvent(NamedTuple):
@@ -47,9 +55,7 @@ class Batch:
 class Rows(Protocol):
     """One transaction's access to the tables of `tables`."""
 
-    def read_ahead(
-        self, messages: Collection[tuple[str, str]], incidents: Collection[tuple[Whose, str]]
-    ) -> None:
+    def read_ahead(self, asked: Iterable[Asked]) -> None:
         """Be told what will be asked for, where it is cheaper to ask for all at once."""
 
     def stored(self, source: str, message: str) -> str | None:

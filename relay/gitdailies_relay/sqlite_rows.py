@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, cast
 
 from gitdailies_core.ledger import Period
 from gitdailies_server.database import Session
@@ -12,10 +13,14 @@ from gitdailies_relay.rows import (
     EVENT_COLUMNS,
     KEPT_COLUMNS,
     PERIOD_COLUMNS,
+    Asked,
     Batch,
     Whose,
     period_of,
 )
+
+if TYPE_CHECKING:
+    import sqlite3
 
 _STORED = "SELECT events FROM deliveries WHERE source = ? AND message = ? AND outcome = 'stored'"
 _PERIODS = f"SELECT {PERIOD_COLUMNS} FROM periods WHERE destination = ? AND source = ? AND incident = ?"
@@ -44,36 +49,32 @@ _PENDING = (
 
 
 class SqliteRows:
-    """Inside the caller's transaction."""
+    """Inside the caller's transaction; one cursor, since to make one costs as much as to look a row up."""
 
     def __init__(self, session: Session) -> None:
-        self._session = session
+        self._cursor = cast("sqlite3.Connection", session).cursor()
 
-    def read_ahead(
-        self, messages: Collection[tuple[str, str]], incidents: Collection[tuple[Whose, str]]
-    ) -> None:
+    def read_ahead(self, asked: Iterable[Asked]) -> None:
         """Read nothing: what is never asked for would be the dearer."""
 
     def stored(self, source: str, message: str) -> str | None:
-        row = self._session.execute(_STORED, (source, message)).fetchone()
+        row = self._cursor.execute(_STORED, (source, message)).fetchone()
         return None if row is None else row[0]
 
     def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
-        return [period_of(row) for row in self._session.execute(_PERIODS, (*whose, incident))]
+        return [period_of(row) for row in self._cursor.execute(_PERIODS, (*whose, incident))]
 
     def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
-        return [period_of(row) for row in self._session.execute(_WAITING, (*whose, incident))]
+        return [period_of(row) for row in self._cursor.execute(_WAITING, (*whose, incident))]
 
     def write(self, batch: Batch) -> None:
-        session = self._session
-        session.executemany(_DELIVERY, batch.deliveries)
-        session.executemany(_KEEP, batch.kept.values())
-        session.executemany(_PERIOD, batch.periods)
+        cursor = self._cursor
+        cursor.executemany(_DELIVERY, batch.deliveries)
+        cursor.executemany(_KEEP, batch.kept.values())
+        cursor.executemany(_PERIOD, batch.periods)
         for event in batch.events:
-            inserted = session.execute(_EVENT, event)
-            if inserted.rowcount:
+            if cursor.execute(_EVENT, event).rowcount:
                 partition = event.partition
-                session.execute(
-                    _PENDING,
-                    (inserted.lastrowid, event.destination, partition, partition, event.stored_at),
+                cursor.execute(
+                    _PENDING, (cursor.lastrowid, event.destination, partition, partition, event.stored_at)
                 )

@@ -3,21 +3,21 @@
 from __future__ import annotations
 
 from asyncio import Transport
-from typing import Any
+
+_CONTINUE = b"HTTP/1.1 100 "
 
 
 class JoinedWrites:
-    """The transport that uvicorn's *cycle* of one request writes to.
+    """The transport that uvicorn writes one answer to; it asks nothing else of it.
 
     uvicorn writes the head by itself, which costs a second call of the kernel and wakes the reader
     for half an answer. So the head is held until what follows it is written, or the connection closed.
     """
 
-    __slots__ = ("_cycle", "_head", "_transport")
+    __slots__ = ("_head", "_transport")
 
-    def __init__(self, transport: Transport, cycle: Any) -> None:
+    def __init__(self, transport: Transport) -> None:
         self._transport = transport
-        self._cycle = cycle
         self._head: bytes | None = b""
 
     def write(self, data: bytes) -> None:
@@ -26,10 +26,10 @@ class JoinedWrites:
         elif self._head:
             head, self._head = self._head, None
             self._transport.write(head + data)
-        elif self._cycle.response_started:
-            self._head = data
-        else:  # 100 Continue, for which the sender waits
+        elif data.startswith(_CONTINUE):  # for which the sender waits
             self._transport.write(data)
+        else:
+            self._head = data
 
     def close(self) -> None:
         head, self._head = self._head, None

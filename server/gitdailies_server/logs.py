@@ -8,7 +8,6 @@ import re
 import sys
 import traceback
 from collections.abc import Mapping
-from contextlib import suppress
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -26,7 +25,7 @@ def configure() -> None:
     """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
     structlog.configure(
         processors=[_line],
-        logger_factory=structlog.BytesLoggerFactory(file=_Stderr()),  # type: ignore[arg-type]
+        logger_factory=lambda *_names: _Stderr(),
         cache_logger_on_first_use=True,
     )
     forward_libraries()
@@ -40,13 +39,15 @@ def forward_libraries() -> None:
 class _Stderr:
     """Never raises: a disk that is full, or a reader that went away, must not stop deliveries."""
 
-    def write(self, line: bytes) -> None:
-        with suppress(OSError, ValueError):
-            sys.stderr.buffer.write(line)
+    def msg(self, line: bytes) -> None:
+        try:
+            out = sys.stderr.buffer
+            out.write(line + b"\n")
+            out.flush()
+        except (OSError, ValueError):
+            pass
 
-    def flush(self) -> None:
-        with suppress(OSError, ValueError):
-            sys.stderr.buffer.flush()
+    debug = info = warning = error = critical = msg
 
 
 def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:

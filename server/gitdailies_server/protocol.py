@@ -153,8 +153,7 @@ class BoundedProtocol(HttpToolsProtocol):
         self._part = _BODY
         self.scope["extensions"] = self._extensions
         super().on_headers_complete()
-        # uvicorn's cycle writes, closes and asks whether it is closing; nothing else of a transport.
-        self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport, self.cycle))
+        self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

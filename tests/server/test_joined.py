@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -32,14 +31,13 @@ def wire() -> Wire:
     return Wire()
 
 
-def joined(wire: Any, *, started: bool = True) -> tuple[JoinedWrites, SimpleNamespace]:
-    cycle = SimpleNamespace(response_started=started)
-    return JoinedWrites(wire, cycle), cycle
+def joined(wire: Any) -> JoinedWrites:
+    return JoinedWrites(wire)
 
 
 def test_head_and_body_are_one_write(wire: Wire) -> None:
     """The head goes out with the first part of the body; what follows goes out as it comes."""
-    transport, _ = joined(wire)
+    transport = joined(wire)
     for part in (HEAD, b"{}", b"more"):
         transport.write(part)
     assert wire.done == [HEAD + b"{}", b"more"]
@@ -47,7 +45,7 @@ def test_head_and_body_are_one_write(wire: Wire) -> None:
 
 def test_a_head_without_a_body_goes_out_before_the_end(wire: Wire) -> None:
     """An application that breaks between head and body is cut after its head, as without the join."""
-    transport, _ = joined(wire)
+    transport = joined(wire)
     transport.write(HEAD)
     transport.close()
     assert (wire.done, transport.is_closing()) == ([HEAD, "closed"], True)
@@ -55,9 +53,8 @@ def test_a_head_without_a_body_goes_out_before_the_end(wire: Wire) -> None:
 
 def test_who_waits_to_be_asked_on_is_asked_at_once(wire: Wire) -> None:
     """100 Continue is not held: the sender sends nothing until it is there."""
-    transport, cycle = joined(wire, started=False)
+    transport = joined(wire)
     transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
-    cycle.response_started = True
     transport.write(HEAD)
     transport.write(b"{}")
     assert wire.done == [b"HTTP/1.1 100 Continue\r\n\r\n", HEAD + b"{}"]
@@ -65,7 +62,7 @@ def test_who_waits_to_be_asked_on_is_asked_at_once(wire: Wire) -> None:
 
 def test_an_answer_without_a_body_is_sent(wire: Wire) -> None:
     """An empty body is a write as well, so that a head never stays behind."""
-    transport, _ = joined(wire)
+    transport = joined(wire)
     transport.write(HEAD)
     transport.write(b"")
     assert wire.done == [HEAD]
