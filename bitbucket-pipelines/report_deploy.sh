@@ -232,8 +232,9 @@ def text_of(moment: datetime) -> str:
     if moment.tzinfo is None:
         raise ValueError("time: expected an aware time, got a naive one")
     utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
-    digits = "microseconds" if utc.microsecond % 1000 else "milliseconds" if utc.microsecond else "seconds"
-    return utc.isoformat(timespec=digits)[:-6] + "Z"
+    micros = utc.microsecond
+    # isoformat leaves out a fraction of none, and writes any other with six digits.
+    return utc.isoformat()[: 19 if not micros else 26 if micros % 1000 else 23] + "Z"
 
 
 # core/gitdailies_core/field_types.py
@@ -264,13 +265,17 @@ _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
 @dataclass(frozen=True)
 class FieldType:
-    """How the values of a field look: a pattern or a list of words, and a length."""
+    """How the values of a field look: a pattern or a list of words, and a length.
+
+    Of one that is `printable` every text fits that Python calls so, which is quickly asked.
+    """
 
     expected: str
     pattern: str = ""
     words: tuple[str, ...] = ()
     longest: int = 255
     form: str = "text"
+    printable: bool = False
 
     @cached_property
     def fits(self) -> Callable[[str], Any]:
@@ -285,10 +290,10 @@ REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 SHA = FieldType("7 to 64 hexadecimal digits", _FIELD_TYPES_SHA, longest=64)
 
 
-LINE = FieldType("text on one line", _LINE)
+LINE = FieldType("text on one line", _LINE, printable=True)
 
 
-TITLE = FieldType("text on one line", _LINE, longest=1000)
+TITLE = FieldType("text on one line", _LINE, longest=1000, printable=True)
 
 
 IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
@@ -312,9 +317,15 @@ def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
         return _read_time(value, where, where)
     if kind.form == "commits":
         return _read_commits(kind, where, value)
-    if isinstance(value, str) and len(value) <= kind.longest and kind.fits(value) and _writable(value):
+    if isinstance(value, str) and len(value) <= kind.longest and _fits(kind, value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
+
+
+def _fits(kind: FieldType, text: str) -> bool:
+    if kind.printable and text.isprintable():
+        return True  # half of a surrogate pair is not printable
+    return bool(kind.fits(text)) and _writable(text)
 
 
 def _misfit(kind: FieldType, value: Any) -> str:
