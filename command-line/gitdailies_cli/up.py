@@ -81,6 +81,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 first_owner=say_first_owner,
                 settings=Settings.of(settings.webhooks),
                 mirrors=settings.webhooks.mirrors,
+                trusted_proxies=settings.webhooks.trusted_proxies,
             ),
             relay.serve(
                 settings,

@@ -153,6 +153,7 @@ def webhooks(
             keep_days=keep_days,
             settings=Settings.of(said),
             mirrors=said.mirrors,
+            trusted_proxies=said.trusted_proxies,
             first_owner=say_first_owner,
         )
 

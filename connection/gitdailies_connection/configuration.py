@@ -180,6 +180,7 @@ def _webhooks(reading: Reading) -> WebhooksSettings:
         timezone=timezone,
         production=reading.of((*place, "production"), tuple, default.production),
         mirrors=_mirrors(reading, (*place, "mirrors")),
+        trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
     )
 
 

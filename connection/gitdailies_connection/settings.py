@@ -120,12 +120,13 @@ class Source:
 
 @dataclass(frozen=True)
 class WebhooksSettings:
-    """What incoming webhooks make their figures with; `mirrors` are paths by repository."""
+    """What figures are made with, and what is before incoming webhooks; `mirrors` are paths by repository."""
 
     window_hours: float = 72
     timezone: str = "UTC"
     production: tuple[str, ...] = ("production", "prod", "prd", "live")
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    trusted_proxies: tuple[Network, ...] = ()
 
 
 @dataclass(frozen=True)

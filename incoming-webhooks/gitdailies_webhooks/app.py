@@ -7,12 +7,13 @@ import math
 import secrets
 import time
 from collections import Counter
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
 from functools import partial
 from typing import Any
 
+from gitdailies_connection.addresses import Network
 from gitdailies_core.describe import got
 from gitdailies_core.dialect import ID_HEADER, KEY_HEADER
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
@@ -30,6 +31,7 @@ from gitdailies_webhooks.attempts import KEYS, Attempts, network_of
 from gitdailies_webhooks.body import read_json
 from gitdailies_webhooks.deriver import Deriver
 from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.forwarding import Forwarding
 from gitdailies_webhooks.guard import Guard, problem_response, shown_path
 from gitdailies_webhooks.keys import Key
 from gitdailies_webhooks.metrics import Metrics
@@ -54,8 +56,12 @@ def create_app(
     kinds: tuple[Kind, ...] = KINDS,
     public: str = "",
     deriver: Deriver | None = None,
+    trusted_proxies: Sequence[Network] = (),
 ) -> Starlette:
-    """Return the application that serves *store*; *public* is the address that is in front of it, if any."""
+    """Return the application that serves *store*.
+
+    *public* is the address that is in front of it, if any; *trusted_proxies* say truly who speaks to them.
+    """
     receiver = Receiver(store, log, clock=clock, kinds=kinds)
     deriver = deriver or Deriver(store, Settings(), clock, log)
     figures = Metrics(store, deriver, clock, receiver.reader)
@@ -72,7 +78,10 @@ def create_app(
             *figures.routes(),
             *routes(site),
         ],
-        middleware=[Middleware(Guard, log=log, secure=site.secure)],
+        middleware=[
+            Middleware(Forwarding, trusted=trusted_proxies),
+            Middleware(Guard, log=log, secure=site.secure),
+        ],
         exception_handlers={GitDailiesError: receiver.refuse, HTTPException: partial(_not_routed, site)},
     )
     # A redirect would lose the body at half of the clients; what is wrong is said instead.

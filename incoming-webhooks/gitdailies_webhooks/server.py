@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import contextlib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
 import structlog
-from gitdailies_connection.addresses import Listen
+from gitdailies_connection.addresses import Listen, Network
 from gitdailies_server.listening import Server, address_of, bind
 from gitdailies_server.moments import utc_now
 
@@ -39,12 +39,14 @@ async def serve(
     keep_days: float | None = None,
     settings: Settings = Settings(),  # noqa: B008  frozen
     mirrors: Mapping[str, Path] = MappingProxyType({}),
+    trusted_proxies: Sequence[Network] = (),
 ) -> None:
     """Serve the store at *store* on *listen* until *stop* is set, then end within 10 seconds.
 
     *ready* is called with the address, like `http://127.0.0.1:8700`, once connections are taken;
     *first_owner* before that, while nobody is owner, with the one-time link for the first one.
-    *public* is the address in front of this one, where there is a proxy: `https://dora.example.com`.
+    *public* is the address in front of this one, where there is a proxy: `https://dora.example.com`;
+    *trusted_proxies* say truly who speaks to them.
     *settings* are those of the figures; *mirrors* are git repositories on this machine, by their names.
     Events that happened more than *keep_days* ago are taken away; None keeps them all.
     Raises ConfigurationError where the address cannot be had, naming *flag* as what to change.
@@ -68,7 +70,9 @@ async def serve(
             )
             ready(address)
 
-        server = Server(create_app(opened, LOG, public=public, deriver=deriver), started)
+        server = Server(
+            create_app(opened, LOG, public=public, deriver=deriver, trusted_proxies=trusted_proxies), started
+        )
         beside = [asyncio.create_task(_stop(server, stop))]
         try:
             if keep_days is not None:

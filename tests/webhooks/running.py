@@ -6,7 +6,7 @@ import asyncio
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +14,7 @@ from types import MappingProxyType
 from typing import Any
 
 import requests
-from gitdailies_connection.addresses import Listen
+from gitdailies_connection.addresses import Listen, Network
 from gitdailies_connection.settings import Store
 from gitdailies_server.database import Database
 from gitdailies_webhooks.figures.settings import Settings
@@ -55,6 +55,7 @@ def in_thread(
     settings: Settings = Settings(),  # noqa: B008  frozen
     keep_days: float | None = None,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
+    trusted_proxies: Sequence[Network] = (),
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -77,6 +78,7 @@ def in_thread(
             public=public,
             keep_days=keep_days,
             mirrors=mirrors,
+            trusted_proxies=trusted_proxies,
         )
 
     def body() -> None:
