@@ -56,6 +56,8 @@ campaign: $(VENV)/.tested ## the long forms, hours of them: fuzzing, kills, faul
 	@GITDAILIES_CATCH_UP_EVENTS=100000 $(LONG) tests/relay/test_catch_up.py
 	@GITDAILIES_CONTRACT_EXAMPLES=500 $(LONG) tests/webhooks/test_contract.py
 	@$(BIN)/python benchmarks/lists.py
+	@$(BIN)/python benchmarks/figures.py
+	@$(BIN)/python benchmarks/figures.py --repositories 1
 	@$(BIN)/python benchmarks/intake.py --cases abcdefgh
 	@npm install --silent --no-audit --no-fund --prefix .tools @datadog/datadog-ci@5.25.0
 	@$(BIN)/python benchmarks/steps.py

@@ -133,7 +133,7 @@ def rows(session: Session, selection: Selection) -> list[Row]:
 
 
 def _leads(text: str) -> tuple[int, ...]:
-    return tuple(map(int, text.split(","))) if text else ()
+    return tuple(orjson.loads(f"[{text}]")) if text else ()
 
 
 def incidents(session: Session, selection: Selection) -> list[IncidentRow]:

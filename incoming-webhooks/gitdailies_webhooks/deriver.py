@@ -26,8 +26,9 @@ WAIT_SECONDS = 2.0
 # What is more than this is not waited for: it takes longer than anybody wants to.
 WAIT_EVENTS = 2000
 # Events that arrive wait as long as one turn of deriving takes.
-_TURN_SECONDS = 0.02
-_LEAST, _MOST = 8, 1000
+_TURN_SECONDS = 0.04
+# A turn has a dozen statements however little it looks at.
+_LEAST, _MOST = 64, 1000
 
 
 class Deriver:
@@ -51,7 +52,7 @@ class Deriver:
         self._changed = changed
         self._turn = asyncio.Lock()
         self._settled = False
-        self._most = 64
+        self._most = _LEAST
         self._task: asyncio.Task[None] | None = None
 
     def start(self) -> None:

@@ -41,7 +41,7 @@ def advance(session: Session, settings: Settings, now: int, most: int) -> Looked
     touched = [*gone, *(lead_rows.spot_of(deploy) for deploy in arrived.deploys)]
     lead_rows.bring(session, touched, arrived.deploys, settings, now)
     sides = neighbors.beside(session, (spot.where for spot in touched))
-    near = incident_rows.near(session, touched, gone, sides, settings)
+    near = incident_rows.near(session, touched, sides, settings)
     laid = incident_rows.lay(session, near, pending.incidents, settings, now)
     before = (side.before for side in sides.values() if side.before is not None)
     failure_rows.fail(

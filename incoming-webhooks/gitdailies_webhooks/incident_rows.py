@@ -24,7 +24,6 @@ _COLUMNS = "id, repo, environment, service, incident_id, +at, +ended_at, +merged
 def near(
     session: Session,
     touched: Sequence[Spot],
-    gone: Sequence[Spot],
     sides: Mapping[neighbors.Position, neighbors.Beside],
     settings: Settings,
 ) -> dict[str, IncidentRow]:
@@ -32,7 +31,6 @@ def near(
     near = (
         neighbors.incidents_between(session, touched, sides, settings.window_us),
         neighbors.incidents_blaming(session, {key for spot in touched for key in spot.commits}),
-        neighbors.incidents_laid_to(session, (spot.id for spot in gone)),
     )
     return {row.id: row for rows in near for row in rows}
 

@@ -65,7 +65,10 @@ class PostgresqlSession:
         self.connection = connection
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
-        return self.connection.execute(_translated(statement), parameters or None)
+        # A plan that is kept may have been made while tables were empty. Where much is asked at once,
+        # a new one costs little beside what a wrong one would.
+        kept = False if any(type(value) is list for value in parameters) else None
+        return self.connection.execute(_translated(statement), parameters or None, prepare=kept)
 
     def executemany(
         self, statement: str, rows: Iterable[Sequence[Any]], /

@@ -1,0 +1,271 @@
+"""Figures over a million events, and over ten thousand in the same run: answers, deriving, memory.
+
+.venv/bin/python benchmarks/figures.py
+.venv/bin/python benchmarks/figures.py --stores sqlite --repositories 1 --live-seconds 20
+
+README.md beside this file says how to read the table. Ends with 1 where a promise is missed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from itertools import cycle, islice
+from pathlib import Path
+
+import figures_store
+import histories
+import requests
+from gitdailies_server.moments import now_us
+from gitdailies_webhooks import changes
+from gitdailies_webhooks.first_owner import invite_owner
+from gitdailies_webhooks.opening import Reader
+
+ROOT = Path(__file__).resolve().parents[1]
+SERVER = ROOT / "tests/webhooks/serve_store.py"
+TICKS = os.sysconf("SC_CLK_TCK")
+SECONDS = 600
+ONE, ALL = "one repository", "all repositories"
+PAGE = "page of "
+
+# Promised, in milliseconds of the slowest but one in twenty; and how often that of the small history.
+MOST_ONE_MS, MOST_ALL_MS, MOST_TIMES = 150, 500, 3
+
+
+@dataclass(frozen=True)
+class Asked:
+    """One question, asked many times."""
+
+    p50_ms: float
+    p95_ms: float
+    cpu_ms: float
+
+
+class Server:
+    """A receiver in a process of its own."""
+
+    def __init__(self, address: str) -> None:
+        self._process = subprocess.Popen(
+            [sys.executable, str(SERVER), address],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.DEVNULL,
+            text=True,
+        )
+        self.url = self._process.stdout.readline().strip()
+
+    def stop(self) -> None:
+        self._process.stdin.close()
+        self._process.wait(60)
+        self._process.stdout.close()
+
+    @property
+    def cpu_seconds(self) -> float:
+        fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
+        return (int(fields[11]) + int(fields[12])) / TICKS
+
+    @property
+    def most_mib(self) -> float:
+        status = Path(f"/proc/{self._process.pid}/status").read_text()
+        return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024
+
+
+def main() -> None:
+    options = _options()
+    missed = []
+    for kind in options.stores:
+        tables = {}
+        for count in (options.small, options.events):
+            with tempfile.TemporaryDirectory() as folder, figures_store.made(kind, Path(folder)) as address:
+                tables[count] = _measure(address, kind, count, options)
+        missed += _judged(kind, tables[options.small], tables[options.events])
+    if missed and not options.patient:
+        raise SystemExit("\n".join(missed))
+
+
+def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -> dict[str, Asked]:
+    database = figures_store.at(address)
+    until = datetime.now(UTC).replace(microsecond=0)
+    began = time.perf_counter()
+    key = histories.fill(database, histories.events(count, options.repositories, until), until)
+    print(f"\n{kind}, {count:,} events, {options.repositories} repositories", flush=True)
+    print(f"put in: {time.perf_counter() - began:.1f} s", flush=True)
+    reader = Reader(database)
+    with _served(address) as server:
+        began = time.perf_counter()
+        while reader.read(lambda session: changes.waiting(session, now_us(), 1)):
+            time.sleep(0.05)
+            if time.perf_counter() - began > SECONDS:
+                raise SystemExit(f"derived: expected all of it within {SECONDS} s")
+        seconds = time.perf_counter() - began
+        print(
+            f"derived: {seconds:.1f} s, {count / seconds:,.0f} events/s,"
+            f" {server.cpu_seconds / count * 1e6:.0f} µs CPU each, at most {server.most_mib:.0f} MiB",
+            flush=True,
+        )
+        table = _ask(server, key, database, options)
+        print(f"server at most {server.most_mib:.0f} MiB", flush=True)
+        if count == options.events and options.live_seconds:
+            _live(server, key, reader, options)
+    reader.close()
+    if count == options.events:
+        _command(address)
+    return table
+
+
+@contextmanager
+def _served(address: str) -> Iterator[Server]:
+    server = Server(address)
+    try:
+        yield server
+    finally:
+        server.stop()
+
+
+def _ask(
+    server: Server, key: str, database: figures_store.Database, options: argparse.Namespace
+) -> dict[str, Asked]:
+    repos = cycle([f"larkspur/service-{n:03}" for n in range(options.repositories)])
+    session = requests.Session()
+    session.headers["webhook-key"] = key
+    _sign_in(session, server.url, invite_owner(database))
+
+    def get(path: str, repo: str) -> Callable[[], None]:
+        def ask() -> None:
+            answer = session.get(server.url + path, params={"repo": repo and next(repos)}, timeout=SECONDS)
+            assert answer.status_code == 200, answer.text
+            assert path == "/dora" or answer.json()["figures"]["deploymentFrequency"]["numerator"] > 0
+
+        return ask
+
+    cases = {
+        ONE: get("/api/metrics", "one"),
+        ALL: get("/api/metrics", ""),
+        PAGE + ONE: get("/dora", "one"),
+        PAGE + ALL: get("/dora", ""),
+    }
+    print("| 90 days of | p50 ms | p95 ms | CPU ms each |\n|---|---:|---:|---:|")
+    table = {}
+    for name, ask in cases.items():
+        table[name] = asked = _times(server, ask, options.questions)
+        print(f"| {name} | {asked.p50_ms:.1f} | {asked.p95_ms:.1f} | {asked.cpu_ms:.1f} |", flush=True)
+    return table
+
+
+def _times(server: Server, ask: Callable[[], None], count: int) -> Asked:
+    ask()
+    cpu, took = server.cpu_seconds, []
+    for _ in range(count):
+        began = time.perf_counter()
+        ask()
+        took.append((time.perf_counter() - began) * 1000)
+    cuts = statistics.quantiles(took, n=20, method="inclusive")
+    return Asked(cuts[9], cuts[18], (server.cpu_seconds - cpu) / count * 1000)
+
+
+def _sign_in(session: requests.Session, url: str, link: str) -> None:
+    form = re.search(r'name="form_token" value="(\w+)"', session.get(url + link, timeout=SECONDS).text)[1]
+    password = "nine quiet larks at dawn"
+    fields = {"form_token": form, "name": f"Kim {now_us()}", "password": password, "again": password}
+    answer = session.post(url + link, data=fields, timeout=SECONDS, allow_redirects=False)
+    assert answer.status_code == 303, answer.text
+
+
+def _live(server: Server, key: str, reader: Reader, options: argparse.Namespace) -> None:
+    """Send so many events a second, one at a time, and look how far rows are behind meanwhile."""
+    ended = threading.Event()
+    behind_seconds: list[float] = []
+
+    def look() -> None:
+        while not ended.wait(0.05):
+            now = now_us()
+            since = reader.read(lambda session, now=now: changes.behind_since(session, now))
+            behind_seconds.append(0.0 if since is None else (now - since) / 1e6)
+
+    looking = threading.Thread(target=look)
+    looking.start()
+    took = []
+    now = datetime.now(UTC).replace(microsecond=0)
+    wanted = int(options.live_seconds * options.rate)
+    bodies = islice(histories.events(wanted, options.repositories, now, seed=2), wanted)
+    began = time.perf_counter()
+    with requests.Session() as session:
+        session.headers["webhook-key"] = key
+        for number, body in enumerate(bodies):
+            body["id"] = f"live-{body['id']}"
+            if number % 10:  # one in ten is late, by up to three years
+                body["time"] = histories.text(datetime.now(UTC))
+            with suppress(ValueError):
+                time.sleep(began + number / options.rate - time.perf_counter())
+            sent = time.perf_counter()
+            answer = session.post(f"{server.url}/webhooks", json=body, timeout=SECONDS)
+            took.append((time.perf_counter() - sent) * 1000)
+            assert answer.status_code == 202, answer.text
+    time.sleep(2)
+    ended.set()
+    looking.join()
+    cuts = statistics.quantiles(took, n=100, method="inclusive")
+    print(
+        f"{options.rate} events/s sent beside: p50 {cuts[49]:.1f} ms, p99 {cuts[98]:.1f} ms,"
+        f" longest {max(took):.1f} ms; rows at most {max(behind_seconds):.2f} s behind",
+        flush=True,
+    )
+
+
+def _command(address: str) -> None:
+    began = time.perf_counter()
+    process = subprocess.Popen(
+        [sys.executable, "-m", "gitdailies_cli", "metrics", "--store", address, "--json"],
+        stdout=subprocess.DEVNULL,
+    )
+    _, status, used = os.wait4(process.pid, 0)
+    process.returncode = os.waitstatus_to_exitcode(status)
+    seconds = time.perf_counter() - began
+    print(f"gitdailies metrics: {seconds:.2f} s, at most {used.ru_maxrss / 1024:.0f} MiB", flush=True)
+    assert process.returncode == 0
+
+
+def _judged(kind: str, small: dict[str, Asked], large: dict[str, Asked]) -> Sequence[str]:
+    """Print how the two compare; return what was promised and is not so."""
+    missed = []
+    print()
+    for name, asked in large.items():
+        times = asked.p95_ms / small[name].p95_ms
+        print(f"{kind}, {name}: p95 {times:.1f} times that of the small history")
+        one = name.endswith(ONE)
+        most = MOST_ONE_MS if one else MOST_ALL_MS
+        if asked.p95_ms > most:
+            missed.append(f"{kind}, {name}: expected a p95 of {most} ms at most, got {asked.p95_ms:.0f}")
+        if one and times > MOST_TIMES:
+            missed.append(
+                f"{kind}, {name}: expected {MOST_TIMES} times the small one at most, got {times:.1f}"
+            )
+    return missed
+
+
+def _options() -> argparse.Namespace:
+    parser = argparse.ArgumentParser(description="Measure answers and deriving of figures.")
+    parser.add_argument("--stores", nargs="+", default=["sqlite", "postgresql"])
+    parser.add_argument("--events", type=int, default=1_000_000)
+    parser.add_argument("--small", type=int, default=10_000)
+    parser.add_argument("--repositories", type=int, default=200)
+    parser.add_argument("--questions", type=int, default=40, help="how often each is asked")
+    parser.add_argument("--live-seconds", type=float, default=20)
+    parser.add_argument("--rate", type=int, default=50, help="events a second sent meanwhile")
+    parser.add_argument("--patient", action="store_true", help="end with 0 though a promise is missed")
+    return parser.parse_args()
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,36 @@
+"""An empty store of either kind, gone afterwards."""
+
+from __future__ import annotations
+
+import os
+import secrets
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from urllib.parse import urlsplit, urlunsplit
+
+import psycopg
+from gitdailies_connection.settings import Store
+from gitdailies_server.database import Database
+from gitdailies_webhooks.opening import database_of
+
+SERVER = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/test")
+
+
+@contextmanager
+def made(kind: str, folder: Path) -> Iterator[str]:
+    """Yield what `--store` says for it; an SQLite file is in *folder*."""
+    if kind == "sqlite":
+        yield f"sqlite:{folder / 'webhooks.db'}"
+        return
+    name = f"gitdailies_{secrets.token_hex(6)}"
+    with psycopg.connect(SERVER, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
+        try:
+            yield urlunsplit(urlsplit(SERVER)._replace(path=f"/{name}"))
+        finally:
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
+
+
+def at(address: str) -> Database:
+    return database_of(Store.parse(address, Path.cwd()))

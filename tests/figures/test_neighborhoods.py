@@ -1,0 +1,130 @@
+"""Every part of the neighborhood of an event is needed: without it a history is soon derived wrongly."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.events import Event
+from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_webhooks import derived, incident_rows, lead_rows, neighbors
+from gitdailies_webhooks.keyring import create_key
+
+from tests.figures.histories import SHAS, text
+from tests.figures.test_derived import SETTINGS, Lived, Opened, undone
+
+HISTORIES = 400
+
+
+@pytest.fixture(scope="module")
+def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    path: Path = tmp_path_factory.mktemp("neighborhoods") / "w.db"
+    create_key(path, "ci")
+    database = SqliteDatabase(path)
+    with closing(database.connect()) as session:
+        assert derived.settle(session, SETTINGS, 1)
+        yield database, session
+
+
+def history(chance: random.Random) -> list[dict[str, Any]]:
+    """Events of a day or four in one repository, where nearly all of them meet."""
+    made = []
+    for number in range(chance.randint(6, 14)):
+        event: dict[str, Any] = {
+            "id": f"e{number * 7 % 61:02d}",
+            "repo": chance.choice(("larkspur/shop", "Larkspur/Shop")),
+            "service": chance.choice((None, "api", "API", "web")),
+            "time": text(chance.randint(0, 12) * 8),
+        }
+        if chance.random() < 0.6:
+            listed = [{"sha": sha, "time": text(-1)} for sha in chance.sample(SHAS, chance.randint(0, 2))]
+            event |= {
+                "kind": "deployed",
+                "commitSHA": chance.choice(SHAS),
+                "type": chance.choice((None, None, None, "rollback")),
+                "commits": chance.choice((listed, listed, None)),
+            }
+        else:
+            event |= {
+                "kind": chance.choice(("incidentStarted", "incidentStarted", "incidentResolved")),
+                "incidentId": chance.choice(("one", "two", "three")),
+                "causedBy": chance.choice((None, None, *SHAS)),
+            }
+        made.append(Event.from_wire(event).to_wire())
+    return made
+
+
+def live(store: Opened, seed: int) -> None:
+    """Let events come and go by chance, derived after each, and hold the rows to those of all events."""
+    chance = random.Random(seed)
+    with undone(store) as session:
+        lived = Lived(session)
+        for body in history(chance):
+            lived.put(body)
+            lived.settle_in(chance.randint(1, 3))
+            if chance.random() < 0.3:
+                lived.take(chance.choice(sorted(lived.left)))
+                lived.settle_in(1)
+
+
+def test_whole_neighborhoods_derive_every_history_rightly(store: Opened) -> None:
+    """None of the histories below is derived wrongly as things are."""
+    for seed in range(HISTORIES):
+        live(store, seed)
+
+
+def _nothing(*_: Any) -> Iterator[Any]:
+    return iter(())
+
+
+def _no_later(*_: Any) -> tuple[()]:
+    return ()
+
+
+def _sides(**left_out: Any) -> Callable[..., Any]:
+    whole = neighbors.beside
+
+    def beside(*given: Any) -> Any:
+        return {where: side._replace(**left_out) for where, side in whole(*given).items()}
+
+    return beside
+
+
+def _half_a_window(session: Any, spots: Any, sides: Any, window: int) -> Any:
+    return _between(session, spots, sides, window // 2)
+
+
+def _none_changed(*given: Any) -> set[str]:
+    _lay(*given)
+    return set()
+
+
+_between, _lay = neighbors.incidents_between, incident_rows.lay
+
+PLANTS: dict[str, tuple[Any, str, Any]] = {
+    "incidents after a deploy": (neighbors, "incidents_between", _nothing),
+    "the whole of the window": (neighbors, "incidents_between", _half_a_window),
+    "incidents that name its commits": (neighbors, "incidents_blaming", _nothing),
+    "later deploys, and the next first one": (lead_rows, "_later", _no_later),
+    "the deploy before, and what a rollback undoes": (neighbors, "beside", _sides(before=None)),
+    "the rollback after": (neighbors, "beside", _sides(after_is_rollback=False)),
+    "what the incidents were laid to": (incident_rows, "lay", _none_changed),
+    "incidents of a failed deploy": (neighbors, "incidents_laid_to", _nothing),
+}
+
+
+@pytest.mark.parametrize("part", PLANTS)
+def test_no_part_can_be_left_out(store: Opened, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a part of the neighborhood is left out, one of those histories is derived wrongly."""
+    room, name, plant = PLANTS[part]
+    monkeypatch.setattr(room, name, plant)
+    for seed in range(HISTORIES):
+        try:
+            live(store, seed)
+        except AssertionError:
+            return
+    pytest.fail(f"{part}: expected a history that goes wrong without it, got none of {HISTORIES}")
