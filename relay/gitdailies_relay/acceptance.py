@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
-from gitdailies_core.adapter import UPDATED, Change
+from gitdailies_core.adapter import RESOLVED, UPDATED, Change
 from gitdailies_core.periods import decide
 
 from gitdailies_relay.ledger import BatchLedger
@@ -50,7 +50,12 @@ class Accepted(NamedTuple):
 def accept(rows: Rows, deliveries: Sequence[Delivery]) -> list[Accepted]:
     """Write *deliveries* and what follows from them; returns what became of each."""
     rows.read_ahead(
-        Asked(Whose(delivery.destination, delivery.reading.source), said.key, said.message.incident)
+        Asked(
+            Whose(delivery.destination, delivery.reading.source),
+            said.key,
+            said.message.incident,
+            said.message.state == RESOLVED,
+        )
         for delivery in deliveries
         for said in delivery.reading.said
         if isinstance(said.message, Change)

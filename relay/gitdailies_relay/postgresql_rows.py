@@ -108,21 +108,24 @@ class PostgresqlRows:
     def read_ahead(self, asked: Iterable[Asked]) -> None:
         messages: set[tuple[str, str]] = set()
         incidents: set[tuple[Whose, str]] = set()
-        for whose, message, incident in asked:
+        ending: set[tuple[Whose, str]] = set()
+        for whose, message, incident, is_end in asked:
             messages.add((whose.source, message))
             incidents.add((whose, incident))
+            if is_end:
+                ending.add((whose, incident))
         if not messages:
             return
-        of_messages = _json(messages)
-        of_incidents = _json((*whose, incident) for whose, incident in incidents)
+        waiting: Iterable[Sequence[Any]] = ()
         with self._session.pipeline():
-            stored = self._session.execute(_STORED, of_messages)
-            periods = self._session.execute(_PERIODS, of_incidents)
-            waiting = self._session.execute(_WAITING, of_incidents)
+            stored = self._session.execute(_STORED, _json(messages))
+            periods = self._session.execute(_PERIODS, _keys(incidents))
+            if ending:
+                waiting = self._session.execute(_WAITING, _keys(ending))
         self._stored.update(dict.fromkeys(messages))
         self._stored.update({(source, message): events for source, message, events in stored})
-        for asked_for in incidents:
-            self._periods[asked_for], self._waiting[asked_for] = [], []
+        self._periods.update({incident: [] for incident in incidents})
+        self._waiting.update({incident: [] for incident in ending})
         for destination, source, *row in periods:
             self._periods[Whose(destination, source), row[0]].append(period_of(row))
         for destination, source, *row in waiting:
@@ -134,14 +137,14 @@ class PostgresqlRows:
     def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
         known = self._periods.get((whose, incident))
         if known is None:
-            found = self._session.execute(_PERIODS, _json([(*whose, incident)]))
+            found = self._session.execute(_PERIODS, _keys([(whose, incident)]))
             known = self._periods[whose, incident] = [period_of(row[2:]) for row in found]
         return known
 
     def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
         known = self._waiting.get((whose, incident))
         if known is None:
-            found = self._session.execute(_WAITING, _json([(*whose, incident)]))
+            found = self._session.execute(_WAITING, _keys([(whose, incident)]))
             known = self._waiting[whose, incident] = [period_of(row[2:]) for row in found]
         return known
 
@@ -157,6 +160,10 @@ class PostgresqlRows:
                     self._session.execute(statement, _json(given))
             for kept in batch.kept.values():
                 self._session.execute(_KEEP, kept)
+
+
+def _keys(incidents: Iterable[tuple[Whose, str]]) -> tuple[str]:
+    return _json((*whose, incident) for whose, incident in incidents)
 
 
 def _json(rows: Iterable[tuple[Any, ...]]) -> tuple[str]:

@@ -19,11 +19,15 @@ class Whose(NamedTuple):
 
 
 class Asked(NamedTuple):
-    """What will be asked for to decide a message: whether it was stored, and its incident's periods."""
+    """What will be asked for to decide a message: whether it was stored, and its incident's periods.
+
+    Also what waits for the incident's end, where the message is one.
+    """
 
     whose: Whose
     message: str
     incident: str
+    is_end: bool
 
 
 class NewEvent(NamedTuple):
