@@ -19,7 +19,7 @@ from tests.webhooks.running import in_process
 
 KILLS = int(os.environ.get("GITDAILIES_HISTORY_KILLS", "4"))
 # Some lists more than one: a kill may come between any two.
-ROWS = batches.MOST_EVENTS * max(4, KILLS // 2)
+ROWS = batches.MOST_EVENTS * max(4, KILLS // 5)
 
 
 @pytest.mark.timeout(300 + 90 * KILLS)
