@@ -6,6 +6,7 @@ It decides nothing: one attempt, one outcome, no retry, no redirect, and no netr
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
@@ -20,10 +21,11 @@ from gitdailies_core.errors import ConfigurationError, DeliveryError, Unreadable
 from gitdailies_core.retry import Outcome
 from gitdailies_core.secret import Secret, redact
 
-from gitdailies_connection import wire
+from gitdailies_connection import lists, wire
 from gitdailies_connection.addresses import is_loopback, origin
 from gitdailies_connection.answers import Answer, obstacle
 from gitdailies_connection.guarded_pool import Deadlines, GuardedAdapter
+from gitdailies_connection.lists import Result
 from gitdailies_connection.settings import Destination
 
 DISTRIBUTION = "gitdailies-integrations"
@@ -81,6 +83,18 @@ class Sender:
             return self.post(body, key=key, event_id=event_id).outcome(key)
         except DeliveryError as error:
             return Outcome(None, redact(str(error), key))
+
+    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]:
+        """Post several events in one request, to a receiver of ours, and return what became of each.
+
+        Where it was refused whole there are no results; an answer that does not speak of every
+        event is as good as none.
+        """
+        try:
+            answer = self.post(lists.body_of(events), key=key, largest=lists.LARGEST_ANSWER)
+            return answer.outcome(key), lists.results(answer, len(events), key)
+        except (DeliveryError, UnreadableBody) as error:
+            return Outcome(None, redact(str(error), key)), []
 
     def post(
         self,

@@ -7,7 +7,6 @@ network that stays dead) leaves a state that the next run goes on from.
 
 from __future__ import annotations
 
-import json
 import math
 import random
 import time
@@ -19,13 +18,12 @@ from functools import partial
 from itertools import islice
 from typing import Protocol, TypeVar
 
-from gitdailies_connection.answers import Answer, excerpt
 from gitdailies_connection.sender import Sender
 from gitdailies_connection.settings import Destination
 from gitdailies_core import retry
 from gitdailies_core.dialect import OURS, Dialect
-from gitdailies_core.errors import DeliveryError, UnreadableBody
-from gitdailies_core.secret import Secret, redact
+from gitdailies_core.errors import DeliveryError
+from gitdailies_core.secret import Secret
 
 from gitdailies_history import batches, verdicts
 from gitdailies_history.beside import Ahead, beside
@@ -35,8 +33,6 @@ from gitdailies_history.verdicts import REFUSED, SENT, Verdict
 
 Found = TypeVar("Found")
 
-# A result is some hundred bytes; a reason may be longer.
-_LARGEST_ANSWER = 16 * 1024 * 1024
 _ASKED_AT_ONCE = 500
 
 
@@ -162,32 +158,15 @@ class Stream:
         return self.destination.dialect(receiver)
 
     def _list(self, batch: Sequence[Entry], dialect: Dialect, *, plain: bool) -> list[Verdict]:
-        written = (
-            [entry.body for entry in batch]
-            if plain
-            else [json.dumps(dialect.write(entry.event), ensure_ascii=False) for entry in batch]
-        )
-        body = f"[{','.join(written)}]".encode()
-        request = partial(self.sender.post, body, key=self.key, largest=_LARGEST_ANSWER)
+        written = [entry.body.encode() if plain else dialect.dump(entry.event) for entry in batch]
+        request = partial(self.sender.send_list, written, key=self.key)
 
         def post() -> tuple[retry.Outcome, list[Verdict]]:
-            try:
-                answer = beside(request, self._batches.prepare)
-                return answer.outcome(self.key), self._read(answer, batch)
-            except (DeliveryError, UnreadableBody) as error:
-                return retry.Outcome(None, redact(str(error), self.key)), []
+            outcome, results = beside(request, self._batches.prepare)
+            return outcome, verdicts.of_list(results, batch) if results else []
 
         verdict, found = self._until_answered(post)
         return found or self._all(batch, verdict)
-
-    def _read(self, answer: Answer, batch: Sequence[Entry]) -> list[Verdict]:
-        if not 200 <= answer.status < 300:
-            return []
-        found = verdicts.of_list(answer.json(), batch)
-        return [
-            Verdict(one.entry, one.word, excerpt(redact(one.reason, self.key))) if one.reason else one
-            for one in found
-        ]
 
     def _single(self, entry: Entry, dialect: Dialect) -> list[Verdict]:
         body = dialect.dump(entry.event)

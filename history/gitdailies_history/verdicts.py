@@ -13,14 +13,14 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
-from gitdailies_core.errors import UnreadableBody
+from gitdailies_connection.lists import CREATED, Result
+from gitdailies_connection.lists import UNCHANGED as WAS_THERE
 
 from gitdailies_history.entries import Entry
 
 SENT, UNCHANGED, KNOWN, REFUSED = "sent", "unchanged", "known", "refused"
-_PLAIN = {"created": SENT, "unchanged": UNCHANGED}
+_PLAIN = {CREATED: SENT, WAS_THERE: UNCHANGED}
 
 # An id of `gitdailies_core.identity` names what happened; other tools may tell more or less of it.
 _OCCURRENCE = re.compile(r"(deploy|incident)-[0-9a-f]{32}")
@@ -35,19 +35,11 @@ class Verdict:
     reason: str = ""
 
 
-def of_list(body: Any, batch: Sequence[Entry]) -> list[Verdict]:
-    """Read the answer to a list; raises UnreadableBody where it does not speak of every event."""
-    results = body.get("results") if isinstance(body, dict) else None
-    if not isinstance(results, list) or len(results) != len(batch):
-        raise UnreadableBody(f"answer: expected results for {len(batch)} events, got something else")
-    verdicts = []
-    for entry, result in zip(batch, results, strict=True):
-        status = result.get("status") if isinstance(result, dict) else None
-        if not isinstance(status, str):
-            raise UnreadableBody("answer: expected a status for each event, got something else")
-        reason = result.get("error")
-        verdicts.append(of_status(entry, status, reason if isinstance(reason, str) else status))
-    return verdicts
+def of_list(results: Sequence[Result], batch: Sequence[Entry]) -> list[Verdict]:
+    """Read what a list was answered with, in its order."""
+    return [
+        of_status(entry, result.word, result.reason) for entry, result in zip(batch, results, strict=True)
+    ]
 
 
 def of_status(entry: Entry, status: str, reason: str) -> Verdict:

@@ -33,12 +33,15 @@ class Circuit:
         """Whether this event must wait to be a probe."""
         return not self.closed and (self._is_receiver or event in self._suspects)
 
-    def failed(self, now: float, asked_seconds: float, event: int | None = None) -> None:
-        """Count a failure of *event*, or of the receiver itself; *asked_seconds* is Retry-After, or 0."""
+    def failed(self, now: float, asked_seconds: float, *events: int) -> None:
+        """Count a failure of *events* that went together, or of the receiver itself, without any.
+
+        *asked_seconds* is Retry-After, or 0.
+        """
         waiting = now < self._open_until
-        if event is not None and not self._is_receiver:
-            self._suspects.add(event)
-        if event is None or asked_seconds or len(self._suspects) >= FAILURES_TO_OPEN:
+        if not self._is_receiver:
+            self._suspects.update(events)
+        if not events or asked_seconds or len(self._suspects) >= FAILURES_TO_OPEN:
             self._is_receiver = True
         # Of failures at the same time only the first says something new.
         self._failures += not waiting

@@ -1,52 +1,41 @@
 """The delivery worker: what is due is sent, many incidents at once and one event of each.
 
-Decisions stand elsewhere: what follows from an answer in `gitdailies_core.retry`, when to keep
-off a failing receiver in `circuit`, when a pause ends in `pausing`.
+Decisions stand elsewhere: what follows from an answer in `parcels` and `gitdailies_core.retry`, when
+to keep off a failing receiver in `circuit`, when a pause ends in `pausing`. Sending is for `lanes`.
 """
 
 from __future__ import annotations
 
 import asyncio
-import json
-import random
 import time
-from collections.abc import Awaitable, Callable, Mapping
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
-from datetime import UTC, datetime
 from functools import partial
-from typing import Protocol
 
 import structlog
 from gitdailies_connection.settings import Destination
-from gitdailies_core import retry
 from gitdailies_core.dialect import Dialect
-from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, StoreUnavailable
-from gitdailies_core.events import Event
+from gitdailies_core.errors import ConfigurationError, DeliveryError, StoreUnavailable
 from gitdailies_core.secret import Secret
 from gitdailies_server.logs import told
-from gitdailies_server.moments import from_us, now_us, to_us
+from gitdailies_server.moments import now_us
 
-from gitdailies_relay import clock, damage, queue
+from gitdailies_relay import clock, damage, parcels, queue
 from gitdailies_relay.circuit import Circuit
 from gitdailies_relay.heads import Heads
+from gitdailies_relay.lanes import Lanes, Sender
 from gitdailies_relay.pausing import ADDRESS, KEY, PROBE_SECONDS, Pauses
+from gitdailies_relay.settling import Settlement, hurry
 from gitdailies_relay.store import Store
 
 LOG = structlog.get_logger("gitdailies.relay")
 
 # How often a command's work, a new key or a due retry is looked for; new events wake the worker.
 POLL_SECONDS = 0.25
-
-
-class Sender(Protocol):
-    """What the worker needs of gitdailies_connection.sender."""
-
-    def send(self, body: bytes, *, key: Secret, event_id: str | None) -> retry.Outcome: ...
-
-    def receiver(self) -> str: ...
-
-    def cut(self) -> None: ...
+# So many events a lane are on their way or wait for it, so that no lane has to wait for the store.
+_AHEAD = 8
+# What waits for a lane is asked for anew after this long: a command may have changed it.
+_PATIENCE_SECONDS = 1.0
 
 
 class Worker:
@@ -73,19 +62,27 @@ class Worker:
         self._destination = destination
         self._sender = sender
         self._environ = environ
-        self._most = in_flight
-        self._give_up_seconds = give_up_seconds
-        self._counted = counted
-        self._pool = ThreadPoolExecutor(in_flight, thread_name_prefix="delivery")
+        self._in_flight = in_flight
         self._claim_seconds = claim_seconds
-        self._flying: dict[int, asyncio.Task[None]] = {}
-        self._ready = Heads(store, in_flight)
+        self._lanes = Lanes(in_flight, landed=self._landed)
+        self._cutter = parcels.Cutter(in_flight)
+        self._flying: set[int] = set()
+        self._settling: asyncio.Task[None] | None = None
+        self._ready = Heads(store)
         self._wake = asyncio.Event()
         self._stopping = False
         self._dialect: Dialect | None = None
         self._pauses = Pauses(store, name, environ)
         self._probed_at = time.monotonic() - max(PROBE_SECONDS.values())
         self._clock = clock.Clock()
+        self._settlement = Settlement(
+            store=store,
+            pauses=self._pauses,
+            cutter=self._cutter,
+            give_up_seconds=give_up_seconds,
+            counted=counted,
+            retried=self._retried,
+        )
         self.circuit = Circuit()
 
     def wake(self) -> None:
@@ -94,10 +91,11 @@ class Worker:
 
     async def redirect(self, destination: Destination, sender: Sender) -> None:
         """Deliver to *destination* from now on; what is on its way still goes to the old one."""
+        self._lanes.give_back()
         self._destination, self._sender, self._dialect = destination, sender, None
         self.circuit = Circuit()
         await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the configuration was read again"))
-        await self._retried(self._hurry)
+        await self._retried(partial(self._store.run, hurry))
         self.wake()
 
     async def run(self) -> None:
@@ -112,25 +110,29 @@ class Worker:
                 LOG.error("delivery halted for a moment", reason=told(error))
                 full = False
                 await self._set_aside()
-            if not full:
+            if self._flying or not full:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
-            elif self._flying:
-                await asyncio.wait(self._flying.values(), return_when=asyncio.FIRST_COMPLETED)
             self._wake.clear()
 
     async def stop(self, seconds: float = 5.0) -> None:
         """Start nothing more and wait for what is in flight to be recorded; cut what takes too long."""
         self._stopping = True
         self._wake.set()
-        flying = list(self._flying.values())
-        if flying:
-            _, late = await asyncio.wait(flying, timeout=seconds)
-            if late:
-                # Not known to have arrived, so it is sent again after the next start, with the same id.
-                self._sender.cut()
-                await asyncio.wait(late, timeout=1.0)
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        self._lanes.stop()
+        landed = await self._all_landed(seconds)
+        # What is cut is not known to have arrived: it is sent again after the next start, with the same id.
+        self._sender.cut()
+        if not landed:
+            await self._all_landed(1.0)
+
+    async def _all_landed(self, seconds: float) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(seconds):
+                while self._flying or self._settling:
+                    await self._wake.wait()
+                    self._wake.clear()
+        return not self._flying
 
     async def _set_aside(self) -> None:
         """Bury what cannot be read, if that is what halted delivery; PostgreSQL tells by itself."""
@@ -151,23 +153,50 @@ class Worker:
             )
         paused = await self._pauses.current()
         if paused and not await self._pauses.lifted(self._destination.key):
+            self._lanes.give_back()
             heads = await self._probe() if self._may_ask(paused) else []
             room = 1
         else:
             room = self._most - len(self._flying)
             heads = await self._heads(room)
-        if heads and self._dialect is None and not await self._learn_dialect():
+        if not heads or (self._dialect is None and not await self._learn_dialect()):
+            return False
+        try:
+            key = self._destination.key.read(self._environ)
+        except ConfigurationError as error:
+            # No attempt is made, so none is counted.
+            why = str(error)
+            await self._retried(lambda: self._pauses.begin(KEY, why, None))
             return False
         taken = self._ready.take(heads[: max(room, 0)])
-        for head in await self._store.claim(taken, self._claim_seconds):
-            task = asyncio.create_task(self._deliver(head))
-            self._flying[head.seq] = task
-            task.add_done_callback(partial(self._landed, head.seq))
+        self._start(await self._store.claim(taken, self._claim_seconds), len(heads), key)
         return len(heads) > room
+
+    def _start(self, heads: Sequence[queue.Due], waiting: int, key: Secret) -> None:
+        dialect = self._dialect
+        if dialect is None:  # the destination was changed meanwhile; claims end by themselves
+            return
+        # A probe goes alone: what it meets is then its own.
+        several = dialect.takes_lists and self.circuit.closed
+        for parcel in self._cutter.cut(heads, waiting + len(self._flying) if several else 0, key):
+            self._flying.update(head.seq for head in parcel.heads)
+            self._lanes.put(parcel, self._sender, dialect, self._patience_seconds)
+            self._probed_at = time.monotonic()
+
+    @property
+    def _patience_seconds(self) -> float:
+        # A claim must outlast the wait for a lane and what is sent after it.
+        return min(_PATIENCE_SECONDS, (self._claim_seconds - self._destination.timeout_seconds) / 2)
+
+    @property
+    def _most(self) -> int:
+        """How many events may be on their way or wait for a lane."""
+        lists = self._dialect is not None and self._dialect.takes_lists
+        return self._in_flight * (parcels.MOST_A_LIST if lists else _AHEAD)
 
     async def _heads(self, room: int) -> list[queue.Due]:
         """Return what may go out now, longest waiting first; behind an open circuit also a probe."""
-        due = await self._ready.ready(room, self._flying, time.monotonic())
+        due = await self._ready.ready(room, self._flying, self._most, time.monotonic())
         if self.circuit.closed:
             return due
         free = [head for head in due if not self.circuit.blocks(head.seq)]
@@ -186,21 +215,26 @@ class Worker:
         """Whether it is time to ask again a receiver that refused the key or was not there."""
         return time.monotonic() - self._probed_at >= PROBE_SECONDS.get(paused, float("inf"))
 
-    def _landed(self, seq: int, task: asyncio.Task[None]) -> None:
-        del self._flying[seq]
-        error = None if task.cancelled() else task.exception()
-        if error is not None:
-            # Ours, not the receiver's; the event stays where it is, and waits as for a failure.
-            LOG.error("delivery broke", seq=seq, reason=told(error))
-            self.circuit.failed(time.monotonic(), 0.0, seq)
+    def _landed(self) -> None:
+        """Take in what lanes have brought back, unless that is going on."""
+        if self._settling is None:
+            self._settling = asyncio.create_task(self._settle())
+
+    async def _settle(self) -> None:
+        # One after the other: what comes back while a result is written shares the next commit.
+        while landed := self._lanes.take():
+            await self._settlement.settle(landed, self.circuit)
+            self._flying.difference_update(head.seq for one in landed for head in one.parcel.heads)
+            if len(self._flying) <= self._most // 2:
+                self._wake.set()
+        self._settling = None
         self._wake.set()
 
     async def _learn_dialect(self) -> bool:
         receiver = self._destination.receiver
         if receiver is None:
-            loop = asyncio.get_running_loop()
             try:
-                receiver = await loop.run_in_executor(self._pool, self._sender.receiver)
+                receiver = await asyncio.to_thread(self._sender.receiver)
             except DeliveryError as error:
                 self.circuit.failed(time.monotonic(), POLL_SECONDS)
                 LOG.warning("receiver does not answer", reason=str(error))
@@ -208,83 +242,6 @@ class Worker:
             LOG.info("receiver found out", receiver=receiver)
         self._dialect = self._destination.dialect(receiver)
         return True
-
-    async def _deliver(self, head: queue.Due) -> None:
-        started_at = now_us()
-        self._probed_at = time.monotonic()
-        try:
-            outcome, key = await self._send(head)
-        except ConfigurationError as error:
-            # The key cannot be read: no attempt was made, so none is counted.
-            why = str(error)
-            await self._retried(lambda: self._pauses.begin(KEY, why, None))
-            await self._retried(lambda: self._store.release(head))
-            return
-        except (InvalidEvent, ValueError) as error:
-            why = f"the stored event cannot be read: {told(error)}"
-            attempt = queue.Attempt(head.seq, now_us(), None, queue.BURIED, why)
-            LOG.error("event buried", seq=head.seq, reason=why)
-            await self._recorded(head, attempt, started_at)
-            return
-        attempt = self._judge(head, outcome, started_at)
-        await self._recorded(head, attempt, started_at)
-        await self._follow(attempt, outcome, key)
-
-    async def _recorded(self, head: queue.Due, attempt: queue.Attempt, started_at: int) -> None:
-        await self._retried(lambda: self._store.record(attempt))
-        now = now_us()
-        self._counted(attempt.verdict, (now - started_at) / 1e6, (now - head.stored_at) / 1e6)
-
-    async def _send(self, head: queue.Due) -> tuple[retry.Outcome, Secret]:
-        assert self._dialect is not None
-        key = self._destination.key.read(self._environ)
-        body = self._dialect.dump(Event.from_wire(json.loads(head.body)))
-        loop = asyncio.get_running_loop()
-        send = partial(self._sender.send, body, key=key, event_id=head.id)
-        try:
-            return await loop.run_in_executor(self._pool, send), key
-        except Exception as error:  # noqa: BLE001  a bug of ours is tried again later, as any other failure is
-            LOG.error("sender broke", seq=head.seq, reason=told(error))
-            return retry.Outcome(None, f"the sender broke: {told(error)}"), key
-
-    def _judge(self, head: queue.Due, outcome: retry.Outcome, started_at: int) -> queue.Attempt:
-        now = datetime.now(UTC)
-        verdict = retry.decide(
-            outcome,
-            attempt=head.attempts + 1,
-            first_attempt_at=from_us(head.first_attempt_at) or from_us(started_at),
-            now=now,
-            jitter=random.random,
-            give_up_age_seconds=self._give_up_seconds,
-        )
-        at, status = to_us(now), outcome.status
-        if isinstance(verdict, retry.Done):
-            return queue.Attempt(head.seq, at, status, queue.DONE)
-        if isinstance(verdict, retry.Again):
-            return queue.Attempt(head.seq, at, status, queue.AGAIN, verdict.reason, to_us(verdict.at))
-        if isinstance(verdict, retry.Pause):
-            return queue.Attempt(head.seq, at, status, queue.PAUSED, verdict.reason)
-        return queue.Attempt(head.seq, at, status, queue.BURIED, verdict.reason)
-
-    async def _follow(self, attempt: queue.Attempt, outcome: retry.Outcome, key: Secret) -> None:
-        if attempt.verdict == queue.PAUSED:
-            what = KEY if attempt.status in retry.KEY_STATUSES else ADDRESS
-            await self._retried(lambda: self._pauses.begin(what, attempt.reason, key))
-            return
-        if attempt.verdict == queue.BURIED:
-            LOG.error("event buried", seq=attempt.seq, reason=attempt.reason)
-        if not retry.is_answer(outcome):
-            asked = retry.retry_after_seconds(outcome.retry_after, datetime.now(UTC))
-            self.circuit.failed(time.monotonic(), asked, attempt.seq)
-            LOG.warning("delivery failed", seq=attempt.seq, reason=attempt.reason)
-            return
-        await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the receiver takes events again"))
-        if self.circuit.succeeded():
-            LOG.info("receiver answers again")
-            await self._retried(self._hurry)
-
-    async def _hurry(self) -> None:
-        await self._store.run(lambda connection: queue.hurry(connection, now_us()))
 
     async def _retried(self, work: Callable[[], Awaitable[object]]) -> None:
         """Do *work*, again and again while the store cannot be written: its result must not be lost."""

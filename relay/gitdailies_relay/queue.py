@@ -88,9 +88,9 @@ def claim(session: Session, seqs: Sequence[int], now: int, until: int) -> frozen
     return frozenset(seq for (seq,) in session.execute(_CLAIM, (until, list(seqs), now)))
 
 
-def release(session: Session, seq: int) -> None:
-    """Give a claim back."""
-    session.execute(_RELEASE, (seq,))
+def release(session: Session, seqs: Sequence[int]) -> None:
+    """Give claims back."""
+    session.executemany(_RELEASE, [(seq,) for seq in seqs])
 
 
 def record(session: Session, attempts: Sequence[Attempt]) -> None:

@@ -6,6 +6,7 @@ import asyncio
 import contextlib
 import threading
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias, TypeVar
 
@@ -27,8 +28,15 @@ _SCHEMA = "gitdailies_relay"
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 Job: TypeAlias = Callable[[Session], Any]
-Item: TypeAlias = Delivery | queue.Attempt | Job
+Item: TypeAlias = "Delivery | Attempts | Job"
 Told = TypeVar("Told")
+
+
+@dataclass(frozen=True)
+class Attempts:
+    """Attempts that came back together, and are written together."""
+
+    of: tuple[queue.Attempt, ...]
 
 
 class Store:
@@ -70,8 +78,9 @@ class Store:
         accepted: Accepted = await self._writer.put(delivery)
         return accepted
 
-    async def record(self, attempt: queue.Attempt) -> None:
-        await self._writer.put(attempt)
+    async def record(self, attempts: Sequence[queue.Attempt]) -> None:
+        """Write *attempts*, all or none; raises StoreUnavailable."""
+        await self._writer.put(Attempts(tuple(attempts)))
 
     async def run(self, job: Job) -> Any:
         """Run *job* in a write transaction of the writer and return what it returns."""
@@ -105,10 +114,10 @@ class Store:
         )
         return [head for head in heads if head.seq in claimed]
 
-    async def release(self, head: queue.Due) -> None:
-        """Give back a claim that came to nothing."""
-        if not self.database.here:
-            await self._read(lambda s: queue.release(s, head.seq))
+    async def release(self, heads: Sequence[queue.Due]) -> None:
+        """Give back claims that came to nothing."""
+        if not self.database.here and heads:
+            await self._read(lambda s: queue.release(s, [head.seq for head in heads]))
 
     async def paused(self, destination: str) -> tuple[str, str]:
         """Return by what the destination is paused and why, or two empty texts."""
@@ -136,21 +145,21 @@ class Store:
         """Write what was handed over together: deliveries at once, attempts at once, jobs as they came."""
         results: dict[int, Any] = {}
         deliveries = [(n, item) for n, item in enumerate(items) if isinstance(item, Delivery)]
-        attempts = [item for item in items if isinstance(item, queue.Attempt)]
+        attempts = [attempt for item in items if isinstance(item, Attempts) for attempt in item.of]
         if deliveries:
             accepted = accept(rows_of(self.database, session), [delivery for _, delivery in deliveries])
             results.update({n: result for (n, _), result in zip(deliveries, accepted, strict=True)})
         if attempts:
             queue.record(session, attempts)
         for n, item in enumerate(items):
-            if not isinstance(item, (Delivery, queue.Attempt)):
+            if not isinstance(item, (Delivery, Attempts)):
                 results[n] = item(session)
         return [results.get(n) for n in range(len(items))]
 
 
 def _is_quick(item: Item) -> bool:
     # A job may move a million events.
-    return isinstance(item, (Delivery, queue.Attempt))
+    return isinstance(item, (Delivery, Attempts))
 
 
 def database_of(store: settings.Store) -> Database:

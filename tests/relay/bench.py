@@ -13,6 +13,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from gitdailies_connection.lists import Result
 from gitdailies_connection.secret_source import SecretSource
 from gitdailies_connection.settings import Destination
 from gitdailies_core.adapter import RESOLVED, STARTED, Change
@@ -25,6 +26,7 @@ from gitdailies_core.times import parse
 from gitdailies_relay import reports, store
 from gitdailies_relay.acceptance import Delivery
 from gitdailies_relay.delivery import Worker
+from gitdailies_relay.parcels import is_of_the_events
 from gitdailies_relay.reading import Reading, Said
 from gitdailies_relay.store import Store
 from gitdailies_server.moments import now_us
@@ -49,9 +51,19 @@ class FakeSender:
     there: bool = True
     most_at_once: int = 0
     most_of_one: int = 0
+    lists: list[int] = field(default_factory=list)
     cut_off: threading.Event = field(default_factory=threading.Event)
     _now: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]:
+        """Answer as incoming webhooks do: what is not about an event is the answer to the whole list."""
+        self.lists.append(len(events))
+        outcomes = [self.send(body, key=key, event_id=json.loads(body)["id"]) for body in events]
+        for outcome in outcomes:
+            if not is_of_the_events(outcome):
+                return outcome, []
+        return Outcome(207), [Result("created" if one == TAKEN else "invalid", one.error) for one in outcomes]
 
     def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome:
         event = json.loads(body)

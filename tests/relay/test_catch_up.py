@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.adapter import RESOLVED, STARTED
+from gitdailies_core.dialect import DOCUMENTED, OURS
 from gitdailies_relay.store import Store
 from gitdailies_server.sqlite import SqliteDatabase
 
@@ -45,9 +46,10 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+@pytest.mark.parametrize("kind", [DOCUMENTED, OURS])
 @pytest.mark.timeout(EVENTS // 100 + 300)
 def test_after_three_days_all_that_waited_goes_out_in_order(
-    tmp_path: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    kind: str, tmp_path: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """Every event arrives once, and of each incident the start before the end."""
     asyncio.run(filled(tmp_path / "relay.db"))
@@ -58,7 +60,7 @@ def test_after_three_days_all_that_waited_goes_out_in_order(
     write(tmp_path / "relay.db", aged, _THREE_DAYS_US)
     write(tmp_path / "relay.db", tried, _THREE_DAYS_US, _THREE_DAYS_US)
     receiver.script = lambda _: None
-    configure(tmp_path, url=receiver.url)
+    configure(tmp_path, url=receiver.url, receiver=kind)
     with running("relay", "--config", "gitdailies.yml", folder=tmp_path) as relay:
         eventually(lambda: len(receiver.arrivals) > 3)
         receiver.script = lambda _: ACCEPTED
@@ -75,10 +77,11 @@ def test_after_three_days_all_that_waited_goes_out_in_order(
     for one in taken:
         kinds.setdefault(one.event["incidentId"], []).append(one.event["kind"])
     assert {tuple(order) for order in kinds.values()} == {("incidentStarted", "incidentResolved")}
+    assert any(receiver.lists) == (kind == OURS)
     seconds = taken[-1].at - taken[0].at
     with capsys.disabled():
         print(
-            f"\n{EVENTS} events in {seconds:.1f} s, {EVENTS / seconds:.0f} a second,"
+            f"\n{kind}: {EVENTS} events in {seconds:.1f} s, {EVENTS / seconds:.0f} a second,"
             f" {cpu / EVENTS * 1e6:.0f} µs of the relay's CPU each;"
             f" the first {taken[0].at - back_at:.1f} s after the receiver was back",
             end=" ",

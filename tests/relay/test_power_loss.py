@@ -101,7 +101,7 @@ class Workload:
         attempt = queue.Attempt(head.seq, now_us(), None, verdict, "planted", now_us())
         self.log.append(Recorded(attempt, head.id, begun=True))
         with contextlib.suppress(StoreUnavailable):
-            await store.record(attempt)
+            await store.record([attempt])
             self.log.append(Recorded(attempt, head.id))
 
     def _delivery(self, turn: int, number: int) -> Delivery:

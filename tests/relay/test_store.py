@@ -178,8 +178,8 @@ def test_what_is_kept_and_reported(opened: Opened) -> None:
         for name in "AB":
             await one.accept(delivery(name, STARTED, BEGAN))
         a, b = await one.due(10)
-        await one.record(Attempt(a.seq, now_us(), 422, BURIED, "no"))
-        await one.record(Attempt(b.seq, now_us(), 503, AGAIN, "busy", now_us() + 60_000_000))
+        await one.record([Attempt(a.seq, now_us(), 422, BURIED, "no")])
+        await one.record([Attempt(b.seq, now_us(), 503, AGAIN, "busy", now_us() + 60_000_000)])
 
         status = one.report(reports.status)
         assert (status["waiting"], status["buried"], status["retrying"]) == (1, 1, 1)
@@ -202,7 +202,7 @@ def test_pauses(opened: Opened) -> None:
         one = servers.one
         await one.accept(delivery("A", STARTED, BEGAN))
         (head,) = await one.due(1)
-        await one.record(Attempt(head.seq, now_us(), 503, AGAIN, "busy", now_us() + 60_000_000))
+        await one.record([Attempt(head.seq, now_us(), 503, AGAIN, "busy", now_us() + 60_000_000)])
         assert await one.paused("default") == ("", "")
         await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
         await one.run(lambda s: store.pause(s, "default", "key", "401"))
@@ -227,7 +227,7 @@ def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
         for _ in range(2):
             for head in await one.due(10):
                 if head.body.find(b'"waits"') < 0:
-                    await one.record(Attempt(head.seq, now_us(), 202, DONE))
+                    await one.record([Attempt(head.seq, now_us(), 202, DONE)])
         found = one.report(lambda s: retention.doomed(s, SETTINGS, now_us() + 100 * 86_400_000_000))
         await one.run(lambda s: retention.prune(s, found))
         assert servers.rows("SELECT DISTINCT incident FROM events") == [("waits",)]
@@ -316,7 +316,7 @@ def test_a_claim_ends_with_its_time_or_its_release(shared: Opened) -> None:
         a, b, c = await dead.due(3)
         await dead.claim([a], 0.0)
         await dead.claim([b, c], 60.0)
-        await dead.release(b)
+        await dead.release([b])
         assert [head.seq for head in await other.claim(await other.due(3), 60.0)] == [a.seq, b.seq]
 
     serve(shared, body, servers=2)
@@ -329,7 +329,7 @@ def test_a_result_frees_the_claim(shared: Opened) -> None:
         one, other = servers.stores
         await one.accept(delivery("A", STARTED, BEGAN))
         (head,) = await one.claim(await one.due(1), 60.0)
-        await one.record(Attempt(head.seq, now_us(), 503, AGAIN, "busy", now_us()))
+        await one.record([Attempt(head.seq, now_us(), 503, AGAIN, "busy", now_us())])
         assert [found.attempts for found in await other.due(1)] == [1]
 
     serve(shared, body, servers=2)

@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from gitdailies_core import retry
 from gitdailies_core.retry import Outcome
-from gitdailies_relay import delivery
+from gitdailies_relay import settling
 
 from tests.relay.bench import TAKEN, Bench, FakeSender, bench, eventually
 
@@ -83,7 +83,7 @@ def test_a_stuck_incident_does_not_hold_up_another(tmp_path: Path) -> None:
         for number in range(5):
             await on.accept(f"I{number}", "start", "end")
             await eventually(lambda name=f"I{number}": len(sender.of(name)) == 2, 2.0)
-        assert [row[0] for row in on.pending()] == ["stuck", "stuck"]
+        await eventually(lambda: [row[0] for row in on.pending()] == ["stuck", "stuck"], 2.0)
 
     bench(tmp_path, body, sender=sender)
     assert "resolved" not in sender.of("stuck")
@@ -190,7 +190,7 @@ def test_the_first_success_hurries_what_would_have_waited_long(
     """Events whose next try is minutes away go out as soon as a probe has shown that the receiver is back."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
     monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
-    monkeypatch.setattr(delivery.random, "random", lambda: 0.9)
+    monkeypatch.setattr(settling.random, "random", lambda: 0.9)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
 

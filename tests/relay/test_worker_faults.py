@@ -13,7 +13,7 @@ import pytest
 from gitdailies_connection.settings import Destination
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.retry import Outcome
-from gitdailies_relay import delivery, store
+from gitdailies_relay import delivery, settling, store
 
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually, write
 
@@ -74,7 +74,7 @@ def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
 
 def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in what follows an attempt, or in choosing what to send, costs a moment, never the worker."""
-    judge, heads = delivery.Worker._judge, delivery.Worker._heads
+    judge, heads = settling.Settlement._judge, delivery.Worker._heads
     faults = {"judge": 2, "heads": 2}
 
     def broken_judge(self: Any, *rest: Any) -> Any:
@@ -89,7 +89,7 @@ def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pyt
             raise RuntimeError("planted")
         return heads(self, *rest)
 
-    monkeypatch.setattr(delivery.Worker, "_judge", broken_judge)
+    monkeypatch.setattr(settling.Settlement, "_judge", broken_judge)
     monkeypatch.setattr(delivery.Worker, "_heads", broken_heads)
 
     async def body(on: Bench) -> None:

@@ -53,7 +53,10 @@ STEP_EDGE = CORE_VALUES | {
 DECIDED_BY_HISTORY = words(
     "batches entries faults fetch formats mapping moments order pairing rows summary verdicts"
 )
-READ_BY_HISTORY = words("complaints document.Document settings.Source", prefix="gitdailies_connection.")
+READ_BY_HISTORY = words(
+    "complaints document.Document settings.Source lists.CREATED lists.UNCHANGED lists.Result",
+    prefix="gitdailies_connection.",
+)
 
 RULES = (
     Rule("core", "*", PURE, pure=True),
