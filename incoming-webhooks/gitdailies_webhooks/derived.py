@@ -124,16 +124,7 @@ def rows(session: Session, selection: Selection) -> list[Row]:
         "SELECT id, at, rework, failed, unknown, unknown_commits, leads, recovery, open"  # noqa: S608  columns of this file
         f" FROM figures_deploys WHERE {where} ORDER BY at, id"
     )
-    return [
-        Row(id_, at, rework, failed, unknown, commits, _leads(leads), recovery, open_)
-        for id_, at, rework, failed, unknown, commits, leads, recovery, open_ in session.execute(
-            query, values
-        )
-    ]
-
-
-def _leads(text: str) -> tuple[int, ...]:
-    return tuple(orjson.loads(f"[{text}]")) if text else ()
+    return list(map(Row._make, session.execute(query, values)))
 
 
 def incidents(session: Session, selection: Selection) -> list[IncidentRow]:

@@ -11,6 +11,7 @@ from types import MappingProxyType
 
 import structlog
 from gitdailies_connection.addresses import Listen, Network
+from gitdailies_server.garbage import settle
 from gitdailies_server.listening import Server, address_of, bind
 from gitdailies_server.moments import utc_now
 
@@ -65,6 +66,7 @@ async def serve(
                 first_owner((public or address) + path)
 
         def started() -> None:
+            settle()
             LOG.info(
                 "receiver started", address=address, store=str(opened.database), strict_order=strict_order
             )

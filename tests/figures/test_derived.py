@@ -104,9 +104,8 @@ def rows_expected(events: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], dic
     deploys = {}
     for one in facts.deploys:
         told = row(one)
-        leads = ",".join(map(str, told.leads))
         beginning = (told.at, int(told.rework), int(told.failed), int(told.unknown), told.unknown_commits)
-        deploys[one.deploy.id] = (*beginning, leads, told.recovery, int(told.open))
+        deploys[one.deploy.id] = (*beginning, told.leads, told.recovery, int(told.open))
     incidents = {
         one.period.start.id: (
             one.period.began_at,

@@ -6,7 +6,7 @@ Counts and denominators are told with each, and a ratio of nothing is null.
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from itertools import pairwise
+from operator import sub
 from typing import Any, NamedTuple
 
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts
@@ -26,8 +26,10 @@ FIGURES = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)
 class Row(NamedTuple):
     """What the deploy `id` adds to the figures.
 
-    `recovery` is the length of its first outage; it is None for one that is `open`, for a failed deploy
-    without an incident, and for one that did not fail.
+    `leads` are lead times in microseconds, joined by commas, as they are stored: to read them a deploy
+    at a time takes longer than all else that is done with them. `recovery` is the length of its first
+    outage; it is None for one that is `open`, for a failed deploy without an incident, and for one that
+    did not fail.
     """
 
     id: str
@@ -36,7 +38,7 @@ class Row(NamedTuple):
     failed: bool
     unknown: bool
     unknown_commits: int
-    leads: tuple[int, ...]
+    leads: str
     recovery: int | None
     open: bool
 
@@ -50,6 +52,9 @@ class IncidentRow(NamedTuple):
     linked: bool
 
 
+_NONE: tuple[Any, ...] = ((),) * len(Row._fields)
+
+
 def row(facts: DeployFacts) -> Row:
     """Say what a deploy adds."""
     outage = facts.outage
@@ -60,7 +65,7 @@ def row(facts: DeployFacts) -> Row:
         facts.failed,
         bool(facts.brought.unknown),
         facts.brought.unknown_commits,
-        facts.brought.leads,
+        ",".join(map(str, facts.brought.leads)),
         None if outage is None else outage.us,
         outage is not None and outage.us is None,
     )
@@ -90,23 +95,31 @@ def unlinked(incidents: Iterable[IncidentRow]) -> int:
 
 def figures(rows: Sequence[Row], *, unlinked: int, span: Span, window: int) -> dict[str, Any]:
     """Return the five figures of the selected deploys, by name; durations are in seconds."""
-    rework = sum(row.rework for row in rows)
+    # By column, which is quick where there are many.
+    _, at, rework, failed, unknown, unknown_commits, leads, _, _ = zip(*rows, strict=True) if rows else _NONE
+    rate = {"value": _ratio(sum(rework), len(rows)), "numerator": sum(rework), "denominator": len(rows)}
+    settled_until = span.now - window
+    young = [failed for failed, moment in zip(failed, at, strict=True) if moment > settled_until]
     return {
-        FREQUENCY: _frequency(rows, span.days),
-        LEAD_TIME: _lead_time(rows),
-        FAIL_RATE: _fail_rate(rows, unlinked, span.now - window),
-        RECOVERY: _recovery(rows),
-        REWORK: {"value": _ratio(rework, len(rows)), "numerator": rework, "denominator": len(rows)},
+        FREQUENCY: _frequency(at, span.days),
+        LEAD_TIME: {
+            **_durations(_read_leads(leads)),
+            "unknownDeploys": sum(unknown),
+            "unknownCommits": sum(unknown_commits),
+        },
+        FAIL_RATE: _fail_rate(len(rows), sum(failed), young, unlinked),
+        RECOVERY: _recovery([row for row in rows if row.failed]),
+        REWORK: rate,
     }
 
 
-def _frequency(rows: Sequence[Row], days: float | None) -> dict[str, Any]:
-    moments = sorted(row.at for row in rows)
-    gaps = sorted(later - earlier for earlier, later in pairwise(moments))
+def _frequency(at: Sequence[int], days: float | None) -> dict[str, Any]:
+    moments = sorted(at)
+    gaps = sorted(map(sub, moments[1:], moments))
     return {
-        "value": _ratio(len(rows), days),
+        "value": _ratio(len(at), days),
         "unit": "deploys/day",
-        "numerator": len(rows),
+        "numerator": len(at),
         "denominator": days,
         "count": len(gaps),
         "medianGap": _seconds(percentile(gaps, MEDIAN)),
@@ -114,26 +127,16 @@ def _frequency(rows: Sequence[Row], days: float | None) -> dict[str, Any]:
     }
 
 
-def _lead_time(rows: Iterable[Row]) -> dict[str, Any]:
-    leads: list[int] = []
-    unknown_deploys = unknown_commits = 0
-    for row in rows:
-        leads += row.leads
-        unknown_deploys += row.unknown
-        unknown_commits += row.unknown_commits
-    return {
-        **_durations(leads),
-        "unknownDeploys": unknown_deploys,
-        "unknownCommits": unknown_commits,
-    }
+def _read_leads(joined: Iterable[str]) -> list[int]:
+    text = ",".join(filter(None, joined))
+    return list(map(int, text.split(","))) if text else []
 
 
-def _fail_rate(rows: Sequence[Row], unlinked: int, settled_until: int) -> dict[str, Any]:
-    failed = sum(row.failed for row in rows)
-    young = [row for row in rows if row.at > settled_until]
-    failed_young = sum(row.failed for row in young)
+def _fail_rate(deploys: int, failed: int, young: Sequence[bool], unlinked: int) -> dict[str, Any]:
+    """*young* says of each deploy that may still fail whether it has."""
+    failed_young = sum(young)
     pending = len(young) - failed_young
-    denominator = len(rows) - pending
+    denominator = deploys - pending
     return {
         "value": _ratio(failed, denominator),
         "numerator": failed,
@@ -144,8 +147,7 @@ def _fail_rate(rows: Sequence[Row], unlinked: int, settled_until: int) -> dict[s
     }
 
 
-def _recovery(rows: Iterable[Row]) -> dict[str, Any]:
-    failed = [row for row in rows if row.failed]
+def _recovery(failed: Sequence[Row]) -> dict[str, Any]:
     recoveries = [row.recovery for row in failed if row.recovery is not None]
     still_open = sum(row.open for row in failed)
     return {
