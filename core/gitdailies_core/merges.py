@@ -13,16 +13,25 @@ def end_merged(draft: Draft, period: Period, into: str, at: datetime) -> None:
     """End a period that was merged *into* an incident ("" where it is not named) at *at*.
 
     It waits while that incident is not over. One that is not known, or that was itself merged
-    into this one, will never end it: then it ends at once, as `merged`.
+    into this one, will never end it: then it ends at once, as `merged`. So does a period that
+    another one follows, which could not begin while this one waits.
     """
     target = draft.known(into) if into else []
-    if not target or _leads_back(draft, period.incident, into):
+    if not target or _leads_back(draft, period.incident, into) or _is_followed(draft, period, at):
         draft.end(period, at, into=into, resolution="merged")
     elif is_over(target):
         draft.end(period, max([at, *_ends(target)]), into=into)
     else:
         draft.put(period._replace(state=MERGED, ended_at=at, merged_into=into))
         draft.reasons.append(f"merged into {into}: it ends when that one ends")
+
+
+def end_overtaken(draft: Draft, began: Period, known: Sequence[Period]) -> None:
+    """End, as `merged`, what waits at the target of a period that begins now: its incident was reopened."""
+    waiting = [p for p in known if p.state == MERGED and p.target == began.target]
+    for p in waiting:
+        if p.ended_at and began.started_at and p.ended_at <= began.started_at:
+            draft.end(p, p.ended_at, into=p.merged_into, resolution="merged")
 
 
 def end_waiting(draft: Draft, incident: str) -> None:
@@ -53,6 +62,12 @@ def is_over(known: Sequence[Period]) -> bool:
 
 def _ends(known: Sequence[Period]) -> list[datetime]:
     return [period.ended_at for period in known if period.ended_at is not None]
+
+
+def _is_followed(draft: Draft, period: Period, at: datetime) -> bool:
+    """Whether a period of the same incident and target went out that began at or after *at*."""
+    others = [p for p in draft.known(period.incident) if p.target == period.target and p.name != period.name]
+    return any(p.started_at and p.started_at >= at and p.state not in (HELD, REPEATED) for p in others)
 
 
 def _leads_back(draft: Draft, incident: str, into: str) -> bool:

@@ -15,7 +15,7 @@ test in tests/core/test_periods*.py:
 * A later start than that of an open, unnamed period is remembered: should the end between the
   two come late, the later one goes out then.
 * An incident merged into another ends when that one ends; merged into one that is not known,
-  at once, as `merged`.
+  at once, as `merged`; and one that is reopened meanwhile when it was merged, as `merged`.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ from gitdailies_core.ledger import (
     Period,
 )
 from gitdailies_core.matching import closing, concerns, covers, held, is_of, meant, told_end
-from gitdailies_core.merges import end_merged, end_waiting
+from gitdailies_core.merges import end_merged, end_overtaken, end_waiting
 from gitdailies_core.routing import Target
 from gitdailies_core.times import text_of
 
@@ -174,6 +174,7 @@ def _remember_again(draft: Draft, period: Period, known: Sequence[Period]) -> No
 
 def _open(draft: Draft, period: Period, known: Sequence[Period]) -> None:
     """Send a start, and what a late one learns from other records: that it is over, or merged."""
+    end_overtaken(draft, period, known)
     draft.start(period)
     end = told_end(draft.change, period, known)
     if end is not None and end.ended_at is not None:

@@ -2,7 +2,8 @@
 
 import itertools
 
-from gitdailies_core.ledger import CLOSED, MERGED
+import pytest
+from gitdailies_core.ledger import CLOSED
 from gitdailies_core.routing import Target
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, merged, resolved, started, told, updated
@@ -191,16 +192,21 @@ def test_what_waits_does_not_end_before_it_was_merged():
     assert relay.say(resolved(4, incident="B", since=1))[1:] == [("A", "ends", 6, "mergedInto=B")]
 
 
-def test_a_merged_incident_that_is_reopened_has_a_second_period():
-    """The first period keeps waiting for the target, the second has an end of its own."""
+@pytest.mark.parametrize("late", [False, True], ids=["in order", "merging told late"])
+def test_a_merged_incident_that_is_reopened_has_a_second_period(late: bool):
+    """The first period ends where it was merged, so that the second can begin while the target is open."""
     relay = Relay()
-    relay.say(started(0, period="told"), started(1, incident="B", period="told"), merged(3, "B", since=0))
+    relay.say(started(0, period="told"), started(1, incident="B", period="told"))
+    merging, reopening = merged(3, "B", since=0), started(5, period="told")
+    said = relay.say(*((reopening, merging) if late else (merging, reopening)), resolved(7, since=5))
 
-    assert relay.say(started(5, period="told"), resolved(7, since=5)) == [
+    assert sorted(said, key=lambda event: event[2]) == [
+        ("A", "ends", 3, "mergedInto=B", "resolution=merged"),
         ("A", "starts", 5),
         ("A", "ends", 7),
     ]
-    assert relay.states() == [MERGED, CLOSED]
+    assert relay.states() == [CLOSED, CLOSED]
+    assert relay.say(resolved(9, incident="B", since=1)) == [("B", "ends", 9)]
 
 
 def test_a_target_added_later_learns_that_its_incident_was_merged():
