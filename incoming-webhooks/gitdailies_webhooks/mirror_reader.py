@@ -76,7 +76,8 @@ class MirrorReader:
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
         await self._guarded(self._forget())
-        while True:
+        # Where there is no mirror there is nothing to wait for.
+        while self._due:
             self._wake.clear()
             for repo in [repo for repo, at in self._due.items() if at <= loop.time()]:
                 self._due[repo] = math.inf
@@ -85,7 +86,7 @@ class MirrorReader:
                     self._due[repo], loop.time() + (FIRST_SECONDS if pause is None else pause)
                 )
             with suppress(TimeoutError):
-                seconds = min(self._due.values(), default=LOOK_SECONDS) - loop.time()
+                seconds = min(self._due.values()) - loop.time()
                 await asyncio.wait_for(self._wake.wait(), max(0.0, seconds))
 
     async def _guarded(self, work: Coroutine[Any, Any, float]) -> float | None:
