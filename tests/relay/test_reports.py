@@ -225,7 +225,7 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
     file.write_text(right.replace("services:", "servces:"))
     at_home.reload()
     server = eventually(lambda: (s := at_home.status()["server"])["reloadFailed"] and s)
-    assert eventually(lambda: at_home.status()["server"]["circuit"]) == "open"
+    assert eventually(lambda: at_home.status()["server"]["circuit"] == "open")
     file.write_text(right)
     told = pairs(status(at_home))
     assert told["server"].endswith(
