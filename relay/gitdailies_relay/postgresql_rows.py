@@ -34,7 +34,7 @@ def _given(columns: str) -> str:
         f"({'given.row ->> ' + str(place)}){'::bigint' if name in _NUMBERS else ''} AS {name}"
         for place, name in enumerate(columns.split(", "))
     )
-    rows = "json_array_elements(?::json) WITH ORDINALITY AS given(row, place)"
+    rows = "jsonb_array_elements(?::jsonb) WITH ORDINALITY AS given(row, place)"
     return f"(SELECT {values}, place FROM {rows}) AS r"
 
 
@@ -45,7 +45,7 @@ def _each(columns: str, table: str, condition: str) -> str:
     was empty when it last looked.
     """
     return (
-        f"SELECT {columns} FROM json_array_elements(?::json) AS k"
+        f"SELECT {columns} FROM jsonb_array_elements(?::jsonb) AS k"
         f" CROSS JOIN LATERAL (SELECT * FROM {table} WHERE {condition} OFFSET 0) AS found"
     )
 
