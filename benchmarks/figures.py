@@ -145,7 +145,8 @@ def _ask(
         def ask() -> None:
             answer = session.get(server.url + path, params={"repo": repo and next(repos)}, timeout=SECONDS)
             assert answer.status_code == 200, answer.text
-            assert path == "/dora" or answer.json()["figures"]["deploymentFrequency"]["numerator"] > 0
+            if path != "/dora" and not repo:  # one repository of a small history may have none
+                assert answer.json()["figures"]["deploymentFrequency"]["numerator"] > 0
 
         return ask
 
