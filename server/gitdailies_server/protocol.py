@@ -153,7 +153,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._part = _BODY
         self.scope["extensions"] = self._extensions
         super().on_headers_complete()
-        self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport))
+        if self.scope["method"] != "HEAD":  # whose answer is a head alone: nothing is written behind it
+            self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

@@ -68,8 +68,9 @@ def test_an_answer_without_a_body_is_sent(wire: Wire) -> None:
     assert wire.done == [HEAD]
 
 
-def test_a_server_answers_in_one_packet(monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer of a real server comes with one read of its socket."""
+@pytest.mark.parametrize(("method", "end"), [("GET", b"\r\n\r\n{}"), ("HEAD", b"\r\n\r\n")])
+def test_a_server_answers_in_one_packet(method: str, end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer of a real server comes with one read of its socket; to HEAD it is a head alone."""
     from gitdailies_connection.addresses import Listen
     from gitdailies_server.listening import Server, address_of, bind
 
@@ -87,7 +88,7 @@ def test_a_server_answers_in_one_packet(monkeypatch: pytest.MonkeyPatch) -> None
         serving = asyncio.create_task(server.serve(sockets=[listener]))
         address = address_of(listener)
         reader, writer = await asyncio.open_connection(address.host, address.port)
-        writer.write(b"GET / HTTP/1.1\r\nhost: x\r\n\r\n")
+        writer.write(f"{method} / HTTP/1.1\r\nhost: x\r\n\r\n".encode())
         first = await asyncio.wait_for(reader.read(4096), 10)
         writer.close()
         await writer.wait_closed()
@@ -96,4 +97,4 @@ def test_a_server_answers_in_one_packet(monkeypatch: pytest.MonkeyPatch) -> None
         listener.close()
         return first
 
-    assert asyncio.run(run()).endswith(b"\r\n\r\n{}")
+    assert asyncio.run(run()).endswith(end)
