@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.command_line.conftest import SHA
-from tests.end_to_end.machine import free_port
+from tests.connection.servers import free_port
 
 DEPLOY = ("deploy", "--repo", "larkspur/checkout-api", "--sha", SHA)
 

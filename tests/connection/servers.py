@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 import socket
 import ssl
 import subprocess
@@ -95,11 +96,21 @@ def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = No
             connection.close()
 
 
+def _ports() -> Iterator[int]:
+    """Give the ports that the kernel gives to no connection, each once, in no order."""
+    lowest, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
+    yield from random.SystemRandom().sample(range(10_000, lowest), lowest - 10_000)
+
+
+_untried = _ports()
+
+
 def free_port() -> int:
-    """Return a port on which nothing listens."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port: int = listener.getsockname()[1]
-        return port
+    """Return a port on which nothing listens, and which no connection takes before who asked does."""
+    for port in _untried:
+        with suppress(OSError), socket.create_server(("127.0.0.1", port)):
+            return port
+    raise OSError("127.0.0.1: expected a free port below those of connections, got none")
 
 
 def certificate(folder: Path, name: str = "IP:127.0.0.1") -> tuple[Path, ssl.SSLContext]:

@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 
+from tests.connection.servers import free_port
 from tests.databases import postgresql_url
-from tests.end_to_end.machine import free_port
 from tests.processes import eventually, run, running
 from tests.relay.deliveries import ENDED_AT, pagerduty
 from tests.relay.receiver import receiving

@@ -12,7 +12,8 @@ from gitdailies_connection.configuration import load, load_webhooks, read
 from gitdailies_connection.settings import WebhooksSettings
 from gitdailies_core.errors import GitDailiesError
 
-from tests.end_to_end.machine import Process, environment, free_port
+from tests.connection.servers import free_port
+from tests.end_to_end.machine import Process, environment
 from tests.figures.git.repository import week
 
 ROOT = Path(__file__).resolve().parents[2]

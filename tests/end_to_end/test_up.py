@@ -7,7 +7,8 @@ import time
 
 import pytest
 
-from tests.end_to_end.machine import Process, command, environment, free_port, get, until
+from tests.connection.servers import free_port
+from tests.end_to_end.machine import Process, command, environment, get, until
 
 SECRETS = ("webhook-key", "read-key", "pagerduty-secret", "datadog-token", "squadcast-token")
 

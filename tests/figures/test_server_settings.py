@@ -8,7 +8,8 @@ from pathlib import Path
 import pytest
 from gitdailies_webhooks.keyring import create_key
 
-from tests.end_to_end.machine import Process, command, free_port
+from tests.connection.servers import free_port
+from tests.end_to_end.machine import Process, command
 
 FILE = "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu, us]}"
 DEPLOY = ("--repo", "larkspur/ledger", "--sha", "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214")

@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.end_to_end.machine import Process, environment, free_port
+from tests.connection.servers import free_port
+from tests.end_to_end.machine import Process, environment
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/history.md"

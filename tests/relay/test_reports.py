@@ -15,7 +15,7 @@ from gitdailies_relay import reports, store
 from gitdailies_relay.numbers import VERSION
 from gitdailies_server.sqlite import SqliteDatabase
 
-from tests.end_to_end.machine import free_port
+from tests.connection.servers import free_port
 from tests.processes import eventually, run
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty, signed
 from tests.relay.receiver import Receiver, answer

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 import requests
 
+from tests.connection.servers import free_port
 from tests.databases import KINDS
-from tests.end_to_end.machine import Process, command, free_port
+from tests.end_to_end.machine import Process, command
 
 PASSWORD = "nine quiet larks at dawn"
 LINK = re.compile(r"first owner: open (http://127\.0\.0\.1:\d+/join/[\w-]{43})\n")
