@@ -24,6 +24,7 @@ from gitdailies_relay import clock, damage, parcels, queue
 from gitdailies_relay.circuit import Circuit
 from gitdailies_relay.heads import Heads
 from gitdailies_relay.lanes import Lanes, Sender
+from gitdailies_relay.leaving import Leaving
 from gitdailies_relay.pausing import ADDRESS, KEY, PROBE_SECONDS, Pauses
 from gitdailies_relay.settling import Settlement, hurry
 from gitdailies_relay.store import Store
@@ -39,7 +40,7 @@ _PATIENCE_SECONDS = 1.0
 
 
 class Worker:
-    """Delivers one destination's events until it is stopped.
+    """Delivers one destination's events until it is stopped; it closes the senders that it is given.
 
     *counted* is told of each attempt its verdict, how many seconds it took, and how many passed
     since its event was accepted.
@@ -67,6 +68,7 @@ class Worker:
         self._lanes = Lanes(in_flight, landed=self._landed)
         self._cutter = parcels.Cutter(in_flight)
         self._flying: set[int] = set()
+        self._leaving = Leaving()
         self._settling: asyncio.Task[None] | None = None
         self._ready = Heads(store)
         self._wake = asyncio.Event()
@@ -92,7 +94,9 @@ class Worker:
     async def redirect(self, destination: Destination, sender: Sender) -> None:
         """Deliver to *destination* from now on; what is on its way still goes to the old one."""
         self._lanes.give_back()
+        old = self._sender
         self._destination, self._sender, self._dialect = destination, sender, None
+        self._leaving.add(old, self._flying)
         self.circuit = Circuit()
         await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the configuration was read again"))
         await self._retried(partial(self._store.run, hurry))
@@ -123,8 +127,9 @@ class Worker:
         landed = await self._all_landed(seconds)
         # What is cut is not known to have arrived: it is sent again after the next start, with the same id.
         self._sender.cut()
-        if not landed:
-            await self._all_landed(1.0)
+        self._leaving.cut()
+        if landed or await self._all_landed(1.0):
+            self._sender.close()
 
     async def _all_landed(self, seconds: float) -> bool:
         with suppress(TimeoutError):
@@ -224,20 +229,25 @@ class Worker:
         # One after the other: what comes back while a result is written shares the next commit.
         while landed := self._lanes.take():
             await self._settlement.settle(landed, self.circuit)
-            self._flying.difference_update(head.seq for one in landed for head in one.parcel.heads)
+            seqs = {head.seq for one in landed for head in one.parcel.heads}
+            self._flying -= seqs
+            self._leaving.landed(seqs)
             if len(self._flying) <= self._most // 2:
                 self._wake.set()
         self._settling = None
         self._wake.set()
 
     async def _learn_dialect(self) -> bool:
-        receiver = self._destination.receiver
+        receiver, sender = self._destination.receiver, self._sender
         if receiver is None:
             try:
-                receiver = await asyncio.to_thread(self._sender.receiver)
+                receiver = await asyncio.to_thread(sender.receiver)
             except DeliveryError as error:
-                self.circuit.failed(time.monotonic(), POLL_SECONDS)
+                if sender is self._sender:
+                    self.circuit.failed(time.monotonic(), POLL_SECONDS)
                 LOG.warning("receiver does not answer", reason=str(error))
+                return False
+            if sender is not self._sender:  # what the old destination is says nothing of the new one
                 return False
             LOG.info("receiver found out", receiver=receiver)
         self._dialect = self._destination.dialect(receiver)

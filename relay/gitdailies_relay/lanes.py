@@ -43,6 +43,8 @@ class Sender(Protocol):
 
     def cut(self) -> None: ...
 
+    def close(self) -> None: ...
+
 
 @dataclass(frozen=True)
 class _Waiting:

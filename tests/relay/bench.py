@@ -45,6 +45,7 @@ class FakeSender:
 
     answer: Callable[[str, str], Outcome] = lambda _incident, _kind: TAKEN
     sent: list[tuple[str, str]] = field(default_factory=list)
+    bodies: list[dict[str, Any]] = field(default_factory=list)
     ids: list[str | None] = field(default_factory=list)
     keys: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
@@ -53,6 +54,8 @@ class FakeSender:
     most_of_one: int = 0
     lists: list[int] = field(default_factory=list)
     cut_off: threading.Event = field(default_factory=threading.Event)
+    # How many events were on their way at each close.
+    closed: list[int] = field(default_factory=list)
     _now: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
@@ -73,6 +76,7 @@ class FakeSender:
             self.most_at_once = max(self.most_at_once, len(self._now))
             self.most_of_one = max(self.most_of_one, self._now.count(incident))
             self.sent.append((incident, kind))
+            self.bodies.append(event)
             self.ids.append(event_id)
             self.keys.append(key.reveal())
             self.times.append(time.monotonic())
@@ -89,6 +93,9 @@ class FakeSender:
 
     def cut(self) -> None:
         self.cut_off.set()
+
+    def close(self) -> None:
+        self.closed.append(len(self._now))
 
     def of(self, incident: str) -> list[str]:
         return [kind for one, kind in self.sent if one == incident]

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gitdailies_core.dialect import DOCUMENTED
 from gitdailies_core.retry import Outcome
 from gitdailies_relay import pausing, store
 from gitdailies_server.sqlite import SqliteDatabase
@@ -152,3 +154,74 @@ def test_another_destination_is_taken_while_it_runs(tmp_path: Path) -> None:
 
     bench(tmp_path, body, sender=old)
     assert new.of("A") == ["started", "resolved"]
+
+
+def test_the_sender_of_an_earlier_destination_is_closed_once_nothing_is_on_its_way(tmp_path: Path) -> None:
+    """Each redirect closes the sender before, never with an event on its way and never the one in use."""
+    held = threading.Event()
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        assert held.wait(10)
+        return TAKEN
+
+    carrying, idle, last = FakeSender(answer), FakeSender(), FakeSender()
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start")
+        await on.accept("B", "start")
+        await eventually(lambda: len(carrying.sent) == 2)
+        await on.worker.redirect(DESTINATION, idle)
+        await on.worker.redirect(DESTINATION, last)
+        await asyncio.sleep(0.1)
+        assert carrying.closed == []
+        held.set()
+        await eventually(lambda: carrying.closed)
+        await on.accept("C", "start")
+        await on.delivered()
+        assert (carrying.closed, idle.closed, last.closed) == ([0], [0], [])
+
+    bench(tmp_path, body, sender=carrying)
+    assert (sorted(carrying.sent), last.sent) == ([("A", "started"), ("B", "started")], [("C", "started")])
+    assert last.closed == [0]
+
+
+def test_a_stop_cuts_what_an_earlier_destination_has_too(tmp_path: Path) -> None:
+    """What is on its way to a destination that was replaced is cut by a stop, as the rest is."""
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        assert old.cut_off.wait(10)
+        return Outcome(None, "cut")
+
+    old = FakeSender(answer)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start")
+        await eventually(lambda: old.sent)
+        await on.worker.redirect(DESTINATION, FakeSender())
+
+    bench(tmp_path, body, sender=old)
+    assert old.closed == [0]
+
+
+def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_path: Path) -> None:
+    """A receiver that answers what it is after a redirect does not decide how the next one is written to."""
+    asked, go = threading.Event(), threading.Event()
+
+    class Slow(FakeSender):
+        def receiver(self) -> str:
+            asked.set()
+            assert go.wait(10)
+            return DOCUMENTED
+
+    new = FakeSender()
+    unknown = replace(DESTINATION, receiver=None)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start")
+        await eventually(asked.is_set)
+        await on.worker.redirect(unknown, new)
+        go.set()
+        await on.delivered()
+
+    bench(tmp_path, body, sender=Slow(), destination=unknown)
+    assert new.bodies[0]["source"] == "test"
