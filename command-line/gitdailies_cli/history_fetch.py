@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from pathlib import Path
@@ -110,14 +111,15 @@ def fetch(
         Watching(folder / "refused.ndjson") as watch,
     ):
         tally = Tally()
-        _read(asked, plan, pages, watch, tally, handover.retries)
-        total = plan.count()
+        with _telling_how_to_go_on(pages, watch):
+            _read(asked, plan, pages, watch, tally, handover.retries)
+            total = plan.count()
+            summary = None if where else summed_up(plan)
+            if output_ is not None:
+                _write(plan, output_)
         told = {"rows": total + plan.repeated, "bad": 0}
         told |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
         report = handover.send(where, plan, total, folder, watch) if where else None
-        summary = None if where else summed_up(plan)
-        if output_ is not None:
-            _write(plan, output_)
         if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
     for reason, count in sorted(tally.ignored.items()):
@@ -127,6 +129,17 @@ def fetch(
     if report is not None:
         outcome.show_report(report, told, total, as_json=handover.as_json)
         raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
+
+
+@contextmanager
+def _telling_how_to_go_on(state: State, watch: Watching) -> Iterator[None]:
+    """Say, where Ctrl-C ends it before anything is sent, what is kept and how to go on."""
+    try:
+        yield
+    except KeyboardInterrupt:
+        read = output.counted(state.count(), "page")
+        watch.say(f"interrupted after {read}; nothing was sent; run the same again within a day to go on")
+        raise
 
 
 def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally, retries: int) -> None:

@@ -24,15 +24,24 @@ def fetched(
     folder: Path, url: str, source: str, *arguments: str, configuration: str, **environ: str
 ) -> subprocess.CompletedProcess[str]:
     """Run `gitdailies history fetch` over the year 2025 of the API at *url*, in *folder*."""
+    process = begun(folder, url, source, *arguments, configuration=configuration, **environ)
+    out, err = process.communicate(timeout=120)
+    return subprocess.CompletedProcess(process.args, process.returncode, out, err)
+
+
+def begun(
+    folder: Path, url: str, source: str, *arguments: str, configuration: str, **environ: str
+) -> subprocess.Popen[str]:
+    """Begin what `fetched` runs to its end."""
     (folder / "gitdailies.yml").write_text(configuration)
     asked = [source, "--api-url", url, "--since", "2025-01-01", "--until", "2026-01-01", *arguments]
-    return subprocess.run(
+    return subprocess.Popen(
         [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
         cwd=folder,
         env={**os.environ, **environ},
-        capture_output=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
         text=True,
-        timeout=120,
     )
 
 

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import signal
 import subprocess
+import threading
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -23,6 +25,7 @@ from tests.history_fetch.pagerduty import BEGIN, END, Incident, answers, year
 from tests.webhooks.running import in_process
 
 TOKEN = "larkspur-token-000042"
+NOWHERE = {"GITDAILIES_WEBHOOK_URL": "http://127.0.0.1:9/webhooks", "GITDAILIES_WEBHOOK_KEY": "gdk_none"}
 CONFIGURATION = """\
 gitdailies:
   url: http://127.0.0.1:9/webhooks
@@ -94,6 +97,37 @@ def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
     assert set(api.asked[len(before) :]) & set(before[:30]) == set()
     assert (tmp_path / "out.ndjson").read_text() == (whole / "out.ndjson").read_text()
     assert not list(tmp_path.glob("gitdailies-data/history/fetch.db*"))
+
+
+def test_ctrl_c_while_it_reads_says_where_it_stopped_and_how_to_go_on(tmp_path: Path) -> None:
+    """Interrupted while it waits for a page it ends with 130, and the same command reads on from there."""
+    tell = answers(year(60))
+    asked, go = threading.Event(), threading.Event()
+
+    def held(path: str, query: dict[str, str]) -> Any:
+        if len(api.asked) == 31:
+            asked.set()
+            go.wait(60)
+        return tell(path, query)
+
+    with listening(Api(held, TOKEN)) as api:
+        process = incidents.begun(
+            tmp_path, api.url, "pager", configuration=CONFIGURATION, **NOWHERE, PAGERDUTY_API_TOKEN=TOKEN
+        )
+        assert asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+        go.set()
+        before = list(api.asked)
+        second = fetched(tmp_path, api, "--output", "out.ndjson")
+
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[0] == (
+        "interrupted after 30 pages; nothing was sent; run the same again within a day to go on"
+    )
+    assert second.returncode == 0, second.stderr
+    assert "goes on with 30 pages that were read before" in second.stderr
+    assert set(api.asked[len(before) :]) & set(before[:30]) == set()
 
 
 def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
