@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
@@ -11,6 +13,9 @@ from gitdailies_core.errors import ConfigurationError, UsageError
 
 from gitdailies_cli import configured, output
 from gitdailies_cli.reporting import KEY_VARIABLE, URL_VARIABLE
+
+if TYPE_CHECKING:
+    from gitdailies_connection.checking import Finding
 
 _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 
@@ -24,7 +29,7 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 )
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
-    """Check gitdailies.yml: configuration, secrets, reachability, dialect. Sends no event.
+    """Check gitdailies.yml: configuration, secrets, reachability, dialect, mirrors. Sends no event.
 
     \b
     gitdailies check gitdailies.yml
@@ -39,7 +44,8 @@ def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
 def _look(file: Path | None, *, as_json: bool) -> None:
     from gitdailies_connection import checking
 
-    findings = checking.check(configured.configuration(file), os.environ)
+    configuration = configured.configuration(file)
+    findings = checking.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
     if as_json:
         output.as_json({"findings": [vars(finding) for finding in findings]})
     else:
@@ -49,6 +55,25 @@ def _look(file: Path | None, *, as_json: bool) -> None:
                 click.echo(output.printable(f"          {finding.remedy}"))
     if any(finding.level == checking.FAULT for finding in findings):
         raise click.exceptions.Exit(2)
+
+
+def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:
+    """Look at the repositories that the figures are to ask, as the server does."""
+    if not mirrors:
+        return []
+    from gitdailies_connection.checking import FAULT, OK, Finding
+    from gitdailies_webhooks.mirror import Mirror
+
+    findings = []
+    for repo, path in mirrors.items():
+        where, fault = f"webhooks.mirrors.{repo}", Mirror(path).fault()
+        remedy = "`git clone --mirror` makes one; until then what its deploys brought is unknown"
+        findings.append(
+            Finding(FAULT, f"{where}: {fault}", remedy)
+            if fault
+            else Finding(OK, f"{where}: {path} is a git repository with its whole history")
+        )
+    return findings
 
 
 def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:

@@ -63,6 +63,14 @@ class Mirror:
         self._lock = threading.Lock()
         self._stopped = False
 
+    def fault(self) -> str:
+        """Say why it cannot be asked, as the errors of the others would; "" where it can."""
+        try:
+            self._whole()
+        except MirrorUnreadable as error:
+            return str(error)
+        return ""
+
     def commits(self, named: Iterable[str]) -> dict[str, str | None]:
         """Return the whole SHA of each commit, cut or not; None for one that is not there.
 

@@ -110,6 +110,8 @@ class MirrorReader:
             partial(mirror_rows.standing, repo=repo, settings=self._settings, now=self._now())
         )
         if not standing.places and not standing.commits and not standing.told:
+            # What is wrong is said before the first deploy needs it.
+            self._say(repo, await asyncio.to_thread(self._mirrors[repo].fault))
             return LOOK_SECONDS
         asking = Asking(self._mirrors[repo], standing)
         done = False

@@ -1,6 +1,7 @@
 """`check` and `init`: what is wrong is named, and what was written is right."""
 
 import json
+import subprocess
 
 
 def test_init_writes_what_check_can_read(run, tmp_path, receiver):
@@ -76,3 +77,28 @@ def test_no_configuration_is_said_with_the_remedy(run):
 
     assert checked.returncode == 2
     assert "gitdailies init" in checked.stderr
+
+
+def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
+    """A mirror that is there and whole is ok, one that is cut or missing a fault that says what to do."""
+    git = ["git", "-c", "user.name=kim", "-c", "user.email=kim@larkspur.example"]
+    subprocess.run([*git, "init", "--quiet", tmp_path / "whole"], check=True)
+    for _ in range(2):
+        subprocess.run(
+            [*git, "commit", "--quiet", "--allow-empty", "-m", "m"], cwd=tmp_path / "whole", check=True
+        )
+    cut = ["clone", "--quiet", "--bare", "--depth", "1", f"file://{tmp_path}/whole", tmp_path / "cut"]
+    subprocess.run([*git, *cut], check=True)
+    run("init", "--url", receiver.url)
+    text = (tmp_path / "gitdailies.yml").read_text().rpartition("webhooks:\n")[0]
+    mirrors = "".join(f"    larkspur/{name}: {name}\n" for name in ("whole", "cut", "gone"))
+    (tmp_path / "gitdailies.yml").write_text(f"{text}webhooks:\n  mirrors:\n{mirrors}")
+    checked = run("check", "--json", GITDAILIES_WEBHOOK_KEY="key")
+
+    found = {finding["text"]: finding for finding in json.loads(checked.stdout)["findings"]}
+    told = {name: text for text in found for name in ("whole", "cut", "gone") if f"larkspur/{name}:" in text}
+    assert checked.returncode == 2
+    assert [found[told[name]]["level"] for name in ("whole", "cut", "gone")] == ["ok", "fault", "fault"]
+    assert "expected a whole history, got a shallow clone; run git fetch --unshallow in it" in told["cut"]
+    assert "expected a git repository that this user can read" in told["gone"]
+    assert "git clone --mirror" in found[told["gone"]]["remedy"]

@@ -108,6 +108,18 @@ def test_a_mirror_that_is_not_there_is_said_once(
     assert f"{later}: expected a git repository that this user can read" in printed
 
 
+def test_what_is_wrong_with_a_mirror_is_said_before_a_deploy_needs_it(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """A server that starts says in its log which mirror is none, with nothing in its store yet."""
+    with in_thread(tmp_path / "w.db", mirrors={REPO: tmp_path / "none.git"}):
+        ends, printed = time.monotonic() + 10, ""
+        while "mirror cannot be read" not in printed and time.monotonic() < ends:
+            time.sleep(0.05)
+            printed += "".join(capfd.readouterr())
+    assert f"{tmp_path}/none.git: expected a git repository that this user can read" in printed
+
+
 def test_events_that_come_and_go_leave_what_the_rest_says(repository: Repository, tmp_path: Path) -> None:
     """After deletions the lead times are those of a history without them, and facts of no use are gone."""
     events = deploys(repository.shas)
