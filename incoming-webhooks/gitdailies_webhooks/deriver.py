@@ -80,17 +80,17 @@ class Deriver:
                 settle = partial(derived.settle, settings=self.settings, most=_MOST)
                 self._settled = await self._store.write(settle)
             now = to_us(self._clock())
-            while await self._store.read(partial(changes.waiting, now=now, most=1)):
-                looked = await self._store.write(partial(self._advance, now=now))
+            waiting = await self._store.read(partial(changes.waiting, now=now, most=1)) > 0
+            while waiting:
+                most = self._most
+                looked = await self._store.write(partial(self._advance, now=now, most=most))
                 for repo in looked.repos:
                     self._changed(repo)
-                if not looked.events:
-                    return
+                waiting = looked.events == most
 
-    def _advance(self, session: Session, now: int) -> Looked:
-        """Look at some events, and measure how many fit into a turn."""
+    def _advance(self, session: Session, now: int, most: int) -> Looked:
+        """Look at up to *most* events, and measure how many fit into a turn."""
         began = time.perf_counter()
-        most = self._most
         # Whoever started last with other settings has the rows; answers here come from the events.
         if derived.unsettled(session, self.settings):
             return Looked(0, frozenset())

@@ -39,13 +39,12 @@ def advance(session: Session, settings: Settings, now: int, most: int) -> Looked
     arrived = read_bodies(session, pending.bodies, settings, now)
     gone = lead_rows.take_away(session, pending.again)
     touched = [*gone, *(lead_rows.spot_of(deploy) for deploy in arrived.deploys)]
-    lead_rows.bring(session, touched, arrived.deploys, settings, now)
-    sides = neighbors.beside(session, (spot.where for spot in touched))
+    there = neighbors.beside(session, (spot.where for spot in touched))
+    lead_rows.bring(session, touched, arrived.deploys, there, settings, now)
+    sides = neighbors.joined(there, arrived.deploys)
     near = incident_rows.near(session, touched, sides, settings)
     laid = incident_rows.lay(session, near, pending.incidents, settings, now)
-    before = (side.before for side in sides.values() if side.before is not None)
-    failure_rows.fail(
-        session, {*laid, *before, *(deploy.id for deploy in arrived.deploys)}, settings.window_us
-    )
+    undone = failure_rows.undone(sides, arrived.deploys, gone)
+    failure_rows.fail(session, laid | undone, settings.window_us)
     changes.done(session, pending)
     return Looked(pending.events, frozenset(spot.place[0] for spot in touched))

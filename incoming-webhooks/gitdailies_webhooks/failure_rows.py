@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gitdailies_server.database import Session
 
 from gitdailies_webhooks import neighbors
 from gitdailies_webhooks.figures.failures import outage
-from gitdailies_webhooks.over import over
+from gitdailies_webhooks.figures.history import ROLLBACK, Deploy
+from gitdailies_webhooks.neighbors import Beside, Position, Spot, position_of
+from gitdailies_webhooks.over import Near, each, over
 
 
 class _Deploy(NamedTuple):
@@ -27,8 +29,11 @@ class _Deploy(NamedTuple):
     open: int
 
     @property
-    def where(self) -> neighbors.Position:
+    def where(self) -> Position:
         return (self.id, (self.repo, self.environment, self.service), self.at)
+
+
+_DEPLOYS = Near(", ".join(f"d.{name}" for name in _Deploy._fields), "figures_deploys d", "d.id = x.id")
 
 
 class _Lasting(NamedTuple):
@@ -37,11 +42,25 @@ class _Lasting(NamedTuple):
     merged: bool
 
 
+def undone(sides: Mapping[Position, Beside], arrived: Iterable[Deploy], gone: Iterable[Spot]) -> set[str]:
+    """Return the deploys that a rollback may undo, or no longer undo, since others came and went."""
+    went = {spot.where for spot in gone}
+    came = {position_of(deploy): deploy.type for deploy in arrived}
+    found = {id_ for id_, _, _ in went}
+    for where, (before, after) in sides.items():
+        back = after is not None and after.rollback
+        if back:
+            found.add(where[0])
+        # It was, or is, undone by what went or came, or by what is after that.
+        if before is not None and (back or where in went or came.get(where) == ROLLBACK):
+            found.add(before.id)
+    return found
+
+
 def fail(session: Session, ids: Iterable[str], window: int) -> None:
     """Write whether deploys failed, and how long."""
-    query = f"SELECT {', '.join(f'd.{name}' for name in _Deploy._fields)}"
-    query += " FROM x CROSS JOIN figures_deploys d WHERE d.id = x.id"
-    deploys = [_Deploy(*found) for found in over(session, "id", [(id_,) for id_ in sorted(ids)], query)]
+    rows = [(id_,) for id_ in sorted(ids)]
+    deploys = [_Deploy(*found) for found in over(session, "id", rows, _DEPLOYS)]
     sides = neighbors.beside(session, (deploy.where for deploy in deploys))
     laid: dict[str, list[_Lasting]] = defaultdict(list)
     for row in neighbors.incidents_laid_to(session, ids):
@@ -49,19 +68,16 @@ def fail(session: Session, ids: Iterable[str], window: int) -> None:
         laid[row.deploy].append(_Lasting(row.at, row.ended_at, bool(row.merged)))
     changed = []
     for deploy in deploys:
-        after, mine = sides[deploy.where], laid.get(deploy.id, ())
-        undone = (
-            not deploy.rollback
-            and after.after_is_rollback
-            and after.after_at is not None
-            and after.after_at - deploy.at < window
+        after, mine = sides[deploy.where].after, laid.get(deploy.id, ())
+        undone_ = (
+            not deploy.rollback and after is not None and after.rollback and after.at - deploy.at < window
         )
         out = outage(mine)
         told = (
-            int(undone or bool(mine)),
+            int(undone_ or bool(mine)),
             None if out is None else out.us,
             int(out is not None and out.us is None),
         )
         if told != (deploy.failed, deploy.recovery, deploy.open):
             changed.append((*told, deploy.id))
-    session.executemany("UPDATE figures_deploys SET failed = ?, recovery = ?, open = ? WHERE id = ?", changed)
+    each(session, "UPDATE figures_deploys SET failed = ?, recovery = ?, open = ? WHERE id = ?", changed)

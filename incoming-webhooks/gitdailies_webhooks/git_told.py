@@ -11,7 +11,9 @@ import orjson
 from gitdailies_server.database import Session
 
 from gitdailies_webhooks.figures.history import Commit, Told
-from gitdailies_webhooks.over import over
+from gitdailies_webhooks.over import Near, over
+
+_TOLD = Near("g.id, g.unknown, g.commits", "git_told g", "g.id = x.id")
 
 
 def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
@@ -27,10 +29,9 @@ def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
 
 def of_deploys(session: Session, ids: Iterable[str]) -> dict[str, Told]:
     """Return what is told of deploys, by id."""
-    query = "SELECT g.id, g.unknown, g.commits FROM x CROSS JOIN git_told g WHERE g.id = x.id"
     return {
         id_: Told(unknown, commits_of(commits))
-        for id_, unknown, commits in over(session, "id", [(id_,) for id_ in ids], query)
+        for id_, unknown, commits in over(session, "id", [(id_,) for id_ in ids], _TOLD)
     }
 
 

@@ -16,9 +16,10 @@ from gitdailies_webhooks.figures.links import Links
 from gitdailies_webhooks.figures.periods import Period, periods
 from gitdailies_webhooks.figures.settings import Settings, folded
 from gitdailies_webhooks.neighbors import IncidentRow, Mention, Spot, place_of
-from gitdailies_webhooks.over import insert, over
+from gitdailies_webhooks.over import Near, each, insert, over
 
 _COLUMNS = "id, repo, environment, service, incident_id, +at, +ended_at, +merged, cause, +cause_key, deploy"
+_EVENTS = Near("x.incident_id, e.repo, e.body", "events e", "e.incident_id = x.incident_id AND e.time <= ?")
 
 
 def near(
@@ -49,7 +50,7 @@ def lay(
     laid = {row.id: row for row in _linked(session, list(wanted.values()), settings.window_us)}
     gone = [row for id_, row in old.items() if laid.get(id_) != row]
     new = [row for id_, row in laid.items() if old.get(id_) != row]
-    session.executemany("DELETE FROM figures_incidents WHERE id = ?", [(row.id,) for row in gone])
+    each(session, "DELETE FROM figures_incidents WHERE id = ?", [(row.id,) for row in gone])
     insert(session, "figures_incidents", _COLUMNS, new)
     return {row.deploy for row in (*gone, *new) if row.deploy is not None}
 
@@ -59,11 +60,7 @@ def _periods(
 ) -> dict[str, IncidentRow]:
     """Return the periods of incidents, laid to no deploy yet."""
     rows = [(incident,) for incident in sorted({incident for _, incident in groups})]
-    query = (
-        "SELECT x.incident_id, e.repo, e.body FROM x CROSS JOIN events e"
-        " WHERE e.incident_id = x.incident_id AND e.time <= ?"
-    )
-    found = over(session, "incident_id", rows, query, now)
+    found = over(session, "incident_id", rows, _EVENTS, now)
     history = read_bodies(
         session, (body for incident, repo, body in found if (folded(repo), incident) in groups), settings, now
     )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from bisect import insort
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
@@ -13,14 +14,17 @@ from gitdailies_webhooks.figures.commits import Commits, key
 from gitdailies_webhooks.figures.history import ROLLBACK, Deploy
 from gitdailies_webhooks.figures.lead_time import Brought, brought_by
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.neighbors import Key, Mention, Spot, place_of
-from gitdailies_webhooks.over import insert, over
+from gitdailies_webhooks.neighbors import Beside, Key, Mention, Spot, place_of
+from gitdailies_webhooks.over import Near, each, insert, over
 
 _DEPLOYS = (
     "id, repo, environment, service, +at, +rollback, +rework, +failed, +unknown, +unknown_commits, leads,"
     " +recovery, +open, keys"
 )
 _COMMITS = "repo, environment, +key, deploy, sha, service, +at, +own, +position"
+_THERE = Near("d.id, d.repo, d.environment, d.service, d.at, d.keys", "figures_deploys d", "d.id = x.id")
+_BODY = Near("e.body", "events e", "e.id = x.id")
+_NEVER = (-(2**63), "")  # before any deploy
 
 
 def spot_of(deploy: Deploy) -> Spot:
@@ -31,16 +35,13 @@ def spot_of(deploy: Deploy) -> Spot:
 
 def take_away(session: Session, ids: Iterable[str]) -> list[Spot]:
     """Take away the rows of deploys, and return where those were that had one."""
-    query = (
-        "SELECT d.id, d.repo, d.environment, d.service, d.at, d.keys"
-        " FROM x CROSS JOIN figures_deploys d WHERE d.id = x.id"
-    )
     gone = [
         Spot(id_, (repo, environment, service), at, frozenset(map(int, keys.split())))
-        for id_, repo, environment, service, at, keys in over(session, "id", [(i,) for i in ids], query)
+        for id_, repo, environment, service, at, keys in over(session, "id", [(i,) for i in ids], _THERE)
     ]
-    session.executemany("DELETE FROM figures_deploys WHERE id = ?", [(spot.id,) for spot in gone])
-    session.executemany(
+    each(session, "DELETE FROM figures_deploys WHERE id = ?", [(spot.id,) for spot in gone])
+    each(
+        session,
         "DELETE FROM figures_commits WHERE repo = ? AND environment = ? AND key = ? AND deploy = ?",
         [(*where, spot.id) for spot in gone for where in sorted(spot.commits)],
     )
@@ -48,44 +49,79 @@ def take_away(session: Session, ids: Iterable[str]) -> list[Spot]:
 
 
 def bring(
-    session: Session, touched: Sequence[Spot], arrived: Sequence[Deploy], settings: Settings, now: int
+    session: Session,
+    touched: Sequence[Spot],
+    arrived: Sequence[Deploy],
+    there: Mapping[neighbors.Position, Beside],
+    settings: Settings,
+    now: int,
 ) -> None:
-    """Write what deploys that arrived brought, and what others now brought instead."""
-    there = neighbors.firsts(session, {spot.place for spot in touched})
-    _mention(session, arrived)
+    """Write what deploys that arrived brought, and what others now brought instead.
+
+    *there* is what had a row beside each of *touched*.
+    """
     found = neighbors.mentions(session, {key for spot in touched for key in spot.commits})
     later = _later(session, touched, there, found, settings, now)
     found |= neighbors.mentions(session, {k for d in later for k in spot_of(d).commits} - found.keys())
-    first = dict(there)
-    for deploy in arrived:
-        place, order = place_of(deploy.place), (deploy.at, deploy.id)
-        first[place] = min(order, first.get(place, order))
+    insert(session, "figures_commits", _COMMITS, _mention(arrived, found))
+    first = _firsts(there, arrived)
     rows = [_row(deploy, _brought(deploy, first, found)) for deploy in arrived]
     insert(session, "figures_deploys", _DEPLOYS, rows)
-    session.executemany(
+    places = {spot.place for spot in touched}
+    each(
+        session,
         "UPDATE figures_deploys SET unknown = ?, unknown_commits = ?, leads = ? WHERE id = ?",
         [
             (*_told(_brought(deploy, first, found)), deploy.id)
             for deploy in later
-            if place_of(deploy.place) in first
+            if place_of(deploy.place) in places
         ],
     )
 
 
-def _mention(session: Session, arrived: Sequence[Deploy]) -> None:
-    rows = [
-        (repo, environment, key(sha), deploy.id, sha, service, deploy.at, int(own), position)
-        for deploy in arrived
-        for repo, environment, service in (place_of(deploy.place),)
-        for sha, (own, position) in neighbors.mentioned(deploy).items()
-    ]
-    insert(session, "figures_commits", _COMMITS, rows)
+def _firsts(
+    there: Mapping[neighbors.Position, Beside], arrived: Iterable[Deploy]
+) -> dict[neighbors.Place, tuple[int, str]]:
+    """Say which deploy is the first of its place now, where it is not one before all that are looked at."""
+    open_ = {place for (_, place, _), side in there.items() if side.before is None}
+    found = _first_there(there)
+    for deploy in arrived:
+        place, order = place_of(deploy.place), (deploy.at, deploy.id)
+        if place in open_:
+            found[place] = min(order, found.get(place, order))
+    return found
+
+
+def _first_there(
+    there: Mapping[neighbors.Position, Beside],
+) -> dict[neighbors.Place, tuple[int, str]]:
+    return {
+        place: (side.after.at, side.after.id)
+        for (_, place, _), side in there.items()
+        if side.before is None and side.after is not None
+    }
+
+
+def _mention(arrived: Sequence[Deploy], found: dict[Key, list[Mention]]) -> list[tuple[Any, ...]]:
+    """Return rows of what deploys mention, and put it among what was *found*."""
+    rows = []
+    for deploy in arrived:
+        place = place_of(deploy.place)
+        repo, environment, service = place
+        for sha, (own, position) in neighbors.mentioned(deploy).items():
+            number = key(sha)
+            mention = Mention(place, deploy.at, deploy.id, sha, own, position)
+            insort(
+                found.setdefault((repo, environment, number), []), mention, key=lambda mention: mention.among
+            )
+            rows.append((repo, environment, number, deploy.id, sha, service, deploy.at, int(own), position))
+    return rows
 
 
 def _later(
     session: Session,
     touched: Sequence[Spot],
-    there: Mapping[neighbors.Place, tuple[int, str]],
+    there: Mapping[neighbors.Position, Beside],
     found: Mapping[Key, Sequence[Mention]],
     settings: Settings,
     now: int,
@@ -98,10 +134,9 @@ def _later(
         for mention in found.get(key, ())
         if mention.position and mention.place == spot.place and mention.order > spot.order
     }
-    ids |= {there[spot.place][1] for spot in touched if spot.order < there.get(spot.place, spot.order)}
+    ids |= {id_ for _, id_ in _first_there(there).values()}
     rows = [(id_,) for id_ in sorted(ids - {spot.id for spot in touched})]
-    query = "SELECT e.body FROM x CROSS JOIN events e WHERE e.id = x.id"
-    return read_bodies(session, (body for (body,) in over(session, "id", rows, query)), settings, now).deploys
+    return read_bodies(session, (body for (body,) in over(session, "id", rows, _BODY)), settings, now).deploys
 
 
 def _brought(
@@ -110,7 +145,7 @@ def _brought(
     found: Mapping[Key, Sequence[Mention]],
 ) -> Brought:
     place, order = place_of(deploy.place), (deploy.at, deploy.id)
-    if order <= first[place]:
+    if order <= first.get(place, _NEVER):
         return brought_by(deploy, None)
     before = Commits()
     for number in neighbors.keys_of(commit.sha for commit in deploy.commits or ()):

@@ -5,6 +5,7 @@ Each function asks for many events at once, inside a transaction that the caller
 
 from __future__ import annotations
 
+from bisect import bisect_left, bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any, NamedTuple
@@ -13,7 +14,7 @@ from gitdailies_server.database import Session
 
 from gitdailies_webhooks.figures import history as figures
 from gitdailies_webhooks.figures.commits import key
-from gitdailies_webhooks.over import over
+from gitdailies_webhooks.over import Near, over
 
 Place = tuple[str, str, str]  # repository, environment, service or ""
 Where = tuple[str, str]  # repository, environment
@@ -56,14 +57,25 @@ class Mention(NamedTuple):
     def order(self) -> tuple[int, str]:
         return (self.at, self.deploy)
 
+    @property
+    def among(self) -> tuple[int, str, int]:
+        """What those of one commit are sorted by."""
+        return (*self.order, self.position)
+
+
+class Standing(NamedTuple):
+    """A deploy among those of its place, which sort by `at` and `id`."""
+
+    at: int
+    id: str
+    rollback: bool
+
 
 class Beside(NamedTuple):
     """The deploys just before and after one in its place, where there are such."""
 
-    before: str | None
-    after: str | None
-    after_at: int | None
-    after_is_rollback: bool
+    before: Standing | None
+    after: Standing | None
 
 
 class IncidentRow(NamedTuple):
@@ -87,30 +99,28 @@ class IncidentRow(NamedTuple):
 
 
 _PLACE = "d.repo = x.repo AND d.environment = x.environment AND d.service = x.service"
-_BESIDE = f"""SELECT x.id, x.repo, x.environment, x.service, x.at,
- (SELECT d.id FROM figures_deploys d WHERE {_PLACE} AND (d.at, d.id) < (x.at, x.id)
-  ORDER BY d.at DESC, d.id DESC LIMIT 1),
- s.id, s.at, s.rollback
- FROM x LEFT JOIN figures_deploys s ON s.id =
- (SELECT d.id FROM figures_deploys d WHERE {_PLACE} AND (d.at, d.id) > (x.at, x.id)
-  ORDER BY d.at, d.id LIMIT 1)"""  # noqa: S608  the condition above
-_FIRST = f"""SELECT x.repo, x.environment, x.service, f.at, f.id FROM x CROSS JOIN figures_deploys f
- WHERE f.id = (SELECT d.id FROM figures_deploys d WHERE {_PLACE} ORDER BY d.at, d.id LIMIT 1)"""  # noqa: S608
-_LATEST = """SELECT x.id, f.id, f.at FROM x CROSS JOIN figures_deploys f
- WHERE f.id = (SELECT d.id FROM figures_deploys d WHERE {} AND d.at <= x.at AND d.at > x.since
-  ORDER BY d.at DESC, d.id DESC LIMIT 1)"""
-_LATEST_OF_SERVICE = _LATEST.format(_PLACE)
-_LATEST_OF_ANY = _LATEST.format("d.repo = x.repo AND d.environment = x.environment")
-_MENTIONS = """SELECT c.key, c.repo, c.environment, c.service, c.at, c.deploy, c.sha, c.own, c.position
- FROM x CROSS JOIN figures_commits c
- WHERE c.repo = x.repo AND c.environment = x.environment AND c.key = x.key"""
+# One text for all that is wanted of a row, since it is looked for once.
+_NEXT = """(SELECT d.at || ' ' || d.rollback || ' ' || d.id FROM figures_deploys d
+ WHERE {} ORDER BY {} LIMIT 1)"""
+_BEFORE = _NEXT.format(f"{_PLACE} AND (d.at, d.id) < (x.at, x.id)", "d.at DESC, d.id DESC")
+_AFTER = _NEXT.format(f"{_PLACE} AND (d.at, d.id) > (x.at, x.id)", "d.at, d.id")
+_BESIDE = f"x.number, {_BEFORE}, {_AFTER}"
+_LATEST = "d.at <= x.at AND d.at > x.since", "d.at DESC, d.id DESC"
+_LATEST_OF_SERVICE = "x.id, " + _NEXT.format(f"{_PLACE} AND {_LATEST[0]}", _LATEST[1])
+_LATEST_OF_ANY = "x.id, " + _NEXT.format(
+    f"d.repo = x.repo AND d.environment = x.environment AND {_LATEST[0]}", _LATEST[1]
+)
+_MENTIONS = Near(
+    "c.key, c.repo, c.environment, c.service, c.at, c.deploy, c.sha, c.own, c.position",
+    "figures_commits c",
+    "c.repo = x.repo AND c.environment = x.environment AND c.key = x.key",
+)
 _COLUMNS = ", ".join(f"i.{name}" for name in IncidentRow._fields)
-_INCIDENTS = f"SELECT {_COLUMNS} FROM x CROSS JOIN figures_incidents i WHERE "  # noqa: S608
 _BETWEEN = (
-    _INCIDENTS + "i.repo = x.repo AND i.environment = x.environment AND i.at >= x.since AND i.at <= x.until"
+    "i.repo = x.repo AND i.environment = x.environment AND i.at >= x.since AND i.at <= x.until"
     " AND i.cause IS NULL AND (i.service = x.service OR i.service = '' OR x.service = '')"
 )
-_BLAMING = _INCIDENTS + "i.repo = x.repo AND i.environment = x.environment AND i.cause_key = x.key"
+_BLAMING = "i.repo = x.repo AND i.environment = x.environment AND i.cause_key = x.key"
 
 
 def place_of(place: figures.Place) -> Place:
@@ -118,21 +128,52 @@ def place_of(place: figures.Place) -> Place:
     return (place.repo, place.environment, place.service or "")
 
 
+def position_of(deploy: figures.Deploy) -> Position:
+    """Return where a deploy is."""
+    return (deploy.id, place_of(deploy.place), deploy.at)
+
+
 def beside(session: Session, positions: Iterable[Position]) -> dict[Position, Beside]:
-    """Return what is beside each of *positions*, whether there is a deploy itself or not."""
-    rows = sorted({(id_, *place, at) for id_, place, at in positions})
+    """Return what has a row beside each of *positions*, whether there is a row itself or not."""
+    wanted = sorted(set(positions))
+    rows = [(number, id_, *place, at) for number, (id_, place, at) in enumerate(wanted)]
+    columns = "number, id, repo, environment, service, at"
     return {
-        (id_, (repo, environment, service), at): Beside(before, after, after_at, bool(rollback))
-        for id_, repo, environment, service, at, before, after, after_at, rollback in over(
-            session, "id, repo, environment, service, at", rows, _BESIDE
-        )
+        wanted[number]: Beside(_standing(before), _standing(after))
+        for number, before, after in over(session, columns, rows, _BESIDE)
     }
 
 
-def firsts(session: Session, places: Iterable[Place]) -> dict[Place, tuple[int, str]]:
-    """Return moment and id of the first deploy of each place that has one."""
-    found = over(session, "repo, environment, service", sorted(places), _FIRST)
-    return {(repo, environment, service): (at, id_) for repo, environment, service, at, id_ in found}
+def joined(sides: Mapping[Position, Beside], arrived: Iterable[figures.Deploy]) -> dict[Position, Beside]:
+    """Return what is beside each position once deploys that *arrived* are among those that were."""
+    places: dict[Place, list[Standing]] = defaultdict(list)
+    for deploy in arrived:
+        places[place_of(deploy.place)].append(Standing(deploy.at, deploy.id, deploy.type == figures.ROLLBACK))
+    for there in places.values():
+        there.sort()
+    return {
+        position: _nearer(position, side, places.get(position[1], ())) for position, side in sides.items()
+    }
+
+
+def _nearer(position: Position, side: Beside, arrived: Sequence[Standing]) -> Beside:
+    id_, _, at = position
+    # Before the deploy itself, should it be among them, and behind it.
+    first, behind = (find(arrived, (at, id_), key=_order) for find in (bisect_left, bisect_right))
+    before = [one for one in (side.before, *arrived[:first][-1:]) if one is not None]
+    after = [one for one in (side.after, *arrived[behind : behind + 1]) if one is not None]
+    return Beside(max(before, default=None), min(after, default=None))
+
+
+def _order(standing: Standing) -> tuple[int, str]:
+    return (standing.at, standing.id)
+
+
+def _standing(text: str | None) -> Standing | None:
+    if text is None:
+        return None
+    at, rollback, id_ = text.split(" ", 2)
+    return Standing(int(at), id_, rollback != "0")
 
 
 def mentions(session: Session, keys: Iterable[Key]) -> dict[Key, list[Mention]]:
@@ -143,7 +184,7 @@ def mentions(session: Session, keys: Iterable[Key]) -> dict[Key, list[Mention]]:
     ):
         found[repo, environment, number].append(Mention((repo, environment, service), *rest))
     for there in found.values():
-        there.sort(key=lambda mention: (*mention.order, mention.position))
+        there.sort(key=lambda mention: mention.among)
     return found
 
 
@@ -171,14 +212,15 @@ def latest(session: Session, incidents: Sequence[IncidentRow], window: int) -> d
             ]
         else:
             of_any.append((one.id, one.repo, one.environment, one.at, since))
-    found: dict[str, tuple[int, str]] = {}
+    found: dict[str, Standing] = {}
     for columns, rows, query in (
         ("id, repo, environment, service, at, since", of_service, _LATEST_OF_SERVICE),
         ("id, repo, environment, at, since", of_any, _LATEST_OF_ANY),
     ):
-        for id_, deploy, at in over(session, columns, rows, query):
-            found[id_] = max(found.get(id_, (at, deploy)), (at, deploy))
-    return {id_: deploy for id_, (_, deploy) in found.items()}
+        for id_, text in over(session, columns, rows, query):
+            if (deploy := _standing(text)) is not None:
+                found[id_] = max(found.get(id_, deploy), deploy)
+    return {id_: deploy.id for id_, deploy in found.items()}
 
 
 def incidents_between(
@@ -187,9 +229,9 @@ def incidents_between(
     """Yield incidents that may be laid to one of *spots* because it is the deploy just before."""
     rows = []
     for spot in spots:
-        after = sides[spot.where].after_at
+        after = sides[spot.where].after
         until = spot.at + window - 1
-        rows.append((*spot.place, spot.at, until if after is None else min(after, until)))
+        rows.append((*spot.place, spot.at, until if after is None else min(after.at, until)))
     yield from _incidents(session, "repo, environment, service, since, until", rows, _BETWEEN)
 
 
@@ -200,17 +242,18 @@ def incidents_blaming(session: Session, keys: Iterable[Key]) -> Iterator[Inciden
 
 def incidents_of(session: Session, groups: Iterable[tuple[str, str]]) -> Iterator[IncidentRow]:
     """Yield the periods of incidents, each by repository and incident."""
-    query = _INCIDENTS + "i.repo = x.repo AND i.incident_id = x.incident_id"
-    yield from _incidents(session, "repo, incident_id", sorted(groups), query)
+    where = "i.repo = x.repo AND i.incident_id = x.incident_id"
+    yield from _incidents(session, "repo, incident_id", sorted(groups), where)
 
 
 def incidents_laid_to(session: Session, deploys: Iterable[str]) -> Iterator[IncidentRow]:
     """Yield incidents that are laid to *deploys*."""
     rows = [(id_,) for id_ in sorted(deploys)]
-    yield from _incidents(session, "id", rows, _INCIDENTS + "i.deploy = x.id")
+    yield from _incidents(session, "id", rows, "i.deploy = x.id")
 
 
 def _incidents(
-    session: Session, columns: str, rows: Sequence[Sequence[Any]], query: str
+    session: Session, columns: str, rows: Sequence[Sequence[Any]], where: str
 ) -> Iterator[IncidentRow]:
-    return (IncidentRow(*found) for found in over(session, columns, rows, query))
+    asked = Near(_COLUMNS, "figures_incidents i", where)
+    return (IncidentRow(*found) for found in over(session, columns, rows, asked))

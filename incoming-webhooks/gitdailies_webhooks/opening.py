@@ -28,10 +28,10 @@ def database_of(store: settings.Store) -> Database:
     """Return the database that a store's address names."""
     if store.path is not None:
         return SqliteDatabase(store.path)
-    from gitdailies_server.postgresql import PostgresqlDatabase
+    from gitdailies_webhooks.postgresql import ReceiverDatabase
 
     assert store.url is not None
-    return PostgresqlDatabase(store.url, _SCHEMA)
+    return ReceiverDatabase(store.url, _SCHEMA)
 
 
 def database_at(where: Where) -> Database:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitdailies_server.database import Session
 
@@ -13,25 +13,34 @@ from gitdailies_server.database import Session
 _SIZES = (64, 16, 4, 1)
 
 
-def over(
-    session: Session, columns: str, rows: Sequence[Sequence[Any]], query: str, *more: Any
-) -> Iterator[tuple[Any, ...]]:
-    """Run *query*, in which `x` is a table of *rows* with *columns*; *more* are its own parameters.
+class Near(NamedTuple):
+    """A question for the rows of `table` (and the letter that stands for it) that are near one row of `x`."""
 
-    A column is of whole numbers or of text, and nowhere null.
+    wanted: str
+    table: str
+    where: str
+
+
+def over(
+    session: Session, columns: str, rows: Sequence[Sequence[Any]], asked: Near | str, *more: Any
+) -> Iterator[tuple[Any, ...]]:
+    """Answer a question about each of *rows*, of which `x` is a table with *columns*.
+
+    What is wanted of `x` alone is a string. *more* are the question's own parameters. A column is of
+    whole numbers or of text, and nowhere null.
     """
     if not rows:
         return
     if getattr(session, "takes_lists", False):
         whole = tuple(isinstance(value, int) for value in rows[0])
         lists = [list(column) for column in zip(*rows, strict=True)]
-        yield from session.execute(_of_lists(columns, whole, query), (*lists, *more)).fetchall()
+        yield from session.execute(_of_lists(columns, whole, asked), (*lists, *more)).fetchall()
         return
     done = 0
     for size in _SIZES:
         while len(rows) - done >= size:
             values = [value for row in rows[done : done + size] for value in row]
-            yield from session.execute(_written_out(columns, size, query), (*values, *more)).fetchall()
+            yield from session.execute(_written_out(columns, size, asked), (*values, *more)).fetchall()
             done += size
 
 
@@ -44,6 +53,12 @@ def insert(session: Session, table: str, columns: str, rows: Sequence[Sequence[A
         session.execute(_insert_lists(table, columns), lists)
     else:
         session.executemany(_insert_one(table, columns), rows)
+
+
+def each(session: Session, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run *statement* once for each of *rows*; for none of them nothing is said, which would be a trip."""
+    if rows:
+        session.executemany(statement, rows)
 
 
 @cache
@@ -59,8 +74,17 @@ def _insert_one(table: str, columns: str) -> str:
 
 
 @cache
-def _of_lists(columns: str, whole: tuple[bool, ...], query: str) -> str:
-    return f"WITH x({columns}) AS MATERIALIZED (SELECT * FROM unnest({_lists(whole)})) {query}"  # noqa: S608
+def _of_lists(columns: str, whole: tuple[bool, ...], asked: Near | str) -> str:
+    x = f"FROM unnest({_lists(whole)}) AS x({columns})"
+    if isinstance(asked, str):
+        return f"SELECT {asked} {x}"
+    # OFFSET 0 keeps this a look into an index for each row. PostgreSQL would rather go through a whole
+    # table that it knows nothing of, and compare each of its rows with those here.
+    letter = asked.table.split()[-1]
+    return (
+        f"SELECT {asked.wanted} {x} CROSS JOIN LATERAL"  # noqa: S608  text of this project
+        f" (SELECT * FROM {asked.table} WHERE {asked.where} OFFSET 0) {letter}"
+    )
 
 
 def _lists(whole: tuple[bool, ...]) -> str:
@@ -68,6 +92,9 @@ def _lists(whole: tuple[bool, ...]) -> str:
 
 
 @cache
-def _written_out(columns: str, size: int, query: str) -> str:
+def _written_out(columns: str, size: int, asked: Near | str) -> str:
     row = "(" + ", ".join("?" * (columns.count(",") + 1)) + ")"
-    return f"WITH x({columns}) AS (VALUES {', '.join([row] * size)}) {query}"
+    x = f"WITH x({columns}) AS (VALUES {', '.join([row] * size)})"
+    if isinstance(asked, str):
+        return f"{x} SELECT {asked} FROM x"  # noqa: S608  text of this project
+    return f"{x} SELECT {asked.wanted} FROM x CROSS JOIN {asked.table} WHERE {asked.where}"  # noqa: S608

@@ -204,6 +204,19 @@ def test_an_event_to_come_is_derived_when_its_time_has_come(connection: Session)
     assert changes.behind_since(connection, now + 4 * minute) is None
 
 
+def test_an_id_that_comes_back_as_no_rollback_undoes_nothing(connection: Session) -> None:
+    """A rollback that is deleted, and sent again under its id as a deploy, undoes nothing any more."""
+    lived = Lived(connection)
+    lived.put(deploy("1", "2026-03-04T09:00:00Z"))
+    lived.put(back := {**deploy("2", "2026-03-04T09:05:00Z"), "type": "rollback"})
+    lived.settle_in(9)
+    assert rows_there(connection)[0]["1"][2] == 1
+    lived.take("2")
+    lived.put({**back, "type": "deploy"})
+    lived.settle_in(9)
+    assert rows_there(connection)[0]["1"][2] == 0
+
+
 def test_an_answer_says_how_far_it_is_behind(connection: Session) -> None:
     """While an event waits, an answer of this moment is as of its arrival."""
     put(connection, deploy("1", "2026-03-04T09:00:00Z"), LATE - 5_000_000)

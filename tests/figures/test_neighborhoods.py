@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import pytest
 from gitdailies_core.events import Event
 from gitdailies_server.sqlite import SqliteDatabase
-from gitdailies_webhooks import derived, incident_rows, lead_rows, neighbors
+from gitdailies_webhooks import derived, failure_rows, incident_rows, lead_rows, neighbors
 from gitdailies_webhooks.keyring import create_key
 
 from tests.figures.histories import SHAS, text
@@ -59,16 +59,19 @@ def history(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def live(store: Opened, seed: int) -> None:
-    """Let events come and go by chance, derived after each, and hold the rows to those of all events."""
+    """Let events come and go by chance, derived one or two at a time, and hold the rows to those of all."""
     chance = random.Random(seed)
     with undone(store) as session:
         lived = Lived(session)
         for body in history(chance):
             lived.put(body)
+            if chance.random() < 0.2:
+                continue
             lived.settle_in(chance.randint(1, 3))
             if chance.random() < 0.3:
                 lived.take(chance.choice(sorted(lived.left)))
                 lived.settle_in(1)
+        lived.settle_in(3)
 
 
 def test_whole_neighborhoods_derive_every_history_rightly(store: Opened) -> None:
@@ -81,17 +84,27 @@ def _nothing(*_: Any) -> Iterator[Any]:
     return iter(())
 
 
+def _none(*_: Any) -> set[str]:
+    return set()
+
+
 def _no_later(*_: Any) -> tuple[()]:
     return ()
 
 
-def _sides(**left_out: Any) -> Callable[..., Any]:
-    whole = neighbors.beside
+def _none_before(*given: Any) -> Any:
+    return {where: side._replace(before=None) for where, side in _beside(*given).items()}
 
-    def beside(*given: Any) -> Any:
-        return {where: side._replace(**left_out) for where, side in whole(*given).items()}
 
-    return beside
+def _no_rollback_after(*given: Any) -> Any:
+    return {
+        where: side._replace(after=side.after and side.after._replace(rollback=False))
+        for where, side in _beside(*given).items()
+    }
+
+
+def _none_arrived(sides: Any, _arrived: Any) -> Any:
+    return sides
 
 
 def _half_a_window(session: Any, spots: Any, sides: Any, window: int) -> Any:
@@ -103,15 +116,17 @@ def _none_changed(*given: Any) -> set[str]:
     return set()
 
 
-_between, _lay = neighbors.incidents_between, incident_rows.lay
+_beside, _between, _lay = neighbors.beside, neighbors.incidents_between, incident_rows.lay
 
 PLANTS: dict[str, tuple[Any, str, Any]] = {
     "incidents after a deploy": (neighbors, "incidents_between", _nothing),
     "the whole of the window": (neighbors, "incidents_between", _half_a_window),
     "incidents that name its commits": (neighbors, "incidents_blaming", _nothing),
     "later deploys, and the next first one": (lead_rows, "_later", _no_later),
-    "the deploy before, and what a rollback undoes": (neighbors, "beside", _sides(before=None)),
-    "the rollback after": (neighbors, "beside", _sides(after_is_rollback=False)),
+    "the deploy before, and what a rollback undoes": (neighbors, "beside", _none_before),
+    "the rollback after": (neighbors, "beside", _no_rollback_after),
+    "those that arrived beside it": (neighbors, "joined", _none_arrived),
+    "what a rollback that came or went undoes": (failure_rows, "undone", _none),
     "what the incidents were laid to": (incident_rows, "lay", _none_changed),
     "incidents of a failed deploy": (neighbors, "incidents_laid_to", _nothing),
 }
