@@ -12,7 +12,17 @@ class Signals:
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
-        self.reload = asyncio.Event()
+        self._reloading: list[asyncio.Event] = []
+
+    def reloading(self) -> asyncio.Event:
+        """Return an event that SIGHUP sets, of the caller's own, who clears it."""
+        self._reloading.append(asyncio.Event())
+        return self._reloading[-1]
+
+    def reload(self) -> None:
+        """Ask all who listen to read their settings again."""
+        for event in self._reloading:
+            event.set()
 
 
 def run(serve: Callable[[Signals], Awaitable[None]]) -> None:
@@ -29,7 +39,7 @@ def run(serve: Callable[[Signals], Awaitable[None]]) -> None:
 
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, stop)
-        loop.add_signal_handler(signal.SIGHUP, signals.reload.set)
+        loop.add_signal_handler(signal.SIGHUP, signals.reload)
         await serve(signals)
 
     try:

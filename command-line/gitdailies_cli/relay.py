@@ -51,7 +51,7 @@ def relay(ctx: click.Context, config: Path | None) -> None:
             ready=lambda address: click.echo(f"relay listens on {address}/hooks/NAME"),
             stop=signals.stop,
             reload=lambda: configured.configuration(config),
-            reloading=signals.reload,
+            reloading=signals.reloading(),
         )
 
     process.run(serve)

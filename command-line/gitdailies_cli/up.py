@@ -60,7 +60,6 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
     async def serve(signals: process.Signals) -> None:
         from gitdailies_relay import server as relay
         from gitdailies_webhooks import server as webhooks
-        from gitdailies_webhooks.figures.settings import Settings
 
         addresses: dict[str, str] = {}
 
@@ -79,9 +78,9 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 stop=signals.stop,
                 flag="--webhooks-port",
                 first_owner=say_first_owner,
-                settings=Settings.of(settings.webhooks),
-                mirrors=settings.webhooks.mirrors,
-                trusted_proxies=settings.webhooks.trusted_proxies,
+                said=settings.webhooks,
+                reload=lambda: configuration().webhooks,
+                reloading=signals.reloading(),
             ),
             relay.serve(
                 settings,
@@ -89,7 +88,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 ready=lambda address: ready("relay", address),
                 stop=signals.stop,
                 reload=configuration,
-                reloading=signals.reload,
+                reloading=signals.reloading(),
             ),
         ]
         await _together(servers, signals.stop)

@@ -51,13 +51,12 @@ def _public(text: str) -> str:
 
 
 def _said(
-    config: Path | None, window_hours: float | None, timezone: str | None, production: tuple[str, ...]
+    path: Path | None, window_hours: float | None, timezone: str | None, production: tuple[str, ...]
 ) -> WebhooksSettings:
     """Return what the file says, if there is one, and what flags say instead; raises UsageError."""
     from gitdailies_connection.configuration import load_webhooks
     from gitdailies_connection.timezones import zone
 
-    path = configured.found(config)
     said = WebhooksSettings() if path is None else load_webhooks(path)
     if window_hours is not None:
         said = replace(said, window_hours=window_hours)
@@ -125,7 +124,6 @@ def webhooks(
     """
     from gitdailies_server import logs
     from gitdailies_webhooks import server
-    from gitdailies_webhooks.figures.settings import Settings
 
     from gitdailies_cli import process
 
@@ -134,7 +132,13 @@ def webhooks(
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
     where, public = database(store), _public(public_url)
-    said = _said(config, window_hours, timezone, production)
+    # Found once: were a file that was read at the start gone, a reload would else count by defaults.
+    path = configured.found(config)
+
+    def reload() -> WebhooksSettings:
+        return _said(path or configured.found(None), window_hours, timezone, production)
+
+    said = reload()
     if invite_owner:
         from gitdailies_webhooks.first_owner import invite_owner as invite
 
@@ -151,9 +155,9 @@ def webhooks(
             stop=signals.stop,
             public=public,
             keep_days=keep_days,
-            settings=Settings.of(said),
-            mirrors=said.mirrors,
-            trusted_proxies=said.trusted_proxies,
+            said=said,
+            reload=reload,
+            reloading=signals.reloading(),
             first_owner=say_first_owner,
         )
 

@@ -60,6 +60,16 @@ class Process:
             self._process.send_signal(number)
         return self._process.wait(seconds)
 
+    def hang_up(self, *texts, seconds=20):
+        """Send SIGHUP, and wait until each of *texts* was printed once more than before."""
+        before = [self.printed.count(text) for text in texts]
+        self._process.send_signal(signal.SIGHUP)
+        for _ in range(int(seconds * 50)):
+            if all(self.printed.count(text) > count for text, count in zip(texts, before, strict=True)):
+                return
+            time.sleep(0.02)
+        raise AssertionError(f"{texts!r} were not printed; {self.printed}")
+
     @property
     def printed(self):
         return self.out.read_text() + self.err.read_text()

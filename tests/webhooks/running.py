@@ -3,19 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import queue
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import requests
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.settings import Store
+from gitdailies_connection.settings import Store, WebhooksSettings
 from gitdailies_server.database import Database
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.keyring import create_key
@@ -29,6 +31,8 @@ class Receiver:
 
     url: str
     store: Where
+    # Lets the server read its settings again, and find these or this fault.
+    reload: Callable[[WebhooksSettings | Exception], None] = lambda _: None
 
     def key(self, name: str, *allow: str) -> str:
         return create_key(self.store, name, allow)[0].reveal()
@@ -60,6 +64,18 @@ def in_thread(
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
+    reloading: list[asyncio.Event] = []
+    told: queue.SimpleQueue[WebhooksSettings | Exception] = queue.SimpleQueue()
+
+    def found() -> WebhooksSettings:
+        one = told.get_nowait()
+        if isinstance(one, Exception):
+            raise one
+        return one
+
+    def reload(one: WebhooksSettings | Exception) -> None:
+        told.put(one)
+        loops[0].call_soon_threadsafe(reloading[0].set)
 
     def said(url: str) -> None:
         address.append(url)
@@ -68,17 +84,18 @@ def in_thread(
     async def run() -> None:
         loops.append(asyncio.get_running_loop())
         stops.append(asyncio.Event())
+        reloading.append(asyncio.Event())
         await serve(
             listen=Listen("127.0.0.1", 0),
             store=store,
-            settings=settings,
             strict_order=strict_order,
             ready=said,
             stop=stops[0],
             public=public,
             keep_days=keep_days,
-            mirrors=mirrors,
-            trusted_proxies=trusted_proxies,
+            said=said_of(settings, mirrors, trusted_proxies),
+            reload=found,
+            reloading=reloading[0],
         )
 
     def body() -> None:
@@ -95,12 +112,25 @@ def in_thread(
         thread.join()
         raise faults[0]
     try:
-        yield Receiver(address[0], store)
+        yield Receiver(address[0], store, reload)
     finally:
         loops[0].call_soon_threadsafe(stops[0].set)
         thread.join(20)
         assert not thread.is_alive(), "the server did not stop"
         assert not faults, faults
+
+
+def said_of(
+    settings: Settings, mirrors: Mapping[str, Path] = MappingProxyType({}), proxies: Sequence[Network] = ()
+) -> WebhooksSettings:
+    """Return what gitdailies.yml would say."""
+    return WebhooksSettings(
+        window_hours=settings.window / timedelta(hours=1),
+        timezone=settings.timezone,
+        production=settings.production,
+        mirrors=mirrors,
+        trusted_proxies=tuple(proxies),
+    )
 
 
 def at(address: str) -> Database:

@@ -1,0 +1,252 @@
+"""Settings that a running server reads again: its answers and rows are those of one started with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import structlog
+from gitdailies_connection.addresses import network
+from gitdailies_connection.settings import WebhooksSettings
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_server.database import Database
+from gitdailies_server.moments import to_us, utc_now
+from gitdailies_webhooks import changes, derived
+from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.in_force import InForce
+from gitdailies_webhooks.store import open_store
+
+from tests.connection.servers import free_port
+from tests.databases import KINDS, opened
+from tests.end_to_end.machine import Process, command
+from tests.figures.asking import worked
+from tests.figures.git.events import ANSWERS, HOUR, REPO, deploys
+from tests.figures.git.repository import week
+from tests.figures.test_git import answered
+from tests.figures.worked.expected import QUESTIONS
+from tests.webhooks.running import Receiver, at, in_thread, said_of
+
+BERLIN = Settings(timezone="Europe/Berlin")
+OTHER = Settings(timezone="Asia/Tokyo", window=timedelta(minutes=30), production=("staging", "eu"))
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
+        yield found
+
+
+def until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 15
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def figures(receiver: Receiver, key: str) -> list[dict[str, Any]]:
+    return [receiver.get(key, "/api/metrics", **question).json() for question in QUESTIONS.values()]
+
+
+def rows(database: Database) -> tuple[Settings, bool, list[list[Any]]]:
+    """Return the settings that rows were derived with, whether more is to come, and the rows."""
+    with closing(database.connect(read_only=True)) as session:
+        kept = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in derived.TABLES]
+        due = changes.waiting(session, to_us(utc_now()), 1)
+        return derived.settings_of(session), bool(due), kept
+
+
+def settled(database: Database, settings: Settings) -> list[list[Any]]:
+    def there() -> bool:
+        found = rows(database)
+        return found[0] == settings and not found[1] and all(found[2])
+
+    until(there)
+    return rows(database)[2]
+
+
+def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> None:
+    """Figures and rows after other settings were read are those of a server started with them, and back."""
+    with in_thread(database(), settings=BERLIN) as receiver:
+        key = receiver.key("all", "send", "read")
+        assert receiver.post(key, worked()).status_code == 202
+        before, kept = figures(receiver, key), settled(database(), BERLIN)
+        receiver.reload(said_of(OTHER))
+        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 1800)
+        reloaded, derived_anew = figures(receiver, key), settled(database(), OTHER)
+        assert figures(receiver, key) == reloaded
+        receiver.reload(said_of(BERLIN))
+        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 259_200)
+        assert (figures(receiver, key), settled(database(), BERLIN)) == (before, kept)
+    with in_thread(database(), settings=OTHER) as receiver:
+        assert figures(receiver, key) == reloaded != before
+        assert settled(database(), OTHER) == derived_anew != kept
+
+
+def test_requests_meanwhile_are_answered_by_one_or_the_other(database: Callable[[], Database]) -> None:
+    """While settings are exchanged again and again each answer is whole; the last ones derive the rows."""
+    odd: list[dict[str, Any]] = []
+    with in_thread(database(), settings=BERLIN) as receiver:
+        key = receiver.key("all", "send", "read")
+        events = worked()
+        assert receiver.post(key, events[: len(events) // 2]).status_code == 202
+        question = QUESTIONS["shop-staging"]
+        ended = threading.Event()
+
+        def ask() -> None:
+            while not ended.is_set():
+                told = receiver.get(key, "/api/metrics", **question)
+                if told.status_code != 200:
+                    odd.append(told.json())
+                    continue
+                pair = (told.json()["windowSeconds"], told.json()["period"]["timezone"])
+                if pair not in ((259_200, "Europe/Berlin"), (1800, "Asia/Tokyo")):
+                    odd.append(told.json())
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number, event in enumerate(events[len(events) // 2 :]):
+            if number % 5 == 0:
+                receiver.reload(said_of(BERLIN if number % 2 else OTHER))
+            assert receiver.post(key, event).status_code == 202
+        receiver.reload(said_of(OTHER))
+        kept = settled(database(), OTHER)
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert odd == []
+    with in_thread(database(), settings=BERLIN):
+        settled(database(), BERLIN)
+    with in_thread(database(), settings=OTHER):
+        assert settled(database(), OTHER) == kept
+
+
+def test_a_request_of_earlier_settings_takes_no_rows_away(tmp_path: Path) -> None:
+    """Who still waits for figures by the settings before leaves the rows of those in force as they are."""
+    with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
+        assert receiver.post(receiver.key("all", "send"), worked()).status_code == 202
+        settled(at(f"sqlite:{tmp_path}/w.db"), BERLIN)
+
+    async def whole() -> Settings:
+        store = open_store(tmp_path / "w.db")
+        store.start()
+        in_force = InForce(store, said_of(BERLIN), utc_now, structlog.get_logger())
+        in_force.start()
+        earlier = in_force._served._deriver
+        await in_force.take(said_of(OTHER))
+        await in_force._served._deriver.derive()
+        await earlier.catch_up()
+        kept = await store.read(derived.settings_of)
+        await in_force.stop()
+        await store.close()
+        return kept
+
+    assert asyncio.run(whole()) == OTHER
+
+
+def test_mirrors_are_taken_and_given_up(tmp_path: Path) -> None:
+    """A mirror that is named tells lead times without a restart; one that is no longer named, none."""
+    repository = week(tmp_path / "work")
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("all", "deployed", "read")
+        assert receiver.post(key, deploys(repository.shas)).status_code == 202
+        alone = (3.25 * HOUR, 3.45 * HOUR, 2, 12, 0)
+        assert answered(receiver, key, {}, alone) == pytest.approx(alone)
+        receiver.reload(said_of(Settings(), {REPO: repository.path}))
+        numbers = ANSWERS["production"][1]
+        assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
+        receiver.reload(said_of(Settings()))
+        assert answered(receiver, key, {}, alone) == pytest.approx(alone)
+
+
+def test_proxies_are_believed_from_a_reload_on(tmp_path: Path) -> None:
+    """Behind a proxy that is named while the server runs, who guesses keys slows down nobody else."""
+
+    def asks(client: str) -> int:
+        headers = {"X-Forwarded-For": client, "webhook-key": "wrong"}
+        return requests.get(f"{receiver.url}/api/events", headers=headers, timeout=10).status_code
+
+    with in_thread(tmp_path / "w.db") as receiver:
+        until(lambda: asks("203.0.113.9") == 429)
+        assert asks("198.51.100.7") == 429
+        receiver.reload(said_of(Settings(), proxies=[network("127.0.0.1")]))
+        until(lambda: asks("198.51.100.7") == 401)
+        until(lambda: asks("203.0.113.9") == 429)
+        assert asks("192.0.2.44") == 401
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (ConfigurationError("gitdailies.yml:3: webhooks.window_hours: expected a number"), "window_hours: e"),
+        (WebhooksSettings(window_hours=0), "window: expected more than nothing"),
+    ],
+)
+def test_a_faulty_reload_leaves_the_old_in_force(
+    fault: WebhooksSettings | Exception, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """The log says what is wrong, answers stay as they were, and the next reload is taken."""
+    with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
+        key = receiver.key("reader", "read")
+        receiver.reload(fault)
+        printed: list[str] = []
+
+        def logged() -> bool:
+            printed.append("".join(capfd.readouterr()))
+            return "settings of webhooks left as they were" in "".join(printed)
+
+        until(logged)
+        assert said in "".join(printed)
+        assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
+        receiver.reload(said_of(OTHER))
+        until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
+
+
+def test_hup_reads_the_file_again_and_flags_still_go_before_it(tmp_path: Path) -> None:
+    """SIGHUP takes what the file of `gitdailies webhooks` says; a file that is gone or faulty, nothing."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text("webhooks: {window_hours: 24, timezone: Europe/Berlin}")
+    url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db", "--window-hours", "12")
+    process = Process(tmp_path, "webhooks", *store, "--listen", url.removeprefix("http://"))
+    process.wait_for("listen on")
+    made = command("keys", "create", "r", "--allow", "read", "--quiet", *store[:2], cwd=tmp_path)
+    env = {"GITDAILIES_READ_KEY": made.stdout.strip()}
+
+    def told() -> tuple[int, str]:
+        found = json.loads(command("metrics", "--url", url, "--json", cwd=tmp_path, env=env).stdout)
+        return found["windowSeconds"], found["period"]["timezone"]
+
+    assert told() == (43_200, "Europe/Berlin")
+    file.write_text("webhooks: {window_hours: 1, timezone: Asia/Tokyo}")
+    process.hang_up("settings of webhooks read again")
+    assert told() == (43_200, "Asia/Tokyo")
+    for fault in ("webhooks: {timezone: Mars}", None):
+        file.write_text(fault) if fault else file.unlink()
+        process.hang_up("settings of webhooks left as they were")
+        assert told() == (43_200, "Asia/Tokyo")
+    process.stop()
+
+
+def test_hup_reaches_both_servers_of_up(tmp_path: Path) -> None:
+    """SIGHUP to `gitdailies up` is read by the relay and by incoming webhooks, each time."""
+    ports = [free_port(), free_port()]
+    process = Process(tmp_path, "up", "--webhooks-port", ports[0], "--relay-port", ports[1])
+    process.wait_for("/api/events\n")
+    file = tmp_path / "gitdailies-data/gitdailies.yml"
+    env = {"GITDAILIES_READ_KEY": (tmp_path / "gitdailies-data/read-key").read_text()}
+    text = file.read_text()
+    for zone in ("Europe/Berlin", "Asia/Tokyo"):
+        file.write_text(text.replace("  # timezone: Europe/Berlin", f"  timezone: {zone}"))
+        process.hang_up("settings of webhooks read again", "configuration read again")
+        at = ("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json")
+        assert json.loads(command(*at, cwd=tmp_path, env=env).stdout)["period"]["timezone"] == zone
+    process.stop()
