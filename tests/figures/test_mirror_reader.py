@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import random
 import shutil
 import sqlite3
@@ -14,9 +15,11 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.events import Event
+from gitdailies_server.moments import utc_now
 from gitdailies_webhooks import mirror_reader
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.mirror_reader import MirrorReader
+from gitdailies_webhooks.store import open_store
 
 from tests.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.figures.git.repository import Repository, week
@@ -108,16 +111,28 @@ def test_a_mirror_that_is_not_there_is_said_once(
     assert f"{later}: expected a git repository that this user can read" in printed
 
 
-def test_what_is_wrong_with_a_mirror_is_said_before_a_deploy_needs_it(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
-    """A server that starts says in its log which mirror is none, with nothing in its store yet."""
-    with in_thread(tmp_path / "w.db", mirrors={REPO: tmp_path / "none.git"}):
-        ends, printed = time.monotonic() + 10, ""
-        while "mirror cannot be read" not in printed and time.monotonic() < ends:
-            time.sleep(0.05)
-            printed += "".join(capfd.readouterr())
-    assert f"{tmp_path}/none.git: expected a git repository that this user can read" in printed
+def test_what_is_wrong_with_a_mirror_is_said_before_a_deploy_needs_it(tmp_path: Path) -> None:
+    """A reader that starts says in the log which mirror is none, with nothing in its store yet."""
+    said: list[dict[str, str]] = []
+
+    class Log:
+        def error(self, _event: str, **about: str) -> None:
+            said.append(about)
+
+    async def whole() -> None:
+        store = open_store(tmp_path / "w.db")
+        store.start()
+        reader = MirrorReader(store, {REPO: tmp_path / "none.git"}, Settings(), utc_now, Log())
+        reader.start()
+        async with asyncio.timeout(10):
+            while not said:  # noqa: ASYNC110  what is waited for happens in another task
+                await asyncio.sleep(0.01)
+        await reader.stop()
+        await store.close()
+
+    asyncio.run(whole())
+    assert [about["repo"] for about in said] == [REPO]
+    assert f"{tmp_path}/none.git: expected a git repository that this user can read" in said[0]["reason"]
 
 
 def test_events_that_come_and_go_leave_what_the_rest_says(repository: Repository, tmp_path: Path) -> None:

@@ -7,6 +7,7 @@ import queue
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -76,6 +77,11 @@ def in_thread(
     def reload(one: WebhooksSettings | Exception) -> None:
         told.put(one)
         loops[0].call_soon_threadsafe(reloading[0].set)
+        # One that is not asked for yet would be passed over by the next.
+        ends = time.monotonic() + 10
+        while not told.empty():
+            assert time.monotonic() < ends, "the server did not read its settings again"
+            time.sleep(0.01)
 
     def said(url: str) -> None:
         address.append(url)
