@@ -101,6 +101,7 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     gitdailies relay unmapped              then: a repository for each, SIGHUP to the relay,
     gitdailies relay replay --unmapped     and what was kept is counted
     """
+    from gitdailies_core.routing import FALLBACK
     from gitdailies_relay.store import reading
     from gitdailies_relay.unmapped import lines, services
 
@@ -110,7 +111,7 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     if as_json:
         output.as_json([service.told() for service in found])
         return
-    for line in lines(found):
+    for line in lines(found, fallback=FALLBACK in configuration.routes.table):
         click.echo(line)
 
 

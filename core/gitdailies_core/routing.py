@@ -64,6 +64,8 @@ class Routes:
                 repo = route.repo.replace("{service}", name or "")
                 if REPO.fits(repo):
                     targets[Target(repo, route.environment or change.environment, name)] = None
+                elif name is None:
+                    unmapped.append(f"services: expected a service named, for {route.repo!r}, got none")
                 else:
                     unmapped.append(f"services: expected {REPO.expected}, got {repo!r} from {route.repo!r}")
         return Routed(tuple(targets), tuple(unmapped))

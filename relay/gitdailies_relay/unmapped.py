@@ -72,25 +72,36 @@ def services(connection: Session, sources: Mapping[str, Source], routes: Routes)
     return sorted(found.values(), key=lambda one: (-one.deliveries, one.source, one.name))
 
 
-def lines(found: Sequence[Unmapped]) -> Iterator[str]:
-    """Write them as lines to paste under `services` in gitdailies.yml."""
+def lines(found: Sequence[Unmapped], *, fallback: bool = False) -> Iterator[str]:
+    """Write them as lines to paste under `services` in gitdailies.yml, each name once.
+
+    *fallback*: a line for all others stands there, so that another would be refused.
+    """
     if not found:
         yield "# every service that was named has a line"
         return
     yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER};"
     yield "# send SIGHUP to the relay, then: gitdailies relay replay --unmapped"
+    named: dict[str, list[Unmapped]] = {}
     for one in found:
-        said = f"{one.source}, {_count(one.deliveries, 'delivery', 'deliveries')}"
-        said += f" about {_count(len(one.incidents), 'incident', 'incidents')}"
-        said += f", last {text_of(from_us(one.last_at))}"
-        if not one.name:
-            yield f"  # {said}: no service is named, so only a line for all others takes them:"
+        named.setdefault(one.name.casefold(), []).append(one)
+    for same in sorted(named.values(), key=lambda same: not same[0].name):
+        yield from (f"  # {_said(one)}" for one in same)
+        if same[0].name:
+            yield f"  {_quoted(same[0].name)}: {{repo: {PLACEHOLDER}}}"
+        elif fallback:
+            yield '  # No service is named, which the repository of the "*" line needs for {service}.'
+            yield "  # Put OWNER/NAME there, for all that no other line takes, or have it named."
+        else:
+            yield "  # No service is named, so only a line for all others takes them:"
             yield f'  "*": {{repo: {PLACEHOLDER}}}'
-            continue
-        if one.aliases:
-            said += f"; also known as {', '.join(map(_quoted, one.aliases))}"
-        yield f"  # {said}"
-        yield f"  {_quoted(one.name)}: {{repo: {PLACEHOLDER}}}"
+
+
+def _said(one: Unmapped) -> str:
+    said = f"{one.source}, {_count(one.deliveries, 'delivery', 'deliveries')}"
+    said += f" about {_count(len(one.incidents), 'incident', 'incidents')}"
+    said += f", last {text_of(from_us(one.last_at))}"
+    return said + (f"; also known as {', '.join(map(_quoted, one.aliases))}" if one.aliases else "")
 
 
 def _without_line(

@@ -79,6 +79,36 @@ def test_a_delivery_without_a_service_asks_for_the_line_of_all_others(relay: Rel
     assert f'  "*": {{repo: {PLACEHOLDER}}}' in report(relay).splitlines()
 
 
+def test_what_several_sources_name_is_one_line(relay: Relay) -> None:
+    """A service that two sources name, in any case, is pasted once, or the file would be refused."""
+    pagerduty("incident.triggered", "Q1", service="Attic").post(relay.url)
+    squadcast("v2.incident.triggered", "S1", service="attic").post(relay.url)
+    printed = report(relay)
+    assert [line for line in printed.splitlines() if PLACEHOLDER in line][1:] == [
+        f'  "Attic": {{repo: {PLACEHOLDER}}}'
+    ]
+    assert ("  # pagerduty, 1 delivery" in printed, "  # squadcast, 1 delivery" in printed) == (True, True)
+    file = relay.store.parent / "gitdailies.yml"
+    assert "attic" in read(paste(file, printed.replace(PLACEHOLDER, "larkspur/attic")), file).routes.table
+
+
+def test_a_line_for_all_others_is_not_printed_a_second_time(relay: Relay) -> None:
+    """Where `*` stands there and needs the service's name, the report says so and can be pasted."""
+    file = relay.store.parent / "gitdailies.yml"
+    file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
+    relay.reload()
+    eventually(lambda: relay.logged("configuration read again"))
+    bare = json.loads(pagerduty("incident.triggered", "Q1", service="attic").body)
+    bare["event"]["data"]["service"] = None
+    answer = signed(json.dumps(bare).encode()).post(relay.url).json()
+    assert answer["reasons"] == [
+        "unmapped: services: expected a service named, for 'larkspur/{service}', got none"
+    ]
+    printed = report(relay)
+    assert 'No service is named, which the repository of the "*" line needs' in printed
+    assert "*" in read(paste(file, printed), file).routes.table
+
+
 def test_a_body_that_can_be_read_no_more_is_left_out(relay: Relay) -> None:
     """One damaged body, and one of a source that is gone, do not spoil the report."""
     for service in ("attic", "cellar", "roof"):
