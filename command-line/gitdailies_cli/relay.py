@@ -138,23 +138,33 @@ def failed(ctx: click.Context, config: Path | None, as_json: bool) -> None:
 
 
 @relay.command()
-@click.argument("incident")
+@click.argument("id_", metavar="ID")
 @_CONFIG
 @_JSON
 @click.pass_context
-def explain(ctx: click.Context, incident: str, config: Path | None, as_json: bool) -> None:
-    """Tell the story of INCIDENT: deliveries, decisions, periods, events, attempts."""
+def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> None:
+    """Tell the story of an incident: deliveries, decisions, periods, events, attempts.
+
+    ID is the incident's, as its vendor has it, or that of a delivery or an event of it.
+
+    \b
+    gitdailies relay explain Q1LARK7XW2M4CD
+    """
     from gitdailies_relay import reports
     from gitdailies_relay.store import reading
 
     with reading(_store(ctx, config)) as connection:
-        told = reports.explain(connection, incident)
+        told = reports.stories(connection, id_) or [reports.explain(connection, id_)]
     if as_json:
-        output.as_json(told)
-    elif not told["deliveries"] and not told["events"]:
-        click.echo(f"no delivery named incident {output.printable(incident)}")
-    else:
-        for line in story.lines(told):
+        output.as_json(told[0] if len(told) == 1 else told)
+        return
+    for one in told:
+        if not one["deliveries"] and not one["events"]:
+            click.echo(
+                f"no delivery named incident {output.printable(id_)}, nor has one, or an event, that id"
+            )
+            continue
+        for line in story.lines(one):
             click.echo(output.printable(line))
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 def lines(told: dict[str, Any]) -> Iterator[str]:
     """Tell each delivery with its decision, each event with its attempts, then how it stands."""
-    yield f"incident {told['incident']}"
+    yield "no incident was read" if told["incident"] is None else f"incident {told['incident']}"
     written = {event["id"]: event for event in told["events"]}
     moments = [(d["receivedAt"], 0, list(_delivery(d, written))) for d in told["deliveries"]]
     moments += [

@@ -49,6 +49,16 @@ _PERIODS_OF = (
     " FROM periods WHERE incident = ? ORDER BY coalesce(started_at, ended_at), repo, service"
 )
 
+_INCIDENTS_OF = (
+    "SELECT incident FROM deliveries WHERE delivery = ? UNION"
+    " SELECT incident FROM events WHERE id = ? OR delivery = ? ORDER BY 1"
+)
+# What names no incident could not be read; the story of "" would be that of all of these.
+_NAMELESS = (
+    "SELECT delivery, received_at, source, word, proof, outcome, reason, events FROM deliveries"
+    " WHERE delivery = ? AND incident = '' ORDER BY seq"
+)
+
 DESTINATION = "default"
 
 
@@ -146,25 +156,27 @@ def failed(connection: Session, most: int = 1000) -> dict[str, Any]:
     }
 
 
+def stories(connection: Session, id_: str) -> list[dict[str, Any]]:
+    """Return the story of each incident that an id stands for: its own, or a delivery's or an event's.
+
+    A delivery of which no incident could be read has one, too, with `incident` None.
+    """
+    told = explain(connection, id_)
+    if told["deliveries"] or told["events"]:
+        return [told]
+    names = [name for (name,) in connection.execute(_INCIDENTS_OF, (id_, id_, id_)).fetchall()]
+    found = [explain(connection, name) for name in names if name]
+    if "" in names:
+        nameless = _deliveries(connection, _NAMELESS, id_)
+        found.append({"incident": None, "deliveries": nameless, "periods": [], "events": []})
+    return found
+
+
 def explain(connection: Session, incident: str) -> dict[str, Any]:
     """Return the story of an incident: deliveries, decisions, periods, events, attempts."""
     return {
         "incident": incident,
-        "deliveries": [
-            {
-                "delivery": delivery,
-                "receivedAt": _text(received_at),
-                "source": source,
-                "word": word,
-                "proof": proof,
-                "outcome": outcome,
-                "reason": reason,
-                "events": json.loads(events),
-            }
-            for delivery, received_at, source, word, proof, outcome, reason, events in connection.execute(
-                _DELIVERIES_OF, (incident,)
-            )
-        ],
+        "deliveries": _deliveries(connection, _DELIVERIES_OF, incident) if incident else [],
         "periods": [
             {
                 "source": source,
@@ -183,6 +195,24 @@ def explain(connection: Session, incident: str) -> dict[str, Any]:
         ],
         "events": [_event(connection, row) for row in connection.execute(_EVENTS_OF, (incident,)).fetchall()],
     }
+
+
+def _deliveries(connection: Session, query: str, of: str) -> list[dict[str, Any]]:
+    return [
+        {
+            "delivery": delivery,
+            "receivedAt": _text(received_at),
+            "source": source,
+            "word": word,
+            "proof": proof,
+            "outcome": outcome,
+            "reason": reason,
+            "events": json.loads(events),
+        }
+        for delivery, received_at, source, word, proof, outcome, reason, events in connection.execute(
+            query, (of,)
+        )
+    ]
 
 
 def _event(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:

@@ -11,7 +11,7 @@ import pytest
 
 from tests import databases
 from tests.processes import eventually
-from tests.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, squadcast
+from tests.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, signed, squadcast
 from tests.relay.pair import Pair, running_pair
 
 HERE = "larkspur/checkout-api production checkout-api"
@@ -233,6 +233,18 @@ def test_explain_tells_the_story(pair: Pair) -> None:
     assert f"because {told['deliveries'][1]['reason']}" in text
     assert first["delivery"] in text
     assert "no delivery named incident never" in pair.command("explain", "never")
+    for named in (first["delivery"], event["id"], told["deliveries"][1]["delivery"]):
+        assert pair.ask("explain", named) == told
+
+
+def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) -> None:
+    """What `failed` lists is told with its reason, alone, though others could not be read either."""
+    kept = [pair.post(signed(body)) for body in (b'{"event": {}}', b'{"event": {"id": 1}}')]
+    (delivery,) = pair.ask("explain", kept[0]["delivery"])["deliveries"]
+    assert (delivery["delivery"], delivery["reason"]) == (kept[0]["delivery"], kept[0]["reason"])
+    text = pair.command("explain", kept[0]["delivery"])
+    assert text.startswith("no incident was read\n")
+    assert kept[1]["delivery"] not in text
 
 
 UNMAPPED = "no line under services for 'attic'"
