@@ -39,7 +39,7 @@ def history() -> None:
     """
 
 
-@history.command("import")
+@history.command("import", short_help="send the events of CSV, NDJSON or JSON files")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
 @click.option("--mapping", type=click.Path(path_type=Path), help="YAML that says which column is which field")
 @click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: told by the name")

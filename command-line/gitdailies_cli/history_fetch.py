@@ -54,7 +54,7 @@ class _Asked:
         return json.dumps([*parts, dict(sorted(self.parameters.items()))])
 
 
-@click.command()
+@click.command(short_help="read the past through an API of a vendor, and send it")
 @click.argument("source")
 @click.option(
     "--since", required=True, help="a day, as 2025-01-01, or a time, as 2025-01-01T08:00:00Z; in UTC"

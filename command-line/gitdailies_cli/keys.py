@@ -69,7 +69,11 @@ def list_(store: str, as_json: bool) -> None:
         click.echo("no keys; make one with `gitdailies keys create NAME`")
     else:
         columns = ("name", "key", "may", "created", "by", "last used", "expires")
-        output.table("webhook keys", columns, [[*_told(key).values()] for key in found])
+        output.table("webhook keys", columns, [_shown(_told(key)) for key in found])
+
+
+def _shown(told: dict[str, str | None]) -> list[str | None]:
+    return [output.moment(value) if name.endswith("At") else value for name, value in told.items()]
 
 
 def _told(key: Key) -> dict[str, str | None]:

@@ -20,30 +20,20 @@ _SECONDS = 30
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 # Each figure: its title, its main number, that number's unit, and what stands beside it.
-_ROWS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
+_ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "deploymentFrequency",
         "deployment frequency",
         "value",
         "a day",
-        (
-            ("{} deploys", "numerator"),
-            ("{} days", "denominator"),
-            ("median gap {}", "medianGap"),
-            ("p90 {}", "gapP90"),
-        ),
+        "{numerator} deploys in {denominator} days, median gap {medianGap}, p90 {gapP90}",
     ),
     (
         "changeLeadTime",
         "change lead time, median",
         "median",
         "s",
-        (
-            ("p90 {}", "p90"),
-            ("{} commits", "count"),
-            ("unknown: {} deploys", "unknownDeploys"),
-            ("{} commits", "unknownCommits"),
-        ),
+        "p90 {p90}, {count} commits; unknown: {unknownDeploys} deploys, {unknownCommits} commits",
     ),
     (
         "changeFailRate",
@@ -51,11 +41,8 @@ _ROWS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
         "value",
         "%",
         (
-            ("{} failed", "numerator"),
-            ("of {}", "denominator"),
-            ("{} pending", "pending"),
-            ("{} of the failed young", "failedYoung"),
-            ("{} incidents unlinked", "unlinked"),
+            "{numerator} of {denominator} failed, {failedYoung} of them of the last {window}; {pending}"
+            " pending, unlinked incidents: {unlinked}"
         ),
     ),
     (
@@ -63,19 +50,14 @@ _ROWS: tuple[tuple[str, str, str, str, tuple[tuple[str, str], ...]], ...] = (
         "recovery time, median",
         "median",
         "s",
-        (
-            ("p90 {}", "p90"),
-            ("{} recovered", "count"),
-            ("{} open", "open"),
-            ("{} without incident", "withoutIncident"),
-        ),
+        "p90 {p90}, {count} recovered, {open} open, {withoutIncident} without incident",
     ),
     (
         "deploymentReworkRate",
         "deployment rework rate",
         "value",
         "%",
-        (("{} rework", "numerator"), ("of {}", "denominator")),
+        "{numerator} of {denominator} were hotfixes, rollbacks or fixes",
     ),
 )
 _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
@@ -208,16 +190,21 @@ def _print(told: Mapping[str, Any]) -> None:
         text for text in (where["repo"] or "every repository", where["environment"], where["service"]) if text
     )
     until = period["to"] or period["now"]
-    click.echo(output.printable(f"{place}: {period['from']} to {until}, as of {told['asOf']}"))
+    since, until, now = (output.moment(text) for text in (period["from"], until, told["asOf"]))
+    click.echo(output.printable(f"{place}: {since} to {until}, as of {now}"))
     rows = []
     for name, title, main, unit, beside in _ROWS:
         numbers = told["figures"][name]
-        more = ", ".join(
-            text.format(_shown(numbers[measure], "s" if measure in _DURATIONS else ""))
-            for text, measure in beside
-        )
+        said = {"window": _shown(told["windowSeconds"], "s")} | {
+            measure: _shown(number, "s" if measure in _DURATIONS else "")
+            for measure, number in numbers.items()
+            if not isinstance(number, str)
+        }
+        more = beside.format_map(said)
         rows.append((title, _shown(numbers[main], unit), more))
     output.table("", ("figure", "value", "of"), rows)
+    if not told["figures"]["deploymentFrequency"]["numerator"]:
+        click.echo("no deploy of this choice; --from, --repo, --environment and --service choose others")
 
 
 def _shown(number: float | None, unit: str) -> str:

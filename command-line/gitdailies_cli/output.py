@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
 import click
 
 _PIPED_COLUMNS = 1000
+_FRACTION = re.compile(r"\.[0-9]+")
 
 
 def as_json(value: Any) -> None:
@@ -24,6 +26,11 @@ def as_line(value: Any) -> None:
 def counted(count: int, one: str) -> str:
     """Write a number with its word, which an s makes plural."""
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
+
+
+def moment(text: str | None) -> str:
+    """Write a moment for a person: to the second, and "" where there is none."""
+    return "" if text is None else _FRACTION.sub("", text)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:

@@ -68,7 +68,7 @@ def _store(ctx: click.Context, config: Path | None) -> Database:
     return database_of(store)
 
 
-@relay.command()
+@relay.command(short_help="whether the server runs, what waits, whether delivery is paused")
 @_CONFIG
 @_JSON
 @click.pass_context
@@ -90,7 +90,7 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     output.table("deliveries", ("source", "outcome", "count"), rows)
 
 
-@relay.command()
+@relay.command(short_help="lines to paste for services that have none")
 @_CONFIG
 @_JSON
 @click.pass_context
@@ -115,7 +115,7 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
         click.echo(line)
 
 
-@relay.command()
+@relay.command(short_help="events that were set aside, deliveries that were kept")
 @_CONFIG
 @_JSON
 @click.pass_context
@@ -131,13 +131,14 @@ def failed(ctx: click.Context, config: Path | None, as_json: bool) -> None:
         return
     if not told["buried"] and not told["kept"]:
         click.echo("nothing was set aside or kept")
-    rows = [(e["id"], e["incident"], e["storedAt"], e["attempts"], e["reason"]) for e in told["buried"]]
+    at = output.moment
+    rows = [(e["id"], e["incident"], at(e["storedAt"]), e["attempts"], e["reason"]) for e in told["buried"]]
     output.table("events set aside", ("event", "incident", "stored", "attempts", "reason"), rows)
-    rows = [(d["delivery"], d["source"], d["receivedAt"], d["why"], d["reason"]) for d in told["kept"]]
+    rows = [(d["delivery"], d["source"], at(d["receivedAt"]), d["why"], d["reason"]) for d in told["kept"]]
     output.table("deliveries kept", ("delivery", "source", "received", "why", "reason"), rows)
 
 
-@relay.command()
+@relay.command(short_help="the story of an incident, a delivery or an event")
 @click.argument("id_", metavar="ID")
 @_CONFIG
 @_JSON
@@ -168,7 +169,7 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
             click.echo(output.printable(line))
 
 
-@relay.command()
+@relay.command(short_help="translate kept deliveries anew, send again what was set aside")
 @click.option("--id", "id_", help="a delivery or an event")
 @click.option("--source", help="a source of gitdailies.yml")
 @click.option("--since", help="received at or after this time, as 2026-03-04T09:00:00Z")
@@ -221,7 +222,7 @@ def replay(
         click.echo(output.printable(line))
 
 
-@relay.command()
+@relay.command(short_help="stop delivering; deliveries are still accepted")
 @click.option("--reason", default="by hand", help="what status will say")
 @_CONFIG
 @click.pass_context
@@ -235,7 +236,7 @@ def pause(ctx: click.Context, reason: str, config: Path | None) -> None:
     click.echo("paused: deliveries are accepted and wait; `gitdailies relay resume` sends them")
 
 
-@relay.command()
+@relay.command(short_help="deliver again, at once")
 @_CONFIG
 @click.pass_context
 def resume(ctx: click.Context, config: Path | None) -> None:

@@ -9,7 +9,15 @@ from typing import Any
 
 from gitdailies_connection.settings import RelaySettings
 
+from gitdailies_cli import output
+
 _SECONDS = 2.0
+# The words for what is kept stand in metrics, too; this is what they mean.
+_KEPT = {
+    "shape": "not as the vendor's table expects",
+    "unmapped": "of a service without a line, see `gitdailies relay unmapped`",
+    "unreadable": "no JSON",
+}
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  to be asked, not to listen on
 
 
@@ -35,16 +43,18 @@ def pairs(told: Mapping[str, Any]) -> dict[str, Any]:
     last = told["lastAttempt"]
     waiting = str(told["waiting"])
     if told["waiting"]:
-        waiting += f", {told['retrying']} of them tried before, the oldest since {told['oldestWaitingSince']}"
-    paused = [f"paused by {p['by']} since {p['since']}: {p['reason']}" for p in told["paused"]]
-    kept = ", ".join(f"{count} {why}" for why, count in told["kept"].items())
+        oldest = output.moment(told["oldestWaitingSince"])
+        waiting += f", {told['retrying']} of them tried before, the oldest since {oldest}"
+    kept = "; ".join(f"{count} {why} ({_KEPT.get(why, why)})" for why, count in told["kept"].items())
     return {
         "server": _server(told["server"]),
-        "delivery": "; ".join(paused) or _delivery(told["server"]),
+        "delivery": "; ".join(map(_paused, told["paused"])) or _delivery(told["server"]),
         "waiting": waiting,
         "set aside": _with(told["buried"], "`gitdailies relay failed` tells why"),
-        "kept": _with(kept, "`gitdailies relay failed` tells why") if kept else "0",
-        "last attempt": f"{last['at']} {last['verdict']} {last['reason']}".strip() if last else "-",
+        "kept": f"{kept}; `gitdailies relay failed` tells why" if kept else "0",
+        "last attempt": f"{output.moment(last['at'])} {last['verdict']} {last['reason']}".strip()
+        if last
+        else "-",
         "store": f"{_size(told['bytes'])}, of that free {_size(told['freeBytes'])}",
     }
 
@@ -58,6 +68,15 @@ def _server(server: Mapping[str, Any] | None) -> str:
     if server["reloadFailed"]:
         said += "; gitdailies.yml is faulty, the one before it is in force: `gitdailies check`"
     return said
+
+
+def _attempt(last: Mapping[str, Any]) -> str:
+    return f"{output.moment(last['at'])} {last['verdict']} {last['reason']}".strip()
+
+
+def _paused(pause: Mapping[str, Any]) -> str:
+    by = "a person" if pause["by"] == "manual" else pause["by"]
+    return f"paused by {by} since {output.moment(pause['since'])}: {pause['reason']}"
 
 
 def _delivery(server: Mapping[str, Any] | None) -> str:
