@@ -50,7 +50,7 @@ def insert(session: Session, table: str, columns: str, rows: Sequence[Sequence[A
         return
     if getattr(session, "takes_lists", False):
         lists = [list(column) for column in zip(*rows, strict=True)]
-        session.execute(_insert_lists(table, columns), lists)
+        session.executemany(_insert_lists(table, columns), [lists])
     else:
         session.executemany(_insert_one(table, columns), rows)
 

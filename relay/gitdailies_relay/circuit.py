@@ -24,6 +24,8 @@ class Circuit:
         self._open_until = 0.0
         self._suspects: set[int] = set()
         self._is_receiver = False
+        # Until it answered once, a failure may be the last of an outage that began before this process.
+        self._has_answered = False
 
     @property
     def closed(self) -> bool:
@@ -58,9 +60,10 @@ class Circuit:
         return now >= self._open_until
 
     def succeeded(self) -> bool:
-        """Close the circuit; return whether all events had to wait for it."""
-        was_receiver = not self.closed and self._is_receiver
+        """Close the circuit; return whether it was the receiver for which events had to wait."""
+        was_receiver = (not self.closed and self._is_receiver) or (self._failures and not self._has_answered)
+        self._has_answered = True
         self._failures, self._open_until = 0, 0.0
         self._suspects.clear()
         self._is_receiver = False
-        return was_receiver
+        return bool(was_receiver)

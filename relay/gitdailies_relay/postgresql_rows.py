@@ -65,25 +65,21 @@ _WAITING = _each(
     "periods",
     "state = 'merged' AND destination = k ->> 0 AND source = k ->> 1 AND merged_into = k ->> 2",
 )
-_DELIVERY = (
-    f"INSERT INTO deliveries ({DELIVERY_COLUMNS})"
-    f" SELECT {DELIVERY_COLUMNS} FROM {_given(DELIVERY_COLUMNS)} ORDER BY place"
-)
 # Bodies are bytes, which JSON does not hold; few are kept.
 _KEEP = (
     f"INSERT INTO kept ({KEPT_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
     " ON CONFLICT (delivery) DO UPDATE SET why = excluded.why, reason = excluded.reason"
 )
-_PERIOD = (
-    f"INSERT INTO periods ({_PERIOD_ROW}) SELECT {_PERIOD_ROW} FROM {_given(_PERIOD_ROW)}"
+# All of a batch in one statement, since each costs the relay more than the rows in it do. Events are
+# numbered in the order of the batch; the first of an incident that has none on its way becomes the head.
+_WRITE = (
+    f"WITH noted AS (INSERT INTO deliveries ({DELIVERY_COLUMNS})"
+    f" SELECT {DELIVERY_COLUMNS} FROM {_given(DELIVERY_COLUMNS)} ORDER BY place),"
+    f" changed AS (INSERT INTO periods ({_PERIOD_ROW}) SELECT {_PERIOD_ROW} FROM {_given(_PERIOD_ROW)}"
     " ON CONFLICT (destination, source, incident, repo, environment, service, name)"
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
-    " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at"
-)
-# Events are numbered in the order of the batch; the first of an incident that has none on its way
-# becomes the head.
-_EVENTS = (
-    f"WITH made AS (INSERT INTO events ({EVENT_COLUMNS})"
+    " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at),"
+    f" made AS (INSERT INTO events ({EVENT_COLUMNS})"
     f" SELECT {EVENT_COLUMNS} FROM {_given(EVENT_COLUMNS)} ORDER BY place"
     " ON CONFLICT DO NOTHING RETURNING seq, destination, stored_at,"
     " destination || '/' || source || '/' || incident AS partition)"
@@ -116,12 +112,9 @@ class PostgresqlRows:
                 ending.add((whose, incident))
         if not messages:
             return
-        waiting: Iterable[Sequence[Any]] = ()
-        with self._session.pipeline():
-            stored = self._session.execute(_STORED, _json(messages))
-            periods = self._session.execute(_PERIODS, _keys(incidents))
-            if ending:
-                waiting = self._session.execute(_WAITING, _keys(ending))
+        stored, periods, waiting = self._session.together(
+            (_STORED, (_json(messages),)), (_PERIODS, _keys(incidents)), (_WAITING, _keys(ending))
+        )
         self._stored.update(dict.fromkeys(messages))
         self._stored.update({(source, message): events for source, message, events in stored})
         self._periods.update({incident: [] for incident in incidents})
@@ -149,22 +142,14 @@ class PostgresqlRows:
         return known
 
     def write(self, batch: Batch) -> None:
-        rows: tuple[tuple[str, Sequence[tuple[Any, ...]]], ...] = (
-            (_DELIVERY, batch.deliveries),
-            (_PERIOD, batch.periods),
-            (_EVENTS, batch.events),
-        )
-        with self._session.pipeline():
-            for statement, given in rows:
-                if given:
-                    self._session.execute(statement, _json(given))
-            for kept in batch.kept.values():
-                self._session.execute(_KEEP, kept)
+        self._session.later(_WRITE, (_json(batch.deliveries), _json(batch.periods), _json(batch.events)))
+        for kept in batch.kept.values():
+            self._session.later(_KEEP, kept)
 
 
 def _keys(incidents: Iterable[tuple[Whose, str]]) -> tuple[str]:
-    return _json((*whose, incident) for whose, incident in incidents)
+    return (_json((*whose, incident) for whose, incident in incidents),)
 
 
-def _json(rows: Iterable[tuple[Any, ...]]) -> tuple[str]:
-    return (orjson.dumps([list(row) for row in rows]).decode(),)
+def _json(rows: Iterable[tuple[Any, ...]]) -> str:
+    return orjson.dumps([list(row) for row in rows]).decode()

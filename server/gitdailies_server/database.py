@@ -22,7 +22,7 @@ class Session(Protocol):
         """Run a statement; the cursor that is returned has rows as tuples, and `rowcount`."""
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> Any:
-        """Run a statement once for each of *rows*."""
+        """Run a statement once for each of *rows*; in a transaction, by its commit at the latest."""
 
     def close(self) -> None: ...
 
@@ -60,7 +60,7 @@ class Database(Protocol):
         """Open a connection; raises StoreUnavailable, which names database and reason."""
 
     def begin(self, session: Session) -> None:
-        """Begin a transaction that writes; those of one room take turns."""
+        """Begin a transaction that writes; those of one room take turns, from its first statement on."""
 
     def commit(self, session: Session) -> None:
         """Commit; returns after everything is on stable storage."""

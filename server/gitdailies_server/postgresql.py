@@ -9,9 +9,9 @@ from __future__ import annotations
 
 import zlib
 from collections.abc import Iterable, Sequence
-from contextlib import AbstractContextManager
 from functools import cache
-from typing import TYPE_CHECKING, Any, cast
+from itertools import count
+from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
 from gitdailies_core.errors import ConfigurationError
@@ -21,6 +21,13 @@ from gitdailies_server.database import Size, Whose, unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
+
+_Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
+_Asked: TypeAlias = "tuple[str, Sequence[Any]]"
+
+_PLACES, _NUMBERED = "%s", "${}"
+_PREPARED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
+_MOST_A_TRIP = 1_000
 
 _CONNECT_SECONDS = 5
 _SETTINGS = {
@@ -57,37 +64,120 @@ _OF_AN_ITEM = (
 
 
 class PostgresqlSession:
-    """A psycopg connection that takes statements with `?` for a parameter, which may be a list."""
+    """A psycopg connection that takes statements with `?` for a parameter, which may be a list.
+
+    In a transaction, what nobody needs an answer to goes in one trip with the next statement that
+    is read, or with the commit; an error of it comes up there. A trip is a text of statements, with
+    their values in it. The extended protocol's pipeline would do as well, but PostgreSQL does not
+    end a session that hangs after one: psycopg asks for a flush last, which stops that clock.
+    """
 
     takes_lists = True
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.connection = connection
+        self._in_turn = False
+        self._ahead: list[_Asked] = []
+        self._names: dict[str, str] = {}
+        self._numbers = count()
 
-    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> psycopg.Cursor[tuple[Any, ...]]:
-        # A plan that is kept may have been made while tables were empty. Where much is asked at once,
-        # a new one costs little beside what a wrong one would.
-        kept = False if any(type(value) is list for value in parameters) else None
-        return self.connection.execute(_translated(statement), parameters or None, prepare=kept)
+    def begin(self, *statements: str) -> None:
+        """Begin a transaction, with *statements* first in it."""
+        self._in_turn = True
+        self._ahead = [(statement, ()) for statement in ("BEGIN", *statements)]
 
-    def executemany(
-        self, statement: str, rows: Iterable[Sequence[Any]], /
-    ) -> psycopg.Cursor[tuple[Any, ...]]:
-        cursor = self.connection.cursor()
-        cursor.executemany(_translated(statement), rows)
-        return cursor
+    def commit(self) -> str:
+        """Commit; returns the name of what the server did, which may be another thing."""
+        told = self.execute("COMMIT").statusmessage
+        self._in_turn = False
+        return str(told)
 
-    def pipeline(self) -> AbstractContextManager[object]:
-        """Send the statements of a block together, and wait once."""
-        return self.connection.pipeline()
+    def rollback(self) -> None:
+        """End the transaction, if there is one, and undo it."""
+        self._in_turn = False
+        self._ahead = []
+        if not self.connection.closed:
+            self.connection.rollback()
+
+    def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> _Cursor:
+        if self._in_turn:
+            self._ahead.append((statement, parameters))
+            cursor = self._send()
+            while cursor.nextset():
+                pass
+            return cursor
+        kept = None if _may_be_kept(parameters) else False
+        return self.connection.execute(_with(statement, _PLACES), parameters, prepare=kept)
+
+    def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
+        for row in rows:
+            self.later(statement, row)
+
+    def later(self, statement: str, parameters: Sequence[Any] = (), /) -> None:
+        """Run a statement of which nobody needs an answer."""
+        if not self._in_turn:
+            self.execute(statement, parameters)
+            return
+        self._ahead.append((statement, parameters))
+        if len(self._ahead) >= _MOST_A_TRIP:
+            self._send()
+
+    def together(self, *asked: _Asked) -> list[list[tuple[Any, ...]]]:
+        """Return the rows of queries that go in one trip, in a transaction."""
+        self._ahead += asked
+        cursor = self._send()
+        rows = []
+        while True:
+            if cursor.description is not None:
+                rows.append(cursor.fetchall())
+            if not cursor.nextset():
+                return rows[-len(asked) :]
 
     def close(self) -> None:
         self.connection.close()
 
+    def _send(self) -> _Cursor:
+        ahead, self._ahead = self._ahead, []
+        texts: list[str] = []
+        values: list[Any] = []
+        for statement, parameters in ahead:
+            texts += self._texts(statement, parameters)
+            values += parameters
+        cursor = psycopg.ClientCursor(self.connection)
+        try:
+            cursor.execute(cast("Any", ";".join(texts)), values)
+        except psycopg.Error:
+            # Which of them were prepared before the error is not known; no name is used twice.
+            self._names.clear()
+            raise
+        return cursor
+
+    def _texts(self, statement: str, parameters: Sequence[Any]) -> list[str]:
+        """Write a statement with places for its values: prepared once, and executed by name."""
+        if not (statement.startswith(_PREPARED) and _may_be_kept(parameters)):
+            return [_with(statement, _PLACES)]
+        texts = []
+        name = self._names.get(statement)
+        if name is None:
+            name = self._names[statement] = f"kept_{next(self._numbers)}"
+            texts.append(f"PREPARE {name} AS {_with(statement, _NUMBERED)}")
+        places = ",".join(["%s"] * len(parameters))
+        return [*texts, f"EXECUTE {name}({places})" if places else f"EXECUTE {name}"]
+
+
+def _may_be_kept(parameters: Sequence[Any]) -> bool:
+    """Say whether a plan may be: one may have been made while tables were empty.
+
+    Where much is asked at once, a new one costs little beside what a wrong one would.
+    """
+    return not any(type(value) is list for value in parameters)
+
 
 @cache
-def _translated(statement: str) -> Any:
-    return statement.replace("%", "%%").replace("?", "%s") if "?" in statement else statement
+def _with(statement: str, place: str) -> Any:
+    """Write a statement as psycopg takes it, with *place* for each `?`; `{}` in it is its number."""
+    first, *others = statement.replace("%", "%%").split("?")
+    return first + "".join(place.format(number) + text for number, text in enumerate(others, 1))
 
 
 class PostgresqlDatabase:
@@ -119,17 +209,16 @@ class PostgresqlDatabase:
         return PostgresqlSession(connection)
 
     def begin(self, session: Any) -> None:
-        # In one trip; the lock is had before the first snapshot is taken.
-        session.execute(f"BEGIN; SELECT pg_advisory_xact_lock({self._turn})")
+        # The lock is had before the snapshot is taken of the first statement that reads.
+        session.begin(f"SELECT pg_advisory_xact_lock({self._turn})")
 
     def commit(self, session: Any) -> None:
-        told = session.execute("COMMIT").statusmessage
+        told = session.commit()
         if told != "COMMIT":  # a transaction that failed is answered with ROLLBACK, and no error
-            raise unavailable(self, "to commit", psycopg.OperationalError(str(told)))
+            raise unavailable(self, "to commit", psycopg.OperationalError(told))
 
     def rollback(self, session: Any) -> None:
-        if not session.connection.closed:
-            session.connection.rollback()
+        session.rollback()
 
     def whose(self, error: Exception) -> Whose:
         if isinstance(error, _TURN):

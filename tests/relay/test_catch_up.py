@@ -15,6 +15,7 @@ from pathlib import Path
 import pytest
 from gitdailies_core.adapter import RESOLVED, STARTED
 from gitdailies_core.dialect import DOCUMENTED, OURS
+from gitdailies_relay.circuit import FAILURES_TO_OPEN
 from gitdailies_relay.store import Store
 from gitdailies_server.sqlite import SqliteDatabase
 
@@ -62,7 +63,8 @@ def test_after_three_days_all_that_waited_goes_out_in_order(
     receiver.script = lambda _: None
     configure(tmp_path, url=receiver.url, receiver=kind)
     with running("relay", "--config", "gitdailies.yml", folder=tmp_path) as relay:
-        eventually(lambda: len(receiver.arrivals) > 3)
+        # Three requests in a row: the receiver is known to be away.
+        eventually(lambda: (tmp_path / "relay.log").read_text().count("delivery failed") >= FAILURES_TO_OPEN)
         receiver.script = lambda _: ACCEPTED
         back_at, before = time.time(), cpu_seconds(relay.process.pid)
         # Both grow until nothing comes any more; counting all of them each time would slow the receiver.

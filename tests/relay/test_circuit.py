@@ -77,6 +77,7 @@ def test_a_failed_probe_after_retry_after_waits_again() -> None:
 def test_one_event_that_fails_keeps_back_nobody_else() -> None:
     """However often one event fails, only it has to wait, and its end of waiting hurries nobody."""
     circuit, now = Circuit(), 100.0
+    circuit.succeeded()
     for _ in range(20):
         circuit.failed(now, 0.0, 7)
         now += 20.0
@@ -94,6 +95,21 @@ def test_different_events_that_fail_keep_back_all() -> None:
     assert circuit.closed
     assert not circuit.blocks(99)
     assert circuit.succeeded() is False
+
+
+def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_saw() -> None:
+    """One failure before the first success is enough to hurry what waits; after it, no longer."""
+    circuit = Circuit()
+    circuit.failed(100.0, 0.0, 1)
+    assert circuit.closed
+    assert circuit.succeeded() is True
+    circuit.failed(101.0, 0.0, 1)
+    assert circuit.succeeded() is False
+
+
+def test_a_first_answer_without_failures_hurries_nobody() -> None:
+    """A receiver that answers at once was not away."""
+    assert Circuit().succeeded() is False
 
 
 def test_a_receiver_that_is_not_there_keeps_back_all() -> None:

@@ -349,6 +349,7 @@ def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
         database = servers.one.database
         hung = database.connect()
         database.begin(hung)
+        hung.execute("SELECT ?::bigint", (1,))
         accepted = await servers.stores[1].accept(delivery("A", STARTED, BEGAN))
         assert len(accepted.events) == 1
         with pytest.raises(database.errors):
