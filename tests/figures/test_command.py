@@ -43,10 +43,7 @@ def test_a_store_and_its_server_tell_the_same(tmp_path: Path) -> None:
         assert told[0]["figures"][figure] == pytest.approx(numbers)
     table = run("--store", store, *OPTIONS).stdout
     assert "65.0 %" in table
-    assert (
-        "13 of 20 failed, 2 of them younger than the window; 1 pending; incidents without a deploy: 1"
-        in table
-    )
+    assert "13 of 20 failed, 2 of them of the last 3.0 d; 1 pending, unlinked incidents: 1" in table
     assert "no deploy of this choice" not in table
     nothing = run("--store", store, *OPTIONS, "--repo", "larkspur/none").stdout
     assert "no deploy of this choice; --from, --repo, --environment" in nothing
