@@ -146,6 +146,30 @@ def test_events_are_behind_the_marks(shop: Tab, receiver: Receiver) -> None:
     expect(card(page, "Deployment frequency").locator("dd").first).to_have_text(counts[at])
 
 
+# Pairs of words of one drawing, where one is written over the other.
+_OVERLAPS = """() => Array.from(document.querySelectorAll("svg")).flatMap((svg) => {
+  const words = Array.from(svg.querySelectorAll("text")).filter((one) => one.textContent.trim());
+  const places = words.map((one) => one.getBoundingClientRect()).filter((one) => one.width);
+  const over = (one, other) => one.left < other.right && other.left < one.right
+    && one.top + 3 < other.bottom && other.top + 3 < one.bottom;
+  return places.flatMap((one, at) => places.slice(at + 1).filter((other) => over(one, other)
+  ).map(() => svg.getAttribute("aria-label") || svg.getAttribute("class")));
+})"""
+
+
+@pytest.mark.parametrize(
+    "since", ["2026-03-30", "2026-03-01", "2026-01-05", "2025-04-06", "2023-04-06", "1990-01-01"]
+)
+def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: str) -> None:
+    """However long the period and narrow the screen, the labels of charts and of the line stand apart."""
+    page = shop.page
+    for width in (1280, 390):
+        page.set_viewport_size({"width": width, "height": 900})
+        page.goto(f"{receiver.url}/dora?from={since}&to=2026-04-06&now=2026-04-05T12:00:00Z")
+        expect(page.locator("g.ticks text:visible").first).to_be_visible()
+        assert page.evaluate(_OVERLAPS) == [], width
+
+
 def test_what_is_wrong_with_an_address_is_said(shop: Tab, receiver: Receiver) -> None:
     """A wrong filter is answered with where, what was expected and what stands there, beside the form."""
     page = shop.page

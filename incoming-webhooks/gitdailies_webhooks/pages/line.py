@@ -6,6 +6,7 @@ Places are percents of the width, so that marks and words keep their size on a n
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from gitdailies_webhooks.figures.span import Span
@@ -23,6 +24,9 @@ _WORDS = {
 # In pixels: the part of a lane that marks stand in, and the least height of a bar.
 _TALL, _LEAST = 34, 8
 
+# In percent: labels nearer to an end than this begin or end there; and a letter on a narrow screen.
+_FIRST, _LAST, _LETTER = 5, 92, 2.2
+
 
 class Drawn(NamedTuple):
     """A mark: its place and width in percent, its height in pixels, what it says, where it leads.
@@ -36,6 +40,15 @@ class Drawn(NamedTuple):
     open: bool
     says: str
     href: str
+
+
+class Tick(NamedTuple):
+    """A label: its place in percent, and whether that is its beginning (`first`), end (`last`) or middle."""
+
+    x: str
+    words: str
+    stands: str
+    wide: bool
 
 
 class Lane(NamedTuple):
@@ -118,7 +131,24 @@ class _Drawing:
         return f"{100 * max(ended_at - began_at, 0) / self._length:.2f}"
 
 
-def ticks(span: Span, moments: Mapping[int, str]) -> list[tuple[str, str]]:
-    """Place labels under the line: percent and words."""
+def ticks(span: Span, moments: Mapping[int, str]) -> list[Tick]:
+    """Place labels under the line; every other one is for wide screens where a narrow one has no room."""
     length = max(span.until - span.began_at, 1)
-    return [(f"{100 * (at - span.began_at) / length:.2f}", words) for at, words in moments.items()]
+    placed = [(100 * (at - span.began_at) / length, words) for at, words in moments.items()]
+    edges = [_edges(x, words) for x, words in placed]
+    crowded = any(right > left for (_, right), (left, _) in pairwise(edges))
+    return [
+        Tick(f"{x:.2f}", words, _stands(x), crowded and number % 2 == 1)
+        for number, (x, words) in enumerate(placed)
+    ]
+
+
+def _stands(x: float) -> str:
+    return "first" if x < _FIRST else "last" if x > _LAST else "amid"
+
+
+def _edges(x: float, words: str) -> tuple[float, float]:
+    """Return where a label begins and ends on a narrow screen, with some room after it."""
+    width = len(words) * _LETTER
+    left = {"first": x, "last": x - width, "amid": x - width / 2}[_stands(x)]
+    return left, left + width + _LETTER
