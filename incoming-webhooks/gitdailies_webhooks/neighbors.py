@@ -232,12 +232,12 @@ def incidents_between(
         after = sides[spot.where].after
         until = spot.at + window - 1
         rows.append((*spot.place, spot.at, until if after is None else min(after.at, until)))
-    yield from _incidents(session, "repo, environment, service, since, until", rows, _BETWEEN)
+    yield from _incidents(session, "repo, environment, service, since, until", rows, _BETWEEN, "i.at")
 
 
 def incidents_blaming(session: Session, keys: Iterable[Key]) -> Iterator[IncidentRow]:
     """Yield incidents whose cause may be a commit of *keys*."""
-    yield from _incidents(session, "repo, environment, key", sorted(keys), _BLAMING)
+    yield from _incidents(session, "repo, environment, key", sorted(keys), _BLAMING, "i.cause_key")
 
 
 def incidents_of(session: Session, groups: Iterable[tuple[str, str]]) -> Iterator[IncidentRow]:
@@ -253,7 +253,7 @@ def incidents_laid_to(session: Session, deploys: Iterable[str]) -> Iterator[Inci
 
 
 def _incidents(
-    session: Session, columns: str, rows: Sequence[Sequence[Any]], where: str
+    session: Session, columns: str, rows: Sequence[Sequence[Any]], where: str, by: str = ""
 ) -> Iterator[IncidentRow]:
-    asked = Near(_COLUMNS, "figures_incidents i", where)
+    asked = Near(_COLUMNS, "figures_incidents i", where, by)
     return (IncidentRow(*found) for found in over(session, columns, rows, asked))

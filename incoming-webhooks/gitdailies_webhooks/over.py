@@ -14,11 +14,16 @@ _SIZES = (64, 16, 4, 1)
 
 
 class Near(NamedTuple):
-    """A question for the rows of `table` (and the letter that stands for it) that are near one row of `x`."""
+    """A question for the rows of `table` (and the letter that stands for it) that are near one row of `x`.
+
+    Where several indexes would do, `by` names a column of the one to look into, which has them in its
+    order. PostgreSQL cannot tell by itself which is the right one while it knows nothing of a table.
+    """
 
     wanted: str
     table: str
     where: str
+    by: str = ""
 
 
 def over(
@@ -80,10 +85,10 @@ def _of_lists(columns: str, whole: tuple[bool, ...], asked: Near | str) -> str:
         return f"SELECT {asked} {x}"
     # OFFSET 0 keeps this a look into an index for each row. PostgreSQL would rather go through a whole
     # table that it knows nothing of, and compare each of its rows with those here.
-    letter = asked.table.split()[-1]
+    letter, by = asked.table.split()[-1], asked.by and f" ORDER BY {asked.by}"
     return (
         f"SELECT {asked.wanted} {x} CROSS JOIN LATERAL"  # noqa: S608  text of this project
-        f" (SELECT * FROM {asked.table} WHERE {asked.where} OFFSET 0) {letter}"
+        f" (SELECT * FROM {asked.table} WHERE {asked.where}{by} OFFSET 0) {letter}"
     )
 
 
