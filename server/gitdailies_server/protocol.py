@@ -97,6 +97,8 @@ class BoundedProtocol(HttpToolsProtocol):
         self._over = True
         self._had_it()
         self._was_read()
+        # uvicorn leaves this clock to a connection that was reset, and with it all that belongs to it.
+        self._unset_keepalive_if_required()
         super().connection_lost(exc)
 
     def give_way(self) -> None:

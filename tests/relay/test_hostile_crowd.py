@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import contextlib
+import gc
 import socket
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -64,6 +66,23 @@ def test_a_sender_that_proved_itself_keeps_its_connection(small: Relay) -> None:
             stack.enter_context(connected(small.url)).sendall(b"POST /")
         good.sendall(raw(pagerduty("incident.triggered", "Q2")))
         assert receive(good).status == 202
+
+
+def test_a_connection_that_was_reset_leaves_nothing_behind(relay: Relay) -> None:
+    """However a connection ends, nothing of it waits for a clock: a crowd that resets costs no memory."""
+    for answered in (True, False):
+        for number in range(20):
+            with connected(relay.url) as connection:
+                connection.sendall(raw(pagerduty("incident.triggered", f"Q{answered}-{number}")))
+                if answered:
+                    assert receive(connection).status == 202
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    eventually(lambda: not _connections(), 5)
+
+
+def _connections() -> list[protocol.BoundedProtocol]:
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, protocol.BoundedProtocol)]
 
 
 def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
