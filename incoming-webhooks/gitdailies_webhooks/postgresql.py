@@ -12,10 +12,6 @@ if TYPE_CHECKING:
     from gitdailies_server.postgresql import PostgresqlSession
 
 _PLANS = (
-    # A table without an index, as that of how far events were read, can only be gone through, which a
-    # session counts as dear. PostgreSQL would compile such a statement each time: a tenth of a second
-    # the first time, milliseconds for each one after it.
-    "SET jit = off",
     # It would start processes for what reads a lot.
     "SET max_parallel_workers_per_gather = 0",
     # Rows of a period are wanted in the order of an index; else they would be sorted on disk.
