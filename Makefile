@@ -59,6 +59,6 @@ campaign: $(VENV)/.tested ## the long forms, hours of them: fuzzing, kills, faul
 	@$(BIN)/python benchmarks/figures.py
 	@$(BIN)/python benchmarks/figures.py --repositories 1
 	@$(BIN)/python benchmarks/catch_up.py --events 100000
-	@$(BIN)/python benchmarks/intake.py --cases abcdefgh
+	@$(BIN)/python benchmarks/intake.py --cases abcdefghi
 	@npm install --silent --no-audit --no-fund --prefix .tools @datadog/datadog-ci@5.25.0
 	@$(BIN)/python benchmarks/steps.py

@@ -1,4 +1,7 @@
-"""Deliveries to send: PagerDuty incidents of about 3 KB, each of its own, signed, as bytes on the wire."""
+"""Deliveries to send: PagerDuty incidents of about 3 KB, each of its own, signed, as bytes on the wire.
+
+Their starts, or the ends of incidents that began before.
+"""
 
 from __future__ import annotations
 
@@ -12,6 +15,8 @@ from typing import Any
 SECRET = "benchmark-signing-secret"  # of a relay that lives for seconds, on loopback
 SERVICE = "PCHKAPI"
 _PATH = "/hooks/pagerduty"
+# From this number on incidents began before the benchmark.
+BEFORE = 10_000_000
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
 # Marks of the same length as what takes their place, so that one body serves for all.
 _EVENT, _INCIDENT = "E" * 26, "I" * 14
@@ -27,16 +32,25 @@ class Request:
 
 
 def build(count: int, *, scattered: bool = False) -> list[Request]:
-    """Build *count* requests; ids grow, as PagerDuty's do, unless they are to be *scattered*."""
+    """Build the starts of *count* incidents; ids grow, as PagerDuty's do, unless they are *scattered*."""
     template = json.dumps(_payload(), separators=(",", ":"))
     return [_request(template, number, scattered=scattered) for number in range(count)]
+
+
+def build_ends(count: int) -> list[Request]:
+    """Build the ends of the first *count* incidents that were `BEFORE`."""
+    payload = _payload()
+    payload["event"].update(event_type="incident.resolved", occurred_at="2026-03-04T10:02:18.455Z")
+    payload["event"]["data"]["status"] = "resolved"
+    template = json.dumps(payload, separators=(",", ":"))
+    return [_request(template, BEFORE + number, scattered=False) for number in range(count)]
 
 
 def _request(template: str, number: int, *, scattered: bool) -> Request:
     place = number
     if scattered:
         place = int.from_bytes(hashlib.sha256(str(number).encode()).digest()[:8], "big")
-    incident = "Q" + _base32(place, 13)
+    incident = incident_id(place)
     body = template.replace(_EVENT, "01" + _base32(number, 24)).replace(_INCIDENT, incident).encode()
     signature = hmac.digest(SECRET.encode(), body, "sha256").hex()
     head = (
@@ -45,6 +59,10 @@ def _request(template: str, number: int, *, scattered: bool) -> Request:
         f"x-pagerduty-signature: v1={signature}\r\ncontent-length: {len(body)}\r\n\r\n"
     )
     return Request(incident, head.encode() + body)
+
+
+def incident_id(number: int) -> str:
+    return "Q" + _base32(number, 13)
 
 
 def _payload() -> Any:

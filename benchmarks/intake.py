@@ -58,6 +58,7 @@ def main() -> None:
     os.sched_setaffinity(0, {options.cores[-1]})
     _print_machine(options)
     requests = deliveries.build(count, scattered=scattered)
+    ends = deliveries.build_ends(count) if any(case.ends for case in options.cases) else []
     size = len(requests[0].data.partition(b"\r\n\r\n")[2])
     print(f"{count} deliveries of {size} bytes, {options.connections} connections, ", end="")
     print(
@@ -66,7 +67,7 @@ def main() -> None:
     runs: dict[str, list[Run]] = {case.letter: [] for case in options.cases}
     for _ in range(options.rounds):
         for case in options.cases:
-            runs[case.letter].append(_measure(case, requests, options))
+            runs[case.letter].append(_measure(case, ends if case.ends else requests, options))
     _print_table(options.cases, runs)
 
 

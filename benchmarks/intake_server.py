@@ -9,8 +9,9 @@ import argparse
 import asyncio
 import os
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any, cast
 
+import deliveries
 import uvloop
 from gitdailies_connection.configuration import load
 from gitdailies_relay import server, store
@@ -18,6 +19,9 @@ from gitdailies_relay.acceptance import STORED, Accepted, Delivery
 from gitdailies_server import logs, writer
 from gitdailies_server.database import Session
 from gitdailies_server.moments import now_us
+
+if TYPE_CHECKING:
+    import sqlite3
 
 DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "bare")
 
@@ -49,10 +53,12 @@ class BareApp:
 
 def fill(session: Session, count: int) -> None:
     """Store *count* incidents whose starts wait."""
+    connection = cast("sqlite3.Connection", session)
+    connection.create_function("incident", 1, lambda i: deliveries.incident_id(deliveries.BEFORE + i - 1))
     number = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
-    incident, at = "printf('P%07d', i)", f"{now_us() - count} + i"
+    incident, at = "incident(i)", f"{now_us() - count} + i"
     body = (
-        "json_object('kind', 'incidentStarted', 'incidentId', printf('P%07d', i), 'repo',"
+        "json_object('kind', 'incidentStarted', 'incidentId', incident(i), 'repo',"
         " 'larkspur/checkout-api', 'environment', 'production', 'time', '2026-03-04T09:12:41Z', 'title',"
         " 'Checkout returns 502 for card payments', 'service', 'checkout-api', 'source', 'pagerduty')"
     )

@@ -12,12 +12,13 @@ from dataclasses import dataclass
 
 from gitdailies_server.database import Session
 
-# As bytes, since text with a damaged byte would fail the query, and with it every event.
+# As bytes, since text with a damaged byte would fail the query, and with it every event. Heads are
+# found first, in the order of their index: else PostgreSQL would go through all that waits, to sort it.
 _DUE = (
-    "SELECT p.seq, e.id, e.stored_at, {body}, p.destination, p.attempts, p.first_attempt_at"
-    " FROM pending p JOIN events e ON e.seq = p.seq"
-    " WHERE p.head = 1 AND p.buried IS NULL AND p.due_at <= ?"
-    " AND (p.claimed_until IS NULL OR p.claimed_until < ?) ORDER BY p.due_at, p.seq LIMIT ?"
+    "SELECT p.seq, e.id, e.stored_at, {body}, p.destination, p.attempts, p.first_attempt_at FROM ("
+    "SELECT * FROM pending WHERE head = 1 AND buried IS NULL AND due_at <= ?"
+    " AND (claimed_until IS NULL OR claimed_until < ?) ORDER BY due_at LIMIT ?) AS p"
+    " JOIN events e ON e.seq = p.seq ORDER BY p.due_at, p.seq"
 )
 # What another server is about to claim is passed over, so that nobody waits.
 _CLAIM = (
@@ -39,14 +40,15 @@ _AGAIN = (
 _FIRST = "(SELECT min(seq) FROM pending WHERE partition = {partition} AND buried IS NULL)"
 _PARTITION_OF = "(SELECT destination || '/' || source || '/' || incident FROM events WHERE seq = ?)"
 _PROMOTE = "UPDATE pending SET head = 1 WHERE seq = " + _FIRST.format(partition=_PARTITION_OF)
-_DEMOTE = f"UPDATE pending SET head = 0 WHERE partition = {_PARTITION_OF} AND buried IS NULL AND head = 1"
+# `head + 0`: not to be looked up among all heads.
+_DEMOTE = f"UPDATE pending SET head = 0 WHERE partition = {_PARTITION_OF} AND buried IS NULL AND head + 0 = 1"
 _HURRY = "UPDATE pending SET due_at = ? WHERE head = 1 AND buried IS NULL AND due_at > ?"
 _DIG_UP = (
     "UPDATE pending SET buried = NULL, attempts = 0, first_attempt_at = NULL, due_at = ?"
     " WHERE seq = ? AND buried IS NOT NULL"
 )
 
-DONE, AGAIN, PAUSED, BURIED = "done", "again", "paused", "buried"
+VERDICTS = DONE, AGAIN, PAUSED, BURIED = "done", "again", "paused", "buried"
 
 
 @dataclass(frozen=True)

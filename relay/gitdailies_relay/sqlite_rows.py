@@ -25,7 +25,8 @@ if TYPE_CHECKING:
 _STORED = "SELECT events FROM deliveries WHERE source = ? AND message = ? AND outcome = 'stored'"
 _PERIODS = f"SELECT {PERIOD_COLUMNS} FROM periods WHERE destination = ? AND source = ? AND incident = ?"
 _WAITING = (
-    f"SELECT {PERIOD_COLUMNS} FROM periods"
+    # Else SQLite would take the primary key, and go through all that a source ever said.
+    f"SELECT {PERIOD_COLUMNS} FROM periods INDEXED BY periods_waiting"
     " WHERE destination = ? AND source = ? AND merged_into = ? AND state = 'merged'"
 )
 _DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"

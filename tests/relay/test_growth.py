@@ -1,0 +1,101 @@
+"""What a delivery and an attempt read does not grow with all that is stored."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import pytest
+from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED
+from gitdailies_relay import queue, store
+from gitdailies_relay.acceptance import Delivery, accept
+from gitdailies_server.database import Database, Session
+from gitdailies_server.moments import now_us
+
+from tests import databases
+from tests.relay.bench import BEGAN, delivery
+from tests.relay.test_store import merged
+
+FEW, MANY, AT_ONCE = 60, 6000, 200
+REPEATED = delivery("repeated", STARTED, BEGAN)
+_READ = (
+    "SELECT sum(coalesce(seq_tup_read, 0) + coalesce(idx_tup_fetch, 0)) FROM pg_stat_xact_user_tables"
+    " WHERE schemaname = current_schema()"
+)
+
+Work = Callable[[Database, Session], object]
+
+
+def accepting(*deliveries: Delivery) -> Work:
+    return lambda database, session: accept(store.rows_of(database, session), deliveries)
+
+
+def attempting(verdict: str) -> Work:
+    return lambda _, session: queue.record(session, [queue.Attempt(9, now_us(), 202, verdict, "", now_us())])
+
+
+def due(database: Database, session: Session) -> object:
+    return queue.due(session, database.as_bytes, now_us(), now_us(), 16)
+
+
+def burying(database: Database, session: Session) -> None:
+    attempting(queue.BURIED)(database, session)
+    queue.dig_up(session, 9, now_us())
+
+
+WORKS: dict[str, Work] = {
+    **{state: accepting(delivery("I7", state, BEGAN)) for state in (STARTED, UPDATED, RESOLVED)},
+    "the first of an incident": accepting(delivery("new", STARTED, BEGAN)),
+    "a merge": accepting(merged("I8", "I9")),
+    "a repeat": accepting(REPEATED),
+    **{f"an attempt: {verdict}": attempting(verdict) for verdict in queue.VERDICTS},
+    "what is due": due,
+    "a burial and its end": burying,
+}
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def stores(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    """A store with few incidents, and one with many."""
+    with (
+        databases.opened(request.param, tmp_path_factory.mktemp("few")) as few,
+        databases.opened(request.param, tmp_path_factory.mktemp("many")) as many,
+    ):
+        yield filled(few(), FEW), filled(many(), MANY)
+
+
+def filled(database: Database, incidents: int) -> Database:
+    store.migrate(database)
+    deliveries = [delivery(f"I{number}", STARTED, BEGAN) for number in range(incidents)]
+    with store.transaction(database) as session:
+        accept(store.rows_of(database, session), [REPEATED])
+        for first in range(0, incidents, AT_ONCE):
+            accept(store.rows_of(database, session), deliveries[first : first + AT_ONCE])
+    return database
+
+
+def cost(database: Database, work: Work) -> int:
+    """Count what a database does: instructions of SQLite's machine, rows that PostgreSQL reads."""
+    session: Any = database.connect()
+    steps = 0
+
+    def step() -> None:
+        nonlocal steps
+        steps += 1
+
+    try:
+        database.begin(session)
+        if database.here:
+            session.set_progress_handler(step, 1)
+        work(database, session)
+        return steps if database.here else int(session.execute(_READ).fetchone()[0])
+    finally:
+        database.rollback(session)
+        session.close()
+
+
+@pytest.mark.parametrize("name", WORKS)
+def test_a_hundred_times_as_much_stored_costs_nothing(stores: tuple[Database, Database], name: str) -> None:
+    """A batch over 6,000 incidents reads what it reads over 60."""
+    few, many = (cost(database, WORKS[name]) for database in stores)
+    assert many <= few * 1.2 + 20
