@@ -17,7 +17,8 @@ from gitdailies_server.database import Session
 _DUE = (
     "SELECT p.seq, e.id, e.stored_at, {body}, p.destination, p.attempts, p.first_attempt_at FROM ("
     "SELECT * FROM pending WHERE head = 1 AND buried IS NULL AND due_at <= ?"
-    " AND (claimed_until IS NULL OR claimed_until < ?) ORDER BY due_at LIMIT ?) AS p"
+    " AND (claimed_until IS NULL OR claimed_until < ?)"
+    " AND EXISTS (SELECT 1 FROM events WHERE events.seq = pending.seq) ORDER BY due_at LIMIT ?) AS p"
     " JOIN events e ON e.seq = p.seq ORDER BY p.due_at, p.seq"
 )
 # What another server is about to claim is passed over, so that nobody waits.

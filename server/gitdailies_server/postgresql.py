@@ -10,7 +10,6 @@ from __future__ import annotations
 import zlib
 from collections.abc import Iterable, Sequence
 from functools import cache
-from itertools import count
 from typing import TYPE_CHECKING, Any, TypeAlias, cast
 
 import psycopg
@@ -32,6 +31,7 @@ _MOST_A_TRIP = 1_000
 _CONNECT_SECONDS = 5
 _SETTINGS = {
     "application_name": "gitdailies",
+    "client_encoding": "UTF8",
     "connect_timeout": _CONNECT_SECONDS,
     # A machine that is gone is found out about, on either side.
     "keepalives_idle": 10,
@@ -82,10 +82,11 @@ class PostgresqlSession:
         self._in_turn = False
         self._ahead: list[_Asked] = []
         self._names: dict[str, str] = {}
-        self._numbers = count()
 
     def begin(self, *statements: str) -> None:
         """Begin a transaction, with *statements* first in it."""
+        # What psycopg prepares is its own to take away, and it takes all there is.
+        self.connection.prepare_threshold = None
         self._in_turn = True
         self._ahead = [(statement, ()) for statement in ("BEGIN", *statements)]
 
@@ -101,6 +102,9 @@ class PostgresqlSession:
         self._ahead = []
         if not self.connection.closed:
             self.connection.rollback()
+            # Which were prepared before an error is not known, and what is prepared outlasts a rollback.
+            self._names.clear()
+            self.connection.execute("DEALLOCATE ALL")
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> _Cursor:
         if self._in_turn:
@@ -149,14 +153,7 @@ class PostgresqlSession:
         for statement, parameters in ahead:
             texts += self._texts(statement, parameters)
             values += parameters
-        cursor = psycopg.ClientCursor(self.connection)
-        try:
-            cursor.execute(cast("Any", ";".join(texts)), values)
-        except psycopg.Error:
-            # Which of them were prepared before the error is not known; no name is used twice.
-            self._names.clear()
-            raise
-        return cursor
+        return psycopg.ClientCursor(self.connection).execute(cast("Any", ";".join(texts)), values)
 
     def _texts(self, statement: str, parameters: Sequence[Any]) -> list[str]:
         """Write a statement with places for its values: prepared once, and executed by name."""
@@ -165,7 +162,7 @@ class PostgresqlSession:
         texts = []
         name = self._names.get(statement)
         if name is None:
-            name = self._names[statement] = f"kept_{next(self._numbers)}"
+            name = self._names[statement] = f"kept_{len(self._names)}"
             texts.append(f"PREPARE {name} AS {_with(statement, _NUMBERED)}")
         places = ",".join(["%s"] * len(parameters))
         return [*texts, f"EXECUTE {name}({places})" if places else f"EXECUTE {name}"]
