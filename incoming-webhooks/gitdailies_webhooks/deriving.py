@@ -8,7 +8,7 @@ Whatever order things happen in, once nothing is left to be looked at the rows a
 * which deploy an incident is laid to: of incidents from a deploy on until the next of its place, less
   than the window after it, and of those whose cause may be a commit of its;
 * what failed, and how long: deploys that such an incident was, or is, laid to; the deploy itself and
-  the one before it, which a rollback may undo or no longer undo.
+  those before it, as it was and as it is now, which a rollback may undo or no longer undo.
 
 The whole of it runs inside one transaction, so that it is small, and two servers take turns.
 """
@@ -44,7 +44,7 @@ def advance(session: Session, settings: Settings, now: int, most: int) -> Looked
     sides = neighbors.joined(there, arrived.deploys)
     near = incident_rows.near(session, touched, sides, settings)
     laid = incident_rows.lay(session, near, pending.incidents, settings, now)
-    undone = failure_rows.undone(sides, arrived.deploys, gone)
+    undone = failure_rows.undone(there, sides, arrived.deploys, gone)
     failure_rows.fail(session, laid | undone, settings.window_us)
     changes.done(session, pending)
     return Looked(pending.events, frozenset(spot.place[0] for spot in touched))

@@ -11,7 +11,7 @@ from gitdailies_server.database import Session
 from gitdailies_webhooks import neighbors
 from gitdailies_webhooks.figures.failures import outage
 from gitdailies_webhooks.figures.history import ROLLBACK, Deploy
-from gitdailies_webhooks.neighbors import Beside, Position, Spot, position_of
+from gitdailies_webhooks.neighbors import Beside, Position, Spot, Standing, position_of
 from gitdailies_webhooks.over import Near, each, over
 
 
@@ -42,19 +42,34 @@ class _Lasting(NamedTuple):
     merged: bool
 
 
-def undone(sides: Mapping[Position, Beside], arrived: Iterable[Deploy], gone: Iterable[Spot]) -> set[str]:
-    """Return the deploys that a rollback may undo, or no longer undo, since others came and went."""
+def undone(
+    there: Mapping[Position, Beside],
+    sides: Mapping[Position, Beside],
+    arrived: Iterable[Deploy],
+    gone: Iterable[Spot],
+) -> set[str]:
+    """Return the deploys that a rollback may undo, or no longer undo, since others came and went.
+
+    *there* is what had a row beside each that came or went, *sides* what has one now that they came.
+    """
     went = {spot.where for spot in gone}
     came = {position_of(deploy): deploy.type for deploy in arrived}
     found = {id_ for id_, _, _ in went}
+    for where, (before, after) in there.items():
+        # It was undone by what went, or by what is after that. Where several came it may be beside none
+        # of those now.
+        if before is not None and (where in went or _undoes(after)):
+            found.add(before.id)
     for where, (before, after) in sides.items():
-        back = after is not None and after.rollback
-        if back:
+        if _undoes(after):
             found.add(where[0])
-        # It was, or is, undone by what went or came, or by what is after that.
-        if before is not None and (back or where in went or came.get(where) == ROLLBACK):
+        if before is not None and came.get(where) == ROLLBACK:
             found.add(before.id)
     return found
+
+
+def _undoes(after: Standing | None) -> bool:
+    return after is not None and after.rollback
 
 
 def fail(session: Session, ids: Iterable[str], window: int) -> None:

@@ -217,6 +217,43 @@ def test_an_id_that_comes_back_as_no_rollback_undoes_nothing(connection: Session
     assert rows_there(connection)[0]["1"][2] == 0
 
 
+def undoing(*others: tuple[str, str]) -> Events:
+    """A deploy, the rollback that undoes it ten minutes later, and *others* by id and minute."""
+    back = {**deploy("2", "2026-03-04T09:10:00Z"), "type": "rollback"}
+    return [
+        deploy("1", "2026-03-04T09:00:00Z"),
+        back,
+        *(deploy(i, f"2026-03-04T09:{m}:00Z") for i, m in others),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("others", "gone"),
+    [
+        pytest.param([("3", "05")], ["2"], id="another comes between, and the rollback goes"),
+        pytest.param([("2", "05")], ["2"], id="the rollback was an earlier deploy"),
+        pytest.param([("3", "05")], [], id="another comes between"),
+        pytest.param([("3", "04"), ("4", "06")], [], id="two come between"),
+    ],
+)
+def test_what_is_undone_no_more_is_not_failed(
+    connection: Session, others: list[tuple[str, str]], gone: list[str]
+) -> None:
+    """A deploy that a rollback undid has not failed once others stand between, whatever goes in that turn."""
+    lived = Lived(connection)
+    first, back, *come = undoing(*others)
+    lived.put(first)
+    lived.put(back)
+    lived.settle_in(9)
+    assert rows_there(connection)[0]["1"][2] == 1
+    for id_ in gone:
+        lived.take(id_)
+    for body in come:
+        lived.put(body)
+    lived.settle_in(9)
+    assert rows_there(connection)[0]["1"][2] == 0
+
+
 def test_an_answer_says_how_far_it_is_behind(connection: Session) -> None:
     """While an event waits, an answer of this moment is as of its arrival."""
     put(connection, deploy("1", "2026-03-04T09:00:00Z"), LATE - 5_000_000)

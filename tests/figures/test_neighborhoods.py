@@ -13,6 +13,7 @@ from gitdailies_core.events import Event
 from gitdailies_server.sqlite import SqliteDatabase
 from gitdailies_webhooks import derived, failure_rows, incident_rows, lead_rows, neighbors
 from gitdailies_webhooks.keyring import create_key
+from gitdailies_webhooks.neighbors import position_of
 
 from tests.figures.histories import SHAS, text
 from tests.figures.test_derived import SETTINGS, Lived, Opened, undone
@@ -33,19 +34,20 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
 def history(chance: random.Random) -> list[dict[str, Any]]:
     """Events of a day or four in one repository, where nearly all of them meet."""
     made = []
-    for number in range(chance.randint(6, 14)):
+    deploys = chance.choice((0.6, 0.95))
+    for number in range(chance.randint(8, 16)):
         event: dict[str, Any] = {
             "id": f"e{number * 7 % 61:02d}",
             "repo": chance.choice(("larkspur/shop", "Larkspur/Shop")),
-            "service": chance.choice((None, "api", "API", "web")),
-            "time": text(chance.randint(0, 12) * 8),
+            "service": chance.choice((None, None, None, "api", "API")),
+            "time": text(chance.randint(0, 15) * 4),
         }
-        if chance.random() < 0.6:
+        if chance.random() < deploys:
             listed = [{"sha": sha, "time": text(-1)} for sha in chance.sample(SHAS, chance.randint(0, 2))]
             event |= {
                 "kind": "deployed",
                 "commitSHA": chance.choice(SHAS),
-                "type": chance.choice((None, None, None, "rollback")),
+                "type": chance.choice((None, None, "rollback")),
                 "commits": chance.choice((listed, listed, None)),
             }
         else:
@@ -59,19 +61,26 @@ def history(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def live(store: Opened, seed: int) -> None:
-    """Let events come and go by chance, derived one or two at a time, and hold the rows to those of all."""
+    """Let events come and go by chance, derived few or many in a turn, and hold the rows to those of all."""
     chance = random.Random(seed)
     with undone(store) as session:
         lived = Lived(session)
-        for body in history(chance):
+        for body in (events := history(chance)):
+            if body["id"] in lived.left:  # it came before its turn
+                continue
             lived.put(body)
             if chance.random() < 0.2:
                 continue
-            lived.settle_in(chance.randint(1, 3))
-            if chance.random() < 0.3:
-                lived.take(chance.choice(sorted(lived.left)))
-                lived.settle_in(1)
-        lived.settle_in(3)
+            lived.settle_in(chance.randint(1, 6))
+            if chance.random() < 0.4:
+                gone = lived.take(chance.choice(sorted(lived.left)))
+                then = chance.random()
+                if then < 0.3:  # it goes in a turn with what comes next
+                    continue
+                if then < 0.6:  # it is corrected, to another time or kind
+                    lived.put({**chance.choice(events), "id": gone["id"]})
+                lived.settle_in(chance.choice((1, 6)))
+        lived.settle_in(6)
 
 
 def test_whole_neighborhoods_derive_every_history_rightly(store: Opened) -> None:
@@ -116,7 +125,17 @@ def _none_changed(*given: Any) -> set[str]:
     return set()
 
 
+def _beside_those_that_went(there: Any, sides: Any, arrived: Any, gone: Any) -> set[str]:
+    return _undone({**there, **{spot.where: sides[spot.where] for spot in gone}}, sides, arrived, gone)
+
+
+def _beside_those_that_came(there: Any, sides: Any, arrived: Any, gone: Any) -> set[str]:
+    came = {position_of(deploy) for deploy in arrived}
+    return _undone({**there, **{where: sides[where] for where in came}}, sides, arrived, gone)
+
+
 _beside, _between, _lay = neighbors.beside, neighbors.incidents_between, incident_rows.lay
+_undone = failure_rows.undone
 
 PLANTS: dict[str, tuple[Any, str, Any]] = {
     "incidents after a deploy": (neighbors, "incidents_between", _nothing),
@@ -127,6 +146,8 @@ PLANTS: dict[str, tuple[Any, str, Any]] = {
     "the rollback after": (neighbors, "beside", _no_rollback_after),
     "those that arrived beside it": (neighbors, "joined", _none_arrived),
     "what a rollback that came or went undoes": (failure_rows, "undone", _none),
+    "what was beside those that went": (failure_rows, "undone", _beside_those_that_went),
+    "what was beside those that came": (failure_rows, "undone", _beside_those_that_came),
     "what the incidents were laid to": (incident_rows, "lay", _none_changed),
     "incidents of a failed deploy": (neighbors, "incidents_laid_to", _nothing),
 }
