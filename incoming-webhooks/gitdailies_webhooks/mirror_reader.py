@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitdailies_core.errors import GitDailiesError
+from gitdailies_server.database import Session
 from gitdailies_server.logs import told
 from gitdailies_server.moments import to_us
 
@@ -99,6 +100,9 @@ class MirrorReader:
         return None
 
     async def _forget(self) -> float:
+        # What a reader before this one has handed over is written even after it stopped: one that wrote
+        # for a mirror that is no longer named would not be seen yet.
+        await self._store.write(_nothing)
         forget = partial(mirror_rows.forget, mirrored=[*self._mirrors], now=self._now())
         if await self._store.read(partial(mirror_rows.forgotten, mirrored=[*self._mirrors])):
             await self._store.write(forget)
@@ -147,3 +151,7 @@ class MirrorReader:
 
     def _now(self) -> int:
         return to_us(self._clock())
+
+
+def _nothing(_: Session) -> None:
+    """Write nothing, which is done once all is that was handed over before."""

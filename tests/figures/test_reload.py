@@ -18,9 +18,9 @@ import structlog
 from gitdailies_connection.addresses import network
 from gitdailies_connection.settings import WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_server.database import Database
+from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import to_us, utc_now
-from gitdailies_webhooks import changes, derived
+from gitdailies_webhooks import changes, derived, mirror_rows
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.in_force import InForce
 from gitdailies_webhooks.store import open_store
@@ -166,6 +166,48 @@ def test_mirrors_are_taken_and_given_up(tmp_path: Path) -> None:
         assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
         receiver.reload(said_of(Settings()))
         assert answered(receiver, key, {}, alone) == pytest.approx(alone)
+
+
+def test_a_mirror_that_is_given_up_amid_its_last_write_tells_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the reader before has handed over to be written is taken away, too, however late that is."""
+    repository = week(tmp_path / "work")
+    with in_thread(tmp_path / "w.db") as receiver:
+        assert receiver.post(receiver.key("all", "deployed"), deploys(repository.shas)).status_code == 202
+    writes, may_write = threading.Event(), threading.Event()
+    keep = mirror_rows.keep
+
+    def late(*given: Any, **named: Any) -> None:
+        writes.set()
+        assert may_write.wait(10)
+        keep(*given, **named)
+
+    monkeypatch.setattr(mirror_rows, "keep", late)
+
+    def count(session: Session) -> list[tuple[int]]:
+        return [session.execute(f"SELECT count(*) FROM {t}").fetchone() for t in ("git_told", "git_pairs")]
+
+    async def whole() -> list[tuple[int]]:
+        store = open_store(tmp_path / "w.db")
+        store.start()
+        said = said_of(Settings(), {REPO: repository.path})
+        in_force = InForce(store, said, utc_now, structlog.get_logger())
+        in_force.start()
+        assert await asyncio.to_thread(writes.wait, 10)
+        await in_force.take(said_of(Settings()))
+        reader = in_force._served._reader._task
+        assert reader is not None
+        # It is done here only if it does not wait for what is being written.
+        await asyncio.wait([reader], timeout=0.3)
+        may_write.set()
+        await reader
+        await in_force.stop()
+        kept = await store.write(count)
+        await store.close()
+        return kept
+
+    assert asyncio.run(whole()) == [(0,), (0,)]
 
 
 def test_proxies_are_believed_from_a_reload_on(tmp_path: Path) -> None:
