@@ -39,6 +39,7 @@ _INSERT = (
     "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
     " received_at, key_id, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
+_KNOWN = "SELECT id, digest, time, time_given FROM events WHERE id"
 
 
 @dataclass(frozen=True)
@@ -180,10 +181,14 @@ def _matching(filters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
 
 
 def _known(session: Session, ids: Sequence[str]) -> Iterator[tuple[str, Known]]:
+    takes_lists = getattr(session, "takes_lists", False)
     for chunk in _chunks(ids):
-        marks = ", ".join("?" * len(chunk))
-        query = f"SELECT id, digest, time, time_given FROM events WHERE id IN ({marks})"  # noqa: S608  question marks
-        for id_, digest, time, time_given in session.execute(query, chunk):
+        if takes_lists and len(chunk) > 1:
+            # Else it would prepare, and keep, a statement for each length that a list of events has.
+            found = session.execute(f"{_KNOWN} = ANY(?::text[])", (chunk,))
+        else:
+            found = session.execute(f"{_KNOWN} IN ({', '.join('?' * len(chunk))})", chunk)
+        for id_, digest, time, time_given in found:
             yield id_, Known(digest.hex(), from_us(time), bool(time_given))
 
 
