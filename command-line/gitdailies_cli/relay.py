@@ -147,6 +147,7 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
     """Tell the story of an incident: deliveries, decisions, periods, events, attempts.
 
     ID is the incident's, as its vendor has it, or that of a delivery or an event of it.
+    JSON is one object; where a delivery is of several incidents, `others` lists what is told of the rest.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD
@@ -157,7 +158,7 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
     with reading(_store(ctx, config)) as connection:
         told = reports.stories(connection, id_) or [reports.explain(connection, id_)]
     if as_json:
-        output.as_json(told[0] if len(told) == 1 else told)
+        output.as_json({**told[0], "others": told[1:]})
         return
     for one in told:
         if not one["deliveries"] and not one["events"]:

@@ -52,9 +52,7 @@ def pairs(told: Mapping[str, Any]) -> dict[str, Any]:
         "waiting": waiting,
         "set aside": _with(told["buried"], "`gitdailies relay failed` tells why"),
         "kept": f"{kept}; `gitdailies relay failed` tells why" if kept else "0",
-        "last attempt": f"{output.moment(last['at'])} {last['verdict']} {last['reason']}".strip()
-        if last
-        else "-",
+        "last attempt": _attempt(last) if last else "-",
         "store": f"{_size(told['bytes'])}, of that free {_size(told['freeBytes'])}",
     }
 

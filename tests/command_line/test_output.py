@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import json
+from contextlib import nullcontext
+from typing import Any
+
 import click
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli import output, standing
+from gitdailies_cli import output, relay, standing
 from gitdailies_cli.main import COMMANDS, gitdailies
+from gitdailies_relay import reports, store
 
 CONTEXT = click.Context(gitdailies)
 COMMAND = {name: gitdailies.get_command(CONTEXT, name) for name in COMMANDS}
@@ -42,21 +47,41 @@ def test_a_moment_is_shown_to_the_second(text: str | None, shown: str) -> None:
     assert output.moment(text) == shown
 
 
+def told(**more: Any) -> dict[str, Any]:
+    """What a relay tells that has nothing to do, but for *more*."""
+    nothing = {"server": None, "paused": [], "waiting": 0, "buried": 0, "kept": {}, "lastAttempt": None}
+    return {**nothing, "bytes": 0, "freeBytes": 0, **more}
+
+
 def test_status_says_who_paused_and_what_was_kept() -> None:
     """A pause by hand is a person's, and the words for kept deliveries are explained."""
     paused = {"by": "manual", "since": "2026-03-04T09:12:41.301Z", "reason": "history is imported"}
-    told = {
-        "server": None,
-        "paused": [paused],
-        "waiting": 0,
-        "buried": 0,
-        "kept": {"shape": 2, "unmapped": 1},
-        "lastAttempt": None,
-        "bytes": 0,
-        "freeBytes": 0,
-    }
-    said = standing.pairs(told)
+    said = standing.pairs(told(paused=[paused], kept={"shape": 2, "unmapped": 1}))
     assert said["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
     assert said["kept"].startswith(
         "2 shape (not as the vendor's table expects); 1 unmapped (of a service without"
     )
+
+
+def test_status_says_how_the_last_attempt_ended() -> None:
+    """Moment, verdict and reason stand in one line, without a space for a reason that is none."""
+    last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "done", "reason": ""}
+    assert standing.pairs(told(lastAttempt=last))["last attempt"] == "2026-03-04T09:12:41Z done"
+    assert standing.pairs(told())["last attempt"] == "-"
+
+
+def told_of(incident: str | None) -> dict[str, Any]:
+    return {"incident": incident, "deliveries": [], "periods": [], "events": []}
+
+
+@pytest.mark.parametrize("others", [(), ("b",), ("b", None)])
+def test_a_story_is_one_object_however_many_there_are(
+    others: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """`relay explain --json` has the fields of the first incident, and those of every other in `others`."""
+    stories = [told_of("a"), *map(told_of, others)]
+    monkeypatch.setattr(relay, "_store", lambda *_: None)
+    monkeypatch.setattr(store, "reading", nullcontext)
+    monkeypatch.setattr(reports, "stories", lambda *_: stories)
+    done = CliRunner().invoke(gitdailies, ["relay", "explain", "d1", "--json"])
+    assert json.loads(done.stdout) == {**told_of("a"), "others": stories[1:]}
