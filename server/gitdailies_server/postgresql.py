@@ -82,6 +82,7 @@ class PostgresqlSession:
         self._in_turn = False
         self._ahead: list[_Asked] = []
         self._names: dict[str, str] = {}
+        self._in_doubt = False
 
     def begin(self, *statements: str) -> None:
         """Begin a transaction, with *statements* first in it."""
@@ -102,9 +103,10 @@ class PostgresqlSession:
         self._ahead = []
         if not self.connection.closed:
             self.connection.rollback()
-            # Which were prepared before an error is not known, and what is prepared outlasts a rollback.
-            self._names.clear()
-            self.connection.execute("DEALLOCATE ALL")
+            if self._in_doubt:
+                self.connection.execute("DEALLOCATE ALL")
+                self._names.clear()
+                self._in_doubt = False
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> _Cursor:
         if self._in_turn:
@@ -153,7 +155,12 @@ class PostgresqlSession:
         for statement, parameters in ahead:
             texts += self._texts(statement, parameters)
             values += parameters
-        return psycopg.ClientCursor(self.connection).execute(cast("Any", ";".join(texts)), values)
+        try:
+            return psycopg.ClientCursor(self.connection).execute(cast("Any", ";".join(texts)), values)
+        except BaseException:
+            # Which were prepared before an error is not known, and what is prepared outlasts a rollback.
+            self._in_doubt = True
+            raise
 
     def _texts(self, statement: str, parameters: Sequence[Any]) -> list[str]:
         """Write a statement with places for its values: prepared once, and executed by name."""
