@@ -75,9 +75,6 @@ def run(
     """
     load = Load()
     ahead = iter(requests)
-    # Awake throughout, but behind whoever else has work on this core, as PostgreSQL may: the kernel
-    # takes the core for an idle one, and each look that finds nothing gives it away.
-    os.sched_setscheduler(0, os.SCHED_IDLE, os.sched_param(0))
     by_file = _open(addresses, connections, ahead)
     poll = select.epoll()
     for number in by_file:
@@ -87,7 +84,6 @@ def run(
     began_at = time.perf_counter()
     _drive(poll, by_file, ahead, load, began_at + seconds, measure=True)
     load.seconds = time.perf_counter() - began_at
-    os.sched_setscheduler(0, os.SCHED_OTHER, os.sched_param(0))
     at_end()
     poll.close()
     for connection in by_file.values():
@@ -129,6 +125,7 @@ def _drive(
         elif now - answered_at > _PATIENCE_SECONDS:
             raise TimeoutError(f"the server answered nothing for {_PATIENCE_SECONDS} s")
         else:
+            # Awake, but behind whoever else has work on this core, as PostgreSQL may.
             os.sched_yield()
         for number, _ in ready:
             connection = by_file[number]
