@@ -102,6 +102,8 @@ class App:
         self._stored = stored
         self._counted = counted
         self._repeats = repeats or Repeats(LOG)
+        # Bound once: structlog binds a logger of a module anew at each line.
+        self._log = LOG.bind()
         self._bodies = Bodies(most_bytes)
         self._deadlines = Deadlines(ANSWER_SECONDS)
         self._trusted_proxies = trusted_proxies
@@ -220,7 +222,7 @@ class App:
     def _answered(self, source: str, client: str, reading: Reading, accepted: Accepted) -> Answer:
         self._counted(source, accepted)
         reasons = list(accepted.reasons)
-        log = LOG.warning if accepted.why else LOG.info
+        log = self._log.warning if accepted.why else self._log.info
         log(
             "delivery",
             delivery=accepted.delivery,
