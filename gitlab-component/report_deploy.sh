@@ -314,19 +314,15 @@ COMMITS = FieldType(f"a list of at most {FIELD_TYPES_MOST_COMMITS} objects with 
 
 def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
     """Return *value* as an event holds it; raises InvalidEvent that names the field *where* it stood."""
+    if kind.printable and isinstance(value, str) and len(value) <= kind.longest and value.isprintable():
+        return value  # as nearly every one is; half of a surrogate pair is not printable
     if kind.form == "time":
         return _read_time(value, where, where)
     if kind.form == "commits":
         return _read_commits(kind, where, value)
-    if isinstance(value, str) and len(value) <= kind.longest and _fits(kind, value):
+    if isinstance(value, str) and len(value) <= kind.longest and kind.fits(value) and _writable(value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
-
-
-def _fits(kind: FieldType, text: str) -> bool:
-    if kind.printable and text.isprintable():
-        return True  # half of a surrogate pair is not printable
-    return bool(kind.fits(text)) and _writable(text)
 
 
 def _misfit(kind: FieldType, value: Any) -> str:
