@@ -44,8 +44,7 @@ def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
 def _look(file: Path | None, *, as_json: bool) -> None:
     from gitdailies_connection import checking
 
-    configuration = configured.configuration(file)
-    findings = checking.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
+    findings = _findings(file)
     if as_json:
         output.as_json({"findings": [vars(finding) for finding in findings]})
     else:
@@ -55,6 +54,19 @@ def _look(file: Path | None, *, as_json: bool) -> None:
                 click.echo(output.printable(f"          {finding.remedy}"))
     if any(finding.level == checking.FAULT for finding in findings):
         raise click.exceptions.Exit(2)
+
+
+def _findings(file: Path | None) -> list[Finding]:
+    from gitdailies_connection import checking
+    from gitdailies_connection.configuration import load_webhooks_alone
+
+    path = configured.found(file)
+    webhooks = load_webhooks_alone(path) if path is not None else None
+    if webhooks is not None:
+        found = checking.Finding(checking.OK, f"{path}: read, webhooks alone: nothing is sent from here")
+        return [found, *_mirrors(webhooks.mirrors)]
+    configuration = configured.configuration(path)
+    return checking.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
 
 
 def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:

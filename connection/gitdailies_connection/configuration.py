@@ -49,6 +49,12 @@ def load_webhooks(path: Path) -> WebhooksSettings:
     return settings
 
 
+def load_webhooks_alone(path: Path) -> WebhooksSettings | None:
+    """Read a file as `load_webhooks` does; None where it says more than `webhooks`."""
+    reading = _reading(_text(path), path, "gitdailies with url and key")
+    return load_webhooks(path) if reading.names(()) == ["webhooks"] else None
+
+
 def read(
     text: str,
     path: Path,

@@ -102,3 +102,24 @@ def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     assert "expected a whole history, got a shallow clone; run git fetch --unshallow in it" in told["cut"]
     assert "expected a git repository that this user can read" in told["gone"]
     assert "git clone --mirror" in found[told["gone"]]["remedy"]
+
+
+def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):
+    """Whoever only receives needs no address to send to; a typo is named as anywhere else."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text("webhooks:\n  window_hours: 48\n  mirrors: {larkspur/gone: gone}\n")
+    checked = run("check", "--json")
+    levels = [finding["level"] for finding in json.loads(checked.stdout)["findings"]]
+    assert (checked.returncode, levels) == (2, ["ok", "fault"])
+
+    file.write_text("webhooks:\n  window_hours: 48\n")
+    checked = run("check")
+    assert (checked.returncode, checked.stdout.count("\n")) == (0, 1)
+    assert "webhooks alone" in checked.stdout
+
+    file.write_text("webhooks:\n  window: 48\n")
+    checked = run("check")
+    assert checked.returncode == 2
+    assert "gitdailies.yml:2" in checked.stderr
+    assert "window_hours" in checked.stderr
+    assert "expected url and key" not in checked.stderr
