@@ -1,6 +1,7 @@
 """What holds for every test: in continuous integration nothing is skipped."""
 
 import os
+import signal
 
 import pytest
 
@@ -9,6 +10,10 @@ def pytest_configure(config):
     # Tests speak to this machine alone: a proxy of the environment would take that away.
     for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
         os.environ.pop(name, None)
+    # A shell that was told to go on meanwhile ("&") has its children ignore Ctrl-C, and theirs: then
+    # no test could interrupt a command.
+    if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -76,7 +76,7 @@ def test_the_documented_way_ends_with_the_year_in_the_receiver(
     assert "sent       3\n" in printed["gitdailies history import incidents.csv --mapping pagerduty.yml"]
     dry = printed["gitdailies history import history.csv --dry-run"]
     assert re.search(r"2025-11 +1 +1 +1", dry)
-    assert "1 failed, of 2" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]
+    assert "1 of 2 failed" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]
 
 
 def test_the_way_in_the_readme_does_the_same(typed: Callable[[str], str], tmp_path: Path) -> None:
@@ -88,4 +88,4 @@ def test_the_way_in_the_readme_does_the_same(typed: Callable[[str], str], tmp_pa
     printed = {line: typed(line) for line in way.splitlines()}
 
     assert listed(printed) == YEAR
-    assert "1 failed, of 2" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]
+    assert "1 of 2 failed" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]

@@ -6,7 +6,7 @@ import sqlite3
 import threading
 import time
 from collections import Counter
-from contextlib import closing
+from contextlib import closing, suppress
 from pathlib import Path
 from typing import Any
 
@@ -71,19 +71,28 @@ def _send(receiver: Receiver, key: str, prefix: str, accepted: set[str], sent: s
 def test_a_full_disk_is_503_and_passes(tmp_path: Path) -> None:
     """While the disk is full an event is 503 with Retry-After, then it is taken; nothing is half there."""
     full = threading.Event()
+    opened: list[sqlite3.Connection] = []
 
     def opening(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         connection = connect(path, read_only=read_only)
-        if full.is_set() and not read_only:
-            pages = connection.execute("PRAGMA page_count").fetchone()[0]
-            connection.execute(f"PRAGMA max_page_count = {pages}")
+        if not read_only:
+            opened.append(connection)
+            if full.is_set():
+                fill(connection)
         return connection
+
+    def fill(connection: sqlite3.Connection) -> None:
+        pages = connection.execute("PRAGMA page_count").fetchone()[0]
+        connection.execute(f"PRAGMA max_page_count = {pages}")
 
     events = [body("deploy", id=f"d-{n}", title="x" * 5000) for n in range(100)]
     file = tmp_path / "w.db"
     with in_thread(SqliteDatabase(file, opening)) as receiver:
         key = receiver.key("ci", "send", "read")
         full.set()
+        for connection in opened:
+            with suppress(sqlite3.ProgrammingError):  # some are closed
+                fill(connection)
         refused = receiver.post(key, events)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         assert refused.json()["type"] == "urn:gitdailies:problem:unavailable"
