@@ -73,6 +73,8 @@ def told_end(change: Change, period: Period, known: Sequence[Period]) -> Period 
 
     *period* itself is not among the *known*.
     """
+    if not known:
+        return None
     at = period.started_at or change.at
     over = [p for p in known if p.state in (CLOSED, MERGED) and concerns(change, p)]
     for p in over:

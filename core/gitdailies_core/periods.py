@@ -148,6 +148,8 @@ def _first(change: Change, known: Sequence[Period], target: Target) -> str | Non
 
 def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> str:
     """Say why a start is no news at its target, or "" if it is."""
+    if not known:
+        return ""  # as for nearly all
     change, at = draft.change, period.started_at or draft.change.at
     here = [p for p in known if p.target == period.target and p.state != REPEATED]
     unnamed = change.period is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
@@ -12,6 +13,7 @@ from gitdailies_core.field_types import REPO
 
 FALLBACK = "*"
 NONE = "none"
+_SERVICE = "{service}"
 
 
 class Target(NamedTuple):
@@ -28,6 +30,11 @@ class Route:
 
     repo: str
     environment: str | None = None
+
+    @cached_property
+    def is_fixed(self) -> bool:
+        """Whether it names a repository by itself, whatever the service is called."""
+        return _SERVICE not in self.repo and bool(REPO.fits(self.repo))
 
 
 class Routed(NamedTuple):
@@ -61,8 +68,8 @@ class Routes:
                 )
             for route in routes:
                 name = None if service is None else service.name
-                repo = route.repo.replace("{service}", name or "")
-                if REPO.fits(repo):
+                repo = route.repo if route.is_fixed else route.repo.replace(_SERVICE, name or "")
+                if route.is_fixed or REPO.fits(repo):
                     targets[Target(repo, route.environment or change.environment, name)] = None
                 elif name is None:
                     unmapped.append(f"services: expected a service named, for {route.repo!r}, got none")
