@@ -83,6 +83,8 @@ class PostgresqlSession:
         self._ahead: list[_Asked] = []
         self._names: dict[str, str] = {}
         self._in_doubt = False
+        # Whether psycopg may have prepared some, before the first turn: a rollback of its takes all away.
+        self._has_theirs = False
 
     def begin(self, *statements: str) -> None:
         """Begin a transaction, with *statements* first in it."""
@@ -103,7 +105,7 @@ class PostgresqlSession:
         self._ahead = []
         if not self.connection.closed:
             self.connection.rollback()
-            if self._in_doubt:
+            if self._in_doubt or self._has_theirs:
                 self.connection.execute("DEALLOCATE ALL")
                 self._names.clear()
                 self._in_doubt = False
@@ -116,6 +118,7 @@ class PostgresqlSession:
                 pass
             return cursor
         kept = None if _may_be_kept(parameters) else False
+        self._has_theirs |= kept is None and self.connection.prepare_threshold is not None
         return self.connection.execute(_with(statement, _PLACES), parameters, prepare=kept)
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:

@@ -78,3 +78,15 @@ def test_after_an_error_statements_are_prepared_anew(turns: Turns, fault: str) -
     assert turns.session.execute("SELECT ?::text", ("the first of the next",)).fetchone() is not None
     turns.rollback()
     turns.whole()
+
+
+def test_what_psycopg_prepared_before_the_first_turn_harms_no_later_one(turns: Turns) -> None:
+    """It takes all prepared statements away at a rollback, ours among them."""
+    for _ in range(10):
+        turns.session.execute(ASKED, (1,))
+    assert turns.prepared() != {}
+    turns.whole()
+    for before in (Turns.whole, Turns.ask, Turns.ask):
+        before(turns)
+        turns.rollback()
+        turns.whole()
