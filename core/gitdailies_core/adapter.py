@@ -8,7 +8,7 @@ incident it opens or closes, is decided after it (`routing`, `periods`).
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
@@ -27,7 +27,6 @@ STATES = (STARTED, RESOLVED, UPDATED)
 _LONGEST_ID = 255
 _ADDRESS = re.compile(r"https?://[^\x00-\x20\x7f]{1,1900}$(?!\n)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
-_NO_TAGS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Service(NamedTuple):
@@ -131,7 +130,7 @@ class Change(NamedTuple):
             first_period=first_period,
             started_at=started_at,
             key=key,
-            services=tuple([shown for service in services if (shown := _showable(service)).name]),
+            services=tuple(_showable(services)),
             whole=whole,
             merged=merged,
             merged_into=merged_into,
@@ -141,7 +140,7 @@ class Change(NamedTuple):
             url=url,
             urgency=_line(urgency, 255),
             priority=_line(priority, 255),
-            tags=MappingProxyType({n: tuple(values) for n, values in tags.items()}) if tags else _NO_TAGS,
+            tags=MappingProxyType({name: tuple(values) for name, values in (tags or {}).items()}),
         )
 
 
@@ -211,9 +210,11 @@ def _is_id(text: str) -> bool:
     return 0 < len(text) <= _LONGEST_ID and (text.isprintable() or not _CONTROL.search(text))
 
 
-def _showable(service: Service) -> Service:
-    aliases = tuple([alias for alias in service.aliases if alias.strip()])
-    return Service(_line(service.name, 255) or "", aliases)
+def _showable(services: Sequence[Service]) -> Iterator[Service]:
+    for service in services:
+        name = _line(service.name, 255)
+        if name:
+            yield Service(name, tuple(alias for alias in service.aliases if alias.strip()))
 
 
 def _line(text: str | None, longest: int) -> str | None:
