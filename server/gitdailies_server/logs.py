@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import logging
 import re
-import sys
 import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
@@ -15,6 +15,9 @@ from typing import Any
 import orjson
 import structlog
 from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.times import text_of
+
+from gitdailies_server.standard_error import StandardError
 
 # Half a key in a line is as bad as a whole one; what lists show of a key is shorter than this.
 _KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
@@ -23,9 +26,11 @@ _LONGEST = 2000
 
 def configure() -> None:
     """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
+    out = StandardError()
+    atexit.register(out.write)
     structlog.configure(
         processors=[_line],
-        logger_factory=lambda *_names: _Stderr(),
+        logger_factory=lambda *_names: out,
         cache_logger_on_first_use=True,
     )
     forward_libraries()
@@ -36,24 +41,10 @@ def forward_libraries() -> None:
     logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
 
 
-class _Stderr:
-    """Never raises: a disk that is full, or a reader that went away, must not stop deliveries."""
-
-    def msg(self, line: bytes) -> None:
-        try:
-            out = sys.stderr.buffer
-            out.write(line + b"\n")
-            out.flush()
-        except (OSError, ValueError):
-            pass
-
-    debug = info = warning = error = critical = msg
-
-
 def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     """Write an entry as JSON in ASCII: beyond it there are characters that steer a terminal."""
     entry["level"] = level
-    entry["timestamp"] = datetime.now(UTC).isoformat().replace("+00:00", "Z")
+    entry["timestamp"] = datetime.now(UTC)
     line = _dump(entry)
     if len(line) > _LONGEST:
         line = _dump({name: _cut(value) for name, value in entry.items()})
@@ -62,14 +53,18 @@ def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
 
 def _dump(entry: Mapping[str, Any]) -> bytes:
     try:
-        line = orjson.dumps(entry)
+        line = orjson.dumps(entry, option=orjson.OPT_UTC_Z)
     except TypeError:  # half of a surrogate pair, or what is no JSON
         line = b"\xff"
-    return line if line.isascii() else json.dumps(entry, default=repr).encode()
+    return line if line.isascii() else json.dumps(entry, default=_plain).encode()
+
+
+def _plain(value: Any) -> str:
+    return text_of(value) if isinstance(value, datetime) else repr(value)
 
 
 def _cut(value: Any) -> Any:
-    if isinstance(value, str) or (isinstance(value, list) and len(str(value)) > _LONGEST):
+    if isinstance(value, str) or (isinstance(value, (list, tuple)) and len(str(value)) > _LONGEST):
         return str(value)[:_LONGEST]
     return value
 
