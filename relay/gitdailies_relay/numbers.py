@@ -8,7 +8,6 @@ from __future__ import annotations
 import platform
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
 from importlib.metadata import version
 from typing import Any
 
@@ -30,6 +29,7 @@ from gitdailies_relay.pausing import ADDRESS, KEY, MANUAL
 from gitdailies_relay.queue import AGAIN, BURIED, DONE, PAUSED
 from gitdailies_relay.reading import SHAPE, UNREADABLE
 from gitdailies_relay.reports import Stored
+from gitdailies_relay.tally import Tally
 
 # A moment beside each counter, for a format that few read; the start of the process says as much.
 disable_created_metrics()  # type: ignore[no-untyped-call]
@@ -92,10 +92,10 @@ class Numbers:
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = self._counter(
+        self._requests = self._tally(
             "requests", "Requests to /hooks/, by source and status of the answer", "source", "status"
         )
-        self._messages = self._counter(
+        self._messages = self._tally(
             "messages", "Messages of proven deliveries, by what became of them", "source", "outcome"
         )
         self._ignored = self._counter(
@@ -118,18 +118,18 @@ class Numbers:
         for verdict in (DONE, AGAIN, PAUSED, BURIED):
             # At 0 from the start, so that the first of them is an increase.
             self._attempts.labels(verdict)
-        # labels() takes a lock and checks names; there are as many as sources and outcomes.
-        self._request = cache(self._requests.labels)
-        self._message = cache(self._messages.labels)
         ProcessCollector(registry=self.registry)
 
     def delivery(self, source: str, became: Accepted | int) -> None:
-        """Count what the store said of a delivery, or the status that a request was answered with."""
+        """Count what the store said of a delivery, or the status that a request was answered with.
+
+        In the event loop alone.
+        """
         if isinstance(became, int):
-            self._request(source, became).inc()
+            self._requests.add(source, became)
             return
         for outcome in became.outcomes:
-            self._message(source, outcome).inc()
+            self._messages.add(source, outcome)
         if became.why:
             self._kept.labels(source, became.why).inc()
         # Of a body that could not be read the only reason is the fault in it.
@@ -160,6 +160,9 @@ class Numbers:
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(_PREFIX + name, about, labels, registry=self.registry)
+
+    def _tally(self, name: str, about: str, *labels: str) -> Tally:
+        return Tally(_PREFIX + name, about, labels, self.registry)
 
     def _histogram(
         self, name: str, about: str, buckets: tuple[float, ...] = Histogram.DEFAULT_BUCKETS

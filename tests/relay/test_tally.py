@@ -1,0 +1,50 @@
+"""A counter without a lock: what Prometheus reads of it."""
+
+from __future__ import annotations
+
+import threading
+
+from gitdailies_relay.tally import Tally
+from prometheus_client import CollectorRegistry, generate_latest
+
+
+def exposition(registry: CollectorRegistry) -> list[str]:
+    return generate_latest(registry).decode().splitlines()
+
+
+def test_each_combination_of_labels_is_counted_by_itself() -> None:
+    """Numbers become texts, what a label may not hold is escaped, and there is a counter before the first."""
+    registry = CollectorRegistry()
+    tally = Tally("answers", "Answers by source", ("source", "status"), registry)
+    assert exposition(registry) == ["# HELP answers_total Answers by source", "# TYPE answers_total counter"]
+
+    tally.add("pagerduty", 202)
+    tally.add("pagerduty", 202)
+    tally.add('a"b', 401)
+    assert exposition(registry)[2:] == [
+        'answers_total{source="pagerduty",status="202"} 2.0',
+        'answers_total{source="a\\"b",status="401"} 1.0',
+    ]
+
+
+def test_a_reader_in_another_thread_never_fails_and_never_sees_less() -> None:
+    """While 20,000 combinations come up, each reading holds whole lines, and no fewer than the last."""
+    registry = CollectorRegistry()
+    tally = Tally("answers", "Answers", ("number",), registry)
+    sizes: list[int] = []
+    done = threading.Event()
+
+    def read() -> None:
+        while not done.is_set():
+            sizes.append(len(exposition(registry)))
+
+    reader = threading.Thread(target=read)
+    reader.start()
+    for number in range(20_000):
+        tally.add(number)
+    done.set()
+    reader.join()
+
+    assert sizes
+    assert sizes == sorted(sizes)
+    assert len(exposition(registry)) == 20_002
