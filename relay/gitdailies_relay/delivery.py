@@ -73,6 +73,7 @@ class Worker:
         self._ready = Heads(store)
         self._wake = asyncio.Event()
         self._stopping = False
+        self._paused = False
         self._dialect: Dialect | None = None
         self._pauses = Pauses(store, name, environ)
         self._probed_at = time.monotonic() - max(PROBE_SECONDS.values())
@@ -88,8 +89,9 @@ class Worker:
         self.circuit = Circuit()
 
     def wake(self) -> None:
-        """Say that there is something new to deliver."""
-        self._wake.set()
+        """Say that there is something new to deliver; what is paused has no use for it."""
+        if not self._paused:
+            self._wake.set()
 
     async def redirect(self, destination: Destination, sender: Sender) -> None:
         """Deliver to *destination* from now on; what is on its way still goes to the old one."""
@@ -100,7 +102,7 @@ class Worker:
         self.circuit = Circuit()
         await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the configuration was read again"))
         await self._retried(partial(self._store.run, hurry))
-        self.wake()
+        self._wake.set()
 
     async def run(self) -> None:
         """Deliver until `stop`; no fault ends it, each is logged and waited out."""
@@ -157,7 +159,8 @@ class Worker:
                 lambda: self._store.run(lambda session: clock.follow(session, seconds, now_us()))
             )
         paused = await self._pauses.current()
-        if paused and not await self._pauses.lifted(self._destination.key):
+        self._paused = bool(paused) and not await self._pauses.lifted(self._destination.key)
+        if self._paused:
             self._lanes.give_back()
             heads = await self._probe() if self._may_ask(paused) else []
             room = 1

@@ -225,3 +225,33 @@ def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_pa
 
     bench(tmp_path, body, sender=Slow(), destination=unknown)
     assert new.bodies[0]["source"] == "test"
+
+
+def test_what_is_accepted_meanwhile_is_no_work_for_a_worker_that_is_paused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty events that come one after the other make it look as seldom as none; resumed, all go out."""
+    looks = 0
+    real = pausing.Pauses.current
+
+    async def current(pauses: pausing.Pauses) -> str:
+        nonlocal looks
+        looks += 1
+        return await real(pauses)
+
+    monkeypatch.setattr(pausing.Pauses, "current", current)
+    monkeypatch.setattr("gitdailies_relay.delivery.POLL_SECONDS", 0.2)
+
+    async def body(on: Bench) -> None:
+        await on.store.run(lambda session: store.pause(session, "default", "manual", "a test"))
+        await asyncio.sleep(0.5)  # so that the worker has seen it
+        before = looks
+        for number in range(50):
+            await on.accept(f"I{number}", "start")
+            await asyncio.sleep(0.01)
+        # Half a second and more: a few turns, where each of the events would have been one.
+        assert looks - before < 20
+        await on.store.run(lambda session: store.resume(session, "default"))
+        await on.delivered()
+
+    assert len(bench(tmp_path, body).sent) == 50
