@@ -14,17 +14,16 @@ from gitdailies_server.lock import ServerLock
 if TYPE_CHECKING:
     from sqlalchemy import Connection, Engine
 
-# WAL with FULL syncs at every commit. 1000 pages of 8 KiB: checkpoints little and often, since
-# a long one is what a delivery would wait for.
+# WAL with FULL syncs at every commit.
 _PRAGMAS = (
     "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
-    "PRAGMA wal_autocheckpoint=1000",
     "PRAGMA journal_size_limit=33554432",
     "PRAGMA foreign_keys=ON",
     "PRAGMA temp_store=MEMORY",
 )
-_PAGE_BYTES = 8192
+# Little and often: a long checkpoint is what a delivery would wait for.
+_CHECKPOINT_BYTES = 8 * 1024 * 1024
 _BUSY_SECONDS = 5.0
 
 # Faults of a statement or a value; every other error of SQLite is the file's.
@@ -50,16 +49,22 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
             check_same_thread=False,
             cached_statements=256,
         )
-        connection.execute(f"PRAGMA page_size={_PAGE_BYTES}")
         if made:
             # What retention frees can then be given back while the file is in use.
             connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
         for pragma in _PRAGMAS:
             if not (read_only and "journal_mode" in pragma):
                 connection.execute(pragma).fetchall()
+        # In pages, whose size is the file's own.
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // _page_bytes(connection)}")
     except (sqlite3.Error, OSError) as error:
         raise unavailable(SqliteDatabase(path), "an SQLite file to open", error) from error
     return connection
+
+
+def _page_bytes(connection: sqlite3.Connection) -> int:
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(size)
 
 
 def _create(path: Path) -> bool:
@@ -121,14 +126,14 @@ class SqliteDatabase:
         return str(row[0]) if row else None
 
     def size(self, session: Any) -> Size:
-        (page,) = session.execute("PRAGMA page_size").fetchone()
+        page = _page_bytes(session)
         (pages,) = session.execute("PRAGMA page_count").fetchone()
         (free,) = session.execute("PRAGMA freelist_count").fetchone()
         return Size(pages * page, free * page)
 
     def shrink(self, session: Any, most_bytes: int) -> None:
         # Each step frees a page. A file that was made without it needs a VACUUM first.
-        session.execute(f"PRAGMA incremental_vacuum({most_bytes // _PAGE_BYTES})").fetchall()
+        session.execute(f"PRAGMA incremental_vacuum({most_bytes // _page_bytes(session)})").fetchall()
 
     def engine(self, session: Any) -> Engine:
         from sqlalchemy import create_engine, event

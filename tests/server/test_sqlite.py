@@ -83,3 +83,18 @@ def test_a_reason_is_one_line_in_lower_case() -> None:
     assert reason(OSError(28, "No space left on device")) == "no space left on device"
     assert reason(sqlite3.OperationalError("database or disk is full")) == "database or disk is full"
     assert reason(KeyError()) == "keyerror"
+
+
+@pytest.mark.parametrize("page", [4096, 8192])
+def test_a_log_is_copied_back_after_as_many_bytes_whatever_a_page_has(folder: Path, page: int) -> None:
+    """A file keeps the page size it was made with, and its log grows to 8 MiB all the same."""
+    folder.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(folder / "x.db")) as made:
+        made.execute(f"PRAGMA page_size={page}")
+        made.execute("CREATE TABLE t (n)")
+        made.commit()
+
+    with contextlib.closing(connect(folder / "x.db")) as connection:
+        (pages,) = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
+        assert connection.execute("PRAGMA page_size").fetchone() == (page,)
+        assert pages * page == 8 * 1024 * 1024
