@@ -29,12 +29,12 @@ DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "b
 class ImmediateStore(store.Store):
     """Says "stored" as soon as the event loop comes round again, and stores nothing."""
 
-    async def accept(self, delivery: Delivery) -> Accepted:
+    def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
         future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
         event = f"incident-{'0' * 32}"
         accepted = Accepted(delivery.id, (event,), (), "", (STORED,))
         asyncio.get_running_loop().call_soon(future.set_result, accepted)
-        return await future
+        return future
 
 
 class BareApp:

@@ -13,6 +13,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -28,17 +29,16 @@ class Answer(NamedTuple):
     headers: tuple[tuple[bytes, bytes], ...] = ()
 
 
-def _answer(status: int, body: dict[str, Any], *headers: tuple[str, str]) -> Answer:
-    pairs = tuple((name.encode(), value.encode()) for name, value in headers)
-    return Answer(status, orjson.dumps(body), pairs)
+def _answer(status: int, body: dict[str, Any], *headers: tuple[bytes, bytes]) -> Answer:
+    return Answer(status, orjson.dumps(body), headers)
 
 
-def stored(delivery: str, events: list[str], reasons: list[str]) -> Answer:
+def stored(delivery: str, events: Sequence[str], reasons: Sequence[str]) -> Answer:
     more = {"ignored": reasons} if reasons else {}
     return _answer(202, {"status": "stored", "delivery": delivery, "events": events, **more})
 
 
-def ignored(delivery: str, reasons: list[str]) -> Answer:
+def ignored(delivery: str, reasons: Sequence[str]) -> Answer:
     return _answer(200, {"status": "ignored", "delivery": delivery, "reasons": reasons})
 
 
@@ -52,7 +52,7 @@ def unreadable(delivery: str, reason: str) -> Answer:
 
 UNPROVEN = _answer(401, {"status": "unauthorized"})
 UNKNOWN = _answer(404, {"status": "not found"})
-WRONG_METHOD = _answer(405, {"status": "method not allowed"}, ("allow", "POST, PUT, PATCH"))
+WRONG_METHOD = _answer(405, {"status": "method not allowed"}, (b"allow", b"POST, PUT, PATCH"))
 ENCODED = _answer(
     415, {"status": "unsupported", "reason": "content-encoding: expected identity, got another"}
 )
@@ -69,7 +69,7 @@ def too_large(limit: int) -> Answer:
 
 def unavailable(reason: str) -> Answer:
     body = {"status": "unavailable", "reason": reason}
-    return _answer(503, body, ("retry-after", str(RETRY_AFTER_SECONDS)))
+    return _answer(503, body, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
 
 
 TOO_MANY = unavailable("more deliveries are waiting than are held at once")

@@ -7,7 +7,7 @@ means is decided in `reading` and `acceptance`, what is answered in `answers`.
 from __future__ import annotations
 
 import asyncio
-import secrets as randomness
+import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -25,7 +25,7 @@ from gitdailies_core.secret import Secret
 from gitdailies_server.client_address import FORWARDED_HEADER, client_address
 from gitdailies_server.logs import told
 from gitdailies_server.moments import now_us
-from gitdailies_server.protocol import CONNECTION, PROVEN
+from gitdailies_server.protocol import CONNECTION, PROVEN, WHOLE
 from gitdailies_server.repeats import Repeats
 
 from gitdailies_relay import answers
@@ -42,7 +42,7 @@ from gitdailies_relay.bodies import (
     TooSlow,
     drain,
 )
-from gitdailies_relay.deadline import Deadline, Deadlines
+from gitdailies_relay.patience import Patience
 from gitdailies_relay.reading import SHAPE, UNREADABLE, Reading, prove, read
 from gitdailies_relay.store import Store
 
@@ -105,7 +105,7 @@ class App:
         # Bound once: structlog binds a logger of a module anew at each line.
         self._log = LOG.bind()
         self._bodies = Bodies(most_bytes)
-        self._deadlines = Deadlines(ANSWER_SECONDS)
+        self._patience = Patience(ANSWER_SECONDS)
         self._trusted_proxies = trusted_proxies
         self._destination = destination
         self._ready_until = 0.0
@@ -119,7 +119,7 @@ class App:
             answer, unread = refusal.answer, True
         headers = [
             (b"content-type", b"application/json"),
-            (b"content-length", str(len(answer.body)).encode()),
+            (b"content-length", b"%d" % len(answer.body)),
             *answer.headers,
         ]
         if unread:
@@ -161,9 +161,11 @@ class App:
             raise Refusal(answers.WRONG_METHOD)
         headers = read_headers(scope["headers"])
         self._admit(headers)
+        connection = scope.get("extensions", {}).get(CONNECTION)
         with Body(self._bodies) as body:
             try:
-                request = Request(headers, await body.read(receive), decode)
+                has_come = connection is not None and connection[WHOLE]()
+                request = Request(headers, await body.read(receive, has_come=has_come), decode)
             except TooLarge:
                 raise Refusal(answers.too_large(BODY_BYTES)) from None
             except TooMany:
@@ -172,7 +174,7 @@ class App:
                 raise Refusal(answers.unavailable("expected the whole body in time, got a part")) from None
             except Gone:
                 raise Refusal(answers.CUT) from None
-            return await self._delivered(source, request, scope)
+            return await self._delivered(source, request, scope, connection)
 
     def _admit(self, headers: Mapping[str, str]) -> None:
         """Refuse by headers alone what need not be read."""
@@ -188,7 +190,9 @@ class App:
         if self._bodies.full:
             raise Refusal(answers.TOO_MANY)
 
-    async def _delivered(self, source: Source, request: Request, scope: Scope) -> Answer:
+    async def _delivered(
+        self, source: Source, request: Request, scope: Scope, connection: Mapping[object, Any] | None
+    ) -> Answer:
         adapter = self.intake.adapters[source.name]
         client = self._client(scope, request)
         try:
@@ -201,14 +205,13 @@ class App:
         except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
             LOG.error("proof cannot be checked", source=source.name, client=client, reason=told(error))
             return answers.unavailable("the proof cannot be checked")
-        if CONNECTION in scope.get("extensions", ()):
-            scope["extensions"][CONNECTION][PROVEN]()
+        if connection is not None:
+            connection[PROVEN]()
         reading = read(request, source, adapter, self.intake.routes, proof)
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, reading)
         try:
-            with Deadline(self._deadlines):
-                accepted = await self._store.accept(delivery)
+            accepted = await self._patience.bound(self._store.accept(delivery))
         except Exception as error:  # noqa: BLE001  of an item that fails alone, as of a store that does
             LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))
             return answers.unavailable("the store cannot be written")
@@ -221,7 +224,7 @@ class App:
 
     def _answered(self, source: str, client: str, reading: Reading, accepted: Accepted) -> Answer:
         self._counted(source, accepted)
-        reasons = list(accepted.reasons)
+        reasons = accepted.reasons
         log = self._log.warning if accepted.why else self._log.info
         log(
             "delivery",
@@ -229,8 +232,8 @@ class App:
             source=source,
             client=client,
             proof=reading.proof,
-            outcomes=list(accepted.outcomes),
-            events=list(accepted.events),
+            outcomes=accepted.outcomes,
+            events=accepted.events,
             reasons=reasons,
         )
         if accepted.why == UNREADABLE:
@@ -240,7 +243,7 @@ class App:
         if accepted.events:
             if not accepted.repeated:
                 self._stored()
-            return answers.stored(accepted.delivery, list(accepted.events), reasons)
+            return answers.stored(accepted.delivery, accepted.events, reasons)
         return answers.ignored(accepted.delivery, reasons)
 
     async def _ready(self) -> Answer:
@@ -260,7 +263,7 @@ class App:
 
 def delivery_id(at: int) -> str:
     """Name a delivery: sorted by time, and not to be guessed."""
-    return f"d{at:014x}{randomness.token_hex(4)}"
+    return f"d{at:014x}{os.urandom(4).hex()}"
 
 
 def _reason(error: Exception) -> str:

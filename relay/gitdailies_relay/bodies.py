@@ -13,8 +13,6 @@ from contextlib import suppress
 from types import TracebackType
 from typing import Any, Self
 
-from gitdailies_relay.deadline import Deadline, Deadlines
-
 # PagerDuty, the largest sender, drops what is over 256 KB.
 BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
@@ -46,7 +44,6 @@ class Bodies:
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
-        self.deadlines = Deadlines(BODY_SECONDS)
         self._bytes = 0
         # In the order in which they began.
         self._partial: dict[Body, None] = {}
@@ -82,11 +79,11 @@ class Bodies:
 class Body:
     """One body, accounted for as long as the block lasts."""
 
-    __slots__ = ("_bodies", "_deadline", "_gave_way", "size")
+    __slots__ = ("_bodies", "_gave_way", "_timeout", "size")
 
     def __init__(self, bodies: Bodies) -> None:
         self._bodies = bodies
-        self._deadline = Deadline(bodies.deadlines)
+        self._timeout: asyncio.Timeout | None = None
         self._gave_way = False
         self.size = 0
 
@@ -100,16 +97,21 @@ class Body:
 
     def give_way(self) -> None:
         self._gave_way = True
-        self._deadline.end()
+        if self._timeout is not None:
+            self._timeout.reschedule(asyncio.get_running_loop().time())
 
-    async def read(self, receive: Receive) -> bytes:
-        """Read to the end or a bound, whatever was announced.
+    async def read(self, receive: Receive, *, has_come: bool = False) -> bytes:
+        """Read to the end or a bound, whatever was announced; one that *has_come* needs no clock.
 
         Raises TooLarge, TooSlow, TooMany, Gone.
         """
+        part, more = await self._part(receive) if has_come else (b"", True)
+        if not more:
+            return part
         try:
-            with self._deadline:
-                part, more = await self._part(receive)
+            async with asyncio.timeout(BODY_SECONDS) as self._timeout:
+                if not has_come:
+                    part, more = await self._part(receive)
                 return await self._rest(receive, part) if more else part
         except TimeoutError:
             raise (TooMany if self._gave_way else TooSlow) from None

@@ -25,9 +25,10 @@ class BatchLedger:
     def periods(self, incident: str) -> Sequence[Period]:
         known = self._known.get(incident)
         if known is None:
-            known = {record.key: record for record in self._rows.periods(self._whose, incident)}
-            known.update({key: record for key, (record, _) in self._changed.get(incident, {}).items()})
-            self._known[incident] = known
+            records = self._rows.periods(self._whose, incident)
+            known = self._known[incident] = {record.key: record for record in records} if records else {}
+            for key, (record, _) in self._changed.get(incident, {}).items():
+                known[key] = record
         return list(known.values())
 
     def waiting(self, incident: str) -> Sequence[Period]:

@@ -73,10 +73,9 @@ class Store:
         """Why the last commit failed, or ""."""
         return self._writer.fault
 
-    async def accept(self, delivery: Delivery) -> Accepted:
-        """Store a delivery and what follows from it; raises StoreUnavailable."""
-        accepted: Accepted = await self._writer.put(delivery)
-        return accepted
+    def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
+        """Store a delivery and what follows from it; both call and future may raise StoreUnavailable."""
+        return self._writer.put(delivery)
 
     async def record(self, attempts: Sequence[queue.Attempt]) -> None:
         """Write *attempts*, all or none; raises StoreUnavailable."""
@@ -143,18 +142,18 @@ class Store:
 
     def _apply(self, session: Session, items: Sequence[Item]) -> list[Any]:
         """Write what was handed over together: deliveries at once, attempts at once, jobs as they came."""
-        results: dict[int, Any] = {}
-        deliveries = [(n, item) for n, item in enumerate(items) if isinstance(item, Delivery)]
+        deliveries = [item for item in items if isinstance(item, Delivery)]
         attempts = [attempt for item in items if isinstance(item, Attempts) for attempt in item.of]
-        if deliveries:
-            accepted = accept(rows_of(self.database, session), [delivery for _, delivery in deliveries])
-            results.update({n: result for (n, _), result in zip(deliveries, accepted, strict=True)})
+        accepted = iter(accept(rows_of(self.database, session), deliveries) if deliveries else ())
         if attempts:
             queue.record(session, attempts)
-        for n, item in enumerate(items):
-            if not isinstance(item, (Delivery, Attempts)):
-                results[n] = item(session)
-        return [results.get(n) for n in range(len(items))]
+        results: list[Any] = []
+        for item in items:
+            if isinstance(item, Delivery):
+                results.append(next(accepted))
+            else:
+                results.append(None if isinstance(item, Attempts) else item(session))
+        return results
 
 
 def _is_quick(item: Item) -> bool:

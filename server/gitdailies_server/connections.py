@@ -54,7 +54,8 @@ class Connections:
         if guest in self._inside:
             self.owes_nothing(guest)
             (self._known if known else self._strangers)[guest] = None
-            self._make_room()
+            if len(self._inside) > self._most:
+                self._make_room()
 
     def owes_nothing(self, guest: Guest) -> None:
         self._strangers.pop(guest, None)

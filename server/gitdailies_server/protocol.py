@@ -37,8 +37,9 @@ RETRY_AFTER_SECONDS = 5
 
 _HEAD, _BODY, _WHOLE = range(3)
 
-# Among the extensions of a scope, what an application calls when a request proved who sent it.
-CONNECTION, PROVEN = "gitdailies.connection", "proven"
+# Among the extensions of a scope: what an application calls when a request proved who sent it, and
+# what tells whether its body has come to its end already.
+CONNECTION, PROVEN, WHOLE = "gitdailies.connection", "proven", "whole"
 NO_REQUEST = "expected a request of HTTP/1.1, got something else"
 _UPGRADE = "upgrade: expected HTTP/1.1 alone, got an offer of another protocol"
 _TOO_LONG = f"head: expected at most {HEAD_BYTES} bytes, got more"
@@ -72,7 +73,9 @@ class BoundedProtocol(HttpToolsProtocol):
         super().__init__(*arguments, **more)
         self._connections = connections
         self._tell_refused = refused
-        self._extensions: dict[str, dict[object, object]] = {CONNECTION: {PROVEN: self._is_proven}}
+        self._extensions: dict[str, dict[object, object]] = {
+            CONNECTION: {PROVEN: self._is_proven, WHOLE: self._is_whole}
+        }
         self._part = _HEAD
         self._owes = True
         self._known = False
@@ -140,7 +143,11 @@ class BoundedProtocol(HttpToolsProtocol):
         if len(self.headers) >= HEAD_FIELDS:
             self._fault = (HTTPStatus.REQUEST_HEADER_FIELDS_TOO_LARGE, _TOO_MANY)
             raise _Unwanted
-        super().on_header(name, value)
+        # As uvicorn's own does, without a call of it for each field of each head.
+        name = name.lower()
+        if name == b"expect" and value.lower() == b"100-continue":
+            self.expect_100_continue = True
+        self.headers.append((name, value))
 
     def on_headers_complete(self) -> None:
         self._had_it()
@@ -210,6 +217,10 @@ class BoundedProtocol(HttpToolsProtocol):
 
     def _is_proven(self) -> None:
         self._known = True
+
+    def _is_whole(self) -> bool:
+        # Of several requests whose answers are owed, the last is the only one that may lack a part.
+        return self._part == _WHOLE
 
     def _refuse(self, status: HTTPStatus, reason: str) -> None:
         """Answer what is no request; where an answer to an earlier one is owed, that is the last."""

@@ -17,7 +17,6 @@ import time
 from collections.abc import Callable, Sequence
 from contextlib import suppress
 from functools import partial
-from itertools import takewhile
 from queue import SimpleQueue
 from typing import Any, Generic, TypeAlias, TypeVar
 
@@ -109,7 +108,11 @@ class GroupWriter(Generic[Item, Result]):
             self._work.put(partial(self._alone, batch))
 
     def _batch(self, fits: Callable[[Item], bool]) -> list[_Entry[Item, Result]]:
-        batch = list(takewhile(lambda entry: fits(entry[0]), self._arrived[:MOST_A_BATCH]))
+        batch = self._arrived[:MOST_A_BATCH]
+        for number, (item, _) in enumerate(batch):
+            if not fits(item):
+                del batch[number:]
+                break
         del self._arrived[: len(batch)]
         return batch
 

@@ -36,7 +36,7 @@ def test_more_bytes_than_are_held_at_once_are_503(
         await asyncio.to_thread(going_on.wait, 3)
         return await real(store, delivery)
 
-    monkeypatch.setattr(stores.Store, "accept", waiting)
+    monkeypatch.setattr(stores.Store, "accept", lambda *given: asyncio.ensure_future(waiting(*given)))
     with in_thread(file) as relay:
         first: list[int] = []
         sending = threading.Thread(target=lambda: first.append(large.post(relay.url).status_code))
