@@ -24,7 +24,10 @@ class Draft:
 
     def known(self, incident: str) -> list[Period]:
         """Return the incident's records in order of their start (or end, where that is all they have)."""
-        known = {period.key: period for period in self.ledger.periods(incident)}
+        periods = self.ledger.periods(incident)
+        if not periods and not self.records:
+            return []  # as before nearly every start
+        known = {period.key: period for period in periods}
         known.update({key: period for key, period in self.records.items() if key[0] == incident})
         return sorted(known.values(), key=lambda p: (p.started_at or p.ended_at or self.change.at, p.name))
 

@@ -17,19 +17,26 @@ from gitdailies_core.errors import PayloadError
 
 
 class Fields:
-    """One JSON object of a payload, and where it stands."""
+    """One JSON object of a payload, and where it stands: *path* within the object *above*, if any."""
 
-    __slots__ = ("_path", "_values")
+    __slots__ = ("_above", "_path", "_values")
 
-    def __init__(self, values: Any, path: str = "") -> None:
-        if not isinstance(values, dict):
-            raise PayloadError(f"{path or 'body'}: expected an object, got {got(values)}")
-        self._values: dict[str, Any] = values
+    def __init__(self, values: Any, path: str = "", above: Fields | None = None) -> None:
         self._path = path
+        self._above = above
+        if not isinstance(values, dict):
+            raise PayloadError(f"{self.path or 'body'}: expected an object, got {got(values)}")
+        self._values: dict[str, Any] = values
+
+    @property
+    def path(self) -> str:
+        """The path of this object; put together when it is asked for, which is in a message alone."""
+        return self._above.where(self._path) if self._above is not None else self._path
 
     def where(self, name: str) -> str:
         """Return the path of a name in this object."""
-        return f"{self._path}.{name}" if self._path else name
+        path = self.path
+        return f"{path}.{name}" if path else name
 
     def has(self, name: str) -> bool:
         """Whether the name is there and not null."""
@@ -40,10 +47,11 @@ class Fields:
         return self._values.get(name)
 
     def object(self, name: str) -> Fields:
-        return Fields(self._values.get(name), self.where(name))
+        return Fields(self._values.get(name), name, self)
 
     def optional_object(self, name: str) -> Fields | None:
-        return self.object(name) if self.has(name) else None
+        value = self._values.get(name)
+        return None if value is None else Fields(value, name, self)
 
     def objects(self, name: str) -> list[Fields]:
         """Read a list of objects; one that is not there is empty."""
@@ -52,7 +60,7 @@ class Fields:
             return []
         if not isinstance(value, list):
             raise PayloadError(f"{self.where(name)}: expected a list, got {got(value)}")
-        return [Fields(item, f"{self.where(name)}[{index}]") for index, item in enumerate(value)]
+        return [Fields(item, f"{name}[{index}]", self) for index, item in enumerate(value)]
 
     def text(self, name: str) -> str:
         """Read text that is not empty."""
@@ -71,9 +79,10 @@ class Fields:
     def time(self, name: str) -> datetime:
         """Read an RFC 3339 time with a zone."""
         try:
-            return times.parse(self._values.get(name), self.where(name))
+            return times.parse(self._values.get(name), name)
         except ValueError as error:
-            raise PayloadError(str(error)) from None
+            # Which begins with the name.
+            raise PayloadError(self.where(str(error))) from None
 
     def optional_time(self, name: str) -> datetime | None:
         return self.time(name) if self.has(name) else None
@@ -81,6 +90,6 @@ class Fields:
     def epoch(self, name: str) -> datetime:
         """Read seconds to nanoseconds since 1970, as a number or its digits."""
         try:
-            return times.from_epoch(self._values.get(name), self.where(name))
+            return times.from_epoch(self._values.get(name), name)
         except ValueError as error:
-            raise PayloadError(str(error)) from None
+            raise PayloadError(self.where(str(error))) from None

@@ -60,6 +60,8 @@ def closing(change: Change, known: Sequence[Period]) -> list[Period]:
 
 def held(change: Change, known: Sequence[Period]) -> list[Period]:
     """Find the starts that did not go out, over by now or not, to whose period a change belongs."""
+    if not known:
+        return []
     notes = [p for p in known if p.is_note and p.started_at is not None and concerns(change, p)]
     if change.period is not None:
         notes = [p for p in notes if p.name == change.period]

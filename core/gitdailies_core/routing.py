@@ -97,6 +97,8 @@ class Filter:
 
     def refusal(self, change: Change) -> str:
         """Say why *change* is not wanted, or "" if it is; `none` stands for no value."""
+        if not (self.urgency or self.priority or self.tags):
+            return ""
         for name, wanted, found in (
             ("urgency", self.urgency, (change.urgency,)),
             ("priority", self.priority, (change.priority,)),
