@@ -85,7 +85,7 @@ class Fields:
             raise PayloadError(self.where(str(error))) from None
 
     def optional_time(self, name: str) -> datetime | None:
-        return self.time(name) if self.has(name) else None
+        return None if self._values.get(name) is None else self.time(name)
 
     def epoch(self, name: str) -> datetime:
         """Read seconds to nanoseconds since 1970, as a number or its digits."""
