@@ -132,6 +132,8 @@ class Body:
         part: bytes = message.get("body", b"")
         if self.size + len(part) > BODY_BYTES:
             raise TooLarge
+        if self._gave_way:  # its time ends with the next turn only
+            raise TooMany
         self._bodies.hold(self, len(part))
         return part, message.get("more_body", False)
 

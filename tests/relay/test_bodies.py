@@ -1,0 +1,94 @@
+"""Bodies on their way in: what is held is never more than it may be, whoever sends how."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import MutableMapping
+from typing import Any
+
+import pytest
+from gitdailies_relay import bodies
+from gitdailies_relay.bodies import Bodies, Body, TooMany, TooSlow
+
+
+class Sender:
+    """Hands its parts over one by one; the last is marked as such."""
+
+    def __init__(self) -> None:
+        self._parts: asyncio.Queue[tuple[bytes, bool]] = asyncio.Queue()
+
+    def send(self, part: bytes, *, last: bool = False) -> None:
+        self._parts.put_nowait((part, not last))
+
+    async def receive(self) -> MutableMapping[str, Any]:
+        part, more = await self._parts.get()
+        return {"type": "http.request", "body": part, "more_body": more}
+
+
+async def read(held: Bodies, sender: Sender, *, has_come: bool = False) -> bytes:
+    with Body(held) as body:
+        return await body.read(sender.receive, has_come=has_come)
+
+
+def test_a_body_in_parts_is_put_together() -> None:
+    """Three parts, one of them empty, are one body, and nothing is held when it is done."""
+
+    async def run() -> None:
+        held, sender = Bodies(10), Sender()
+        reading = asyncio.create_task(read(held, sender))
+        for part in (b"abc", b"", b"def"):
+            sender.send(part, last=part == b"def")
+            await asyncio.sleep(0)
+        assert await reading == b"abcdef"
+        with Body(held) as other:
+            held.hold(other, 10)
+
+    asyncio.run(run())
+
+
+def test_a_body_that_has_come_is_read_without_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is there already is read even where no time is given for it."""
+    monkeypatch.setattr(bodies, "BODY_SECONDS", -1.0)
+
+    async def run() -> None:
+        sender = Sender()
+        sender.send(b"whole", last=True)
+        assert await read(Bodies(10), sender, has_come=True) == b"whole"
+        with pytest.raises(TooSlow):
+            await read(Bodies(10), sender)
+
+    asyncio.run(run())
+
+
+def test_who_said_that_it_had_come_and_had_not_has_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A part that is not the last is waited on as long as any other."""
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+
+    async def run() -> None:
+        sender = Sender()
+        sender.send(b"half")
+        with pytest.raises(TooSlow):
+            await asyncio.wait_for(read(Bodies(10), sender, has_come=True), 10)
+
+    asyncio.run(run())
+
+
+def test_a_body_that_gives_way_takes_nothing_in_any_more() -> None:
+    """Its rest, though it comes in the very turn in which it had to go, is not held on top."""
+
+    async def run() -> None:
+        held, slow = Bodies(10), Sender()
+        reading = asyncio.create_task(read(held, slow))
+        slow.send(b"12345678")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with Body(held) as other:
+            slow.send(b"9", last=True)
+            held.hold(other, 8)
+            with pytest.raises(TooMany):
+                await asyncio.wait_for(reading, 10)
+            held.hold(other, 2)
+            with pytest.raises(TooMany):
+                held.hold(other, 1)
+
+    asyncio.run(run())
