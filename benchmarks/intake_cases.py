@@ -17,6 +17,7 @@ import deliveries
 import psycopg
 from intake_server import BARE, DURABLE, IMMEDIATE, SINGLE
 
+CHECKOUT = Path(__file__).parents[1]
 SQLITE = "sqlite:relay.db"
 POSTGRESQL = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/test")
 PEER = "peer"
@@ -74,30 +75,33 @@ class Started:
 
 
 @contextmanager
-def store(case: Case) -> Iterator[str]:
-    """Yield the address of an empty store."""
+def store(case: Case, name: str = "gitdailies_benchmark") -> Iterator[str]:
+    """Yield the address of an empty store; *name* is that of a database of PostgreSQL."""
     if not case.postgresql:
         yield SQLITE
         return
     with psycopg.connect(POSTGRESQL, autocommit=True) as connection:
-        connection.execute("DROP DATABASE IF EXISTS gitdailies_benchmark WITH (FORCE)")
-        connection.execute("CREATE DATABASE gitdailies_benchmark")
+        connection.execute(f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
+        connection.execute(f"CREATE DATABASE {name}")
         try:
-            yield urlunsplit(urlsplit(POSTGRESQL)._replace(path="/gitdailies_benchmark"))
+            yield urlunsplit(urlsplit(POSTGRESQL)._replace(path=f"/{name}"))
         finally:
-            connection.execute("DROP DATABASE gitdailies_benchmark WITH (FORCE)")
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
-def start(case: Case, folder: Path, address: str, core: int, log: TextIO) -> Started:
-    """Start one server of *case* on *core*; raises SystemExit with what it said."""
+def start(
+    case: Case, folder: Path, address: str, core: int, log: TextIO, checkout: Path = CHECKOUT
+) -> Started:
+    """Start one server of *case*, as it is in *checkout*, on *core*; raises SystemExit with what it said."""
     (folder / "gitdailies.yml").write_text(_CONFIGURATION % (address, deliveries.SERVICE))
     environ = {
         **os.environ,
         "PAGERDUTY_SECRET": deliveries.SECRET,
         "GITDAILIES_WEBHOOK_KEY": "benchmark",
         "PEER_FILE": str(folder / "peer.log"),
+        "PYTHONPATH": os.pathsep.join(sorted({str(p.parent) for p in checkout.glob("*/gitdailies_*/")})),
     }
-    here = Path(__file__).parent
+    here = checkout / "benchmarks"
     if case.kind == PEER:
         command = [
             *("taskset", "-c", str(core), sys.executable, "-m", "gunicorn", "peer:app", "--chdir", str(here)),

@@ -58,6 +58,59 @@ class _Connection:
         return bool(answer)
 
 
+class Sending:
+    """Open connections, each with one request in flight, also while nobody looks at the answers."""
+
+    def __init__(
+        self, addresses: Sequence[tuple[str, int]], requests: Sequence[Request], connections: int
+    ) -> None:
+        self._ahead: Iterator[Request] = iter(requests)
+        self._by_file: dict[int, _Connection] = {}
+        self._poll = select.epoll()
+        for request, address, _ in zip(self._ahead, cycle(addresses), range(connections), strict=False):
+            connection = _Connection(address)
+            connection.send(request)
+            self._by_file[connection.socket.fileno()] = connection
+            self._poll.register(connection.socket.fileno(), select.EPOLLIN)
+
+    def go_on(self, load: Load, seconds: float, *, measure: bool = True) -> bool:
+        """Answer each answer with the next request for *seconds*; False once there is none."""
+        now = answered_at = time.perf_counter()
+        until = now + seconds
+        while now < until:
+            # Never asleep: to wake a core that idles costs the server, in a virtual machine, tens of
+            # microseconds an answer, which no sender behind a network card would cost it.
+            ready = self._poll.poll(0)
+            now = time.perf_counter()
+            if ready:
+                answered_at = now
+            elif now - answered_at > _PATIENCE_SECONDS:
+                raise TimeoutError(f"the server answered nothing for {_PATIENCE_SECONDS} s")
+            else:
+                # Awake, but behind whoever else has work on this core, as PostgreSQL may.
+                os.sched_yield()
+            for number, _ in ready:
+                connection = self._by_file[number]
+                if not connection.receive(load):
+                    raise ConnectionError("the server closed a connection")
+                now = time.perf_counter()
+                if measure:
+                    load.milliseconds.append((now - connection.sent_at) * 1000)
+                request = next(self._ahead, None)
+                if request is None:
+                    return False
+                connection.send(request)
+        return True
+
+    def end(self, load: Load) -> None:
+        """Take what answers there still are, and close."""
+        self._poll.close()
+        for connection in self._by_file.values():
+            connection.socket.settimeout(_PATIENCE_SECONDS)
+            connection.receive(load)
+            connection.socket.close()
+
+
 def run(
     addresses: Sequence[tuple[str, int]],
     requests: Sequence[Request],
@@ -74,70 +127,15 @@ def run(
     then counts as answered.
     """
     load = Load()
-    ahead = iter(requests)
-    by_file = _open(addresses, connections, ahead)
-    poll = select.epoll()
-    for number in by_file:
-        poll.register(number, select.EPOLLIN)
-    _drive(poll, by_file, ahead, load, time.perf_counter() + warm_up_seconds, measure=False)
+    sending = Sending(addresses, requests, connections)
+    sending.go_on(load, warm_up_seconds, measure=False)
     at_start()
     began_at = time.perf_counter()
-    _drive(poll, by_file, ahead, load, began_at + seconds, measure=True)
+    sending.go_on(load, seconds)
     load.seconds = time.perf_counter() - began_at
     at_end()
-    poll.close()
-    for connection in by_file.values():
-        connection.socket.settimeout(_PATIENCE_SECONDS)
-        connection.receive(load)
-        connection.socket.close()
+    sending.end(load)
     return load
-
-
-def _open(
-    addresses: Sequence[tuple[str, int]], count: int, ahead: Iterator[Request]
-) -> dict[int, _Connection]:
-    by_file = {}
-    for request, address, _ in zip(ahead, cycle(addresses), range(count), strict=False):
-        connection = _Connection(address)
-        connection.send(request)
-        by_file[connection.socket.fileno()] = connection
-    return by_file
-
-
-def _drive(
-    poll: select.epoll,
-    by_file: dict[int, _Connection],
-    ahead: Iterator[Request],
-    load: Load,
-    until: float,
-    *,
-    measure: bool,
-) -> None:
-    """Answer each answer with the next request, until *until* or until there is none."""
-    now = answered_at = time.perf_counter()
-    while now < until:
-        # Never asleep: to wake a core that idles costs the server, in a virtual machine, tens of
-        # microseconds an answer, which no sender behind a network card would cost it.
-        ready = poll.poll(0)
-        now = time.perf_counter()
-        if ready:
-            answered_at = now
-        elif now - answered_at > _PATIENCE_SECONDS:
-            raise TimeoutError(f"the server answered nothing for {_PATIENCE_SECONDS} s")
-        else:
-            # Awake, but behind whoever else has work on this core, as PostgreSQL may.
-            os.sched_yield()
-        for number, _ in ready:
-            connection = by_file[number]
-            if not connection.receive(load):
-                raise ConnectionError("the server closed a connection")
-            now = time.perf_counter()
-            if measure:
-                load.milliseconds.append((now - connection.sent_at) * 1000)
-            request = next(ahead, None)
-            if request is None:
-                return
-            connection.send(request)
 
 
 def _complete(answer: bytes) -> bool:

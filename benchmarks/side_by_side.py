@@ -1,0 +1,129 @@
+"""Intake of this checkout against another one, both servers alive at once: for small differences.
+
+git worktree add /tmp/before main
+.venv/bin/python benchmarks/side_by_side.py /tmp/before
+.venv/bin/python benchmarks/side_by_side.py /tmp/before --case h --scattered --seconds 60
+
+README.md beside this file says why.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import statistics
+import tempfile
+import time
+from collections.abc import Sequence
+from contextlib import ExitStack
+from pathlib import Path
+
+import deliveries
+import intake_cases
+import load
+from intake_cases import CASES, CHECKOUT, PEER, Case
+
+_SLICE_SECONDS = 0.4
+_WARM_UP_SECONDS = 1.0
+# After a slice, until the answers that nobody waits for are given.
+_REST_SECONDS = 0.02
+_LETTERS = [case.letter for case in CASES if case.kind != PEER and case.servers == 1]
+
+
+class _Side:
+    """A server of one checkout, and what its slices of the load cost."""
+
+    def __init__(self, sending: load.Sending, process: int) -> None:
+        self._sending = sending
+        self._process = process
+        self.cpu_us: list[float] = []
+        self.a_second: list[float] = []
+
+    def take(self, seconds: float, *, measure: bool = True) -> bool:
+        """Take a slice; False once requests are used up."""
+        slice_, cpu_us, began_at = load.Load(), self._cpu_us(), time.perf_counter()
+        more = self._sending.go_on(slice_, seconds)
+        took = time.perf_counter() - began_at
+        time.sleep(_REST_SECONDS)
+        if slice_.refused:
+            raise SystemExit(f"expected 202, got {slice_.refused[0]!r}")
+        if measure and more:
+            self.cpu_us.append((self._cpu_us() - cpu_us) / len(slice_.milliseconds))
+            self.a_second.append(len(slice_.milliseconds) / took)
+        return more
+
+    def _cpu_us(self) -> float:
+        # proc(5): nanoseconds on a core, exactly, where stat has hundredths of a second.
+        threads = Path(f"/proc/{self._process}/task").iterdir()
+        return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="Compare the intake of two checkouts.")
+    parser.add_argument("other", type=Path, help="a checkout of this project, such as a worktree of git")
+    parser.add_argument("--case", default="a", choices=_LETTERS)
+    parser.add_argument("--seconds", type=float, default=30.0)
+    parser.add_argument("--connections", type=int, default=32)
+    parser.add_argument("--events", type=int, default=120_000, help="for each; it ends when they are used up")
+    parser.add_argument("--scattered", action="store_true", help="incident ids in no order")
+    given = parser.parse_args()
+    if not (given.other / "benchmarks" / "intake_server.py").is_file():
+        parser.error(f"other: expected a checkout of this project, got {given.other}")
+    (case,) = (case for case in CASES if case.letter == given.case)
+    if case.ends:
+        requests = deliveries.build_ends(given.events)
+    else:
+        requests = deliveries.build(given.events, scattered=given.scattered)
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[-1]})
+    with ExitStack() as stack:
+        sides = [
+            _side(stack, case, checkout.resolve(), cores[0], requests, given.connections)
+            for checkout in (given.other, CHECKOUT)
+        ]
+        for side in sides:
+            side.take(_WARM_UP_SECONDS, measure=False)
+        until = time.monotonic() + given.seconds
+        # In random order, so that nothing that comes at intervals meets one side alone.
+        while time.monotonic() < until and all(s.take(_SLICE_SECONDS) for s in random.sample(sides, 2)):
+            pass
+    _tell(*sides)
+
+
+def _side(
+    stack: ExitStack,
+    case: Case,
+    checkout: Path,
+    core: int,
+    requests: Sequence[deliveries.Request],
+    connections: int,
+) -> _Side:
+    folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitdailies-side-")))
+    address = stack.enter_context(intake_cases.store(case, folder.name.replace("-", "_").lower()))
+    log = stack.enter_context((folder / "relay.log").open("w"))
+    started = intake_cases.start(case, folder, address, core, log, checkout)
+    process = stack.enter_context(started.process)  # which waits for its end
+    stack.callback(process.kill)
+    return _Side(load.Sending([started.address], requests, connections), process.pid)
+
+
+def _tell(before: _Side, after: _Side) -> None:
+    count = min(len(before.cpu_us), len(after.cpu_us))
+    if count < 2:
+        raise SystemExit("--seconds, --events: expected two slices at least, got fewer")
+    for name, side in (("other", before), ("this", after)):
+        rate, cpu_us = statistics.median(side.a_second), statistics.median(side.cpu_us)
+        print(f"{name:5}  {rate:7,.0f} a second  {cpu_us:6.1f} µs CPU each  {len(side.cpu_us)} slices")
+    for what, ours, theirs in (
+        ("deliveries a second", after.a_second, before.a_second),
+        ("CPU time", after.cpu_us, before.cpu_us),
+    ):
+        ratios = [mine / other for mine, other in zip(ours[:count], theirs[:count], strict=True)]
+        # 1.25: how much wider a median scatters than a mean, where what is measured is normal.
+        error = 1.25 * statistics.stdev(ratios) / count**0.5
+        print(f"this / other: {statistics.median(ratios):.3f} ± {error:.3f} of the {what}")
+
+
+if __name__ == "__main__":
+    main()
