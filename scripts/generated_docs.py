@@ -73,14 +73,23 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
     return {**_resolved(target), **{key: value for key, value in node.items() if key != "$ref"}}
 
 
-def commands_of(command: click.Command, name: str = "gitdailies") -> Iterator[str]:
+def commands_of(
+    command: click.Command, name: str = "gitdailies", above: click.Context | None = None
+) -> Iterator[str]:
     """Write a heading and the help of every command, those of groups after the group's own."""
-    context = click.Context(command, info_name=name, max_content_width=100, terminal_width=100)
-    if name != "gitdailies":
+    context = click.Context(
+        command,
+        info_name=name.rpartition(" ")[2],
+        parent=above,
+        max_content_width=100,
+        terminal_width=100,
+        **command.context_settings,
+    )
+    if above is not None:
         depth = "##" if name.count(" ") == 1 else "###"
         yield f"{depth} `{name}`\n\n```text\n{command.get_help(context).rstrip()}\n```"
     if isinstance(command, click.Group):
         for child in command.list_commands(context):
             found = command.get_command(context, child)
             if found is not None:
-                yield from commands_of(found, f"{name} {child}")
+                yield from commands_of(found, f"{name} {child}", context)
