@@ -553,7 +553,8 @@ class Event:
 
         Raises InvalidEvent for an unknown kind or field and for a value that does not fit.
         """
-        event = cls.from_wire({"kind": kind, **values})
+        values["kind"] = kind
+        event = cls.from_wire(values)
         for name in event.extra:
             names = ", ".join(field.name for field in kind_of(kind).fields)
             raise InvalidEvent(f"{name}: expected one of {names}, got another name", name)

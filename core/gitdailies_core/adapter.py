@@ -27,6 +27,7 @@ STATES = (STARTED, RESOLVED, UPDATED)
 _LONGEST_ID = 255
 _ADDRESS = re.compile(r"https?://[^\x00-\x20\x7f]{1,1900}$(?!\n)")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+_NO_TAGS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Service(NamedTuple):
@@ -140,7 +141,7 @@ class Change(NamedTuple):
             url=url,
             urgency=_line(urgency, 255),
             priority=_line(priority, 255),
-            tags=MappingProxyType({name: tuple(values) for name, values in (tags or {}).items()}),
+            tags=MappingProxyType({name: tuple(tags[name]) for name in tags}) if tags else _NO_TAGS,
         )
 
 
