@@ -42,6 +42,17 @@ def written(place: Place) -> str:
 
 
 def nearest(name: str, names: Iterable[str]) -> str:
-    """Return `; did you mean X` for the valid name that *name* may be a typo of, or nothing."""
-    close = difflib.get_close_matches(name[:80], sorted(names), n=1, cutoff=0.6)
-    return f"; did you mean {close[0]}" if close else ""
+    """Return `; did you mean X` for the valid name that *name* may be a typo of, or nothing.
+
+    Also for the only one that is a part of it, or that it is a part of: `sha`, `repository`, `env`.
+    """
+    valid = sorted(names)
+    close = difflib.get_close_matches(name[:80], valid, n=1, cutoff=0.6)
+    if not close:
+        close = [one for one in valid if _is_part(one, name[:80]) or _is_part(name[:80], one)]
+    return f"; did you mean {close[0]}" if len(close) == 1 else ""
+
+
+def _is_part(part: str, name: str) -> bool:
+    # A letter or two are in many a name by chance.
+    return len(part) >= 3 and part.casefold() in name.casefold()

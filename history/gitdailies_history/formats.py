@@ -52,7 +52,7 @@ class Bad:
 
 @dataclass(frozen=True)
 class Header:
-    """The first row of a CSV file: its bytes, and the columns that no event has."""
+    """The first row of a CSV file: its bytes, and the columns that no event has, as they are told."""
 
     raw: bytes
     unknown: tuple[str, ...]
@@ -138,7 +138,7 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             yield from (Bad(fault, raw) for fault in faults)
             if faults:
                 return
-            yield Header(raw, tuple(name for name in columns if not mapped.knows(name)))
+            yield Header(raw, tuple(_unknown(columns, mapped)))
         elif len(cells) != len(columns):
             text = f"expected {len(columns)} cells as in the header, got {len(cells)}"
             yield Bad(Fault(file, line, "", text), raw)
@@ -158,6 +158,14 @@ def _header_faults(columns: list[str], file: str, mapped: Mapped) -> Iterator[Fa
     unknown = [name for name in columns if name not in FIELDS]
     for name in sorted(mapped.needed - set(columns)):
         yield Fault(file, 1, name, f"expected a column of this name, got none{nearest(name, unknown)}")
+
+
+def _unknown(columns: list[str], mapped: Mapped) -> Iterator[str]:
+    free = FIELDS.difference(columns, *((*rule.columns, *rule.texts) for rule in mapped.rules))
+    for name in columns:
+        if not mapped.knows(name):
+            hint = nearest(name, free).removeprefix("; ")
+            yield f"{name} ({hint})" if hint else name
 
 
 def _ndjson(lines: Iterator[bytes], file: str) -> Iterator[Item]:

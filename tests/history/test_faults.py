@@ -121,3 +121,21 @@ def test_an_event_in_another_row_is_at_the_line_where_it_begins(tmp_path: Path) 
         "`h.csv:2: environment: expected text on one line, got 'x\\ny'`",
         "`h.csv:5: repo: expected a repository like 'larkspur/checkout-api', got 'b'`",
     ]
+
+
+@pytest.mark.parametrize(
+    ("header", "said"),
+    [
+        ("kind,repo,time,sha", "sha (did you mean commitSHA)"),
+        ("kind,repo,time,commitSHA,sha", "sha"),
+        ("kind,repo,time,enviroment,color", "enviroment (did you mean environment), color"),
+    ],
+)
+def test_a_column_that_no_event_has_is_named(header: str, said: str) -> None:
+    """With the field that may have been meant, unless the file has a column of that name."""
+    Path("h.csv").write_text(f"{header}\n")
+    ran = CliRunner().invoke(
+        gitdailies, ["history", "import", "h.csv", "--dry-run", "--url", "https://example.com"]
+    )
+
+    assert f"note: h.csv: columns that no event has: {said}\n" in ran.stderr
