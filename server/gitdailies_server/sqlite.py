@@ -132,8 +132,10 @@ class SqliteDatabase:
         return Size(pages * page, free * page)
 
     def shrink(self, session: Any, most_bytes: int) -> None:
-        # Each step frees a page. A file that was made without it needs a VACUUM first.
-        session.execute(f"PRAGMA incremental_vacuum({most_bytes // _page_bytes(session)})").fetchall()
+        # A page at a time: the driver of Python 3.11 ends the statement after the first, however many
+        # are asked for. A file that was made without auto_vacuum needs a VACUUM first.
+        for _ in range(most_bytes // _page_bytes(session)):
+            session.execute("PRAGMA incremental_vacuum(1)").fetchall()
 
     def engine(self, session: Any) -> Engine:
         from sqlalchemy import create_engine, event

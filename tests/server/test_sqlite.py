@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.database import reason
-from gitdailies_server.sqlite import connect
+from gitdailies_server.sqlite import SqliteDatabase, connect
 
 
 @pytest.fixture
@@ -98,3 +98,22 @@ def test_a_log_is_copied_back_after_as_many_bytes_whatever_a_page_has(folder: Pa
         (pages,) = connection.execute("PRAGMA wal_autocheckpoint").fetchone()
         assert connection.execute("PRAGMA page_size").fetchone() == (page,)
         assert pages * page == 8 * 1024 * 1024
+
+
+@pytest.mark.parametrize("page", [4096, 8192])
+def test_a_file_shrinks_by_what_is_asked_whatever_a_page_has(folder: Path, page: int) -> None:
+    """Of two mebibytes that are free, half a mebibyte is given back."""
+    folder.mkdir(parents=True)
+    with contextlib.closing(sqlite3.connect(folder / "x.db", isolation_level=None)) as made:
+        made.execute(f"PRAGMA page_size={page}")
+        made.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        made.execute("CREATE TABLE t (n)")
+        made.execute("INSERT INTO t VALUES (zeroblob(2097152))")
+        made.execute("DELETE FROM t")
+
+    database = SqliteDatabase(folder / "x.db")
+    with contextlib.closing(database.connect()) as session:
+        before = database.size(session)
+        database.shrink(session, 524288)
+        after = database.size(session)
+    assert before.bytes - after.bytes == before.free_bytes - after.free_bytes == 524288
