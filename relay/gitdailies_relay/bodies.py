@@ -97,7 +97,8 @@ class Body:
 
     def give_way(self) -> None:
         self._gave_way = True
-        if self._timeout is not None:
+        # One whose time is over ends in this turn anyhow.
+        if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
     async def read(self, receive: Receive, *, has_come: bool = False) -> bytes:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections.abc import MutableMapping
 from typing import Any
 
@@ -90,5 +91,55 @@ def test_a_body_that_gives_way_takes_nothing_in_any_more() -> None:
             held.hold(other, 2)
             with pytest.raises(TooMany):
                 held.hold(other, 1)
+
+    asyncio.run(run())
+
+
+def test_a_body_that_gives_way_is_over_at_once() -> None:
+    """Though nothing more comes of it, it does not keep its connection for the time a body has."""
+
+    async def run() -> None:
+        held, slow = Bodies(10), Sender()
+        reading = asyncio.create_task(read(held, slow))
+        slow.send(b"12345678")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        with Body(held) as other:
+            held.hold(other, 8)
+            done, _ = await asyncio.wait({reading}, timeout=bodies.BODY_SECONDS / 2)
+            assert done
+            with pytest.raises(TooMany):
+                reading.result()
+
+    asyncio.run(run())
+
+
+def test_who_comes_in_the_turn_in_which_another_is_too_slow_gets_its_room(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The oldest body may have to give way when its clock has run out and nobody has told it yet."""
+    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.02)
+
+    async def run() -> None:
+        loop, held, slow = asyncio.get_running_loop(), Bodies(10), Sender()
+        reading = asyncio.create_task(read(held, slow))
+        slow.send(b"12345678")
+        await asyncio.sleep(0)
+        await asyncio.sleep(0)
+        room = loop.create_future()
+
+        def comes() -> None:
+            try:
+                with Body(held) as other:
+                    held.hold(other, 8)
+                    room.set_result(reading.done())
+            except Exception as fault:
+                room.set_exception(fault)
+
+        loop.call_later(bodies.BODY_SECONDS, comes)
+        time.sleep(0.1)  # noqa: ASYNC251  both clocks have run out when the loop comes round
+        assert await room is False
+        with pytest.raises(TooMany):
+            await reading
 
     asyncio.run(run())
