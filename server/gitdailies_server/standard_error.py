@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
+import threading
 from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
@@ -22,6 +23,8 @@ class StandardError:
         self._lines: deque[bytes] = deque()
         # The event loop that will write them when its turn is over.
         self._writing: asyncio.AbstractEventLoop | None = None
+        # Whoever takes lines has written them before others take more.
+        self._lock = threading.Lock()
 
     def msg(self, line: bytes) -> None:
         self._lines.append(line)
@@ -44,16 +47,13 @@ class StandardError:
 
     def write(self) -> None:
         """Write what has come so far, in order."""
-        self._writing = None
-        lines = []
-        with suppress(IndexError):  # two threads may write at the same time
-            while True:
-                lines.append(self._lines.popleft())
-        with suppress(OSError, ValueError):
-            out = sys.stderr.buffer
+        with self._lock:
+            self._writing = None
+            lines = [self._lines.popleft() for _ in range(len(self._lines))]
             for piece in _pieces(lines):
-                out.write(piece)
-                out.flush()
+                with suppress(OSError, ValueError):
+                    sys.stderr.buffer.write(piece)
+                    sys.stderr.buffer.flush()
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:

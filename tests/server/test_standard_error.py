@@ -4,7 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import io
+import json
+import os
+import subprocess
+import sys
 import threading
+from collections.abc import Iterator
 from types import SimpleNamespace
 from typing import Any
 
@@ -16,17 +21,19 @@ PIPE_BYTES = 4096
 
 
 class Raw(io.RawIOBase):
-    """Notes each write as the kernel would see it; from the moment *full* is set none succeeds."""
+    """Notes each write as the kernel would see it; while it is full none succeeds, nor *failing* more."""
 
     def __init__(self) -> None:
         self.writes: list[bytes] = []
         self.full = False
+        self.failing = 0
 
     def writable(self) -> bool:
         return True
 
     def write(self, data: Any) -> int:
-        if self.full:
+        if self.full or self.failing:
+            self.failing = max(0, self.failing - 1)
             raise OSError(28, "No space left on device")
         self.writes.append(bytes(data))
         return len(data)
@@ -39,6 +46,37 @@ def raw(monkeypatch: pytest.MonkeyPatch) -> Raw:
     out = io.TextIOWrapper(io.BufferedWriter(raw))
     monkeypatch.setattr(standard_error, "sys", SimpleNamespace(stderr=out))
     return raw
+
+
+class Pipe:
+    """Standard error as the parent of a process reads it."""
+
+    def __init__(self) -> None:
+        self._reading, self.descriptor = os.pipe()
+        self.stream = io.TextIOWrapper(io.BufferedWriter(io.FileIO(self.descriptor, "w")))
+        self._came: list[bytes] = []
+        self._reader = threading.Thread(target=self._read)
+        self._reader.start()
+
+    def _read(self) -> None:
+        while part := os.read(self._reading, 65536):
+            self._came.append(part)
+        os.close(self._reading)
+
+    def lines(self) -> list[str]:
+        """Close it, and return what came."""
+        self.stream.close()
+        self._reader.join()
+        return b"".join(self._came).decode().splitlines()
+
+
+@pytest.fixture
+def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
+    """What the module takes for standard error, with a reader at its other end."""
+    pipe = Pipe()
+    monkeypatch.setattr(standard_error, "sys", SimpleNamespace(stderr=pipe.stream))
+    yield pipe
+    pipe.lines()
 
 
 def test_lines_of_one_turn_are_written_in_order_in_pieces_that_a_pipe_takes_whole(raw: Raw) -> None:
@@ -124,29 +162,85 @@ def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
     assert raw.writes[-1].endswith(b"here\n")
 
 
-def test_threads_that_log_together_lose_no_line_and_double_none(raw: Raw) -> None:
-    """Four threads and an event loop log 4,000 lines; each arrives once, those of one thread in order."""
+def test_one_write_that_fails_costs_no_other(raw: Raw) -> None:
+    """Of a turn whose lines take several writes, those behind the one that failed are there."""
+    out = StandardError()
+    lines = [b"%03d " % number + b"x" * 996 for number in range(40)]
+    raw.failing = 1
+
+    async def turn() -> None:
+        for line in lines:
+            out.info(line)
+
+    asyncio.run(turn())
+    written = b"".join(raw.writes).splitlines()
+    assert written[-1] == lines[-1]
+    assert len(written) >= len(lines) - PIPE_BYTES // 1000
+
+
+def test_threads_that_log_together_lose_no_line_and_double_none(pipe: Pipe) -> None:
+    """Of eight threads and an event loop each line arrives once, those of one thread in order."""
     out = StandardError()
 
-    def lines(name: int) -> list[bytes]:
-        return [b"%d-%d" % (name, number) for number in range(800)]
+    def lines(name: int) -> list[str]:
+        return [f"{name}-{number} {'x' * (number % 90)}" for number in range(400)]
 
     def log(name: int) -> None:
         for line in lines(name):
-            out.info(line)
+            out.info(line.encode())
 
     async def turns() -> None:
-        for number, line in enumerate(lines(4)):
-            out.info(line)
+        for number, line in enumerate(lines(8)):
+            out.info(line.encode())
             if number % 7 == 0:
                 await asyncio.sleep(0)
 
-    threads = [threading.Thread(target=log, args=(name,)) for name in range(4)]
+    threads = [threading.Thread(target=log, args=(name,)) for name in range(8)]
     for thread in threads:
         thread.start()
     asyncio.run(turns())
     for thread in threads:
         thread.join()
 
-    written = b"".join(raw.writes).splitlines()
-    assert sorted(written) == sorted(line for name in range(5) for line in lines(name))
+    written = pipe.lines()
+    for name in range(9):
+        assert [line for line in written if line.startswith(f"{name}-")] == lines(name)
+    assert len(written) == 9 * 400
+
+
+def test_an_error_is_there_when_it_was_logged_though_another_thread_writes(
+    pipe: Pipe,
+) -> None:
+    """Eight threads log errors: what one notes after each, in the same pipe, stands behind it."""
+    out = StandardError()
+
+    def log(name: int) -> None:
+        for number in range(200):
+            out.error(b"%d-%d error" % (name, number))
+            os.write(pipe.descriptor, b"%d-%d was logged\n" % (name, number))
+
+    threads = [threading.Thread(target=log, args=(name,)) for name in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    written = pipe.lines()
+    expected = [f"{number} {what}" for number in range(200) for what in ("error", "was logged")]
+    for name in range(8):
+        assert [line[2:] for line in written if line.startswith(f"{name}-")] == expected
+
+
+def test_the_end_of_the_process_writes_what_is_left() -> None:
+    """A loop that is stopped in the turn in which it logs, and a process that ends then."""
+    program = (
+        "import asyncio, structlog\n"
+        "from gitdailies_server import logs\n"
+        "logs.configure()\n"
+        "loop = asyncio.new_event_loop()\n"
+        "loop.call_soon(lambda: (structlog.get_logger().info('the last'), loop.stop()))\n"
+        "loop.run_forever()\n"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+
+    assert json.loads(done.stderr)["event"] == "the last"
