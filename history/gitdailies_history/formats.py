@@ -161,7 +161,7 @@ def _header_faults(columns: list[str], file: str, mapped: Mapped) -> Iterator[Fa
 
 
 def _unknown(columns: list[str], mapped: Mapped) -> Iterator[str]:
-    free = FIELDS.difference(columns, *((*rule.columns, *rule.texts) for rule in mapped.rules))
+    free = FIELDS.difference(columns, *(rule.filled for rule in mapped.rules))
     for name in columns:
         if not mapped.knows(name):
             hint = nearest(name, free).removeprefix("; ")

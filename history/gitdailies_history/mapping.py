@@ -46,6 +46,12 @@ class Rule:
         """The columns that this rule names."""
         return frozenset({*self.columns.values(), *({self.service} - {""})})
 
+    @cached_property
+    def filled(self) -> frozenset[str]:
+        """The fields that this rule fills from other columns than those of their name, or without one."""
+        routed = ("repo", "environment") if self.service else ()
+        return frozenset({*self.columns, *self.texts, *routed})
+
     def column(self, name: str) -> str:
         """Return the column that stands for field *name*."""
         if name in ("repo", "environment") and self.service:

@@ -15,11 +15,15 @@ from gitdailies_cli.main import gitdailies
 from gitdailies_core.errors import UsageError
 from gitdailies_history import formats
 
-from tests.history.faulty import CASES, GOOD, HEADER, Case
+from tests.history.faulty import CASES, GOOD, HEADER, MAPPING, Case
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(gitdailies_history.__file__).parent
 TELLERS = {"Fault", "fault", "ValueError", "InvalidEvent"}
+CONFIG = (
+    "gitdailies: {url: 'https://example.com/webhooks', key: {env: KEY}}\n"
+    "services: {search: {repo: larkspur/search}}\n"
+)
 # Events handed over by a program, not rows: a programmer's mistake.
 NO_ROW = {"plan.py": "history, got nothing"}
 
@@ -27,10 +31,7 @@ NO_ROW = {"plan.py": "history, got nothing"}
 def told(case: Case, folder: Path) -> str:
     """Import the file of *case* and return what it is told, for a cell of a table."""
     (folder / case.file).write_bytes(case.content)
-    (folder / "gitdailies.yml").write_text(
-        "gitdailies: {url: 'https://example.com/webhooks', key: {env: KEY}}\n"
-        "services: {search: {repo: larkspur/search}}\n"
-    )
+    (folder / "gitdailies.yml").write_text(CONFIG)
     options = case.options
     if case.mapping:
         (folder / "mapping.yml").write_text(case.mapping)
@@ -139,3 +140,14 @@ def test_a_column_that_no_event_has_is_named(header: str, said: str) -> None:
     )
 
     assert f"note: h.csv: columns that no event has: {said}\n" in ran.stderr
+
+
+def test_a_field_that_the_mapping_fills_is_offered_for_no_column() -> None:
+    """Repository and environment come from the service; a column of theirs would stand for nothing."""
+    Path("h.csv").write_text("number,opened,closed,team,repository,env,color\n")
+    Path("mapping.yml").write_text(MAPPING)
+    Path("gitdailies.yml").write_text(CONFIG)
+    options = ["--dry-run", "--mapping", "mapping.yml"]
+    ran = CliRunner().invoke(gitdailies, ["history", "import", "h.csv", *options])
+
+    assert "note: h.csv: columns that no event has: repository, env, color\n" in ran.stderr
