@@ -144,13 +144,15 @@ class Store:
         """Write what was handed over together: deliveries at once, attempts at once, jobs as they came."""
         deliveries = [item for item in items if isinstance(item, Delivery)]
         attempts = [attempt for item in items if isinstance(item, Attempts) for attempt in item.of]
-        accepted = iter(accept(rows_of(self.database, session), deliveries) if deliveries else ())
+        accepted = accept(rows_of(self.database, session), deliveries) if deliveries else []
+        assert len(accepted) == len(deliveries)
+        answers = iter(accepted)
         if attempts:
             queue.record(session, attempts)
         results: list[Any] = []
         for item in items:
             if isinstance(item, Delivery):
-                results.append(next(accepted))
+                results.append(next(answers))
             else:
                 results.append(None if isinstance(item, Attempts) else item(session))
         return results

@@ -41,9 +41,11 @@ def test_who_waits_no_longer_is_not_told() -> None:
         loop, patience = asyncio.get_running_loop(), Patience(SECONDS)
         left, kept = patience.bound(loop.create_future()), patience.bound(loop.create_future())
         left.cancel()
-        with pytest.raises(TimeoutError):
-            await asyncio.wait_for(kept, 30)
+        await asyncio.wait({kept}, timeout=30)
         assert left.cancelled()
+        assert kept.done()
+        with pytest.raises(TimeoutError):
+            kept.result()
 
     asyncio.run(run())
 

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 from gitdailies_server.connections import Connections
-from gitdailies_server.protocol import BoundedProtocol
+from gitdailies_server.protocol import CONNECTION, WHOLE, BoundedProtocol
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -45,3 +45,63 @@ def test_uvicorn_takes_a_field_with_nothing_but_what_stands_in_for_it() -> None:
     names = set(HttpToolsProtocol.on_header.__code__.co_names)
     known = {"lower", "expect_100_continue", "headers", "append"}
     assert names == known, inspect.getsource(HttpToolsProtocol.on_header)
+
+
+GOOD = b"POST / HTTP/1.1\r\nHost: relay.example\r\nContent-Length: 4\r\n\r\nbody"
+CHUNKED = (
+    b"POST / HTTP/1.1\r\nHost: relay.example\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("first", "rest", "whole"),
+    [
+        (GOOD, b"", [True]),
+        (CHUNKED, b"", [True]),
+        (GOOD[:-4], b"body", [False]),
+        (GOOD[:-1], b"y", [False]),
+        (CHUNKED[:-5], b"0\r\n\r\n", [False]),
+        (GOOD + CHUNKED, b"", [True, True]),
+        # Which of the two lacks a part is not told apart: a clock for one that needs none does no harm.
+        (GOOD + GOOD[:-1], b"y", [False, False]),
+    ],
+)
+def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list[bool]) -> None:
+    """What the application is told when a request reaches it, and that it gets every body all the same."""
+    told: list[bool] = []
+    bodies: list[bytes] = []
+
+    async def app(scope: Any, receive: Any, send: Any) -> None:
+        told.append(scope["extensions"][CONNECTION][WHOLE]())
+        parts, more = [], True
+        if len(told) == len(whole):
+            reached.set()
+        while more:
+            message = await receive()
+            parts.append(message["body"])
+            more = message["more_body"]
+        bodies.append(b"".join(parts))
+        await send({"type": "http.response.start", "status": 204, "headers": []})
+        await send({"type": "http.response.body", "body": b""})
+
+    async def run() -> None:
+        config = Config(app, log_config=None)
+        config.load()
+        connections, state = Connections(8), ServerState()
+        server = await asyncio.get_running_loop().create_server(
+            lambda: BoundedProtocol(config, state, {}, connections=connections, refused=lambda *_: None),
+            "127.0.0.1",
+        )
+        reader, writer = await asyncio.open_connection(*server.sockets[0].getsockname())
+        writer.write(first)
+        await asyncio.wait_for(reached.wait(), 10)
+        writer.write(rest)
+        for _ in whole:
+            assert (await asyncio.wait_for(reader.readuntil(b"\r\n\r\n"), 10)).startswith(b"HTTP/1.1 204")
+        writer.close()
+        server.close()
+
+    reached = asyncio.Event()
+    asyncio.run(run())
+    assert told == whole
+    assert bodies == [b"body"] * len(whole)
