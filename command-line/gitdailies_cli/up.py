@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import secrets
 from collections.abc import Callable, Coroutine, Sequence
 from dataclasses import replace
@@ -12,6 +13,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 import click
+from gitdailies_connection import document
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.configuration import load
 from gitdailies_connection.first_file import first_file
@@ -26,6 +28,8 @@ HOST = "127.0.0.1"
 SEND_KEY, READ_KEY = "webhook-key", "read-key"
 SECRETS = {"pagerduty": "pagerduty-secret", "datadog": "datadog-token", "squadcast": "squadcast-token"}
 FALLBACK = "larkspur/{service}"
+# Port 0: the system's choice, another one at each start.
+_ANY_PORT = re.compile(r":0\b")
 
 
 @click.command()
@@ -41,7 +45,7 @@ FALLBACK = "larkspur/{service}"
 def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
     """Run incoming webhooks and a relay on this machine, with keys and secrets of their own.
 
-    Everything stands in one folder; a second start keeps it. Ctrl-C ends it.
+    Everything stands in one folder; a second start keeps it, the ports too. Ctrl-C ends it.
 
     \b
     gitdailies up
@@ -66,6 +70,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
         def ready(name: str, address: str) -> None:
             addresses[name] = address
             if len(addresses) == 2:
+                _keep_ports(file, settings)
                 _welcome(data, addresses["webhooks"], addresses["relay"])
 
         # The first to end, by a fault or on demand, ends the other.
@@ -151,11 +156,15 @@ def _write_once(path: Path, text: Callable[[], str]) -> None:
     """Write a file of mode 0600, unless it is there; complete, or not at all."""
     if path.exists():
         return
+    _write(path, text().rstrip("\n") + "\n")
+
+
+def _write(path: Path, text: str) -> None:
     part = path.with_name(path.name + ".part")
     part.unlink(missing_ok=True)
     file = os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     with os.fdopen(file, "w", encoding="utf-8") as opened:
-        opened.write(text().rstrip("\n") + "\n")
+        opened.write(text)
         opened.flush()
         os.fsync(opened.fileno())
     part.rename(path)
@@ -178,6 +187,26 @@ def _with_ports(settings: Configuration, webhooks_port: int | None, relay_port: 
         status = Listen(relay.status.host, _status_port(relay_port, port))
         relay = replace(relay, listen=Listen(HOST, relay_port), status=status)
     return replace(settings, gitdailies=destination, relay=relay)
+
+
+def _keep_ports(file: Path, settings: Configuration) -> None:
+    """Let the file have the ports of this start, since other commands find the servers by it."""
+    said, text = load(file), document.load(file)
+    found, lines = document.read(text, str(file)), text.splitlines(keepends=True)
+    for place, old, new in (
+        (("gitdailies", "url"), said.gitdailies.url, settings.gitdailies.url),
+        (("relay", "listen"), str(said.relay.listen), str(settings.relay.listen)),
+        (("relay", "status"), str(said.relay.status), str(settings.relay.status)),
+    ):
+        if old == new or _ANY_PORT.search(new):
+            continue
+        line = found.line(place) - 1
+        if lines[line].count(old) == 1:
+            lines[line] = lines[line].replace(old, new)
+        else:
+            click.echo(f"note: {file}: {'.'.join(place)} is not {new}, where other commands look", err=True)
+    if (written := "".join(lines)) != text:
+        _write(file, written)
 
 
 def _welcome(data: Path, webhooks: str, relay: str) -> None:

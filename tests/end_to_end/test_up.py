@@ -136,6 +136,34 @@ def test_a_second_start_keeps_everything(started):
     until(lambda: len(started.events()) == len(before) + 1)
 
 
+def test_other_ports_are_kept_where_commands_look(started):
+    """A start with other ports writes them into gitdailies.yml, where other commands find the servers."""
+    assert started.process.stop() == 0
+    file, old = started.data / "gitdailies.yml", started.ports
+    before = file.read_text()
+    started.ports = free_port(), free_port()
+    started.start("elsewhere")
+
+    assert "runs, version" in command("relay", "status", cwd=started.folder).stdout
+    assert command("deploy", "--repo", "a/b", "--sha", "4f0c2d6b" * 5, cwd=started.folder).returncode == 0
+    changed = [line for line in file.read_text().splitlines() if line not in before.splitlines()]
+    assert [line.split(":")[0].strip() for line in changed] == ["url", "listen", "status"]
+    assert not any(str(port) in line for port in old for line in changed)
+    assert stat.S_IMODE(file.stat().st_mode) == 0o600
+
+
+def test_a_port_that_stands_elsewhere_is_told(started):
+    """Where the file says it in another way, it is left as it is, and the start says so."""
+    assert started.process.stop() == 0
+    file = started.data / "gitdailies.yml"
+    text = file.read_text().replace("  listen:", "  # listen:")
+    file.write_text(text)
+    started.start("left as it is")
+
+    assert file.read_text() == text
+    assert "relay.listen is not" in started.process.printed
+
+
 def test_no_secret_is_printed_or_logged(started):
     """None of the keys and secrets that `up` made shows in its output."""
     for name in SECRETS:
