@@ -50,9 +50,10 @@ def existing(where: Where) -> Database:
 def prepare(database: Database) -> None:
     """Bring the store to this version's schema.
 
-    Raises ConfigurationError where it is newer, StoreUnavailable where it cannot be written.
+    Raises ConfigurationError where it is newer, or another server's, StoreUnavailable where it
+    cannot be written.
     """
-    migrations.upgrade(database, MIGRATIONS)
+    migrations.upgrade(database, MIGRATIONS, table="keys")
 
 
 @contextmanager

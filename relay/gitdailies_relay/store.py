@@ -205,8 +205,11 @@ def resume(session: Session, destination: str) -> None:
 
 
 def migrate(database: Database) -> None:
-    """Bring the database to this version's schema; raises ConfigurationError for a newer one."""
-    migrations.upgrade(database, MIGRATIONS)
+    """Bring the database to this version's schema.
+
+    Raises ConfigurationError where it is newer, or another server's.
+    """
+    migrations.upgrade(database, MIGRATIONS, table="deliveries")
 
 
 @contextlib.contextmanager

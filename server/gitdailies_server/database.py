@@ -78,6 +78,9 @@ class Database(Protocol):
     def version(self, session: Session) -> str | None:
         """Return the name of the schema that is there, or None where there is none."""
 
+    def has(self, session: Session, table: str) -> bool:
+        """Return whether the schema has *table*."""
+
     def size(self, session: Session) -> Size: ...
 
     def shrink(self, session: Session, most_bytes: int) -> None:

@@ -27,15 +27,20 @@ def revisions(folder: Path) -> list[str]:
     return sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*.py"))
 
 
-def upgrade(database: Database, folder: Path) -> None:
-    """Run what is missing of *folder*'s revisions.
+def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
+    """Run what is missing of *folder*'s revisions; each of its schemas has *table*.
 
-    Raises ConfigurationError where the store is newer than this version, with both named, and
-    StoreUnavailable where it cannot be read or written.
+    Raises ConfigurationError where the store is another room's, or newer than this version, with
+    both versions named, and StoreUnavailable where it cannot be read or written.
     """
     known = revisions(folder)
     with contextlib.closing(database.connect()) as session:
-        current = _current(database, session)
+        current, fits = _current(database, session, table)
+        if not fits:
+            raise ConfigurationError(
+                f"{database}: expected a store with a table of {table}, got one of another kind of server; "
+                "a relay and incoming webhooks have one each"
+            )
         if current == known[-1]:
             return
         if current is not None and current not in known:
@@ -46,9 +51,10 @@ def upgrade(database: Database, folder: Path) -> None:
         _run(database, session, folder)
 
 
-def _current(database: Database, session: Session) -> str | None:
+def _current(database: Database, session: Session, table: str) -> tuple[str | None, bool]:
     try:
-        return database.version(session)
+        current = database.version(session)
+        return current, current is None or not table or database.has(session, table)
     except database.errors as error:
         raise unavailable(database, "to read its schema", error) from error
 

@@ -253,10 +253,13 @@ class PostgresqlDatabase:
                 f"{self}: expected fsync = on, since an answer promises that an event is kept, got off"
             )
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
-        if session.execute("SELECT to_regclass('alembic_version')").fetchone() == (None,):
+        if not self.has(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
+
+    def has(self, session: Any, table: str) -> bool:
+        return bool(session.execute("SELECT to_regclass(?) IS NOT NULL", (table,)).fetchone()[0])
 
     def size(self, session: Any) -> Size:
         return Size(session.execute(_SIZE).fetchone()[0], 0)

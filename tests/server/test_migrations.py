@@ -17,6 +17,7 @@ from alembic.runtime.migration import MigrationContext
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_server import migrations
 from gitdailies_server.database import Database
+from gitdailies_server.sqlite import SqliteDatabase
 from sqlalchemy import inspect
 
 from tests import databases
@@ -97,6 +98,23 @@ def test_a_newer_store_is_refused_with_both_versions_named(
         f"{made()}: expected a schema up to 0001, got 0002; it was written by a newer version of "
         "gitdailies-integrations: install that one"
     )
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_the_store_of_another_server_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    """Whichever revision either has, the message says what it is, and nothing of the other's is made."""
+    prepare = {
+        "relay": gitdailies_relay.store.migrate,
+        "incoming webhooks": gitdailies_webhooks.opening.prepare,
+    }
+    database = SqliteDatabase(tmp_path / "x.db")
+    prepare.pop(name)(database)
+    before = tables(database)
+    (other,) = prepare.values()
+    with pytest.raises(ConfigurationError, match=r"x\.db: expected a store with a table of .*, got one of"):
+        other(database)
+
+    assert tables(database) == before
 
 
 def test_an_older_store_is_brought_up_to_date(made: Callable[[], Database], tmp_path: Path) -> None:
