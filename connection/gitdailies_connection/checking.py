@@ -6,9 +6,9 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 
 from gitdailies_core.dialect import OURS, VERIFIED
-from gitdailies_core.errors import ConfigurationError, DeliveryError
+from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
 from gitdailies_core.events import KINDS
-from gitdailies_core.secret import Secret
+from gitdailies_core.secret import Secret, redact
 
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.answers import Answer
@@ -19,6 +19,7 @@ from gitdailies_connection.settings import Configuration, Destination
 OK = "ok"
 FAULT = "fault"
 UNPROVEN = "unproven"
+_ANOTHER_KEY = "create a key with `gitdailies keys create NAME` or on the settings page"
 
 
 @dataclass(frozen=True)
@@ -103,24 +104,39 @@ def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
     if key is None:
         yield Finding(UNPROVEN, "gitdailies.key: not tried, since it could not be read")
         return
-    outcome = sender.ping(key)
-    said = outcome.error or "no more than that"
-    if outcome.status is None:
-        yield Finding(FAULT, f"gitdailies.url: {outcome.error}", "look at the receiver, then check again")
-    elif 200 <= outcome.status < 300:
-        yield Finding(OK, "gitdailies.key: a ping was accepted; nothing was stored")
-    elif outcome.status in (401, 403):
-        yield Finding(
-            FAULT,
-            f"gitdailies.key: refused with {outcome.status}: {said}",
-            "create a key with `gitdailies keys create NAME` or on the settings page",
-        )
-    elif outcome.status in (404, 405):
-        yield Finding(
-            FAULT, f"gitdailies.url: no such path, {outcome.status}: {said}", "look at the path of url"
-        )
+    try:
+        answer = sender.ping(key)
+    except DeliveryError as error:
+        said = redact(str(error), key)
+        yield Finding(FAULT, f"gitdailies.url: {said}", "look at the receiver, then check again")
+        return
+    status, said = answer.status, answer.saying(key) or "no more than that"
+    if 200 <= status < 300:
+        yield _allowed(answer)
+    elif status in (401, 403):
+        yield Finding(FAULT, f"gitdailies.key: refused with {status}: {said}", _ANOTHER_KEY)
+    elif status in (404, 405):
+        yield Finding(FAULT, f"gitdailies.url: no such path, {status}: {said}", "look at the path of url")
     else:
-        yield Finding(FAULT, f"gitdailies.url: a ping was answered with {outcome.status}: {said}")
+        yield Finding(FAULT, f"gitdailies.url: a ping was answered with {status}: {said}")
+
+
+def _allowed(answer: Answer) -> Finding:
+    """Say what the key that was pinged with may send, as far as the receiver tells."""
+    try:
+        told = answer.json()
+    except UnreadableBody:
+        told = None
+    allowed = told.get("allow") if isinstance(told, dict) else None
+    accepted = "gitdailies.key: a ping was accepted; nothing was stored"
+    if not isinstance(allowed, list) or "send" in allowed:
+        return Finding(OK, accepted)
+    words = [kind.word for kind in KINDS if kind.word in allowed]
+    if not words:
+        return Finding(
+            FAULT, "gitdailies.key: expected a key that may send events, got another", _ANOTHER_KEY
+        )
+    return Finding(OK, f"{accepted}; it may send {', '.join(words)} alone")
 
 
 def _looked_at(sender: Sender) -> Iterator[Finding]:

@@ -115,12 +115,9 @@ class Sender:
             headers[ID_HEADER] = event_id
         return self._exchange("POST", self._address(suffix), headers, body, largest)
 
-    def ping(self, key: Secret) -> Outcome:
-        """Prove key and path at a receiver of ours, which stores nothing."""
-        try:
-            return self.post(b"", key=key, suffix="/ping").outcome(key)
-        except DeliveryError as error:
-            return Outcome(None, redact(str(error), key))
+    def ping(self, key: Secret) -> Answer:
+        """Prove key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
+        return self.post(b"", key=key, suffix="/ping")
 
     def look(self, method: str = "GET") -> Answer:
         """Ask the address itself, without key; raises DeliveryError where nothing answers."""

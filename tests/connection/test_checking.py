@@ -1,5 +1,6 @@
 """`gitdailies check`: what it finds, and that it sends no event."""
 
+import json
 import socket
 from pathlib import Path
 
@@ -31,6 +32,12 @@ def _receiver(ping: bytes = b"", hooks: bytes = b"", describes: bytes = OURS, op
     return reply
 
 
+def allowing(*words: str) -> bytes:
+    """Answer a ping as a receiver of ours does."""
+    told = {"status": "ok", "key": "ci", "allow": list(words)}
+    return answer("200 OK", json.dumps(told).encode(), Content_Type="application/json")
+
+
 BEFORE = [
     Finding("ok", "gitdailies.yml: read, 1 source"),
     Finding("ok", "gitdailies.key: env KEY is set"),
@@ -43,6 +50,22 @@ BEFORE = [
     ("ping", "finding"),
     [
         (answer("200 OK"), Finding("ok", "gitdailies.key: a ping was accepted; nothing was stored")),
+        (allowing("send", "read"), Finding("ok", "gitdailies.key: a ping was accepted; nothing was stored")),
+        (
+            allowing("read", "deployed"),
+            Finding(
+                "ok",
+                "gitdailies.key: a ping was accepted; nothing was stored; it may send deployed alone",
+            ),
+        ),
+        (
+            allowing("read", "delete"),
+            Finding(
+                "fault",
+                "gitdailies.key: expected a key that may send events, got one that may not",
+                "create a key with `gitdailies keys create NAME` or on the settings page",
+            ),
+        ),
         (
             answer("401 No", f'{{"detail":"no key {PLANTED}"}}'.encode()),
             Finding(

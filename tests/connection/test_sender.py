@@ -464,7 +464,7 @@ def test_ping(path: str) -> None:
     """A ping goes to the path's /ping with the key and an empty body."""
     refusal = answer("401 No", f'{{"detail":"no key {PLANTED}"}}'.encode())
     with serving(refusal) as server, Sender(f"http://127.0.0.1:{server.port}{path}") as sender:
-        assert sender.ping(KEY) == Outcome(401, "no key ***")
+        assert sender.ping(KEY).outcome(KEY) == Outcome(401, "no key ***")
 
     (request,) = server.requests
     assert (request.line, request.body) == ("POST /webhooks/ping HTTP/1.1", b"")
