@@ -133,9 +133,8 @@ def _allowed(answer: Answer) -> Finding:
         return Finding(OK, accepted)
     words = [kind.word for kind in KINDS if kind.word in allowed]
     if not words:
-        return Finding(
-            FAULT, "gitdailies.key: expected a key that may send events, got another", _ANOTHER_KEY
-        )
+        fault = "gitdailies.key: expected a key that may send events, got one that may not"
+        return Finding(FAULT, fault, _ANOTHER_KEY)
     return Finding(OK, f"{accepted}; it may send {', '.join(words)} alone")
 
 

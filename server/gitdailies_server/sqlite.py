@@ -36,7 +36,7 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     Transactions are begun by the caller. Raises StoreUnavailable, which names file and reason.
     """
     try:
-        made = False
+        made, connection = False, None
         if not read_only:
             path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             made = _create(path)
@@ -58,6 +58,8 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         # In pages, whose size is the file's own.
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // _page_bytes(connection)}")
     except (sqlite3.Error, OSError) as error:
+        if connection is not None:
+            connection.close()
         raise unavailable(SqliteDatabase(path), "an SQLite file to open", error) from error
     return connection
 

@@ -28,6 +28,11 @@ def mode(path: Path) -> int:
     return stat.S_IMODE(path.stat().st_mode)
 
 
+def opened() -> list[str]:
+    """The files that this process has open."""
+    return [os.path.realpath(one) for one in Path("/proc/self/fd").iterdir()]
+
+
 def test_only_the_owner_can_read_the_files(folder: Path) -> None:
     """The folder is 0700, the file and what SQLite puts beside it 0600."""
     with contextlib.closing(connect(folder / "deep" / "x.db")) as connection:
@@ -70,6 +75,8 @@ def test_what_cannot_be_opened_is_named(folder: Path, name: str) -> None:
 
     with pytest.raises(StoreUnavailable) as caught:
         connect(path).close()
+    # While the error lasts, and with it all that its frames hold.
+    assert not [file for file in opened() if file.startswith(str(folder))]
     expected = {
         "a folder": "unable to open database file",
         "a file that is no database": "file is not a database",
