@@ -110,7 +110,7 @@ def test_a_shape_that_the_table_cannot_read_is_202_kept(relay: Relay) -> None:
     assert (kept["delivery"], kept["why"], kept["reason"]) == (answer.json()["delivery"], "shape", reason)
     assert relay.status()["kept"] == {"shape": 1}
     (entry,) = relay.logged("delivery")
-    assert (entry["log_level"], entry["reasons"]) == ("warning", [reason])
+    assert (entry["log_level"], entry["reasons"]) == ("warning", (reason,))
     metrics = requests.get(f"{relay.status_url}/metrics", timeout=5).text
     assert 'gitdailies_relay_messages_total{outcome="shape",source="pagerduty"} 1.0' in metrics
 
