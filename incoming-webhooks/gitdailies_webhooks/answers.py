@@ -94,28 +94,28 @@ def why(
         ).fetchall()
     rows.sort(key=lambda row: row[:2])
     page = rows[:limit]
-    verdicts = _verdicts(session, {folded(row[2]) for row in page}, question, settings)
+    verdicts = _verdicts(session, {folded(row[2]) for row in page}, question.selection, settings)
     told = [_told(orjson.loads(body), verdicts[folded(repo)].of(id_)) for _, id_, repo, body in page]
     return told, page[-1][:2] if len(rows) > limit else None
 
 
-def why_one(session: Session, question: Question, settings: Settings, id_: str) -> dict[str, Any] | None:
+def why_one(session: Session, selection: Selection, settings: Settings, id_: str) -> dict[str, Any] | None:
     """Return one event with its verdicts, whenever it happened; None where there is none of that id."""
     row = session.execute("SELECT repo, body FROM events WHERE id = ?", (id_,)).fetchone()
     if row is None:
         return None
     repo = folded(row[0] or "")
-    return _told(orjson.loads(row[1]), _verdicts(session, {repo}, question, settings)[repo].of(id_))
+    return _told(orjson.loads(row[1]), _verdicts(session, {repo}, selection, settings)[repo].of(id_))
 
 
 def _verdicts(
-    session: Session, repos: set[str], question: Question, settings: Settings
+    session: Session, repos: set[str], selection: Selection, settings: Settings
 ) -> dict[str, Reasons]:
     # What concerns an event is all in its repository.
     found = {}
     for repo in repos:
-        history = derived.history(session, spelled(session, repo), settings, question.selection.span.now)
-        found[repo] = Reasons(history, derive(history, settings), question.selection, settings)
+        history = derived.history(session, spelled(session, repo), settings, selection.span.now)
+        found[repo] = Reasons(history, derive(history, settings), selection, settings)
     return found
 
 

@@ -168,10 +168,6 @@ def _where(selection: Selection) -> tuple[str, _Values]:
 
 
 def _place(selection: Selection) -> tuple[str, _Values]:
-    where = "environment = ?"
-    values: _Values = (selection.environment,)
-    for column, value in (("repo", selection.repo), ("service", selection.service)):
-        if value is not None:
-            where += f" AND {column} = ?"
-            values += (value,)
-    return where, values
+    named = {"environment": selection.environment, "repo": selection.repo, "service": selection.service}
+    asked = {column: value for column, value in named.items() if value is not None}
+    return " AND ".join(f"{column} = ?" for column in asked) or "1 = 1", tuple(asked.values())

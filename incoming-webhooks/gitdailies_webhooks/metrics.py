@@ -81,7 +81,7 @@ class Metrics:
         settings = self._deriver.settings
         if id_:
             one = await self._store.read(
-                partial(answers.why_one, question=asking, settings=settings, id_=id_)
+                partial(answers.why_one, selection=asking.selection, settings=settings, id_=id_)
             )
             if one is None:
                 raise refusal("not-found", f"id: expected the id of an event, got {got(id_)}")

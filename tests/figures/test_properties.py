@@ -7,11 +7,12 @@ from datetime import timedelta
 from typing import Any
 
 import pytest
+from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import Settings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.figures.asking import ask, worked
+from tests.figures.asking import Asked, ask, worked
 from tests.figures.histories import HISTORIES, QUESTIONS
 from tests.figures.reference import Reference
 from tests.figures.worked import expected as by_hand
@@ -83,3 +84,15 @@ def test_the_reasons_add_up_to_the_figures(events: Events, question: dict[str, s
     assert count(4, "rework") == told["deploymentReworkRate"]["numerator"]
     unlinked = sum(said in (["unlinked"], ["window"]) for said in starts)
     assert unlinked == told["changeFailRate"]["unlinked"]
+
+
+@crowded
+@given(HISTORIES, QUESTIONS)
+def test_asked_for_all_nothing_is_left_out(events: Events, question: dict[str, str]) -> None:
+    """Where no period and no place is asked for, no verdict is that an event, or its deploy, is elsewhere."""
+    asked = ask(events, question, SHORT)
+    everything = Asked(
+        asked.history, asked.facts, Selection.all_until(asked.selection.span.now), asked.settings
+    )
+    words = {word for event in events for word in everything.why(event["id"]).split()}
+    assert not words & {"repository", "environment", "service", "period"}

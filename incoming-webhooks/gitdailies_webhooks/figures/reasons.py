@@ -25,7 +25,7 @@ LEFT_OUT = {
     "environment": "another environment than the one asked for",
     "service": "it does not name the service asked for",
     "period": "outside the period",
-    "later": "later than the moment asked for",
+    "later": "later than now, or than the moment asked for",
     "kind": "no figure counts events of this kind",
 }
 _UNKNOWN = {

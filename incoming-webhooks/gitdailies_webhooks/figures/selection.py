@@ -8,14 +8,17 @@ from gitdailies_webhooks.figures.history import Place
 from gitdailies_webhooks.figures.settings import PRODUCTION, Settings, folded
 from gitdailies_webhooks.figures.span import Span
 
+# Before the year 1, in microseconds.
+_BEFORE_ALL = -(2**62)
+
 
 @dataclass(frozen=True)
 class Selection:
-    """A period and where; None as repository or service is any, or none named."""
+    """A period and where; None as repository, environment or service is any."""
 
     span: Span
     repo: str | None = None
-    environment: str = PRODUCTION
+    environment: str | None = PRODUCTION
     service: str | None = None
 
     @classmethod
@@ -30,11 +33,16 @@ class Selection:
             folded(service) if service else None,
         )
 
+    @classmethod
+    def all_until(cls, now: int) -> Selection:
+        """Make the one that leaves nothing out, wherever it happened and however long ago."""
+        return cls(Span(_BEFORE_ALL, None, now), environment=None)
+
     def elsewhere(self, place: Place) -> str:
         """Say by what a place is left out, or "" where it is not."""
         if self.repo is not None and place.repo != self.repo:
             return "repository"
-        if place.environment != self.environment:
+        if self.environment is not None and place.environment != self.environment:
             return "environment"
         if self.service is not None and place.service != self.service:
             return "service"

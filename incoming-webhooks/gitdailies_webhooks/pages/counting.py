@@ -6,29 +6,29 @@ from datetime import datetime
 from functools import partial
 from typing import Any
 
-from gitdailies_core.times import text_of
 from gitdailies_server.moments import to_us
 
 from gitdailies_webhooks import answers
-from gitdailies_webhooks.figures import figures
+from gitdailies_webhooks.figures import figures, reasons
+from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.metrics import question
 from gitdailies_webhooks.store import Store
 
-_NAMES = {
+NAMES = {
     figures.FREQUENCY: "Deployment frequency",
     figures.LEAD_TIME: "Change lead time",
     figures.FAIL_RATE: "Change fail rate",
     figures.RECOVERY: "Failed deployment recovery time",
     figures.REWORK: "Deployment rework rate",
+    reasons.ALL: "Every figure",
 }
 
 
-async def verdicts(
-    store: Store, settings: Settings, now: datetime, *, id_: str, at: datetime, environment: str
-) -> list[dict[str, Any]]:
-    """Return for each figure of the event's own environment, from *at* on, whether it counts, and why."""
-    asked = {"from": text_of(min(at, now)), "environment": environment}
-    of = question(asked, settings, to_us(now))
-    told = await store.read(partial(answers.why_one, question=of, settings=settings, id_=id_))
-    return [{**verdict, "name": _NAMES[verdict["figure"]]} for verdict in (told or {}).get("verdicts", ())]
+async def verdicts(store: Store, settings: Settings, now: datetime, id_: str) -> list[dict[str, Any]]:
+    """Return for each figure whether the event counts where and when it happened, and why.
+
+    No period is asked for, which could leave out what the event is laid to or undoes.
+    """
+    everything = Selection.all_until(to_us(now))
+    told = await store.read(partial(answers.why_one, selection=everything, settings=settings, id_=id_))
+    return [{**verdict, "name": NAMES[verdict["figure"]]} for verdict in (told or {}).get("verdicts", ())]

@@ -82,16 +82,8 @@ class Events:
         row = await self._row(visit)
         if row is None:
             return self._site.not_found(visit)
-        shown = _shown(row)
-        told = await verdicts(
-            self._site.store,
-            self._site.figures,
-            self._site.clock(),
-            id_=row.id,
-            at=row.time,
-            environment=shown["environment"],
-        )
-        return self._site.page(visit, "event.html", event=shown, verdicts=told)
+        told = await verdicts(self._site.store, self._site.figures, self._site.clock(), row.id)
+        return self._site.page(visit, "event.html", event=_shown(row), verdicts=told)
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask whether it is meant."""
