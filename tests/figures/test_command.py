@@ -65,7 +65,12 @@ def _refusals(receiver: Receiver) -> None:
     sender, reader = receiver.key("ci"), receiver.key("reader", "read")
     refused = run("--url", receiver.url, GITDAILIES_READ_KEY=sender)
     assert (refused.returncode, sender in refused.stderr) == (3, False)
-    wrong = run("--url", receiver.url, "--from", "yesterday", GITDAILIES_READ_KEY=reader)
-    assert wrong.returncode == 2
-    assert "from: expected a date" in wrong.stderr
+    for store in (("--url", receiver.url), ("--store", f"sqlite:{receiver.store}")):
+        for since, said in (
+            ("yesterday", "from: expected a date"),
+            ("2999-01-01", "from: expected a time up to"),
+        ):
+            wrong = run(*store, "--from", since, GITDAILIES_READ_KEY=reader)
+            assert (wrong.returncode, wrong.stdout) == (2, "")
+            assert said in wrong.stderr
     assert run("--url", receiver.url, GITDAILIES_READ_KEY=reader).returncode == 0

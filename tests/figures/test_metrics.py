@@ -143,7 +143,10 @@ def test_prometheus_reads_the_figures(receiver: Receiver, key: str) -> None:
 
 WRONG = (
     ("/api/metrics", "from=yesterday", "from: expected a date like 2026-03-04 or a time"),
-    ("/api/metrics", "from=2026-03-02&to=2026-03-01", "to: expected a time after"),
+    ("/api/metrics", "from=2026-03-02&to=2026-03-01", "to: expected a time after from"),
+    ("/api/metrics", "from=2999-03-01", "from: expected a time up to now"),
+    ("/api/metrics/why", "from=2025-01-01&now=2020-01-01", "from: expected a time up to now"),
+    ("/api/metrics/prometheus", "from=2999-03-01&to=2999-03-02", "from: expected a time up to now"),
     ("/api/metrics", "now=2026-03-02T00:00:00", "now: expected a date like"),
     ("/api/metrics", "window=3", "query: expected one of repo, environment, service, from, to, now"),
     ("/api/metrics", "format=xml", "format: expected one of json, csv, got 'xml'"),

@@ -108,3 +108,20 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, ow
     answer = owner.get(f"/dora?repo={key}")
     assert answer.status_code == 400
     assert key not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("from=2999-03-01", "from: expected a time up to now"),
+        ("from=2999-03-01&to=2999-03-02", "from: expected a time up to now"),
+        ("from=2025-01-01&now=2020-01-01", "from: expected a time up to now, 2020-01-01T00:00:00Z"),
+        ("from=2026-03-02&to=2026-03-01", "to: expected a time after from, 2026-03-02T00:00:00Z"),
+    ],
+)
+def test_a_period_that_is_none_is_said(receiver: Receiver, owner: Visitor, query: str, said: str) -> None:
+    """A period that is over before it begins, or begins after now, is a page that says which end is wrong."""
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    answer = owner.get(f"/dora?{query}")
+    assert answer.status_code == 400
+    assert said in answer.text

@@ -61,8 +61,6 @@ def course(deploys: Sequence[Row], incidents: Sequence[IncidentRow], span: Span,
 
 def buckets(span: Span) -> tuple[str, tuple[Bucket, ...]]:
     """Cut what has passed of a period by the shortest unit that gives no more than `MOST`."""
-    if span.until < span.began_at:
-        return UNITS[0].word, ()
     for unit in UNITS[:-1]:
         found = _cut(span, unit)
         if len(found) <= MOST:

@@ -59,7 +59,9 @@ def span(began: str, ended: str, now: int, zone: tzinfo, days: int = DAYS) -> Sp
         except (OverflowError, ValueError):
             raise ValueError(f"to: expected a time with {days} days before it, got {got(ended)}") from None
     if ended_at is not None and ended_at <= began_at:
-        raise ValueError(f"to: expected a time after {times.text_of(from_us(began_at))}, got {got(ended)}")
+        raise ValueError(f"to: expected a time after from, {_said(began_at)}, got {got(ended)}")
+    if began_at > now:
+        raise ValueError(f"from: expected a time up to now, {_said(now)}, got {got(began)}")
     return Span(began_at, ended_at, now, zone)
 
 
@@ -73,6 +75,10 @@ def moment(text: str, where: str, zone: tzinfo) -> int:
         raise ValueError(
             f"{where}: expected a date like 2026-03-04 or a time like 2026-03-04T09:12:41Z, got {got(text)}"
         ) from None
+
+
+def _said(at: int) -> str:
+    return times.text_of(from_us(at))
 
 
 def clock(at: int, zone: tzinfo) -> datetime:

@@ -18,7 +18,7 @@ QUESTIONS: dict[str, dict[str, str]] = {
     "shop-later": {"repo": SHOP, **PERIOD, "now": LATER},
     "one-day": {"repo": SHOP, "from": "2026-03-29", "to": "2026-03-30", "now": NOW},
     "before": {"repo": SHOP, "from": "2026-03-01", "to": "2026-03-08", "now": NOW},
-    "to-come": {"repo": SHOP, "from": "2026-04-04", "now": NOW},
+    "just-now": {"repo": SHOP, "from": NOW, "now": NOW},
 }
 
 _N = None
@@ -77,7 +77,7 @@ _TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
         (0, 3),
     ),
     "before": ((0, 7, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
-    "to-come": ((0, _N, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
+    "just-now": ((0, _N, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
 }
 
 
