@@ -10,6 +10,7 @@ import traceback
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
+from types import FrameType
 from typing import Any
 
 import orjson
@@ -22,6 +23,9 @@ from gitdailies_server.standard_error import StandardError
 # Half a key in a line is as bad as a whole one; what lists show of a key is shorter than this.
 _KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
 _LONGEST = 2000
+
+# More there are only where something calls itself again and again.
+_MOST_PLACES = 20
 
 
 def configure() -> None:
@@ -77,12 +81,26 @@ class _Forwarding(logging.Handler):
 
 
 def told(error: BaseException) -> str:
-    """Say what went wrong: our own errors in full, of others only kind and place.
+    """Say what went wrong: our own errors in full, of others only kind and places.
 
-    Their text may hold anything, a body or a secret among it.
+    Their text may hold anything, a body or a secret among it. Of places the innermost comes first, then
+    those of our own modules that led there.
     """
     if isinstance(error, GitDailiesError):
         return str(error)
-    frames = traceback.extract_tb(error.__traceback__)
-    place = f" at {Path(frames[-1].filename).name}:{frames[-1].lineno}" if frames else ""
-    return f"{type(error).__name__}{place}"
+    frames = list(traceback.walk_tb(error.__traceback__))[::-1]
+    ours = [(frame, line) for frame, line in frames[1:] if _module(frame).startswith("gitdailies_")]
+    places = [_place(frame, line) for frame, line in (*frames[:1], *ours[:_MOST_PLACES])]
+    kind = type(error).__name__
+    return f"{kind} at {', by '.join(places)}" if places else kind
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _place(frame: FrameType, line: int) -> str:
+    """Name file and line; a file of ours with its folders, since several have one name."""
+    module = _module(frame)
+    parts = module.count(".") + 1 if module.startswith("gitdailies_") else 1
+    return f"{'/'.join(Path(frame.f_code.co_filename).parts[-parts:])}:{line}"

@@ -108,7 +108,7 @@ def test_a_full_disk_is_503_and_passes(tmp_path: Path) -> None:
 def test_a_fault_of_ours_shows_a_number_and_no_more(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, log_lines: pytest.CaptureFixture[str]
 ) -> None:
-    """A fault is 500 with a number that the log has beside kind and place; its text stands nowhere."""
+    """A fault is 500 with a number that the log has beside kind and places; its text stands nowhere."""
     key = receiver.key("ci", "send", "read")
 
     def broken(*_: Any, **__: Any) -> None:
@@ -123,6 +123,7 @@ def test_a_fault_of_ours_shows_a_number_and_no_more(
     number = answer.json()["detail"].rsplit(" ", 1)[-1]
     (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
     assert "RuntimeError at test_durability.py" in line
+    assert " by gitdailies_webhooks/store.py:" in line
     assert "the reason inside" not in line
     assert receiver.post(key, body("deploy")).json()["status"] == "created"
 

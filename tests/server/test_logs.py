@@ -1,0 +1,47 @@
+"""What the log says of an error: enough to find where it is, and nothing of what it was about."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from typing import Any
+
+from gitdailies_core.errors import UsageError
+from gitdailies_server.logs import told
+from gitdailies_server.moments import to_us
+
+HIDDEN = "what stood in the body"
+
+
+def told_of(function: Callable[..., Any], *given: Any) -> str:
+    """Say what the log would of the error that a call ends with."""
+    try:
+        function(*given)
+    except Exception as error:
+        return told(error)
+    raise AssertionError("expected an error, got none")
+
+
+def test_our_own_errors_are_told_in_full() -> None:
+    """The text of an error of ours is written for the log."""
+    assert told(UsageError("window: expected hours, got days")) == "window: expected hours, got days"
+
+
+def test_of_others_the_places_are_told_and_no_text() -> None:
+    """Of an error that is not ours kind and places stand there, those of ours with their folders."""
+
+    def broken(_: str) -> None:
+        raise ValueError(HIDDEN)
+
+    assert re.fullmatch(r"ValueError at test_logs\.py:\d+", told_of(broken, HIDDEN))
+    assert re.fullmatch(r"TypeError at gitdailies_server/moments\.py:\d+", told_of(to_us, HIDDEN))
+
+
+def test_what_calls_itself_floods_no_line() -> None:
+    """Of a thousand places that led to an error only the innermost are told."""
+    ours: dict[str, Any] = {"__name__": "gitdailies_server.again"}
+    exec("def again(): again()", ours)
+    said = told_of(ours["again"])
+    assert said.startswith("RecursionError at ")
+    assert 10 < said.count(" by ") < 50
+    assert len(said) < 1000
