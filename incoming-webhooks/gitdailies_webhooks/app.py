@@ -32,17 +32,16 @@ from gitdailies_webhooks.body import read_json
 from gitdailies_webhooks.deriver import Deriver
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.forwarding import Forwarding
-from gitdailies_webhooks.guard import Guard, problem_response, shown_path
+from gitdailies_webhooks.guard import Guard, problem_response
 from gitdailies_webhooks.keys import Key
 from gitdailies_webhooks.metrics import Metrics
 from gitdailies_webhooks.pages.routes import routes
 from gitdailies_webhooks.pages.site import Site
-from gitdailies_webhooks.problem import Problem, Refusal, of_error, refusal
+from gitdailies_webhooks.problem import Refusal, refusal
 from gitdailies_webhooks.query import Listing
+from gitdailies_webhooks.refusals import Refusals, browses
 from gitdailies_webhooks.statements import Row
 from gitdailies_webhooks.store import Store
-
-_PATHS = "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /api/metrics, /openapi.json, /healthz, /"
 
 # Decoding more than this takes milliseconds, in which the event loop would answer nobody.
 _READ_APART = 64 * 1024
@@ -66,6 +65,7 @@ def create_app(
     deriver = deriver or Deriver(store, Settings(), clock, log)
     figures = Metrics(store, deriver, clock, receiver.reader)
     site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
+    refusals = Refusals(site, log)
     app = Starlette(
         routes=[
             Route("/", receiver.front, methods=["GET"]),
@@ -80,9 +80,12 @@ def create_app(
         ],
         middleware=[
             Middleware(Forwarding, trusted=trusted_proxies),
-            Middleware(Guard, log=log, secure=site.secure),
+            Middleware(Guard, log=log, answer=refusals.answer, secure=site.secure),
         ],
-        exception_handlers={GitDailiesError: receiver.refuse, HTTPException: partial(_not_routed, site)},
+        exception_handlers={
+            GitDailiesError: refusals.of_ours,
+            HTTPException: refusals.of_the_router,
+        },
     )
     # A redirect would lose the body at half of the clients; what is wrong is said instead.
     app.router.redirect_slashes = False
@@ -176,7 +179,7 @@ class Receiver:
 
     async def front(self, request: Request) -> Response:
         """Say what this is, to whoever opens the address: pages to a browser, paths to a program."""
-        if _browses(request):
+        if browses(request):
             return RedirectResponse("/start", 303)
         return JSONResponse(
             {
@@ -187,23 +190,6 @@ class Receiver:
                 "document": "GET /openapi.json",
             }
         )
-
-    async def refuse(self, request: Request, error: Exception) -> Response:
-        """Answer one of our errors; those that are no one's mistake but ours go to the log as well."""
-        if not isinstance(error, GitDailiesError):
-            raise error
-        problem = of_error(error)
-        if problem.word == "fault":
-            raise error
-        write = self._log.error if problem.status >= 500 else self._log.info
-        write(
-            "refused",
-            path=shown_path(request.scope["path"]),
-            status=problem.status,
-            problem=problem.word,
-            reason=str(error),
-        )
-        return problem_response(problem)
 
     async def reader(self, request: Request) -> Key:
         """Find the key of a request that reads, and write down that it was used."""
@@ -276,21 +262,3 @@ def _no_key(what: str) -> Refusal:
         f"{KEY_HEADER}: expected a live key in this header, got {what}",
         WWW_Authenticate="WebhookKey",
     )
-
-
-def _browses(request: Request) -> bool:
-    """Whether a person's browser asks, which names HTML first."""
-    return request.method == "GET" and request.headers.get("accept", "").startswith("text/html")
-
-
-async def _not_routed(site: Site, request: Request, error: Exception) -> Response:
-    """Say what the router found: a path that is not there, a method that the path does not have."""
-    status = error.status_code if isinstance(error, HTTPException) else 500
-    headers = tuple((getattr(error, "headers", None) or {}).items())
-    if status == 405:
-        allow = dict(headers).get("Allow", "")
-        return problem_response(Problem("method", f"method: expected {allow}, got another", headers=headers))
-    if _browses(request):
-        return await site.unknown(request)
-    # The path is not repeated: it may be a key that was put there by mistake.
-    return problem_response(Problem("not-found", f"path: expected one of {_PATHS}, got another"))

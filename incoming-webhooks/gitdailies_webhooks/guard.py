@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import secrets
+from collections.abc import Callable
 from typing import Any
 
 from gitdailies_server.logs import told
-from starlette.responses import JSONResponse
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from gitdailies_webhooks import query
@@ -39,11 +41,14 @@ def shown_path(path: str) -> str:
 
 
 class Guard:
-    """An ASGI middleware."""
+    """An ASGI middleware; *answer* says a problem to whoever asked."""
 
-    def __init__(self, app: ASGIApp, *, log: Any, secure: bool = False) -> None:
+    def __init__(
+        self, app: ASGIApp, *, log: Any, answer: Callable[[Request, Problem], Response], secure: bool = False
+    ) -> None:
         self._app = app
         self._log = log
+        self._answer = answer
         self._headers = (*_HEADERS, *(_SECURE if secure else ()))
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -71,7 +76,7 @@ class Guard:
                 problem=refusal.problem.word,
                 reason=refusal.problem.detail,
             )
-            await problem_response(refusal.problem)(scope, receive, send_guarded)
+            await self._answer(Request(scope), refusal.problem)(scope, receive, send_guarded)
         except Exception as error:  # noqa: BLE001  whatever it is, the sender gets a number and the log the rest
             fault = secrets.token_hex(6)
             self._log.error("fault", fault=fault, path=shown_path(scope["path"]), reason=told(error))
@@ -79,4 +84,4 @@ class Guard:
                 problem = Problem(
                     "fault", f"expected to answer, got a fault of the server; its log tells it under {fault}"
                 )
-                await problem_response(problem)(scope, receive, send_guarded)
+                await self._answer(Request(scope), problem)(scope, receive, send_guarded)

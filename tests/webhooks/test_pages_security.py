@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -11,6 +12,7 @@ from typing import Any
 
 import pytest
 import requests
+from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.moments import to_us
 from gitdailies_webhooks import membership, people
 from gitdailies_webhooks.first_owner import invite_owner
@@ -320,9 +322,13 @@ def test_every_answer_has_the_headers(receiver: Receiver, owner: Visitor) -> Non
 
 
 def test_a_fault_on_a_page_shows_no_trace(
-    receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+    receiver: Receiver,
+    owner: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    log_lines: pytest.CaptureFixture[str],
 ) -> None:
-    """A fault of ours on a page is 500 without a stack trace or its text."""
+    """A fault of ours is a page with a number and a way back, without trace or text; under the number the
+    log names the places that led there, from the inside out."""
 
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the reason inside")
@@ -330,8 +336,67 @@ def test_a_fault_on_a_page_shows_no_trace(
     monkeypatch.setattr(membership, "everybody", broken)
     answer = owner.get("/settings/people")
     assert answer.status_code == 500
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<a href="/">To the first page</a>' in answer.text
     assert "Traceback" not in answer.text
-    assert "the reason inside" not in answer.text
+    number = re.search(r"its log tells it under (\w{12})", answer.text)[1]
+    (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
+    places = re.findall(r"([\w/]+\.py):\d+", json.loads(line)["reason"])
+    assert places[0] == "test_pages_security.py"
+    assert places[-1] == "gitdailies_webhooks/guard.py"
+    assert "gitdailies_webhooks/pages/members.py" in places
+    assert "the reason inside" not in answer.text + line
+
+
+def test_a_store_that_cannot_be_read_is_a_page(
+    receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where even who is signed in cannot be read, a browser is shown a page, and told when to come again."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("store: expected to read it, got a fault")
+
+    monkeypatch.setattr(membership, "session_of", broken)
+    answer = owner.get("/events")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The store cannot be used now</h1>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nowhere", 404),
+        ("/dora/", 404),
+        ("/events/", 404),
+        ("/events/-1", 404),
+        ("/events/99", 404),
+        (f"{MANAGE}/keys/x", 404),
+        (f"{MANAGE}/keys/99", 404),
+        ("/sign-out", 405),
+        ("/events?key=x", 400),
+    ],
+)
+def test_what_is_not_there_is_a_page_in_a_browser(
+    receiver: Receiver, owner: Visitor, path: str, status: int
+) -> None:
+    """A browser is shown a page with a way back, and a program the problem as JSON."""
+    page = owner.get(path)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert '<a href="/">To the first page</a>' in page.text
+    problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
+    if problem.status_code != 303:  # pages send whoever is not signed in to sign in
+        assert (problem.status_code, problem.json()["status"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/webhooks", 405), ("/api/events", 401), ("/api/nothing", 404)]
+)
+def test_the_interface_answers_programs_that_name_html_first(
+    receiver: Receiver, path: str, status: int
+) -> None:
+    """A program whose library accepts HTML before all else is told a problem as JSON, not as a page."""
+    answer = Visitor(receiver).get(path, headers={"accept": "text/html, image/gif, *; q=.2, */*; q=.2"})
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
 
 
 def test_host_headers_are_not_repeated_unread(receiver: Receiver, owner: Visitor) -> None:

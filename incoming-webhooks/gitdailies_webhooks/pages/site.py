@@ -20,6 +20,7 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from gitdailies_webhooks import membership, people
 from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.keys import without_keys
 from gitdailies_webhooks.pages.visit import (
     FORM_FIELD,
     Fields,
@@ -147,6 +148,10 @@ class Site:
         """Answer for an address that no page has."""
         return self.not_found(await self._visit(request))
 
+    def problem(self, request: Request, problem: Problem) -> Response:
+        """Answer with a problem; who asks is not looked up, since that may be what went wrong."""
+        return self._told(self._stranger(request), problem)
+
     def go(self, path: str, headers: Mapping[str, str] | None = None) -> Response:
         """Send a visitor to another page, to be asked for with GET."""
         return RedirectResponse(path, 303, headers={"content-security-policy": POLICY, **(headers or {})})
@@ -166,11 +171,16 @@ class Site:
         return self.go(path, cookie_header("", secure=self.secure, seconds=0))
 
     async def _visit(self, request: Request) -> Visit:
+        visit = self._stranger(request)
+        known = cookie_name(secure=self.secure) in request.cookies
+        return replace(visit, person=await self._person(visit.token)) if known else visit
+
+    def _stranger(self, request: Request) -> Visit:
         token = request.cookies.get(cookie_name(secure=self.secure), "")
         return Visit(
             request=request,
             token=token or people.new_token(secrets.token_urlsafe),
-            person=await self._person(token) if token else None,
+            person=None,
             origin=origin_of(request, self.public),
             fields=Fields(),
         )
@@ -201,7 +211,13 @@ class Site:
         write = self.log.error if problem.status >= 500 else self.log.info
         # The route, not the path: the token of a one-time link stands in one.
         write("refused", path=page.path, problem=problem.word, status=problem.status, reason=str(error))
-        return self.message(visit, problem.status, PROBLEMS[problem.word][1], problem.detail)
+        return self._told(visit, problem)
+
+    def _told(self, visit: Visit, problem: Problem) -> Response:
+        title, text = PROBLEMS[problem.word][1], without_keys(problem.detail)
+        response = self.message(visit, problem.status, title, text)
+        response.headers.update(dict(problem.headers))
+        return response
 
 
 def moment(at: datetime) -> str:
