@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 import click
 from gitdailies_connection import document
 from gitdailies_core.errors import UsageError
-from gitdailies_history import formats, sources
+from gitdailies_history import formats, sources, whole_file
 from gitdailies_history.mapping import Mapped
 from gitdailies_history.plan import Plan
 from gitdailies_history.rows import Terms
@@ -27,6 +27,7 @@ from gitdailies_cli.watching import Watching
 
 # As incoming webhooks have it: clocks differ, a typo in the year does not hide.
 AHEAD = timedelta(minutes=5)
+SKIP_BAD = "--skip-bad"
 
 
 @click.group()
@@ -44,7 +45,9 @@ def history() -> None:
 @click.option("--mapping", type=click.Path(path_type=Path), help="YAML that says which column is which field")
 @click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: told by the name")
 @click.option("--timezone", help="of times without a zone, as Europe/Berlin; without it they are refused")
-@click.option("--skip-bad", type=click.Path(path_type=Path), help="write faulty rows there, send the others")
+@click.option(
+    SKIP_BAD, type=click.Path(path_type=Path), help="a new file: write faulty rows there, send the others"
+)
 @handover_options
 def import_(
     files: tuple[str, ...],
@@ -63,7 +66,7 @@ def import_(
     gitdailies history import pagerduty.csv --mapping pagerduty.yml --skip-bad faulty.csv
     """
     if skip_bad is not None and len(files) > 1:
-        raise UsageError(f"--skip-bad: expected one file to import, got {len(files)}")
+        raise UsageError(f"{SKIP_BAD}: expected one file to import, got {len(files)}")
     terms = _terms(mapping, timezone, handover.config)
     where = handover.where()
     with (
@@ -121,15 +124,17 @@ def _read(plan: Plan, found: Sequence[Source], terms: Terms, watch: Watching, sk
     for name, unknown in read.unknown.items():
         if unknown:
             watch.say(f"note: {name}: columns that no event has: {', '.join(unknown)}")
-    if skip_bad is not None:
-        read.bad = sources.set_aside(plan, found[0], terms, skip_bad)
-        if read.bad:
-            watch.say(f"set aside in {skip_bad}: {counted(read.bad, 'row')}")
-    elif faults:
+    if faults and skip_bad is None:
         raise UsageError(
             f"{counted(faults, 'fault')}, nothing was sent; "
             "put right what is wrong, or set the rows aside with --skip-bad FILE"
         )
+    if faults and skip_bad is not None:
+        read.bad = sources.set_aside(plan, found[0], terms, skip_bad, SKIP_BAD)
+        watch.say(f"set aside in {skip_bad}: {counted(read.bad, 'row')}")
+    elif skip_bad is not None:
+        # Who takes it for a flag has named a file to import here.
+        whole_file.unused(skip_bad, SKIP_BAD)
     return read
 
 

@@ -19,6 +19,7 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.past import Apart, Placed, Reader, TwoKeys, Window
 from gitdailies_core.routing import Routes
 from gitdailies_core.secret import Secret
+from gitdailies_history import whole_file
 from gitdailies_history.fetch import Tally, events
 from gitdailies_history.fetch_pages import HttpPages
 from gitdailies_history.fetch_state import State
@@ -288,12 +289,7 @@ def _moment(text: str, where: str) -> datetime:
 
 
 def _write(plan: Plan, path: Path) -> None:
-    """Write NDJSON that `gitdailies history import` takes; the file is there whole or not at all."""
-    part = path.with_name(path.name + ".part")
-    try:
-        with part.open("w", encoding="utf-8") as file:
-            for entry in plan.entries():
-                file.write(entry.body + "\n")
-        part.replace(path)
-    except OSError as error:
-        raise UsageError(f"--output: expected a file to write, got: {error.strerror}") from None
+    """Write NDJSON that `gitdailies history import` takes."""
+    with whole_file.written(path, "--output") as file:
+        for entry in plan.entries():
+            file.write(f"{entry.body}\n".encode())

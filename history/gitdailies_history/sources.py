@@ -16,7 +16,7 @@ from typing import BinaryIO
 
 from gitdailies_core.errors import UsageError
 
-from gitdailies_history import formats, rows
+from gitdailies_history import formats, rows, whole_file
 from gitdailies_history.faults import Fault
 from gitdailies_history.plan import Plan
 from gitdailies_history.rows import Terms
@@ -83,13 +83,14 @@ def read_into(
             plan.add(event, file=item.file, line=item.line)
 
 
-def set_aside(plan: Plan, source: Source, terms: Terms, path: Path) -> int:
+def set_aside(plan: Plan, source: Source, terms: Terms, path: Path, option: str) -> int:
     """Write the rows of *source* that the plan left out to *path*, to be put right and imported.
 
-    Returns how many there are; a CSV file gets the header of its own.
+    Returns how many there are; a CSV file gets the header of its own. Raises UsageError, which names
+    *option*, where that cannot be written, or holds something else already.
     """
     written = 0
-    with path.open("wb") as aside:
+    with whole_file.written(path, option, new=True) as aside:
         for item in _items(source, terms, lambda _: None):
             if isinstance(item, formats.Header):
                 aside.write(_ended(item.raw))
