@@ -118,13 +118,19 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
 
 
 # core/gitdailies_core/describe.py
-# How a wrong value is named in a message: its type and a short, harmless excerpt.
+# How a message names a wrong value, its type and a short, harmless excerpt, and the place of it.
 
 
 _LONGEST = 60
 
 
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
+
+
+def called(message: str, names: Mapping[str, str]) -> str:
+    """Return a message `where: expected, got` with what *names* has for where, such as an option's name."""
+    where, colon, rest = message.partition(": ")
+    return f"{names.get(where, where)}{colon}{rest}"
 
 
 def got(value: Any) -> str:
@@ -1008,7 +1014,7 @@ class _Job:
         if self.inputs.sha and len(own) > 1:
             paths = ", ".join(target.repo or "?" for target in own)
             raise UsageError(
-                f"sha: expected none for {len(own)} repositories ({paths}), got one; set repo to PATH@SHA"
+                f"sha: expected none for {len(own)} repositories ({paths}), got one; name each as PATH@SHA"
             )
         return [_at(target, self.inputs.sha) for target in own]
 
@@ -1074,7 +1080,7 @@ class _Job:
         if value:
             return value
         raise UsageError(
-            f"{name}: expected {what}, got nothing from {self.title} or git; set {name}"
+            f"{name}: expected {what}, got nothing from {self.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )
@@ -1363,10 +1369,15 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
     )
 
 
-def refused(error: Exception) -> Report:
-    """Report of an error before anything was sent; one that is not ours is a fault of the step itself."""
+def refused(error: Exception, names: Mapping[str, str]) -> Report:
+    """Report of an error before anything was sent; one that is not ours is a fault of the step itself.
+
+    *names* are what the platform calls the inputs, where it has names of its own for them.
+    """
     ours = isinstance(error, GitDailiesError)
-    reason = str(error) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+    reason = (
+        called(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+    )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
     return Report(REPORT_FAILED, (f"deploy not reported: {reason}",), reason, code)
@@ -1481,6 +1492,9 @@ STEP_INPUTS = (
     "dry-run",
     "fail-on-error",
 )
+
+
+INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
 
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
@@ -1767,13 +1781,17 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What came of sending an event; `said` never holds the key and is one line."""
+    """What came of sending an event; `said` never holds the key and is one line.
+
+    `check` is the input that is wrong, as far as the receiver tells one.
+    """
 
     outcome: str
     status: int | None
     attempts: int
     said: str
     unchanged: bool = False
+    check: str = ""
 
 
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
@@ -1822,10 +1840,10 @@ def send(
                 DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
             )
         if isinstance(verdict, Pause) and verdict.what == "address":
-            return Receipt(SENDING_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason}; check webhook-url")
+            return Receipt(SENDING_NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
         if not isinstance(verdict, Again):
-            remedy = "; check webhook-key" if isinstance(verdict, Pause) else ""
-            return Receipt(SENDING_REFUSED, answer.status, attempt, verdict.reason + remedy)
+            wrong = "webhook-key" if isinstance(verdict, Pause) else ""
+            return Receipt(SENDING_REFUSED, answer.status, attempt, verdict.reason, check=wrong)
         if attempt > receiver.retries or answer.final or verdict.at >= until:
             attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
             later = ""
@@ -1972,6 +1990,9 @@ def _jitter() -> float:
 # A step from its inputs to its report: the same for every platform, told what differs.
 
 
+_OUR_NAMES: Mapping[str, str] = {}
+
+
 # Sending and its urllib are imported where they are needed, a skipped or dry run needs neither.
 
 
@@ -1984,11 +2005,13 @@ def run(
     directory: str = ".",
     agent: str,
     no_key: str = "",
+    names: Mapping[str, str] = _OUR_NAMES,
 ) -> Report:
     """Report the job's deploys and say how it went; raises nothing.
 
     *texts* are the inputs by the names of `settings`, *agent* names the step to the receiver,
-    *no_key* says where this platform keeps the key, for who has set none.
+    *no_key* says where this platform keeps the key, for who has set none, *names* what it calls
+    the inputs, where it has names of its own for them.
     """
     try:
         settings = Settings.make(texts)
@@ -2005,9 +2028,9 @@ def run(
         dialect = Dialect.make(receiver=settings.receiver)
         if settings.dry_run:
             return tried(found.events, dialect, found.notes)
-        return attempted(_send(found.events, settings, dialect, agent, no_key), dialect, found.notes)
+        return attempted(_send(found.events, settings, dialect, agent, no_key, names), dialect, found.notes)
     except Exception as error:
-        return refused(error)
+        return refused(error, names)
 
 
 def leave(code: int) -> NoReturn:
@@ -2017,7 +2040,12 @@ def leave(code: int) -> NoReturn:
 
 
 def _send(
-    events: tuple[Event, ...], settings: Settings, dialect: Dialect, agent: str, no_key: str
+    events: tuple[Event, ...],
+    settings: Settings,
+    dialect: Dialect,
+    agent: str,
+    no_key: str,
+    names: Mapping[str, str],
 ) -> list[Attempted]:
     if not settings.key:
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
@@ -2034,7 +2062,13 @@ def _send(
     )
     codes = {DELIVERED: DONE, SENDING_REFUSED: REPORT_REFUSED, SENDING_NOT_DELIVERED: REPORT_NOT_DELIVERED}
     return [
-        Attempted(event, codes[receipt.outcome], receipt.status, receipt.said, receipt.unchanged)
+        Attempted(
+            event,
+            codes[receipt.outcome],
+            receipt.status,
+            receipt.said + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
+            receipt.unchanged,
+        )
         for event, receipt in zip(events, send_all(events, receiver))
     ]
 
@@ -2047,9 +2081,13 @@ _TITLE = "GitDailies"
 
 
 def console_texts(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Return the inputs as they came, by name: `dry-run` is the variable PREFIX + `DRY_RUN`."""
-    names = (*DEPLOY_INPUTS, *STEP_INPUTS)
-    return {name: environ.get(prefix + name.upper().replace("-", "_"), "") for name in names}
+    """Return the inputs as they came, by name."""
+    return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
+
+
+def variables(prefix: str) -> dict[str, str]:
+    """Return the variable of each input: that of `dry-run` is PREFIX + `DRY_RUN`."""
+    return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
 
 
 def strict(inputs: Mapping[str, str]) -> bool:
@@ -2235,7 +2273,7 @@ def _report() -> tuple[Report, bool]:
         inputs = step_texts(os.environ)
     except UsageError as error:
         # The hook has told the launcher by this variable whether errors fail.
-        return refused(error), strict(console_texts(os.environ, "GITDAILIES_"))
+        return refused(error, {}), strict(console_texts(os.environ, "GITDAILIES_"))
     report = run(
         BUILDKITE,
         inputs,

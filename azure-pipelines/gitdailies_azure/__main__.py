@@ -22,6 +22,7 @@ def main() -> int:
         directory=os.environ.get("BUILD_SOURCESDIRECTORY") or ".",
         agent=step.AGENT,
         no_key=step.NO_KEY,
+        names=step.PARAMETERS,
     )
     fails = console.strict(inputs)
     for line in step.commands(report, fails=fails):

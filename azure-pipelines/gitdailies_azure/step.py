@@ -10,12 +10,16 @@ from collections.abc import Mapping
 
 from gitdailies_core.ci import console
 from gitdailies_core.ci.report import Report
+from gitdailies_core.ci.settings import INPUTS
 
 AGENT = "gitdailies-azure-pipelines"
 NO_KEY = (
     "; set GITDAILIES_WEBHOOK_KEY as a secret variable of the pipeline or of a variable group, or pass "
     "webhookKey: its reference (runs of forks get no secrets unless the pipeline says so)"
 )
+
+# The template's parameters: `webhookKey`, since Azure's names have no hyphens.
+PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
 # What the agent leaves where no variable of that name exists.
 _UNSET = re.compile(r"^\$\([^()]*\)$")

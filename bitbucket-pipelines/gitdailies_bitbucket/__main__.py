@@ -23,6 +23,7 @@ def main() -> int:
         directory=os.environ.get("BITBUCKET_CLONE_DIR") or ".",
         agent=AGENT,
         no_key=NO_KEY,
+        names=console.variables("GITDAILIES_"),
     )
     fails = console.strict(inputs)
     for line in console.lines(report, fails=fails):

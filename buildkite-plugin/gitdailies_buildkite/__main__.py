@@ -27,7 +27,7 @@ def _report() -> tuple[Report, bool]:
         inputs = step.texts(os.environ)
     except UsageError as error:
         # The hook has told the launcher by this variable whether errors fail.
-        return refused(error), console.strict(console.texts(os.environ, "GITDAILIES_"))
+        return refused(error, {}), console.strict(console.texts(os.environ, "GITDAILIES_"))
     report = core_step.run(
         BUILDKITE,
         inputs,

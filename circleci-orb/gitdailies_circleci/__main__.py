@@ -16,7 +16,14 @@ def main() -> int:
     # Windows' own code page has not every character.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     inputs = step.texts(os.environ)
-    report = core_step.run(CIRCLECI, inputs, environ=os.environ, agent=step.AGENT, no_key=step.NO_KEY)
+    report = core_step.run(
+        CIRCLECI,
+        inputs,
+        environ=os.environ,
+        agent=step.AGENT,
+        no_key=step.NO_KEY,
+        names=step.PARAMETERS,
+    )
     fails = console.strict(inputs)
     for line in console.lines(report, fails=fails):
         print(line)

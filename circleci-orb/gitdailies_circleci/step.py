@@ -9,12 +9,16 @@ import re
 from collections.abc import Mapping
 
 from gitdailies_core.ci import console
+from gitdailies_core.ci.settings import INPUTS
 
 AGENT = "gitdailies-circleci-orb"
 NO_KEY = (
     "; put it into a context or the project's environment variables as GITDAILIES_WEBHOOK_KEY, or name "
     "its variable in webhook_key (forked pull requests get none unless the project passes secrets to them)"
 )
+
+# The orb's parameters: a template can read none whose name has a hyphen.
+PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
 

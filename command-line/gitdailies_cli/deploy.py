@@ -11,12 +11,14 @@ from typing import Any
 import click
 from gitdailies_core import checkout
 from gitdailies_core.ci import Inputs, Skipped, detect
+from gitdailies_core.ci.settings import DEPLOY_INPUTS
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
-from gitdailies_cli.reporting import delivery_options, report
+from gitdailies_cli.reporting import delivery_options, naming, report
 
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"
+OPTIONS = {**{name: f"--{name}" for name in DEPLOY_INPUTS}, "url": "--page"}
 
 
 @click.command()
@@ -43,16 +45,17 @@ def deploy(
     """
     names = ("sha", "branch", "environment", "service", "time", "status", "fixes")
     texts = {name: given.pop(name) for name in names}
-    inputs = Inputs.make(repos=repos, type=type_, id=id_, url=page, **texts)
-    found = checkout.deploys_in(
-        ".",
-        detect(os.environ),
-        environ=os.environ,
-        event=_event_file(),
-        inputs=inputs,
-        # Without a run to name it, each call is a deploy of its own.
-        call=secrets.token_hex(16),
-    )
+    event = _event_file()
+    with naming(OPTIONS):
+        found = checkout.deploys_in(
+            ".",
+            detect(os.environ),
+            environ=os.environ,
+            event=event,
+            inputs=Inputs.make(repos=repos, type=type_, id=id_, url=page, **texts),
+            # Without a run to name it, each call is a deploy of its own.
+            call=secrets.token_hex(16),
+        )
     if isinstance(found, Skipped):
         if given["as_json"]:
             output.as_json({"skipped": found.reason})

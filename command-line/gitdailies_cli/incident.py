@@ -9,9 +9,18 @@ import click
 from gitdailies_core.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.identity import content_id
 
-from gitdailies_cli.reporting import delivery_options, report
+from gitdailies_cli.reporting import delivery_options, naming, report
 
 SOURCE = "command-line"
+OPTIONS = {
+    "incidentId": "ID",
+    "url": "--page",
+    "causedBy": "--caused-by",
+    **{
+        name: f"--{name}"
+        for name in ("repo", "environment", "service", "time", "id", "title", "severity", "resolution")
+    },
+}
 
 
 @click.group()
@@ -64,18 +73,19 @@ def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **g
 def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None) -> None:
     events = []
     for repo in given.pop("repos"):
-        event = Event.make(
-            kind,
-            incidentId=incident_id,
-            repo=repo,
-            environment=given["environment"],
-            service=given["service"],
-            time=given["time"],
-            url=given["page"],
-            id=given["event_id"],
-            source=SOURCE,
-            **more,
-        )
+        with naming(OPTIONS):
+            event = Event.make(
+                kind,
+                incidentId=incident_id,
+                repo=repo,
+                environment=given["environment"],
+                service=given["service"],
+                time=given["time"],
+                url=given["page"],
+                id=given["event_id"],
+                source=SOURCE,
+                **more,
+            )
         if event.id is None:
             # With a time it is the same event at every call; without, each call is a new one.
             event = event.replace(

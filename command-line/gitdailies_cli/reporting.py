@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import random
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
@@ -17,8 +18,9 @@ from gitdailies_connection.secret_source import SecretSource
 from gitdailies_connection.sender import Sender
 from gitdailies_connection.settings import Destination
 from gitdailies_core import retry
+from gitdailies_core.describe import called
 from gitdailies_core.dialect import Dialect
-from gitdailies_core.errors import ConfigurationError, DeliveryError, UsageError
+from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, UsageError
 from gitdailies_core.events import Event
 from gitdailies_core.secret import Secret
 
@@ -53,6 +55,15 @@ def delivery_options(
     ):
         function = option(function)
     return function
+
+
+@contextmanager
+def naming(options: Mapping[str, str]) -> Iterator[None]:
+    """Tell what is wrong with a value by the option that it was given with, whatever core calls it."""
+    try:
+        yield
+    except (UsageError, InvalidEvent) as error:
+        raise UsageError(called(str(error), options)) from None
 
 
 @dataclass(frozen=True)

@@ -1,11 +1,18 @@
-"""How a wrong value is named in a message: its type and a short, harmless excerpt."""
+"""How a message names a wrong value, its type and a short, harmless excerpt, and the place of it."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 _LONGEST = 60
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
+
+
+def called(message: str, names: Mapping[str, str]) -> str:
+    """Return a message `where: expected, got` with what *names* has for where, such as an option's name."""
+    where, colon, rest = message.partition(": ")
+    return f"{names.get(where, where)}{colon}{rest}"
 
 
 def got(value: Any) -> str:

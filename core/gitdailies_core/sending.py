@@ -95,13 +95,17 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What came of sending an event; `said` never holds the key and is one line."""
+    """What came of sending an event; `said` never holds the key and is one line.
+
+    `check` is the input that is wrong, as far as the receiver tells one.
+    """
 
     outcome: str
     status: int | None
     attempts: int
     said: str
     unchanged: bool = False
+    check: str = ""
 
 
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
@@ -150,10 +154,10 @@ def send(
                 DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
             )
         if isinstance(verdict, Pause) and verdict.what == "address":
-            return Receipt(NOT_DELIVERED, answer.status, attempt, f"{verdict.reason}; check webhook-url")
+            return Receipt(NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
         if not isinstance(verdict, Again):
-            remedy = "; check webhook-key" if isinstance(verdict, Pause) else ""
-            return Receipt(REFUSED, answer.status, attempt, verdict.reason + remedy)
+            wrong = "webhook-key" if isinstance(verdict, Pause) else ""
+            return Receipt(REFUSED, answer.status, attempt, verdict.reason, check=wrong)
         if attempt > receiver.retries or answer.final or verdict.at >= until:
             attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
             later = ""

@@ -28,6 +28,8 @@ from gitdailies_core.dialect import Dialect
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events import Event
 
+_OUR_NAMES: Mapping[str, str] = {}
+
 # Sending and its urllib are imported where they are needed, a skipped or dry run needs neither.
 
 
@@ -40,11 +42,13 @@ def run(
     directory: str = ".",
     agent: str,
     no_key: str = "",
+    names: Mapping[str, str] = _OUR_NAMES,
 ) -> Report:
     """Report the job's deploys and say how it went; raises nothing.
 
     *texts* are the inputs by the names of `settings`, *agent* names the step to the receiver,
-    *no_key* says where this platform keeps the key, for who has set none.
+    *no_key* says where this platform keeps the key, for who has set none, *names* what it calls
+    the inputs, where it has names of its own for them.
     """
     try:
         settings = Settings.make(texts)
@@ -61,9 +65,9 @@ def run(
         dialect = Dialect.make(receiver=settings.receiver)
         if settings.dry_run:
             return tried(found.events, dialect, found.notes)
-        return attempted(_send(found.events, settings, dialect, agent, no_key), dialect, found.notes)
+        return attempted(_send(found.events, settings, dialect, agent, no_key, names), dialect, found.notes)
     except Exception as error:  # noqa: BLE001  a deploy never fails for its report
-        return refused(error)
+        return refused(error, names)
 
 
 def leave(code: int) -> NoReturn:
@@ -73,7 +77,12 @@ def leave(code: int) -> NoReturn:
 
 
 def _send(
-    events: tuple[Event, ...], settings: Settings, dialect: Dialect, agent: str, no_key: str
+    events: tuple[Event, ...],
+    settings: Settings,
+    dialect: Dialect,
+    agent: str,
+    no_key: str,
+    names: Mapping[str, str],
 ) -> list[Attempted]:
     if not settings.key:
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
@@ -91,6 +100,12 @@ def _send(
     )
     codes = {sending.DELIVERED: DONE, sending.REFUSED: REFUSED, sending.NOT_DELIVERED: NOT_DELIVERED}
     return [
-        Attempted(event, codes[receipt.outcome], receipt.status, receipt.said, receipt.unchanged)
+        Attempted(
+            event,
+            codes[receipt.outcome],
+            receipt.status,
+            receipt.said + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
+            receipt.unchanged,
+        )
         for event, receipt in zip(events, sending.send_all(events, receiver))
     ]

@@ -20,7 +20,14 @@ def main() -> int:
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     inputs = console.texts(os.environ, "GITDAILIES_")
     # A `dir` step changes the current directory; git is asked where the line stands.
-    report = core_step.run(JENKINS, inputs, environ=os.environ, agent=AGENT, no_key=NO_KEY)
+    report = core_step.run(
+        JENKINS,
+        inputs,
+        environ=os.environ,
+        agent=AGENT,
+        no_key=NO_KEY,
+        names=console.variables("GITDAILIES_"),
+    )
     fails = console.strict(inputs)
     for line in console.lines(report, fails=fails):
         print(line)

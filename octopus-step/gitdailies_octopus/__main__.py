@@ -25,7 +25,9 @@ def main() -> int:
     else:
         read = step.variables(get)
     inputs = step.texts(read)
-    report = core_step.run(OCTOPUS, inputs, environ=read, agent=step.AGENT, no_key=step.NO_KEY)
+    report = core_step.run(
+        OCTOPUS, inputs, environ=read, agent=step.AGENT, no_key=step.NO_KEY, names=step.PARAMETERS
+    )
     fails = console.strict(inputs)
     for line in step.messages(report, fails=fails):
         print(line)

@@ -10,13 +10,13 @@ from typing import Callable
 
 from gitdailies_core.ci import console, octopus
 from gitdailies_core.ci.report import Report
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+from gitdailies_core.ci.settings import INPUTS
 
 AGENT = "gitdailies-octopus"
 NO_KEY = "; set the template's parameter Webhook key, best to a sensitive variable"
 
 # A template's parameter is a variable of this name, which no other step's parameter has.
-PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
+PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS}
 NAMES = (*octopus.NAMES, *PARAMETERS.values())
 
 # What an older agent's Bash function prints for a variable that is not there.

@@ -169,7 +169,7 @@ def test_no_key(name: str, tmp_path: Path) -> None:
 
     assert ended.code == 0
     assert ended.log.startswith(
-        "GitDailies: WARNING: deploy not reported: webhook-key: expected a webhook key, got nothing; "
+        "GitDailies: WARNING: deploy not reported: webhook_key: expected a webhook key, got nothing; "
     )
     assert ended.log.count("\n") == 1
 

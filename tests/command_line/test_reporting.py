@@ -8,6 +8,7 @@ from tests.command_line.conftest import SHA
 from tests.connection.servers import free_port
 
 DEPLOY = ("deploy", "--repo", "larkspur/checkout-api", "--sha", SHA)
+INCIDENT = ("incident", "start", "INC-7", "--repo", "larkspur/checkout-api")
 
 
 def sender(webhooks):
@@ -105,10 +106,13 @@ def test_not_delivered_is_1(run):
 @pytest.mark.parametrize(
     ("arguments", "env", "said"),
     [
-        (("deploy",), {}, "repo: expected the repository"),
-        (("deploy", "--repo", "checkout"), {}, "repo: expected a repository like"),
-        (("deploy", "--repo", "a/b", "--sha", "xyz"), {}, "sha: expected a commit of 40 or 64"),
-        ((*DEPLOY, "--time", "yesterday"), {}, "time: expected a time like"),
+        (("deploy",), {}, "--repo: expected the repository, as owner/name, got nothing"),
+        (("deploy", "--repo", "checkout"), {}, "--repo: expected a repository like"),
+        (("deploy", "--repo", "a/b", "--sha", "xyz"), {}, "--sha: expected a commit of 40 or 64"),
+        ((*DEPLOY, "--time", "yesterday"), {}, "--time: expected a time like"),
+        ((*DEPLOY, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
+        ((*INCIDENT, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
+        ((*INCIDENT, "--caused-by", "v1"), {}, "--caused-by: expected 7 to 64 hexadecimal digits"),
         (DEPLOY, {}, "address: expected --url, GITDAILIES_WEBHOOK_URL or a gitdailies.yml"),
         ((*DEPLOY, "--url", "http://127.0.0.1:9/x"), {}, "env GITDAILIES_WEBHOOK_KEY: expected a secret"),
         (
@@ -117,11 +121,11 @@ def test_not_delivered_is_1(run):
             "--url: expected an http or https",
         ),
         (("deploy", "--nonsense"), {}, "No such option"),
-        (("incident", "start", "x\n", "--repo", "a/b"), {}, "incidentId: expected text on one line"),
+        (("incident", "start", "x\n", "--repo", "a/b"), {}, "gitdailies: ID: expected text on one line"),
     ],
 )
 def test_usage_is_2(run, arguments, env, said):
-    """A wrong or missing argument ends with code 2 and says what was expected."""
+    """A wrong or missing argument ends with code 2 and says by the name of the option what was expected."""
     failed = run(*arguments, **env)
 
     assert failed.returncode == 2

@@ -128,7 +128,7 @@ def test_a_wrong_key(text: str, tmp_path: Path) -> None:
         done = line(tmp_path, text, server.url)
 
     assert done.returncode == (3 if "FAIL_ON_ERROR=true" in text else 0)
-    assert "check webhook-key" in done.stdout
+    assert "check GITDAILIES_WEBHOOK_KEY" in done.stdout
     assert KEY not in done.stdout + done.stderr
 
 

@@ -45,7 +45,8 @@ def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:
     assert [json.loads(request.body) for request in server.requests] == events
     assert ended.code == 0
     if "error" in expected:
-        assert f"deploy not reported: {expected['error']}\n" in ended.log
+        where, _, rest = expected["error"].partition(": ")
+        assert f"deploy not reported: GitDailies.{where.title()}: {rest}\n" in ended.log
         assert ended.log.startswith("##octopus[stdout-warning]\n")
         assert ended.log.endswith("##octopus[stdout-default]\n")
     elif "skipped" in expected:
@@ -123,7 +124,10 @@ def test_no_key(syntax: str, tmp_path: Path) -> None:
     ended = deploy(syntax, tmp_path / "work", case("octopus", "build_information")["environ"], given)
 
     assert ended.code == 0
-    assert "webhook-key: expected a webhook key, got nothing; set the template's parameter" in ended.log
+    assert (
+        "GitDailies.WebhookKey: expected a webhook key, got nothing; set the template's parameter"
+        in ended.log
+    )
 
 
 @each

@@ -30,6 +30,14 @@ PLATFORMS = {
 }
 
 
+def name_of(room: str, input_: str) -> str:
+    """Return what the room's platform calls an input: a variable where it has no manifest to name it in."""
+    if room in ("bitbucket-pipelines", "jenkins", "travis-ci"):
+        return "GITDAILIES_" + input_.upper().replace("-", "_")
+    first, *more = input_.split("-")
+    return first + "".join(map(str.title, more)) if room == "azure-pipelines" else input_
+
+
 def text_of(room: str) -> str:
     """Return the script as the platform's shell gets it."""
     if file := SCRIPTS[room].file:

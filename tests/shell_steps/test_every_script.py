@@ -24,6 +24,7 @@ from tests.shell_steps.scripts import (
     PLATFORMS,
     ROOT,
     case_of,
+    name_of,
     programs,
     python_of,
     repository,
@@ -84,7 +85,8 @@ def test_it_resolves(room: str, name: str, tmp_path: Path) -> None:
 
     assert (done.returncode, done.stderr) == (0, "")
     if "error" in expected or "skipped" in expected:
-        assert expected.get("error", expected.get("skipped")) in done.stdout
+        where, colon, rest = expected.get("error", expected.get("skipped")).partition(": ")
+        assert f": {name_of(room, where) if colon else where}{colon}{rest}" in done.stdout
         return
     [event] = expected["events"]
     written = Dialect.make().write(Event.from_wire(event))
@@ -143,7 +145,7 @@ def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
     assert (done.returncode, len(server.requests)) == (code, 1)
     assert done.stdout.startswith(SCRIPTS[room].error if code else SCRIPTS[room].warning)
     assert "401" in done.stdout
-    assert "check webhook-key" in done.stdout
+    assert f"check {name_of(room, 'webhook-key')}\n" in done.stdout
     assert KEY not in done.stdout + done.stderr
 
 
@@ -156,7 +158,7 @@ def test_no_key(room: str, tmp_path: Path) -> None:
 
     assert (done.returncode, server.requests) == (0, [])
     assert done.stdout.count("\n") == 1
-    assert "webhook-key: expected a webhook key, got nothing; " in done.stdout
+    assert f" {name_of(room, 'webhook-key')}: expected a webhook key, got nothing; " in done.stdout
     assert "GITDAILIES_WEBHOOK_KEY" in done.stdout
 
 
@@ -256,7 +258,7 @@ def test_the_proxy_of_the_usual_variable(room: str, tmp_path: Path) -> None:
 
 @each
 def test_every_input_is_used(room: str, tmp_path: Path) -> None:
-    """A wrong value of each checked input is refused by the name of that input."""
+    """A wrong value of each checked input is refused by the name that the platform has for it."""
     wrong = {
         "sha": "main",
         "type": "release",
@@ -274,7 +276,7 @@ def test_every_input_is_used(room: str, tmp_path: Path) -> None:
         done = run(room, tmp_path, environ={**case_of(room)["environ"], **environ}, python=HERE)
 
         assert done.returncode == 0
-        assert f"WARNING: deploy not reported: {name}: expected" in done.stdout
+        assert f"WARNING: deploy not reported: {name_of(room, name)}: expected" in done.stdout
 
 
 @each

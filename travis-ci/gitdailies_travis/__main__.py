@@ -26,6 +26,7 @@ def main() -> int:
         directory=os.environ.get("TRAVIS_BUILD_DIR") or ".",
         agent=AGENT,
         no_key=NO_KEY,
+        names=console.variables("GITDAILIES_"),
     )
     fails = console.strict(inputs)
     for line in console.lines(report, fails=fails):

@@ -5,16 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 
 from gitdailies_core.ci.report import DRY_RUN, Report
-from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS, flag
+from gitdailies_core.ci.settings import INPUTS, flag
 from gitdailies_core.errors import UsageError
 
 _TITLE = "GitDailies"
 
 
 def texts(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Return the inputs as they came, by name: `dry-run` is the variable PREFIX + `DRY_RUN`."""
-    names = (*DEPLOY_INPUTS, *STEP_INPUTS)
-    return {name: environ.get(prefix + name.upper().replace("-", "_"), "") for name in names}
+    """Return the inputs as they came, by name."""
+    return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
+
+
+def variables(prefix: str) -> dict[str, str]:
+    """Return the variable of each input: that of `dry-run` is PREFIX + `DRY_RUN`."""
+    return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
 
 
 def strict(inputs: Mapping[str, str]) -> bool:

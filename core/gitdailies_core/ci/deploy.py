@@ -100,7 +100,7 @@ class _Job:
         if self.inputs.sha and len(own) > 1:
             paths = ", ".join(target.repo or "?" for target in own)
             raise UsageError(
-                f"sha: expected none for {len(own)} repositories ({paths}), got one; set repo to PATH@SHA"
+                f"sha: expected none for {len(own)} repositories ({paths}), got one; name each as PATH@SHA"
             )
         return [_at(target, self.inputs.sha) for target in own]
 
@@ -166,7 +166,7 @@ class _Job:
         if value:
             return value
         raise UsageError(
-            f"{name}: expected {what}, got nothing from {self.title} or git; set {name}"
+            f"{name}: expected {what}, got nothing from {self.title} or git; set it"
             + (f", {self.facts.remedy}" if self.facts.remedy else "")
             + (f" ({'; '.join(target.notes)})" if target.notes else "")
         )

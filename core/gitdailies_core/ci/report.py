@@ -6,10 +6,11 @@ Every way a step can end comes through here, so that none of them is silent.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitdailies_core.ci.facts import Skipped
+from gitdailies_core.describe import called
 from gitdailies_core.dialect import Dialect
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.events import Event
@@ -82,10 +83,15 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
     )
 
 
-def refused(error: Exception) -> Report:
-    """Report of an error before anything was sent; one that is not ours is a fault of the step itself."""
+def refused(error: Exception, names: Mapping[str, str]) -> Report:
+    """Report of an error before anything was sent; one that is not ours is a fault of the step itself.
+
+    *names* are what the platform calls the inputs, where it has names of its own for them.
+    """
     ours = isinstance(error, GitDailiesError)
-    reason = str(error) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+    reason = (
+        called(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+    )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else NOT_DELIVERED
     return Report(FAILED, (f"deploy not reported: {reason}",), reason, code)

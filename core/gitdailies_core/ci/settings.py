@@ -34,6 +34,7 @@ STEP_INPUTS = (
     "dry-run",
     "fail-on-error",
 )
+INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
 _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
