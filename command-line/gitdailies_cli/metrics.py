@@ -4,16 +4,16 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
 
 import click
-from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.errors import DeliveryError, Refused, UnreadableBody, UsageError
+from gitdailies_core.secret import Secret
 
 from gitdailies_cli import output
 from gitdailies_cli.webhooks import STORE
-
-if TYPE_CHECKING:
-    import requests
 
 _KEY = "GITDAILIES_READ_KEY"
 _SECONDS = 30
@@ -64,7 +64,9 @@ _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
 
 
 @click.command()
-@click.option("--url", help="a server, as http://127.0.0.1:8700; default: read the store")
+@click.option(
+    "--url", help="a server, as http://127.0.0.1:8700, or where its events go; default: read the store"
+)
 @click.option(
     "--key-env", default=_KEY, show_default=True, help="the variable that holds a key that may read"
 )
@@ -147,41 +149,32 @@ def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _of_server(url: str, key_env: str, asked: Mapping[str, str]) -> dict[str, Any]:
-    import requests
-    from gitdailies_core.dialect import KEY_HEADER
+    from gitdailies_connection import addresses
+    from gitdailies_connection.sender import Sender
 
-    key = os.environ.get(key_env, "").strip()
+    key = Secret(os.environ.get(key_env, "").strip(), key_env)
     if not key:
         raise UsageError(f"{key_env}: expected a key that may read in this variable, got nothing")
     try:
-        answer = requests.get(
-            url.rstrip("/") + "/api/metrics",
-            params=dict(asked),
-            headers={KEY_HEADER: key, "accept": "application/json"},
-            timeout=_SECONDS,
-            allow_redirects=False,
-        )
-    except (requests.RequestException, ValueError) as error:
-        raise DeliveryError(f"--url: expected an answer, got {type(error).__name__}") from None
-    if answer.status_code == 200:
-        try:
-            told: dict[str, Any] = answer.json()
-        except ValueError:
-            raise DeliveryError("--url: expected figures as JSON, got something else") from None
-        return told
-    said = _detail(answer)
-    if answer.status_code in (401, 403):
+        # Where events go is what every other command is told.
+        server = addresses.receiver(url, allow_http=True).rstrip("/").removesuffix("/webhooks")
+    except ValueError as error:
+        raise UsageError(f"--url: {error}") from None
+    question = f"?{urlencode(asked)}" if asked else ""
+    with Sender(f"{server}/api/metrics{question}", timeout_seconds=_SECONDS) as sender:
+        answer = sender.look(key=key)
+    if answer.status == 200:
+        with suppress(UnreadableBody):
+            told = answer.json()
+            if isinstance(told, dict) and "figures" in told:
+                return told
+        raise DeliveryError(f"--url: expected figures of {server}, got something else")
+    said = answer.saying(key)
+    if answer.status in (401, 403):
         raise Refused(said)
-    if answer.status_code == 400:
+    if answer.status == 400:
         raise UsageError(said)
-    raise DeliveryError(said)
-
-
-def _detail(answer: requests.Response) -> str:
-    try:
-        return output.printable(str(answer.json()["detail"]))
-    except (ValueError, KeyError, TypeError):
-        return f"--url: expected figures, got status {answer.status_code}"
+    raise DeliveryError(f"--url: expected figures of {server}, got {answer.status}: {said}")
 
 
 def _print(told: Mapping[str, Any]) -> None:

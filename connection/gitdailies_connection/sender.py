@@ -119,9 +119,9 @@ class Sender:
         """Prove key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
         return self.post(b"", key=key, suffix="/ping")
 
-    def look(self, method: str = "GET") -> Answer:
-        """Ask the address itself, without key; raises DeliveryError where nothing answers."""
-        return self._exchange(method, self.url, {})
+    def look(self, method: str = "GET", *, key: Secret | None = None) -> Answer:
+        """Ask the address itself, with *key* if one is needed; raises DeliveryError where nothing answers."""
+        return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
 
     def receiver(self) -> str:
         """Find out whether the receiver is `ours` or only `documented`, without the key.

@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 from gitdailies_webhooks.figures.settings import Settings
 
+from tests.connection.servers import answer, serving
 from tests.figures.asking import worked
 from tests.figures.worked.expected import QUESTIONS, expected
 from tests.webhooks.running import Receiver, in_thread
@@ -55,10 +56,42 @@ def test_what_goes_wrong_has_its_exit_code(tmp_path: Path) -> None:
     absent = run("--store", f"sqlite:{tmp_path / 'none.db'}")
     assert (absent.returncode, (tmp_path / "none.db").exists()) == (2, False)
     assert run("--json", "--csv").returncode == 2
-    assert run("--url", "http://127.0.0.1:9", GITDAILIES_READ_KEY="x").returncode == 1
     assert run("--url", "http://127.0.0.1:9").returncode == 2
     with in_thread(tmp_path / "w.db") as receiver:
         _refusals(receiver)
+
+
+@pytest.mark.parametrize(
+    ("url", "code", "said"),
+    [
+        ("127.0.0.1:8700", 2, "--url: expected an http or https address, got something else"),
+        ("http://127.0.0.1:9", 1, "127.0.0.1:9: connection refused"),
+        ("http://me:pw@127.0.0.1:9", 2, "--url: expected an http or https address without user and password"),
+    ],
+)
+def test_an_address_where_no_server_is_is_told_as_by_other_commands(url: str, code: int, said: str) -> None:
+    """In the words of the piece that sends events, with no name of a class."""
+    ran = run("--url", url, GITDAILIES_READ_KEY="x")
+    assert (ran.returncode, ran.stdout) == (code, "")
+    assert ran.stderr.startswith(f"gitdailies: {said}")
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (answer("404 Not Found", b'{"detail": "no such page"}'), "got 404: no such page"),
+        (answer("200 OK", b"<html>", Content_Type="text/html"), "got something else"),
+        (answer("200 OK", b"{}"), "got something else"),
+        (answer("302 Found", Location="https://sso.example/in"), "got 302: a redirect to"),
+    ],
+)
+def test_what_is_no_server_of_ours_is_named(reply: bytes, said: str) -> None:
+    """The option and the address stand in front of what was answered."""
+    with serving(reply) as server:
+        url = server.url.removesuffix("/webhooks")
+        ran = run("--url", url, GITDAILIES_READ_KEY="x")
+    assert (ran.returncode, ran.stdout) == (1, "")
+    assert ran.stderr.startswith(f"gitdailies: --url: expected figures of {url}, {said}")
 
 
 def _refusals(receiver: Receiver) -> None:
@@ -73,4 +106,5 @@ def _refusals(receiver: Receiver) -> None:
             wrong = run(*store, "--from", since, GITDAILIES_READ_KEY=reader)
             assert (wrong.returncode, wrong.stdout) == (2, "")
             assert said in wrong.stderr
-    assert run("--url", receiver.url, GITDAILIES_READ_KEY=reader).returncode == 0
+    for url in (receiver.url, f"{receiver.url}/", f"{receiver.url}/webhooks"):
+        assert run("--url", url, GITDAILIES_READ_KEY=reader).returncode == 0
