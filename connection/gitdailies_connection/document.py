@@ -239,12 +239,14 @@ def _writable(text: str) -> bool:
 def _unreadable(file: str, text: str, error: yaml.YAMLError) -> ConfigurationError:
     if isinstance(error, yaml.MarkedYAMLError):
         mark = error.problem_mark or error.context_mark
+        where = f":{mark.line + 1}" if mark else ""
+        column = f" at column {mark.column + 1}" if mark else ""
+        if "found character '\\t'" in (error.problem or ""):
+            return ConfigurationError(f"{file}{where}: expected spaces, got a tab{column}")
         # PyYAML quotes names and tags of the file, which may be a secret in a wrong place.
         problem = re.sub(
             r"'[^']{2,}'|\"[^\"]{2,}\"", "a word", error.problem or error.context or "something else"
         )
-        where = f":{mark.line + 1}" if mark else ""
-        column = f" at column {mark.column + 1}" if mark else ""
         return ConfigurationError(f"{file}{where}: expected YAML, got: {problem}{column}")
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1

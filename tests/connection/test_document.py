@@ -79,6 +79,8 @@ def test_byte_order_mark(tmp_path: Path) -> None:
         ("a: {<<: planted}", "f:1: a: expected a mapping after <<, got something else"),
         ("a: 1\n\x01", "f:2: expected YAML, got a control character"),
         ('a: "\\UFFFFFFFF"', "f: expected YAML, got an escape that is no character"),
+        ("a:\n\tb: 1", "f:2: expected spaces, got a tab at column 1"),
+        ("a:\n  b:\t1", "f:2: expected spaces, got a tab at column 5"),
         ("a: '", "f:1: expected YAML, got: found unexpected end of stream at column 5"),
         ("[" * 3000, "f: expected at most 100 levels of nesting, got more"),
         ("[" * 150 + "]" * 150, "f:1: top level: expected at most 100 levels of nesting, got more"),
