@@ -49,6 +49,8 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
     except RecursionError:
         raise UnreadableBody(_too_deep()) from None
     except json.JSONDecodeError as error:
+        if text.startswith("\ufeff"):
+            raise UnreadableBody("body: expected UTF-8 without a byte order mark, got one") from None
         raise UnreadableBody(
             f"body: expected JSON, got {error.msg.lower()} at line {error.lineno} column {error.colno}"
         ) from None

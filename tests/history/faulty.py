@@ -86,6 +86,7 @@ CASES = {
     "no object": Case("h.ndjson", b"[]\n"),
     "a name twice": Case("h.ndjson", b'{"kind": "deployed", "kind": "deployed"}\n'),
     "a line that is not UTF-8": Case("h.ndjson", b'{"kind": "d\xff"}\n'),
+    "a byte order mark inside a file": Case("h.ndjson", b"\n\xef\xbb\xbf{}\n"),
     "commits that are no list": Case(
         "h.ndjson",
         f'{{"kind": "deployed", "repo": "a/b", "commitSHA": "{SHA}", "time": 1741078512,'

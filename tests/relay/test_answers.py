@@ -166,7 +166,10 @@ NOT_JSON = {
     "half a surrogate": (b'{"event": "\\ud800"}', "body: expected text that UTF-8 can hold"),
     "too deep": (b"[" * 100_000 + b"]" * 100_000, "body: expected at most 100 levels of nesting, got more"),
     "not UTF-8": (b'{"event": "\xff"}', "body: expected UTF-8, got other bytes at offset 11"),
-    "a byte order mark": (b'\xef\xbb\xbf{"event": {}}', "body: expected JSON, got"),
+    "a byte order mark": (
+        b'\xef\xbb\xbf{"event": {}}',
+        "body: expected UTF-8 without a byte order mark, got one",
+    ),
 }
 
 
