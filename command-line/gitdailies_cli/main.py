@@ -6,8 +6,10 @@ GitDailies (key or payload), 4 partly done.
 
 from __future__ import annotations
 
+import errno
 import importlib
 import sys
+from contextlib import suppress
 from importlib.metadata import version
 from typing import Any
 
@@ -30,6 +32,9 @@ COMMANDS = {
     "conformance": ("conformance", "check a receiver: does it answer as one of these events has to"),
     "init": ("check", "write a commented first gitdailies.yml"),
 }
+
+# A disk that takes no more, be it under what is printed or under a file of ours.
+_FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Lazy(click.Group):
@@ -75,5 +80,14 @@ def main(arguments: list[str] | None = None) -> Any:
     except BrokenPipeError:
         # The reader of our output went away, as `head` does.
         sys.stderr.close()
+        sys.exit(1)
+    except OSError as error:
+        if error.errno not in _FULL:
+            raise
+        said = (error.strerror or "").lower()
+        click.echo(f"gitdailies: expected to write everything, got: {said}", err=True)
+        with suppress(OSError):
+            # Or the end of the process would try once more, and say so.
+            sys.stdout.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

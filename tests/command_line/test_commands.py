@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+from pathlib import Path
 
 import click
 import pytest
@@ -85,3 +86,19 @@ def test_a_command_imports_only_what_it_needs():
 def test_every_command_that_help_lists_can_be_loaded():
     """The table of commands names only what is there."""
     assert {path[0] for path in ALL} == set(COMMANDS)
+
+
+DEPLOY = ("deploy", "--repo", "a/b", "--sha", "a" * 40, "--dry-run")
+
+
+@pytest.mark.parametrize("arguments", [("--help",), ("keys", "list"), ("keys", "list", "--json"), DEPLOY])
+def test_output_that_cannot_be_written_is_one_line(tmp_path, arguments):
+    """A full disk under standard output ends any command with code 1, in words instead of a traceback."""
+    program = (sys.executable, "-m", "gitdailies_cli")
+    around = {"cwd": tmp_path, "env": environment(), "text": True}
+    subprocess.run([*program, "keys", "create", "ci"], capture_output=True, check=True, **around)
+    with Path("/dev/full").open("w") as full:
+        ran = subprocess.run([*program, *arguments], stdout=full, stderr=subprocess.PIPE, **around)
+
+    assert ran.returncode == 1
+    assert ran.stderr == "gitdailies: expected to write everything, got: no space left on device\n"
