@@ -15,7 +15,7 @@ import click
 from gitdailies_connection.secret_source import SecretSource
 from gitdailies_connection.settings import Configuration, Source
 from gitdailies_core import past, registry, times
-from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
 from gitdailies_core.past import Apart, Placed, Reader, TwoKeys, Window
 from gitdailies_core.routing import Routes
 from gitdailies_core.secret import Secret
@@ -168,6 +168,8 @@ def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally
             for number, event in enumerate(events(told, asked.source, asked.routes, tally), 1):
                 # Each in a row of its own, so that a fault of one takes no other with it.
                 plan.add(event, file=asked.source.name, line=number)
+    except PayloadError as error:
+        raise PayloadError(f"{asked.url}: {error}") from None
     except Refused:
         raise
     except DeliveryError as error:

@@ -134,6 +134,8 @@ class HttpPages:
                 give_up_age_seconds=math.inf,
             )
             if isinstance(verdict, retry.Done):
+                if outcome.status != 200:
+                    raise Refused(f"{self._named(url)}: expected a page, got answered {outcome.status}")
                 return page
             if isinstance(verdict, retry.Pause) and verdict.what == "key":
                 origins = " and ".join(token.origin for token in self.tokens)
@@ -167,9 +169,9 @@ class HttpPages:
         if answer.status_code == 200:
             try:
                 return retry.Outcome(200), _read(body)
-            except ValueError as error:
+            except ValueError:
                 # A page that broke off on its way may come whole the next time.
-                return retry.Outcome(None, f"expected JSON, got {type(error).__name__}"), None
+                return retry.Outcome(None, "an answer that is no JSON"), None
         wait = asked_to_wait(headers, self.now())
         # GitHub's limits are 403, too, and all of its answers tell when the limit begins anew.
         spent = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"

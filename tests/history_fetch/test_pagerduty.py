@@ -178,6 +178,15 @@ def test_a_wrong_argument_is_named(
     assert said in str(ran.exception)
 
 
+def test_a_page_of_another_server_is_told_with_its_address(tmp_path: Path) -> None:
+    """JSON that the vendor's listing is not ends the fetch with the address that was asked."""
+    with listening(Api(lambda path, query: [], TOKEN)) as api:
+        ran = fetched(tmp_path, api, "--dry-run")
+
+    assert ran.returncode == 1
+    assert f"gitdailies: {api.url}: body: expected an object, got a list of 0\n" in ran.stderr
+
+
 def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
     """A refused token ends with code 3, and stands in no output and no file, though the vendor repeats it."""
     api = Api(answers(year(3)), TOKEN)

@@ -16,6 +16,7 @@ from gitdailies_history.fetch_pages import HttpPages, asked_to_wait
 from gitdailies_history.fetch_state import State
 from gitdailies_pagerduty.reader import reader
 
+from tests.connection.servers import answer, serving
 from tests.history_fetch.api import LIMITED, Api, listening
 
 NOW = datetime(2026, 3, 4, tzinfo=UTC)
@@ -92,6 +93,27 @@ def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
         read.get("/gone")
 
     assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (answer("202 Accepted", b"{}"), "/here: expected a page, got answered 202"),
+        (
+            answer("200 OK", b"<html>"),
+            "/here: expected a page in 1 attempts, the last got: an answer that is",
+        ),
+    ],
+)
+def test_what_is_no_page_is_told_with_its_address(state: State, reply: bytes, said: str) -> None:
+    """Another server than the vendor's may answer anything; none of it is kept for a page."""
+    with serving(reply) as server:
+        read = pages(server.url, state, [], retries=0)
+        with read, pytest.raises(DeliveryError) as caught:
+            read.get("/here")
+
+    assert str(caught.value).startswith(f"{server.url}{said}")
+    assert state.count() == 0
 
 
 def test_nobody_there_is_tried_to_the_end(state: State) -> None:
