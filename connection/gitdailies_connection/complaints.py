@@ -41,16 +41,21 @@ def written(place: Place) -> str:
     return text or "top level"
 
 
-def nearest(name: str, names: Iterable[str]) -> str:
+def nearest(name: str, names: Iterable[str], *, needed: Iterable[str] = ()) -> str:
     """Return `; did you mean X` for the valid name that *name* may be a typo of, or nothing.
 
-    Also for the only one that is a part of it, or that it is a part of: `sha`, `repository`, `env`.
+    Also for the only one that is a part of it, or that it is a part of: `sha`, `repository`, `env`;
+    such a one of *needed*, without which it will not do, goes before any that is spelled more alike.
     """
     valid = sorted(names)
-    close = difflib.get_close_matches(name[:80], valid, n=1, cutoff=0.6)
-    if not close:
-        close = [one for one in valid if _is_part(one, name[:80]) or _is_part(name[:80], one)]
+    close = _related(name[:80], needed)
+    if len(close) != 1:
+        close = difflib.get_close_matches(name[:80], valid, n=1, cutoff=0.6) or _related(name[:80], valid)
     return f"; did you mean {close[0]}" if len(close) == 1 else ""
+
+
+def _related(name: str, names: Iterable[str]) -> list[str]:
+    return [one for one in names if _is_part(one, name) or _is_part(name, one)]
 
 
 def _is_part(part: str, name: str) -> bool:

@@ -19,7 +19,7 @@ from gitdailies_core.describe import got
 from gitdailies_core.errors import UnreadableBody
 
 from gitdailies_history.faults import Fault
-from gitdailies_history.mapping import FIELDS, Mapped
+from gitdailies_history.mapping import FIELDS, REQUIRED, Mapped
 from gitdailies_history.rows import Row
 
 CSV, NDJSON, JSON = "csv", "ndjson", "json"
@@ -129,12 +129,12 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             if columns is None:
                 yield Bad(Fault(file, 1, "", "expected a header with the names of columns, got nothing"), b"")
             return
-        if not any(cells):
+        if not any(cells) or (line == 1 and _tells_delimiter(cells, delimiter)):
             continue
         raw = b"".join(source.taken)
         if columns is None:
             columns = [cell.strip() for cell in cells]
-            faults = list(_header_faults(columns, file, mapped))
+            faults = list(_header_faults(columns, file, line, mapped))
             yield from (Bad(fault, raw) for fault in faults)
             if faults:
                 return
@@ -149,22 +149,27 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
             yield Row(file, line, dict(zip(columns, cells, strict=True)), raw)
 
 
-def _header_faults(columns: list[str], file: str, mapped: Mapped) -> Iterator[Fault]:
+def _tells_delimiter(cells: list[str], delimiter: str) -> bool:
+    # A line of Excel's own, which it reads before the header.
+    return delimiter.join(cells).lower() == f"sep={delimiter}"
+
+
+def _header_faults(columns: list[str], file: str, line: int, mapped: Mapped) -> Iterator[Fault]:
     if any(_broken(name) for name in columns):
-        yield Fault(file, 1, "", "expected UTF-8, got other bytes in the header")
+        yield Fault(file, line, "", "expected UTF-8, got other bytes in the header")
         return
     for name in sorted({name for name in columns if columns.count(name) > 1 and mapped.knows(name)}):
-        yield Fault(file, 1, name, f"expected one column of this name, got {columns.count(name)}")
+        yield Fault(file, line, name, f"expected one column of this name, got {columns.count(name)}")
     unknown = [name for name in columns if name not in FIELDS]
     for name in sorted(mapped.needed - set(columns)):
-        yield Fault(file, 1, name, f"expected a column of this name, got none{nearest(name, unknown)}")
+        yield Fault(file, line, name, f"expected a column of this name, got none{nearest(name, unknown)}")
 
 
 def _unknown(columns: list[str], mapped: Mapped) -> Iterator[str]:
     free = FIELDS.difference(columns, *(rule.filled for rule in mapped.rules))
     for name in columns:
         if not mapped.knows(name):
-            hint = nearest(name, free).removeprefix("; ")
+            hint = nearest(name, free, needed=REQUIRED & free).removeprefix("; ")
             yield f"{name} ({hint})" if hint else name
 
 

@@ -25,6 +25,7 @@ from gitdailies_core.describe import got
 from gitdailies_core.events import KINDS, kind_of
 
 FIELDS = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields)})
+REQUIRED = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields if one.required)})
 _NONE: Mapping[str, str] = MappingProxyType({})
 _VALUE = "the name of a column, {text: …} or, for repo, {service: …}"
 

@@ -19,6 +19,8 @@ _LOOSE = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?"
     r"(?P<fraction>[.][0-9]{1,9})? ?(?P<zone>[Zz]|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?"
 )
+# What they show: 03.11.2025 08:55, 11/3/2025 8:55 AM, by country; or the number behind it.
+_FORMATTED = re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}( .*)?|[0-9]{5}([.,][0-9]+)?")
 _UTC_WORDS = frozenset({"Z", "z", "UTC", "GMT"})
 
 
@@ -30,6 +32,10 @@ def read(value: Any, where: str, zone: tzinfo | None = None) -> datetime:
     """
     if not isinstance(value, str):
         return times.from_epoch(value, where)
+    if _FORMATTED.fullmatch(value):
+        raise ValueError(
+            f"{where}: expected {EXPECTED}, got {got(value)}; format the column as yyyy-mm-dd hh:mm:ss"
+        )
     if value.isascii() and value.isdigit():
         return times.from_epoch(value, where)
     match = _LOOSE.fullmatch(value)

@@ -15,7 +15,7 @@ from gitdailies_cli.main import gitdailies
 from gitdailies_core.errors import UsageError
 from gitdailies_history import formats
 
-from tests.history.faulty import CASES, GOOD, HEADER, MAPPING, Case
+from tests.history.faulty import CASES, GOOD, HEADER, MAPPING, Case, deploy
 
 ROOT = Path(__file__).resolve().parents[2]
 PACKAGE = Path(gitdailies_history.__file__).parent
@@ -129,6 +129,9 @@ def test_an_event_in_another_row_is_at_the_line_where_it_begins(tmp_path: Path) 
     [
         ("kind,repo,time,sha", "sha (did you mean commitSHA)"),
         ("kind,repo,time,commitSHA,sha", "sha"),
+        ("kind,repo,time,commit", "commit (did you mean commitSHA)"),
+        ("kind,repo,time,commitSHA,commit", "commit (did you mean commits)"),
+        ("kind,repo,time,commit_time", "commit_time (did you mean commitTime)"),
         ("kind,repo,time,enviroment,color", "enviroment (did you mean environment), color"),
     ],
 )
@@ -140,6 +143,25 @@ def test_a_column_that_no_event_has_is_named(header: str, said: str) -> None:
     )
 
     assert f"note: h.csv: columns that no event has: {said}\n" in ran.stderr
+
+
+@pytest.mark.parametrize("time", ["03.11.2025 08:55", "11/3/2025 8:55 AM", "3-11-25", "45964.3715", "45964"])
+def test_a_time_as_a_spreadsheet_shows_it_is_told_how_to_format_it(time: str, tmp_path: Path) -> None:
+    """Which country's form it is is not guessed; a number of days is none of seconds."""
+    said = told(Case("h.csv", (HEADER + deploy(time=time)).encode()), tmp_path)
+
+    assert said.endswith(f"got '{time}'; format the column as yyyy-mm-dd hh:mm:ss`")
+
+
+@pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
+def test_a_first_line_that_tells_the_separator_is_no_row(first: str, tmp_path: Path) -> None:
+    """What stands behind it is read as if it were not there, and told with its own line."""
+    rows = (HEADER + deploy(repo="b")).replace(",", ";")
+
+    assert told(Case("h.csv", f"{first}\r\n{rows}".encode()), tmp_path) == (
+        "`h.csv:3: repo: expected a repository like 'larkspur/checkout-api', got 'b'`"
+    )
+    assert told(Case("h.csv", f"{first}\nkind;time\n".encode()), tmp_path).startswith("`h.csv:2: repo: ")
 
 
 def test_a_field_that_the_mapping_fills_is_offered_for_no_column() -> None:
