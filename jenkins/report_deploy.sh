@@ -289,6 +289,10 @@ class FieldType:
         # Made when first needed: a step checks one event, a server the same few fields for ever.
         return self.words.__contains__ if self.words else re.compile(self.pattern).search
 
+    def takes(self, text: str) -> bool:
+        """Say whether a text is a value of this type, its length regarded."""
+        return len(text) <= self.longest and bool(self.fits(text)) and _writable(text)
+
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 
@@ -325,12 +329,13 @@ def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
         return _read_time(value, where, where)
     if kind.form == "commits":
         return _read_commits(kind, where, value)
-    if isinstance(value, str) and len(value) <= kind.longest and kind.fits(value) and _writable(value):
+    if isinstance(value, str) and kind.takes(value):
         return value.lower() if kind is SHA else value
-    raise InvalidEvent(f"{where}: expected {kind.expected}, got {_misfit(kind, value)}", where)
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {misfit(kind, value)}", where)
 
 
-def _misfit(kind: FieldType, value: Any) -> str:
+def misfit(kind: FieldType, value: Any) -> str:
+    """Name a value that the type does not take, for the right half of `expected, got`."""
     if isinstance(value, str) and len(value) > kind.longest:
         return f"{len(value)} characters, {kind.longest} are allowed"
     if isinstance(value, str) and not _writable(value):

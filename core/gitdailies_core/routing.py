@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from gitdailies_core.adapter import Change, Service
-from gitdailies_core.field_types import REPO
+from gitdailies_core.field_types import REPO, misfit
 
 FALLBACK = "*"
 NONE = "none"
@@ -34,7 +34,7 @@ class Route:
     @cached_property
     def is_fixed(self) -> bool:
         """Whether it names a repository by itself, whatever the service is called."""
-        return _SERVICE not in self.repo and bool(REPO.fits(self.repo))
+        return _SERVICE not in self.repo and REPO.takes(self.repo)
 
 
 class Routed(NamedTuple):
@@ -69,12 +69,13 @@ class Routes:
             for route in routes:
                 name = None if service is None else service.name
                 repo = route.repo if route.is_fixed else route.repo.replace(_SERVICE, name or "")
-                if route.is_fixed or REPO.fits(repo):
+                if route.is_fixed or REPO.takes(repo):
                     targets[Target(repo, route.environment or change.environment, name)] = None
                 elif name is None:
                     unmapped.append(f"services: expected a service named, for {route.repo!r}, got none")
                 else:
-                    unmapped.append(f"services: expected {REPO.expected}, got {repo!r} from {route.repo!r}")
+                    got = misfit(REPO, repo)
+                    unmapped.append(f"services: expected {REPO.expected}, got {got} from {route.repo!r}")
         return Routed(tuple(targets), tuple(unmapped))
 
     def _routes_of(self, service: Service | None) -> tuple[Route, ...]:

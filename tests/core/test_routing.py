@@ -89,15 +89,22 @@ def test_the_fallback_takes_what_no_other_line_does() -> None:
     assert [t.repo for t in routed(CATCHING, Service("search")).targets] == ["larkspur/search"]
 
 
-@pytest.mark.parametrize(("name", "repo"), [("a b", "larkspur/a b"), ("/", "larkspur//")])
-def test_a_fallback_that_gives_no_repository_maps_nothing(name: str, repo: str) -> None:
-    """A service whose name cannot stand in a repository's is reported, never sent."""
+@pytest.mark.parametrize(
+    ("name", "got"),
+    [
+        ("a b", "'larkspur/a b'"),
+        ("/", "'larkspur//'"),
+        ("s" * 247, "256 characters, 255 are allowed"),
+        ("s\ud800", "half of a surrogate pair"),
+    ],
+)
+def test_a_fallback_that_gives_no_repository_maps_nothing(name: str, got: str) -> None:
+    """A service whose name cannot stand in a repository's, or is too long for it, is reported, never sent."""
     found = routed(CATCHING, Service(name))
 
     assert found.targets == ()
-    assert found.unmapped == (
-        f"services: expected {REPO.expected}, got {repo!r} from 'larkspur/{{service}}'",
-    )
+    assert found.unmapped == (f"services: expected {REPO.expected}, got {got} from 'larkspur/{{service}}'",)
+    assert routed(CATCHING, Service("s" * 246)).targets
 
 
 def test_a_delivery_without_service_uses_a_fixed_fallback() -> None:

@@ -15,7 +15,7 @@ from gitdailies_server.sqlite import SqliteDatabase
 from tests.processes import eventually, run
 from tests.relay.deliveries import STARTED_AT, pagerduty, signed, squadcast
 from tests.relay.receiver import Receiver
-from tests.relay.running import Relay
+from tests.relay.running import Relay, configure, in_thread
 
 AWKWARD = 'attic "two": \\ #1 – 屋根裏\u200b'
 
@@ -121,3 +121,18 @@ def test_a_body_that_can_be_read_no_more_is_left_out(relay: Relay) -> None:
         found = services(connection, configuration.sources, configuration.routes)
     assert [one.name for one in found] == ["cellar"]
     assert list(lines(found))[-1] == f'  "cellar": {{repo: {PLACEHOLDER}}}'
+
+
+def test_a_name_that_is_too_long_for_a_repository_is_unmapped(tmp_path: Path) -> None:
+    """Where the line for all others gives a repository of 256 characters, the vendor is not put off."""
+    file = configure(tmp_path)
+    file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
+    with in_thread(file) as relay:
+        answers = [
+            pagerduty("incident.triggered", f"Q{length}", service="s" * length).post(relay.url)
+            for length in (246, 247)
+        ]
+        (kept,) = relay.failed()["kept"]
+    assert [answer.status_code for answer in answers] == [202, 200]
+    assert (kept["delivery"], kept["why"]) == (answers[1].json()["delivery"], "unmapped")
+    assert "got 256 characters, 255 are allowed from 'larkspur/{service}'" in kept["reason"]
