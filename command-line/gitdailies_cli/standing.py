@@ -48,13 +48,22 @@ def pairs(told: Mapping[str, Any]) -> dict[str, Any]:
     kept = "; ".join(f"{count} {why} ({_KEPT.get(why, why)})" for why, count in told["kept"].items())
     return {
         "server": _server(told["server"]),
-        "delivery": "; ".join(map(_paused, told["paused"])) or _delivery(told["server"]),
+        "delivery": held(told) or ("delivering" if told["server"] else "not paused"),
         "waiting": waiting,
         "set aside": _with(told["buried"], "`gitdailies relay failed` tells why"),
         "kept": f"{kept}; `gitdailies relay failed` tells why" if kept else "0",
         "last attempt": _attempt(last) if last else "-",
         "store": f"{_size(told['bytes'])}, of that free {_size(told['freeBytes'])}",
     }
+
+
+def held(told: Mapping[str, Any]) -> str:
+    """Say what keeps every event from going out: pauses, or a receiver that fails; "" for nothing."""
+    server = told["server"]
+    if told["paused"] or server is None or server["circuit"] != "open":
+        return "; ".join(map(_paused, told["paused"]))
+    why = server.get("circuitReason")
+    return f"the receiver fails and is probed{f': {why}' if why else ''}"
 
 
 def _server(server: Mapping[str, Any] | None) -> str:
@@ -75,12 +84,6 @@ def _attempt(last: Mapping[str, Any]) -> str:
 def _paused(pause: Mapping[str, Any]) -> str:
     by = "a person" if pause["by"] == "manual" else pause["by"]
     return f"paused by {by} since {output.moment(pause['since'])}: {pause['reason']}"
-
-
-def _delivery(server: Mapping[str, Any] | None) -> str:
-    if server is None:
-        return "not paused"
-    return "the receiver fails and is probed" if server["circuit"] == "open" else "delivering"
 
 
 def _with(count: object, hint: str) -> str:

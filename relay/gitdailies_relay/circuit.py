@@ -20,6 +20,8 @@ class Circuit:
     """
 
     def __init__(self) -> None:
+        # Of the last failure, until one succeeds.
+        self.reason = ""
         self._failures = 0
         self._open_until = 0.0
         self._suspects: set[int] = set()
@@ -35,11 +37,12 @@ class Circuit:
         """Whether this event must wait to be a probe."""
         return not self.closed and (self._is_receiver or event in self._suspects)
 
-    def failed(self, now: float, asked_seconds: float, *events: int) -> None:
+    def failed(self, now: float, asked_seconds: float, *events: int, reason: str = "") -> None:
         """Count a failure of *events* that went together, or of the receiver itself, without any.
 
         *asked_seconds* is Retry-After, or 0.
         """
+        self.reason = reason
         waiting = now < self._open_until
         if not self._is_receiver:
             self._suspects.update(events)
@@ -63,7 +66,7 @@ class Circuit:
         """Close the circuit; return whether it was the receiver for which events had to wait."""
         was_receiver = (not self.closed and self._is_receiver) or (self._failures and not self._has_answered)
         self._has_answered = True
-        self._failures, self._open_until = 0, 0.0
+        self.reason, self._failures, self._open_until = "", 0, 0.0
         self._suspects.clear()
         self._is_receiver = False
         return bool(was_receiver)

@@ -247,7 +247,7 @@ class Worker:
                 receiver = await asyncio.to_thread(sender.receiver)
             except DeliveryError as error:
                 if sender is self._sender:
-                    self.circuit.failed(time.monotonic(), POLL_SECONDS)
+                    self.circuit.failed(time.monotonic(), POLL_SECONDS, reason=str(error))
                 LOG.warning("receiver does not answer", reason=str(error))
                 return False
             if sender is not self._sender:  # what the old destination is says nothing of the new one

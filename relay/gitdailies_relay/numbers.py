@@ -64,6 +64,7 @@ class Standing:
     """How the process stands: what it can say without the store."""
 
     circuit_open: bool
+    circuit_reason: str
     store_fault: str
     reload_failed: bool
 
@@ -74,6 +75,7 @@ class Standing:
             "store": store,
             "storeFault": self.store_fault or None,
             "circuit": "open" if self.circuit_open else "closed",
+            "circuitReason": self.circuit_reason if self.circuit_open else None,
             "reloadFailed": self.reload_failed,
         }
 

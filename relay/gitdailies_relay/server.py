@@ -137,7 +137,10 @@ async def serve(
 
 def _standing(worker: Worker, store: Store, reloaded: _Reload) -> Standing:
     return Standing(
-        circuit_open=not worker.circuit.closed, store_fault=store.fault, reload_failed=reloaded.failed
+        circuit_open=not worker.circuit.closed,
+        circuit_reason=worker.circuit.reason,
+        store_fault=store.fault,
+        reload_failed=reloaded.failed,
     )
 
 

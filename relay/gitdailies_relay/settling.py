@@ -97,8 +97,8 @@ class Settlement:
             return
         if not retry.is_answer(outcome):
             asked = retry.retry_after_seconds(outcome.retry_after, datetime.now(UTC))
-            circuit.failed(time.monotonic(), asked, *(head.seq for head in sent))
             why = next((attempt.reason for attempt in judged.attempts), outcome.error)
+            circuit.failed(time.monotonic(), asked, *(head.seq for head in sent), reason=why)
             LOG.warning("delivery failed", seq=sent[0].seq, events=len(sent), reason=why)
             return
         paused = next((one for one in judged.attempts if one.verdict == queue.PAUSED), None)
@@ -121,5 +121,6 @@ def hurry(session: Session) -> None:
 
 def _broke(carried: Carried, error: Exception, circuit: Circuit) -> None:
     seq = carried.parcel.heads[0].seq
-    LOG.error("delivery broke", seq=seq, reason=told(error))
-    circuit.failed(time.monotonic(), 0.0, seq)
+    why = told(error)
+    LOG.error("delivery broke", seq=seq, reason=why)
+    circuit.failed(time.monotonic(), 0.0, seq, reason=f"delivery broke: {why}")

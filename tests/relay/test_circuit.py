@@ -46,6 +46,16 @@ def test_a_probe_is_due_half_a_second_later_then_ever_later() -> None:
     ]
 
 
+def test_it_knows_why_the_last_failure_was_until_a_success() -> None:
+    """The reason is that of the last failure, and a success takes it away."""
+    circuit = opened()
+    circuit.failed(100.0, 0.0, 1, reason="connection refused")
+    circuit.failed(101.0, 0.0, reason="answered 503")
+    assert circuit.reason == "answered 503"
+    circuit.succeeded()
+    assert circuit.reason == ""
+
+
 def test_failures_at_the_same_time_count_as_one() -> None:
     """Sixteen requests that fail together open it for half a second, as three would, and then for one."""
     circuit = Circuit()

@@ -16,6 +16,7 @@ from gitdailies_relay.numbers import VERSION
 from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.connection.servers import free_port
+from tests.databases import KINDS, setting
 from tests.processes import eventually, run
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty, signed
 from tests.relay.receiver import Receiver, answer
@@ -72,6 +73,7 @@ def test_status_as_json(busy: Relay) -> None:
         "store": f"sqlite:{busy.store.resolve()}",
         "storeFault": None,
         "circuit": "open",
+        "circuitReason": "answered 429",
         "reloadFailed": False,
     }
     size = told.pop("bytes")
@@ -195,17 +197,25 @@ def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
     assert told["set aside"] == "0"
 
 
+def with_status(file: Path) -> Path:
+    """Have a configuration name the address of its status listener, for commands to ask."""
+    file.write_text(file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{free_port()}"))
+    return file
+
+
 @pytest.fixture
 def at_home(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
     """A relay whose configuration names the address of its status listener."""
-    file = configure(tmp_path, url=receiver.url)
-    file.write_text(file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{free_port()}"))
-    with in_thread(file) as running:
+    with in_thread(with_status(configure(tmp_path, url=receiver.url))) as running:
         yield running
 
 
+def ask(folder: Path, *arguments: str) -> str:
+    return run("relay", *arguments, "--config", "gitdailies.yml", folder=folder).stdout
+
+
 def status(relay: Relay, *options: str) -> str:
-    return run("relay", "status", "--config", "gitdailies.yml", *options, folder=relay.store.parent).stdout
+    return ask(relay.store.parent, "status", *options)
 
 
 def test_status_says_that_the_server_runs(at_home: Relay) -> None:
@@ -231,10 +241,25 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
     assert told["server"].endswith(
         "gitdailies.yml is faulty, the one before it is in force: `gitdailies check`"
     )
-    assert told["delivery"] == "the receiver fails and is probed"
+    assert told["delivery"] == "the receiver fails and is probed: answered 503"
     assert server["storeFault"] is None
     at_home.reload()
     eventually(lambda: not at_home.status()["server"]["reloadFailed"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_receiver_that_never_answered_is_told_with_the_reason(tmp_path: Path, kind: str) -> None:
+    """Down since the start, with no event tried: status says why, and on either store."""
+    with setting(kind) as at:
+        file = with_status(configure(tmp_path, store=at))
+        file.write_text(file.read_text().replace("  receiver: ours\n", ""))
+        with in_thread(file) as relay:
+            pagerduty("incident.triggered", "Q1").post(relay.url)
+            reason = eventually(lambda: relay.status()["server"]["circuitReason"])
+            told = pairs(ask(tmp_path, "status"))
+            assert relay.status()["lastAttempt"] is None
+    assert reason == "127.0.0.1:1: connection refused"
+    assert told["delivery"] == f"the receiver fails and is probed: {reason}"
 
 
 def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_path: Path) -> None:
