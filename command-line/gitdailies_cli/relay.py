@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import click
 from gitdailies_core import times
@@ -68,6 +68,13 @@ def _store(ctx: click.Context, config: Path | None) -> Database:
     return database_of(store)
 
 
+def _server(ctx: click.Context, config: Path | None) -> dict[str, Any] | None:
+    from gitdailies_relay import reports
+
+    settings = configured.configuration(config or ctx.obj).relay
+    return standing.server(settings, reports.place(settings.store))
+
+
 @relay.command(short_help="whether the server runs, what waits, whether delivery is paused")
 @_CONFIG
 @_JSON
@@ -80,8 +87,7 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     database = _store(ctx, config)
     with reading(database) as session:
         told = reports.standing(database, session)
-    settings = configured.configuration(config or ctx.obj).relay
-    told["server"] = standing.server(settings, reports.place(settings.store))
+    told["server"] = _server(ctx, config)
     if as_json:
         output.as_json(told)
         return
@@ -148,6 +154,7 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
 
     ID is the incident's, as its vendor has it, or that of a delivery or an event of it.
     JSON is one object; where a delivery is of several incidents, `others` lists what is told of the rest.
+    `paused` and `server` are those of `status`: what is held up waits for them.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD
@@ -157,8 +164,10 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
 
     with reading(_store(ctx, config)) as connection:
         told = reports.stories(connection, id_) or [reports.explain(connection, id_)]
+        paused = reports.paused(connection)
+    delivery = {"paused": paused, "server": _server(ctx, config)}
     if as_json:
-        output.as_json({**told[0], "others": told[1:]})
+        output.as_json({**told[0], "others": told[1:], **delivery})
         return
     for one in told:
         if not one["deliveries"] and not one["events"]:
@@ -166,7 +175,7 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
                 f"no delivery named incident {output.printable(id_)}, nor has one, or an event, that id"
             )
             continue
-        for line in story.lines(one):
+        for line in story.lines(one, standing.held(delivery)):
             click.echo(output.printable(line))
 
 

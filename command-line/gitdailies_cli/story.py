@@ -6,8 +6,11 @@ from collections.abc import Iterator
 from typing import Any
 
 
-def lines(told: dict[str, Any]) -> Iterator[str]:
-    """Tell each delivery with its decision, each event with its attempts, then how it stands."""
+def lines(told: dict[str, Any], held: str = "") -> Iterator[str]:
+    """Tell each delivery with its decision, each event with its attempts, then how it stands.
+
+    *held* is what keeps every event from going out, for which one waits rather than for its time.
+    """
     yield "no incident was read" if told["incident"] is None else f"incident {told['incident']}"
     written = {event["id"]: event for event in told["events"]}
     moments = [(d["receivedAt"], 0, list(_delivery(d, written))) for d in told["deliveries"]]
@@ -29,7 +32,8 @@ def lines(told: dict[str, Any]) -> Iterator[str]:
         yield _period(period)
     for event in told["events"]:
         if event["state"] != "delivered":
-            more = event["reason"] or (f"due at {event['dueAt']}" if event["dueAt"] else "")
+            due = (held or f"due at {event['dueAt']}") if event["state"] == "waiting" else ""
+            more = event["reason"] or due
             yield f"{event['id']}: {event['state']}{f', {more}' if more else ''}"
 
 

@@ -83,14 +83,14 @@ def stored(connection: Session) -> Stored:
     """Return what gauges show, from narrow tables and indices alone."""
     every, undelivered = connection.execute(_DEPTH).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
-    paused = {name: by for name, by, _, _ in connection.execute(_PAUSED)}
+    held = {name: by for name, by, _, _ in connection.execute(_PAUSED)}
     return Stored(
         now=now_us(),
         undelivered=undelivered,
         buried=every - undelivered,
         oldest_at=oldest[0] if oldest else None,
         kept=dict(connection.execute(_KEPT).fetchall()),
-        paused={DESTINATION: "", **paused},
+        paused={DESTINATION: "", **held},
     )
 
 
@@ -103,10 +103,7 @@ def status(connection: Session) -> dict[str, Any]:
     for source, outcome, count in connection.execute(_OUTCOMES):
         sources.setdefault(source, {})[outcome] = count
     return {
-        "paused": [
-            {"destination": name, "by": paused, "reason": reason, "since": _text(since)}
-            for name, paused, reason, since in connection.execute(_PAUSED)
-        ],
+        "paused": paused(connection),
         "waiting": waiting,
         "retrying": retrying,
         "buried": buried,
@@ -115,6 +112,14 @@ def status(connection: Session) -> dict[str, Any]:
         "kept": dict(connection.execute(_KEPT).fetchall()),
         "deliveries": sources,
     }
+
+
+def paused(connection: Session) -> list[dict[str, Any]]:
+    """Return the destinations that are paused: by what, why, since when."""
+    return [
+        {"destination": name, "by": by, "reason": reason, "since": _text(since)}
+        for name, by, reason, since in connection.execute(_PAUSED)
+    ]
 
 
 def standing(database: Database, session: Session) -> dict[str, Any]:

@@ -83,5 +83,8 @@ def test_a_story_is_one_object_however_many_there_are(
     monkeypatch.setattr(relay, "_store", lambda *_: None)
     monkeypatch.setattr(store, "reading", nullcontext)
     monkeypatch.setattr(reports, "stories", lambda *_: stories)
+    monkeypatch.setattr(reports, "paused", lambda *_: [])
+    monkeypatch.setattr(relay, "_server", lambda *_: None)
     done = CliRunner().invoke(gitdailies, ["relay", "explain", "d1", "--json"])
-    assert json.loads(done.stdout) == {**told_of("a"), "others": stories[1:]}
+    delivery = {"paused": [], "server": None}
+    assert json.loads(done.stdout) == {**told_of("a"), "others": stories[1:], **delivery}

@@ -11,6 +11,7 @@ from threading import Thread
 from typing import Any
 
 import pytest
+from gitdailies_cli import output
 from gitdailies_relay import reports, store
 from gitdailies_relay.numbers import VERSION
 from gitdailies_server.sqlite import SqliteDatabase
@@ -249,7 +250,7 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_receiver_that_never_answered_is_told_with_the_reason(tmp_path: Path, kind: str) -> None:
-    """Down since the start, with no event tried: status says why, and on either store."""
+    """Down since the start, with no event tried: status and explain say why, on either store."""
     with setting(kind) as at:
         file = with_status(configure(tmp_path, store=at))
         file.write_text(file.read_text().replace("  receiver: ours\n", ""))
@@ -257,9 +258,33 @@ def test_a_receiver_that_never_answered_is_told_with_the_reason(tmp_path: Path, 
             pagerduty("incident.triggered", "Q1").post(relay.url)
             reason = eventually(lambda: relay.status()["server"]["circuitReason"])
             told = pairs(ask(tmp_path, "status"))
+            story = ask(tmp_path, "explain", "Q1")
             assert relay.status()["lastAttempt"] is None
     assert reason == "127.0.0.1:1: connection refused"
     assert told["delivery"] == f"the receiver fails and is probed: {reason}"
+    assert story.endswith(f": waiting, {told['delivery']}\n")
+
+
+@pytest.mark.parametrize("by", ["a person", "key"])
+def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver, by: str) -> None:
+    """By what, why and since when stand in the story of what waits, in words and as JSON."""
+    folder = at_home.store.parent
+    pagerduty("incident.triggered", "before").post(at_home.url)
+    eventually(lambda: at_home.explain("before")["events"][0]["state"] == "delivered")
+    receiver.script = lambda _: answer("401 X")
+    if by == "a person":
+        ask(folder, "pause", "--reason", "maint")
+    pagerduty("incident.triggered", "Q1").post(at_home.url)
+    (paused,) = eventually(lambda: at_home.status()["paused"])
+
+    told = json.loads(ask(folder, "explain", "Q1", "--json"))
+    assert told["paused"] == [paused]
+    assert told["server"]["store"] == at_home.status()["server"]["store"]
+    since = output.moment(paused["since"])
+    story = ask(folder, "explain", "Q1").splitlines()
+    assert story[-1].endswith(f": waiting, paused by {by} since {since}: {paused['reason']}")
+    assert "maint" in story[-1] or "the key is refused" in story[-1]
+    assert "paused" not in ask(folder, "explain", "before")
 
 
 def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_path: Path) -> None:
