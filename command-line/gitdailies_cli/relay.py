@@ -208,14 +208,13 @@ def replay(
     """
     from gitdailies_relay.replay import Selection, summary
     from gitdailies_relay.replay import replay as again
-    from gitdailies_relay.server import intake_of
 
     if not (id_ or source or since or until or unmapped or everything):
         raise UsageError("replay: expected --id, --source, --since, --until, --unmapped or --all, got none")
     database = _store(ctx, config)
-    intake = intake_of(configured.configuration(config or ctx.obj), os.environ)
+    configuration = configured.configuration(config or ctx.obj)
     selection = Selection(id_, source, _time(since, "--since"), _time(until, "--until"), unmapped)
-    replayed = again(database, intake, selection)
+    replayed = again(database, configuration.sources, configuration.routes, selection)
     if as_json:
         output.as_json(
             {

@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from gitdailies_connection.settings import Source
+from gitdailies_core import registry
+from gitdailies_core.adapter import Adapter
 from gitdailies_core.request import Request
+from gitdailies_core.routing import Routes
 from gitdailies_server.database import Database
 from gitdailies_server.moments import now_us, to_us
 
 from gitdailies_relay import queue
 from gitdailies_relay.acceptance import Accepted, Delivery, accept
-from gitdailies_relay.app import Intake, decode
+from gitdailies_relay.app import decode
 from gitdailies_relay.reading import UNMAPPED, read
 from gitdailies_relay.rows import Rows
 from gitdailies_relay.store import rows_of, transaction
@@ -62,11 +66,14 @@ class Replayed:
     left_out: tuple[str, ...]
 
 
-def replay(database: Database, intake: Intake, selection: Selection) -> Replayed:
+def replay(
+    database: Database, sources: Mapping[str, Source], routes: Routes, selection: Selection
+) -> Replayed:
     """Replay what a store holds, oldest first, so that starts come before ends.
 
     A running relay goes on meanwhile. What is still not counted stays kept, with its new reason.
     """
+    adapters = {source.adapter: registry.adapter(source.adapter) for source in sources.values()}
     deliveries: list[Accepted] = []
     left_out: list[str] = []
     why = UNMAPPED if selection.unmapped else None
@@ -78,8 +85,9 @@ def replay(database: Database, intake: Intake, selection: Selection) -> Replayed
             rows = session.execute(_KEPT, (*chosen, after, _BATCH)).fetchall()
             for kept in rows:
                 after, id_, source, *_ = kept
-                if source in intake.sources:
-                    accepted = _again(rows_of(database, session), intake, kept)
+                if source in sources:
+                    adapter = adapters[sources[source].adapter]
+                    accepted = _again(rows_of(database, session), sources[source], adapter, routes, kept)
                     if not accepted.why:
                         session.execute(_REPLAYED, (now_us(), id_))
                     deliveries.append(accepted)
@@ -101,11 +109,11 @@ def _dig_up(database: Database, selection: Selection) -> tuple[str, ...]:
     return tuple(event for _, event in found)
 
 
-def _again(rows: Rows, intake: Intake, kept: tuple[Any, ...]) -> Accepted:
-    _, id_, source, content_type, body = kept
+def _again(rows: Rows, source: Source, adapter: Adapter, routes: Routes, kept: tuple[Any, ...]) -> Accepted:
+    _, id_, _, content_type, body = kept
     request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
     # Its proof was checked when it came; secrets may have changed since.
-    reading = read(request, intake.sources[source], intake.adapters[source], intake.routes, "replay")
+    reading = read(request, source, adapter, routes, "replay")
     return accept(rows, [Delivery(id_, now_us(), "default", reading, replay=True)])[0]
 
 

@@ -18,14 +18,13 @@ from gitdailies_relay import replay as replays
 from gitdailies_relay import store
 from gitdailies_relay.acceptance import Accepted
 from gitdailies_relay.replay import Replayed, Selection, replay, summary
-from gitdailies_relay.server import intake_of
 from gitdailies_server import sqlite
 from gitdailies_server.sqlite import SqliteDatabase
 
 from tests.processes import eventually, run, running
-from tests.relay.deliveries import ENDED_AT, STARTED_AT, Delivery, datadog, pagerduty, signed
+from tests.relay.deliveries import ENDED_AT, SECRETS, STARTED_AT, Delivery, datadog, pagerduty, signed
 from tests.relay.receiver import Receiver, answer, receiving
-from tests.relay.running import Relay, configure, in_thread
+from tests.relay.running import KEY_FILE, Relay, configure, in_thread
 
 DATA = Path(__file__).parent / "data"
 UNREADABLE = b'{"event": '
@@ -35,7 +34,8 @@ UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
 def replayed(relay: Relay, **selection: Any) -> Replayed:
     """Replay as the command does: with the configuration as it stands in the file now."""
     configuration = load(relay.store.with_name("gitdailies.yml"))
-    return replay(SqliteDatabase(relay.store), intake_of(configuration, {}), Selection(**selection))
+    database = SqliteDatabase(relay.store)
+    return replay(database, configuration.sources, configuration.routes, Selection(**selection))
 
 
 def add_line(relay: Relay, line: str) -> None:
@@ -141,6 +141,18 @@ def test_the_service_that_had_no_line_gets_its_events_and_no_other(relay: Relay,
     eventually(lambda: len(receiver.arrivals) == 2)
     assert [one["repo"] for one in receiver.taken()] == ["larkspur/shop", "larkspur/attic"]
     assert relay.failed()["kept"] == []
+
+
+def test_a_replay_asks_for_no_secret(relay: Relay) -> None:
+    """Where a person is who has neither secrets nor the key, what was kept is translated all the same."""
+    pagerduty("incident.triggered", "A", service="attic").post(relay.url)
+    add_line(relay, "attic: {repo: larkspur/attic}")
+    folder = relay.store.parent
+    for secret in (KEY_FILE, *SECRETS):
+        (folder / secret).unlink()
+    told = run("relay", "replay", "--unmapped", "--json", "--config", "gitdailies.yml", folder=folder).stdout
+    (one,) = json.loads(told)["deliveries"]
+    assert len(one["events"]) == 1
 
 
 def test_a_redelivery_of_what_was_replayed_is_known(relay: Relay, receiver: Receiver) -> None:
