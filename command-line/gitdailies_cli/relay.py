@@ -59,9 +59,10 @@ def relay(ctx: click.Context, config: Path | None) -> None:
 
 def _store(ctx: click.Context, config: Path | None) -> Database:
     from gitdailies_relay.store import database_of
+    from gitdailies_server.sqlite import is_there
 
     store = configured.configuration(config or ctx.obj).relay.store
-    if store.path is not None and not store.path.is_file():
+    if store.path is not None and not is_there(store.path):
         raise UsageError(
             f"{store.path}: expected the store of a relay, got no such file; was it ever started?"
         )

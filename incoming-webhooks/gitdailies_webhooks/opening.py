@@ -12,7 +12,7 @@ from gitdailies_connection import settings
 from gitdailies_core.errors import UsageError
 from gitdailies_server import migrations
 from gitdailies_server.database import Database, Session, unavailable
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_server.sqlite import SqliteDatabase, is_there
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA = "gitdailies_webhooks"
@@ -42,7 +42,7 @@ def database_at(where: Where) -> Database:
 def existing(where: Where) -> Database:
     """Return the database; raises UsageError for a file that is not there."""
     database = database_at(where)
-    if isinstance(database, SqliteDatabase) and not database.path.is_file():
+    if isinstance(database, SqliteDatabase) and not is_there(database.path):
         raise UsageError(f"store: expected the file of a store, got {database.path}, which is not there")
     return database
 

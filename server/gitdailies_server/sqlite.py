@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import os
 import sqlite3
+import stat
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
+
+from gitdailies_core.errors import StoreUnavailable
 
 from gitdailies_server.database import Size, Whose, unavailable
 from gitdailies_server.lock import ServerLock
@@ -16,7 +19,6 @@ if TYPE_CHECKING:
 
 # WAL with FULL syncs at every commit.
 _PRAGMAS = (
-    "PRAGMA journal_mode=WAL",
     "PRAGMA synchronous=FULL",
     "PRAGMA journal_size_limit=33554432",
     "PRAGMA foreign_keys=ON",
@@ -36,32 +38,63 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
     Transactions are begun by the caller. Raises StoreUnavailable, which names file and reason.
     """
     try:
-        made, connection = False, None
-        if not read_only:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-            made = _create(path)
-        mode = "ro" if read_only else "rwc"
-        connection = sqlite3.connect(
-            f"{path.absolute().as_uri()}?mode={mode}",
-            uri=True,
-            isolation_level=None,
-            timeout=_BUSY_SECONDS,
-            check_same_thread=False,
-            cached_statements=256,
-        )
-        if made:
-            # What retention frees can then be given back while the file is in use.
-            connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
-        for pragma in _PRAGMAS:
-            if not (read_only and "journal_mode" in pragma):
-                connection.execute(pragma).fetchall()
+        if read_only:
+            return _open_to_read(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What retention frees can be given back while the file is in use, if it is made so.
+        first = ["PRAGMA auto_vacuum=INCREMENTAL"] if _create(path) else []
+        return _open(path, "mode=rwc", *first, "PRAGMA journal_mode=WAL")
+    except (sqlite3.Error, OSError) as error:
+        told = unavailable(SqliteDatabase(path), "an SQLite file to open", error)
+        if is_there(path) and not _may_write(path):
+            told = StoreUnavailable(f"{told}; run this as the user whose file it is")
+        raise told from error
+
+
+def is_there(path: Path) -> bool:
+    """Say whether *path* is a file; where this user may not look, that it is, since opening it tells."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Open *path* for who may not write it, nor what SQLite would make beside it.
+
+    Without a log nobody has the file open, and all that was committed stands in it. It can be read
+    by itself then, which SQLite does where it is told that nobody changes it.
+    """
+    try:
+        return _open(path, "mode=ro")
+    except sqlite3.OperationalError:
+        if _may_write(path) or is_there(path.with_name(f"{path.name}-wal")):
+            raise
+    return _open(path, "mode=ro&immutable=1")
+
+
+def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        isolation_level=None,
+        timeout=_BUSY_SECONDS,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    try:
+        for pragma in (*first, *_PRAGMAS):
+            connection.execute(pragma).fetchall()
         # In pages, whose size is the file's own.
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // _page_bytes(connection)}")
-    except (sqlite3.Error, OSError) as error:
-        if connection is not None:
-            connection.close()
-        raise unavailable(SqliteDatabase(path), "an SQLite file to open", error) from error
+    except sqlite3.Error:
+        connection.close()
+        raise
     return connection
+
+
+def _may_write(path: Path) -> bool:
+    return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
 
 
 def _page_bytes(connection: sqlite3.Connection) -> int:
@@ -122,13 +155,10 @@ class SqliteDatabase:
         self._lock.release()
 
     def version(self, session: Any) -> str | None:
-        if not self.has(session, "alembic_version"):
+        if not session.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
-
-    def has(self, session: Any, table: str) -> bool:
-        return session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
     def size(self, session: Any) -> Size:
         page = _page_bytes(session)

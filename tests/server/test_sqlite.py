@@ -6,6 +6,10 @@ import contextlib
 import os
 import sqlite3
 import stat
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -63,6 +67,77 @@ def test_a_reader_neither_makes_nor_changes_a_file(folder: Path) -> None:
     refused = pytest.raises(sqlite3.OperationalError, match="readonly")
     with refused, contextlib.closing(connect(path, read_only=True)) as connection:
         connection.execute("CREATE TABLE t (n)")
+
+
+@pytest.fixture
+def public(folder: Path) -> Iterator[Path]:
+    """A folder and a file of one row that everybody may read; this user may write neither."""
+    with tempfile.TemporaryDirectory() as made:  # pytest's own folders are for its user alone
+        path = Path(made) / "public" / "x.db"
+        with contextlib.closing(connect(path)) as connection:
+            connection.execute("CREATE TABLE t (n)")
+            connection.execute("INSERT INTO t VALUES (1)")
+        for place, rights in ((path.parent.parent, 0o755), (path.parent, 0o555), (path, 0o444)):
+            place.chmod(rights)
+        yield path
+        path.parent.chmod(0o755)
+
+
+@contextlib.contextmanager
+def as_stranger() -> Iterator[None]:
+    """Be somebody whom the rights of a file bind, as they do not bind root."""
+    root = os.geteuid() == 0
+    if root:
+        os.seteuid(65534)
+    try:
+        yield
+    finally:
+        if root:
+            os.seteuid(0)
+
+
+def rows(path: Path) -> list[tuple[int]]:
+    with as_stranger(), contextlib.closing(connect(path, read_only=True)) as connection:
+        found: list[tuple[int]] = connection.execute("SELECT n FROM t").fetchall()
+        return found
+
+
+def test_who_may_read_the_file_alone_reads_it_while_no_server_is_on(public: Path) -> None:
+    """Neither the file nor its folder has to be written for that, and nothing is put beside it."""
+    assert rows(public) == [(1,)]
+    assert [path.name for path in public.parent.iterdir()] == ["x.db"]
+
+
+def test_who_may_read_log_and_index_reads_what_was_committed_last(public: Path) -> None:
+    """While a server has the file open, a reader who may write nothing sees its last commit."""
+    serve = "import sys; from pathlib import Path; from gitdailies_server.sqlite import connect; "
+    serve += (
+        "c = connect(Path(sys.argv[1])); c.execute('INSERT INTO t VALUES (2)'); print(); sys.stdin.read()"
+    )
+    public.parent.chmod(0o755)
+    public.chmod(0o644)
+    # Of another process: within one SQLite shares what it has open.
+    with subprocess.Popen(
+        [sys.executable, "-c", serve, str(public)], stdin=subprocess.PIPE, stdout=subprocess.PIPE
+    ) as server:
+        assert server.stdout is not None
+        server.stdout.readline()
+        public.parent.chmod(0o555)
+        for path in public.parent.iterdir():
+            path.chmod(0o444)
+        assert rows(public) == [(1,), (2,)]
+        server.communicate()
+
+
+@pytest.mark.parametrize("closed", ["x.db", "x.db-wal", "."])
+def test_who_may_not_read_is_told_who_may(public: Path, closed: str) -> None:
+    """A file, a log or a folder that is closed to this user is a message with what to do."""
+    public.parent.chmod(0o755)
+    (public.parent / "x.db-wal").write_bytes(b"left by a server that was killed")
+    public.parent.chmod(0o555)
+    (public.parent / closed).chmod(0)
+    with pytest.raises(StoreUnavailable, match="; run this as the user whose file it is"):
+        rows(public)
 
 
 @pytest.mark.parametrize("name", ["a folder", "a file that is no database", "below a file"])
