@@ -93,8 +93,9 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
         output.as_json(told)
         return
     output.pairs(standing.pairs(told))
-    rows = [(s, o, n) for s, outcomes in told["deliveries"].items() for o, n in outcomes.items()]
-    output.table("deliveries", ("source", "outcome", "count"), rows)
+    for what in ("deliveries", "replays"):
+        rows = [(s, o, n) for s, outcomes in told[what].items() for o, n in outcomes.items()]
+        output.table(what, ("source", "outcome", "count"), rows)
 
 
 @relay.command(short_help="lines to paste for services that have none")

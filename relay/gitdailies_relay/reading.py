@@ -14,6 +14,8 @@ from gitdailies_core.routing import Routes, Target
 from gitdailies_core.secret import Secret
 
 SHAPE, UNREADABLE, UNMAPPED = "shape", "unreadable", "unmapped"
+# Stands for the proof of a replay, which was checked when the body came; secrets may have changed since.
+REPLAY = "replay"
 
 
 class Said(NamedTuple):

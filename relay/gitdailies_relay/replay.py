@@ -19,7 +19,7 @@ from gitdailies_server.moments import now_us, to_us
 from gitdailies_relay import queue
 from gitdailies_relay.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.app import decode
-from gitdailies_relay.reading import UNMAPPED, read
+from gitdailies_relay.reading import REPLAY, UNMAPPED, read
 from gitdailies_relay.rows import Rows
 from gitdailies_relay.store import rows_of, transaction
 
@@ -112,8 +112,7 @@ def _dig_up(database: Database, selection: Selection) -> tuple[str, ...]:
 def _again(rows: Rows, source: Source, adapter: Adapter, routes: Routes, kept: tuple[Any, ...]) -> Accepted:
     _, id_, _, content_type, body = kept
     request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
-    # Its proof was checked when it came; secrets may have changed since.
-    reading = read(request, source, adapter, routes, "replay")
+    reading = read(request, source, adapter, routes, REPLAY)
     return accept(rows, [Delivery(id_, now_us(), "default", reading, replay=True)])[0]
 
 

@@ -16,7 +16,14 @@ from gitdailies_core.times import text_of
 from gitdailies_server.database import Database, Session
 from gitdailies_server.moments import from_us, now_us
 
-_OUTCOMES = "SELECT source, outcome, count(*) FROM deliveries GROUP BY source, outcome ORDER BY 1, 2"
+from gitdailies_relay.reading import REPLAY
+
+# A delivery is one however often it is replayed.
+_OUTCOMES = (
+    "SELECT source, outcome, is_replay, count(*) FROM"
+    " (SELECT source, outcome, proof = ? AS is_replay FROM deliveries) AS d"
+    " GROUP BY source, outcome, is_replay ORDER BY 1, 2"
+)
 _FIRST = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
 _KEPT = "SELECT why, count(*) FROM kept WHERE replayed_at IS NULL GROUP BY why ORDER BY 1"
 _QUEUE = (
@@ -99,9 +106,10 @@ def status(connection: Session) -> dict[str, Any]:
     waiting, buried, retrying = connection.execute(_QUEUE).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
     last = connection.execute(_LAST).fetchone()
-    sources: dict[str, dict[str, int]] = {}
-    for source, outcome, count in connection.execute(_OUTCOMES):
-        sources.setdefault(source, {})[outcome] = count
+    deliveries: dict[str, dict[str, int]] = {}
+    replays: dict[str, dict[str, int]] = {}
+    for source, outcome, is_replay, count in connection.execute(_OUTCOMES, (REPLAY,)):
+        (replays if is_replay else deliveries).setdefault(source, {})[outcome] = count
     return {
         "paused": paused(connection),
         "waiting": waiting,
@@ -110,7 +118,8 @@ def status(connection: Session) -> dict[str, Any]:
         "oldestWaitingSince": _text(oldest[0]) if oldest else None,
         "lastAttempt": _attempt(last) if last else None,
         "kept": dict(connection.execute(_KEPT).fetchall()),
-        "deliveries": sources,
+        "deliveries": deliveries,
+        "replays": replays,
     }
 
 

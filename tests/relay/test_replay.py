@@ -21,6 +21,7 @@ from gitdailies_relay.replay import Replayed, Selection, replay, summary
 from gitdailies_server import sqlite
 from gitdailies_server.sqlite import SqliteDatabase
 
+from tests.databases import KINDS, setting
 from tests.processes import eventually, run, running
 from tests.relay.deliveries import ENDED_AT, SECRETS, STARTED_AT, Delivery, datadog, pagerduty, signed
 from tests.relay.receiver import Receiver, answer, receiving
@@ -179,6 +180,24 @@ def test_a_replay_is_told_at_its_own_time(relay: Relay) -> None:
     assert (came["outcome"], again["outcome"], again["proof"]) == ("unmapped", "stored", "replay")
     assert came["delivery"] == again["delivery"]
     assert came["receivedAt"] < again["receivedAt"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> None:
+    """Status counts each delivery once, as it came, and what replays made of it by itself."""
+    with setting(kind) as at, in_thread(configure(tmp_path, store=at)) as relay:
+        pagerduty("incident.triggered", "A", service="attic").post(relay.url)
+        signed(UNKNOWN).post(relay.url)
+        file = tmp_path / "gitdailies.yml"
+        for line in ("", "attic: {repo: larkspur/attic}"):
+            file.write_text(file.read_text().replace("services:", f"services:\n  {line}", 1))
+            printed = run("relay", "replay", "--all", "--config", str(file), folder=tmp_path).stdout
+        told = relay.status()
+        shown = run("relay", "status", "--config", str(file), folder=tmp_path).stdout
+    assert len(printed.splitlines()) == 2
+    assert told["deliveries"] == {"pagerduty": {"shape": 1, "unmapped": 1}}
+    assert told["replays"] == {"pagerduty": {"shape": 2, "stored": 1, "unmapped": 1}}
+    assert [line for line in map(str.strip, shown.splitlines()) if line in told] == ["deliveries", "replays"]
 
 
 def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:

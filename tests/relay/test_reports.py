@@ -89,6 +89,7 @@ def test_status_as_json(busy: Relay) -> None:
         "lastAttempt": {"at": "time", "status": 429, "verdict": "again", "reason": "answered 429"},
         "kept": {"shape": 1, "unmapped": 1},
         "deliveries": {"pagerduty": {"shape": 1, "stored": 4, "unmapped": 1}},
+        "replays": {},
     }
     with store.reading(SqliteDatabase(busy.store)) as connection:
         assert told.items() <= reports.status(connection).items()
