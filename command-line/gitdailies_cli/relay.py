@@ -8,7 +8,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
+from gitdailies_connection.complaints import nearest
 from gitdailies_core import times
+from gitdailies_core.describe import got
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import configured, output, standing, story
@@ -215,8 +217,20 @@ def replay(
         raise UsageError("replay: expected --id, --source, --since, --until, --unmapped or --all, got none")
     database = _store(ctx, config)
     configuration = configured.configuration(config or ctx.obj)
+    sources = configuration.sources
+    if source is not None and source not in sources:
+        known = ", ".join(sources)
+        raise UsageError(f"--source: expected one of {known}, got {got(source)}{nearest(source, sources)}")
     selection = Selection(id_, source, _time(since, "--since"), _time(until, "--until"), unmapped)
-    replayed = again(database, configuration.sources, configuration.routes, selection)
+    begin, end = selection.span
+    if since and until and begin >= end:
+        raise UsageError(f"--since: expected a time before that of --until, {until}, got {since}")
+    replayed = again(database, sources, configuration.routes, selection)
+    if id_ is not None and not (replayed.deliveries or replayed.events or replayed.left_out):
+        raise UsageError(
+            f"--id: expected a delivery that is kept or an event that was set aside, got {got(id_)}; "
+            "`gitdailies relay failed` lists them"
+        )
     if as_json:
         output.as_json(
             {

@@ -113,6 +113,43 @@ def test_one_delivery_is_chosen_by_its_id(relay: Relay, receiver: Receiver) -> N
     assert [kept["delivery"] for kept in relay.failed()["kept"]] == [ids[0], ids[2]]
 
 
+@pytest.mark.parametrize(
+    ("choice", "fault"),
+    [
+        (
+            ("--source", "pagerdty"),
+            (
+                "--source: expected one of pagerduty, filtered, datadog, squadcast, got 'pagerdty';"
+                " did you mean pagerduty"
+            ),
+        ),
+        (
+            ("--id", "nope"),
+            (
+                "--id: expected a delivery that is kept or an event that was set aside, got 'nope';"
+                " `gitdailies relay failed` lists them"
+            ),
+        ),
+        (
+            ("--since", "2026-03-04T09:00:00Z", "--until", "2026-03-04T10:00:00+01:00"),
+            (
+                "--since: expected a time before that of --until, 2026-03-04T10:00:00+01:00,"
+                " got 2026-03-04T09:00:00Z"
+            ),
+        ),
+    ],
+)
+def test_a_choice_that_can_name_nothing_is_an_error(
+    relay: Relay, choice: tuple[str, ...], fault: str
+) -> None:
+    """A source, an id or a span that nothing can be of is refused, and what is kept stays so."""
+    signed(UNKNOWN).post(relay.url)
+    folder = relay.store.parent
+    done = run("relay", "replay", *choice, "--config", "gitdailies.yml", folder=folder, expected=2)
+    assert done.stderr == f"gitdailies: {fault}\n"
+    assert relay.status()["replays"] == {}
+
+
 def test_deliveries_are_chosen_by_source_and_time(relay: Relay) -> None:
     """A span is half-open; another source, or a span without any, chooses nothing."""
     before = datetime.now(UTC)
