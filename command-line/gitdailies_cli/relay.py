@@ -22,6 +22,8 @@ _CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one here"
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
+# What is pasted may have a space around it; no vendor's id has.
+_ID = str.strip
 DESTINATION = "default"
 
 
@@ -149,14 +151,15 @@ def failed(ctx: click.Context, config: Path | None, as_json: bool) -> None:
 
 
 @relay.command(short_help="the story of an incident, a delivery or an event")
-@click.argument("id_", metavar="ID")
+@click.argument("id_", metavar="ID", type=_ID)
 @_CONFIG
 @_JSON
 @click.pass_context
 def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> None:
     """Tell the story of an incident: deliveries, decisions, periods, events, attempts.
 
-    ID is the incident's, as its vendor has it, or that of a delivery or an event of it.
+    ID is the incident's, as its vendor has it, or that of a delivery or an event of it; one that the
+    store does not know ends with 2.
     JSON is one object; where a delivery is of several incidents, `others` lists what is told of the rest.
     `paused` and `server` are those of `status`: what is held up waits for them.
 
@@ -167,24 +170,21 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
     from gitdailies_relay.store import reading
 
     with reading(_store(ctx, config)) as connection:
-        told = reports.stories(connection, id_) or [reports.explain(connection, id_)]
+        told = reports.stories(connection, id_)
         paused = reports.paused(connection)
+    if not told:
+        raise UsageError(f"ID: expected an incident, a delivery or an event of this store, got {got(id_)}")
     delivery = {"paused": paused, "server": _server(ctx, config)}
     if as_json:
         output.as_json({**told[0], "others": told[1:], **delivery})
         return
     for one in told:
-        if not one["deliveries"] and not one["events"]:
-            click.echo(
-                f"no delivery named incident {output.printable(id_)}, nor has one, or an event, that id"
-            )
-            continue
         for line in story.lines(one, standing.held(delivery)):
             click.echo(output.printable(line))
 
 
 @relay.command(short_help="translate kept deliveries anew, send again what was set aside")
-@click.option("--id", "id_", help="a delivery or an event")
+@click.option("--id", "id_", metavar="TEXT", type=_ID, help="a delivery or an event")
 @click.option("--source", help="a source of gitdailies.yml")
 @click.option("--since", help="received at or after this time, as 2026-03-04T09:00:00Z")
 @click.option("--until", help="received before this time")

@@ -232,9 +232,16 @@ def test_explain_tells_the_story(pair: Pair) -> None:
     text = pair.command("explain", "told")
     assert f"because {told['deliveries'][1]['reason']}" in text
     assert first["delivery"] in text
-    assert "no delivery named incident never" in pair.command("explain", "never")
-    for named in (first["delivery"], event["id"], told["deliveries"][1]["delivery"]):
+    for named in (first["delivery"], event["id"], told["deliveries"][1]["delivery"], " told\n"):
         assert pair.ask("explain", named) == told
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_id_that_nothing_has_is_an_error(pair: Pair, options: tuple[str, ...]) -> None:
+    """Explain of what the store does not know says so, with a code of its own, as JSON too."""
+    assert pair.command("explain", "never", *options, expected=2) == (
+        "gitdailies: ID: expected an incident, a delivery or an event of this store, got 'never'\n"
+    )
 
 
 def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) -> None:
