@@ -94,6 +94,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 stop=signals.stop,
                 reload=configuration,
                 reloading=signals.reloading(),
+                flag="--relay-port, or relay.listen in gitdailies.yml",
             ),
         ]
         await _together(servers, signals.stop)

@@ -51,9 +51,11 @@ async def serve(
     stop: asyncio.Event,
     reload: Callable[[], Configuration] | None = None,
     reloading: asyncio.Event | None = None,
+    flag: str = "relay.listen in gitdailies.yml",
 ) -> None:
     """Run until *stop* is set; *ready* is told the address once deliveries are accepted.
 
+    *flag* is what to change where the address of deliveries is taken.
     When *reloading* is set, *reload* is asked for the configuration anew; a faulty one leaves
     the old in force. Raises ConfigurationError where it cannot start.
     """
@@ -62,7 +64,7 @@ async def serve(
     configuration.gitdailies.key.read(environ)
     numbers = Numbers()
     sockets = [
-        bind(relay.listen, "--relay-port, or relay.listen in gitdailies.yml"),
+        bind(relay.listen, flag),
         bind(relay.status, "relay.status in gitdailies.yml"),
     ]
     store = Store(database_of(relay.store), timed=numbers.commit)
