@@ -62,15 +62,21 @@ def relay(ctx: click.Context, config: Path | None) -> None:
 
 
 def _store(ctx: click.Context, config: Path | None) -> Database:
-    from gitdailies_relay.store import database_of
+    from gitdailies_relay.store import database_of, reading
     from gitdailies_server.sqlite import is_there
 
     store = configured.configuration(config or ctx.obj).relay.store
+    database = database_of(store)
     if store.path is not None and not is_there(store.path):
-        raise UsageError(
-            f"{store.path}: expected the store of a relay, got no such file; was it ever started?"
-        )
-    return database_of(store)
+        raise _never_started(database, "no such file")
+    with reading(database) as session:
+        if not database.has(session, "deliveries"):
+            raise _never_started(database, "none of its tables")
+    return database
+
+
+def _never_started(database: Database, found: str) -> UsageError:
+    return UsageError(f"{database}: expected the store of a relay, got {found}; was it ever started?")
 
 
 def _server(ctx: click.Context, config: Path | None) -> dict[str, Any] | None:

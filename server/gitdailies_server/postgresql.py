@@ -259,7 +259,8 @@ class PostgresqlDatabase:
         return str(row[0]) if row else None
 
     def has(self, session: Any, table: str) -> bool:
-        return bool(session.execute("SELECT to_regclass(?) IS NOT NULL", (table,)).fetchone()[0])
+        (found,) = session.execute("SELECT to_regclass(?)", (table,)).fetchone()
+        return found is not None
 
     def size(self, session: Any) -> Size:
         return Size(session.execute(_SIZE).fetchone()[0], 0)

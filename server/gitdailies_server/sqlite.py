@@ -155,10 +155,13 @@ class SqliteDatabase:
         self._lock.release()
 
     def version(self, session: Any) -> str | None:
-        if not session.execute("SELECT 1 FROM sqlite_master WHERE name = 'alembic_version'").fetchone():
+        if not self.has(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
+
+    def has(self, session: Any, table: str) -> bool:
+        return session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
     def size(self, session: Any) -> Size:
         page = _page_bytes(session)

@@ -16,6 +16,7 @@ import requests
 from gitdailies_relay import store
 from gitdailies_server.sqlite import SqliteDatabase
 
+from tests.databases import KINDS, setting
 from tests.processes import Server, eventually, run, running, start
 from tests.relay import power
 from tests.relay.deliveries import TOKEN_HEADER, datadog, pagerduty
@@ -272,3 +273,16 @@ def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:
     told = run("relay", "status", "--config", CONFIG, folder=tmp_path, expected=2)
     assert "relay.db: expected the store of a relay, got no such file; was it ever started?" in told.stderr
     assert not (tmp_path / "relay.db").exists()
+
+
+@pytest.mark.parametrize("verb", ["status", "pause"])
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_verb_on_a_database_without_tables_says_so(tmp_path: Path, kind: str, verb: str) -> None:
+    """A database that no relay has ever used is told as such on either store, and nothing is made in it."""
+    with setting(kind) as at:
+        configure(tmp_path, store=at)
+        (tmp_path / "relay.db").touch()
+        told = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)
+    assert told.stderr.endswith(
+        ": expected the store of a relay, got none of its tables; was it ever started?\n"
+    )
