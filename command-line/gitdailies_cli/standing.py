@@ -18,6 +18,8 @@ _KEPT = {
     "unmapped": "of a service without a line, see `gitdailies relay unmapped`",
     "unreadable": "no JSON",
 }
+# Likewise those for attempts and events, which JSON keeps.
+WORDS = {"done": "delivered", "again": "to be tried again", "buried": "set aside"}
 _EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  to be asked, not to listen on
 
 
@@ -78,7 +80,8 @@ def _server(server: Mapping[str, Any] | None) -> str:
 
 
 def _attempt(last: Mapping[str, Any]) -> str:
-    return f"{output.moment(last['at'])} {last['verdict']} {last['reason']}".strip()
+    verdict = WORDS.get(last["verdict"], last["verdict"])
+    return f"{output.moment(last['at'])} {verdict}{f': {reason}' if (reason := last['reason']) else ''}"
 
 
 def _paused(pause: Mapping[str, Any]) -> str:

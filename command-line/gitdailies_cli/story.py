@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
+from gitdailies_cli.standing import WORDS
+
 
 def lines(told: dict[str, Any], held: str = "") -> Iterator[str]:
     """Tell each delivery with its decision, each event with its attempts, then how it stands.
@@ -34,7 +36,8 @@ def lines(told: dict[str, Any], held: str = "") -> Iterator[str]:
         if event["state"] != "delivered":
             due = (held or f"due at {event['dueAt']}") if event["state"] == "waiting" else ""
             more = event["reason"] or due
-            yield f"{event['id']}: {event['state']}{f', {more}' if more else ''}"
+            state = WORDS.get(event["state"], event["state"])
+            yield f"{event['id']}: {state}{f', {more}' if more else ''}"
 
 
 def _delivery(delivery: dict[str, Any], written: dict[str, Any]) -> Iterator[str]:
@@ -60,8 +63,9 @@ def _event(event: dict[str, Any]) -> str:
 
 def _attempt(event: dict[str, Any], attempt: dict[str, Any]) -> str:
     status = f" {attempt['status']}" if attempt["status"] else ""
+    verdict = WORDS.get(attempt["verdict"], attempt["verdict"])
     reason = f": {attempt['reason']}" if attempt["reason"] else ""
-    return f"sent {event['event']['kind']} (event {event['id']}):{status} {attempt['verdict']}{reason}"
+    return f"sent {event['event']['kind']} (event {event['id']}):{status} {verdict}{reason}"
 
 
 def _period(period: dict[str, Any]) -> str:

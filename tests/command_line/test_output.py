@@ -66,7 +66,7 @@ def test_status_says_who_paused_and_what_was_kept() -> None:
 def test_status_says_how_the_last_attempt_ended() -> None:
     """Moment, verdict and reason stand in one line, without a space for a reason that is none."""
     last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "done", "reason": ""}
-    assert standing.pairs(told(lastAttempt=last))["last attempt"] == "2026-03-04T09:12:41Z done"
+    assert standing.pairs(told(lastAttempt=last))["last attempt"] == "2026-03-04T09:12:41Z delivered"
     assert standing.pairs(told())["last attempt"] == "-"
 
 

@@ -77,12 +77,13 @@ def test_explain_tells_the_story_of_a_pasted_incident(started):
     incident = until(lambda: [e for e in started.events() if e.get("source") == "pagerduty"])[-1]
     told = until(
         lambda: (
-            "done" in (out := command("relay", "explain", incident["incidentId"], cwd=started.folder).stdout)
+            "delivered"
+            in (out := command("relay", "explain", incident["incidentId"], cwd=started.folder).stdout)
             and out
         )
     )
 
-    for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 done", "open from"):
+    for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 delivered", "open from"):
         assert part in told
 
 

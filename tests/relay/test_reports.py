@@ -182,6 +182,16 @@ def test_the_state_of_an_event_is_told(busy: Relay, incident: str, state: str) -
     assert (event["state"], event["reason"]) == (state, "answered 400" if state == "buried" else None)
 
 
+def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
+    """What was set aside, or is to be tried again, is said in the words of `status` and `failed`."""
+    folder = busy.store.parent
+    assert pairs(ask(folder, "status"))["last attempt"].endswith("Z to be tried again: answered 429")
+    again, aside = (ask(folder, "explain", incident) for incident in ("failing", "refused"))
+    assert ": 429 to be tried again: answered 429\n" in again
+    assert ": 400 set aside: answered 400\n" in aside
+    assert aside.endswith(": set aside, answered 400\n")
+
+
 def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
     """Explain of an unknown incident is empty, not an error."""
     assert busy.explain("never") == {"incident": "never", "deliveries": [], "periods": [], "events": []}
