@@ -259,12 +259,20 @@ def replay(
 @click.pass_context
 def pause(ctx: click.Context, reason: str, config: Path | None) -> None:
     """Stop delivering; deliveries are still accepted and stored."""
+    from gitdailies_relay import reports
     from gitdailies_relay.store import pause as stop
     from gitdailies_relay.store import transaction
 
     with transaction(_store(ctx, config)) as connection:
+        before = reports.paused(connection)
         stop(connection, DESTINATION, "manual", reason)
+        now = reports.paused(connection)
+    if before == now:
+        click.echo(f"nothing changed, delivery is {output.printable(standing.pauses(before))}")
+        return
     click.echo("paused: deliveries are accepted and wait; `gitdailies relay resume` sends them")
+    if before:
+        click.echo(f"before, it was {output.printable(standing.pauses(before))}")
 
 
 @relay.command(short_help="deliver again, at once")
@@ -272,12 +280,14 @@ def pause(ctx: click.Context, reason: str, config: Path | None) -> None:
 @click.pass_context
 def resume(ctx: click.Context, config: Path | None) -> None:
     """Deliver again, at once, whatever the destination was paused by."""
+    from gitdailies_relay import reports
     from gitdailies_relay.store import resume as start
     from gitdailies_relay.store import transaction
 
     with transaction(_store(ctx, config)) as connection:
+        before = reports.paused(connection)
         start(connection, DESTINATION)
-    click.echo("resumed")
+    click.echo("resumed" if before else "delivery was not paused; what waits is tried at once")
 
 
 def _time(text: str | None, where: str) -> datetime | None:

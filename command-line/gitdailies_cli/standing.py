@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from gitdailies_connection.settings import RelaySettings
@@ -63,7 +63,7 @@ def held(told: Mapping[str, Any]) -> str:
     """Say what keeps every event from going out: pauses, or a receiver that fails; "" for nothing."""
     server = told["server"]
     if told["paused"] or server is None or server["circuit"] != "open":
-        return "; ".join(map(_paused, told["paused"]))
+        return pauses(told["paused"])
     why = server.get("circuitReason")
     return f"the receiver fails and is probed{f': {why}' if why else ''}"
 
@@ -82,6 +82,11 @@ def _server(server: Mapping[str, Any] | None) -> str:
 def _attempt(last: Mapping[str, Any]) -> str:
     verdict = WORDS.get(last["verdict"], last["verdict"])
     return f"{output.moment(last['at'])} {verdict}{f': {reason}' if (reason := last['reason']) else ''}"
+
+
+def pauses(paused: Sequence[Mapping[str, Any]]) -> str:
+    """Say by what, since when and why destinations are paused, or ""."""
+    return "; ".join(map(_paused, paused))
 
 
 def _paused(pause: Mapping[str, Any]) -> str:

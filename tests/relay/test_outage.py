@@ -100,7 +100,10 @@ def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
 
 
 def test_pause_and_resume_by_hand(pair: Pair) -> None:
-    """Paused, deliveries are taken and wait, over a restart too; resume sends them at once."""
+    """Paused, deliveries are taken and wait, over a restart too; resume sends them at once.
+
+    A second resume says that there was no pause.
+    """
     assert "paused" in pair.command("pause", "--reason", "their window")
     pair.post(pagerduty("incident.triggered", "hand"))
     pair.relay.terminate()
@@ -111,6 +114,7 @@ def test_pause_and_resume_by_hand(pair: Pair) -> None:
     assert pair.status()["waiting"] == 2
 
     assert pair.command("resume") == "resumed\n"
+    assert pair.command("resume") == "delivery was not paused; what waits is tried at once\n"
     eventually(lambda: pair.status()["waiting"] == 0, 5)
     assert kinds(pair, "hand") == ("started", "resolved")
 

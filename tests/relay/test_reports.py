@@ -298,6 +298,27 @@ def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver
     assert "paused" not in ask(folder, "explain", "before")
 
 
+@pytest.mark.parametrize(
+    ("by", "begins"), [("a person", "nothing changed, delivery is "), ("key", "before, it was ")]
+)
+def test_pause_says_what_delivery_was_paused_by(
+    at_home: Relay, receiver: Receiver, by: str, begins: str
+) -> None:
+    """A pause by a person stays as it is, reason and all; another becomes one, and is named."""
+    folder = at_home.store.parent
+    receiver.script = lambda _: answer("401 X")
+    if by == "a person":
+        ask(folder, "pause", "--reason", "maint")
+    pagerduty("incident.triggered", "Q1").post(at_home.url)
+    (paused,) = eventually(lambda: at_home.status()["paused"])
+
+    said = ask(folder, "pause", "--reason", "mine").splitlines()[-1]
+    since = output.moment(paused["since"])
+    assert said == f"{begins}paused by {by} since {since}: {paused['reason']}"
+    (paused,) = at_home.status()["paused"]
+    assert (paused["by"], paused["reason"]) == ("manual", "maint" if by == "a person" else "mine")
+
+
 def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_path: Path) -> None:
     """A relay that listens where ours would, with another store, is no server of ours."""
     file = tmp_path / "gitdailies.yml"
