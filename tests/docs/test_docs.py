@@ -15,6 +15,7 @@ from gitdailies_core.errors import GitDailiesError
 from tests.connection.servers import free_port
 from tests.end_to_end.machine import Process, environment
 from tests.figures.git.repository import week
+from tests.relay.deliveries import SECRETS, pagerduty
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})
@@ -88,11 +89,14 @@ def test_every_python_example_compiles(text):
 
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
-    """A folder with `gitdailies up` running in it, and `gitdailies` on the path."""
+    """A folder where `gitdailies up` runs and knows the docs' incident, and `gitdailies` on the path."""
     folder = tmp_path_factory.mktemp("docs")
-    ports = ("--webhooks-port", free_port(), "--relay-port", free_port())
-    process = Process(folder, "up", *ports, name="up")
+    (folder / "gitdailies-data").mkdir(0o700)
+    (folder / "gitdailies-data/pagerduty-secret").write_text(SECRETS["pagerduty-secret"])
+    relay = free_port()
+    process = Process(folder, "up", "--webhooks-port", free_port(), "--relay-port", relay, name="up")
     process.wait_for("/api/events\n")
+    pagerduty("incident.triggered", "Q1LARK7XW2M4CD").post(f"http://127.0.0.1:{relay}").raise_for_status()
     week(folder / "remote" / "larkspur" / "checkout-api.git")
     (folder / "bin").mkdir()
     script = folder / "bin" / "gitdailies"
