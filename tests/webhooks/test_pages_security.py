@@ -132,6 +132,28 @@ def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: V
     assert "not the only owner" in owner.post("/settings/people/1/remove").text
 
 
+def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: Visitor) -> None:
+    """Who is the only owner stands without a way to be removed, until there is another one."""
+    assert re.findall(r"people/(\d+)/remove|(the only owner)", owner.get("/settings/people").text) == [
+        ("", "the only owner")
+    ]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0]
+    assert Visitor(receiver).join(link, "Sam").status_code == 303
+    assert re.findall(r"people/(\d+)/remove", owner.get("/settings/people").text) == ["1", "2"]
+
+
+def test_a_viewer_is_not_told_of_keys(receiver: Receiver, owner: Visitor) -> None:
+    """The first page tells an owner what keys are called and look like, and a viewer how many there are."""
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    viewer = Visitor(receiver)
+    viewer.join(link, "Vic")
+    shown = key_of(owner, "larkspur pipeline")[:8]
+    for visitor, told in ((owner, True), (viewer, False)):
+        page = visitor.get("/start").text
+        assert "There is one key" in page
+        assert (shown in page, "larkspur pipeline" in page) == (told, told)
+
+
 @pytest.mark.parametrize(
     ("fields", "headers"),
     [

@@ -48,7 +48,8 @@ class Members:
     async def show(self, visit: Visit) -> Response:
         """List who may sign in."""
         there = await self._site.store.read(membership.everybody)
-        return self._site.page(visit, "people.html", people=there)
+        owners = sum(person.is_owner for person in there)
+        return self._site.page(visit, "people.html", people=there, owners=owners)
 
     async def show_invite(self, visit: Visit) -> Response:
         """Ask for whom a link is."""
