@@ -27,6 +27,16 @@ _ARGUMENTS = (
 )
 
 
+# Columns that are cut off, of tables other than those of numbers; and dots that hang over the edge.
+_OUTSIDE = """() => [
+  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .lanes circle")
+].filter(part => {
+  const inner = part.getBoundingClientRect();
+  const outer = part.closest(".scroll, .lanes").getBoundingClientRect();
+  return inner.width > 0 && (inner.right > outer.right + 0.5 || inner.left < outer.left - 0.5);
+}).map(part => part.outerHTML)"""
+
+
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
@@ -52,7 +62,8 @@ class Tab:
     faults: list[str]
 
     def look(self, name: str) -> None:
-        """Take a picture in every look, and let axe judge each; nothing may stick out of a narrow screen."""
+        """Take a picture in every look, and let axe judge each; nothing may stick out of a narrow screen,
+        no column may lie outside of a table's frame, and no dot outside of its drawing."""
         for look, (scheme, width) in LOOKS.items():
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self.page.set_viewport_size({"width": width, "height": 900})
@@ -66,7 +77,11 @@ class Tab:
             wide = self.page.evaluate("document.documentElement.scrollWidth")
             if wide > width:
                 self.faults.append(f"{name}, {look}: expected a page {width} wide, got {wide}")
+            self.faults += [f"{name}, {look}: outside of its frame: {part}" for part in self._outside()]
         self.page.set_viewport_size({"width": 1280, "height": 900})
+
+    def _outside(self) -> list[str]:
+        return self.page.evaluate(_OUTSIDE)
 
 
 @pytest.fixture
