@@ -45,8 +45,10 @@ def lay(
 ) -> set[str]:
     """Lay incidents *near* and the periods of *groups*; return the deploys that had or have another one."""
     old = near | {row.id: row for row in neighbors.incidents_of(session, groups)}
-    wanted = {id_: row for id_, row in old.items() if row.group not in groups}
-    wanted |= _periods(session, groups, settings, now)
+    begun = _periods(session, groups, settings, now)
+    # An id that went before and came back may still stand in the row of another incident.
+    old |= {row.id: row for row in neighbors.incidents_under(session, begun.keys() - old.keys())}
+    wanted = {id_: row for id_, row in old.items() if row.group not in groups} | begun
     laid = {row.id: row for row in _linked(session, list(wanted.values()), settings.window_us)}
     gone = [row for id_, row in old.items() if laid.get(id_) != row]
     new = [row for id_, row in laid.items() if old.get(id_) != row]

@@ -246,6 +246,11 @@ def incidents_of(session: Session, groups: Iterable[tuple[str, str]]) -> Iterato
     yield from _incidents(session, "repo, incident_id", sorted(groups), where)
 
 
+def incidents_under(session: Session, ids: Iterable[str]) -> Iterator[IncidentRow]:
+    """Yield the periods of incidents that have one of *ids*."""
+    yield from _incidents(session, "id", [(id_,) for id_ in sorted(ids)], "i.id = x.id")
+
+
 def incidents_laid_to(session: Session, deploys: Iterable[str]) -> Iterator[IncidentRow]:
     """Yield incidents that are laid to *deploys*."""
     rows = [(id_,) for id_ in sorted(deploys)]

@@ -217,6 +217,24 @@ def test_an_id_that_comes_back_as_no_rollback_undoes_nothing(connection: Session
     assert rows_there(connection)[0]["1"][2] == 0
 
 
+def start(id_: str, incident: str) -> dict[str, Any]:
+    time = "2026-03-04T09:05:00Z"
+    return Event.make("incidentStarted", id=id_, repo="a/b", incidentId=incident, time=time).to_wire()
+
+
+def test_an_id_that_comes_back_in_another_incident_stands_once(connection: Session) -> None:
+    """The start of an incident that is deleted, and sent again under its id for another, is laid anew."""
+    lived = Lived(connection)
+    lived.put(deploy("1", "2026-03-04T09:00:00Z"))
+    lived.put(start("2", "one"))
+    lived.put(start("3", "two"))
+    lived.settle_in(9)
+    lived.take("2")
+    lived.take("3")
+    lived.put(start("3", "one"))
+    lived.settle_in(1)
+
+
 def undoing(*others: tuple[str, str]) -> Events:
     """A deploy, the rollback that undoes it ten minutes later, and *others* by id and minute."""
     back = {**deploy("2", "2026-03-04T09:10:00Z"), "type": "rollback"}
