@@ -16,6 +16,8 @@ from typing import NamedTuple, TypeAlias
 from gitdailies_core.events import INCIDENT_STARTED
 from gitdailies_core.identity import incident_event_id
 
+Where: TypeAlias = tuple[str | None, str | None]
+
 
 class Told(NamedTuple):
     """An event of an incident as it was told: its number, kind, time as RFC 3339, environment, service."""
@@ -25,6 +27,10 @@ class Told(NamedTuple):
     at: str
     environment: str | None
     service: str | None
+
+    @property
+    def where(self) -> Where:
+        return self.environment, self.service
 
 
 class Paired(NamedTuple):
@@ -46,9 +52,6 @@ class Early(NamedTuple):
     start: Told
 
 
-Where: TypeAlias = tuple[str | None, str | None]
-
-
 @dataclass
 class Unpaired:
     """How many ends were told whose start was not; a file may begin in the middle of an incident."""
@@ -62,8 +65,9 @@ def pair(told: Iterable[Told], unpaired: Unpaired) -> Iterator[Paired | Early]:
     early: Early | None = None
     orphan: Told | None = None
     for _, instant in groupby(told, key=attrgetter("at")):
+        ends: dict[Where, Paired] = {}
         for event in _in_turn(list(instant), open_):
-            where = (event.environment, event.service)
+            where = event.where
             if event.kind == INCIDENT_STARTED:
                 if orphan is not None:
                     early, orphan = Early(orphan, event), None
@@ -74,14 +78,19 @@ def pair(told: Iterable[Told], unpaired: Unpaired) -> Iterator[Paired | Early]:
             starts = [open_.pop(one) for one in ended]
             if early is not None and early.start in starts:
                 early = None
+            if not starts and where in ends:
+                # The same end told again.
+                yield ends[where]._replace(told=event)
+                continue
             if not starts:
                 orphan = event
                 unpaired.ends += 1
-                yield Paired(event, "", *where)
+                ends[where] = Paired(event, "", *where)
             elif len(starts) == 1:
-                yield Paired(event, starts[0].at, *ended[0])
+                ends[where] = Paired(event, starts[0].at, *ended[0])
             else:
-                yield Paired(event, starts[-1].at, *where)
+                ends[where] = Paired(event, starts[-1].at, *where)
+            yield ends[where]
     if early is not None:
         yield early
 
@@ -109,13 +118,16 @@ def _in_turn(instant: list[Told], open_: dict[Where, Told]) -> Iterator[Told]:
             ends.remove(fitting)
             yield fitting
         elif starts:
-            yield starts.pop(0)
+            # With it the same start told again, which would open what an end has closed.
+            where = starts[0].where
+            yield from [one for one in starts if one.where == where]
+            starts = [one for one in starts if one.where != where]
         else:
             yield ends.pop(0)
 
 
 def _any_fits(open_: dict[Where, Told], end: Told) -> bool:
-    return any(_fits(one, (end.environment, end.service)) for one in open_)
+    return any(_fits(one, end.where) for one in open_)
 
 
 def _fits(start: Where, end: Where) -> bool:

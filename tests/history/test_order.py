@@ -113,6 +113,30 @@ def test_a_repeat_is_left_out_and_counted() -> None:
     assert (len(events), faults, plan.repeated) == (1, [], 1)
 
 
+@pytest.mark.parametrize(
+    ("rows", "sent", "repeated"),
+    [
+        ("S0 E1 E1", "S0 E1", 1),
+        ("S0 S0 E1 E1", "S0 E1", 2),
+        ("S0 S0 E0 E0", "S0 E0", 2),
+        ("E1 E1", "E1", 1),
+        # Over at the instant it began, and an end that belongs to no other start.
+        ("S0 S0 E0 E1", "S0 E0 E1", 1),
+        # Over at the instant it began again, and over then, too: two ends, though they look alike.
+        ("S0 E1 S1 E1 E2", "S0 E1 S1 E1 E2", 0),
+    ],
+)
+def test_rows_that_tell_an_event_of_an_incident_again_are_left_out(
+    rows: str, sent: str, repeated: int
+) -> None:
+    """A start or an end in two rows goes out once, in whatever order the rows are."""
+    told = [incident(row[0], f"2025-03-04T10:00:0{row[1]}Z") for row in rows.split()]
+    for events in (told, told[::-1]):
+        found, faults, plan = planned(*events)
+        words = ["SE"[event["kind"] == "incidentResolved"] + event["time"][-2] for event in found]
+        assert (" ".join(words), faults, plan.repeated) == (sent, [], repeated)
+
+
 def test_ends_whose_start_was_not_told_go_out_and_are_counted() -> None:
     """A file that begins in the middle of an incident is no fault."""
     events, faults, plan = planned(

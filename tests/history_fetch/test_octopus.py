@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli.history import history
+from gitdailies_cli.main import gitdailies
 from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.octopus import OCTOPUS
@@ -216,7 +216,8 @@ def test_a_server_has_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     monkeypatch.setenv("OCTOPUS_API_KEY", TOKEN)
 
     ran = CliRunner().invoke(
-        history, ["fetch", "octopus", "--since", "2025-01-01", "--with", "project=checkout", "--dry-run"]
+        gitdailies,
+        ["history", "fetch", "octopus", "--since", "2025-01-01", "--with", "project=checkout", "--dry-run"],
     )
 
     assert isinstance(ran.exception, UsageError)

@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli.history import history
+from gitdailies_cli.main import gitdailies
 from gitdailies_core.adapter import Change, Ignored
 from gitdailies_core.errors import UsageError
 from gitdailies_core.fields import Fields
@@ -172,7 +172,7 @@ def test_a_wrong_argument_is_named(
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PAGERDUTY_API_TOKEN", TOKEN)
 
-    ran = CliRunner().invoke(history, ["fetch", *arguments, "--dry-run"])
+    ran = CliRunner().invoke(gitdailies, ["history", "fetch", *arguments, "--dry-run"])
 
     assert isinstance(ran.exception, UsageError)
     assert said in str(ran.exception)
