@@ -40,8 +40,8 @@ def server(relay: RelaySettings, place: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("store") == place else None
 
 
-def pairs(told: Mapping[str, Any]) -> dict[str, Any]:
-    """Say it in names and values for a person."""
+def pairs(told: Mapping[str, Any], relay: RelaySettings) -> dict[str, Any]:
+    """Say it in names and values for a person, of the relay that is set so."""
     last = told["lastAttempt"]
     waiting = str(told["waiting"])
     if told["waiting"]:
@@ -49,7 +49,7 @@ def pairs(told: Mapping[str, Any]) -> dict[str, Any]:
         waiting += f", {told['retrying']} of them tried before, the oldest since {oldest}"
     kept = "; ".join(f"{count} {why} ({_KEPT.get(why, why)})" for why, count in told["kept"].items())
     return {
-        "server": _server(told["server"]),
+        "server": _server(told["server"], relay),
         "delivery": held(told) or ("delivering" if told["server"] else "not paused"),
         "waiting": waiting,
         "set aside": _with(told["buried"], "`gitdailies relay failed` tells why"),
@@ -68,9 +68,9 @@ def held(told: Mapping[str, Any]) -> str:
     return f"the receiver fails and is probed{f': {why}' if why else ''}"
 
 
-def _server(server: Mapping[str, Any] | None) -> str:
+def _server(server: Mapping[str, Any] | None, relay: RelaySettings) -> str:
     if server is None:
-        return "none here uses this store"
+        return f"none at {relay.status}, as relay.status says, uses this store"
     said = f"runs, version {server['version']}"
     if server["storeFault"]:
         said += f"; the store cannot be written: {server['storeFault']}"

@@ -176,6 +176,12 @@ def _path(answer: Answer) -> Finding:
         return Finding(
             UNPROVEN, f"gitdailies.url: its path is answered with {answer.status}", "check again later"
         )
+    if answer.status < 300 and answer.content_type == "text/html":
+        return Finding(
+            UNPROVEN,
+            "gitdailies.url: its path is answered with a page of HTML, as people are who have to sign in",
+            "where a proxy asks for that, let events through; its 2xx would pass for the receiver's",
+        )
     return Finding(OK, f"gitdailies.url: its path is there, answered with {answer.status} and not with 404")
 
 

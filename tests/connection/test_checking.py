@@ -150,6 +150,15 @@ UNPROVEN = [
             ),
         ),
         (
+            answer("200 OK", b"<title>Sign in</title>", Content_Type="text/html; charset=utf-8"),
+            b"",
+            Finding(
+                "unproven",
+                "gitdailies.url: its path is answered with a page of HTML, as people are who have to sign in",
+                "where a proxy asks for that, let events through; its 2xx would pass for the receiver's",
+            ),
+        ),
+        (
             answer("500 No"),
             b"",
             Finding("unproven", "gitdailies.url: its path is answered with 500", "check again later"),

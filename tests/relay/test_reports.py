@@ -203,7 +203,7 @@ def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
         pagerduty("incident.triggered", "Q1").post(relay.url)
     done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
     told = pairs(done.stdout)
-    assert told["server"] == "none here uses this store"
+    assert told["server"] == "none at 127.0.0.1:0, as relay.status says, uses this store"
     assert told["waiting"].startswith("1, ")
     assert told["delivery"] == "not paused"
     assert told["set aside"] == "0"
@@ -324,7 +324,7 @@ def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_p
     file = tmp_path / "gitdailies.yml"
     file.write_text(file.read_text().replace("relay.db", "other.db"))
     store.migrate(SqliteDatabase(tmp_path / "other.db"))
-    assert pairs(status(at_home))["server"] == "none here uses this store"
+    assert pairs(status(at_home))["server"].startswith("none at 127.0.0.1:")
 
 
 def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
@@ -337,7 +337,8 @@ def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
             port = other.getsockname()[1]
             file.write_text(re.sub(r"status: \S+", f"status: 127.0.0.1:{port}", file.read_text()))
             done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
-        assert pairs(done.stdout)["server"] == "none here uses this store"
+        said = f"none at 127.0.0.1:{port}, as relay.status says, uses this store"
+        assert pairs(done.stdout)["server"] == said
 
 
 def _answer_once(listener: socket.socket, answered: bytes) -> None:
