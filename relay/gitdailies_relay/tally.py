@@ -28,7 +28,8 @@ class Tally(Collector):
 
     def collect(self) -> Iterator[CounterMetricFamily]:
         family = CounterMetricFamily(self._name, self._about, labels=self._labels)
-        # As a list at once, since the event loop goes on adding.
-        for values, count in list(self._counts.items()):
+        # The event loop goes on adding. A list of the items would not do: each is made for it, and
+        # that may begin a collection of garbage, in which other threads take their turns.
+        for values, count in self._counts.copy().items():
             family.add_metric([str(value) for value in values], count)
         yield family

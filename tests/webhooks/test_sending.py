@@ -144,7 +144,7 @@ FAULTS = [
     (b'{"a": NaN}', {}, 400, "unreadable", "body: expected JSON, got NaN"),
     (b'{"a": "\\udc00"}', {}, 400, "unreadable", "body: expected text that UTF-8 can hold"),
     (b'{"a": 1, "a": 2}', {}, 400, "unreadable", "body: expected each name once, got 'a' twice"),
-    (b"\xef\xbb\xbf{}", {}, 400, "unreadable", "body: expected JSON"),
+    (b"\xef\xbb\xbf{}", {}, 400, "unreadable", "body: expected UTF-8 without a byte order mark, got one"),
     (b"7", {}, 422, "invalid", "event: expected an object, got 7"),
     ([{}], {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: expected it with one event only"),
     (body("deploy"), {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: expected the event's id"),
