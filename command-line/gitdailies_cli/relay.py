@@ -102,7 +102,7 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     if as_json:
         output.as_json(told)
         return
-    output.pairs(standing.pairs(told, configured.configuration(config or ctx.obj).relay))
+    output.pairs(standing.pairs(told, configured.configuration(config or ctx.obj).relay.status))
     for what in ("deliveries", "replays"):
         rows = [(s, o, n) for s, outcomes in told[what].items() for o, n in outcomes.items()]
         output.table(what, ("source", "outcome", "count"), rows)

@@ -7,6 +7,7 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gitdailies_connection.addresses import Listen
 from gitdailies_connection.settings import RelaySettings
 
 from gitdailies_cli import output
@@ -40,8 +41,8 @@ def server(relay: RelaySettings, place: str) -> dict[str, Any] | None:
     return found if isinstance(found, dict) and found.get("store") == place else None
 
 
-def pairs(told: Mapping[str, Any], relay: RelaySettings) -> dict[str, Any]:
-    """Say it in names and values for a person, of the relay that is set so."""
+def pairs(told: Mapping[str, Any], asked: Listen) -> dict[str, Any]:
+    """Say it in names and values for a person; the server was *asked* there."""
     last = told["lastAttempt"]
     waiting = str(told["waiting"])
     if told["waiting"]:
@@ -49,7 +50,7 @@ def pairs(told: Mapping[str, Any], relay: RelaySettings) -> dict[str, Any]:
         waiting += f", {told['retrying']} of them tried before, the oldest since {oldest}"
     kept = "; ".join(f"{count} {why} ({_KEPT.get(why, why)})" for why, count in told["kept"].items())
     return {
-        "server": _server(told["server"], relay),
+        "server": _server(told["server"], asked),
         "delivery": held(told) or ("delivering" if told["server"] else "not paused"),
         "waiting": waiting,
         "set aside": _with(told["buried"], "`gitdailies relay failed` tells why"),
@@ -68,9 +69,9 @@ def held(told: Mapping[str, Any]) -> str:
     return f"the receiver fails and is probed{f': {why}' if why else ''}"
 
 
-def _server(server: Mapping[str, Any] | None, relay: RelaySettings) -> str:
+def _server(server: Mapping[str, Any] | None, asked: Listen) -> str:
     if server is None:
-        return f"none at {relay.status}, as relay.status says, uses this store"
+        return f"none at {asked}, as relay.status says, uses this store"
     said = f"runs, version {server['version']}"
     if server["storeFault"]:
         said += f"; the store cannot be written: {server['storeFault']}"

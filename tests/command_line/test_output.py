@@ -11,8 +11,10 @@ import pytest
 from click.testing import CliRunner
 from gitdailies_cli import output, relay, standing
 from gitdailies_cli.main import COMMANDS, gitdailies
+from gitdailies_connection.addresses import Listen
 from gitdailies_relay import reports, store
 
+ASKED = Listen("127.0.0.1", 8702)
 CONTEXT = click.Context(gitdailies)
 COMMAND = {name: gitdailies.get_command(CONTEXT, name) for name in COMMANDS}
 GROUPS = [name for name, command in COMMAND.items() if isinstance(command, click.Group)]
@@ -56,7 +58,7 @@ def told(**more: Any) -> dict[str, Any]:
 def test_status_says_who_paused_and_what_was_kept() -> None:
     """A pause by hand is a person's, and the words for kept deliveries are explained."""
     paused = {"by": "manual", "since": "2026-03-04T09:12:41.301Z", "reason": "history is imported"}
-    said = standing.pairs(told(paused=[paused], kept={"shape": 2, "unmapped": 1}))
+    said = standing.pairs(told(paused=[paused], kept={"shape": 2, "unmapped": 1}), ASKED)
     assert said["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
     assert said["kept"].startswith(
         "2 shape (not as the vendor's table expects); 1 unmapped (of a service without"
@@ -66,8 +68,8 @@ def test_status_says_who_paused_and_what_was_kept() -> None:
 def test_status_says_how_the_last_attempt_ended() -> None:
     """Moment, verdict and reason stand in one line, without a space for a reason that is none."""
     last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "done", "reason": ""}
-    assert standing.pairs(told(lastAttempt=last))["last attempt"] == "2026-03-04T09:12:41Z delivered"
-    assert standing.pairs(told())["last attempt"] == "-"
+    assert standing.pairs(told(lastAttempt=last), ASKED)["last attempt"] == "2026-03-04T09:12:41Z delivered"
+    assert standing.pairs(told(), ASKED)["last attempt"] == "-"
 
 
 def told_of(incident: str | None) -> dict[str, Any]:
