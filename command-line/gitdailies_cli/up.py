@@ -206,8 +206,14 @@ def _keep_ports(file: Path, settings: Configuration) -> None:
             lines[line] = lines[line].replace(old, new)
         else:
             click.echo(f"note: {file}: {'.'.join(place)} is not {new}, where other commands look", err=True)
-    if (written := "".join(lines)) != text:
-        _write(file, written)
+    try:
+        if (written := "".join(lines)) != text:
+            _write(file, written)
+    except OSError as error:
+        # The servers run; a folder that is full is no reason to end them.
+        click.echo(
+            f"note: {file}: expected to write the ports, got {(error.strerror or '').lower()}", err=True
+        )
 
 
 def _welcome(data: Path, webhooks: str, relay: str) -> None:

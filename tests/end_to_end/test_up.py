@@ -165,6 +165,19 @@ def test_a_port_that_stands_elsewhere_is_told(started):
     assert "relay.listen is not" in started.process.printed
 
 
+def test_ports_that_cannot_be_written_end_no_server(started):
+    """Where something is in the way of the file, the servers run all the same, and the start says what."""
+    assert started.process.stop() == 0
+    in_the_way = started.data / "gitdailies.yml.part"
+    in_the_way.mkdir()
+    started.ports = free_port(), free_port()
+    started.start("in the way")
+    in_the_way.rmdir()
+
+    assert "expected to write the ports, got is a directory" in started.process.printed
+    started.paste(started.lines[0])
+
+
 def test_no_secret_is_printed_or_logged(started):
     """None of the keys and secrets that `up` made shows in its output."""
     for name in SECRETS:

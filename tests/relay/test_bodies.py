@@ -31,6 +31,15 @@ async def read(held: Bodies, sender: Sender, *, has_come: bool = False) -> bytes
         return await body.read(sender.receive, has_come=has_come)
 
 
+async def begun(held: Bodies, slow: Sender) -> asyncio.Task[bytes]:
+    """Begin to read a body of which eight bytes have come, and the rest has not."""
+    reading = asyncio.create_task(read(held, slow))
+    slow.send(b"12345678")
+    await asyncio.sleep(0)
+    await asyncio.sleep(0)
+    return reading
+
+
 def test_a_body_in_parts_is_put_together() -> None:
     """Three parts, one of them empty, are one body, and nothing is held when it is done."""
 
@@ -79,10 +88,7 @@ def test_a_body_that_gives_way_takes_nothing_in_any_more() -> None:
 
     async def run() -> None:
         held, slow = Bodies(10), Sender()
-        reading = asyncio.create_task(read(held, slow))
-        slow.send(b"12345678")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        reading = await begun(held, slow)
         with Body(held) as other:
             slow.send(b"9", last=True)
             held.hold(other, 8)
@@ -100,10 +106,7 @@ def test_a_body_that_gives_way_is_over_at_once() -> None:
 
     async def run() -> None:
         held, slow = Bodies(10), Sender()
-        reading = asyncio.create_task(read(held, slow))
-        slow.send(b"12345678")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        reading = await begun(held, slow)
         with Body(held) as other:
             held.hold(other, 8)
             done, _ = await asyncio.wait({reading}, timeout=bodies.BODY_SECONDS / 2)
@@ -122,10 +125,7 @@ def test_who_comes_in_the_turn_in_which_another_is_too_slow_gets_its_room(
 
     async def run() -> None:
         loop, held, slow = asyncio.get_running_loop(), Bodies(10), Sender()
-        reading = asyncio.create_task(read(held, slow))
-        slow.send(b"12345678")
-        await asyncio.sleep(0)
-        await asyncio.sleep(0)
+        reading = await begun(held, slow)
         room = loop.create_future()
 
         def comes() -> None:
