@@ -23,9 +23,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from gitdailies_core.dialect import DOCUMENTED, OURS
-from gitdailies_relay import store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_core.events.dialect import DOCUMENTED, OURS
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 from intake_server import fill
 
 _THREE_DAYS_US = 3 * 86_400_000_000

@@ -27,10 +27,10 @@ from pathlib import Path
 import figures_store
 import histories
 import requests
-from gitdailies_server.moments import now_us
-from gitdailies_webhooks import changes
-from gitdailies_webhooks.first_owner import invite_owner
-from gitdailies_webhooks.opening import Reader
+from gitdailies_server.storage.timestamps import now_us
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.sql.database import Reader
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests/webhooks/serve_store.py"
@@ -104,7 +104,7 @@ def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -
     reader = Reader(database)
     with _served(address) as server:
         began = time.perf_counter()
-        while reader.read(lambda session: changes.waiting(session, now_us(), 1)):
+        while reader.read(lambda session: change_log.waiting(session, now_us(), 1)):
             time.sleep(0.05)
             if time.perf_counter() - began > SECONDS:
                 raise SystemExit(f"derived: expected all of it within {SECONDS} s")
@@ -191,7 +191,7 @@ def _live(server: Server, key: str, reader: Reader, options: argparse.Namespace)
     def look() -> None:
         while not ended.wait(0.05):
             now = now_us()
-            since = reader.read(lambda session, now=now: changes.behind_since(session, now))
+            since = reader.read(lambda session, now=now: change_log.behind_since(session, now))
             behind_seconds.append(0.0 if since is None else (now - since) / 1e6)
 
     looking = threading.Thread(target=look)

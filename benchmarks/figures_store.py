@@ -10,9 +10,9 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from gitdailies_connection.settings import Store
-from gitdailies_server.database import Database
-from gitdailies_webhooks.opening import database_of
+from gitdailies_connection.config.settings import Store
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.sql.database import database_of
 
 SERVER = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/test")
 

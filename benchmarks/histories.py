@@ -15,11 +15,11 @@ from datetime import UTC, datetime, timedelta
 from itertools import islice
 from typing import Any
 
-from gitdailies_server.database import Database
-from gitdailies_webhooks import intake, statements
-from gitdailies_webhooks.keyring import create_key, find_key
-from gitdailies_webhooks.keys import hash_of
-from gitdailies_webhooks.opening import transaction
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.key_store import create_key, find_key
+from gitdailies_webhooks.accounts.keys import hash_of
+from gitdailies_webhooks.events import intake, queries
+from gitdailies_webhooks.sql.database import transaction
 
 YEARS = 3
 ENVIRONMENTS = ("production", "production", "production", "prod", "staging", "qa")
@@ -97,7 +97,7 @@ def fill(database: Database, bodies: Iterator[Body], now: datetime | None = None
                 json.dumps(part).encode(), key_header="", may_send=lambda _: True, now=now, new_id=str
             )
             database.begin(session)
-            taken = statements.take(session, submission, key=found, now=now, strict_order=False)
+            taken = queries.take(session, submission, key=found, now=now, strict_order=False)
             assert taken is not None
             assert all(one.created for one in taken)
             database.commit(session)

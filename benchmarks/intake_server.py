@@ -13,12 +13,14 @@ from typing import TYPE_CHECKING, Any, cast
 
 import deliveries
 import uvloop
-from gitdailies_connection.configuration import load
-from gitdailies_relay import server, store
-from gitdailies_relay.acceptance import STORED, Accepted, Delivery
-from gitdailies_server import logs, writer
-from gitdailies_server.database import Session
-from gitdailies_server.moments import now_us
+from gitdailies_connection.config.load import load
+from gitdailies_relay import server
+from gitdailies_relay.accepting.acceptance import STORED, Accepted, Delivery
+from gitdailies_relay.store import store
+from gitdailies_server.logging import setup
+from gitdailies_server.storage import group_commit
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import now_us
 
 if TYPE_CHECKING:
     import sqlite3
@@ -96,7 +98,7 @@ def main() -> None:
     if given.case == IMMEDIATE:
         server.Store = ImmediateStore  # type: ignore[attr-defined]
     elif given.case == SINGLE:
-        writer.MOST_A_BATCH = 1
+        group_commit.MOST_A_BATCH = 1
     elif given.case == BARE:
         server.App = BareApp  # type: ignore[assignment, attr-defined]
     configuration = load(given.config)
@@ -107,7 +109,7 @@ def main() -> None:
         store.pause(session, "default", "manual", "benchmark")
         if given.stored:
             fill(session, given.stored)
-    logs.configure()
+    setup.configure()
 
     async def serve() -> None:
         await server.serve(

@@ -21,9 +21,9 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import requests
-from gitdailies_core import strict_json
-from gitdailies_webhooks import intake
-from gitdailies_webhooks.keyring import create_key
+from gitdailies_core.values import strict_json
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.events import intake
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests/webhooks/serve_store.py"

@@ -7,8 +7,8 @@ from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
-from gitdailies_core import registry
-from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Adapter
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Adapter
 
 from scripts import sections
 

@@ -9,9 +9,9 @@ from typing import Any
 
 import click
 from gitdailies_cli.main import gitdailies
-from gitdailies_connection.structure import schema
-from gitdailies_core.dialect import VERIFIED
-from gitdailies_core.events import KINDS, Kind
+from gitdailies_connection.config.schema_errors import schema
+from gitdailies_core.events.dialect import VERIFIED
+from gitdailies_core.events.events import KINDS, Kind
 
 from scripts import sections
 

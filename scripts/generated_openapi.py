@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from gitdailies_webhooks.openapi import document
+from gitdailies_webhooks.api.openapi import document
 
-_PATH = "incoming-webhooks/gitdailies_webhooks/openapi.json"
+_PATH = "incoming-webhooks/gitdailies_webhooks/api/openapi.json"
 
 
 def texts(_: Path) -> Mapping[str, str]:

@@ -6,9 +6,9 @@ import json
 from collections.abc import Mapping
 from pathlib import Path
 
-from gitdailies_core.schema import event_schema
+from gitdailies_core.events.schema import event_schema
 
-SCHEMA = "core/gitdailies_core/schemas/event.schema.json"
+SCHEMA = "core/gitdailies_core/events/event.schema.json"
 
 
 def texts(root: Path) -> Mapping[str, str]:  # noqa: ARG001  it reads no file

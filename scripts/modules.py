@@ -10,7 +10,7 @@ from pathlib import Path
 
 from scripts.names import Names, bindings
 
-STAND_INS = {("dataclasses", "dataclass"): ("gitdailies_core.frozen", "dataclass")}
+STAND_INS = {("dataclasses", "dataclass"): ("gitdailies_core.ci.frozen", "dataclass")}
 
 
 @dataclass(frozen=True)

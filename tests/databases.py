@@ -10,10 +10,10 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from gitdailies_core.secret import Secret
-from gitdailies_server.database import Database
-from gitdailies_server.postgresql import PostgresqlDatabase
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_core.values.secret import Secret
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.postgresql import PostgresqlDatabase
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 SERVER = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/test")
 KINDS = ("sqlite", "postgresql")

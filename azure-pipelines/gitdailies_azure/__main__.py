@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from gitdailies_core import step as core_step
 from gitdailies_core.ci import console
+from gitdailies_core.ci import step as core_step
 from gitdailies_core.ci.azure import AZURE
 
 from gitdailies_azure import step

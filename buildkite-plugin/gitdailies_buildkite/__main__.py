@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from gitdailies_core import step as core_step
 from gitdailies_core.ci import console
+from gitdailies_core.ci import step as core_step
 from gitdailies_core.ci.buildkite import BUILDKITE
 from gitdailies_core.ci.report import Report, refused
 from gitdailies_core.errors import UsageError

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_core.ci import console
-from gitdailies_core.describe import got
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
 AGENT = "gitdailies-buildkite-plugin"

@@ -8,14 +8,14 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.circleci import CIRCLECI
 from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.git_url import slug
 from gitdailies_core.ci.past import deploys
-from gitdailies_core.events import Event
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Row
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Row
+from gitdailies_core.sources.protocol import Ignored
 
 # Slugs whose jobs have the address WEB/SLUG/NUMBER: those of GitHub OAuth and Bitbucket.
 _ADDRESSED = ("gh/", "github/", "bb/", "bitbucket/")

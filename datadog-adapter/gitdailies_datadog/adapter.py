@@ -9,12 +9,12 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitdailies_core.adapter import Message
-from gitdailies_core.describe import got
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.proof import verify_shared_token
-from gitdailies_core.request import Request
-from gitdailies_core.secret import Secret
+from gitdailies_core.sources.protocol import Message
+from gitdailies_core.sources.request import Request
+from gitdailies_core.sources.signatures import verify_shared_token
+from gitdailies_core.values.secret import Secret
 
 from gitdailies_datadog.incidents import incident
 from gitdailies_datadog.monitors import default, monitor

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core import strict_json
-from gitdailies_core.adapter import STATES, Change, Ignored, Message, Service
-from gitdailies_core.describe import got
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError, UnreadableBody
-from gitdailies_core.fields import Fields
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import STATES, Change, Ignored, Message, Service
+from gitdailies_core.values import strict_json
 
 from gitdailies_datadog.table import NO_INCIDENT, meaning, status
 from gitdailies_datadog.variables import Tags, environment, identity, with_template

@@ -6,9 +6,9 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.adapter import STATES, Change, Ignored, Message
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.fields import Fields
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import STATES, Change, Ignored, Message
 
 from gitdailies_datadog.table import NO_MONITOR, TEST, UNKNOWN, meaning, transition
 from gitdailies_datadog.title import Title

@@ -13,8 +13,8 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.adapter import Ignored, Message
-from gitdailies_core.fields import Fields
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import Ignored, Message
 
 from gitdailies_datadog.incidents import incident
 from gitdailies_datadog.monitors import monitor

@@ -13,10 +13,10 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from gitdailies_core.adapter import RESOLVED, STARTED, Change
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Row, Told, Window, newest_first, readable, rows_of
-from gitdailies_core.secret import Secret
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, readable, rows_of
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_core.values.secret import Secret
 
 from gitdailies_datadog import past
 

@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Option
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Option
 
 UNKNOWN = "not in the table of Datadog's words"
 TEST = "a test notification"

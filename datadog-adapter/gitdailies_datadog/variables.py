@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitdailies_core.adapter import Service
-from gitdailies_core.describe import got
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.fields import Fields
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import Service
 
 Tags = Mapping[str, Sequence[str]]
 

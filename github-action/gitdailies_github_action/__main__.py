@@ -7,8 +7,8 @@ import os
 import sys
 from typing import Any
 
-from gitdailies_core import step as core_step
 from gitdailies_core.ci import console
+from gitdailies_core.ci import step as core_step
 from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
 
 from gitdailies_github_action import step

@@ -10,12 +10,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
 from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
 from gitdailies_core.ci.past import deploys
-from gitdailies_core.events import Event
-from gitdailies_core.fields import Fields
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import Ignored
 
 # For these the commit of the job is not `head_sha`, or depends on what has changed since.
 _OTHER_COMMIT = (

@@ -8,10 +8,10 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Row, Told, Window, newest_first, numbered, readable
-from gitdailies_core.secret import Secret
-from gitdailies_core.times import text_of
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, numbered, readable
+from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.times import text_of
 
 from gitdailies_github_action import past
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import os
 import sys
 
-from gitdailies_core import step as core_step
 from gitdailies_core.ci import console
+from gitdailies_core.ci import step as core_step
 from gitdailies_core.ci.gitlab import GITLAB
 
 from gitdailies_gitlab import step

@@ -9,12 +9,12 @@ from collections.abc import Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
 from gitdailies_core.ci.gitlab import GITLAB
 from gitdailies_core.ci.past import deploys
-from gitdailies_core.events import Event
-from gitdailies_core.fields import Fields
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import Ignored
 
 _MERGE_REQUEST = "refs/merge-requests/"
 

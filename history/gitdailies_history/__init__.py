@@ -7,7 +7,7 @@ Deploys oldest to newest, then incident events oldest to newest, a start before 
 Whoever has events of another origin needs the second half alone:
 
     with sent.held(folder), Plan(folder / "plan.db") as plan:
-        for event in events:              # gitdailies_core.events.Event, with a time, in any order
+        for event in events:              # gitdailies_core.events.events.Event, with a time, in any order
             plan.add(event)               # an id is kept; without one it gets one
         faults = list(plan.settle())      # what only several events show: two contents of one id
         for entry in plan.entries():      # the order to send; entry.body is JSON of one line

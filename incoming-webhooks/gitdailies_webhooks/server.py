@@ -9,16 +9,16 @@ from functools import partial
 
 import structlog
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.settings import WebhooksSettings
-from gitdailies_server.garbage import settle
-from gitdailies_server.listening import Server, address_of, bind
-from gitdailies_server.moments import utc_now
+from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_server.gc_tuning import settle
+from gitdailies_server.http.listener import Server, address_of, bind
+from gitdailies_server.storage.timestamps import utc_now
 
-from gitdailies_webhooks.first_owner import set_up_path
-from gitdailies_webhooks.in_force import InForce, reload_for_ever
-from gitdailies_webhooks.opening import Where
-from gitdailies_webhooks.retention import keep
-from gitdailies_webhooks.store import open_store
+from gitdailies_webhooks.accounts.first_owner import set_up_path
+from gitdailies_webhooks.events.retention import keep
+from gitdailies_webhooks.events.store import open_store
+from gitdailies_webhooks.live_settings import InForce, reload_for_ever
+from gitdailies_webhooks.sql.database import Where
 
 LOG = structlog.get_logger("gitdailies.webhooks")
 

@@ -9,8 +9,8 @@ from __future__ import annotations
 
 import sys
 
-from gitdailies_core import step as core_step
 from gitdailies_core.ci import console
+from gitdailies_core.ci import step as core_step
 from gitdailies_core.ci.octopus import OCTOPUS
 
 from gitdailies_octopus import step

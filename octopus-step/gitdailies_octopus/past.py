@@ -10,13 +10,13 @@ import json
 from collections.abc import Iterator
 from typing import NamedTuple
 
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.octopus import OCTOPUS
 from gitdailies_core.ci.past import deploys
-from gitdailies_core.events import Event
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Row
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Row
+from gitdailies_core.sources.protocol import Ignored
 
 SUCCESS = "Success"
 

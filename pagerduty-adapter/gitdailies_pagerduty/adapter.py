@@ -11,7 +11,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.adapter import (
+from gitdailies_core.errors import PayloadError
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import (
     STARTED,
     STATES,
     Change,
@@ -20,12 +22,10 @@ from gitdailies_core.adapter import (
     Option,
     Service,
 )
-from gitdailies_core.errors import PayloadError
-from gitdailies_core.fields import Fields
-from gitdailies_core.proof import verify_hmac_sha256, verify_shared_token
-from gitdailies_core.request import Request
-from gitdailies_core.secret import Secret
-from gitdailies_core.times import text_of
+from gitdailies_core.sources.request import Request
+from gitdailies_core.sources.signatures import verify_hmac_sha256, verify_shared_token
+from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.times import text_of
 
 from gitdailies_pagerduty.table import TABLE, UNKNOWN
 

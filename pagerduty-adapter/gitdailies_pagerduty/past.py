@@ -12,9 +12,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.adapter import RESOLVED, STARTED, Change, Ignored, Message, Service
-from gitdailies_core.fields import Fields
-from gitdailies_core.times import text_of
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored, Message, Service
+from gitdailies_core.values.times import text_of
 
 ENTRIES: Mapping[str, str] = MappingProxyType(
     {

@@ -10,10 +10,10 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Told, Window, readable
-from gitdailies_core.secret import Secret
-from gitdailies_core.times import text_of
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Pages, Told, Window, readable
+from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.times import text_of
 
 from gitdailies_pagerduty import past
 

@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
 
 # In these, data.id is that of a note, a task or the like; the incident is data.incident.
 _WORK = "about the work on an incident, which neither starts nor ends it"

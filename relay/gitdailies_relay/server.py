@@ -8,24 +8,24 @@ from dataclasses import dataclass, replace
 from functools import partial
 
 import structlog
-from gitdailies_connection.sender import Sender
-from gitdailies_connection.settings import Configuration, RelaySettings
-from gitdailies_core import registry
+from gitdailies_connection.config.settings import Configuration, RelaySettings
+from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.database import Database, Session, Size
-from gitdailies_server.garbage import settle
-from gitdailies_server.listening import STOP_SECONDS, Server, address_of, bind
-from gitdailies_server.logs import told
-from gitdailies_server.moments import now_us
-from gitdailies_server.repeats import Repeats
+from gitdailies_core.sources import registry
+from gitdailies_server.gc_tuning import settle
+from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
+from gitdailies_server.logging.rate_limited import Repeats
+from gitdailies_server.logging.setup import told
+from gitdailies_server.storage.database import Database, Session, Size
+from gitdailies_server.storage.timestamps import now_us
 
-from gitdailies_relay import reports
-from gitdailies_relay.app import App, Intake
-from gitdailies_relay.delivery import Worker
-from gitdailies_relay.numbers import Numbers, Standing
-from gitdailies_relay.retention import doomed, prune, to_give_back
-from gitdailies_relay.status import StatusApp
-from gitdailies_relay.store import Store, database_of
+from gitdailies_relay.delivery.worker import Worker
+from gitdailies_relay.intake.app import App, Intake
+from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.metrics import Numbers, Standing
+from gitdailies_relay.operations.status_app import StatusApp
+from gitdailies_relay.store.retention import doomed, prune, to_give_back
+from gitdailies_relay.store.store import Store, database_of
 
 LOG = structlog.get_logger("gitdailies.relay")
 

@@ -11,8 +11,8 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core.adapter import RESOLVED, STARTED, Ignored, Message
-from gitdailies_core.fields import Fields
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Ignored, Message
 
 from gitdailies_squadcast.adapter import change, moment
 

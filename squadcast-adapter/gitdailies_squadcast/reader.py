@@ -8,11 +8,11 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitdailies_core.adapter import Ignored
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Told, Window, readable
-from gitdailies_core.secret import Secret
-from gitdailies_core.times import text_of
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Pages, Told, Window, readable
+from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.times import text_of
 
 from gitdailies_squadcast import past
 

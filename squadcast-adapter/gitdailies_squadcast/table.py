@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
-from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
 
 _WORK = "about the work on an incident, which neither starts nor ends it"
 _SLO = "about a service level objective, not an incident"

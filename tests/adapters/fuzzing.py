@@ -12,12 +12,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 from urllib.parse import urlencode
 
-from gitdailies_core import contract
-from gitdailies_core.adapter import Adapter
+from gitdailies_core.contract import checks
+from gitdailies_core.contract.mutations import MUTANTS, at, paths
 from gitdailies_core.errors import ConfigurationError, ProofError
-from gitdailies_core.mutants import MUTANTS, at, paths
-from gitdailies_core.request import FORM, Request
-from gitdailies_core.secret import Secret
+from gitdailies_core.sources.protocol import Adapter
+from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.values.secret import Secret
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
@@ -58,16 +58,16 @@ _HEADER = st.one_of(
 def fuzz(adapter: Adapter, seconds: float, report: Callable[[str], None] = print) -> int:
     """Search for *seconds*; return how many cases held, raise AssertionError with the first that did not."""
     held = translated = 0
-    requests = [example.request for example in contract.examples(adapter)]
+    requests = [example.request for example in checks.examples(adapter)]
     drawn = cases(adapter, Examples((request, _read(request)) for request in requests))
 
     def check(case: tuple[Request, Mapping[str, Any]]) -> None:
         nonlocal held, translated
         request, options = case
-        assert not (fault := contract.fault_of(adapter, request, options)), fault
+        assert not (fault := checks.fault_of(adapter, request, options)), fault
         assert not (fault := _proof_fault(adapter, request)), fault
         held += 1
-        translated += "messages" in contract.outcome(adapter, request, options)
+        translated += "messages" in checks.outcome(adapter, request, options)
 
     began, rounds = time.monotonic(), 0
     while time.monotonic() - began < seconds:

@@ -5,10 +5,11 @@ from importlib.resources import files
 from types import SimpleNamespace
 
 import pytest
-from gitdailies_core import contract, registry
-from gitdailies_core.adapter import STARTED, Change, Ignored
+from gitdailies_core.contract import checks
 from gitdailies_core.errors import ProofError
-from gitdailies_core.times import from_epoch
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import STARTED, Change, Ignored
+from gitdailies_core.values.times import from_epoch
 
 AT = from_epoch(1772615820, "at")
 
@@ -16,13 +17,13 @@ AT = from_epoch(1772615820, "at")
 @pytest.mark.parametrize("name", registry.names())
 def test_every_installed_adapter_keeps_the_contract(name):
     """An adapter's table, examples, mutated examples and signature vectors hold no fault."""
-    assert list(contract.faults(registry.adapter(name))) == []
+    assert list(checks.faults(registry.adapter(name))) == []
 
 
 @pytest.mark.parametrize("name", registry.names())
 def test_an_example_is_small_and_invented(name):
     """Each payload is under eight kilobytes and names no company but the invented one."""
-    for example in contract.examples(registry.adapter(name)):
+    for example in checks.examples(registry.adapter(name)):
         assert len(example.request.body) < 8192, example.name
         assert b"acme" not in example.request.body.lower(), example.name
 
@@ -58,7 +59,7 @@ def sloppy(tmp_path, monkeypatch):
 
 
 def faults_of(adapter):
-    return "\n".join(contract.faults(adapter))
+    return "\n".join(checks.faults(adapter))
 
 
 def test_the_copy_itself_is_not_sloppy(sloppy):

@@ -3,9 +3,9 @@
 from types import SimpleNamespace
 
 import pytest
-from gitdailies_core import registry
-from gitdailies_core.adapter import STARTED, Change
-from gitdailies_core.times import from_epoch
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import STARTED, Change
+from gitdailies_core.values.times import from_epoch
 
 from tests.adapters.fuzzing import SECONDS, fuzz
 

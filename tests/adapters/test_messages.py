@@ -1,10 +1,10 @@
 """Core's messages: whatever an adapter puts in, what comes out can be stored, shown and sent."""
 
 import pytest
-from gitdailies_core import contract
-from gitdailies_core.adapter import STARTED, Change, Ignored, Service
+from gitdailies_core.contract import checks
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.times import from_epoch
+from gitdailies_core.sources.protocol import STARTED, Change, Ignored, Service
+from gitdailies_core.values.times import from_epoch
 
 AT = from_epoch(1772615820, "at")
 HOSTILE = "a\x00b\x1b[31m\nc" + "x" * 3000
@@ -22,7 +22,7 @@ def test_text_to_show_is_one_line_that_an_event_holds():
 
     assert [len(getattr(message, place)) for place in places] == [255, 1000, 255, 255, 255, 255]
     assert message.services == (Service("a b [31m c" + "x" * 245, ("alias",)),)
-    assert len(contract.write(message)) == 1
+    assert len(checks.write(message)) == 1
 
 
 def test_a_service_without_a_name_is_left_out():

@@ -4,10 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from gitdailies_core import contract, registry
-from gitdailies_core.adapter import Ignored
-from gitdailies_core.request import Request
-from gitdailies_core.secret import Secret
+from gitdailies_core.contract import checks
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.sources.request import Request
+from gitdailies_core.values.secret import Secret
 
 DATA = Path(__file__).parent / "data"
 OUTCOMES = json.loads((DATA / "outcomes.json").read_text())
@@ -16,7 +17,7 @@ SIGNATURES = json.loads((DATA / "pagerduty-signatures.json").read_text())
 
 
 def example(vendor, stem):
-    return next(e for e in contract.examples(registry.adapter(vendor)) if e.name == stem)
+    return next(e for e in checks.examples(registry.adapter(vendor)) if e.name == stem)
 
 
 @pytest.mark.parametrize(("vendor", "stem"), CASES)
@@ -26,7 +27,7 @@ def test_a_sample_says_what_its_vendor_means(vendor, stem):
 
     (message,) = registry.adapter(vendor).translate(case.request, case.options)
 
-    found = contract.shown(message)
+    found = checks.shown(message)
     if isinstance(message, Ignored):
         found["state"] = "ignored"
     else:

@@ -4,11 +4,12 @@ import json
 from importlib.resources import files
 
 import pytest
-from gitdailies_core import contract, registry
-from gitdailies_core.adapter import STATES, Change
+from gitdailies_core.contract import checks
+from gitdailies_core.contract.mutations import mutations
 from gitdailies_core.errors import PayloadError, UnreadableBody
-from gitdailies_core.mutants import mutations
-from gitdailies_core.request import Request
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import STATES, Change
+from gitdailies_core.sources.request import Request
 from jsonschema import Draft202012Validator
 
 
@@ -27,7 +28,7 @@ def value(request):
 def test_what_translates_is_valid(name):
     """Every example that gives messages is valid under its vendor's schema."""
     adapter, schema = registry.adapter(name), validator(name)
-    for case in contract.examples(adapter):
+    for case in checks.examples(adapter):
         if "messages" in case.expected:
             assert [error.message for error in schema.iter_errors(value(case.request))] == [], case.name
 
@@ -37,7 +38,7 @@ def test_nothing_that_the_schema_refuses_is_counted(name):
     """No mutated example that still starts or ends an incident is refused by the schema."""
     adapter, schema = registry.adapter(name), validator(name)
     counted = 0
-    for case in contract.examples(adapter)[::2]:
+    for case in checks.examples(adapter)[::2]:
         if case.request.is_form:
             continue
         for about, body in mutations(case.request):

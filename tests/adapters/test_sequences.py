@@ -2,13 +2,14 @@
 
 import json
 
-from gitdailies_core import contract, registry
-from gitdailies_core.adapter import Change
-from gitdailies_core.events import INCIDENT_STARTED
-from gitdailies_core.memory_ledger import MemoryLedger
-from gitdailies_core.periods import decide
-from gitdailies_core.request import Request
-from gitdailies_core.routing import Route, Routes
+from gitdailies_core.contract import checks
+from gitdailies_core.events.events import INCIDENT_STARTED
+from gitdailies_core.incidents.memory import MemoryLedger
+from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.routing import Route, Routes
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Change
+from gitdailies_core.sources.request import Request
 
 ROUTES = Routes.make({"*": [Route("larkspur/{service}")]})
 
@@ -16,7 +17,7 @@ ROUTES = Routes.make({"*": [Route("larkspur/{service}")]})
 def events_of(vendor, *steps, **options):
     """Send examples, each by its name or as (name, changed fields); return what goes out, in order."""
     adapter, ledger = registry.adapter(vendor), MemoryLedger()
-    examples = {example.name: example for example in contract.examples(adapter)}
+    examples = {example.name: example for example in checks.examples(adapter)}
     sent = []
     for step in steps:
         name, changed = (step, {}) if isinstance(step, str) else step
@@ -24,7 +25,7 @@ def events_of(vendor, *steps, **options):
         if changed:
             body = {**json.loads(request.body), **changed}
             request = Request.make(headers={}, body=json.dumps(body).encode())
-        for message in adapter.translate(request, {**contract.defaults(adapter), **options}):
+        for message in adapter.translate(request, {**checks.defaults(adapter), **options}):
             if isinstance(message, Change):
                 targets = ROUTES.route(message).targets
                 decision = decide(source=vendor, change=message, targets=targets, refusal="", ledger=ledger)

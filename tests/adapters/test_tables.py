@@ -4,8 +4,8 @@ import json
 from pathlib import Path
 
 import pytest
-from gitdailies_core import registry
-from gitdailies_core.adapter import RESOLVED, STARTED, STATES, UPDATED
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, STATES, UPDATED
 
 from scripts import generate
 

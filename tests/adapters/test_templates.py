@@ -5,9 +5,9 @@ import re
 from importlib.resources import files
 
 import pytest
-from gitdailies_core import registry
 from gitdailies_core.errors import UnreadableBody
-from gitdailies_core.request import Request
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.request import Request
 
 TEMPLATES = files("gitdailies_datadog").joinpath("templates")
 NAMES = sorted(item.name for item in TEMPLATES.iterdir())

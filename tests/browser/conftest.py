@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from gitdailies_webhooks.first_owner import invite_owner
+from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.webhooks.running import Receiver, in_thread

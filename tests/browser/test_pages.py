@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from gitdailies_webhooks.first_owner import invite_owner
+from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, Tab, join

@@ -4,8 +4,7 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from gitdailies_core import checkout
-from gitdailies_core.ci import Deploys, GitFacts, Inputs
+from gitdailies_core.ci import Deploys, GitFacts, Inputs, checkout
 from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
 
 AUTHOR = ("-c", "user.name=Robin", "-c", "user.email=robin@example.com", "-c", "init.defaultBranch=main")

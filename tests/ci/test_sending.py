@@ -8,12 +8,12 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_core import sending
-from gitdailies_core.dialect import DOCUMENTED, OURS, Dialect
+from gitdailies_core.ci import sender
+from gitdailies_core.ci.sender import DELIVERED, NOT_DELIVERED, REFUSED, Receipt, Receiver, send, send_all
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import DEPLOYED, Event
-from gitdailies_core.secret import Secret
-from gitdailies_core.sending import DELIVERED, NOT_DELIVERED, REFUSED, Receipt, Receiver, send, send_all
+from gitdailies_core.events.dialect import DOCUMENTED, OURS, Dialect
+from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.values.secret import Secret
 
 from tests.connection.servers import Received, Server, answer, certificate, free_port, serving
 
@@ -379,4 +379,4 @@ def test_a_wait_of_real_time_is_what_was_asked_for() -> None:
 
     assert said(receipt) == (DELIVERED, 202, 2)
     assert 0.9 < time.monotonic() - started < 5.0
-    assert sending.LONGEST_SECONDS == 60.0
+    assert sender.LONGEST_SECONDS == 60.0

@@ -2,9 +2,9 @@
 
 import pytest
 from gitdailies_core.ci.settings import Settings, flag
-from gitdailies_core.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS
 from gitdailies_core.errors import UsageError
-from gitdailies_webhooks.keys import PREFIX
+from gitdailies_core.events.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS
+from gitdailies_webhooks.accounts.keys import PREFIX
 
 
 @pytest.mark.parametrize("word", ["", "<nil>", "false", "False", "0", "no", "off"])

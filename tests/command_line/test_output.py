@@ -9,10 +9,12 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli import output, relay, standing
+from gitdailies_cli import output, relay_status
+from gitdailies_cli.commands import relay
 from gitdailies_cli.main import COMMANDS, gitdailies
 from gitdailies_connection.addresses import Listen
-from gitdailies_relay import reports, store
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import store
 
 ASKED = Listen("127.0.0.1", 8702)
 CONTEXT = click.Context(gitdailies)
@@ -58,7 +60,7 @@ def told(**more: Any) -> dict[str, Any]:
 def test_status_says_who_paused_and_what_was_kept() -> None:
     """A pause by hand is a person's, and the words for kept deliveries are explained."""
     paused = {"by": "manual", "since": "2026-03-04T09:12:41.301Z", "reason": "history is imported"}
-    said = standing.pairs(told(paused=[paused], kept={"shape": 2, "unmapped": 1}), ASKED)
+    said = relay_status.pairs(told(paused=[paused], kept={"shape": 2, "unmapped": 1}), ASKED)
     assert said["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
     assert said["kept"].startswith(
         "2 shape (not as the vendor's table expects); 1 unmapped (of a service without"
@@ -68,8 +70,10 @@ def test_status_says_who_paused_and_what_was_kept() -> None:
 def test_status_says_how_the_last_attempt_ended() -> None:
     """Moment, verdict and reason stand in one line, without a space for a reason that is none."""
     last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "done", "reason": ""}
-    assert standing.pairs(told(lastAttempt=last), ASKED)["last attempt"] == "2026-03-04T09:12:41Z delivered"
-    assert standing.pairs(told(), ASKED)["last attempt"] == "-"
+    assert (
+        relay_status.pairs(told(lastAttempt=last), ASKED)["last attempt"] == "2026-03-04T09:12:41Z delivered"
+    )
+    assert relay_status.pairs(told(), ASKED)["last attempt"] == "-"
 
 
 def told_of(incident: str | None) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.addresses import Listen, forbidden, listen, network, origin, proxy, receiver
-from gitdailies_connection.settings import Store
+from gitdailies_connection.config.settings import Store
 
 
 @pytest.mark.parametrize(

@@ -5,9 +5,9 @@ import socket
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.checking import Finding, check
-from gitdailies_connection.configuration import read
-from gitdailies_connection.settings import Configuration
+from gitdailies_connection.check.reachability import Finding, check
+from gitdailies_connection.config.load import read
+from gitdailies_connection.config.settings import Configuration
 
 from tests.connection.servers import Answer, Received, answer, free_port, serving
 

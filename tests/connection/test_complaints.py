@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_connection.complaints import nearest
+from gitdailies_connection.config.errors import nearest
 
 COLUMNS = ("kind", "repo", "commitSHA", "environment", "branch", "time", "service", "commitTime")
 

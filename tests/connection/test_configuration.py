@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.configuration import load, load_webhooks, read
-from gitdailies_connection.secret_source import SecretSource
-from gitdailies_connection.settings import WebhooksSettings
-from gitdailies_core.adapter import Change, Service
+from gitdailies_connection.config.load import load, load_webhooks, read
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_core.routing import Filter, Target
-from gitdailies_core.times import parse
+from gitdailies_core.incidents.routing import Filter, Target
+from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.values.times import parse
 
 DATA = Path(__file__).parent / "data"
 PLANTED = "planted-4f2c9d"

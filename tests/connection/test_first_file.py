@@ -5,10 +5,10 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.configuration import read
-from gitdailies_connection.first_file import first_file
-from gitdailies_connection.secret_source import SecretSource
-from gitdailies_core.routing import Route
+from gitdailies_connection.config.load import read
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.template import first_file
+from gitdailies_core.incidents.routing import Route
 
 INIT: dict[str, Any] = {
     "url": "https://app.gitdailies.example/webhooks",

@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.document import read_openapi
-from gitdailies_connection.openapi import differences
-from gitdailies_core.dialect import DOCUMENTED, OURS, Dialect
-from gitdailies_core.events import KINDS
-from gitdailies_core.schema import kind_schema
+from gitdailies_connection.check.openapi import differences
+from gitdailies_connection.config.yaml_document import read_openapi
+from gitdailies_core.events.dialect import DOCUMENTED, OURS, Dialect
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.schema import kind_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

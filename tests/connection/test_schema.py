@@ -6,9 +6,9 @@ from dataclasses import Field, fields
 from pathlib import Path
 from typing import Any
 
-from gitdailies_connection.configuration import STORE
-from gitdailies_connection.settings import Destination, RelaySettings, WebhooksSettings
-from gitdailies_connection.structure import schema
+from gitdailies_connection.config.load import STORE
+from gitdailies_connection.config.schema_errors import schema
+from gitdailies_connection.config.settings import Destination, RelaySettings, WebhooksSettings
 from jsonschema import Draft202012Validator
 
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.secret_source import SecretSource
+from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_core.errors import ConfigurationError
 
 PLANTED = "planted-4f2c9d"

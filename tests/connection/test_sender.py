@@ -10,11 +10,11 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from gitdailies_connection import guarded_pool
-from gitdailies_connection.sender import Sender, user_agent
+from gitdailies_connection.http import connection_pool
+from gitdailies_connection.http.sender import Sender, user_agent
 from gitdailies_core.errors import ConfigurationError, DeliveryError
 from gitdailies_core.retry import Outcome
-from gitdailies_core.secret import Secret
+from gitdailies_core.values.secret import Secret
 
 from tests.connection.servers import ACCEPTED, Received, answer, certificate, free_port, serving
 
@@ -264,7 +264,7 @@ def test_slow_body() -> None:
 
 def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that looks after deadlines ends when nothing is sent, and starts anew when something is."""
-    monkeypatch.setattr(guarded_pool, "_IDLE_TICKS", 1)
+    monkeypatch.setattr(connection_pool, "_IDLE_TICKS", 1)
     with serving() as server, Sender(server.url, timeout_seconds=0.5) as sender:
         for _ in range(2):
             assert sender.send(BODY, key=KEY, event_id=None) == Outcome(202)
@@ -274,7 +274,7 @@ def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_metadata_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that leads to a link-local address gets no byte of ours, whatever its letters are."""
-    monkeypatch.setattr(guarded_pool, "forbidden", lambda host: "a metadata service" if host else "")
+    monkeypatch.setattr(connection_pool, "forbidden", lambda host: "a metadata service" if host else "")
     with serving() as server:
         outcome = _send(server.url)
 

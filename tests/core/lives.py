@@ -5,12 +5,12 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Change, Service
-from gitdailies_core.events import INCIDENT_STARTED, Event
-from gitdailies_core.memory_ledger import MemoryLedger
-from gitdailies_core.periods import Decision, decide
-from gitdailies_core.routing import Target
-from gitdailies_core.times import text_of
+from gitdailies_core.events.events import INCIDENT_STARTED, Event
+from gitdailies_core.incidents.memory import MemoryLedger
+from gitdailies_core.incidents.occurrences import Decision, decide
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Service
+from gitdailies_core.values.times import text_of
 
 CHECKOUT = Target("larkspur/checkout-api", "production", "checkout-api")
 LEDGER = Target("larkspur/ledger", "production", "ledger-worker")

@@ -4,9 +4,9 @@ from datetime import datetime
 from typing import Any
 
 import pytest
-from gitdailies_core.adapter import Change, Ignored, Service
-from gitdailies_core.contract import write
+from gitdailies_core.contract.checks import write
 from gitdailies_core.errors import PayloadError
+from gitdailies_core.sources.protocol import Change, Ignored, Service
 
 from tests.core.lives import at
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core import contract
+from gitdailies_core.contract import checks
 
 STRANGER = Path(__file__).parent / "data" / "stranger"
 
@@ -50,7 +50,7 @@ def beacon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any
 
 def test_a_good_adapter_passes(beacon: Any) -> None:
     """An adapter of thirty lines, its examples and its vectors have no fault."""
-    assert list(contract.faults(beacon())) == []
+    assert list(checks.faults(beacon())) == []
 
 
 SLOPPY = {
@@ -97,7 +97,7 @@ def test_a_sloppy_adapter_is_refused(case: str, beacon: Any) -> None:
     """Each single slip is found, and named with the example or the table's row."""
     change, message = SLOPPY[case]
 
-    faults = list(contract.faults(beacon(change)))
+    faults = list(checks.faults(beacon(change)))
 
     assert [fault for fault in faults if message in fault], faults
 
@@ -125,7 +125,7 @@ FAILING_OPEN: dict[str, str] = {
 @pytest.mark.parametrize("way", FAILING_OPEN)
 def test_an_adapter_that_fails_open_is_refused(way: str, beacon: Any) -> None:
     """A check that lets a missing, empty or wrong secret pass is found."""
-    faults = list(contract.faults(beacon((CHECK, indented(FAILING_OPEN[way])))))
+    faults = list(checks.faults(beacon((CHECK, indented(FAILING_OPEN[way])))))
 
     assert [fault for fault in faults if fault.startswith(("verify", "examples/signatures.json"))], faults
 
@@ -135,7 +135,7 @@ def test_an_adapter_that_crashes_on_a_header_is_refused(beacon: Any) -> None:
     comparing = "__import__('hmac').compare_digest(request.header(header), secrets[0].reveal())"
     adapter = beacon((CHECK, f"secrets and {comparing}; {CHECK}"))
 
-    assert [fault for fault in contract.faults(adapter) if "got TypeError" in fault]
+    assert [fault for fault in checks.faults(adapter) if "got TypeError" in fault]
 
 
 FILES: dict[str, tuple[dict[str, str | None], str]] = {
@@ -156,7 +156,7 @@ def test_missing_files_are_named(case: str, beacon: Any) -> None:
     """What is not there is said by name, without a crash."""
     files, message = FILES[case]
 
-    faults = list(contract.faults(beacon(files=files)))
+    faults = list(checks.faults(beacon(files=files)))
 
     assert [fault for fault in faults if message in fault], faults
 
@@ -167,5 +167,5 @@ def test_an_option_needs_values_and_words(beacon: Any) -> None:
     adapter = beacon(change)
 
     with pytest.raises(IndexError):
-        contract.defaults(adapter)
-    assert next(contract.faults(adapter)) == message
+        checks.defaults(adapter)
+    assert next(checks.faults(adapter)) == message

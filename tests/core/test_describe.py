@@ -4,7 +4,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from gitdailies_core.describe import got
+from gitdailies_core.error_text import got
 from hypothesis import given
 
 anything = st.recursive(

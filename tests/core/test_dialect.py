@@ -4,9 +4,9 @@ import json
 from typing import Any
 
 import pytest
-from gitdailies_core.dialect import VERIFIED, Dialect
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_core.events import DEPLOYED, KINDS, Event
+from gitdailies_core.events.dialect import VERIFIED, Dialect
+from gitdailies_core.events.events import DEPLOYED, KINDS, Event
 
 EVENTS = [Event.from_wire({**kind.example, "x": {"y": 1}}) for kind in KINDS]
 DEPLOY = EVENTS[0]

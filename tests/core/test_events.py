@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events import DEPLOYED, INCIDENT_STARTED, KINDS, Event, kind_of
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED, KINDS, Event, kind_of
 
 DEPLOY = {"kind": DEPLOYED, "repo": "larkspur/checkout-api", "commitSHA": "4F0C2D6"}
 

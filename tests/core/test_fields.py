@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.fields import Fields
+from gitdailies_core.sources.fields import Fields
 
 SEEN = datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC)
 ODD: list[Any] = [None, True, 7, 1.5, "", " ", "x", [], ["x"], {}, {"a": 1}]

@@ -4,8 +4,8 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from gitdailies_core import identity
-from gitdailies_core.events import Event
+from gitdailies_core.events import ids
+from gitdailies_core.events.events import Event
 from hypothesis import given
 
 DEPLOY: dict[str, Any] = {
@@ -30,15 +30,15 @@ INCIDENT: dict[str, Any] = {
 
 def test_names_never_change() -> None:
     """These two names are written down: with any other, history would be counted twice."""
-    assert identity.deploy_id(**DEPLOY) == "deploy-5fedb50e9411013dc2289527d7038f48"
-    assert identity.incident_event_id(**INCIDENT) == "incident-9d9a6f6f5ba349626ee09aa60e8d810d"
-    assert identity.content_id("0123456789abcdef" * 4) == "content-0123456789abcdef0123456789abcdef"
+    assert ids.deploy_id(**DEPLOY) == "deploy-5fedb50e9411013dc2289527d7038f48"
+    assert ids.incident_event_id(**INCIDENT) == "incident-9d9a6f6f5ba349626ee09aa60e8d810d"
+    assert ids.content_id("0123456789abcdef" * 4) == "content-0123456789abcdef0123456789abcdef"
 
 
 @pytest.mark.parametrize("part", DEPLOY)
 def test_every_part_of_a_deploy_counts(part: str) -> None:
     """Another value of any one part, and no value where there was one, give another name."""
-    names = {identity.deploy_id(**{**DEPLOY, part: value}) for value in (DEPLOY[part], "other", "")}
+    names = {ids.deploy_id(**{**DEPLOY, part: value}) for value in (DEPLOY[part], "other", "")}
 
     assert len(names) == (2 if part == "type" else 3), "no type is a deploy"
 
@@ -46,31 +46,29 @@ def test_every_part_of_a_deploy_counts(part: str) -> None:
 @pytest.mark.parametrize("part", INCIDENT)
 def test_every_part_of_an_incident_event_counts(part: str) -> None:
     """Another value of any one part, and an empty one, give another name."""
-    assert (
-        len({identity.incident_event_id(**{**INCIDENT, part: v}) for v in (INCIDENT[part], "other", "")}) == 3
-    )
+    assert len({ids.incident_event_id(**{**INCIDENT, part: v}) for v in (INCIDENT[part], "other", "")}) == 3
 
 
 def test_a_commit_is_the_same_in_any_case() -> None:
     """The letters of a commit may come in upper case."""
-    assert identity.deploy_id(**{**DEPLOY, "sha": DEPLOY["sha"].upper()}) == identity.deploy_id(**DEPLOY)
+    assert ids.deploy_id(**{**DEPLOY, "sha": DEPLOY["sha"].upper()}) == ids.deploy_id(**DEPLOY)
 
 
 def test_no_type_is_a_deploy() -> None:
     """A deploy that names its type and one that leaves it out are the same."""
-    assert identity.deploy_id(**{**DEPLOY, "type": "deploy"}) == identity.deploy_id(**DEPLOY)
+    assert ids.deploy_id(**{**DEPLOY, "type": "deploy"}) == ids.deploy_id(**DEPLOY)
 
 
 @given(*[st.lists(st.one_of(st.none(), st.text(max_size=3)), min_size=7, max_size=7)] * 2)
 def test_parts_do_not_run_into_one_another(one: list[Any], other: list[Any]) -> None:
     """Two lists of parts have one name only if they are equal, whatever separators are in them."""
-    names = [identity.incident_event_id(**dict(zip(INCIDENT, parts, strict=True))) for parts in (one, other)]
+    names = [ids.incident_event_id(**dict(zip(INCIDENT, parts, strict=True))) for parts in (one, other)]
 
     assert (names[0] == names[1]) == (one == other)
 
 
 def test_a_name_can_be_sent() -> None:
     """Every name fits the field `id`, be its parts ever so odd."""
-    odd = identity.incident_event_id(**dict.fromkeys(INCIDENT, "é\n😀" * 300))
+    odd = ids.incident_event_id(**dict.fromkeys(INCIDENT, "é\n😀" * 300))
 
     assert Event.make("incidentStarted", incidentId="A", repo="a/b", id=odd).id == odd

@@ -1,7 +1,7 @@
 """The ledger in memory answers like a store: by incident, and by what is waited for."""
 
-from gitdailies_core.ledger import CLOSED, MERGED, OPEN, Decision, Period
-from gitdailies_core.memory_ledger import MemoryLedger
+from gitdailies_core.incidents.memory import MemoryLedger
+from gitdailies_core.incidents.records import CLOSED, MERGED, OPEN, Decision, Period
 
 from tests.core.lives import CHECKOUT, LEDGER, at
 

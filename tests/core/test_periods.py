@@ -1,7 +1,7 @@
 """Periods: starts and ends, early and late ones, several targets; minutes count from ten o'clock."""
 
-from gitdailies_core.ledger import CLOSED, OPEN, REPEATED
-from gitdailies_core.routing import Target
+from gitdailies_core.incidents.records import CLOSED, OPEN, REPEATED
+from gitdailies_core.incidents.routing import Target
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, merged, resolved, started, told, updated
 

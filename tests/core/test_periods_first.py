@@ -1,7 +1,7 @@
 """The first period of an incident whose id no other will have: its name holds no time."""
 
-from gitdailies_core.events import Event
-from gitdailies_core.routing import Target
+from gitdailies_core.events.events import Event
+from gitdailies_core.incidents.routing import Target
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, started, told
 

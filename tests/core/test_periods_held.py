@@ -1,6 +1,6 @@
 """Periods that a filter or a missing route holds back; minutes count from ten o'clock."""
 
-from gitdailies_core.ledger import CLOSED, HELD, OPEN, RELEASED
+from gitdailies_core.incidents.records import CLOSED, HELD, OPEN, RELEASED
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, resolved, started, told, updated
 

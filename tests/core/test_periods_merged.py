@@ -3,8 +3,8 @@
 import itertools
 
 import pytest
-from gitdailies_core.ledger import CLOSED
-from gitdailies_core.routing import Target
+from gitdailies_core.incidents.records import CLOSED
+from gitdailies_core.incidents.routing import Target
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, merged, resolved, started, told, updated
 

@@ -12,14 +12,14 @@ from itertools import pairwise
 from typing import Any
 
 import hypothesis.strategies as st
-from gitdailies_core.adapter import Change
-from gitdailies_core.draft import Draft
-from gitdailies_core.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
-from gitdailies_core.identity import incident_event_id
-from gitdailies_core.ledger import MERGED, OPEN
-from gitdailies_core.merges import is_over
-from gitdailies_core.routing import Target
-from gitdailies_core.times import text_of
+from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
+from gitdailies_core.events.ids import incident_event_id
+from gitdailies_core.incidents.decision import Draft
+from gitdailies_core.incidents.merges import is_over
+from gitdailies_core.incidents.records import MERGED, OPEN
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.sources.protocol import Change
+from gitdailies_core.values.times import text_of
 from hypothesis import given, settings
 from hypothesis.stateful import RuleBasedStateMachine, invariant, rule
 

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import hypothesis.strategies as st
 import pytest
 from gitdailies_core.errors import ConfigurationError, ProofError
-from gitdailies_core.proof import MOST_SIGNATURES, verify_hmac_sha256, verify_shared_token
-from gitdailies_core.request import Request
-from gitdailies_core.secret import Secret
+from gitdailies_core.sources.request import Request
+from gitdailies_core.sources.signatures import MOST_SIGNATURES, verify_hmac_sha256, verify_shared_token
+from gitdailies_core.values.secret import Secret
 from hypothesis import given
 
 HEADER = "X-PagerDuty-Signature"

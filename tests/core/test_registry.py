@@ -4,8 +4,8 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gitdailies_core import registry
 from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.sources import registry
 
 GROUP = "gitdailies.trial"
 

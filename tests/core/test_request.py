@@ -5,7 +5,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from gitdailies_core.errors import UnreadableBody
-from gitdailies_core.request import FORM, Request
+from gitdailies_core.sources.request import FORM, Request
 from hypothesis import given
 
 

@@ -3,9 +3,9 @@
 from typing import Any
 
 import pytest
-from gitdailies_core.adapter import Service
-from gitdailies_core.field_types import REPO
-from gitdailies_core.routing import Filter, Route, Routes, Target
+from gitdailies_core.events.field_types import REPO
+from gitdailies_core.incidents.routing import Filter, Route, Routes, Target
+from gitdailies_core.sources.protocol import Service
 
 from tests.core.lives import make
 

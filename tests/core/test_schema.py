@@ -8,9 +8,9 @@ import gitdailies_core
 import hypothesis.strategies as st
 import pytest
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events import KINDS, Event, Field, Kind
-from gitdailies_core.field_types import COMMITS, FieldType
-from gitdailies_core.schema import event_schema
+from gitdailies_core.events.events import KINDS, Event, Field, Kind
+from gitdailies_core.events.field_types import COMMITS, FieldType
+from gitdailies_core.events.schema import event_schema
 from hypothesis import example, given, settings
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for

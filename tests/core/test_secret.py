@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gitdailies_core.secret import Secret, redact
+from gitdailies_core.values.secret import Secret, redact
 
 PLANTED = "pl4nted-s3cret-Zx9"
 SECRET = Secret(PLANTED, "env PAGERDUTY_SECRET")

@@ -13,7 +13,8 @@ import pytest
 DATA = Path(__file__).parent / "data"
 QUESTIONS = """
 import json
-from gitdailies_core import contract, registry
+from gitdailies_core.contract import checks as contract
+from gitdailies_core.sources import registry
 adapter = registry.adapter("beacon")
 print(json.dumps({
     "names": registry.names(),
@@ -57,7 +58,10 @@ def test_it_is_found_beside_ours_and_keeps_the_contract(installed: Path) -> None
 def test_without_it_nothing_knows_its_name() -> None:
     """Nothing of ours mentions it: the same question without the package finds no such adapter."""
     names = json.loads(
-        run("-c", "import json; from gitdailies_core import registry; print(json.dumps(registry.names()))")
+        run(
+            "-c",
+            "import json; from gitdailies_core.sources import registry; print(json.dumps(registry.names()))",
+        )
     )
 
     assert "beacon" not in names

@@ -5,8 +5,8 @@ from typing import Any
 import hypothesis.strategies as st
 import orjson
 import pytest
-from gitdailies_core import strict_json
 from gitdailies_core.errors import UnreadableBody
+from gitdailies_core.values import strict_json
 from hypothesis import example, given
 
 REFUSED = "refused"

@@ -5,7 +5,7 @@ from typing import Any
 
 import hypothesis.strategies as st
 import pytest
-from gitdailies_core import times
+from gitdailies_core.values import times
 from hypothesis import given
 
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)

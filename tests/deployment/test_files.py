@@ -13,8 +13,8 @@ from typing import Any
 import pytest
 import yaml
 from gitdailies_cli.main import COMMANDS
-from gitdailies_connection.configuration import load
-from gitdailies_core import registry
+from gitdailies_connection.config.load import load
+from gitdailies_core.sources import registry
 
 ROOT = Path(__file__).resolve().parents[2]
 DEPLOYMENT = ROOT / "deployment"

@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 from gitdailies_cli.main import COMMANDS
-from gitdailies_connection.configuration import load, load_webhooks, read
-from gitdailies_connection.settings import WebhooksSettings
+from gitdailies_connection.config.load import load, load_webhooks, read
+from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import GitDailiesError
 
 from tests.connection.servers import free_port

@@ -88,9 +88,9 @@ def test_a_deploy_reaches_a_documented_receiver(tmp_path, receiver):
 ADAPTER = '''
     """The words of an invented vendor."""
 
-    from gitdailies_core.adapter import RESOLVED, STARTED, Change, Service
-    from gitdailies_core.fields import Fields
-    from gitdailies_core.proof import verify_shared_token
+    from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
+    from gitdailies_core.sources.fields import Fields
+    from gitdailies_core.sources.signatures import verify_shared_token
 
 
     class Bellwether:

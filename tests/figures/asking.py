@@ -8,16 +8,16 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from gitdailies_core.events import Event
-from gitdailies_core.times import parse
-from gitdailies_server.moments import to_us
+from gitdailies_core.events.events import Event
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+from gitdailies_webhooks.figures.events import History, read
 from gitdailies_webhooks.figures.facts import Facts, derive
-from gitdailies_webhooks.figures.figures import figures_of
-from gitdailies_webhooks.figures.history import History, read
+from gitdailies_webhooks.figures.metrics import figures_of
+from gitdailies_webhooks.figures.period import span
 from gitdailies_webhooks.figures.reasons import Reasons
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.figures.span import span
 
 WORKED = Path(__file__).parent / "worked"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from gitdailies_core.events import Event
+from gitdailies_core.events.events import Event
 from hypothesis import strategies as st
 
 HOUR = 3600

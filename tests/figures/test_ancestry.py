@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from gitdailies_webhooks.figures.ancestry import Between, Known, Pair, Telling, silent, tell
-from gitdailies_webhooks.figures.history import Commit, Deploy, Place, Told, read
+from gitdailies_webhooks.figures.events import Commit, Deploy, Place, Told, read
 from gitdailies_webhooks.figures.lead_time import brought
 from gitdailies_webhooks.figures.settings import Settings
 from hypothesis import given

@@ -7,12 +7,12 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import pytest
-from gitdailies_server.moments import from_us
-from gitdailies_webhooks.figures.course import MOST, Course, buckets, course
-from gitdailies_webhooks.figures.figures import IncidentRow, Row, rows_of
+from gitdailies_server.storage.timestamps import from_us
+from gitdailies_webhooks.figures.metrics import IncidentRow, Row, rows_of
+from gitdailies_webhooks.figures.period import Span, from_clock, span
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.figures.span import Span, from_clock, span
 from gitdailies_webhooks.figures.timeline import LISTED, SLOTS, timeline
+from gitdailies_webhooks.figures.trend import MOST, Course, buckets, course
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 

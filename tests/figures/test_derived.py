@@ -10,15 +10,16 @@ from typing import Any
 
 import orjson
 import pytest
-from gitdailies_core.events import Event
-from gitdailies_server.database import Database, Session
-from gitdailies_server.moments import to_us
-from gitdailies_webhooks import answers, changes, derived
-from gitdailies_webhooks.deriving import advance
-from gitdailies_webhooks.figures.figures import row
+from gitdailies_core.events.events import Event
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.timestamps import to_us
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.api.metrics import question
+from gitdailies_webhooks.derived import queries, rows
+from gitdailies_webhooks.derived.update import advance
+from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.figures.metrics import row
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.keyring import create_key
-from gitdailies_webhooks.metrics import question
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
@@ -42,7 +43,7 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     with opened(str(request.param), folder, "gitdailies_webhooks") as database:
         create_key(database(), "ci")
         with closing(database().connect()) as session:
-            assert derived.settle(session, SETTINGS, 1)  # else every answer would come from the events
+            assert rows.settle(session, SETTINGS, 1)  # else every answer would come from the events
             yield database(), session
 
 
@@ -82,7 +83,7 @@ def put(session: Session, body: dict[str, Any], now: int) -> None:
 
 def take(session: Session, body: dict[str, Any], now: int) -> None:
     session.execute("DELETE FROM events WHERE id = ?", (body["id"],))
-    changes.note(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
+    change_log.note(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
 
 
 def catch_up(session: Session, now: int, most: int = 1000) -> None:
@@ -136,7 +137,7 @@ class Lived:
     def settle_in(self, most: int) -> None:
         """Derive all of it, so many events at once, and hold the rows to those of the pure functions."""
         catch_up(self.session, LATE, most)
-        assert not changes.noted(self.session)
+        assert not change_log.noted(self.session)
         assert rows_there(self.session) == rows_expected(self.left.values())
 
     def live(self, events: Events, data: st.DataObject) -> None:
@@ -172,14 +173,14 @@ def test_derived_rows_are_those_of_all_events(
     with undone(store) as session:
         lived = Lived(session)
         lived.live(events, data)
-        told = answers.answer(session, question(asked, SETTINGS, LATE), SETTINGS)
+        told = queries.answer(session, question(asked, SETTINGS, LATE), SETTINGS)
         expected = Reference(list(lived.left.values()), asked, hours=24, zone="Europe/Berlin").figures()
         alike(told["figures"], expected)
         # The rows themselves, whatever moment is asked for.
         late = {**asked, "now": ALWAYS["now"]}
         live = question(late, SETTINGS, LATE)._replace(live=True)
         expected = Reference(list(lived.left.values()), late, hours=24, zone="Europe/Berlin").figures()
-        alike(answers.answer(session, live, SETTINGS)["figures"], expected)
+        alike(queries.answer(session, live, SETTINGS)["figures"], expected)
 
 
 def deploy(id_: str, time: str) -> dict[str, Any]:
@@ -192,16 +193,16 @@ def test_an_event_to_come_is_derived_when_its_time_has_come(connection: Session)
     minute = 60_000_000
     put(connection, deploy("1", "2026-03-04T09:03:00Z"), now)
     catch_up(connection, now)
-    assert changes.waiting(connection, now, 9) == 0
-    assert changes.waiting(connection, now + 3 * minute, 9) == 1
+    assert change_log.waiting(connection, now, 9) == 0
+    assert change_log.waiting(connection, now + 3 * minute, 9) == 1
     put(connection, deploy("2", "2026-03-04T08:00:00Z"), now)
     catch_up(connection, now)
     count = "SELECT count(*) FROM figures_deploys"
     assert connection.execute(count).fetchone() == (1,)
-    assert changes.behind_since(connection, now + 4 * minute) == now + 3 * minute
+    assert change_log.behind_since(connection, now + 4 * minute) == now + 3 * minute
     catch_up(connection, now + 4 * minute)
     assert connection.execute(count).fetchone() == (2,)
-    assert changes.behind_since(connection, now + 4 * minute) is None
+    assert change_log.behind_since(connection, now + 4 * minute) is None
 
 
 def test_an_id_that_comes_back_as_no_rollback_undoes_nothing(connection: Session) -> None:
@@ -276,10 +277,10 @@ def test_an_answer_says_how_far_it_is_behind(connection: Session) -> None:
     """While an event waits, an answer of this moment is as of its arrival."""
     put(connection, deploy("1", "2026-03-04T09:00:00Z"), LATE - 5_000_000)
     asked = question({"from": "2026-03-01"}, SETTINGS, LATE)
-    told = answers.answer(connection, asked, SETTINGS)
+    told = queries.answer(connection, asked, SETTINGS)
     assert (told["asOf"], told["figures"]["deploymentFrequency"]["numerator"]) == ("2033-05-18T03:33:15Z", 0)
     catch_up(connection, LATE)
-    told = answers.answer(connection, asked, SETTINGS)
+    told = queries.answer(connection, asked, SETTINGS)
     assert (told["asOf"], told["figures"]["deploymentFrequency"]["numerator"]) == ("2033-05-18T03:33:20Z", 1)
 
 
@@ -290,8 +291,8 @@ def test_other_settings_take_every_row_away_little_by_little(connection: Session
         put(connection, body, LATE)
     catch_up(connection, LATE)
     other = Settings(window=timedelta(hours=1), timezone="Europe/Berlin")
-    settled = [derived.settle(connection, other, 2) for _ in range(4)]
+    settled = [rows.settle(connection, other, 2) for _ in range(4)]
     assert settled == [False, False, False, True]
-    assert changes.waiting(connection, LATE, 9) == 5
+    assert change_log.waiting(connection, LATE, 9) == 5
     catch_up(connection, LATE)
     assert rows_there(connection) == rows_expected(events)

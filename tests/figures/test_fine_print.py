@@ -6,9 +6,9 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import Event
+from gitdailies_core.events.events import Event
+from gitdailies_webhooks.figures.period import span
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.figures.span import span
 
 from tests.figures.asking import ask, us
 

@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_server.moments import to_us
+from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.figures import ancestry
+from gitdailies_webhooks.figures.events import Told, read
 from gitdailies_webhooks.figures.facts import DeployFacts, derive
-from gitdailies_webhooks.figures.history import Told, read
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.mirror import Mirror
-from gitdailies_webhooks.mirror_asking import Asking
-from gitdailies_webhooks.mirror_rows import Standing
+from gitdailies_webhooks.mirrors.lookup import Asking
+from gitdailies_webhooks.mirrors.repository import Mirror
+from gitdailies_webhooks.mirrors.rows import Standing
 
 from tests.databases import KINDS, postgresql_url
 from tests.end_to_end.machine import command

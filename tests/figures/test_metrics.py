@@ -10,9 +10,9 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_server.database import Database
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.api.openapi import document
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.openapi import document
 from jsonschema import Draft202012Validator
 
 from tests.databases import postgresql_url

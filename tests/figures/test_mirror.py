@@ -9,9 +9,9 @@ import time
 from pathlib import Path
 
 import pytest
-from gitdailies_webhooks import mirror as module
 from gitdailies_webhooks.figures.ancestry import Between
-from gitdailies_webhooks.mirror import Mirror, MirrorUnreadable
+from gitdailies_webhooks.mirrors import repository as module
+from gitdailies_webhooks.mirrors.repository import Mirror, MirrorUnreadable
 
 from tests.figures.git.repository import Repository, week
 

@@ -14,12 +14,12 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_core.events import Event
-from gitdailies_server.moments import utc_now
-from gitdailies_webhooks import mirror_reader
+from gitdailies_core.events.events import Event
+from gitdailies_server.storage.timestamps import utc_now
+from gitdailies_webhooks.events.store import open_store
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.mirror_reader import MirrorReader
-from gitdailies_webhooks.store import open_store
+from gitdailies_webhooks.mirrors import worker
+from gitdailies_webhooks.mirrors.worker import MirrorReader
 
 from tests.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.figures.git.repository import Repository, week
@@ -34,8 +34,8 @@ def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
 
 @pytest.fixture
 def quick(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(mirror_reader, "FIRST_SECONDS", 0.2)
-    monkeypatch.setattr(mirror_reader, "LONGEST_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "FIRST_SECONDS", 0.2)
+    monkeypatch.setattr(worker, "LONGEST_SECONDS", 0.5)
 
 
 @pytest.fixture

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.events import Event
-from gitdailies_server.sqlite import SqliteDatabase
-from gitdailies_webhooks import derived, failure_rows, incident_rows, lead_rows, neighbors
-from gitdailies_webhooks.keyring import create_key
-from gitdailies_webhooks.neighbors import position_of
+from gitdailies_core.events.events import Event
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived import failure_rows, incident_rows, lead_time_rows, neighbors, rows
+from gitdailies_webhooks.derived.neighbors import position_of
 
 from tests.figures.histories import SHAS, text
 from tests.figures.test_derived import SETTINGS, Lived, Opened, undone
@@ -27,7 +27,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     create_key(path, "ci")
     database = SqliteDatabase(path)
     with closing(database.connect()) as session:
-        assert derived.settle(session, SETTINGS, 1)
+        assert rows.settle(session, SETTINGS, 1)
         yield database, session
 
 
@@ -141,7 +141,7 @@ PLANTS: dict[str, tuple[Any, str, Any]] = {
     "incidents after a deploy": (neighbors, "incidents_between", _nothing),
     "the whole of the window": (neighbors, "incidents_between", _half_a_window),
     "incidents that name its commits": (neighbors, "incidents_blaming", _nothing),
-    "later deploys, and the next first one": (lead_rows, "_later", _no_later),
+    "later deploys, and the next first one": (lead_time_rows, "_later", _no_later),
     "the deploy before, and what a rollback undoes": (neighbors, "beside", _none_before),
     "the rollback after": (neighbors, "beside", _no_rollback_after),
     "those that arrived beside it": (neighbors, "joined", _none_arrived),

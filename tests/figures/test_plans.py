@@ -9,12 +9,12 @@ from typing import Any
 
 import psycopg
 import pytest
-from gitdailies_connection.settings import Store
-from gitdailies_server.postgresql import PostgresqlSession
-from gitdailies_webhooks import derived
-from gitdailies_webhooks.deriving import advance
-from gitdailies_webhooks.keyring import create_key
-from gitdailies_webhooks.opening import database_of
+from gitdailies_connection.config.settings import Store
+from gitdailies_server.storage.postgresql import PostgresqlSession
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived import rows as derived
+from gitdailies_webhooks.derived.update import advance
+from gitdailies_webhooks.sql.database import database_of
 
 from tests.databases import postgresql_url
 from tests.figures.histories import text

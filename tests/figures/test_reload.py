@@ -16,14 +16,16 @@ import pytest
 import requests
 import structlog
 from gitdailies_connection.addresses import network
-from gitdailies_connection.settings import WebhooksSettings
+from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_server.database import Database, Session
-from gitdailies_server.moments import to_us, utc_now
-from gitdailies_webhooks import changes, derived, mirror_rows
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.timestamps import to_us, utc_now
+from gitdailies_webhooks.derived import rows as derived
+from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events.store import open_store
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.in_force import InForce
-from gitdailies_webhooks.store import open_store
+from gitdailies_webhooks.live_settings import InForce
+from gitdailies_webhooks.mirrors import rows as mirror_rows
 
 from tests.connection.servers import free_port
 from tests.databases import KINDS, opened
@@ -60,7 +62,7 @@ def rows(database: Database) -> tuple[Settings, bool, list[list[Any]]]:
     """Return the settings that rows were derived with, whether more is to come, and the rows."""
     with closing(database.connect(read_only=True)) as session:
         kept = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in derived.TABLES]
-        due = changes.waiting(session, to_us(utc_now()), 1)
+        due = change_log.waiting(session, to_us(utc_now()), 1)
         return derived.settings_of(session), bool(due), kept
 
 

@@ -6,7 +6,7 @@ import json
 from pathlib import Path
 
 import pytest
-from gitdailies_webhooks.keyring import create_key
+from gitdailies_webhooks.accounts.key_store import create_key
 
 from tests.connection.servers import free_port
 from tests.end_to_end.machine import Process, command

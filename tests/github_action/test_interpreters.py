@@ -10,8 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.dialect import Dialect
-from gitdailies_core.events import Event
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import Event
 
 from tests.connection.servers import answer, serving
 

@@ -13,7 +13,7 @@ import pytest
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
 from gitdailies_core.errors import UsageError
-from gitdailies_history import formats
+from gitdailies_history.files import formats
 
 from tests.history.faulty import CASES, GOOD, HEADER, MAPPING, Case, deploy
 

@@ -11,7 +11,7 @@ import time
 from pathlib import Path
 
 import pytest
-from gitdailies_history import batches
+from gitdailies_history.sending import batches
 
 from tests.history.making import shuffled
 from tests.history.running import Importer, in_order

@@ -14,8 +14,8 @@ from typing import Any
 
 import orjson
 import pytest
-from gitdailies_connection.sender import Sender
-from gitdailies_core.secret import Secret
+from gitdailies_connection.http.sender import Sender
+from gitdailies_core.values.secret import Secret
 
 from tests.history.making import shuffled
 from tests.history.running import Importer, in_order

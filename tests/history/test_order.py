@@ -8,9 +8,9 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import InvalidEvent, StoreUnavailable
-from gitdailies_core.events import Event
-from gitdailies_core.identity import content_id, incident_event_id
-from gitdailies_history.plan import Plan
+from gitdailies_core.events.events import Event
+from gitdailies_core.events.ids import content_id, incident_event_id
+from gitdailies_history.plan.plan import Plan
 from hypothesis import given, settings
 from hypothesis import strategies as st
 

@@ -13,18 +13,18 @@ from threading import Thread
 from typing import Any
 
 import pytest
-from gitdailies_connection.secret_source import SecretSource
-from gitdailies_connection.sender import Sender
-from gitdailies_connection.settings import Destination
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import Event
-from gitdailies_core.secret import Secret
-from gitdailies_history import batches
-from gitdailies_history.beside import Ahead, beside
-from gitdailies_history.plan import Plan
-from gitdailies_history.sending import Report, Stream
-from gitdailies_history.sent import Sent, held
-from gitdailies_history.verdicts import Verdict
+from gitdailies_core.events.events import Event
+from gitdailies_core.values.secret import Secret
+from gitdailies_history.plan.plan import Plan
+from gitdailies_history.sending import batches
+from gitdailies_history.sending.checkpoint import Sent, held
+from gitdailies_history.sending.prefetch import Ahead, beside
+from gitdailies_history.sending.sending import Report, Stream
+from gitdailies_history.sending.verdicts import Verdict
 
 KEY = "gdk_planted-secret"
 Answer = tuple[int, Any, dict[str, str]]

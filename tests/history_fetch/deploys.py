@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gitdailies_core import step
+from gitdailies_core.ci import step
 from gitdailies_core.ci.facts import Platform
 
 from tests.history_fetch.api import Api

@@ -11,13 +11,13 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from gitdailies_connection.configuration import read as read_configuration
-from gitdailies_core import registry
-from gitdailies_core.adapter import Change
-from gitdailies_core.memory_ledger import MemoryLedger
-from gitdailies_core.periods import decide
-from gitdailies_core.request import Request
-from gitdailies_relay.reading import read
+from gitdailies_connection.config.load import read as read_configuration
+from gitdailies_core.incidents.memory import MemoryLedger
+from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Change
+from gitdailies_core.sources.request import Request
+from gitdailies_relay.accepting.interpret import read
 
 
 def fetched(

@@ -7,12 +7,12 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 import pytest
-from gitdailies_core import registry
-from gitdailies_core.adapter import Change, Ignored
+from gitdailies_core.contract.mutations import mutations
 from gitdailies_core.errors import PayloadError, Refused
-from gitdailies_core.mutants import mutations
-from gitdailies_core.past import GROUP, Window
-from gitdailies_core.request import Request
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP, Window
+from gitdailies_core.sources.protocol import Change, Ignored
+from gitdailies_core.sources.request import Request
 
 from tests.history_fetch import datadog, pagerduty, squadcast
 from tests.history_fetch.pagerduty import BEGIN, END

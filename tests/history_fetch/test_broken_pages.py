@@ -8,13 +8,13 @@ from types import ModuleType
 from typing import Any
 
 import pytest
-from gitdailies_core import registry
-from gitdailies_core.adapter import Ignored
+from gitdailies_core.contract.mutations import mutations
 from gitdailies_core.errors import PayloadError, Refused, UsageError
-from gitdailies_core.events import Event
-from gitdailies_core.mutants import mutations
-from gitdailies_core.past import GROUP, Window
-from gitdailies_core.request import Request
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP, Window
+from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.sources.request import Request
 
 from tests.history_fetch.deploys import BEGIN, COUNT, moment
 from tests.history_fetch.test_counted_once import SOURCES

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 from gitdailies_circleci import reader
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.circleci import CIRCLECI
 from gitdailies_core.errors import PayloadError, UsageError
-from gitdailies_core.events import Event
-from gitdailies_core.past import Window
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.history import Window
+from gitdailies_core.sources.protocol import Ignored
 
 from tests.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.history_fetch.deploys import (

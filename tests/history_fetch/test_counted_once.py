@@ -7,8 +7,8 @@ from pathlib import Path
 from types import ModuleType
 
 import pytest
-from gitdailies_core import registry
-from gitdailies_core.past import GROUP
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP
 
 from tests.history_fetch import test_circleci, test_github, test_gitlab, test_octopus, test_travis
 from tests.history_fetch.api import Api, listening

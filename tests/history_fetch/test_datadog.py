@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.adapter import Change, Ignored
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Window
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Window
+from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_datadog import past
 from gitdailies_datadog.reader import reader
 

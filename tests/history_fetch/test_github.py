@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
 from gitdailies_core.errors import UsageError
-from gitdailies_core.past import Window
+from gitdailies_core.sources.history import Window
 from gitdailies_github_action import reader
 
 from tests.history_fetch.api import CUT, LIMITED, Api, listening

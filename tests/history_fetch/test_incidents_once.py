@@ -9,8 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core import registry
-from gitdailies_core.past import GROUP
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP
 
 from tests.history_fetch import datadog, incidents, pagerduty, squadcast
 from tests.history_fetch import test_datadog as of_datadog

@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_cli import history_live
-from gitdailies_connection.configuration import load
+from gitdailies_cli.history import live
+from gitdailies_connection.config.load import load
 from gitdailies_core.errors import UsageError
 
 from tests.relay.deliveries import pagerduty
@@ -24,7 +24,7 @@ def end(
     until: datetime | None = None,
     live_since: datetime | None = None,
 ) -> datetime | None:
-    return history_live.end(WHY, source=source, configuration=load(file), until=until, live_since=live_since)
+    return live.end(WHY, source=source, configuration=load(file), until=until, live_since=live_since)
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ def test_what_the_relay_was_never_told_is_fetched_up_to_now(told: Path) -> None:
     """A source without a delivery in the store, or that stands in no file, ends where it is asked to."""
     assert end(told, source="datadog") is None
     assert end(told, source="elsewhere", until=LONG_AGO) == LONG_AGO
-    nowhere = history_live.end(WHY, source="datadog", configuration=None, until=None, live_since=None)
+    nowhere = live.end(WHY, source="datadog", configuration=None, until=None, live_since=None)
     assert nowhere is None
 
 

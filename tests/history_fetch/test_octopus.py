@@ -12,12 +12,12 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.octopus import OCTOPUS
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import Event
-from gitdailies_core.past import Window
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.history import Window
+from gitdailies_core.sources.protocol import Ignored
 from gitdailies_octopus import past, reader, step
 
 from tests.history_fetch.api import CUT, LIMITED, Api, listening

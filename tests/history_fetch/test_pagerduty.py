@@ -13,10 +13,10 @@ from typing import Any
 import pytest
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
-from gitdailies_core.adapter import Change, Ignored
 from gitdailies_core.errors import UsageError
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Window
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Window
+from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_pagerduty import past, reader
 
 from tests.history_fetch import incidents

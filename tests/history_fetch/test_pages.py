@@ -8,12 +8,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
-from gitdailies_core import registry
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
-from gitdailies_core.past import GROUP
-from gitdailies_core.secret import Secret
-from gitdailies_history.fetch_pages import HttpPages, asked_to_wait
-from gitdailies_history.fetch_state import State
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP
+from gitdailies_core.values.secret import Secret
+from gitdailies_history.fetch.api_client import HttpPages, asked_to_wait
+from gitdailies_history.fetch.state import State
 from gitdailies_pagerduty.reader import reader
 
 from tests.connection.servers import answer, serving

@@ -8,9 +8,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.adapter import Change, Ignored
-from gitdailies_core.fields import Fields
-from gitdailies_core.secret import Secret
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import Change, Ignored
+from gitdailies_core.values.secret import Secret
 from gitdailies_squadcast import past
 from gitdailies_squadcast.reader import reader
 

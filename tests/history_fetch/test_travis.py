@@ -9,13 +9,13 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci import console
 from gitdailies_core.ci.facts import Inputs
 from gitdailies_core.ci.travis import TRAVIS
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import Event
-from gitdailies_core.past import Window
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.history import Window
+from gitdailies_core.sources.protocol import Ignored
 from gitdailies_travis import past, reader
 
 from tests.history_fetch.api import CUT, LIMITED, Api, listening

@@ -14,9 +14,9 @@ import pytest
 import tree_sitter
 import tree_sitter_powershell
 from gitdailies_core.ci.facts import FAILED, SUCCEEDED
-from gitdailies_core.events import KINDS
-from gitdailies_core.field_types import DEPLOY_TYPES
-from gitdailies_core.identity import deploy_id
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.field_types import DEPLOY_TYPES
+from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.retry import ADDRESS_STATUSES, AGAIN_STATUSES, KEY_STATUSES
 
 from tests.octopus.agent import body

@@ -13,24 +13,25 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from gitdailies_connection.lists import Result
-from gitdailies_connection.secret_source import SecretSource
-from gitdailies_connection.settings import Destination
-from gitdailies_core.adapter import RESOLVED, STARTED, Change
-from gitdailies_core.dialect import OURS
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.http.event_lists import Result
 from gitdailies_core.errors import DeliveryError
+from gitdailies_core.events.dialect import OURS
+from gitdailies_core.incidents.routing import Target
 from gitdailies_core.retry import Outcome
-from gitdailies_core.routing import Target
-from gitdailies_core.secret import Secret
-from gitdailies_core.times import parse
-from gitdailies_relay import reports, store
-from gitdailies_relay.acceptance import Delivery
-from gitdailies_relay.delivery import Worker
-from gitdailies_relay.parcels import is_of_the_events
-from gitdailies_relay.reading import Reading, Said
-from gitdailies_relay.store import Store
-from gitdailies_server.moments import now_us
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_core.values.secret import Secret
+from gitdailies_core.values.times import parse
+from gitdailies_relay.accepting.acceptance import Delivery
+from gitdailies_relay.accepting.interpret import Reading, Said
+from gitdailies_relay.delivery.batches import is_of_the_events
+from gitdailies_relay.delivery.worker import Worker
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import store
+from gitdailies_relay.store.store import Store
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.timestamps import now_us
 
 TAKEN = Outcome(202)
 BEGAN = parse("2026-03-04T09:00:00Z", "began")

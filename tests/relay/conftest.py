@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core import retry
-from gitdailies_relay import delivery
+from gitdailies_relay.delivery import worker
 
 from tests.relay.receiver import Receiver, receiving
 from tests.relay.running import Relay, configure, in_thread
@@ -30,4 +30,4 @@ def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
     """Try again within milliseconds, in the worker of this process."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.02)
     monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.02)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.02)

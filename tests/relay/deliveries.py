@@ -11,7 +11,8 @@ from functools import cache
 from typing import Any
 
 import requests
-from gitdailies_core import contract, registry
+from gitdailies_core.contract import checks
+from gitdailies_core.sources import registry
 
 SECRETS = {
     "pagerduty-secret": "pd-secret-4f1c0b7a9e",
@@ -102,4 +103,4 @@ def example(adapter: str, name: str) -> bytes:
 
 @cache
 def _examples(adapter: str) -> dict[str, bytes]:
-    return {one.name: one.request.body for one in contract.examples(registry.adapter(adapter))}
+    return {one.name: one.request.body for one in checks.examples(registry.adapter(adapter))}

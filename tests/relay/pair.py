@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import requests
-from gitdailies_connection.configuration import load
-from gitdailies_relay import reports, store
-from gitdailies_server.database import Database
-from gitdailies_webhooks.keyring import create_key
+from gitdailies_connection.config.load import load
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import store
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.key_store import create_key
 
 from tests.connection.servers import free_port
 from tests.processes import Server, eventually, run, start

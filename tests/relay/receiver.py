@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.parcels import is_of_the_events
+from gitdailies_relay.delivery.batches import is_of_the_events
 
 from tests.connection.servers import ACCEPTED, Received, answer, serving
 

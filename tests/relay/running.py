@@ -13,10 +13,12 @@ from typing import Any
 
 import requests
 import structlog
-from gitdailies_connection.configuration import load
-from gitdailies_relay import reports, server, store
-from gitdailies_server.database import Database
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_connection.config.load import load
+from gitdailies_relay import server
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import store
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.relay.deliveries import SECRETS
 

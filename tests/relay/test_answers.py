@@ -6,8 +6,8 @@ import json
 
 import pytest
 import requests
-from gitdailies_relay import store as stores
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.store import store as stores
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually
 from tests.relay import deliveries

@@ -8,8 +8,8 @@ from collections.abc import MutableMapping
 from typing import Any
 
 import pytest
-from gitdailies_relay import bodies
-from gitdailies_relay.bodies import Bodies, Body, TooMany, TooSlow
+from gitdailies_relay.intake import request_body
+from gitdailies_relay.intake.request_body import Bodies, Body, TooMany, TooSlow
 
 
 class Sender:
@@ -58,7 +58,7 @@ def test_a_body_in_parts_is_put_together() -> None:
 
 def test_a_body_that_has_come_is_read_without_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is there already is read even where no time is given for it."""
-    monkeypatch.setattr(bodies, "BODY_SECONDS", -1.0)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", -1.0)
 
     async def run() -> None:
         sender = Sender()
@@ -72,7 +72,7 @@ def test_a_body_that_has_come_is_read_without_a_clock(monkeypatch: pytest.Monkey
 
 def test_who_said_that_it_had_come_and_had_not_has_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
     """A part that is not the last is waited on as long as any other."""
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.05)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.05)
 
     async def run() -> None:
         sender = Sender()
@@ -109,7 +109,7 @@ def test_a_body_that_gives_way_is_over_at_once() -> None:
         reading = await begun(held, slow)
         with Body(held) as other:
             held.hold(other, 8)
-            done, _ = await asyncio.wait({reading}, timeout=bodies.BODY_SECONDS / 2)
+            done, _ = await asyncio.wait({reading}, timeout=request_body.BODY_SECONDS / 2)
             assert done
             with pytest.raises(TooMany):
                 reading.result()
@@ -121,7 +121,7 @@ def test_who_comes_in_the_turn_in_which_another_is_too_slow_gets_its_room(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """The oldest body may have to give way when its clock has run out and nobody has told it yet."""
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.02)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.02)
 
     async def run() -> None:
         loop, held, slow = asyncio.get_running_loop(), Bodies(10), Sender()
@@ -136,7 +136,7 @@ def test_who_comes_in_the_turn_in_which_another_is_too_slow_gets_its_room(
             except Exception as fault:
                 room.set_exception(fault)
 
-        loop.call_later(bodies.BODY_SECONDS, comes)
+        loop.call_later(request_body.BODY_SECONDS, comes)
         time.sleep(0.1)  # noqa: ASYNC251  both clocks have run out when the loop comes round
         assert await room is False
         with pytest.raises(TooMany):

@@ -13,11 +13,11 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
-from gitdailies_core.adapter import RESOLVED, STARTED
-from gitdailies_core.dialect import DOCUMENTED, OURS
-from gitdailies_relay.circuit import FAILURES_TO_OPEN
-from gitdailies_relay.store import Store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_core.events.dialect import DOCUMENTED, OURS
+from gitdailies_core.sources.protocol import RESOLVED, STARTED
+from gitdailies_relay.delivery.circuit_breaker import FAILURES_TO_OPEN
+from gitdailies_relay.store.store import Store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually, running
 from tests.relay.bench import BEGAN, delivery, write

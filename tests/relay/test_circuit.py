@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitdailies_relay.circuit import FAILURES_TO_OPEN, LONGEST_WAIT_SECONDS, Circuit
+from gitdailies_relay.delivery.circuit_breaker import FAILURES_TO_OPEN, LONGEST_WAIT_SECONDS, Circuit
 
 
 def opened(at: float = 100.0) -> Circuit:

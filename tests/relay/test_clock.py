@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.clock import Clock
+from gitdailies_relay.delivery.clock_jumps import Clock
 
 from tests.relay.bench import TAKEN, Bench, FakeSender, bench, eventually, write
 
@@ -81,8 +81,8 @@ def test_a_clock_that_is_set_back_does_not_hold_a_probe_back(
 ) -> None:
     """Behind an open circuit the receiver is asked again as soon as before, whatever the wall clock says."""
     wall, there = Wall(monkeypatch), False
-    monkeypatch.setattr("gitdailies_relay.circuit.FIRST_WAIT_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.circuit.LONGEST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_WAIT_SECONDS", 0.2)
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(None, "refused"))
 
     async def body(on: Bench) -> None:

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from gitdailies_relay import damage, reports, store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import corruption, store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import Server, eventually, run, running
 from tests.relay.bench import write
@@ -118,9 +119,11 @@ def test_a_damaged_row_holds_up_nothing_but_its_own_incident(
         eventually(lambda: receiver.of("NEW"))
         if what in UNREADABLE:
             failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
-            assert [(one["incident"], one["reason"]) for one in failed["buried"]] == [("I3", damage.REASON)]
+            assert [(one["incident"], one["reason"]) for one in failed["buried"]] == [
+                ("I3", corruption.REASON)
+            ]
             (entry,) = relay.entries("event buried")
-            assert entry["reason"] == damage.REASON
+            assert entry["reason"] == corruption.REASON
 
 
 def test_a_flipped_byte_of_a_kept_body_leaves_that_body_kept(tmp_path: Path, receiver: Receiver) -> None:

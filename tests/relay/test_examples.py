@@ -9,12 +9,13 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli.translate import translate
-from gitdailies_core import contract, registry
-from gitdailies_core.contract import Example
+from gitdailies_cli.commands.translate import translate
+from gitdailies_core.contract import checks
+from gitdailies_core.contract.checks import Example
 from gitdailies_core.errors import UnreadableBody
-from gitdailies_relay import store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_core.sources import registry
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually
 from tests.relay.deliveries import JSON, Delivery, signed, tokened
@@ -44,7 +45,7 @@ LAYOUTS = (as_it_stands, compact)
 def sources(adapter: str) -> dict[str, tuple[dict[str, Any], list[Example]]]:
     """Group an adapter's examples by their options: each group is a source of its own."""
     groups: dict[str, tuple[dict[str, Any], list[Example]]] = {}
-    for example in contract.examples(registry.adapter(adapter)):
+    for example in checks.examples(registry.adapter(adapter)):
         words = "-".join(str(value) for value in example.options.values()).lower()
         groups.setdefault(f"{adapter}-{words}".strip("-"), (dict(example.options), []))[1].append(example)
     return groups

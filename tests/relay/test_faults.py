@@ -13,8 +13,8 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay import store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.databases import KINDS, setting
 from tests.processes import Server, eventually, run, running, start

@@ -6,10 +6,11 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from gitdailies_relay import server, store
-from gitdailies_relay.retention import SPARE_BYTES, STEP_BYTES, to_give_back
-from gitdailies_server.database import Size
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay import server
+from gitdailies_relay.store import store
+from gitdailies_relay.store.retention import SPARE_BYTES, STEP_BYTES, to_give_back
+from gitdailies_server.storage.database import Size
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually
 from tests.relay.deliveries import pagerduty

@@ -6,11 +6,11 @@ from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
-from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED
-from gitdailies_relay import queue, store
-from gitdailies_relay.acceptance import Delivery, accept
-from gitdailies_server.database import Database, Session
-from gitdailies_server.moments import now_us
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
+from gitdailies_relay.accepting.acceptance import Delivery, accept
+from gitdailies_relay.store import outbox, store
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.timestamps import now_us
 
 from tests import databases
 from tests.relay.bench import BEGAN, delivery
@@ -32,16 +32,18 @@ def accepting(*deliveries: Delivery) -> Work:
 
 
 def attempting(verdict: str) -> Work:
-    return lambda _, session: queue.record(session, [queue.Attempt(9, now_us(), 202, verdict, "", now_us())])
+    return lambda _, session: outbox.record(
+        session, [outbox.Attempt(9, now_us(), 202, verdict, "", now_us())]
+    )
 
 
 def due(database: Database, session: Session) -> object:
-    return queue.due(session, database.as_bytes, now_us(), now_us(), 16)
+    return outbox.due(session, database.as_bytes, now_us(), now_us(), 16)
 
 
 def burying(database: Database, session: Session) -> None:
-    attempting(queue.BURIED)(database, session)
-    queue.dig_up(session, 9, now_us())
+    attempting(outbox.BURIED)(database, session)
+    outbox.dig_up(session, 9, now_us())
 
 
 WORKS: dict[str, Work] = {
@@ -49,7 +51,7 @@ WORKS: dict[str, Work] = {
     "the first of an incident": accepting(delivery("new", STARTED, BEGAN)),
     "a merge": accepting(merged("I8", "I9")),
     "a repeat": accepting(REPEATED),
-    **{f"an attempt: {verdict}": attempting(verdict) for verdict in queue.VERDICTS},
+    **{f"an attempt: {verdict}": attempting(verdict) for verdict in outbox.VERDICTS},
     "what is due": due,
     "a burial and its end": burying,
 }

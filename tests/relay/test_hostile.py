@@ -8,8 +8,8 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay import bodies
-from gitdailies_server import protocol
+from gitdailies_relay.intake import request_body
+from gitdailies_server.http import bounded_protocol
 
 from tests.relay.deliveries import datadog, pagerduty, signed
 from tests.relay.running import Relay
@@ -18,7 +18,7 @@ from tests.relay.sockets import connected, exchange, head, receive
 
 def test_a_body_of_the_limit_is_read_and_one_byte_more_is_413(relay: Relay) -> None:
     """The limit is 1 MiB, for a body whose length is announced and for one in chunks."""
-    most = pagerduty("incident.triggered", "Q1").body.ljust(bodies.BODY_BYTES)
+    most = pagerduty("incident.triggered", "Q1").body.ljust(request_body.BODY_BYTES)
     assert signed(most).post(relay.url).status_code == 202
     over = signed(most + b" ")
     assert over.post(relay.url).status_code == 413
@@ -81,7 +81,7 @@ def test_an_odd_length_is_refused_plainly(relay: Relay, length: str) -> None:
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand before `relay`, whose senders then have a third of a second for a body."""
-    monkeypatch.setattr(bodies, "BODY_SECONDS", 0.3)
+    monkeypatch.setattr(request_body, "BODY_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("hasty")
@@ -169,7 +169,7 @@ def test_a_connection_that_says_nothing_for_long_is_ended(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Headers that come a byte now and then hold a connection only for a set time."""
-    monkeypatch.setattr(protocol, "HEAD_SECONDS", 0.3)
+    monkeypatch.setattr(bounded_protocol, "HEAD_SECONDS", 0.3)
     with connected(relay.url) as connection:
         connection.sendall(b"POST /hooks/pagerduty HTTP/1.1\r\nx: ")
         assert connection.recv(10) == b""

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from gitdailies_server import protocol
+from gitdailies_server.http import bounded_protocol
 
 from tests.processes import eventually
 from tests.relay.deliveries import Delivery, pagerduty
@@ -80,14 +80,14 @@ def test_a_connection_that_was_reset_leaves_nothing_behind(relay: Relay) -> None
     eventually(lambda: not _connections(), 5)
 
 
-def _connections() -> list[protocol.BoundedProtocol]:
+def _connections() -> list[bounded_protocol.BoundedProtocol]:
     gc.collect()
-    return [one for one in gc.get_objects() if isinstance(one, protocol.BoundedProtocol)]
+    return [one for one in gc.get_objects() if isinstance(one, bounded_protocol.BoundedProtocol)]
 
 
 def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """Who sends on and on and reads no answer is cut after the set time."""
-    monkeypatch.setattr(protocol, "WRITE_SECONDS", 0.3)
+    monkeypatch.setattr(bounded_protocol, "WRITE_SECONDS", 0.3)
     with socket.socket() as connection:
         # Room for a few answers on this side; the relay's side fills by itself.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
@@ -112,7 +112,7 @@ def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
             while more := connection.recv(65536):
                 answers += more
     count = answers.count(b"HTTP/1.1 200 OK")
-    assert 1 <= count <= protocol.REQUESTS_AHEAD + 1
+    assert 1 <= count <= bounded_protocol.REQUESTS_AHEAD + 1
     assert answers.count(b"HTTP/1.1") == count
     assert requests.get(relay.url + "/healthz", timeout=5).status_code == 200
     assert [entry["reason"] for entry in relay.logged("request refused")] == [
@@ -127,5 +127,5 @@ def test_what_is_refused_at_the_door_is_told_once(relay: Relay) -> None:
             connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
             assert receive(connection).status == 400
     (entry,) = relay.logged("request refused")
-    assert (entry["client"], entry["reason"]) == ("127.0.0.1", protocol.NO_REQUEST)
+    assert (entry["client"], entry["reason"]) == ("127.0.0.1", bounded_protocol.NO_REQUEST)
     assert eventually(lambda: requests.get(relay.url + "/healthz", timeout=5).status_code == 200)

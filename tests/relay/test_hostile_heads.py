@@ -5,7 +5,7 @@ from __future__ import annotations
 import contextlib
 
 import pytest
-from gitdailies_server import protocol
+from gitdailies_server.http import bounded_protocol as protocol
 
 from tests.relay.deliveries import TOKEN_HEADER, Delivery, datadog, pagerduty
 from tests.relay.running import Relay

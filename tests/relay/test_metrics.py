@@ -11,9 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay import store
-from gitdailies_relay.numbers import OTHER, REASONS, VERSION, reason_label
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.operations.metrics import OTHER, REASONS, VERSION, reason_label
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.processes import eventually, run

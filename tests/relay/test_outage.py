@@ -12,8 +12,8 @@ from pathlib import Path
 import pytest
 import requests
 from gitdailies_core import retry
-from gitdailies_relay import circuit, delivery, pausing
-from gitdailies_webhooks.keyring import delete_key
+from gitdailies_relay.delivery import circuit_breaker, pauses, worker
+from gitdailies_webhooks.accounts.key_store import delete_key
 
 from tests.processes import eventually
 from tests.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty
@@ -35,9 +35,9 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     """In the thread of a test, wait tenths of what a relay waits."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(circuit, "FIRST_WAIT_SECONDS", 0.1)
-    monkeypatch.setattr(circuit, "LONGEST_WAIT_SECONDS", 0.5)
-    monkeypatch.setattr(delivery, "POLL_SECONDS", 0.05)
+    monkeypatch.setattr(circuit_breaker, "FIRST_WAIT_SECONDS", 0.1)
+    monkeypatch.setattr(circuit_breaker, "LONGEST_WAIT_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
 
 
 def whole_life(incident: str) -> Iterator[tuple[str, dict[str, str]]]:
@@ -151,7 +151,7 @@ def test_an_address_that_comes_back_is_noticed(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A receiver that was 404 while it was replaced gets what waited, without anybody's doing."""
-    monkeypatch.setitem(pausing.PROBE_SECONDS, "address", 0.3)
+    monkeypatch.setitem(pauses.PROBE_SECONDS, "address", 0.3)
     receiver.script = lambda one: ACCEPTED if len(receiver.arrivals) >= 3 else answer("404 Not Found")
     pagerduty("incident.triggered", "Q1").post(relay.url)
     pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)

@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay import acceptance, app, bodies
-from gitdailies_relay import store as stores
+from gitdailies_relay.accepting import acceptance
+from gitdailies_relay.intake import app, request_body
+from gitdailies_relay.store import store as stores
 
 from tests.processes import eventually
 from tests.relay.deliveries import Delivery, pagerduty, signed
@@ -26,7 +27,7 @@ def test_more_bytes_than_are_held_at_once_are_503(
 ) -> None:
     """While whole bodies wait for a slow store, what would go over the bound is told to come again."""
     file = configure(tmp_path, url=receiver.url, queue_bytes="1048576")
-    large = signed(pagerduty("incident.triggered", "Q-large").body.ljust(bodies.BODY_BYTES))
+    large = signed(pagerduty("incident.triggered", "Q-large").body.ljust(request_body.BODY_BYTES))
     small = pagerduty("incident.triggered", "Q-small")
     arrived, going_on = threading.Event(), threading.Event()
     real = stores.Store.accept

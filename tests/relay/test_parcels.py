@@ -7,10 +7,10 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 from gitdailies_core.retry import Outcome
-from gitdailies_core.secret import Secret
-from gitdailies_relay.parcels import MOST_A_LIST, Carried, Cutter, Judged, Parcel, judge
-from gitdailies_relay.queue import AGAIN, BURIED, DONE, PAUSED, Due
-from gitdailies_server.moments import to_us
+from gitdailies_core.values.secret import Secret
+from gitdailies_relay.delivery.batches import MOST_A_LIST, Carried, Cutter, Judged, Parcel, judge
+from gitdailies_relay.store.outbox import AGAIN, BURIED, DONE, PAUSED, Due
+from gitdailies_server.storage.timestamps import to_us
 
 KEY = Secret("gdk_some", "env KEY")
 NOW = datetime(2026, 3, 4, 9, tzinfo=UTC)

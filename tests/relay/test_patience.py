@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
-from gitdailies_relay.patience import Patience
+from gitdailies_relay.intake.deadlines import Patience
 
 SECONDS = 0.05
 

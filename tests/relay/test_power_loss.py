@@ -20,15 +20,15 @@ from pathlib import Path
 from typing import TypeAlias
 
 import pytest
-from gitdailies_core.adapter import RESOLVED, STARTED, Change
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_core.routing import Target
-from gitdailies_relay import queue
-from gitdailies_relay.acceptance import Accepted, Delivery
-from gitdailies_relay.reading import SHAPE, Reading, Said
-from gitdailies_relay.store import Store
-from gitdailies_server.moments import now_us
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_relay.accepting.acceptance import Accepted, Delivery
+from gitdailies_relay.accepting.interpret import SHAPE, Reading, Said
+from gitdailies_relay.store import outbox
+from gitdailies_relay.store.store import Store
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.timestamps import now_us
 
 from tests.relay import power
 from tests.relay.bench import BEGAN
@@ -53,7 +53,7 @@ class Told:
 class Recorded:
     """The store said that an attempt is recorded, or with *begun* was asked to record it."""
 
-    attempt: queue.Attempt
+    attempt: outbox.Attempt
     event: str
     begun: bool = False
 
@@ -96,9 +96,9 @@ class Workload:
         with contextlib.suppress(StoreUnavailable):
             self.log.append(Told(delivery, await store.accept(delivery)))
 
-    async def _record(self, store: Store, head: queue.Due) -> None:
-        verdict = self.odds.choice((queue.DONE, queue.DONE, queue.DONE, queue.AGAIN, queue.BURIED))
-        attempt = queue.Attempt(head.seq, now_us(), None, verdict, "planted", now_us())
+    async def _record(self, store: Store, head: outbox.Due) -> None:
+        verdict = self.odds.choice((outbox.DONE, outbox.DONE, outbox.DONE, outbox.AGAIN, outbox.BURIED))
+        attempt = outbox.Attempt(head.seq, now_us(), None, verdict, "planted", now_us())
         self.log.append(Recorded(attempt, head.id, begun=True))
         with contextlib.suppress(StoreUnavailable):
             await store.record([attempt])
@@ -196,7 +196,7 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
     pending = dict(
         connection.execute("SELECT e.id, p.buried FROM pending p JOIN events e ON e.seq = p.seq").fetchall()
     )
-    gone = {one.event for one in recorded if one.attempt.verdict == queue.DONE}
+    gone = {one.event for one in recorded if one.attempt.verdict == outbox.DONE}
     lost = [one.delivery.id for one in told if rows.get(one.delivery.id) not in one.accepted.outcomes]
     for one in told:
         if one.accepted.why and kept.get(one.delivery.id) != one.delivery.reading.body:
@@ -206,9 +206,9 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
     for done in recorded:
         if done.begun:
             continue
-        if done.attempt.verdict == queue.DONE and done.event in pending:
+        if done.attempt.verdict == outbox.DONE and done.event in pending:
             lost.append(done.event)
-        if done.attempt.verdict == queue.BURIED and pending.get(done.event) is None:
+        if done.attempt.verdict == outbox.BURIED and pending.get(done.event) is None:
             lost.append(done.event)
     return lost
 

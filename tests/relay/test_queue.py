@@ -7,12 +7,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gitdailies_core.adapter import RESOLVED, STARTED
-from gitdailies_relay import queue, store
-from gitdailies_relay.acceptance import accept
-from gitdailies_relay.queue import AGAIN, BURIED, DONE, PAUSED, Attempt, Due
-from gitdailies_server.database import Database, Session
-from gitdailies_server.moments import now_us
+from gitdailies_core.sources.protocol import RESOLVED, STARTED
+from gitdailies_relay.accepting.acceptance import accept
+from gitdailies_relay.store import outbox, store
+from gitdailies_relay.store.outbox import AGAIN, BURIED, DONE, PAUSED, Attempt, Due
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.timestamps import now_us
 
 from tests import databases
 from tests.relay.bench import BEGAN, delivery
@@ -27,7 +27,7 @@ class Queue:
 
     def due(self, most: int = 10, *, at: int | None = None) -> list[Due]:
         now = now_us()
-        return queue.due(self.session, self.database.as_bytes, at or now, now, most)
+        return outbox.due(self.session, self.database.as_bytes, at or now, now, most)
 
     def may_go(self, *, at: int | None = None) -> list[int]:
         """Return the numbers of the events that may be sent."""
@@ -37,7 +37,7 @@ class Queue:
         self.attempts(Attempt(seq, now_us(), 202, verdict, "planted", due_at))
 
     def attempts(self, *attempts: Attempt) -> None:
-        self.change(lambda session: queue.record(session, attempts))
+        self.change(lambda session: outbox.record(session, attempts))
 
     def change(self, work: Callable[[Session], object]) -> None:
         self.database.begin(self.session)
@@ -73,7 +73,7 @@ def test_a_head_that_waits_keeps_its_place(waiting: Queue) -> None:
     waiting.attempt(1, AGAIN, later)
     assert waiting.may_go() == [3]
     assert waiting.may_go(at=later) == [3, 1]
-    waiting.change(lambda session: queue.hurry(session, now_us()))
+    waiting.change(lambda session: outbox.hurry(session, now_us()))
     assert sorted(waiting.may_go()) == [1, 3]
 
 
@@ -88,7 +88,7 @@ def test_a_buried_head_lets_the_next_go_and_comes_back_before_it(waiting: Queue)
     """After burial the end may go; dug up again, the start goes first and the end waits."""
     waiting.attempt(1, BURIED)
     assert waiting.may_go() == [2, 3]
-    waiting.change(lambda session: queue.dig_up(session, 1, now_us()))
+    waiting.change(lambda session: outbox.dig_up(session, 1, now_us()))
     assert sorted(waiting.may_go()) == [1, 3]
     (start,) = [due for due in waiting.due() if due.seq == 1]
     assert (start.attempts, start.first_attempt_at) == (0, None)
@@ -122,6 +122,6 @@ def test_results_that_come_together_move_each_event(waiting: Queue) -> None:
 def test_a_burial_is_dug_up_once(waiting: Queue) -> None:
     """Digging up what was not buried changes nothing, its count of attempts neither."""
     waiting.attempt(1, AGAIN, now_us())
-    waiting.change(lambda session: queue.dig_up(session, 1, now_us()))
+    waiting.change(lambda session: outbox.dig_up(session, 1, now_us()))
     (start,) = [due for due in waiting.due() if due.seq == 1]
     assert start.attempts == 1

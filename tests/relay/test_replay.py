@@ -12,14 +12,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.configuration import load
+from gitdailies_connection.config.load import load
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_relay import replay as replays
-from gitdailies_relay import store
-from gitdailies_relay.acceptance import Accepted
-from gitdailies_relay.replay import Replayed, Selection, replay, summary
-from gitdailies_server import sqlite
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.accepting.acceptance import Accepted
+from gitdailies_relay.operations import replay as replays
+from gitdailies_relay.operations.replay import Replayed, Selection, replay, summary
+from gitdailies_relay.store import store
+from gitdailies_server.storage import sqlite
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.databases import KINDS, setting
 from tests.processes import eventually, run, running

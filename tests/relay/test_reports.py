@@ -12,9 +12,10 @@ from typing import Any
 
 import pytest
 from gitdailies_cli import output
-from gitdailies_relay import reports, store
-from gitdailies_relay.numbers import VERSION
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.metrics import VERSION
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.connection.servers import free_port
 from tests.databases import KINDS, setting

@@ -11,16 +11,17 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.settings import RelaySettings, Store
-from gitdailies_core.adapter import RESOLVED, STARTED, UPDATED, Change
-from gitdailies_core.routing import Target
-from gitdailies_relay import queue, retention, server, store
-from gitdailies_relay.acceptance import Accepted, Delivery, accept
-from gitdailies_relay.reading import SHAPE, Reading, Said
-from gitdailies_relay.retention import doomed, prune
-from gitdailies_server.database import Database, Session
-from gitdailies_server.moments import now_us
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_connection.config.settings import RelaySettings, Store
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change
+from gitdailies_relay import server
+from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
+from gitdailies_relay.accepting.interpret import SHAPE, Reading, Said
+from gitdailies_relay.store import outbox, retention, store
+from gitdailies_relay.store.retention import doomed, prune
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.timestamps import now_us
 
 from tests import databases
 from tests.processes import eventually
@@ -46,14 +47,14 @@ class Shelf:
         (accepted,) = accept(store.rows_of(self.database, self.session), [aged])
         return accepted
 
-    def due(self) -> list[queue.Due]:
-        return queue.due(self.session, self.database.as_bytes, now_us(), now_us(), 1000)
+    def due(self) -> list[outbox.Due]:
+        return outbox.due(self.session, self.database.as_bytes, now_us(), now_us(), 1000)
 
     def deliver(self, days: float) -> None:
         """Take every event as delivered, that many days ago."""
         at = now_us() - int(days * DAY_US)
         while due := self.due():
-            queue.record(self.session, [queue.Attempt(one.seq, at, 202, queue.DONE) for one in due])
+            outbox.record(self.session, [outbox.Attempt(one.seq, at, 202, outbox.DONE) for one in due])
 
     def pruned(self, settings: RelaySettings = SETTINGS, days_ago: float = 0.0) -> dict[str, int]:
         """Prune until nothing is left to prune; return how many rows each table has."""
@@ -109,9 +110,9 @@ def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
     shelf.put(said("buried", STARTED), LONG_AGO)
     (waits, buried) = shelf.due()
     long_ago = now_us() - LONG_AGO * DAY_US
-    again = queue.Attempt(waits.seq, long_ago, 500, queue.AGAIN, "answered 500", long_ago)
-    aside = queue.Attempt(buried.seq, long_ago, 400, queue.BURIED, "answered 400")
-    queue.record(shelf.session, [again, aside])
+    again = outbox.Attempt(waits.seq, long_ago, 500, outbox.AGAIN, "answered 500", long_ago)
+    aside = outbox.Attempt(buried.seq, long_ago, 400, outbox.BURIED, "answered 400")
+    outbox.record(shelf.session, [again, aside])
     left = shelf.pruned()
 
     assert (left["events"], left["pending"], left["attempts"]) == (2, 2, 2)

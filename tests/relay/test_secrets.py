@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 import requests
-from gitdailies_connection.configuration import load
+from gitdailies_connection.config.load import load
 from gitdailies_relay.server import intake_of
 
 from tests.processes import eventually, run, running

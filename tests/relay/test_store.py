@@ -10,18 +10,19 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection import settings
-from gitdailies_core.adapter import RESOLVED, STARTED, Change
+from gitdailies_connection.config import settings
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
-from gitdailies_core.routing import Target
-from gitdailies_relay import reports, retention, store
-from gitdailies_relay.acceptance import Delivery
-from gitdailies_relay.queue import AGAIN, BURIED, DONE, Attempt
-from gitdailies_relay.reading import SHAPE, UNMAPPED, Reading
-from gitdailies_relay.store import Store
-from gitdailies_server import postgresql
-from gitdailies_server.database import Database
-from gitdailies_server.moments import now_us
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_relay.accepting.acceptance import Delivery
+from gitdailies_relay.accepting.interpret import SHAPE, UNMAPPED, Reading
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import retention, store
+from gitdailies_relay.store.outbox import AGAIN, BURIED, DONE, Attempt
+from gitdailies_relay.store.store import Store
+from gitdailies_server.storage import postgresql
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.timestamps import now_us
 
 from tests import databases
 from tests.relay.bench import BEGAN, delivery

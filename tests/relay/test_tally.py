@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from gitdailies_relay.tally import Tally
+from gitdailies_relay.operations.tally import Tally
 from prometheus_client import CollectorRegistry, generate_latest
 
 

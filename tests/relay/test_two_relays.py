@@ -8,9 +8,10 @@ import threading
 from collections.abc import Sequence
 from pathlib import Path
 
-from gitdailies_connection.configuration import load
-from gitdailies_core import registry
-from gitdailies_relay import reports, store
+from gitdailies_connection.config.load import load
+from gitdailies_core.sources import registry
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import store
 
 from tests import databases
 from tests.processes import Server, eventually, running

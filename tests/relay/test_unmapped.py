@@ -6,11 +6,11 @@ import json
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.configuration import load, read
+from gitdailies_connection.config.load import load, read
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_relay import store
-from gitdailies_relay.unmapped import PLACEHOLDER, lines, services
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.operations.unmapped import PLACEHOLDER, lines, services
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually, run
 from tests.relay.deliveries import STARTED_AT, pagerduty, signed, squadcast

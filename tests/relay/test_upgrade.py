@@ -23,8 +23,9 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from gitdailies_relay import reports, store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually, run
 from tests.relay.deliveries import ENDED_AT, Delivery, pagerduty

@@ -15,7 +15,7 @@ from typing import Any, Self
 from urllib.parse import urlsplit
 
 import pytest
-from gitdailies_relay import store
+from gitdailies_relay.store import store
 
 from tests import databases
 from tests.relay.deliveries import pagerduty

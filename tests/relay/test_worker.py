@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 from gitdailies_core import retry
 from gitdailies_core.retry import Outcome
-from gitdailies_relay import settling
+from gitdailies_relay.delivery import results
 
 from tests.relay.bench import TAKEN, Bench, FakeSender, bench, eventually
 
@@ -157,8 +157,8 @@ def test_a_refused_event_is_buried_and_the_next_flows(tmp_path: Path) -> None:
 
 def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first failures one request at a time goes out; with the first success all go, in order."""
-    monkeypatch.setattr("gitdailies_relay.circuit.FIRST_WAIT_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.circuit.LONGEST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_WAIT_SECONDS", 0.2)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
 
@@ -190,7 +190,7 @@ def test_the_first_success_hurries_what_would_have_waited_long(
     """Events whose next try is minutes away go out as soon as a probe has shown that the receiver is back."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
     monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
-    monkeypatch.setattr(settling.random, "random", lambda: 0.9)
+    monkeypatch.setattr(results.random, "random", lambda: 0.9)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
 

@@ -10,10 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.settings import Destination
+from gitdailies_connection.config.settings import Destination
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.retry import Outcome
-from gitdailies_relay import delivery, settling, store
+from gitdailies_relay.delivery import results, worker
+from gitdailies_relay.store import store
 
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually, write
 
@@ -74,7 +75,7 @@ def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
 
 def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in what follows an attempt, or in choosing what to send, costs a moment, never the worker."""
-    judge, heads = settling.Settlement._judge, delivery.Worker._heads
+    judge, heads = results.Settlement._judge, worker.Worker._heads
     faults = {"judge": 2, "heads": 2}
 
     def broken_judge(self: Any, *rest: Any) -> Any:
@@ -89,8 +90,8 @@ def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pyt
             raise RuntimeError("planted")
         return heads(self, *rest)
 
-    monkeypatch.setattr(settling.Settlement, "_judge", broken_judge)
-    monkeypatch.setattr(delivery.Worker, "_heads", broken_heads)
+    monkeypatch.setattr(results.Settlement, "_judge", broken_judge)
+    monkeypatch.setattr(worker.Worker, "_heads", broken_heads)
 
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
@@ -115,7 +116,7 @@ def test_a_result_waits_for_a_store_that_cannot_be_written(
 
     monkeypatch.setattr(store.Store, "record", sometimes)
     sleep = asyncio.sleep
-    monkeypatch.setattr(delivery.asyncio, "sleep", lambda _seconds: sleep(0.01))
+    monkeypatch.setattr(worker.asyncio, "sleep", lambda _seconds: sleep(0.01))
 
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")

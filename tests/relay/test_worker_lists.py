@@ -10,9 +10,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gitdailies_core.dialect import DOCUMENTED
+from gitdailies_core.events.dialect import DOCUMENTED
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.parcels import MOST_A_LIST
+from gitdailies_relay.delivery.batches import MOST_A_LIST
 
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
 

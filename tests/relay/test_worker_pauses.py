@@ -8,10 +8,11 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gitdailies_core.dialect import DOCUMENTED
+from gitdailies_core.events.dialect import DOCUMENTED
 from gitdailies_core.retry import Outcome
-from gitdailies_relay import pausing, store
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_relay.delivery import pauses as pausing
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
 
@@ -240,7 +241,7 @@ def test_what_is_accepted_meanwhile_is_no_work_for_a_worker_that_is_paused(
         return await real(pauses)
 
     monkeypatch.setattr(pausing.Pauses, "current", current)
-    monkeypatch.setattr("gitdailies_relay.delivery.POLL_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.worker.POLL_SECONDS", 0.2)
 
     async def body(on: Bench) -> None:
         await on.store.run(lambda session: store.pause(session, "default", "manual", "a test"))

@@ -119,7 +119,7 @@ RULES = (
     ),
     # What is left are steps of pipelines: each promises to run without an installation.
     Rule("*", "__main__", PURE | STEP_EDGE | {"os", "sys"}),
-    Rule("*", "*", PURE | CORE_VALUES | {"gitdailies_core.ci", "gitdailies_core.dialect"}, pure=True),
+    Rule("*", "*", PURE | CORE_VALUES | {"gitdailies_core.ci", "gitdailies_core.events.dialect"}, pure=True),
 )
 
 

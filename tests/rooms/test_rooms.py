@@ -30,13 +30,13 @@ PLANTS = [
     ),
     (
         "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
-        "from gitdailies_core import registry",
-        "gitdailies_core.registry",
+        "from gitdailies_core.sources import registry",
+        "gitdailies_core.sources.registry",
     ),
     (
         "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
-        "from gitdailies_core.sending import Sender",
-        "gitdailies_core.sending.Sender",
+        "from gitdailies_core.ci.sender import Sender",
+        "gitdailies_core.ci.sender.Sender",
     ),
     (
         "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
@@ -44,49 +44,49 @@ PLANTS = [
         "reader",
     ),
     ("datadog-adapter/gitdailies_datadog/adapter.py", "NOW = Option.now()", "now()"),
-    ("core/gitdailies_core/events.py", "import yaml", "yaml"),
-    ("core/gitdailies_core/periods.py", "import time", "time"),
-    ("core/gitdailies_core/periods.py", "NOW = datetime.now()", "now()"),
-    ("core/gitdailies_core/times.py", "TODAY = datetime.today()", "today()"),
+    ("core/gitdailies_core/events/events.py", "import yaml", "yaml"),
+    ("core/gitdailies_core/incidents/occurrences.py", "import time", "time"),
+    ("core/gitdailies_core/incidents/occurrences.py", "NOW = datetime.now()", "now()"),
+    ("core/gitdailies_core/values/times.py", "TODAY = datetime.today()", "today()"),
     ("core/gitdailies_core/retry.py", "TEXT = open('seen')", "open()"),
-    ("core/gitdailies_core/schema.py", "from pathlib import Path", "pathlib.Path"),
-    ("core/gitdailies_core/request.py", "import socket", "socket"),
-    ("core/gitdailies_core/secret.py", "import os", "os"),
-    ("core/gitdailies_core/draft.py", "print('seen')", "print()"),
-    ("core/gitdailies_core/routing.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("core/gitdailies_core/registry.py", "import os", "os"),
-    ("core/gitdailies_core/contract.py", "TEXT = open('seen')", "open()"),
+    ("core/gitdailies_core/events/schema.py", "from pathlib import Path", "pathlib.Path"),
+    ("core/gitdailies_core/sources/request.py", "import socket", "socket"),
+    ("core/gitdailies_core/values/secret.py", "import os", "os"),
+    ("core/gitdailies_core/incidents/decision.py", "print('seen')", "print()"),
+    ("core/gitdailies_core/incidents/routing.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("core/gitdailies_core/sources/registry.py", "import os", "os"),
+    ("core/gitdailies_core/contract/checks.py", "TEXT = open('seen')", "open()"),
     ("core/gitdailies_core/ci/travis.py", "import subprocess", "subprocess"),
-    ("connection/gitdailies_connection/sender.py", "import click", "click"),
-    ("connection/gitdailies_connection/sender.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("server/gitdailies_server/sqlite.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("connection/gitdailies_connection/http/sender.py", "import click", "click"),
+    ("connection/gitdailies_connection/http/sender.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("server/gitdailies_server/storage/sqlite.py", "import gitdailies_relay", "gitdailies_relay"),
     (
-        "relay/gitdailies_relay/app.py",
+        "relay/gitdailies_relay/intake/app.py",
         "from gitdailies_pagerduty import adapter",
         "gitdailies_pagerduty.adapter",
     ),
-    ("relay/gitdailies_relay/app.py", "import_module('gitdailies_datadog')", "gitdailies_datadog"),
-    ("relay/gitdailies_relay/app.py", "__import__(name)", "import_module(…)"),
-    ("relay/gitdailies_relay/app.py", "import gitdailies_webhooks", "gitdailies_webhooks"),
-    ("relay/gitdailies_relay/app.py", "from tests import processes", "tests.processes"),
-    ("relay/gitdailies_relay/app.py", "import click", "click"),
-    ("history/gitdailies_history/rows.py", "import os", "os"),
-    ("history/gitdailies_history/formats.py", "TEXT = open('seen')", "open()"),
-    ("history/gitdailies_history/sending.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("incoming-webhooks/gitdailies_webhooks/app.py", "import gitdailies_relay", "gitdailies_relay"),
-    ("incoming-webhooks/gitdailies_webhooks/app.py", "from scripts import join", "scripts.join"),
+    ("relay/gitdailies_relay/intake/app.py", "import_module('gitdailies_datadog')", "gitdailies_datadog"),
+    ("relay/gitdailies_relay/intake/app.py", "__import__(name)", "import_module(…)"),
+    ("relay/gitdailies_relay/intake/app.py", "import gitdailies_webhooks", "gitdailies_webhooks"),
+    ("relay/gitdailies_relay/intake/app.py", "from tests import processes", "tests.processes"),
+    ("relay/gitdailies_relay/intake/app.py", "import click", "click"),
+    ("history/gitdailies_history/files/rows.py", "import os", "os"),
+    ("history/gitdailies_history/files/formats.py", "TEXT = open('seen')", "open()"),
+    ("history/gitdailies_history/sending/sending.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("incoming-webhooks/gitdailies_webhooks/api/app.py", "import gitdailies_relay", "gitdailies_relay"),
+    ("incoming-webhooks/gitdailies_webhooks/api/app.py", "from scripts import join", "scripts.join"),
     ("command-line/gitdailies_cli/main.py", "import gitdailies_squadcast", "gitdailies_squadcast"),
     ("github-action/gitdailies_github_action/step.py", "import os", "os"),
     (
         "github-action/gitdailies_github_action/step.py",
-        "from gitdailies_core import step",
-        "gitdailies_core.step",
+        "from gitdailies_core.ci import step",
+        "gitdailies_core.ci.step",
     ),
     ("github-action/gitdailies_github_action/__main__.py", "import requests", "requests"),
     (
         "github-action/gitdailies_github_action/__main__.py",
-        "from gitdailies_core.registry import load",
-        "gitdailies_core.registry.load",
+        "from gitdailies_core.sources.registry import load",
+        "gitdailies_core.sources.registry.load",
     ),
 ]
 
@@ -146,12 +146,12 @@ def test_an_unknown_room_is_held_to_the_rule_of_steps(tmp_path: Path) -> None:
 def test_a_stale_exemption_is_told() -> None:
     """One whose file is gone, and one whose use is gone, are named with their reasons."""
     gone = exempt("core/gitdailies_core/gone.py", "os", "it was here")
-    unused = exempt("core/gitdailies_core/times.py", "socket", "no more")
+    unused = exempt("core/gitdailies_core/values/times.py", "socket", "no more")
     kept: tuple[Exemption, ...] = (gone, unused, *EXEMPTIONS)
 
     assert list(stale(ROOT, kept)) == [
         "core/gitdailies_core/gone.py: expected a use of os (it was here), got none",
-        "core/gitdailies_core/times.py: expected a use of socket (no more), got none",
+        "core/gitdailies_core/values/times.py: expected a use of socket (no more), got none",
     ]
 
 
@@ -174,7 +174,9 @@ def test_no_room_but_its_own_names_an_adapter() -> None:
         if text.casefold() in ADAPTERS
     }
 
-    assert named == {("core/gitdailies_core/events.py", "pagerduty")}, "the example of an incident's source"
+    assert named == {("core/gitdailies_core/events/events.py", "pagerduty")}, (
+        "the example of an incident's source"
+    )
 
 
 def test_the_command_imports_a_room_only_when_a_subcommand_runs() -> None:

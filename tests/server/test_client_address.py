@@ -6,7 +6,7 @@ import ipaddress
 
 import pytest
 from gitdailies_connection.addresses import network
-from gitdailies_server.client_address import client_address
+from gitdailies_server.http.client_address import client_address
 from hypothesis import given
 from hypothesis import strategies as st
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitdailies_server.connections import Connections
+from gitdailies_server.http.connection_limits import Connections
 
 
 class Guest:

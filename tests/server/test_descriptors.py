@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 import pytest
-from gitdailies_server.descriptors import room_for
+from gitdailies_server.http.file_limits import room_for
 
 
 class Limits:

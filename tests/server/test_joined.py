@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gitdailies_server.joined import JoinedWrites
+from gitdailies_server.http.coalesced_writes import JoinedWrites
 
 HEAD = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n"
 
@@ -72,9 +72,9 @@ def test_an_answer_without_a_body_is_sent(wire: Wire) -> None:
 def test_a_server_answers_in_one_packet(method: str, end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
     """An answer of a real server comes with one read of its socket; to HEAD it is a head alone."""
     from gitdailies_connection.addresses import Listen
-    from gitdailies_server.listening import Server, address_of, bind
+    from gitdailies_server.http.listener import Server, address_of, bind
 
-    monkeypatch.setattr("gitdailies_server.listening.STOP_SECONDS", 1)
+    monkeypatch.setattr("gitdailies_server.http.listener.STOP_SECONDS", 1)
 
     async def app(_scope: Any, _receive: Any, send: Any) -> None:
         headers = [(b"content-length", b"2")]

@@ -7,8 +7,8 @@ from collections.abc import Callable
 from typing import Any
 
 from gitdailies_core.errors import UsageError
-from gitdailies_server.logs import told
-from gitdailies_server.moments import to_us
+from gitdailies_server.logging.setup import told
+from gitdailies_server.storage.timestamps import to_us
 
 HIDDEN = "what stood in the body"
 

@@ -7,24 +7,27 @@ import threading
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
-import gitdailies_relay.store
-import gitdailies_relay.tables
-import gitdailies_webhooks.opening
-import gitdailies_webhooks.tables
+import gitdailies_relay.store.store
+import gitdailies_relay.store.tables
+import gitdailies_webhooks.sql.database
+import gitdailies_webhooks.sql.tables
 import pytest
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
-from gitdailies_server import migrations
-from gitdailies_server.database import Database
-from gitdailies_server.sqlite import SqliteDatabase
+from gitdailies_server.storage import migrations
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
 from sqlalchemy import inspect
 
 from tests import databases
 
 STORES = {
-    "relay": (gitdailies_relay.store.MIGRATIONS, gitdailies_relay.tables.METADATA),
-    "incoming webhooks": (gitdailies_webhooks.opening.MIGRATIONS, gitdailies_webhooks.tables.METADATA),
+    "relay": (gitdailies_relay.store.store.MIGRATIONS, gitdailies_relay.store.tables.METADATA),
+    "incoming webhooks": (
+        gitdailies_webhooks.sql.database.MIGRATIONS,
+        gitdailies_webhooks.sql.tables.METADATA,
+    ),
 }
 STEP = """
 from alembic import op
@@ -104,8 +107,8 @@ def test_a_newer_store_is_refused_with_both_versions_named(
 def test_the_store_of_another_server_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
     """Whichever revision either has, the message says what it is, and nothing of the other's is made."""
     prepare = {
-        "relay": gitdailies_relay.store.migrate,
-        "incoming webhooks": gitdailies_webhooks.opening.prepare,
+        "relay": gitdailies_relay.store.store.migrate,
+        "incoming webhooks": gitdailies_webhooks.sql.database.prepare,
     }
     database = SqliteDatabase(tmp_path / "x.db")
     prepare.pop(name)(database)

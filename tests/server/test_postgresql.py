@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_server.database import Database
+from gitdailies_server.storage.database import Database
 
 from tests import databases
 

@@ -7,8 +7,8 @@ import inspect
 from typing import Any
 
 import pytest
-from gitdailies_server.connections import Connections
-from gitdailies_server.protocol import CONNECTION, WHOLE, BoundedProtocol
+from gitdailies_server.http.bounded_protocol import CONNECTION, WHOLE, BoundedProtocol
+from gitdailies_server.http.connection_limits import Connections
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState

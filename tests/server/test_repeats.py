@@ -6,8 +6,8 @@ import asyncio
 
 import pytest
 import structlog
-from gitdailies_server import repeats
-from gitdailies_server.repeats import OTHERS, Repeats, Tally, Warned
+from gitdailies_server.logging import rate_limited
+from gitdailies_server.logging.rate_limited import OTHERS, Repeats, Tally, Warned
 
 from tests.processes import eventually
 
@@ -50,14 +50,14 @@ def test_a_crowd_is_counted_together() -> None:
 
 def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     """The line names source, client and reason; the one that follows has the count, also at the end."""
-    monkeypatch.setattr(repeats, "SECONDS", 0.05)
+    monkeypatch.setattr(rate_limited, "SECONDS", 0.05)
 
     async def happen() -> None:
         told = Repeats()
         for _ in range(3):
             told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
         await asyncio.to_thread(eventually, lambda: len(log) == 2)
-        monkeypatch.setattr(repeats, "SECONDS", 60.0)
+        monkeypatch.setattr(rate_limited, "SECONDS", 60.0)
         told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
         told.close()
         told.close()

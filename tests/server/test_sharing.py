@@ -4,13 +4,13 @@ import subprocess
 import sys
 from contextlib import closing
 
-from gitdailies_server.sqlite import connect
+from gitdailies_server.storage.sqlite import connect
 
 # Two connections in one process, as a server has for writing and for reading.
 SERVER = """
 import sys
 from pathlib import Path
-from gitdailies_server.sqlite import connect
+from gitdailies_server.storage.sqlite import connect
 path = Path(sys.argv[1])
 writer = connect(path)
 writer.execute("CREATE TABLE t (x)")

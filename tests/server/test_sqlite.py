@@ -14,8 +14,8 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.database import reason
-from gitdailies_server.sqlite import SqliteDatabase, connect
+from gitdailies_server.storage.database import reason
+from gitdailies_server.storage.sqlite import SqliteDatabase, connect
 
 
 @pytest.fixture
@@ -110,7 +110,7 @@ def test_who_may_read_the_file_alone_reads_it_while_no_server_is_on(public: Path
 
 def test_who_may_read_log_and_index_reads_what_was_committed_last(public: Path) -> None:
     """While a server has the file open, a reader who may write nothing sees its last commit."""
-    serve = "import sys; from pathlib import Path; from gitdailies_server.sqlite import connect; "
+    serve = "import sys; from pathlib import Path; from gitdailies_server.storage.sqlite import connect; "
     serve += (
         "c = connect(Path(sys.argv[1])); c.execute('INSERT INTO t VALUES (2)'); print(); sys.stdin.read()"
     )

@@ -14,8 +14,8 @@ from types import SimpleNamespace
 from typing import Any
 
 import pytest
-from gitdailies_server import standard_error
-from gitdailies_server.standard_error import StandardError
+from gitdailies_server.logging import buffered_stderr
+from gitdailies_server.logging.buffered_stderr import StandardError
 
 PIPE_BYTES = 4096
 
@@ -44,7 +44,7 @@ def raw(monkeypatch: pytest.MonkeyPatch) -> Raw:
     """What the module takes for standard error; pytest has the real one, and changes it amid a test."""
     raw = Raw()
     out = io.TextIOWrapper(io.BufferedWriter(raw))
-    monkeypatch.setattr(standard_error, "sys", SimpleNamespace(stderr=out))
+    monkeypatch.setattr(buffered_stderr, "sys", SimpleNamespace(stderr=out))
     return raw
 
 
@@ -74,7 +74,7 @@ class Pipe:
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
     """What the module takes for standard error, with a reader at its other end."""
     pipe = Pipe()
-    monkeypatch.setattr(standard_error, "sys", SimpleNamespace(stderr=pipe.stream))
+    monkeypatch.setattr(buffered_stderr, "sys", SimpleNamespace(stderr=pipe.stream))
     yield pipe
     pipe.lines()
 
@@ -235,7 +235,7 @@ def test_the_end_of_the_process_writes_what_is_left() -> None:
     """A loop that is stopped in the turn in which it logs, and a process that ends then."""
     program = (
         "import asyncio, structlog\n"
-        "from gitdailies_server import logs\n"
+        "from gitdailies_server.logging import setup as logs\n"
         "logs.configure()\n"
         "loop = asyncio.new_event_loop()\n"
         "loop.call_soon(lambda: (structlog.get_logger().info('the last'), loop.stop()))\n"

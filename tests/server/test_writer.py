@@ -11,8 +11,8 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.sqlite import SqliteDatabase, connect
-from gitdailies_server.writer import MOST_A_BATCH, GroupWriter
+from gitdailies_server.storage.group_commit import MOST_A_BATCH, GroupWriter
+from gitdailies_server.storage.sqlite import SqliteDatabase, connect
 
 
 class Diary(SqliteDatabase):

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS, Settings, flag
-from gitdailies_core.dialect import Dialect
-from gitdailies_core.events import Event
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import Event
 
 from scripts import generated_script_tables, generated_scripts
 from scripts.generated_scripts import SCRIPTS

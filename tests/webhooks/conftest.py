@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 import structlog
-from gitdailies_server import logs
-from gitdailies_server.database import Database
+from gitdailies_server.logging import setup
+from gitdailies_server.storage.database import Database
 
 from tests.databases import postgresql_url
 from tests.webhooks.running import Receiver, at, in_thread
@@ -54,9 +54,9 @@ def log_lines(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixtu
     """What the receiver logs stands on stderr, as it does under a command."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    if logs._line in structlog.get_config()["processors"]:  # loggers keep what they were configured with
-        logs.forward_libraries()
+    if setup._line in structlog.get_config()["processors"]:  # loggers keep what they were configured with
+        setup.forward_libraries()
     else:
-        logs.configure()
+        setup.configure()
     yield capfd
     root.handlers[:], root.level = before

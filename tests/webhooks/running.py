@@ -18,12 +18,12 @@ from typing import Any
 
 import requests
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.settings import Store, WebhooksSettings
-from gitdailies_server.database import Database
+from gitdailies_connection.config.settings import Store, WebhooksSettings
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.keyring import create_key
-from gitdailies_webhooks.opening import Where, database_of
 from gitdailies_webhooks.server import serve
+from gitdailies_webhooks.sql.database import Where, database_of
 
 
 @dataclass

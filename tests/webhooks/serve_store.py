@@ -7,14 +7,14 @@ import sys
 from pathlib import Path
 
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.settings import Store
-from gitdailies_server import logs
-from gitdailies_webhooks.opening import database_of
+from gitdailies_connection.config.settings import Store
+from gitdailies_server.logging import setup
 from gitdailies_webhooks.server import serve
+from gitdailies_webhooks.sql.database import database_of
 
 
 async def main(store: str, *options: str) -> None:
-    logs.configure()
+    setup.configure()
     stop = asyncio.Event()
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     await serve(

@@ -12,9 +12,9 @@ from typing import Any
 import pytest
 import requests
 from click.testing import CliRunner, Result
-from gitdailies_cli.conformance import conformance
+from gitdailies_cli.commands.conformance import conformance
+from gitdailies_cli.conformance_probes import probes
 from gitdailies_cli.main import gitdailies
-from gitdailies_cli.probes import probes
 
 from tests.webhooks.running import Receiver
 

@@ -10,10 +10,10 @@ from typing import Any
 import pytest
 import requests
 import schemathesis
-from gitdailies_core.times import parse
-from gitdailies_server.database import Database
-from gitdailies_webhooks import app
-from gitdailies_webhooks.attempts import Pace
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.rate_limit import Pace
+from gitdailies_webhooks.api import app
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.strategies import SearchStrategy
 from schemathesis import Case, GenerationMode

@@ -5,8 +5,8 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from gitdailies_webhooks.figures.span import moment as read_moment
-from gitdailies_webhooks.pages import scales, wording
+from gitdailies_webhooks.figures.period import moment as read_moment
+from gitdailies_webhooks.pages import axis, formatting
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -29,7 +29,7 @@ ZONES = st.sampled_from(("UTC", "Europe/Berlin", "America/Havana", "Asia/Beirut"
 )
 def test_durations_are_told_by_two_units(seconds: float | None, text: str) -> None:
     """A duration is written by its two greatest units, the smaller one only where it says something."""
-    assert wording.duration(seconds) == text
+    assert formatting.duration(seconds) == text
 
 
 @pytest.mark.parametrize(
@@ -38,7 +38,7 @@ def test_durations_are_told_by_two_units(seconds: float | None, text: str) -> No
 )
 def test_a_rate_is_told_by_the_time_in_which_it_happens_once(a_day: float | None, text: str) -> None:
     """Something rarer than daily is told by the week, or by thirty days, and what is not known by a dash."""
-    assert wording.rate(a_day) == text
+    assert formatting.rate(a_day) == text
 
 
 @given(st.integers(-62_000_000_000_000_000, 250_000_000_000_000_000), ZONES, st.booleans())
@@ -47,13 +47,13 @@ def test_what_stands_in_an_address_is_the_same_moment_again(at: int, name: str, 
     zone = ZoneInfo(name)
     if midnight:
         at -= at % 86_400_000_000
-    assert read_moment(wording.edge(at, zone), "from", zone) == at
+    assert read_moment(formatting.edge(at, zone), "from", zone) == at
 
 
 VALUES = st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=40)
 
 
-@given(VALUES, st.sampled_from((scales.counts, scales.durations)))
+@given(VALUES, st.sampled_from((axis.counts, axis.durations)))
 def test_an_axis_holds_every_value(values: list[float | None], make) -> None:
     """An axis begins at 0, ends no lower than the greatest value, and has few labels, each another."""
     scale = make(values)
@@ -66,7 +66,7 @@ def test_an_axis_holds_every_value(values: list[float | None], make) -> None:
 @given(st.lists(st.none() | st.floats(0, 1), min_size=1, max_size=40))
 def test_an_axis_of_ratios_ends_at_all(values: list[float | None]) -> None:
     """No axis of ratios goes beyond 100 %, and none ends below its greatest value."""
-    scale = scales.ratios(values)
+    scale = axis.ratios(values)
     assert max((value for value in values if value is not None), default=0) <= scale.top + 1e-9
     assert scale.top <= 1
 
@@ -74,6 +74,6 @@ def test_an_axis_of_ratios_ends_at_all(values: list[float | None]) -> None:
 @given(st.lists(st.text(min_size=1), max_size=40), st.integers(1, 6))
 def test_labels_are_thinned_to_what_has_room(labels: list[str], most: int) -> None:
     """Of many labels every so-manieth is left, the first among them, never more than there is room for."""
-    left = scales.thinned(labels, most)
+    left = axis.thinned(labels, most)
     assert len(left) <= most
     assert left[:1] == labels[:1]

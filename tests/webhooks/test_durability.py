@@ -12,8 +12,8 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_server.sqlite import SqliteDatabase, connect
-from gitdailies_webhooks import statements
+from gitdailies_server.storage.sqlite import SqliteDatabase, connect
+from gitdailies_webhooks.events import queries
 
 from tests.databases import KINDS
 from tests.webhooks.payloads import body
@@ -115,7 +115,7 @@ def test_a_fault_of_ours_shows_a_number_and_no_more(
         raise RuntimeError("the reason inside")
 
     with monkeypatch.context() as patch:
-        patch.setattr(statements, "take", broken)
+        patch.setattr(queries, "take", broken)
         answer = receiver.post(key, body("deploy"))
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "the reason inside" not in answer.text
@@ -132,7 +132,7 @@ def test_one_faulty_request_does_not_spoil_those_beside_it(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that breaks inside the shared transaction fails alone."""
-    key, take = receiver.key("ci", "send", "read"), statements.take
+    key, take = receiver.key("ci", "send", "read"), queries.take
 
     def sometimes(connection: Any, submission: Any, **more: Any) -> Any:
         outcomes = take(connection, submission, **more)
@@ -140,7 +140,7 @@ def test_one_faulty_request_does_not_spoil_those_beside_it(
             raise RuntimeError("planted")
         return outcomes
 
-    monkeypatch.setattr(statements, "take", sometimes)
+    monkeypatch.setattr(queries, "take", sometimes)
     found: dict[str, int] = {}
     threads = [
         threading.Thread(

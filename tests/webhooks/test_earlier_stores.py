@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_server import migrations
-from gitdailies_server.database import Database
-from gitdailies_webhooks import keys
-from gitdailies_webhooks.keyring import list_keys
-from gitdailies_webhooks.opening import MIGRATIONS, existing, transaction
+from gitdailies_server.storage import migrations
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts import keys
+from gitdailies_webhooks.accounts.key_store import list_keys
+from gitdailies_webhooks.sql.database import MIGRATIONS, existing, transaction
 
 from tests.databases import KINDS
 from tests.webhooks.running import in_thread

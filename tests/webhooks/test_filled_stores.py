@@ -15,9 +15,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_server import migrations
-from gitdailies_server.database import Database
-from gitdailies_webhooks.opening import MIGRATIONS, transaction
+from gitdailies_server.storage import migrations
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.sql.database import MIGRATIONS, transaction
 
 from tests.databases import KINDS
 from tests.figures.git.events import ANSWERS, REPO

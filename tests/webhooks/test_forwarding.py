@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from gitdailies_connection.addresses import network
-from gitdailies_webhooks.first_owner import invite_owner
+from gitdailies_webhooks.accounts.first_owner import invite_owner
 
 from tests.webhooks.payloads import body
 from tests.webhooks.running import Receiver, in_thread

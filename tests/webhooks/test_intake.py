@@ -9,12 +9,12 @@ from typing import Any
 
 import pytest
 from gitdailies_core.errors import BodyTooLarge, GitDailiesError, UnreadableBody
-from gitdailies_core.events import KINDS, Field, Kind
-from gitdailies_core.field_types import LINE
-from gitdailies_webhooks import intake
-from gitdailies_webhooks.intake import Known, Submission
-from gitdailies_webhooks.order import Mark, Newest
-from gitdailies_webhooks.problem import Refusal
+from gitdailies_core.events.events import KINDS, Field, Kind
+from gitdailies_core.events.field_types import LINE
+from gitdailies_webhooks.events import intake
+from gitdailies_webhooks.events.intake import Known, Submission
+from gitdailies_webhooks.events.problem import Refusal
+from gitdailies_webhooks.events.strict_order import Mark, Newest
 from hypothesis import given
 from hypothesis import strategies as st
 

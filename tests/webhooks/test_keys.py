@@ -10,8 +10,8 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable, UsageError
-from gitdailies_webhooks import keys
-from gitdailies_webhooks.keyring import create_key, delete_key, list_keys
+from gitdailies_webhooks.accounts import keys
+from gitdailies_webhooks.accounts.key_store import create_key, delete_key, list_keys
 
 
 def test_a_key_has_the_form_that_scanners_look_for() -> None:

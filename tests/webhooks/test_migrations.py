@@ -6,8 +6,8 @@ from pathlib import Path
 
 from alembic.autogenerate import compare_metadata
 from alembic.runtime.migration import MigrationContext
-from gitdailies_webhooks.keyring import create_key, list_keys
-from gitdailies_webhooks.tables import METADATA
+from gitdailies_webhooks.accounts.key_store import create_key, list_keys
+from gitdailies_webhooks.sql.tables import METADATA
 from sqlalchemy import create_engine, text
 from sqlalchemy.engine import Connection
 from sqlalchemy.pool import NullPool

@@ -11,13 +11,13 @@ from typing import Any
 import gitdailies_webhooks
 import pytest
 import requests
-from gitdailies_core.events import KINDS
-from gitdailies_server.moments import utc_now
-from gitdailies_webhooks.app import create_app
-from gitdailies_webhooks.openapi import document
+from gitdailies_core.events.events import KINDS
+from gitdailies_server.storage.timestamps import utc_now
+from gitdailies_webhooks.api.app import create_app
+from gitdailies_webhooks.api.openapi import document
+from gitdailies_webhooks.events.problem import PROBLEMS
 from gitdailies_webhooks.pages.routes import routes as page_routes
 from gitdailies_webhooks.pages.site import Site
-from gitdailies_webhooks.problem import PROBLEMS
 from jsonschema import Draft202012Validator
 from starlette.routing import Route
 

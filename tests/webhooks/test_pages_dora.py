@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from gitdailies_webhooks.first_owner import invite_owner
+from gitdailies_webhooks.accounts.first_owner import invite_owner
 
 from tests.databases import KINDS
 from tests.figures.asking import worked

@@ -10,11 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.times import text_of
-from gitdailies_server.moments import utc_now
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import utc_now
+from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.figures import reasons
-from gitdailies_webhooks.first_owner import invite_owner
-from gitdailies_webhooks.pages.counting import NAMES
+from gitdailies_webhooks.pages.why_table import NAMES
 
 from tests.databases import KINDS
 from tests.figures.asking import worked

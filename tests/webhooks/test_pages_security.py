@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.errors import StoreUnavailable
-from gitdailies_server.moments import to_us
-from gitdailies_webhooks import membership, people
-from gitdailies_webhooks.first_owner import invite_owner
-from gitdailies_webhooks.opening import transaction
+from gitdailies_server.storage.timestamps import to_us
+from gitdailies_webhooks.accounts import people, people_store
+from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.pages.routes import pages
 from gitdailies_webhooks.pages.site import ANYBODY, OWNERS, Site
+from gitdailies_webhooks.sql.database import transaction
 
 from tests.databases import KINDS
 from tests.webhooks.payloads import body
@@ -355,7 +355,7 @@ def test_a_fault_on_a_page_shows_no_trace(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the reason inside")
 
-    monkeypatch.setattr(membership, "everybody", broken)
+    monkeypatch.setattr(people_store, "everybody", broken)
     answer = owner.get("/settings/people")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
@@ -378,7 +378,7 @@ def test_a_store_that_cannot_be_read_is_a_page(
     def broken(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("store: expected to read it, got a fault")
 
-    monkeypatch.setattr(membership, "session_of", broken)
+    monkeypatch.setattr(people_store, "session_of", broken)
     answer = owner.get("/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert "The store cannot be used now</h1>" in answer.text

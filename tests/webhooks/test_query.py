@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_webhooks import query
-from gitdailies_webhooks.problem import Refusal
+from gitdailies_webhooks.events import query
+from gitdailies_webhooks.events.problem import Refusal
 
 KEY = "gdk_0aZ90aZ90aZ90aZ90aZ90aZ90aZ90aZ9123456"
 

@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import requests
-from gitdailies_webhooks.audit import read_audit
-from gitdailies_webhooks.opening import transaction
+from gitdailies_webhooks.accounts.audit import read_audit
+from gitdailies_webhooks.sql.database import transaction
 
 from tests.databases import KINDS
 from tests.webhooks.payloads import body

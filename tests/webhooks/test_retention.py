@@ -7,12 +7,12 @@ from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
 
 import pytest
-from gitdailies_core.times import text_of
-from gitdailies_server.database import Database
-from gitdailies_webhooks import retention
-from gitdailies_webhooks.audit import read_audit
-from gitdailies_webhooks.keyring import create_key
-from gitdailies_webhooks.opening import transaction
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.audit import read_audit
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.events import retention
+from gitdailies_webhooks.sql.database import transaction
 
 from tests.databases import KINDS
 from tests.webhooks.payloads import body

@@ -14,11 +14,11 @@ from urllib.parse import urlsplit
 
 import pytest
 import requests
-from gitdailies_core.dialect import Dialect
-from gitdailies_core.events import Event
-from gitdailies_webhooks import body as body_module
-from gitdailies_webhooks.intake import MOST_BYTES_LIST, MOST_BYTES_ONE
-from gitdailies_webhooks.keyring import create_key, delete_key, list_keys
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import Event
+from gitdailies_webhooks.accounts.key_store import create_key, delete_key, list_keys
+from gitdailies_webhooks.api import body as body_module
+from gitdailies_webhooks.events.intake import MOST_BYTES_LIST, MOST_BYTES_ONE
 
 from tests.databases import KINDS
 from tests.webhooks.payloads import body

@@ -16,8 +16,8 @@ import pytest
 import requests
 from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
-from gitdailies_server.database import Database
-from gitdailies_webhooks.keyring import create_key, delete_key
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.key_store import create_key, delete_key
 from gitdailies_webhooks.server import serve
 
 from tests.webhooks.payloads import body

@@ -7,9 +7,9 @@ from contextlib import closing
 from pathlib import Path
 
 import pytest
-from gitdailies_server.database import Database
-from gitdailies_webhooks import statements
-from gitdailies_webhooks.keyring import create_key
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.events import queries
 
 from tests.databases import KINDS, opened
 from tests.webhooks.payloads import body
@@ -32,7 +32,7 @@ def test_lists_of_any_length_are_known_by_one_prepared_statement(
         for expected in ("created", "unchanged"):
             for events in lists:
                 database().begin(session)
-                outcomes = statements.take(session, read(events), key=key, now=NOW, strict_order=False)
+                outcomes = queries.take(session, read(events), key=key, now=NOW, strict_order=False)
                 database().commit(session)
                 assert outcomes is not None
                 assert {outcome.status for outcome in outcomes} == {expected}

@@ -8,13 +8,13 @@ from __future__ import annotations
 from collections.abc import Iterator
 from datetime import datetime
 
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.travis import TRAVIS
-from gitdailies_core.events import Event
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Row
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Row
+from gitdailies_core.sources.protocol import Ignored
 
 PASSED = "passed"
 

@@ -8,9 +8,9 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.errors import UsageError
-from gitdailies_core.fields import Fields
-from gitdailies_core.past import Pages, Row, Told, Window, newest_first, readable, rows_of
-from gitdailies_core.secret import Secret
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, readable, rows_of
+from gitdailies_core.values.secret import Secret
 
 from gitdailies_travis import past
 

@@ -26,8 +26,8 @@ from gitdailies_core.ci.facts import (
 )
 from gitdailies_core.ci.git_url import slug, without_user
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import DEPLOYED, Event
-from gitdailies_core.identity import deploy_id
+from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.events.ids import deploy_id
 
 # Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
 MOST_COMMITS = 250

@@ -7,11 +7,11 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any, Callable
 
-from gitdailies_core.describe import got
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import Event
-from gitdailies_core.field_types import DEPLOY_TYPES
-from gitdailies_core.times import parse, text_of
+from gitdailies_core.events.events import Event
+from gitdailies_core.events.field_types import DEPLOY_TYPES
+from gitdailies_core.values.times import parse, text_of
 
 # What templates and pipelines write where there is nothing: CircleCI `<nil>`, Helm and GitLab
 # `<no value>`, JSON null, JavaScript undefined, Python None.

@@ -11,12 +11,12 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core.adapter import Ignored
 from gitdailies_core.ci.deploy import resolve
 from gitdailies_core.ci.facts import GitFacts, Inputs, Platform, Skipped
 from gitdailies_core.errors import InvalidEvent, UsageError
-from gitdailies_core.events import Event
-from gitdailies_core.times import text_of
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.values.times import text_of
 
 # Parameters of a reader that are inputs of the step, and part of an id as they are there.
 STEP_PARAMETERS = {"service?": "as the step's input", "type?": "as the step's input"}

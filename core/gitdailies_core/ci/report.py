@@ -10,10 +10,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitdailies_core.ci.facts import Skipped
-from gitdailies_core.describe import called
-from gitdailies_core.dialect import Dialect
+from gitdailies_core.error_text import called
 from gitdailies_core.errors import GitDailiesError
-from gitdailies_core.events import Event
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import Event
 
 REPORTED, SKIPPED, DRY_RUN, FAILED = "reported", "skipped", "dry-run", "failed"
 

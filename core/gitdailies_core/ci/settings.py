@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from gitdailies_core.ci.facts import Inputs, given
-from gitdailies_core.describe import got
-from gitdailies_core.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS, RECEIVERS
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
-from gitdailies_core.secret import Secret
+from gitdailies_core.events.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS, RECEIVERS
+from gitdailies_core.values.secret import Secret
 
 # Every step takes these, each under the name that its platform's habits give it.
 DEPLOY_INPUTS = (

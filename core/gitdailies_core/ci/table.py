@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from gitdailies_core.ci.facts import Facts, Target, Variables, branch_of, full_sha
 from gitdailies_core.ci.git_url import slug
-from gitdailies_core.describe import got
+from gitdailies_core.error_text import got
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gitdailies_webhooks.figures.history import Commit, Deploy, Place, Told
+from gitdailies_webhooks.figures.events import Commit, Deploy, Place, Told
 
 NOT_THERE, EARLIER_NOT_THERE = "not-in-mirror", "earlier-not-in-mirror"
 UNREADABLE, TOO_MANY = "mirror-unreadable", "too-many-commits"

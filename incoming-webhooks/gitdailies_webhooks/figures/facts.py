@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import defaultdict
 from typing import NamedTuple
 
+from gitdailies_webhooks.figures.events import Deploy, History
 from gitdailies_webhooks.figures.failures import Outage, outage, undone
-from gitdailies_webhooks.figures.history import Deploy, History
+from gitdailies_webhooks.figures.incidents import Period, periods
 from gitdailies_webhooks.figures.lead_time import Brought, brought
 from gitdailies_webhooks.figures.links import Link, Links
-from gitdailies_webhooks.figures.periods import Period, periods
 from gitdailies_webhooks.figures.settings import Settings
 
 

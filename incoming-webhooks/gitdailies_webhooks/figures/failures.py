@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from gitdailies_webhooks.figures.history import ROLLBACK, Deploy, Place
+from gitdailies_webhooks.figures.events import ROLLBACK, Deploy, Place
 
 
 def undone(deploys: Iterable[Deploy], window: int) -> dict[str, Deploy]:

@@ -6,7 +6,7 @@ from collections.abc import Iterable
 from typing import NamedTuple
 
 from gitdailies_webhooks.figures.commits import Commits
-from gitdailies_webhooks.figures.history import Commit, Deploy, Place
+from gitdailies_webhooks.figures.events import Commit, Deploy, Place
 
 NO_PREDECESSOR, NO_COMMITS = "no-predecessor", "no-commits"
 

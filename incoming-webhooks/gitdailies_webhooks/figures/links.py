@@ -8,9 +8,9 @@ from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
 from gitdailies_webhooks.figures.commits import ByCommit
-from gitdailies_webhooks.figures.history import Deploy
+from gitdailies_webhooks.figures.events import Deploy
+from gitdailies_webhooks.figures.incidents import Period
 from gitdailies_webhooks.figures.lead_time import Brought
-from gitdailies_webhooks.figures.periods import Period
 
 BY_CAUSE, BY_TIME = "by-cause", "by-time"
 NO_SUCH_COMMIT, NO_DEPLOY = "no-such-commit", "no-deploy-in-window"

@@ -7,13 +7,13 @@ from collections.abc import Iterator
 from functools import singledispatchmethod
 from typing import NamedTuple
 
-from gitdailies_core.times import text_of
-from gitdailies_server.moments import from_us
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.figures import ancestry, figures, lead_time, links
+from gitdailies_webhooks.figures import ancestry, lead_time, links, metrics
+from gitdailies_webhooks.figures.events import HOTFIX, ROLLBACK, Deploy, End, History, Place, Start
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts, Incident
-from gitdailies_webhooks.figures.history import HOTFIX, ROLLBACK, Deploy, End, History, Place, Start
-from gitdailies_webhooks.figures.periods import contradicts
+from gitdailies_webhooks.figures.incidents import contradicts
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import Settings
 
@@ -86,7 +86,7 @@ class Reasons:
             yield _none(left_out)
             return
         facts = self._deploys[deploy.id]
-        yield Verdict(figures.FREQUENCY, True, "counted", "a deploy in the period")
+        yield Verdict(metrics.FREQUENCY, True, "counted", "a deploy in the period")
         yield _lead_time(facts)
         yield self._failed(facts)
         yield _recovery(facts)
@@ -114,7 +114,7 @@ class Reasons:
             if left_out:
                 yield _none(left_out)
             else:
-                yield Verdict(figures.FAIL_RATE, False, why, f"unlinked: {_NO_LINK[how]}")
+                yield Verdict(metrics.FAIL_RATE, False, why, f"unlinked: {_NO_LINK[how]}")
             return
         how_found = "named by causedBy" if how == links.BY_CAUSE else "the latest in the window"
         found = f"deploy {deploy.id} of {_said(deploy.at)}, {how_found}"
@@ -122,7 +122,7 @@ class Reasons:
             reason = f"laid to {found}, which is left out: {LEFT_OUT[deploy_out]}"
             yield Verdict(ALL, False, deploy_out, reason)
             return
-        yield Verdict(figures.FAIL_RATE, True, "failed", f"laid to {found}, which failed by it")
+        yield Verdict(metrics.FAIL_RATE, True, "failed", f"laid to {found}, which failed by it")
         yield _part_in_outage(incident, self._deploys[deploy.id])
 
     @_verdicts.register
@@ -133,7 +133,7 @@ class Reasons:
             if deploy is None and (left_out := self._left_out(period.place, period.began_at)):
                 yield Verdict(ALL, False, left_out, f"{since}, which is left out: {LEFT_OUT[left_out]}")
             elif deploy is None:
-                yield Verdict(figures.RECOVERY, False, "unlinked", f"{since}, which is laid to no deploy")
+                yield Verdict(metrics.RECOVERY, False, "unlinked", f"{since}, which is laid to no deploy")
             elif deploy_out := self._left_out(deploy.place, deploy.at):
                 reason = f"{since}, laid to deploy {deploy.id}, which is left out: {LEFT_OUT[deploy_out]}"
                 yield Verdict(ALL, False, deploy_out, reason)
@@ -157,28 +157,28 @@ class Reasons:
         deploy = facts.deploy
         if facts.incidents:
             names = ", ".join(dict.fromkeys(i.period.start.incident for i in facts.incidents))
-            return Verdict(figures.FAIL_RATE, True, "failed", f"failed by incident {names}")
+            return Verdict(metrics.FAIL_RATE, True, "failed", f"failed by incident {names}")
         if facts.undone_by:
-            return Verdict(figures.FAIL_RATE, True, "failed", f"undone by rollback {facts.undone_by[0].id}")
+            return Verdict(metrics.FAIL_RATE, True, "failed", f"undone by rollback {facts.undone_by[0].id}")
         if deploy.at > self._selection.span.now - self._window:
             until = _said(deploy.at + self._window)
             return Verdict(
-                figures.FAIL_RATE, False, "pending", f"it may still fail: outside the rate until {until}"
+                metrics.FAIL_RATE, False, "pending", f"it may still fail: outside the rate until {until}"
             )
         return Verdict(
-            figures.FAIL_RATE, True, "succeeded", "neither an incident nor a rollback is laid to it"
+            metrics.FAIL_RATE, True, "succeeded", "neither an incident nor a rollback is laid to it"
         )
 
     def _rework(self, deploy: Deploy) -> Verdict:
         if deploy.type == ROLLBACK:
             before = self._undoes.get(deploy.id)
             undid = f"undoes deploy {before.id}" if before else "no deploy within the window for it to undo"
-            return Verdict(figures.REWORK, True, "rework", f"a rollback: {undid}")
+            return Verdict(metrics.REWORK, True, "rework", f"a rollback: {undid}")
         if deploy.type == HOTFIX:
-            return Verdict(figures.REWORK, True, "rework", "a hotfix")
+            return Verdict(metrics.REWORK, True, "rework", "a hotfix")
         if deploy.fixes is not None:
-            return Verdict(figures.REWORK, True, "rework", f"it fixes incident {deploy.fixes}")
-        return Verdict(figures.REWORK, True, "planned", "counted in the denominator alone")
+            return Verdict(metrics.REWORK, True, "rework", f"it fixes incident {deploy.fixes}")
+        return Verdict(metrics.REWORK, True, "planned", "counted in the denominator alone")
 
     def _left_out(self, place: Place, at: int) -> str:
         return self._selection.elsewhere(place) or ("" if at in self._selection.span else "period")
@@ -187,39 +187,39 @@ class Reasons:
 def _lead_time(facts: DeployFacts) -> Verdict:
     brought = facts.brought
     if brought.unknown:
-        return Verdict(figures.LEAD_TIME, False, brought.unknown, f"unknown: {_UNKNOWN[brought.unknown]}")
+        return Verdict(metrics.LEAD_TIME, False, brought.unknown, f"unknown: {_UNKNOWN[brought.unknown]}")
     if not brought.commits:
-        return Verdict(figures.LEAD_TIME, False, "nothing-new", "it brought no commit for the first time")
+        return Verdict(metrics.LEAD_TIME, False, "nothing-new", "it brought no commit for the first time")
     counted, left = len(brought.leads), brought.unknown_commits
     reason = f"{counted} new commits with a lead time" if counted != 1 else "1 new commit with a lead time"
     if left:
         reason += f", {left} without: no commit time, or one after the deploy"
-    return Verdict(figures.LEAD_TIME, counted > 0, "counted" if counted else "unknown-commits", reason)
+    return Verdict(metrics.LEAD_TIME, counted > 0, "counted" if counted else "unknown-commits", reason)
 
 
 def _recovery(facts: DeployFacts) -> Verdict:
     if not facts.failed:
-        return Verdict(figures.RECOVERY, False, "not-failed", "it did not fail")
+        return Verdict(metrics.RECOVERY, False, "not-failed", "it did not fail")
     if facts.outage is None:
         why = "every incident of it was merged away" if facts.incidents else "failed by rollback alone"
-        return Verdict(figures.RECOVERY, False, "without-incident", f"without incident: {why}")
+        return Verdict(metrics.RECOVERY, False, "without-incident", f"without incident: {why}")
     if facts.outage.us is None:
-        return Verdict(figures.RECOVERY, False, "open", f"open since {_said(facts.outage.began_at)}")
+        return Verdict(metrics.RECOVERY, False, "open", f"open since {_said(facts.outage.began_at)}")
     seconds = facts.outage.us / 1_000_000
-    return Verdict(figures.RECOVERY, True, "recovered", f"{seconds:g} s, from {_said(facts.outage.began_at)}")
+    return Verdict(metrics.RECOVERY, True, "recovered", f"{seconds:g} s, from {_said(facts.outage.began_at)}")
 
 
 def _part_in_outage(incident: Incident, facts: DeployFacts) -> Verdict:
     period, outage = incident.period, facts.outage
     if period.merged:
-        return Verdict(figures.RECOVERY, False, "merged", "merged into another incident: no time of its own")
+        return Verdict(metrics.RECOVERY, False, "merged", "merged into another incident: no time of its own")
     if outage is None or outage.us is None:
-        return Verdict(figures.RECOVERY, False, "open", f"deploy {facts.deploy.id} is not recovered yet")
+        return Verdict(metrics.RECOVERY, False, "open", f"deploy {facts.deploy.id} is not recovered yet")
     if period.began_at > outage.began_at + outage.us:
         reason = f"only the first outage of deploy {facts.deploy.id} is timed, and that was over"
-        return Verdict(figures.RECOVERY, False, "later-outage", reason)
+        return Verdict(metrics.RECOVERY, False, "later-outage", reason)
     reason = f"part of the outage of deploy {facts.deploy.id}, {outage.us / 1_000_000:g} s"
-    return Verdict(figures.RECOVERY, True, "recovered", reason)
+    return Verdict(metrics.RECOVERY, True, "recovered", reason)
 
 
 def _none(word: str) -> Verdict:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from gitdailies_webhooks.figures.history import Place
+from gitdailies_webhooks.figures.events import Place
+from gitdailies_webhooks.figures.period import Span
 from gitdailies_webhooks.figures.settings import PRODUCTION, Settings, folded
-from gitdailies_webhooks.figures.span import Span
 
 # Before the year 1, in microseconds.
 _BEFORE_ALL = -(2**62)

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from datetime import timedelta, tzinfo
 from functools import cached_property
 
-from gitdailies_connection import timezones
-from gitdailies_connection.settings import WebhooksSettings
+from gitdailies_connection.config import timezones
+from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import UsageError
 
 # The key of every production name; an environment's own name is never empty.

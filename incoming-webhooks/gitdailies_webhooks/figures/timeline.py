@@ -8,8 +8,8 @@ from heapq import merge
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from gitdailies_webhooks.figures.figures import IncidentRow, Row
-from gitdailies_webhooks.figures.span import Span
+from gitdailies_webhooks.figures.metrics import IncidentRow, Row
+from gitdailies_webhooks.figures.period import Span
 
 INCIDENTS, FAILED, DEPLOYS = "incidents", "failed", "deploys"
 SLOTS, LISTED = 48, 50

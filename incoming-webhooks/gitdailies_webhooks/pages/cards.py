@@ -8,11 +8,11 @@ from typing import Any, NamedTuple, TypeAlias
 
 from markupsafe import Markup
 
-from gitdailies_webhooks.figures import figures
-from gitdailies_webhooks.figures.course import Course
-from gitdailies_webhooks.pages import charts, scales
+from gitdailies_webhooks.figures import metrics
+from gitdailies_webhooks.figures.trend import Course
+from gitdailies_webhooks.pages import axis, charts
 from gitdailies_webhooks.pages.charts import Line
-from gitdailies_webhooks.pages.wording import count, decimal, duration, percent, rate
+from gitdailies_webhooks.pages.formatting import count, decimal, duration, percent, rate
 
 _Form: TypeAlias = Callable[[float | None], str]
 
@@ -37,7 +37,7 @@ class Figure:
     beside: tuple[tuple[str, str, _Form], ...]
     columns: tuple[tuple[str, str, _Form], ...]
     lines: tuple[tuple[str, str], ...]
-    scale: Callable[[Sequence[float | None]], scales.Scale]
+    scale: Callable[[Sequence[float | None]], axis.Scale]
     few: str
     drawn_when: Callable[[Mapping[str, Any]], bool] = lambda _: True
 
@@ -47,7 +47,7 @@ _MEDIAN_LINES = (("Median", "median"), ("90th percentile", "p90"))
 
 FIGURES = (
     Figure(
-        figures.FREQUENCY,
+        metrics.FREQUENCY,
         "Deployment frequency",
         "Deploys of every type, rollbacks and hotfixes too, by the days of the period up to now. "
         "Gap: the time from one to the next.",
@@ -66,11 +66,11 @@ FIGURES = (
             ("Median gap", "medianGap", duration),
         ),
         (("Deploys", "numerator"),),
-        scales.counts,
+        axis.counts,
         few="",
     ),
     Figure(
-        figures.LEAD_TIME,
+        metrics.LEAD_TIME,
         "Change lead time",
         "From a commit to the deploy that brought it to its repository, environment and service for the "
         "first time. Unknown: the first deploy there, one that tells no commits, a commit without a time "
@@ -90,11 +90,11 @@ FIGURES = (
             ("Commits unknown", "unknownCommits", count),
         ),
         _MEDIAN_LINES,
-        scales.durations,
+        axis.durations,
         few="count",
     ),
     Figure(
-        figures.FAIL_RATE,
+        metrics.FAIL_RATE,
         "Change fail rate",
         "Deploys that an incident is laid to or that a rollback undid, by all that are settled: no longer "
         "pending. Pending: not failed, and younger than {window}. Unlinked: incidents laid to no deploy. "
@@ -117,13 +117,13 @@ FIGURES = (
             ("Incidents unlinked", "unlinked", count),
         ),
         (("Rate", "value"),),
-        scales.ratios,
+        axis.ratios,
         few="denominator",
         # Of the pending ones only those that fail would be known: the rate would be far too high.
         drawn_when=lambda part: not part["pending"],
     ),
     Figure(
-        figures.RECOVERY,
+        metrics.RECOVERY,
         "Failed deployment recovery time",
         "For each failed deploy, from the start of its first incident until none of those that touch is "
         "open. Open ones, and those that failed by a rollback alone, have no time yet or none at all.",
@@ -142,11 +142,11 @@ FIGURES = (
             ("Without incident", "withoutIncident", count),
         ),
         _MEDIAN_LINES,
-        scales.durations,
+        axis.durations,
         few="count",
     ),
     Figure(
-        figures.REWORK,
+        metrics.REWORK,
         "Deployment rework rate",
         "Rollbacks, hotfixes and deploys that say which incident they fix, by all deploys.",
         ("value", percent),
@@ -158,7 +158,7 @@ FIGURES = (
             ("Deploys", "denominator", count),
         ),
         (("Rate", "value"),),
-        scales.ratios,
+        axis.ratios,
         few="denominator",
     ),
 )
@@ -230,6 +230,6 @@ def _chart(figure: Figure, drawn: Sequence[Line], course: Course, labels: Sequen
         return ""
     label = f"{figure.title} by {course.word}; the numbers stand in the table below"
     scale = figure.scale(values)
-    if figure.name == figures.FREQUENCY:
+    if figure.name == metrics.FREQUENCY:
         return charts.bars(label, labels, drawn[0], scale)
     return charts.lines(label, labels, drawn, scale)

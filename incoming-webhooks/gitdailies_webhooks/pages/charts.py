@@ -13,7 +13,7 @@ import pygal
 from markupsafe import Markup
 from pygal.style import Style
 
-from gitdailies_webhooks.pages.scales import Scale, thinned
+from gitdailies_webhooks.pages.axis import Scale, thinned
 
 # A finder of an old kind, for maps of plugins: Python 3.11 warns of it at every import that finds nothing.
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]

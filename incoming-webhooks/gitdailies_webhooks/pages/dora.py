@@ -7,19 +7,19 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from gitdailies_server.moments import to_us
+from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
-from gitdailies_webhooks import query
-from gitdailies_webhooks.answers import Question
-from gitdailies_webhooks.figures.span import DAYS
-from gitdailies_webhooks.metrics import FILTERS, question
-from gitdailies_webhooks.overview import overview
+from gitdailies_webhooks.api.metrics import FILTERS, question
+from gitdailies_webhooks.derived.dora_page import overview
+from gitdailies_webhooks.derived.queries import Question
+from gitdailies_webhooks.events import query
+from gitdailies_webhooks.events.problem import Refusal
+from gitdailies_webhooks.figures.period import DAYS
 from gitdailies_webhooks.pages import dora_view
 from gitdailies_webhooks.pages.events import pasted
+from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import Page, Site
-from gitdailies_webhooks.pages.visit import Visit
-from gitdailies_webhooks.problem import Refusal
 
 _MOST_DAYS = 36_525
 

@@ -7,21 +7,21 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
-from gitdailies_core.events import KINDS
-from gitdailies_core.times import parse
-from gitdailies_server.moments import to_us
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_webhooks.answers import Question
-from gitdailies_webhooks.figures.course import Bucket
+from gitdailies_webhooks.derived.dora_page import Overview
+from gitdailies_webhooks.derived.queries import Question
+from gitdailies_webhooks.figures.period import DAYS, Span
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.figures.span import DAYS, Span
 from gitdailies_webhooks.figures.timeline import ENDED, LISTED, PENDING, SUCCEEDED, Listed
-from gitdailies_webhooks.overview import Overview
-from gitdailies_webhooks.pages import line
+from gitdailies_webhooks.figures.trend import Bucket
+from gitdailies_webhooks.pages import timeline
+from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
-from gitdailies_webhooks.pages.scales import thinned
-from gitdailies_webhooks.pages.subjects import subject
-from gitdailies_webhooks.pages.wording import address, count, decimal, duration, edge, moment
+from gitdailies_webhooks.pages.event_titles import subject
+from gitdailies_webhooks.pages.formatting import address, count, decimal, duration, edge, moment
 
 PRESETS = (7, 30, 90, 365)
 _MOST_REPOS, _MOST_TICKS = 500, 5
@@ -94,8 +94,8 @@ def context(
         "heading": _HEADINGS.get(course.word, course.word.capitalize()),
         "buckets": [_bucket(course.word, bucket, narrowed) for bucket in course.buckets],
         "word": course.word,
-        "lanes": line.lanes(found.line, span, found.events, narrowed),
-        "ticks": line.ticks(span, _moments(course.buckets, labels)),
+        "lanes": timeline.lanes(found.line, span, found.events, narrowed),
+        "ticks": timeline.ticks(span, _moments(course.buckets, labels)),
         "listed": listed,
         "total": count(total),
         "left": count(total - len(listed)) if total > LISTED else "",

@@ -7,17 +7,18 @@ from functools import partial
 from typing import Any
 from urllib.parse import urlencode
 
-from gitdailies_core.events import KINDS
+from gitdailies_core.events.events import KINDS
 from starlette.responses import Response
 
-from gitdailies_webhooks import keyring, statements
-from gitdailies_webhooks.pages.counting import verdicts
+from gitdailies_webhooks.accounts import key_store
+from gitdailies_webhooks.events import queries
+from gitdailies_webhooks.events.queries import Stored
+from gitdailies_webhooks.events.query import FILTERS
+from gitdailies_webhooks.pages.event_titles import subject
+from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.settings import MANAGE
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
-from gitdailies_webhooks.pages.subjects import subject
-from gitdailies_webhooks.pages.visit import Visit
-from gitdailies_webhooks.query import FILTERS
-from gitdailies_webhooks.statements import Stored
+from gitdailies_webhooks.pages.why_table import verdicts
 
 _PAGE, _NEWEST = 50, 5
 TITLES = {kind.word: kind.title for kind in KINDS}
@@ -42,7 +43,7 @@ class Events:
     async def start(self, visit: Visit) -> Response:
         """Tell a newcomer what to paste next, and show what arrives."""
         now = self._site.clock()
-        found = await self._site.store.read(keyring.all_keys)
+        found = await self._site.store.read(key_store.all_keys)
         return self._site.page(
             visit,
             "start.html",
@@ -63,7 +64,7 @@ class Events:
         search, given = visit.fields.get("search", "").strip(), visit.fields.get("before", "")
         before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
         rows = await self._site.store.read(
-            partial(statements.newest_first, filters=filters, search=search, before=before, limit=_PAGE + 1)
+            partial(queries.newest_first, filters=filters, search=search, before=before, limit=_PAGE + 1)
         )
         asked = {**filters, **({"search": search} if search else {})}
         more = urlencode({**asked, "before": rows[_PAGE - 1].seq}) if len(rows) > _PAGE else None
@@ -101,12 +102,12 @@ class Events:
         return self._site.go("/events")
 
     async def _newest(self) -> dict[str, Any]:
-        rows = await self._site.store.read(partial(statements.newest_first, limit=_NEWEST))
+        rows = await self._site.store.read(partial(queries.newest_first, limit=_NEWEST))
         return {"events": [_shown(row) for row in rows]}
 
     async def _row(self, visit: Visit) -> Stored | None:
         seq = min(visit.request.path_params["seq"], 2**62)
-        rows = await self._site.store.read(partial(statements.newest_first, before=seq + 1, limit=1))
+        rows = await self._site.store.read(partial(queries.newest_first, before=seq + 1, limit=1))
         return rows[0] if rows and rows[0].seq == seq else None
 
 

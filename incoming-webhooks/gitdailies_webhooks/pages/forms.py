@@ -7,7 +7,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import KINDS
+from gitdailies_core.events.events import KINDS
 from wtforms import (
     BooleanField,
     DateField,
@@ -22,7 +22,7 @@ from wtforms import (
 )
 from wtforms.validators import InputRequired, Optional
 
-from gitdailies_webhooks import keys, people
+from gitdailies_webhooks.accounts import keys, people
 
 EVERY, SOME, NONE = "every", "some", "none"
 

@@ -7,11 +7,11 @@ from functools import partial
 
 from starlette.responses import Response
 
-from gitdailies_webhooks import audit, membership, people
+from gitdailies_webhooks.accounts import audit, people, people_store
+from gitdailies_webhooks.accounts.people import Person
 from gitdailies_webhooks.pages.forms import Invite
+from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
-from gitdailies_webhooks.pages.visit import Visit
-from gitdailies_webhooks.people import Person
 
 PEOPLE, AUDIT = "/settings/people", "/settings/audit"
 _LINES = 100
@@ -47,7 +47,7 @@ class Members:
 
     async def show(self, visit: Visit) -> Response:
         """List who may sign in."""
-        there = await self._site.store.read(membership.everybody)
+        there = await self._site.store.read(people_store.everybody)
         owners = sum(person.is_owner for person in there)
         return self._site.page(visit, "people.html", people=there, owners=owners)
 
@@ -63,7 +63,7 @@ class Members:
         token = people.new_token(secrets.token_urlsafe)
         await self._site.store.write(
             partial(
-                membership.invite,
+                people_store.invite,
                 hash_=people.hash_of(token),
                 role=people.checked_role(form.role.data or ""),
                 by=visit.who,
@@ -86,7 +86,7 @@ class Members:
         person = await self._person(visit)
         if person is not None:
             now, actor = self._site.clock(), visit.who.name
-            await self._site.store.write(partial(membership.remove, id_=person.id, actor=actor, now=now))
+            await self._site.store.write(partial(people_store.remove, id_=person.id, actor=actor, now=now))
             self._site.log.info("person removed", person=person.name, by=actor)
         return self._site.go(PEOPLE)
 
@@ -100,4 +100,4 @@ class Members:
 
     async def _person(self, visit: Visit) -> Person | None:
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
-        return await self._site.store.read(partial(membership.person_of, id_=id_))
+        return await self._site.store.read(partial(people_store.person_of, id_=id_))

@@ -7,10 +7,10 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.pages.dora import Dora
-from gitdailies_webhooks.pages.entry import Entry
 from gitdailies_webhooks.pages.events import Events
 from gitdailies_webhooks.pages.members import Members
 from gitdailies_webhooks.pages.settings import Settings
+from gitdailies_webhooks.pages.sign_in import Entry
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
 
 # Their addresses carry a checksum of what is in them.

@@ -6,15 +6,15 @@ from datetime import timedelta
 from functools import partial
 
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events import KINDS
+from gitdailies_core.events.events import KINDS
 from starlette.responses import Response
 
-from gitdailies_webhooks import keyring, keys
-from gitdailies_webhooks.keyring import KeyRequest
-from gitdailies_webhooks.keys import Key
+from gitdailies_webhooks.accounts import key_store, keys
+from gitdailies_webhooks.accounts.key_store import KeyRequest
+from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.pages.forms import EVERY, NONE, SOME, NewKey
+from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
-from gitdailies_webhooks.pages.visit import Visit
 
 MANAGE = "/settings/api-access/incoming-webhooks"
 
@@ -50,7 +50,7 @@ class Settings:
 
     async def manage(self, visit: Visit) -> Response:
         """Show where events are sent to, and the keys."""
-        found = await self._site.store.read(partial(keyring.all_keys, deleted=True))
+        found = await self._site.store.read(partial(key_store.all_keys, deleted=True))
         now = self._site.clock()
         return self._site.page(
             visit,
@@ -68,7 +68,7 @@ class Settings:
         form = NewKey()
         like = visit.fields.get("like", "")
         if like.isascii() and like.isdigit() and len(like) < 10:
-            before = await self._site.store.read(partial(keyring.key_of, id_=int(like)))
+            before = await self._site.store.read(partial(key_store.key_of, id_=int(like)))
             if before is not None:
                 form = NewKey(data=_successor(before))
         return self._form(visit, form)
@@ -82,10 +82,10 @@ class Settings:
         request = KeyRequest.make(form.name.data or "", form.allow, form.expires_at, now=now)
         try:
             secret, key = await self._site.store.write(
-                partial(keyring.add_key, request=request, actor=visit.who.name, now=now)
+                partial(key_store.add_key, request=request, actor=visit.who.name, now=now)
             )
         except UsageError as error:
-            live = await self._site.store.read(keyring.all_keys)
+            live = await self._site.store.read(key_store.all_keys)
             again = next((key for key in live if key.name == request.name), None)
             if again and again.created_by == visit.who.name and now - again.created_at < _RELOADED:
                 return self._site.go(f"{MANAGE}/keys/{again.id}")
@@ -121,14 +121,16 @@ class Settings:
         key = await self._key(visit)
         if key is not None:
             now = self._site.clock()
-            await self._site.store.write(partial(keyring.remove_key, key=key, actor=visit.who.name, now=now))
+            await self._site.store.write(
+                partial(key_store.remove_key, key=key, actor=visit.who.name, now=now)
+            )
             self._site.log.info("key deleted", key=key.name, person=visit.who.name)
         return self._site.go(MANAGE)
 
     async def _key(self, visit: Visit) -> Key | None:
         # SQLite and PostgreSQL count no further.
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
-        return await self._site.store.read(partial(keyring.key_of, id_=id_))
+        return await self._site.store.read(partial(key_store.key_of, id_=id_))
 
     def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
         return self._site.page(visit, "key-new.html", status, manage=MANAGE, form=form)

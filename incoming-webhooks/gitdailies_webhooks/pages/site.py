@@ -18,10 +18,13 @@ from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, RedirectResponse, Response
 
-from gitdailies_webhooks import membership, people
+from gitdailies_webhooks.accounts import people, people_store
+from gitdailies_webhooks.accounts.keys import without_keys
+from gitdailies_webhooks.accounts.people import ABSOLUTE
+from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
+from gitdailies_webhooks.events.store import Store
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.keys import without_keys
-from gitdailies_webhooks.pages.visit import (
+from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
     Fields,
     Visit,
@@ -32,9 +35,6 @@ from gitdailies_webhooks.pages.visit import (
     query_of,
     refuse_foreign,
 )
-from gitdailies_webhooks.people import ABSOLUTE
-from gitdailies_webhooks.problem import PROBLEMS, Problem, of_error
-from gitdailies_webhooks.store import Store
 
 STATIC = Path(__file__).parent / "static"
 
@@ -161,7 +161,7 @@ class Site:
         token = people.new_token(secrets.token_urlsafe)
         now = self.clock()
         await self.store.write(
-            partial(membership.sign_in, hash_=people.hash_of(token), person=person, now=now)
+            partial(people_store.sign_in, hash_=people.hash_of(token), person=person, now=now)
         )
         seconds = int(ABSOLUTE.total_seconds())
         return self.go(path, cookie_header(token, secure=self.secure, seconds=seconds))
@@ -187,11 +187,11 @@ class Site:
 
     async def _person(self, token: str) -> people.Person | None:
         hash_, now = people.hash_of(token), self.clock()
-        session = await self.store.read(partial(membership.session_of, hash_=hash_, now=now))
+        session = await self.store.read(partial(people_store.session_of, hash_=hash_, now=now))
         if session is None:
             return None
         if session.unseen(now):
-            await self.store.write(partial(membership.see, hash_=hash_, now=now))
+            await self.store.write(partial(people_store.see, hash_=hash_, now=now))
         return session.person
 
     async def _allowed(self, page: Page, visit: Visit) -> Response:

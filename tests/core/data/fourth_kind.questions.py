@@ -3,11 +3,11 @@
 import json
 
 import gitdailies_core
-from gitdailies_core.dialect import Dialect
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events import KINDS, Event
-from gitdailies_core.identity import content_id
-from gitdailies_core.schema import event_schema
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import KINDS, Event
+from gitdailies_core.events.ids import content_id
+from gitdailies_core.events.schema import event_schema
 from jsonschema import Draft202012Validator
 
 EXAMPLE = dict(KINDS[0].example)

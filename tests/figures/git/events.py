@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.events import Event
+from gitdailies_core.events.events import Event
 
 HOUR = 3600
 REPO = "larkspur/checkout-api"

@@ -1,9 +1,9 @@
 """A stranger's adapter, as a vendor might ship it; its first version cannot read the newer bodies."""
 
-from gitdailies_core.adapter import RESOLVED, STARTED, Change, Service
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.fields import Fields
-from gitdailies_core.proof import verify_shared_token
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
+from gitdailies_core.sources.signatures import verify_shared_token
 
 READS = ("1",)
 TABLE = {"opened": STARTED, "done": RESOLVED}

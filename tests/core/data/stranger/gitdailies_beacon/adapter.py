@@ -5,11 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitdailies_core.adapter import RESOLVED, STARTED, STATES, Change, Ignored, Message, Option, Service
-from gitdailies_core.fields import Fields
-from gitdailies_core.proof import verify_shared_token
-from gitdailies_core.request import Request
-from gitdailies_core.secret import Secret
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import (
+    RESOLVED,
+    STARTED,
+    STATES,
+    Change,
+    Ignored,
+    Message,
+    Option,
+    Service,
+)
+from gitdailies_core.sources.request import Request
+from gitdailies_core.sources.signatures import verify_shared_token
+from gitdailies_core.values.secret import Secret
 
 TABLE = {
     "lamp.lit": STARTED,

@@ -1,0 +1,143 @@
+"""`gitdailies check` and `gitdailies init`: the configuration, looked at and written."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING
+from urllib.parse import urlsplit
+
+import click
+from gitdailies_core.errors import ConfigurationError, UsageError
+
+from gitdailies_cli import find_config, output
+from gitdailies_cli.send_events import KEY_VARIABLE, URL_VARIABLE
+
+if TYPE_CHECKING:
+    from gitdailies_connection.check.reachability import Finding
+
+_MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path))
+@click.option(
+    "--openapi",
+    type=click.Path(path_type=Path),
+    help="the document that GitDailies mailed: say where it and the dialect differ; asks no server",
+)
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
+    """Check gitdailies.yml: configuration, secrets, reachability, dialect, mirrors. Sends no event.
+
+    \b
+    gitdailies check gitdailies.yml
+    gitdailies check --openapi gitdailies-openapi.yaml
+    """
+    if openapi is not None:
+        _compare(file, openapi, as_json=as_json)
+    else:
+        _look(file, as_json=as_json)
+
+
+def _look(file: Path | None, *, as_json: bool) -> None:
+    from gitdailies_connection.check import reachability
+
+    findings = _findings(file)
+    if as_json:
+        output.as_json({"findings": [vars(finding) for finding in findings]})
+    else:
+        for finding in findings:
+            click.echo(output.printable(f"{_MARKS[finding.level]}  {finding.text}"))
+            if finding.remedy:
+                click.echo(output.printable(f"          {finding.remedy}"))
+    if any(finding.level == reachability.FAULT for finding in findings):
+        raise click.exceptions.Exit(2)
+
+
+def _findings(file: Path | None) -> list[Finding]:
+    from gitdailies_connection.check import reachability
+    from gitdailies_connection.config.load import load_webhooks_alone
+
+    path = find_config.found(file)
+    webhooks = load_webhooks_alone(path) if path is not None else None
+    if webhooks is not None:
+        found = reachability.Finding(
+            reachability.OK, f"{path}: read, webhooks alone: nothing is sent from here"
+        )
+        return [found, *_mirrors(webhooks.mirrors)]
+    configuration = find_config.configuration(path)
+    return reachability.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
+
+
+def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:
+    """Look at the repositories that the figures are to ask, as the server does."""
+    if not mirrors:
+        return []
+    from gitdailies_connection.check.reachability import FAULT, OK, Finding
+    from gitdailies_webhooks.mirrors.repository import Mirror
+
+    findings = []
+    for repo, path in mirrors.items():
+        where, fault = f"webhooks.mirrors.{repo}", Mirror(path).fault()
+        remedy = "`git clone --mirror` makes one; until then what its deploys brought is unknown"
+        findings.append(
+            Finding(FAULT, f"{where}: {fault}", remedy)
+            if fault
+            else Finding(OK, f"{where}: {path} is a git repository with its whole history")
+        )
+    return findings
+
+
+def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
+    from gitdailies_connection.check.openapi import differences
+    from gitdailies_connection.config.yaml_document import read_openapi
+    from gitdailies_core.events.dialect import DOCUMENTED, Dialect
+
+    path = find_config.found(file)
+    document = read_openapi(openapi)
+    if path is None:
+        found = list(differences(document, Dialect.make(receiver=DOCUMENTED)))
+    else:
+        destination = find_config.configuration(path).gitdailies
+        found = list(differences(document, destination.dialect(), path=urlsplit(destination.address).path))
+    if as_json:
+        output.as_json({"differences": found})
+    else:
+        for difference in found:
+            click.echo(output.printable(difference))
+        click.echo(
+            f"{len(found)} differences" if found else "no differences: the dialect is as the document says"
+        )
+    if found:
+        raise click.exceptions.Exit(2)
+
+
+@click.command()
+@click.argument("file", required=False, type=click.Path(path_type=Path), default=Path(find_config.FILE))
+@click.option("--url", default="", help="where events go")
+@click.option("--force", is_flag=True, help="write over a file that is there")
+def init(file: Path, url: str, force: bool) -> None:
+    """Write a commented first gitdailies.yml to FILE.
+
+    \b
+    gitdailies init
+    """
+    from gitdailies_connection.config.load import read
+    from gitdailies_connection.config.template import first_file
+
+    address = url or os.environ.get(URL_VARIABLE, "") or "http://127.0.0.1:8700/webhooks"
+    text = first_file(url=address, key={"env": KEY_VARIABLE})
+    try:
+        read(text, file)
+    except ConfigurationError as error:
+        raise UsageError(f"--url: {error}") from None
+    try:
+        with file.open("w" if force else "x", encoding="utf-8") as opened:
+            opened.write(text)
+    except FileExistsError:
+        raise UsageError(f"{file}: expected no such file, got one; --force writes over it") from None
+    except OSError as error:
+        raise UsageError(f"{file}: expected to write it, got {(error.strerror or '').lower()}") from None
+    click.echo(f"wrote {file}; next: edit it, then `gitdailies check {file}`")

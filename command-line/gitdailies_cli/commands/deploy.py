@@ -1,0 +1,74 @@
+"""`gitdailies deploy`: report a deploy; what is not given comes from the CI job, then from git."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from pathlib import Path
+from typing import Any
+
+import click
+from gitdailies_core.ci import Inputs, Skipped, checkout, detect
+from gitdailies_core.ci.settings import DEPLOY_INPUTS
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import output
+from gitdailies_cli.send_events import delivery_options, naming, report
+
+EVENT_VARIABLE = "GITHUB_EVENT_PATH"
+OPTIONS = {**{name: f"--{name}" for name in DEPLOY_INPUTS}, "url": "--page"}
+
+
+@click.command()
+@click.option("--repo", "repos", multiple=True, help="PATH or PATH@SHA; may repeat")
+@click.option("--sha", help="the deployed commit, in full")
+@click.option("--branch", help="the branch it was built from")
+@click.option("--environment", help="where it went, as production")
+@click.option("--service", help="the service, where a repository holds several")
+@click.option("--type", "type_", help="deploy, rollback or hotfix")
+@click.option("--time", help="when, as 2026-03-04T08:55:12Z; default: now")
+@click.option("--id", "id_", help="names the deploy; default: from the CI run, so that a re-run counts once")
+@click.option("--status", help="how the job went; a failed one is skipped; overrides the platform")
+@click.option("--page", help="a page about the deploy; default: the CI run")
+@click.option("--fixes", help="the id of the incident that it fixes")
+@delivery_options
+def deploy(
+    repos: tuple[str, ...], type_: str | None, id_: str | None, page: str | None, **given: Any
+) -> None:
+    """Report a deploy, after it happened.
+
+    \b
+    gitdailies deploy --environment production
+    gitdailies deploy --repo larkspur/checkout-api --sha $(git rev-parse HEAD) --dry-run --json
+    """
+    names = ("sha", "branch", "environment", "service", "time", "status", "fixes")
+    texts = {name: given.pop(name) for name in names}
+    event = _event_file()
+    with naming(OPTIONS):
+        found = checkout.deploys_in(
+            ".",
+            detect(os.environ),
+            environ=os.environ,
+            event=event,
+            inputs=Inputs.make(repos=repos, type=type_, id=id_, url=page, **texts),
+            # Without a run to name it, each call is a deploy of its own.
+            call=secrets.token_hex(16),
+        )
+    if isinstance(found, Skipped):
+        if given["as_json"]:
+            output.as_json({"skipped": found.reason})
+        else:
+            click.echo(output.printable(f"skipped: {found.reason}"))
+        return
+    report(found.events, found.notes, **given)
+
+
+def _event_file() -> Any:
+    path = os.environ.get(EVENT_VARIABLE, "").strip()
+    if not path:
+        return None
+    try:
+        return json.loads(Path(path).read_text("utf-8"))
+    except (OSError, ValueError):
+        raise UsageError(f"{EVENT_VARIABLE}: expected a JSON file to read, got none") from None

@@ -1,0 +1,97 @@
+"""`gitdailies incident`: report the start or the end of an incident by hand."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+import click
+from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
+from gitdailies_core.events.ids import content_id
+
+from gitdailies_cli.send_events import delivery_options, naming, report
+
+SOURCE = "command-line"
+OPTIONS = {
+    "incidentId": "ID",
+    "url": "--page",
+    "causedBy": "--caused-by",
+    **{
+        name: f"--{name}"
+        for name in ("repo", "environment", "service", "time", "id", "title", "severity", "resolution")
+    },
+}
+
+
+@click.group()
+def incident() -> None:
+    """Report an incident by hand.
+
+    \b
+    gitdailies incident start INC-7 --repo larkspur/checkout-api
+    gitdailies incident resolve INC-7 --repo larkspur/checkout-api
+    """
+
+
+def _common(function: Any) -> Any:
+    for option in reversed(
+        (
+            click.argument("incident_id", metavar="ID"),
+            click.option("--repo", "repos", multiple=True, required=True, help="owner/name; may repeat"),
+            click.option("--environment", help="where it happened"),
+            click.option("--service", help="the service, where a repository holds several"),
+            click.option("--time", help="when, as 2026-03-04T09:12:41Z; default: now"),
+            click.option("--id", "event_id", help="names the event; default: derived or new"),
+            click.option("--page", help="a page about the incident"),
+        )
+    ):
+        function = option(function)
+    return delivery_options(function)
+
+
+@incident.command()
+@_common
+@click.option("--title", help="what it is about")
+@click.option("--severity", help="how bad it is")
+@click.option("--caused-by", help="the commit that caused it")
+def start(
+    incident_id: str, title: str | None, severity: str | None, caused_by: str | None, **given: Any
+) -> None:
+    """Report that incident ID started."""
+    _send(INCIDENT_STARTED, incident_id, given, title=title, severity=severity, causedBy=caused_by)
+
+
+@incident.command()
+@_common
+@click.option("--resolution", help="how it ended")
+@click.option("--caused-by", help="the commit that caused it")
+def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **given: Any) -> None:
+    """Report that incident ID was resolved."""
+    _send(INCIDENT_RESOLVED, incident_id, given, resolution=resolution, causedBy=caused_by)
+
+
+def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None) -> None:
+    events = []
+    for repo in given.pop("repos"):
+        with naming(OPTIONS):
+            event = Event.make(
+                kind,
+                incidentId=incident_id,
+                repo=repo,
+                environment=given["environment"],
+                service=given["service"],
+                time=given["time"],
+                url=given["page"],
+                id=given["event_id"],
+                source=SOURCE,
+                **more,
+            )
+        if event.id is None:
+            # With a time it is the same event at every call; without, each call is a new one.
+            event = event.replace(
+                id=content_id(event.digest()) if event.time else f"cli-{secrets.token_hex(16)}"
+            )
+        events.append(event)
+    for name in ("environment", "service", "time", "page", "event_id"):
+        del given[name]
+    report(events, [], **given)

@@ -1,0 +1,214 @@
+"""`gitdailies metrics`: the five figures of a server, or of a store file, as a table."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+from gitdailies_core.errors import DeliveryError, Refused, UnreadableBody, UsageError
+from gitdailies_core.values.secret import Secret
+
+from gitdailies_cli import output
+from gitdailies_cli.commands.webhooks import STORE
+
+_KEY = "GITDAILIES_READ_KEY"
+_SECONDS = 30
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+# Each figure: its title, its main number, that number's unit, and what stands beside it.
+_ROWS: tuple[tuple[str, str, str, str, str], ...] = (
+    (
+        "deploymentFrequency",
+        "deployment frequency",
+        "value",
+        "a day",
+        "{numerator} deploys in {denominator} days, median gap {medianGap}, p90 {gapP90}",
+    ),
+    (
+        "changeLeadTime",
+        "change lead time, median",
+        "median",
+        "s",
+        "p90 {p90}, {count} commits; unknown: {unknownDeploys} deploys, {unknownCommits} commits",
+    ),
+    (
+        "changeFailRate",
+        "change fail rate",
+        "value",
+        "%",
+        (
+            "{numerator} of {denominator} failed, {failedYoung} of them of the last {window}; {pending}"
+            " pending, unlinked incidents: {unlinked}"
+        ),
+    ),
+    (
+        "failedDeploymentRecoveryTime",
+        "recovery time, median",
+        "median",
+        "s",
+        "p90 {p90}, {count} recovered, {open} open, {withoutIncident} without incident",
+    ),
+    (
+        "deploymentReworkRate",
+        "deployment rework rate",
+        "value",
+        "%",
+        "{numerator} of {denominator} were hotfixes, rollbacks or fixes",
+    ),
+)
+_DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
+
+
+@click.command()
+@click.option(
+    "--url", help="a server, as http://127.0.0.1:8700, or where its events go; default: read the store"
+)
+@click.option(
+    "--key-env", default=_KEY, show_default=True, help="the variable that holds a key that may read"
+)
+@click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
+@click.option("--repo", default="", help="only this repository")
+@click.option("--environment", default="", help="default: production, under all its names")
+@click.option("--service", default="", help="only events that name this service")
+@click.option("--from", "since", default="", help="a date or time; default: 90 days before the end")
+@click.option("--to", "until", default="", help="a date or time; default: the period is not over")
+@click.option("--now", default="", help="answer as of this moment")
+@click.option("--json", "as_json", is_flag=True, help="print JSON")
+@click.option("--csv", "as_csv", is_flag=True, help="print CSV")
+def metrics(
+    url: str | None,
+    key_env: str,
+    store: str,
+    repo: str,
+    environment: str,
+    service: str,
+    since: str,
+    until: str,
+    now: str,
+    as_json: bool,
+    as_csv: bool,
+) -> None:
+    """Print deployment frequency, lead time, fail rate, recovery time and rework rate.
+
+    \b
+    gitdailies metrics --repo larkspur/checkout-api --from 2026-03-01
+    gitdailies metrics --url http://127.0.0.1:8700 --json
+    """
+    if as_json and as_csv:
+        raise UsageError("metrics: expected --json or --csv, got both")
+    named = {
+        "repo": repo,
+        "environment": environment,
+        "service": service,
+        "from": since,
+        "to": until,
+        "now": now,
+    }
+    asked = {name: text for name, text in named.items() if text}
+    told = _of_server(url, key_env, asked) if url else _of_store(store, asked)
+    if as_json:
+        output.as_json(told)
+    elif as_csv:
+        from gitdailies_webhooks.api import metric_formats
+
+        click.echo(metric_formats.as_csv(told), nl=False)
+    else:
+        _print(told)
+
+
+def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    from gitdailies_server.storage.timestamps import now_us
+    from gitdailies_webhooks.api.metrics import question
+    from gitdailies_webhooks.derived import queries
+    from gitdailies_webhooks.derived import rows as derived
+    from gitdailies_webhooks.events import change_log
+    from gitdailies_webhooks.events.problem import Refusal
+    from gitdailies_webhooks.sql import database as opening
+
+    from gitdailies_cli.commands.webhooks import database
+
+    at = opening.existing(database(store))
+    opening.prepare(at)
+    reader = opening.Reader(at)
+
+    def read(session: Any) -> dict[str, Any]:
+        settings = derived.settings_of(session)
+        # No server may be there to derive what is behind, so that the events are asked, unless nothing is.
+        current = now_us()
+        behind = change_log.behind_since(session, current) is not None
+        asking = question(asked, settings, current)
+        return queries.answer(session, asking._replace(live=asking.live and not behind), settings)
+
+    try:
+        return reader.read(read)
+    except Refusal as error:
+        raise UsageError(str(error)) from None
+    finally:
+        reader.close()
+
+
+def _of_server(url: str, key_env: str, asked: Mapping[str, str]) -> dict[str, Any]:
+    from gitdailies_connection import addresses
+    from gitdailies_connection.http.sender import Sender
+
+    key = Secret(os.environ.get(key_env, "").strip(), key_env)
+    if not key:
+        raise UsageError(f"{key_env}: expected a key that may read in this variable, got nothing")
+    try:
+        # Where events go is what every other command is told.
+        server = addresses.receiver(url, allow_http=True).rstrip("/").removesuffix("/webhooks")
+    except ValueError as error:
+        raise UsageError(f"--url: {error}") from None
+    question = f"?{urlencode(asked)}" if asked else ""
+    with Sender(f"{server}/api/metrics{question}", timeout_seconds=_SECONDS) as sender:
+        answer = sender.look(key=key)
+    if answer.status == 200:
+        with suppress(UnreadableBody):
+            told = answer.json()
+            if isinstance(told, dict) and "figures" in told:
+                return told
+        raise DeliveryError(f"--url: expected figures of {server}, got something else")
+    said = answer.saying(key)
+    if answer.status in (401, 403):
+        raise Refused(said)
+    if answer.status == 400:
+        raise UsageError(said)
+    raise DeliveryError(f"--url: expected figures of {server}, got {answer.status}: {said}")
+
+
+def _print(told: Mapping[str, Any]) -> None:
+    where, period = told["filter"], told["period"]
+    place = ", ".join(
+        text for text in (where["repo"] or "every repository", where["environment"], where["service"]) if text
+    )
+    until = period["to"] or period["now"]
+    since, until, now = (output.moment(text) for text in (period["from"], until, told["asOf"]))
+    click.echo(output.printable(f"{place}: {since} to {until}, as of {now}"))
+    rows = []
+    for name, title, main, unit, beside in _ROWS:
+        numbers = told["figures"][name]
+        said = {"window": _shown(told["windowSeconds"], "s")} | {
+            measure: _shown(number, "s" if measure in _DURATIONS else "")
+            for measure, number in numbers.items()
+            if not isinstance(number, str)
+        }
+        more = beside.format_map(said)
+        rows.append((title, _shown(numbers[main], unit), more))
+    output.table("", ("figure", "value", "of"), rows)
+    if not told["figures"]["deploymentFrequency"]["numerator"]:
+        click.echo("no deploy of this choice; --from, --repo, --environment and --service choose others")
+
+
+def _shown(number: float | None, unit: str) -> str:
+    if number is None:
+        return "-"
+    if unit == "%":
+        return f"{number * 100:.1f} %"
+    if unit == "s":
+        size, word = next(((size, word) for size, word in _UNITS if number >= size), (1, "s"))
+        return f"{number / size:.1f} {word}"
+    return f"{number:.2f}".rstrip("0").rstrip(".") + (f" {unit}" if unit else "")

@@ -1,0 +1,124 @@
+"""`gitdailies translate`: what a delivery would become, without a relay and without sending."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+from gitdailies_connection.config.settings import Source
+from gitdailies_core.contract import checks
+from gitdailies_core.errors import UsageError
+from gitdailies_core.incidents.memory import MemoryLedger
+from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Adapter, Ignored
+from gitdailies_core.sources.request import FORM, Request
+from gitdailies_relay.accepting.interpret import UNREADABLE, Said, read
+
+from gitdailies_cli import find_config, output
+
+_STAND_IN = Routes.make({FALLBACK: [Route("example/{service}")]})
+
+
+@click.command()
+@click.argument("adapter")
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml, for routes and filters")
+@click.option("--form", is_flag=True, help="the bodies are form-encoded")
+@click.option("--json", "as_json", is_flag=True, help="print one JSON object a file and line")
+def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool) -> None:
+    """Show what deliveries of ADAPTER would become, in order; earlier files count for later ones.
+
+    FILE may be - for standard input.
+
+    \b
+    gitdailies translate pagerduty delivery.json --config gitdailies.yml
+    """
+    source, routes = _set_up(adapter, config)
+    reader = _Reader(registry.adapter(source.adapter), source, routes)
+    for name in files:
+        told = {"file": name, **reader.tell(_request(name, form=form))}
+        if as_json:
+            output.as_line(told)
+        else:
+            _show(told)
+
+
+def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
+    path = find_config.found(config)
+    if path is None:
+        click.echo(
+            f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
+            err=True,
+        )
+        defaults = checks.defaults(registry.adapter(adapter))
+        return Source(adapter, adapter, (), options=defaults), _STAND_IN
+    configuration = find_config.configuration(path)
+    by_name = configuration.sources.get(adapter)
+    sources = [by_name] if by_name else [s for s in configuration.sources.values() if s.adapter == adapter]
+    if sources:
+        return sources[0], configuration.routes
+    defaults = checks.defaults(registry.adapter(adapter))
+    return Source(adapter, adapter, (), options=defaults), configuration.routes
+
+
+def _request(name: str, *, form: bool) -> Request:
+    try:
+        body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{name}: expected a file to read, got {(error.strerror or '').lower()}") from None
+    kind = FORM if form or name.endswith(".form") else "application/json"
+    return Request.make(headers={"content-type": kind}, body=body)
+
+
+class _Reader:
+    def __init__(self, adapter: Adapter, source: Source, routes: Routes) -> None:
+        self._adapter = adapter
+        self._source = source
+        self._routes = routes
+        self._ledger = MemoryLedger()
+        self._seen: set[str] = set()
+
+    def tell(self, request: Request) -> dict[str, Any]:
+        """Return events, and the reasons to ignore, keep or reject; only what applies."""
+        reading = read(request, self._source, self._adapter, self._routes, "")
+        if reading.why:
+            return {"rejected" if reading.why == UNREADABLE else "kept": reading.reason}
+        events: list[Any] = []
+        reasons: list[str] = []
+        for said in reading.said:
+            found, reason = self._decide(said)
+            events += found
+            reasons += [reason] if reason else []
+        told: dict[str, Any] = {"events": events} if events else {}
+        return {**told, "ignored": "; ".join(reasons)} if reasons else told
+
+    def _decide(self, said: Said) -> tuple[list[Any], str]:
+        if isinstance(said.message, Ignored):
+            return [], said.message.reason
+        if said.key in self._seen:
+            return [], "a redelivery of something stored"
+        decision = decide(
+            source=self._source.name,
+            change=said.message,
+            targets=said.targets,
+            refusal=said.refusal,
+            ledger=self._ledger,
+        )
+        self._ledger.apply(decision)
+        if decision.events:
+            self._seen.add(said.key)
+        return [event.to_wire() for event in decision.events], decision.reason
+
+
+def _show(told: dict[str, Any]) -> None:
+    click.echo(f"{output.printable(told['file'])}:")
+    for event in told.get("events", ()):
+        rest = "  ".join(f"{name}={value}" for name, value in event.items() if name != "kind")
+        click.echo(f"  {event['kind']}  {output.printable(rest)}")
+    for outcome in ("ignored", "kept", "rejected"):
+        if outcome in told:
+            click.echo(f"  {outcome}: {output.printable(told[outcome])}")

@@ -1,0 +1,164 @@
+"""`gitdailies webhooks`: run the incoming-webhooks system."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from gitdailies_connection.addresses import listen as read_listen
+from gitdailies_connection.config.settings import Store, WebhooksSettings
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import find_config
+
+if TYPE_CHECKING:
+    from gitdailies_server.storage.database import Database
+
+
+STORE = "sqlite:gitdailies-data/webhooks.db"
+
+
+def database(text: str) -> Database:
+    """Return the database of a `--store` address; a file's is relative to the current folder."""
+    from gitdailies_webhooks.sql.database import database_of
+
+    try:
+        return database_of(Store.parse(text, Path.cwd()))
+    except ValueError as error:
+        raise UsageError(f"--store: {error}") from None
+
+
+def say_first_owner(link: str) -> None:
+    """Print the link by which the first owner gets in: to who started the server, and into no log."""
+    click.echo(f"first owner: open {link}")
+
+
+def _public(text: str) -> str:
+    """Check `--public-url`; raises UsageError."""
+    from gitdailies_connection.addresses import origin, receiver
+
+    if not text:
+        return ""
+    try:
+        address = receiver(text, allow_http=True)
+    except ValueError as error:
+        raise UsageError(f"--public-url: {error}") from None
+    if address.rstrip("/") != origin(address):
+        raise UsageError("--public-url: expected an address without a path, got one with a path")
+    return origin(address)
+
+
+def _said(
+    path: Path | None, window_hours: float | None, timezone: str | None, production: tuple[str, ...]
+) -> WebhooksSettings:
+    """Return what the file says, if there is one, and what flags say instead; raises UsageError."""
+    from gitdailies_connection.config.load import load_webhooks
+    from gitdailies_connection.config.timezones import zone
+
+    said = WebhooksSettings() if path is None else load_webhooks(path)
+    if window_hours is not None:
+        said = replace(said, window_hours=window_hours)
+    if timezone is not None:
+        try:
+            zone(timezone)
+        except ValueError as error:
+            raise UsageError(f"--timezone: {error}") from None
+        said = replace(said, timezone=timezone)
+    if "" in production:
+        raise UsageError("--production: expected a name, got an empty one")
+    return replace(said, production=production) if production else said
+
+
+@click.command()
+@click.option(
+    "--config",
+    type=click.Path(path_type=Path),
+    help="gitdailies.yml, for its `webhooks`; default: the one here, if there is one",
+)
+@click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT")
+@click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
+@click.option("--strict-order", is_flag=True, help="refuse a history that is not sent oldest first")
+@click.option(
+    "--keep-days",
+    type=click.FloatRange(1, 36_500),
+    help="take events away that happened longer ago; default: keep them all",
+)
+@click.option(
+    "--public-url", default="", help="the address in front of this one, as https://dora.example.com"
+)
+@click.option(
+    "--window-hours",
+    type=click.FloatRange(0.01, 8784),
+    help="how long after a deploy an incident may be laid to it; default: the file's, else 72",
+)
+@click.option("--timezone", help="whose clock days are of, as Europe/Berlin; default: the file's, else UTC")
+@click.option(
+    "--production",
+    multiple=True,
+    metavar="NAME",
+    help="what production is called; may repeat; default: the file's, else production, prod, prd, live",
+)
+@click.option(
+    "--invite-owner",
+    is_flag=True,
+    help="print a one-time link for another owner and end; works beside a server",
+)
+def webhooks(
+    config: Path | None,
+    listen: str,
+    store: str,
+    strict_order: bool,
+    keep_days: float | None,
+    public_url: str,
+    window_hours: float | None,
+    timezone: str | None,
+    production: tuple[str, ...],
+    invite_owner: bool,
+) -> None:
+    """Run the incoming-webhooks system: keys, the event API, what stands in it.
+
+    \b
+    gitdailies webhooks --listen 127.0.0.1:8700 --store sqlite:webhooks.db
+    """
+    from gitdailies_server.logging import setup
+    from gitdailies_webhooks import server
+
+    from gitdailies_cli import process
+
+    try:
+        address = read_listen(listen)
+    except ValueError as error:
+        raise UsageError(f"--listen: {error}") from None
+    where, public = database(store), _public(public_url)
+    # Found once: were a file that was read at the start gone, a reload would else count by defaults.
+    path = find_config.found(config)
+
+    def reload() -> WebhooksSettings:
+        return _said(path or find_config.found(None), window_hours, timezone, production)
+
+    said = reload()
+    if invite_owner:
+        from gitdailies_webhooks.accounts.first_owner import invite_owner as invite
+
+        click.echo(f"{public or f'http://{address}'}{invite(where)}")
+        return
+    setup.configure()
+
+    async def serve(signals: process.Signals) -> None:
+        await server.serve(
+            listen=address,
+            store=where,
+            strict_order=strict_order,
+            ready=lambda text: click.echo(f"incoming webhooks listen on {text}/webhooks"),
+            stop=signals.stop,
+            public=public,
+            keep_days=keep_days,
+            said=said,
+            reload=reload,
+            reloading=signals.reloading(),
+            first_owner=say_first_owner,
+        )
+
+    process.run(serve)

@@ -1,0 +1,1 @@
+"""`gitdailies history`: import and fetch."""

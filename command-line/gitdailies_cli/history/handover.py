@@ -1,0 +1,91 @@
+"""Handing a history over: the options that `import` and `fetch` share, and what is done with them."""
+
+from __future__ import annotations
+
+import dataclasses
+import functools
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import click
+from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.http.sender import Sender
+from gitdailies_core.values.secret import Secret
+from gitdailies_history.plan.plan import Plan
+from gitdailies_history.plan.summary import Summary
+from gitdailies_history.sending.checkpoint import Sent
+from gitdailies_history.sending.sending import Report, Stream
+
+from gitdailies_cli import find_config
+from gitdailies_cli.progress import Watching
+from gitdailies_cli.send_events import delivery_options, where_to
+
+STATE = Path(find_config.DATA) / "history"
+INTERRUPTED_BY = "interrupted"
+
+
+@dataclass(frozen=True)
+class Handover:
+    """What was asked for: whereto, how, and what to print."""
+
+    state: Path
+    again: bool
+    url: str | None
+    key_env: str | None
+    config: Path | None
+    timeout: float
+    retries: int
+    dry_run: bool
+    as_json: bool
+
+    def where(self) -> tuple[Destination, Secret] | None:
+        """Find address and key, which a dry run does not need."""
+        return None if self.dry_run else where_to(self.url, self.key_env, self.config, self.timeout)
+
+    def send(
+        self, where: tuple[Destination, Secret], plan: Plan, total: int, folder: Path, watch: Watching
+    ) -> Report:
+        """Send a plan of *total* events; Ctrl-C ends it with a report."""
+        destination, key = where
+        sent = Sent(folder, destination.address)
+        if self.again:
+            sent.forget()
+        watch.begin(total)
+        with Sender.to(destination) as sender:
+            stream = Stream(sender, destination, key, sent, watch, self.retries)
+            try:
+                stream.send(plan.entries())
+            except KeyboardInterrupt:
+                stream.report.stopped = INTERRUPTED_BY
+        sent.close()
+        return stream.report
+
+
+def summed_up(plan: Plan) -> Summary:
+    """Go through what would be sent."""
+    summary = Summary()
+    for entry in plan.entries():
+        summary.add(entry)
+    return summary
+
+
+def handover_options(function: Callable[..., Any]) -> Callable[..., Any]:
+    """Add the options of a `Handover`, which *function* gets as `handover`."""
+    names = [field.name for field in dataclasses.fields(Handover)]
+
+    @functools.wraps(function)
+    def collected(**given: Any) -> Any:
+        handover = Handover(**{name: given.pop(name) for name in names})
+        return function(handover=handover, **given)
+
+    with_delivery = delivery_options(collected, timeout=60.0, retries=8)
+    for option in (
+        click.option("--again", is_flag=True, help="send what was sent to this address before, too"),
+        click.option(
+            "--state", type=click.Path(path_type=Path), default=STATE, show_default=True, help="its folder"
+        ),
+    ):
+        with_delivery = option(with_delivery)
+    return with_delivery

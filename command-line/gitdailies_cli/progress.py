@@ -1,0 +1,143 @@
+"""What a person sees while a history is read and sent: two bars on a terminal, plain lines elsewhere."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from types import TracebackType
+from typing import IO, Self
+
+import click
+from gitdailies_history.sending.verdicts import Verdict
+from rich.console import Console
+from rich.filesize import decimal
+from rich.progress import (
+    BarColumn,
+    Progress,
+    ProgressColumn,
+    SpinnerColumn,
+    Task,
+    TaskID,
+    TextColumn,
+    TimeRemainingColumn,
+)
+from rich.text import Text
+
+from gitdailies_cli.output import printable
+
+MOST_SHOWN = 20
+
+
+class _Done(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        done = _sized(task, task.completed)
+        return Text(done if task.total is None else f"{done} of {_sized(task, task.total)}")
+
+
+class _Rate(ProgressColumn):
+    def render(self, task: Task) -> Text:
+        speed = task.finished_speed or task.speed
+        return Text("" if speed is None else f"{_sized(task, speed)}/s")
+
+
+def _sized(task: Task, count: float) -> str:
+    return decimal(int(count)) if task.fields.get("in_bytes") else f"{count:,.0f}"
+
+
+class Watching:
+    """The watch of one import; every refused event goes to *refused_path*, the first few are shown."""
+
+    def __init__(self, refused_path: Path) -> None:
+        console = Console(stderr=True, highlight=False, markup=False)
+        self._progress = Progress(
+            SpinnerColumn(),
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            _Done(),
+            _Rate(),
+            TimeRemainingColumn(),
+            console=console,
+            disable=not console.is_terminal,
+        )
+        self._sending = self._progress.add_task("", visible=False)
+        self._refused_path = refused_path
+        self._refused_file: IO[str] | None = None
+        self._refused = 0
+
+    def __enter__(self) -> Self:
+        self._progress.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._progress.stop()
+        if self._refused_file is not None:
+            self._refused_file.close()
+            click.echo(f"refused events, one a line with the reason: {self._refused_path}", err=True)
+
+    def say(self, line: str) -> None:
+        """Print a line beside the bars."""
+        if self._progress.disable:
+            click.echo(printable(line), err=True)
+        else:
+            self._progress.console.print(Text(printable(line)), soft_wrap=True)
+
+    @contextmanager
+    def reading(self, name: str, size: int) -> Iterator[_Bar]:
+        """Show how much of a file was read."""
+        task = self._progress.add_task(f"reading {printable(name)}", total=size, in_bytes=True)
+        try:
+            yield _Bar(self._progress, task)
+        finally:
+            self._progress.remove_task(task)
+
+    @contextmanager
+    def counting(self, name: str) -> Iterator[_Bar]:
+        """Show how many pages were read, of a number that nobody knows."""
+        task = self._progress.add_task(printable(name), total=None)
+        try:
+            yield _Bar(self._progress, task)
+        finally:
+            self._progress.remove_task(task)
+
+    def begin(self, total: int) -> None:
+        """Show the bar of what is sent."""
+        self._progress.update(self._sending, description="sending", total=total, visible=True)
+
+    def moved(self, events: int) -> None:
+        """So many more events are done with."""
+        self._progress.advance(self._sending, events)
+
+    def waits(self, reason: str, seconds: float) -> None:
+        """Say why nothing moves."""
+        if reason:
+            self.say(f"again in {seconds:.1f} s: {reason}")
+
+    def refused(self, verdict: Verdict) -> None:
+        """Show a refused event, and keep it with its reason."""
+        if self._refused_file is None:
+            self._refused_path.unlink(missing_ok=True)
+            self._refused_file = self._refused_path.open("w", encoding="utf-8")
+            self._refused_path.chmod(0o600)
+        entry = verdict.entry
+        kept = {"id": entry.id, "reason": verdict.reason, "event": json.loads(entry.body)}
+        self._refused_file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+        self._refused += 1
+        if self._refused <= MOST_SHOWN:
+            self.say(f"refused: {entry.kind} of {entry.at} ({entry.id}): {verdict.reason}")
+        elif self._refused == MOST_SHOWN + 1:
+            self.say("refused: more, which are not shown")
+
+
+class _Bar:
+    """The bar of one file."""
+
+    def __init__(self, progress: Progress, task: TaskID) -> None:
+        self._progress, self._task = progress, task
+
+    def moved(self, size: int) -> None:
+        """So many more bytes were read."""
+        self._progress.advance(self._task, size)

@@ -1,0 +1,1 @@
+"""Checks of a receiver: can it be reached, and does it take what is sent."""

@@ -1,0 +1,1 @@
+"""`gitdailies.yml`: reading it, checking it, and the settings in it."""

@@ -1,0 +1,211 @@
+"""gitdailies.yml, read into values, with every complaint about it at once.
+
+The structure is that of `configuration.schema.json`; what a schema cannot say is checked here
+and in `sources`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from types import MappingProxyType
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.events.dialect import OURS
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.field_types import REPO
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Adapter
+
+from gitdailies_connection import addresses
+from gitdailies_connection.config import sources, timezones, yaml_document
+from gitdailies_connection.config.errors import Place, nearest
+from gitdailies_connection.config.reader import Reading
+from gitdailies_connection.config.schema_errors import is_secret, schema
+from gitdailies_connection.config.settings import (
+    Configuration,
+    Destination,
+    RelaySettings,
+    Store,
+    WebhooksSettings,
+)
+
+NAME = "gitdailies.yml"
+STORE = "sqlite:gitdailies-data/relay.db"
+
+_WORDS = tuple(kind.word for kind in KINDS)
+_FIELDS = tuple(dict.fromkeys(field.name for kind in KINDS for field in kind.fields))
+
+
+def load(
+    path: Path,
+    *,
+    adapter: Callable[[str], Adapter] = registry.adapter,
+    installed: Callable[[], Sequence[str]] = registry.names,
+) -> Configuration:
+    """Read a file; raises ConfigurationError, whose `complaints` hold a line for each fault."""
+    return read(_text(path), path, adapter=adapter, installed=installed)
+
+
+def load_webhooks(path: Path) -> WebhooksSettings:
+    """Read the `webhooks` of a file that may say nothing else; raises ConfigurationError as `load` does."""
+    reading = _reading(_text(path), path, "webhooks with settings")
+    settings = _webhooks(reading)
+    reading.finish()
+    return settings
+
+
+def load_webhooks_alone(path: Path) -> WebhooksSettings | None:
+    """Read a file as `load_webhooks` does; None where it says more than `webhooks`."""
+    reading = _reading(_text(path), path, "gitdailies with url and key")
+    return load_webhooks(path) if reading.names(()) == ["webhooks"] else None
+
+
+def read(
+    text: str,
+    path: Path,
+    *,
+    adapter: Callable[[str], Adapter] = registry.adapter,
+    installed: Callable[[], Sequence[str]] = registry.names,
+) -> Configuration:
+    """Read text as if it stood in *path*: messages name it, and files are relative to its folder."""
+    reading = _reading(text, path, "gitdailies with url and key")
+    if reading.absent(("gitdailies",)):
+        reading.fault(
+            ("gitdailies",), f"expected {schema()['properties']['gitdailies']['x-expected']}, got nothing"
+        )
+    configuration = Configuration(
+        path=path,
+        gitdailies=_destination(reading),
+        relay=_relay(reading),
+        routes=sources.routes(reading),
+        sources=sources.sources(reading, load=adapter, installed=installed),
+        webhooks=_webhooks(reading),
+    )
+    reading.finish()
+    return configuration
+
+
+def _text(path: Path) -> str:
+    return yaml_document.load(path, remedy="; `gitdailies init` writes a first one")
+
+
+def _reading(text: str, path: Path, expected: str) -> Reading:
+    read_document = yaml_document.read(text, str(path), hidden=is_secret)
+    if read_document.value is None:
+        raise ConfigurationError(f"{path}: expected {expected}, got an empty file")
+    return Reading(read_document, path.parent)
+
+
+def _destination(reading: Reading) -> Destination:
+    place: Place = ("gitdailies",)
+    dialect: Place = (*place, "dialect")
+    default = Destination("", sources.secret(reading, (*place, "key")))
+    allow_http = reading.of((*place, "allow_http"), bool, default.allow_http)
+    for where, known in (("kinds", _WORDS), ("rename", ("kind", *_FIELDS))):
+        for name in reading.names((*dialect, where)):
+            _known(reading, (*dialect, where, name), name, known)
+    for where in ("drop", "add"):
+        for index, name in enumerate(reading.get((*dialect, where)) or ()):
+            _known(reading, (*dialect, where, index), name, _FIELDS)
+    destination = Destination(
+        url=reading.of((*place, "url"), lambda url: addresses.receiver(url, allow_http=allow_http), ""),
+        key=default.key,
+        receiver=reading.get((*place, "receiver")),
+        kinds=reading.of((*dialect, "kinds"), MappingProxyType, MappingProxyType({})),
+        rename=reading.of((*dialect, "rename"), MappingProxyType, MappingProxyType({})),
+        drop=reading.of((*dialect, "drop"), tuple, ()),
+        add=reading.of((*dialect, "add"), tuple, ()),
+        path=reading.get((*dialect, "path")),
+        proxy=reading.of((*place, "proxy"), addresses.proxy, None),
+        ca_file=reading.of((*place, "ca_file"), lambda path: reading.folder / path, None),
+        timeout_seconds=reading.of((*place, "timeout_seconds"), float, default.timeout_seconds),
+        allow_http=allow_http,
+    )
+    try:
+        destination.dialect(destination.receiver or OURS)
+    except ConfigurationError as error:
+        where, _, text = str(error).removeprefix("dialect.").partition(": ")
+        reading.fault((*dialect, where), text)
+    return destination
+
+
+def _claim_seconds(reading: Reading, place: Place, default: float) -> float:
+    attempt = reading.of(("gitdailies", "timeout_seconds"), float, 0.0)
+    claim = reading.of(place, float, max(default, 2 * attempt))
+    if claim <= attempt:
+        reading.fault(
+            place, f"expected more than gitdailies.timeout_seconds, which is {attempt:g}, got {claim:g}"
+        )
+    return claim
+
+
+def _known(reading: Reading, place: Place, name: str, known: Sequence[str]) -> None:
+    if name not in known:
+        reading.fault(place, f"expected one of {', '.join(known)}, got {got(name)}{nearest(name, known)}")
+
+
+def _relay(reading: Reading) -> RelaySettings:
+    place: Place = ("relay",)
+
+    def store(text: str) -> Store:
+        return Store.parse(text, reading.folder)
+
+    default = RelaySettings(store(STORE))
+    settings = RelaySettings(
+        store=reading.of((*place, "store"), store, default.store),
+        listen=reading.of((*place, "listen"), addresses.listen, default.listen),
+        status=reading.of((*place, "status"), addresses.listen, default.status),
+        give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
+        keep_days=reading.of((*place, "keep_days"), float, default.keep_days),
+        delivered_days=reading.of((*place, "delivered_days"), float, default.delivered_days),
+        closed_period_days=reading.of((*place, "closed_period_days"), float, default.closed_period_days),
+        in_flight=reading.of((*place, "in_flight"), int, default.in_flight),
+        queue_bytes=reading.of((*place, "queue_bytes"), int, default.queue_bytes),
+        claim_seconds=_claim_seconds(reading, (*place, "claim_seconds"), default.claim_seconds),
+        connections=reading.of((*place, "connections"), int, default.connections),
+        trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
+    )
+    if settings.listen == settings.status and settings.listen.port:
+        where = "status" if reading.get((*place, "status")) is not None else "listen"
+        reading.fault(
+            (*place, where), f"expected listen and status to differ, got {settings.listen} for both"
+        )
+    return settings
+
+
+def _networks(reading: Reading, place: Place) -> tuple[addresses.Network, ...]:
+    read = (
+        reading.of((*place, index), addresses.network, None)
+        for index, _ in enumerate(reading.get(place) or ())
+    )
+    return tuple(network for network in read if network is not None)
+
+
+def _webhooks(reading: Reading) -> WebhooksSettings:
+    place: Place = ("webhooks",)
+    default = WebhooksSettings()
+    timezone = reading.of((*place, "timezone"), str, default.timezone)
+    reading.of((*place, "timezone"), timezones.zone, None)
+    return WebhooksSettings(
+        window_hours=reading.of((*place, "window_hours"), float, default.window_hours),
+        timezone=timezone,
+        production=reading.of((*place, "production"), tuple, default.production),
+        mirrors=_mirrors(reading, (*place, "mirrors")),
+        trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
+    )
+
+
+def _mirrors(reading: Reading, place: Place) -> Mapping[str, Path]:
+    """Read the path of each repository's mirror, by the name as names are compared."""
+    found: dict[str, Path] = {}
+    for name in reading.names(place):
+        if not REPO.takes(name):
+            reading.fault((*place, name), f"expected {REPO.expected}, got {got(name)}")
+        if name.casefold() in found:
+            reading.fault(
+                (*place, name), f"expected names that differ in more than case, got {got(name)} twice"
+            )
+        found[name.casefold()] = reading.of((*place, name), lambda path: reading.folder / path, Path())
+    return MappingProxyType(found)

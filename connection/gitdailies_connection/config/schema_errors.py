@@ -1,0 +1,140 @@
+"""What the JSON Schema of gitdailies.yml says against a document, as complaints.
+
+Each node of the schema carries `x-expected`, the left half of `expected X, got Y`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Iterator
+from functools import cache, reduce
+from importlib.resources import files
+from operator import getitem
+from typing import Any
+
+from gitdailies_core.error_text import got
+from jsonschema import Draft202012Validator, ValidationError
+
+from gitdailies_connection.config.errors import Complaint, Place, nearest, written
+from gitdailies_connection.config.yaml_document import Document
+
+_SOURCE = "{env: NAME} or {file: PATH}"
+_NEVER = "a secret itself never stands here"
+SCHEMA_FILE = "configuration.schema.json"
+
+
+@cache
+def schema() -> dict[str, Any]:
+    """Return the published schema."""
+    text = (files("gitdailies_connection") / SCHEMA_FILE).read_text(encoding="utf-8")
+    read: dict[str, Any] = json.loads(text)
+    return read
+
+
+def is_secret(place: Place) -> bool:
+    """Whether a secret may have been written at *place* by mistake: nothing below it is ever repeated."""
+    return place == ("gitdailies", "key") or (
+        len(place) in (3, 4) and place[0] == "sources" and place[2] == "secrets"
+    )
+
+
+def faults(document: Document) -> dict[Place, Complaint]:
+    """Return the complaints about *document*, one for each place that is at fault."""
+    found: dict[Place, Complaint] = {}
+    # A wrong type explains whatever else is wrong at the same place.
+    errors = sorted(
+        Draft202012Validator(schema()).iter_errors(document.value),
+        key=lambda error: error.validator != "type",
+    )
+    for place, text in _told(errors, document):
+        if place not in found:
+            found[place] = Complaint(document.line(place), written(place), text)
+    return found
+
+
+def _told(errors: Iterable[ValidationError], document: Document) -> Iterator[tuple[Place, str]]:
+    for error in errors:
+        place: Place = tuple(error.absolute_path)
+        # Every node of our schema is an object; the stubs allow `true` as well.
+        node: Any = error.schema
+        wanted: Any = error.validator_value
+        secret = _secret_root(place, document)
+        if secret is not None:
+            yield secret, _about_secret(document, secret)
+        elif error.validator == "anyOf":
+            yield from _told(_meant(error), document)
+        elif error.validator == "additionalProperties":
+            yield from _unknown(node.get("properties", {}), document.value_at(place), place)
+        elif error.validator == "required":
+            for name in wanted:
+                if name not in document.value_at(place):
+                    yield (*place, name), f"expected {_expected(node, name)}, got nothing"
+        elif "propertyNames" in error.absolute_schema_path:
+            name = str(error.instance)
+            yield (*place, name), f"expected {node['x-expected']}, got another name"
+        else:
+            yield place, f"expected {node['x-expected']}, got {_got(error.instance)}"
+
+
+def _secret_root(place: Place, document: Document) -> Place | None:
+    for end in range(2, len(place) + 1):
+        # What should be a list of secrets may be the secret itself; a list is told item by item.
+        if is_secret(place[:end]) and not isinstance(document.value_at(place[:end]), list):
+            return place[:end]
+    return None
+
+
+def _about_secret(document: Document, place: Place) -> str:
+    value = document.value_at(place)
+    if place[-1] == "secrets":
+        if isinstance(value, dict) and set(value) <= {"env", "file"}:
+            return f"expected a list of {_SOURCE}, got one without the brackets of a list"
+        return f"expected a list of {_SOURCE}, got a value; {_NEVER}"
+    expected = f"expected {_SOURCE}, got "
+    if not isinstance(value, dict):
+        return f"{expected}a value; {_NEVER}"
+    if set(value) == {"env", "file"}:
+        return expected + "both"
+    if not value:
+        return expected + "none"
+    for name in value:
+        if name in ("env", "file"):
+            continue
+        # Only a name that is all but env or file is surely not the secret itself.
+        return f"{expected}another name{nearest(name, ('env', 'file'))}; {_NEVER}"
+    named = "env, the name of a variable in capitals" if "env" in value else "file, the path of a file"
+    return f"expected {named}, got a value; {_NEVER}"
+
+
+def _meant(error: ValidationError) -> list[ValidationError]:
+    """Return the errors of the branch of `anyOf` whose type fits, else one that names them all."""
+    branches: dict[Any, list[ValidationError]] = {}
+    for one in error.context or ():
+        branches.setdefault(one.schema_path[0], []).append(one)
+    for errors in branches.values():
+        if not any(one.validator == "type" and not one.relative_path for one in errors):
+            return errors
+    error.validator = "type"
+    return [error]
+
+
+def _unknown(names: Any, given: Any, place: Place) -> Iterator[tuple[Place, str]]:
+    for name in given:
+        if name not in names:
+            text = f"expected one of {', '.join(names)}, got another name{nearest(name, names)}"
+            yield (*place, name), text
+
+
+def _expected(node: Any, name: str) -> str:
+    child = node["properties"][name]
+    if "$ref" in child:
+        child = reduce(getitem, child["$ref"].removeprefix("#/").split("/"), schema())
+    text: str = child["x-expected"]
+    return text
+
+
+def _got(value: Any) -> str:
+    if isinstance(value, str) and ("://" in value or "@" in value):
+        # A password may stand in an address.
+        return "a value"
+    return "an empty list" if value == [] else got(value)

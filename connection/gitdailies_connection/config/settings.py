@@ -1,0 +1,141 @@
+"""What gitdailies.yml says, as frozen values; `configuration` reads the file into them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import MappingProxyType
+from typing import Any
+from urllib.parse import urlsplit
+
+from gitdailies_core.events.dialect import DOCUMENTED, Dialect
+from gitdailies_core.incidents.routing import Filter, Routes
+from gitdailies_core.values.secret import Secret
+
+from gitdailies_connection.addresses import Listen, Network, origin
+from gitdailies_connection.config.secret_source import SecretSource
+
+SQLITE = "sqlite"
+POSTGRESQL = "postgresql"
+
+
+@dataclass(frozen=True)
+class Destination:
+    """Where events go: address and key of the receiver, and how they are written for it.
+
+    `receiver` is ours, documented, or None: then whoever sends finds it out from the receiver.
+    """
+
+    url: str
+    key: SecretSource
+    receiver: str | None = None
+    kinds: Mapping[str, str] = field(default_factory=dict)
+    rename: Mapping[str, str] = field(default_factory=dict)
+    drop: tuple[str, ...] = ()
+    add: tuple[str, ...] = ()
+    path: str | None = None
+    proxy: str | None = None
+    ca_file: Path | None = None
+    timeout_seconds: float = 10.0
+    allow_http: bool = False
+
+    @property
+    def address(self) -> str:
+        """The address that is posted to: `url`, with `dialect.path` in place of its path."""
+        return self.url if self.path is None else origin(self.url) + self.path
+
+    def dialect(self, receiver: str | None = None) -> Dialect:
+        """Return the dialect for *receiver*, else for the one set here, else for *documented*."""
+        return Dialect.make(
+            receiver=receiver or self.receiver or DOCUMENTED,
+            kinds=self.kinds,
+            rename=self.rename,
+            drop=self.drop,
+            add=self.add,
+            path=self.path,
+        )
+
+
+@dataclass(frozen=True)
+class Store:
+    """A database: the file of a SQLite one, or the address of a PostgreSQL one, which may hold a password."""
+
+    kind: str
+    path: Path | None = None
+    url: Secret | None = None
+
+    @classmethod
+    def parse(cls, text: str, folder: Path) -> Store:
+        """Read `sqlite:PATH`, relative to *folder*, or `postgresql://…`.
+
+        Raises ValueError, in which the address is not repeated.
+        """
+        if text.startswith("sqlite:"):
+            path = text.removeprefix("sqlite:")
+            if not path.startswith("//") and path.strip("/. ") and path != ":memory:":
+                return cls(SQLITE, path=folder / path)
+        try:
+            parts = urlsplit(text)
+            if parts.scheme in ("postgresql", "postgres") and parts.path.strip("/") and parts.port != 0:
+                shown = f"postgresql://{parts.netloc.rpartition('@')[2]}{parts.path}"
+                return cls(POSTGRESQL, url=Secret(text, shown))
+        except ValueError:
+            pass
+        raise ValueError("expected sqlite:PATH or postgresql://HOST/DATABASE, got something else")
+
+    def __str__(self) -> str:
+        return f"{SQLITE}:{self.path}" if self.url is None else self.url.origin
+
+
+@dataclass(frozen=True)
+class RelaySettings:
+    """How the relay listens, stores and gives up."""
+
+    store: Store
+    listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
+    status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
+    give_up_days: float = 7
+    keep_days: float = 30
+    delivered_days: float = 7
+    closed_period_days: float = 90
+    in_flight: int = 16
+    queue_bytes: int = 64 * 1024 * 1024
+    claim_seconds: float = 60
+    connections: int = 512
+    trusted_proxies: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class Source:
+    """One sender of webhooks, served at /hooks/NAME; `options` holds every option of its adapter."""
+
+    name: str
+    adapter: str
+    secrets: tuple[SecretSource, ...]
+    header: str = ""
+    only: Filter = field(default_factory=Filter)
+    options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+
+
+@dataclass(frozen=True)
+class WebhooksSettings:
+    """What figures are made with, and what is before incoming webhooks; `mirrors` are paths by repository."""
+
+    window_hours: float = 72
+    timezone: str = "UTC"
+    production: tuple[str, ...] = ("production", "prod", "prd", "live")
+    mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
+    trusted_proxies: tuple[Network, ...] = ()
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """All of gitdailies.yml."""
+
+    path: Path
+    gitdailies: Destination
+    relay: RelaySettings
+    routes: Routes
+    sources: Mapping[str, Source]
+    webhooks: WebhooksSettings = field(default_factory=WebhooksSettings)

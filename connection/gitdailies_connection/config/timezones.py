@@ -1,0 +1,18 @@
+"""Time zones by name."""
+
+from __future__ import annotations
+
+from datetime import UTC, tzinfo
+from zoneinfo import ZoneInfo
+
+from gitdailies_core.error_text import got
+
+
+def zone(name: str) -> tzinfo:
+    """Return the time zone of a name; raises ValueError `expected …, got …`."""
+    if name == "UTC":
+        return UTC  # which needs no database of zones
+    try:
+        return ZoneInfo(name)
+    except (KeyError, ValueError, OSError):  # KeyError: no such zone; the others: no name of one at all
+        raise ValueError(f"expected a name like Europe/Berlin, got {got(name)}") from None

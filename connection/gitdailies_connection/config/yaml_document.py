@@ -1,0 +1,254 @@
+"""YAML and JSON files as plain values, each with the line and column where it stands.
+
+The rules: UTF-8, at most a megabyte, one document, each name once in a mapping, a bounded number
+of values after aliases are followed. Words mean what YAML 1.2 says: `no` and `on` are text, not
+booleans, and a date is text too.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import yaml
+from gitdailies_core.errors import ConfigurationError
+
+from gitdailies_connection.config.errors import Complaint, Place, refused, written
+
+LARGEST = 1024 * 1024
+MOST_VALUES = 100_000
+DEEPEST = 100
+
+
+@dataclass(frozen=True)
+class Document:
+    """What a file says; `places` maps a path to line and column, both from 1.
+
+    A setting stands where its name does, an item of a list where it begins.
+    """
+
+    file: str
+    value: Any = field(repr=False)
+    places: Mapping[Place, tuple[int, int]] = field(repr=False)
+
+    def value_at(self, place: Place) -> Any:
+        """Return what stands at *place*, or None."""
+        value = self.value
+        for step in place:
+            if isinstance(step, str):
+                value = value.get(step) if isinstance(value, dict) else None
+            else:
+                value = value[step] if isinstance(value, list) and step < len(value) else None
+        return value
+
+    def line(self, place: Place) -> int:
+        """Return the line of *place*, or of the nearest thing around it that is written."""
+        while place not in self.places:
+            if not place:
+                return 1
+            place = place[:-1]
+        return self.places[place][0]
+
+
+def load(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
+    """Read the text of a file; raises ConfigurationError where it is too large, not UTF-8 or not there.
+
+    *remedy* says what to do where it is not there.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(largest + 1)
+    except FileNotFoundError:
+        raise ConfigurationError(f"{path}: expected a file, got none of that name{remedy}") from None
+    except (OSError, ValueError) as error:
+        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
+        raise ConfigurationError(f"{path}: expected a file that can be read, got: {reason}") from None
+    if len(raw) > largest:
+        raise ConfigurationError(f"{path}: expected at most {largest} bytes, got more")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigurationError(f"{path}:{line}: expected UTF-8, got other bytes") from None
+
+
+def read(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _place: False) -> Document:
+    """Read YAML; raises ConfigurationError that names *file* and line.
+
+    Where *hidden* says so, what stands below a path is not named in a complaint.
+    """
+    if len(text) > LARGEST:
+        raise ConfigurationError(f"{file}: expected at most {LARGEST} characters, got more")
+    loader = None
+    try:
+        # The loader is our subclass of the safe one; values are built below, from nodes.
+        loader = _Loader(text)
+        node = loader.get_single_node()
+    except yaml.YAMLError as error:
+        raise _unreadable(file, text, error) from None
+    except RecursionError:
+        raise ConfigurationError(f"{file}: expected {_DEPTH}, got more") from None
+    except (ValueError, OverflowError):
+        # PyYAML lets chr() complain about an escape such as \UFFFFFFFF.
+        raise ConfigurationError(f"{file}: expected YAML, got an escape that is no character") from None
+    finally:
+        if loader is not None:
+            loader.dispose()
+    builder = _Builder(file, hidden)
+    value = builder.build(node, ()) if node is not None else None
+    if builder.complaints:
+        raise refused(file, builder.complaints)
+    return Document(file, value, builder.places)
+
+
+def read_openapi(path: Path) -> Any:
+    """Read an OpenAPI document, which is JSON or YAML; raises ConfigurationError."""
+    text = load(path, largest=4 * LARGEST)
+    # Documents made by tools are large, and PyYAML needs seconds for what json reads at once.
+    if text.lstrip().startswith("{"):
+        try:
+            return json.loads(text)
+        except (ValueError, RecursionError):
+            pass
+    return read(text, str(path)).value
+
+
+_TAG = "tag:yaml.org,2002:"
+_DEPTH = f"at most {DEEPEST} levels of nesting"
+
+
+class _Loader(yaml.SafeLoader):
+    """PyYAML's safe loader with the words of YAML 1.2's core schema."""
+
+    yaml_implicit_resolvers: dict[str, list[tuple[str, re.Pattern[str]]]] = {}  # noqa: RUF012  PyYAML's own
+
+
+for _tag, _pattern, _first in (
+    ("bool", r"(?:true|True|TRUE|false|False|FALSE)\Z", "tTfF"),
+    ("int", r"[-+]?[0-9]{1,20}\Z", "-+0123456789"),
+    ("float", r"[-+]?(?:\.[0-9]+|[0-9]+(?:\.[0-9]*)?)(?:[eE][-+]?[0-9]{1,4})?\Z", "-+0123456789."),
+    ("null", r"(?:~|null|Null|NULL|)\Z", ["~", "n", "N", ""]),
+    ("merge", r"<<\Z", "<"),
+):
+    _Loader.add_implicit_resolver(_TAG + _tag, re.compile(_pattern), list(_first))
+
+
+class _Builder:
+    """Builds plain values from nodes, notes where each stands and what is wrong."""
+
+    def __init__(self, file: str, hidden: Callable[[Place], bool]) -> None:
+        self.places: dict[Place, tuple[int, int]] = {}
+        self.complaints: list[Complaint] = []
+        self._file, self._hidden, self._count = file, hidden, 0
+
+    def build(self, node: yaml.Node, place: Place) -> Any:
+        mark = node.start_mark
+        self.places.setdefault(place, (mark.line + 1, mark.column + 1))
+        self._bounded(node, place, 1)
+        if isinstance(node, yaml.MappingNode) and node.tag == _TAG + "map":
+            return self._mapping(node, place)
+        if isinstance(node, yaml.SequenceNode) and node.tag == _TAG + "seq":
+            return [self.build(item, (*place, index)) for index, item in enumerate(node.value)]
+        return self._scalar(node, place)
+
+    def _bounded(self, node: yaml.Node, place: Place, more: int) -> None:
+        # A few aliases of aliases can stand for billions of values, one of itself for endless depth.
+        self._count += more
+        if self._count > MOST_VALUES or len(place) > DEEPEST:
+            limit = f"at most {MOST_VALUES} values" if self._count > MOST_VALUES else _DEPTH
+            complaint = Complaint(node.start_mark.line + 1, "top level", f"expected {limit}, got more")
+            raise refused(self._file, [complaint])
+
+    def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
+        built: dict[str, Any] = {}
+        lines: dict[str, int] = {}
+        for name_node, value_node in self._pairs(node, place, 0):
+            if not isinstance(name_node, yaml.ScalarNode) or not _writable(name_node.value):
+                self._complain(name_node, place, "expected text for a name, got something else")
+                continue
+            name: str = name_node.value
+            line = name_node.start_mark.line + 1
+            if name in lines:
+                what = f"expected each name once, got one twice, first on line {lines[name]}"
+                self._complain(name_node, (*place, name), what)
+                continue
+            lines[name] = line
+            self.places[*place, name] = (line, name_node.start_mark.column + 1)
+            built[name] = self.build(value_node, (*place, name))
+        return built
+
+    def _pairs(self, node: yaml.MappingNode, place: Place, depth: int) -> list[tuple[yaml.Node, yaml.Node]]:
+        """Return names and values, with those that `<<` brings in and the mapping does not have itself."""
+        pairs = [pair for pair in node.value if pair[0].tag != _TAG + "merge"]
+        own = {str(name.value) for name, _ in pairs}
+        for _, value in (pair for pair in node.value if pair[0].tag == _TAG + "merge"):
+            for other in value.value if isinstance(value, yaml.SequenceNode) else [value]:
+                if not isinstance(other, yaml.MappingNode):
+                    self._complain(other, place, "expected a mapping after <<, got something else")
+                    continue
+                self._bounded(other, (0,) * depth, 1 + len(other.value))
+                for pair in self._pairs(other, place, depth + 1):
+                    if str(pair[0].value) not in own:
+                        own.add(str(pair[0].value))
+                        pairs.append(pair)
+        return pairs
+
+    def _scalar(self, node: yaml.Node, place: Place) -> Any:
+        kind, text = node.tag.removeprefix(_TAG), node.value
+        if isinstance(text, str) and not _writable(text):
+            self._complain(node, place, "expected text that UTF-8 can hold, got half of a surrogate pair")
+            return None
+        try:
+            if kind == "str":
+                return text
+            if kind == "null":
+                return None
+            if kind == "bool":
+                return {"true": True, "false": False}[text.lower()]
+            if kind == "int":
+                return int(text)
+            if kind == "float" and math.isfinite(float(text)):
+                return float(text)
+        except (ValueError, KeyError):
+            pass
+        # Neither tag nor text is repeated: `!secret abc` may stand where a secret belongs.
+        self._complain(node, place, "expected a value as YAML 1.2 has it, got another type")
+        return None
+
+    def _complain(self, node: yaml.Node, place: Place, text: str) -> None:
+        for end in range(len(place)):
+            if self._hidden(place[:end]):
+                place = place[:end]
+                break
+        self.complaints.append(Complaint(node.start_mark.line + 1, written(place), text))
+
+
+def _writable(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _unreadable(file: str, text: str, error: yaml.YAMLError) -> ConfigurationError:
+    if isinstance(error, yaml.MarkedYAMLError):
+        mark = error.problem_mark or error.context_mark
+        where = f":{mark.line + 1}" if mark else ""
+        column = f" at column {mark.column + 1}" if mark else ""
+        if "found character '\\t'" in (error.problem or ""):
+            return ConfigurationError(f"{file}{where}: expected spaces, got a tab{column}")
+        # PyYAML quotes names and tags of the file, which may be a secret in a wrong place.
+        problem = re.sub(
+            r"'[^']{2,}'|\"[^\"]{2,}\"", "a word", error.problem or error.context or "something else"
+        )
+        return ConfigurationError(f"{file}{where}: expected YAML, got: {problem}{column}")
+    if isinstance(error, yaml.reader.ReaderError):
+        line = text.count("\n", 0, error.position) + 1
+        return ConfigurationError(f"{file}:{line}: expected YAML, got a control character")
+    return ConfigurationError(f"{file}: expected YAML, got something else")

@@ -1,0 +1,216 @@
+"""The sender: posts bodies to one receiver over pooled connections of requests, from any thread.
+
+It decides nothing: one attempt, one outcome, no retry, no redirect, and no netrc.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from functools import cache
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+from urllib.parse import urlsplit
+
+import requests
+import urllib3
+from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
+from gitdailies_core.events.dialect import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
+from gitdailies_core.retry import Outcome
+from gitdailies_core.values.secret import Secret, redact
+
+from gitdailies_connection.addresses import is_loopback, origin
+from gitdailies_connection.config.settings import Destination
+from gitdailies_connection.http import event_lists
+from gitdailies_connection.http import exchange as wire
+from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
+from gitdailies_connection.http.event_lists import Result
+from gitdailies_connection.http.response import Answer, obstacle
+
+DISTRIBUTION = "gitdailies-integrations"
+LARGEST_ANSWER = 64 * 1024
+# Ours is a tenth of this; what is larger is some other server's.
+_LARGEST_DESCRIPTION = 2 * 1024 * 1024
+# A gateway says so while nobody is behind it: that tells nothing of the receiver.
+_NOBODY_THERE = frozenset({429, 502, 503, 504})
+_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
+
+
+class Sender:
+    """Sends to one address; build it with `to`, close it when done."""
+
+    def __init__(
+        self,
+        url: str,
+        *,
+        timeout_seconds: float = 10.0,
+        proxy: str | None = None,
+        ca_file: Path | None = None,
+        in_flight: int = 16,
+    ) -> None:
+        """Take settings; where they are None, the usual variables of the environment hold.
+
+        Raises ConfigurationError for a certificate file that is not there.
+        """
+        prepared = requests.Request("POST", url).prepare()
+        assert prepared.url is not None
+        self.url: str = prepared.url
+        self._seconds = timeout_seconds
+        self._verify = _trusted(ca_file)
+        # No proxy reaches this machine's own loopback, though many a shell names one for everything.
+        if proxy is None and not is_loopback(urlsplit(self.url).hostname or ""):
+            proxy = requests.utils.select_proxy(self.url, requests.utils.get_environ_proxies(self.url))
+        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
+        self._adapter = GuardedAdapter(pool_connections=4, pool_maxsize=in_flight, max_retries=0)
+        self._deadlines = Deadlines(timeout_seconds)
+        self._ways: dict[str, wire.Way] = {}
+
+    @classmethod
+    def to(cls, destination: Destination, *, in_flight: int = 16) -> Sender:
+        """Build the sender for what gitdailies.yml says."""
+        return cls(
+            destination.address,
+            timeout_seconds=destination.timeout_seconds,
+            proxy=destination.proxy,
+            ca_file=destination.ca_file,
+            in_flight=in_flight,
+        )
+
+    def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome:
+        """Post one event; no answer is an outcome too."""
+        try:
+            return self.post(body, key=key, event_id=event_id).outcome(key)
+        except DeliveryError as error:
+            return Outcome(None, redact(str(error), key))
+
+    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]:
+        """Post several events in one request, to a receiver of ours, and return what became of each.
+
+        Where it was refused whole there are no results; an answer that does not speak of every
+        event is as good as none.
+        """
+        try:
+            answer = self.post(event_lists.body_of(events), key=key, largest=event_lists.LARGEST_ANSWER)
+            return answer.outcome(key), event_lists.results(answer, len(events), key)
+        except (DeliveryError, UnreadableBody) as error:
+            return Outcome(None, redact(str(error), key)), []
+
+    def post(
+        self,
+        body: bytes,
+        *,
+        key: Secret,
+        event_id: str | None = None,
+        suffix: str = "",
+        largest: int = LARGEST_ANSWER,
+    ) -> Answer:
+        """Post JSON to the address with *suffix*, such as `?validate=true`, and return the answer.
+
+        At most *largest* bytes of it are read: a list of events is answered with one of results.
+        Raises DeliveryError where no answer came.
+        """
+        headers = {KEY_HEADER: key.reveal(), "Content-Type": "application/json"}
+        if event_id:
+            headers[ID_HEADER] = event_id
+        return self._exchange("POST", self._address(suffix), headers, body, largest)
+
+    def ping(self, key: Secret) -> Answer:
+        """Prove key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
+        return self.post(b"", key=key, suffix="/ping")
+
+    def look(self, method: str = "GET", *, key: Secret | None = None) -> Answer:
+        """Ask the address itself, with *key* if one is needed; raises DeliveryError where nothing answers."""
+        return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
+
+    def receiver(self) -> str:
+        """Find out whether the receiver is `ours` or only `documented`, without the key.
+
+        Raises DeliveryError where nothing answers, and where only a gateway does.
+        """
+        answer = self._exchange("GET", origin(self.url) + "/openapi.json", {}, largest=_LARGEST_DESCRIPTION)
+        if answer.status in _NOBODY_THERE or answer.broken:
+            got = answer.status if not answer.broken else "an answer that broke off"
+            raise DeliveryError(f"{origin(self.url)}: expected a receiver, got {got}")
+        try:
+            document = answer.json() if answer.status == 200 else None
+        except UnreadableBody:
+            document = None
+        info = document.get("info") if isinstance(document, dict) else None
+        found = info.get("x-gitdailies-receiver") if isinstance(info, dict) else None
+        return OURS if found == OURS else DOCUMENTED
+
+    def cut(self) -> None:
+        """End what is on its way in any thread, as if it had timed out; later attempts are not touched."""
+        self._deadlines.cut()
+
+    def close(self) -> None:
+        """Close idle connections."""
+        self._ways.clear()
+        self._adapter.close()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+    def __repr__(self) -> str:
+        return f"Sender({self.url})"
+
+    def _address(self, suffix: str) -> str:
+        return (self.url.rstrip("/") if suffix.startswith("/") else self.url) + suffix
+
+    def _exchange(
+        self,
+        method: str,
+        url: str,
+        headers: dict[str, str],
+        body: bytes | None = None,
+        largest: int = LARGEST_ANSWER,
+    ) -> Answer:
+        with self._deadlines.exchange() as exchange:
+            try:
+                way = self._ways.get(url) or self._find(url)
+                if body is not None:
+                    headers["Content-Length"] = str(len(body))
+                return wire.ask(
+                    way,
+                    method,
+                    headers,
+                    body or b"",
+                    exchange=exchange,
+                    seconds=self._seconds,
+                    largest=largest,
+                )
+            # http.client lets a ValueError out for some broken status lines and chunk sizes.
+            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
+                told: BaseException = TimeoutError() if exchange.cut else error
+                text = obstacle(told, url=url, proxied=bool(self._proxies), seconds=self._seconds)
+                raise DeliveryError(text) from None
+
+    def _find(self, url: str) -> wire.Way:
+        headers = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
+        found = wire.way(self._adapter, url, verify=self._verify, proxies=self._proxies, headers=headers)
+        self._ways[url] = found
+        return found
+
+
+@cache
+def user_agent() -> str:
+    """Return the name and version that requests carry."""
+    try:
+        return f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
+    except PackageNotFoundError:
+        return DISTRIBUTION
+
+
+def _trusted(ca_file: Path | None) -> str | bool:
+    named = [(name, os.environ[name]) for name in _CA_VARIABLES if os.environ.get(name)]
+    where, path = ("gitdailies.ca_file", str(ca_file)) if ca_file else named[0] if named else ("", "")
+    if path and not Path(path).exists():
+        raise ConfigurationError(f"{where}: expected a file of certificates, got {path}, which is not there")
+    return path or True

@@ -1,0 +1,300 @@
+"""The sender of the one-file steps: an event by POST, on the standard library alone.
+
+Excepted from core's rule against I/O by name. Proxies come from HTTPS_PROXY, HTTP_PROXY and
+NO_PROXY, certificate authorities from SSL_CERT_FILE and SSL_CERT_DIR. A redirect is an answer
+like any other: the key goes to the address that was set and nowhere else.
+
+It stands on http.client: urllib.request takes ten milliseconds more to load, a fifth of what a
+step has, and is asked only for its reading of the proxy variables, where one is set.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from typing import Any, Callable
+from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
+
+from gitdailies_core.ci.git_url import without_user
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
+from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER, Dialect
+from gitdailies_core.events.events import Event
+from gitdailies_core.retry import Again, Done, Outcome, Pause, decide
+from gitdailies_core.values.secret import Secret, redact
+
+DELIVERED = "delivered"
+REFUSED = "refused"
+NOT_DELIVERED = "not delivered"
+
+TIMEOUT_SECONDS = 10.0
+RETRIES = 3
+# All attempts and waits together: a deploy job waits for them.
+LONGEST_SECONDS = 60.0
+
+_LONGEST_ANSWER_BYTES = 64 * 1024
+_LONGEST_SAID = 300
+_KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
+_CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
+
+
+@dataclass(frozen=True)
+class Receiver:
+    """Where events go and how hard is tried; build it with `make`."""
+
+    url: str
+    key: Secret
+    dialect: Dialect
+    agent: str
+    timeout_seconds: float
+    retries: int
+    longest_seconds: float
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        url: str,
+        key: Secret,
+        dialect: Dialect,
+        agent: str,
+        timeout_seconds: float = TIMEOUT_SECONDS,
+        retries: int = RETRIES,
+        longest_seconds: float = LONGEST_SECONDS,
+    ) -> Receiver:
+        """Check address and key; spaces and line ends around them are taken away.
+
+        Raises UsageError, which shows neither the key nor a user in the address.
+        """
+        parts = _address(url.strip())
+        if dialect.path is not None:
+            parts = parts._replace(path=dialect.path)
+        plain = key.reveal().strip()
+        if not _KEY.match(plain):
+            raise UsageError(
+                "webhook-key: expected printable characters without spaces, got "
+                + ("nothing" if not plain else "something else")
+            )
+        return cls(
+            url=urlunsplit(parts),
+            key=Secret(plain, key.origin),
+            dialect=dialect,
+            agent=agent,
+            timeout_seconds=timeout_seconds,
+            retries=retries,
+            longest_seconds=longest_seconds,
+        )
+
+
+@dataclass(frozen=True)
+class Receipt:
+    """What came of sending an event; `said` never holds the key and is one line.
+
+    `check` is the input that is wrong, as far as the receiver tells one.
+    """
+
+    outcome: str
+    status: int | None
+    attempts: int
+    said: str
+    unchanged: bool = False
+    check: str = ""
+
+
+def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
+    """Send *events* in order; the receiver's longest time is that of all of them together."""
+    until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
+    return [send(event, receiver, until=until) for event in events]
+
+
+@dataclass(frozen=True)
+class _Answer:
+    status: int | None
+    said: str
+    retry_after: str = ""
+    body: Any = None
+    final: bool = False
+
+
+def send(
+    event: Event,
+    receiver: Receiver,
+    *,
+    until: datetime | None = None,
+    now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
+    wait: Callable[[float], None] = time.sleep,
+) -> Receipt:
+    """Send *event*, again after no answer, 429 or 5xx, within the receiver's bounds; raises nothing.
+
+    *until* is the moment when a caller that sends several events gives up.
+    """
+    first_attempt_at = now()
+    until = until or first_attempt_at + timedelta(seconds=receiver.longest_seconds)
+    attempt = 0
+    while True:
+        attempt += 1
+        answer = _bounded_post(event, receiver, (until - now()).total_seconds())
+        verdict = decide(
+            Outcome(answer.status, answer.said, answer.retry_after),
+            attempt=attempt,
+            first_attempt_at=first_attempt_at,
+            now=now(),
+            jitter=_jitter,
+        )
+        if isinstance(verdict, Done):
+            body = answer.body if isinstance(answer.body, dict) else {}
+            return Receipt(
+                DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
+            )
+        if isinstance(verdict, Pause) and verdict.what == "address":
+            return Receipt(NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
+        if not isinstance(verdict, Again):
+            wrong = "webhook-key" if isinstance(verdict, Pause) else ""
+            return Receipt(REFUSED, answer.status, attempt, verdict.reason, check=wrong)
+        if attempt > receiver.retries or answer.final or verdict.at >= until:
+            attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
+            later = ""
+            if answer.retry_after and verdict.at >= until:
+                later = (
+                    f"; it asks to wait longer than the {receiver.longest_seconds:g} s that a job may take"
+                )
+            return Receipt(NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
+        wait(max((verdict.at - now()).total_seconds(), 0.0))
+
+
+def _address(url: str) -> SplitResult:
+    try:
+        parts = urlsplit(url)
+        plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
+        # A port that is no number is only seen when it is read.
+        usable = plain and parts.port != 0 and re.match(r"^[\x21-\x7e]+$", url)
+    except ValueError:
+        usable = False
+    if not usable:
+        raise UsageError(
+            f"webhook-url: expected an http or https address without a user, got {got(without_user(url))}"
+        )
+    return parts
+
+
+def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
+    # A socket's time-out bounds neither the look-up of a name nor an answer that comes in drips.
+    seconds = max(0.1, min(receiver.timeout_seconds, seconds))
+    answers: list[_Answer] = []
+    thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
+    thread.start()
+    thread.join(seconds)
+    where = urlsplit(receiver.url).netloc
+    return answers[0] if answers else _Answer(None, f"{where}: no answer within {seconds:g} s")
+
+
+def _post(event: Event, receiver: Receiver) -> _Answer:
+    headers = {
+        "Content-Type": "application/json",
+        "User-Agent": receiver.agent,
+        KEY_HEADER: receiver.key.reveal(),
+    }
+    if event.id:
+        headers[ID_HEADER] = event.id
+    try:
+        connection, target = _connection(receiver, headers)
+        try:
+            connection.request("POST", target, receiver.dialect.dump(event), headers)
+            with connection.getresponse() as response:
+                try:
+                    body = response.read(_LONGEST_ANSWER_BYTES)
+                except (OSError, HTTPException):
+                    # The status has come, and it decides.
+                    body = b""
+                return _answered(response.status, body, response.getheader("Retry-After", ""), receiver)
+        finally:
+            connection.close()
+    except (OSError, HTTPException, ValueError) as error:
+        return _unanswered(error, receiver)
+
+
+def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnection, str]:
+    """Return a connection, through a proxy where the environment names one, and what to ask it for.
+
+    *headers* gets what the proxy itself must read of a request that is not tunneled.
+    """
+    parts = urlsplit(receiver.url)
+    target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
+    secure = parts.scheme == "https"
+    proxy = _proxy(parts)
+    connect = HTTPSConnection if secure else HTTPConnection
+    if proxy is None:
+        return connect(parts.hostname or "", parts.port, timeout=receiver.timeout_seconds), target
+    connection = connect(proxy.hostname or "", proxy.port or 80, timeout=receiver.timeout_seconds)
+    authorization = {}
+    if proxy.username:
+        import base64
+
+        user = f"{unquote(proxy.username)}:{unquote(proxy.password or '')}".encode()
+        authorization["Proxy-Authorization"] = f"Basic {base64.b64encode(user).decode()}"
+    if secure:
+        connection.set_tunnel(parts.hostname or "", parts.port or 443, authorization)
+        return connection, target
+    headers.update(authorization)
+    return connection, receiver.url
+
+
+def _proxy(parts: SplitResult) -> SplitResult | None:
+    """Return the address of the proxy that the environment names for *parts*, or None.
+
+    Raises ValueError for a proxy that is not spoken to in plain HTTP, with the variable's name.
+    """
+    if not any(name.lower().endswith("_proxy") for name in os.environ):
+        return None
+    import urllib.request
+
+    proxies = urllib.request.getproxies_environment()
+    address = proxies.get(parts.scheme) or proxies.get("all")
+    if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):  # type: ignore[attr-defined]
+        return None
+    proxy = urlsplit(address if "://" in address else f"http://{address}")
+    if proxy.scheme != "http" or not proxy.hostname:
+        raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
+    return proxy
+
+
+def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
+    where = urlsplit(receiver.url).netloc
+    if isinstance(error, TimeoutError):
+        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
+    if type(error).__name__ == "SSLCertVerificationError":
+        # Waiting does not mend a certificate. TLS is loaded where it is used alone.
+        said = _line(str(getattr(error, "verify_message", error)), receiver)
+        remedy = "SSL_CERT_FILE names the file of a company's own authority"
+        return _Answer(None, f"{where}: certificate not trusted: {said}; {remedy}", final=True)
+    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _Answer(None, f"{where}: {_line(said, receiver).lower()}", final=isinstance(error, ValueError))
+
+
+def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
+    text = raw.decode("utf-8", "replace")
+    try:
+        body = json.loads(text)
+    except (ValueError, RecursionError):
+        body = None
+    # Problem details (RFC 9457) say it in `detail`.
+    detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
+    return _Answer(status, _line(str(detail or text), receiver), retry_after, body)
+
+
+def _line(text: str, receiver: Receiver) -> str:
+    line = _CONTROL.sub(" ", redact(text, receiver.key)).strip()
+    return line if len(line) <= _LONGEST_SAID else line[:_LONGEST_SAID] + "…"
+
+
+def _jitter() -> float:
+    import random
+
+    return random.random()

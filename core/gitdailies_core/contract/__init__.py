@@ -1,0 +1,1 @@
+"""Checks that any adapter can run against itself."""

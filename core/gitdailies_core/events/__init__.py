@@ -1,0 +1,1 @@
+"""The events: kinds and fields, their schema, ids, and the names that a receiver uses."""

@@ -1,0 +1,104 @@
+"""The dialect: every name on the wire, in one table, and what configuration may change of it.
+
+What is known of GitDailies' own names: the header, `deployed`, `repo`, `branch`, `commitSHA`,
+`environment` (one public client) and `time` (its documentation). The names for incidents are
+not public. `VERIFIED` is that list; everything else is this project's best guess until the
+document that GitDailies sends on request has been read with `gitdailies check --openapi`.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.events.events import KINDS, Event, Kind
+
+KEY_HEADER = "webhook-key"
+ID_HEADER = "Idempotency-Key"
+OURS = "ours"
+DOCUMENTED = "documented"
+RECEIVERS = (DOCUMENTED, OURS)
+# What keys of our own incoming webhooks begin with, so that a job need not ask who will read it.
+OUR_KEY_PREFIX = "gdk_"
+
+VERIFIED: frozenset[str] = frozenset(
+    {KEY_HEADER, "kind", "deployed", "repo", "branch", "commitSHA", "environment", "time"}
+)
+
+
+@dataclass(frozen=True)
+class Dialect:
+    """How an event is written for one receiver: build it with `make`, write with `write`."""
+
+    receiver: str
+    kinds: Mapping[str, str]
+    names: Mapping[str, str]
+    path: str | None
+
+    @classmethod
+    def make(
+        cls,
+        *,
+        receiver: str = OURS,
+        kinds: Mapping[str, str] | None = None,
+        rename: Mapping[str, str] | None = None,
+        drop: Iterable[str] = (),
+        add: Iterable[str] = (),
+        path: str | None = None,
+        table: tuple[Kind, ...] = KINDS,
+    ) -> Dialect:
+        """Build a dialect: all fields for *ours*, the documented ones and *add* for *documented*.
+
+        *kinds* and *rename* map our words to the receiver's, *drop* leaves fields out, *path*
+        replaces the path of the address. Raises ConfigurationError for a name we do not have.
+        """
+        if receiver not in RECEIVERS:
+            raise ConfigurationError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
+        known = {field.name: field for kind in table for field in kind.fields}
+        words = {kind.word: kind.word for kind in table}
+        for given, allowed, where in (
+            (kinds or {}, words, "dialect.kinds"),
+            (rename or {}, {"kind": None, **known}, "dialect.rename"),
+            (drop, known, "dialect.drop"),
+            (add, known, "dialect.add"),
+        ):
+            for name in given:
+                if name not in allowed:
+                    raise ConfigurationError(
+                        f"{where}: expected one of {', '.join(sorted(allowed))}, got {got(name)}"
+                    )
+        sent = {
+            name
+            for name, field in known.items()
+            if (receiver == OURS or field.documented or name in set(add)) and name not in set(drop)
+        }
+        names = {name: name for name in ("kind", *sent)}
+        names.update({ours: theirs for ours, theirs in (rename or {}).items() if ours in names})
+        if len(set(names.values())) != len(names):
+            raise ConfigurationError(
+                "dialect.rename: expected a different name for each field, got one twice"
+            )
+        return cls(receiver, {**words, **(kinds or {})}, names, path)
+
+    def write(self, event: Event) -> dict[str, Any]:
+        """Return the JSON object that this receiver is sent for *event*."""
+        body: dict[str, Any] = {}
+        for name, value in {**event.values, "kind": self.kinds.get(event.kind, event.kind)}.items():
+            if name in self.names:
+                body[self.names[name]] = value
+        if self.receiver == OURS:
+            body.update({name: value for name, value in event.extra.items() if name not in body})
+        return body
+
+    def dump(self, event: Event) -> bytes:
+        """Return the body bytes for *event*: compact JSON in UTF-8."""
+        return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
+
+    @property
+    def takes_lists(self) -> bool:
+        """Whether several events may go in one request."""
+        return self.receiver == OURS

@@ -1,0 +1,264 @@
+"""The events that GitDailies counts: one table of kinds and fields, and the value made from it.
+
+Everything else that knows a kind or a field is generated from `KINDS`: JSON Schema, OpenAPI,
+the documentation's tables, the command line's checks. A new kind is one entry here.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import InvalidEvent
+from gitdailies_core.events.field_types import (
+    COMMITS,
+    IDENTIFIER,
+    LINE,
+    REPO,
+    SHA,
+    TIME,
+    TITLE,
+    TYPE,
+    URL,
+    FieldType,
+    read,
+)
+from gitdailies_core.values.times import parse, text_of
+
+# Made once: `json.dumps` makes one a call, which costs as much as writing a small event does.
+_sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
+
+DEPLOYED = "deployed"
+INCIDENT_STARTED = "incidentStarted"
+INCIDENT_RESOLVED = "incidentResolved"
+
+
+@dataclass(frozen=True)
+class Field:
+    """A field of a kind: its name on the wire, its type, and whether GitDailies documents it."""
+
+    name: str
+    type: FieldType
+    about: str
+    required: bool = False
+    documented: bool = False
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of event: the word for it on the wire, its fields, and an example of it."""
+
+    word: str
+    title: str
+    fields: tuple[Field, ...]
+    example: Mapping[str, Any]
+
+    @cached_property
+    def names(self) -> frozenset[str]:
+        """Every name that an event of this kind may have on the wire, `kind` too."""
+        return frozenset({"kind", *(field.name for field in self.fields)})
+
+    def field(self, name: str) -> Field | None:
+        """Find a field by its name on the wire."""
+        return next((field for field in self.fields if field.name == name), None)
+
+
+_REPO_FIELD = Field("repo", REPO, "the repository, as owner/name", required=True, documented=True)
+_ENVIRONMENT = Field(
+    "environment", LINE, "where it happened; left out, it counts as production", documented=True
+)
+_TIME = Field("time", TIME, "when it happened; left out, the moment of the call", documented=True)
+_IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
+_SERVICE = Field("service", LINE, "the service, where a repository holds several")
+_EVENT_URL = Field("url", URL, "a page about it")
+_INCIDENT = Field(
+    "incidentId",
+    LINE,
+    "joins a start to its end: the incident's id at its vendor",
+    required=True,
+    documented=True,
+)
+_SOURCE = Field("source", LINE, "the tool that reported the incident")
+
+KINDS: tuple[Kind, ...] = (
+    Kind(
+        word=DEPLOYED,
+        title="deploy occurred",
+        fields=(
+            _REPO_FIELD,
+            Field("commitSHA", SHA, "the commit that was deployed", required=True, documented=True),
+            _ENVIRONMENT,
+            Field("branch", LINE, "the branch it was built from", documented=True),
+            _TIME,
+            _IDENTITY,
+            _SERVICE,
+            Field("type", TYPE, "what kind of deploy; left out, deploy"),
+            _EVENT_URL,
+            Field("commits", COMMITS, "the commits it brought, each with its time; for the lead time"),
+            Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
+            Field("fixes", LINE, "the id of the incident that it fixes"),
+        ),
+        example={
+            "kind": DEPLOYED,
+            "repo": "larkspur/checkout-api",
+            "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+            "branch": "main",
+            "environment": "production",
+            "time": "2026-03-04T08:55:12Z",
+            "id": "deploy-2026-03-04-1",
+        },
+    ),
+    Kind(
+        word=INCIDENT_STARTED,
+        title="incident started",
+        fields=(
+            _INCIDENT,
+            _REPO_FIELD,
+            _ENVIRONMENT,
+            _TIME,
+            _IDENTITY,
+            Field("title", TITLE, "what it is about"),
+            Field("severity", LINE, "how bad it is, in the vendor's words"),
+            _SERVICE,
+            _SOURCE,
+            _EVENT_URL,
+            Field("causedBy", SHA, "the commit that caused it"),
+        ),
+        example={
+            "kind": INCIDENT_STARTED,
+            "incidentId": "Q1LARK7XW2M4CD",
+            "repo": "larkspur/checkout-api",
+            "environment": "production",
+            "time": "2026-03-04T09:12:41Z",
+            "title": "Checkout returns 502 for card payments",
+            "source": "pagerduty",
+        },
+    ),
+    Kind(
+        word=INCIDENT_RESOLVED,
+        title="incident resolved",
+        fields=(
+            _INCIDENT,
+            _REPO_FIELD,
+            _ENVIRONMENT,
+            _TIME,
+            _IDENTITY,
+            _SOURCE,
+            _SERVICE,
+            _EVENT_URL,
+            Field("causedBy", SHA, "the commit that caused it, where that is known only at the end"),
+            Field("mergedInto", LINE, "the incident that this one was merged into"),
+            Field("resolution", LINE, "how it ended; `merged` closes it without counting a recovery"),
+        ),
+        example={
+            "kind": INCIDENT_RESOLVED,
+            "incidentId": "Q1LARK7XW2M4CD",
+            "repo": "larkspur/checkout-api",
+            "environment": "production",
+            "time": "2026-03-04T10:02:18.204Z",
+            "source": "pagerduty",
+        },
+    ),
+)
+
+
+def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
+    """Find a kind by its word; raises InvalidEvent that names the nearest words."""
+    for kind in kinds:
+        if kind.word == word:
+            return kind
+    words = ", ".join(kind.word for kind in kinds)
+    raise InvalidEvent(f"kind: expected one of {words}, got {got(word)}", "kind")
+
+
+@dataclass(frozen=True)
+class Event:
+    """One event, checked against the table; build it with `make` or `from_wire`.
+
+    `values` holds wire names and plain JSON values (times as RFC 3339 text in UTC), never an
+    empty one; `extra` holds what the table does not know, kept as it came.
+    """
+
+    kind: str
+    values: Mapping[str, Any]
+    extra: Mapping[str, Any]
+
+    @classmethod
+    def make(cls, kind: str, **values: Any) -> Event:
+        """Build an event from wire names; times may be datetimes, None means not given.
+
+        Raises InvalidEvent for an unknown kind or field and for a value that does not fit.
+        """
+        values["kind"] = kind
+        event = cls.from_wire(values)
+        for name in event.extra:
+            names = ", ".join(field.name for field in kind_of(kind).fields)
+            raise InvalidEvent(f"{name}: expected one of {names}, got another name", name)
+        return event
+
+    @classmethod
+    def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
+        """Check a JSON object against the table; null and "" mean that it was not given.
+
+        Raises InvalidEvent that names the field, what was expected and what stood there.
+        """
+        if not isinstance(body, dict):
+            raise InvalidEvent(f"event: expected an object, got {got(body)}")
+        kind = kind_of(body.get("kind"), kinds)
+        values: dict[str, Any] = {}
+        for field in kind.fields:
+            value = body.get(field.name)
+            if value is not None and value != "":
+                values[field.name] = read(field.type, field.name, value)
+            elif field.required:
+                raise InvalidEvent(
+                    f"{field.name}: expected {field.type.expected}, got "
+                    + (got(value) if field.name in body else "nothing"),
+                    field.name,
+                )
+        extra = {}
+        if not body.keys() <= kind.names:
+            extra = {name: value for name, value in body.items() if name not in kind.names}
+        return cls(kind.word, MappingProxyType(values), MappingProxyType(extra))
+
+    def get(self, name: str) -> Any:
+        """Return a value by its wire name, or None."""
+        return self.values.get(name)
+
+    @property
+    def id(self) -> str | None:
+        return self.values.get("id")
+
+    @property
+    def time(self) -> datetime | None:
+        """The moment it happened, aware UTC; None means the moment of the call."""
+        text = self.values.get("time")
+        return None if text is None else parse(text, "time")
+
+    def replace(self, **changes: Any) -> Event:
+        """Return the event with other values; None takes one away."""
+        plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
+        kept = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
+        return Event.from_wire({"kind": self.kind, **kept, **self.extra})
+
+    def to_wire(self) -> dict[str, Any]:
+        """Return the full form: a JSON object with `kind` first, then the table's order."""
+        return {"kind": self.kind, **self.values, **self.extra}
+
+    def digest(self, *without: str) -> str:
+        """Hash the content, whatever the order of names: two events are the same if it is.
+
+        *without* are names of values that are left out.
+        """
+        body = self.to_wire()
+        for name in without:
+            if name in self.values:
+                body.pop(name, None)
+        return hashlib.sha256(_sorted(body).encode()).hexdigest()

@@ -1,0 +1,67 @@
+"""JSON Schema (2020-12) of the wire, generated from core's table of kinds."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitdailies_core.events.events import KINDS, Field, Kind
+from gitdailies_core.events.field_types import MOST_COMMITS, SHA, TIME, FieldType
+
+DRAFT = "https://json-schema.org/draft/2020-12/schema"
+
+
+def event_schema(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
+    """Return the schema of one event: any kind of the table."""
+    return {
+        "$schema": DRAFT,
+        "title": "GitDailies event",
+        "oneOf": [{"$ref": f"#/$defs/{kind.word}"} for kind in kinds],
+        "$defs": {kind.word: kind_schema(kind) for kind in kinds},
+    }
+
+
+def kind_schema(kind: Kind) -> dict[str, Any]:
+    """Return the schema of one kind; names that it does not have are allowed and kept."""
+    return {
+        "title": kind.title,
+        "type": "object",
+        "required": ["kind", *(field.name for field in kind.fields if field.required)],
+        "properties": {
+            "kind": {"const": kind.word},
+            **{field.name: _field_schema(field) for field in kind.fields},
+        },
+        "examples": [dict(kind.example)],
+    }
+
+
+def _field_schema(field: Field) -> dict[str, Any]:
+    schema = {**_type_schema(field.type), "description": field.about}
+    if field.required:
+        return schema
+    # An optional field that is null or empty counts as left out.
+    absent: dict[str, Any] = {"enum": [None, ""]}
+    return {"description": schema.pop("description"), "anyOf": [schema, absent]}
+
+
+def _type_schema(kind: FieldType) -> dict[str, Any]:
+    if kind.words:
+        return {"type": "string", "enum": list(kind.words)}
+    if kind.form == "commits":
+        return {
+            "type": "array",
+            "maxItems": MOST_COMMITS,
+            "items": {
+                "type": "object",
+                "required": ["sha"],
+                "properties": {
+                    "sha": _type_schema(SHA),
+                    "time": {"anyOf": [_type_schema(TIME), {"type": "null"}]},
+                },
+            },
+        }
+    schema: dict[str, Any] = {"type": "string", "pattern": kind.pattern, "maxLength": kind.longest}
+    if kind.form == "time":
+        schema["format"] = "date-time"
+    else:
+        schema["minLength"] = 1
+    return schema

@@ -1,0 +1,1 @@
+"""From changes of incidents to events: occurrences, matching, merges, routing."""

@@ -1,0 +1,1 @@
+"""What an adapter of a vendor is made of: its protocol, the request, fields, signatures, and the registry."""

@@ -1,0 +1,1 @@
+"""Plain values: times, strict JSON, secrets."""

@@ -1,0 +1,1 @@
+"""Past events from a vendor's API."""

@@ -1,0 +1,94 @@
+"""What a fetch has read so far, so that an interrupted one goes on where it stopped.
+
+One file in the state folder, which holds pages as the vendor gave them, and is removed when the
+fetch is done. A fetch with other arguments begins anew.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.values.times import text_of
+
+FILE = "fetch.db"
+_GOOD_FOR = timedelta(days=1)
+_SCHEMA = """
+PRAGMA journal_mode=WAL;
+CREATE TABLE IF NOT EXISTS job (name TEXT NOT NULL, until TEXT NOT NULL, begun_at TEXT NOT NULL);
+CREATE TABLE IF NOT EXISTS pages (address TEXT PRIMARY KEY, body TEXT NOT NULL) WITHOUT ROWID;
+"""
+
+
+class State:
+    """The pages that one fetch has read; use it in a `with` block. Raises StoreUnavailable."""
+
+    def __init__(self, folder: Path) -> None:
+        self._path = folder / FILE
+        with self._told():
+            # Pages name customers and incidents: nobody else may read them.
+            self._path.touch(mode=0o600)
+            self._db = sqlite3.connect(self._path, isolation_level=None)
+            self._db.executescript(_SCHEMA)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+
+    def begin(self, name: str, until: str | None, now: datetime) -> str:
+        """Begin the fetch *name*, or go on with it; returns its end as RFC 3339.
+
+        One that was begun without *until* keeps the end that it had then, or its pages would shift;
+        a day later it begins anew, since what was open then may have ended.
+        """
+        with self._told():
+            query = "SELECT until FROM job WHERE name = ? AND begun_at > ?"
+            row = self._db.execute(query, (name, text_of(now - _GOOD_FOR))).fetchone()
+            if row is not None and until in (None, row[0]):
+                return str(row[0])
+            chosen = until or text_of(now)
+            self._db.execute("DELETE FROM pages")
+            self._db.execute("DELETE FROM job")
+            self._db.execute("INSERT INTO job VALUES (?, ?, ?)", (name, chosen, text_of(now)))
+            return chosen
+
+    def count(self) -> int:
+        """Return how many pages are there."""
+        with self._told():
+            return int(self._db.execute("SELECT count(*) FROM pages").fetchone()[0])
+
+    def page(self, address: str) -> Any:
+        """Return the page that was read there, or None."""
+        with self._told():
+            row = self._db.execute("SELECT body FROM pages WHERE address = ?", (address,)).fetchone()
+        return None if row is None else json.loads(row[0])
+
+    def keep(self, address: str, page: Any) -> None:
+        """Keep a page."""
+        with self._told():
+            body = json.dumps(page, separators=(",", ":"))
+            self._db.execute("INSERT OR REPLACE INTO pages VALUES (?, ?)", (address, body))
+
+    def finish(self) -> None:
+        """Forget the pages: the fetch is done."""
+        self._db.close()
+        for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
+            self._path.with_name(name).unlink(missing_ok=True)
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except (sqlite3.Error, OSError) as error:
+            raise StoreUnavailable(f"{self._path}: expected to write and read it, got: {error}") from None

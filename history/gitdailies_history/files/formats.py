@@ -1,0 +1,256 @@
+"""CSV, NDJSON and JSON as rows, each with the line where it begins. Pure: lines of bytes come in.
+
+A row that cannot be read is a fault and does not stop the ones behind it; a header that cannot be
+used stops the file, since no row of it would mean anything.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from typing import TypeAlias
+
+from gitdailies_connection.config.errors import nearest
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UnreadableBody
+from gitdailies_core.values import strict_json
+
+from gitdailies_history.files.faults import Fault
+from gitdailies_history.files.mapping import FIELDS, REQUIRED, Mapped
+from gitdailies_history.files.rows import Row
+
+CSV, NDJSON, JSON = "csv", "ndjson", "json"
+FORMATS = (CSV, NDJSON, JSON)
+SUFFIXES = {".csv": CSV, ".tsv": CSV, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": JSON}
+# A JSON list is held in memory as a whole; NDJSON says the same, and is read line by line.
+LARGEST_JSON = 64 * 1024 * 1024
+_DELIMITERS = (",", ";", "\t")
+_LIST = re.compile(rb'\s*(?:\{\s*"events"\s*:\s*)?\[')
+_BETWEEN = re.compile(r"\s*,?\s*")
+_PLACE = re.compile(r" at line [0-9]+ column [0-9]+$")
+# What a file begins with that is no text, and what to do about it.
+_NO_TEXT = {
+    b"\xff\xfe": "UTF-16; save it as CSV UTF-8",
+    b"\xfe\xff": "UTF-16; save it as CSV UTF-8",
+    b"\x1f\x8b": "what gzip packed; unpack it first",
+    b"PK\x03\x04": "a workbook or an archive; save the sheet as CSV UTF-8",
+}
+_SHOWN = 60
+_BOM = b"\xef\xbb\xbf"
+
+
+@dataclass(frozen=True)
+class Bad:
+    """A row that is no row: its fault, and its bytes."""
+
+    fault: Fault
+    raw: bytes
+
+
+@dataclass(frozen=True)
+class Header:
+    """The first row of a CSV file: its bytes, and the columns that no event has, as they are told."""
+
+    raw: bytes
+    unknown: tuple[str, ...]
+
+
+Item: TypeAlias = Row | Bad | Header
+
+
+def sniffed(start: bytes) -> str:
+    """Tell the format by how the text begins."""
+    text = start.removeprefix(_BOM).lstrip()
+    return NDJSON if text.startswith(b"{") else JSON if text.startswith(b"[") else CSV
+
+
+def items(format_: str, lines: Iterable[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
+    """Read *lines*, each with its line end, as rows of *format_*."""
+    whole = _without_bom(lines)
+    if format_ == CSV:
+        return _csv(whole, file, mapped)
+    return _ndjson(whole, file) if format_ == NDJSON else _json(whole, file)
+
+
+def _without_bom(lines: Iterable[bytes]) -> Iterator[bytes]:
+    waiting = iter(lines)
+    for first in waiting:
+        yield first.removeprefix(_BOM)
+        break
+    yield from waiting
+
+
+class _Lines:
+    """Lines as text, for the csv module; remembers the bytes of those that it took for a row.
+
+    Bytes that are not UTF-8 become lone surrogates, which no other text has, so that the row tells
+    in which column they stand.
+    """
+
+    def __init__(self, lines: Iterable[bytes]) -> None:
+        self._lines = iter(lines)
+        self.taken: list[bytes] = []
+
+    def __iter__(self) -> _Lines:
+        return self
+
+    def __next__(self) -> str:
+        line = next(self._lines)
+        self.taken.append(line)
+        return line.decode("utf-8", "surrogateescape")
+
+
+def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
+    first = next(lines, b"")
+    other = next((told for begin, told in _NO_TEXT.items() if first.startswith(begin)), None)
+    if other is not None:
+        yield Bad(Fault(file, 1, "", f"expected UTF-8, got {other}"), first)
+        return
+    delimiter = max(_DELIMITERS, key=lambda one: first.count(one.encode()))
+    source = _Lines(_chained(first, lines))
+    # strict: a quote that is never closed would swallow the rest of the file.
+    reader = csv.reader(source, delimiter=delimiter, strict=True)
+    columns: list[str] | None = None
+    while True:
+        line = reader.line_num + 1
+        source.taken = []
+        try:
+            cells = next(reader, None)
+        except csv.Error as error:
+            text = f"expected cells, quoted where they hold {delimiter!a} or quotes, got: {_misread(error)}"
+            yield Bad(Fault(file, line, "", text), b"".join(source.taken))
+            if columns is None:
+                return
+            continue
+        if cells is None:
+            if columns is None:
+                yield Bad(Fault(file, 1, "", "expected a header with the names of columns, got nothing"), b"")
+            return
+        if not any(cells) or (line == 1 and _tells_delimiter(cells, delimiter)):
+            continue
+        raw = b"".join(source.taken)
+        if columns is None:
+            columns = [cell.strip() for cell in cells]
+            faults = list(_header_faults(columns, file, line, mapped))
+            yield from (Bad(fault, raw) for fault in faults)
+            if faults:
+                return
+            yield Header(raw, tuple(_unknown(columns, mapped)))
+        elif len(cells) != len(columns):
+            text = f"expected {len(columns)} cells as in the header, got {len(cells)}"
+            yield Bad(Fault(file, line, "", text), raw)
+        elif not raw.isascii() and (bad := next((one for one in cells if _broken(one)), None)) is not None:
+            text = f"expected UTF-8, got other bytes: {_shown(bad)}"
+            yield Bad(Fault(file, line, columns[cells.index(bad)], text), raw)
+        else:
+            yield Row(file, line, dict(zip(columns, cells, strict=True)), raw)
+
+
+def _tells_delimiter(cells: list[str], delimiter: str) -> bool:
+    # A line of Excel's own, which it reads before the header.
+    return delimiter.join(cells).lower() == f"sep={delimiter}"
+
+
+def _header_faults(columns: list[str], file: str, line: int, mapped: Mapped) -> Iterator[Fault]:
+    if any(_broken(name) for name in columns):
+        yield Fault(file, line, "", "expected UTF-8, got other bytes in the header")
+        return
+    for name in sorted({name for name in columns if columns.count(name) > 1 and mapped.knows(name)}):
+        yield Fault(file, line, name, f"expected one column of this name, got {columns.count(name)}")
+    unknown = [name for name in columns if name not in FIELDS]
+    for name in sorted(mapped.needed - set(columns)):
+        yield Fault(file, line, name, f"expected a column of this name, got none{nearest(name, unknown)}")
+
+
+def _unknown(columns: list[str], mapped: Mapped) -> Iterator[str]:
+    free = FIELDS.difference(columns, *(rule.filled for rule in mapped.rules))
+    for name in columns:
+        if not mapped.knows(name):
+            hint = nearest(name, free, needed=REQUIRED & free).removeprefix("; ")
+            yield f"{name} ({hint})" if hint else name
+
+
+def _ndjson(lines: Iterator[bytes], file: str) -> Iterator[Item]:
+    for number, line in enumerate(lines, 1):
+        if line.strip():
+            yield _row(line, file, number, line)
+
+
+def _json(lines: Iterator[bytes], file: str) -> Iterator[Item]:
+    size, parts = 0, []
+    for line in lines:
+        size += len(line)
+        parts.append(line)
+        if size > LARGEST_JSON:
+            text = f"expected at most {LARGEST_JSON} bytes of JSON, got more; NDJSON has no limit"
+            yield Bad(Fault(file, 1, "", text), b"")
+            return
+    body = b"".join(parts)
+    parts.clear()
+    begin = _LIST.match(body)
+    if begin is None:
+        yield _row(body, file, 1, body)
+        return
+    try:
+        text = body.decode()
+    except UnicodeDecodeError as error:
+        bad_line = body.count(b"\n", 0, error.start) + 1
+        yield Bad(Fault(file, bad_line, "", "expected UTF-8, got other bytes"), b"")
+        return
+    yield from _elements(text, len(body[: begin.end()].decode()), file)
+
+
+def _elements(text: str, position: int, file: str) -> Iterator[Item]:
+    decoder = json.JSONDecoder()
+    line, counted = 1, 0
+    while True:
+        position = _end_of(_BETWEEN.match(text, position), position)
+        line, counted = line + text.count("\n", counted, position), position
+        if text.startswith("]", position):
+            return
+        try:
+            _, end = decoder.raw_decode(text, position)
+        except (ValueError, RecursionError) as error:
+            said = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "too many levels"
+            yield Bad(Fault(file, line, "", f"expected JSON, got {said}"), b"")
+            return
+        raw = text[position:end].encode("utf-8", "surrogatepass")
+        # Line ends in JSON stand only between its parts.
+        yield _row(raw, file, line, raw.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
+        position = end
+
+
+def _row(body: bytes, file: str, line: int, raw: bytes) -> Item:
+    try:
+        value = strict_json.loads(body, duplicates=False)
+    except UnreadableBody as error:
+        # Line and column of the row would be taken for those of the file.
+        return Bad(Fault(file, line, "", _PLACE.sub("", str(error).removeprefix("body: "))), raw)
+    if not isinstance(value, dict):
+        return Bad(Fault(file, line, "", f"expected an object, got {got(value)}"), raw)
+    return Row(file, line, value, raw, strays=True)
+
+
+def _chained(first: bytes, rest: Iterator[bytes]) -> Iterator[bytes]:
+    yield first
+    yield from rest
+
+
+def _end_of(match: re.Match[str] | None, position: int) -> int:
+    return match.end() if match else position
+
+
+def _broken(text: str) -> bool:
+    return any("\udc80" <= character <= "\udcff" for character in text)
+
+
+def _misread(error: csv.Error) -> str:
+    # The csv module speaks to programmers here.
+    return "lines that end with CR alone" if "new-line" in str(error) else str(error)
+
+
+def _shown(text: str) -> str:
+    return ascii(text[:_SHOWN].encode("utf-8", "surrogateescape"))[1:]

@@ -1,0 +1,171 @@
+"""The mapping: which column each field of an event is read from, as a YAML file says it.
+
+    events:                            # each of these is made from each row
+      - kind: {text: incidentStarted}
+        incidentId: id                 # a field, and the column it is read from
+        time: created_on               # where this is empty, the row makes no such event
+        source: {text: pagerduty}      # the same in every row
+        repo: {service: service_name}  # repository and environment as gitdailies.yml maps the service
+
+A field that is not named is read from the column of its own name, unless the mapping uses that
+column for another one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cached_property
+from types import MappingProxyType
+from typing import Any
+
+from gitdailies_connection.config.errors import Complaint, Place, nearest, refused, written
+from gitdailies_connection.config.yaml_document import Document
+from gitdailies_core.error_text import got
+from gitdailies_core.events.events import KINDS, kind_of
+
+FIELDS = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields)})
+REQUIRED = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields if one.required)})
+_NONE: Mapping[str, str] = MappingProxyType({})
+_VALUE = "the name of a column, {text: …} or, for repo, {service: …}"
+
+
+@dataclass(frozen=True)
+class Rule:
+    """How one event is made from a row.
+
+    `columns` and `texts` map fields to a column or to a text for every row; `service` is the
+    column of the service that says where an incident counts, or "".
+    """
+
+    columns: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    texts: Mapping[str, str] = field(default_factory=lambda: _NONE)
+    service: str = ""
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """The columns that this rule names."""
+        return frozenset({*self.columns.values(), *({self.service} - {""})})
+
+    @cached_property
+    def filled(self) -> frozenset[str]:
+        """The fields that this rule fills from other columns than those of their name, or without one."""
+        routed = ("repo", "environment") if self.service else ()
+        return frozenset({*self.columns, *self.texts, *routed})
+
+    def column(self, name: str) -> str:
+        """Return the column that stands for field *name*."""
+        if name in ("repo", "environment") and self.service:
+            return self.service
+        return self.columns.get(name, name)
+
+
+@dataclass(frozen=True)
+class Mapped:
+    """The rules that are applied to each row; without a file, one that takes columns by their name."""
+
+    rules: tuple[Rule, ...] = (Rule(),)
+
+    @cached_property
+    def used(self) -> frozenset[str]:
+        """Every column that a rule names; none of them stands for a field of its own name."""
+        return frozenset().union(*(rule.used for rule in self.rules))
+
+    @cached_property
+    def readings(self) -> tuple[tuple[Rule, Mapping[str, tuple[str, ...]]], ...]:
+        """Each rule with its columns, and the fields that each column stands for."""
+        return tuple((rule, self._fields_of(rule)) for rule in self.rules)
+
+    def _fields_of(self, rule: Rule) -> Mapping[str, tuple[str, ...]]:
+        found: dict[str, tuple[str, ...]] = {}
+        for name in sorted(FIELDS):
+            if name in rule.columns or (name not in rule.texts and name not in self.used):
+                column = rule.columns.get(name, name)
+                found[column] = (*found.get(column, ()), name)
+        return MappingProxyType(found)
+
+    @cached_property
+    def needed(self) -> frozenset[str]:
+        """The columns without which no row makes an event."""
+        found: set[str] = set()
+        for rule in self.rules:
+            found |= rule.used
+            for name in ("kind", "repo", "time"):
+                if name not in rule.texts and not (name == "repo" and rule.service):
+                    found.add(rule.column(name))
+        return frozenset(found)
+
+    def knows(self, column: str) -> bool:
+        """Whether any event is made with *column*."""
+        return column in self.used or column in FIELDS
+
+    @property
+    def routed(self) -> bool:
+        """Whether a rule needs the services of gitdailies.yml."""
+        return any(rule.service for rule in self.rules)
+
+    @classmethod
+    def of(cls, document: Document) -> Mapped:
+        """Read a mapping; raises ConfigurationError with every complaint about it."""
+        complaints = [
+            Complaint(document.line(place), written(place), text) for place, text in _faults(document)
+        ]
+        if complaints:
+            raise refused(document.file, complaints)
+        return cls(tuple(_rule(item) for item in document.value["events"]))
+
+
+def _rule(item: Mapping[str, Any]) -> Rule:
+    columns = {name: value for name, value in item.items() if isinstance(value, str)}
+    texts = {
+        name: value["text"] for name, value in item.items() if isinstance(value, dict) and "text" in value
+    }
+    repo = item.get("repo")
+    service = repo.get("service", "") if isinstance(repo, dict) else ""
+    return Rule(MappingProxyType(columns), MappingProxyType(texts), service)
+
+
+def _faults(document: Document) -> Iterator[tuple[Place, str]]:
+    value = document.value
+    if not isinstance(value, dict) or not isinstance(value.get("events"), list) or not value["events"]:
+        yield (), "expected events: and a list of at least one mapping, got something else"
+        return
+    for name in value:
+        if name != "events":
+            yield (name,), f"expected events, got another name{nearest(name, ('events',))}"
+    for index, item in enumerate(value["events"]):
+        place: Place = ("events", index)
+        if not isinstance(item, dict):
+            yield place, f"expected fields and their columns, got {got(item)}"
+        else:
+            yield from _faults_of_rule(item, place)
+
+
+def _faults_of_rule(item: Mapping[str, Any], place: Place) -> Iterator[tuple[Place, str]]:
+    names = FIELDS
+    kind = item.get("kind")
+    if isinstance(kind, dict) and isinstance(kind.get("text"), str):
+        words = [one.word for one in KINDS]
+        if kind["text"] in words:
+            names = kind_of(kind["text"]).names
+        else:
+            yield (
+                (*place, "kind", "text"),
+                f"expected one of {', '.join(words)}, got {got(kind['text'])}{nearest(kind['text'], words)}",
+            )
+    for name, value in item.items():
+        if name not in names:
+            yield (
+                (*place, name),
+                f"expected one of {', '.join(sorted(names))}, got another name{nearest(name, names)}",
+            )
+        elif isinstance(value, dict):
+            ways = {"text", "service"} if name == "repo" else {"text"}
+            inside = next(iter(value.values()), None)
+            if len(value) != 1 or not set(value) <= ways or not isinstance(inside, str) or not inside:
+                yield (*place, name), f"expected {_VALUE}, got something else"
+        elif not isinstance(value, str) or not value:
+            yield (*place, name), f"expected {_VALUE}, got {got(value)}"
+    repo = item.get("repo")
+    if isinstance(repo, dict) and "service" in repo and "environment" in item:
+        yield (*place, "environment"), "expected none beside repo: {service: …}, which says it, got one"

@@ -1,0 +1,1 @@
+"""The plan: which events are sent, in which order."""

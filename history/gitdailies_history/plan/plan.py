@@ -1,0 +1,225 @@
+"""The plan: events in, whatever their number and order; out in the order to send, each once.
+
+It is a file of SQLite's that lasts as long as one run, since SQLite sorts what memory does not
+hold by merging runs on disk, within a bounded cache. What is decided stands in `pairing` and `order`.
+"""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
+from types import TracebackType
+from typing import Any, Self
+
+from gitdailies_core.errors import InvalidEvent, StoreUnavailable
+from gitdailies_core.events.events import Event
+from gitdailies_core.events.ids import content_id
+
+from gitdailies_history.files.faults import Fault
+from gitdailies_history.plan import order, pairing
+from gitdailies_history.plan.entries import Entry
+
+_CACHE_KIB = 32 * 1024
+_AT_ONCE = 1000
+
+_SCHEMA = f"""
+PRAGMA journal_mode=OFF;
+PRAGMA synchronous=OFF;
+PRAGMA locking_mode=EXCLUSIVE;
+PRAGMA temp_store=FILE;
+PRAGMA cache_size=-{_CACHE_KIB};
+CREATE TABLE told (n INTEGER PRIMARY KEY, file TEXT, line INT, incident TEXT, kind TEXT, at TEXT,
+  environment TEXT, service TEXT, id TEXT, body TEXT);
+CREATE TABLE events (n INTEGER PRIMARY KEY, file TEXT, line INT, stage INT, kind TEXT, at TEXT, id TEXT,
+  body TEXT);
+CREATE TABLE bad (file TEXT, line INT, PRIMARY KEY (file, line)) WITHOUT ROWID;
+CREATE TABLE repeated (n INTEGER PRIMARY KEY);
+"""
+_TOLD = (
+    "INSERT INTO told (file, line, incident, kind, at, environment, service, id, body)"
+    " VALUES (?,?,?,?,?,?,?,?,?)"
+)
+_EVENT = "INSERT INTO events (file, line, stage, kind, at, id, body) VALUES (?,?,?,?,?,?,?)"
+# A start before an end where nothing else tells, so that a repeat of the file gives the same order.
+_BY_INCIDENT = (
+    "SELECT n, file, line, incident, kind, at, environment, service, id, body FROM told"
+    " ORDER BY incident, at, kind DESC, id, n"
+)
+_CHOSEN = (
+    " FROM events WHERE n NOT IN (SELECT n FROM repeated)"
+    " AND NOT EXISTS (SELECT 1 FROM bad WHERE bad.file = events.file AND bad.line = events.line)"
+)
+_IN_ORDER = f"SELECT id, kind, at, body{_CHOSEN} ORDER BY stage, at, CASE stage WHEN 0 THEN id ELSE '' END, n"
+_TWICE = (
+    "SELECT id, n, file, line, body FROM events WHERE id IN"
+    " (SELECT id FROM events GROUP BY id HAVING count(*) > 1) ORDER BY id, file, line, n"
+)
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+_SEPARATOR = "\x1f"  # no text on one line holds it
+
+
+class Plan:
+    """Add events, `settle`, then read `entries`; use it in a `with` block, which removes the file.
+
+    Raises StoreUnavailable where its file cannot be written, as on a full disk.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        path.unlink(missing_ok=True)
+        with self._told():
+            self._db = sqlite3.connect(path, isolation_level=None)
+            self._db.executescript(_SCHEMA)
+            self._db.execute("BEGIN")
+        self._incidents: list[tuple[Any, ...]] = []
+        self._ready: list[tuple[Any, ...]] = []
+        self.unpaired = 0
+        self.repeated = 0
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._db.close()
+        self._path.unlink(missing_ok=True)
+
+    def add(self, event: Event, *, file: str = "", line: int = 0) -> None:
+        """Take an event that has a time; *file* and *line* say where it came from, for faults.
+
+        One without id gets one: by its source and period, else by its content.
+        """
+        time = event.get("time")
+        if time is None:
+            raise InvalidEvent("time: expected one, since it is history, got nothing", "time")
+        # Without the Z, a time with a fraction sorts behind one without.
+        at = time[:-1]
+        if order.stage(event.kind) == 0:
+            id_ = event.id or content_id(event.digest())
+            self._ready.append((file, line, 0, event.kind, at, id_, _written(event, id_)))
+        else:
+            get = event.get
+            id_ = event.id or ("" if get("source") else content_id(event.digest()))
+            incident = _SEPARATOR.join((get("source") or "", get(order.INCIDENT_FIELD), get("repo")))
+            where = (get("environment"), get("service"))
+            self._incidents.append(
+                (file, line, incident, event.kind, at, *where, id_, _written(event, id_ or None))
+            )
+        if len(self._ready) + len(self._incidents) >= _AT_ONCE:
+            self._flush()
+
+    def exclude(self, file: str, line: int) -> None:
+        """Leave out every event of a row."""
+        with self._told():
+            self._db.execute("INSERT OR IGNORE INTO bad VALUES (?, ?)", (file, line))
+
+    def settle(self) -> Iterator[Fault]:
+        """Name and order what was added; yields the faults that only several rows together show.
+
+        Rows at fault are left out, and so are repeats of an event that is there already.
+        """
+        self._flush()
+        with self._told():
+            yield from self._pair()
+            self._db.execute("CREATE INDEX events_id ON events (id)")
+            yield from self._repeats()
+
+    def count(self) -> int:
+        """Return how many events there are to send."""
+        with self._told():
+            return int(self._db.execute(f"SELECT count(*){_CHOSEN}").fetchone()[0])
+
+    def entries(self) -> Iterator[Entry]:
+        """Yield the events in the order to send: deploys oldest to newest, then incidents likewise."""
+        with self._told():
+            for id_, kind, at, body in self._db.execute(_IN_ORDER):
+                yield Entry(id_, kind, at + "Z", body)
+
+    def is_bad(self, file: str, line: int) -> bool:
+        """Whether a row was left out as faulty."""
+        query = "SELECT 1 FROM bad WHERE file = ? AND line = ?"
+        return self._db.execute(query, (file, line)).fetchone() is not None
+
+    def _pair(self) -> Iterator[Fault]:
+        unpaired = pairing.Unpaired()
+        cursor = self._db.execute(_BY_INCIDENT)
+        for incident, rows in groupby(cursor, key=itemgetter(3)):
+            source, name, repo = incident.split(_SEPARATOR)
+            waiting: dict[int, tuple[Any, ...]] = {}
+            for found in pairing.pair(_telling(rows, waiting), unpaired):
+                if isinstance(found, pairing.Early):
+                    yield self._early(found, name)
+                    continue
+                _, file, line, _, kind, at, _, _, id_, body = waiting.pop(found.told.number)
+                if not id_:
+                    id_ = (
+                        pairing.name(found, source=source, incident=name, repo=repo)
+                        if found.period
+                        else content_id(Event.from_wire(json.loads(body)).digest())
+                    )
+                    body = f'{body[:-1]},"id":"{id_}"}}'
+                self._ready.append((file, line, 1, kind, at, id_, body))
+                if len(self._ready) >= _AT_ONCE:
+                    self._flush()
+        self._flush()
+        self.unpaired = unpaired.ends
+
+    def _early(self, early: pairing.Early, incident: str) -> Fault:
+        (file, line), (_, start_line) = (
+            self._db.execute("SELECT file, line FROM told WHERE n = ?", (one.number,)).fetchone()
+            for one in (early.end, early.start)
+        )
+        self.exclude(file, line)
+        text = (
+            f"expected the end of {incident!a} no earlier than its start of {early.start.at}"
+            f" on line {start_line}, got {early.end.at}"
+        )
+        return Fault(file, line, "time", text)
+
+    def _repeats(self) -> Iterator[Fault]:
+        for id_, rows in groupby(self._db.execute(_TWICE), key=itemgetter(0)):
+            digest = where = ""
+            for _, n, file, line, body in rows:
+                content = Event.from_wire(json.loads(body)).digest()
+                if not digest:
+                    digest, where = content, f"{file}:{line}"
+                elif content == digest:
+                    self._db.execute("INSERT INTO repeated VALUES (?)", (n,))
+                    self.repeated += 1
+                else:
+                    self.exclude(file, line)
+                    yield Fault(file, line, "id", f"expected what {where} has under {id_}, got other content")
+
+    def _flush(self) -> None:
+        with self._told():
+            self._db.executemany(_TOLD, self._incidents)
+            self._db.executemany(_EVENT, self._ready)
+        self._incidents.clear()
+        self._ready.clear()
+
+    @contextmanager
+    def _told(self) -> Iterator[None]:
+        try:
+            yield
+        except sqlite3.Error as error:
+            raise StoreUnavailable(f"{self._path}: expected to write and read it, got: {error}") from None
+
+
+def _telling(rows: Iterator[tuple[Any, ...]], waiting: dict[int, tuple[Any, ...]]) -> Iterator[pairing.Told]:
+    for row in rows:
+        n, _, _, _, kind, at, environment, service, _, _ = row
+        waiting[n] = row
+        yield pairing.Told(n, kind, at + "Z", environment, service)
+
+
+def _written(event: Event, id_: str | None) -> str:
+    body = event.to_wire()
+    if id_ is not None:
+        body["id"] = id_
+    return _encode(body)

@@ -1,0 +1,1 @@
+"""Webhook keys, people, passwords and the audit log."""

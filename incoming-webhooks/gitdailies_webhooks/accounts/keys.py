@@ -1,0 +1,137 @@
+"""Webhook keys: their form, their hash, what one may do. Pure; `keyring` stores them.
+
+A key is `gdk_`, 32 random Base62 characters (190 bits) and 6 check characters, the CRC-32 of
+what stands before them, so that secret scanners find keys without asking anyone and a typing
+error is seen without a look into the store. The form follows GitHub's tokens:
+https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import zlib
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+from datetime import datetime
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
+from gitdailies_core.events.events import KINDS, Kind
+
+PREFIX = "gdk_"
+_ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
+_RANDOM, _CHECK = 32, 6
+_SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECK}}}")
+
+# Half a key in a message is as bad as a whole one; what lists show (SHOWN) is shorter than this.
+_LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}")
+
+# How much of a key is kept in the clear, to tell keys apart: the last four are check characters.
+SHOWN = len(PREFIX) + 4
+
+SEND, READ, DELETE = "send", "read", "delete"
+_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+
+
+@dataclass(frozen=True)
+class Key:
+    """What is known of a key: all but the key itself.
+
+    *allow* holds `send` (every kind), a kind's own word (that kind), `read`, `delete`.
+    """
+
+    id: int
+    name: str
+    prefix: str
+    last4: str
+    allow: frozenset[str]
+    created_at: datetime
+    created_by: str
+    last_used_at: datetime | None
+    expires_at: datetime | None
+    deleted_at: datetime | None
+
+    @property
+    def shown(self) -> str:
+        """How a page or a table writes it."""
+        return f"{self.prefix}…{self.last4}"
+
+    def live(self, now: datetime) -> bool:
+        """Whether it is neither deleted nor expired."""
+        return self.deleted_at is None and (self.expires_at is None or now < self.expires_at)
+
+    def may_read(self) -> bool:
+        return READ in self.allow
+
+    def may_delete(self) -> bool:
+        return DELETE in self.allow
+
+    def may_send(self, kind: str) -> bool:
+        """Whether it may send events of *kind*."""
+        return SEND in self.allow or kind in self.allow
+
+    def may_send_any(self) -> bool:
+        """Whether there is a kind that it may send."""
+        return bool(self.allow - {READ, DELETE})
+
+
+def generate(choose: Callable[[str], str]) -> str:
+    """Make a key; *choose* picks one of the characters it is given, as `secrets.choice` does."""
+    body = PREFIX + "".join(choose(_ALPHABET) for _ in range(_RANDOM))
+    return body + _check(body)
+
+
+def well_formed(text: str) -> bool:
+    """Whether *text* has the shape of a key and its check characters are right."""
+    return bool(_SHAPE.fullmatch(text)) and text[-_CHECK:] == _check(text[:-_CHECK])
+
+
+def contains_key(text: str) -> bool:
+    """Whether something that looks like a key stands in *text*."""
+    return bool(_SHAPE.search(text))
+
+
+def without_keys(text: str) -> str:
+    """Return *text* with whatever looks like a key, or most of one, taken out."""
+    return _LIKE_A_KEY.sub(f"{PREFIX}***", text)
+
+
+def hash_of(text: str) -> bytes:
+    """Hash a key for the store: one SHA-256, since nobody guesses 190 random bits."""
+    return hashlib.sha256(text.encode()).digest()
+
+
+def shown_parts(text: str) -> tuple[str, str]:
+    """Return the beginning and the end of a key that are kept in the clear."""
+    return text[:SHOWN], text[-4:]
+
+
+def rights(allow: Iterable[str], kinds: tuple[Kind, ...] = KINDS) -> frozenset[str]:
+    """Check what a key is to be allowed; nothing named means sending every kind.
+
+    Raises UsageError that names the words there are.
+    """
+    words = (SEND, READ, DELETE, *(kind.word for kind in kinds))
+    chosen = frozenset(allow)
+    for word in sorted(chosen):
+        if word not in words:
+            raise UsageError(f"allow: expected one of {', '.join(words)}, got {got(word)}")
+    return chosen or frozenset({SEND})
+
+
+def checked_name(name: str) -> str:
+    """Check a key's name; raises UsageError."""
+    if not _NAME.fullmatch(name) or name != name.strip():
+        raise UsageError(f"name: expected 1 to 100 characters on one line, got {got(name)}")
+    if name.startswith(PREFIX):
+        raise UsageError(f"name: expected a name, got text that begins as keys do, with {PREFIX}")
+    return name
+
+
+def _check(text: str) -> str:
+    number, digits = zlib.crc32(text.encode()), ""
+    while len(digits) < _CHECK:
+        number, rest = divmod(number, len(_ALPHABET))
+        digits = _ALPHABET[rest] + digits
+    return digits

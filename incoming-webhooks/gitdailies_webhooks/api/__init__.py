@@ -1,0 +1,1 @@
+"""The HTTP API, its error responses and its OpenAPI document."""

@@ -1,0 +1,84 @@
+"""Read a request's body: its type first, then no more of its bytes than may be stored."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import BodyTooLarge
+from starlette.requests import ClientDisconnect, Request
+
+from gitdailies_webhooks.events.intake import MOST_BYTES_LIST, MOST_BYTES_ONE
+from gitdailies_webhooks.events.problem import refusal
+
+# Longer than a slow line needs for 8 MiB, short enough that idle senders do not pile up.
+READ_SECONDS = 30.0
+
+# A client that writes its whole body before it reads would otherwise meet a closed connection
+# instead of the answer that tells it why.
+_DISCARDED = 4 * MOST_BYTES_LIST
+_SPACE = b" \t\r\n"
+
+
+async def read_json(request: Request) -> bytes:
+    """Return the body of a request that says that it is plain JSON, or says nothing of it.
+
+    Raises BodyTooLarge, and Refusal for another type, an encoding, or a body that takes too long.
+    """
+    _check_type(request)
+    try:
+        async with asyncio.timeout(READ_SECONDS):
+            return await _bounded(request)
+    except TimeoutError:
+        raise refusal(
+            "timeout",
+            f"body: expected all of it within {READ_SECONDS:.0f} seconds, got a part",
+            Connection="close",
+        ) from None
+    except ClientDisconnect:
+        raise refusal("timeout", "body: expected all of it, got a part and no more") from None
+
+
+def _check_type(request: Request) -> None:
+    coding = request.headers.get("content-encoding", "").strip().lower()
+    if coding not in ("", "identity"):
+        # A small compressed body may be a very large one.
+        raise refusal("media-type", f"Content-Encoding: expected identity or none, got {got(coding)}")
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if (
+        media
+        and media != "application/json"
+        and not (media.startswith("application/") and media.endswith("+json"))
+    ):
+        raise refusal("media-type", f"Content-Type: expected application/json, got {got(media)}")
+
+
+async def _bounded(request: Request) -> bytes:
+    announced = request.headers.get("content-length", "")
+    size = int(announced) if announced.isascii() and announced.isdigit() else 0
+    if size > MOST_BYTES_LIST + _DISCARDED:
+        raise _too_large(MOST_BYTES_LIST)
+    body, limit, first = bytearray(), MOST_BYTES_ONE, b""
+    chunks = request.stream()
+    async for chunk in chunks:
+        body += chunk
+        if not first and (first := chunk.lstrip(_SPACE)[:1]) == b"[":
+            limit = MOST_BYTES_LIST
+        if len(body) > limit:
+            await _discard(chunks)
+            raise _too_large(limit)
+    return bytes(body)
+
+
+async def _discard(chunks: AsyncIterator[bytes]) -> None:
+    left = _DISCARDED
+    async for chunk in chunks:
+        left -= len(chunk)
+        if left < 0:
+            return
+
+
+def _too_large(limit: int) -> BodyTooLarge:
+    what = "a list" if limit == MOST_BYTES_LIST else "one event"
+    return BodyTooLarge(f"body: expected at most {limit} bytes for {what}, got more")

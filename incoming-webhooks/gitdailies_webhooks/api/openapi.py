@@ -1,0 +1,232 @@
+"""The OpenAPI 3.1 document of this receiver, made from core's table of kinds and the problems' words."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER, OURS
+from gitdailies_core.events.events import KINDS, Kind
+from gitdailies_core.events.field_types import IDENTIFIER
+from gitdailies_core.events.schema import DRAFT, kind_schema
+
+from gitdailies_webhooks.api import openapi_metrics
+from gitdailies_webhooks.api.openapi_responses import answers, record, ref
+from gitdailies_webhooks.events import intake
+from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
+from gitdailies_webhooks.events.query import FILTERS, LISTED, MOST_LISTED, TEXT
+
+VERSION = "1.0.0"
+
+_FILTER_WORDS: Mapping[str, str] = {
+    "kind": "only events of this kind",
+    "repo": "only events of this repository, in any case of letters; empty: those that name none",
+    "environment": "only events of this environment, in any case of letters; empty: those that name none",
+    "service": "only events of this service, in any case of letters; empty: those that name none",
+    "incidentId": "only events of this incident",
+}
+
+
+def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
+    """Return the document; `info.x-gitdailies-receiver` tells senders what they may send here."""
+    return {
+        "openapi": "3.1.0",
+        "jsonSchemaDialect": DRAFT,
+        "info": {
+            "title": "GitDailies incoming webhooks",
+            "version": VERSION,
+            "description": "Takes deploys and incidents, each counted once, and lists what was taken. "
+            "Names that a kind of event does not have are kept with it and named in the answer.",
+            "x-gitdailies-receiver": OURS,
+        },
+        "security": [{"key": []}],
+        "paths": {
+            "/webhooks": {"post": _take(kinds)},
+            "/webhooks/ping": {"post": _ping()},
+            "/api/events": {"get": _list(kinds)},
+            "/api/events/{id}": {"delete": _delete()},
+            **openapi_metrics.operations(_json, _problems),
+            "/healthz": {"get": _health()},
+            "/openapi.json": {"get": _document()},
+        },
+        "components": {
+            "securitySchemes": {
+                "key": {
+                    "type": "apiKey",
+                    "in": "header",
+                    "name": KEY_HEADER,
+                    "description": "A webhook key; never in the address.",
+                }
+            },
+            "schemas": {
+                **{kind.word: kind_schema(kind) for kind in kinds},
+                "Event": {
+                    "oneOf": [ref(kind.word) for kind in kinds],
+                    "discriminator": {
+                        "propertyName": "kind",
+                        "mapping": {kind.word: f"#/components/schemas/{kind.word}" for kind in kinds},
+                    },
+                },
+                **answers(),
+                **openapi_metrics.schemas(),
+            },
+        },
+    }
+
+
+def _take(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    return {
+        "operationId": "send",
+        "summary": "Send one event, or a list of them",
+        "description": (
+            "The answer comes after what was taken is on stable storage. "
+            f"One event: at most {intake.MOST_BYTES_ONE} bytes. A list: at most {intake.MOST_EVENTS} "
+            f"events in {intake.MOST_BYTES_LIST} bytes, taken one by one in its order. "
+            "An event with an id that is known is `unchanged` if it says the same, and a conflict if it does "
+            "not. An event without id but with a time is named by its content; without both it is new "
+            "every time. `time` may be at most 5 minutes ahead."
+        ),
+        "parameters": [
+            {
+                "name": ID_HEADER,
+                "in": "header",
+                "description": "The event's id, where the body leaves it out; not with a list.",
+                "schema": {
+                    "type": "string",
+                    "maxLength": IDENTIFIER.longest,
+                    "pattern": IDENTIFIER.pattern,
+                },
+            },
+            {
+                "name": "validate",
+                "in": "query",
+                "description": "Check everything and store nothing.",
+                "schema": {"type": "boolean", "default": False},
+            },
+        ],
+        "requestBody": {
+            "required": True,
+            "content": {
+                "application/json": {
+                    "schema": {
+                        "oneOf": [
+                            ref("Event"),
+                            {"type": "array", "items": ref("Event"), "maxItems": intake.MOST_EVENTS},
+                        ]
+                    },
+                    "examples": {
+                        kind.word: {"summary": kind.title, "value": dict(kind.example)} for kind in kinds
+                    },
+                }
+            },
+        },
+        "responses": {
+            "200": _json("Checked only: valid.", {"oneOf": [ref("Taken"), ref("Results")]}),
+            "202": _json("All of it was taken.", {"oneOf": [ref("Taken"), ref("Results")]}),
+            "207": _json("A list of which something was refused.", ref("Results")),
+            **_problems(
+                "request",
+                "unreadable",
+                "unauthorized",
+                "too-many",
+                "forbidden",
+                "timeout",
+                "conflict",
+                "out-of-order",
+                "too-large",
+                "media-type",
+                "invalid",
+            ),
+        },
+    }
+
+
+def _ping() -> dict[str, Any]:
+    return {
+        "operationId": "ping",
+        "summary": "Prove key and path; nothing is stored",
+        "responses": {
+            "200": _json("The key is live.", ref("Pong")),
+            **_problems("request", "unauthorized", "too-many"),
+        },
+    }
+
+
+def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    filters = [
+        {
+            "name": name,
+            "in": "query",
+            "description": _FILTER_WORDS[name],
+            "schema": {"type": "string", "enum": [k.word for k in kinds]} if name == "kind" else dict(TEXT),
+        }
+        for name in FILTERS
+    ]
+    return {
+        "operationId": "listEvents",
+        "summary": "List events, oldest received first",
+        "description": "For keys that may read. `next` is the `after` of the next request, "
+        "or null where nothing follows now.",
+        "parameters": [
+            {
+                "name": "limit",
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LISTED},
+            },
+            {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+            *filters,
+        ],
+        "responses": {
+            "200": _json("Events, each in full.", ref("Events")),
+            **_problems("request", "unauthorized", "too-many", "forbidden"),
+        },
+    }
+
+
+def _delete() -> dict[str, Any]:
+    return {
+        "operationId": "deleteEvent",
+        "summary": "Delete one event; the audit trail keeps it",
+        "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
+        "responses": {
+            "200": _json("It is deleted.", ref("Deleted")),
+            **_problems("request", "unauthorized", "too-many", "forbidden", "not-found"),
+        },
+    }
+
+
+def _health() -> dict[str, Any]:
+    schema = record({"status": {"enum": ["ok", "fault"]}, "store": {"type": "string"}}, ("status",))
+    return {
+        "operationId": "health",
+        "summary": "Whether the last write to the store succeeded",
+        "security": [],
+        "responses": {"200": _json("It did.", schema), "503": _json("It did not.", schema)},
+    }
+
+
+def _document() -> dict[str, Any]:
+    return {
+        "operationId": "document",
+        "summary": "This document",
+        "security": [],
+        "responses": {"200": _json("OpenAPI 3.1.", {"type": "object", "required": ["openapi"]})},
+    }
+
+
+def _problems(*words: str) -> dict[str, Any]:
+    """Return the answers for these problems and for those that any path may give, by status."""
+    by_status: dict[str, list[str]] = {}
+    for word in (*words, "key-in-url", "fault", "unavailable"):
+        by_status.setdefault(str(PROBLEMS[word][0]), []).append(word)
+    return {
+        status: {
+            "description": "; ".join(f"`{word}`: {PROBLEMS[word][1]}" for word in sorted(found)),
+            "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
+        }
+        for status, found in sorted(by_status.items())
+    }
+
+
+def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"description": description, "content": {"application/json": {"schema": dict(schema)}}}

@@ -1,0 +1,169 @@
+"""Figures in the OpenAPI document: the operations that ask for them, the shapes of their answers."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from gitdailies_webhooks.api.metrics import LISTED, MOST_LISTED
+from gitdailies_webhooks.api.openapi_responses import record, ref
+from gitdailies_webhooks.events.query import TEXT
+from gitdailies_webhooks.figures.metrics import FAIL_RATE, FIGURES, FREQUENCY, LEAD_TIME, RECOVERY, REWORK
+
+_MOMENT = "a date (its midnight in the server's time zone) or a time like 2026-03-04T09:12:41Z"
+_FILTER_WORDS: Mapping[str, str] = {
+    "repo": "only this repository, in any case of letters; left out, all of them",
+    "environment": "this environment; left out, production under all its names",
+    "service": "only events that name this service, in any case of letters",
+    "from": f"the first moment of the period: {_MOMENT}; left out, 90 days before its end",
+    "to": f"the moment at which the period is over: {_MOMENT}; left out, it is not over",
+    "now": f"answer as of this moment: {_MOMENT}; later events are not there for any figure",
+}
+_TIME = {"type": "string", "format": "date-time"}
+_COUNT = {"type": "integer", "minimum": 0}
+_NUMBER = {"type": ["number", "null"]}
+_SECONDS = {"type": ["number", "null"], "description": "seconds; null where there is none"}
+_NUMBERS: Mapping[str, Mapping[str, Any]] = {
+    FREQUENCY: {
+        "value": _NUMBER,
+        "unit": {"const": "deploys/day"},
+        "numerator": _COUNT,
+        "denominator": {"type": ["number", "null"], "description": "days up to now, on the clock"},
+        "count": {**_COUNT, "description": "gaps between deploys"},
+        "medianGap": _SECONDS,
+        "gapP90": _SECONDS,
+    },
+    LEAD_TIME: {
+        "median": _SECONDS,
+        "p90": _SECONDS,
+        "count": _COUNT,
+        "unknownDeploys": _COUNT,
+        "unknownCommits": _COUNT,
+    },
+    FAIL_RATE: {
+        "value": _NUMBER,
+        "numerator": _COUNT,
+        "denominator": _COUNT,
+        "pending": {**_COUNT, "description": "not failed and younger than the window: in neither number"},
+        "failedYoung": {**_COUNT, "description": "failed and younger than the window"},
+        "unlinked": {**_COUNT, "description": "incidents that are laid to no deploy"},
+    },
+    RECOVERY: {
+        "median": _SECONDS,
+        "p90": _SECONDS,
+        "count": _COUNT,
+        "open": _COUNT,
+        "withoutIncident": _COUNT,
+    },
+    REWORK: {"value": _NUMBER, "numerator": _COUNT, "denominator": _COUNT},
+}
+
+Described = Callable[..., dict[str, Any]]
+
+
+def operations(json: Described, problems: Described) -> dict[str, Any]:
+    """Return the paths; *json* and *problems* describe answers as the rest of the document does."""
+    refused = problems("request", "unauthorized", "forbidden", "too-many")
+    filters = [_parameter(name, dict(TEXT), text) for name, text in _FILTER_WORDS.items()]
+    figures = json("The five figures.", ref("Figures"))
+    figures["content"]["text/csv"] = {"schema": {"type": "string"}}
+    form = _parameter("format", {"enum": ["json", "csv"]}, "what to answer with, whatever Accept says")
+    return {
+        "/api/metrics": {
+            "get": {
+                "operationId": "figures",
+                "summary": "Five figures, with counts and denominators",
+                "parameters": [*filters, form],
+                "responses": {"200": figures, **refused},
+            }
+        },
+        "/api/metrics/why": {
+            "get": {
+                "operationId": "why",
+                "summary": "Events of the period, each with the reason why it counts or not",
+                "parameters": [
+                    *filters,
+                    _parameter("id", dict(TEXT), "only this event, whenever it happened"),
+                    _parameter(
+                        "limit",
+                        {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LISTED},
+                        "how many at most",
+                    ),
+                    _parameter("after", dict(TEXT), "`next` of the page before"),
+                ],
+                "responses": {
+                    "200": json("Events with their verdicts.", ref("Reasons")),
+                    **problems("request", "unauthorized", "forbidden", "too-many", "not-found"),
+                },
+            }
+        },
+        "/api/metrics/prometheus": {
+            "get": {
+                "operationId": "prometheus",
+                "summary": "The five figures as gauges, for Prometheus",
+                "parameters": filters,
+                "responses": {
+                    "200": {
+                        "description": "Text format 0.0.4; what is null is left out.",
+                        "content": {"text/plain": {"schema": {"type": "string"}}},
+                    },
+                    **refused,
+                },
+            }
+        },
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas, by name among the components."""
+    text = {"type": ["string", "null"]}
+    numbers = {name: record(_NUMBERS[name], tuple(_NUMBERS[name])) for name in FIGURES}
+    verdict = {
+        "figure": {"enum": [*FIGURES, "all"]},
+        "counts": {"type": "boolean"},
+        "word": {"type": "string"},
+        "reason": {"type": "string"},
+    }
+    return {
+        "Figures": record(
+            {
+                "period": record(
+                    {
+                        "from": _TIME,
+                        "to": {**_TIME, "type": ["string", "null"]},
+                        "now": _TIME,
+                        "days": _NUMBER,
+                        "timezone": {"type": "string"},
+                    },
+                    ("from", "to", "now", "days", "timezone"),
+                ),
+                "filter": record(
+                    {"repo": text, "environment": text, "service": text}, ("repo", "environment", "service")
+                ),
+                "asOf": {**_TIME, "description": "every event received before it is in the figures"},
+                "windowSeconds": {"type": "number"},
+                "figures": record(numbers, tuple(numbers)),
+            },
+            ("period", "filter", "asOf", "windowSeconds", "figures"),
+        ),
+        "Reasons": record(
+            {
+                "events": {"type": "array", "items": ref("ReasonedEvent")},
+                "next": {**text, "description": "the `after` of the next page"},
+            },
+            ("events", "next"),
+        ),
+        "ReasonedEvent": record(
+            {
+                "id": {"type": "string"},
+                "kind": {"type": "string"},
+                "time": _TIME,
+                "verdicts": {"type": "array", "items": record(verdict, tuple(verdict))},
+            },
+            ("id", "kind", "time", "verdicts"),
+        ),
+    }
+
+
+def _parameter(name: str, schema: Mapping[str, Any], text: str) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": text, "schema": dict(schema)}

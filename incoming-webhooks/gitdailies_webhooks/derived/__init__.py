@@ -1,0 +1,1 @@
+"""Rows derived from the events, from which figures are answered."""

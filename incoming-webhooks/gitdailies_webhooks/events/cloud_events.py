@@ -1,0 +1,135 @@
+"""CloudEvents 1.0 as a wrapping around our events: structured, batched and binary mode. Pure.
+
+What the event itself says holds; id, time, source and kind that it leaves out are those of the
+wrapping. Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+"""
+
+from __future__ import annotations
+
+import base64
+import binascii
+import hashlib
+import json
+from collections.abc import Mapping
+from datetime import datetime
+from typing import Any
+from urllib.parse import quote
+
+from cloudevents.core.base import BaseCloudEvent
+from cloudevents.core.bindings.http import HTTPMessage, from_binary
+from cloudevents.core.exceptions import BaseCloudEventException
+from cloudevents.core.formats.json import JSONFormat
+from cloudevents.core.v1.event import CloudEvent
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import InvalidEvent
+from gitdailies_core.events.events import KINDS, Kind
+from gitdailies_core.values import strict_json
+from gitdailies_core.values.times import parse, text_of
+
+STRUCTURED = "application/cloudevents+json"
+BATCH = "application/cloudevents-batch+json"
+_VERSION_HEADER = "ce-specversion"
+_REQUIRED = ("specversion", "id", "source", "type")
+_DATA = ("data", "data_base64")
+_LONGEST_ID = 255
+_VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
+
+
+def unwrapped(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...] = KINDS) -> bytes:
+    """Return the body of a request without the wrapping, or as it is where there is none.
+
+    Raises UnreadableBody for what is not JSON, InvalidEvent for what is no CloudEvent around one of
+    our events.
+    """
+    media = headers.get("content-type", "").split(";")[0].strip().lower()
+    if media == STRUCTURED:
+        return _dumped(_structured(strict_json.loads(body, duplicates=False), kinds))
+    if media == BATCH:
+        batch = strict_json.loads(body, duplicates=False)
+        if not isinstance(batch, list):
+            raise InvalidEvent(f"event: expected a list of CloudEvents, got {got(batch)}")
+        return _dumped([_structured(one, kinds) for one in batch])
+    if _VERSION_HEADER in headers:
+        return _dumped(_binary(headers, body, kinds))
+    return body
+
+
+def _structured(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    if not isinstance(value, dict):
+        raise InvalidEvent(f"event: expected a CloudEvent, got {got(value)}")
+    attributes = {name: given for name, given in value.items() if name not in _DATA and given is not None}
+    if isinstance(attributes.get("time"), str):
+        attributes["time"] = _time(attributes["time"])
+    data = value.get("data")
+    if "data_base64" in value:
+        try:
+            data = strict_json.loads(base64.b64decode(value["data_base64"], validate=True), duplicates=False)
+        except (TypeError, ValueError, binascii.Error):
+            raise InvalidEvent(f"data_base64: expected base64, got {got(value['data_base64'])}") from None
+    _refuse_missing(attributes)
+    try:
+        return _event(CloudEvent(attributes, data), data, kinds, timed="time" in attributes)
+    except BaseCloudEventException as error:
+        raise _no_cloud_event(error) from None
+
+
+def _binary(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    data = strict_json.loads(body, duplicates=False)
+    # The SDK reads times in more forms than RFC 3339 has.
+    time = headers.get("ce-time")
+    given = {name: text for name, text in headers.items() if name.startswith("ce-") and name != "ce-time"}
+    if time is not None:
+        given["ce-time"] = text_of(_time(time))
+    _refuse_missing({name.removeprefix("ce-"): text for name, text in given.items()})
+    try:
+        wrapping = from_binary(HTTPMessage(given, b"{}"), JSONFormat(), CloudEvent)
+        return _event(wrapping, data, kinds, timed=time is not None)
+    except BaseCloudEventException as error:
+        raise _no_cloud_event(error) from None
+
+
+def _refuse_missing(attributes: Mapping[str, Any]) -> None:
+    """Refuse what the library would make up: an id that is new at every delivery counts twice."""
+    for name in _REQUIRED:
+        if not isinstance(attributes.get(name), str) or not attributes[name]:
+            raise InvalidEvent(f"{name}: expected it of a CloudEvent, got {got(attributes.get(name))}", name)
+
+
+def _event(wrapping: BaseCloudEvent, data: Any, kinds: tuple[Kind, ...], *, timed: bool) -> dict[str, Any]:
+    if not isinstance(data, dict):
+        raise InvalidEvent(f"data: expected an event, got {got(data)}")
+    event = {name: value for name, value in data.items() if value not in (None, "")}
+    # `com.example.deployed` says the kind as well as the event itself does.
+    word = wrapping.get_type().rpartition(".")[2]
+    event.setdefault("kind", word)
+    event.setdefault("id", _id(wrapping.get_source(), wrapping.get_id()))
+    moment = wrapping.get_time()
+    if timed and moment is not None:
+        event.setdefault("time", text_of(moment))
+    kind = next((kind for kind in kinds if kind.word == event["kind"]), None)
+    if kind is not None and kind.field("source") is not None:
+        event.setdefault("source", wrapping.get_source()[:_LONGEST_ID])
+    return event
+
+
+def _id(source: str, id_: str) -> str:
+    """Name an event by source and id, which together are unique, in the form that ids have here."""
+    name = quote(f"{source}#{id_}", safe=_VISIBLE, errors="replace")
+    return name if len(name) <= _LONGEST_ID else hashlib.sha256(name.encode()).hexdigest()
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse(text, "time")
+    except ValueError as error:
+        raise InvalidEvent(str(error), "time") from None
+
+
+def _no_cloud_event(error: BaseCloudEventException) -> InvalidEvent:
+    # The library's message has a line for each attribute, without what stood in it.
+    said = "; ".join(str(error).split("\n"))
+    return InvalidEvent(f"event: expected a CloudEvent of version 1.0, got one that is none: {said[:300]}")
+
+
+def _dumped(value: Any) -> bytes:
+    return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -1,0 +1,1 @@
+"""Mirrors of Git repositories, read for commits and lead times."""

@@ -1,0 +1,181 @@
+"""A local git repository, asked which commits it has and what lies between two of them.
+
+It is read as data. Nothing is fetched, and what its own files could name to be run or believed
+instead of its commits is switched off: hooks, monitors, filters, replaced and grafted commits. Only
+SHAs are handed to git, on standard input or behind `--end-of-options`.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+import threading
+from collections.abc import Iterable, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from gitdailies_core.errors import GitDailiesError
+
+from gitdailies_webhooks.figures.ancestry import Between
+from gitdailies_webhooks.figures.events import Commit
+
+MOST_COMMITS = 20_000
+_LONGEST_SECONDS = 20.0
+_LAST_SECOND = 253_402_300_799  # of the year 9999
+_SHA = re.compile(r"[0-9a-f]{7,64}")
+_LINE = re.compile(r"([0-9]{1,20}) ([<>])([0-9a-f]{40,64})")
+
+# `git help config` and `git help git` name them; what is listed twice is so in other versions of git.
+_OPTIONS = (
+    "--no-pager",
+    "--no-replace-objects",
+    *("-c", "core.fsmonitor=false"),
+    *("-c", f"core.hooksPath={os.devnull}"),
+    *("-c", "core.disambiguate=commit"),
+    *("-c", "log.showSignature=false"),
+    *("-c", "protocol.allow=never"),
+)
+_ENVIRONMENT = {
+    "LC_ALL": "C",
+    "GIT_CONFIG_NOSYSTEM": "1",
+    "GIT_CONFIG_GLOBAL": os.devnull,
+    "GIT_ATTR_NOSYSTEM": "1",
+    "GIT_GRAFT_FILE": os.devnull,
+    "GIT_NO_REPLACE_OBJECTS": "1",
+    "GIT_NO_LAZY_FETCH": "1",
+    "GIT_ALLOW_PROTOCOL": "",
+    "GIT_TERMINAL_PROMPT": "0",
+    "GIT_OPTIONAL_LOCKS": "0",
+}
+
+
+class MirrorUnreadable(GitDailiesError):
+    """A repository cannot be read, or not now: `where: expected, got`, with the remedy."""
+
+
+class Mirror:
+    """The repository at *path*, bare or with a checkout; one thread at a time may ask, any may stop it."""
+
+    def __init__(self, path: Path) -> None:
+        self.path = path.absolute()
+        self._running: subprocess.Popen[bytes] | None = None
+        self._lock = threading.Lock()
+        self._stopped = False
+
+    def fault(self) -> str:
+        """Say why it cannot be asked, as the errors of the others would; "" where it can."""
+        try:
+            self._whole()
+        except MirrorUnreadable as error:
+            return str(error)
+        return ""
+
+    def commits(self, named: Iterable[str]) -> dict[str, str | None]:
+        """Return the whole SHA of each commit, cut or not; None for one that is not there.
+
+        Raises MirrorUnreadable.
+        """
+        asked = sorted({sha for sha in named if _SHA.fullmatch(sha)})
+        self._whole()
+        # The first line of two tells which object it is, the second the commit that a tag is of.
+        lines = "".join(f"{sha}\n{sha}^{{commit}}\n" for sha in asked)
+        told = self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", given=lines).splitlines()
+        found: dict[str, str | None] = dict.fromkeys(asked)
+        for sha, (object_, commit) in zip(asked, zip(told[::2], told[1::2], strict=True), strict=True):
+            # A branch may be called like the beginning of a SHA.
+            if object_.startswith(sha) and commit.endswith(" commit"):
+                found[sha] = commit.partition(" ")[0]
+        return found
+
+    def between(self, earlier: str, later: str) -> Between:
+        """Return what lies between two commits, given by their whole SHAs.
+
+        Raises MirrorUnreadable.
+        """
+        for sha in (earlier, later):
+            if not _SHA.fullmatch(sha):
+                raise ValueError(f"commit: expected a SHA, got {sha!a}")
+        told = self._git(
+            "rev-list",
+            "--left-right",
+            "--no-merges",
+            "--timestamp",
+            f"--max-count={MOST_COMMITS + 1}",
+            "--end-of-options",
+            f"{earlier}...{later}",
+        )
+        ahead, behind = [], []
+        for line in told.splitlines():
+            match = _LINE.fullmatch(line)
+            if match is None:
+                raise MirrorUnreadable(f"{self.path}: expected a commit a line, got {line[:200]!a}")
+            seconds, side, sha = match.groups()
+            if side == ">":
+                ahead.append(Commit(sha, _us(int(seconds))))
+            else:
+                behind.append(sha)
+        if len(ahead) + len(behind) > MOST_COMMITS:
+            return Between((), (), cut=True)
+        return Between(tuple(ahead), tuple(behind))
+
+    def stop(self) -> None:
+        """End what runs, and let nothing run from now on."""
+        with self._lock:
+            self._stopped = True
+            if self._running is not None:
+                with suppress(OSError):
+                    self._running.kill()
+
+    def _whole(self) -> None:
+        """Refuse a shallow clone: it takes the commits where its history was cut for the first ones."""
+        if self._git("rev-parse", "--is-shallow-repository").strip() != "false":
+            raise MirrorUnreadable(
+                f"{self.path}: expected a whole history, got a shallow clone; run git fetch --unshallow in it"
+            )
+
+    def _git(self, *arguments: str, given: str = "") -> str:
+        # Named like this, a repository may be another user's: nothing in it is run.
+        folder = self.path / ".git"
+        command = ["git", f"--git-dir={folder if folder.exists() else self.path}", *_OPTIONS, *arguments]
+        try:
+            code, out, err = self._run(command, given.encode())
+        except OSError as error:
+            raise MirrorUnreadable(f"git: expected it to run, got {(error.strerror or '').lower()}") from None
+        except subprocess.TimeoutExpired:
+            raise MirrorUnreadable(
+                f"{self.path}: expected an answer of git within {_LONGEST_SECONDS:g} s, got none"
+            ) from None
+        if code != 0:
+            said = err.decode("utf-8", "replace").strip().partition("\n")[0][:200] or f"exit code {code}"
+            raise MirrorUnreadable(
+                f"{self.path}: expected a git repository that this user can read, got {said!a}"
+            )
+        return out.decode("utf-8", "replace")
+
+    def _run(self, command: Sequence[str], given: bytes) -> tuple[int, bytes, bytes]:
+        with self._lock:
+            if self._stopped:
+                raise MirrorUnreadable("git: expected to be asked by a running server, got one that stops")
+            running = self._running = subprocess.Popen(  # noqa: S603
+                command,
+                env={**_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)},
+                cwd="/",
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=subprocess.PIPE,
+            )
+        try:
+            out, err = running.communicate(given, timeout=_LONGEST_SECONDS)
+        finally:
+            with self._lock:
+                self._running = None
+            if running.poll() is None:
+                running.kill()
+                running.communicate()
+        return running.returncode, out, err
+
+
+def _us(seconds: int) -> int | None:
+    # Git writes 0 for a date that it cannot read.
+    return seconds * 1_000_000 if 0 < seconds <= _LAST_SECOND else None

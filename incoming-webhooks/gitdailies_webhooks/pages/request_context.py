@@ -1,0 +1,149 @@
+"""One look at a page: whose it is, what they sent, and whether it came from our own pages."""
+
+from __future__ import annotations
+
+import hmac
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from urllib.parse import parse_qsl
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import BodyTooLarge
+from starlette.datastructures import ImmutableMultiDict
+from starlette.requests import Request
+
+from gitdailies_webhooks.accounts.people import Person, form_token
+from gitdailies_webhooks.events.problem import refusal
+
+FORM_FIELD = "form_token"
+_FORM_BYTES = 32 * 1024
+_MOST_FIELDS = 100
+_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+
+
+class Fields(ImmutableMultiDict[str, str]):
+    """What a form or a query says, in the form that WTForms reads."""
+
+    def getlist(self, key: str) -> list[str]:
+        return [value for name, value in self.multi_items() if name == key]
+
+
+@dataclass(frozen=True)
+class Visit:
+    """Who looks at which page; *person* is None for somebody who is not signed in.
+
+    *token* is the cookie's; *origin* is the address at which the visitor sees the pages.
+    """
+
+    request: Request
+    token: str
+    person: Person | None
+    origin: str
+    fields: Fields
+
+    @property
+    def form_token(self) -> str:
+        """The token that this visitor's forms carry."""
+        return form_token(self.token)
+
+    @property
+    def owner(self) -> bool:
+        return self.person is not None and self.person.is_owner
+
+    @property
+    def who(self) -> Person:
+        """The person, on a page that only signed-in ones see."""
+        if self.person is None:
+            raise refusal("forbidden", "page: expected somebody who is signed in, got nobody")
+        return self.person
+
+    @property
+    def address(self) -> str:
+        """The network address that the visitor comes from."""
+        return "" if self.request.client is None else self.request.client.host
+
+    @property
+    def path(self) -> str:
+        return str(self.request.scope["path"])
+
+    @property
+    def query(self) -> str:
+        return str(self.request.scope["query_string"], "latin-1")
+
+
+def origin_of(request: Request, public: str) -> str:
+    """Return where a visitor sees the pages: the public address, else what the Host header says."""
+    host = request.headers.get("host", "")
+    return public or f"http://{host if _HOST.fullmatch(host) else 'localhost'}"
+
+
+def refuse_foreign(visit: Visit) -> None:
+    """Raise Refusal for a form that was not sent from a page of ours that this visitor was shown.
+
+    Both are asked: what the browser says of where it comes from, and a token that only our page has.
+    """
+    headers = visit.request.headers
+    site, origin = headers.get("sec-fetch-site", "same-origin"), headers.get("origin")
+    given = visit.fields.get(FORM_FIELD, "").encode("utf-8", "replace")
+    if (
+        site not in ("same-origin", "none")
+        or (origin is not None and origin != visit.origin)
+        or not hmac.compare_digest(given, visit.form_token.encode())
+    ):
+        raise refusal(
+            "forbidden",
+            "form: expected one from the page that you were shown, got another; go back, reload, try again",
+        )
+
+
+def query_of(request: Request) -> Fields:
+    """Read the query of a page."""
+    return _fields(str(request.scope["query_string"], "latin-1"))
+
+
+async def form_of(request: Request) -> Fields:
+    """Read a posted form; raises Refusal or BodyTooLarge for what is none."""
+    media = request.headers.get("content-type", "").split(";")[0].strip().lower()
+    if media != "application/x-www-form-urlencoded":
+        raise refusal("media-type", f"Content-Type: expected a form, got {got(media)}")
+    body = bytearray()
+    async for chunk in request.stream():
+        body += chunk
+        if len(body) > _FORM_BYTES:
+            raise BodyTooLarge(f"body: expected at most {_FORM_BYTES} bytes for a form, got more")
+    return _fields(body.decode("latin-1"))
+
+
+def local_path(text: str) -> str:
+    """Return *text* where it is a path of this site, else the first page: no link leads elsewhere."""
+    plain = text.isascii() and text.isprintable() and "\\" not in text
+    return text if plain and text.startswith("/") and not text.startswith("//") else "/"
+
+
+def _fields(text: str) -> Fields:
+    try:
+        pairs: Sequence[tuple[str, str]] = parse_qsl(
+            text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
+        )
+    except ValueError:
+        raise refusal("request", "form: expected name=value pairs in UTF-8, got something else") from None
+    if "\x00" in "".join(value for _, value in pairs):  # no text of PostgreSQL has it
+        raise refusal("request", "form: expected text, got a null character")
+    return Fields(list(pairs))
+
+
+def cookie_name(*, secure: bool) -> str:
+    """Return the cookie's name; browsers take `__Host-` only over TLS and from this host alone."""
+    return "__Host-gitdailies" if secure else "gitdailies"
+
+
+def cookie_header(token: str, *, secure: bool, seconds: int | None) -> Mapping[str, str]:
+    """Return the header that gives a visitor a cookie; 0 seconds take it away."""
+    name = cookie_name(secure=secure)
+    parts = [f"{name}={token}", "Path=/", "HttpOnly", "SameSite=Lax"]
+    if secure:
+        parts.append("Secure")
+    if seconds is not None:
+        parts.append(f"Max-Age={seconds}")
+    return {"set-cookie": "; ".join(parts)}

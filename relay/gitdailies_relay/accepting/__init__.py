@@ -1,0 +1,1 @@
+"""From a delivery to stored events: interpret, deduplicate, decide."""

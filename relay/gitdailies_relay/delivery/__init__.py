@@ -1,0 +1,1 @@
+"""From stored events to the receiver: send, judge the response, record."""

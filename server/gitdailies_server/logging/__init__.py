@@ -1,0 +1,1 @@
+"""Log lines as JSON, buffered and limited in rate."""

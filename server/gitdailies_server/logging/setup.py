@@ -1,0 +1,106 @@
+"""Logs as JSON lines on standard error; what came from outside can neither forge a line nor flood it."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import logging
+import re
+import traceback
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from pathlib import Path
+from types import FrameType
+from typing import Any
+
+import orjson
+import structlog
+from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.values.times import text_of
+
+from gitdailies_server.logging.buffered_stderr import StandardError
+
+# Half a key in a line is as bad as a whole one; what lists show of a key is shorter than this.
+_KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
+_LONGEST = 2000
+
+# More there are only where something calls itself again and again.
+_MOST_PLACES = 20
+
+
+def configure() -> None:
+    """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
+    out = StandardError()
+    atexit.register(out.write)
+    structlog.configure(
+        processors=[_line],
+        logger_factory=lambda *_names: out,
+        cache_logger_on_first_use=True,
+    )
+    forward_libraries()
+
+
+def forward_libraries() -> None:
+    """Write what libraries warn of (uvicorn: a request that is none) in the same form."""
+    logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
+
+
+def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
+    """Write an entry as JSON in ASCII: beyond it there are characters that steer a terminal."""
+    entry["level"] = level
+    entry["timestamp"] = datetime.now(UTC)
+    line = _dump(entry)
+    if len(line) > _LONGEST:
+        line = _dump({name: _cut(value) for name, value in entry.items()})
+    return _KEY.sub(rb"\1***", line) if b"gdk_" in line else line
+
+
+def _dump(entry: Mapping[str, Any]) -> bytes:
+    try:
+        line = orjson.dumps(entry, option=orjson.OPT_UTC_Z)
+    except TypeError:  # half of a surrogate pair, or what is no JSON
+        line = b"\xff"
+    return line if line.isascii() else json.dumps(entry, default=_plain).encode()
+
+
+def _plain(value: Any) -> str:
+    return text_of(value) if isinstance(value, datetime) else repr(value)
+
+
+def _cut(value: Any) -> Any:
+    if isinstance(value, str) or (isinstance(value, (list, tuple)) and len(str(value)) > _LONGEST):
+        return str(value)[:_LONGEST]
+    return value
+
+
+class _Forwarding(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        fault = record.exc_info[1] if record.exc_info else None
+        more = {"reason": told(fault)} if fault else {}
+        structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **more)
+
+
+def told(error: BaseException) -> str:
+    """Say what went wrong: our own errors in full, of others only kind and places.
+
+    Their text may hold anything, a body or a secret among it. Of places the innermost comes first, then
+    those of our own modules that led there.
+    """
+    if isinstance(error, GitDailiesError):
+        return str(error)
+    frames = list(traceback.walk_tb(error.__traceback__))[::-1]
+    ours = [(frame, line) for frame, line in frames[1:] if _module(frame).startswith("gitdailies_")]
+    places = [_place(frame, line) for frame, line in (*frames[:1], *ours[:_MOST_PLACES])]
+    kind = type(error).__name__
+    return f"{kind} at {', by '.join(places)}" if places else kind
+
+
+def _module(frame: FrameType) -> str:
+    return str(frame.f_globals.get("__name__", ""))
+
+
+def _place(frame: FrameType, line: int) -> str:
+    """Name file and line; a file of ours with its folders, since several have one name."""
+    module = _module(frame)
+    parts = module.count(".") + 1 if module.startswith("gitdailies_") else 1
+    return f"{'/'.join(Path(frame.f_code.co_filename).parts[-parts:])}:{line}"

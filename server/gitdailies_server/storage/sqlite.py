@@ -1,0 +1,189 @@
+"""SQLite files, set so that a commit that returned is on stable storage."""
+
+from __future__ import annotations
+
+import os
+import sqlite3
+import stat
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from gitdailies_core.errors import StoreUnavailable
+
+from gitdailies_server.storage.database import Size, Whose, unavailable
+from gitdailies_server.storage.lock import ServerLock
+
+if TYPE_CHECKING:
+    from sqlalchemy import Connection, Engine
+
+# WAL with FULL syncs at every commit.
+_PRAGMAS = (
+    "PRAGMA synchronous=FULL",
+    "PRAGMA journal_size_limit=33554432",
+    "PRAGMA foreign_keys=ON",
+    "PRAGMA temp_store=MEMORY",
+)
+# Little and often: a long checkpoint is what a delivery would wait for.
+_CHECKPOINT_BYTES = 8 * 1024 * 1024
+_BUSY_SECONDS = 5.0
+
+# Faults of a statement or a value; every other error of SQLite is the file's.
+_OF_AN_ITEM = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+
+
+def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
+    """Open *path*, making it (mode 0600) and its folder (0700) where they are not there.
+
+    Transactions are begun by the caller. Raises StoreUnavailable, which names file and reason.
+    """
+    try:
+        if read_only:
+            return _open_to_read(path)
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        # What retention frees can be given back while the file is in use, if it is made so.
+        first = ["PRAGMA auto_vacuum=INCREMENTAL"] if _create(path) else []
+        return _open(path, "mode=rwc", *first, "PRAGMA journal_mode=WAL")
+    except (sqlite3.Error, OSError) as error:
+        told = unavailable(SqliteDatabase(path), "an SQLite file to open", error)
+        if is_there(path) and not _may_write(path):
+            told = StoreUnavailable(f"{told}; run this as the user whose file it is")
+        raise told from error
+
+
+def is_there(path: Path) -> bool:
+    """Say whether *path* is a file; where this user may not look, that it is, since opening it tells."""
+    try:
+        return stat.S_ISREG(path.stat().st_mode)
+    except OSError as error:
+        return isinstance(error, PermissionError)
+
+
+def _open_to_read(path: Path) -> sqlite3.Connection:
+    """Open *path* for who may not write it, nor what SQLite would make beside it.
+
+    Without a log nobody has the file open, and all that was committed stands in it. It can be read
+    by itself then, which SQLite does where it is told that nobody changes it.
+    """
+    try:
+        return _open(path, "mode=ro")
+    except sqlite3.OperationalError:
+        if _may_write(path) or is_there(path.with_name(f"{path.name}-wal")):
+            raise
+    return _open(path, "mode=ro&immutable=1")
+
+
+def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
+    connection = sqlite3.connect(
+        f"{path.absolute().as_uri()}?{how}",
+        uri=True,
+        isolation_level=None,
+        timeout=_BUSY_SECONDS,
+        check_same_thread=False,
+        cached_statements=256,
+    )
+    try:
+        for pragma in (*first, *_PRAGMAS):
+            connection.execute(pragma).fetchall()
+        # In pages, whose size is the file's own.
+        connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // _page_bytes(connection)}")
+    except sqlite3.Error:
+        connection.close()
+        raise
+    return connection
+
+
+def _may_write(path: Path) -> bool:
+    return all(os.access(place, os.W_OK, effective_ids=True) for place in (path, path.parent))
+
+
+def _page_bytes(connection: sqlite3.Connection) -> int:
+    (size,) = connection.execute("PRAGMA page_size").fetchone()
+    return int(size)
+
+
+def _create(path: Path) -> bool:
+    """Make the file where it is not there, since sqlite3 would make it readable by others; say whether.
+
+    One that is there is not touched: closing any descriptor of a file gives up every POSIX lock
+    that the process holds on it, SQLite's too, and another process would then take the log away
+    from under us (SQLite's "How To Corrupt An SQLite Database File", 2.2).
+    """
+    try:
+        os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
+    except FileExistsError:
+        return False
+    return True
+
+
+class SqliteDatabase:
+    """One file, with one server at a time; commands share it. *opening* opens it, for tests of bad disks."""
+
+    errors: tuple[type[Exception], ...] = (sqlite3.Error,)
+    here = True
+    as_bytes = "CAST({} AS BLOB)"
+
+    def __init__(self, path: Path, opening: Callable[..., sqlite3.Connection] = connect) -> None:
+        self.path = path
+        self._opening = opening
+        self._lock = ServerLock(path)
+
+    def __str__(self) -> str:
+        return str(self.path)
+
+    def connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        return self._opening(self.path, read_only=read_only)
+
+    def begin(self, session: Any) -> None:
+        session.execute("BEGIN IMMEDIATE")
+
+    def commit(self, session: Any) -> None:
+        session.execute("COMMIT")
+
+    def rollback(self, session: Any) -> None:
+        if session.in_transaction:
+            session.execute("ROLLBACK")
+
+    def whose(self, error: Exception) -> Whose:
+        of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _OF_AN_ITEM)
+        return Whose.STORE if of_sqlite else Whose.ITEM
+
+    def lock(self) -> None:
+        self._lock.acquire()
+
+    def unlock(self) -> None:
+        self._lock.release()
+
+    def version(self, session: Any) -> str | None:
+        if not self.has(session, "alembic_version"):
+            return None
+        row = session.execute("SELECT version_num FROM alembic_version").fetchone()
+        return str(row[0]) if row else None
+
+    def has(self, session: Any, table: str) -> bool:
+        return session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
+
+    def size(self, session: Any) -> Size:
+        page = _page_bytes(session)
+        (pages,) = session.execute("PRAGMA page_count").fetchone()
+        (free,) = session.execute("PRAGMA freelist_count").fetchone()
+        return Size(pages * page, free * page)
+
+    def shrink(self, session: Any, most_bytes: int) -> None:
+        # A page at a time: the driver of Python 3.11 ends the statement after the first, however many
+        # are asked for. A file that was made without auto_vacuum needs a VACUUM first.
+        for _ in range(most_bytes // _page_bytes(session)):
+            session.execute("PRAGMA incremental_vacuum(1)").fetchall()
+
+    def engine(self, session: Any) -> Engine:
+        from sqlalchemy import create_engine, event
+        from sqlalchemy.pool import StaticPool
+
+        engine = create_engine("sqlite://", creator=lambda: session, poolclass=StaticPool)
+
+        @event.listens_for(engine, "begin")
+        def begin(bound: Connection) -> None:
+            # The driver is left without its own transactions, so that DDL is inside ours.
+            bound.exec_driver_sql("BEGIN IMMEDIATE")
+
+        return engine
