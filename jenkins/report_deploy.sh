@@ -31,18 +31,18 @@ Standard library only, Python 3.9 or later.
     core/gitdailies_core/events/field_types.py
     core/gitdailies_core/events/events.py
     core/gitdailies_core/ci/facts.py
-    core/gitdailies_core/ci/git_url.py
-    core/gitdailies_core/events/ids.py
-    core/gitdailies_core/ci/deploy.py
-    core/gitdailies_core/ci/checkout.py
     core/gitdailies_core/events/dialect.py
     core/gitdailies_core/ci/report.py
     core/gitdailies_core/values/secret.py
     core/gitdailies_core/ci/settings.py
+    core/gitdailies_core/ci/console.py
+    core/gitdailies_core/ci/git_url.py
+    core/gitdailies_core/events/ids.py
+    core/gitdailies_core/ci/deploy.py
+    core/gitdailies_core/ci/checkout.py
     core/gitdailies_core/retry.py
     core/gitdailies_core/ci/sender.py
     core/gitdailies_core/ci/step.py
-    core/gitdailies_core/ci/console.py
     core/gitdailies_core/ci/table.py
     core/gitdailies_core/ci/jenkins.py
     jenkins/gitdailies_jenkins/__main__.py
@@ -863,351 +863,6 @@ class Skipped:
     reason: str
 
 
-# core/gitdailies_core/ci/git_url.py
-# Addresses of repositories: the slug in any form of them, and what of one may be shown.
-
-
-# https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
-_GIT_URL_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
-
-
-# git@host:group/name.git, which ssh takes; C:\work and C:/work are paths of Windows.
-_SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
-
-
-_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
-
-
-# What stands before or between the parts of a name: Azure's `_git` and, over ssh, `v3`;
-# Bitbucket Data Center's `scm`.
-_AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
-
-
-def slug(address: str) -> str | None:
-    """Return `owner/name` (or more parts, as GitLab has them) of a repository's address.
-
-    None for a path on this machine, and for an address with fewer than two parts.
-    """
-    found = _GIT_URL_ADDRESS.match(address.strip()) or _SCP.match(address.strip())
-    if not found or address.strip().lower().startswith("file:"):
-        return None
-    host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
-    parts = [part for part in path.split("/") if part]
-    if parts and parts[-1].lower().endswith(".git"):
-        parts[-1] = parts[-1][: -len(".git")]
-    if host.endswith(_AZURE_HOSTS):
-        parts = _azure(host, parts)
-    elif len(parts) > 2 and parts[0] == "scm":
-        parts = parts[1:]
-    return "/".join(parts) if len(parts) > 1 and all(parts) else None
-
-
-def without_user(address: str) -> str:
-    """Return *address* without user name and password, which leave no machine."""
-    return _USER.sub(r"\1", address.strip())
-
-
-def _azure(host: str, parts: list[str]) -> list[str]:
-    # All forms come to organization/project/name.
-    parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
-    if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
-        parts = [host.partition(".")[0], *parts]
-    # A project's first repository bears its name, which the address then gives once.
-    return [*parts, parts[-1]] if len(parts) == 2 else parts
-
-
-# core/gitdailies_core/events/ids.py
-# Names of events: the same for the same thing, at every attempt, on every path.
-
-
-def deploy_id(
-    *,
-    platform: str,
-    run: str,
-    sha: str,
-    repo: str,
-    environment: str | None,
-    service: str | None,
-    type: str | None,
-) -> str:
-    """Name a deploy by what a re-run of the same CI job repeats."""
-    return _name("deploy", platform, run, sha.lower(), repo, environment, service, type or "deploy")
-
-
-def _name(prefix: str, *parts: str | None) -> str:
-    # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
-    text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
-    return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
-
-
-# core/gitdailies_core/ci/deploy.py
-# From a job to the deploys it made: input, else event payload, else variable, else git, else an error.
-
-
-# Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
-DEPLOY_MOST_COMMITS = 250
-
-
-_DEPLOY_NOTHING = Facts()
-
-
-_DEPLOY_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
-
-
-def resolve(
-    platform: Platform | None,
-    *,
-    environ: Mapping[str, str],
-    event: Any = None,
-    inputs: Inputs,
-    git: GitFacts | None = None,
-    call: str = "",
-) -> Deploys | Skipped:
-    """Find out which deploys the job made, or why it made none.
-
-    *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
-    this call where no run does, so that its retries count once. Raises UsageError that names
-    the input to set, InvalidEvent where a value does not fit an event.
-    """
-    facts = platform.read(Variables(environ), event) if platform else _DEPLOY_NOTHING
-    unwanted = _unwanted(facts, inputs.status)
-    if unwanted:
-        return Skipped(unwanted)
-    job = _Job(platform, facts, inputs, git, call)
-    targets = [job.with_git(target) for target in job.chosen()]
-    events = {(target.repo, target.sha): job.event(target) for target in targets}
-    return Deploys(
-        platform=platform.word if platform else "",
-        events=tuple(events.values()),
-        notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
-        lacking=any(not event.get("commits") and not event.get("commitTime") for event in events.values()),
-    )
-
-
-def _unwanted(facts: Facts, status: str | None) -> str | None:
-    """Say why there is nothing to report; a *status* set by hand overrules the platform."""
-    if status:
-        word = status.lower()
-        return f"status is {word}" if word in FACTS_FAILED else None
-    word = (facts.status or "success").lower()
-    if word not in SUCCEEDED:
-        return f"{facts.status_of} did not succeed ({'exit status ' if word.isdigit() else ''}{word})"
-    return facts.skip
-
-
-@dataclass(frozen=True)
-class _Job:
-    """All that is known of the job, and the steps from it to its events."""
-
-    platform: Platform | None
-    facts: Facts
-    inputs: Inputs
-    git: GitFacts | None
-    call: str
-
-    @property
-    def title(self) -> str:
-        return self.platform.title if self.platform else "the environment"
-
-    def chosen(self) -> list[Target]:
-        """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
-        here = slug(self.git.remote or "") if self.git else None
-        own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
-        if self.inputs.repos:
-            return [self._named(repository, own) for repository in self.inputs.repos]
-        if self.inputs.sha and len(own) > 1:
-            paths = ", ".join(target.repo or "?" for target in own)
-            raise UsageError(
-                f"sha: expected none for {len(own)} repositories ({paths}), got one; name each as PATH@SHA"
-            )
-        return [_at(target, self.inputs.sha) for target in own]
-
-    def _named(self, repository: Repository, own: list[Target]) -> Target:
-        path, sha = repository.path, repository.sha or self.inputs.sha
-        target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
-        if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
-            # One name for one repository: the same commits under another name, such as a mirror's.
-            target = own[0]
-        if target is None and sha is None:
-            known = ", ".join(t.repo for t in own if t.repo) or "no repository"
-            raise UsageError(
-                f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
-            )
-        return _at(target or Target(), sha).but(repo=path)
-
-    def with_git(self, target: Target) -> Target:
-        """Fill in from the checkout what is still open, where both speak of one commit."""
-        git, sha = self.git, target.sha or (self.git.sha if self.git else None)
-        if git is None or sha != git.sha:
-            return target
-        return target.but(
-            sha=sha,
-            branch=target.branch or (None if target.no_branch else git.branch),
-            commit_time=target.commit_time or git.commit_time,
-            commits=target.commits or git.commits,
-            cut=target.cut or (git.cut and not target.commits),
-        )
-
-    def event(self, target: Target) -> Event:
-        """Write the event of *target*."""
-        facts, inputs = self.facts, self.inputs
-        repo = self._known("repo", target, target.repo, "the repository, as owner/name")
-        sha = self._known("sha", target, target.sha, "the deployed commit")
-        environment = inputs.environment or facts.environment
-        commits = list(target.commits[:DEPLOY_MOST_COMMITS])
-        return Event.make(
-            DEPLOYED,
-            repo=repo,
-            commitSHA=sha,
-            environment=environment,
-            branch=inputs.branch or target.branch,
-            time=inputs.time or facts.time,
-            id=self._id(repo, sha, environment),
-            service=inputs.service,
-            type=inputs.type,
-            url=inputs.url or _shown(facts.url),
-            commits=commits or None,
-            commitTime=None if commits else target.commit_time,
-            fixes=inputs.fixes,
-        )
-
-    def notes(self, target: Target) -> list[str]:
-        """Say where the event of *target* comes from, if not plainly, and what it leaves out."""
-        notes = list(target.notes)
-        if target.no_branch and not (target.branch or self.inputs.branch):
-            notes.append(f"no branch: {target.no_branch}")
-        if target.cut or len(target.commits) > DEPLOY_MOST_COMMITS:
-            notes.append(f"commits: the newest {DEPLOY_MOST_COMMITS}, there are more")
-        return notes
-
-    def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
-        if value:
-            return value
-        raise UsageError(
-            f"{name}: expected {what}, got nothing from {self.title} or git; set it"
-            + (f", {self.facts.remedy}" if self.facts.remedy else "")
-            + (f" ({'; '.join(target.notes)})" if target.notes else "")
-        )
-
-    def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
-        platform, run = self.platform.word if self.platform else "", self.facts.run
-        if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
-            return self.inputs.id
-        if self.inputs.id:
-            # One name for several events: each gets its own from it.
-            platform, run = "id", self.inputs.id
-        elif not run:
-            platform, run = "call", self.call
-        if not run:
-            return None
-        return deploy_id(
-            platform=platform,
-            run=run,
-            sha=sha,
-            repo=repo,
-            environment=environment,
-            service=self.inputs.service,
-            type=self.inputs.type,
-        )
-
-
-def _at(target: Target, sha: str | None) -> Target:
-    # Branch and commits are those of the platform's commit; of another one they are not known.
-    if sha in (None, target.sha):
-        return target
-    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
-
-
-def _shown(url: str | None) -> str | None:
-    # The platform's address is worth having, and not worth failing for.
-    address = without_user(url or "")
-    return address if _DEPLOY_ADDRESS.match(address) else None
-
-
-# core/gitdailies_core/ci/checkout.py
-# What the checkout's git tells a job about the deploy: the last source, asked only where needed.
-
-
-# Twice as many as are sent, since merges among them are left out.
-_READ = 2 * DEPLOY_MOST_COMMITS
-
-
-_LONGEST_SECONDS = 10
-
-
-def deploys_in(
-    directory: str,
-    platform: Platform | None,
-    *,
-    environ: Mapping[str, str],
-    event: Any = None,
-    inputs: Inputs,
-    call: str = "",
-) -> Deploys | Skipped:
-    """Resolve the job's deploys; git in *directory* is asked where the platform leaves something open.
-
-    Git costs a step a third of its time, hence two ways through. Raises what `resolve` raises.
-    """
-    try:
-        found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-        if isinstance(found, Skipped) or not found.lacking:
-            return found
-    except UsageError:
-        # Raised again below, unless git fills the gap.
-        found = None
-    git = checkout_read(directory)
-    if found is not None and git is None:
-        return found
-    return resolve(platform, environ=environ, event=event, inputs=inputs, git=git, call=call)
-
-
-def checkout_read(directory: str) -> GitFacts | None:
-    """Read HEAD, its branch, its remote and the commits before it; None where there is no checkout.
-
-    Of a shallow clone the commits are not known: what came before was not fetched.
-    """
-    if not os.path.exists(os.path.join(directory, ".git")):
-        return None
-    log = _git(directory, "log", f"--max-count={_READ}", "--format=%H %cI %P")
-    if not log:
-        return None
-    lines = [line.split() for line in log.splitlines()]
-    sha, commit_time = lines[0][:2]
-    entries = [commit(name, time) for name, time, *parents in lines if len(parents) < 2]
-    commits = [entry for entry in entries if entry]
-    shallow, _, ref = (
-        _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD") or ""
-    ).partition("\n")
-    heads = "refs/heads/"
-    return GitFacts(
-        sha=sha,
-        branch=ref[len(heads) :] if ref.startswith(heads) else None,
-        remote=_git(directory, "config", "--get", "remote.origin.url"),
-        commit_time=readable_time(commit_time),
-        commits=() if shallow == "true" else tuple(commits[:DEPLOY_MOST_COMMITS]),
-        cut=len(commits) > DEPLOY_MOST_COMMITS or len(lines) == _READ,
-    )
-
-
-def _git(directory: str, *arguments: str) -> str | None:
-    import subprocess
-
-    # In a container the checkout often belongs to another user; no setting is written for that.
-    command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
-    try:
-        done = subprocess.run(
-            command,
-            cwd=directory,
-            stdin=subprocess.DEVNULL,
-            capture_output=True,
-            timeout=_LONGEST_SECONDS,
-            check=False,
-        )
-    except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", "replace").strip() or None if done.returncode == 0 else None
-
-
 # core/gitdailies_core/events/dialect.py
 # The dialect: every name on the wire, in one table, and what configuration may change of it.
 
@@ -1573,6 +1228,388 @@ def _number(
     return number
 
 
+# core/gitdailies_core/ci/console.py
+# A step whose inputs are environment variables and whose log is plain text, as most platforms have them.
+
+
+_TITLE = "GitDailies"
+
+
+def texts(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
+    """Return the inputs as they came, by name."""
+    return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
+
+
+def variables(prefix: str) -> dict[str, str]:
+    """Return the variable of each input: that of `dry-run` is PREFIX + `DRY_RUN`."""
+    return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
+
+
+def strict(inputs: Mapping[str, str]) -> bool:
+    """Whether an error shall fail the job; a wrong word for it is told by the report itself."""
+    try:
+        return flag(inputs, "fail-on-error")
+    except UsageError:
+        return False
+
+
+def told(report: Report) -> list[str]:
+    """Return all that is to be said of a report; a dry run shows what it did not send."""
+    payload = [report.payload] if report.outcome == DRY_RUN else []
+    return [*report.notes, *report.lines, *payload]
+
+
+def lines(report: Report, *, fails: bool) -> list[str]:
+    """Return the lines for the log; what went wrong stands out where a log has no colors."""
+    level = "" if report.ok else "ERROR: " if fails else "WARNING: "
+    return [f"{_TITLE}: {level if line in report.lines else ''}{line}" for line in told(report)]
+
+
+# core/gitdailies_core/ci/git_url.py
+# Addresses of repositories: the slug in any form of them, and what of one may be shown.
+
+
+# https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
+_GIT_URL_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
+
+
+# git@host:group/name.git, which ssh takes; C:\work and C:/work are paths of Windows.
+_SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
+
+
+_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
+
+
+# What stands before or between the parts of a name: Azure's `_git` and, over ssh, `v3`;
+# Bitbucket Data Center's `scm`.
+_AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
+
+
+def slug(address: str) -> str | None:
+    """Return `owner/name` (or more parts, as GitLab has them) of a repository's address.
+
+    None for a path on this machine, and for an address with fewer than two parts.
+    """
+    found = _GIT_URL_ADDRESS.match(address.strip()) or _SCP.match(address.strip())
+    if not found or address.strip().lower().startswith("file:"):
+        return None
+    host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
+    parts = [part for part in path.split("/") if part]
+    if parts and parts[-1].lower().endswith(".git"):
+        parts[-1] = parts[-1][: -len(".git")]
+    if host.endswith(_AZURE_HOSTS):
+        parts = _azure(host, parts)
+    elif len(parts) > 2 and parts[0] == "scm":
+        parts = parts[1:]
+    return "/".join(parts) if len(parts) > 1 and all(parts) else None
+
+
+def without_user(address: str) -> str:
+    """Return *address* without user name and password, which leave no machine."""
+    return _USER.sub(r"\1", address.strip())
+
+
+def _azure(host: str, parts: list[str]) -> list[str]:
+    # All forms come to organization/project/name.
+    parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
+    if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
+        parts = [host.partition(".")[0], *parts]
+    # A project's first repository bears its name, which the address then gives once.
+    return [*parts, parts[-1]] if len(parts) == 2 else parts
+
+
+# core/gitdailies_core/events/ids.py
+# Names of events: the same for the same thing, at every attempt, on every path.
+
+
+def deploy_id(
+    *,
+    platform: str,
+    run: str,
+    sha: str,
+    repo: str,
+    environment: str | None,
+    service: str | None,
+    type: str | None,
+) -> str:
+    """Name a deploy by what a re-run of the same CI job repeats."""
+    return _name("deploy", platform, run, sha.lower(), repo, environment, service, type or "deploy")
+
+
+def _name(prefix: str, *parts: str | None) -> str:
+    # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
+    text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
+    return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
+
+
+# core/gitdailies_core/ci/deploy.py
+# From a job to the deploys it made: input, else event payload, else variable, else git, else an error.
+
+
+# Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
+DEPLOY_MOST_COMMITS = 250
+
+
+_DEPLOY_NOTHING = Facts()
+
+
+_DEPLOY_ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
+
+
+def resolve(
+    platform: Platform | None,
+    *,
+    environ: Mapping[str, str],
+    event: Any = None,
+    inputs: Inputs,
+    git: GitFacts | None = None,
+    call: str = "",
+) -> Deploys | Skipped:
+    """Find out which deploys the job made, or why it made none.
+
+    *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
+    this call where no run does, so that its retries count once. Raises UsageError that names
+    the input to set, InvalidEvent where a value does not fit an event.
+    """
+    facts = platform.read(Variables(environ), event) if platform else _DEPLOY_NOTHING
+    unwanted = _unwanted(facts, inputs.status)
+    if unwanted:
+        return Skipped(unwanted)
+    job = _Job(platform, facts, inputs, git, call)
+    targets = [job.with_git(target) for target in job.chosen()]
+    events = {(target.repo, target.sha): job.event(target) for target in targets}
+    return Deploys(
+        platform=platform.word if platform else "",
+        events=tuple(events.values()),
+        notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
+        lacking=any(not event.get("commits") and not event.get("commitTime") for event in events.values()),
+    )
+
+
+def _unwanted(facts: Facts, status: str | None) -> str | None:
+    """Say why there is nothing to report; a *status* set by hand overrules the platform."""
+    if status:
+        word = status.lower()
+        return f"status is {word}" if word in FACTS_FAILED else None
+    word = (facts.status or "success").lower()
+    if word not in SUCCEEDED:
+        return f"{facts.status_of} did not succeed ({'exit status ' if word.isdigit() else ''}{word})"
+    return facts.skip
+
+
+@dataclass(frozen=True)
+class _Job:
+    """All that is known of the job, and the steps from it to its events."""
+
+    platform: Platform | None
+    facts: Facts
+    inputs: Inputs
+    git: GitFacts | None
+    call: str
+
+    @property
+    def title(self) -> str:
+        return self.platform.title if self.platform else "the environment"
+
+    def chosen(self) -> list[Target]:
+        """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
+        here = slug(self.git.remote or "") if self.git else None
+        own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
+        if self.inputs.repos:
+            return [self._named(repository, own) for repository in self.inputs.repos]
+        if self.inputs.sha and len(own) > 1:
+            paths = ", ".join(target.repo or "?" for target in own)
+            raise UsageError(
+                f"sha: expected none for {len(own)} repositories ({paths}), got one; name each as PATH@SHA"
+            )
+        return [_at(target, self.inputs.sha) for target in own]
+
+    def _named(self, repository: Repository, own: list[Target]) -> Target:
+        path, sha = repository.path, repository.sha or self.inputs.sha
+        target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
+        if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
+            # One name for one repository: the same commits under another name, such as a mirror's.
+            target = own[0]
+        if target is None and sha is None:
+            known = ", ".join(t.repo for t in own if t.repo) or "no repository"
+            raise UsageError(
+                f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
+            )
+        return _at(target or Target(), sha).but(repo=path)
+
+    def with_git(self, target: Target) -> Target:
+        """Fill in from the checkout what is still open, where both speak of one commit."""
+        git, sha = self.git, target.sha or (self.git.sha if self.git else None)
+        if git is None or sha != git.sha:
+            return target
+        return target.but(
+            sha=sha,
+            branch=target.branch or (None if target.no_branch else git.branch),
+            commit_time=target.commit_time or git.commit_time,
+            commits=target.commits or git.commits,
+            cut=target.cut or (git.cut and not target.commits),
+        )
+
+    def event(self, target: Target) -> Event:
+        """Write the event of *target*."""
+        facts, inputs = self.facts, self.inputs
+        repo = self._known("repo", target, target.repo, "the repository, as owner/name")
+        sha = self._known("sha", target, target.sha, "the deployed commit")
+        environment = inputs.environment or facts.environment
+        commits = list(target.commits[:DEPLOY_MOST_COMMITS])
+        return Event.make(
+            DEPLOYED,
+            repo=repo,
+            commitSHA=sha,
+            environment=environment,
+            branch=inputs.branch or target.branch,
+            time=inputs.time or facts.time,
+            id=self._id(repo, sha, environment),
+            service=inputs.service,
+            type=inputs.type,
+            url=inputs.url or _shown(facts.url),
+            commits=commits or None,
+            commitTime=None if commits else target.commit_time,
+            fixes=inputs.fixes,
+        )
+
+    def notes(self, target: Target) -> list[str]:
+        """Say where the event of *target* comes from, if not plainly, and what it leaves out."""
+        notes = list(target.notes)
+        if target.no_branch and not (target.branch or self.inputs.branch):
+            notes.append(f"no branch: {target.no_branch}")
+        if target.cut or len(target.commits) > DEPLOY_MOST_COMMITS:
+            notes.append(f"commits: the newest {DEPLOY_MOST_COMMITS}, there are more")
+        return notes
+
+    def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
+        if value:
+            return value
+        raise UsageError(
+            f"{name}: expected {what}, got nothing from {self.title} or git; set it"
+            + (f", {self.facts.remedy}" if self.facts.remedy else "")
+            + (f" ({'; '.join(target.notes)})" if target.notes else "")
+        )
+
+    def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
+        platform, run = self.platform.word if self.platform else "", self.facts.run
+        if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
+            return self.inputs.id
+        if self.inputs.id:
+            # One name for several events: each gets its own from it.
+            platform, run = "id", self.inputs.id
+        elif not run:
+            platform, run = "call", self.call
+        if not run:
+            return None
+        return deploy_id(
+            platform=platform,
+            run=run,
+            sha=sha,
+            repo=repo,
+            environment=environment,
+            service=self.inputs.service,
+            type=self.inputs.type,
+        )
+
+
+def _at(target: Target, sha: str | None) -> Target:
+    # Branch and commits are those of the platform's commit; of another one they are not known.
+    if sha in (None, target.sha):
+        return target
+    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
+
+
+def _shown(url: str | None) -> str | None:
+    # The platform's address is worth having, and not worth failing for.
+    address = without_user(url or "")
+    return address if _DEPLOY_ADDRESS.match(address) else None
+
+
+# core/gitdailies_core/ci/checkout.py
+# What the checkout's git tells a job about the deploy: the last source, asked only where needed.
+
+
+# Twice as many as are sent, since merges among them are left out.
+_READ = 2 * DEPLOY_MOST_COMMITS
+
+
+_LONGEST_SECONDS = 10
+
+
+def deploys_in(
+    directory: str,
+    platform: Platform | None,
+    *,
+    environ: Mapping[str, str],
+    event: Any = None,
+    inputs: Inputs,
+    call: str = "",
+) -> Deploys | Skipped:
+    """Resolve the job's deploys; git in *directory* is asked where the platform leaves something open.
+
+    Git costs a step a third of its time, hence two ways through. Raises what `resolve` raises.
+    """
+    try:
+        found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
+        if isinstance(found, Skipped) or not found.lacking:
+            return found
+    except UsageError:
+        # Raised again below, unless git fills the gap.
+        found = None
+    git = checkout_read(directory)
+    if found is not None and git is None:
+        return found
+    return resolve(platform, environ=environ, event=event, inputs=inputs, git=git, call=call)
+
+
+def checkout_read(directory: str) -> GitFacts | None:
+    """Read HEAD, its branch, its remote and the commits before it; None where there is no checkout.
+
+    Of a shallow clone the commits are not known: what came before was not fetched.
+    """
+    if not os.path.exists(os.path.join(directory, ".git")):
+        return None
+    log = _git(directory, "log", f"--max-count={_READ}", "--format=%H %cI %P")
+    if not log:
+        return None
+    lines = [line.split() for line in log.splitlines()]
+    sha, commit_time = lines[0][:2]
+    entries = [commit(name, time) for name, time, *parents in lines if len(parents) < 2]
+    commits = [entry for entry in entries if entry]
+    shallow, _, ref = (
+        _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD") or ""
+    ).partition("\n")
+    heads = "refs/heads/"
+    return GitFacts(
+        sha=sha,
+        branch=ref[len(heads) :] if ref.startswith(heads) else None,
+        remote=_git(directory, "config", "--get", "remote.origin.url"),
+        commit_time=readable_time(commit_time),
+        commits=() if shallow == "true" else tuple(commits[:DEPLOY_MOST_COMMITS]),
+        cut=len(commits) > DEPLOY_MOST_COMMITS or len(lines) == _READ,
+    )
+
+
+def _git(directory: str, *arguments: str) -> str | None:
+    import subprocess
+
+    # In a container the checkout often belongs to another user; no setting is written for that.
+    command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
+    try:
+        done = subprocess.run(
+            command,
+            cwd=directory,
+            stdin=subprocess.DEVNULL,
+            capture_output=True,
+            timeout=_LONGEST_SECONDS,
+            check=False,
+        )
+    except (OSError, subprocess.SubprocessError):
+        return None
+    return done.stdout.decode("utf-8", "replace").strip() or None if done.returncode == 0 else None
+
+
 # core/gitdailies_core/retry.py
 # What follows from an attempt to deliver: done, again at, pause or give up. A pure decision.
 
@@ -1707,10 +1744,10 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 DELIVERED = "delivered"
 
 
-SENDING_REFUSED = "refused"
+SENDER_REFUSED = "refused"
 
 
-SENDING_NOT_DELIVERED = "not delivered"
+SENDER_NOT_DELIVERED = "not delivered"
 
 
 TIMEOUT_SECONDS = 10.0
@@ -1844,10 +1881,10 @@ def send(
                 DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
             )
         if isinstance(verdict, Pause) and verdict.what == "address":
-            return Receipt(SENDING_NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
+            return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
         if not isinstance(verdict, Again):
             wrong = "webhook-key" if isinstance(verdict, Pause) else ""
-            return Receipt(SENDING_REFUSED, answer.status, attempt, verdict.reason, check=wrong)
+            return Receipt(SENDER_REFUSED, answer.status, attempt, verdict.reason, check=wrong)
         if attempt > receiver.retries or answer.final or verdict.at >= until:
             attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
             later = ""
@@ -1855,7 +1892,7 @@ def send(
                 later = (
                     f"; it asks to wait longer than the {receiver.longest_seconds:g} s that a job may take"
                 )
-            return Receipt(SENDING_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
+            return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
 
 
@@ -1961,11 +1998,11 @@ def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
         return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
         # Waiting does not mend a certificate. TLS is loaded where it is used alone.
-        said = _sending_line(str(getattr(error, "verify_message", error)), receiver)
+        said = _sender_line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
         return _Answer(None, f"{where}: certificate not trusted: {said}; {remedy}", final=True)
     said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _Answer(None, f"{where}: {_sending_line(said, receiver).lower()}", final=isinstance(error, ValueError))
+    return _Answer(None, f"{where}: {_sender_line(said, receiver).lower()}", final=isinstance(error, ValueError))
 
 
 def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
@@ -1976,10 +2013,10 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
         body = None
     # Problem details (RFC 9457) say it in `detail`.
     detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
-    return _Answer(status, _sending_line(str(detail or text), receiver), retry_after, body)
+    return _Answer(status, _sender_line(str(detail or text), receiver), retry_after, body)
 
 
-def _sending_line(text: str, receiver: Receiver) -> str:
+def _sender_line(text: str, receiver: Receiver) -> str:
     line = _CONTROL.sub(" ", redact(text, receiver.key)).strip()
     return line if len(line) <= _LONGEST_SAID else line[:_LONGEST_SAID] + "…"
 
@@ -2064,7 +2101,7 @@ def _send(
         timeout_seconds=settings.timeout_seconds,
         retries=settings.retries,
     )
-    codes = {DELIVERED: DONE, SENDING_REFUSED: REPORT_REFUSED, SENDING_NOT_DELIVERED: REPORT_NOT_DELIVERED}
+    codes = {DELIVERED: DONE, SENDER_REFUSED: REPORT_REFUSED, SENDER_NOT_DELIVERED: REPORT_NOT_DELIVERED}
     return [
         Attempted(
             event,
@@ -2075,43 +2112,6 @@ def _send(
         )
         for event, receipt in zip(events, send_all(events, receiver))
     ]
-
-
-# core/gitdailies_core/ci/console.py
-# A step whose inputs are environment variables and whose log is plain text, as most platforms have them.
-
-
-_TITLE = "GitDailies"
-
-
-def texts(environ: Mapping[str, str], prefix: str) -> dict[str, str]:
-    """Return the inputs as they came, by name."""
-    return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
-
-
-def variables(prefix: str) -> dict[str, str]:
-    """Return the variable of each input: that of `dry-run` is PREFIX + `DRY_RUN`."""
-    return {name: prefix + name.upper().replace("-", "_") for name in INPUTS}
-
-
-def strict(inputs: Mapping[str, str]) -> bool:
-    """Whether an error shall fail the job; a wrong word for it is told by the report itself."""
-    try:
-        return flag(inputs, "fail-on-error")
-    except UsageError:
-        return False
-
-
-def told(report: Report) -> list[str]:
-    """Return all that is to be said of a report; a dry run shows what it did not send."""
-    payload = [report.payload] if report.outcome == DRY_RUN else []
-    return [*report.notes, *report.lines, *payload]
-
-
-def lines(report: Report, *, fails: bool) -> list[str]:
-    """Return the lines for the log; what went wrong stands out where a log has no colors."""
-    level = "" if report.ok else "ERROR: " if fails else "WARNING: "
-    return [f"{_TITLE}: {level if line in report.lines else ''}{line}" for line in told(report)]
 
 
 # core/gitdailies_core/ci/table.py

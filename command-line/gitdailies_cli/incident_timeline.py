@@ -1,4 +1,4 @@
-"""The story of an incident as lines in the order of time, from what `gitdailies_relay.operations.reports` tells."""
+"""The story of an incident as lines in the order of time, from what the relay's `operations.reports`."""
 
 from __future__ import annotations
 

@@ -19,18 +19,18 @@ from gitdailies_core.errors import GitDailiesError
 # Where each subcommand stands: a module of this package and the command in it. The text is
 # shown by `gitdailies --help`, so that help need not import them all.
 COMMANDS = {
-    "up": ("up", "run everything on this machine: incoming webhooks, relay, keys"),
-    "deploy": ("deploy", "report a deploy; what is not given is read from the CI environment"),
-    "incident": ("incident", "report an incident by hand: start, resolve"),
-    "relay": ("relay", "run the relay; status, failed, unmapped, explain, replay, pause, resume"),
-    "webhooks": ("webhooks", "run the incoming-webhooks system"),
-    "keys": ("keys", "webhook keys: create, list, delete"),
-    "history": ("history", "events of the past: import them from a file, fetch them from a vendor"),
-    "metrics": ("metrics", "deployment frequency, lead time, fail rate, recovery time, rework rate"),
-    "translate": ("translate", "what a delivery would become, or why nothing; sends nothing"),
-    "check": ("check", "check configuration, secrets, reachability, dialect, mirrors"),
-    "conformance": ("conformance", "check a receiver: does it answer as one of these events has to"),
-    "init": ("check", "write a commented first gitdailies.yml"),
+    "up": ("commands.up", "run everything on this machine: incoming webhooks, relay, keys"),
+    "deploy": ("commands.deploy", "report a deploy; what is not given is read from the CI environment"),
+    "incident": ("commands.incident", "report an incident by hand: start, resolve"),
+    "relay": ("commands.relay", "run the relay; status, failed, unmapped, explain, replay, pause, resume"),
+    "webhooks": ("commands.webhooks", "run the incoming-webhooks system"),
+    "keys": ("commands.keys", "webhook keys: create, list, delete"),
+    "history": ("history.commands", "events of the past: import them from a file, fetch them from a vendor"),
+    "metrics": ("commands.metrics", "deployment frequency, lead time, fail rate, recovery time, rework rate"),
+    "translate": ("commands.translate", "what a delivery would become, or why nothing; sends nothing"),
+    "check": ("commands.check", "check configuration, secrets, reachability, dialect, mirrors"),
+    "conformance": ("commands.conformance", "check a receiver: does it answer as one of these events has to"),
+    "init": ("commands.check", "write a commented first gitdailies.yml"),
 }
 
 # A disk that takes no more, be it under what is printed or under a file of ours.

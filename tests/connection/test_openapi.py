@@ -52,7 +52,7 @@ def test_own_schema(receiver: str) -> None:
 @pytest.mark.parametrize("receiver", [OURS, DOCUMENTED])
 def test_incoming_webhooks(receiver: str) -> None:
     """The document that incoming webhooks publish differs in nothing from what is sent to them."""
-    document = read_openapi(Path(str(files("gitdailies_webhooks") / "openapi.json")))
+    document = read_openapi(Path(str(files("gitdailies_webhooks.api") / "openapi.json")))
 
     assert differences(document, Dialect.make(receiver=receiver), path="/webhooks") == []
 

@@ -67,7 +67,7 @@ def test_is_in_the_package() -> None:
     """The schema file is JSON that an editor can read from beside the code."""
     import gitdailies_connection
 
-    path = Path(gitdailies_connection.__file__).parent / "configuration.schema.json"
+    path = Path(gitdailies_connection.__file__).parent / "config" / "configuration.schema.json"
 
     assert json.loads(path.read_text()) == schema()
 

@@ -19,7 +19,7 @@ def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
     """What a copy of core says of a kind whose entry was written into its table."""
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(CORE, copy / "gitdailies_core")
-    table = copy / "gitdailies_core" / "events.py"
+    table = copy / "gitdailies_core" / "events" / "events.py"
     text = table.read_text("utf-8")
     opening = "KINDS: tuple[Kind, ...] = (\n"
     assert text.count(opening) == 1

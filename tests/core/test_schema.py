@@ -15,7 +15,7 @@ from hypothesis import example, given, settings
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
-PUBLISHED = Path(gitdailies_core.__file__).parent / "schemas" / "event.schema.json"
+PUBLISHED = Path(gitdailies_core.__file__).parent / "events" / "event.schema.json"
 SCHEMA = json.loads(PUBLISHED.read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
 

@@ -27,8 +27,8 @@ ANY_STDLIB = frozenset(sys.stdlib_module_names)
 
 # Of core, what an adapter builds on: values and decisions.
 CORE_VALUES = words(
-    """adapter describe errors events field_types fields identity past proof request routing secret
-    strict_json times""",
+    """error_text errors events.events events.field_types events.ids incidents.routing sources.fields
+    sources.history sources.protocol sources.request sources.signatures values""",
     prefix="gitdailies_core.",
 )
 CORE = frozenset({"gitdailies_core"})
@@ -47,14 +47,19 @@ class Rule:
     pure: bool = False
 
 
-STEP_EDGE = CORE_VALUES | {
-    f"gitdailies_core.{name}" for name in ("checkout", "ci", "dialect", "sending", "step")
-}
+# What decides about a job's deploys; `step`, `sender` and `checkout` beside them read, send and run.
+CI_DECISIONS = frozenset(
+    f"gitdailies_core.ci.{path.stem}"
+    for path in (Path(__file__).resolve().parents[2] / "core/gitdailies_core/ci").glob("*.py")
+    if path.stem not in ("__init__", "checkout", "sender", "step")
+)
+STEP_EDGE = CORE_VALUES | {f"gitdailies_core.{name}" for name in ("ci", "events.dialect")}
 DECIDED_BY_HISTORY = words(
-    "batches entries faults fetch formats mapping moments order pairing rows summary verdicts"
+    "batches entries faults fetch formats mapping order pairing rows spreadsheet_times summary verdicts"
 )
 READ_BY_HISTORY = words(
-    "complaints document.Document settings.Source lists.CREATED lists.UNCHANGED lists.Result",
+    """config.errors config.yaml_document.Document config.settings.Source http.event_lists.CREATED
+    http.event_lists.UNCHANGED http.event_lists.Result""",
     prefix="gitdailies_connection.",
 )
 
@@ -119,7 +124,7 @@ RULES = (
     ),
     # What is left are steps of pipelines: each promises to run without an installation.
     Rule("*", "__main__", PURE | STEP_EDGE | {"os", "sys"}),
-    Rule("*", "*", PURE | CORE_VALUES | {"gitdailies_core.ci", "gitdailies_core.events.dialect"}, pure=True),
+    Rule("*", "*", PURE | CORE_VALUES | CI_DECISIONS | {"gitdailies_core.events.dialect"}, pure=True),
 )
 
 
@@ -139,21 +144,25 @@ def exempt(path: str, uses: str, reason: str) -> Exemption:
 CORE_PATH = "core/gitdailies_core"
 EXEMPTIONS = (
     exempt(
-        f"{CORE_PATH}/sending.py",
+        f"{CORE_PATH}/ci/sender.py",
         "os threading time random http.client urllib.request now()",
         "the sender of the one-file steps, on the standard library alone",
     ),
-    exempt(f"{CORE_PATH}/step.py", "os sys", "runs a step from its inputs to its report, for every platform"),
     exempt(
-        f"{CORE_PATH}/checkout.py",
+        f"{CORE_PATH}/ci/step.py", "os sys", "runs a step from its inputs to its report, for every platform"
+    ),
+    exempt(
+        f"{CORE_PATH}/ci/checkout.py",
         "os subprocess",
         "asks the checkout's git, the last source of a step's facts",
     ),
     exempt(
-        f"{CORE_PATH}/registry.py", "importlib.metadata", "finding installed adapters reads their metadata"
+        f"{CORE_PATH}/sources/registry.py",
+        "importlib.metadata",
+        "finding installed adapters reads their metadata",
     ),
     exempt(
-        f"{CORE_PATH}/contract.py",
+        f"{CORE_PATH}/contract/checks.py",
         "importlib.resources iterdir() read_text() read_bytes()",
         "the checks read the examples of installed adapters",
     ),

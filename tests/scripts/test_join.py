@@ -13,7 +13,7 @@ from scripts.generated_steps import STEPS
 from scripts.join import join
 
 ROOT = Path(__file__).parents[2]
-FROZEN = (ROOT / "core" / "gitdailies_core" / "frozen.py").read_text("utf-8")
+FROZEN = (ROOT / "core" / "gitdailies_core" / "ci" / "frozen.py").read_text("utf-8")
 
 
 def room(folder: Path, main: str, **modules: str) -> Path:
@@ -22,7 +22,8 @@ def room(folder: Path, main: str, **modules: str) -> Path:
     for path in (package, core):
         path.mkdir(parents=True)
         (path / "__init__.py").write_text('"""Empty."""\n')
-    (core / "frozen.py").write_text(FROZEN)
+    (core / "ci").mkdir(exist_ok=True)
+    (core / "ci" / "frozen.py").write_text(FROZEN)
     for name, text in {"__main__": main, **modules}.items():
         file = core / f"{name[5:]}.py" if name.startswith("core_") else package / f"{name}.py"
         head = f'"""The module {name}, in short.\n\nMore of it."""\n\nfrom __future__ import annotations\n'

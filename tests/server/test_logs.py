@@ -34,7 +34,7 @@ def test_of_others_the_places_are_told_and_no_text() -> None:
         raise ValueError(HIDDEN)
 
     assert re.fullmatch(r"ValueError at test_logs\.py:\d+", told_of(broken, HIDDEN))
-    assert re.fullmatch(r"TypeError at gitdailies_server/moments\.py:\d+", told_of(to_us, HIDDEN))
+    assert re.fullmatch(r"TypeError at gitdailies_server/storage/timestamps\.py:\d+", told_of(to_us, HIDDEN))
 
 
 def test_what_calls_itself_floods_no_line() -> None:

@@ -24,7 +24,7 @@ from starlette.routing import Route
 from tests.webhooks.payloads import body
 from tests.webhooks.running import Receiver
 
-FILE = Path(gitdailies_webhooks.__file__).parent / "openapi.json"
+FILE = Path(gitdailies_webhooks.__file__).parent / "api" / "openapi.json"
 ROOT = Path(__file__).parent.parent.parent
 
 

@@ -26,7 +26,7 @@ SCHEMA_FILE = "configuration.schema.json"
 @cache
 def schema() -> dict[str, Any]:
     """Return the published schema."""
-    text = (files("gitdailies_connection") / SCHEMA_FILE).read_text(encoding="utf-8")
+    text = (files("gitdailies_connection.config") / SCHEMA_FILE).read_text(encoding="utf-8")
     read: dict[str, Any] = json.loads(text)
     return read
 
