@@ -18,9 +18,9 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.values import strict_json
 
-from gitdailies_history.files.faults import Fault
 from gitdailies_history.files.mapping import FIELDS, REQUIRED, Mapped
 from gitdailies_history.files.rows import Row
+from gitdailies_history.plan.faults import Fault
 
 CSV, NDJSON, JSON = "csv", "ndjson", "json"
 FORMATS = (CSV, NDJSON, JSON)

@@ -17,8 +17,8 @@ from typing import BinaryIO
 from gitdailies_core.errors import UsageError
 
 from gitdailies_history.files import atomic_file, formats, rows
-from gitdailies_history.files.faults import Fault
 from gitdailies_history.files.rows import Terms
+from gitdailies_history.plan.faults import Fault
 from gitdailies_history.plan.plan import Plan
 
 STDIN = "-"

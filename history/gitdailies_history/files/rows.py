@@ -21,8 +21,8 @@ from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
 from gitdailies_core.values.times import text_of
 
 from gitdailies_history.files import spreadsheet_times
-from gitdailies_history.files.faults import Fault
 from gitdailies_history.files.mapping import Mapped, Rule
+from gitdailies_history.plan.faults import Fault
 
 _TIME_FIELDS = frozenset(one.name for kind in KINDS for one in kind.fields if one.type.form == "time")
 

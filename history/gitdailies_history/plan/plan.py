@@ -20,9 +20,9 @@ from gitdailies_core.errors import InvalidEvent, StoreUnavailable
 from gitdailies_core.events.events import Event
 from gitdailies_core.events.ids import content_id
 
-from gitdailies_history.files.faults import Fault
 from gitdailies_history.plan import order, pairing
 from gitdailies_history.plan.entries import Entry
+from gitdailies_history.plan.faults import Fault
 
 _CACHE_KIB = 32 * 1024
 _AT_ONCE = 1000
