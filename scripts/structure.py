@@ -45,7 +45,9 @@ def rooms(root: Path) -> list[Room]:
 def entries(room: Room) -> list[str]:
     """Name all that a reader sees on opening the package, folders with a slash."""
     return sorted(
-        path.name + ("/" if path.is_dir() else "") for path in room.package.iterdir() if path.name not in _HIDDEN
+        path.name + ("/" if path.is_dir() else "")
+        for path in room.package.iterdir()
+        if path.name not in _HIDDEN
     )
 
 
