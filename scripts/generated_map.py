@@ -30,14 +30,17 @@ def _drawing(found: list[Room]) -> str:
     return "```text\n" + "\n".join(reversed(lines)) + "\n```"
 
 
+def _listed(names: list[str]) -> str:
+    return ", ".join(f"`{name}`" for name in names)
+
+
 def _tables(found: list[Room]) -> Iterator[str]:
     """Write a table for each room: its entries, lowest floor first, and what each imports in the room."""
     for room in found:
         arrows = arrows_within(room)
         order = [entry for floor in floors(arrows) for entry in floor]
         rows = [
-            f"| `{entry}` | {subject(room, entry)} | {', '.join(f'`{name}`' for name in sorted(arrows[entry]))} |"
-            for entry in order
+            f"| `{entry}` | {subject(room, entry)} | {_listed(sorted(arrows[entry]))} |" for entry in order
         ]
         if not rows:
             continue
@@ -46,6 +49,6 @@ def _tables(found: list[Room]) -> Iterator[str]:
             for entry in entries(room)
             if entry not in arrows and entry not in ("__init__.py", "py.typed")
         ]
-        files = f"\n\nBesides: {', '.join(f'`{name}`' for name in others)}." if others else ""
+        files = f"\n\nBesides: {_listed(others)}." if others else ""
         head = "| entry | what it holds | imports |\n| --- | --- | --- |"
         yield f"### `{room.folder}`\n\n{head}\n" + "\n".join(rows) + files
