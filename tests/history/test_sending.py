@@ -264,5 +264,6 @@ def test_what_a_webhook_told_before_is_known_not_refused(scripted: Scripted, tmp
 
 def test_two_imports_at_once_are_one_too_many(tmp_path: Path) -> None:
     """The state folder is held by one run."""
-    with locked(tmp_path), pytest.raises(UsageError, match="another import is using this folder"), locked(tmp_path):
+    refused = pytest.raises(UsageError, match="another import is using this folder")
+    with locked(tmp_path), refused, locked(tmp_path):
         pass

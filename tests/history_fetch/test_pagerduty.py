@@ -161,7 +161,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
         (["pager", "--since", "2025-01-01", "--with", "team=x"], "--with: expected none for pagerduty"),
         (["pager", "--since", "2025-01-01", "--token-env", "NOT_SET"], "env NOT_SET: expected a secret"),
         (["pager", "--since", "2025-01-01", *(["--token-env", "A"] * 2)], "expected 1 for pagerduty, got 2"),
-        (["pager", "--since", "2025-01-01", "--live-since", "2025-02-01"], "--live-since: pager does not need it"),
+        (["pager", "--since", "2025-01-01", "--live-since", "2025-02-01"], "pager does not need it"),
     ],
 )
 def test_a_wrong_argument_is_named(
