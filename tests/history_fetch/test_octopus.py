@@ -162,8 +162,8 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
     assert {event["repo"] for event in events} == {"larkspur/checkout-api", "larkspur/ledger"}
     assert any(len(event["commits"]) == 2 for event in events)
     assert len({one for one in api.asked if "/deployments?" in one}) >= 3
-    assert "note: 1 came to nothing: a deployment whose release is not there any more" in said
-    assert "came to nothing: repo: expected the repository" in said
+    assert "note: 1 gave no event: a deployment whose release is not there any more" in said
+    assert "gave no event: repo: expected the repository" in said
 
 
 def told(**parameters: str) -> list[Any]:
