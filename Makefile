@@ -8,7 +8,7 @@ READY := $(VENV)/.ready
 LONG := $(BIN)/python -m pytest --timeout=14400 -s
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint generate campaign setup
+.PHONY: help run test lint generate dist campaign setup
 
 help: ## list the targets
 	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -42,8 +42,11 @@ lint: $(VENV)/.tested ## style, types, generated files, known faults of dependen
 	@$(BIN)/python scripts/generate.py --check
 	@$(BIN)/python scripts/audit.py
 
-generate: $(VENV)/.tested ## write generated files anew
+generate: $(VENV)/.tested ## write generated files
 	@$(BIN)/python scripts/generate.py
+
+dist: $(VENV)/.tested ## build what is published of the CI steps into dist/, with checksums
+	@$(BIN)/python scripts/dist.py
 
 campaign: $(VENV)/.tested ## the long forms, hours of them: fuzzing, kills, faults, power loss, hostile deliveries, large histories
 	@GITDAILIES_FUZZ_SECONDS=600 $(LONG) tests/adapters/test_fuzz.py

@@ -2,24 +2,37 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from scripts import dist
 from tests.processes import run, running
 
 ROOT = Path(__file__).parents[1]
 KEY = "gdk_planted-5d0c"
 # As the platforms call them; dash is what /bin/sh is on Debian, and knows no pipefail.
 SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": ("dash", "-e")}
+
+
+@cache
+def published(module: str) -> Path:
+    """Build what is published of a platform, once a session, and return its folder."""
+    folder = tempfile.mkdtemp(prefix="gitdailies-dist-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    dist.build(Path(folder), [module])
+    return Path(folder) / module
 
 
 def case(platform: str, name: str) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.ci import Deploys, GitFacts, Inputs, checkout
-from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
+from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 
 AUTHOR = ("-c", "user.name=Robin", "-c", "user.email=robin@example.com", "-c", "init.defaultBranch=main")
 

@@ -15,7 +15,7 @@ from gitdailies_core.events.events import Event
 
 from tests.connection.servers import answer, serving
 
-FILE = Path(__file__).parents[2] / "github-action" / "report_deploy.py"
+FILE = Path(__file__).parents[2] / "ci-steps" / "report_deploy.py"
 CASES = Path(__file__).parents[1] / "ci" / "cases" / "github_actions"
 KEY = "gdk_planted-3f9b"
 
@@ -156,7 +156,12 @@ def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     """Where outputs and summary have no file the log says so, and the job stays green."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", FILE],
-        env={"INPUT_DRY_RUN": "true", "GITHUB_OUTPUT": str(tmp_path), "PATH": "/nowhere"},
+        env={
+            "GITHUB_ACTIONS": "true",
+            "INPUT_DRY_RUN": "true",
+            "GITHUB_OUTPUT": str(tmp_path),
+            "PATH": "/nowhere",
+        },
         capture_output=True,
         text=True,
     )

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gitdailies_circleci import reader
-from gitdailies_core.ci.circleci import CIRCLECI
+from gitdailies_core.ci.platforms.circleci import CIRCLECI
 from gitdailies_core.errors import PayloadError, UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window

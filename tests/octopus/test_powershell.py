@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import tree_sitter
@@ -19,7 +18,7 @@ from gitdailies_core.events.field_types import DEPLOY_TYPES
 from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.retry import ADDRESS_STATUSES, AGAIN_STATUSES, KEY_STATUSES
 
-from tests.octopus.agent import body
+from tests.octopus.agent import ROOM, body
 
 SOURCE = body("PowerShell")
 TREE = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(SOURCE.encode())
@@ -180,6 +179,4 @@ def test_the_slug_pattern_reads_what_core_reads() -> None:
 
 def test_no_body_on_disk_differs() -> None:
     """What the template holds is the file beside it, byte for byte."""
-    assert json.dumps(SOURCE) == json.dumps(
-        (Path(__file__).parents[2] / "octopus-step/bodies/report_deploy.ps1").read_text("utf-8")
-    )
+    assert json.dumps(SOURCE) == json.dumps((ROOM / "bodies/report_deploy.ps1").read_text("utf-8"))

@@ -63,17 +63,17 @@ def test_every_adapter_has_its_entry_point() -> None:
 
 
 def test_every_room_is_installed() -> None:
-    """Each room has its line in the wheel's list, but a step's, which is run as one generated file."""
-    commands = {value.split(".")[0] for value in MANIFEST["project"]["scripts"].values()}
-    expected = {
-        f"{room}/{package}"
-        for room, package in rooms(ROOT).items()
-        if package in commands or not (ROOT / room / package / "__main__.py").is_file()
-    }
+    """Each room has its line in the wheel's list, once, and each line is of a room."""
+    assert sorted(INSTALLED) == sorted(f"{room}/{package}" for room, package in rooms(ROOT).items())
 
-    assert expected - set(INSTALLED) == set()
-    assert [line for line in INSTALLED if not (ROOT / line / "__init__.py").is_file()] == []
-    assert len(INSTALLED) == len(set(INSTALLED))
+
+def test_every_room_is_type_checked() -> None:
+    """mypy's patterns find the package of every room, and nothing is taken out again."""
+    settings = MANIFEST["tool"]["mypy"]
+    found = {path for pattern in settings["files"] for path in ROOT.glob(pattern) if path.is_dir()}
+
+    assert found == {ROOT / room / package for room, package in rooms(ROOT).items()}
+    assert (settings["strict"], "exclude" in settings) == (True, False)
 
 
 @pytest.mark.parametrize("library", ["alembic", "requests", "urllib3", "uvicorn"])

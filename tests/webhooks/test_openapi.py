@@ -47,7 +47,7 @@ def strings(value: Any, name: str) -> Iterator[str]:
 
 def test_the_committed_document_is_fresh() -> None:
     """The file in the package is what the code generates now."""
-    texts = importlib.import_module("scripts.generated_openapi").texts(ROOT)
+    texts = importlib.import_module("scripts.generators.openapi").texts(ROOT)
     assert {path: (ROOT / path).read_text() for path in texts} == texts
     assert json.loads(FILE.read_text()) == document()
 
