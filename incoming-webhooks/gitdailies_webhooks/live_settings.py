@@ -14,27 +14,8 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gitdailies_webhooks.api.app import create_app
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events.store import Store
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.mirrors.worker import MirrorReader
-
-
-class _Retiring(Deriver):
-    """A deriver that, once stopped, derives no more, whoever still asks it to.
-
-    A request that began under earlier settings would else take away the rows of the later ones.
-    """
-
-    _retired = False
-
-    async def derive(self) -> None:
-        if not self._retired:
-            await super().derive()
-
-    async def stop(self) -> None:
-        self._retired = True
-        await super().stop()
-        async with self._turn:  # behind all that requests have begun
-            pass
 
 
 class _Served:
@@ -43,10 +24,10 @@ class _Served:
     def __init__(
         self, store: Store, said: WebhooksSettings, clock: Callable[[], datetime], log: Any, public: str
     ) -> None:
-        settings = Settings.of(said)
+        settings = FigureSettings.of(said)
         self.said = said
         self._reader = MirrorReader(store, said.mirrors, settings, clock, log)
-        self._deriver = _Retiring(store, settings, clock, log, self._reader.changed)
+        self._deriver = Deriver(store, settings, clock, log, self._reader.changed)
         self.app: ASGIApp = create_app(
             store,
             log,

@@ -23,7 +23,7 @@ from gitdailies_server.storage.timestamps import to_us, utc_now
 from gitdailies_webhooks.derived import rows as derived
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.store import open_store
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.live_settings import InForce
 from gitdailies_webhooks.mirrors import rows as mirror_rows
 
@@ -37,8 +37,9 @@ from tests.figures.test_git import answered
 from tests.figures.worked.expected import QUESTIONS
 from tests.webhooks.running import Receiver, at, in_thread, said_of
 
-BERLIN = Settings(timezone="Europe/Berlin")
-OTHER = Settings(timezone="Asia/Tokyo", window=timedelta(minutes=30), production=("staging", "eu"))
+TABLES = ("figures_deploys", "figures_incidents")
+BERLIN = FigureSettings(timezone="Europe/Berlin")
+OTHER = FigureSettings(timezone="Asia/Tokyo", window=timedelta(minutes=30), production=("staging", "eu"))
 
 
 @pytest.fixture(params=KINDS)
@@ -58,15 +59,15 @@ def figures(receiver: Receiver, key: str) -> list[dict[str, Any]]:
     return [receiver.get(key, "/api/metrics", **question).json() for question in QUESTIONS.values()]
 
 
-def rows(database: Database) -> tuple[Settings, bool, list[list[Any]]]:
+def rows(database: Database) -> tuple[FigureSettings, bool, list[list[Any]]]:
     """Return the settings that rows were derived with, whether more is to come, and the rows."""
     with closing(database.connect(read_only=True)) as session:
-        kept = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in derived.TABLES]
+        kept = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in TABLES]
         due = change_log.waiting(session, to_us(utc_now()), 1)
-        return derived.settings_of(session), bool(due), kept
+        return derived.stored_settings(session), bool(due), kept
 
 
-def settled(database: Database, settings: Settings) -> list[list[Any]]:
+def settled(database: Database, settings: FigureSettings) -> list[list[Any]]:
     def there() -> bool:
         found = rows(database)
         return found[0] == settings and not found[1] and all(found[2])
@@ -138,7 +139,7 @@ def test_a_request_of_earlier_settings_takes_no_rows_away(tmp_path: Path) -> Non
         assert receiver.post(receiver.key("all", "send"), worked()).status_code == 202
         settled(at(f"sqlite:{tmp_path}/w.db"), BERLIN)
 
-    async def whole() -> Settings:
+    async def whole() -> FigureSettings:
         store = open_store(tmp_path / "w.db")
         store.start()
         in_force = InForce(store, said_of(BERLIN), utc_now, structlog.get_logger())
@@ -147,7 +148,7 @@ def test_a_request_of_earlier_settings_takes_no_rows_away(tmp_path: Path) -> Non
         await in_force.take(said_of(OTHER))
         await in_force._served._deriver.derive()
         await earlier.catch_up()
-        kept = await store.read(derived.settings_of)
+        kept = await store.read(derived.stored_settings)
         await in_force.stop()
         await store.close()
         return kept
@@ -163,10 +164,10 @@ def test_mirrors_are_taken_and_given_up(tmp_path: Path) -> None:
         assert receiver.post(key, deploys(repository.shas)).status_code == 202
         alone = (3.25 * HOUR, 3.45 * HOUR, 2, 12, 0)
         assert answered(receiver, key, {}, alone) == pytest.approx(alone)
-        receiver.reload(said_of(Settings(), {REPO: repository.path}))
+        receiver.reload(said_of(FigureSettings(), {REPO: repository.path}))
         numbers = ANSWERS["production"][1]
         assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
-        receiver.reload(said_of(Settings()))
+        receiver.reload(said_of(FigureSettings()))
         assert answered(receiver, key, {}, alone) == pytest.approx(alone)
 
 
@@ -193,11 +194,11 @@ def test_a_mirror_that_is_given_up_amid_its_last_write_tells_nothing(
     async def whole() -> list[tuple[int]]:
         store = open_store(tmp_path / "w.db")
         store.start()
-        said = said_of(Settings(), {REPO: repository.path})
+        said = said_of(FigureSettings(), {REPO: repository.path})
         in_force = InForce(store, said, utc_now, structlog.get_logger())
         in_force.start()
         assert await asyncio.to_thread(writes.wait, 10)
-        await in_force.take(said_of(Settings()))
+        await in_force.take(said_of(FigureSettings()))
         reader = in_force._served._reader._task
         assert reader is not None
         # It is done here only if it does not wait for what is being written.
@@ -222,7 +223,7 @@ def test_proxies_are_believed_from_a_reload_on(tmp_path: Path) -> None:
     with in_thread(tmp_path / "w.db") as receiver:
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("198.51.100.7") == 429
-        receiver.reload(said_of(Settings(), proxies=[network("127.0.0.1")]))
+        receiver.reload(said_of(FigureSettings(), proxies=[network("127.0.0.1")]))
         until(lambda: asks("198.51.100.7") == 401)
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("192.0.2.44") == 401

@@ -21,7 +21,7 @@ from gitdailies_connection.addresses import Listen, Network
 from gitdailies_connection.config.settings import Store, WebhooksSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.server import serve
 from gitdailies_webhooks.sql.database import Where, database_of
 
@@ -57,7 +57,7 @@ def in_thread(
     *,
     strict_order: bool = False,
     public: str = "",
-    settings: Settings = Settings(),  # noqa: B008  frozen
+    settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
     keep_days: float | None = None,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     trusted_proxies: Sequence[Network] = (),
@@ -127,7 +127,9 @@ def in_thread(
 
 
 def said_of(
-    settings: Settings, mirrors: Mapping[str, Path] = MappingProxyType({}), proxies: Sequence[Network] = ()
+    settings: FigureSettings,
+    mirrors: Mapping[str, Path] = MappingProxyType({}),
+    proxies: Sequence[Network] = (),
 ) -> WebhooksSettings:
     """Return what gitdailies.yml would say."""
     return WebhooksSettings(

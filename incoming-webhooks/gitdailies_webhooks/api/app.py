@@ -41,7 +41,7 @@ from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.events.queries import Row
 from gitdailies_webhooks.events.query import Listing
 from gitdailies_webhooks.events.store import Store
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages.routes import routes
 from gitdailies_webhooks.pages.site import Site
 
@@ -64,7 +64,7 @@ def create_app(
     *public* is the address that is in front of it, if any; *trusted_proxies* say truly who speaks to them.
     """
     receiver = Receiver(store, log, clock=clock, kinds=kinds)
-    deriver = deriver or Deriver(store, Settings(), clock, log)
+    deriver = deriver or Deriver(store, FigureSettings(), clock, log)
     figures = Metrics(store, deriver, clock, receiver.reader)
     site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
     refusals = Refusals(site, log)

@@ -21,9 +21,8 @@ from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.events.store import Store
-from gitdailies_webhooks.figures.period import DAYS, moment, span
-from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Selection, parse_moment, parse_period
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 FILTERS = ("repo", "environment", "service", "from", "to", "now")
 LISTED, MOST_LISTED = 100, 1000
@@ -106,11 +105,13 @@ class Metrics:
         return question(asked, self._deriver.settings, to_us(self._clock()))
 
 
-def question(asked: Mapping[str, str], settings: Settings, now: int, days: int = DAYS) -> Question:
+def question(
+    asked: Mapping[str, str], settings: FigureSettings, now: int, days: int = DEFAULT_DAYS
+) -> Question:
     """Read what is asked; without a beginning the period is of so many *days*. Raises Refusal."""
     try:
-        at = moment(asked["now"], "now", settings.zone) if asked.get("now") else now
-        period = span(asked.get("from", ""), asked.get("to", ""), at, settings.zone, days)
+        at = parse_moment(asked["now"], "now", settings.zone) if asked.get("now") else now
+        period = parse_period(asked.get("from", ""), asked.get("to", ""), at, settings.zone, days)
     except ValueError as error:
         raise refusal("request", str(error)) from None
     names = {name: asked.get(name, "") for name in ("repo", "environment", "service")}

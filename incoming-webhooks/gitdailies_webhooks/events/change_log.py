@@ -12,12 +12,12 @@ from typing import NamedTuple
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.figures.settings import folded
-from gitdailies_webhooks.sql.bulk import Near, each, over
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, lookup_many
 
 # An event by id, repository and, where it is of one, incident.
 Named = tuple[str, str, str | None]
 
-_LOOKED_AT = Near("e.body", "events e", "e.id = x.id AND e.seq <= ? AND e.time <= ?")
+_LOOKED_AT = Lookup("e.body", "events e", "e.id = given.id AND e.seq <= ? AND e.time <= ?")
 
 
 class Pending(NamedTuple):
@@ -83,7 +83,9 @@ def pending(session: Session, now: int, most: int) -> Pending:
         (now, most),
     ).fetchall()
     again = list({note[1]: None for note in notes})
-    bodies = [body for (body,) in over(session, "id", [(id_,) for id_ in again], _LOOKED_AT, read, now)]
+    bodies = [
+        body for (body,) in lookup_many(session, "id", [(id_,) for id_ in again], _LOOKED_AT, read, now)
+    ]
     incidents = {(folded(repo), incident) for _, _, repo, incident in notes if incident is not None}
     arrived = session.execute(
         "SELECT seq, id, repo, incident_id, time, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
@@ -104,7 +106,7 @@ def pending(session: Session, now: int, most: int) -> Pending:
 
 def done(session: Session, looked_at: Pending) -> None:
     """Write down that it was looked at."""
-    each(session, "DELETE FROM figures_changes WHERE seq = ?", [(seq,) for seq in looked_at.noted])
+    execute_many(session, "DELETE FROM figures_changes WHERE seq = ?", [(seq,) for seq in looked_at.noted])
     session.execute("UPDATE figures_read SET seq = ?", (looked_at.read,))
 
 

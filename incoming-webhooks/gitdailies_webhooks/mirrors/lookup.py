@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.ancestry import Between, Known, Pair, Telling
+from gitdailies_webhooks.figures.ancestry import Between, GitFindings, KnownCommits, Pair
 from gitdailies_webhooks.mirrors.repository import Mirror, MirrorUnreadable
 from gitdailies_webhooks.mirrors.rows import Found, Standing
 
@@ -37,11 +37,11 @@ class Asking:
         done = not self._wanted(self._tell())
         return Found(commits, pairs, self._tell(), done)
 
-    def _tell(self) -> Telling:
-        lacking = ancestry.UNREADABLE if self.fault else ancestry.NOT_THERE
-        return ancestry.tell(self._places, Known(self._commits, self._pairs, lacking))
+    def _tell(self) -> GitFindings:
+        lacking = ancestry.UNREADABLE if self.fault else ancestry.NOT_IN_MIRROR
+        return ancestry.find_commits(self._places, KnownCommits(self._commits, self._pairs, lacking))
 
-    def _wanted(self, telling: Telling) -> list[Pair]:
+    def _wanted(self, telling: GitFindings) -> list[Pair]:
         wanted = [pair for pair in telling.pairs if pair not in self._pairs]
         if self.fault:
             self._pairs |= dict.fromkeys(wanted)

@@ -13,12 +13,12 @@ import orjson
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import git_commits, rows
+from gitdailies_webhooks.derived import git_commits, repositories
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.ancestry import Between, Pair, Telling
-from gitdailies_webhooks.figures.events import Deploy, Told, read
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.ancestry import Between, GitFindings, Pair
+from gitdailies_webhooks.figures.events import Deploy, GitCommits, read_history
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 _FACTS = ("git_commits", "git_pairs")
 
@@ -30,7 +30,7 @@ class Standing(NamedTuple):
     places: list[list[Deploy]]
     commits: dict[str, str]
     pairs: dict[Pair, Between]
-    told: dict[str, Told]
+    told: dict[str, GitCommits]
 
 
 class Found(NamedTuple):
@@ -38,13 +38,13 @@ class Found(NamedTuple):
 
     commits: dict[str, str]
     pairs: dict[Pair, Between]
-    telling: Telling
+    telling: GitFindings
     done: bool
 
 
-def standing(session: Session, repo: str, settings: Settings, now: int) -> Standing:
+def standing(session: Session, repo: str, settings: FigureSettings, now: int) -> Standing:
     """Read all that is there of a repository, named as names are compared."""
-    spelled = sorted(name for name, compared in rows.names(session).items() if compared == repo)
+    spelled = sorted(name for name, compared in repositories.names(session).items() if compared == repo)
     bodies = (
         orjson.loads(body)
         for name in spelled
@@ -52,23 +52,23 @@ def standing(session: Session, repo: str, settings: Settings, now: int) -> Stand
             "SELECT body FROM events WHERE repo = ? AND kind = ?", (name, DEPLOYED)
         )
     )
-    deploys = read(bodies, settings, now=now).deploys
+    deploys = read_history(bodies, settings, now=now).deploys
     pairs = session.execute(
         "SELECT earlier, later, cut, ahead, behind FROM git_pairs WHERE repo = ?", (repo,)
     )
     return Standing(
         spelled[0] if spelled else repo,
-        ancestry.silent(deploys),
+        ancestry.deploys_to_ask_about(deploys),
         dict(session.execute("SELECT named, sha FROM git_commits WHERE repo = ?", (repo,)).fetchall()),
         {
             (earlier, later): Between(
-                git_commits.commits_of(ahead),
+                git_commits.from_json(ahead),
                 () if behind == "[]" else tuple(orjson.loads(behind)),
                 bool(cut),
             )
             for earlier, later, cut, ahead, behind in pairs
         },
-        git_commits.of(session, (repo,)),
+        git_commits.of_repositories(session, (repo,)),
     )
 
 
@@ -82,7 +82,7 @@ def keep(session: Session, repo: str, standing: Standing, found: Found, now: int
         "INSERT INTO git_pairs (repo, earlier, later, cut, ahead, behind) VALUES (?, ?, ?, ?, ?, ?)"
         " ON CONFLICT DO NOTHING",
         [
-            (repo, *pair, int(cut), git_commits.text_of(ahead), orjson.dumps(behind).decode())
+            (repo, *pair, int(cut), git_commits.to_json(ahead), orjson.dumps(behind).decode())
             for pair, (ahead, behind, cut) in found.pairs.items()
         ],
     )
@@ -91,16 +91,18 @@ def keep(session: Session, repo: str, standing: Standing, found: Found, now: int
         _clear(session, repo, standing, found.telling, now)
 
 
-def _tell(session: Session, repo: str, standing: Standing, telling: Telling, now: int) -> None:
+def _tell(session: Session, repo: str, standing: Standing, telling: GitFindings, now: int) -> None:
     """Write what is told otherwise than before, and note it as if those deploys had just come."""
-    before = git_commits.of(session, (repo,))
+    before = git_commits.of_repositories(session, (repo,))
     deploys = {deploy.id: deploy for row in standing.places for deploy in row}
-    changed = {id_: (deploys[id_].at, told) for id_, told in telling.told.items() if before.get(id_) != told}
+    changed = {
+        id_: (deploys[id_].at, told) for id_, told in telling.commits.items() if before.get(id_) != told
+    }
     git_commits.write(session, repo, changed)
     change_log.note(session, [(id_, standing.spelled, None) for id_ in changed], now)
 
 
-def _clear(session: Session, repo: str, standing: Standing, telling: Telling, now: int) -> None:
+def _clear(session: Session, repo: str, standing: Standing, telling: GitFindings, now: int) -> None:
     """Take away facts that no deploy needs, and what was told of one that is gone or speaks itself."""
     needed = {deploy.sha for row in standing.places for deploy in row}
     session.executemany(
@@ -111,7 +113,7 @@ def _clear(session: Session, repo: str, standing: Standing, telling: Telling, no
         "DELETE FROM git_pairs WHERE repo = ? AND earlier = ? AND later = ?",
         [(repo, *pair) for pair in standing.pairs if pair not in telling.pairs],
     )
-    _untell(session, [id_ for id_ in standing.told if id_ not in telling.told], standing.spelled, now)
+    _untell(session, [id_ for id_ in standing.told if id_ not in telling.commits], standing.spelled, now)
 
 
 def forgotten(session: Session, mirrored: Collection[str]) -> set[str]:
@@ -124,14 +126,14 @@ def forget(session: Session, mirrored: Collection[str], now: int) -> None:
     """Take away all of repositories that have no mirror any more."""
     for repo in forgotten(session, mirrored):
         ids = [id_ for (id_,) in session.execute("SELECT id FROM git_told WHERE repo = ?", (repo,))]
-        spelled = [name for name, compared in rows.names(session).items() if compared == repo]
+        spelled = [name for name, compared in repositories.names(session).items() if compared == repo]
         _untell(session, ids, spelled[0] if spelled else repo, now)
         for table in _FACTS:
             session.execute(f"DELETE FROM {table} WHERE repo = ?", (repo,))  # noqa: S608  the tables above
 
 
 def _untell(session: Session, ids: list[str], spelled: str, now: int) -> None:
-    git_commits.take(session, ids)
+    git_commits.delete(session, ids)
     change_log.note(session, [(id_, spelled, None) for id_ in ids], now)
 
 

@@ -17,7 +17,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.events.store import Store
-from gitdailies_webhooks.figures.settings import Settings, folded
+from gitdailies_webhooks.figures.settings import FigureSettings, folded
 from gitdailies_webhooks.mirrors import rows
 from gitdailies_webhooks.mirrors.lookup import Asking
 from gitdailies_webhooks.mirrors.repository import Mirror
@@ -42,7 +42,7 @@ class MirrorReader:
         self,
         store: Store,
         mirrors: Mapping[str, Path],
-        settings: Settings,
+        settings: FigureSettings,
         clock: Callable[[], datetime],
         log: Any,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics
-from gitdailies_webhooks.figures.trend import Course
+from gitdailies_webhooks.figures.trend import Trend
 from gitdailies_webhooks.pages import axis, charts
 from gitdailies_webhooks.pages.charts import Line
 from gitdailies_webhooks.pages.formatting import count, decimal, duration, percent, rate
@@ -181,17 +181,17 @@ class Card(NamedTuple):
 
 
 def cards(
-    told: Mapping[str, Any], course: Course, labels: Sequence[str], *, began_at: int | None, window: str
+    told: Mapping[str, Any], course: Trend, labels: Sequence[str], *, began_at: int | None, window: str
 ) -> list[Card]:
     """Lay out every figure; what was before *began_at* is not drawn, as nothing was counted yet."""
-    there = [began_at is not None and bucket.span.until >= began_at for bucket in course.buckets]
+    there = [began_at is not None and bucket.period.until >= began_at for bucket in course.buckets]
     return [_card(figure, told, course, labels, there, window) for figure in FIGURES]
 
 
 def _card(
     figure: Figure,
     told: Mapping[str, Any],
-    course: Course,
+    course: Trend,
     labels: Sequence[str],
     there: Sequence[bool],
     window: str,
@@ -224,11 +224,11 @@ def _card(
     )
 
 
-def _chart(figure: Figure, drawn: Sequence[Line], course: Course, labels: Sequence[str]) -> Markup | str:
+def _chart(figure: Figure, drawn: Sequence[Line], course: Trend, labels: Sequence[str]) -> Markup | str:
     values = [value for line in drawn for value in line.values]
     if all(value is None for value in values):
         return ""
-    label = f"{figure.title} by {course.word}; the numbers stand in the table below"
+    label = f"{figure.title} by {course.unit}; the numbers stand in the table below"
     scale = figure.scale(values)
     if figure.name == metrics.FREQUENCY:
         return charts.bars(label, labels, drawn[0], scale)

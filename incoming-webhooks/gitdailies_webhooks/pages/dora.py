@@ -15,7 +15,7 @@ from gitdailies_webhooks.derived.dora_page import overview
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import Refusal
-from gitdailies_webhooks.figures.period import DAYS
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.pages import dora_view
 from gitdailies_webhooks.pages.events import pasted
 from gitdailies_webhooks.pages.request_context import Visit
@@ -52,7 +52,7 @@ class Dora:
         return self._site.page(visit, "dora.html", fault="", sample=pasted(visit.origin), **context)
 
     def _question(self, asked: Mapping[str, str]) -> Question:
-        days = query.number("days", asked.get("days", str(DAYS)), 1, _MOST_DAYS)
+        days = query.number("days", asked.get("days", str(DEFAULT_DAYS)), 1, _MOST_DAYS)
         return question(asked, self._site.figures, to_us(self._site.clock()), days)
 
     def _wrong(self, visit: Visit, fault: str) -> Response:

@@ -13,8 +13,8 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived.dora_page import Overview
 from gitdailies_webhooks.derived.queries import Question
-from gitdailies_webhooks.figures.period import DAYS, Span
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.timeline import ENDED, LISTED, PENDING, SUCCEEDED, Listed
 from gitdailies_webhooks.figures.trend import Bucket
 from gitdailies_webhooks.pages import timeline
@@ -52,7 +52,7 @@ _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade
 def form(asked: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
     where = {name: asked.get(name, "") for name in ("repo", "environment", "service", "now")}
-    days = asked.get("days") or str(DAYS)
+    days = asked.get("days") or str(DEFAULT_DAYS)
     plain = not (asked.get("from") or asked.get("to"))
     return {
         "asked": asked,
@@ -66,16 +66,16 @@ def form(asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def context(
-    found: Overview, asked: Mapping[str, str], question: Question, settings: Settings
+    found: Overview, asked: Mapping[str, str], question: Question, settings: FigureSettings
 ) -> dict[str, Any]:
     """Return everything that the page shows."""
-    span, zone = question.selection.span, settings.zone
+    span, zone = question.selection.period, settings.zone
     as_of = to_us(parse(found.answer["asOf"], "asOf"))
     narrowed = partial(_narrowed, asked, span)
-    listed = [_listed(event, found.events, zone) for event in found.line.listed]
-    total = sum(found.line.counts.values())
-    course = found.course
-    labels = [_SHORT[course.word].format(bucket.shown) for bucket in course.buckets]
+    listed = [_listed(event, found.events, zone) for event in found.timeline.listed]
+    total = sum(found.timeline.counts.values())
+    course = found.trend
+    labels = [_SHORT[course.unit].format(bucket.local_begin) for bucket in course.buckets]
     return {
         **form(asked),
         "shown": True,
@@ -91,10 +91,10 @@ def context(
             began_at=found.began_at,
             window=duration(found.answer["windowSeconds"]),
         ),
-        "heading": _HEADINGS.get(course.word, course.word.capitalize()),
-        "buckets": [_bucket(course.word, bucket, narrowed) for bucket in course.buckets],
-        "word": course.word,
-        "lanes": timeline.lanes(found.line, span, found.events, narrowed),
+        "heading": _HEADINGS.get(course.unit, course.unit.capitalize()),
+        "buckets": [_bucket(course.unit, bucket, narrowed) for bucket in course.buckets],
+        "word": course.unit,
+        "lanes": timeline.lanes(found.timeline, span, found.events, narrowed),
         "ticks": timeline.ticks(span, _moments(course.buckets, labels)),
         "listed": listed,
         "total": count(total),
@@ -110,14 +110,14 @@ def context(
     }
 
 
-def _narrowed(asked: Mapping[str, str], span: Span, began_at: int, ended_at: int | None) -> str:
+def _narrowed(asked: Mapping[str, str], span: Period, began_at: int, ended_at: int | None) -> str:
     """Return the address of the page for a part of the period."""
     over = ended_at is not None and ended_at <= span.until
     until = edge(ended_at, span.zone) if ended_at is not None and over else asked.get("to")
     return address(asked, days=None, **{"from": edge(began_at, span.zone), "to": until})
 
 
-def _period(span: Span, settings: Settings) -> dict[str, Any]:
+def _period(span: Period, settings: FigureSettings) -> dict[str, Any]:
     return {
         "from": moment(span.began_at, span.zone),
         "until": moment(span.until, span.zone),
@@ -129,15 +129,15 @@ def _period(span: Span, settings: Settings) -> dict[str, Any]:
 
 def _young(buckets: Sequence[Bucket], began_at: int | None, zone: tzinfo) -> str:
     """Say since when there is anything, where whole buckets lie before that."""
-    if began_at is None or len(buckets) < 2 or began_at < buckets[1].span.began_at:
+    if began_at is None or len(buckets) < 2 or began_at < buckets[1].period.began_at:
         return ""
     return moment(began_at, zone)
 
 
 def _bucket(word: str, bucket: Bucket, narrowed: Any) -> dict[str, Any]:
     return {
-        "title": _LONG.get(word, _SHORT[word]).format(bucket.shown),
-        "href": narrowed(bucket.span.began_at, bucket.span.ended_at),
+        "title": _LONG.get(word, _SHORT[word]).format(bucket.local_begin),
+        "href": narrowed(bucket.period.began_at, bucket.period.ended_at),
         "whole": bucket.whole,
     }
 
@@ -145,7 +145,7 @@ def _bucket(word: str, bucket: Bucket, narrowed: Any) -> dict[str, Any]:
 def _moments(buckets: tuple[Bucket, ...], labels: list[str]) -> dict[int, str]:
     # What begins with the period but not with a day or a week would stand too near to the next.
     found = {
-        bucket.span.began_at: label
+        bucket.period.began_at: label
         for bucket, label in zip(buckets, labels, strict=True)
         if bucket.whole or bucket is not buckets[0] or len(buckets) == 1
     }
@@ -173,7 +173,9 @@ def _listed(event: Listed, events: Mapping[str, Mapping[str, Any]], zone: tzinfo
     }
 
 
-def _elsewhere(found: Overview, asked: Mapping[str, str], span: Span, zone: tzinfo) -> list[tuple[str, str]]:
+def _elsewhere(
+    found: Overview, asked: Mapping[str, str], span: Period, zone: tzinfo
+) -> list[tuple[str, str]]:
     """Say where there may be something, for a page that has nothing to show."""
     links = []
     if found.began_at is not None and found.began_at < span.began_at:

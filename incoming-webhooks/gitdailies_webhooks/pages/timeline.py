@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from gitdailies_webhooks.figures.period import Span
+from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.timeline import DEPLOYS, FAILED, INCIDENTS, Mark, Timeline
 from gitdailies_webhooks.pages.event_titles import subject
 from gitdailies_webhooks.pages.formatting import count, moment
@@ -62,7 +62,7 @@ class Lane(NamedTuple):
 
 def lanes(
     line: Timeline,
-    span: Span,
+    span: Period,
     events: Mapping[str, Mapping[str, Any]],
     narrowed: Callable[[int, int | None], str],
 ) -> list[Lane]:
@@ -70,14 +70,14 @@ def lanes(
     drawing = _Drawing(span, events, narrowed)
     return [
         Lane(lane, _WORDS[lane][0], count(line.counts[lane]), drawing.marks(lane, marks))
-        for lane, marks in line.lanes.items()
+        for lane, marks in line.tracks.items()
     ]
 
 
 class _Drawing:
     def __init__(
         self,
-        span: Span,
+        span: Period,
         events: Mapping[str, Mapping[str, Any]],
         narrowed: Callable[[int, int | None], str],
     ) -> None:
@@ -131,7 +131,7 @@ class _Drawing:
         return f"{100 * max(ended_at - began_at, 0) / self._length:.2f}"
 
 
-def ticks(span: Span, moments: Mapping[int, str]) -> list[Tick]:
+def ticks(span: Period, moments: Mapping[int, str]) -> list[Tick]:
     """Place labels under the line; every other one is for wide screens where a narrow one has no room."""
     length = max(span.until - span.began_at, 1)
     placed = [(100 * (at - span.began_at) / length, words) for at, words in moments.items()]

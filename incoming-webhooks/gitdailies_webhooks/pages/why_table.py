@@ -12,7 +12,7 @@ from gitdailies_webhooks.derived import queries
 from gitdailies_webhooks.events.store import Store
 from gitdailies_webhooks.figures import metrics, reasons
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 NAMES = {
     metrics.FREQUENCY: "Deployment frequency",
@@ -24,7 +24,7 @@ NAMES = {
 }
 
 
-async def verdicts(store: Store, settings: Settings, now: datetime, id_: str) -> list[dict[str, Any]]:
+async def verdicts(store: Store, settings: FigureSettings, now: datetime, id_: str) -> list[dict[str, Any]]:
     """Return for each figure whether the event counts where and when it happened, and why.
 
     No period is asked for, which could leave out what the event is laid to or undoes.
