@@ -13,7 +13,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_webhooks.figures.events import Commit, Told
 from gitdailies_webhooks.sql.bulk import Near, over
 
-_TOLD = Near("g.id, g.unknown, g.commits", "git_told g", "g.id = x.id")
+_TOLD = Near("g.id, g.unknown, g.commits", "git_deploys g", "g.id = x.id")
 
 
 def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
@@ -22,7 +22,7 @@ def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
         id_: Told(unknown, commits_of(commits))
         for repo in repos
         for id_, unknown, commits in session.execute(
-            "SELECT id, unknown, commits FROM git_told WHERE repo = ?", (repo,)
+            "SELECT id, unknown, commits FROM git_deploys WHERE repo = ?", (repo,)
         )
     }
 
@@ -39,14 +39,14 @@ def write(session: Session, repo: str, told: Mapping[str, tuple[int, Told]]) -> 
     """Write what is told of deploys, with the time of each."""
     take(session, told)
     session.executemany(
-        "INSERT INTO git_told (id, repo, at, unknown, commits) VALUES (?, ?, ?, ?, ?)",
+        "INSERT INTO git_deploys (id, repo, at, unknown, commits) VALUES (?, ?, ?, ?, ?)",
         [(id_, repo, at, one.unknown, text_of(one.commits)) for id_, (at, one) in told.items()],
     )
 
 
 def take(session: Session, ids: Iterable[str]) -> None:
     """Take away what is told of deploys."""
-    session.executemany("DELETE FROM git_told WHERE id = ?", [(id_,) for id_ in ids])
+    session.executemany("DELETE FROM git_deploys WHERE id = ?", [(id_,) for id_ in ids])
 
 
 def commits_of(text: str) -> tuple[Commit, ...]:
