@@ -164,7 +164,7 @@ def test_events_that_come_and_go_leave_what_the_rest_says(repository: Repository
     assert kept == [10, 13, 13]
 
 
-KEPT = ("git_commits", "git_pairs", "git_told")
+KEPT = ("git_commits", "git_pairs", "git_deploys")
 
 
 def delete(receiver: Receiver, key: str, id_: str) -> None:

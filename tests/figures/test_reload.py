@@ -189,7 +189,7 @@ def test_a_mirror_that_is_given_up_amid_its_last_write_tells_nothing(
     monkeypatch.setattr(mirror_rows, "keep", late)
 
     def count(session: Session) -> list[tuple[int]]:
-        return [session.execute(f"SELECT count(*) FROM {t}").fetchone() for t in ("git_told", "git_pairs")]
+        return [session.execute(f"SELECT count(*) FROM {t}").fetchone() for t in ("git_deploys", "git_pairs")]
 
     async def whole() -> list[tuple[int]]:
         store = open_store(tmp_path / "w.db")

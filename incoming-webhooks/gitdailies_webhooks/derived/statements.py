@@ -4,7 +4,7 @@
 whole microseconds since 1970. A place is a repository, an environment and a service, "" for none, all in
 the form in which names are compared.
 
-Aliases: d is a row of figures_deploys, c of figures_commits, i of figures_incidents, g of git_told,
+Aliases: d is a row of figures_deploys, c of figures_commits, i of figures_incidents, g of git_deploys,
 e of events.
 """
 
@@ -201,7 +201,7 @@ DELETE FROM figures_commits WHERE (repo, environment, key, deploy, sha) IN
 
 # --- Commits from git ---
 
-INSERT_GIT_COMMITS = "INSERT INTO git_told (id, repo, at, unknown, commits) VALUES (?, ?, ?, ?, ?)"
-DELETE_GIT_COMMITS = "DELETE FROM git_told WHERE id = ?"
-GIT_COMMITS_OF_REPOSITORY = "SELECT id, unknown, commits FROM git_told WHERE repo = ?"
-GIT_COMMITS_BY_DEPLOY = Lookup("g.id, g.unknown, g.commits", "git_told g", "g.id = given.id")
+INSERT_GIT_COMMITS = "INSERT INTO git_deploys (id, repo, at, unknown, commits) VALUES (?, ?, ?, ?, ?)"
+DELETE_GIT_COMMITS = "DELETE FROM git_deploys WHERE id = ?"
+GIT_COMMITS_OF_REPOSITORY = "SELECT id, unknown, commits FROM git_deploys WHERE repo = ?"
+GIT_COMMITS_BY_DEPLOY = Lookup("g.id, g.unknown, g.commits", "git_deploys g", "g.id = given.id")

@@ -118,14 +118,14 @@ def _clear(session: Session, repo: str, standing: Standing, telling: GitFindings
 
 def forgotten(session: Session, mirrored: Collection[str]) -> set[str]:
     """Return the repositories that have no mirror any more."""
-    known = {repo for table in (*_FACTS, "git_told") for repo in _repos(session, table)}
+    known = {repo for table in (*_FACTS, "git_deploys") for repo in _repos(session, table)}
     return known.difference(mirrored)
 
 
 def forget(session: Session, mirrored: Collection[str], now: int) -> None:
     """Take away all of repositories that have no mirror any more."""
     for repo in forgotten(session, mirrored):
-        ids = [id_ for (id_,) in session.execute("SELECT id FROM git_told WHERE repo = ?", (repo,))]
+        ids = [id_ for (id_,) in session.execute("SELECT id FROM git_deploys WHERE repo = ?", (repo,))]
         spelled = [name for name, compared in repositories.names(session).items() if compared == repo]
         _untell(session, ids, spelled[0] if spelled else repo, now)
         for table in _FACTS:

@@ -246,8 +246,8 @@ Table(
     Column("ahead", Text, nullable=False),
     Column("behind", Text, nullable=False),
 )
-GIT_TOLD = Table(
-    "git_told",
+GIT_DEPLOYS = Table(
+    "git_deploys",
     METADATA,
     Column("id", Text, primary_key=True),
     Column("repo", Text, nullable=False),
@@ -255,4 +255,4 @@ GIT_TOLD = Table(
     Column("unknown", Text, nullable=False),
     Column("commits", Text, nullable=False),
 )
-Index("git_told_repo", GIT_TOLD.c.repo)
+Index("git_deploys_repo", GIT_DEPLOYS.c.repo)
