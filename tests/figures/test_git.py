@@ -16,9 +16,9 @@ from gitdailies_webhooks.figures import ancestry
 from gitdailies_webhooks.figures.events import Told, read
 from gitdailies_webhooks.figures.facts import DeployFacts, derive
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.mirrors.lookup import Asking
+from gitdailies_webhooks.mirrors.lookup import MirrorLookup
 from gitdailies_webhooks.mirrors.repository import Mirror
-from gitdailies_webhooks.mirrors.rows import Standing
+from gitdailies_webhooks.mirrors.rows import RepositoryState
 
 from tests.databases import KINDS, postgresql_url
 from tests.end_to_end.machine import command
@@ -47,7 +47,7 @@ def address(kind: str, tmp_path: Path) -> Iterator[str]:
 def told(path: Path, events: list[dict[str, Any]]) -> dict[str, Told]:
     """Ask a repository about events until it has nothing more to say."""
     history = read(events, SETTINGS, now=NOW)
-    asking = Asking(Mirror(path), Standing(REPO, ancestry.silent(history.deploys), {}, {}, {}))
+    asking = MirrorLookup(Mirror(path), RepositoryState(REPO, ancestry.silent(history.deploys), {}, {}, {}))
     while not (found := asking.next()).done:
         pass
     assert asking.fault == ""

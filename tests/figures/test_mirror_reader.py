@@ -19,7 +19,7 @@ from gitdailies_server.storage.timestamps import utc_now
 from gitdailies_webhooks.events.store import open_store
 from gitdailies_webhooks.figures.settings import Settings
 from gitdailies_webhooks.mirrors import worker
-from gitdailies_webhooks.mirrors.worker import MirrorReader
+from gitdailies_webhooks.mirrors.worker import MirrorWorker
 
 from tests.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.figures.git.repository import Repository, week
@@ -122,7 +122,7 @@ def test_what_is_wrong_with_a_mirror_is_said_before_a_deploy_needs_it(tmp_path: 
     async def whole() -> None:
         store = open_store(tmp_path / "w.db")
         store.start()
-        reader = MirrorReader(store, {REPO: tmp_path / "none.git"}, Settings(), utc_now, Log())
+        reader = MirrorWorker(store, {REPO: tmp_path / "none.git"}, Settings(), utc_now, Log())
         reader.start()
         async with asyncio.timeout(10):
             while not said:  # noqa: ASYNC110  what is waited for happens in another task
@@ -174,7 +174,7 @@ def delete(receiver: Receiver, key: str, id_: str) -> None:
 
 def test_looks_grow_rarer_until_what_lacks_changes() -> None:
     """A mirror is asked after 5 seconds, then twice as late each time, up to 5 minutes; for others anew."""
-    reader = MirrorReader(None, {}, Settings(), None, None)  # type: ignore[arg-type]
+    reader = MirrorWorker(None, {}, Settings(), None, None)  # type: ignore[arg-type]
 
     class Asked:
         fault = ""

@@ -12,7 +12,7 @@ from gitdailies_webhooks.derived import neighbors
 from gitdailies_webhooks.derived.neighbors import Beside, Position, Spot, Standing, position_of
 from gitdailies_webhooks.figures.events import ROLLBACK, Deploy
 from gitdailies_webhooks.figures.failures import outage
-from gitdailies_webhooks.sql.bulk import Near, each, over
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, lookup_many
 
 
 class _Deploy(NamedTuple):
@@ -33,7 +33,7 @@ class _Deploy(NamedTuple):
         return (self.id, (self.repo, self.environment, self.service), self.at)
 
 
-_DEPLOYS = Near(", ".join(f"d.{name}" for name in _Deploy._fields), "figures_deploys d", "d.id = x.id")
+_DEPLOYS = Lookup(", ".join(f"d.{name}" for name in _Deploy._fields), "figures_deploys d", "d.id = given.id")
 
 
 class _Lasting(NamedTuple):
@@ -75,7 +75,7 @@ def _undoes(after: Standing | None) -> bool:
 def fail(session: Session, ids: Iterable[str], window: int) -> None:
     """Write whether deploys failed, and how long."""
     rows = [(id_,) for id_ in sorted(ids)]
-    deploys = [_Deploy(*found) for found in over(session, "id", rows, _DEPLOYS)]
+    deploys = [_Deploy(*found) for found in lookup_many(session, "id", rows, _DEPLOYS)]
     sides = neighbors.beside(session, (deploy.where for deploy in deploys))
     laid: dict[str, list[_Lasting]] = defaultdict(list)
     for row in neighbors.incidents_laid_to(session, ids):
@@ -95,4 +95,6 @@ def fail(session: Session, ids: Iterable[str], window: int) -> None:
         )
         if told != (deploy.failed, deploy.recovery, deploy.open):
             changed.append((*told, deploy.id))
-    each(session, "UPDATE figures_deploys SET failed = ?, recovery = ?, open = ? WHERE id = ?", changed)
+    execute_many(
+        session, "UPDATE figures_deploys SET failed = ?, recovery = ?, open = ? WHERE id = ?", changed
+    )

@@ -11,9 +11,9 @@ import orjson
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.figures.events import Commit, Told
-from gitdailies_webhooks.sql.bulk import Near, over
+from gitdailies_webhooks.sql.bulk import Lookup, lookup_many
 
-_TOLD = Near("g.id, g.unknown, g.commits", "git_deploys g", "g.id = x.id")
+_TOLD = Lookup("g.id, g.unknown, g.commits", "git_deploys g", "g.id = given.id")
 
 
 def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
@@ -31,7 +31,7 @@ def of_deploys(session: Session, ids: Iterable[str]) -> dict[str, Told]:
     """Return what is told of deploys, by id."""
     return {
         id_: Told(unknown, commits_of(commits))
-        for id_, unknown, commits in over(session, "id", [(id_,) for id_ in ids], _TOLD)
+        for id_, unknown, commits in lookup_many(session, "id", [(id_,) for id_ in ids], _TOLD)
     }
 
 

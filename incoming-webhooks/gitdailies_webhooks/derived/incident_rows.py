@@ -16,10 +16,12 @@ from gitdailies_webhooks.figures.incidents import Period, periods
 from gitdailies_webhooks.figures.lead_time import brought
 from gitdailies_webhooks.figures.links import Links
 from gitdailies_webhooks.figures.settings import Settings, folded
-from gitdailies_webhooks.sql.bulk import Near, each, insert, over
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, insert_many, lookup_many
 
 _COLUMNS = "id, repo, environment, service, incident_id, +at, +ended_at, +merged, cause, +cause_key, deploy"
-_EVENTS = Near("x.incident_id, e.repo, e.body", "events e", "e.incident_id = x.incident_id AND e.time <= ?")
+_EVENTS = Lookup(
+    "given.incident_id, e.repo, e.body", "events e", "e.incident_id = given.incident_id AND e.time <= ?"
+)
 
 
 def near(
@@ -52,8 +54,8 @@ def lay(
     laid = {row.id: row for row in _linked(session, list(wanted.values()), settings.window_us)}
     gone = [row for id_, row in old.items() if laid.get(id_) != row]
     new = [row for id_, row in laid.items() if old.get(id_) != row]
-    each(session, "DELETE FROM figures_incidents WHERE id = ?", [(row.id,) for row in gone])
-    insert(session, "figures_incidents", _COLUMNS, new)
+    execute_many(session, "DELETE FROM figures_incidents WHERE id = ?", [(row.id,) for row in gone])
+    insert_many(session, "figures_incidents", _COLUMNS, new)
     return {row.deploy for row in (*gone, *new) if row.deploy is not None}
 
 
@@ -62,7 +64,7 @@ def _periods(
 ) -> dict[str, IncidentRow]:
     """Return the periods of incidents, laid to no deploy yet."""
     rows = [(incident,) for incident in sorted({incident for _, incident in groups})]
-    found = over(session, "incident_id", rows, _EVENTS, now)
+    found = lookup_many(session, "incident_id", rows, _EVENTS, now)
     history = read_bodies(
         session, (body for incident, repo, body in found if (folded(repo), incident) in groups), settings, now
     )

@@ -15,15 +15,17 @@ from gitdailies_webhooks.figures.commits import Commits, key
 from gitdailies_webhooks.figures.events import ROLLBACK, Deploy
 from gitdailies_webhooks.figures.lead_time import Brought, brought_by
 from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.sql.bulk import Near, each, insert, over
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, insert_many, lookup_many
 
 _DEPLOYS = (
     "id, repo, environment, service, +at, +rollback, +rework, +failed, +unknown, +unknown_commits, leads,"
     " +recovery, +open, keys"
 )
 _COMMITS = "repo, environment, +key, deploy, sha, service, +at, +own, +position"
-_THERE = Near("d.id, d.repo, d.environment, d.service, d.at, d.keys", "figures_deploys d", "d.id = x.id")
-_BODY = Near("e.body", "events e", "e.id = x.id")
+_THERE = Lookup(
+    "d.id, d.repo, d.environment, d.service, d.at, d.keys", "figures_deploys d", "d.id = given.id"
+)
+_BODY = Lookup("e.body", "events e", "e.id = given.id")
 _NEVER = (-(2**63), "")  # before any deploy
 
 
@@ -37,10 +39,12 @@ def take_away(session: Session, ids: Iterable[str]) -> list[Spot]:
     """Take away the rows of deploys, and return where those were that had one."""
     gone = [
         Spot(id_, (repo, environment, service), at, frozenset(map(int, keys.split())))
-        for id_, repo, environment, service, at, keys in over(session, "id", [(i,) for i in ids], _THERE)
+        for id_, repo, environment, service, at, keys in lookup_many(
+            session, "id", [(i,) for i in ids], _THERE
+        )
     ]
-    each(session, "DELETE FROM figures_deploys WHERE id = ?", [(spot.id,) for spot in gone])
-    each(
+    execute_many(session, "DELETE FROM figures_deploys WHERE id = ?", [(spot.id,) for spot in gone])
+    execute_many(
         session,
         "DELETE FROM figures_commits WHERE repo = ? AND environment = ? AND key = ? AND deploy = ?",
         [(*where, spot.id) for spot in gone for where in sorted(spot.commits)],
@@ -63,12 +67,12 @@ def bring(
     found = neighbors.mentions(session, {key for spot in touched for key in spot.commits})
     later = _later(session, touched, there, found, settings, now)
     found |= neighbors.mentions(session, {k for d in later for k in spot_of(d).commits} - found.keys())
-    insert(session, "figures_commits", _COMMITS, _mention(arrived, found))
+    insert_many(session, "figures_commits", _COMMITS, _mention(arrived, found))
     first = _firsts(there, arrived)
     rows = [_row(deploy, _brought(deploy, first, found)) for deploy in arrived]
-    insert(session, "figures_deploys", _DEPLOYS, rows)
+    insert_many(session, "figures_deploys", _DEPLOYS, rows)
     places = {spot.place for spot in touched}
-    each(
+    execute_many(
         session,
         "UPDATE figures_deploys SET unknown = ?, unknown_commits = ?, leads = ? WHERE id = ?",
         [
@@ -136,7 +140,9 @@ def _later(
     }
     ids |= {id_ for _, id_ in _first_there(there).values()}
     rows = [(id_,) for id_ in sorted(ids - {spot.id for spot in touched})]
-    return read_bodies(session, (body for (body,) in over(session, "id", rows, _BODY)), settings, now).deploys
+    return read_bodies(
+        session, (body for (body,) in lookup_many(session, "id", rows, _BODY)), settings, now
+    ).deploys
 
 
 def _brought(

@@ -14,7 +14,7 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.figures import events as figures
 from gitdailies_webhooks.figures.commits import key
-from gitdailies_webhooks.sql.bulk import Near, over
+from gitdailies_webhooks.sql.bulk import Lookup, lookup_many
 
 Place = tuple[str, str, str]  # repository, environment, service or ""
 Where = tuple[str, str]  # repository, environment
@@ -98,29 +98,30 @@ class IncidentRow(NamedTuple):
         return (self.repo, self.incident_id)
 
 
-_PLACE = "d.repo = x.repo AND d.environment = x.environment AND d.service = x.service"
+_PLACE = "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
 # One text for all that is wanted of a row, since it is looked for once.
 _NEXT = """(SELECT d.at || ' ' || d.rollback || ' ' || d.id FROM figures_deploys d
  WHERE {} ORDER BY {} LIMIT 1)"""
-_BEFORE = _NEXT.format(f"{_PLACE} AND (d.at, d.id) < (x.at, x.id)", "d.at DESC, d.id DESC")
-_AFTER = _NEXT.format(f"{_PLACE} AND (d.at, d.id) > (x.at, x.id)", "d.at, d.id")
-_BESIDE = f"x.number, {_BEFORE}, {_AFTER}"
-_LATEST = "d.at <= x.at AND d.at > x.since", "d.at DESC, d.id DESC"
-_LATEST_OF_SERVICE = "x.id, " + _NEXT.format(f"{_PLACE} AND {_LATEST[0]}", _LATEST[1])
-_LATEST_OF_ANY = "x.id, " + _NEXT.format(
-    f"d.repo = x.repo AND d.environment = x.environment AND {_LATEST[0]}", _LATEST[1]
+_BEFORE = _NEXT.format(f"{_PLACE} AND (d.at, d.id) < (given.at, given.id)", "d.at DESC, d.id DESC")
+_AFTER = _NEXT.format(f"{_PLACE} AND (d.at, d.id) > (given.at, given.id)", "d.at, d.id")
+_BESIDE = f"given.number, {_BEFORE}, {_AFTER}"
+_LATEST = "d.at <= given.at AND d.at > given.since", "d.at DESC, d.id DESC"
+_LATEST_OF_SERVICE = "given.id, " + _NEXT.format(f"{_PLACE} AND {_LATEST[0]}", _LATEST[1])
+_LATEST_OF_ANY = "given.id, " + _NEXT.format(
+    f"d.repo = given.repo AND d.environment = given.environment AND {_LATEST[0]}", _LATEST[1]
 )
-_MENTIONS = Near(
+_MENTIONS = Lookup(
     "c.key, c.repo, c.environment, c.service, c.at, c.deploy, c.sha, c.own, c.position",
     "figures_commits c",
-    "c.repo = x.repo AND c.environment = x.environment AND c.key = x.key",
+    "c.repo = given.repo AND c.environment = given.environment AND c.key = given.key",
 )
 _COLUMNS = ", ".join(f"i.{name}" for name in IncidentRow._fields)
 _BETWEEN = (
-    "i.repo = x.repo AND i.environment = x.environment AND i.at >= x.since AND i.at <= x.until"
-    " AND i.cause IS NULL AND (i.service = x.service OR i.service = '' OR x.service = '')"
+    "i.repo = given.repo AND i.environment = given.environment"
+    " AND i.at >= given.since AND i.at <= given.until"
+    " AND i.cause IS NULL AND (i.service = given.service OR i.service = '' OR given.service = '')"
 )
-_BLAMING = "i.repo = x.repo AND i.environment = x.environment AND i.cause_key = x.key"
+_BLAMING = "i.repo = given.repo AND i.environment = given.environment AND i.cause_key = given.key"
 
 
 def place_of(place: figures.Place) -> Place:
@@ -140,7 +141,7 @@ def beside(session: Session, positions: Iterable[Position]) -> dict[Position, Be
     columns = "number, id, repo, environment, service, at"
     return {
         wanted[number]: Beside(_standing(before), _standing(after))
-        for number, before, after in over(session, columns, rows, _BESIDE)
+        for number, before, after in lookup_many(session, columns, rows, _BESIDE)
     }
 
 
@@ -179,7 +180,7 @@ def _standing(text: str | None) -> Standing | None:
 def mentions(session: Session, keys: Iterable[Key]) -> dict[Key, list[Mention]]:
     """Return who mentions commits of each key, in the order of deploys."""
     found: dict[Key, list[Mention]] = defaultdict(list)
-    for number, repo, environment, service, *rest in over(
+    for number, repo, environment, service, *rest in lookup_many(
         session, "repo, environment, key", sorted(keys), _MENTIONS
     ):
         found[repo, environment, number].append(Mention((repo, environment, service), *rest))
@@ -217,7 +218,7 @@ def latest(session: Session, incidents: Sequence[IncidentRow], window: int) -> d
         ("id, repo, environment, service, at, since", of_service, _LATEST_OF_SERVICE),
         ("id, repo, environment, at, since", of_any, _LATEST_OF_ANY),
     ):
-        for id_, text in over(session, columns, rows, query):
+        for id_, text in lookup_many(session, columns, rows, query):
             if (deploy := _standing(text)) is not None:
                 found[id_] = max(found.get(id_, deploy), deploy)
     return {id_: deploy.id for id_, deploy in found.items()}
@@ -242,23 +243,23 @@ def incidents_blaming(session: Session, keys: Iterable[Key]) -> Iterator[Inciden
 
 def incidents_of(session: Session, groups: Iterable[tuple[str, str]]) -> Iterator[IncidentRow]:
     """Yield the periods of incidents, each by repository and incident."""
-    where = "i.repo = x.repo AND i.incident_id = x.incident_id"
+    where = "i.repo = given.repo AND i.incident_id = given.incident_id"
     yield from _incidents(session, "repo, incident_id", sorted(groups), where)
 
 
 def incidents_under(session: Session, ids: Iterable[str]) -> Iterator[IncidentRow]:
     """Yield the periods of incidents that have one of *ids*."""
-    yield from _incidents(session, "id", [(id_,) for id_ in sorted(ids)], "i.id = x.id")
+    yield from _incidents(session, "id", [(id_,) for id_ in sorted(ids)], "i.id = given.id")
 
 
 def incidents_laid_to(session: Session, deploys: Iterable[str]) -> Iterator[IncidentRow]:
     """Yield incidents that are laid to *deploys*."""
     rows = [(id_,) for id_ in sorted(deploys)]
-    yield from _incidents(session, "id", rows, "i.deploy = x.id")
+    yield from _incidents(session, "id", rows, "i.deploy = given.id")
 
 
 def _incidents(
     session: Session, columns: str, rows: Sequence[Sequence[Any]], where: str, by: str = ""
 ) -> Iterator[IncidentRow]:
-    asked = Near(_COLUMNS, "figures_incidents i", where, by)
-    return (IncidentRow(*found) for found in over(session, columns, rows, asked))
+    asked = Lookup(_COLUMNS, "figures_incidents i", where, by)
+    return (IncidentRow(*found) for found in lookup_many(session, columns, rows, asked))

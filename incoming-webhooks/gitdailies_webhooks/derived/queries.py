@@ -135,7 +135,7 @@ def spelled(session: Session, repo: str | None) -> list[str]:
 
 def _nothing_later(session: Session, now: int) -> bool:
     """Whether no event is later than *now*, so that derived rows are of that moment too."""
-    if change_log.noted(session):
+    if change_log.has_notes(session):
         return False
     found = (
         session.execute(

@@ -97,7 +97,7 @@ def settle(session: Session, settings: Settings, most: int) -> bool:
     ]
     if any(cursor.rowcount for cursor in taken):
         return False
-    change_log.start_anew(session)
+    change_log.restart(session)
     session.execute("INSERT INTO figures_settings (name, value) VALUES ('figures', ?)", (written(settings),))
     return True
 

@@ -34,11 +34,11 @@ class Looked(NamedTuple):
 
 def advance(session: Session, settings: Settings, now: int, most: int) -> Looked:
     """Look at up to *most* events that the rows do not hold yet."""
-    pending = change_log.pending(session, now, most)
-    if not pending.events:
+    pending = change_log.next_pending(session, now, most)
+    if not pending.number:
         return Looked(0, frozenset())
     arrived = read_bodies(session, pending.bodies, settings, now)
-    gone = lead_time_rows.take_away(session, pending.again)
+    gone = lead_time_rows.take_away(session, pending.changed_ids)
     touched = [*gone, *(lead_time_rows.spot_of(deploy) for deploy in arrived.deploys)]
     there = neighbors.beside(session, (spot.where for spot in touched))
     lead_time_rows.bring(session, touched, arrived.deploys, there, settings, now)
@@ -47,5 +47,5 @@ def advance(session: Session, settings: Settings, now: int, most: int) -> Looked
     laid = incident_rows.lay(session, near, pending.incidents, settings, now)
     undone = failure_rows.undone(there, sides, arrived.deploys, gone)
     failure_rows.fail(session, laid | undone, settings.window_us)
-    change_log.done(session, pending)
-    return Looked(pending.events, frozenset(spot.place[0] for spot in touched))
+    change_log.mark_done(session, pending)
+    return Looked(pending.number, frozenset(spot.place[0] for spot in touched))

@@ -18,7 +18,7 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.update import Looked, advance
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.store import Store
+from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import Settings
 
 # Figures may be this old; whoever asks meanwhile waits no longer for newer ones.
@@ -40,7 +40,7 @@ class Deriver:
 
     def __init__(
         self,
-        store: Store,
+        store: EventStore,
         settings: Settings,
         clock: Callable[[], datetime],
         log: Any,
@@ -53,6 +53,7 @@ class Deriver:
         self._changed = changed
         self._turn = asyncio.Lock()
         self._settled = False
+        self._stopped = False
         self._most = _LEAST
         self._task: asyncio.Task[None] | None = None
 
@@ -60,28 +61,38 @@ class Deriver:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
+        """End deriving for good, and return when the last turn has ended.
+
+        A request that began under earlier settings derives nothing afterwards: it would delete the rows of
+        the settings that replaced them.
+        """
+        self._stopped = True
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        async with self._turn:
+            pass
 
     async def catch_up(self) -> None:
         """Derive what is due, for as long as whoever asks may wait."""
         now = to_us(self._clock())
-        waiting = await self._store.read(partial(change_log.waiting, now=now, most=WAIT_EVENTS))
+        waiting = await self._store.read(partial(change_log.count_pending, now=now, most=WAIT_EVENTS))
         if 0 < waiting < WAIT_EVENTS or not self._settled:
             with suppress(TimeoutError, StoreUnavailable):
                 await asyncio.wait_for(self.derive(), WAIT_SECONDS)
 
     async def derive(self) -> None:
         """Derive all that is due; one caller at a time."""
+        if self._stopped:
+            return
         async with self._turn:
             unsettled = partial(rows.unsettled, settings=self.settings)
             while not self._settled and await self._store.read(unsettled):
                 settle = partial(rows.settle, settings=self.settings, most=_MOST)
                 self._settled = await self._store.write(settle)
             now = to_us(self._clock())
-            waiting = await self._store.read(partial(change_log.waiting, now=now, most=1)) > 0
+            waiting = await self._store.read(partial(change_log.count_pending, now=now, most=1)) > 0
             while waiting:
                 most = self._most
                 looked = await self._store.write(partial(self._advance, now=now, most=most))
