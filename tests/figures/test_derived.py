@@ -14,8 +14,8 @@ from gitdailies_core.events.events import Event
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.api.metrics import question
 from gitdailies_webhooks.derived import queries, rows
+from gitdailies_webhooks.derived.question import question
 from gitdailies_webhooks.derived.update.advance import advance
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.figures.metrics import deploy_row
@@ -83,7 +83,7 @@ def add_event(session: Session, body: dict[str, Any], now: int) -> None:
 
 def delete_event(session: Session, body: dict[str, Any], now: int) -> None:
     session.execute("DELETE FROM events WHERE id = ?", (body["id"],))
-    change_log.note(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
+    change_log.note_changes(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
 
 
 def catch_up(session: Session, now: int, most: int = 1000) -> None:
@@ -137,7 +137,7 @@ class LivedStore:
     def derive(self, most: int) -> None:
         """Derive everything, *most* events at once, and compare the rows with those of the pure functions."""
         catch_up(self.session, LATE, most)
-        assert not change_log.noted(self.session)
+        assert not change_log.has_notes(self.session)
         assert stored_rows(self.session) == expected_rows(self.left.values())
 
     def live(self, events: Events, data: st.DataObject) -> None:
@@ -193,8 +193,8 @@ def test_an_event_in_the_future_is_derived_when_its_time_has_come(connection: Se
     minute = 60_000_000
     add_event(connection, deploy("1", "2026-03-04T09:03:00Z"), now)
     catch_up(connection, now)
-    assert change_log.waiting(connection, now, 9) == 0
-    assert change_log.waiting(connection, now + 3 * minute, 9) == 1
+    assert change_log.count_pending(connection, now, 9) == 0
+    assert change_log.count_pending(connection, now + 3 * minute, 9) == 1
     add_event(connection, deploy("2", "2026-03-04T08:00:00Z"), now)
     catch_up(connection, now)
     count = "SELECT count(*) FROM figures_deploys"
@@ -299,6 +299,6 @@ def test_other_settings_delete_every_row_little_by_little(connection: Session) -
     other = FigureSettings(window=timedelta(hours=1), timezone="Europe/Berlin")
     done = [rows.reset(connection, other, 2) for _ in range(4)]
     assert done == [False, False, False, True]
-    assert change_log.waiting(connection, LATE, 9) == 5
+    assert change_log.count_pending(connection, LATE, 9) == 5
     catch_up(connection, LATE)
     assert stored_rows(connection) == expected_rows(events)

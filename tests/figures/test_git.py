@@ -16,9 +16,9 @@ from gitdailies_webhooks.figures import ancestry
 from gitdailies_webhooks.figures.events import GitCommits, read_history
 from gitdailies_webhooks.figures.facts import DeployFacts, derive
 from gitdailies_webhooks.figures.settings import FigureSettings
-from gitdailies_webhooks.mirrors.lookup import Asking
+from gitdailies_webhooks.mirrors.lookup import MirrorLookup
 from gitdailies_webhooks.mirrors.repository import Mirror
-from gitdailies_webhooks.mirrors.rows import Standing
+from gitdailies_webhooks.mirrors.rows import RepositoryState
 
 from tests.databases import KINDS, postgresql_url
 from tests.end_to_end.machine import command
@@ -47,11 +47,13 @@ def address(kind: str, tmp_path: Path) -> Iterator[str]:
 def commits(path: Path, events: list[dict[str, Any]]) -> dict[str, GitCommits]:
     """Ask a repository about events until everything is decided."""
     history = read_history(events, SETTINGS, now=NOW)
-    asking = Asking(Mirror(path), Standing(REPO, ancestry.deploys_to_ask_about(history.deploys), {}, {}, {}))
-    while not (found := asking.next()).done:
+    lookup = MirrorLookup(
+        Mirror(path), RepositoryState(REPO, ancestry.deploys_to_ask_about(history.deploys), {}, {}, {})
+    )
+    while not (found := lookup.next_facts()).done:
         pass
-    assert asking.fault == ""
-    return found.telling.commits
+    assert lookup.fault == ""
+    return found.decided.commits
 
 
 def facts(path: Path, events: list[dict[str, Any]]) -> dict[str, DeployFacts]:

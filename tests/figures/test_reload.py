@@ -24,7 +24,7 @@ from gitdailies_webhooks.derived import rows as derived
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.store import open_store
 from gitdailies_webhooks.figures.settings import FigureSettings
-from gitdailies_webhooks.live_settings import InForce
+from gitdailies_webhooks.live_settings import ReloadableApp
 from gitdailies_webhooks.mirrors import rows as mirror_rows
 
 from tests.connection.servers import free_port
@@ -63,7 +63,7 @@ def rows(database: Database) -> tuple[FigureSettings, bool, list[list[Any]]]:
     """Return the settings that rows were derived with, whether more is to come, and the rows."""
     with closing(database.connect(read_only=True)) as session:
         kept = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in TABLES]
-        due = change_log.waiting(session, to_us(utc_now()), 1)
+        due = change_log.count_pending(session, to_us(utc_now()), 1)
         return derived.stored_settings(session), bool(due), kept
 
 
@@ -142,7 +142,7 @@ def test_a_request_of_earlier_settings_takes_no_rows_away(tmp_path: Path) -> Non
     async def whole() -> FigureSettings:
         store = open_store(tmp_path / "w.db")
         store.start()
-        in_force = InForce(store, said_of(BERLIN), utc_now, structlog.get_logger())
+        in_force = ReloadableApp(store, said_of(BERLIN), utc_now, structlog.get_logger())
         in_force.start()
         earlier = in_force._served._deriver
         await in_force.take(said_of(OTHER))
@@ -179,7 +179,7 @@ def test_a_mirror_that_is_given_up_amid_its_last_write_tells_nothing(
     with in_thread(tmp_path / "w.db") as receiver:
         assert receiver.post(receiver.key("all", "deployed"), deploys(repository.shas)).status_code == 202
     writes, may_write = threading.Event(), threading.Event()
-    keep = mirror_rows.keep
+    keep = mirror_rows.save
 
     def late(*given: Any, **named: Any) -> None:
         writes.set()
@@ -195,7 +195,7 @@ def test_a_mirror_that_is_given_up_amid_its_last_write_tells_nothing(
         store = open_store(tmp_path / "w.db")
         store.start()
         said = said_of(FigureSettings(), {REPO: repository.path})
-        in_force = InForce(store, said, utc_now, structlog.get_logger())
+        in_force = ReloadableApp(store, said, utc_now, structlog.get_logger())
         in_force.start()
         assert await asyncio.to_thread(writes.wait, 10)
         await in_force.take(said_of(FigureSettings()))

@@ -23,7 +23,7 @@ from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.server import serve
-from gitdailies_webhooks.sql.database import Where, database_of
+from gitdailies_webhooks.sql.database import StoreLocation, database_of
 
 
 @dataclass
@@ -31,7 +31,7 @@ class Receiver:
     """An address and a store, with a key for each right."""
 
     url: str
-    store: Where
+    store: StoreLocation
     # Lets the server read its settings again, and find these or this fault.
     reload: Callable[[WebhooksSettings | Exception], None] = lambda _: None
 
@@ -53,7 +53,7 @@ class Receiver:
 
 @contextmanager
 def in_thread(
-    store: Where,
+    store: StoreLocation,
     *,
     strict_order: bool = False,
     public: str = "",

@@ -132,7 +132,7 @@ def test_one_faulty_request_does_not_spoil_those_beside_it(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that breaks inside the shared transaction fails alone."""
-    key, take = receiver.key("ci", "send", "read"), queries.take
+    key, take = receiver.key("ci", "send", "read"), queries.accept
 
     def sometimes(connection: Any, submission: Any, **more: Any) -> Any:
         outcomes = take(connection, submission, **more)

@@ -17,7 +17,7 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts import people, people_store
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.pages.routes import pages
-from gitdailies_webhooks.pages.site import ANYBODY, OWNERS, Site
+from gitdailies_webhooks.pages.site import EVERYONE, OWNERS, Site
 from gitdailies_webhooks.sql.database import transaction
 
 from tests.databases import KINDS
@@ -75,7 +75,7 @@ def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
     viewer, stranger = Visitor(receiver), Visitor(receiver)
     viewer.join(link, "Vic")
-    asked = [page for page in pages(Site(None, None, None)) if page.needs != ANYBODY]
+    asked = [page for page in pages(Site(None, None, None)) if page.needs != EVERYONE]
     assert len(asked) > 20
     for page in asked:
         path = re.sub(r"\{\w+:int\}", "1", page.path)

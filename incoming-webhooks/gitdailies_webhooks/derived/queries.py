@@ -153,7 +153,7 @@ def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, An
 
 def _nothing_later(session: Session, now: int) -> bool:
     """Whether no event is later than *now*, so that the rows are right at that moment, too."""
-    if change_log.noted(session):
+    if change_log.has_notes(session):
         return False
     latest = (session.execute(statements.LATEST_TIME_OF_KIND, (kind.word,)).fetchone() for kind in KINDS)
     return all(row is None or row[0] <= now for row in latest)

@@ -95,7 +95,7 @@ def reset(session: Session, settings: FigureSettings, most: int) -> bool:
     deleted = [session.execute(statement, (most,)) for statement in statements.DELETE_SOME_ROWS]
     if any(cursor.rowcount for cursor in deleted):
         return False
-    change_log.start_anew(session)
+    change_log.restart(session)
     session.execute(statements.INSERT_SETTINGS, (_to_json(settings),))
     return True
 

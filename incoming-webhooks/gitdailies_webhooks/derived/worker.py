@@ -18,7 +18,7 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.update.advance import Progress, advance
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.store import Store
+from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 
 # Without a request, the rows are at most this old.
@@ -41,7 +41,7 @@ class Deriver:
 
     def __init__(
         self,
-        store: Store,
+        store: EventStore,
         settings: FigureSettings,
         clock: Callable[[], datetime],
         log: Any,
@@ -77,7 +77,7 @@ class Deriver:
     async def catch_up(self) -> None:
         """Update the rows for a request, unless that takes longer than a request may wait."""
         now = to_us(self._clock())
-        waiting = await self._store.read(partial(change_log.waiting, now=now, most=WAIT_EVENTS))
+        waiting = await self._store.read(partial(change_log.count_pending, now=now, most=WAIT_EVENTS))
         if 0 < waiting < WAIT_EVENTS or not self._is_reset:
             with suppress(TimeoutError, StoreUnavailable):
                 await asyncio.wait_for(self.derive(), WAIT_SECONDS)
@@ -92,7 +92,7 @@ class Deriver:
                 reset = partial(rows.reset, settings=self.settings, most=_MOST)
                 self._is_reset = await self._store.write(reset)
             now = to_us(self._clock())
-            pending = await self._store.read(partial(change_log.waiting, now=now, most=1)) > 0
+            pending = await self._store.read(partial(change_log.count_pending, now=now, most=1)) > 0
             while pending:
                 most = self._most
                 progress = await self._store.write(partial(self._advance, now=now, most=most))

@@ -25,11 +25,11 @@ def advance(session: Session, settings: FigureSettings, now: int, most: int) -> 
 
     It runs inside a transaction of its caller. The transaction is small, and two servers take turns.
     """
-    changes = change_log.pending(session, now, most)
-    if not changes.events:
+    changes = change_log.next_pending(session, now, most)
+    if not changes.number:
         return Progress(0, frozenset())
     arrived = parse_bodies(session, changes.bodies, settings, now).deploys
-    removed = lead_time_rows.remove_deploys(session, changes.again)
+    removed = lead_time_rows.remove_deploys(session, changes.changed_ids)
     positions = [*removed, *map(Position.of, arrived)]
     sides = neighbors.adjacent(session, (position.key for position in positions))
     lead_time_rows.add_deploys(session, positions, arrived, sides, settings, now)
@@ -38,5 +38,5 @@ def advance(session: Session, settings: FigureSettings, now: int, most: int) -> 
     attributed = incident_rows.attribute(session, near, changes.incidents, settings, now)
     undone = failure_rows.maybe_undone(sides, merged_sides, arrived, removed)
     failure_rows.update_failures(session, attributed | undone, settings.window_us)
-    change_log.done(session, changes)
-    return Progress(changes.events, frozenset(position.place[0] for position in positions))
+    change_log.mark_done(session, changes)
+    return Progress(changes.number, frozenset(position.place[0] for position in positions))
