@@ -48,7 +48,7 @@ def names(repository: Repository, between: Between) -> tuple[set[str], set[str]]
 
 
 def check_answers(repository: Repository, path: Path) -> None:
-    """Check that the mirror of the repository at *path* gives the check_answers answers."""
+    """Check that the mirror of the repository at *path* gives the right answers."""
     mirror, shas = Mirror(path), repository.shas
     assert mirror.commits([shas["m1"], shas["h1"][:7], "0" * 40]) == {
         shas["m1"]: shas["m1"],
@@ -102,7 +102,7 @@ def test_a_branch_cannot_pass_for_a_commit(made: Repository) -> None:
 
 
 def test_nothing_of_a_hostile_repository_is_run(made: Repository, tmp_path: Path) -> None:
-    """Nothing that its configuration, hooks and attributes name is run, and the answers stay check_answers."""
+    """Nothing that its configuration, hooks and attributes name is run, and answers stay right."""
     proof, script = tmp_path / "proof", tmp_path / "script"
     script.write_text(f"#!/bin/sh\ntouch {proof}\n")
     script.chmod(0o755)

@@ -136,7 +136,7 @@ def test_an_unreadable_mirror_is_logged_before_a_deploy_needs_it(tmp_path: Path)
 
 
 def test_deleted_events_leave_no_trace(repository: Repository, tmp_path: Path) -> None:
-    """After deletions, lead times are those of a history without the events, and unneeded facts are deleted."""
+    """After deletions, lead times are those of the remaining events, and unneeded facts are deleted."""
     events = deploys(repository.shas)
     spare = [
         Event.from_wire(
@@ -172,21 +172,21 @@ def delete(receiver: Receiver, key: str, id_: str) -> None:
     assert gone.status_code == 200
 
 
-def test_looks_grow_rarer_until_what_lacks_changes() -> None:
-    """A mirror is asked after 5 seconds, then twice as late each time, up to 5 minutes; for others anew."""
-    reader = MirrorWorker(None, {}, FigureSettings(), None, None)  # type: ignore[arg-type]
+def test_looks_grow_rarer_until_other_commits_are_missing() -> None:
+    """A mirror is read after 5 seconds, then twice as late each time, up to 5 minutes; others start again."""
+    mirrors = MirrorWorker(None, {}, FigureSettings(), None, None)  # type: ignore[arg-type]
 
-    class Asked:
+    class Lookup:
         fault = ""
 
-        def __init__(self, *lacking: str) -> None:
-            self.lacking = frozenset(lacking)
+        def __init__(self, *missing: str) -> None:
+            self.missing = frozenset(missing)
 
-    def pauses(asked: Asked, times: int) -> Iterator[float]:
+    def pauses(lookup: Lookup, times: int) -> Iterator[float]:
         for _ in range(times):
-            yield reader._pause("a/b", asked)  # type: ignore[arg-type]
+            yield mirrors._pause("a/b", lookup)  # type: ignore[arg-type]
 
-    assert [*pauses(Asked("1"), 8)] == [5, 10, 20, 40, 80, 160, 300, 300]
-    assert [*pauses(Asked("1", "2"), 2)] == [5, 10]
-    assert [*pauses(Asked(), 1)] == [600]
-    assert [*pauses(Asked("1"), 1)] == [5]
+    assert [*pauses(Lookup("1"), 8)] == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert [*pauses(Lookup("1", "2"), 2)] == [5, 10]
+    assert [*pauses(Lookup(), 1)] == [600]
+    assert [*pauses(Lookup("1"), 1)] == [5]
