@@ -10,7 +10,7 @@ mirrors ─► git_commits ─────────────────�
 ```
 
 `worker` decides when to update and how much at once; `update` does it, one small transaction at a time.
-The rows are at every moment what `figures` would compute from all events that they include. `queries`
-computes an answer from the events themselves if the rows are for another moment or other settings.
-`statements` holds every SQL statement of this package.
+Once no change is left, the rows are what `figures` would compute from all events. `queries` computes an
+answer from the events themselves if the rows are for another moment or other settings. `repositories`
+reads those events, and `statements` holds every SQL statement of this package.
 """

@@ -1,7 +1,8 @@
 """One step of the incremental update: derive again the rows around changed events, and no others.
 
-After the last step, the rows are those that `figures.facts.derive` makes of all events, whatever the
-order in which events arrived, were deleted or changed. `advance` takes the next changes and calls:
+After the last step, the rows are those that `figures.facts.derive` makes of all events. The order in
+which events arrived, were deleted or changed makes no difference. `advance` takes the next changes and
+calls:
 
 ```text
 change_log                       the next changed events: arrived, and deleted or changed
