@@ -47,11 +47,11 @@ def address(kind: str, tmp_path: Path) -> Iterator[str]:
 def told(path: Path, events: list[dict[str, Any]]) -> dict[str, Told]:
     """Ask a repository about events until it has nothing more to say."""
     history = read(events, SETTINGS, now=NOW)
-    asking = MirrorLookup(Mirror(path), RepositoryState(REPO, ancestry.silent(history.deploys), {}, {}, {}))
-    while not (found := asking.next()).done:
+    lookup = MirrorLookup(Mirror(path), RepositoryState(REPO, ancestry.silent(history.deploys), {}, {}, {}))
+    while not (found := lookup.next_facts()).done:
         pass
-    assert asking.fault == ""
-    return found.telling.told
+    assert lookup.fault == ""
+    return found.decided.told
 
 
 def facts(path: Path, events: list[dict[str, Any]]) -> dict[str, DeployFacts]:

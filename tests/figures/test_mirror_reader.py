@@ -172,21 +172,21 @@ def delete(receiver: Receiver, key: str, id_: str) -> None:
     assert gone.status_code == 200
 
 
-def test_looks_grow_rarer_until_what_lacks_changes() -> None:
-    """A mirror is asked after 5 seconds, then twice as late each time, up to 5 minutes; for others anew."""
+def test_lookups_grow_rarer_until_other_commits_are_missing() -> None:
+    """A mirror is read after 5 seconds, then twice as late each time, up to 5 minutes."""
     reader = MirrorWorker(None, {}, Settings(), None, None)  # type: ignore[arg-type]
 
-    class Asked:
+    class Lookup:
         fault = ""
 
-        def __init__(self, *lacking: str) -> None:
-            self.lacking = frozenset(lacking)
+        def __init__(self, *missing: str) -> None:
+            self.missing = frozenset(missing)
 
-    def pauses(asked: Asked, times: int) -> Iterator[float]:
+    def pauses(lookup: Lookup, times: int) -> Iterator[float]:
         for _ in range(times):
-            yield reader._pause("a/b", asked)  # type: ignore[arg-type]
+            yield reader._pause("a/b", lookup)  # type: ignore[arg-type]
 
-    assert [*pauses(Asked("1"), 8)] == [5, 10, 20, 40, 80, 160, 300, 300]
-    assert [*pauses(Asked("1", "2"), 2)] == [5, 10]
-    assert [*pauses(Asked(), 1)] == [600]
-    assert [*pauses(Asked("1"), 1)] == [5]
+    assert [*pauses(Lookup("1"), 8)] == [5, 10, 20, 40, 80, 160, 300, 300]
+    assert [*pauses(Lookup("1", "2"), 2)] == [5, 10]
+    assert [*pauses(Lookup(), 1)] == [600]
+    assert [*pauses(Lookup("1"), 1)] == [5]

@@ -35,7 +35,7 @@ from tests.figures.git.events import ANSWERS, HOUR, REPO, deploys
 from tests.figures.git.repository import week
 from tests.figures.test_git import answered
 from tests.figures.worked.expected import QUESTIONS
-from tests.webhooks.running import Receiver, at, in_thread, said_of
+from tests.webhooks.running import Receiver, at, in_thread, settings_of
 
 BERLIN = Settings(timezone="Europe/Berlin")
 OTHER = Settings(timezone="Asia/Tokyo", window=timedelta(minutes=30), production=("staging", "eu"))
@@ -81,11 +81,11 @@ def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> N
         key = receiver.key("all", "send", "read")
         assert receiver.post(key, worked()).status_code == 202
         before, kept = figures(receiver, key), settled(database(), BERLIN)
-        receiver.reload(said_of(OTHER))
+        receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["windowSeconds"] == 1800)
         reloaded, derived_anew = figures(receiver, key), settled(database(), OTHER)
         assert figures(receiver, key) == reloaded
-        receiver.reload(said_of(BERLIN))
+        receiver.reload(settings_of(BERLIN))
         until(lambda: figures(receiver, key)[0]["windowSeconds"] == 259_200)
         assert (figures(receiver, key), settled(database(), BERLIN)) == (before, kept)
     with in_thread(database(), settings=OTHER) as receiver:
@@ -118,9 +118,9 @@ def test_requests_meanwhile_are_answered_by_one_or_the_other(database: Callable[
             thread.start()
         for number, event in enumerate(events[len(events) // 2 :]):
             if number % 5 == 0:
-                receiver.reload(said_of(BERLIN if number % 2 else OTHER))
+                receiver.reload(settings_of(BERLIN if number % 2 else OTHER))
             assert receiver.post(key, event).status_code == 202
-        receiver.reload(said_of(OTHER))
+        receiver.reload(settings_of(OTHER))
         kept = settled(database(), OTHER)
         ended.set()
         for thread in threads:
@@ -133,7 +133,7 @@ def test_requests_meanwhile_are_answered_by_one_or_the_other(database: Callable[
 
 
 def test_a_request_of_earlier_settings_takes_no_rows_away(tmp_path: Path) -> None:
-    """Who still waits for figures by the settings before leaves the rows of those in force as they are."""
+    """A request that began under earlier settings leaves the rows of the current settings as they are."""
     with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
         assert receiver.post(receiver.key("all", "send"), worked()).status_code == 202
         settled(at(f"sqlite:{tmp_path}/w.db"), BERLIN)
@@ -141,14 +141,14 @@ def test_a_request_of_earlier_settings_takes_no_rows_away(tmp_path: Path) -> Non
     async def whole() -> Settings:
         store = open_store(tmp_path / "w.db")
         store.start()
-        in_force = ReloadableApp(store, said_of(BERLIN), utc_now, structlog.get_logger())
-        in_force.start()
-        earlier = in_force._served._deriver
-        await in_force.take(said_of(OTHER))
-        await in_force._served._deriver.derive()
+        app = ReloadableApp(store, settings_of(BERLIN), utc_now, structlog.get_logger())
+        app.start()
+        earlier = app._current._deriver
+        await app.apply(settings_of(OTHER))
+        await app._current._deriver.derive()
         await earlier.catch_up()
         kept = await store.read(derived.settings_of)
-        await in_force.stop()
+        await app.stop()
         await store.close()
         return kept
 
@@ -163,10 +163,10 @@ def test_mirrors_are_taken_and_given_up(tmp_path: Path) -> None:
         assert receiver.post(key, deploys(repository.shas)).status_code == 202
         alone = (3.25 * HOUR, 3.45 * HOUR, 2, 12, 0)
         assert answered(receiver, key, {}, alone) == pytest.approx(alone)
-        receiver.reload(said_of(Settings(), {REPO: repository.path}))
+        receiver.reload(settings_of(Settings(), {REPO: repository.path}))
         numbers = ANSWERS["production"][1]
         assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
-        receiver.reload(said_of(Settings()))
+        receiver.reload(settings_of(Settings()))
         assert answered(receiver, key, {}, alone) == pytest.approx(alone)
 
 
@@ -178,14 +178,14 @@ def test_a_mirror_that_is_given_up_amid_its_last_write_tells_nothing(
     with in_thread(tmp_path / "w.db") as receiver:
         assert receiver.post(receiver.key("all", "deployed"), deploys(repository.shas)).status_code == 202
     writes, may_write = threading.Event(), threading.Event()
-    keep = mirror_rows.save
+    save = mirror_rows.save
 
     def late(*given: Any, **named: Any) -> None:
         writes.set()
         assert may_write.wait(10)
-        keep(*given, **named)
+        save(*given, **named)
 
-    monkeypatch.setattr(mirror_rows, "keep", late)
+    monkeypatch.setattr(mirror_rows, "save", late)
 
     def count(session: Session) -> list[tuple[int]]:
         return [session.execute(f"SELECT count(*) FROM {t}").fetchone() for t in ("git_deploys", "git_pairs")]
@@ -193,18 +193,18 @@ def test_a_mirror_that_is_given_up_amid_its_last_write_tells_nothing(
     async def whole() -> list[tuple[int]]:
         store = open_store(tmp_path / "w.db")
         store.start()
-        said = said_of(Settings(), {REPO: repository.path})
-        in_force = ReloadableApp(store, said, utc_now, structlog.get_logger())
-        in_force.start()
+        settings = settings_of(Settings(), {REPO: repository.path})
+        app = ReloadableApp(store, settings, utc_now, structlog.get_logger())
+        app.start()
         assert await asyncio.to_thread(writes.wait, 10)
-        await in_force.take(said_of(Settings()))
-        reader = in_force._served._reader._task
+        await app.apply(settings_of(Settings()))
+        reader = app._current._mirrors._task
         assert reader is not None
         # It is done here only if it does not wait for what is being written.
         await asyncio.wait([reader], timeout=0.3)
         may_write.set()
         await reader
-        await in_force.stop()
+        await app.stop()
         kept = await store.write(count)
         await store.close()
         return kept
@@ -222,7 +222,7 @@ def test_proxies_are_believed_from_a_reload_on(tmp_path: Path) -> None:
     with in_thread(tmp_path / "w.db") as receiver:
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("198.51.100.7") == 429
-        receiver.reload(said_of(Settings(), proxies=[network("127.0.0.1")]))
+        receiver.reload(settings_of(Settings(), proxies=[network("127.0.0.1")]))
         until(lambda: asks("198.51.100.7") == 401)
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("192.0.2.44") == 401
@@ -235,7 +235,7 @@ def test_proxies_are_believed_from_a_reload_on(tmp_path: Path) -> None:
         (WebhooksSettings(window_hours=0), "window: expected more than nothing"),
     ],
 )
-def test_a_faulty_reload_leaves_the_old_in_force(
+def test_a_faulty_reload_leaves_the_old_settings(
     fault: WebhooksSettings | Exception, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
 ) -> None:
     """The log says what is wrong, answers stay as they were, and the next reload is taken."""
@@ -243,9 +243,9 @@ def test_a_faulty_reload_leaves_the_old_in_force(
         key = receiver.key("reader", "read")
         receiver.reload(fault)
         assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
-        receiver.reload(said_of(OTHER))
+        receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
-    (line,) = [line for line in capfd.readouterr().out.splitlines() if "left as they were" in line]
+    (line,) = [line for line in capfd.readouterr().out.splitlines() if "settings not reloaded" in line]
     assert said in line
 
 
@@ -265,11 +265,11 @@ def test_hup_reads_the_file_again_and_flags_still_go_before_it(tmp_path: Path) -
 
     assert told() == (43_200, "Europe/Berlin")
     file.write_text("webhooks: {window_hours: 1, timezone: Asia/Tokyo}")
-    process.hang_up("settings of webhooks read again")
+    process.hang_up("webhooks settings reloaded")
     assert told() == (43_200, "Asia/Tokyo")
     for fault in ("webhooks: {timezone: Mars}", None):
         file.write_text(fault) if fault else file.unlink()
-        process.hang_up("settings of webhooks left as they were")
+        process.hang_up("webhooks settings not reloaded")
         assert told() == (43_200, "Asia/Tokyo")
     process.stop()
 
@@ -284,7 +284,7 @@ def test_hup_reaches_both_servers_of_up(tmp_path: Path) -> None:
     text = file.read_text()
     for zone in ("Europe/Berlin", "Asia/Tokyo"):
         file.write_text(text.replace("  # timezone: Europe/Berlin", f"  timezone: {zone}"))
-        process.hang_up("settings of webhooks read again", "configuration read again")
+        process.hang_up("webhooks settings reloaded", "configuration read again")
         at = ("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json")
         assert json.loads(command(*at, cwd=tmp_path, env=env).stdout)["period"]["timezone"] == zone
     process.stop()
