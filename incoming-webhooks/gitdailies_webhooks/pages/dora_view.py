@@ -51,14 +51,13 @@ _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade
 
 def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
-    unchanged = {name: filters.get(name, "") for name in ("repo", "environment", "service", "now")}
+    same = {name: filters.get(name, "") for name in ("repo", "environment", "service", "now")}
     days = filters.get("days") or str(DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
         "filters": filters,
         "presets": [
-            (dora_url(unchanged, days=str(preset)), preset, by_days and days == str(preset))
-            for preset in PRESETS
+            (dora_url(same, days=str(preset)), preset, by_days and days == str(preset)) for preset in PRESETS
         ],
         "repos": (),
         "environments": (),
