@@ -172,7 +172,7 @@ def delete(receiver: Receiver, key: str, id_: str) -> None:
     assert gone.status_code == 200
 
 
-def test_looks_grow_rarer_until_other_commits_are_missing() -> None:
+def test_lookups_grow_rarer_until_other_commits_are_missing() -> None:
     """A mirror is read after 5 seconds, then twice as late each time, up to 5 minutes; others start again."""
     mirrors = MirrorWorker(None, {}, FigureSettings(), None, None)  # type: ignore[arg-type]
 

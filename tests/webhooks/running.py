@@ -32,7 +32,7 @@ class Receiver:
 
     url: str
     store: StoreLocation
-    # Lets the server read its settings again, and find these or this fault.
+    # Makes the server read its settings again, and find these or this error.
     reload: Callable[[WebhooksSettings | Exception], None] = lambda _: None
 
     def key(self, name: str, *allow: str) -> str:
@@ -66,24 +66,24 @@ def in_thread(
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
     reloading: list[asyncio.Event] = []
-    told: queue.SimpleQueue[WebhooksSettings | Exception] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[WebhooksSettings | Exception] = queue.SimpleQueue()
 
-    def found() -> WebhooksSettings:
-        one = told.get_nowait()
+    def next_settings() -> WebhooksSettings:
+        one = waiting.get_nowait()
         if isinstance(one, Exception):
             raise one
         return one
 
     def reload(one: WebhooksSettings | Exception) -> None:
-        told.put(one)
+        waiting.put(one)
         loops[0].call_soon_threadsafe(reloading[0].set)
-        # One that is not asked for yet would be passed over by the next.
+        # Settings that the server has not taken yet would be skipped when the next ones arrive.
         ends = time.monotonic() + 10
-        while not told.empty():
+        while not waiting.empty():
             assert time.monotonic() < ends, "the server did not read its settings again"
             time.sleep(0.01)
 
-    def said(url: str) -> None:
+    def listening(url: str) -> None:
         address.append(url)
         ready.set()
 
@@ -95,12 +95,12 @@ def in_thread(
             listen=Listen("127.0.0.1", 0),
             store=store,
             strict_order=strict_order,
-            ready=said,
+            ready=listening,
             stop=stops[0],
             public=public,
             keep_days=keep_days,
-            said=said_of(settings, mirrors, trusted_proxies),
-            reload=found,
+            settings=settings_of(settings, mirrors, trusted_proxies),
+            reload=next_settings,
             reloading=reloading[0],
         )
 
@@ -126,12 +126,12 @@ def in_thread(
         assert not faults, faults
 
 
-def said_of(
+def settings_of(
     settings: FigureSettings,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     proxies: Sequence[Network] = (),
 ) -> WebhooksSettings:
-    """Return what gitdailies.yml would say."""
+    """Return the settings of `webhooks` in gitdailies.yml."""
     return WebhooksSettings(
         window_hours=settings.window / timedelta(hours=1),
         timezone=settings.timezone,

@@ -47,7 +47,7 @@ def test_what_stands_in_an_address_is_the_same_moment_again(at: int, name: str, 
     zone = ZoneInfo(name)
     if midnight:
         at -= at % 86_400_000_000
-    assert read_moment(formatting.edge(at, zone), "from", zone) == at
+    assert read_moment(formatting.url_time(at, zone), "from", zone) == at
 
 
 VALUES = st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=40)

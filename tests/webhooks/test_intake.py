@@ -108,7 +108,7 @@ def test_the_header_alone_gives_the_id() -> None:
     [
         (body("deploy"), "Idempotency-Key: expected the event's id 'deploy-1', got 'other'"),
         ({"id": 7}, "Idempotency-Key: expected the event's id 7, got 'other'"),
-        ([], "Idempotency-Key: expected it with one event only, got it with a list; give each an id"),
+        ([], "Idempotency-Key: cannot be used with a list; give each event an id"),
     ],
 )
 def test_a_header_that_contradicts_the_body(value: Any, said: str) -> None:
@@ -210,7 +210,7 @@ def test_a_key_that_may_not_send_a_kind() -> None:
     """An event of a kind that the key may not send is forbidden, and names the kind."""
     submission = read(body("deploy"), may_send=lambda kind: kind == "incidentStarted")
     status, answer = intake.response(submission, intake.decide(submission.entries, existing={}, latest=None))
-    assert (status, answer["detail"]) == (403, "kind: expected one that this key may send, got 'deployed'")
+    assert (status, answer["detail"]) == (403, "kind: expected a kind that this key may send, got 'deployed'")
 
 
 def test_a_new_kind_needs_its_table_entry_only() -> None:

@@ -35,7 +35,7 @@ _ADD_PAIR = (
     " ON CONFLICT DO NOTHING"
 )
 _DELETE_PAIR = "DELETE FROM git_pairs WHERE repo = ? AND earlier = ? AND later = ?"
-# The deploys of a repository of which the commits are stored.
+# The deploys of a repository that have stored commits.
 _DEPLOY_IDS = "SELECT id FROM git_deploys WHERE repo = ?"
 
 

@@ -46,10 +46,10 @@ class DoraPage:
             return self._error(visit, refusal.problem.detail)
         await self._site.catch_up()
         # The rows may now include events later than the first moment.
-        asked = self._question(filters)
+        question_ = self._question(filters)
         settings = self._site.settings
-        found = await self._site.store.read(partial(overview, question=asked, settings=settings))
-        context = await asyncio.to_thread(dora_view.context, found, filters, asked, settings)
+        found = await self._site.store.read(partial(overview, question=question_, settings=settings))
+        context = await asyncio.to_thread(dora_view.context, found, filters, question_, settings)
         return self._site.render(visit, "dora.html", error="", sample=sample_command(visit.origin), **context)
 
     def _question(self, filters: Mapping[str, str]) -> Question:

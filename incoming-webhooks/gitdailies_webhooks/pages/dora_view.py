@@ -51,13 +51,13 @@ _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade
 
 def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
-    kept = {name: filters.get(name, "") for name in ("repo", "environment", "service", "now")}
+    same = {name: filters.get(name, "") for name in ("repo", "environment", "service", "now")}
     days = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
         "filters": filters,
         "presets": [
-            (dora_url(kept, days=str(preset)), preset, by_days and days == str(preset)) for preset in PRESETS
+            (dora_url(same, days=str(preset)), preset, by_days and days == str(preset)) for preset in PRESETS
         ],
         "repos": (),
         "environments": (),
@@ -183,9 +183,9 @@ def _elsewhere(
         links.append((since, f"since the first event, {moment(found.began_at, zone)}"))
     here = found.answer["filter"]
     if here["service"]:
-        links.append((dora_url(filters, service=None), "every service"))
+        links.append((dora_url(filters, service=None), "all services"))
     if here["repo"]:
-        links.append((dora_url(filters, repo=None, service=None), "every repository"))
+        links.append((dora_url(filters, repo=None, service=None), "all repositories"))
     links += [
         (dora_url(filters, environment=name), f"environment {name}")
         for name in found.environments

@@ -93,6 +93,8 @@ class ChangePassword(NewPassword):
     """A new password for a person who knows the current one."""
 
     current = PasswordField("Current password", [InputRequired("Enter your current password.")])
+    password = PasswordField("New password", [InputRequired("Enter a password.")])
+    again = PasswordField("New password again")
 
 
 class Invite(Form):
