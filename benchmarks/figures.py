@@ -30,7 +30,7 @@ import requests
 from gitdailies_server.storage.timestamps import now_us
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.sql.database import Reader
+from gitdailies_webhooks.sql.database import ReadPool
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests/webhooks/serve_store.py"
@@ -101,10 +101,10 @@ def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -
     key = histories.fill(database, histories.events(count, options.repositories, until), until)
     print(f"\n{kind}, {count:,} events, {options.repositories} repositories", flush=True)
     print(f"put in: {time.perf_counter() - began:.1f} s", flush=True)
-    reader = Reader(database)
+    reader = ReadPool(database)
     with _served(address) as server:
         began = time.perf_counter()
-        while reader.read(lambda session: change_log.waiting(session, now_us(), 1)):
+        while reader.read(lambda session: change_log.count_pending(session, now_us(), 1)):
             time.sleep(0.05)
             if time.perf_counter() - began > SECONDS:
                 raise SystemExit(f"derived: expected all of it within {SECONDS} s")
@@ -183,7 +183,7 @@ def _sign_in(session: requests.Session, url: str, link: str) -> None:
     assert answer.status_code == 303, answer.text
 
 
-def _live(server: Server, key: str, reader: Reader, options: argparse.Namespace) -> None:
+def _live(server: Server, key: str, reader: ReadPool, options: argparse.Namespace) -> None:
     """Send so many events a second, one at a time, and look how far rows are behind meanwhile."""
     ended = threading.Event()
     behind_seconds: list[float] = []

@@ -29,10 +29,10 @@ _ARGUMENTS = (
 
 # Columns that are cut off, of tables other than those of numbers; and dots that hang over the edge.
 _OUTSIDE = """() => [
-  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .lanes circle")
+  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .timeline circle")
 ].filter(part => {
   const inner = part.getBoundingClientRect();
-  const outer = part.closest(".scroll, .lanes").getBoundingClientRect();
+  const outer = part.closest(".scroll, .timeline").getBoundingClientRect();
   return inner.width > 0 && (inner.right > outer.right + 0.5 || inner.left < outer.left - 0.5);
 }).map(part => part.outerHTML)"""
 
@@ -118,5 +118,5 @@ def owner(tab: Tab, receiver: Receiver) -> Tab:
 def join(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password, once more").fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
     page.get_by_role("button", name="Join").click()

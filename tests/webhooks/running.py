@@ -21,9 +21,9 @@ from gitdailies_connection.addresses import Listen, Network
 from gitdailies_connection.config.settings import Store, WebhooksSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.server import serve
-from gitdailies_webhooks.sql.database import Where, database_of
+from gitdailies_webhooks.sql.database import StoreLocation, database_of
 
 
 @dataclass
@@ -31,8 +31,8 @@ class Receiver:
     """An address and a store, with a key for each right."""
 
     url: str
-    store: Where
-    # Lets the server read its settings again, and find these or this fault.
+    store: StoreLocation
+    # Makes the server read its settings again, and find these or this error.
     reload: Callable[[WebhooksSettings | Exception], None] = lambda _: None
 
     def key(self, name: str, *allow: str) -> str:
@@ -53,11 +53,11 @@ class Receiver:
 
 @contextmanager
 def in_thread(
-    store: Where,
+    store: StoreLocation,
     *,
     strict_order: bool = False,
     public: str = "",
-    settings: Settings = Settings(),  # noqa: B008  frozen
+    settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
     keep_days: float | None = None,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     trusted_proxies: Sequence[Network] = (),
@@ -66,24 +66,24 @@ def in_thread(
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
     reloading: list[asyncio.Event] = []
-    told: queue.SimpleQueue[WebhooksSettings | Exception] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[WebhooksSettings | Exception] = queue.SimpleQueue()
 
-    def found() -> WebhooksSettings:
-        one = told.get_nowait()
+    def next_settings() -> WebhooksSettings:
+        one = waiting.get_nowait()
         if isinstance(one, Exception):
             raise one
         return one
 
     def reload(one: WebhooksSettings | Exception) -> None:
-        told.put(one)
+        waiting.put(one)
         loops[0].call_soon_threadsafe(reloading[0].set)
-        # One that is not asked for yet would be passed over by the next.
+        # Settings that the server has not taken yet would be skipped when the next ones arrive.
         ends = time.monotonic() + 10
-        while not told.empty():
+        while not waiting.empty():
             assert time.monotonic() < ends, "the server did not read its settings again"
             time.sleep(0.01)
 
-    def said(url: str) -> None:
+    def listening(url: str) -> None:
         address.append(url)
         ready.set()
 
@@ -95,12 +95,12 @@ def in_thread(
             listen=Listen("127.0.0.1", 0),
             store=store,
             strict_order=strict_order,
-            ready=said,
+            ready=listening,
             stop=stops[0],
             public=public,
             keep_days=keep_days,
-            said=said_of(settings, mirrors, trusted_proxies),
-            reload=found,
+            settings=settings_of(settings, mirrors, trusted_proxies),
+            reload=next_settings,
             reloading=reloading[0],
         )
 
@@ -126,10 +126,12 @@ def in_thread(
         assert not faults, faults
 
 
-def said_of(
-    settings: Settings, mirrors: Mapping[str, Path] = MappingProxyType({}), proxies: Sequence[Network] = ()
+def settings_of(
+    settings: FigureSettings,
+    mirrors: Mapping[str, Path] = MappingProxyType({}),
+    proxies: Sequence[Network] = (),
 ) -> WebhooksSettings:
-    """Return what gitdailies.yml would say."""
+    """Return the settings of `webhooks` in gitdailies.yml."""
     return WebhooksSettings(
         window_hours=settings.window / timedelta(hours=1),
         timezone=settings.timezone,

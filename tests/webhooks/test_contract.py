@@ -12,7 +12,7 @@ import requests
 import schemathesis
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.database import Database
-from gitdailies_webhooks.accounts.rate_limit import Pace
+from gitdailies_webhooks.accounts.rate_limit import Rate
 from gitdailies_webhooks.api import app
 from hypothesis import HealthCheck, assume, given, settings
 from hypothesis.strategies import SearchStrategy
@@ -30,7 +30,7 @@ def test_the_document_holds_whatever_is_sent(
     kind: str, database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests generated from the document, right and wrong ones, pass every check of schemathesis."""
-    monkeypatch.setattr(app, "KEYS", Pace(10**6, 1.0))  # wrong keys are much of what is sent here
+    monkeypatch.setattr(app, "KEYS", Rate(10**6, 1.0))  # wrong keys are much of what is sent here
     statuses: set[int] = set()
     with in_thread(database()) as receiver, requests.Session() as session:
         headers = {"webhook-key": receiver.key("all", "send", "read", "delete")}

@@ -132,15 +132,15 @@ def test_one_faulty_request_does_not_spoil_those_beside_it(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that breaks inside the shared transaction fails alone."""
-    key, take = receiver.key("ci", "send", "read"), queries.take
+    key, accept = receiver.key("ci", "send", "read"), queries.accept
 
     def sometimes(connection: Any, submission: Any, **more: Any) -> Any:
-        outcomes = take(connection, submission, **more)
+        outcomes = accept(connection, submission, **more)
         if submission.entries[0].id == "bad":
             raise RuntimeError("planted")
         return outcomes
 
-    monkeypatch.setattr(queries, "take", sometimes)
+    monkeypatch.setattr(queries, "accept", sometimes)
     found: dict[str, int] = {}
     threads = [
         threading.Thread(

@@ -17,7 +17,7 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts import people, people_store
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.pages.routes import pages
-from gitdailies_webhooks.pages.site import ANYBODY, OWNERS, Site
+from gitdailies_webhooks.pages.site import EVERYONE, OWNERS, Site
 from gitdailies_webhooks.sql.database import transaction
 
 from tests.databases import KINDS
@@ -75,7 +75,7 @@ def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
     viewer, stranger = Visitor(receiver), Visitor(receiver)
     viewer.join(link, "Vic")
-    asked = [page for page in pages(Site(None, None, None)) if page.needs != ANYBODY]
+    asked = [page for page in pages(Site(None, None, None)) if page.needs != EVERYONE]
     assert len(asked) > 20
     for page in asked:
         path = re.sub(r"\{\w+:int\}", "1", page.path)
@@ -355,17 +355,17 @@ def test_a_fault_on_a_page_shows_no_trace(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the reason inside")
 
-    monkeypatch.setattr(people_store, "everybody", broken)
+    monkeypatch.setattr(people_store, "all_people", broken)
     answer = owner.get("/settings/people")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert '<a href="/">To the first page</a>' in answer.text
+    assert '<a href="/">Go to the start page</a>' in answer.text
     assert "Traceback" not in answer.text
-    number = re.search(r"its log tells it under (\w{12})", answer.text)[1]
+    number = re.search(r"internal error (\w{12})", answer.text)[1]
     (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
     places = re.findall(r"([\w/]+\.py):\d+", json.loads(line)["reason"])
     assert places[0] == "test_pages_security.py"
-    assert places[-1] == "gitdailies_webhooks/guard.py"
+    assert places[-1] == "gitdailies_webhooks/api/middleware.py"
     assert "gitdailies_webhooks/pages/members.py" in places
     assert "the reason inside" not in answer.text + line
 
@@ -378,10 +378,10 @@ def test_a_store_that_cannot_be_read_is_a_page(
     def broken(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("store: expected to read it, got a fault")
 
-    monkeypatch.setattr(people_store, "session_of", broken)
+    monkeypatch.setattr(people_store, "find_session", broken)
     answer = owner.get("/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert "The store cannot be used now</h1>" in answer.text
+    assert "The store is unavailable</h1>" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -404,7 +404,7 @@ def test_what_is_not_there_is_a_page_in_a_browser(
     """A browser is shown a page with a way back, and a program the problem as JSON."""
     page = owner.get(path)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    assert '<a href="/">To the first page</a>' in page.text
+    assert '<a href="/">Go to the start page</a>' in page.text
     problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
     if problem.status_code != 303:  # pages send whoever is not signed in to sign in
         assert (problem.status_code, problem.json()["status"]) == (status, status)

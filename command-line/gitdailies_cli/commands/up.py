@@ -84,7 +84,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 stop=signals.stop,
                 flag="--webhooks-port",
                 first_owner=say_first_owner,
-                said=settings.webhooks,
+                settings=settings.webhooks,
                 reload=lambda: configuration().webhooks,
                 reloading=signals.reloading(),
             ),

@@ -155,7 +155,7 @@ def webhooks(
             stop=signals.stop,
             public=public,
             keep_days=keep_days,
-            said=said,
+            settings=said,
             reload=reload,
             reloading=signals.reloading(),
             first_owner=say_first_owner,
