@@ -103,16 +103,20 @@ def test_a_shape_that_the_table_cannot_read_is_202_kept(relay: Relay) -> None:
     """Its body is kept; answer, list, log and metrics say what was expected."""
     answer = signed(UNKNOWN_SHAPE).post(relay.url)
 
-    assert (answer.status_code, answer.json()["status"]) == (202, "kept")
+    assert (answer.status_code, answer.json()["status"]) == (202, "quarantined")
     reason = answer.json()["reason"]
     assert reason.startswith("event.data.id: expected")
-    (kept,) = relay.failed()["kept"]
-    assert (kept["delivery"], kept["why"], kept["reason"]) == (answer.json()["delivery"], "shape", reason)
-    assert relay.status()["kept"] == {"shape": 1}
+    (kept,) = relay.failed()["quarantined"]
+    assert (kept["delivery"], kept["code"], kept["reason"]) == (
+        answer.json()["delivery"],
+        "unexpected_payload",
+        reason,
+    )
+    assert relay.status()["quarantined"] == {"unexpected_payload": 1}
     (entry,) = relay.logged("delivery")
     assert (entry["log_level"], entry["reasons"]) == ("warning", (reason,))
     metrics = requests.get(f"{relay.status_url}/metrics", timeout=5).text
-    assert 'gitdailies_relay_messages_total{outcome="shape",source="pagerduty"} 1.0' in metrics
+    assert 'gitdailies_relay_messages_total{outcome="unexpected_payload",source="pagerduty"} 1.0' in metrics
 
 
 PROOFS = {
@@ -137,7 +141,7 @@ def test_a_wrong_or_missing_proof_is_401_and_leaves_nothing_behind(relay: Relay,
     (entry,) = relay.logged("delivery refused")
     assert set(entry) == {"event", "log_level", "source", "client", "reason"}
     assert "body-text" not in repr(relay.log)
-    assert relay.failed()["kept"] == []
+    assert relay.failed()["quarantined"] == []
     assert relay.status()["deliveries"] == {}
 
 
@@ -181,10 +185,10 @@ def test_what_is_not_json_is_400_and_kept(relay: Relay, name: str) -> None:
 
     assert (answer.status_code, answer.json()["status"]) == (400, "unreadable")
     assert answer.json()["reason"].startswith(reason)
-    (kept,) = relay.failed()["kept"]
-    assert kept["why"] == "unreadable"
+    (kept,) = relay.failed()["quarantined"]
+    assert kept["code"] == "invalid_json"
     with stores.reading(SqliteDatabase(relay.store)) as connection:
-        assert connection.execute("SELECT body FROM kept").fetchone() == (body,)
+        assert connection.execute("SELECT body FROM quarantine").fetchone() == (body,)
 
 
 def test_a_name_that_stands_twice_is_tolerated_from_a_vendor(relay: Relay) -> None:

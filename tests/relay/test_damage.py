@@ -72,25 +72,25 @@ def test_a_flipped_byte_of_an_event_sets_that_event_aside(tmp_path: Path, receiv
     with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
         rest_delivered(tmp_path, receiver, {"I3", "I5"})
         failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
-        assert [one["incident"] for one in failed["buried"]] == ["I3", "I5"]
-        for one in failed["buried"]:
+        assert [one["incident"] for one in failed["deadLetters"]] == ["I3", "I5"]
+        for one in failed["deadLetters"]:
             assert one["reason"].startswith("the stored event cannot be read: "), one
-        assert len(relay.entries("event buried")) == 2
+        assert len(relay.entries("dead letter")) == 2
 
 
 DAMAGED: dict[str, Callable[[Path], None]] = {
     "the destination of a pending row": lambda path: flip(
-        path, "pending", "destination", f"seq = {of('I3')}", at=2
+        path, "outbox", "destination", f"seq = {of('I3')}", at=2
     ),
     "the partition of a pending row": lambda path: flip(
-        path, "pending", "partition", f"seq = {of('I3')}", at=4
+        path, "outbox", "partition", f"seq = {of('I3')}", at=4
     ),
     "the id of an event": lambda path: flip(path, "events", "id", f"seq = {of('I3')}", at=11),
     "when a pending row is due": lambda path: write(
-        path, f"UPDATE pending SET due_at = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
+        path, f"UPDATE outbox SET due_at = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
     ),
     "how often a pending row was tried": lambda path: write(
-        path, f"UPDATE pending SET attempts = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
+        path, f"UPDATE outbox SET attempts = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
     ),
 }
 
@@ -119,17 +119,17 @@ def test_a_damaged_row_holds_up_nothing_but_its_own_incident(
         eventually(lambda: receiver.of("NEW"))
         if what in UNREADABLE:
             failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
-            assert [(one["incident"], one["reason"]) for one in failed["buried"]] == [
+            assert [(one["incident"], one["reason"]) for one in failed["deadLetters"]] == [
                 ("I3", corruption.REASON)
             ]
-            (entry,) = relay.entries("event buried")
+            (entry,) = relay.entries("dead letter")
             assert entry["reason"] == corruption.REASON
 
 
 def test_a_flipped_byte_of_a_kept_body_leaves_that_body_kept(tmp_path: Path, receiver: Receiver) -> None:
     """A replay says why the damaged body cannot be counted, keeps it, and counts the one beside it."""
     path = filled(tmp_path, receiver)
-    flip(path, "kept", "body", "seq = 1", at=0)
+    flip(path, "quarantine", "body", "seq = 1", at=0)
     file = tmp_path / CONFIG
     file.write_text(file.read_text().replace("services:\n", "services:\n  warehouse: {repo: larkspur/wms}\n"))
     with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
@@ -142,5 +142,5 @@ def test_a_flipped_byte_of_a_kept_body_leaves_that_body_kept(tmp_path: Path, rec
 
 def _still_kept(folder: Path, relay: Server) -> None:
     failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=folder).stdout)
-    assert [one["why"] for one in failed["kept"]] == ["unreadable", "shape"]
+    assert [one["code"] for one in failed["quarantined"]] == ["invalid_json", "unexpected_payload"]
     assert relay.process.poll() is None

@@ -224,7 +224,7 @@ def test_explain_tells_the_story(pair: Pair) -> None:
         ("incident.triggered", "stored", first["events"]),
         ("incident.acknowledged", "ignored", []),
     ]
-    assert [(p["state"], p["repo"], p["startedAt"]) for p in told["periods"]] == [
+    assert [(p["state"], p["repo"], p["startedAt"]) for p in told["occurrences"]] == [
         ("open", "larkspur/checkout-api", STARTED_AT)
     ]
     (event,) = told["events"]
@@ -261,13 +261,13 @@ def test_an_unmapped_service_counts_after_its_line_was_added(pair: Pair) -> None
     """The start is kept and reported; with the line, a reload and a replay, both events arrive."""
     kept = pair.post(pagerduty("incident.triggered", "attic", service="attic"), 200)
     assert kept["reasons"] == [f"unmapped: {UNMAPPED}"]
-    listed = [one for one in pair.ask("failed")["kept"] if one["delivery"] == kept["delivery"]]
-    assert [(one["why"], one["reason"]) for one in listed] == [("unmapped", UNMAPPED)]
+    listed = [one for one in pair.ask("failed")["quarantined"] if one["delivery"] == kept["delivery"]]
+    assert [(one["code"], one["reason"]) for one in listed] == [("unmapped", UNMAPPED)]
     config = pair.folder / "gitdailies.yml"
     text = config.read_text()
     config.write_text(text.replace("services:", "services:\n  attic: {repo: larkspur/attic}", 1))
     pair.relay.reload()
-    eventually(lambda: pair.relay.entries("configuration read again"))
+    eventually(lambda: pair.relay.entries("configuration reloaded"))
 
     replayed = pair.ask("replay", "--unmapped")
     assert [(d["delivery"], len(d["events"])) for d in replayed["deliveries"]] == [(kept["delivery"], 1)]
@@ -296,7 +296,7 @@ def test_a_faulty_configuration_leaves_the_old_one_in_force(pair: Pair) -> None:
         for number, fault in enumerate(faults, 1):
             config.write_text(fault)
             pair.relay.reload()
-            refused = eventually(lambda n=number: pair.relay.entries("configuration left as it was")[n - 1 :])
+            refused = eventually(lambda n=number: pair.relay.entries("configuration not reloaded")[n - 1 :])
             assert "no-such-file" in refused[0]["reason"] or "gitdailies.yml" in refused[0]["reason"]
             pair.post(pagerduty("incident.triggered", f"fault-{number}"))
     finally:

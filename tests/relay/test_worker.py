@@ -157,8 +157,8 @@ def test_a_refused_event_is_buried_and_the_next_flows(tmp_path: Path) -> None:
 
 def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """After the first failures one request at a time goes out; with the first success all go, in order."""
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_WAIT_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.2)
     up = threading.Event()
     sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
 

@@ -66,7 +66,7 @@ def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
         await on.delivered()
         statement = "SELECT verdict, reason FROM attempts ORDER BY seq"
         attempts = on.store.report(lambda connection: connection.execute(statement).fetchall())
-        assert [verdict for verdict, _ in attempts] == ["again"] * 3 + ["done"] * 2
+        assert [verdict for verdict, _ in attempts] == ["retry"] * 3 + ["delivered"] * 2
         assert "planted" not in json.dumps(attempts)
 
     bench(tmp_path, body, sender=sender)
@@ -75,23 +75,23 @@ def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
 
 def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in what follows an attempt, or in choosing what to send, costs a moment, never the worker."""
-    judge, heads = results.Settlement._judge, worker.Worker._heads
-    faults = {"judge": 2, "heads": 2}
+    decide, ready = results.ResultRecorder._decide, worker.DeliveryWorker._ready
+    faults = {"decide": 2, "ready": 2}
 
-    def broken_judge(self: Any, *rest: Any) -> Any:
-        if faults["judge"]:
-            faults["judge"] -= 1
+    def broken_decide(self: Any, *rest: Any) -> Any:
+        if faults["decide"]:
+            faults["decide"] -= 1
             raise RuntimeError("planted")
-        return judge(self, *rest)
+        return decide(self, *rest)
 
-    def broken_heads(self: Any, *rest: Any) -> Any:
-        if faults["heads"]:
-            faults["heads"] -= 1
+    def broken_ready(self: Any, *rest: Any) -> Any:
+        if faults["ready"]:
+            faults["ready"] -= 1
             raise RuntimeError("planted")
-        return heads(self, *rest)
+        return ready(self, *rest)
 
-    monkeypatch.setattr(results.Settlement, "_judge", broken_judge)
-    monkeypatch.setattr(worker.Worker, "_heads", broken_heads)
+    monkeypatch.setattr(results.ResultRecorder, "_decide", broken_decide)
+    monkeypatch.setattr(worker.DeliveryWorker, "_ready", broken_ready)
 
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
@@ -99,7 +99,7 @@ def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pyt
         await on.delivered()
 
     sender = bench(tmp_path, body)
-    assert faults == {"judge": 0, "heads": 0}
+    assert faults == {"decide": 0, "ready": 0}
     assert sender.of("A")[-1] == "resolved"
 
 
@@ -107,14 +107,14 @@ def test_a_result_waits_for_a_store_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was delivered while the store failed is recorded when it is back, and not sent again."""
-    record, failures = store.Store.record, [StoreUnavailable("store: planted")] * 2
+    record, failures = store.RelayStore.record, [StoreUnavailable("store: planted")] * 2
 
     async def sometimes(self: Any, attempt: Any) -> None:
         if failures:
             raise failures.pop()
         await record(self, attempt)
 
-    monkeypatch.setattr(store.Store, "record", sometimes)
+    monkeypatch.setattr(store.RelayStore, "record", sometimes)
     sleep = asyncio.sleep
     monkeypatch.setattr(worker.asyncio, "sleep", lambda _seconds: sleep(0.01))
 

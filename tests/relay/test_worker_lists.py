@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from gitdailies_core.events.dialect import DOCUMENTED
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.delivery.batches import MOST_A_LIST
+from gitdailies_relay.delivery.batches import MOST_IN_A_BATCH
 
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
 
@@ -48,7 +48,7 @@ def test_what_waits_goes_out_in_lists(tmp_path: Path) -> None:
     assert sender.most_of_one == 1
     assert sum(sender.lists) > 150
     assert len(sender.lists) < 20
-    assert max(sender.lists) <= MOST_A_LIST
+    assert max(sender.lists) <= MOST_IN_A_BATCH
 
 
 def test_a_documented_receiver_gets_one_event_a_request(tmp_path: Path) -> None:
@@ -168,7 +168,7 @@ def test_attempts_of_a_list_are_told_for_each_event(tmp_path: Path) -> None:
                 "SELECT count(*), count(DISTINCT event_seq), min(verdict) FROM attempts"
             ).fetchall()
         )
-        assert json.dumps(rows) == '[[80, 80, "done"]]'
+        assert json.dumps(rows) == '[[80, 80, "delivered"]]'
 
     waiting(tmp_path, 40)
     bench(tmp_path, body, in_flight=2)
