@@ -122,12 +122,12 @@ class Bench:
         told: dict[str, Any] = self.store.report(reports.status)
         return told
 
-    def buried(self) -> list[dict[str, Any]]:
+    def dead_letters(self) -> list[dict[str, Any]]:
         told: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
         return told
 
-    def pending(self) -> list[tuple[Any, ...]]:
-        """Return incident, head, attempts, time of the first attempt and reason of what is not delivered."""
+    def outbox(self) -> list[tuple[Any, ...]]:
+        """Return incident, is_next, attempts, first attempt and dead letter's reason of each outbox row."""
         statement = (
             "SELECT e.incident, p.is_next, p.attempts, p.first_attempt_at, p.dead_letter"
             " FROM outbox p JOIN events e ON e.seq = p.seq ORDER BY p.seq"
@@ -136,7 +136,7 @@ class Bench:
         return rows
 
     async def delivered(self, seconds: float = 10.0) -> None:
-        """Wait until nothing is left but what is buried."""
+        """Wait until nothing is left but dead letters."""
         await eventually(lambda: self.status()["waiting"] == 0, seconds)
 
 

@@ -17,7 +17,7 @@ def opened(at: float = 100.0) -> CircuitBreaker:
 
 
 def test_it_opens_at_the_third_failure_in_a_row() -> None:
-    """Two failures leave it closed, a success between them counts anew, the third opens it."""
+    """Two failures leave it closed, a success between them starts a new count, the third opens it."""
     circuit = CircuitBreaker()
     circuit.failed(1.0, 0.0, 1)
     circuit.failed(1.1, 0.0, 2)
@@ -89,7 +89,7 @@ def test_a_failed_probe_after_retry_after_waits_again() -> None:
 
 
 def test_one_event_that_fails_keeps_back_nobody_else() -> None:
-    """However often one event fails, only it has to wait, and its end of waiting hurries nobody."""
+    """However often one event fails, only it has to wait, and its success makes no other due."""
     circuit, now = CircuitBreaker(), 100.0
     circuit.succeeded()
     for _ in range(20):
@@ -112,7 +112,7 @@ def test_different_events_that_fail_keep_back_all() -> None:
 
 
 def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_saw() -> None:
-    """One failure before the first success is enough to hurry what waits; after it, no longer."""
+    """One failure before the first success is enough to make all due; after it, no longer."""
     circuit = CircuitBreaker()
     circuit.failed(100.0, 0.0, 1)
     assert circuit.closed
@@ -121,7 +121,7 @@ def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_sa
     assert circuit.succeeded() is False
 
 
-def test_a_first_answer_without_failures_hurries_nobody() -> None:
+def test_a_first_answer_without_failures_makes_nothing_due() -> None:
     """A receiver that answers at once was not away."""
     assert CircuitBreaker().succeeded() is False
 

@@ -48,7 +48,7 @@ def value(relay: Relay, name: str) -> float:
 
 @pytest.fixture
 def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
-    """A relay that met every outcome: stored, repeated, ignored, kept, refused; done, again, buried."""
+    """A relay that met every outcome of a delivery, and the verdicts delivered, retry and dead letter."""
 
     def script(one: Any) -> bytes:
         statuses = {"refused": "400 X", "failing": "429 X"}
@@ -75,7 +75,7 @@ def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
 
 
 def test_intake_is_counted(busy: Relay) -> None:
-    """Requests by their answer, messages by their outcome and reason, bodies by why they were kept."""
+    """Requests by their answer, messages by their outcome and reason, quarantined bodies by reason."""
     told = samples(busy)
     counted = {
         'requests_total{source="pagerduty",status="202"}': 5,
@@ -117,7 +117,7 @@ def test_delivery_is_counted(busy: Relay) -> None:
 
 
 def test_the_queue_is_told(busy: Relay) -> None:
-    """What waits, what was set aside and what was kept are those of `relay status`."""
+    """Waiting events, dead letters and quarantined bodies are those of `relay status`."""
     told, status = samples(busy), busy.status()
     assert (
         (told["undelivered_events"], told["dead_letter_events"])
@@ -134,7 +134,7 @@ def test_the_queue_is_told(busy: Relay) -> None:
 
 
 def test_age_is_that_of_the_oldest_undelivered(busy: Relay) -> None:
-    """Delivered and buried events do not make the queue older, one that waits does."""
+    """Delivered events and dead letters do not make the outbox older, one that waits does."""
     with store.transaction(SqliteDatabase(busy.store)) as connection:
         connection.execute("UPDATE events SET stored_at = stored_at - 7200000000 WHERE incident != 'failing'")
     assert value(busy, "oldest_undelivered_seconds") < 3600
@@ -261,7 +261,7 @@ def test_a_reason_has_one_label(reason: str, label: str) -> None:
     assert reason_label(reason) == label
 
 
-def test_every_reason_of_periods_has_a_label(tmp_path: Path) -> None:
+def test_every_reason_of_occurrences_has_a_label(tmp_path: Path) -> None:
     """In whatever order starts, ends, updates and merges come, no reason that core gives is `other`."""
     with in_thread(configure(tmp_path)) as relay:
         for number, order in enumerate(itertools.product(range(6), repeat=2)):

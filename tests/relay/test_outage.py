@@ -41,7 +41,7 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def whole_life(incident: str) -> Iterator[tuple[str, dict[str, str]]]:
-    """Two periods of an incident, as word and times."""
+    """Two occurrences of an incident, as word and times."""
     yield "incident.triggered", {}
     yield "incident.resolved", {"at": ENDED_AT}
     yield "incident.reopened", {"at": REOPENED_AT, "reopened_at": REOPENED_AT}
@@ -256,14 +256,14 @@ def test_a_refusal_buries_with_its_reason_and_lets_the_rest_pass(relay: Relay, r
 
     eventually(receiver.taken)
     eventually(lambda: relay.failed()["deadLetters"])
-    (buried,) = relay.failed()["deadLetters"]
-    assert (buried["id"], buried["incident"], buried["attempts"]) == (id_, "Q1", 1)
-    assert buried["reason"] == "answered 400: repo: expected one of yours"
+    (dead,) = relay.failed()["deadLetters"]
+    assert (dead["id"], dead["incident"], dead["attempts"]) == (id_, "Q1", 1)
+    assert dead["reason"] == "answered 400: repo: expected one of yours"
     assert [one["kind"] for one in receiver.taken()] == ["incidentResolved"]
     assert relay.status()["deadLetters"] == 1
 
 
-def test_a_buried_event_is_listed_and_sent_again_by_command(pair: Pair, tmp_path: Path) -> None:
+def test_a_dead_letter_is_listed_and_sent_again_by_command(pair: Pair, tmp_path: Path) -> None:
     """`relay failed` names it, `relay replay --id` sends it once the receiver takes it."""
     config = pair.folder / "gitdailies.yml"
     text = config.read_text()
@@ -274,10 +274,10 @@ def test_a_buried_event_is_listed_and_sent_again_by_command(pair: Pair, tmp_path
     pair.relay.reload()
     eventually(lambda: pair.relay.entries("configuration reloaded"))
     (id_,) = pair.post(pagerduty("incident.triggered", "buried"))["events"]
-    (buried,) = eventually(lambda: pair.ask("failed")["deadLetters"])
-    assert buried["id"] == id_
-    assert "answered 422: kind: expected one of" in buried["reason"]
-    assert "events set aside" in pair.command("failed")
+    (dead,) = eventually(lambda: pair.ask("failed")["deadLetters"])
+    assert dead["id"] == id_
+    assert "answered 422: kind: expected one of" in dead["reason"]
+    assert "dead letters" in pair.command("failed")
     config.write_text(text)
     pair.relay.reload()
     eventually(lambda: len(pair.relay.entries("configuration reloaded")) == 2)

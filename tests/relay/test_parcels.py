@@ -47,8 +47,8 @@ def sizes(batcher: Batcher, sent: Sequence[ReadyEvent], waiting: int = 10**6) ->
     ("waiting", "expected"),
     [(0, [1] * 6), (1, [1] * 6), (7, [1] * 6), (8, [2, 2, 2]), (12, [3, 3]), (10**6, [6])],
 )
-def test_lists_are_as_long_as_keeps_every_lane_busy(waiting: int, expected: list[int]) -> None:
-    """With four lanes, events go alone while they are few, and in lists of a fourth of what waits."""
+def test_lists_are_as_long_as_keeps_every_sender_busy(waiting: int, expected: list[int]) -> None:
+    """With four senders, events go alone while they are few, and in lists of a fourth of what waits."""
     assert sizes(Batcher(4), events(6), waiting) == expected
 
 
@@ -69,8 +69,8 @@ def test_of_a_list_each_event_has_its_own_verdict() -> None:
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
-def test_a_list_that_is_refused_buries_nothing(status: int) -> None:
-    """The events of a refused list all go alone; one that is refused alone is buried."""
+def test_a_batch_that_is_refused_makes_no_dead_letter(status: int) -> None:
+    """The events of a refused list all go alone; one that is refused alone is a dead letter."""
     assert verdicts(carried(events(3), Outcome(status))) == ([], [1, 2, 3])
     assert verdicts(carried(events(1), Outcome(status))) == ([(1, DEAD_LETTER)], [])
 
@@ -87,14 +87,14 @@ def test_a_refused_key_burns_no_event_of_a_list(status: int) -> None:
     assert verdicts(carried(events(2), Outcome(status))) == ([(1, PAUSED), (2, PAUSED)], [])
 
 
-def test_a_list_buries_nothing_by_age() -> None:
+def test_a_batch_makes_no_dead_letter_by_age() -> None:
     """An event past its age goes alone once more: another of the list may be why nothing answers."""
     old, young = events(2, tried_days_ago=8), events(1, first=3)
     assert verdicts(carried((*old, *young), Outcome(500))) == ([(3, RETRY)], [1, 2])
     assert verdicts(carried(old[:1], Outcome(500))) == ([(1, DEAD_LETTER)], [])
 
 
-def test_what_cannot_be_read_is_buried_and_the_others_are_sent() -> None:
+def test_what_cannot_be_read_is_a_dead_letter_and_the_others_are_sent() -> None:
     """A damaged event of a list has its own verdict; without an outcome nothing is decided of others."""
     one = BatchResult(Batch(events(3), KEY), to_us(NOW), Outcome(202), frozenset(), {2: "expected an object"})
     assert verdicts(one) == ([(2, DEAD_LETTER), (1, DELIVERED), (3, DELIVERED)], [])

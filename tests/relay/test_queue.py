@@ -1,4 +1,4 @@
-"""The queue's statements on both databases: which event may go, and where a result moves it."""
+"""The outbox on both databases: which event may be sent, and what a result does to it."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.relay.bench import BEGAN, delivery
 
 
 @dataclass
-class Queue:
+class Outbox:
     """A database with two events each of incidents A (numbers 1 and 2) and B (3 and 4)."""
 
     database: Database
@@ -46,18 +46,18 @@ class Queue:
 
 
 @pytest.fixture(params=databases.KINDS)
-def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
+def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
     with databases.opened(request.param, tmp_path) as opened:
         database = opened()
         store.migrate(database)
-        made = Queue(database, database.connect())
+        made = Outbox(database, database.connect())
         deliveries = [delivery(name, state, BEGAN) for name in "AB" for state in (STARTED, RESOLVED)]
         made.change(lambda session: accept(store.acceptance_store(database, session), deliveries))
         yield made
         made.session.close()
 
 
-def test_only_heads_may_go(waiting: Queue) -> None:
+def test_only_the_next_event_of_an_incident_may_be_sent(waiting: Outbox) -> None:
     """Of two incidents with two events each, the two starts; with each done, its end."""
     assert waiting.may_go() == [1, 3]
     waiting.attempt(3, DELIVERED)
@@ -67,8 +67,8 @@ def test_only_heads_may_go(waiting: Queue) -> None:
     assert waiting.may_go() == [2]
 
 
-def test_a_head_that_waits_keeps_its_place(waiting: Queue) -> None:
-    """Until its time an incident sends nothing, then its start again; hurry makes it at once."""
+def test_an_event_that_waits_keeps_its_place(waiting: Outbox) -> None:
+    """Until its time an incident sends nothing, then its start again; make_due ends the wait."""
     later = now_us() + 60_000_000
     waiting.attempt(1, RETRY, later)
     assert waiting.may_go() == [3]
@@ -77,15 +77,15 @@ def test_a_head_that_waits_keeps_its_place(waiting: Queue) -> None:
     assert sorted(waiting.may_go()) == [1, 3]
 
 
-def test_a_paused_attempt_moves_nothing(waiting: Queue) -> None:
+def test_a_paused_attempt_moves_nothing(waiting: Outbox) -> None:
     """The event may be sent again at once, and no try is counted."""
     waiting.attempt(1, PAUSED)
     (first, _) = waiting.due()
     assert (first.seq, first.attempts, first.first_attempt_at) == (1, 0, None)
 
 
-def test_a_buried_head_lets_the_next_go_and_comes_back_before_it(waiting: Queue) -> None:
-    """After burial the end may go; dug up again, the start goes first and the end waits."""
+def test_a_dead_letter_lets_the_next_go_and_is_requeued_before_it(waiting: Outbox) -> None:
+    """The end may then be sent; after a requeue the start goes first and the end waits."""
     waiting.attempt(1, DEAD_LETTER)
     assert waiting.may_go() == [2, 3]
     waiting.change(lambda session: outbox.requeue(session, 1, now_us()))
@@ -96,7 +96,7 @@ def test_a_buried_head_lets_the_next_go_and_comes_back_before_it(waiting: Queue)
     assert sorted(waiting.may_go()) == [2, 3]
 
 
-def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(waiting: Queue) -> None:
+def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(waiting: Outbox) -> None:
     """A second result for a delivered event, as after a stop that was cut short, harms nobody."""
     waiting.attempt(1, DELIVERED)
     for verdict in (DELIVERED, DEAD_LETTER, RETRY):
@@ -104,13 +104,13 @@ def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(waiting: Qu
     assert waiting.may_go() == [2, 3]
 
 
-def test_the_longest_waiting_come_first(waiting: Queue) -> None:
+def test_the_longest_waiting_come_first(waiting: Outbox) -> None:
     """Of many that are due, the bound takes those whose time came first."""
     waiting.attempt(3, RETRY, 1)
     assert [due.seq for due in waiting.due(1)] == [3]
 
 
-def test_results_that_come_together_move_each_event(waiting: Queue) -> None:
+def test_results_that_come_together_move_each_event(waiting: Outbox) -> None:
     """A batch with a result of each kind moves each event as it would alone."""
     later = now_us() + 60_000_000
     waiting.attempts(Attempt(1, now_us(), 202, DELIVERED), Attempt(3, now_us(), 500, RETRY, "planted", later))
@@ -119,8 +119,8 @@ def test_results_that_come_together_move_each_event(waiting: Queue) -> None:
     assert waiting.may_go() == [4]
 
 
-def test_a_burial_is_dug_up_once(waiting: Queue) -> None:
-    """Digging up what was not buried changes nothing, its count of attempts neither."""
+def test_a_dead_letter_is_requeued_once(waiting: Outbox) -> None:
+    """Requeueing what is no dead letter changes nothing, not even its count of attempts."""
     waiting.attempt(1, RETRY, now_us())
     waiting.change(lambda session: outbox.requeue(session, 1, now_us()))
     (start,) = [due for due in waiting.due() if due.seq == 1]

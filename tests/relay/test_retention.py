@@ -104,21 +104,21 @@ def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) 
 
 
 def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
-    """Events that wait or are buried stay however old they are, with their attempts."""
+    """Events that wait and dead letters stay however old they are, with their attempts."""
     shelf.put(said("waits", STARTED), LONG_AGO)
-    shelf.put(said("buried", STARTED), LONG_AGO)
-    (waits, buried) = shelf.due()
+    shelf.put(said("refused", STARTED), LONG_AGO)
+    (waits, refused) = shelf.due()
     long_ago = now_us() - LONG_AGO * DAY_US
     again = outbox.Attempt(waits.seq, long_ago, 500, outbox.RETRY, "answered 500", long_ago)
-    aside = outbox.Attempt(buried.seq, long_ago, 400, outbox.DEAD_LETTER, "answered 400")
-    outbox.record(shelf.session, [again, aside])
+    dead_letter = outbox.Attempt(refused.seq, long_ago, 400, outbox.DEAD_LETTER, "answered 400")
+    outbox.record(shelf.session, [again, dead_letter])
     left = shelf.pruned()
 
     assert (left["events"], left["outbox"], left["attempts"]) == (2, 2, 2)
 
 
-def test_open_held_and_merged_periods_are_never_pruned(shelf: Shelf) -> None:
-    """However old, a period that may still end is known: its end a year later goes where its start went."""
+def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None:
+    """However old, an occurrence that may still end is known: its end goes where its start went."""
     shelf.put(said("open", STARTED), LONG_AGO)
     shelf.put(said("held", STARTED, refusal="filtered"), LONG_AGO)
     shelf.put(said("target", STARTED), LONG_AGO)
@@ -142,8 +142,8 @@ def test_open_held_and_merged_periods_are_never_pruned(shelf: Shelf) -> None:
     ]
 
 
-def test_closed_periods_and_seen_ids_stay_for_ninety_days(shelf: Shelf) -> None:
-    """Within ninety days a late repeat adds nothing; after them the closed period is gone."""
+def test_closed_occurrences_and_known_ids_stay_for_ninety_days(shelf: Shelf) -> None:
+    """Within ninety days a late repeat adds nothing; after them the closed occurrence is gone."""
     for incident, days in (("old", 90.1), ("young", 89.9)):
         shelf.put(said(incident, STARTED), days)
         shelf.put(said(incident, RESOLVED), days)
@@ -156,36 +156,36 @@ def test_closed_periods_and_seen_ids_stay_for_ninety_days(shelf: Shelf) -> None:
     assert shelf.rows("SELECT count(*) FROM outbox") == [(0,)]
 
 
-def keep(shelf: Shelf, name: str, days: float, size: int = 10) -> None:
+def quarantine(shelf: Shelf, name: str, days: float, size: int = 10) -> None:
     reading = Interpretation("test", "", b"x" * size, "", (), UNEXPECTED_PAYLOAD, "planted")
     shelf.put(Delivery(name, now_us(), "default", reading), days)
 
 
-def kept(shelf: Shelf) -> list[str]:
+def quarantined(shelf: Shelf) -> list[str]:
     return [name for (name,) in shelf.rows("SELECT delivery FROM quarantine ORDER BY seq")]
 
 
-def test_kept_bodies_go_after_their_days(shelf: Shelf) -> None:
-    """A kept body is there for thirty days."""
-    keep(shelf, "old", 30.1)
-    keep(shelf, "young", 29.9)
+def test_quarantined_bodies_go_after_their_days(shelf: Shelf) -> None:
+    """A quarantined body is stored for thirty days."""
+    quarantine(shelf, "old", 30.1)
+    quarantine(shelf, "young", 29.9)
     shelf.pruned()
-    assert kept(shelf) == ["young"]
+    assert quarantined(shelf) == ["young"]
 
 
-def test_kept_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the bound those go first that were replayed, then the oldest."""
     monkeypatch.setattr(retention, "QUARANTINE_BYTES", 2500)
     for name in ("a", "b", "c", "replayed"):
-        keep(shelf, name, 1, size=1000)
+        quarantine(shelf, name, 1, size=1000)
     shelf.session.execute("UPDATE quarantine SET replayed_at = 1 WHERE delivery = 'replayed'")
     shelf.pruned()
-    assert kept(shelf) == ["b", "c"]
+    assert quarantined(shelf) == ["b", "c"]
 
 
 def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
     """With a day for each, what is two days old goes everywhere."""
-    keep(shelf, "kept", 2)
+    quarantine(shelf, "kept", 2)
     shelf.put(said("A", STARTED), 2)
     shelf.put(said("A", RESOLVED), 2)
     shelf.deliver(2)
@@ -197,7 +197,7 @@ def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
     """No transaction deletes more than a batch of a kind."""
     shelf.database.begin(shelf.session)
     for number in range(1200):
-        keep(shelf, f"d{number}", 31)
+        quarantine(shelf, f"d{number}", 31)
     shelf.database.commit(shelf.session)
     sizes = []
     while found := find_expired(shelf.session, SETTINGS, now_us()):
@@ -220,7 +220,7 @@ def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Pat
                 name = f"day{day}-{number}"
                 shelf.put(said(name, STARTED), day)
                 shelf.put(said(name, RESOLVED), day)
-                keep(shelf, f"kept-{name}", day, size=1000)
+                quarantine(shelf, f"kept-{name}", day, size=1000)
             shelf.deliver(day)
             database.commit(session)
             left = shelf.pruned(settings, days_ago=day)

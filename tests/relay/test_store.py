@@ -85,7 +85,7 @@ def merged(incident: str, into: str) -> Delivery:
 
 
 def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> None:
-    """Once accept returns, a reader of its own finds the delivery, its event and its place in the queue."""
+    """Once accept returns, a reader of its own finds the delivery, its event and its place in the outbox."""
 
     async def body(servers: Servers) -> None:
         accepted = await servers.one.accept(delivery("A", STARTED, BEGAN))
@@ -168,15 +168,15 @@ def test_an_item_that_cannot_be_written_spoils_nothing_else(opened: Opened) -> N
     serve(opened, body)
 
 
-def test_what_is_kept_and_reported(opened: Opened) -> None:
-    """Status, failed and explain tell of a kept, an unmapped, a buried and a retried one alike."""
+def test_what_is_quarantined_and_reported(opened: Opened) -> None:
+    """Status, failed and explain show a quarantined delivery, an unmapped one, a dead letter and a retry."""
 
     async def body(servers: Servers) -> None:
         one = servers.one
-        kept = Interpretation(
+        unread = Interpretation(
             "test", "application/json", b"{\x00\xff", "token", (), UNEXPECTED_PAYLOAD, "no such shape"
         )
-        await one.accept(Delivery("d-kept", now_us(), "default", kept))
+        await one.accept(Delivery("d-unread", now_us(), "default", unread))
         lost = delivery("lost", STARTED, BEGAN)
         said = lost.interpretation.messages[0]._replace(
             targets=(), refusal="unmapped: mail", unmapped=("mail",)
@@ -210,8 +210,8 @@ def test_pauses(opened: Opened) -> None:
     async def body(servers: Servers) -> None:
         one = servers.one
         await one.accept(delivery("A", STARTED, BEGAN))
-        (head,) = await one.ready(1)
-        await one.record([Attempt(head.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
+        (event,) = await one.ready(1)
+        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
         assert await one.paused("default") == ("", "")
         await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
         await one.run(lambda s: store.pause(s, "default", "key", "401"))
@@ -225,7 +225,7 @@ def test_pauses(opened: Opened) -> None:
 
 
 def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
-    """Delivered events and closed periods past their time go; what waits or is open stays."""
+    """Delivered events and closed occurrences past their time go; what waits or is open stays."""
 
     async def body(servers: Servers) -> None:
         one = servers.one
@@ -234,9 +234,9 @@ def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
         await one.accept(delivery("done", RESOLVED, ENDED))
         await one.accept(delivery("waits", RESOLVED, ENDED))
         for _ in range(2):
-            for head in await one.ready(10):
-                if head.body.find(b'"waits"') < 0:
-                    await one.record([Attempt(head.seq, now_us(), 202, DELIVERED)])
+            for event in await one.ready(10):
+                if event.body.find(b'"waits"') < 0:
+                    await one.record([Attempt(event.seq, now_us(), 202, DELIVERED)])
         found = one.report(lambda s: retention.find_expired(s, SETTINGS, now_us() + 100 * 86_400_000_000))
         await one.run(lambda s: retention.delete_expired(s, found))
         assert servers.rows("SELECT DISTINCT incident FROM events") == [("waits",)]
@@ -246,7 +246,7 @@ def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
 
 
 def test_many_writers_at_once(opened: Opened) -> None:
-    """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one head."""
+    """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one next event."""
 
     async def body(servers: Servers) -> None:
         told = [
@@ -297,17 +297,17 @@ def test_servers_share_a_postgresql_database(shared: Opened) -> None:
     serve(shared, body, servers=4)
 
 
-def test_a_head_is_claimed_by_one_server(shared: Opened) -> None:
-    """Of two servers that want the same heads at once each gets some, nobody another's, all are had."""
+def test_an_event_is_leased_by_one_server(shared: Opened) -> None:
+    """Of two servers that want the same events at once each gets some, nobody another's, all are had."""
 
     async def body(servers: Servers) -> None:
         for n in range(40):
             await servers.one.accept(delivery(f"i{n}", STARTED, BEGAN))
-        heads = [await each.ready(40) for each in servers.stores]
-        claimed = await asyncio.gather(
-            *(each.lease(found, 60.0) for each, found in zip(servers.stores, heads, strict=True))
+        events = [await each.ready(40) for each in servers.stores]
+        leased = await asyncio.gather(
+            *(each.lease(found, 60.0) for each, found in zip(servers.stores, events, strict=True))
         )
-        seqs = [{head.seq for head in mine} for mine in claimed]
+        seqs = [{event.seq for event in mine} for mine in leased]
         assert seqs[0] & seqs[1] == set()
         assert len(seqs[0] | seqs[1]) == 40
         assert await servers.one.ready(40) == []
@@ -315,8 +315,8 @@ def test_a_head_is_claimed_by_one_server(shared: Opened) -> None:
     serve(shared, body, servers=2)
 
 
-def test_a_claim_ends_with_its_time_or_its_release(shared: Opened) -> None:
-    """What a server claimed is another's once its time is over, and at once where it was given back."""
+def test_a_lease_ends_with_its_time_or_its_release(shared: Opened) -> None:
+    """What a server leased is another's once its time is over, and at once where it was released."""
 
     async def body(servers: Servers) -> None:
         dead, other = servers.stores
@@ -326,19 +326,19 @@ def test_a_claim_ends_with_its_time_or_its_release(shared: Opened) -> None:
         await dead.lease([a], 0.0)
         await dead.lease([b, c], 60.0)
         await dead.release([b])
-        assert [head.seq for head in await other.lease(await other.ready(3), 60.0)] == [a.seq, b.seq]
+        assert [event.seq for event in await other.lease(await other.ready(3), 60.0)] == [a.seq, b.seq]
 
     serve(shared, body, servers=2)
 
 
-def test_a_result_frees_the_claim(shared: Opened) -> None:
+def test_a_result_ends_the_lease(shared: Opened) -> None:
     """An event that is to be tried again later may then be tried by any server."""
 
     async def body(servers: Servers) -> None:
         one, other = servers.stores
         await one.accept(delivery("A", STARTED, BEGAN))
-        (head,) = await one.lease(await one.ready(1), 60.0)
-        await one.record([Attempt(head.seq, now_us(), 503, RETRY, "busy", now_us())])
+        (event,) = await one.lease(await one.ready(1), 60.0)
+        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us())])
         assert [found.attempts for found in await other.ready(1)] == [1]
 
     serve(shared, body, servers=2)
@@ -378,7 +378,7 @@ def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Pat
     )
 
 
-def test_a_target_of_its_own_is_another_period(opened: Opened) -> None:
+def test_a_target_of_its_own_is_another_occurrence(opened: Opened) -> None:
     """Two repositories of one incident are two records and two events, which keep one order."""
 
     async def body(servers: Servers) -> None:

@@ -19,8 +19,8 @@ from gitdailies_relay.store import store
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually, write
 
 
-def test_a_damaged_event_is_set_aside(tmp_path: Path) -> None:
-    """An event whose stored bytes are damaged is buried with what is wrong; the others are delivered."""
+def test_a_damaged_event_is_a_dead_letter(tmp_path: Path) -> None:
+    """An event whose stored bytes are damaged is a dead letter with the reason; the others are delivered."""
     bodies = [b'{"kind": "incidentSt', b'{"kind": "x\xff"}', b'{"kind": "incidentStarted"}', b"null", b""]
     path = tmp_path / "relay.db"
 
@@ -32,9 +32,9 @@ def test_a_damaged_event_is_set_aside(tmp_path: Path) -> None:
 
     async def body(on: Bench) -> None:
         await on.delivered()
-        buried = on.buried()
-        assert [one["incident"] for one in buried] == [f"bad{number}" for number in range(len(bodies))]
-        assert all(one["reason"].startswith("the stored event cannot be read: ") for one in buried)
+        dead = on.dead_letters()
+        assert [one["incident"] for one in dead] == [f"bad{number}" for number in range(len(bodies))]
+        assert all(one["reason"].startswith("the stored event cannot be read: ") for one in dead)
 
     bench(tmp_path, stored)
     for number, damaged in enumerate(bodies):
@@ -144,7 +144,7 @@ def test_stop_records_what_is_on_its_way_and_starts_nothing_more(tmp_path: Path)
         go.set()
         await stopping
         assert sender.of("A") == ["started"]
-        assert [row[:2] for row in on.pending()] == [("A", 1)]
+        assert [row[:2] for row in on.outbox()] == [("A", 1)]
 
     bench(tmp_path, body, sender=sender)
 
@@ -156,7 +156,7 @@ def test_stop_records_what_is_on_its_way_and_starts_nothing_more(tmp_path: Path)
 
 
 def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
-    """A receiver that does not answer holds stop only for the set time, and the event is kept."""
+    """A receiver that does not answer holds stop only for the set time, and the event stays."""
     sender = FakeSender()
 
     def answer(_incident: str, _kind: str) -> Outcome:
@@ -171,7 +171,7 @@ def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
         async with asyncio.timeout(3):
             await on.worker.stop(0.2)
         assert sender.cut_off.is_set()
-        assert [row[0] for row in on.pending()] == ["A"]
+        assert [row[0] for row in on.outbox()] == ["A"]
 
     bench(tmp_path, body, sender=sender)
 
@@ -185,7 +185,7 @@ def test_what_the_receiver_is_is_found_out_once_it_answers(tmp_path: Path) -> No
         await on.accept("A", "start")
         await asyncio.sleep(0.3)
         assert sender.sent == []
-        assert on.pending()[0][2] == 0
+        assert on.outbox()[0][2] == 0
         sender.there = True
         await on.delivered()
 
