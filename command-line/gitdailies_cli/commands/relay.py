@@ -65,8 +65,7 @@ def _store(ctx: click.Context, config: Path | None) -> Database:
     from gitdailies_relay.store.store import database_of, reading
     from gitdailies_server.storage.sqlite import is_there
 
-    store = find_config.configuration(config or ctx.obj).relay.store
-    database = database_of(store)
+    database = database_of(store := find_config.configuration(config or ctx.obj).relay.store)
     if store.path is not None and not is_there(store.path):
         raise _never_started(database, "the file does not exist")
     with reading(database) as session:
@@ -151,10 +150,9 @@ def failed(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     if as_json:
         output.as_json(report)
         return
-    dead_letters, quarantined = report["deadLetters"], report["quarantined"]
+    dead_letters, quarantined, at = report["deadLetters"], report["quarantined"], output.moment
     if not dead_letters and not quarantined:
         click.echo("no dead letters, no quarantined deliveries")
-    at = output.moment
     rows = [(e["id"], e["incident"], at(e["storedAt"]), e["attempts"], e["reason"]) for e in dead_letters]
     output.table("dead letters", ("event", "incident", "stored", "attempts", "reason"), rows)
     rows = [(d["delivery"], d["source"], at(d["receivedAt"]), d["code"], d["reason"]) for d in quarantined]
@@ -170,10 +168,9 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
     """Show the timeline of an incident: deliveries, decisions, occurrences, events, attempts.
 
     ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. An id
-    that the store does not know exits with 2.
-
-    JSON is one object. Where a delivery is about several incidents, `others` lists the rest.
-    `paused` and `server` are those of `status`, because what is held up waits for them.
+    that the store does not know exits with 2. JSON is one object. Where a delivery is about several
+    incidents, `others` lists the rest. `paused` and `server` are those of `status`, because what is
+    held up waits for them.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD
