@@ -127,7 +127,7 @@ def _round(world: World, vendors: list[Vendor], fault: Fault) -> Figures:
 def _waiting(world: World) -> int:
     with suppress(StoreUnavailable):
         status = world.pair.status()
-        assert (status["buried"], status["paused"]) == (0, []), status
+        assert (status["deadLetters"], status["paused"]) == (0, []), status
         waiting: int = status["waiting"]
         return waiting
     return -1

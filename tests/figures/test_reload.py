@@ -214,7 +214,7 @@ def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
 
 
 def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
-    """Behind a proxy that is added while the server runs, one client that guesses keys slows no other down."""
+    """After a reload that adds a proxy, one client that guesses keys does not slow down another."""
 
     def asks(client: str) -> int:
         headers = {"X-Forwarded-For": client, "webhook-key": "wrong"}

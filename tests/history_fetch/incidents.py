@@ -17,7 +17,7 @@ from gitdailies_core.incidents.occurrences import decide
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.sources.request import Request
-from gitdailies_relay.accepting.interpret import read
+from gitdailies_relay.accepting.interpret import interpret
 
 
 def fetched(
@@ -55,13 +55,13 @@ def live(
     sent = []
     for _, body in sorted(deliveries, key=lambda told: told[0]):
         request = Request.make(headers={}, body=json.dumps(body).encode())
-        for said in read(request, source, adapter, found.routes, "").said:
-            if isinstance(said.message, Change):
+        for routed in interpret(request, source, adapter, found.routes, "").messages:
+            if isinstance(routed.message, Change):
                 decision = decide(
                     source=source.name,
-                    change=said.message,
-                    targets=said.targets,
-                    refusal=said.refusal,
+                    change=routed.message,
+                    targets=routed.targets,
+                    refusal=routed.refusal,
                     ledger=ledger,
                 )
                 ledger.apply(decision)

@@ -30,7 +30,7 @@ DEFAULTS = {
     "give_up_days": "7",
     "queue_bytes": "67108864",
     # Longer than any attempt of a test may take.
-    "claim_seconds": "600",
+    "lease_seconds": "600",
     "connections": "512",
     "trusted_proxies": "[]",
 }

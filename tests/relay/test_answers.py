@@ -88,7 +88,7 @@ def test_nothing_to_say_is_200_with_the_reason(relay: Relay, name: str) -> None:
         assert (told["delivery"], told["reason"]) == (answer.json()["delivery"], reason)
 
 
-def test_a_second_start_of_an_open_period_is_200(relay: Relay) -> None:
+def test_a_second_start_of_an_open_occurrence_is_200(relay: Relay) -> None:
     """Another delivery that starts what is open says so and adds nothing."""
     assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
     answer = pagerduty("incident.triggered", "Q1").post(relay.url)
@@ -99,20 +99,24 @@ def test_a_second_start_of_an_open_period_is_200(relay: Relay) -> None:
     )
 
 
-def test_a_shape_that_the_table_cannot_read_is_202_kept(relay: Relay) -> None:
-    """Its body is kept; answer, list, log and metrics say what was expected."""
+def test_a_shape_that_the_table_cannot_read_is_202_quarantined(relay: Relay) -> None:
+    """Its body is quarantined; answer, list, log and metrics say what was expected."""
     answer = signed(UNKNOWN_SHAPE).post(relay.url)
 
-    assert (answer.status_code, answer.json()["status"]) == (202, "kept")
+    assert (answer.status_code, answer.json()["status"]) == (202, "quarantined")
     reason = answer.json()["reason"]
     assert reason.startswith("event.data.id: expected")
-    (kept,) = relay.failed()["kept"]
-    assert (kept["delivery"], kept["why"], kept["reason"]) == (answer.json()["delivery"], "shape", reason)
-    assert relay.status()["kept"] == {"shape": 1}
+    (quarantined,) = relay.failed()["quarantined"]
+    assert (quarantined["delivery"], quarantined["code"], quarantined["reason"]) == (
+        answer.json()["delivery"],
+        "unexpected_payload",
+        reason,
+    )
+    assert relay.status()["quarantined"] == {"unexpected_payload": 1}
     (entry,) = relay.logged("delivery")
     assert (entry["log_level"], entry["reasons"]) == ("warning", (reason,))
     metrics = requests.get(f"{relay.status_url}/metrics", timeout=5).text
-    assert 'gitdailies_relay_messages_total{outcome="shape",source="pagerduty"} 1.0' in metrics
+    assert 'gitdailies_relay_messages_total{outcome="unexpected_payload",source="pagerduty"} 1.0' in metrics
 
 
 PROOFS = {
@@ -130,14 +134,14 @@ PROOFS = {
 
 @pytest.mark.parametrize("name", PROOFS)
 def test_a_wrong_or_missing_proof_is_401_and_leaves_nothing_behind(relay: Relay, name: str) -> None:
-    """The answer has no detail; neither body nor proof is logged or kept."""
+    """The answer has no detail; neither body nor proof is logged or stored."""
     answer = Delivery("pagerduty", UNKNOWN_SHAPE, {"content-type": JSON, **PROOFS[name]}).post(relay.url)
 
     assert (answer.status_code, answer.json()) == (401, {"status": "unauthorized"})
     (entry,) = relay.logged("delivery refused")
     assert set(entry) == {"event", "log_level", "source", "client", "reason"}
     assert "body-text" not in repr(relay.log)
-    assert relay.failed()["kept"] == []
+    assert relay.failed()["quarantined"] == []
     assert relay.status()["deliveries"] == {}
 
 
@@ -174,17 +178,17 @@ NOT_JSON = {
 
 
 @pytest.mark.parametrize("name", NOT_JSON)
-def test_what_is_not_json_is_400_and_kept(relay: Relay, name: str) -> None:
+def test_what_is_not_json_is_400_and_quarantined(relay: Relay, name: str) -> None:
     """The answer says where and what was expected; the body can be looked at later."""
     body, reason = NOT_JSON[name]
     answer = signed(body).post(relay.url)
 
     assert (answer.status_code, answer.json()["status"]) == (400, "unreadable")
     assert answer.json()["reason"].startswith(reason)
-    (kept,) = relay.failed()["kept"]
-    assert kept["why"] == "unreadable"
+    (quarantined,) = relay.failed()["quarantined"]
+    assert quarantined["code"] == "invalid_json"
     with stores.reading(SqliteDatabase(relay.store)) as connection:
-        assert connection.execute("SELECT body FROM kept").fetchone() == (body,)
+        assert connection.execute("SELECT body FROM quarantine").fetchone() == (body,)
 
 
 def test_a_name_that_stands_twice_is_tolerated_from_a_vendor(relay: Relay) -> None:

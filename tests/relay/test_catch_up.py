@@ -16,7 +16,7 @@ import pytest
 from gitdailies_core.events.dialect import DOCUMENTED, OURS
 from gitdailies_core.sources.protocol import RESOLVED, STARTED
 from gitdailies_relay.delivery.circuit_breaker import FAILURES_TO_OPEN
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually, running
@@ -31,7 +31,7 @@ _THREE_DAYS_US = 3 * 86_400_000_000
 
 async def filled(path: Path) -> None:
     """Store start and end of EVENTS / 2 incidents, all starts first."""
-    store = Store(SqliteDatabase(path))
+    store = RelayStore(SqliteDatabase(path))
     store.open()
     for state, at in ((STARTED, BEGAN), (RESOLVED, BEGAN + timedelta(hours=1))):
         for first in range(0, EVENTS // 2, _AT_ONCE):
@@ -56,7 +56,7 @@ def test_after_three_days_all_that_waited_goes_out_in_order(
     asyncio.run(filled(tmp_path / "relay.db"))
     aged = "UPDATE events SET stored_at = stored_at - ?"
     tried = (
-        "UPDATE pending SET attempts = 9, first_attempt_at = due_at - ?, due_at = due_at - ? WHERE head = 1"
+        "UPDATE outbox SET attempts = 9, first_attempt_at = due_at - ?, due_at = due_at - ? WHERE is_next = 1"
     )
     write(tmp_path / "relay.db", aged, _THREE_DAYS_US)
     write(tmp_path / "relay.db", tried, _THREE_DAYS_US, _THREE_DAYS_US)

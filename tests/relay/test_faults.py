@@ -97,7 +97,7 @@ def test_what_was_sent_while_the_disk_was_full_is_recorded_later(tmp_path: Path,
 
 def _waiting(folder: Path) -> int:
     with store.reading(SqliteDatabase(folder / "relay.db")) as connection:
-        waiting: int = connection.execute("SELECT count(*) FROM pending").fetchone()[0]
+        waiting: int = connection.execute("SELECT count(*) FROM outbox").fetchone()[0]
         return waiting
 
 
@@ -271,7 +271,10 @@ def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:
     """Asked about a relay that never ran, a command names the file and makes none."""
     configure(tmp_path)
     told = run("relay", "status", "--config", CONFIG, folder=tmp_path, expected=2)
-    assert "relay.db: expected the store of a relay, got no such file; was it ever started?" in told.stderr
+    assert (
+        "relay.db: no relay has used this store yet, the file does not exist; start the relay first"
+        in told.stderr
+    )
     assert not (tmp_path / "relay.db").exists()
 
 
@@ -284,5 +287,5 @@ def test_a_verb_on_a_database_without_tables_says_so(tmp_path: Path, kind: str, 
         (tmp_path / "relay.db").touch()
         told = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)
     assert told.stderr.endswith(
-        ": expected the store of a relay, got none of its tables; was it ever started?\n"
+        ": no relay has used this store yet, it has none of a relay's tables; start the relay first\n"
     )

@@ -109,7 +109,7 @@ def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(tmp_path: P
             vendor.finish(pair.relay.address)
         eventually(lambda: pair.status()["waiting"] == 0, 120)
         standing = pair.everything()
-        assert pair.status()["buried"] == 0
+        assert pair.status()["deadLetters"] == 0
 
     accepted = set().union(*(vendor.accepted for vendor in vendors))
     assert undelivered > ROUNDS, "too little waited at the kills to prove anything"

@@ -24,9 +24,9 @@ from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
-from gitdailies_relay.accepting.interpret import SHAPE, Reading, Said
+from gitdailies_relay.accepting.interpret import UNEXPECTED_PAYLOAD, Interpretation, RoutedMessage
 from gitdailies_relay.store import outbox
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
@@ -80,24 +80,26 @@ class Workload:
         self.log.append(change)
 
     async def run(self, path: Path) -> None:
-        store = Store(SqliteDatabase(path))
+        store = RelayStore(SqliteDatabase(path))
         store.open()
         self._opened = True
         for turn in range(TURNS):
             burst = [self._delivery(turn, number) for number in range(self.odds.choice((1, 1, 2, 5, 17)))]
             self.deliveries += burst
-            heads = await store.due(self.odds.choice((0, 4, 12)))
+            heads = await store.ready(self.odds.choice((0, 4, 12)))
             await asyncio.gather(
                 *(self._accept(store, one) for one in burst), *(self._record(store, head) for head in heads)
             )
         await store.close()
 
-    async def _accept(self, store: Store, delivery: Delivery) -> None:
+    async def _accept(self, store: RelayStore, delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
             self.log.append(Told(delivery, await store.accept(delivery)))
 
-    async def _record(self, store: Store, head: outbox.Due) -> None:
-        verdict = self.odds.choice((outbox.DONE, outbox.DONE, outbox.DONE, outbox.AGAIN, outbox.BURIED))
+    async def _record(self, store: RelayStore, head: outbox.ReadyEvent) -> None:
+        verdict = self.odds.choice(
+            (outbox.DELIVERED, outbox.DELIVERED, outbox.DELIVERED, outbox.RETRY, outbox.DEAD_LETTER)
+        )
         attempt = outbox.Attempt(head.seq, now_us(), None, verdict, "planted", now_us())
         self.log.append(Recorded(attempt, head.id, begun=True))
         with contextlib.suppress(StoreUnavailable):
@@ -111,14 +113,19 @@ class Workload:
             return self.odds.choice(self.deliveries)._replace(id=name, received_at=now_us())
         if kind < 0.2:
             body = self.odds.randbytes(self.odds.randrange(20_000))
-            return Delivery(name, now_us(), "default", Reading("test", "", body, "", (), SHAPE, "planted"))
+            return Delivery(
+                name,
+                now_us(),
+                "default",
+                Interpretation("test", "", body, "", (), UNEXPECTED_PAYLOAD, "planted"),
+            )
         incident = f"I{self.odds.randrange(TURNS)}"
         state, hours = self.odds.choice((STARTED, RESOLVED)), self.odds.randrange(1000)
         change = Change.make(
             state=state, word=state, incident=incident, at=BEGAN + timedelta(hours=hours), title="x" * 500
         )
-        said = Said(change, name, TARGETS[: self.odds.choice((1, 2))])
-        return Delivery(name, now_us(), "default", Reading("test", "", b"", "", (said,)))
+        said = RoutedMessage(change, name, TARGETS[: self.odds.choice((1, 2))])
+        return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (said,)))
 
 
 @dataclass
@@ -183,7 +190,7 @@ def _judge(
 
 
 async def _reopened(path: Path) -> None:
-    store = Store(SqliteDatabase(path))
+    store = RelayStore(SqliteDatabase(path))
     store.open()
     await store.close()
 
@@ -191,24 +198,26 @@ async def _reopened(path: Path) -> None:
 def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequence[Recorded]) -> list[str]:
     """Return the deliveries that were acknowledged and of which something is missing."""
     rows = dict(connection.execute("SELECT delivery, outcome FROM deliveries").fetchall())
-    kept = dict(connection.execute("SELECT delivery, body FROM kept").fetchall())
+    kept = dict(connection.execute("SELECT delivery, body FROM quarantine").fetchall())
     events = {id_ for (id_,) in connection.execute("SELECT id FROM events")}
     pending = dict(
-        connection.execute("SELECT e.id, p.buried FROM pending p JOIN events e ON e.seq = p.seq").fetchall()
+        connection.execute(
+            "SELECT e.id, p.dead_letter FROM outbox p JOIN events e ON e.seq = p.seq"
+        ).fetchall()
     )
-    gone = {one.event for one in recorded if one.attempt.verdict == outbox.DONE}
+    gone = {one.event for one in recorded if one.attempt.verdict == outbox.DELIVERED}
     lost = [one.delivery.id for one in told if rows.get(one.delivery.id) not in one.accepted.outcomes]
     for one in told:
-        if one.accepted.why and kept.get(one.delivery.id) != one.delivery.reading.body:
+        if one.accepted.quarantine_code and kept.get(one.delivery.id) != one.delivery.interpretation.body:
             lost.append(one.delivery.id)
         # An attempt that was begun to be recorded may or may not have been.
         lost += [id_ for id_ in one.accepted.events if id_ not in events or id_ not in pending.keys() | gone]
     for done in recorded:
         if done.begun:
             continue
-        if done.attempt.verdict == outbox.DONE and done.event in pending:
+        if done.attempt.verdict == outbox.DELIVERED and done.event in pending:
             lost.append(done.event)
-        if done.attempt.verdict == outbox.BURIED and pending.get(done.event) is None:
+        if done.attempt.verdict == outbox.DEAD_LETTER and pending.get(done.event) is None:
             lost.append(done.event)
     return lost
 
@@ -216,25 +225,29 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
 def _consistent(connection: sqlite3.Connection) -> None:
     """Every incident that waits has one head, its first event; no event stands twice."""
     heads = connection.execute(
-        "SELECT partition, sum(head), min(seq), min(seq) FILTER (WHERE head = 1) FROM pending"
-        " WHERE buried IS NULL GROUP BY partition"
+        "SELECT partition, sum(is_next), min(seq), min(seq) FILTER (WHERE is_next = 1) FROM outbox"
+        " WHERE dead_letter IS NULL GROUP BY partition"
     ).fetchall()
     assert [row for row in heads if row[1] != 1 or row[2] != row[3]] == []
     assert connection.execute("SELECT count(*) - count(DISTINCT id) FROM events").fetchone() == (0,)
-    orphans = "SELECT count(*) FROM pending WHERE seq NOT IN (SELECT seq FROM events)"
+    orphans = "SELECT count(*) FROM outbox WHERE seq NOT IN (SELECT seq FROM events)"
     assert connection.execute(orphans).fetchone() == (0,)
 
 
 async def _sent_again(path: Path, workload: Workload, told: Sequence[Told]) -> None:
     """Vendors send again what they have no answer for, and some of what they have: no event comes twice."""
-    store = Store(SqliteDatabase(path))
+    store = RelayStore(SqliteDatabase(path))
     store.open()
-    before = {one.delivery.reading.said[0].key: one.accepted for one in told if one.delivery.reading.said}
-    sent = [one for one in workload.deliveries if one.reading.said]
+    before = {
+        one.delivery.interpretation.messages[0].key: one.accepted
+        for one in told
+        if one.delivery.interpretation.messages
+    }
+    sent = [one for one in workload.deliveries if one.interpretation.messages]
     repeated = await asyncio.gather(*(store.accept(one._replace(id=f"again-{one.id}")) for one in sent))
     await store.close()
     for delivery, again in zip(sent, repeated, strict=True):
-        known = before.get(delivery.reading.said[0].key)
+        known = before.get(delivery.interpretation.messages[0].key)
         assert known is None or not known.events or again.events == known.events
     with contextlib.closing(sqlite3.connect(path)) as connection:
         _consistent(connection)

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 import requests
 from gitdailies_connection.config.load import load
-from gitdailies_relay.server import intake_of
+from gitdailies_relay.reloader import intake_settings
 
 from tests.processes import eventually, run, running
 from tests.relay.deliveries import SECRETS, TOKEN_HEADER, Delivery, datadog, pagerduty, signed
@@ -70,7 +70,7 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
             told = post.post(url)
             texts[f"answer {number}"] = told.content + repr(told.headers).encode()
         status = server.entries("relay started")[0]["status"]
-        eventually(lambda: server.entries("event buried"))
+        eventually(lambda: server.entries("dead letter"))
         (tmp_path / "pagerduty-secret").chmod(0o000)
         server.reload()
         (tmp_path / "webhook-key").write_text("a key\x00with " + KEY)
@@ -102,7 +102,7 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
 def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
     """Configuration, intake and secrets can be shown and logged; a secret cannot be pickled."""
     configuration = load(configure(tmp_path, key=KEY))
-    intake = intake_of(configuration, {})
+    intake = intake_settings(configuration, {})
     key = configuration.gitdailies.key.read({})
 
     shown = f"{configuration!r}{configuration}{intake!r}{intake}{key!r}{key}{key:>50}{vars(configuration)}"

@@ -112,7 +112,7 @@ def test_every_sample_sequence_sent_to_either_relay(tmp_path: Path) -> None:
 
 
 def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
-    """What a relay had claimed when it was killed is sent by the other once the claim is over, in order."""
+    """What a relay had leased when it was killed is sent by the other once the lease is over, in order."""
     held, let_go = threading.Event(), threading.Event()
 
     def script(_: object) -> bytes:
@@ -122,7 +122,7 @@ def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
 
     with receiving() as receiver, databases.postgresql_url() as url:
         receiver.script = script
-        configure(tmp_path, url=receiver.url, store=url, claim_seconds="3")
+        configure(tmp_path, url=receiver.url, store=url, lease_seconds="3")
         start = ("relay", "--config", "gitdailies.yml")
         with running(*start, folder=tmp_path, name="first") as first:
             pagerduty("incident.triggered", "Q1").post(first.address)

@@ -35,7 +35,7 @@ def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
         tries = len(sender.sent)
         await asyncio.sleep(0.2)
         assert len(sender.sent) == tries
-        assert [row[2] for row in on.pending()] == [0] * 12
+        assert [row[2] for row in on.outbox()] == [0] * 12
         on.environ["KEY"] = "gdk_second"
         await on.delivered()
         assert on.status()["paused"] == []
@@ -78,7 +78,7 @@ def test_a_wrong_address_is_asked_again_now_and_then(tmp_path: Path, monkeypatch
         before = len(sender.sent)
         await asyncio.sleep(0.7)
         assert len(sender.sent) - before in (1, 2, 3)
-        assert all(row[2] == 0 for row in on.pending())
+        assert all(row[2] == 0 for row in on.outbox())
         there.set()
         await on.delivered(3.0)
         assert on.status()["paused"] == []

@@ -16,7 +16,7 @@ from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter, Ignored
 from gitdailies_core.sources.request import FORM, Request
-from gitdailies_relay.accepting.interpret import UNREADABLE, Said, read
+from gitdailies_relay.accepting.interpret import INVALID_JSON, RoutedMessage, interpret
 
 from gitdailies_cli import find_config, output
 
@@ -84,33 +84,34 @@ class _Reader:
 
     def tell(self, request: Request) -> dict[str, Any]:
         """Return events, and the reasons to ignore, keep or reject; only what applies."""
-        reading = read(request, self._source, self._adapter, self._routes, "")
-        if reading.why:
-            return {"rejected" if reading.why == UNREADABLE else "kept": reading.reason}
+        interpretation = interpret(request, self._source, self._adapter, self._routes, "")
+        if interpretation.code:
+            outcome = "rejected" if interpretation.code == INVALID_JSON else "kept"
+            return {outcome: interpretation.reason}
         events: list[Any] = []
         reasons: list[str] = []
-        for said in reading.said:
-            found, reason = self._decide(said)
+        for routed in interpretation.messages:
+            found, reason = self._decide(routed)
             events += found
             reasons += [reason] if reason else []
         told: dict[str, Any] = {"events": events} if events else {}
         return {**told, "ignored": "; ".join(reasons)} if reasons else told
 
-    def _decide(self, said: Said) -> tuple[list[Any], str]:
-        if isinstance(said.message, Ignored):
-            return [], said.message.reason
-        if said.key in self._seen:
+    def _decide(self, routed: RoutedMessage) -> tuple[list[Any], str]:
+        if isinstance(routed.message, Ignored):
+            return [], routed.message.reason
+        if routed.key in self._seen:
             return [], "a redelivery of something stored"
         decision = decide(
             source=self._source.name,
-            change=said.message,
-            targets=said.targets,
-            refusal=said.refusal,
+            change=routed.message,
+            targets=routed.targets,
+            refusal=routed.refusal,
             ledger=self._ledger,
         )
         self._ledger.apply(decision)
         if decision.events:
-            self._seen.add(said.key)
+            self._seen.add(routed.key)
         return [event.to_wire() for event in decision.events], decision.reason
 
 
