@@ -8,7 +8,8 @@ import pytest
 from gitdailies_core.ci import PLATFORMS, Deploys, GitFacts, Inputs, deploys_of
 from gitdailies_core.errors import GitDailiesError
 
-CASES = Path(__file__).parent / "cases"
+from tests.steps import CASES
+
 FILES = sorted(CASES.glob("*/*.json"))
 # The folder of each platform is named like its file in core.
 FOLDERS = {

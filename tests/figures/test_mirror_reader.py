@@ -56,8 +56,8 @@ def fetch(repository: Repository, mirror: Path, *names: str) -> None:
 
 
 def until(expected: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Ask until a verdict is the expected word, ten seconds at most."""
-    for _ in range(100):
+    """Ask until a verdict is the expected word, a minute at most."""
+    for _ in range(600):
         if (verdict := ask())["word"] == expected:
             break
         time.sleep(0.1)
@@ -92,7 +92,7 @@ def test_a_mirror_that_catches_up_mends_what_was_unknown(
 
 @pytest.mark.usefixtures("quick")
 def test_a_mirror_that_is_not_there_is_said_once(
-    repository: Repository, mirror: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    repository: Repository, mirror: Path, tmp_path: Path
 ) -> None:
     """A server starts without its mirror, says so in the log and with the deploy, and reads it later."""
     later = tmp_path / "later.git"
@@ -105,10 +105,9 @@ def test_a_mirror_that_is_not_there_is_said_once(
         shutil.move(mirror, later)
         numbers = ANSWERS["production"][1]
         assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
-    printed = "".join(capfd.readouterr())
-    assert printed.count("mirror cannot be read") == 1
-    assert printed.count("mirror can be read again") == 1
-    assert f"{later}: expected a git repository that this user can read" in printed
+    (unreadable,) = receiver.logged("mirror cannot be read")
+    assert len(receiver.logged("mirror can be read again")) == 1
+    assert f"{later}: expected a git repository that this user can read" in unreadable["reason"]
 
 
 def test_what_is_wrong_with_a_mirror_is_said_before_a_deploy_needs_it(tmp_path: Path) -> None:
@@ -124,7 +123,7 @@ def test_what_is_wrong_with_a_mirror_is_said_before_a_deploy_needs_it(tmp_path: 
         store.start()
         reader = MirrorReader(store, {REPO: tmp_path / "none.git"}, Settings(), utc_now, Log())
         reader.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not said:  # noqa: ASYNC110  what is waited for happens in another task
                 await asyncio.sleep(0.01)
         await reader.stop()
@@ -174,7 +173,7 @@ def delete(receiver: Receiver, key: str, id_: str) -> None:
 
 def test_looks_grow_rarer_until_what_lacks_changes() -> None:
     """A mirror is asked after 5 seconds, then twice as late each time, up to 5 minutes; for others anew."""
-    reader = MirrorReader(None, {}, Settings(), None, None)  # type: ignore[arg-type]
+    reader = MirrorReader(None, {}, Settings(), None, None)
 
     class Asked:
         fault = ""
@@ -182,9 +181,9 @@ def test_looks_grow_rarer_until_what_lacks_changes() -> None:
         def __init__(self, *lacking: str) -> None:
             self.lacking = frozenset(lacking)
 
-    def pauses(asked: Asked, times: int) -> Iterator[float]:
+    def pauses(asked: Any, times: int) -> Iterator[float]:
         for _ in range(times):
-            yield reader._pause("a/b", asked)  # type: ignore[arg-type]
+            yield reader._pause("a/b", asked)
 
     assert [*pauses(Asked("1"), 8)] == [5, 10, 20, 40, 80, 160, 300, 300]
     assert [*pauses(Asked("1", "2"), 2)] == [5, 10]

@@ -237,7 +237,7 @@ def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Pat
 def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What is too old goes while deliveries are taken, and a fault of the store does not end it."""
     monkeypatch.setattr(server, "_PRUNE_SECONDS", 0.05)
-    real, faults = server.doomed, [sqlite3.OperationalError("planted")]
+    real, faults = doomed, [sqlite3.OperationalError("planted")]
 
     def sometimes(*rest: Any) -> Any:
         if faults:

@@ -37,7 +37,7 @@ class Bucket(NamedTuple):
 
 
 class Course(NamedTuple):
-    """Buckets in order, each with its figures, and the word for what they are: day, week, …"""
+    """Buckets in order, each with its figures, and the word for what they are, such as week."""
 
     word: str
     buckets: tuple[Bucket, ...]
