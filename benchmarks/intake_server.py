@@ -96,11 +96,11 @@ def main() -> None:
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
     if given.case == IMMEDIATE:
-        server.RelayStore = ImmediateStore  # type: ignore[attr-defined]
+        server.RelayStore = ImmediateStore  # type: ignore[misc]
     elif given.case == SINGLE:
         group_commit.MOST_A_BATCH = 1
     elif given.case == BARE:
-        server.IntakeApp = BareApp  # type: ignore[assignment, attr-defined]
+        server.IntakeApp = BareApp  # type: ignore[misc, assignment]
     configuration = load(given.config)
     # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
     database = store.database_of(configuration.relay.store)

@@ -5,8 +5,9 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.contract import checks
+from gitdailies_core.errors import ProofError
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
@@ -46,9 +47,10 @@ def test_a_signature_of_pagerduty_holds_over_both_layouts(stem, layout):
     header = {"X-PagerDuty-Signature": SIGNATURES["examples"][stem][layout]}
     request = Request.make(headers=header, body=body)
 
-    assert (
-        registry.adapter("pagerduty").verify(request, [Secret("other"), Secret(SIGNATURES["secret"])]) is None
-    )
+    # A wrong one raises.
+    registry.adapter("pagerduty").verify(request, [Secret("other"), Secret(SIGNATURES["secret"])])
+    with pytest.raises(ProofError):
+        registry.adapter("pagerduty").verify(request, [Secret("other")])
 
 
 @pytest.mark.parametrize(
@@ -62,6 +64,7 @@ def test_a_recovery_of_datadog_is_told_by_how_it_begins(given, word):
 
     (message,) = registry.adapter("datadog").translate(request, {})
 
+    assert isinstance(message, Change)
     assert (message.state, message.word) == ("resolved", word)
 
 
@@ -85,6 +88,7 @@ def test_the_environment_of_a_template_is_seen_by_filters():
 
     (message,) = registry.adapter("datadog").translate(request, {})
 
+    assert isinstance(message, Change)
     assert (message.environment, message.tags["env"]) == ("prod", ("prod",))
 
 

@@ -9,7 +9,8 @@ from gitdailies_core.ci import PLATFORMS, Deploys, GitFacts, Inputs, deploys_of
 from gitdailies_core.ci.platforms import BY_MODULE
 from gitdailies_core.errors import GitDailiesError
 
-CASES = Path(__file__).parent / "cases"
+from tests.steps import CASES
+
 FILES = sorted(CASES.glob("*/*.json"))
 
 

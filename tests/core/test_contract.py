@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def indented(code: str) -> str:
 
 
 @pytest.fixture
-def beacon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def beacon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Load a copy of the stranger's adapter with some of its text replaced and files changed."""
 
     def load(*changes: tuple[str, str], files: dict[str, str | None] | None = None) -> Any:

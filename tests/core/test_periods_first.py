@@ -1,11 +1,13 @@
 """The first period of an incident whose id no other will have: its name holds no time."""
 
+from typing import Any
+
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.routing import Target
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, started, told
 
-FIRST = {"first_period": "first"}
+FIRST: dict[str, Any] = {"first_period": "first"}
 
 
 def ids(events: list[Event]) -> set[str | None]:

@@ -36,6 +36,7 @@ from tests.core.lives import (
     told,
     updated,
 )
+from tests.support.forms import examples
 
 WEB = Target("larkspur/ledger-web", None, "ledger-worker")
 PLACES = {"A": (CHECKOUT,), "B": (LEDGER, WEB), "C": (LEDGER,)}
@@ -254,7 +255,7 @@ class AnySequence(RuleBasedStateMachine):
                 chain += [link for link in links if link and link not in chain]
 
 
-AnySequence.TestCase.settings = settings(max_examples=60, stateful_step_count=25)
+AnySequence.TestCase.settings = settings(max_examples=examples(60), stateful_step_count=25)
 TestAnySequence = AnySequence.TestCase
 
 

@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.figures.asking import Computed, compute, us
 from tests.figures.histories import HISTORIES, QUESTIONS
+from tests.support.forms import examples
 
 BERLIN = ZoneInfo("Europe/Berlin")
 SHORT = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=24))
@@ -32,7 +33,9 @@ COUNTED = {
 }
 Events = list[dict[str, Any]]
 crowded = settings(
-    max_examples=200, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(200),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 
@@ -68,7 +71,7 @@ NEAR = st.datetimes(shown("2011-12-20"), shown("2012-01-20"))
 ZONES = st.sampled_from(("UTC", "Europe/Berlin", "America/Havana", "Asia/Beirut", "Pacific/Apia"))
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.lists(MOMENTS | NEAR, min_size=3, max_size=3), ZONES, st.booleans(), st.randoms())
 @example([shown("2011-12-28"), shown("2012-01-02"), shown("2012-01-09")], "Pacific/Apia", True, None)
 def test_a_period_is_cut_without_a_seam(moments: list[datetime], zone: str, over: bool, chance: Any) -> None:
@@ -136,7 +139,7 @@ def test_every_event_is_in_one_mark_of_its_track(events: Events, question: dict[
     computed = compute(events, question, SHORT)
     deploys, incidents, period, window = inputs(computed)
     drawn = timeline(deploys, incidents, period, window)
-    tracks = {
+    tracks: dict[str, list[Any]] = {
         "incidents": incidents,
         "failed": [row for row in deploys if row.failed],
         "deploys": [row for row in deploys if not row.failed],
@@ -161,7 +164,8 @@ def test_the_list_of_the_timeline_holds_the_newest_events(events: Events, questi
     computed = compute(events, question, SHORT)
     deploys, incidents, period, window = inputs(computed)
     listed = timeline(deploys, incidents, period, window).listed
-    expected = sorted([(row.at, row.id) for row in (*deploys, *incidents)], reverse=True)[:LISTED]
+    rows: list[Any] = [*deploys, *incidents]
+    expected = sorted([(row.at, row.id) for row in rows], reverse=True)[:LISTED]
     assert [(event.at, event.id) for event in listed] == expected
     if len(listed) == len(deploys) + len(incidents):
         rate = computed.figures()["changeFailRate"]
@@ -175,7 +179,7 @@ def test_a_huge_history_is_few_marks_and_a_short_list() -> None:
     """Fifty thousand deploys are at most a mark a slot and a list of fifty, and none is lost."""
     began = us("2026-01-01T00:00:00+00:00")
     deploys = [
-        DeployRow(f"d{n:05}", began + n * 100_000_000, False, n % 9 == 0, False, 0, (), None, False)
+        DeployRow(f"d{n:05}", began + n * 100_000_000, False, n % 9 == 0, False, 0, "", None, False)
         for n in range(50_000)
     ]
     period = Period(began, None, deploys[-1].at, BERLIN)

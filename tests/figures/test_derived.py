@@ -28,6 +28,7 @@ from tests.figures.asking import compute
 from tests.figures.histories import HISTORIES, QUESTIONS
 from tests.figures.reference import Reference
 from tests.figures.test_properties import alike
+from tests.support.forms import examples
 
 SETTINGS = FigureSettings(window=timedelta(hours=24), timezone="Europe/Berlin")
 LATE = 2_000_000_000_000_000
@@ -156,7 +157,7 @@ class LivedStore:
 
 
 @settings(
-    max_examples=100,
+    max_examples=examples(100),
     deadline=None,
     suppress_health_check=[
         HealthCheck.function_scoped_fixture,

@@ -23,7 +23,7 @@ from gitdailies_webhooks.mirrors.rows import RepositoryState
 from tests.databases import KINDS, postgresql_url
 from tests.end_to_end.machine import command
 from tests.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, deploys
-from tests.figures.git.repository import Repository, week
+from tests.figures.git.repository import DERIVATION, Repository, week
 from tests.webhooks.running import Receiver, at, in_thread
 
 NOW = to_us(datetime.fromisoformat("2026-03-06T00:00:00Z"))
@@ -113,7 +113,7 @@ def test_a_range_lists_the_commits_between_neighbors(repository: Repository) -> 
 
 def test_the_drawing_of_the_derivation_is_that_of_git(repository: Repository) -> None:
     """The derivation lists every commit with the SHA and the time that git shows."""
-    drawn = (Path(__file__).parent / "git/derivation.md").read_text()
+    drawn = DERIVATION.read_text()
     for name, sha in repository.shas.items():
         made = repository.git("show", "--no-patch", "--format=%cI", sha).strip()
         assert f"{sha[:7]} {name} {made}" in drawn

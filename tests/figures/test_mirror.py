@@ -246,7 +246,7 @@ def test_git_that_is_missing_or_hangs(
     began = time.monotonic()
     with pytest.raises(MirrorUnreadable):
         mirror.commits([])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     with pytest.raises(MirrorUnreadable, match="one that stops"):
         mirror.commits([])
 

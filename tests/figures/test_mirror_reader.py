@@ -56,8 +56,8 @@ def fetch(repository: Repository, mirror: Path, *names: str) -> None:
 
 
 def until(expected: str, ask: Callable[[], dict[str, Any]]) -> dict[str, Any]:
-    """Ask until a verdict is the expected word, ten seconds at most."""
-    for _ in range(100):
+    """Ask until a verdict is the expected word, a minute at most."""
+    for _ in range(600):
         if (verdict := ask())["word"] == expected:
             break
         time.sleep(0.1)
@@ -91,9 +91,7 @@ def test_a_mirror_that_catches_up_resolves_unknown_deploys(
 
 
 @pytest.mark.usefixtures("quick")
-def test_a_missing_mirror_is_logged_once(
-    repository: Repository, mirror: Path, tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_a_missing_mirror_is_logged_once(repository: Repository, mirror: Path, tmp_path: Path) -> None:
     """A server starts without its mirror, names it in the log and in the verdict, and reads it later."""
     later = tmp_path / "later.git"
     with in_thread(tmp_path / "w.db", mirrors={REPO: later}) as receiver:
@@ -105,10 +103,9 @@ def test_a_missing_mirror_is_logged_once(
         shutil.move(mirror, later)
         numbers = ANSWERS["production"][1]
         assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
-    printed = "".join(capfd.readouterr())
-    assert printed.count("mirror cannot be read") == 1
-    assert printed.count("mirror can be read again") == 1
-    assert f"{later}: expected a git repository that this user can read" in printed
+    (unreadable,) = receiver.logged("mirror cannot be read")
+    assert len(receiver.logged("mirror can be read again")) == 1
+    assert f"{later}: expected a git repository that this user can read" in unreadable["reason"]
 
 
 def test_an_unreadable_mirror_is_logged_before_a_deploy_needs_it(tmp_path: Path) -> None:
@@ -124,7 +121,7 @@ def test_an_unreadable_mirror_is_logged_before_a_deploy_needs_it(tmp_path: Path)
         store.start()
         reader = MirrorWorker(store, {REPO: tmp_path / "none.git"}, FigureSettings(), utc_now, Log())
         reader.start()
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(60):
             while not logged:  # noqa: ASYNC110  what is waited for happens in another task
                 await asyncio.sleep(0.01)
         await reader.stop()
@@ -174,7 +171,7 @@ def delete(receiver: Receiver, key: str, id_: str) -> None:
 
 def test_lookups_grow_rarer_until_other_commits_are_missing() -> None:
     """A mirror is read after 5 seconds, then twice as late each time, up to 5 minutes; others start again."""
-    mirrors = MirrorWorker(None, {}, FigureSettings(), None, None)  # type: ignore[arg-type]
+    mirrors = MirrorWorker(None, {}, FigureSettings(), None, None)
 
     class Lookup:
         fault = ""
@@ -182,9 +179,9 @@ def test_lookups_grow_rarer_until_other_commits_are_missing() -> None:
         def __init__(self, *missing: str) -> None:
             self.missing = frozenset(missing)
 
-    def pauses(lookup: Lookup, times: int) -> Iterator[float]:
+    def pauses(lookup: Any, times: int) -> Iterator[float]:
         for _ in range(times):
-            yield mirrors._pause("a/b", lookup)  # type: ignore[arg-type]
+            yield mirrors._pause("a/b", lookup)
 
     assert [*pauses(Lookup("1"), 8)] == [5, 10, 20, 40, 80, 160, 300, 300]
     assert [*pauses(Lookup("1", "2"), 2)] == [5, 10]

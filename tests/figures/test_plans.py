@@ -26,7 +26,7 @@ ONE_ROW = "figures_read"
 
 
 @pytest.fixture
-def session(tmp_path: Path) -> Iterator[PostgresqlSession]:
+def session(tmp_path: Path) -> Iterator[Any]:
     with postgresql_url() as url:
         database = database_of(Store.parse(url, tmp_path))
         create_key(database, "ci")
@@ -84,9 +84,13 @@ def parts(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 def history() -> list[dict[str, Any]]:
     """Deploys of twenty repositories, every sixth with an incident after it."""
-    made = []
+    made: list[dict[str, Any]] = []
     for number in range(EVENTS):
-        where = {"id": f"e{number}", "repo": f"larkspur/{number // 3 % 20}", "time": text(number)}
+        where: dict[str, Any] = {
+            "id": f"e{number}",
+            "repo": f"larkspur/{number // 3 % 20}",
+            "time": text(number),
+        }
         sha = f"{number * 2654435761 % 2**32:08x}"
         incident = {**where, "incidentId": f"i{number // 6}"}
         if number % 6 == 4:
@@ -108,7 +112,7 @@ def test_no_statement_of_an_update_scans_a_table(session: PostgresqlSession) -> 
         advance(session, SETTINGS, LATE, AT_ONCE)
     for body in events[:40]:
         delete_event(session, body, LATE)
-    explaining = ExplainingSession(session)
+    explaining: Any = ExplainingSession(session)
     assert advance(explaining, SETTINGS, LATE, AT_ONCE).events == AT_ONCE
     assert len(explaining.plans) > 15
     # Plans for any values, and plans for these, are among them.

@@ -16,6 +16,7 @@ from tests.figures.asking import compute, worked
 from tests.figures.histories import HISTORIES, QUESTIONS
 from tests.figures.reference import Reference
 from tests.figures.worked import expected as by_hand
+from tests.support.forms import examples
 
 ZONE, HOURS = "Europe/Berlin", 24
 BERLIN = FigureSettings(timezone=ZONE)
@@ -23,7 +24,9 @@ SHORT = FigureSettings(timezone=ZONE, window=timedelta(hours=HOURS))
 
 Events = list[dict[str, Any]]
 crowded = settings(
-    max_examples=400, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large]
+    max_examples=examples(400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
 )
 
 

@@ -49,7 +49,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
 
 
 def until(holds: Callable[[], bool]) -> None:
-    ends = time.monotonic() + 15
+    ends = time.monotonic() + 60
     while not holds():
         assert time.monotonic() < ends
         time.sleep(0.02)
@@ -237,7 +237,7 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
     ],
 )
 def test_a_faulty_reload_leaves_the_old_settings(
-    fault: WebhooksSettings | Exception, said: str, tmp_path: Path, capfd: pytest.CaptureFixture[str]
+    fault: WebhooksSettings | Exception, said: str, tmp_path: Path
 ) -> None:
     """The log says what is wrong, answers stay as they were, and the next reload works."""
     with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
@@ -246,8 +246,8 @@ def test_a_faulty_reload_leaves_the_old_settings(
         assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
         receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
-    (line,) = [line for line in capfd.readouterr().out.splitlines() if "settings not reloaded" in line]
-    assert said in line
+    (entry,) = receiver.logged("settings not reloaded")
+    assert said in entry["reason"]
 
 
 def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:

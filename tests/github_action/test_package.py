@@ -14,7 +14,8 @@ from gitdailies_core.ci import workflow_commands
 from gitdailies_core.ci.platforms import github_actions
 from gitdailies_core.ci.report import SKIPPED, Report
 
-ROOM = Path(__file__).parents[2] / "github-action"
+from tests.github_action.acting import HERE, ROOM
+
 ACTION: dict[str, Any] = yaml.safe_load((ROOM / "action.yml").read_text("utf-8"))
 STEP: dict[str, Any] = ACTION["runs"]["steps"][0]
 # The runner's own; it reaches the step under another name.
@@ -184,7 +185,7 @@ def test_no_python_where_errors_fail(tmp_path: Path) -> None:
 
 def test_the_examples_payloads_are_objects() -> None:
     """Every payload that the runs under act use is a JSON object."""
-    files = sorted((Path(__file__).parent / "payloads").glob("*.json"))
+    files = sorted((HERE / "payloads").glob("*.json"))
 
     assert len(files) >= 6
     assert all(isinstance(json.loads(file.read_text("utf-8")), dict) for file in files)

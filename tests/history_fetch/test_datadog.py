@@ -211,6 +211,8 @@ def test_an_incident_that_is_stable_since_nobody_knows_when_stays_open() -> None
 class Direct:
     """Pages without a server between."""
 
+    url = "https://api.example"
+
     def __init__(self, answer: Any) -> None:
         self.answer = answer
 

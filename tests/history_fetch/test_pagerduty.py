@@ -207,6 +207,8 @@ def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
 class Counting:
     """Pages of a listing that shows no more than so many rows, and how wide each window was."""
 
+    url = "https://api.example"
+
     def __init__(self, told: list[Incident], most: int) -> None:
         self.answer = answers(told, most=most)
 

@@ -86,10 +86,10 @@ def described_id(**parts: str | None) -> str:
     text = FUNCTIONS["Get-DeployId"]
     [listed] = re.findall(r"ConvertTo-JsonList @\((.+?)\)", text)
     order = [name.strip().lstrip("$").lower() for name in listed.split(",")]
-    [prefix, length] = re.search(r"'([a-z]+-)' \+ .*Substring\(0, (\d+)\)", text).groups()  # type: ignore[union-attr]
+    [prefix, length] = re.search(r"'([a-z]+-)' \+ .*Substring\(0, (\d+)\)", text).groups()
     rule = FUNCTIONS["ConvertTo-JsonList"]
     named = {int(code): said for code, said in re.findall(r"(\d+) \{ '(.+?)'; break \}", rule)}
-    low, high = map(int, re.search(r"-lt (\d+) -or \$_ -gt (\d+)", rule).groups())  # type: ignore[union-attr]
+    low, high = map(int, re.search(r"-lt (\d+) -or \$_ -gt (\d+)", rule).groups())
     assert r"'\u{0:x4}' -f $_" in rule
     assert "SHA256" in text
     assert "'x2'" in text
@@ -127,7 +127,7 @@ def test_the_deploy_id(texts: dict[str, str | None]) -> None:
         "type": "rollback",
         **texts,
     }
-    assert described_id(**given) == deploy_id(**given)  # type: ignore[arg-type]
+    assert described_id(**given) == deploy_id(**given)
 
 
 def test_words_are_those_of_core() -> None:

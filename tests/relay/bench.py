@@ -135,7 +135,7 @@ class Bench:
         rows: list[tuple[Any, ...]] = self.store.report(lambda c: c.execute(statement).fetchall())
         return rows
 
-    async def delivered(self, seconds: float = 10.0) -> None:
+    async def delivered(self, seconds: float = 60.0) -> None:
         """Wait until nothing is left but dead letters."""
         await eventually(lambda: self.status()["waiting"] == 0, seconds)
 
@@ -148,7 +148,7 @@ def delivery(incident: str, state: str, at: datetime) -> Delivery:
     return Delivery(f"d{next(_numbers)}", now_us(), "default", Interpretation("test", "", b"", "", (said,)))
 
 
-async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> None:
+async def eventually(check: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not check():  # noqa: ASYNC110  what is waited for happens in other threads
             await asyncio.sleep(0.01)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import Any
 
 import pytest
 import requests
@@ -115,11 +116,11 @@ def test_a_shape_that_the_table_cannot_read_is_202_quarantined(relay: Relay) -> 
     assert relay.status()["quarantined"] == {"unexpected_payload": 1}
     (entry,) = relay.logged("delivery")
     assert (entry["log_level"], entry["reasons"]) == ("warning", (reason,))
-    metrics = requests.get(f"{relay.status_url}/metrics", timeout=5).text
+    metrics = requests.get(f"{relay.status_url}/metrics", timeout=30).text
     assert 'gitdailies_relay_messages_total{outcome="unexpected_payload",source="pagerduty"} 1.0' in metrics
 
 
-PROOFS = {
+PROOFS: dict[str, dict[str, Any]] = {
     "none": {},
     "empty": {"x-pagerduty-signature": ""},
     "the bare prefix": {"x-pagerduty-signature": "v1="},
@@ -213,18 +214,18 @@ def test_datadogs_form_encoding_is_read(relay: Relay, kind: str) -> None:
 def test_an_unknown_source_is_404(relay: Relay) -> None:
     """No other path is served on the intake, status and metrics least of all."""
     for path in ("/hooks/opsgenie", "/hooks/", "/hooks", "/", "/status", "/metrics", "/hooks/pagerduty/x"):
-        assert requests.post(relay.url + path, data=b"{}", timeout=5).status_code == 404
+        assert requests.post(relay.url + path, data=b"{}", timeout=30).status_code == 404
 
 
 def test_other_methods_are_405_and_name_those_allowed(relay: Relay) -> None:
     """GET, HEAD and DELETE are refused; POST, PUT and PATCH, which Squadcast offers, are taken."""
     for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
-        answer = requests.request(method, relay.url + "/hooks/squadcast", timeout=5)
+        answer = requests.request(method, relay.url + "/hooks/squadcast", timeout=30)
         assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PUT, PATCH")
     for number, method in enumerate(("PUT", "PATCH")):
         delivery = deliveries.squadcast("v2.incident.triggered", f"S{number}")
         url = relay.url + "/hooks/squadcast"
-        answer = requests.request(method, url, data=delivery.body, headers=delivery.headers, timeout=5)
+        answer = requests.request(method, url, data=delivery.body, headers=delivery.headers, timeout=30)
         assert answer.status_code == 202
 
 
@@ -240,9 +241,9 @@ def test_an_encoded_body_is_415(relay: Relay) -> None:
 def test_health_is_answered_on_both_listeners(relay: Relay) -> None:
     """healthz and readyz are 200 on the intake and beside the metrics."""
     for url in (relay.url, relay.status_url):
-        assert requests.get(f"{url}/healthz", timeout=5).json() == {"status": "alive"}
-        assert requests.get(f"{url}/readyz", timeout=5).json() == {"status": "ready"}
-    assert requests.get(f"{relay.status_url}/hooks/pagerduty", timeout=5).status_code == 404
+        assert requests.get(f"{url}/healthz", timeout=30).json() == {"status": "alive"}
+        assert requests.get(f"{url}/readyz", timeout=30).json() == {"status": "ready"}
+    assert requests.get(f"{relay.status_url}/hooks/pagerduty", timeout=30).status_code == 404
 
 
 def test_every_answer_is_json(relay: Relay) -> None:
@@ -250,9 +251,9 @@ def test_every_answer_is_json(relay: Relay) -> None:
     for answer in (
         pagerduty("incident.triggered", "Q1").post(relay.url),
         signed(b"{").post(relay.url),
-        requests.get(relay.url + "/nowhere", timeout=5),
-        requests.get(relay.url + "/hooks/pagerduty", timeout=5),
-        requests.post(relay.url + "/hooks/pagerduty", data=b"{}", timeout=5),
+        requests.get(relay.url + "/nowhere", timeout=30),
+        requests.get(relay.url + "/hooks/pagerduty", timeout=30),
+        requests.post(relay.url + "/hooks/pagerduty", data=b"{}", timeout=30),
     ):
         assert answer.headers["content-type"] == "application/json"
         assert isinstance(json.loads(answer.content)["status"], str)

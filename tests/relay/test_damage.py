@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -58,7 +59,7 @@ def rest_delivered(folder: Path, receiver: Receiver, without: set[str]) -> None:
         with store.reading(SqliteDatabase(folder / "relay.db")) as session:
             return bool(reports.status(session)["waiting"] == 0)
 
-    eventually(over, 30.0)
+    eventually(over)
     for incident in INCIDENTS:
         kinds = [one.event["kind"] for one in receiver.of(incident)]
         assert kinds == (["incidentStarted"] if incident not in without else []) + ["incidentResolved"]
@@ -114,7 +115,7 @@ def test_a_damaged_row_holds_up_nothing_but_its_own_incident(
     with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
         for incident in INCIDENTS:
             if incident != "I3":
-                eventually(lambda name=incident: len(receiver.of(name)) == 2, 30.0)
+                eventually(partial(lambda name: len(receiver.of(name)) == 2, incident))
                 kinds = [one.event["kind"] for one in receiver.of(incident)]
                 assert kinds == ["incidentStarted", "incidentResolved"]
         assert pagerduty("incident.triggered", "NEW").post(relay.address).status_code == 202

@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import platform
 import sqlite3
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +47,7 @@ def value(relay: Relay, name: str) -> float:
 
 
 @pytest.fixture
-def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
+def busy(relay: Relay, receiver: Receiver) -> Relay:
     """A relay that met every outcome of a delivery, and the verdicts delivered, retry and dead letter."""
 
     def script(one: Any) -> bytes:
@@ -67,10 +67,10 @@ def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
     pagerduty("incident.triggered", "nowhere", service="attic").post(relay.url)
     signed(b"{}").post(relay.url)
     signed(b"{").post(relay.url)
-    requests.post(relay.url + "/hooks/planted-name", data=b"", timeout=5)
-    requests.post(relay.url + "/hooks/pagerduty", data=b"", timeout=5)
+    requests.post(relay.url + "/hooks/planted-name", data=b"", timeout=30)
+    requests.post(relay.url + "/hooks/pagerduty", data=b"", timeout=30)
     for verdict in ("delivered", "retry", "dead_letter"):
-        eventually(lambda v=verdict: value(relay, f'attempts_total{{verdict="{v}"}}'))
+        eventually(partial(value, relay, f'attempts_total{{verdict="{verdict}"}}'))
     return relay
 
 

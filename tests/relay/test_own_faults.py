@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_relay.accepting import acceptance
+from gitdailies_relay.accepting.acceptance import accept
 from gitdailies_relay.intake import app, request_body
 from gitdailies_relay.store import store as stores
 
@@ -120,7 +121,7 @@ def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not stored in time is 503; the vendor's next try finds what was stored after all."""
-    real = stores.accept
+    real = accept
 
     def slow(rows: Any, deliveries: Any) -> Any:
         if not receiver.arrivals:
@@ -158,7 +159,7 @@ def test_an_adapter_that_breaks_while_it_translates_loses_nothing(
     from gitdailies_pagerduty import adapter
 
     def broken(*_: Any) -> Any:
-        return {}["missing"]
+        raise KeyError("missing")
 
     for fault, reason in (
         (broken, "adapter pagerduty: expected a translation, got KeyError"),

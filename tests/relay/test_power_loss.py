@@ -1,19 +1,17 @@
 """Power loss at any moment: what was answered as stored is there when the power is back.
 
 The store writes with its own statements, settings and transactions to a disk that keeps only what
-was synced and a torn part of the rest. GITDAILIES_CRASH_POINTS says how many crashes; a campaign
-sets more.
+was synced and a torn part of the rest. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -33,8 +31,11 @@ from gitdailies_server.storage.timestamps import now_us
 from tests.relay import power
 from tests.relay.bench import BEGAN
 from tests.relay.driver import statements, sync_failed, watched
+from tests.support.forms import short_and_long
 
-POINTS = int(os.environ.get("GITDAILIES_CRASH_POINTS", "50"))
+both_forms = short_and_long(
+    "points", "GITDAILIES_CRASH_POINTS", short=12, long=100, seconds=lambda points: 120 + 10 * points
+)
 # Enough that the log is carried over into the file twice on the way.
 TURNS = 120
 TARGETS = (Target("larkspur/shop"), Target("larkspur/ledger", "production"))
@@ -253,7 +254,13 @@ async def _sent_again(path: Path, workload: Workload, told: Sequence[Told]) -> N
         _consistent(connection)
 
 
-def ran(folder: Path, monkeypatch: pytest.MonkeyPatch, *reworded: tuple[str, str], failing: int = 0) -> Tally:
+def ran(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    points: int,
+    *reworded: tuple[str, str],
+    failing: int = 0,
+) -> Tally:
     """Run a workload on the watched disk, with some statements put in place of others, then crash it."""
     workload = Workload(random.Random(2611), failing)
     for name in ("live", "crashed"):
@@ -263,34 +270,34 @@ def ran(folder: Path, monkeypatch: pytest.MonkeyPatch, *reworded: tuple[str, str
     carried_over = sum(isinstance(one, power.Synced) and one.file == "relay.db" for one in workload.log)
     assert carried_over >= 3, "too little was written to carry the log over: the test proves too little"
     assert sum(isinstance(one, power.NotSynced) for one in workload.log) >= failing
-    return crashed(workload, folder / "crashed", POINTS, random.Random(500))
+    return crashed(workload, folder / "crashed", points, random.Random(500))
 
 
+@both_forms
 def test_what_was_acknowledged_survives_every_power_loss(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
     """At no crash point is an acknowledged delivery, event or result missing, doubled or damaged."""
-    tally = ran(tmp_path, monkeypatch)
-    with capsys.disabled():
-        print(f"\nsettings of the store: {tally}", end=" ")
-    assert (tally.points, tally.losing, tally.damaged) == (POINTS, 0, 0)
+    tally = ran(tmp_path, monkeypatch, points)
+    measure(f"settings of the store: {tally}")
+    assert (tally.points, tally.losing, tally.damaged) == (points, 0, 0)
 
 
+@both_forms
 def test_what_was_acknowledged_between_failed_syncs_survives_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
     """A sync that fails, and what it was for forgotten by the system, takes nothing acknowledged along."""
-    tally = ran(tmp_path, monkeypatch, failing=8)
-    with capsys.disabled():
-        print(f"\none sync in twelve fails: {tally}", end=" ")
-    assert (tally.points, tally.losing, tally.damaged) == (POINTS, 0, 0)
+    tally = ran(tmp_path, monkeypatch, points, failing=8)
+    measure(f"one sync in twelve fails: {tally}")
+    assert (tally.points, tally.losing, tally.damaged) == (points, 0, 0)
 
 
+@both_forms
 def test_with_synchronous_normal_the_same_crashes_lose(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
     """The simulation tells settings apart: with NORMAL in place of FULL most crashes lose deliveries."""
-    tally = ran(tmp_path, monkeypatch, (IN_FORCE, "PRAGMA synchronous=NORMAL"))
-    with capsys.disabled():
-        print(f"\nsynchronous=NORMAL: {tally}", end=" ")
-    assert tally.losing > POINTS / 2
+    tally = ran(tmp_path, monkeypatch, points, (IN_FORCE, "PRAGMA synchronous=NORMAL"))
+    measure(f"synchronous=NORMAL: {tally}")
+    assert tally.losing > points / 2

@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -49,7 +50,7 @@ def pairs(printed: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
+def busy(relay: Relay, receiver: Receiver) -> Relay:
     """A relay with one event delivered, one dead letter, one retry, and two quarantined bodies."""
 
     def script(one: Any) -> bytes:
@@ -59,7 +60,7 @@ def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
     receiver.script = script
     for incident in ("fine", "refused", "failing"):
         pagerduty("incident.triggered", incident).post(relay.url)
-        eventually(lambda name=incident: receiver.of(name))
+        eventually(partial(receiver.of, incident))
     pagerduty("incident.resolved", "failing", at=ENDED_AT).post(relay.url)
     pagerduty("incident.triggered", "nowhere", service="attic").post(relay.url)
     signed(b"{}").post(relay.url)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -186,7 +187,7 @@ def test_what_a_filter_held_starts_when_it_is_raised(pair: Pair) -> None:
     low = pagerduty("incident.triggered", "raised", source="filtered", urgency="low", priority=None)
     assert pair.post(low, 200)["reasons"] == ["filtered: urgency low is not in high"]
     assert pair.story("raised") == []
-    raised = {"source": "filtered", "urgency": "high", "priority": {"summary": "P1"}}
+    raised: dict[str, Any] = {"source": "filtered", "urgency": "high", "priority": {"summary": "P1"}}
     pair.post(pagerduty("incident.priority_updated", "raised", at="2026-03-04T09:40:00Z", **raised))
     pair.post(ended("raised", **raised))
 
@@ -199,7 +200,7 @@ def test_what_a_filter_held_starts_when_it_is_raised(pair: Pair) -> None:
 def test_what_a_filter_held_to_its_end_never_counts(pair: Pair) -> None:
     """An incident that stays low gives nothing, its end included."""
     for word in ("incident.triggered", "incident.acknowledged", "incident.resolved"):
-        low = {"urgency": "low", "priority": {"summary": "P1"}, "source": "filtered"}
+        low: dict[str, Any] = {"urgency": "low", "priority": {"summary": "P1"}, "source": "filtered"}
         pair.post(pagerduty(word, "low", at=ENDED_AT, **low), 200)
 
     assert pair.story("low") == []
@@ -301,7 +302,9 @@ def test_a_faulty_configuration_leaves_the_old_one_in_force(pair: Pair) -> None:
         for number, fault in enumerate(faults, 1):
             config.write_text(fault)
             pair.relay.reload()
-            refused = eventually(lambda n=number: pair.relay.entries("configuration not reloaded")[n - 1 :])
+            refused = eventually(
+                partial(lambda n: pair.relay.entries("configuration not reloaded")[n - 1 :], number)
+            )
             assert "no-such-file" in refused[0]["reason"] or "gitdailies.yml" in refused[0]["reason"]
             pair.post(pagerduty("incident.triggered", f"fault-{number}"))
     finally:

@@ -22,6 +22,7 @@ from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, RETRY, Attempt
 from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage import postgresql
 from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
 from tests import databases
@@ -270,7 +271,7 @@ def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
 
     async def body(servers: Servers) -> None:
         with pytest.raises(ConfigurationError, match="expected no other server on this file"):
-            RelayStore(servers.one.database.__class__(tmp_path / "room.db")).open()
+            RelayStore(SqliteDatabase(tmp_path / "room.db")).open()
         await servers.one.accept(delivery("A", STARTED, BEGAN))
 
     with databases.opened("sqlite", tmp_path) as database:

@@ -11,15 +11,14 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
 from gitdailies_core.ci import console
 
 from scripts.builders import script
 from scripts.platforms import folders
-from tests.steps import published
+from tests.steps import CASES, ROOT, published
 
-ROOT = Path(__file__).parents[2]
-CASES = ROOT / "tests" / "ci" / "cases"
 KEY = "gdk_planted-7d1c"
 TOOLS = ROOT / ".tools"
 
@@ -116,15 +115,16 @@ def run(
 
 
 def tool(name: str, folder: Path = TOOLS / "node_modules" / ".bin") -> str:
-    """Return the program of a runner that `make test` puts into .tools; a test without it is skipped.
+    """Return the program of a runner that `make setup` puts into .tools; a test without it is skipped.
 
     With CI=true a skipped test fails.
     """
-    import pytest
-
     program = folder / name
     if not program.exists():
-        pytest.skip(f"{program.relative_to(ROOT)}: expected {name}, got nothing; make test installs it")
+        pytest.skip(
+            f"{name}: expected it at {program.relative_to(ROOT)}, got none;"
+            " `make setup` installs it or says how"
+        )
     return str(program)
 
 

@@ -37,7 +37,7 @@ class Bucket(NamedTuple):
 
 
 class Trend(NamedTuple):
-    """Buckets in order, the figures of each, and the name of their unit: day, week, …"""
+    """Buckets in order, the figures of each, and the name of their unit, such as day or week."""
 
     unit: str
     buckets: tuple[Bucket, ...]
