@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -108,22 +109,24 @@ def test_a_full_disk_is_503_and_passes(tmp_path: Path) -> None:
 def test_a_fault_of_ours_shows_a_number_and_no_more(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, log_lines: pytest.CaptureFixture[str]
 ) -> None:
-    """A fault is 500 with a number that the log has beside kind and places; its text stands nowhere."""
+    """A bug is a 500 with a number; the log has it with kind and places, and nothing shows its text."""
     key = receiver.key("ci", "send", "read")
 
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the reason inside")
 
     with monkeypatch.context() as patch:
-        patch.setattr(queries, "take", broken)
+        patch.setattr(queries, "accept", broken)
         answer = receiver.post(key, body("deploy"))
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "the reason inside" not in answer.text
     assert "Traceback" not in answer.text
-    number = answer.json()["detail"].rsplit(" ", 1)[-1]
+    number = re.fullmatch(
+        r"internal error (\w{12}); the server log has the details", answer.json()["detail"]
+    )[1]
     (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
     assert "RuntimeError at test_durability.py" in line
-    assert " by gitdailies_webhooks/store.py:" in line
+    assert " by gitdailies_webhooks/events/store.py:" in line
     assert "the reason inside" not in line
     assert receiver.post(key, body("deploy")).json()["status"] == "created"
 

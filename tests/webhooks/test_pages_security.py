@@ -130,7 +130,7 @@ def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: V
     assert second.get("/settings", allow_redirects=False).status_code == 303
     assert Visitor(receiver).sign_in("Sam").status_code == 401
     assert Visitor(receiver).get(given).status_code == 410
-    assert "not the only owner" in owner.post("/settings/people/1/remove").text
+    assert "the only owner cannot be removed" in owner.post("/settings/people/1/remove").text
 
 
 def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: Visitor) -> None:

@@ -146,7 +146,7 @@ FAULTS = [
     (b'{"a": 1, "a": 2}', {}, 400, "unreadable", "body: expected each name once, got 'a' twice"),
     (b"\xef\xbb\xbf{}", {}, 400, "unreadable", "body: expected UTF-8 without a byte order mark, got one"),
     (b"7", {}, 422, "invalid", "event: expected an object, got 7"),
-    ([{}], {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: expected it with one event only"),
+    ([{}], {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: cannot be used with a list"),
     (body("deploy"), {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: expected the event's id"),
     (body("deploy"), {"Content_Type": "text/plain"}, 415, "media-type", "Content-Type: expected"),
     (
