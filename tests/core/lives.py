@@ -5,17 +5,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gitdailies_core import reasons
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
 from gitdailies_core.incidents.memory import MemoryLedger
 from gitdailies_core.incidents.occurrences import Decision, decide
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Service
 from gitdailies_core.values.times import text_of
 
 CHECKOUT = Target("larkspur/checkout-api", "production", "checkout-api")
 LEDGER = Target("larkspur/ledger", "production", "ledger-worker")
-LOW = "filtered: urgency low is not in high"
-UNMAPPED = "no line under services for 'checkout-api'"
+LOW = Reason(reasons.FILTERED, "filtered: urgency low is not in high")
+UNMAPPED = Reason(reasons.UNMAPPED, "unmapped: no line under services for 'checkout-api'")
 
 
 def at(minutes: float) -> datetime:
@@ -74,7 +76,9 @@ class Relay:
     ledger: MemoryLedger = field(default_factory=MemoryLedger)
     sent: list[Event] = field(default_factory=list)
 
-    def take(self, change: Change, *, to: Sequence[Target] | None = None, refusal: str = "") -> Decision:
+    def take(
+        self, change: Change, *, to: Sequence[Target] | None = None, refusal: Reason | None = None
+    ) -> Decision:
         targets = self.targets if to is None else to
         decision = decide(
             source="pagerduty", change=change, targets=targets, refusal=refusal, ledger=self.ledger

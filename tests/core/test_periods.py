@@ -20,11 +20,11 @@ def test_a_repeat_says_what_it_repeats():
     relay = Relay()
     relay.take(started(0, period="told"))
 
-    again = relay.take(started(0, period="told")).reason
+    again = relay.take(started(0, period="told")).reason.text
     relay.take(resolved(5, since=0))
 
     assert again == "second start of a period that is open: 2026-03-04T10:00:00Z"
-    assert relay.take(resolved(6, since=0)).reason == (
+    assert relay.take(resolved(6, since=0)).reason.text == (
         "second end of a period that is closed: 2026-03-04T10:00:00Z"
     )
 
@@ -88,7 +88,9 @@ def test_an_acknowledgement_gives_nothing():
     """An update is no start, whether its incident is known or not."""
     relay = Relay()
 
-    assert relay.take(updated(1, since=0)).reason == "incident.updated neither starts nor ends an incident"
+    assert (
+        relay.take(updated(1, since=0)).reason.text == "incident.updated neither starts nor ends an incident"
+    )
     relay.take(started(0, period="told"))
     assert relay.say(updated(2, since=0)) == []
 
@@ -117,7 +119,7 @@ def test_an_early_end_that_tells_no_start_is_remembered():
 
     early = relay.take(resolved(5, period="cycle-1"))
 
-    assert early.reason == "an end, but nothing was open, and it does not tell its start"
+    assert early.reason.text == "an end, but nothing was open, and it does not tell its start"
     assert relay.say(started(0, period="cycle-1")) == [("A", "starts", 0), ("A", "ends", 5)]
 
 
@@ -160,8 +162,8 @@ def test_a_late_unnamed_start_of_an_ended_period_adds_nothing():
     relay = Relay()
     relay.say(started(0), resolved(5))
 
-    assert relay.take(started(3)).reason == "late start, of a period that ended at 2026-03-04T10:05:00Z"
-    assert relay.take(started(5)).reason == "late start, of a period that ended at 2026-03-04T10:05:00Z"
+    assert relay.take(started(3)).reason.text == "late start, of a period that ended at 2026-03-04T10:05:00Z"
+    assert relay.take(started(5)).reason.text == "late start, of a period that ended at 2026-03-04T10:05:00Z"
 
 
 def test_an_unnamed_start_earlier_than_the_one_that_went_out_adds_nothing():
@@ -169,7 +171,7 @@ def test_an_unnamed_start_earlier_than_the_one_that_went_out_adds_nothing():
     relay = Relay()
     relay.say(started(3), resolved(5))
 
-    assert relay.take(started(0)).reason == "late start, of a period that began at 2026-03-04T10:03:00Z"
+    assert relay.take(started(0)).reason.text == "late start, of a period that began at 2026-03-04T10:03:00Z"
 
 
 def test_a_remembered_end_is_not_that_of_a_start_before_another():

@@ -21,7 +21,7 @@ def test_an_update_that_is_not_wanted_either_leaves_the_start_held():
     relay = Relay()
     relay.take(started(0, period="told"), refusal=LOW)
 
-    assert relay.take(updated(4, since=0), refusal=LOW).reason.startswith(LOW)
+    assert relay.take(updated(4, since=0), refusal=LOW).reason.text.startswith(LOW.text)
     assert relay.states() == [HELD]
 
 
@@ -192,4 +192,4 @@ def test_a_second_service_mapped_later_gets_the_end_of_the_first():
 
 def test_a_change_without_route_and_without_reason_still_gets_a_reason():
     """No targets mean no events, and the decision says so."""
-    assert Relay(targets=()).take(started(0)).reason == "no route says where it counts"
+    assert Relay(targets=()).take(started(0)).reason.text == "no route says where it counts"

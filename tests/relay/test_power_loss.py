@@ -22,6 +22,7 @@ from typing import TypeAlias
 import pytest
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
 from gitdailies_relay.accepting.interpret import SHAPE, Reading, Said
@@ -38,6 +39,7 @@ POINTS = int(os.environ.get("GITDAILIES_CRASH_POINTS", "50"))
 # Enough that the log is carried over into the file twice on the way.
 TURNS = 120
 TARGETS = (Target("larkspur/shop"), Target("larkspur/ledger", "production"))
+PLANTED = Reason(UNEXPECTED_PAYLOAD, "planted")
 IN_FORCE = "PRAGMA synchronous=FULL"
 
 
@@ -111,7 +113,7 @@ class Workload:
             return self.odds.choice(self.deliveries)._replace(id=name, received_at=now_us())
         if kind < 0.2:
             body = self.odds.randbytes(self.odds.randrange(20_000))
-            return Delivery(name, now_us(), "default", Reading("test", "", body, "", (), SHAPE, "planted"))
+            return Delivery(name, now_us(), "default", Reading("test", "", body, "", (), SHAPE, PLANTED))
         incident = f"I{self.odds.randrange(TURNS)}"
         state, hours = self.odds.choice((STARTED, RESOLVED)), self.odds.randrange(1000)
         change = Change.make(

@@ -13,6 +13,7 @@ import pytest
 from gitdailies_connection.config import settings
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import SHAPE, UNMAPPED, Reading
@@ -118,7 +119,7 @@ def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
             servers.one.accept(delivery("A", RESOLVED, ENDED)),
         )
         assert (len(start.events), again.events, len(end.events)) == (1, (), 1)
-        assert "second start" in again.reasons[0]
+        assert "second start" in again.texts[0]
         assert servers.rows("SELECT state FROM periods") == [("closed",)]
 
     serve(opened, body)
@@ -171,10 +172,20 @@ def test_what_is_kept_and_reported(opened: Opened) -> None:
 
     async def body(servers: Servers) -> None:
         one = servers.one
-        kept = Reading("test", "application/json", b"{\x00\xff", "token", (), SHAPE, "no such shape")
+        kept = Reading(
+            "test",
+            "application/json",
+            b"{\x00\xff",
+            "token",
+            (),
+            SHAPE,
+            Reason(UNEXPECTED_PAYLOAD, "no such shape"),
+        )
         await one.accept(Delivery("d-kept", now_us(), "default", kept))
         lost = delivery("lost", STARTED, BEGAN)
-        said = lost.reading.said[0]._replace(targets=(), refusal="unmapped: mail", unmapped=("mail",))
+        said = lost.reading.said[0]._replace(
+            targets=(), refusal=Reason(UNMAPPED, "unmapped: mail"), unmapped=("mail",)
+        )
         await one.accept(lost._replace(reading=lost.reading._replace(said=(said,), body=b"{}")))
         for name in "AB":
             await one.accept(delivery(name, STARTED, BEGAN))

@@ -85,8 +85,8 @@ class _Reader:
     def tell(self, request: Request) -> dict[str, Any]:
         """Return events, and the reasons to ignore, keep or reject; only what applies."""
         reading = read(request, self._source, self._adapter, self._routes, "")
-        if reading.why:
-            return {"rejected" if reading.why == UNREADABLE else "kept": reading.reason}
+        if reading.reason is not None:
+            return {"rejected" if reading.why == UNREADABLE else "kept": reading.reason.text}
         events: list[Any] = []
         reasons: list[str] = []
         for said in reading.said:
@@ -111,7 +111,8 @@ class _Reader:
         self._ledger.apply(decision)
         if decision.events:
             self._seen.add(said.key)
-        return [event.to_wire() for event in decision.events], decision.reason
+        reason = decision.reason.text if decision.reason else ""
+        return [event.to_wire() for event in decision.events], reason
 
 
 def _show(told: dict[str, Any]) -> None:

@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import incident_event_id
 from gitdailies_core.incidents.records import CLOSED, MERGED, Decision, Key, Ledger, Period
+from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change
 
 
@@ -20,7 +22,7 @@ class Draft:
     ledger: Ledger
     events: list[Event] = field(default_factory=list)
     records: dict[Key, Period] = field(default_factory=dict)
-    reasons: list[str] = field(default_factory=list)
+    reasons: list[Reason] = field(default_factory=list)
 
     def known(self, incident: str) -> list[Period]:
         """Return the incident's records in order of their start (or end, where that is all they have)."""
@@ -70,9 +72,9 @@ class Draft:
             )
         )
 
-    def decision(self, otherwise: str) -> Decision:
+    def decision(self, otherwise: Reason | None) -> Decision:
         """Return what was collected; *otherwise* is the reason where no other was given."""
-        reason = "" if self.events else "; ".join(dict.fromkeys(self.reasons)) or otherwise
+        reason = None if self.events else joined(self.reasons) or otherwise
         return Decision(tuple(self.events), tuple(self.records.values()), reason)
 
     def _common(self, period: Period, kind: str) -> dict[str, str | None]:
@@ -93,3 +95,10 @@ class Draft:
                 period=period.name,
             ),
         }
+
+
+def joined(reasons: Sequence[Reason]) -> Reason | None:
+    """Join *reasons* to one: the code of the first, and each text once."""
+    if not reasons:
+        return None
+    return Reason(reasons[0].code, "; ".join(dict.fromkeys(reason.text for reason in reasons)))

@@ -5,8 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
+from gitdailies_core import reasons
 from gitdailies_core.incidents.decision import Draft
 from gitdailies_core.incidents.records import CLOSED, HELD, MERGED, RELEASED, REPEATED, Period
+from gitdailies_core.reasons import Reason
 
 
 def end_merged(draft: Draft, period: Period, into: str, at: datetime) -> None:
@@ -23,7 +25,8 @@ def end_merged(draft: Draft, period: Period, into: str, at: datetime) -> None:
         draft.end(period, max([at, *_ends(target)]), into=into)
     else:
         draft.put(period._replace(state=MERGED, ended_at=at, merged_into=into))
-        draft.reasons.append(f"merged into {into}: it ends when that one ends")
+        text = f"merged into {into}: it ends when that one ends"
+        draft.reasons.append(Reason(reasons.MERGED, text))
 
 
 def end_overtaken(draft: Draft, began: Period, known: Sequence[Period]) -> None:

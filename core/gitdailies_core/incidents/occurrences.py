@@ -22,6 +22,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from gitdailies_core import reasons
 from gitdailies_core.incidents.decision import Draft
 from gitdailies_core.incidents.matching import closing, concerns, covers, held, is_of, meant, told_end
 from gitdailies_core.incidents.merges import end_merged, end_overtaken, end_waiting
@@ -39,6 +40,7 @@ from gitdailies_core.incidents.records import (
     Period,
 )
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_core.values.times import text_of
 
@@ -62,17 +64,17 @@ _AGAIN = "again"
 
 
 def decide(
-    *, source: str, change: Change, targets: Sequence[Target], refusal: str, ledger: Ledger
+    *, source: str, change: Change, targets: Sequence[Target], refusal: Reason | None, ledger: Ledger
 ) -> Decision:
     """Decide what *change* causes.
 
     *targets* come from routing, none where it found no route; *refusal* says why the change is
-    not wanted (a filter, a missing route), "" if it is.
+    not wanted (a filter, a missing route), None if it is.
     """
     draft = Draft(source, change, ledger)
     known = draft.known(change.incident)
     if not targets and not refusal:
-        refusal = "no route says where it counts"
+        refusal = Reason(reasons.UNMAPPED, "no route says where it counts")
     if change.state == STARTED:
         _start(draft, targets, refusal, known)
     elif change.state == RESOLVED:
@@ -85,7 +87,7 @@ def decide(
     return draft.decision(refusal)
 
 
-def _start(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
+def _start(draft: Draft, targets: Sequence[Target], refusal: Reason | None, known: Sequence[Period]) -> None:
     change = draft.change
     name = change.period or _first(change, known, NOWHERE) or text_of(change.at)
     began = Period(change.incident, NOWHERE, name, HELD, change.at)
@@ -146,10 +148,10 @@ def _first(change: Change, known: Sequence[Period], target: Target) -> str | Non
     return change.first_period
 
 
-def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> str:
-    """Say why a start is no news at its target, or "" if it is."""
+def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> Reason | None:
+    """Say why a start is no news at its target, or None if it is."""
     if not known:
-        return ""  # as for nearly all
+        return None  # as for nearly all
     change, at = draft.change, period.started_at or draft.change.at
     here = [p for p in known if p.target == period.target and p.state != REPEATED]
     unnamed = change.period is None
@@ -157,14 +159,17 @@ def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> str:
         if p.name == period.name or (unnamed and p.state != CLOSED and covers(p, at)):
             if unnamed and p.state == OPEN:
                 _remember_again(draft, p, known)
-            return f"second start of a period that is {p.state}: {p.name}"
+            text = f"second start of a period that is {p.state}: {p.name}"
+            return Reason(reasons.REPEATED_START, text)
     end = told_end(change, period, known)
     for p in here if unnamed else ():
         if covers(p, at) and p.ended_at:
-            return f"late start, of a period that ended at {text_of(p.ended_at)}"
+            text = f"late start, of a period that ended at {text_of(p.ended_at)}"
+            return Reason(reasons.LATE_START, text)
         if p.started_at and at < p.started_at and end is None:
-            return f"late start, of a period that began at {text_of(p.started_at)}"
-    return ""
+            text = f"late start, of a period that began at {text_of(p.started_at)}"
+            return Reason(reasons.LATE_START, text)
+    return None
 
 
 def _remember_again(draft: Draft, period: Period, known: Sequence[Period]) -> None:
@@ -186,7 +191,7 @@ def _open(draft: Draft, period: Period, known: Sequence[Period]) -> None:
             draft.end(period, end.ended_at)
 
 
-def _end(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
+def _end(draft: Draft, targets: Sequence[Target], refusal: Reason | None, known: Sequence[Period]) -> None:
     change = draft.change
     over = closing(change, known)
     for p in over:
@@ -200,7 +205,9 @@ def _end(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[
             draft.put(p._replace(state=CLOSED, ended_at=change.at, merged_into=_into(change)))
 
 
-def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
+def _end_unopened(
+    draft: Draft, targets: Sequence[Target], refusal: Reason | None, known: Sequence[Period]
+) -> None:
     """Take an end for which nothing is open: a second one, a late one, or one that came early."""
     change = draft.change
     done = [p for p in meant(change, known) if not p.is_note and p.state in (CLOSED, MERGED)]
@@ -210,7 +217,8 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: 
         name = change.period or text_of(change.started_at)
         starts.append(Period(change.incident, NOWHERE, name, HELD, change.started_at))
     if done:
-        draft.reasons.append(f"second end of a period that is {done[-1].state}: {done[-1].name}")
+        text = f"second end of a period that is {done[-1].state}: {done[-1].name}"
+        draft.reasons.append(Reason(reasons.REPEATED_END, text))
         if all(p.state == CLOSED and p.ended_at and p.ended_at < change.at for p in done):
             # Or the first of a later period, whose start is still to come.
             _note_end(draft, Period(change.incident, NOWHERE, text_of(change.at), CLOSED), known)
@@ -218,7 +226,8 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: 
         for p in _release(draft, targets, starts, known):
             _close(draft, p)
     else:
-        draft.reasons.append(refusal or "an end, but nothing was open, and it does not tell its start")
+        text = "an end, but nothing was open, and it does not tell its start"
+        draft.reasons.append(refusal or Reason(reasons.END_WITHOUT_START, text))
         name = change.period or text_of(change.at)
         _note_end(draft, starts[0] if starts else Period(change.incident, NOWHERE, name, CLOSED), known)
 
@@ -251,14 +260,15 @@ def _start_again(draft: Draft, closed: Period, known: Sequence[Period]) -> None:
                 draft.start(period)
 
 
-def _update(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
+def _update(draft: Draft, targets: Sequence[Target], refusal: Reason | None, known: Sequence[Period]) -> None:
     change = draft.change
     starts = held(change, known)
-    if starts and not refusal:
-        _release(draft, targets, starts, known)
-    elif starts:
+    if starts and refusal:
         draft.reasons.append(refusal)
-    draft.reasons.append(f"{change.word} neither starts nor ends an incident")
+    elif starts:
+        _release(draft, targets, starts, known)
+    text = f"{change.word} neither starts nor ends an incident"
+    draft.reasons.append(Reason(reasons.UPDATE, text))
 
 
 def _notes(change: Change) -> list[Target]:

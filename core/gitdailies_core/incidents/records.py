@@ -19,6 +19,7 @@ from typing import NamedTuple, Protocol
 
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import Reason
 
 HELD, OPEN, REPEATED, MERGED, CLOSED, RELEASED = "held", "open", "repeated", "merged", "closed", "released"
 NOWHERE = Target("")
@@ -66,4 +67,4 @@ class Decision(NamedTuple):
 
     events: tuple[Event, ...]
     records: tuple[Period, ...]
-    reason: str
+    reason: Reason | None

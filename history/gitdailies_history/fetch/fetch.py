@@ -47,15 +47,13 @@ def events(told: Iterable[Told], source: Source, routes: Routes, tally: Tally) -
     ledger = MemoryLedger()
     for change in _in_order(changes):
         routed = routes.route(change)
-        refusal = source.only.refusal(change)
-        if not refusal and not routed.targets:
-            refusal = f"unmapped: {'; '.join(routed.unmapped)}"
+        refusal = source.only.refusal(change) or routed.refusal
         decision = decide(
             source=source.name, change=change, targets=routed.targets, refusal=refusal, ledger=ledger
         )
         ledger.apply(decision)
         if decision.reason:
-            tally.ignored[decision.reason] += 1
+            tally.ignored[decision.reason.text] += 1
         yield from decision.events
 
 

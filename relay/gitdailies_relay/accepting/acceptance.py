@@ -11,6 +11,7 @@ from typing import NamedTuple
 
 import orjson
 from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change
 
 from gitdailies_relay.accepting.batch_records import BatchLedger
@@ -41,10 +42,15 @@ class Accepted(NamedTuple):
 
     delivery: str
     events: tuple[str, ...]
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     why: str
     outcomes: tuple[str, ...]
     repeated: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The reasons as people read them."""
+        return tuple(reason.text for reason in self.reasons)
 
 
 def accept(rows: Rows, deliveries: Sequence[Delivery]) -> list[Accepted]:
@@ -84,40 +90,40 @@ class _Acceptance:
 
     def take(self, delivery: Delivery) -> Accepted:
         reading = delivery.reading
-        if reading.why:
-            self._keep(delivery, reading.why, reading.reason)
-            self._note(delivery, None, reading.why, reading.reason, ())
+        if reading.reason is not None:
+            self._keep(delivery, reading.why, reading.reason.text)
+            self._note(delivery, None, reading.why, reading.reason.text, ())
             return Accepted(delivery.id, (), (reading.reason,), reading.why, (reading.why,))
         events: list[str] = []
-        reasons: list[str] = []
+        reasons: list[Reason] = []
         outcomes: list[str] = []
         why = ""
         for said in reading.said:
             outcome, ids, reason = self._message(delivery, said)
             outcomes.append(outcome)
             events += ids
-            if reason:
+            if reason is not None and reason.text:
                 reasons.append(reason)
             if outcome == UNMAPPED or (said.unmapped and ids and outcome != REPEATED):
                 why = UNMAPPED
         if why:
-            missing = [reason for said in reading.said for reason in said.unmapped]
+            missing = [text for said in reading.said for text in said.unmapped]
             self._keep(delivery, why, "; ".join(missing))
         return Accepted(
             delivery.id, tuple(events), tuple(reasons), why, tuple(outcomes), set(outcomes) == {REPEATED}
         )
 
-    def _message(self, delivery: Delivery, said: Said) -> tuple[str, Sequence[str], str]:
+    def _message(self, delivery: Delivery, said: Said) -> tuple[str, Sequence[str], Reason | None]:
         """Decide one message; returns its outcome, event ids and reason."""
         message, source = said.message, delivery.reading.source
         if not isinstance(message, Change):
             self._note(delivery, said, IGNORED, message.reason, ())
-            return IGNORED, (), message.reason
+            return IGNORED, (), Reason(message.code, message.reason)
         seen = self._stored.get((source, said.key)) or self._rows.stored(source, said.key)
         if seen is not None and not delivery.replay:
             ids = orjson.loads(seen)
             self._note(delivery, said, REPEATED, "a redelivery of something stored", ids)
-            return REPEATED, ids, ""
+            return REPEATED, ids, None
         ledger = self._ledger(Whose(delivery.destination, source))
         decision = decide(
             source=source, change=message, targets=said.targets, refusal=said.refusal, ledger=ledger
@@ -136,7 +142,7 @@ class _Acceptance:
         if seen is not None and outcome == STORED:
             # A route was added after a part of it was stored; the first row stays what repeats find.
             outcome = REPLAYED
-        self._note(delivery, said, outcome, decision.reason, ids)
+        self._note(delivery, said, outcome, decision.reason.text if decision.reason else "", ids)
         return outcome, ids, decision.reason
 
     def _ledger(self, whose: Whose) -> BatchLedger:

@@ -9,6 +9,7 @@ from typing import NamedTuple
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import PayloadError, ProofError, UnreadableBody
 from gitdailies_core.incidents.routing import Routes, Target
+from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import Adapter, Change, Ignored
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
@@ -27,7 +28,7 @@ class Said(NamedTuple):
     message: Change | Ignored
     key: str
     targets: tuple[Target, ...] = ()
-    refusal: str = ""
+    refusal: Reason | None = None
     unmapped: tuple[str, ...] = ()
 
 
@@ -40,7 +41,7 @@ class Reading(NamedTuple):
     proof: str = ""
     said: tuple[Said, ...] = ()
     why: str = ""
-    reason: str = ""
+    reason: Reason | None = None
 
     def __repr__(self) -> str:
         # A body names customers, and may hold a token.
@@ -72,11 +73,12 @@ def read(request: Request, source: Source, adapter: Adapter, routes: Routes, pro
         if not messages:
             raise PayloadError(f"adapter {adapter.name}: expected messages or a reason, got nothing")
     except UnreadableBody as error:
-        why, reason = UNREADABLE, str(error)
+        why, reason = UNREADABLE, Reason(INVALID_JSON, str(error))
     except PayloadError as error:
-        why, reason = SHAPE, str(error)
+        why, reason = SHAPE, Reason(UNEXPECTED_PAYLOAD, str(error))
     except Exception as error:  # noqa: BLE001  a fault of an adapter must not lose a delivery
-        why, reason = SHAPE, f"adapter {adapter.name}: expected a translation, got {type(error).__name__}"
+        text = f"adapter {adapter.name}: expected a translation, got {type(error).__name__}"
+        why, reason = SHAPE, Reason(UNEXPECTED_PAYLOAD, text)
     else:
         said = tuple(
             _said(message, source, routes, _key(message, request, index))
@@ -90,9 +92,7 @@ def _said(message: Change | Ignored, source: Source, routes: Routes, key: str) -
     if isinstance(message, Ignored):
         return Said(message, key)
     routed = routes.route(message)
-    refusal = source.only.refusal(message)
-    if not refusal and not routed.targets:
-        refusal = f"unmapped: {'; '.join(routed.unmapped)}"
+    refusal = source.only.refusal(message) or routed.refusal
     return Said(message, key, routed.targets, refusal, routed.unmapped)
 
 

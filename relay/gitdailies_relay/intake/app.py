@@ -224,7 +224,7 @@ class App:
 
     def _answered(self, source: str, client: str, reading: Reading, accepted: Accepted) -> Answer:
         self._counted(source, accepted)
-        reasons = accepted.reasons
+        reasons = accepted.texts
         log = self._log.warning if accepted.why else self._log.info
         log(
             "delivery",

@@ -36,22 +36,6 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 VERSION = version("gitdailies-integrations")
 _PREFIX = "gitdailies_relay_"
-OTHER = "other"
-# Why a message was not passed on, by how its reason begins. An adapter's own reasons are any text,
-# and so are all `other`, but for the one that says that a table has to grow.
-_BEGINNINGS: tuple[tuple[str, str], ...] = (
-    ("filtered: ", "filtered"),
-    ("unmapped: ", "unmapped"),
-    ("no route says", "unmapped"),
-    ("second start of ", "repeated_start"),
-    ("late start, ", "late_start"),
-    ("second end of ", "repeated_end"),
-    ("an end, but nothing was open", "end_without_start"),
-    ("merged into ", "merged"),
-    ("not in the table of ", "unknown_type"),
-)
-_UPDATE = ("neither starts nor ends an incident", "update")
-REASONS = frozenset(label for _, label in (*_BEGINNINGS, _UPDATE)) | {OTHER}
 
 # A delivery that waits out a receiver's outage takes hours; one that does not, milliseconds.
 _DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600, 86400, 259200, 604800)
@@ -78,15 +62,6 @@ class Standing:
             "circuitReason": self.circuit_reason if self.circuit_open else None,
             "reloadFailed": self.reload_failed,
         }
-
-
-def reason_label(reason: str) -> str:
-    """Return the label of a reason, one of REASONS."""
-    for beginning, label in _BEGINNINGS:
-        if reason.startswith(beginning):
-            return label
-    ending, label = _UPDATE
-    return label if reason.endswith(ending) else OTHER
 
 
 class Numbers:
@@ -137,7 +112,7 @@ class Numbers:
         # Of a body that could not be read the only reason is the fault in it.
         if became.why not in (SHAPE, UNREADABLE):
             for reason in became.reasons:
-                self._ignored.labels(source, reason_label(reason)).inc()
+                self._ignored.labels(source, reason.code).inc()
 
     def attempt(self, verdict: str, seconds: float, age_seconds: float) -> None:
         """Count an attempt; *age_seconds* since its event was accepted."""

@@ -123,6 +123,6 @@ def summary(replayed: Replayed) -> Sequence[str]:
         if accepted.events:
             lines.append(f"{accepted.delivery}: {', '.join(accepted.events)}")
         else:
-            lines.append(f"{accepted.delivery}: nothing to send: {'; '.join(accepted.reasons)}")
+            lines.append(f"{accepted.delivery}: nothing to send: {'; '.join(accepted.texts)}")
     lines += [f"{event}: put back" for event in replayed.events]
     return [*lines, *replayed.left_out]
