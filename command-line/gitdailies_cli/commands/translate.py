@@ -10,9 +10,9 @@ import click
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.contract import checks
 from gitdailies_core.errors import UsageError
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter, Ignored
 from gitdailies_core.sources.request import FORM, Request
@@ -79,7 +79,7 @@ class _Reader:
         self._adapter = adapter
         self._source = source
         self._routes = routes
-        self._ledger = MemoryLedger()
+        self._records = MemoryRecords()
         self._seen: set[str] = set()
 
     def tell(self, request: Request) -> dict[str, Any]:
@@ -106,9 +106,9 @@ class _Reader:
             change=said.message,
             targets=said.targets,
             refusal=said.refusal,
-            ledger=self._ledger,
+            records=self._records,
         )
-        self._ledger.apply(decision)
+        self._records.apply(decision)
         if decision.events:
             self._seen.add(said.key)
         reason = decision.reason.text if decision.reason else ""

@@ -34,8 +34,9 @@ from gitdailies_core.errors import (
     UnreadableBody,
 )
 from gitdailies_core.events.dialect import Dialect
-from gitdailies_core.incidents.occurrences import Ledger, Period, decide
+from gitdailies_core.incidents.records import Occurrence, Records
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.reasons import OTHER
 from gitdailies_core.sources.protocol import STATES, Adapter, Change, Ignored, Message
 from gitdailies_core.sources.request import FORM, Request
@@ -173,16 +174,16 @@ def write(message: Message) -> list[bytes]:
         return [json.dumps(shown(message), ensure_ascii=False).encode()]
     routed = _ANYWHERE.route(message)
     decision = decide(
-        source="contract", change=message, targets=routed.targets, refusal=None, ledger=_Nothing()
+        source="contract", change=message, targets=routed.targets, refusal=None, records=_Nothing()
     )
     return [Dialect.make().dump(event) for event in decision.events]
 
 
-class _Nothing(Ledger):
-    def periods(self, incident: str) -> Sequence[Period]:  # noqa: ARG002  the protocol's name
+class _Nothing(Records):
+    def occurrences(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
         return ()
 
-    def waiting(self, incident: str) -> Sequence[Period]:  # noqa: ARG002  the protocol's name
+    def waiting(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
         return ()
 
 

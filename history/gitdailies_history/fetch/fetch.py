@@ -1,6 +1,6 @@
 """From what a reader tells to events: the routes, filters and periods that the relay has. Pure.
 
-Changes are decided in the order of their times, from an empty ledger; so what a webhook told at
+Changes are decided in the order of their times, from no records at all; so what a webhook told at
 its time and what is fetched now are the same events, with the same ids.
 """
 
@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.events.events import Event
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.sources.history import Told
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 
@@ -44,14 +44,14 @@ def events(told: Iterable[Told], source: Source, routes: Routes, tally: Tally) -
             tally.ignored[one.reason] += 1
         else:
             changes.append(one)
-    ledger = MemoryLedger()
+    records = MemoryRecords()
     for change in _in_order(changes):
         routed = routes.route(change)
         refusal = source.only.refusal(change) or routed.refusal
         decision = decide(
-            source=source.name, change=change, targets=routed.targets, refusal=refusal, ledger=ledger
+            source=source.name, change=change, targets=routed.targets, refusal=refusal, records=records
         )
-        ledger.apply(decision)
+        records.apply(decision)
         if decision.reason:
             tally.ignored[decision.reason.text] += 1
         yield from decision.events

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from typing import NamedTuple
 
 import orjson
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change
 
@@ -126,7 +126,7 @@ class _Acceptance:
             return REPEATED, ids, None
         ledger = self._ledger(Whose(delivery.destination, source))
         decision = decide(
-            source=source, change=message, targets=said.targets, refusal=said.refusal, ledger=ledger
+            source=source, change=message, targets=said.targets, refusal=said.refusal, records=ledger
         )
         ledger.put(decision.records, delivery.received_at)
         ids = [str(event.id) for event in decision.events]

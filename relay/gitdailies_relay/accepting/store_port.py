@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_core.incidents.routing import Target
 from gitdailies_server.storage.timestamps import from_us, to_us
 
@@ -65,10 +65,10 @@ class Rows(Protocol):
     def stored(self, source: str, message: str) -> str | None:
         """Return the event ids, as JSON, of a message that was stored before."""
 
-    def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
+    def periods(self, whose: Whose, incident: str) -> Sequence[Occurrence]:
         """Return an incident's records."""
 
-    def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
+    def waiting(self, whose: Whose, incident: str) -> Sequence[Occurrence]:
         """Return the records of incidents merged into *incident* that wait for its end."""
 
     def write(self, batch: Batch) -> None:
@@ -81,10 +81,10 @@ EVENT_COLUMNS = "id, destination, source, incident, delivery, stored_at, body"
 PERIOD_COLUMNS = "incident, repo, environment, service, name, state, started_at, ended_at, merged_into"
 
 
-def period_of(row: Sequence[Any]) -> Period:
+def period_of(row: Sequence[Any]) -> Occurrence:
     """Read a row of PERIOD_COLUMNS."""
     incident, repo, environment, service, name, state, started_at, ended_at, merged_into = row
-    return Period(
+    return Occurrence(
         incident=incident,
         target=Target(repo, environment or None, service or None),
         name=name,
@@ -95,7 +95,7 @@ def period_of(row: Sequence[Any]) -> Period:
     )
 
 
-def row_of(whose: Whose, record: Period, changed_at: int) -> tuple[Any, ...]:
+def row_of(whose: Whose, record: Occurrence, changed_at: int) -> tuple[Any, ...]:
     """Write a record as destination, source, PERIOD_COLUMNS, changed_at."""
     target = record.target
     return (

@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.postgresql import PostgresqlSession
 
@@ -98,8 +98,8 @@ class PostgresqlRows:
         assert isinstance(session, PostgresqlSession)
         self._session = session
         self._stored: dict[tuple[str, str], str | None] = {}
-        self._periods: dict[tuple[Whose, str], list[Period]] = {}
-        self._waiting: dict[tuple[Whose, str], list[Period]] = {}
+        self._periods: dict[tuple[Whose, str], list[Occurrence]] = {}
+        self._waiting: dict[tuple[Whose, str], list[Occurrence]] = {}
 
     def read_ahead(self, asked: Iterable[Asked]) -> None:
         messages: set[tuple[str, str]] = set()
@@ -127,14 +127,14 @@ class PostgresqlRows:
     def stored(self, source: str, message: str) -> str | None:
         return self._stored[source, message]
 
-    def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
+    def periods(self, whose: Whose, incident: str) -> Sequence[Occurrence]:
         known = self._periods.get((whose, incident))
         if known is None:
             found = self._session.execute(_PERIODS, _keys([(whose, incident)]))
             known = self._periods[whose, incident] = [period_of(row[2:]) for row in found]
         return known
 
-    def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
+    def waiting(self, whose: Whose, incident: str) -> Sequence[Occurrence]:
         known = self._waiting.get((whose, incident))
         if known is None:
             found = self._session.execute(_WAITING, _keys([(whose, incident)]))

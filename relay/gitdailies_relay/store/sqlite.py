@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 
 from gitdailies_relay.accepting.store_port import (
@@ -62,10 +62,10 @@ class SqliteRows:
         row = self._cursor.execute(_STORED, (source, message)).fetchone()
         return None if row is None else row[0]
 
-    def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
+    def periods(self, whose: Whose, incident: str) -> Sequence[Occurrence]:
         return [period_of(row) for row in self._cursor.execute(_PERIODS, (*whose, incident))]
 
-    def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
+    def waiting(self, whose: Whose, incident: str) -> Sequence[Occurrence]:
         return [period_of(row) for row in self._cursor.execute(_WAITING, (*whose, incident))]
 
     def write(self, batch: Batch) -> None:

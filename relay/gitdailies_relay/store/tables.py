@@ -60,7 +60,7 @@ Index(
     postgresql_where=text("replayed_at IS NULL"),
 )
 
-# One record an incident, target and period: gitdailies_core.incidents.occurrences.
+# One record an incident, target and period: gitdailies_core.incidents.state_machine.
 PERIODS = Table(
     "periods",
     METADATA,
