@@ -1,4 +1,4 @@
-"""A decision while it is made: what is known, and the events, records and reasons so far."""
+"""Collects a decision: the events, records and reasons so far."""
 
 from __future__ import annotations
 

@@ -8,7 +8,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from gitdailies_core.incidents.records import CLOSED, HELD, MERGED, NOWHERE, OPEN, RELEASED, Occurrence
+from gitdailies_core.incidents.records import (
+    CLOSED,
+    HELD,
+    MERGED,
+    NOWHERE,
+    OPEN,
+    RELEASED,
+    REPEATED,
+    Occurrence,
+)
 from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.values.times import text_of
@@ -79,6 +88,11 @@ def ended_before(change: Change, targets: Sequence[Target], known: Sequence[Occu
         if not r.is_note and r.state in (CLOSED, MERGED)
         if change.whole or r.target in targets or names_service_of(change, r)
     ]
+
+
+def repeated(known: Sequence[Occurrence], target: Target) -> list[Occurrence]:
+    """Find the later starts that are remembered at *target*."""
+    return [r for r in known if r.state == REPEATED and r.target == target]
 
 
 def first_name(change: Change, known: Sequence[Occurrence], target: Target) -> str | None:

@@ -10,6 +10,12 @@ from datetime import datetime
 
 from gitdailies_core.incidents.decision import Draft
 from gitdailies_core.incidents.records import CLOSED, HELD, MERGED, RELEASED, REPEATED, Occurrence
+from gitdailies_core.sources.protocol import Change
+
+
+def target_of(change: Change) -> str | None:
+    """Return what an incident was merged into, "" where the change does not say it, None if it was not."""
+    return (change.merged_into or "") if change.merged else None
 
 
 def can_end(draft: Draft, record: Occurrence, into: str, at: datetime) -> bool:

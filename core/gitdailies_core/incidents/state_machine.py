@@ -1,14 +1,11 @@
 """The state machine of incidents: which occurrence a change starts or ends, and which events follow.
 
-An incident may start and end more than once. Each span is an occurrence, with one record at each
-target. A decision has two halves:
+A decision has two halves. `matching` and `merges` find the records that a change is about, and
+the functions below say what it is to each of them: an input. TABLE says what follows: the next
+state of the record, the event to send, the reason for none. `_step` looks it up; no record
+changes in any other way. docs/incidents.md shows the table and a diagram of it.
 
-* `matching` and `merges` find the records that a change is about, and the functions below say
-  what it is to each of them: an input.
-* TABLE says what follows: the next state of the record, the event to send, the reason for none.
-  `_step` looks it up; no record changes in any other way.
-
-docs/incidents.md shows the table and a diagram of it. The rules behind the inputs:
+The rules behind the inputs:
 
 * A vendor that names occurrences (by their start, or by a key) tells them apart itself. For one
   that does not, only time does. Such an occurrence is named by its start; the first one of an
@@ -83,8 +80,8 @@ INPUTS: Mapping[str, str] = MappingProxyType(
 class Transition(NamedTuple):
     """What an input does to a record: its next state, the event to send, the reason to give.
 
-    `state` is None where the record stays as it is. The text of `reason` is a template. It is
-    given only where the change sends no event at all.
+    `state` is None where the record stays as it is. The text of `reason` is a template. The
+    reason is given only where the change sends no event at all.
     """
 
     state: str | None
@@ -95,21 +92,16 @@ class Transition(NamedTuple):
 
 # Stands for the reason that routing or the filter gave.
 REFUSAL = Reason(reasons.OTHER, "")
-_SECOND_START = Reason(
-    reasons.REPEATED_START, "second start of an occurrence that is {record.state}: {record.name}"
-)
-_SECOND_END = Reason(
-    reasons.REPEATED_END, "second end of an occurrence that is {record.state}: {record.name}"
-)
+_SECOND_START = Reason(reasons.REPEATED_START, "second start of an occurrence that is {state}: {name}")
+_SECOND_END = Reason(reasons.REPEATED_END, "second end of an occurrence that is {state}: {name}")
 _BEGAN = Reason(reasons.LATE_START, "late start, of an occurrence that began at {began}")
 _ENDED = Reason(reasons.LATE_START, "late start, of an occurrence that ended at {ended}")
 _NO_START = Reason(reasons.END_WITHOUT_START, "an end, but nothing was open, and it does not tell its start")
-_MERGED = Reason(reasons.MERGED, "merged into {record.merged_into}: it ends when that one ends")
-_UPDATED = Reason(reasons.UPDATE, "{change.word} neither starts nor ends an incident")
+_MERGED = Reason(reasons.MERGED, "merged into {into}: it ends when that one ends")
+_UPDATED = Reason(reasons.UPDATE, "{word} neither starts nor ends an incident")
 
 _STAYS = Transition(None)
 _REFUSED = Transition(None, reason=REFUSAL)
-
 # What is not here cannot happen: the lookup would raise KeyError.
 TABLE: Mapping[tuple[str, str], Transition] = MappingProxyType(
     {
@@ -212,9 +204,15 @@ def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurr
 
 
 def _reason(template: Reason, change: Change, record: Occurrence) -> Reason:
-    began = text_of(record.started_at) if record.started_at else ""
-    ended = text_of(record.ended_at) if record.ended_at else ""
-    return Reason(template.code, template.text.format(change=change, record=record, began=began, ended=ended))
+    text = template.text.format(
+        word=change.word,
+        state=record.state,
+        name=record.name,
+        began=text_of(record.started_at) if record.started_at else "",
+        ended=text_of(record.ended_at) if record.ended_at else "",
+        into=record.merged_into,
+    )
+    return Reason(template.code, text)
 
 
 def _start(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
@@ -287,7 +285,7 @@ def _met(change: Change, record: Occurrence, known: Sequence[Occurrence]) -> tup
 def _remember_again(draft: Draft, found: Occurrence, known: Sequence[Occurrence]) -> None:
     """Remember a start after that of an open occurrence, should it be later than all before it."""
     at = draft.change.at
-    again = [r for r in known if r.state == REPEATED and r.target == found.target]
+    again = matching.repeated(known, found.target)
     if all(r.started_at and r.started_at < at for r in (found, *again)):
         record = next(iter(again), Occurrence(found.incident, found.target, _AGAIN, ABSENT))
         _step(draft, record, START_AGAIN, started_at=at)
@@ -305,7 +303,7 @@ def _open(draft: Draft, record: Occurrence, known: Sequence[Occurrence]) -> Occu
 
 
 def _end(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
-    change, into = draft.change, _into(draft.change)
+    change, into = draft.change, merges.target_of(draft.change)
     ended = matching.ended(change, known)
     for record in ended:
         _end_open(draft, record, change.at, into)
@@ -337,15 +335,12 @@ def _close(draft: Draft, record: Occurrence, given: str, at: datetime, into: str
 
 def _start_again(draft: Draft, closed: Occurrence, known: Sequence[Occurrence]) -> None:
     """Send the start that was taken for a second one until this end came between the two."""
-    for record in known:
-        again = record.started_at
-        if record.state != REPEATED or record.target != closed.target or not again:
-            continue
-        name = text_of(again)
-        # An end may close several occurrences of a target; what began since begins once.
-        begun = any(r.name == name and r.target == record.target for r in draft.known(record.incident))
-        if again > draft.change.at and not begun:
-            _step(draft, record, END, name=name)
+    for record in matching.repeated(known, closed.target):
+        if record.started_at is not None and record.started_at > draft.change.at:
+            name, of_incident = text_of(record.started_at), draft.known(record.incident)
+            # An end may close several occurrences of a target; what began since begins once.
+            if not any(r.name == name and r.target == record.target for r in of_incident):
+                _step(draft, record, END, name=name)
 
 
 def _end_unopened(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
@@ -364,7 +359,7 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], known: Sequence[Occur
             _note_end(draft, spare, SPARE_END, known)
     elif starts and not draft.refusal:
         for record in _release(draft, targets, starts, known):
-            _end_open(draft, record, change.at, _into(change))
+            _end_open(draft, record, change.at, merges.target_of(change))
     else:
         bare = Occurrence(change.incident, NOWHERE, change.period or text_of(change.at), ABSENT)
         given = UNWANTED_END if draft.refusal else EARLY_END
@@ -377,7 +372,7 @@ def _note_end(draft: Draft, record: Occurrence, given: str, known: Sequence[Occu
     for note in matching.notes(change):
         at_note = record._replace(target=note, state=ABSENT)
         found = next((r for r in known if r.key == at_note.key), at_note)
-        _step(draft, found, given, ended_at=change.at, merged_into=_into(change))
+        _step(draft, found, given, ended_at=change.at, merged_into=merges.target_of(change))
 
 
 def _update(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
@@ -401,7 +396,3 @@ def _end_waiting(draft: Draft, incident: str) -> None:
             for record in waiting:
                 _close(draft, record, TARGET_ENDED, merges.last_end(known, record.ended_at), one)
                 over.append(record.incident)
-
-
-def _into(change: Change) -> str | None:
-    return (change.merged_into or "") if change.merged else None
