@@ -15,6 +15,7 @@ from typing import NamedTuple, Protocol
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.routing import Target
 from gitdailies_core.reasons import Reason
+from gitdailies_core.values.times import text_of
 
 HELD, OPEN, REPEATED, MERGED, CLOSED, RELEASED = "held", "open", "repeated", "merged", "closed", "released"
 # Two states that are not stored: of a record that is not written yet, and of a note that is closed.
@@ -54,6 +55,16 @@ class Occurrence(NamedTuple):
     @property
     def key(self) -> Key:
         return (self.incident, self.target, self.name)
+
+    @property
+    def began(self) -> str:
+        """Its start as text, or ""."""
+        return text_of(self.started_at) if self.started_at else ""
+
+    @property
+    def ended(self) -> str:
+        """Its end as text, or ""."""
+        return text_of(self.ended_at) if self.ended_at else ""
 
     @property
     def is_note(self) -> bool:

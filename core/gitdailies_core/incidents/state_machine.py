@@ -92,13 +92,13 @@ class Transition(NamedTuple):
 
 # Stands for the reason that routing or the filter gave.
 REFUSAL = Reason(reasons.OTHER, "")
-_SECOND_START = Reason(reasons.REPEATED_START, "second start of an occurrence that is {state}: {name}")
-_SECOND_END = Reason(reasons.REPEATED_END, "second end of an occurrence that is {state}: {name}")
-_BEGAN = Reason(reasons.LATE_START, "late start, of an occurrence that began at {began}")
-_ENDED = Reason(reasons.LATE_START, "late start, of an occurrence that ended at {ended}")
+_SECOND_START = Reason(reasons.REPEATED_START, "second start of an occurrence that is {it.state}: {it.name}")
+_SECOND_END = Reason(reasons.REPEATED_END, "second end of an occurrence that is {it.state}: {it.name}")
+_BEGAN = Reason(reasons.LATE_START, "late start, of an occurrence that began at {it.began}")
+_ENDED = Reason(reasons.LATE_START, "late start, of an occurrence that ended at {it.ended}")
 _NO_START = Reason(reasons.END_WITHOUT_START, "an end, but nothing was open, and it does not tell its start")
-_MERGED = Reason(reasons.MERGED, "merged into {into}: it ends when that one ends")
-_UPDATED = Reason(reasons.UPDATE, "{word} neither starts nor ends an incident")
+_MERGED = Reason(reasons.MERGED, "merged into {it.merged_into}: it ends when that one ends")
+_UPDATED = Reason(reasons.UPDATE, "{change.word} neither starts nor ends an incident")
 
 _STAYS = Transition(None)
 _REFUSED = Transition(None, reason=REFUSAL)
@@ -199,20 +199,9 @@ def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurr
         assert draft.refusal is not None, (record, given)
         draft.reasons.append(draft.refusal)
     elif transition.reason is not None:
-        draft.reasons.append(_reason(transition.reason, draft.change, after))
+        code, template = transition.reason
+        draft.reasons.append(Reason(code, template.format(it=after, change=draft.change)))
     return after
-
-
-def _reason(template: Reason, change: Change, record: Occurrence) -> Reason:
-    text = template.text.format(
-        word=change.word,
-        state=record.state,
-        name=record.name,
-        began=text_of(record.started_at) if record.started_at else "",
-        ended=text_of(record.ended_at) if record.ended_at else "",
-        into=record.merged_into,
-    )
-    return Reason(template.code, text)
 
 
 def _start(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
@@ -293,6 +282,8 @@ def _remember_again(draft: Draft, found: Occurrence, known: Sequence[Occurrence]
 
 def _open(draft: Draft, record: Occurrence, known: Sequence[Occurrence]) -> Occurrence:
     """Send a start, and what a late one learns from other records: that it is over, or merged."""
+    if not known:
+        return _step(draft, record, START)  # as for nearly all
     for waiting, at in merges.overtaken(record, known):
         _close(draft, waiting, REOPENED, at, waiting.merged_into)
     opened = _step(draft, record, START)

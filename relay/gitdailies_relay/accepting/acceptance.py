@@ -50,7 +50,7 @@ class Accepted(NamedTuple):
     @property
     def texts(self) -> tuple[str, ...]:
         """The reasons as people read them."""
-        return tuple(reason.text for reason in self.reasons)
+        return tuple(reason.text for reason in self.reasons) if self.reasons else ()
 
 
 def accept(rows: Rows, deliveries: Sequence[Delivery]) -> list[Accepted]:
