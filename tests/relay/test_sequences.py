@@ -56,7 +56,7 @@ def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
     assert len(pair.post(ended("early"))["events"]) == 2
     late = pair.post(pagerduty("incident.triggered", "early"), 200)
 
-    assert late["reasons"] == [f"second start of a period that is closed: {STARTED_AT}"]
+    assert late["reasons"] == [f"second start of an occurrence that is closed: {STARTED_AT}"]
     assert pair.story("early") == [f"early started {STARTED_AT} {HERE}", f"early resolved {ENDED_AT} {HERE}"]
 
 
