@@ -9,6 +9,7 @@ README.md beside this file says how to read the table. Ends with 1 where a promi
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import statistics
@@ -191,7 +192,7 @@ def _live(server: Server, key: str, reader: ReadPool, options: argparse.Namespac
     def look() -> None:
         while not ended.wait(0.05):
             now = now_us()
-            since = reader.read(lambda session, now=now: change_log.behind_since(session, now))
+            since = reader.read(functools.partial(change_log.behind_since, now=now))
             behind_seconds.append(0.0 if since is None else (now - since) / 1e6)
 
     looking = threading.Thread(target=look)

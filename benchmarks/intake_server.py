@@ -28,7 +28,7 @@ if TYPE_CHECKING:
 DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "bare")
 
 
-class ImmediateStore(store.Store):
+class ImmediateStore(store.RelayStore):
     """Says "stored" as soon as the event loop comes round again, and stores nothing."""
 
     def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
@@ -71,7 +71,7 @@ def fill(session: Session, count: int) -> None:
             " 'incident.triggered', '', 'stored', '', '[\"e' || i || '\"]' FROM n"
         ),
         (
-            "INSERT INTO periods (destination, source, incident, repo, environment, service, name, state,"
+            "INSERT INTO occurrences (destination, source, incident, repo, environment, service, name, state,"
             f" started_at, changed_at) SELECT 'default', 'pagerduty', {incident}, 'larkspur/checkout-api',"
             f" 'production', 'checkout-api', '2026-03-04T09:12:41Z', 'open', {at}, {at} FROM n"
         ),
@@ -80,7 +80,7 @@ def fill(session: Session, count: int) -> None:
             f" SELECT 'e' || i, 'default', 'pagerduty', {incident}, 'd' || i, {at}, {body} FROM n"
         ),
         (
-            "INSERT INTO pending (seq, destination, partition, head, due_at, attempts)"
+            "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts)"
             f" SELECT i, 'default', 'default/pagerduty/' || {incident}, 1, {at}, 0 FROM n"
         ),
     ):
@@ -96,11 +96,11 @@ def main() -> None:
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
     if given.case == IMMEDIATE:
-        server.Store = ImmediateStore  # type: ignore[attr-defined]
+        server.RelayStore = ImmediateStore  # type: ignore[misc]
     elif given.case == SINGLE:
         group_commit.MOST_A_BATCH = 1
     elif given.case == BARE:
-        server.App = BareApp  # type: ignore[assignment, attr-defined]
+        server.IntakeApp = BareApp  # type: ignore[misc, assignment]
     configuration = load(given.config)
     # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
     database = store.database_of(configuration.relay.store)

@@ -14,7 +14,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from gitdailies_webhooks.api.app import create_app
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events.store import EventStore
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.mirrors.worker import MirrorWorker
 
 
@@ -29,7 +29,7 @@ class _ConfiguredApp:
         log: Any,
         public: str,
     ) -> None:
-        figures = Settings.of(settings)
+        figures = FigureSettings.of(settings)
         self.settings = settings
         self._mirrors = MirrorWorker(store, settings.mirrors, figures, clock, log)
         self._deriver = Deriver(store, figures, clock, log, self._mirrors.changed)

@@ -6,16 +6,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.programs import program
 from tests.webhooks.running import Receiver, in_thread
 
 PASSWORD = "nine quiet larks at dawn"
-LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 390)}
+LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {
+    "light": ("light", 1280),
+    "dark": ("dark", 1280),
+    "narrow": ("light", 390),
+}
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -40,8 +46,8 @@ _OUTSIDE = """() => [
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    path = os.environ.get("GITDAILIES_TEST_CHROMIUM") or program("chromium")
     with sync_playwright() as playwright:
-        path = os.environ.get("GITDAILIES_TEST_CHROMIUM", "/usr/bin/chromium")
         running = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         yield running
         running.close()

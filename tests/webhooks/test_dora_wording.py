@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from gitdailies_webhooks.figures.period import moment as read_moment
+from gitdailies_webhooks.figures.selection import parse_moment as read_moment
 from gitdailies_webhooks.pages import axis, formatting
 from hypothesis import given
 from hypothesis import strategies as st

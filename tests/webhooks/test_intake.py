@@ -12,7 +12,7 @@ from gitdailies_core.errors import BodyTooLarge, GitDailiesError, UnreadableBody
 from gitdailies_core.events.events import KINDS, Field, Kind
 from gitdailies_core.events.field_types import LINE
 from gitdailies_webhooks.events import intake
-from gitdailies_webhooks.events.intake import ExistingEvent, Submission
+from gitdailies_webhooks.events.intake import Candidate, ExistingEvent, Submission
 from gitdailies_webhooks.events.problem import Refusal
 from gitdailies_webhooks.events.strict_order import LatestEvent, LatestEvents
 from hypothesis import given
@@ -31,6 +31,13 @@ def read(value: Any, *, header: str = "", may_send: Any = lambda _: True, **more
     )
 
 
+def only(value: Any, **more: Any) -> Candidate:
+    """Read a body of one event that is no problem, and return it."""
+    (entry,) = read(value, **more).entries
+    assert isinstance(entry, Candidate)
+    return entry
+
+
 def decide(
     value: Any, existing: dict[str, ExistingEvent] | None = None, latest: LatestEvents | None = None
 ) -> Any:
@@ -40,13 +47,13 @@ def decide(
 
 
 def existing_of(value: Any) -> dict[str, ExistingEvent]:
-    (entry,) = read(value).entries
+    entry = only(value)
     return {entry.id: ExistingEvent(entry.digest, entry.time, entry.time_given)}
 
 
 def test_what_the_public_client_sends_is_taken() -> None:
     """The four fields that the real client sends are enough, and the call's moment is the time."""
-    (entry,) = read(body("public-client")).entries
+    entry = only(body("public-client"))
     assert (entry.time, entry.time_given, entry.event.get("time")) == (NOW, False, "2026-03-04T12:00:00Z")
     assert decide(body("public-client"))[0] == 202
 
@@ -55,14 +62,14 @@ def test_an_event_without_id_but_with_a_time_is_named_by_its_content() -> None:
     """Equal content gives an equal id, whatever the order of names; other content gives another."""
     event = body("deploy", id=None)
     turned = dict(reversed(event.items()))
-    ids = [read(value).entries[0].id for value in (event, turned, {**event, "branch": "main"})]
+    ids = [only(value).id for value in (event, turned, {**event, "branch": "main"})]
     assert ids[0] == ids[1] != ids[2]
     assert ids[0].startswith("content-")
 
 
 def test_an_event_without_id_and_time_is_new_every_time() -> None:
     """Two equal bodies without id and time are two events."""
-    ids = {read(body("public-client")).entries[0].id for _ in range(2)}
+    ids = {only(body("public-client")).id for _ in range(2)}
     assert len(ids) == 2
 
 
@@ -200,7 +207,7 @@ def test_what_is_no_strict_json(raw: bytes, said: str) -> None:
 
 def test_unknown_fields_are_kept_and_named() -> None:
     """What the table does not know is stored as it came, and the answer names it."""
-    (entry,) = read(body("deploy", team="payments", score={"a": [1, None]})).entries
+    entry = only(body("deploy", team="payments", score={"a": [1, None]}))
     assert entry.unknown == ("team", "score")
     assert entry.event.to_wire()["score"] == {"a": [1, None]}
     assert decide(body("deploy", team="payments"))[1]["unknown"] == ["team"]
@@ -219,11 +226,8 @@ def test_a_new_kind_needs_its_table_entry_only() -> None:
     time = next(field for field in KINDS[0].fields if field.name == "time")
     frozen = Kind("frozen", "freeze", (Field("reason", LINE, "why", required=True), time), example)
     submission = read(example, kinds=(*KINDS, frozen))
-    ((entry,), outcomes) = (
-        submission.entries,
-        intake.decide(submission.entries, existing={}, latest=LatestEvents()),
-    )
-    assert entry.id.startswith("content-")
+    outcomes = intake.decide(submission.entries, existing={}, latest=LatestEvents())
+    assert only(example, kinds=(*KINDS, frozen)).id.startswith("content-")
     assert intake.response(submission, outcomes)[0] == 202
 
 

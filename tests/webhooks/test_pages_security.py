@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -191,7 +192,7 @@ def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Vis
     key = key_of(owner, HOSTILE)
     repo = "larkspur/<script>alert(1)</script>"
     receiver.post(key, body("incident-started", title=HOSTILE, repo=repo, service=HOSTILE))
-    search = requests.utils.quote(HOSTILE)
+    search = quote(HOSTILE)
     for path in (
         "/start",
         "/start/newest",

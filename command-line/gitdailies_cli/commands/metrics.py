@@ -136,7 +136,7 @@ def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
     reader = stores.ReadPool(at)
 
     def read(session: Any) -> dict[str, Any]:
-        settings = derived.settings_of(session)
+        settings = derived.stored_settings(session)
         # No server may be there to derive what is behind, so that the events are asked, unless nothing is.
         current = now_us()
         behind = change_log.behind_since(session, current) is not None

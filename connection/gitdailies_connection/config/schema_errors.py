@@ -21,6 +21,8 @@ from gitdailies_connection.config.yaml_document import Document
 _SOURCE = "{env: NAME} or {file: PATH}"
 _NEVER = "a secret itself never stands here"
 SCHEMA_FILE = "configuration.schema.json"
+# Earlier names that are not spelled like the new one.
+_RENAMED = {"keep_days": "quarantine_days"}
 
 
 @cache
@@ -121,7 +123,8 @@ def _meant(error: ValidationError) -> list[ValidationError]:
 def _unknown(names: Any, given: Any, place: Place) -> Iterator[tuple[Place, str]]:
     for name in given:
         if name not in names:
-            text = f"expected one of {', '.join(names)}, got another name{nearest(name, names)}"
+            near = nearest(_RENAMED.get(name, name), names)
+            text = f"expected one of {', '.join(names)}, got another name{near}"
             yield (*place, name), text
 
 

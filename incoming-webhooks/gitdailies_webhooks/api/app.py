@@ -40,7 +40,7 @@ from gitdailies_webhooks.events.problem import Refusal, refusal
 from gitdailies_webhooks.events.queries import ListedEvent
 from gitdailies_webhooks.events.query import Listing
 from gitdailies_webhooks.events.store import EventStore
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages.routes import routes
 from gitdailies_webhooks.pages.site import Site
 
@@ -64,7 +64,7 @@ def create_app(
     report is believed.
     """
     events = EventApi(store, log, clock=clock, kinds=kinds)
-    deriver = deriver or Deriver(store, Settings(), clock, log)
+    deriver = deriver or Deriver(store, FigureSettings(), clock, log)
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
     site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
     errors = ErrorResponses(site, log)

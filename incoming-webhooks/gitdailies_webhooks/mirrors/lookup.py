@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.ancestry import Between, Known, Pair, Telling
+from gitdailies_webhooks.figures.ancestry import Between, GitFindings, KnownCommits, Pair
 from gitdailies_webhooks.mirrors.repository import Mirror, MirrorUnreadable
 from gitdailies_webhooks.mirrors.rows import NewFacts, RepositoryState
 
@@ -37,11 +37,11 @@ class MirrorLookup:
         done = not self._needed_pairs(self._decide())
         return NewFacts(commits, pairs, self._decide(), done)
 
-    def _decide(self) -> Telling:
-        reason = ancestry.UNREADABLE if self.fault else ancestry.NOT_THERE
-        return ancestry.tell(self._deploys, Known(self._commits, self._pairs, reason))
+    def _decide(self) -> GitFindings:
+        reason = ancestry.UNREADABLE if self.fault else ancestry.NOT_IN_MIRROR
+        return ancestry.find_commits(self._deploys, KnownCommits(self._commits, self._pairs, reason))
 
-    def _needed_pairs(self, decided: Telling) -> list[Pair]:
+    def _needed_pairs(self, decided: GitFindings) -> list[Pair]:
         needed = [pair for pair in decided.pairs if pair not in self._pairs]
         if self.fault:
             self._pairs |= dict.fromkeys(needed)

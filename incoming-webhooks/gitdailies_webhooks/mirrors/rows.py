@@ -13,12 +13,12 @@ import orjson
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import git_commits, rows
+from gitdailies_webhooks.derived import git_commits, repositories
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.ancestry import Between, Pair, Telling
-from gitdailies_webhooks.figures.events import Deploy, Told, read
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.ancestry import Between, GitFindings, Pair
+from gitdailies_webhooks.figures.events import Deploy, GitCommits, read_history
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 _FACTS = ("git_commits", "git_pairs")
 
@@ -50,7 +50,7 @@ class RepositoryState(NamedTuple):
     deploys_by_place: list[list[Deploy]]
     commits: dict[str, str]
     pairs: dict[Pair, Between]
-    deploy_commits: dict[str, Told]
+    deploy_commits: dict[str, GitCommits]
 
 
 class NewFacts(NamedTuple):
@@ -58,30 +58,30 @@ class NewFacts(NamedTuple):
 
     commits: dict[str, str]
     pairs: dict[Pair, Between]
-    decided: Telling
+    decided: GitFindings
     done: bool
 
 
-def read_state(session: Session, repo: str, settings: Settings, now: int) -> RepositoryState:
+def read_state(session: Session, repo: str, settings: FigureSettings, now: int) -> RepositoryState:
     """Read what is stored of a repository; *repo* is its name in the form in which names are compared."""
-    spellings = sorted(name for name, compared in rows.names(session).items() if compared == repo)
+    spellings = repositories.spellings(session, repo)
     bodies = (
         orjson.loads(body) for name in spellings for (body,) in session.execute(_DEPLOYS, (name, DEPLOYED))
     )
-    deploys = read(bodies, settings, now=now).deploys
+    deploys = read_history(bodies, settings, now=now).deploys
     return RepositoryState(
         spellings[0] if spellings else repo,
-        ancestry.silent(deploys),
+        ancestry.deploys_to_ask_about(deploys),
         dict(session.execute(_COMMITS, (repo,)).fetchall()),
         {
             (earlier, later): Between(
-                git_commits.commits_of(ahead),
+                git_commits.from_json(ahead),
                 () if behind == "[]" else tuple(orjson.loads(behind)),
                 bool(cut),
             )
             for earlier, later, cut, ahead, behind in session.execute(_PAIRS, (repo,))
         },
-        git_commits.of(session, (repo,)),
+        git_commits.of_repositories(session, (repo,)),
     )
 
 
@@ -91,7 +91,7 @@ def save(session: Session, repo: str, state: RepositoryState, found: NewFacts, n
     session.executemany(
         _ADD_PAIR,
         [
-            (repo, *pair, int(cut), git_commits.text_of(ahead), orjson.dumps(behind).decode())
+            (repo, *pair, int(cut), git_commits.to_json(ahead), orjson.dumps(behind).decode())
             for pair, (ahead, behind, cut) in found.pairs.items()
         ],
     )
@@ -101,24 +101,28 @@ def save(session: Session, repo: str, state: RepositoryState, found: NewFacts, n
 
 
 def _save_deploy_commits(
-    session: Session, repo: str, state: RepositoryState, decided: Telling, now: int
+    session: Session, repo: str, state: RepositoryState, decided: GitFindings, now: int
 ) -> None:
     """Store the commits of deploys that changed, and note these deploys to derive again."""
-    before = git_commits.of(session, (repo,))
+    before = git_commits.of_repositories(session, (repo,))
     deploys = {deploy.id: deploy for place in state.deploys_by_place for deploy in place}
     changed = {
-        id_: (deploys[id_].at, commits) for id_, commits in decided.told.items() if before.get(id_) != commits
+        id_: (deploys[id_].at, commits)
+        for id_, commits in decided.commits.items()
+        if before.get(id_) != commits
     }
     git_commits.write(session, repo, changed)
     change_log.note_changes(session, [(id_, state.name, None) for id_ in changed], now)
 
 
-def _delete_unneeded(session: Session, repo: str, state: RepositoryState, decided: Telling, now: int) -> None:
+def _delete_unneeded(
+    session: Session, repo: str, state: RepositoryState, decided: GitFindings, now: int
+) -> None:
     """Delete facts that no deploy needs, and the commits of deploys that are gone or list their own."""
     needed = {deploy.sha for place in state.deploys_by_place for deploy in place}
     session.executemany(_DELETE_COMMIT, [(repo, named) for named in state.commits if named not in needed])
     session.executemany(_DELETE_PAIR, [(repo, *pair) for pair in state.pairs if pair not in decided.pairs])
-    unneeded = [id_ for id_ in state.deploy_commits if id_ not in decided.told]
+    unneeded = [id_ for id_ in state.deploy_commits if id_ not in decided.commits]
     _delete_deploy_commits(session, unneeded, state.name, now)
 
 
@@ -132,14 +136,14 @@ def delete_unmirrored(session: Session, mirrored: Collection[str], now: int) -> 
     """Delete everything about repositories that have no mirror any more."""
     for repo in unmirrored(session, mirrored):
         ids = [id_ for (id_,) in session.execute(_DEPLOY_IDS, (repo,))]
-        spellings = [name for name, compared in rows.names(session).items() if compared == repo]
+        spellings = repositories.spellings(session, repo)
         _delete_deploy_commits(session, ids, spellings[0] if spellings else repo, now)
         for table in _FACTS:
             session.execute(f"DELETE FROM {table} WHERE repo = ?", (repo,))  # noqa: S608  the tables above
 
 
 def _delete_deploy_commits(session: Session, ids: list[str], name: str, now: int) -> None:
-    git_commits.take(session, ids)
+    git_commits.delete(session, ids)
     change_log.note_changes(session, [(id_, name, None) for id_ in ids], now)
 
 

@@ -17,7 +17,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.events.store import EventStore
-from gitdailies_webhooks.figures.settings import Settings, folded
+from gitdailies_webhooks.figures.settings import FigureSettings, folded
 from gitdailies_webhooks.mirrors import rows
 from gitdailies_webhooks.mirrors.lookup import MirrorLookup
 from gitdailies_webhooks.mirrors.repository import Mirror
@@ -43,7 +43,7 @@ class MirrorWorker:
         self,
         store: EventStore,
         mirrors: Mapping[str, Path],
-        settings: Settings,
+        settings: FigureSettings,
         clock: Callable[[], datetime],
         log: Any,
     ) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple, TypeAlias
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics
-from gitdailies_webhooks.figures.trend import Course
+from gitdailies_webhooks.figures.trend import Trend
 from gitdailies_webhooks.pages import axis, charts
 from gitdailies_webhooks.pages.charts import Series
 from gitdailies_webhooks.pages.formatting import count, decimal, duration, percent, rate
@@ -188,21 +188,21 @@ class Card(NamedTuple):
 
 def cards(
     figures: Mapping[str, Any],
-    trend: Course,
+    trend: Trend,
     labels: Sequence[str],
     *,
     began_at: int | None,
     window: str,
 ) -> list[Card]:
     """Return the card of every figure; charts begin at *began_at*, the time of the first event."""
-    counted = [began_at is not None and bucket.span.until >= began_at for bucket in trend.buckets]
+    counted = [began_at is not None and bucket.period.until >= began_at for bucket in trend.buckets]
     return [_card(layout, figures, trend, labels, counted, window) for layout in LAYOUTS]
 
 
 def _card(
     layout: CardLayout,
     figures: Mapping[str, Any],
-    trend: Course,
+    trend: Trend,
     labels: Sequence[str],
     counted: Sequence[bool],
     window: str,
@@ -244,11 +244,11 @@ def _few(layout: CardLayout, numbers: Mapping[str, Any]) -> str:
     return f"Based on a single {one}." if number == 1 else f"Based on {number} {several} only."
 
 
-def _chart(layout: CardLayout, drawn: Sequence[Series], trend: Course, labels: Sequence[str]) -> Markup | str:
+def _chart(layout: CardLayout, drawn: Sequence[Series], trend: Trend, labels: Sequence[str]) -> Markup | str:
     values = [value for series in drawn for value in series.values]
     if all(value is None for value in values):
         return ""
-    label = f"{layout.title} by {trend.word}; the table below has the numbers"
+    label = f"{layout.title} by {trend.unit}; the table below has the numbers"
     scale = layout.scale(values)
     if layout.name == metrics.FREQUENCY:
         return charts.bars(label, labels, drawn[0], scale)

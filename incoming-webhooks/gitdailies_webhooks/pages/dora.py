@@ -15,7 +15,7 @@ from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.derived.question import FILTERS, question
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import Refusal
-from gitdailies_webhooks.figures.period import DAYS
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.pages import dora_view
 from gitdailies_webhooks.pages.events import sample_command
 from gitdailies_webhooks.pages.request_context import Visit
@@ -53,7 +53,7 @@ class DoraPage:
         return self._site.render(visit, "dora.html", error="", sample=sample_command(visit.origin), **context)
 
     def _question(self, filters: Mapping[str, str]) -> Question:
-        days = query.number("days", filters.get("days", str(DAYS)), 1, _MOST_DAYS)
+        days = query.number("days", filters.get("days", str(DEFAULT_DAYS)), 1, _MOST_DAYS)
         return question(filters, self._site.settings, to_us(self._site.clock()), days)
 
     def _error(self, visit: Visit, error: str) -> Response:

@@ -13,8 +13,8 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived.dora_page import Overview
 from gitdailies_webhooks.derived.queries import Question
-from gitdailies_webhooks.figures.period import DAYS, Span
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.timeline import ENDED, LISTED, PENDING, SUCCEEDED, Listed
 from gitdailies_webhooks.figures.trend import Bucket
 from gitdailies_webhooks.pages import timeline
@@ -52,7 +52,7 @@ _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade
 def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
     same = {name: filters.get(name, "") for name in ("repo", "environment", "service", "now")}
-    days = filters.get("days") or str(DAYS)
+    days = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
         "filters": filters,
@@ -66,23 +66,23 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
 
 
 def context(
-    found: Overview, filters: Mapping[str, str], question: Question, settings: Settings
+    found: Overview, filters: Mapping[str, str], question: Question, settings: FigureSettings
 ) -> dict[str, Any]:
     """Return everything that the page shows."""
-    span, zone = question.selection.span, settings.zone
+    period, zone = question.selection.period, settings.zone
     as_of = to_us(parse(found.answer["asOf"], "asOf"))
-    part_url = partial(_part_url, filters, span)
-    listed = [_listed(event, found.events, zone) for event in found.line.listed]
-    total = sum(found.line.counts.values())
-    trend = found.course
-    labels = [_SHORT[trend.word].format(bucket.shown) for bucket in trend.buckets]
+    part_url = partial(_part_url, filters, period)
+    listed = [_listed(event, found.events, zone) for event in found.timeline.listed]
+    total = sum(found.timeline.counts.values())
+    trend = found.trend
+    labels = [_SHORT[trend.unit].format(bucket.local_begin) for bucket in trend.buckets]
     return {
         **form(filters),
         "shown": True,
         "place": found.answer["filter"],
-        "period": _period(span, settings),
+        "period": _period(period, settings),
         "as_of": moment(as_of, zone),
-        "behind": span.now - as_of > _BEHIND_US,
+        "behind": period.now - as_of > _BEHIND_US,
         "first_event": _first_event(trend.buckets, found.began_at, zone),
         "cards": cards(
             found.answer["figures"],
@@ -91,16 +91,16 @@ def context(
             began_at=found.began_at,
             window=duration(found.answer["windowSeconds"]),
         ),
-        "heading": _HEADINGS.get(trend.word, trend.word.capitalize()),
-        "buckets": [_bucket(trend.word, bucket, part_url) for bucket in trend.buckets],
-        "word": trend.word,
-        "tracks": timeline.tracks(found.line, span, found.events, part_url),
-        "ticks": timeline.ticks(span, _tick_labels(trend.buckets, labels)),
+        "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
+        "buckets": [_bucket(trend.unit, bucket, part_url) for bucket in trend.buckets],
+        "word": trend.unit,
+        "tracks": timeline.tracks(found.timeline, period, found.events, part_url),
+        "ticks": timeline.ticks(period, _tick_labels(trend.buckets, labels)),
         "listed": listed,
         "total": count(total),
         "left": count(total - len(listed)) if total > LISTED else "",
         "empty": total == 0,
-        "elsewhere": _elsewhere(found, filters, span, zone),
+        "elsewhere": _elsewhere(found, filters, period, zone),
         "anything": bool(found.repos),
         "repos": found.repos,
         "links": [(dora_url(filters, repo=name), name) for name in found.repos[:_MOST_REPOS]],
@@ -110,34 +110,34 @@ def context(
     }
 
 
-def _part_url(filters: Mapping[str, str], span: Span, began_at: int, ended_at: int | None) -> str:
+def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_at: int | None) -> str:
     """Return the address of the page for a part of the period."""
-    over = ended_at is not None and ended_at <= span.until
-    until = url_time(ended_at, span.zone) if ended_at is not None and over else filters.get("to")
-    return dora_url(filters, days=None, **{"from": url_time(began_at, span.zone), "to": until})
+    over = ended_at is not None and ended_at <= period.until
+    until = url_time(ended_at, period.zone) if ended_at is not None and over else filters.get("to")
+    return dora_url(filters, days=None, **{"from": url_time(began_at, period.zone), "to": until})
 
 
-def _period(span: Span, settings: Settings) -> dict[str, Any]:
+def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
     return {
-        "from": moment(span.began_at, span.zone),
-        "until": moment(span.until, span.zone),
-        "over": span.until == span.ended_at,
-        "days": decimal(span.days),
+        "from": moment(period.began_at, period.zone),
+        "until": moment(period.until, period.zone),
+        "over": period.until == period.ended_at,
+        "days": decimal(period.days),
         "zone": settings.timezone,
     }
 
 
 def _first_event(buckets: Sequence[Bucket], began_at: int | None, zone: tzinfo) -> str:
     """Return the time of the first event if whole buckets are before it, else ""."""
-    if began_at is None or len(buckets) < 2 or began_at < buckets[1].span.began_at:
+    if began_at is None or len(buckets) < 2 or began_at < buckets[1].period.began_at:
         return ""
     return moment(began_at, zone)
 
 
 def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:
     return {
-        "title": _LONG.get(word, _SHORT[word]).format(bucket.shown),
-        "href": part_url(bucket.span.began_at, bucket.span.ended_at),
+        "title": _LONG.get(word, _SHORT[word]).format(bucket.local_begin),
+        "href": part_url(bucket.period.began_at, bucket.period.ended_at),
         "whole": bucket.whole,
     }
 
@@ -145,7 +145,7 @@ def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:
 def _tick_labels(buckets: tuple[Bucket, ...], labels: list[str]) -> dict[int, str]:
     # The first bucket has no label if it is not whole: the label would be too close to the next.
     found = {
-        bucket.span.began_at: label
+        bucket.period.began_at: label
         for bucket, label in zip(buckets, labels, strict=True)
         if bucket.whole or bucket is not buckets[0] or len(buckets) == 1
     }
@@ -174,11 +174,11 @@ def _listed(event: Listed, events: Mapping[str, Mapping[str, Any]], zone: tzinfo
 
 
 def _elsewhere(
-    found: Overview, filters: Mapping[str, str], span: Span, zone: tzinfo
+    found: Overview, filters: Mapping[str, str], period: Period, zone: tzinfo
 ) -> list[tuple[str, str]]:
     """Return addresses, each with its text, where an empty page may find events."""
     links = []
-    if found.began_at is not None and found.began_at < span.began_at:
+    if found.began_at is not None and found.began_at < period.began_at:
         since = dora_url(filters, days=None, to=None, now=None, **{"from": url_time(found.began_at, zone)})
         links.append((since, f"since the first event, {moment(found.began_at, zone)}"))
     here = found.answer["filter"]

@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.figures.period import clock, from_clock
+from gitdailies_webhooks.figures.selection import at_local_time, local_time
 
 NOTHING = "–"
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
@@ -61,13 +61,13 @@ def duration(seconds: float | None) -> str:
 
 def moment(at: int, zone: tzinfo) -> str:
     """Write a moment to the minute, in a time zone."""
-    return f"{clock(at, zone):%Y-%m-%d %H:%M}"
+    return f"{local_time(at, zone):%Y-%m-%d %H:%M}"
 
 
 def url_time(at: int, zone: tzinfo) -> str:
     """Write a moment for an address: a date if it is midnight in the zone, else a time."""
-    shown = clock(at, zone)
-    if shown == shown.replace(hour=0, minute=0, second=0, microsecond=0) and from_clock(shown, zone) == at:
+    shown = local_time(at, zone)
+    if shown == shown.replace(hour=0, minute=0, second=0, microsecond=0) and at_local_time(shown, zone) == at:
         return f"{shown:%Y-%m-%d}" if shown.year > 999 else f"{shown.year:04}-{shown:%m-%d}"
     return text_of(from_us(at))
 

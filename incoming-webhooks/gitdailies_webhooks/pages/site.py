@@ -23,7 +23,7 @@ from gitdailies_webhooks.accounts.keys import without_keys
 from gitdailies_webhooks.accounts.people import ABSOLUTE
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
     FormFields,
@@ -82,7 +82,7 @@ class Site:
         log: Any,
         clock: Callable[[], datetime],
         public: str = "",
-        settings: Settings = Settings(),  # noqa: B008  frozen
+        settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
         catch_up: Callable[[], Awaitable[None]] = _no_catch_up,
     ) -> None:
         self.store = store

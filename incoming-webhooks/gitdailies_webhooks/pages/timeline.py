@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from gitdailies_webhooks.figures.period import Span
+from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.timeline import DEPLOYS, FAILED, INCIDENTS, Mark, Timeline
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.formatting import count, moment
@@ -67,29 +67,29 @@ class Track(NamedTuple):
 
 def tracks(
     timeline: Timeline,
-    span: Span,
+    period: Period,
     events: Mapping[str, Mapping[str, Any]],
     part_url: Callable[[int, int | None], str],
 ) -> list[Track]:
     """Lay out every track; *part_url* returns the address of the page for a part of the period."""
-    drawing = _Drawing(span, events, part_url)
+    drawing = _Drawing(period, events, part_url)
     return [
         Track(name, _WORDS[name][0], count(timeline.counts[name]), drawing.marks(name, marks))
-        for name, marks in timeline.lanes.items()
+        for name, marks in timeline.tracks.items()
     ]
 
 
 class _Drawing:
     def __init__(
         self,
-        span: Span,
+        period: Period,
         events: Mapping[str, Mapping[str, Any]],
         part_url: Callable[[int, int | None], str],
     ) -> None:
-        self._span = span
+        self._period = period
         self._events = events
         self._part_url = part_url
-        self._length = max(span.until - span.began_at, 1)
+        self._length = max(period.until - period.began_at, 1)
 
     def marks(self, track: str, marks: list[Mark]) -> list[DrawnMark]:
         most = max((mark.events for mark in marks), default=1)
@@ -99,8 +99,8 @@ class _Drawing:
         ]
 
     def _group(self, track: str, mark: Mark, most: int) -> DrawnMark:
-        zone, until = self._span.zone, mark.ended_at
-        last = self._span.until if until is None else min(until, self._span.until)
+        zone, until = self._period.zone, mark.ended_at
+        last = self._period.until if until is None else min(until, self._period.until)
         period = f"{moment(mark.began_at, zone)} to {moment(last, zone)}"
         return DrawnMark(
             self._percent(mark.began_at),
@@ -112,11 +112,11 @@ class _Drawing:
         )
 
     def _single(self, track: str, mark: Mark, id_: str) -> DrawnMark:
-        zone = self._span.zone
+        zone = self._period.zone
         event = self._events.get(id_)
         title = "" if event is None else f" {title_of(event).short}"
         is_open = mark.ended_at is None
-        last = self._span.until if mark.ended_at is None else min(mark.ended_at, self._span.until)
+        last = self._period.until if mark.ended_at is None else min(mark.ended_at, self._period.until)
         ends = ""
         if track == INCIDENTS:
             ends = ", open" if mark.ended_at is None else f" to {moment(mark.ended_at, zone)}"
@@ -130,16 +130,16 @@ class _Drawing:
         )
 
     def _percent(self, at: int) -> str:
-        return f"{100 * (at - self._span.began_at) / self._length:.2f}"
+        return f"{100 * (at - self._period.began_at) / self._length:.2f}"
 
     def _width(self, began_at: int, ended_at: int) -> str:
         return f"{100 * max(ended_at - began_at, 0) / self._length:.2f}"
 
 
-def ticks(span: Span, labels: Mapping[int, str]) -> list[Tick]:
+def ticks(period: Period, labels: Mapping[int, str]) -> list[Tick]:
     """Place labels below the timeline; if they are crowded on a narrow screen, every other one is `wide`."""
-    length = max(span.until - span.began_at, 1)
-    placed = [(100 * (at - span.began_at) / length, text) for at, text in labels.items()]
+    length = max(period.until - period.began_at, 1)
+    placed = [(100 * (at - period.began_at) / length, text) for at, text in labels.items()]
     edges = [_edges(x, text) for x, text in placed]
     crowded = any(right > left for (_, right), (left, _) in pairwise(edges))
     return [

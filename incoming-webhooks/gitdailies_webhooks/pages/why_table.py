@@ -12,7 +12,7 @@ from gitdailies_webhooks.derived import queries
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures import metrics, reasons
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 NAMES = {
     metrics.FREQUENCY: "Deployment frequency",
@@ -24,7 +24,9 @@ NAMES = {
 }
 
 
-async def verdicts(store: EventStore, settings: Settings, now: datetime, id_: str) -> list[dict[str, Any]]:
+async def verdicts(
+    store: EventStore, settings: FigureSettings, now: datetime, id_: str
+) -> list[dict[str, Any]]:
     """Return for each figure whether the event counts, and why.
 
     The period is unlimited. A limited one could leave out the deploy that the event is attributed to, or

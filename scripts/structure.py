@@ -1,0 +1,125 @@
+"""The structure of the project, read from syntax trees: rooms, what each holds, and who imports whom.
+
+A room is a folder that holds one import package `gitdailies_…`. An entry is what a reader sees on
+opening that package: a module or a folder. An arrow A → B means that A imports something of B.
+"""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+Arrows = Mapping[str, frozenset[str]]
+
+# Files that every package has, or that Python makes: no reader has to tell them apart.
+_HIDDEN = {"__pycache__"}
+_SKIPPED = {".venv", ".tools", "node_modules", "tests", "dist", "build"}
+
+
+@dataclass(frozen=True)
+class Room:
+    """A room: its folder below the root, and its package."""
+
+    folder: str
+    package: Path
+
+    @property
+    def name(self) -> str:
+        """The package's import name."""
+        return self.package.name
+
+
+def rooms(root: Path) -> list[Room]:
+    """Find every room below *root*, at the top or one level deeper, in the order of their folders."""
+    found = []
+    for pattern in ("*/gitdailies_*/__init__.py", "*/*/gitdailies_*/__init__.py"):
+        for init in root.glob(pattern):
+            folder = init.parent.parent.relative_to(root)
+            if not _SKIPPED & set(folder.parts):
+                found.append(Room(folder.as_posix(), init.parent))
+    return sorted(found, key=lambda room: room.folder)
+
+
+def entries(room: Room) -> list[str]:
+    """Name all that a reader sees on opening the package, folders with a slash."""
+    return sorted(
+        path.name + ("/" if path.is_dir() else "")
+        for path in room.package.iterdir()
+        if path.name not in _HIDDEN
+    )
+
+
+def subject(room: Room, entry: str) -> str:
+    """Return the first sentence of an entry's docstring, or "" where it has none."""
+    path = room.package / entry
+    path = path / "__init__.py" if path.is_dir() else path
+    if path.suffix != ".py" or not path.is_file():
+        return ""
+    about = ast.get_docstring(ast.parse(path.read_text("utf-8"))) or ""
+    first = about.split("\n\n")[0].replace("\n", " ")
+    return first.partition(". ")[0].rstrip(".:")
+
+
+def arrows_of_rooms(found: list[Room]) -> Arrows:
+    """Return for each room, by its package's name, the other rooms that it imports."""
+    names = {room.name for room in found}
+    return {
+        room.name: frozenset(
+            top
+            for path in sorted(room.package.rglob("*.py"))
+            for module in _imported(path)
+            if (top := module.partition(".")[0]) in names and top != room.name
+        )
+        for room in found
+    }
+
+
+def arrows_within(room: Room) -> Arrows:
+    """Return for each entry of a room that is code the other entries that it imports."""
+    code = {
+        entry: sorted((room.package / entry).rglob("*.py")) if entry.endswith("/") else [room.package / entry]
+        for entry in entries(room)
+        if entry.endswith((".py", "/")) and entry not in ("__init__.py", "__main__.py")
+    }
+    code = {entry: paths for entry, paths in code.items() if paths}
+    by_name = {entry.removesuffix("/").removesuffix(".py"): entry for entry in code}
+    arrows: dict[str, frozenset[str]] = {}
+    for entry, paths in code.items():
+        targets = set()
+        for path in paths:
+            for module in _imported(path):
+                package, _, rest = module.partition(".")
+                target = by_name.get(rest.partition(".")[0]) if package == room.name else None
+                if target is not None and target != entry:
+                    targets.add(target)
+        arrows[entry] = frozenset(targets)
+    return arrows
+
+
+def floors(arrows: Arrows) -> list[list[str]]:
+    """Sort what imports whom into floors, lowest first; each imports only from floors below its own.
+
+    Raises ValueError, naming the members, where some import each other in a circle.
+    """
+    left = {name: set(targets) for name, targets in arrows.items()}
+    found: list[list[str]] = []
+    while left:
+        floor = sorted(name for name, targets in left.items() if not targets & left.keys())
+        if not floor:
+            raise ValueError(f"imports: expected no circle, got one among {', '.join(sorted(left))}")
+        found.append(floor)
+        for name in floor:
+            del left[name]
+    return found
+
+
+def _imported(path: Path) -> Iterator[str]:
+    """Yield each imported module, at any depth of the code; of `from a import b` both `a` and `a.b`."""
+    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield node.module
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)

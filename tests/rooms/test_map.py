@@ -1,0 +1,72 @@
+"""The map: imports go one way, between rooms and inside each, and a room shows a dozen entries at most."""
+
+from pathlib import Path
+
+import pytest
+
+from scripts.structure import Room, arrows_of_rooms, arrows_within, entries, floors, rooms
+
+ROOT = Path(__file__).resolve().parents[2]
+ROOMS = rooms(ROOT)
+MOST_ENTRIES = 12
+# Every package has these two; a reader does not choose between them.
+IN_EVERY_PACKAGE = {"__init__.py", "py.typed"}
+
+
+def test_rooms_import_one_way() -> None:
+    """No room imports, by any way round, a room that imports it."""
+    assert floors(arrows_of_rooms(ROOMS))[0] == ["gitdailies_core"]
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.folder)
+def test_entries_of_a_room_import_one_way(room: Room) -> None:
+    """Inside a room, too, no entry imports an entry that imports it."""
+    assert sum(map(len, floors(arrows_within(room)))) == len(arrows_within(room))
+
+
+@pytest.mark.parametrize("room", ROOMS, ids=lambda room: room.folder)
+def test_a_room_shows_a_dozen_entries(room: Room) -> None:
+    """A room's package has at most a dozen modules, folders and files at its top level."""
+    shown = [entry for entry in entries(room) if entry not in IN_EVERY_PACKAGE]
+
+    assert len(shown) <= MOST_ENTRIES, f"{room.folder}: {len(shown)} entries, make a folder: {shown}"
+
+
+def test_every_package_is_on_the_map() -> None:
+    """The map holds every folder `gitdailies_…` of the project that Python imports as a package."""
+    packages = {
+        path.parent.name
+        for path in ROOT.rglob("gitdailies_*/__init__.py")
+        if not {"tests", ".venv", ".tools", "node_modules", "build", "dist"}
+        & set(path.relative_to(ROOT).parts)
+    }
+
+    assert {room.name for room in ROOMS} == packages
+    assert len(packages) >= 10
+
+
+def _room(folder: Path, **modules: str) -> Room:
+    package = folder / "planted" / "gitdailies_planted"
+    package.mkdir(parents=True)
+    for name, text in {"__init__": "", **modules}.items():
+        (package / f"{name}.py").write_text(text, "utf-8")
+    return Room("planted", package)
+
+
+def test_a_planted_circle_is_found(tmp_path: Path) -> None:
+    """Two modules that import each other, one of them inside a function, have no floor."""
+    room = _room(
+        tmp_path,
+        first="from gitdailies_planted import second\n",
+        second="def late() -> None:\n    from gitdailies_planted.first import x\n",
+    )
+
+    with pytest.raises(ValueError, match=r"circle, got one among first\.py, second\.py"):
+        floors(arrows_within(room))
+
+
+def test_a_planted_upward_import_moves_a_room_up(tmp_path: Path) -> None:
+    """A module that imports another of its room stands one floor above it."""
+    room = _room(tmp_path, low="import os\n", high="import gitdailies_planted.low\n")
+
+    assert floors(arrows_within(room)) == [["low.py"], ["high.py"]]
