@@ -32,7 +32,7 @@ def test_a_service_without_a_name_is_left_out():
     )
 
 
-@pytest.mark.parametrize("name", ["incident", "merged_into", "period", "key"])
+@pytest.mark.parametrize("name", ["incident", "merged_into", "occurrence", "key"])
 @pytest.mark.parametrize("value", ["x" * 256, "a\x00b", "a\nb"])
 def test_an_id_that_could_not_be_written_again_is_refused(name, value):
     """An id, a period or a key is never cut or changed, since another could become the same."""

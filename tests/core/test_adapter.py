@@ -17,7 +17,7 @@ def change(**more: Any) -> Change:
     return Change.make(**{**CHANGE, **more})
 
 
-@pytest.mark.parametrize("field", ["incident", "merged_into", "period", "key"])
+@pytest.mark.parametrize("field", ["incident", "merged_into", "occurrence", "key"])
 @pytest.mark.parametrize("value", ["a\nb", "\x00", "a\x7f", "x" * 256], ids=ascii)
 def test_an_id_that_could_not_be_written_is_refused(field: str, value: str) -> None:
     """What joins events is never cut or mended: the delivery is kept instead."""
@@ -27,7 +27,7 @@ def test_an_id_that_could_not_be_written_is_refused(field: str, value: str) -> N
 
 def test_an_empty_id_is_refused_where_one_is_needed() -> None:
     """An incident without an id is none; a message without a key has none."""
-    for field in ("incident", "period", "merged_into"):
+    for field in ("incident", "occurrence", "merged_into"):
         with pytest.raises(PayloadError):
             change(**{field: ""})
     assert change(key="").key == ""
@@ -107,7 +107,7 @@ def test_what_was_made_can_be_written() -> None:
     """The longest and oddest change that is taken becomes events that can be sent."""
     odd = change(
         incident="😀" * 255,
-        period="é" * 255,
+        occurrence="é" * 255,
         title="\x00" + "ü" * 3000,
         severity="\n" + "s" * 3000,
         environment="e" * 3000,

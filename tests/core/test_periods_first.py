@@ -5,7 +5,7 @@ from gitdailies_core.incidents.routing import Target
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, started, told
 
-FIRST = {"first_period": "first"}
+FIRST = {"first_occurrence": "first"}
 
 
 def ids(events: list[Event]) -> set[str | None]:

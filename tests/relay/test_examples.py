@@ -94,7 +94,7 @@ def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
     told = answer.json()
     if told["status"] in ("kept", "unreadable"):
         assert answer.status_code == (202 if told["status"] == "kept" else 400)
-        return {"kept" if told["status"] == "kept" else "rejected": told["reason"]}
+        return {"quarantined" if told["status"] == "kept" else "rejected": told["reason"]}
     assert answer.status_code == (202 if "events" in told else 200)
     with store.reading(SqliteDatabase(relay.store)) as connection:
         rows = connection.execute(

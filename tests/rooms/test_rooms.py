@@ -10,7 +10,15 @@ from pathlib import Path
 import pytest
 
 from tests.rooms.reading import strings
-from tests.rooms.rules import EXEMPTIONS, Exemption, exempt, faults, modules, rooms, stale
+from tests.rooms.rules import (
+    EXEMPTIONS,
+    Exemption,
+    exempt,
+    faults,
+    modules,
+    rooms,
+    stale,
+)
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -43,7 +51,13 @@ PLANTS = [
         "from gitdailies_pagerduty import reader",
         "reader",
     ),
-    ("datadog-adapter/gitdailies_datadog/adapter.py", "NOW = Option.now()", "now()"),
+    (
+        "pagerduty-adapter/gitdailies_pagerduty/adapter.py",
+        "from gitdailies_core import retry",
+        "gitdailies_core.retry",
+    ),
+    ("pagerduty-adapter/gitdailies_pagerduty/adapter.py", "import gitdailies_core", "gitdailies_core"),
+    ("datadog-adapter/gitdailies_datadog/adapter.py", "NOW = Request.now()", "now()"),
     ("core/gitdailies_core/events/events.py", "import yaml", "yaml"),
     ("core/gitdailies_core/incidents/occurrences.py", "import time", "time"),
     ("core/gitdailies_core/incidents/occurrences.py", "NOW = datetime.now()", "now()"),

@@ -83,10 +83,10 @@ class _Reader:
         self._seen: set[str] = set()
 
     def tell(self, request: Request) -> dict[str, Any]:
-        """Return events, and the reasons to ignore, keep or reject; only what applies."""
+        """Return the events, and the reasons to ignore, quarantine or reject; only what applies."""
         reading = read(request, self._source, self._adapter, self._routes, "")
         if reading.why:
-            return {"rejected" if reading.why == UNREADABLE else "kept": reading.reason}
+            return {"rejected" if reading.why == UNREADABLE else "quarantined": reading.reason}
         events: list[Any] = []
         reasons: list[str] = []
         for said in reading.said:
@@ -119,6 +119,6 @@ def _show(told: dict[str, Any]) -> None:
     for event in told.get("events", ()):
         rest = "  ".join(f"{name}={value}" for name, value in event.items() if name != "kind")
         click.echo(f"  {event['kind']}  {output.printable(rest)}")
-    for outcome in ("ignored", "kept", "rejected"):
+    for outcome in ("ignored", "quarantined", "rejected"):
         if outcome in told:
             click.echo(f"  {outcome}: {output.printable(told[outcome])}")

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitdailies_core.ci.facts import Skipped
-from gitdailies_core.error_text import called
+from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -90,7 +90,7 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     """
     ours = isinstance(error, GitDailiesError)
     reason = (
-        called(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+        relabel(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
     )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else NOT_DELIVERED

@@ -108,7 +108,7 @@ def outcome(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> d
     try:
         return {"messages": [shown(message) for message in adapter.translate(request, options)]}
     except PayloadError as error:
-        return {"kept": str(error)}
+        return {"quarantined": str(error)}
     except GitDailiesError as error:
         return {"rejected": str(error)}
 

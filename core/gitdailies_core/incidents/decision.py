@@ -90,6 +90,6 @@ class Draft:
                 repo=target.repo,
                 environment=target.environment,
                 service=target.service,
-                period=period.name,
+                occurrence=period.name,
             ),
         }

@@ -36,9 +36,9 @@ def meant(change: Change, known: Sequence[Period]) -> list[Period]:
     first start again, when that period is over, means those that began since.
     """
     before = [p for p in known if p.started_at is not None and p.started_at <= change.at]
-    if change.period is None:
+    if change.occurrence is None:
         return before
-    named = [p for p in known if p.name == change.period]
+    named = [p for p in known if p.name == change.occurrence]
     over = [p.started_at for p in named if p.state == CLOSED and p.started_at is not None]
     since = [p for p in before if over and p.started_at and p.started_at > min(over)]
     return [*named, *(p for p in since if p not in named)]
@@ -63,8 +63,8 @@ def held(change: Change, known: Sequence[Period]) -> list[Period]:
     if not known:
         return []
     notes = [p for p in known if p.is_note and p.started_at is not None and concerns(change, p)]
-    if change.period is not None:
-        notes = [p for p in notes if p.name == change.period]
+    if change.occurrence is not None:
+        notes = [p for p in notes if p.name == change.occurrence]
     else:
         notes = [p for p in notes if covers(p, change.at)]
     return [p for p in notes if p.state in (HELD, CLOSED)]

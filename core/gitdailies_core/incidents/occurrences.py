@@ -87,7 +87,7 @@ def decide(
 
 def _start(draft: Draft, targets: Sequence[Target], refusal: str, known: Sequence[Period]) -> None:
     change = draft.change
-    name = change.period or _first(change, known, NOWHERE) or text_of(change.at)
+    name = change.occurrence or _first(change, known, NOWHERE) or text_of(change.at)
     began = Period(change.incident, NOWHERE, name, HELD, change.at)
     if refusal:
         draft.reasons.append(refusal)
@@ -103,7 +103,7 @@ def _hold(draft: Draft, began: Period, known: Sequence[Period]) -> None:
     for note in _notes(change):
         period = began._replace(target=note)
         same = next((p for p in mine if p.name == period.name), None)
-        if same is None and (change.period or not any(covers(p, at) for p in mine)):
+        if same is None and (change.occurrence or not any(covers(p, at) for p in mine)):
             end = told_end(change, period, known)
             draft.put(period._replace(state=CLOSED, ended_at=end.ended_at) if end else period)
         elif same is not None and same.state == HELD and same.started_at and at < same.started_at:
@@ -138,12 +138,12 @@ def _first(change: Change, known: Sequence[Period], target: Target) -> str | Non
 
     NOWHERE stands for every target that the change speaks for.
     """
-    if change.first_period is None or change.period is not None:
+    if change.first_occurrence is None or change.occurrence is not None:
         return None
     begun = (p for p in known if p.started_at is not None and p.state != RELEASED)
     if any(p.target == target or ((p.is_note or target == NOWHERE) and concerns(change, p)) for p in begun):
         return None
-    return change.first_period
+    return change.first_occurrence
 
 
 def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> str:
@@ -152,7 +152,7 @@ def _repeat(draft: Draft, period: Period, known: Sequence[Period]) -> str:
         return ""  # as for nearly all
     change, at = draft.change, period.started_at or draft.change.at
     here = [p for p in known if p.target == period.target and p.state != REPEATED]
-    unnamed = change.period is None
+    unnamed = change.occurrence is None
     for p in here:
         if p.name == period.name or (unnamed and p.state != CLOSED and covers(p, at)):
             if unnamed and p.state == OPEN:
@@ -207,7 +207,7 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: 
     done = [p for p in done if change.whole or p.target in targets or is_of(change, p)]
     starts = held(change, known)
     if change.started_at is not None:
-        name = change.period or text_of(change.started_at)
+        name = change.occurrence or text_of(change.started_at)
         starts.append(Period(change.incident, NOWHERE, name, HELD, change.started_at))
     if done:
         draft.reasons.append(f"second end of a period that is {done[-1].state}: {done[-1].name}")
@@ -219,7 +219,7 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], refusal: str, known: 
             _close(draft, p)
     else:
         draft.reasons.append(refusal or "an end, but nothing was open, and it does not tell its start")
-        name = change.period or text_of(change.at)
+        name = change.occurrence or text_of(change.at)
         _note_end(draft, starts[0] if starts else Period(change.incident, NOWHERE, name, CLOSED), known)
 
 

@@ -15,7 +15,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.memory import MemoryLedger
 from gitdailies_core.incidents.occurrences import decide
 from gitdailies_core.incidents.routing import Routes
-from gitdailies_core.sources.history import Told
+from gitdailies_core.sources.history import PastMessage
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 
 # Where several happen at one instant: an end makes way for the start after it.
@@ -29,7 +29,7 @@ class Tally:
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-def events(told: Iterable[Told], source: Source, routes: Routes, tally: Tally) -> Iterator[Event]:
+def events(told: Iterable[PastMessage], source: Source, routes: Routes, tally: Tally) -> Iterator[Event]:
     """Yield the events that *told* comes to; whatever comes to none is counted in *tally*."""
     changes: list[Change] = []
     seen: set[str | None] = set()
@@ -64,10 +64,10 @@ def _in_order(changes: list[Change]) -> list[Change]:
     began: dict[tuple[str, str | None], Change] = {}
     for change in changes:
         if change.state == STARTED:
-            began.setdefault((change.incident, change.period), change)
+            began.setdefault((change.incident, change.occurrence), change)
 
     def turn(change: Change) -> tuple[object, int]:
-        start = began.get((change.incident, change.period))
+        start = began.get((change.incident, change.occurrence))
         late = change.state == RESOLVED and start is not None and start.at == change.at
         return change.at, 3 if late else _TURN.get(change.state, 0)
 

@@ -19,7 +19,7 @@ from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.sources.protocol import Adapter
-from gitdailies_core.sources.request import Request, read_headers
+from gitdailies_core.sources.request import Request, decode_headers
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http.bounded_protocol import CONNECTION, PROVEN, WHOLE
@@ -159,7 +159,7 @@ class App:
     async def _received(self, source: Source, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] not in _METHODS:
             raise Refusal(responses.WRONG_METHOD)
-        headers = read_headers(scope["headers"])
+        headers = decode_headers(scope["headers"])
         self._admit(headers)
         connection = scope.get("extensions", {}).get(CONNECTION)
         with Body(self._bodies) as body:
