@@ -1,4 +1,6 @@
-"""What an author of an adapter needs. An adapter translates one vendor's deliveries:
+"""The names that an adapter needs, exported from one place, and the parts of core.
+
+An adapter translates one vendor's deliveries:
 
     class Opsgenie:
         name, table, options, examples = "opsgenie", TABLE, {}, "gitdailies_opsgenie"

@@ -3,6 +3,8 @@
 import json
 from importlib.resources import files
 
+from gitdailies_core.sources import registry
+
 
 def test_each_file_is_a_line_and_earlier_ones_count(run):
     """Trigger, a repeat of it, acknowledgement and resolve give a start, two reasons and an end."""
@@ -34,10 +36,19 @@ def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
     assert broken["rejected"].startswith("body: expected JSON")
 
 
+def test_messages_are_printed_as_an_example_expects_them(run):
+    """With --messages the output is what the example beside the delivery holds, ready to be saved."""
+    folder = files("gitdailies_squadcast") / "examples"
+    for name in ("v2.incident.triggered", "v2.incident.incident_notes_created"):
+        shown = run("translate", "squadcast", "--messages", folder / f"{name}.payload.json")
+
+        assert json.loads(shown.stdout) == json.loads((folder / f"{name}.expected.json").read_text())
+
+
 def test_an_unknown_adapter_names_those_installed(run, tmp_path):
     """A typo in the adapter's name ends with code 2 and the names that there are."""
     (tmp_path / "x.json").write_text("{}")
     shown = run("translate", "pagerdutty", "x.json")
 
     assert shown.returncode == 2
-    assert "installed: datadog, pagerduty, squadcast" in shown.stderr
+    assert f"installed: {', '.join(registry.names())}" in shown.stderr

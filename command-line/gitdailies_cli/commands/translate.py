@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -29,7 +30,12 @@ _STAND_IN = Routes.make({FALLBACK: [Route("example/{service}")]})
 @click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml, for routes and filters")
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object a file and line")
-def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool) -> None:
+@click.option(
+    "--messages", is_flag=True, help="print the adapter's messages, as NAME.expected.json holds them"
+)
+def translate(
+    adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool, messages: bool
+) -> None:
     """Show what deliveries of ADAPTER would become, in order; earlier files count for later ones.
 
     FILE may be - for standard input.
@@ -38,6 +44,13 @@ def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: b
     gitdailies translate pagerduty delivery.json --config gitdailies.yml
     """
     source, routes = _set_up(adapter, config)
+    if messages:
+        for name in files:
+            found = checks.outcome(
+                registry.adapter(source.adapter), _request(name, form=form), source.options
+            )
+            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
     reader = _Reader(registry.adapter(source.adapter), source, routes)
     for name in files:
         told = {"file": name, **reader.tell(_request(name, form=form))}
