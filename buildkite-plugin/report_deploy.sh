@@ -118,7 +118,7 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
 
 
 # core/gitdailies_core/error_text.py
-# How a message names a wrong value, its type and a short, harmless excerpt, and the place of it.
+# Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
 
 
 _LONGEST = 60
@@ -127,14 +127,17 @@ _LONGEST = 60
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
 
-def called(message: str, names: Mapping[str, str]) -> str:
-    """Return a message `where: expected, got` with what *names* has for where, such as an option's name."""
+def relabel(message: str, names: Mapping[str, str]) -> str:
+    """Replace the place at the start of `where: expected, got`.
+
+    *names* maps our name of a place to the name that the reader knows, such as a command-line option.
+    """
     where, colon, rest = message.partition(": ")
     return f"{names.get(where, where)}{colon}{rest}"
 
 
 def got(value: Any) -> str:
-    """Name *value* for the right half of `expected, got`."""
+    """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -159,7 +162,7 @@ def got(value: Any) -> str:
 
 
 class GitDailiesError(Exception):
-    """The root: catch it to catch all of ours and nothing else."""
+    """The root. Catching it catches every error of this project and no other."""
 
     status_hint = 500
     exit_code = 1
@@ -173,7 +176,7 @@ class UsageError(GitDailiesError):
 
 
 class ConfigurationError(UsageError):
-    """Wrong settings in a configuration file; `complaints` holds a line for each of them."""
+    """Wrong settings in a configuration file. `complaints` has one line for each mistake."""
 
     def __init__(self, *complaints: str) -> None:
         super().__init__("\n".join(complaints))
@@ -181,7 +184,7 @@ class ConfigurationError(UsageError):
 
 
 class InvalidEvent(GitDailiesError):
-    """An event that core's table refuses; `field` is the wire name at fault, or empty."""
+    """An event that does not fit core's table. `field` is the wire name at fault, or empty."""
 
     status_hint = 422
     exit_code = 2
@@ -192,12 +195,12 @@ class InvalidEvent(GitDailiesError):
 
 
 # core/gitdailies_core/values/times.py
-# Moments: aware UTC datetimes inside, RFC 3339 on the wire, microseconds at the finest.
+# Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
 
 
-# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59: a
-# leap second has no place in a datetime. Vendors send up to nine fractional digits. The first
-# line keeps out what is not between the years 1 and 9999 in UTC.
+# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59
+# because a datetime cannot hold a leap second. Vendors send up to nine fractional digits. The
+# first line refuses times outside the years 1 to 9999 in UTC.
 RFC3339 = (
     r"^(?!0000|0001-01-01T.*\+|9999-12-31T.*-)"
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -213,16 +216,16 @@ _EXPECTED = "a time like 2026-03-04T09:12:41Z"
 
 
 def parse(text: Any, where: str) -> datetime:
-    """Read an RFC 3339 time with a zone; more than six fractional digits are cut.
+    """Read an RFC 3339 time with a zone, as aware UTC. Digits after the sixth fractional one are cut.
 
-    Raises ValueError with a message `where: expected, got`.
+    Raises ValueError that says `where: expected, got`.
     """
     match = _RFC3339.search(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
     fraction, zone = match[4] or "", match[5]
     try:
-        # fromisoformat reads this form, six digits and an offset, on every Python from 3.7 on.
+        # fromisoformat reads six digits and an offset on every Python since 3.7.
         if zone == "Z":
             return datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}+00:00")
         moment = datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}{zone}")
@@ -232,20 +235,20 @@ def parse(text: Any, where: str) -> datetime:
 
 
 def text_of(moment: datetime) -> str:
-    """Write *moment*, which must be aware, as RFC 3339 in UTC with 0, 3 or 6 fractional digits, as it needs.
+    """Write an aware time as RFC 3339 in UTC, with 0, 3 or 6 fractional digits as needed.
 
-    Raises ValueError for a naive one.
+    Raises ValueError for a naive time.
     """
     if moment.tzinfo is None:
         raise ValueError("time: expected an aware time, got a naive one")
     utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
     micros = utc.microsecond
-    # isoformat leaves out a fraction of none, and writes any other with six digits.
+    # isoformat omits a fraction of zero and writes any other with six digits.
     return utc.isoformat()[: 19 if not micros else 26 if micros % 1000 else 23] + "Z"
 
 
 # core/gitdailies_core/events/field_types.py
-# How the values of an event's fields look, and the one place where they are checked.
+# The types of event fields, and the one place that checks their values.
 
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
@@ -272,9 +275,10 @@ _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
 @dataclass(frozen=True)
 class FieldType:
-    """How the values of a field look: a pattern or a list of words, and a length.
+    """A type of field: a pattern or a list of words, and a greatest length in characters.
 
-    Of one that is `printable` every text fits that Python calls so, which is quickly asked.
+    If `printable` is true, the pattern matches every text for which `str.isprintable` holds.
+    That check is fast.
     """
 
     expected: str
@@ -286,13 +290,13 @@ class FieldType:
 
     @cached_property
     def fits(self) -> Callable[[str], Any]:
-        """Ask whether a text looks as the type says, its length aside."""
-        # Made when first needed: a step checks one event, a server the same few fields for ever.
+        """A check of the pattern or the words, without the length."""
+        # Compiled on first use: a CI step checks one event, a server checks the same few fields all the time.
         return self.words.__contains__ if self.words else re.compile(self.pattern).search
 
-    def takes(self, text: str) -> bool:
-        """Say whether a text is a value of this type, its length regarded."""
-        return len(text) <= self.longest and bool(self.fits(text)) and _writable(text)
+    def accepts(self, text: str) -> bool:
+        """Return whether *text* is a value of this type."""
+        return len(text) <= self.longest and bool(self.fits(text)) and _encodable(text)
 
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
@@ -322,29 +326,29 @@ TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 COMMITS = FieldType(f"a list of at most {FIELD_TYPES_MOST_COMMITS} objects with sha and time", form="commits")
 
 
-def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
-    """Return *value* as an event holds it; raises InvalidEvent that names the field *where* it stood."""
+def normalize(kind: FieldType, where: str, value: Any) -> Any:
+    """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
     if kind.printable and isinstance(value, str) and len(value) <= kind.longest and value.isprintable():
-        return value  # as nearly every one is; half of a surrogate pair is not printable
+        return value  # nearly every text; half of a surrogate pair is not printable
     if kind.form == "time":
-        return _read_time(value, where, where)
+        return _normalize_time(value, where, where)
     if kind.form == "commits":
-        return _read_commits(kind, where, value)
-    if isinstance(value, str) and kind.takes(value):
+        return _normalize_commits(kind, where, value)
+    if isinstance(value, str) and kind.accepts(value):
         return value.lower() if kind is SHA else value
-    raise InvalidEvent(f"{where}: expected {kind.expected}, got {misfit(kind, value)}", where)
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
 
-def misfit(kind: FieldType, value: Any) -> str:
-    """Name a value that the type does not take, for the right half of `expected, got`."""
+def describe_misfit(kind: FieldType, value: Any) -> str:
+    """Describe a value that the type does not accept, for the right half of `expected, got`."""
     if isinstance(value, str) and len(value) > kind.longest:
         return f"{len(value)} characters, {kind.longest} are allowed"
-    if isinstance(value, str) and not _writable(value):
+    if isinstance(value, str) and not _encodable(value):
         return "half of a surrogate pair"
     return got(value)
 
 
-def _read_time(value: Any, where: str, field: str) -> str:
+def _normalize_time(value: Any, where: str, field: str) -> str:
     if isinstance(value, datetime):
         return text_of(value)
     try:
@@ -353,7 +357,7 @@ def _read_time(value: Any, where: str, field: str) -> str:
         raise InvalidEvent(str(error), field) from None
 
 
-def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
+def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
     if not isinstance(value, list) or len(value) > FIELD_TYPES_MOST_COMMITS:
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     commits = []
@@ -364,14 +368,14 @@ def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str
         sha = commit.get("sha")
         if not isinstance(sha, str) or not SHA.fits(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
-        read_commit = {"sha": sha.lower()}
+        entry = {"sha": sha.lower()}
         if commit.get("time") is not None:
-            read_commit["time"] = _read_time(commit["time"], f"{place}.time", where)
-        commits.append(read_commit)
+            entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
+        commits.append(entry)
     return commits
 
 
-def _writable(text: str) -> bool:
+def _encodable(text: str) -> bool:
     if text.isascii():
         return True
     try:
@@ -382,7 +386,7 @@ def _writable(text: str) -> bool:
 
 
 # core/gitdailies_core/events/events.py
-# The events that GitDailies counts: one table of kinds and fields, and the value made from it.
+# The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
 
 DEPLOYED = "deployed"
@@ -396,7 +400,7 @@ INCIDENT_RESOLVED = "incidentResolved"
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a kind: its name on the wire, its type, and whether GitDailies documents it."""
+    """A field of a kind: its wire name, its type, and whether GitDailies documents it."""
 
     name: str
     type: FieldType
@@ -407,7 +411,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of event: the word for it on the wire, its fields, and an example of it."""
+    """A kind of event: its wire word, its fields and an example."""
 
     word: str
     title: str
@@ -416,11 +420,11 @@ class Kind:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name that an event of this kind may have on the wire, `kind` too."""
+        """The wire names of this kind's fields, and `kind`."""
         return frozenset({"kind", *(field.name for field in self.fields)})
 
     def field(self, name: str) -> Field | None:
-        """Find a field by its name on the wire."""
+        """Find a field by its wire name. Returns None if the kind has no such field."""
         return next((field for field in self.fields if field.name == name), None)
 
 
@@ -539,7 +543,7 @@ KINDS: tuple[Kind, ...] = (
 
 
 def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
-    """Find a kind by its word; raises InvalidEvent that names the nearest words."""
+    """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
     for kind in kinds:
         if kind.word == word:
             return kind
@@ -549,10 +553,10 @@ def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
 
 @dataclass(frozen=True)
 class Event:
-    """One event, checked against the table; build it with `make` or `from_wire`.
+    """One event, checked against the table. Build it with `make` or `from_wire`.
 
-    `values` holds wire names and plain JSON values (times as RFC 3339 text in UTC), never an
-    empty one; `extra` holds what the table does not know, kept as it came.
+    `values` maps wire names to plain JSON values. Times are RFC 3339 text in UTC. No value is
+    empty. `extra` holds unknown fields unchanged.
     """
 
     kind: str
@@ -561,9 +565,9 @@ class Event:
 
     @classmethod
     def make(cls, kind: str, **values: Any) -> Event:
-        """Build an event from wire names; times may be datetimes, None means not given.
+        """Build an event from wire names. A time may be a datetime, and None means not given.
 
-        Raises InvalidEvent for an unknown kind or field and for a value that does not fit.
+        Raises InvalidEvent for an unknown kind or field and for a wrong value.
         """
         values["kind"] = kind
         event = cls.from_wire(values)
@@ -574,9 +578,9 @@ class Event:
 
     @classmethod
     def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
-        """Check a JSON object against the table; null and "" mean that it was not given.
+        """Check a JSON object against the table. null and "" mean not given.
 
-        Raises InvalidEvent that names the field, what was expected and what stood there.
+        Raises InvalidEvent that names the field, the expected value and the actual one.
         """
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
@@ -585,7 +589,7 @@ class Event:
         for field in kind.fields:
             value = body.get(field.name)
             if value is not None and value != "":
-                values[field.name] = field_types_read(field.type, field.name, value)
+                values[field.name] = normalize(field.type, field.name, value)
             elif field.required:
                 raise InvalidEvent(
                     f"{field.name}: expected {field.type.expected}, got "
@@ -607,15 +611,15 @@ class Event:
 
     @property
     def time(self) -> datetime | None:
-        """The moment it happened, aware UTC; None means the moment of the call."""
+        """When it happened, aware UTC. None means when the receiver gets the event."""
         text = self.values.get("time")
         return None if text is None else parse(text, "time")
 
     def replace(self, **changes: Any) -> Event:
-        """Return the event with other values; None takes one away."""
+        """Return the event with changed values. None removes a value."""
         plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
-        kept = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
-        return Event.from_wire({"kind": self.kind, **kept, **self.extra})
+        values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
+        return Event.from_wire({"kind": self.kind, **values, **self.extra})
 
 
 # core/gitdailies_core/ci/facts.py
@@ -865,7 +869,7 @@ class Skipped:
 
 
 # core/gitdailies_core/events/dialect.py
-# The dialect: every name on the wire, in one table, and what configuration may change of it.
+# The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
 
 KEY_HEADER = "webhook-key"
@@ -883,13 +887,13 @@ DOCUMENTED = "documented"
 RECEIVERS = (DOCUMENTED, OURS)
 
 
-# What keys of our own incoming webhooks begin with, so that a job need not ask who will read it.
+# Keys of our own incoming webhooks begin with this. A CI job can so tell the receiver from the key.
 OUR_KEY_PREFIX = "gdk_"
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an event is written for one receiver: build it with `make`, write with `write`."""
+    """How an event is written for one receiver. Build it with `make`."""
 
     receiver: str
     kinds: Mapping[str, str]
@@ -908,10 +912,11 @@ class Dialect:
         path: str | None = None,
         table: tuple[Kind, ...] = KINDS,
     ) -> Dialect:
-        """Build a dialect: all fields for *ours*, the documented ones and *add* for *documented*.
+        """Build a dialect for the receiver `ours` (all fields) or `documented` (documented fields).
 
-        *kinds* and *rename* map our words to the receiver's, *drop* leaves fields out, *path*
-        replaces the path of the address. Raises ConfigurationError for a name we do not have.
+        *kinds* and *rename* map our kinds and fields to the receiver's names. *drop* leaves
+        fields out, *add* sends further ones to a documented receiver. *path* replaces the path of
+        the address. Raises ConfigurationError for a kind or field that does not exist.
         """
         if receiver not in RECEIVERS:
             raise ConfigurationError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
@@ -942,7 +947,7 @@ class Dialect:
         return cls(receiver, {**words, **(kinds or {})}, names, path)
 
     def write(self, event: Event) -> dict[str, Any]:
-        """Return the JSON object that this receiver is sent for *event*."""
+        """Return *event* as the JSON object for this receiver."""
         body: dict[str, Any] = {}
         for name, value in {**event.values, "kind": self.kinds.get(event.kind, event.kind)}.items():
             if name in self.names:
@@ -952,7 +957,7 @@ class Dialect:
         return body
 
     def dump(self, event: Event) -> bytes:
-        """Return the body bytes for *event*: compact JSON in UTF-8."""
+        """Return *event* as a request body: compact JSON in UTF-8."""
         return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
 
 
@@ -1036,7 +1041,7 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     """
     ours = isinstance(error, GitDailiesError)
     reason = (
-        called(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+        relabel(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
     )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
@@ -1069,24 +1074,24 @@ def _payload(events: Sequence[Event], dialect: Dialect) -> str:
 
 
 # core/gitdailies_core/values/secret.py
-# A secret that does not show itself.
+# A secret that no log, message or pickle shows.
 
 
 class Secret:
-    """A key, token or signing secret; `reveal()` is the one way to its text.
+    """A key, token or signing secret. Only `reveal()` returns its text.
 
-    It has no readable repr, cannot be pickled, and compares in constant time.
+    Its repr hides the text, it cannot be pickled, and it compares in constant time.
     """
 
     __slots__ = ("_text", "origin")
 
     def __init__(self, text: str, origin: str = "") -> None:
         self._text = text
-        # Where it came from ("env PAGERDUTY_SECRET"), for messages that must name it.
+        # Where the secret was read from, such as "env PAGERDUTY_SECRET". Messages name this.
         self.origin = origin
 
     def reveal(self) -> str:
-        """Return the secret itself: for a header or a signature, never for a message."""
+        """Return the text, for a header or a signature. Never put it into a message."""
         return self._text
 
     def matches(self, given: bytes) -> bool:
@@ -1108,14 +1113,14 @@ class Secret:
         return hash((Secret, self._text))
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret is not pickled")
+        raise TypeError("a secret cannot be pickled")
 
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec)
 
 
 def redact(text: str, *secrets: Any) -> str:
-    """Replace every given secret in *text*, for answers and errors written by others."""
+    """Replace each of *secrets* in *text* by `***`. Use it on text that another program wrote."""
     for secret in secrets:
         plain = secret.reveal() if isinstance(secret, Secret) else secret
         if plain:
@@ -1320,7 +1325,7 @@ def _azure(host: str, parts: list[str]) -> list[str]:
 
 
 # core/gitdailies_core/events/ids.py
-# Names of events: the same for the same thing, at every attempt, on every path.
+# Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
 
 def deploy_id(
@@ -1333,12 +1338,12 @@ def deploy_id(
     service: str | None,
     type: str | None,
 ) -> str:
-    """Name a deploy by what a re-run of the same CI job repeats."""
+    """Return the id of a deploy. Its parts stay the same when the CI job runs again."""
     return _name("deploy", platform, run, sha.lower(), repo, environment, service, type or "deploy")
 
 
 def _name(prefix: str, *parts: str | None) -> str:
-    # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
+    # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
@@ -1558,13 +1563,13 @@ def deploys_in(
     except UsageError:
         # Raised again below, unless git fills the gap.
         found = None
-    git = checkout_read(directory)
+    git = read(directory)
     if found is not None and git is None:
         return found
     return resolve(platform, environ=environ, event=event, inputs=inputs, git=git, call=call)
 
 
-def checkout_read(directory: str) -> GitFacts | None:
+def read(directory: str) -> GitFacts | None:
     """Read HEAD, its branch, its remote and the commits before it; None where there is no checkout.
 
     Of a shallow clone the commits are not known: what came before was not fetched.
@@ -1612,7 +1617,7 @@ def _git(directory: str, *arguments: str) -> str | None:
 
 
 # core/gitdailies_core/retry.py
-# What follows from an attempt to deliver: done, again at, pause or give up. A pure decision.
+# Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
 
 AGAIN_STATUSES = frozenset({408, 425, 429})
@@ -1630,7 +1635,7 @@ FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 300.0
 
 
-# An absurd Retry-After must not stop deliveries for good: an hour is the longest we wait for one.
+# A Retry-After of years must not stop deliveries, so we wait at most an hour for one.
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
 
@@ -1639,7 +1644,7 @@ GIVE_UP_AGE_SECONDS = 7 * 86400.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one attempt: a status, or None and the `error` where no answer came."""
+    """The result of one attempt: an HTTP status, or None with the `error` when no answer came."""
 
     status: int | None
     error: str = ""
@@ -1653,7 +1658,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Again:
-    """Try again at `at`, aware UTC."""
+    """Retry at `at`, aware UTC."""
 
     at: datetime
     reason: str
@@ -1661,7 +1666,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Pause:
-    """Send nothing more until key (`what` is key) or address (`what` is address) changes."""
+    """Send nothing until the key or the address changes. `what` is `key` or `address`."""
 
     what: str
     reason: str
@@ -1669,7 +1674,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """This event will never be taken; set it aside with the reason."""
+    """The receiver will never accept this event. It becomes a dead letter with this reason."""
 
     reason: str
 
@@ -1687,47 +1692,47 @@ def decide(
     jitter: Callable[[], float],
     give_up_age_seconds: float = GIVE_UP_AGE_SECONDS,
 ) -> Verdict:
-    """Decide after attempt number *attempt* (from 1); *jitter* returns a number in [0, 1).
+    """Decide after attempt number *attempt*, counted from 1. *jitter* returns a number in [0, 1).
 
-    Age counts from the first attempt, not from when the event was stored: waiting for the
-    events before it is not a failure of its own.
+    The age counts from the first attempt, not from when the event was stored. Waiting for
+    earlier events is not a failure.
     """
     status = outcome.status
-    said = f"answered {status}" if status is not None else outcome.error or "no answer"
+    result = f"answered {status}" if status is not None else outcome.error or "no answer"
     if outcome.error and status is not None:
-        said = f"{said}: {outcome.error}"
+        result = f"{result}: {outcome.error}"
     if status is not None:
         if 200 <= status < 300:
             return Done()
         if status in KEY_STATUSES:
-            return Pause("key", f"the key is refused ({said})")
+            return Pause("key", f"the key is refused ({result})")
         if status in ADDRESS_STATUSES or 300 <= status < 400:
-            return Pause("address", f"the address is wrong ({said})")
+            return Pause("address", f"the address is wrong ({result})")
         if is_answer(outcome):
-            return GiveUp(said)
+            return GiveUp(result)
     if (now - first_attempt_at).total_seconds() >= give_up_age_seconds:
-        return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {said}")
+        return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {result}")
     return Again(
-        now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), said
+        now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
     )
 
 
 def is_answer(outcome: Outcome) -> bool:
-    """Whether the receiver answered for good, with yes or no; else it may answer otherwise later."""
+    """Whether the answer is final. A later attempt may get another answer only if it is not."""
     return outcome.status is not None and outcome.status < 500 and outcome.status not in AGAIN_STATUSES
 
 
 def delay_seconds(outcome: Outcome, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:
-    """Full jitter under an exponential bound, and never earlier than Retry-After asks (up to an hour)."""
+    """Full jitter under an exponential bound, but at least Retry-After, which counts up to an hour."""
     bound = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt - 1, 30))
     return max(bound * jitter(), retry_after_seconds(outcome.retry_after, now))
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
-    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3); anything else is 0."""
+    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Anything else is 0."""
     value = value.strip()
     if value.isascii() and value.isdigit():
-        # More digits than an hour has would only be cut to it.
+        # A longer number is over an hour anyway.
         seconds = float(value[:9]) if len(value) <= 9 else LONGEST_RETRY_AFTER_SECONDS
     else:
         try:
