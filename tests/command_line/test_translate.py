@@ -43,6 +43,7 @@ def test_messages_are_printed_as_an_example_expects_them(run):
         shown = run("translate", "squadcast", "--messages", folder / f"{name}.payload.json")
 
         assert json.loads(shown.stdout) == json.loads((folder / f"{name}.expected.json").read_text())
+        assert shown.stderr == ""
 
 
 def test_an_unknown_adapter_names_those_installed(run, tmp_path):

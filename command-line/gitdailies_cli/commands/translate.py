@@ -43,7 +43,8 @@ def translate(
     \b
     gitdailies translate pagerduty delivery.json --config gitdailies.yml
     """
-    source, routes = _set_up(adapter, config)
+    # Routes do not change the messages, so --messages needs no word about them.
+    source, routes = _set_up(adapter, config, quiet=messages)
     if messages:
         for name in files:
             found = checks.outcome(
@@ -60,13 +61,14 @@ def translate(
             _show(told)
 
 
-def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
+def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
     path = find_config.found(config)
     if path is None:
-        click.echo(
-            f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
-            err=True,
-        )
+        if not quiet:
+            click.echo(
+                f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
+                err=True,
+            )
         defaults = checks.defaults(registry.adapter(adapter))
         return Source(adapter, adapter, (), options=defaults), _STAND_IN
     configuration = find_config.configuration(path)
