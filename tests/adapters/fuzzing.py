@@ -86,7 +86,7 @@ def fuzz(adapter: Adapter, seconds: float, report: Callable[[str], None] = print
         f"fuzzed {adapter.name}: {held} deliveries in {took:.0f} s, all held; "
         f"{translated} translated, {held - translated} refused"
     )
-    # A search that never gets past the envelope proves nothing about what stands in it.
+    # A search that never gets past the envelope proves nothing about the content.
     assert held / 10 < translated < held
     return held
 

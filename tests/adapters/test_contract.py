@@ -139,7 +139,7 @@ def test_half_a_pair_is_a_fault(sloppy, stray, fault):
 
 
 def test_a_changed_translation_shows_both_sides(sloppy):
-    """An example whose outcome changed is told with what was expected and what came."""
+    """A fault about a changed outcome shows the expected outcome and the actual one."""
     adapter, folder = sloppy()
     file = folder / "v2.incident.resolved.expected.json"
     file.write_text(file.read_text().replace("resolved", "started", 1))

@@ -1,4 +1,4 @@
-"""What an adapter says is put in order once, so that whatever it says can be written."""
+"""A change or an ignored message is cleaned when it is made, so that it can always be written."""
 
 from datetime import datetime
 from typing import Any
@@ -20,7 +20,7 @@ def change(**more: Any) -> Change:
 @pytest.mark.parametrize("field", ["incident", "merged_into", "occurrence", "key"])
 @pytest.mark.parametrize("value", ["a\nb", "\x00", "a\x7f", "x" * 256], ids=ascii)
 def test_an_id_that_could_not_be_written_is_refused(field: str, value: str) -> None:
-    """What joins events is never cut or mended: the delivery is kept instead."""
+    """An id that joins events is never cut or corrected. The delivery is quarantined instead."""
     with pytest.raises(PayloadError, match="expected 1 to 255 printable characters, got "):
         change(**{field: value})
 
@@ -56,7 +56,7 @@ def test_text_to_show_is_put_on_one_line(field: str) -> None:
     ],
 )
 def test_only_a_web_address_is_kept(url: str | None, expected: bool) -> None:
-    """Whatever else stands there is left out, not refused: it is only shown."""
+    """Any other text is left out and not refused, because the address is only shown."""
     assert change(url=url).url == (url if expected else None)
 
 

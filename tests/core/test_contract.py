@@ -215,7 +215,7 @@ FILES: dict[str, tuple[dict[str, str | None], str]] = {
 
 @pytest.mark.parametrize("case", FILES)
 def test_missing_files_are_named(case: str, beacon: Any) -> None:
-    """What is not there is said by name, without a crash."""
+    """Each missing or malformed file is named, and nothing crashes."""
     files, message = FILES[case]
 
     faults = list(checks.faults(beacon(files=files)))
