@@ -79,11 +79,11 @@ if TYPE_CHECKING:
 
 
 # core/gitdailies_core/ci/frozen.py
-# Stands in for `dataclasses.dataclass(frozen=True)` in the one-file steps.
+# Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
 
 def dataclass(*, frozen: bool) -> Callable[[type], type]:
-    """Give a class `__init__`, `__repr__`, `__eq__` and `__hash__` by its fields, and forbid changes."""
+    """Add `__init__`, `__repr__`, `__eq__` and `__hash__` by the class's fields, and forbid changes."""
     if not frozen:
         raise TypeError("dataclass: expected frozen=True, got False")
 
@@ -622,16 +622,16 @@ class Event:
 
 
 # core/gitdailies_core/ci/facts.py
-# What goes into and comes out of the question which deploys a job made: plain values.
+# Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
 
 
-# What templates and pipelines write where there is nothing: CircleCI `<nil>`, Helm and GitLab
-# `<no value>`, JSON null, JavaScript undefined, Python None.
+# Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
+# JavaScript undefined, Python None.
 _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 
 
-# A reference that nobody filled in: Azure leaves a dollar and parentheses of an unknown one; Octopus
-# writes a number sign before the braces, which no comment here does, since it looks into scripts too.
+# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
+# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
 _REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 
 
@@ -653,19 +653,19 @@ FACTS_FAILED = frozenset(
 
 
 def given(text: str | None) -> str | None:
-    """Return *text* without spaces and line ends around it, or None where that means nothing."""
+    """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
     return None if text.lower() in _FACTS_NOTHING else text
 
 
 def full_sha(text: str | None) -> str | None:
-    """Return *text* in lower case if it is a whole commit name that is not all zeros."""
+    """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
     text = given(text)
     return text.lower() if text and _FACTS_SHA.match(text) and text.strip("0") else None
 
 
 def branch_of(ref: str | None) -> str | None:
-    """Return the branch that *ref* names, None where it is a tag, another kind of ref or a commit."""
+    """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit."""
     ref = None if full_sha(ref) else given(ref)
     if ref and ref.startswith(_HEADS):
         return ref[len(_HEADS) :] or None
@@ -673,14 +673,14 @@ def branch_of(ref: str | None) -> str | None:
 
 
 def commit(sha: Any, time: Any) -> dict[str, str] | None:
-    """Return an entry of `commits`; a time that cannot be read is left out, None for no commit."""
+    """Return an entry of `commits`, without a time that cannot be read. Returns None for no commit."""
     name = full_sha(sha) if isinstance(sha, str) else None
     moment = readable_time(time)
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
 
 def readable_time(time: Any) -> str | None:
-    """Return a time as we write it, or None for one that cannot be read."""
+    """Return a time in our form, or None if it cannot be read."""
     try:
         return text_of(parse(time, "time"))
     except ValueError:
@@ -689,7 +689,7 @@ def readable_time(time: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository that a deploy is of: `PATH` or `PATH@SHA`."""
+    """The repository of a deploy: `PATH` or `PATH@SHA`."""
 
     path: str
     sha: str | None = None
@@ -697,7 +697,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What somebody set by hand; build it with `make`, which refuses wrong values."""
+    """The inputs that a user set. Build them with `make`, which refuses wrong values."""
 
     repos: tuple[Repository, ...] = ()
     sha: str | None = None
@@ -713,7 +713,7 @@ class Inputs:
 
     @classmethod
     def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
-        """Read texts as they came; *repos* holds `PATH` or `PATH@SHA`, several parted by spaces or commas.
+        """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
         Empty, `<nil>`, `null` and the like mean not given. Raises UsageError that names the input.
         """
@@ -769,10 +769,10 @@ def _whole(sha: str, where: str) -> str:
 
 @dataclass(frozen=True)
 class GitFacts:
-    """What the checkout says of its HEAD; `commits` newest first, without merges.
+    """What the checkout knows about its HEAD. `commits` are newest first, without merges.
 
-    `commits` is empty for a shallow clone, which does not tell what came before, and `cut`
-    tells that there are more than were read.
+    `commits` is empty for a shallow clone, which lacks earlier commits. `cut` is true if there are
+    more commits than were read.
     """
 
     sha: str
@@ -785,10 +785,10 @@ class GitFacts:
 
 @dataclass(frozen=True)
 class Target:
-    """A repository at a commit, as a platform tells it; each of it may be unknown.
+    """A repository at a commit, from a platform. Each value may be unknown.
 
-    `no_branch` says why there is no branch, a tag above all; then none is taken from git. The
-    log gets `notes`, and so does the error where the commit is missing.
+    `no_branch` says why there is no branch, most often a tag. Then git's branch is not used. The
+    log shows `notes`, and so does the error about a missing commit.
     """
 
     repo: str | None = None
@@ -801,18 +801,18 @@ class Target:
     notes: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> Target:
-        """Return it with other values."""
+        """Return the target with other values."""
         return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a platform tells of the job that runs.
+    """What a platform knows about the running job.
 
-    run      names the run, the same when a job of it is run again
-    status   the platform's word for how it went, `status_of` for what that word is about
+    run      the id of the run, the same when one of its jobs runs again
+    status   the platform's word for the result, and `status_of` for what it is the result of
     skip     why the run deployed nothing
-    remedy   what to do, beside setting an input, where repository or commit are unknown
+    remedy   what to do, besides setting an input, if the repository or the commit is unknown
     """
 
     targets: tuple[Target, ...] = (Target(),)
@@ -827,13 +827,13 @@ class Facts:
 
 
 class Variables:
-    """The environment, read with care: what means nothing is None."""
+    """The environment. A value that means no value is None."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
     def first(self, *names: str) -> str | None:
-        """Return the first of these variables that says something."""
+        """Return the first of these variables that has a value."""
         return next((text for text in map(given, map(self._environ.get, names)) if text), None)
 
 
@@ -849,9 +849,9 @@ class Platform:
 
 @dataclass(frozen=True)
 class Deploys:
-    """The deploys that a job made, at least one, and what the log should say beside them.
+    """The deploys that a job made, at least one, and notes for the log.
 
-    `lacking` tells that git might know more: there is neither `commits` nor `commitTime`.
+    `lacking` is true if an event has neither `commits` nor `commitTime`, which git may know.
     """
 
     platform: str
@@ -862,7 +862,7 @@ class Deploys:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Nothing to report, and why."""
+    """There is nothing to report, for this reason."""
 
     reason: str
 
@@ -961,7 +961,7 @@ class Dialect:
 
 
 # core/gitdailies_core/ci/report.py
-# What a step says in the end, whatever its platform: an outcome, lines for the log, an exit code.
+# The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
 
 REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
@@ -972,12 +972,12 @@ DONE, REPORT_NOT_DELIVERED, USAGE, REPORT_REFUSED, PARTLY = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Attempted:
-    """An event and what came of sending it: `code` is that of this event alone."""
+    """An event and the result of sending it. `code` is the exit code for this event alone."""
 
     event: Event
     code: int
     status: int | None
-    said: str
+    message: str
     unchanged: bool = False
 
 
@@ -985,10 +985,10 @@ class Attempted:
 class Report:
     """How a step ended.
 
-    lines      what to tell, most important last, each on one line
+    lines      messages for the log, each on one line, the most important last
     reason     why nothing was reported, or ""
-    code       the exit code where the step is told to fail on an error
-    payload    the events as they were written for the receiver: JSON, a list if there are several
+    code       the exit code if the step is set to fail on an error
+    payload    the events in the receiver's form: JSON, a list if there are several
     """
 
     outcome: str
@@ -1001,7 +1001,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing went wrong: reported, rightly skipped, or only tried."""
+        """Whether nothing went wrong: the deploy was reported or rightly skipped, or this was a dry run."""
         return self.code == DONE
 
 
@@ -1009,14 +1009,14 @@ def skipped(found: Skipped) -> Report:
     return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
 
 
-def tried(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
-    """Report of a dry run."""
+def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
+    """Return the report of a dry run."""
     lines = tuple(f"dry run, not sent: {_deploy(event)}" for event in events)
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
 
 
 def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str]) -> Report:
-    """Report of events that were sent, some of them perhaps in vain."""
+    """Return the report of events that were sent. Some of them may have failed."""
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
     if 0 < len(failed) < len(results):
@@ -1034,9 +1034,9 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
 
 
 def refused(error: Exception, names: Mapping[str, str]) -> Report:
-    """Report of an error before anything was sent; one that is not ours is a fault of the step itself.
+    """Return the report of an error before anything was sent. A foreign error is a fault of the step itself.
 
-    *names* are what the platform calls the inputs, where it has names of its own for them.
+    *names* maps our names of inputs to the platform's, if it has other names.
     """
     ours = isinstance(error, GitDailiesError)
     reason = (
@@ -1049,7 +1049,7 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
 
 def _report_line(result: Attempted) -> str:
     if result.code != DONE:
-        return f"not reported: {_deploy(result.event)}: {result.said}"
+        return f"not reported: {_deploy(result.event)}: {result.message}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {_deploy(result.event)}{again}"
 
@@ -1128,10 +1128,10 @@ def redact(text: str, *secrets: Any) -> str:
 
 
 # core/gitdailies_core/ci/settings.py
-# What a step was told, apart from the deploy itself: where to, with which key, how hard to try.
+# The settings of a step besides the deploy itself: the address, the key, timeouts and retries.
 
 
-# Every step takes these, each under the name that its platform's habits give it.
+# Every step has these inputs. Each platform names them by its own conventions.
 DEPLOY_INPUTS = (
     "repo",
     "sha",
@@ -1166,7 +1166,7 @@ _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 @dataclass(frozen=True)
 class Settings:
-    """A step's settings; build them with `make`."""
+    """A step's settings. Build them with `make`."""
 
     inputs: Inputs
     url: str | None
@@ -1178,13 +1178,13 @@ class Settings:
 
     @classmethod
     def make(cls, texts: Mapping[str, str | None]) -> Settings:
-        """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`; a missing name was not given.
+        """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`. A missing name means not given.
 
         Raises UsageError that names the input.
         """
         key = Secret((texts.get("webhook-key") or "").strip(), "webhook-key")
         dry_run = flag(texts, "dry-run")
-        # Who ends the process reads it; a wrong word for it is told here, like any other.
+        # The end of the process reads this input. A wrong value is reported here like any other.
         flag(texts, "fail-on-error")
         receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
         if receiver not in RECEIVERS:
@@ -1204,7 +1204,7 @@ class Settings:
 
 
 def flag(texts: Mapping[str, str | None], name: str) -> bool:
-    """Read a yes or no, no by default; raises UsageError."""
+    """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
     if word not in _TRUE + _FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
@@ -1271,29 +1271,29 @@ def lines(report: Report, *, fails: bool) -> list[str]:
 
 
 # core/gitdailies_core/ci/git_url.py
-# Addresses of repositories: the slug in any form of them, and what of one may be shown.
+# Read addresses of repositories: the slug in any form of address, and an address without user name.
 
 
 # https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
 _GIT_URL_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
 
 
-# git@host:group/name.git, which ssh takes; C:\work and C:/work are paths of Windows.
+# git@host:group/name.git, as ssh has it. C:\work and C:/work are Windows paths.
 _SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
 
 
 _USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
 
-# What stands before or between the parts of a name: Azure's `_git` and, over ssh, `v3`;
+# Parts of a path that are not parts of the name: Azure's `_git` and, with ssh, `v3`;
 # Bitbucket Data Center's `scm`.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
 
 
 def slug(address: str) -> str | None:
-    """Return `owner/name` (or more parts, as GitLab has them) of a repository's address.
+    """Return `owner/name` of a repository's address, with more parts if it has subgroups.
 
-    None for a path on this machine, and for an address with fewer than two parts.
+    Returns None for a path on this machine and for an address with fewer than two parts.
     """
     found = _GIT_URL_ADDRESS.match(address.strip()) or _SCP.match(address.strip())
     if not found or address.strip().lower().startswith("file:"):
@@ -1310,16 +1310,16 @@ def slug(address: str) -> str | None:
 
 
 def without_user(address: str) -> str:
-    """Return *address* without user name and password, which leave no machine."""
+    """Return *address* without user name and password. These never leave the machine."""
     return _USER.sub(r"\1", address.strip())
 
 
 def _azure(host: str, parts: list[str]) -> list[str]:
-    # All forms come to organization/project/name.
+    # All forms become organization/project/name.
     parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
     if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
         parts = [host.partition(".")[0], *parts]
-    # A project's first repository bears its name, which the address then gives once.
+    # A project's first repository has the project's name, and the address has that name only once.
     return [*parts, parts[-1]] if len(parts) == 2 else parts
 
 
@@ -1348,10 +1348,10 @@ def _name(prefix: str, *parts: str | None) -> str:
 
 
 # core/gitdailies_core/ci/deploy.py
-# From a job to the deploys it made: input, else event payload, else variable, else git, else an error.
+# Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
 
-# Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
+# Receivers allow more. A longer list would only repeat the commits of earlier deploys.
 DEPLOY_MOST_COMMITS = 250
 
 
@@ -1373,8 +1373,8 @@ def resolve(
     """Find out which deploys the job made, or why it made none.
 
     *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
-    this call where no run does, so that its retries count once. Raises UsageError that names
-    the input to set, InvalidEvent where a value does not fit an event.
+    this call if the platform has no run id, so its retries count once. Raises UsageError that
+    names the input to set, and InvalidEvent if an event cannot hold a value.
     """
     facts = platform.read(Variables(environ), event) if platform else _DEPLOY_NOTHING
     unwanted = _unwanted(facts, inputs.status)
@@ -1392,7 +1392,7 @@ def resolve(
 
 
 def _unwanted(facts: Facts, status: str | None) -> str | None:
-    """Say why there is nothing to report; a *status* set by hand overrules the platform."""
+    """Return why there is nothing to report. A *status* that was set by hand overrides the platform's."""
     if status:
         word = status.lower()
         return f"status is {word}" if word in FACTS_FAILED else None
@@ -1404,7 +1404,7 @@ def _unwanted(facts: Facts, status: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class _Job:
-    """All that is known of the job, and the steps from it to its events."""
+    """The facts about the job, and the steps from them to its events."""
 
     platform: Platform | None
     facts: Facts
@@ -1417,7 +1417,7 @@ class _Job:
         return self.platform.title if self.platform else "the environment"
 
     def chosen(self) -> list[Target]:
-        """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
+        """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
         here = slug(self.git.remote or "") if self.git else None
         own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
         if self.inputs.repos:
@@ -1433,17 +1433,17 @@ class _Job:
         path, sha = repository.path, repository.sha or self.inputs.sha
         target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
         if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
-            # One name for one repository: the same commits under another name, such as a mirror's.
+            # The same commits under another name, such as that of a mirror.
             target = own[0]
         if target is None and sha is None:
             known = ", ".join(t.repo for t in own if t.repo) or "no repository"
             raise UsageError(
-                f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
+                f"repo: expected {path}@SHA, got no commit: {self.title} has the commit of {known} only"
             )
         return _at(target or Target(), sha).but(repo=path)
 
     def with_git(self, target: Target) -> Target:
-        """Fill in from the checkout what is still open, where both speak of one commit."""
+        """Fill in missing facts from the checkout if it is at the same commit."""
         git, sha = self.git, target.sha or (self.git.sha if self.git else None)
         if git is None or sha != git.sha:
             return target
@@ -1456,7 +1456,7 @@ class _Job:
         )
 
     def event(self, target: Target) -> Event:
-        """Write the event of *target*."""
+        """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
         repo = self._known("repo", target, target.repo, "the repository, as owner/name")
         sha = self._known("sha", target, target.sha, "the deployed commit")
@@ -1479,7 +1479,7 @@ class _Job:
         )
 
     def notes(self, target: Target) -> list[str]:
-        """Say where the event of *target* comes from, if not plainly, and what it leaves out."""
+        """Return what is not obvious about the event of *target*: where it comes from, what it lacks."""
         notes = list(target.notes)
         if target.no_branch and not (target.branch or self.inputs.branch):
             notes.append(f"no branch: {target.no_branch}")
@@ -1501,7 +1501,7 @@ class _Job:
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
             return self.inputs.id
         if self.inputs.id:
-            # One name for several events: each gets its own from it.
+            # One id for several events: each event gets its own id, derived from it.
             platform, run = "id", self.inputs.id
         elif not run:
             platform, run = "call", self.call
@@ -1519,23 +1519,23 @@ class _Job:
 
 
 def _at(target: Target, sha: str | None) -> Target:
-    # Branch and commits are those of the platform's commit; of another one they are not known.
+    # The branch and the commits belong to the platform's commit. For another one they are unknown.
     if sha in (None, target.sha):
         return target
     return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
 
 
 def _shown(url: str | None) -> str | None:
-    # The platform's address is worth having, and not worth failing for.
+    # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
     return address if _DEPLOY_ADDRESS.match(address) else None
 
 
 # core/gitdailies_core/ci/checkout.py
-# What the checkout's git tells a job about the deploy: the last source, asked only where needed.
+# Read facts about the deploy from the checkout's git: the last source, used only if needed.
 
 
-# Twice as many as are sent, since merges among them are left out.
+# Twice as many as are sent, because merges are left out.
 _READ = 2 * DEPLOY_MOST_COMMITS
 
 
@@ -1551,16 +1551,16 @@ def deploys_in(
     inputs: Inputs,
     call: str = "",
 ) -> Deploys | Skipped:
-    """Resolve the job's deploys; git in *directory* is asked where the platform leaves something open.
+    """Resolve the job's deploys. If the platform's facts are not enough, read git in *directory*.
 
-    Git costs a step a third of its time, hence two ways through. Raises what `resolve` raises.
+    Git takes a third of a step's time, so it runs only if needed. Raises what `resolve` raises.
     """
     try:
         found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
         if isinstance(found, Skipped) or not found.lacking:
             return found
     except UsageError:
-        # Raised again below, unless git fills the gap.
+        # The second call raises it again, unless git has what is missing.
         found = None
     git = read(directory)
     if found is not None and git is None:
@@ -1569,9 +1569,9 @@ def deploys_in(
 
 
 def read(directory: str) -> GitFacts | None:
-    """Read HEAD, its branch, its remote and the commits before it; None where there is no checkout.
+    """Read HEAD, its branch, its remote and earlier commits. Returns None if there is no checkout.
 
-    Of a shallow clone the commits are not known: what came before was not fetched.
+    In a shallow clone earlier commits are unknown, because they were not fetched.
     """
     if not os.path.exists(os.path.join(directory, ".git")):
         return None
@@ -1599,7 +1599,7 @@ def read(directory: str) -> GitFacts | None:
 def _git(directory: str, *arguments: str) -> str | None:
     import subprocess
 
-    # In a container the checkout often belongs to another user; no setting is written for that.
+    # In a container the checkout often belongs to another user. This changes no configuration file.
     command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
     try:
         done = subprocess.run(
@@ -1743,7 +1743,7 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 
 
 # core/gitdailies_core/ci/sender.py
-# The sender of the one-file steps: an event by POST, on the standard library alone.
+# Send events by POST, with the standard library alone, because a CI step installs nothing.
 
 
 DELIVERED = "delivered"
@@ -1761,14 +1761,14 @@ TIMEOUT_SECONDS = 10.0
 RETRIES = 3
 
 
-# All attempts and waits together: a deploy job waits for them.
+# All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
 
 _LONGEST_ANSWER_BYTES = 64 * 1024
 
 
-_LONGEST_SAID = 300
+_LONGEST_MESSAGE = 300
 
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
@@ -1779,7 +1779,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where events go and how hard is tried; build it with `make`."""
+    """Where events go, and how many attempts are made. Build it with `make`."""
 
     url: str
     key: Secret
@@ -1801,9 +1801,9 @@ class Receiver:
         retries: int = RETRIES,
         longest_seconds: float = LONGEST_SECONDS,
     ) -> Receiver:
-        """Check address and key; spaces and line ends around them are taken away.
+        """Check the address and the key. Spaces and line ends around them are removed.
 
-        Raises UsageError, which shows neither the key nor a user in the address.
+        Raises UsageError. It shows neither the key nor a user name in the address.
         """
         parts = _address(url.strip())
         if dialect.path is not None:
@@ -1827,21 +1827,21 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What came of sending an event; `said` never holds the key and is one line.
+    """The result of sending an event. `message` is one line and never contains the key.
 
-    `check` is the input that is wrong, as far as the receiver tells one.
+    `check` names the input that is probably wrong, or is empty.
     """
 
     outcome: str
     status: int | None
     attempts: int
-    said: str
+    message: str
     unchanged: bool = False
     check: str = ""
 
 
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
-    """Send *events* in order; the receiver's longest time is that of all of them together."""
+    """Send *events* in order. `longest_seconds` applies to all of them together."""
     until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
     return [send(event, receiver, until=until) for event in events]
 
@@ -1849,7 +1849,7 @@ def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
 @dataclass(frozen=True)
 class _Answer:
     status: int | None
-    said: str
+    message: str
     retry_after: str = ""
     body: Any = None
     final: bool = False
@@ -1863,9 +1863,9 @@ def send(
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     wait: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Send *event*, again after no answer, 429 or 5xx, within the receiver's bounds; raises nothing.
+    """Send *event*. Retry after no answer, 429 or 5xx, within the receiver's limits. Raises nothing.
 
-    *until* is the moment when a caller that sends several events gives up.
+    *until* is the time at which a caller that sends several events gives up.
     """
     first_attempt_at = now()
     until = until or first_attempt_at + timedelta(seconds=receiver.longest_seconds)
@@ -1874,7 +1874,7 @@ def send(
         attempt += 1
         answer = _bounded_post(event, receiver, (until - now()).total_seconds())
         verdict = decide(
-            Outcome(answer.status, answer.said, answer.retry_after),
+            Outcome(answer.status, answer.message, answer.retry_after),
             attempt=attempt,
             first_attempt_at=first_attempt_at,
             now=now(),
@@ -1883,7 +1883,7 @@ def send(
         if isinstance(verdict, Done):
             body = answer.body if isinstance(answer.body, dict) else {}
             return Receipt(
-                DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
+                DELIVERED, answer.status, attempt, answer.message, unchanged=body.get("status") == "unchanged"
             )
         if isinstance(verdict, Pause) and verdict.what == "address":
             return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
@@ -2003,11 +2003,11 @@ def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
         return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
         # Waiting does not mend a certificate. TLS is loaded where it is used alone.
-        said = _sender_line(str(getattr(error, "verify_message", error)), receiver)
+        message = _sender_line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
-        return _Answer(None, f"{where}: certificate not trusted: {said}; {remedy}", final=True)
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _Answer(None, f"{where}: {_sender_line(said, receiver).lower()}", final=isinstance(error, ValueError))
+        return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _Answer(None, f"{where}: {_sender_line(message, receiver).lower()}", final=isinstance(error, ValueError))
 
 
 def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
@@ -2023,7 +2023,7 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
 
 def _sender_line(text: str, receiver: Receiver) -> str:
     line = _CONTROL.sub(" ", redact(text, receiver.key)).strip()
-    return line if len(line) <= _LONGEST_SAID else line[:_LONGEST_SAID] + "…"
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 
 def _jitter() -> float:
@@ -2033,13 +2033,13 @@ def _jitter() -> float:
 
 
 # core/gitdailies_core/ci/step.py
-# A step from its inputs to its report: the same for every platform, told what differs.
+# Run a step from its inputs to its report. The arguments are what differs between platforms.
 
 
 _OUR_NAMES: Mapping[str, str] = {}
 
 
-# Sending and its urllib are imported where they are needed, a skipped or dry run needs neither.
+# The sender is imported only when events are sent. A skipped or dry run does not need it.
 
 
 def run(
@@ -2053,11 +2053,11 @@ def run(
     no_key: str = "",
     names: Mapping[str, str] = _OUR_NAMES,
 ) -> Report:
-    """Report the job's deploys and say how it went; raises nothing.
+    """Report the job's deploys and return how it went. Raises nothing.
 
-    *texts* are the inputs by the names of `settings`, *agent* names the step to the receiver,
-    *no_key* says where this platform keeps the key, for who has set none, *names* what it calls
-    the inputs, where it has names of its own for them.
+    *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
+    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
+    maps our names of inputs to the platform's, if it has other names.
     """
     try:
         settings = Settings.make(texts)
@@ -2073,14 +2073,14 @@ def run(
             return skipped(found)
         dialect = Dialect.make(receiver=settings.receiver)
         if settings.dry_run:
-            return tried(found.events, dialect, found.notes)
+            return dry_run(found.events, dialect, found.notes)
         return attempted(_send(found.events, settings, dialect, agent, no_key, names), dialect, found.notes)
     except Exception as error:
         return refused(error, names)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once: taking the interpreter apart would be a tenth of a step's time."""
+    """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
     sys.stdout.flush()
     os._exit(code)
 
@@ -2112,7 +2112,7 @@ def _send(
             event,
             codes[receipt.outcome],
             receipt.status,
-            receipt.said + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
+            receipt.message + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
             receipt.unchanged,
         )
         for event, receipt in zip(events, send_all(events, receiver))
