@@ -1113,7 +1113,7 @@ class Secret:
         return hash((Secret, self._text))
 
     def __reduce__(self) -> NoReturn:
-        raise TypeError("a secret cannot be pickled")
+        raise TypeError("a secret is not pickled")
 
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec)
