@@ -9,6 +9,7 @@ from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Configuration, WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Filter, Target
+from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.values.times import parse
 
@@ -20,7 +21,12 @@ PLANTED = "planted-4f2c9d"
 def test_complaints(file: Path) -> None:
     """Each faulty file gives exactly the complaints that its first comments name, and shows no secret."""
     text = file.read_text()
-    expected = [line[2:] for line in text.splitlines() if line.startswith("# bad-")]
+    installed = ", ".join(registry.names())
+    expected = [
+        line[2:].replace("installed: INSTALLED", f"installed: {installed}")
+        for line in text.splitlines()
+        if line.startswith("# bad-")
+    ]
 
     with pytest.raises(ConfigurationError) as caught:
         read(text, Path(file.name))

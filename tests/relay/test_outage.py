@@ -125,8 +125,7 @@ def test_pause_and_resume_by_hand(pair: Pair) -> None:
     assert pair.status()["waiting"] == 2
 
     assert pair.command("resume") == "resumed\n"
-    assert pair.command("resume") == "delivery was not paused; waiting events are sent at once
-"
+    assert pair.command("resume") == "delivery was not paused; waiting events are sent at once\n"
     eventually(lambda: pair.status()["waiting"] == 0)
     assert kinds(pair, "hand") == ("started", "resolved")
 
@@ -248,7 +247,9 @@ def test_a_receiver_that_never_answers_holds_nothing_but_its_own_event(
     eventually(lambda: receiver.of("passes"))
     assert relay.explain("hangs")["events"][0]["attempts"] == [], "the request that hangs was over before"
     eventually(
-        lambda: [a["verdict"] for a in relay.explain("hangs")["events"][0]["attempts"]] == ["retry", "delivered"]
+        lambda: (
+            [a["verdict"] for a in relay.explain("hangs")["events"][0]["attempts"]] == ["retry", "delivered"]
+        )
     )
     reason = relay.explain("hangs")["events"][0]["attempts"][0]["reason"]
     assert reason.endswith(": timed out after 2 s")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -30,7 +31,12 @@ _STAND_IN = Routes.make({FALLBACK: [Route("example/{service}")]})
 @click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml, for routes and filters")
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
 @click.option("--json", "as_json", is_flag=True, help="print one JSON object a file and line")
-def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool) -> None:
+@click.option(
+    "--messages", is_flag=True, help="print the adapter's messages, as NAME.expected.json holds them"
+)
+def translate(
+    adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool, messages: bool
+) -> None:
     """Show what deliveries of ADAPTER would become, in order; earlier files count for later ones.
 
     FILE may be - for standard input.
@@ -38,7 +44,15 @@ def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: b
     \b
     gitdailies translate pagerduty delivery.json --config gitdailies.yml
     """
-    source, routes = _set_up(adapter, config)
+    # Routes do not change the messages, so --messages needs no word about them.
+    source, routes = _set_up(adapter, config, quiet=messages)
+    if messages:
+        for name in files:
+            found = checks.outcome(
+                registry.adapter(source.adapter), _request(name, form=form), source.options
+            )
+            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
     reader = _Reader(registry.adapter(source.adapter), source, routes)
     for name in files:
         told = {"file": name, **reader.tell(_request(name, form=form))}
@@ -48,13 +62,14 @@ def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: b
             _show(told)
 
 
-def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
+def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
     path = find_config.found(config)
     if path is None:
-        click.echo(
-            f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
-            err=True,
-        )
+        if not quiet:
+            click.echo(
+                f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
+                err=True,
+            )
         defaults = checks.defaults(registry.adapter(adapter))
         return Source(adapter, adapter, (), options=defaults), _STAND_IN
     configuration = find_config.configuration(path)
@@ -84,7 +99,7 @@ class _Reader:
         self._seen: set[str] = set()
 
     def tell(self, request: Request) -> dict[str, Any]:
-        """Return events, and the reasons to ignore, keep or reject; only what applies."""
+        """Return the events, and the reasons to ignore, quarantine or reject; only what applies."""
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
         if interpretation.reason is not None:
             outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"
@@ -122,6 +137,6 @@ def _show(told: dict[str, Any]) -> None:
     for event in told.get("events", ()):
         rest = "  ".join(f"{name}={value}" for name, value in event.items() if name != "kind")
         click.echo(f"  {event['kind']}  {output.printable(rest)}")
-    for outcome in ("ignored", "kept", "rejected"):
+    for outcome in ("ignored", "quarantined", "rejected"):
         if outcome in told:
             click.echo(f"  {outcome}: {output.printable(told[outcome])}")

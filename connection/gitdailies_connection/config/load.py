@@ -203,7 +203,7 @@ def _mirrors(reading: Reading, place: Place) -> Mapping[str, Path]:
     """Read the path of each repository's mirror, by the name as names are compared."""
     found: dict[str, Path] = {}
     for name in reading.names(place):
-        if not REPO.takes(name):
+        if not REPO.accepts(name):
             reading.fault((*place, name), f"expected {REPO.expected}, got {got(name)}")
         if name.casefold() in found:
             reading.fault(
