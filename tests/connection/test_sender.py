@@ -1,5 +1,6 @@
 """The sender against real servers, whole and broken: what goes out, what comes back, how long it takes."""
 
+import contextlib
 import gc
 import logging
 import socket
@@ -262,6 +263,64 @@ def test_slow_body() -> None:
         assert time.monotonic() - started < 2
 
 
+def test_slow_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The bound in all holds while a proxy is asked for a tunnel too."""
+    with serving(_dripping) as proxy:
+        monkeypatch.setenv("https_proxy", f"http://127.0.0.1:{proxy.port}")
+        started = time.monotonic()
+        outcome = _send("https://receiver.invalid/", seconds=0.6)
+        took = time.monotonic() - started
+
+    assert outcome == Outcome(None, "receiver.invalid:443: timed out after 0.6 s")
+    assert 0.5 < took < 2
+
+
+def test_slow_over_tls_behind_a_proxy_that_speaks_tls(tmp_path: Path) -> None:
+    """The bound in all holds for TLS inside of TLS, where there is no socket to read from but a transport."""
+    file, context = certificate(tmp_path)
+
+    def tunnel(proxied: socket.socket, request: Received) -> None:
+        host, _, port = request.line.split()[1].partition(":")
+        with socket.create_connection((host, int(port))) as onward:
+            proxied.sendall(b"HTTP/1.1 200 Connection established\r\n\r\n")
+
+            def back() -> None:
+                with contextlib.suppress(OSError):
+                    while part := onward.recv(65536):
+                        proxied.sendall(part)
+
+            threading.Thread(target=back, daemon=True).start()
+            while part := proxied.recv(65536):
+                onward.sendall(part)
+
+    with (
+        serving(_dripping, tls=context) as server,
+        serving(tunnel, tls=context) as proxy,
+        Sender(
+            f"https://127.0.0.1:{server.port}/",
+            proxy=f"https://127.0.0.1:{proxy.port}",
+            ca_file=file,
+            timeout_seconds=0.6,
+        ) as sender,
+    ):
+        outcome = sender.send(BODY, key=KEY, event_id=None)
+
+    assert len(server.requests) == 1
+    assert outcome == Outcome(None, f"127.0.0.1:{server.port}: timed out after 0.6 s")
+
+
+def test_a_connection_is_cut_by_its_last_exchange_alone() -> None:
+    """urllib3 gives a connection back before the exchange that it carried has ended."""
+    connection = connection_pool.GuardedConnection("127.0.0.1")
+    deadlines = connection_pool.Deadlines(5.0)
+
+    with deadlines.exchange() as first, deadlines.exchange() as second:
+        first.take(connection)
+        second.take(connection)
+
+        assert (first.connection, second.connection) == (None, connection)
+
+
 def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
     """The thread that looks after deadlines ends when nothing is sent, and starts anew when something is."""
     monkeypatch.setattr(connection_pool, "_IDLE_TICKS", 1)
@@ -280,6 +339,31 @@ def test_metadata_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 
     expected = "expected the address of a receiver, got a metadata service"
     assert outcome == Outcome(None, f"127.0.0.1:{server.port}: {expected}")
+    assert server.requests == []
+
+
+def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Such an address gets no greeting of TLS, and as a proxy no request either.
+
+    The check stands in a method that is private to urllib3. This fails where that is no longer called
+    between connecting and the first byte.
+    """
+    monkeypatch.setattr(connection_pool, "forbidden", lambda host: "a metadata service" if host else "")
+    file, _ = certificate(tmp_path)
+    with serving() as server:
+        own = f"127.0.0.1:{server.port}"
+        with Sender(f"https://{own}/", ca_file=file) as sender:
+            tls = sender.send(BODY, key=KEY, event_id=None)
+        proxied = []
+        for url in ("http://receiver.invalid/", "https://receiver.invalid/"):
+            with Sender(url, proxy=f"http://{own}", ca_file=file) as sender:
+                proxied.append(sender.send(BODY, key=KEY, event_id=None))
+        _wait_until(lambda: server.connections == 3)
+        time.sleep(0.1)  # so that what was sent has come
+
+    expected = "expected the address of a receiver, got a metadata service"
+    assert tls == Outcome(None, f"{own}: {expected}")
+    assert [one.error.endswith(expected) for one in proxied] == [True, True]
     assert server.requests == []
 
 

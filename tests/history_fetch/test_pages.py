@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import re
+import socket
+import time
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -28,7 +30,7 @@ def state(tmp_path: Path) -> Iterator[State]:
         yield opened
 
 
-def pages(url: str, state: State, waited: list[float], retries: int = 2) -> HttpPages:
+def pages(url: str, state: State, waited: list[float], retries: int = 2, seconds: float = 60.0) -> HttpPages:
     return HttpPages(
         reader,
         url,
@@ -38,6 +40,7 @@ def pages(url: str, state: State, waited: list[float], retries: int = 2) -> Http
         sleep=waited.append,
         now=lambda: NOW,
         jitter=lambda: 0.0,
+        seconds=seconds,
     )
 
 
@@ -84,6 +87,23 @@ def test_a_403_is_a_limit_only_where_it_says_so(
             assert read.get("/here") == {}
 
     assert waited == (waits or [])
+
+
+def test_a_page_that_never_ends_is_given_up(state: State) -> None:
+    """An attempt ends after its time in all, even where a byte comes now and then."""
+
+    def drip(connection: socket.socket, _: object) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n")
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.1)
+
+    with (
+        serving(drip) as server,
+        pages(f"http://127.0.0.1:{server.port}", state, [], retries=0, seconds=0.6) as read,
+        pytest.raises(DeliveryError, match=r"timed out after 0\.6 s"),
+    ):
+        read.get("/here")
 
 
 def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:

@@ -76,6 +76,17 @@ def test_every_room_is_installed() -> None:
     assert len(INSTALLED) == len(set(INSTALLED))
 
 
+@pytest.mark.parametrize("library", ["alembic", "requests", "urllib3", "uvicorn"])
+def test_libraries_that_are_used_beyond_their_documentation_have_an_upper_bound(library: str) -> None:
+    """A new version of theirs may change what this project relies on: it is let in after the tests passed."""
+    project = MANIFEST["project"]
+    listed = [project["dependencies"], *project["optional-dependencies"].values()]
+    found = [line for lines in listed for line in lines if re.match(rf"{library}\b", line)]
+
+    assert found
+    assert [line for line in found if not re.search(r",<[0-9]", line)] == []
+
+
 def test_every_package_is_typed() -> None:
     """A room's package says that its types may be relied on."""
     untyped = [

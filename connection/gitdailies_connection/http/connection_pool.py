@@ -11,6 +11,7 @@ import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import Any
 
@@ -25,34 +26,73 @@ _IDLE_TICKS = 20
 
 
 class ForbiddenAddress(OSError):
-    """A name that leads to an address to which nothing is sent."""
+    """A name leads to an address that must get nothing."""
 
 
-@dataclass
+@dataclass(eq=False)
 class Exchange:
-    """One request and its answer: when it must be over, its socket, whether it was cut."""
+    """One request and its answer.
+
+    `ends_at` is when it must be over (seconds, monotonic clock). `lock` is held while it is cut or
+    changes its connection. `cut` says that its time was over first.
+    """
 
     ends_at: float
-    sock: socket.socket | None = None
+    lock: threading.Lock
+    connection: GuardedConnection | None = None
     cut: bool = False
 
+    def take(self, connection: GuardedConnection) -> None:
+        """Use *connection* from now on; an earlier exchange can no longer cut it."""
+        with self.lock:
+            if connection.exchange is not None:
+                connection.exchange.connection = None
+            connection.exchange, self.connection = self, connection
 
-class _Guarded(HTTPConnection):
+
+# The exchange of this thread, for its connection: urllib3 has no way to pass it on.
+_CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
+
+
+class GuardedConnection(HTTPConnection):
+    """A connection that knows which exchange it carries, and refuses forbidden addresses."""
+
+    exchange: Exchange | None = None
+
+    def connect(self) -> None:
+        self._join_exchange()
+        super().connect()
+
+    def request(self, *arguments: Any, **named: Any) -> None:
+        self._join_exchange()
+        super().request(*arguments, **named)
+
     def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn())
+        # This method is private to urllib3. No public one runs between connecting and the first byte:
+        # `connect` also asks a proxy for a tunnel and starts TLS. So pyproject.toml has an upper bound.
+        sock = super()._new_conn()
+        what = forbidden(str(sock.getpeername()[0]))
+        if what:
+            sock.close()
+            raise ForbiddenAddress(what)
+        return sock
+
+    def _join_exchange(self) -> None:
+        exchange = _CURRENT.get()
+        if exchange is not None:
+            exchange.take(self)
 
 
-class _GuardedTls(HTTPSConnection):
-    def _new_conn(self) -> socket.socket:
-        return _checked(super()._new_conn())
+class GuardedTlsConnection(GuardedConnection, HTTPSConnection):
+    """The same over TLS."""
 
 
 class _Pool(HTTPConnectionPool):
-    ConnectionCls = _Guarded
+    ConnectionCls = GuardedConnection
 
 
 class _TlsPool(HTTPSConnectionPool):
-    ConnectionCls = _GuardedTls
+    ConnectionCls = GuardedTlsConnection
 
 
 class GuardedAdapter(HTTPAdapter):
@@ -69,7 +109,7 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class Deadlines:
-    """Bounds each exchange in all: a receiver that sends a byte now and then would hold it for ever.
+    """Bounds the time of each exchange: a receiver that sends a byte now and then would hold it forever.
 
     The timeouts of a socket count from byte to byte, so one thread looks after all exchanges
     and shuts the socket of one that is over. It ends by itself when there is nothing to do.
@@ -79,28 +119,30 @@ class Deadlines:
         self._seconds = seconds
         self._tick = min(_LONGEST_TICK_SECONDS, seconds / 10)
         self._lock = threading.Lock()
-        self._exchanges: dict[int, Exchange] = {}
+        self._exchanges: set[Exchange] = set()
         self._watching = False
 
     @contextmanager
     def exchange(self) -> Iterator[Exchange]:
         """Bound what this thread sends and reads inside the block."""
-        exchange = Exchange(time.monotonic() + self._seconds)
+        exchange = Exchange(time.monotonic() + self._seconds, self._lock)
         with self._lock:
-            self._exchanges[id(exchange)] = exchange
+            self._exchanges.add(exchange)
             if not self._watching:
                 self._watching = True
                 threading.Thread(target=self._watch, name="gitdailies-deadlines", daemon=True).start()
+        before = _CURRENT.set(exchange)
         try:
             yield exchange
         finally:
+            _CURRENT.reset(before)
             with self._lock:
-                del self._exchanges[id(exchange)]
+                self._exchanges.discard(exchange)
 
     def cut(self) -> None:
         """End every exchange that is on its way, as if its time were over."""
         with self._lock:
-            for exchange in self._exchanges.values():
+            for exchange in self._exchanges:
                 exchange.ends_at = 0.0
 
     def _watch(self) -> None:
@@ -113,23 +155,20 @@ class Deadlines:
                     self._watching = False
                     return
                 now = time.monotonic()
-                for exchange in self._exchanges.values():
-                    sock = exchange.sock
-                    if exchange.ends_at <= now and sock is not None:
+                for exchange in self._exchanges:
+                    if exchange.ends_at <= now and exchange.connection is not None:
                         exchange.cut = True
-                        with suppress(OSError):
-                            # Not the method of an SSLSocket, which would take the TLS state away
-                            # from the thread that reads.
-                            socket.socket.shutdown(sock, socket.SHUT_RDWR)
+                        _shut(exchange.connection)
+
+
+def _shut(connection: GuardedConnection) -> None:
+    # TLS inside the TLS of a proxy is a transport of urllib3, which holds the socket.
+    sock = getattr(connection.sock, "socket", connection.sock)
+    if sock is not None:
+        with suppress(OSError):
+            # Not the method of an SSLSocket, which would take the TLS state away from the thread that reads.
+            socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 
 def _guard(manager: PoolManager) -> None:
     manager.pool_classes_by_scheme = {"http": _Pool, "https": _TlsPool}
-
-
-def _checked(sock: socket.socket) -> socket.socket:
-    what = forbidden(str(sock.getpeername()[0]))
-    if what:
-        sock.close()
-        raise ForbiddenAddress(what)
-    return sock

@@ -6,6 +6,7 @@ It decides nothing: one attempt, one outcome, no retry, no redirect, and no netr
 from __future__ import annotations
 
 import os
+import re
 from collections.abc import Sequence
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -24,7 +25,6 @@ from gitdailies_core.values.secret import Secret, redact
 from gitdailies_connection.addresses import is_loopback, origin
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http import event_lists
-from gitdailies_connection.http import exchange as wire
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
 from gitdailies_connection.http.event_lists import Result
 from gitdailies_connection.http.response import Answer, obstacle
@@ -35,6 +35,7 @@ LARGEST_ANSWER = 64 * 1024
 _LARGEST_DESCRIPTION = 2 * 1024 * 1024
 # A gateway says so while nobody is behind it: that tells nothing of the receiver.
 _NOBODY_THERE = frozenset({429, 502, 503, 504})
+_TOLD = ("Content-Type", "Content-Encoding", "Retry-After", "Location")
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
 
@@ -65,7 +66,6 @@ class Sender:
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
         self._adapter = GuardedAdapter(pool_connections=4, pool_maxsize=in_flight, max_retries=0)
         self._deadlines = Deadlines(timeout_seconds)
-        self._ways: dict[str, wire.Way] = {}
 
     @classmethod
     def to(cls, destination: Destination, *, in_flight: int = 16) -> Sender:
@@ -147,7 +147,6 @@ class Sender:
 
     def close(self) -> None:
         """Close idle connections."""
-        self._ways.clear()
         self._adapter.close()
 
     def __enter__(self) -> Self:
@@ -174,29 +173,51 @@ class Sender:
     ) -> Answer:
         with self._deadlines.exchange() as exchange:
             try:
-                way = self._ways.get(url) or self._find(url)
-                if body is not None:
-                    headers["Content-Length"] = str(len(body))
-                return wire.ask(
-                    way,
-                    method,
-                    headers,
-                    body or b"",
-                    exchange=exchange,
-                    seconds=self._seconds,
-                    largest=largest,
-                )
+                request = _request(method, url, headers, body)
+                # The adapter alone: a session would follow redirects, keep cookies and read netrc.
+                with self._adapter.send(
+                    request,
+                    stream=True,
+                    timeout=self._seconds,
+                    verify=self._verify,
+                    proxies=self._proxies,
+                ) as response:
+                    return _read(response, largest)
             # http.client lets a ValueError out for some broken status lines and chunk sizes.
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 told: BaseException = TimeoutError() if exchange.cut else error
                 text = obstacle(told, url=url, proxied=bool(self._proxies), seconds=self._seconds)
                 raise DeliveryError(text) from None
 
-    def _find(self, url: str) -> wire.Way:
-        headers = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
-        found = wire.way(self._adapter, url, verify=self._verify, proxies=self._proxies, headers=headers)
-        self._ways[url] = found
-        return found
+
+def _request(method: str, url: str, headers: dict[str, str], body: bytes | None) -> requests.PreparedRequest:
+    request = requests.PreparedRequest()
+    request.prepare_method(method)
+    # `Sender.url` is prepared already; preparing it again would take a tenth of the time of sending an event.
+    request.url = url
+    always = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
+    request.prepare_headers({**always, **headers})
+    if body is not None:
+        request.prepare_body(body, None)
+    return request
+
+
+def _read(response: requests.Response, largest: int) -> Answer:
+    body, broken = b"", False
+    try:
+        while len(body) <= largest and (
+            more := response.raw.read(largest + 1 - len(body), decode_content=False)
+        ):
+            body += more
+    except (urllib3.exceptions.HTTPError, OSError, ValueError):
+        # The status has come, and it decides; only the words about it are lost.
+        broken = True
+    headers = {
+        name.lower(): re.sub(r"[^\x20-\x7e]", "?", values[0])
+        for name in _TOLD
+        if (values := response.raw.headers.getlist(name))
+    }
+    return Answer(response.status_code, headers, body[:largest], broken)
 
 
 @cache

@@ -24,7 +24,6 @@ from gitdailies_relay.delivery import batches, clock_jumps
 from gitdailies_relay.delivery.circuit_breaker import Circuit
 from gitdailies_relay.delivery.draining import Leaving
 from gitdailies_relay.delivery.pauses import ADDRESS, KEY, PROBE_SECONDS, Pauses
-from gitdailies_relay.delivery.prefetch import Heads
 from gitdailies_relay.delivery.results import Settlement, hurry
 from gitdailies_relay.delivery.senders import Lanes, Sender
 from gitdailies_relay.store import corruption, outbox
@@ -71,7 +70,6 @@ class Worker:
         self._flying: set[int] = set()
         self._leaving = Leaving()
         self._settling: asyncio.Task[None] | None = None
-        self._ready = Heads(store)
         self._wake = asyncio.Event()
         self._stopping = False
         self._paused = False
@@ -167,7 +165,7 @@ class Worker:
             room = 1
         else:
             room = self._most - len(self._flying)
-            heads = await self._heads(room)
+            heads = await self._heads()
         if not heads or (self._dialect is None and not await self._learn_dialect()):
             return False
         try:
@@ -177,8 +175,8 @@ class Worker:
             why = str(error)
             await self._retried(lambda: self._pauses.begin(KEY, why, None))
             return False
-        taken = self._ready.take(heads[: max(room, 0)])
-        self._start(await self._store.claim(taken, self._claim_seconds), len(heads), key)
+        claimed = await self._store.claim(heads[: max(room, 0)], self._claim_seconds)
+        self._start(claimed, len(heads), key)
         return len(heads) > room
 
     def _start(self, heads: Sequence[outbox.Due], waiting: int, key: Secret) -> None:
@@ -203,9 +201,11 @@ class Worker:
         lists = self._dialect is not None and self._dialect.takes_lists
         return self._in_flight * (batches.MOST_A_LIST if lists else _AHEAD)
 
-    async def _heads(self, room: int) -> list[outbox.Due]:
+    async def _heads(self) -> list[outbox.Due]:
         """Return what may go out now, longest waiting first; behind an open circuit also a probe."""
-        due = await self._ready.ready(room, self._flying, self._most, time.monotonic())
+        # One more than there is room for, and what is on its way: it is due until its result is recorded.
+        found = await self._store.due(1 + self._most + len(self._flying))
+        due = [head for head in found if head.seq not in self._flying]
         if self.circuit.closed:
             return due
         free = [head for head in due if not self.circuit.blocks(head.seq)]

@@ -8,10 +8,10 @@ _CONTINUE = b"HTTP/1.1 100 "
 
 
 class JoinedWrites:
-    """The transport that uvicorn writes one answer to; it asks nothing else of it.
+    """A transport for one answer, whose first write is the head.
 
-    uvicorn writes the head by itself, which costs a second call of the kernel and wakes the reader
-    for half an answer. So the head is held until what follows it is written, or the connection closed.
+    A head that is written by itself costs a second call of the kernel and wakes the reader for half an
+    answer. So it is held until what follows is written, or the connection is closed.
     """
 
     __slots__ = ("_head", "_transport")

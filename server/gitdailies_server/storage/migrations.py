@@ -62,13 +62,15 @@ def _current(database: Database, session: Session, table: str) -> tuple[str | No
 def _run(database: Database, session: Session, folder: Path) -> None:
     from alembic.config import Config
     from alembic.runtime.environment import EnvironmentContext
+    from alembic.runtime.migration import MigrationStep
     from alembic.script import ScriptDirectory
     from sqlalchemy.exc import DBAPIError
 
     script = ScriptDirectory(str(folder))
 
     def steps(revision: str | tuple[str, ...], _: MigrationContext) -> Iterable[RevisionStep]:
-        return script._upgrade_revs("head", revision)  # type: ignore[arg-type]  # noqa: SLF001  as alembic's own commands do
+        missing = reversed(list(script.iterate_revisions("head", revision or "base")))
+        return [MigrationStep.upgrade_from_script(script.revision_map, one) for one in missing]
 
     try:
         with (
