@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from gitdailies_connection.config.settings import Store
+from gitdailies_connection.config.settings import StoreSetting
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.sql.database import database_of
 
@@ -33,4 +33,4 @@ def made(kind: str, folder: Path) -> Iterator[str]:
 
 
 def at(address: str) -> Database:
-    return database_of(Store.parse(address, Path.cwd()))
+    return database_of(StoreSetting.parse(address, Path.cwd()))

@@ -35,10 +35,8 @@ def _tables(found: list[Room]) -> Iterator[str]:
     for room in found:
         arrows = arrows_within(room)
         order = [entry for floor in floors(arrows) for entry in floor]
-        rows = [
-            f"| `{entry}` | {subject(room, entry)} | {', '.join(f'`{name}`' for name in sorted(arrows[entry]))} |"
-            for entry in order
-        ]
+        uses = {entry: ", ".join(f"`{name}`" for name in sorted(arrows[entry])) for entry in order}
+        rows = [f"| `{entry}` | {subject(room, entry)} | {uses[entry]} |" for entry in order]
         if not rows:
             continue
         others = [

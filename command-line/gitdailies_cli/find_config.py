@@ -12,16 +12,16 @@ FILE = "gitdailies.yml"
 DATA = "gitdailies-data"
 
 
-def found(path: Path | None) -> Path | None:
+def find(path: Path | None) -> Path | None:
     """Return *path*, or the first default that is there."""
     if path is not None:
         return path
     return next((p for p in (Path(FILE), Path(DATA) / FILE) if p.is_file()), None)
 
 
-def configuration(path: Path | None) -> Configuration:
+def load_configuration(path: Path | None) -> Configuration:
     """Load it; raises ConfigurationError with every complaint."""
-    chosen = found(path)
+    chosen = find(path)
     if chosen is None:
         raise ConfigurationError(
             f"{FILE}: expected it here or in {DATA}, got none; write one with `gitdailies init`, "

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gitdailies_connection.addresses import receiver as checked_address
+from gitdailies_connection.addresses import check_receiver
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http.sender import Sender
@@ -58,7 +58,7 @@ def delivery_options(
 
 
 @contextmanager
-def naming(options: Mapping[str, str]) -> Iterator[None]:
+def option_names_in_errors(options: Mapping[str, str]) -> Iterator[None]:
     """Tell what is wrong with a value by the option that it was given with, whatever core calls it."""
     try:
         yield
@@ -67,7 +67,7 @@ def naming(options: Mapping[str, str]) -> Iterator[None]:
 
 
 @dataclass(frozen=True)
-class Sent:
+class SendResult:
     """What one event came to."""
 
     event: Event
@@ -95,23 +95,23 @@ def report(
         written = [event.to_wire() for event in events]
         output.as_json({"event": written[0]} if len(written) == 1 else {"events": written})
         return
-    destination, key = where_to(url, key_env, config, timeout)
+    destination, key = find_destination(url, key_env, config, timeout)
     with Sender.to(destination) as sender:
         results = _send_all(sender, destination, key, events, retries)
     _tell(results, as_json=as_json)
     raise click.exceptions.Exit(_exit_code(results))
 
 
-def where_to(
+def find_destination(
     url: str | None, key_env: str | None, config: Path | None, timeout: float
 ) -> tuple[Destination, Secret]:
     """Find address and key: what is given, then the environment, then gitdailies.yml."""
     address = url or os.environ.get(URL_VARIABLE, "").strip()
-    path = find_config.found(config)
+    path = find_config.find(config)
     if address:
         try:
             # An address given by hand may be of this network; configuration is stricter.
-            checked_address(address, allow_http=True)
+            check_receiver(address, allow_http=True)
         except ValueError as error:
             where = "--url" if url else URL_VARIABLE
             raise UsageError(f"{where}: {error}") from None
@@ -122,7 +122,7 @@ def where_to(
             f"address: expected --url, {URL_VARIABLE} or a gitdailies.yml, got none; "
             "try --dry-run to see what would be sent"
         )
-    destination = find_config.configuration(path).gitdailies
+    destination = find_config.load_configuration(path).gitdailies
     if key_env or KEY_VARIABLE in os.environ:
         return destination, SecretSource.make(env=key_env or KEY_VARIABLE).read(os.environ)
     return destination, destination.key.read(os.environ)
@@ -130,8 +130,8 @@ def where_to(
 
 def _send_all(
     sender: Sender, destination: Destination, key: Secret, events: Sequence[Event], retries: int
-) -> list[Sent]:
-    results: list[Sent] = []
+) -> list[SendResult]:
+    results: list[SendResult] = []
     dialect: Dialect | None = None
     for event in events:
         started_at = datetime.now(UTC)
@@ -162,22 +162,22 @@ def _attempt(
     return sender.send(dialect.dump(event), key=key, event_id=event.id), dialect
 
 
-def _sent(event: Event, verdict: retry.Verdict) -> Sent:
+def _sent(event: Event, verdict: retry.Verdict) -> SendResult:
     if isinstance(verdict, retry.Done):
-        return Sent(event, "sent")
+        return SendResult(event, "sent")
     if isinstance(verdict, retry.Again) or (isinstance(verdict, retry.Pause) and verdict.what == "address"):
-        return Sent(event, "not delivered", verdict.reason, NOT_DELIVERED)
-    return Sent(event, "refused", verdict.reason, REFUSED)
+        return SendResult(event, "not delivered", verdict.reason, NOT_DELIVERED)
+    return SendResult(event, "refused", verdict.reason, REFUSED)
 
 
-def _exit_code(results: Sequence[Sent]) -> int:
+def _exit_code(results: Sequence[SendResult]) -> int:
     codes = {result.code for result in results}
     if DONE in codes and len(codes) > 1:
         return PARTLY
     return max(codes, default=DONE)
 
 
-def _tell(results: Sequence[Sent], *, as_json: bool) -> None:
+def _tell(results: Sequence[SendResult], *, as_json: bool) -> None:
     if as_json:
         output.as_json(
             {

@@ -45,7 +45,7 @@ class Listen:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def listen(text: str) -> Listen:
+def parse_listen(text: str) -> Listen:
     """Read HOST:PORT; an IPv6 address stands in brackets."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", text)
     if match is None or int(match[3]) > 65535 or (match[1] is not None and not _is_ip(match[1])):
@@ -53,7 +53,7 @@ def listen(text: str) -> Listen:
     return Listen(match[1] or match[2], int(match[3]))
 
 
-def network(text: str) -> Network:
+def parse_network(text: str) -> Network:
     """Read an address, or a network such as 10.0.0.0/8."""
     try:
         return ipaddress.ip_network(text)
@@ -68,14 +68,14 @@ def network(text: str) -> Network:
     raise ValueError(f"expected a network, got an address inside it; did you mean {whole}")
 
 
-def receiver(text: str, *, allow_http: bool = False) -> str:
+def check_receiver(text: str, *, allow_http: bool = False) -> str:
     """Check the address that events are posted to."""
     parts = _split(text, "an http or https address")
     if parts.query or parts.fragment:
         raise ValueError("expected an address without ? and #, since keys do not belong there, got one")
     host = parts.hostname or ""
-    if forbidden(host):
-        raise ValueError(f"expected the address of a receiver, got {forbidden(host)}")
+    if forbidden_reason(host):
+        raise ValueError(f"expected the address of a receiver, got {forbidden_reason(host)}")
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ValueError(
             "expected https for another machine, got http (allow_http: true permits it, in the clear)"
@@ -83,13 +83,13 @@ def receiver(text: str, *, allow_http: bool = False) -> str:
     return text
 
 
-def proxy(text: str) -> str:
+def check_proxy(text: str) -> str:
     """Check the address of a proxy."""
     _split(text, "an http or https address of a proxy")
     return text
 
 
-def forbidden(host: str) -> str:
+def forbidden_reason(host: str) -> str:
     """Say what *host*, a name or an IP address, is that nothing is ever sent to, or ""."""
     if host.rstrip(".").lower() in _METADATA_NAMES:
         return "a cloud's metadata service"

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from gitdailies_connection.config.settings import WebhooksSettings
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitdailies_webhooks.api.app import create_app
@@ -120,6 +120,6 @@ async def reload_for_ever(
         try:
             changed = await in_force.take(reload())
         except Exception as error:  # noqa: BLE001  whatever is wrong with it, the old one stays in force
-            log.error("settings of webhooks left as they were", reason=told(error))
+            log.error("settings of webhooks left as they were", reason=describe_error(error))
         else:
             log.info("settings of webhooks read again", changed=changed)

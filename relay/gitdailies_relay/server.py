@@ -12,10 +12,10 @@ from gitdailies_connection.config.settings import Configuration, RelaySettings
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.sources import registry
-from gitdailies_server.gc_tuning import settle
+from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
-from gitdailies_server.logging.rate_limited import Repeats
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.rate_limited import RateLimitedLog
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Database, Session, Size
 from gitdailies_server.storage.timestamps import now_us
 
@@ -85,7 +85,7 @@ async def serve(
         claim_seconds=relay.claim_seconds,
         counted=numbers.attempt,
     )
-    repeats = Repeats(LOG)
+    repeats = RateLimitedLog(LOG)
     app = App(
         intake=intake,
         store=store,
@@ -111,7 +111,7 @@ async def serve(
         for server, listener in zip(servers, sockets, strict=True)
     ]
     address, status = (address_of(listener) for listener in sockets)
-    settle()
+    freeze_startup_objects()
     LOG.info("relay started", listen=str(address), status=str(status), store=str(relay.store))
     ready(f"http://{address}")
     try:
@@ -211,7 +211,7 @@ async def _reload_for_ever(
             await reloaded.take(reload())
         except Exception as error:  # noqa: BLE001  whatever is wrong with it, the old one stays in force
             reloaded.failed = True
-            LOG.error("configuration left as it was", reason=told(error))
+            LOG.error("configuration left as it was", reason=describe_error(error))
         else:
             reloaded.failed = False
             LOG.info("configuration read again")

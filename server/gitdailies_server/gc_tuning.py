@@ -8,7 +8,7 @@ import gc
 _YOUNG = 20_000
 
 
-def settle() -> None:
+def freeze_startup_objects() -> None:
     """Call it once, when a server has loaded what it needs: that is never looked through again."""
     gc.collect()
     gc.freeze()

@@ -315,8 +315,8 @@ def test_a_connection_is_cut_by_its_last_exchange_alone() -> None:
     deadlines = connection_pool.Deadlines(5.0)
 
     with deadlines.exchange() as first, deadlines.exchange() as second:
-        first.take(connection)
-        second.take(connection)
+        first.use(connection)
+        second.use(connection)
 
         assert (first.connection, second.connection) == (None, connection)
 

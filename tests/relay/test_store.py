@@ -29,7 +29,7 @@ from tests.relay.bench import BEGAN, delivery
 
 Opened = Callable[[], Database]
 ENDED = BEGAN + timedelta(hours=1)
-SETTINGS = settings.RelaySettings(settings.Store(settings.SQLITE, path=Path("relay.db")))
+SETTINGS = settings.RelaySettings(settings.StoreSetting(settings.SQLITE, path=Path("relay.db")))
 
 
 @pytest.fixture(params=databases.KINDS)
@@ -361,7 +361,7 @@ def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
 
 def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
     """The complaint names address and reason; the password of the address stands nowhere."""
-    named = settings.Store.parse("postgresql://relay:s3cr3t-pw@127.0.0.1:1/relay", tmp_path)
+    named = settings.StoreSetting.parse("postgresql://relay:s3cr3t-pw@127.0.0.1:1/relay", tmp_path)
     with pytest.raises(StoreUnavailable) as caught:
         store.migrate(store.database_of(named))
     assert str(caught.value).startswith("postgresql://127.0.0.1:1/relay: expected to connect, got ")

@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from gitdailies_connection.addresses import network
+from gitdailies_connection.addresses import parse_network
 from gitdailies_server.http.client_address import client_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-PROXIES = [network(text) for text in ("127.0.0.1", "10.0.0.0/8", "fd00::/8")]
+PROXIES = [parse_network(text) for text in ("127.0.0.1", "10.0.0.0/8", "fd00::/8")]
 
 CASES = {
     "no header": ("127.0.0.1", "", "127.0.0.1"),

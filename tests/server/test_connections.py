@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from gitdailies_server.http.connection_limits import Connections
+from gitdailies_server.http.connection_limits import ConnectionLimits
 
 
 class Guest:
@@ -15,7 +15,7 @@ class Guest:
         self.gone = True
 
 
-def entered(connections: Connections, count: int) -> list[Guest]:
+def entered(connections: ConnectionLimits, count: int) -> list[Guest]:
     guests = [Guest() for _ in range(count)]
     assert [connections.enter(guest) for guest in guests] == [True] * count
     return guests
@@ -23,7 +23,7 @@ def entered(connections: Connections, count: int) -> list[Guest]:
 
 def test_who_owes_longest_gives_way() -> None:
     """A newcomer to a full house takes the place of the one that has kept silent longest."""
-    connections = Connections(3)
+    connections = ConnectionLimits(3)
     first, second, third = entered(connections, 3)
     connections.owes(first, known=False)
 
@@ -35,7 +35,7 @@ def test_who_owes_longest_gives_way() -> None:
 
 def test_strangers_give_way_before_those_who_are_known() -> None:
     """A connection that proved itself keeps its place, idle as it is, while a stranger owes anything."""
-    connections = Connections(3)
+    connections = ConnectionLimits(3)
     guests = entered(connections, 3)
     connections.owes(guests[0], known=True)
 
@@ -47,7 +47,7 @@ def test_strangers_give_way_before_those_who_are_known() -> None:
 
 def test_the_known_give_way_when_there_is_nobody_else() -> None:
     """Where all are known and idle, the one that is idle longest gives way."""
-    connections = Connections(2)
+    connections = ConnectionLimits(2)
     first, second = entered(connections, 2)
     connections.owes(first, known=True)
     connections.owes(second, known=True)
@@ -59,7 +59,7 @@ def test_the_known_give_way_when_there_is_nobody_else() -> None:
 
 def test_who_is_being_answered_stays() -> None:
     """Whoever has said all is never sent away: as many again come in, and then nobody does."""
-    connections = Connections(2)
+    connections = ConnectionLimits(2)
     guests = []
     for _ in range(4):
         guests += entered(connections, 1)
@@ -73,7 +73,7 @@ def test_who_is_being_answered_stays() -> None:
 
 def test_who_is_over_the_bound_leaves_when_all_is_answered() -> None:
     """Once answers are given, the house is brought back to its bound, those who owe longest first."""
-    connections = Connections(2)
+    connections = ConnectionLimits(2)
     guests = []
     for _ in range(4):
         guests += entered(connections, 1)
@@ -87,7 +87,7 @@ def test_who_is_over_the_bound_leaves_when_all_is_answered() -> None:
 
 def test_whoever_left_owes_nothing() -> None:
     """A connection that ended takes no place, whatever is still said of it."""
-    connections = Connections(1)
+    connections = ConnectionLimits(1)
     (guest,) = entered(connections, 1)
     connections.leave(guest)
     connections.owes(guest, known=True)
@@ -99,7 +99,7 @@ def test_whoever_left_owes_nothing() -> None:
 
 def test_few_may_send_ahead() -> None:
     """So many connections may have requests read that wait; one that stops makes room for another."""
-    connections = Connections(10, most_ahead=2)
+    connections = ConnectionLimits(10, most_ahead=2)
     first, second, third = entered(connections, 3)
 
     assert [connections.may_send_ahead(guest) for guest in (first, second, first, third)] == [True] * 3 + [

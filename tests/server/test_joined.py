@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gitdailies_server.http.coalesced_writes import JoinedWrites
+from gitdailies_server.http.coalesced_writes import CoalescedWrites
 
 HEAD = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n"
 
@@ -31,8 +31,8 @@ def wire() -> Wire:
     return Wire()
 
 
-def joined(wire: Any) -> JoinedWrites:
-    return JoinedWrites(wire)
+def joined(wire: Any) -> CoalescedWrites:
+    return CoalescedWrites(wire)
 
 
 def test_head_and_body_are_one_write(wire: Wire) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gitdailies_core.errors import UsageError
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import to_us
 
 HIDDEN = "what stood in the body"
@@ -18,13 +18,15 @@ def told_of(function: Callable[..., Any], *given: Any) -> str:
     try:
         function(*given)
     except Exception as error:
-        return told(error)
+        return describe_error(error)
     raise AssertionError("expected an error, got none")
 
 
 def test_our_own_errors_are_told_in_full() -> None:
     """The text of an error of ours is written for the log."""
-    assert told(UsageError("window: expected hours, got days")) == "window: expected hours, got days"
+    assert (
+        describe_error(UsageError("window: expected hours, got days")) == "window: expected hours, got days"
+    )
 
 
 def test_of_others_the_places_are_told_and_no_text() -> None:

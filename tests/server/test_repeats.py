@@ -7,18 +7,18 @@ import asyncio
 import pytest
 import structlog
 from gitdailies_server.logging import rate_limited
-from gitdailies_server.logging.rate_limited import OTHERS, Repeats, Tally, Warned
+from gitdailies_server.logging.rate_limited import OTHERS, RateLimitedLog, WarningCounts, WarningKey
 
 from tests.processes import eventually
 
 
-def warned(client: str, source: str = "pagerduty") -> Warned:
-    return Warned("delivery refused", client, "wrong or missing proof", source)
+def warned(client: str, source: str = "pagerduty") -> WarningKey:
+    return WarningKey("delivery refused", client, "wrong or missing proof", source)
 
 
 def test_the_first_is_told_and_the_rest_are_counted() -> None:
     """Of five in one minute the first is told at once and four are told together, once."""
-    tally = Tally()
+    tally = WarningCounts()
 
     assert [tally.note(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
     assert tally.take() == {warned("192.0.2.1"): 4}
@@ -26,7 +26,7 @@ def test_the_first_is_told_and_the_rest_are_counted() -> None:
 
 def test_who_goes_on_is_told_by_count_alone() -> None:
     """A sender that goes on is one line a minute; after a minute of silence it is news again."""
-    tally = Tally()
+    tally = WarningCounts()
     for _ in range(2):
         tally.note(warned("192.0.2.1"))
     tally.take()
@@ -39,7 +39,7 @@ def test_who_goes_on_is_told_by_count_alone() -> None:
 
 def test_a_crowd_is_counted_together() -> None:
     """From ten thousand addresses, as many lines as are kept apart, and one for the others."""
-    tally = Tally(most=20)
+    tally = WarningCounts(most=20)
 
     told = [tally.note(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
 
@@ -53,7 +53,7 @@ def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limited, "SECONDS", 0.05)
 
     async def happen() -> None:
-        told = Repeats()
+        told = RateLimitedLog()
         for _ in range(3):
             told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
         await asyncio.to_thread(eventually, lambda: len(log) == 2)

@@ -13,7 +13,7 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 from gitdailies_cli.commands.conformance import conformance
-from gitdailies_cli.conformance_probes import probes
+from gitdailies_cli.commands.conformance_probes import probes
 from gitdailies_cli.main import gitdailies
 
 from tests.webhooks.running import Receiver

@@ -60,14 +60,14 @@ def _findings(file: Path | None) -> list[Finding]:
     from gitdailies_connection.check import reachability
     from gitdailies_connection.config.load import load_webhooks_alone
 
-    path = find_config.found(file)
+    path = find_config.find(file)
     webhooks = load_webhooks_alone(path) if path is not None else None
     if webhooks is not None:
         found = reachability.Finding(
             reachability.OK, f"{path}: read, webhooks alone: nothing is sent from here"
         )
         return [found, *_mirrors(webhooks.mirrors)]
-    configuration = find_config.configuration(path)
+    configuration = find_config.load_configuration(path)
     return reachability.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
 
 
@@ -95,12 +95,12 @@ def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
     from gitdailies_connection.config.yaml_document import read_openapi
     from gitdailies_core.events.dialect import DOCUMENTED, Dialect
 
-    path = find_config.found(file)
+    path = find_config.find(file)
     document = read_openapi(openapi)
     if path is None:
         found = list(differences(document, Dialect.make(receiver=DOCUMENTED)))
     else:
-        destination = find_config.configuration(path).gitdailies
+        destination = find_config.load_configuration(path).gitdailies
         found = list(differences(document, destination.dialect(), path=urlsplit(destination.address).path))
     if as_json:
         output.as_json({"differences": found})

@@ -12,7 +12,7 @@ from gitdailies_core.errors import DeliveryError, UnreadableBody, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import output
-from gitdailies_cli.conformance_probes import Probe, Reply, probes
+from gitdailies_cli.commands.conformance_probes import Probe, Reply, probes
 from gitdailies_cli.send_events import KEY_VARIABLE
 
 if TYPE_CHECKING:
@@ -43,13 +43,13 @@ def conformance(
     \b
     gitdailies conformance http://127.0.0.1:8700/webhooks
     """
-    from gitdailies_connection.addresses import receiver as checked
+    from gitdailies_connection.addresses import check_receiver
     from gitdailies_connection.config.secret_source import SecretSource
     from gitdailies_connection.http.sender import Sender
     from gitdailies_core.events.dialect import OURS
 
     try:
-        address = checked(url, allow_http=True)
+        address = check_receiver(url, allow_http=True)
     except ValueError as error:
         raise UsageError(f"URL: {error}") from None
     key = SecretSource.make(env=key_env).read(os.environ)

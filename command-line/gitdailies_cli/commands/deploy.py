@@ -14,7 +14,7 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
-from gitdailies_cli.send_events import delivery_options, naming, report
+from gitdailies_cli.send_events import delivery_options, option_names_in_errors, report
 
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"
 OPTIONS = {**{name: f"--{name}" for name in DEPLOY_INPUTS}, "url": "--page"}
@@ -45,7 +45,7 @@ def deploy(
     names = ("sha", "branch", "environment", "service", "time", "status", "fixes")
     texts = {name: given.pop(name) for name in names}
     event = _event_file()
-    with naming(OPTIONS):
+    with option_names_in_errors(OPTIONS):
         found = checkout.deploys_in(
             ".",
             detect(os.environ),

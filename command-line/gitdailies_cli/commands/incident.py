@@ -9,7 +9,7 @@ import click
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id
 
-from gitdailies_cli.send_events import delivery_options, naming, report
+from gitdailies_cli.send_events import delivery_options, option_names_in_errors, report
 
 SOURCE = "command-line"
 OPTIONS = {
@@ -73,7 +73,7 @@ def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **g
 def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None) -> None:
     events = []
     for repo in given.pop("repos"):
-        with naming(OPTIONS):
+        with option_names_in_errors(OPTIONS):
             event = Event.make(
                 kind,
                 incidentId=incident_id,

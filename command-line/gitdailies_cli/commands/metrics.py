@@ -160,19 +160,19 @@ def _of_server(url: str, key_env: str, asked: Mapping[str, str]) -> dict[str, An
         raise UsageError(f"{key_env}: expected a key that may read in this variable, got nothing")
     try:
         # Where events go is what every other command is told.
-        server = addresses.receiver(url, allow_http=True).rstrip("/").removesuffix("/webhooks")
+        server = addresses.check_receiver(url, allow_http=True).rstrip("/").removesuffix("/webhooks")
     except ValueError as error:
         raise UsageError(f"--url: {error}") from None
     question = f"?{urlencode(asked)}" if asked else ""
     with Sender(f"{server}/api/metrics{question}", timeout_seconds=_SECONDS) as sender:
-        answer = sender.look(key=key)
+        answer = sender.fetch(key=key)
     if answer.status == 200:
         with suppress(UnreadableBody):
             told = answer.json()
             if isinstance(told, dict) and "figures" in told:
                 return told
         raise DeliveryError(f"--url: expected figures of {server}, got something else")
-    said = answer.saying(key)
+    said = answer.message(key)
     if answer.status in (401, 403):
         raise Refused(said)
     if answer.status == 400:

@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from gitdailies_connection.config.errors import nearest
+from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values import times
@@ -46,7 +46,7 @@ def relay(ctx: click.Context, config: Path | None) -> None:
     from gitdailies_cli import process
 
     setup.configure()
-    configuration = find_config.configuration(config)
+    configuration = find_config.load_configuration(config)
 
     async def serve(signals: process.Signals) -> None:
         await server.serve(
@@ -54,7 +54,7 @@ def relay(ctx: click.Context, config: Path | None) -> None:
             os.environ,
             ready=lambda address: click.echo(f"relay listens on {address}/hooks/NAME"),
             stop=signals.stop,
-            reload=lambda: find_config.configuration(config),
+            reload=lambda: find_config.load_configuration(config),
             reloading=signals.reloading(),
         )
 
@@ -63,14 +63,14 @@ def relay(ctx: click.Context, config: Path | None) -> None:
 
 def _store(ctx: click.Context, config: Path | None) -> Database:
     from gitdailies_relay.store.store import database_of, reading
-    from gitdailies_server.storage.sqlite import is_there
+    from gitdailies_server.storage.sqlite import file_exists
 
-    store = find_config.configuration(config or ctx.obj).relay.store
+    store = find_config.load_configuration(config or ctx.obj).relay.store
     database = database_of(store)
-    if store.path is not None and not is_there(store.path):
+    if store.path is not None and not file_exists(store.path):
         raise _never_started(database, "no such file")
     with reading(database) as session:
-        if not database.has(session, "deliveries"):
+        if not database.has_table(session, "deliveries"):
             raise _never_started(database, "none of its tables")
     return database
 
@@ -82,7 +82,7 @@ def _never_started(database: Database, found: str) -> UsageError:
 def _server(ctx: click.Context, config: Path | None) -> dict[str, Any] | None:
     from gitdailies_relay.operations import reports
 
-    settings = find_config.configuration(config or ctx.obj).relay
+    settings = find_config.load_configuration(config or ctx.obj).relay
     return relay_status.server(settings, reports.place(settings.store))
 
 
@@ -102,7 +102,7 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     if as_json:
         output.as_json(told)
         return
-    output.pairs(relay_status.pairs(told, find_config.configuration(config or ctx.obj).relay.status))
+    output.pairs(relay_status.pairs(told, find_config.load_configuration(config or ctx.obj).relay.status))
     for what in ("deliveries", "replays"):
         rows = [(s, o, n) for s, outcomes in told[what].items() for o, n in outcomes.items()]
         output.table(what, ("source", "outcome", "count"), rows)
@@ -123,7 +123,7 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     from gitdailies_relay.operations.unmapped import lines, services
     from gitdailies_relay.store.store import reading
 
-    configuration = find_config.configuration(config or ctx.obj)
+    configuration = find_config.load_configuration(config or ctx.obj)
     with reading(_store(ctx, config)) as session:
         found = services(session, configuration.sources, configuration.routes)
     if as_json:
@@ -222,11 +222,13 @@ def replay(
     if not (id_ or source or since or until or unmapped or everything):
         raise UsageError("replay: expected --id, --source, --since, --until, --unmapped or --all, got none")
     database = _store(ctx, config)
-    configuration = find_config.configuration(config or ctx.obj)
+    configuration = find_config.load_configuration(config or ctx.obj)
     sources = configuration.sources
     if source is not None and source not in sources:
         known = ", ".join(sources)
-        raise UsageError(f"--source: expected one of {known}, got {got(source)}{nearest(source, sources)}")
+        raise UsageError(
+            f"--source: expected one of {known}, got {got(source)}{did_you_mean(source, sources)}"
+        )
     selection = Selection(id_, source, _time(since, "--since"), _time(until, "--until"), unmapped)
     begin, end = selection.span
     if since and until and begin >= end:

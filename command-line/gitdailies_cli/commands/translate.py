@@ -48,7 +48,7 @@ def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: b
 
 
 def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
-    path = find_config.found(config)
+    path = find_config.find(config)
     if path is None:
         click.echo(
             f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
@@ -56,7 +56,7 @@ def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
         )
         defaults = checks.defaults(registry.adapter(adapter))
         return Source(adapter, adapter, (), options=defaults), _STAND_IN
-    configuration = find_config.configuration(path)
+    configuration = find_config.load_configuration(path)
     by_name = configuration.sources.get(adapter)
     sources = [by_name] if by_name else [s for s in configuration.sources.values() if s.adapter == adapter]
     if sources:

@@ -22,7 +22,7 @@ from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_cli import find_config, process
 from gitdailies_cli.commands import samples
-from gitdailies_cli.commands.webhooks import say_first_owner
+from gitdailies_cli.commands.webhooks import print_first_owner_link
 
 WEBHOOKS_PORT, RELAY_PORT = 8700, 8701
 HOST = "127.0.0.1"
@@ -83,7 +83,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 ready=lambda address: ready("webhooks", address),
                 stop=signals.stop,
                 flag="--webhooks-port",
-                first_owner=say_first_owner,
+                first_owner=print_first_owner_link,
                 said=settings.webhooks,
                 reload=lambda: configuration().webhooks,
                 reloading=signals.reloading(),
@@ -193,8 +193,8 @@ def _with_ports(settings: Configuration, webhooks_port: int | None, relay_port: 
 
 def _keep_ports(file: Path, settings: Configuration) -> None:
     """Let the file have the ports of this start, since other commands find the servers by it."""
-    said, text = load(file), yaml_document.load(file)
-    found, lines = yaml_document.read(text, str(file)), text.splitlines(keepends=True)
+    said, text = load(file), yaml_document.read_text(file)
+    found, lines = yaml_document.parse(text, str(file)), text.splitlines(keepends=True)
     for place, old, new in (
         (("gitdailies", "url"), said.gitdailies.url, settings.gitdailies.url),
         (("relay", "listen"), str(said.relay.listen), str(settings.relay.listen)),

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from gitdailies_connection.addresses import listen as read_listen
-from gitdailies_connection.config.settings import Store, WebhooksSettings
+from gitdailies_connection.addresses import parse_listen
+from gitdailies_connection.config.settings import StoreSetting, WebhooksSettings
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
@@ -25,24 +25,24 @@ def database(text: str) -> Database:
     from gitdailies_webhooks.sql.database import database_of
 
     try:
-        return database_of(Store.parse(text, Path.cwd()))
+        return database_of(StoreSetting.parse(text, Path.cwd()))
     except ValueError as error:
         raise UsageError(f"--store: {error}") from None
 
 
-def say_first_owner(link: str) -> None:
+def print_first_owner_link(link: str) -> None:
     """Print the link by which the first owner gets in: to who started the server, and into no log."""
     click.echo(f"first owner: open {link}")
 
 
 def _public(text: str) -> str:
     """Check `--public-url`; raises UsageError."""
-    from gitdailies_connection.addresses import origin, receiver
+    from gitdailies_connection.addresses import check_receiver, origin
 
     if not text:
         return ""
     try:
-        address = receiver(text, allow_http=True)
+        address = check_receiver(text, allow_http=True)
     except ValueError as error:
         raise UsageError(f"--public-url: {error}") from None
     if address.rstrip("/") != origin(address):
@@ -128,15 +128,15 @@ def webhooks(
     from gitdailies_cli import process
 
     try:
-        address = read_listen(listen)
+        address = parse_listen(listen)
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
     where, public = database(store), _public(public_url)
     # Found once: were a file that was read at the start gone, a reload would else count by defaults.
-    path = find_config.found(config)
+    path = find_config.find(config)
 
     def reload() -> WebhooksSettings:
-        return _said(path or find_config.found(None), window_hours, timezone, production)
+        return _said(path or find_config.find(None), window_hours, timezone, production)
 
     said = reload()
     if invite_owner:
@@ -158,7 +158,7 @@ def webhooks(
             said=said,
             reload=reload,
             reloading=signals.reloading(),
-            first_owner=say_first_owner,
+            first_owner=print_first_owner_link,
         )
 
     process.run(serve)

@@ -99,7 +99,7 @@ def _terms(mapping: Path | None, timezone: str | None, config: Path | None) -> T
     mapped = (
         Mapped()
         if mapping is None
-        else Mapped.of(yaml_document.read(yaml_document.load(mapping), str(mapping)))
+        else Mapped.of(yaml_document.parse(yaml_document.read_text(mapping), str(mapping)))
     )
     try:
         zone = ZoneInfo(timezone) if timezone else None
@@ -110,7 +110,7 @@ def _terms(mapping: Path | None, timezone: str | None, config: Path | None) -> T
         zone = None
     if timezone and zone is None:
         raise UsageError(f"--timezone: expected a name like Europe/Berlin, got {timezone!a}")
-    routes = find_config.configuration(config).routes if mapped.routed else None
+    routes = find_config.load_configuration(config).routes if mapped.routed else None
     return Terms(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
 
 

@@ -188,11 +188,11 @@ def _asked(
     api_url: str | None,
     config: Path | None,
 ) -> _Asked:
-    configuration = find_config.configuration(config) if find_config.found(config) else None
+    configuration = find_config.load_configuration(config) if find_config.find(config) else None
     reader, source = _read_by(name, configuration)
     if configuration is None and reader.name in registry.names():
         # It tells of incidents, and only `services` says where those count.
-        configuration = find_config.configuration(config)
+        configuration = find_config.load_configuration(config)
     url = api_url or reader.url
     if isinstance(reader, Placed):
         reader = reader.placed(url, source.options)

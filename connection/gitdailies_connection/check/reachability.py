@@ -13,7 +13,7 @@ from gitdailies_core.values.secret import Secret, redact
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Configuration, Destination
-from gitdailies_connection.http.response import Answer
+from gitdailies_connection.http.response import Response
 from gitdailies_connection.http.sender import Sender
 
 OK = "ok"
@@ -110,7 +110,7 @@ def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
         said = redact(str(error), key)
         yield Finding(FAULT, f"gitdailies.url: {said}", "look at the receiver, then check again")
         return
-    status, said = answer.status, answer.saying(key) or "no more than that"
+    status, said = answer.status, answer.message(key) or "no more than that"
     if 200 <= status < 300:
         yield _allowed(answer)
     elif status in (401, 403):
@@ -121,7 +121,7 @@ def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
         yield Finding(FAULT, f"gitdailies.url: a ping was answered with {status}: {said}")
 
 
-def _allowed(answer: Answer) -> Finding:
+def _allowed(answer: Response) -> Finding:
     """Say what the key that was pinged with may send, as far as the receiver tells."""
     try:
         told = answer.json()
@@ -141,10 +141,10 @@ def _allowed(answer: Answer) -> Finding:
 def _looked_at(sender: Sender) -> Iterator[Finding]:
     """Prove the path as far as that goes without sending: by a method that a receiver need not have."""
     try:
-        answer = sender.look("GET")
+        answer = sender.fetch("GET")
         if answer.status in (404, 410):
             # Some servers hide a path that only takes POST from GET, but not from OPTIONS.
-            answer = sender.look("OPTIONS")
+            answer = sender.fetch("OPTIONS")
     except DeliveryError as error:
         yield Finding(FAULT, f"gitdailies.url: {error}", "look at url and at the receiver")
         return
@@ -163,7 +163,7 @@ def _looked_at(sender: Sender) -> Iterator[Finding]:
     )
 
 
-def _path(answer: Answer) -> Finding:
+def _path(answer: Response) -> Finding:
     if answer.status in (404, 410):
         return Finding(
             FAULT,
@@ -171,7 +171,9 @@ def _path(answer: Answer) -> Finding:
             "compare it with the address that GitDailies shows; a deploy proves it",
         )
     if 300 <= answer.status < 400:
-        return Finding(FAULT, f"gitdailies.url: answered with {answer.saying()}", "set url to where it leads")
+        return Finding(
+            FAULT, f"gitdailies.url: answered with {answer.message()}", "set url to where it leads"
+        )
     if answer.status >= 500 or answer.status == 429:
         return Finding(
             UNPROVEN, f"gitdailies.url: its path is answered with {answer.status}", "check again later"

@@ -13,7 +13,7 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, order=True)
-class Complaint:
+class FileFault:
     """A fault: the line it stands on, the path of the setting, and `expected X, got Y`."""
 
     line: int
@@ -21,14 +21,14 @@ class Complaint:
     text: str
 
 
-def refused(file: str, complaints: Iterable[Complaint]) -> ConfigurationError:
+def configuration_error(file: str, complaints: Iterable[FileFault]) -> ConfigurationError:
     """Return the error that tells all *complaints* about *file*, by line, each once."""
     return ConfigurationError(
         *(f"{file}:{one.line}: {one.place}: {one.text}" for one in sorted(set(complaints)))
     )
 
 
-def written(place: Place) -> str:
+def setting_name(place: Place) -> str:
     """Write a path as `sources.pagerduty.secrets[0]`; `top level` for the empty one."""
     text = ""
     for step in place:
@@ -41,7 +41,7 @@ def written(place: Place) -> str:
     return text or "top level"
 
 
-def nearest(name: str, names: Iterable[str], *, needed: Iterable[str] = ()) -> str:
+def did_you_mean(name: str, names: Iterable[str], *, needed: Iterable[str] = ()) -> str:
     """Return `; did you mean X` for the valid name that *name* may be a typo of, or nothing.
 
     Also for the only one that is a part of it, or that it is a part of: `sha`, `repository`, `env`;

@@ -20,14 +20,14 @@ from gitdailies_core.sources.protocol import Adapter
 
 from gitdailies_connection import addresses
 from gitdailies_connection.config import sources, timezones, yaml_document
-from gitdailies_connection.config.errors import Place, nearest
-from gitdailies_connection.config.reader import Reading
+from gitdailies_connection.config.errors import Place, did_you_mean
+from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.schema_errors import is_secret, schema
 from gitdailies_connection.config.settings import (
     Configuration,
     Destination,
     RelaySettings,
-    Store,
+    StoreSetting,
     WebhooksSettings,
 )
 
@@ -88,17 +88,17 @@ def read(
 
 
 def _text(path: Path) -> str:
-    return yaml_document.load(path, remedy="; `gitdailies init` writes a first one")
+    return yaml_document.read_text(path, remedy="; `gitdailies init` writes a first one")
 
 
-def _reading(text: str, path: Path, expected: str) -> Reading:
-    read_document = yaml_document.read(text, str(path), hidden=is_secret)
+def _reading(text: str, path: Path, expected: str) -> SettingsReader:
+    read_document = yaml_document.parse(text, str(path), hidden=is_secret)
     if read_document.value is None:
         raise ConfigurationError(f"{path}: expected {expected}, got an empty file")
-    return Reading(read_document, path.parent)
+    return SettingsReader(read_document, path.parent)
 
 
-def _destination(reading: Reading) -> Destination:
+def _destination(reading: SettingsReader) -> Destination:
     place: Place = ("gitdailies",)
     dialect: Place = (*place, "dialect")
     default = Destination("", sources.secret(reading, (*place, "key")))
@@ -110,7 +110,7 @@ def _destination(reading: Reading) -> Destination:
         for index, name in enumerate(reading.get((*dialect, where)) or ()):
             _known(reading, (*dialect, where, index), name, _FIELDS)
     destination = Destination(
-        url=reading.of((*place, "url"), lambda url: addresses.receiver(url, allow_http=allow_http), ""),
+        url=reading.of((*place, "url"), lambda url: addresses.check_receiver(url, allow_http=allow_http), ""),
         key=default.key,
         receiver=reading.get((*place, "receiver")),
         kinds=reading.of((*dialect, "kinds"), MappingProxyType, MappingProxyType({})),
@@ -118,7 +118,7 @@ def _destination(reading: Reading) -> Destination:
         drop=reading.of((*dialect, "drop"), tuple, ()),
         add=reading.of((*dialect, "add"), tuple, ()),
         path=reading.get((*dialect, "path")),
-        proxy=reading.of((*place, "proxy"), addresses.proxy, None),
+        proxy=reading.of((*place, "proxy"), addresses.check_proxy, None),
         ca_file=reading.of((*place, "ca_file"), lambda path: reading.folder / path, None),
         timeout_seconds=reading.of((*place, "timeout_seconds"), float, default.timeout_seconds),
         allow_http=allow_http,
@@ -131,7 +131,7 @@ def _destination(reading: Reading) -> Destination:
     return destination
 
 
-def _claim_seconds(reading: Reading, place: Place, default: float) -> float:
+def _claim_seconds(reading: SettingsReader, place: Place, default: float) -> float:
     attempt = reading.of(("gitdailies", "timeout_seconds"), float, 0.0)
     claim = reading.of(place, float, max(default, 2 * attempt))
     if claim <= attempt:
@@ -141,22 +141,24 @@ def _claim_seconds(reading: Reading, place: Place, default: float) -> float:
     return claim
 
 
-def _known(reading: Reading, place: Place, name: str, known: Sequence[str]) -> None:
+def _known(reading: SettingsReader, place: Place, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        reading.fault(place, f"expected one of {', '.join(known)}, got {got(name)}{nearest(name, known)}")
+        reading.fault(
+            place, f"expected one of {', '.join(known)}, got {got(name)}{did_you_mean(name, known)}"
+        )
 
 
-def _relay(reading: Reading) -> RelaySettings:
+def _relay(reading: SettingsReader) -> RelaySettings:
     place: Place = ("relay",)
 
-    def store(text: str) -> Store:
-        return Store.parse(text, reading.folder)
+    def store(text: str) -> StoreSetting:
+        return StoreSetting.parse(text, reading.folder)
 
     default = RelaySettings(store(STORE))
     settings = RelaySettings(
         store=reading.of((*place, "store"), store, default.store),
-        listen=reading.of((*place, "listen"), addresses.listen, default.listen),
-        status=reading.of((*place, "status"), addresses.listen, default.status),
+        listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
+        status=reading.of((*place, "status"), addresses.parse_listen, default.status),
         give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
         keep_days=reading.of((*place, "keep_days"), float, default.keep_days),
         delivered_days=reading.of((*place, "delivered_days"), float, default.delivered_days),
@@ -175,15 +177,15 @@ def _relay(reading: Reading) -> RelaySettings:
     return settings
 
 
-def _networks(reading: Reading, place: Place) -> tuple[addresses.Network, ...]:
+def _networks(reading: SettingsReader, place: Place) -> tuple[addresses.Network, ...]:
     read = (
-        reading.of((*place, index), addresses.network, None)
+        reading.of((*place, index), addresses.parse_network, None)
         for index, _ in enumerate(reading.get(place) or ())
     )
     return tuple(network for network in read if network is not None)
 
 
-def _webhooks(reading: Reading) -> WebhooksSettings:
+def _webhooks(reading: SettingsReader) -> WebhooksSettings:
     place: Place = ("webhooks",)
     default = WebhooksSettings()
     timezone = reading.of((*place, "timezone"), str, default.timezone)
@@ -197,7 +199,7 @@ def _webhooks(reading: Reading) -> WebhooksSettings:
     )
 
 
-def _mirrors(reading: Reading, place: Place) -> Mapping[str, Path]:
+def _mirrors(reading: SettingsReader, place: Place) -> Mapping[str, Path]:
     """Read the path of each repository's mirror, by the name as names are compared."""
     found: dict[str, Path] = {}
     for name in reading.names(place):

@@ -7,13 +7,13 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gitdailies_connection.config import schema_errors
-from gitdailies_connection.config.errors import Complaint, Place, refused, written
+from gitdailies_connection.config.errors import FileFault, Place, configuration_error, setting_name
 from gitdailies_connection.config.yaml_document import Document
 
 T = TypeVar("T")
 
 
-class Reading:
+class SettingsReader:
     """Reads settings of a document; begins with the complaints of the schema.
 
     Values that are read while there are faults only serve to find more faults: `finish` raises.
@@ -56,10 +56,10 @@ class Reading:
 
     def fault(self, place: Place, text: str) -> None:
         """Note a fault: `expected X, got Y`."""
-        self._faults.setdefault(place, Complaint(self._document.line(place), written(place), text))
+        self._faults.setdefault(place, FileFault(self._document.line(place), setting_name(place), text))
         self._around.update(place[:end] for end in range(len(place)))
 
     def finish(self) -> None:
         """Raise ConfigurationError with all complaints, if there are any."""
         if self._faults:
-            raise refused(self._document.file, self._faults.values())
+            raise configuration_error(self._document.file, self._faults.values())

@@ -15,7 +15,7 @@ from typing import Any
 from gitdailies_core.error_text import got
 from jsonschema import Draft202012Validator, ValidationError
 
-from gitdailies_connection.config.errors import Complaint, Place, nearest, written
+from gitdailies_connection.config.errors import FileFault, Place, did_you_mean, setting_name
 from gitdailies_connection.config.yaml_document import Document
 
 _SOURCE = "{env: NAME} or {file: PATH}"
@@ -38,9 +38,9 @@ def is_secret(place: Place) -> bool:
     )
 
 
-def faults(document: Document) -> dict[Place, Complaint]:
+def faults(document: Document) -> dict[Place, FileFault]:
     """Return the complaints about *document*, one for each place that is at fault."""
-    found: dict[Place, Complaint] = {}
+    found: dict[Place, FileFault] = {}
     # A wrong type explains whatever else is wrong at the same place.
     errors = sorted(
         Draft202012Validator(schema()).iter_errors(document.value),
@@ -48,7 +48,7 @@ def faults(document: Document) -> dict[Place, Complaint]:
     )
     for place, text in _told(errors, document):
         if place not in found:
-            found[place] = Complaint(document.line(place), written(place), text)
+            found[place] = FileFault(document.line(place), setting_name(place), text)
     return found
 
 
@@ -101,7 +101,7 @@ def _about_secret(document: Document, place: Place) -> str:
         if name in ("env", "file"):
             continue
         # Only a name that is all but env or file is surely not the secret itself.
-        return f"{expected}another name{nearest(name, ('env', 'file'))}; {_NEVER}"
+        return f"{expected}another name{did_you_mean(name, ('env', 'file'))}; {_NEVER}"
     named = "env, the name of a variable in capitals" if "env" in value else "file, the path of a file"
     return f"expected {named}, got a value; {_NEVER}"
 
@@ -121,7 +121,7 @@ def _meant(error: ValidationError) -> list[ValidationError]:
 def _unknown(names: Any, given: Any, place: Place) -> Iterator[tuple[Place, str]]:
     for name in given:
         if name not in names:
-            text = f"expected one of {', '.join(names)}, got another name{nearest(name, names)}"
+            text = f"expected one of {', '.join(names)}, got another name{did_you_mean(name, names)}"
             yield (*place, name), text
 
 

@@ -58,7 +58,7 @@ class Destination:
 
 
 @dataclass(frozen=True)
-class Store:
+class StoreSetting:
     """A database: the file of a SQLite one, or the address of a PostgreSQL one, which may hold a password."""
 
     kind: str
@@ -66,7 +66,7 @@ class Store:
     url: Secret | None = None
 
     @classmethod
-    def parse(cls, text: str, folder: Path) -> Store:
+    def parse(cls, text: str, folder: Path) -> StoreSetting:
         """Read `sqlite:PATH`, relative to *folder*, or `postgresql://…`.
 
         Raises ValueError, in which the address is not repeated.
@@ -92,7 +92,7 @@ class Store:
 class RelaySettings:
     """How the relay listens, stores and gives up."""
 
-    store: Store
+    store: StoreSetting
     listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
     status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
     give_up_days: float = 7

@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from gitdailies_core.errors import ConfigurationError
 
-from gitdailies_connection.config.errors import Complaint, Place, refused, written
+from gitdailies_connection.config.errors import FileFault, Place, configuration_error, setting_name
 
 LARGEST = 1024 * 1024
 MOST_VALUES = 100_000
@@ -55,7 +55,7 @@ class Document:
         return self.places[place][0]
 
 
-def load(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
+def read_text(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
     """Read the text of a file; raises ConfigurationError where it is too large, not UTF-8 or not there.
 
     *remedy* says what to do where it is not there.
@@ -77,7 +77,7 @@ def load(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
         raise ConfigurationError(f"{path}:{line}: expected UTF-8, got other bytes") from None
 
 
-def read(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _place: False) -> Document:
+def parse(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _place: False) -> Document:
     """Read YAML; raises ConfigurationError that names *file* and line.
 
     Where *hidden* says so, what stands below a path is not named in a complaint.
@@ -102,20 +102,20 @@ def read(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _plac
     builder = _Builder(file, hidden)
     value = builder.build(node, ()) if node is not None else None
     if builder.complaints:
-        raise refused(file, builder.complaints)
+        raise configuration_error(file, builder.complaints)
     return Document(file, value, builder.places)
 
 
 def read_openapi(path: Path) -> Any:
     """Read an OpenAPI document, which is JSON or YAML; raises ConfigurationError."""
-    text = load(path, largest=4 * LARGEST)
+    text = read_text(path, largest=4 * LARGEST)
     # Documents made by tools are large, and PyYAML needs seconds for what json reads at once.
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
             pass
-    return read(text, str(path)).value
+    return parse(text, str(path)).value
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -143,7 +143,7 @@ class _Builder:
 
     def __init__(self, file: str, hidden: Callable[[Place], bool]) -> None:
         self.places: dict[Place, tuple[int, int]] = {}
-        self.complaints: list[Complaint] = []
+        self.complaints: list[FileFault] = []
         self._file, self._hidden, self._count = file, hidden, 0
 
     def build(self, node: yaml.Node, place: Place) -> Any:
@@ -161,8 +161,8 @@ class _Builder:
         self._count += more
         if self._count > MOST_VALUES or len(place) > DEEPEST:
             limit = f"at most {MOST_VALUES} values" if self._count > MOST_VALUES else _DEPTH
-            complaint = Complaint(node.start_mark.line + 1, "top level", f"expected {limit}, got more")
-            raise refused(self._file, [complaint])
+            complaint = FileFault(node.start_mark.line + 1, "top level", f"expected {limit}, got more")
+            raise configuration_error(self._file, [complaint])
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         built: dict[str, Any] = {}
@@ -225,7 +225,7 @@ class _Builder:
             if self._hidden(place[:end]):
                 place = place[:end]
                 break
-        self.complaints.append(Complaint(node.start_mark.line + 1, written(place), text))
+        self.complaints.append(FileFault(node.start_mark.line + 1, setting_name(place), text))
 
 
 def _writable(text: str) -> bool:

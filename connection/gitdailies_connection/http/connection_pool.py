@@ -19,7 +19,7 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from gitdailies_connection.addresses import forbidden
+from gitdailies_connection.addresses import forbidden_reason
 
 _LONGEST_TICK_SECONDS = 0.5
 _IDLE_TICKS = 20
@@ -40,9 +40,9 @@ class Exchange:
     ends_at: float
     lock: threading.Lock
     connection: GuardedConnection | None = None
-    cut: bool = False
+    timed_out: bool = False
 
-    def take(self, connection: GuardedConnection) -> None:
+    def use(self, connection: GuardedConnection) -> None:
         """Use *connection* from now on; an earlier exchange can no longer cut it."""
         with self.lock:
             if connection.exchange is not None:
@@ -71,7 +71,7 @@ class GuardedConnection(HTTPConnection):
         # This method is private to urllib3. No public one runs between connecting and the first byte:
         # `connect` also asks a proxy for a tunnel and starts TLS. So pyproject.toml has an upper bound.
         sock = super()._new_conn()
-        what = forbidden(str(sock.getpeername()[0]))
+        what = forbidden_reason(str(sock.getpeername()[0]))
         if what:
             sock.close()
             raise ForbiddenAddress(what)
@@ -80,7 +80,7 @@ class GuardedConnection(HTTPConnection):
     def _join_exchange(self) -> None:
         exchange = _CURRENT.get()
         if exchange is not None:
-            exchange.take(self)
+            exchange.use(self)
 
 
 class GuardedTlsConnection(GuardedConnection, HTTPSConnection):
@@ -157,7 +157,7 @@ class Deadlines:
                 now = time.monotonic()
                 for exchange in self._exchanges:
                     if exchange.ends_at <= now and exchange.connection is not None:
-                        exchange.cut = True
+                        exchange.timed_out = True
                         _shut(exchange.connection)
 
 

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.values.secret import Secret, redact
 
-from gitdailies_connection.http.response import Answer, excerpt
+from gitdailies_connection.http.response import Response, excerpt
 
 CREATED, UNCHANGED = "created", "unchanged"
 # A result is some hundred bytes; a reason may be longer.
@@ -19,24 +19,24 @@ LARGEST_ANSWER = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Result:
+class EventResult:
     """What became of one event: the receiver's word for it, and in a short line why, where it was refused."""
 
-    word: str
+    status: str
     reason: str = ""
 
     @property
-    def taken(self) -> bool:
+    def accepted(self) -> bool:
         """Whether the receiver has the event, from this request or from one before."""
-        return self.word in (CREATED, UNCHANGED)
+        return self.status in (CREATED, UNCHANGED)
 
 
-def body_of(events: Iterable[bytes]) -> bytes:
+def join_events(events: Iterable[bytes]) -> bytes:
     """Join events, each written as JSON, to the body of one request."""
     return b"[" + b",".join(events) + b"]"
 
 
-def results(answer: Answer, count: int, *secrets: Secret) -> list[Result]:
+def parse_results(answer: Response, count: int, *secrets: Secret) -> list[EventResult]:
     """Read the answer to a list of *count* events; *secrets* are struck from what the receiver says.
 
     A request that was refused whole has no results. Raises UnreadableBody where the answer does
@@ -51,11 +51,11 @@ def results(answer: Answer, count: int, *secrets: Secret) -> list[Result]:
     return [_result(one, secrets) for one in told]
 
 
-def _result(told: object, secrets: tuple[Secret, ...]) -> Result:
+def _result(told: object, secrets: tuple[Secret, ...]) -> EventResult:
     word = told.get("status") if isinstance(told, dict) else None
     if not isinstance(told, dict) or not isinstance(word, str):
         raise UnreadableBody("answer: expected a status for each event, got something else")
     if word in (CREATED, UNCHANGED):
-        return Result(word)
+        return EventResult(word)
     reason = told.get("error")
-    return Result(word, excerpt(redact(reason if isinstance(reason, str) else word, *secrets)))
+    return EventResult(word, excerpt(redact(reason if isinstance(reason, str) else word, *secrets)))

@@ -24,7 +24,7 @@ _SAYING = ("detail", "title", "message", "error", "error_description")
 
 
 @dataclass(frozen=True)
-class Answer:
+class Response:
     """Status, the headers that matter (names in lower case) and the body, cut where it is too long.
 
     `broken` says that the connection ended inside the body.
@@ -45,10 +45,10 @@ class Answer:
 
     def outcome(self, *secrets: Secret) -> Outcome:
         """Return what core's decision needs to know; *secrets* are struck from what the receiver says."""
-        error = "" if 200 <= self.status < 300 else self.saying(*secrets)
+        error = "" if 200 <= self.status < 300 else self.message(*secrets)
         return Outcome(self.status, error, self.headers.get("retry-after", "")[:100])
 
-    def saying(self, *secrets: Secret) -> str:
+    def message(self, *secrets: Secret) -> str:
         """Return a short line of what the receiver says about it, with *secrets* struck from it."""
         if 300 <= self.status < 400:
             return excerpt(redact(_redirect(self.headers.get("location", "")), *secrets))
@@ -71,7 +71,7 @@ def excerpt(text: str) -> str:
     return line if len(line) <= _LONGEST_EXCERPT else line[:_LONGEST_EXCERPT] + "…"
 
 
-def obstacle(error: BaseException, *, url: str, proxied: bool, seconds: float) -> str:
+def failure_reason(error: BaseException, *, url: str, proxied: bool, seconds: float) -> str:
     """Say in plain words with host and port why *error* kept an answer from coming."""
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"

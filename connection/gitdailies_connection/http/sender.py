@@ -26,8 +26,8 @@ from gitdailies_connection.addresses import is_loopback, origin
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.event_lists import Result
-from gitdailies_connection.http.response import Answer, obstacle
+from gitdailies_connection.http.event_lists import EventResult
+from gitdailies_connection.http.response import Response, failure_reason
 
 DISTRIBUTION = "gitdailies-integrations"
 LARGEST_ANSWER = 64 * 1024
@@ -85,15 +85,15 @@ class Sender:
         except DeliveryError as error:
             return Outcome(None, redact(str(error), key))
 
-    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]:
+    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
         """Post several events in one request, to a receiver of ours, and return what became of each.
 
         Where it was refused whole there are no results; an answer that does not speak of every
         event is as good as none.
         """
         try:
-            answer = self.post(event_lists.body_of(events), key=key, largest=event_lists.LARGEST_ANSWER)
-            return answer.outcome(key), event_lists.results(answer, len(events), key)
+            answer = self.post(event_lists.join_events(events), key=key, largest=event_lists.LARGEST_ANSWER)
+            return answer.outcome(key), event_lists.parse_results(answer, len(events), key)
         except (DeliveryError, UnreadableBody) as error:
             return Outcome(None, redact(str(error), key)), []
 
@@ -105,7 +105,7 @@ class Sender:
         event_id: str | None = None,
         suffix: str = "",
         largest: int = LARGEST_ANSWER,
-    ) -> Answer:
+    ) -> Response:
         """Post JSON to the address with *suffix*, such as `?validate=true`, and return the answer.
 
         At most *largest* bytes of it are read: a list of events is answered with one of results.
@@ -116,11 +116,11 @@ class Sender:
             headers[ID_HEADER] = event_id
         return self._exchange("POST", self._address(suffix), headers, body, largest)
 
-    def ping(self, key: Secret) -> Answer:
+    def ping(self, key: Secret) -> Response:
         """Prove key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
         return self.post(b"", key=key, suffix="/ping")
 
-    def look(self, method: str = "GET", *, key: Secret | None = None) -> Answer:
+    def fetch(self, method: str = "GET", *, key: Secret | None = None) -> Response:
         """Ask the address itself, with *key* if one is needed; raises DeliveryError where nothing answers."""
         return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
 
@@ -170,7 +170,7 @@ class Sender:
         headers: dict[str, str],
         body: bytes | None = None,
         largest: int = LARGEST_ANSWER,
-    ) -> Answer:
+    ) -> Response:
         with self._deadlines.exchange() as exchange:
             try:
                 request = _request(method, url, headers, body)
@@ -185,8 +185,8 @@ class Sender:
                     return _read(response, largest)
             # http.client lets a ValueError out for some broken status lines and chunk sizes.
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                told: BaseException = TimeoutError() if exchange.cut else error
-                text = obstacle(told, url=url, proxied=bool(self._proxies), seconds=self._seconds)
+                told: BaseException = TimeoutError() if exchange.timed_out else error
+                text = failure_reason(told, url=url, proxied=bool(self._proxies), seconds=self._seconds)
                 raise DeliveryError(text) from None
 
 
@@ -202,7 +202,7 @@ def _request(method: str, url: str, headers: dict[str, str], body: bytes | None)
     return request
 
 
-def _read(response: requests.Response, largest: int) -> Answer:
+def _read(response: requests.Response, largest: int) -> Response:
     body, broken = b"", False
     try:
         while len(body) <= largest and (
@@ -217,7 +217,7 @@ def _read(response: requests.Response, largest: int) -> Answer:
         for name in _TOLD
         if (values := response.raw.headers.getlist(name))
     }
-    return Answer(response.status_code, headers, body[:largest], broken)
+    return Response(response.status_code, headers, body[:largest], broken)
 
 
 @cache

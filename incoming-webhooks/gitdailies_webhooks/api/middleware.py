@@ -6,7 +6,7 @@ import secrets
 from collections.abc import Callable
 from typing import Any
 
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -79,7 +79,9 @@ class Guard:
             await self._answer(Request(scope), refusal.problem)(scope, receive, send_guarded)
         except Exception as error:  # noqa: BLE001  whatever it is, the sender gets a number and the log the rest
             fault = secrets.token_hex(6)
-            self._log.error("fault", fault=fault, path=shown_path(scope["path"]), reason=told(error))
+            self._log.error(
+                "fault", fault=fault, path=shown_path(scope["path"]), reason=describe_error(error)
+            )
             if not started:
                 problem = Problem(
                     "fault", f"expected to answer, got a fault of the server; its log tells it under {fault}"

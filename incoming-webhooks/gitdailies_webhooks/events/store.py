@@ -73,7 +73,7 @@ class Store:
         """Find a key by its hash, as it stands at this moment: deleted here, or by another process."""
         find = partial(find_key, hash_=hash_)
         # A file is asked in microseconds, for which a thread would take longer to wake up.
-        return self._reader.read(find) if self.database.here else await self.read(find)
+        return self._reader.read(find) if self.database.is_local else await self.read(find)
 
     async def take(self, submission: Submission, key: Key, now: datetime) -> tuple[Outcome, ...] | None:
         """Store what can be taken; done once that is synced. None: the key was deleted meanwhile."""

@@ -12,7 +12,7 @@ from gitdailies_connection.config import settings
 from gitdailies_core.errors import UsageError
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session, unavailable
-from gitdailies_server.storage.sqlite import SqliteDatabase, is_there
+from gitdailies_server.storage.sqlite import SqliteDatabase, file_exists
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA = "gitdailies_webhooks"
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 Where: TypeAlias = Path | Database
 
 
-def database_of(store: settings.Store) -> Database:
+def database_of(store: settings.StoreSetting) -> Database:
     """Return the database that a store's address names."""
     if store.path is not None:
         return SqliteDatabase(store.path)
@@ -42,7 +42,7 @@ def database_at(where: Where) -> Database:
 def existing(where: Where) -> Database:
     """Return the database; raises UsageError for a file that is not there."""
     database = database_at(where)
-    if isinstance(database, SqliteDatabase) and not is_there(database.path):
+    if isinstance(database, SqliteDatabase) and not file_exists(database.path):
         raise UsageError(f"store: expected the file of a store, got {database.path}, which is not there")
     return database
 
@@ -87,7 +87,7 @@ class Reader:
         self._lock = threading.Lock()
         self._closed = False
         # SQLite reads one moment in any transaction, PostgreSQL when it is asked to.
-        self._begin = "BEGIN" if database.here else "BEGIN ISOLATION LEVEL REPEATABLE READ"
+        self._begin = "BEGIN" if database.is_local else "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
     def read(self, work: Callable[[Session], Result]) -> Result:
         """Run *work* on what stands there at one moment; raises StoreUnavailable."""

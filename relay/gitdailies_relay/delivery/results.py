@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from gitdailies_core import retry
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import now_us
 
@@ -122,6 +122,6 @@ def hurry(session: Session) -> None:
 
 def _broke(carried: Carried, error: Exception, circuit: Circuit) -> None:
     seq = carried.parcel.heads[0].seq
-    why = told(error)
+    why = describe_error(error)
     LOG.error("delivery broke", seq=seq, reason=why)
     circuit.failed(time.monotonic(), 0.0, seq, reason=f"delivery broke: {why}")

@@ -18,13 +18,13 @@ from queue import Empty, SimpleQueue
 from typing import Protocol, TypeAlias
 
 import structlog
-from gitdailies_connection.http.event_lists import Result
+from gitdailies_connection.http.event_lists import EventResult
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.delivery.batches import Carried, Parcel, is_of_the_events
@@ -37,7 +37,7 @@ class Sender(Protocol):
 
     def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome: ...
 
-    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]: ...
+    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]: ...
 
     def receiver(self) -> str: ...
 
@@ -120,8 +120,10 @@ class Lanes:
             try:
                 carried = carry(work.parcel, work.sender, work.dialect)
             except Exception as error:  # noqa: BLE001  a lane outlives whatever it carries
-                LOG.error("sender broke", seq=work.parcel.heads[0].seq, reason=told(error))
-                carried = Carried(work.parcel, now_us(), Outcome(None, f"the sender broke: {told(error)}"))
+                LOG.error("sender broke", seq=work.parcel.heads[0].seq, reason=describe_error(error))
+                carried = Carried(
+                    work.parcel, now_us(), Outcome(None, f"the sender broke: {describe_error(error)}")
+                )
             if carried.outcome is not None and not is_of_the_events(carried.outcome):
                 self.give_back()
             self._land(carried)
@@ -144,7 +146,7 @@ def carry(parcel: Parcel, sender: Sender, dialect: Dialect) -> Carried:
         try:
             written[head.seq] = dialect.dump(Event.from_wire(json.loads(head.body)))
         except (InvalidEvent, ValueError, RecursionError) as error:
-            unreadable[head.seq] = told(error)
+            unreadable[head.seq] = describe_error(error)
     outcome: Outcome | None = None
     refused: frozenset[int] = frozenset()
     if len(written) == 1:
@@ -154,5 +156,5 @@ def carry(parcel: Parcel, sender: Sender, dialect: Dialect) -> Carried:
     elif written:
         outcome, results = sender.send_list(list(written.values()), key=parcel.key)
         pairs = zip(written, results, strict=True) if results else ()
-        refused = frozenset(seq for seq, result in pairs if not result.taken)
+        refused = frozenset(seq for seq, result in pairs if not result.accepted)
     return Carried(parcel, began_at, outcome, refused, unreadable)

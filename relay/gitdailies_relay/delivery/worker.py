@@ -17,7 +17,7 @@ from gitdailies_connection.config.settings import Destination
 from gitdailies_core.errors import ConfigurationError, DeliveryError, StoreUnavailable
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.values.secret import Secret
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.delivery import batches, clock_jumps
@@ -112,7 +112,7 @@ class Worker:
             try:
                 full = await self._turn()
             except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
-                LOG.error("delivery halted for a moment", reason=told(error))
+                LOG.error("delivery halted for a moment", reason=describe_error(error))
                 full = False
                 await self._set_aside()
             if self._flying or not full:
@@ -143,7 +143,7 @@ class Worker:
     async def _set_aside(self) -> None:
         """Bury what cannot be read, if that is what halted delivery; PostgreSQL tells by itself."""
         database = self._store.database
-        if database.here:
+        if database.is_local:
             with suppress(StoreUnavailable):
                 job = partial(corruption.set_aside, errors=database.errors, now=now_us())
                 for seq in await self._store.run(job):

@@ -22,10 +22,10 @@ from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import Request, read_headers
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
-from gitdailies_server.http.bounded_protocol import CONNECTION, PROVEN, WHOLE
+from gitdailies_server.http.bounded_protocol import AUTHENTICATED, BODY_COMPLETE, CONNECTION
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
-from gitdailies_server.logging.rate_limited import Repeats
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.rate_limited import RateLimitedLog
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
@@ -91,7 +91,7 @@ class App:
         store: Store,
         stored: Callable[[], None],
         counted: Callable[[str, Accepted | int], None] = lambda _source, _became: None,
-        repeats: Repeats | None = None,
+        repeats: RateLimitedLog | None = None,
         most_bytes: int = 64 * 1024 * 1024,
         trusted_proxies: Sequence[Network] = (),
         destination: str = "default",
@@ -101,7 +101,7 @@ class App:
         self._store = store
         self._stored = stored
         self._counted = counted
-        self._repeats = repeats or Repeats(LOG)
+        self._repeats = repeats or RateLimitedLog(LOG)
         # Bound once: structlog binds a logger of a module anew at each line.
         self._log = LOG.bind()
         self._bodies = Bodies(most_bytes)
@@ -151,7 +151,7 @@ class App:
             self._counted(name, refusal.answer.status)
             raise
         except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor keeps the delivery
-            LOG.error("delivery broke", source=name, reason=told(error))
+            LOG.error("delivery broke", source=name, reason=describe_error(error))
             answer = responses.unavailable("the relay is at fault")
         self._counted(name, answer.status)
         return answer
@@ -164,7 +164,7 @@ class App:
         connection = scope.get("extensions", {}).get(CONNECTION)
         with Body(self._bodies) as body:
             try:
-                has_come = connection is not None and connection[WHOLE]()
+                has_come = connection is not None and connection[BODY_COMPLETE]()
                 request = Request(headers, await body.read(receive, has_come=has_come), decode)
             except TooLarge:
                 raise Refusal(responses.too_large(BODY_BYTES)) from None
@@ -203,10 +203,12 @@ class App:
             )
             return responses.UNPROVEN
         except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
-            LOG.error("proof cannot be checked", source=source.name, client=client, reason=told(error))
+            LOG.error(
+                "proof cannot be checked", source=source.name, client=client, reason=describe_error(error)
+            )
             return responses.unavailable("the proof cannot be checked")
         if connection is not None:
-            connection[PROVEN]()
+            connection[AUTHENTICATED]()
         reading = read(request, source, adapter, self.intake.routes, proof)
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, reading)
@@ -267,7 +269,7 @@ def delivery_id(at: int) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return "the store does not answer in time" if isinstance(error, TimeoutError) else told(error)
+    return "the store does not answer in time" if isinstance(error, TimeoutError) else describe_error(error)
 
 
 def _touch(connection: Any) -> None:

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gitdailies_connection.config.settings import Store
+from gitdailies_connection.config.settings import StoreSetting
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import from_us, now_us
@@ -81,7 +81,7 @@ class Stored:
     paused: Mapping[str, str]
 
 
-def place(store: Store) -> str:
+def place(store: StoreSetting) -> str:
     """Name a store the same wherever its configuration was read."""
     return str(store) if store.path is None else f"{store.kind}:{store.path.resolve()}"
 

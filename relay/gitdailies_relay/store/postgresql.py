@@ -112,7 +112,7 @@ class PostgresqlRows:
                 ending.add((whose, incident))
         if not messages:
             return
-        stored, periods, waiting = self._session.together(
+        stored, periods, waiting = self._session.query_together(
             (_STORED, (_json(messages),)), (_PERIODS, _keys(incidents)), (_WAITING, _keys(ending))
         )
         self._stored.update(dict.fromkeys(messages))
@@ -142,9 +142,11 @@ class PostgresqlRows:
         return known
 
     def write(self, batch: Batch) -> None:
-        self._session.later(_WRITE, (_json(batch.deliveries), _json(batch.periods), _json(batch.events)))
+        self._session.execute_later(
+            _WRITE, (_json(batch.deliveries), _json(batch.periods), _json(batch.events))
+        )
         for kept in batch.kept.values():
-            self._session.later(_KEEP, kept)
+            self._session.execute_later(_KEEP, kept)
 
 
 def _keys(incidents: Iterable[tuple[Whose, str]]) -> tuple[str]:

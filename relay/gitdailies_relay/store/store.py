@@ -105,7 +105,7 @@ class Store:
 
         On a database of one server that is all of them.
         """
-        if self.database.here or not heads:
+        if self.database.is_local or not heads:
             return list(heads)
         now = now_us()
         claimed = await self._read(
@@ -115,7 +115,7 @@ class Store:
 
     async def release(self, heads: Sequence[outbox.Due]) -> None:
         """Give back claims that came to nothing."""
-        if not self.database.here and heads:
+        if not self.database.is_local and heads:
             await self._read(lambda s: outbox.release(s, [head.seq for head in heads]))
 
     async def paused(self, destination: str) -> tuple[str, str]:
@@ -123,7 +123,7 @@ class Store:
         return await self._read(lambda s: s.execute(_PAUSED, (destination,)).fetchone() or ("", ""))
 
     async def _read(self, tell: Callable[[Session], Told]) -> Told:
-        if self.database.here:
+        if self.database.is_local:
             return self._read_now(tell)
         return await asyncio.to_thread(self._read_now, tell)
 
@@ -163,7 +163,7 @@ def _is_quick(item: Item) -> bool:
     return isinstance(item, (Delivery, Attempts))
 
 
-def database_of(store: settings.Store) -> Database:
+def database_of(store: settings.StoreSetting) -> Database:
     """Return the database that `relay.store` names."""
     if store.path is not None:
         return SqliteDatabase(store.path)
@@ -175,7 +175,7 @@ def database_of(store: settings.Store) -> Database:
 
 def rows_of(database: Database, session: Session) -> Rows:
     """Return how an acceptance reads and writes in the transaction of *session*."""
-    if database.here:
+    if database.is_local:
         return SqliteRows(session)
     from gitdailies_relay.store.postgresql import PostgresqlRows
 

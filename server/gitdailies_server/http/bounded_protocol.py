@@ -19,8 +19,8 @@ import orjson
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from gitdailies_server.http.coalesced_writes import JoinedWrites
-from gitdailies_server.http.connection_limits import Connections
+from gitdailies_server.http.coalesced_writes import CoalescedWrites
+from gitdailies_server.http.connection_limits import ConnectionLimits
 
 # Vendors send a kilobyte; nginx allows 32 KiB.
 HEAD_BYTES = 64 * 1024
@@ -42,7 +42,7 @@ _HEAD, _BODY, _WHOLE = range(3)
 
 # Among the extensions of a scope: what an application calls when a request proved who sent it, and
 # what tells whether its body has come to its end already.
-CONNECTION, PROVEN, WHOLE = "gitdailies.connection", "proven", "whole"
+CONNECTION, AUTHENTICATED, BODY_COMPLETE = "gitdailies.connection", "proven", "whole"
 NO_REQUEST = "expected a request of HTTP/1.1, got something else"
 _UPGRADE = "upgrade: expected HTTP/1.1 alone, got an offer of another protocol"
 _TOO_LONG = f"head: expected at most {HEAD_BYTES} bytes, got more"
@@ -71,13 +71,13 @@ class BoundedProtocol(HttpToolsProtocol):
     """One connection. *refused* is told of an address and why it was turned away."""
 
     def __init__(
-        self, *arguments: Any, connections: Connections, refused: Callable[[str, str], None], **more: Any
+        self, *arguments: Any, connections: ConnectionLimits, refused: Callable[[str, str], None], **more: Any
     ) -> None:
         super().__init__(*arguments, **more)
         self._connections = connections
         self._tell_refused = refused
         self._extensions: dict[str, dict[object, object]] = {
-            CONNECTION: {PROVEN: self._is_proven, WHOLE: self._is_whole}
+            CONNECTION: {AUTHENTICATED: self._is_proven, BODY_COMPLETE: self._is_whole}
         }
         self._part = _HEAD
         self._owes = True
@@ -166,9 +166,9 @@ class BoundedProtocol(HttpToolsProtocol):
         self.scope["extensions"] = self._extensions
         super().on_headers_complete()
         # An answer to HEAD is a head alone: nothing is written behind it. Of this transport uvicorn's cycle
-        # uses no more than JoinedWrites has.
+        # uses no more than CoalescedWrites has.
         if self.scope["method"] != "HEAD":
-            self.cycle.transport = cast("asyncio.Transport", JoinedWrites(self.transport))
+            self.cycle.transport = cast("asyncio.Transport", CoalescedWrites(self.transport))
 
     def on_message_complete(self) -> None:
         super().on_message_complete()

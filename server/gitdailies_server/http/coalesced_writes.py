@@ -7,7 +7,7 @@ from asyncio import Transport
 _CONTINUE = b"HTTP/1.1 100 "
 
 
-class JoinedWrites:
+class CoalescedWrites:
     """A transport for one answer, whose first write is the head.
 
     A head that is written by itself costs a second call of the kernel and wakes the reader for half an

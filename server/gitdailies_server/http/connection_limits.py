@@ -17,7 +17,7 @@ class Guest(Protocol):
         """End at once, to make room."""
 
 
-class Connections:
+class ConnectionLimits:
     """The connections of one server: at most *most*, of which few may send ahead.
 
     While all of them are being answered, which takes milliseconds, as many again are let in.

@@ -9,7 +9,7 @@ from contextlib import suppress
 _RESERVE = 256
 
 
-def room_for(connections: int) -> int:
+def connections_that_fit(connections: int) -> int:
     """Raise the limit of open files as far as is needed and allowed; return how many connections fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _RESERVE

@@ -13,9 +13,9 @@ from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_server.http.bounded_protocol import BoundedProtocol
-from gitdailies_server.http.connection_limits import Connections
-from gitdailies_server.http.file_limits import room_for
-from gitdailies_server.logging.rate_limited import Repeats
+from gitdailies_server.http.connection_limits import ConnectionLimits
+from gitdailies_server.http.file_limits import connections_that_fit
+from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.storage.database import reason
 
 # Supervisors wait 10 s before they kill; what is then on its way still has to be committed.
@@ -66,13 +66,13 @@ class Server(uvicorn.Server):
         on_started: Callable[[], None] = lambda: None,
         *,
         connections: int = CONNECTIONS,
-        repeats: Repeats | None = None,
+        repeats: RateLimitedLog | None = None,
     ) -> None:
-        told = repeats or Repeats()
+        told = repeats or RateLimitedLog()
         # uvicorn calls what it takes for a class.
         protocol: Any = partial(
             BoundedProtocol,
-            connections=Connections(room_for(2 * connections) // 2),
+            connections=ConnectionLimits(connections_that_fit(2 * connections) // 2),
             refused=lambda client, reason: told.warn("request refused", client=client, reason=reason),
         )
         super().__init__(

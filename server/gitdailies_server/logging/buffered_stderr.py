@@ -13,7 +13,7 @@ from contextlib import suppress
 _PIECE_BYTES = 4096
 
 
-class StandardError:
+class BufferedStderr:
     """Where structlog puts its lines; errors are written at once, and so is what no event loop logs.
 
     Never raises: a disk that is full, or a reader that went away, must not stop deliveries.

@@ -14,7 +14,7 @@ SECONDS = 60.0
 OTHERS = "others"
 
 
-class Warned(NamedTuple):
+class WarningKey(NamedTuple):
     """What a line says; `client` is whose doing it is."""
 
     event: str
@@ -26,17 +26,17 @@ class Warned(NamedTuple):
         return {name: text for name, text in self._asdict().items() if text and name != "event"}
 
 
-class Tally:
+class WarningCounts:
     """How often each thing happened since it was told last. It holds a bounded number of them."""
 
     def __init__(self, most: int = MOST_KEPT_APART) -> None:
         self._most = most
-        self._counts: dict[Warned, int] = {}
+        self._counts: dict[WarningKey, int] = {}
 
     def __len__(self) -> int:
         return len(self._counts)
 
-    def note(self, warned: Warned) -> Warned | None:
+    def note(self, warned: WarningKey) -> WarningKey | None:
         """Count it, under the name of others if it is one too many; return what is to be told now."""
         if warned not in self._counts and len(self._counts) >= self._most:
             warned = warned._replace(client=OTHERS)
@@ -46,14 +46,14 @@ class Tally:
         self._counts[warned] = 0
         return warned
 
-    def take(self) -> Mapping[Warned, int]:
+    def take(self) -> Mapping[WarningKey, int]:
         """Return what happened again and how often, and forget what did not."""
         again = {warned: count for warned, count in self._counts.items() if count}
         self._counts = dict.fromkeys(again, 0)
         return again
 
 
-class Repeats:
+class RateLimitedLog:
     """Writes warnings to a log so that their number is bounded, whoever causes them.
 
     It lives in an event loop. Sources and reasons are few, clients are anybody.
@@ -61,11 +61,11 @@ class Repeats:
 
     def __init__(self, log: Any = None) -> None:
         self._log = structlog.get_logger("gitdailies.server") if log is None else log
-        self._tally = Tally()
+        self._tally = WarningCounts()
         self._handle: asyncio.TimerHandle | None = None
 
     def warn(self, event: str, *, client: str, reason: str, source: str = "") -> None:
-        told = self._tally.note(Warned(event, client, reason, source))
+        told = self._tally.note(WarningKey(event, client, reason, source))
         if told is not None:
             self._log.warning(event, **told.fields())
             if self._handle is None:

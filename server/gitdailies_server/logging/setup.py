@@ -18,7 +18,7 @@ import structlog
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.values.times import text_of
 
-from gitdailies_server.logging.buffered_stderr import StandardError
+from gitdailies_server.logging.buffered_stderr import BufferedStderr
 
 # Half a key in a line is as bad as a whole one; what lists show of a key is shorter than this.
 _KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
@@ -30,7 +30,7 @@ _MOST_PLACES = 20
 
 def configure() -> None:
     """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
-    out = StandardError()
+    out = BufferedStderr()
     atexit.register(out.write)
     structlog.configure(
         processors=[_line],
@@ -76,11 +76,11 @@ def _cut(value: Any) -> Any:
 class _Forwarding(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         fault = record.exc_info[1] if record.exc_info else None
-        more = {"reason": told(fault)} if fault else {}
+        more = {"reason": describe_error(fault)} if fault else {}
         structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **more)
 
 
-def told(error: BaseException) -> str:
+def describe_error(error: BaseException) -> str:
     """Say what went wrong: our own errors in full, of others only kind and places.
 
     Their text may hold anything, a body or a secret among it. Of places the innermost comes first, then

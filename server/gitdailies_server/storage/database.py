@@ -27,11 +27,11 @@ class Session(Protocol):
     def close(self) -> None: ...
 
 
-class Whose(Enum):
+class ErrorScope(Enum):
     """What an error of a driver is about."""
 
     ITEM = auto()  # a value or a statement: the same again would fail the same way
-    TURN = auto()  # two transactions in each other's way: the same again may succeed
+    CONFLICT = auto()  # two transactions in each other's way: the same again may succeed
     STORE = auto()  # the database: nothing can be read or written for now
 
 
@@ -48,7 +48,7 @@ class Database(Protocol):
     # The driver's errors, for `except`.
     errors: tuple[type[Exception], ...]
     # Whether reading takes microseconds, so that an event loop may do it itself.
-    here: bool
+    is_local: bool
 
     # How a column of text is read as bytes.
     as_bytes: str
@@ -68,17 +68,17 @@ class Database(Protocol):
     def rollback(self, session: Session) -> None:
         """End the transaction, if there is one, and undo it."""
 
-    def whose(self, error: Exception) -> Whose: ...
+    def error_scope(self, error: Exception) -> ErrorScope: ...
 
     def lock(self) -> None:
         """Take the database for one server, where only one may have it; raises ConfigurationError."""
 
     def unlock(self) -> None: ...
 
-    def version(self, session: Session) -> str | None:
+    def schema_version(self, session: Session) -> str | None:
         """Return the name of the schema that is there, or None where there is none."""
 
-    def has(self, session: Session, table: str) -> bool:
+    def has_table(self, session: Session, table: str) -> bool:
         """Return whether the schema has *table*."""
 
     def size(self, session: Session) -> Size: ...

@@ -22,7 +22,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from gitdailies_core.errors import StoreUnavailable
 
-from gitdailies_server.storage.database import Database, Session, Whose, reason
+from gitdailies_server.storage.database import Database, ErrorScope, Session, reason
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -56,7 +56,7 @@ class GroupWriter(Generic[Item, Result]):
     ) -> None:
         self._database = database
         self._apply = apply
-        self._quick = quick if database.here else lambda _item: False
+        self._quick = quick if database.is_local else lambda _item: False
         self._timed = timed
         self._arrived: list[_Entry[Item, Result]] = []
         self._session: Session | None = None
@@ -195,7 +195,7 @@ class GroupWriter(Generic[Item, Result]):
             try:
                 return self._transaction(items)
             except self._database.errors as error:
-                if self._database.whose(error) is not Whose.TURN:
+                if self._database.error_scope(error) is not ErrorScope.CONFLICT:
                     raise
                 self._roll_back()
         return self._transaction(items)
@@ -239,7 +239,7 @@ class GroupWriter(Generic[Item, Result]):
 
     def _is_of_the_store(self, error: Exception) -> bool:
         if isinstance(error, self._database.errors):
-            return self._database.whose(error) is not Whose.ITEM
+            return self._database.error_scope(error) is not ErrorScope.ITEM
         return isinstance(error, (OSError, StoreUnavailable))
 
     def _tell(self, told: Callable[..., None], *given: Any) -> None:

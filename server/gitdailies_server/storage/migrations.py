@@ -53,8 +53,8 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
 
 def _current(database: Database, session: Session, table: str) -> tuple[str | None, bool]:
     try:
-        current = database.version(session)
-        return current, current is None or not table or database.has(session, table)
+        current = database.schema_version(session)
+        return current, current is None or not table or database.has_table(session, table)
     except database.errors as error:
         raise unavailable(database, "to read its schema", error) from error
 

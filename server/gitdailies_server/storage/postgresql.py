@@ -16,7 +16,7 @@ import psycopg
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.values.secret import Secret
 
-from gitdailies_server.storage.database import Size, Whose, unavailable
+from gitdailies_server.storage.database import ErrorScope, Size, unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
@@ -126,9 +126,9 @@ class PostgresqlSession:
             self.connection.cursor().executemany(_with(statement, _PLACES), rows)
             return
         for row in rows:
-            self.later(statement, row)
+            self.execute_later(statement, row)
 
-    def later(self, statement: str, parameters: Sequence[Any] = (), /) -> None:
+    def execute_later(self, statement: str, parameters: Sequence[Any] = (), /) -> None:
         """Run a statement of which nobody needs an answer."""
         if not self._in_turn:
             self.execute(statement, parameters)
@@ -137,7 +137,7 @@ class PostgresqlSession:
         if len(self._ahead) >= _MOST_A_TRIP:
             self._send()
 
-    def together(self, *asked: _Asked) -> list[list[tuple[Any, ...]]]:
+    def query_together(self, *asked: _Asked) -> list[list[tuple[Any, ...]]]:
         """Return the rows of queries that go in one trip, in a transaction."""
         self._ahead += asked
         cursor = self._send()
@@ -197,7 +197,7 @@ class PostgresqlDatabase:
     """The schema *schema* of the database at *url*; it is made where it is not there."""
 
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
-    here = False
+    is_local = False
     as_bytes = "convert_to({}, 'UTF8')"
 
     def __init__(self, url: Secret, schema: str) -> None:
@@ -233,11 +233,11 @@ class PostgresqlDatabase:
     def rollback(self, session: Any) -> None:
         session.rollback()
 
-    def whose(self, error: Exception) -> Whose:
+    def error_scope(self, error: Exception) -> ErrorScope:
         if isinstance(error, _TURN):
-            return Whose.TURN
+            return ErrorScope.CONFLICT
         of_driver = isinstance(error, psycopg.Error) and not isinstance(error, _OF_AN_ITEM)
-        return Whose.STORE if of_driver else Whose.ITEM
+        return ErrorScope.STORE if of_driver else ErrorScope.ITEM
 
     def lock(self) -> None:
         """Do nothing: any number of servers share it."""
@@ -245,7 +245,7 @@ class PostgresqlDatabase:
     def unlock(self) -> None:
         """Do nothing."""
 
-    def version(self, session: Any) -> str | None:
+    def schema_version(self, session: Any) -> str | None:
         """Return the schema's name; other servers wait until *session* is closed."""
         session.execute(f"SELECT pg_advisory_lock({self._turn + 1})")
         if session.execute("SHOW fsync").fetchone() != ("on",):
@@ -253,12 +253,12 @@ class PostgresqlDatabase:
                 f"{self}: expected fsync = on, since an answer promises that an event is kept, got off"
             )
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
-        if not self.has(session, "alembic_version"):
+        if not self.has_table(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
-    def has(self, session: Any, table: str) -> bool:
+    def has_table(self, session: Any, table: str) -> bool:
         (found,) = session.execute("SELECT to_regclass(?)", (table,)).fetchone()
         return found is not None
 

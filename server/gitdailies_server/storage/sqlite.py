@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitdailies_core.errors import StoreUnavailable
 
-from gitdailies_server.storage.database import Size, Whose, unavailable
+from gitdailies_server.storage.database import ErrorScope, Size, unavailable
 from gitdailies_server.storage.lock import ServerLock
 
 if TYPE_CHECKING:
@@ -46,12 +46,12 @@ def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
         return _open(path, "mode=rwc", *first, "PRAGMA journal_mode=WAL")
     except (sqlite3.Error, OSError) as error:
         told = unavailable(SqliteDatabase(path), "an SQLite file to open", error)
-        if is_there(path) and not _may_write(path):
+        if file_exists(path) and not _may_write(path):
             told = StoreUnavailable(f"{told}; run this as the user whose file it is")
         raise told from error
 
 
-def is_there(path: Path) -> bool:
+def file_exists(path: Path) -> bool:
     """Say whether *path* is a file; where this user may not look, that it is, since opening it tells."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
@@ -68,7 +68,7 @@ def _open_to_read(path: Path) -> sqlite3.Connection:
     try:
         return _open(path, "mode=ro")
     except sqlite3.OperationalError:
-        if _may_write(path) or is_there(path.with_name(f"{path.name}-wal")):
+        if _may_write(path) or file_exists(path.with_name(f"{path.name}-wal")):
             raise
     return _open(path, "mode=ro&immutable=1")
 
@@ -120,7 +120,7 @@ class SqliteDatabase:
     """One file, with one server at a time; commands share it. *opening* opens it, for tests of bad disks."""
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
-    here = True
+    is_local = True
     as_bytes = "CAST({} AS BLOB)"
 
     def __init__(self, path: Path, opening: Callable[..., sqlite3.Connection] = connect) -> None:
@@ -144,9 +144,9 @@ class SqliteDatabase:
         if session.in_transaction:
             session.execute("ROLLBACK")
 
-    def whose(self, error: Exception) -> Whose:
+    def error_scope(self, error: Exception) -> ErrorScope:
         of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _OF_AN_ITEM)
-        return Whose.STORE if of_sqlite else Whose.ITEM
+        return ErrorScope.STORE if of_sqlite else ErrorScope.ITEM
 
     def lock(self) -> None:
         self._lock.acquire()
@@ -154,13 +154,13 @@ class SqliteDatabase:
     def unlock(self) -> None:
         self._lock.release()
 
-    def version(self, session: Any) -> str | None:
-        if not self.has(session, "alembic_version"):
+    def schema_version(self, session: Any) -> str | None:
+        if not self.has_table(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
-    def has(self, session: Any, table: str) -> bool:
+    def has_table(self, session: Any, table: str) -> bool:
         return session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
     def size(self, session: Any) -> Size:
