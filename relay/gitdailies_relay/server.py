@@ -99,7 +99,7 @@ async def serve(
     standing = partial(_standing, worker, store, reloaded)
     numbers.tell(lambda: store.report(lambda s: (reports.stored(s), store.database.size(s))), standing)
     place = reports.place(relay.store)
-    listening = Server(app, connections=relay.connections, repeats=repeats)
+    listening = Server(app, connections=relay.connections, limited_log=repeats)
     servers = [listening, Server(StatusApp(app, store, numbers, lambda: standing().told(place)))]
     tasks = [
         asyncio.create_task(worker.run()),

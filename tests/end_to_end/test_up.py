@@ -105,7 +105,7 @@ def test_a_second_server_on_the_same_data_is_refused(started):
     second = command("up", "--webhooks-port", free_port(), "--relay-port", free_port(), cwd=started.folder)
 
     assert second.returncode == 2
-    assert "expected no other server on this file" in second.stderr
+    assert "another server uses this file" in second.stderr
 
 
 def test_a_taken_port_names_the_flag_to_change(started, tmp_path):

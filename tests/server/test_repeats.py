@@ -18,34 +18,34 @@ def warned(client: str, source: str = "pagerduty") -> WarningKey:
 
 def test_the_first_is_told_and_the_rest_are_counted() -> None:
     """Of five in one minute the first is told at once and four are told together, once."""
-    tally = WarningCounts()
+    counts = WarningCounts()
 
-    assert [tally.note(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
-    assert tally.take() == {warned("192.0.2.1"): 4}
+    assert [counts.add(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
+    assert counts.take_repeats() == {warned("192.0.2.1"): 4}
 
 
 def test_who_goes_on_is_told_by_count_alone() -> None:
     """A sender that goes on is one line a minute; after a minute of silence it is news again."""
-    tally = WarningCounts()
+    counts = WarningCounts()
     for _ in range(2):
-        tally.note(warned("192.0.2.1"))
-    tally.take()
+        counts.add(warned("192.0.2.1"))
+    counts.take_repeats()
 
-    assert tally.note(warned("192.0.2.1")) is None
-    assert tally.take() == {warned("192.0.2.1"): 1}
-    assert tally.take() == {}
-    assert tally.note(warned("192.0.2.1")) is not None
+    assert counts.add(warned("192.0.2.1")) is None
+    assert counts.take_repeats() == {warned("192.0.2.1"): 1}
+    assert counts.take_repeats() == {}
+    assert counts.add(warned("192.0.2.1")) is not None
 
 
 def test_a_crowd_is_counted_together() -> None:
     """From ten thousand addresses, as many lines as are kept apart, and one for the others."""
-    tally = WarningCounts(most=20)
+    counts = WarningCounts(most=20)
 
-    told = [tally.note(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
+    told = [counts.add(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
 
     assert len([one for one in told if one]) == 21
-    assert len(tally) == 21
-    assert tally.take() == {warned(OTHERS): 10_000 - 21}
+    assert len(counts) == 21
+    assert counts.take_repeats() == {warned(OTHERS): 10_000 - 21}
 
 
 def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:

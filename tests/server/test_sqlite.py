@@ -59,7 +59,7 @@ def test_every_commit_is_synced(folder: Path) -> None:
 def test_a_reader_neither_makes_nor_changes_a_file(folder: Path) -> None:
     """Reading only, a missing file is StoreUnavailable and stays missing, and a write is refused."""
     path = folder / "x.db"
-    with pytest.raises(StoreUnavailable, match=r"x\.db: expected an SQLite file to open, got unable to open"):
+    with pytest.raises(StoreUnavailable, match=r"x\.db: cannot open the SQLite file: unable to open"):
         connect(path, read_only=True)
     assert not folder.exists()
 
@@ -136,7 +136,7 @@ def test_who_may_not_read_is_told_who_may(public: Path, closed: str) -> None:
     (public.parent / "x.db-wal").write_bytes(b"left by a server that was killed")
     public.parent.chmod(0o555)
     (public.parent / closed).chmod(0)
-    with pytest.raises(StoreUnavailable, match="; run this as the user whose file it is"):
+    with pytest.raises(StoreUnavailable, match="; run this as the user who owns the file"):
         rows(public)
 
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_opened_is_named(folder: Path, name: str) -> None:
         "a file that is no database": "file is not a database",
         "below a file": "file exists",
     }
-    assert str(caught.value) == f"{path}: expected an SQLite file to open, got {expected[name]}"
+    assert str(caught.value) == f"{path}: cannot open the SQLite file: {expected[name]}"
 
 
 def test_a_reason_is_one_line_in_lower_case() -> None:

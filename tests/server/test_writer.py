@@ -187,7 +187,7 @@ def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault:
         await first
         for result in await settled(*futures):
             assert isinstance(result, StoreUnavailable)
-            assert str(result).startswith("store: expected to commit, got ")
+            assert str(result).startswith("store: cannot commit: ")
             assert writer.fault in str(result)
         assert writer.fault
         assert await writer.put("after") == "wrote after"
@@ -200,7 +200,7 @@ def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault:
 
 def test_a_database_that_cannot_be_opened_is_tried_again(diary: Diary) -> None:
     """While opening fails, items are StoreUnavailable; once it works, they are written."""
-    diary.fault = StoreUnavailable("diary.db: expected an SQLite file to open, got permission denied")
+    diary.fault = StoreUnavailable("diary.db: cannot open the SQLite file: permission denied")
 
     async def body(writer: GroupWriter[Any, Any]) -> None:
         for _ in range(2):
@@ -267,7 +267,7 @@ def test_before_it_is_started_it_refuses(diary: Diary) -> None:
     """A writer that nobody started says so, instead of keeping an item for ever."""
     writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
 
-    with pytest.raises(StoreUnavailable, match="expected a running writer"):
+    with pytest.raises(StoreUnavailable, match="the writer is stopped"):
         writer.put("early")
 
 

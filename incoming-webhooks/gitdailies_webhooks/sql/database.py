@@ -74,7 +74,7 @@ def transaction(where: Where) -> Iterator[Session]:
             with suppress(*database.errors):
                 database.rollback(session)
             if isinstance(error, database.errors):
-                raise unavailable(database, "to read and write it", error) from error
+                raise unavailable(database, "read and write it", error) from error
             raise
 
 
@@ -100,7 +100,7 @@ class Reader:
         try:
             return self._run(self._database.connect(read_only=True), work)
         except self._database.errors as error:
-            raise unavailable(self._database, "to read", error) from error
+            raise unavailable(self._database, "read", error) from error
 
     def close(self) -> None:
         """Close what is idle, and keep nothing from now on."""

@@ -138,7 +138,7 @@ class Store:
                     with contextlib.suppress(*self.database.errors):
                         self._reader.close()
                     self._reader = None
-                raise unavailable(self.database, "to read", error) from error
+                raise unavailable(self.database, "read", error) from error
 
     def _apply(self, session: Session, items: Sequence[Item]) -> list[Any]:
         """Write what was handed over together: deliveries at once, attempts at once, jobs as they came."""
@@ -219,7 +219,7 @@ def reading(database: Database) -> Iterator[Session]:
         try:
             yield session
         except database.errors as error:
-            raise unavailable(database, "a relay's store", error) from error
+            raise unavailable(database, "read it as a relay's store", error) from error
 
 
 @contextlib.contextmanager
@@ -237,5 +237,5 @@ def transaction(database: Database) -> Iterator[Session]:
             with contextlib.suppress(*database.errors):
                 database.rollback(session)
             if isinstance(error, database.errors):
-                raise unavailable(database, "to write", error) from error
+                raise unavailable(database, "write", error) from error
             raise
