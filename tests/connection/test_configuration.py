@@ -116,9 +116,7 @@ def test_missing_file(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError) as caught:
         load(path)
 
-    assert str(caught.value) == (
-        f"{path}: expected a file, got none of that name; `gitdailies init` writes a first one"
-    )
+    assert str(caught.value) == (f"{path}: no such file; `gitdailies init` writes a first one")
 
 
 @pytest.mark.parametrize(
@@ -141,7 +139,7 @@ def test_unreadable_file(tmp_path: Path, raw: bytes, complaint: str) -> None:
 
 def test_folder_instead_of_file(tmp_path: Path) -> None:
     """A folder of that name is told as what it is."""
-    with pytest.raises(ConfigurationError, match="expected a file that can be read, got: Is a directory"):
+    with pytest.raises(ConfigurationError, match="cannot read it: Is a directory"):
         load(tmp_path)
 
 

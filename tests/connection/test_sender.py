@@ -134,7 +134,7 @@ def test_a_closed_idle_connection_is_replaced() -> None:
             answer("403 No", b"<html><title>Denied\nhere</title>", Content_Type="text/html"),
             Outcome(403, "Denied here"),
         ),
-        (answer("404 No", b"<html>", Content_Type="text/html; charset=x"), Outcome(404, "a page of HTML")),
+        (answer("404 No", b"<html>", Content_Type="text/html; charset=x"), Outcome(404, "an HTML page")),
         (answer("500 No", b"a\x1b[2Jb\r\nc\xff"), Outcome(500, "a\\x1b[2Jb c\ufffd")),
         (answer("500 No", f"key {PLANTED} is wrong".encode()), Outcome(500, "key *** is wrong")),
         (answer("500 No", b"x" * 290 + PLANTED.encode()), Outcome(500, "x" * 290 + "***")),
@@ -143,7 +143,7 @@ def test_a_closed_idle_connection_is_replaced() -> None:
         (answer("200 OK", b"\x1f\x8b\x08\x00junk", Content_Encoding="gzip"), Outcome(200)),
         (
             answer("500 No", b"\x1f\x8b\x08\x00junk", Content_Encoding="gzip"),
-            Outcome(500, "an answer in an encoding that was not asked for"),
+            Outcome(500, "an answer in an unexpected encoding"),
         ),
         (
             answer("302 Found", Location="https://user:secret@other.example/login?key=1"),
@@ -209,12 +209,12 @@ def test_unknown_name() -> None:
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (_close, "connection closed before the whole answer came"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "connection closed before the whole answer came"),
-        (b"HTTP/1.1 abc OK\r\n\r\n", "connection closed before the whole answer came"),
+        (_close, "connection closed before the complete answer arrived"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "connection closed before the complete answer arrived"),
+        (b"HTTP/1.1 abc OK\r\n\r\n", "connection closed before the complete answer arrived"),
         (
             b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
-            "connection closed before the whole answer came",
+            "connection closed before the complete answer arrived",
         ),
     ],
     ids=["closed", "ssh", "status", "headers"],
@@ -424,7 +424,7 @@ def test_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = _send("http://receiver.invalid/")
 
     assert outcome.status is None
-    assert outcome.error.endswith("the proxy that the environment names is of a kind that is not supported")
+    assert outcome.error.endswith("the kind of proxy named in the environment is not supported")
 
 
 @pytest.mark.parametrize("how", ["setting", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
@@ -480,13 +480,11 @@ def test_slow_over_tls(tmp_path: Path) -> None:
 def test_missing_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
     """A file of certificates that is not there stops the start and names where it was set."""
     with pytest.raises(
-        ConfigurationError, match=r"gitdailies.ca_file: expected a file of certificates, got /none"
+        ConfigurationError, match=r"gitdailies.ca_file: there is no file of certificates at /none"
     ):
         Sender("https://receiver.invalid/", ca_file=Path("/none"))
     monkeypatch.setenv("SSL_CERT_FILE", "/none")
-    with pytest.raises(
-        ConfigurationError, match=r"SSL_CERT_FILE: expected a file of certificates, got /none"
-    ):
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE: there is no file of certificates at /none"):
         Sender("https://receiver.invalid/")
 
 

@@ -70,8 +70,8 @@ def test_a_taken_port_names_what_to_change(tmp_path: Path, setting: str) -> None
 
 
 MISSING = {
-    "pagerduty-secret": "file pagerduty-secret: expected a secret, got: No such file or directory",
-    "webhook-key": "file webhook-key: expected a secret, got: No such file or directory",
+    "pagerduty-secret": "file pagerduty-secret: cannot read it: No such file or directory",
+    "webhook-key": "file webhook-key: cannot read it: No such file or directory",
 }
 
 

@@ -242,7 +242,7 @@ def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
         go.set()
         await stopping
         assert len(await settled(*futures)) == 601
-        with pytest.raises(StoreUnavailable, match="got one that is stopped"):
+        with pytest.raises(StoreUnavailable, match="the writer is stopped"):
             writer.put("late")
 
     run(diary, body)

@@ -1,7 +1,6 @@
-"""gitdailies.yml, read into values, with every complaint about it at once.
+"""Read gitdailies.yml into settings, and report all its faults at once.
 
-The structure is that of `configuration.schema.json`; what a schema cannot say is checked here
-and in `sources`.
+`configuration.schema.json` defines the structure. This module and `sources` check what a schema cannot.
 """
 
 from __future__ import annotations
@@ -44,12 +43,12 @@ def load(
     adapter: Callable[[str], Adapter] = registry.adapter,
     installed: Callable[[], Sequence[str]] = registry.names,
 ) -> Configuration:
-    """Read a file; raises ConfigurationError, whose `complaints` hold a line for each fault."""
+    """Read a file; raises ConfigurationError, whose `complaints` have one line for each fault."""
     return read(_text(path), path, adapter=adapter, installed=installed)
 
 
 def load_webhooks(path: Path) -> WebhooksSettings:
-    """Read the `webhooks` of a file that may say nothing else; raises ConfigurationError as `load` does."""
+    """Read only `webhooks`, which may be all of the file; raises ConfigurationError as `load` does."""
     reading = _reading(_text(path), path, "webhooks with settings")
     settings = _webhooks(reading)
     reading.finish()
@@ -57,7 +56,7 @@ def load_webhooks(path: Path) -> WebhooksSettings:
 
 
 def load_webhooks_alone(path: Path) -> WebhooksSettings | None:
-    """Read a file as `load_webhooks` does; None where it says more than `webhooks`."""
+    """Read a file that has nothing but `webhooks`; None if it has more."""
     reading = _reading(_text(path), path, "gitdailies with url and key")
     return load_webhooks(path) if reading.names(()) == ["webhooks"] else None
 
@@ -69,7 +68,7 @@ def read(
     adapter: Callable[[str], Adapter] = registry.adapter,
     installed: Callable[[], Sequence[str]] = registry.names,
 ) -> Configuration:
-    """Read text as if it stood in *path*: messages name it, and files are relative to its folder."""
+    """Read the text of *path*: messages name that file, and paths are relative to its folder."""
     reading = _reading(text, path, "gitdailies with url and key")
     if reading.absent(("gitdailies",)):
         reading.fault(
@@ -92,10 +91,10 @@ def _text(path: Path) -> str:
 
 
 def _reading(text: str, path: Path, expected: str) -> SettingsReader:
-    read_document = yaml_document.parse(text, str(path), hidden=is_secret)
-    if read_document.value is None:
+    document = yaml_document.parse(text, str(path), hidden=is_secret)
+    if document.value is None:
         raise ConfigurationError(f"{path}: expected {expected}, got an empty file")
-    return SettingsReader(read_document, path.parent)
+    return SettingsReader(document, path.parent)
 
 
 def _destination(reading: SettingsReader) -> Destination:
@@ -200,7 +199,7 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
 
 
 def _mirrors(reading: SettingsReader, place: Place) -> Mapping[str, Path]:
-    """Read the path of each repository's mirror, by the name as names are compared."""
+    """Read the path of each repository's mirror, by the repository's name in lower case."""
     found: dict[str, Path] = {}
     for name in reading.names(place):
         if not REPO.takes(name):

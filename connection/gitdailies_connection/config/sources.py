@@ -1,4 +1,4 @@
-"""The `services` and `sources` of gitdailies.yml: where incidents count, and who sends them."""
+"""The `services` and `sources` of gitdailies.yml: repositories of incidents, and tools that send them."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def routes(reading: SettingsReader) -> Routes:
 def sources(
     reading: SettingsReader, *, load: Callable[[str], Adapter], installed: Callable[[], Sequence[str]]
 ) -> Mapping[str, Source]:
-    """Read `sources`; adapters are loaded by *load*, and *installed* names those to choose from."""
+    """Read `sources`; *load* loads an adapter by name, and *installed* returns the names of all."""
     found = {}
     for name in reading.names(("sources",)):
         place: Place = ("sources", name)
@@ -79,7 +79,7 @@ def _route(reading: SettingsReader, place: Place) -> Route:
 
 
 def _repo(text: str) -> str:
-    # A service's name may hold a space or a slash; that is found where the event is made.
+    # A service's name may contain a space or a slash; making the event finds that.
     if not re.search(REPO.pattern, text.replace("{service}", "service")):
         raise ValueError(f"expected {REPO.expected}, got {got(text)}")
     braced = re.search(r"\{[^}]*\}?", text.replace("{service}", ""))
@@ -103,7 +103,7 @@ def _adapter(
         names = installed()
         hint = "" if name in names else did_you_mean(name, names)
         reading.fault((*place, "adapter"), str(error).removeprefix("adapter: ") + hint)
-    except Exception as error:  # noqa: BLE001  a stranger's package may fail in any way while it is imported
+    except Exception as error:  # noqa: BLE001  importing an unknown package may raise anything
         reading.fault(
             (*place, "adapter"), f"expected an adapter that loads, got {type(error).__name__}: {error}"
         )
@@ -111,17 +111,17 @@ def _adapter(
 
 
 def _probe(reading: SettingsReader, place: Place, adapter: Adapter, header: str) -> None:
-    """Show the adapter a delivery without proof: it must refuse it, and says if it needs `header`."""
+    """Give the adapter an unsigned delivery. It must refuse it, and it reports a missing `header`."""
     request = Request.make(headers={}, body=b"{}")
     try:
         adapter.verify(request, [Secret("no sender has this")], header)
-        instead = "one that takes it"
+        instead = "one that accepts it"
     except ProofError:
         return
     except ConfigurationError as error:
         reading.fault((*place, "header"), str(error).removeprefix("header: "))
         return
-    except Exception as error:  # noqa: BLE001  the same
+    except Exception as error:  # noqa: BLE001  an adapter may raise anything
         instead = type(error).__name__
     expected = "expected an adapter that refuses a delivery without proof"
     reading.fault((*place, "adapter"), f"{expected}, got {instead}")
