@@ -1,4 +1,4 @@
-"""Handing events over from the command line: where to, with which key, and what it came to."""
+"""Send events from the command line: find the destination and the key, send, and print the results."""
 
 from __future__ import annotations
 
@@ -34,22 +34,29 @@ DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
 def delivery_options(
     function: Callable[..., Any], *, timeout: float = 10.0, retries: int = 3
 ) -> Callable[..., Any]:
-    """Add the options that every reporting command has, with these defaults."""
+    """Add the options that all reporting commands share, with these defaults."""
     for option in reversed(
         (
-            click.option("--url", help=f"where events go; else {URL_VARIABLE}, else gitdailies.yml"),
+            click.option(
+                "--url", help=f"the address for events; default: {URL_VARIABLE}, else gitdailies.yml"
+            ),
             click.option(
                 "--key-env",
-                help=f"the variable that holds the key; default {KEY_VARIABLE}, else gitdailies.yml",
+                help=f"the variable with the key; default: {KEY_VARIABLE}, else gitdailies.yml",
             ),
-            click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml"),
+            click.option("--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml"),
             click.option(
-                "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds an attempt"
+                "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds for each attempt"
             ),
             click.option(
-                "--retries", type=click.IntRange(0, 20), default=retries, help="attempts after the first"
+                "--retries",
+                type=click.IntRange(0, 20),
+                default=retries,
+                help="retries after the first attempt",
             ),
-            click.option("--dry-run", is_flag=True, help="print what would be sent; needs no address or key"),
+            click.option(
+                "--dry-run", is_flag=True, help="print the events and send nothing; needs no address or key"
+            ),
             click.option("--json", "as_json", is_flag=True, help="print JSON"),
         )
     ):
@@ -59,7 +66,7 @@ def delivery_options(
 
 @contextmanager
 def option_names_in_errors(options: Mapping[str, str]) -> Iterator[None]:
-    """Tell what is wrong with a value by the option that it was given with, whatever core calls it."""
+    """Replace core's names in errors by the names of the options that the values came from."""
     try:
         yield
     except (UsageError, InvalidEvent) as error:
@@ -68,7 +75,7 @@ def option_names_in_errors(options: Mapping[str, str]) -> Iterator[None]:
 
 @dataclass(frozen=True)
 class SendResult:
-    """What one event came to."""
+    """The result of sending one event."""
 
     event: Event
     status: str
@@ -88,7 +95,7 @@ def report(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Send *events* in order, print what came of it, and end with the exit code for it."""
+    """Send *events* in order, print the results, and exit with the matching code."""
     for note in notes:
         click.echo(f"note: {output.printable(note)}", err=True)
     if dry_run:
@@ -98,19 +105,19 @@ def report(
     destination, key = find_destination(url, key_env, config, timeout)
     with Sender.to(destination) as sender:
         results = _send_all(sender, destination, key, events, retries)
-    _tell(results, as_json=as_json)
+    _print_results(results, as_json=as_json)
     raise click.exceptions.Exit(_exit_code(results))
 
 
 def find_destination(
     url: str | None, key_env: str | None, config: Path | None, timeout: float
 ) -> tuple[Destination, Secret]:
-    """Find address and key: what is given, then the environment, then gitdailies.yml."""
+    """Find address and key: from the options, then the environment, then gitdailies.yml."""
     address = url or os.environ.get(URL_VARIABLE, "").strip()
     path = find_config.find(config)
     if address:
         try:
-            # An address given by hand may be of this network; configuration is stricter.
+            # An address on the command line may use http to another machine; the configuration is stricter.
             check_receiver(address, allow_http=True)
         except ValueError as error:
             where = "--url" if url else URL_VARIABLE
@@ -119,8 +126,8 @@ def find_destination(
         return Destination(url=address, key=source, timeout_seconds=timeout), source.read(os.environ)
     if path is None:
         raise ConfigurationError(
-            f"address: expected --url, {URL_VARIABLE} or a gitdailies.yml, got none; "
-            "try --dry-run to see what would be sent"
+            f"no receiver is set: use --url, {URL_VARIABLE} or a gitdailies.yml; "
+            "--dry-run needs none and prints the events"
         )
     destination = find_config.load_configuration(path).gitdailies
     if key_env or KEY_VARIABLE in os.environ:
@@ -147,7 +154,7 @@ def _send_all(
             if not isinstance(verdict, retry.Again) or attempt > retries:
                 break
             time.sleep(max(0.0, (verdict.at - datetime.now(UTC)).total_seconds()))
-        results.append(_sent(event, verdict))
+        results.append(_result(event, verdict))
     return results
 
 
@@ -162,7 +169,7 @@ def _attempt(
     return sender.send(dialect.dump(event), key=key, event_id=event.id), dialect
 
 
-def _sent(event: Event, verdict: retry.Verdict) -> SendResult:
+def _result(event: Event, verdict: retry.Verdict) -> SendResult:
     if isinstance(verdict, retry.Done):
         return SendResult(event, "sent")
     if isinstance(verdict, retry.Again) or (isinstance(verdict, retry.Pause) and verdict.what == "address"):
@@ -177,7 +184,7 @@ def _exit_code(results: Sequence[SendResult]) -> int:
     return max(codes, default=DONE)
 
 
-def _tell(results: Sequence[SendResult], *, as_json: bool) -> None:
+def _print_results(results: Sequence[SendResult], *, as_json: bool) -> None:
     if as_json:
         output.as_json(
             {

@@ -115,7 +115,7 @@ def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):
     file.write_text("webhooks:\n  window_hours: 48\n")
     checked = run("check")
     assert (checked.returncode, checked.stdout.count("\n")) == (0, 1)
-    assert "webhooks alone" in checked.stdout
+    assert "it has only webhooks" in checked.stdout
 
     file.write_text("webhooks:\n  window: 48\n")
     checked = run("check")

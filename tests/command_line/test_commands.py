@@ -101,4 +101,4 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path, arguments):
         ran = subprocess.run([*program, *arguments], stdout=full, stderr=subprocess.PIPE, **around)
 
     assert ran.returncode == 1
-    assert ran.stderr == "gitdailies: expected to write everything, got: no space left on device\n"
+    assert ran.stderr == "gitdailies: cannot write everything: no space left on device\n"

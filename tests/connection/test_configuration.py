@@ -157,7 +157,7 @@ class Broken:
 @pytest.mark.parametrize(
     ("raises", "complaint"),
     [
-        (None, "expected an adapter that refuses a delivery without proof, got one that takes it"),
+        (None, "expected an adapter that refuses a delivery without proof, got one that accepts it"),
         (KeyError("x-sig"), "expected an adapter that refuses a delivery without proof, got KeyError"),
     ],
 )

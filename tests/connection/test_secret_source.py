@@ -87,7 +87,7 @@ def test_warning(tmp_path: Path, mode: int, warned: bool) -> None:
     path.write_text(PLANTED)
     path.chmod(mode)
 
-    expected = f"file {path}: expected mode 600, got {mode:o}: other users of this machine can read it"
+    expected = f"file {path}: expected mode 600, got {mode:o}: other users can read it"
 
     assert SecretSource.make(file=path).warning() == (expected if warned else "")
     assert VARIABLE.warning() == ""

@@ -333,7 +333,9 @@ def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_metadata_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that leads to a link-local address gets no byte of ours, whatever its letters are."""
-    monkeypatch.setattr(connection_pool, "forbidden", lambda host: "a metadata service" if host else "")
+    monkeypatch.setattr(
+        connection_pool, "forbidden_reason", lambda host: "a metadata service" if host else ""
+    )
     with serving() as server:
         outcome = _send(server.url)
 
@@ -348,7 +350,9 @@ def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, monkeypatch: pytest.Monk
     The check stands in a method that is private to urllib3. This fails where that is no longer called
     between connecting and the first byte.
     """
-    monkeypatch.setattr(connection_pool, "forbidden", lambda host: "a metadata service" if host else "")
+    monkeypatch.setattr(
+        connection_pool, "forbidden_reason", lambda host: "a metadata service" if host else ""
+    )
     file, _ = certificate(tmp_path)
     with serving() as server:
         own = f"127.0.0.1:{server.port}"
@@ -406,12 +410,12 @@ def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
     """A proxy that refuses, and one that is not there, are told as such, without its password."""
     monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{free_port()}")
     outcome = _send("https://receiver.invalid/")
-    assert outcome == Outcome(None, "the proxy before receiver.invalid:443: connection refused")
+    assert outcome == Outcome(None, "the proxy for receiver.invalid:443: connection refused")
 
     with serving(answer("407 No")) as proxy:
         monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{proxy.port}")
         outcome = _send("https://receiver.invalid/")
-    assert outcome == Outcome(None, "the proxy before receiver.invalid:443: refused by the proxy with 407")
+    assert outcome == Outcome(None, "the proxy for receiver.invalid:443: refused by the proxy with 407")
     assert proxy.requests[0].line.startswith("CONNECT receiver.invalid:443 ")
     assert "webhook-key" not in proxy.requests[0].headers
 

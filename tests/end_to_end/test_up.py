@@ -174,7 +174,7 @@ def test_ports_that_cannot_be_written_end_no_server(started):
     started.start("in the way")
     in_the_way.rmdir()
 
-    assert "expected to write the ports, got is a directory" in started.process.printed
+    assert "cannot write the ports: is a directory" in started.process.printed
     started.paste(started.lines[0])
 
 

@@ -1,7 +1,7 @@
-"""What a receiver of events has to answer: one table of probes, each with what would be a fault.
+"""What a receiver of events has to answer: one table of probes, each with the faults to look for.
 
-Pure: `conformance` sends them. Every probe is an event of a repository of its own, so that what it
-leaves behind can be told from real events.
+Pure: `conformance` sends them. All events belong to a repository of their own, so that they cannot be
+mistaken for real events.
 """
 
 from __future__ import annotations
@@ -14,17 +14,22 @@ from typing import Any
 from gitdailies_core.events.events import KINDS
 
 REPO = "gitdailies-conformance/probe"
-_SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+_DEPLOY = {
+    "kind": "deployed",
+    "repo": REPO,
+    "branch": "main",
+    "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+}
 WRONG_KEY = "gdk_0000000000000000000000000000000000000000"
 
-# What the answer must be; "taken" is any 2xx, "refused" any 4xx that is no matter of the key.
+# The expected answer: "taken" is any 2xx, "refused" any 4xx that is not about the key.
 TAKEN, REFUSED, NO_KEY = "taken", "refused", "no key"
 _WORDS = {TAKEN: "2xx", REFUSED: "4xx that says what is wrong", NO_KEY: "401 or 403"}
 
 
 @dataclass(frozen=True)
 class Reply:
-    """What came back: status, media type, body as JSON (or None where it is none)."""
+    """An answer: status, media type, and body as JSON, or None if it is not JSON."""
 
     status: int
     media_type: str
@@ -33,9 +38,9 @@ class Reply:
 
 @dataclass(frozen=True)
 class Probe:
-    """A request, what its answer must be, and what else is a fault of the answer (or "").
+    """A request and the answer it must get; `also` returns another fault of the answer, or "".
 
-    *ours* ones are asked only of a receiver that says that it is like ours.
+    Probes with *ours* are sent only to a receiver that says it is like ours.
     """
 
     name: str
@@ -43,15 +48,15 @@ class Probe:
     expects: str
     why: str
     ours: bool = False
-    key: str | None = None  # other than the real one
+    key: str | None = None  # used instead of the real key
     suffix: str = ""
     event_id: str = ""
     also: Callable[[Reply], str] = field(default=lambda _: "")
 
     def fault(self, reply: Reply) -> str:
-        """Say what is wrong with the answer, or ""."""
+        """Return what is wrong with the answer, or ""."""
         if reply.status >= 500:
-            return f"expected {_WORDS[self.expects]}, got {reply.status}: a fault of the receiver"
+            return f"expected {_WORDS[self.expects]}, got {reply.status}, an error of the receiver"
         right = {
             TAKEN: 200 <= reply.status < 300,
             REFUSED: 400 <= reply.status < 500 and reply.status not in (401, 403, 404, 405, 429),
@@ -63,47 +68,52 @@ class Probe:
 
 
 def probes(run: str) -> list[Probe]:
-    """Return all of them, in the order to send; *run* makes the ids of this run its own."""
-    deploy = {"kind": "deployed", "repo": REPO, "branch": "main", "commitSHA": _SHA}
-    known = {**deploy, "id": f"{run}-known", "time": "2026-03-04T08:55:12Z"}
-    found = [
-        Probe("no key", _json(deploy), NO_KEY, "whoever has no key must not send", key=""),
-        Probe("wrong key", _json(deploy), NO_KEY, "a key is compared", key=WRONG_KEY),
-        Probe("the public client's body", _json(deploy), TAKEN, "kind, repo, branch, commitSHA"),
-        Probe(
-            "with environment",
-            _json({**deploy, "environment": "production"}),
-            TAKEN,
-            "the same and environment",
+    """Return all probes, in the order to send them; *run* makes the ids of this run unique."""
+    return [*_key_probes(), *_kind_probes(run), *_fault_probes(), *_id_probes(run), *_own_probes(run)]
+
+
+def _key_probes() -> list[Probe]:
+    return [
+        Probe("no key", _json(_DEPLOY), NO_KEY, "sending needs a key", key=""),
+        Probe("wrong key", _json(_DEPLOY), NO_KEY, "the key is checked", key=WRONG_KEY),
+    ]
+
+
+def _kind_probes(run: str) -> list[Probe]:
+    in_production = {**_DEPLOY, "environment": "production"}
+    return [
+        Probe("the public client's body", _json(_DEPLOY), TAKEN, "kind, repo, branch, commitSHA"),
+        Probe("with environment", _json(in_production), TAKEN, "the same and environment"),
+        *(
+            Probe(kind.word, _json(_example(kind.example, f"{run}-{kind.word}")), TAKEN, kind.title)
+            for kind in KINDS
         ),
     ]
-    found += [
-        Probe(kind.word, _json(_example(kind.example, f"{run}-{kind.word}")), TAKEN, kind.title)
-        for kind in KINDS
-    ]
-    found += [
-        Probe("not JSON", b"{", REFUSED, "what cannot be read is not taken"),
+
+
+def _fault_probes() -> list[Probe]:
+    """Events with one wrong field each; the answer must name the field."""
+    wrong = (
+        ("unknown kind", "kind", "exploded", "only known kinds are accepted"),
+        ("no repository", "repo", None, "repo is required"),
+        ("repository of one part", "repo", "probe", "repo is owner/name"),
+        ("time that is none", "time", "noon", "time is in the form of RFC 3339"),
+    )
+    return [
+        Probe("not JSON", b"{", REFUSED, "a body must be JSON"),
         Probe("no event", _json("deployed"), REFUSED, "an event is an object"),
-        Probe(
-            "unknown kind",
-            _json({**deploy, "kind": "exploded"}),
-            REFUSED,
-            "kinds are known",
-            also=_names("kind"),
+        *(
+            Probe(name, _json({**_DEPLOY, field_name: value}), REFUSED, why, also=_names(field_name))
+            for name, field_name, value, why in wrong
         ),
-        Probe(
-            "no repository", _json({**deploy, "repo": None}), REFUSED, "repo is required", also=_names("repo")
-        ),
-        Probe(
-            "repository of one part",
-            _json({**deploy, "repo": "probe"}),
-            REFUSED,
-            "repo is owner/name",
-            also=_names("repo"),
-        ),
-        Probe(
-            "time that is none", _json({**deploy, "time": "noon"}), REFUSED, "RFC 3339", also=_names("time")
-        ),
+    ]
+
+
+def _id_probes(run: str) -> list[Probe]:
+    """Probes for a receiver like ours: an event counts once by its id."""
+    known = {**_DEPLOY, "id": f"{run}-known", "time": "2026-03-04T08:55:12Z"}
+    other = {**known, "branch": "other"}
+    return [
         Probe(
             "with id", _json(known), TAKEN, "an event with id", True, also=_says("created", f"{run}-known")
         ),
@@ -117,25 +127,40 @@ def probes(run: str) -> list[Probe]:
         ),
         Probe(
             "same id, other content",
-            _json({**known, "branch": "other"}),
+            _json(other),
             REFUSED,
             "an id names one event",
             True,
-            also=lambda reply: "" if reply.status == 409 else f"expected 409, got {reply.status}",
+            also=_conflict,
         ),
         Probe(
             "id as Idempotency-Key",
-            _json(deploy),
+            _json(_DEPLOY),
             TAKEN,
-            "the header names the event too",
+            "the header may hold the id too",
             True,
             event_id=f"{run}-header",
             also=_says("created", f"{run}-header"),
         ),
-        Probe("unknown field", _json({**deploy, "x-probe": 1}), TAKEN, "kept and named", True, also=_unknown),
+    ]
+
+
+def _own_probes(run: str) -> list[Probe]:
+    """Probes for what only a receiver like ours has: validation, lists, ping, unknown fields, limits."""
+    valid = _json({**_DEPLOY, "id": f"{run}-valid"})
+    partly_wrong = _json([{**_DEPLOY, "id": f"{run}-list"}, {"kind": "deployed"}])
+    return [
+        Probe(
+            "unknown field",
+            _json({**_DEPLOY, "x-probe": 1}),
+            TAKEN,
+            "stored, and named in the answer",
+            True,
+            also=_unknown,
+        ),
         Probe(
             "validate",
-            _json({**deploy, "id": f"{run}-valid"}),
+            valid,
             TAKEN,
             "checks and stores nothing",
             True,
@@ -144,33 +169,25 @@ def probes(run: str) -> list[Probe]:
         ),
         Probe(
             "sent after validate",
-            _json({**deploy, "id": f"{run}-valid"}),
+            valid,
             TAKEN,
-            "what was only validated is new",
+            "a validated event is still new",
             True,
             also=_says("created", f"{run}-valid"),
         ),
-        Probe(
-            "a list with one fault",
-            _json([{**deploy, "id": f"{run}-list"}, {"kind": "deployed"}]),
-            TAKEN,
-            "each has its result",
-            True,
-            also=_partly,
-        ),
-        Probe("ping", b"", TAKEN, "proves key and path", True, suffix="/ping"),
-        Probe("ping with a wrong key", b"", NO_KEY, "proves the key", True, key=WRONG_KEY, suffix="/ping"),
+        Probe("a list with one fault", partly_wrong, TAKEN, "each event has its result", True, also=_partly),
+        Probe("ping", b"", TAKEN, "tests key and path", True, suffix="/ping"),
+        Probe("ping with a wrong key", b"", NO_KEY, "tests the key", True, key=WRONG_KEY, suffix="/ping"),
         Probe(
             "key in the address",
-            _json(deploy),
+            _json(_DEPLOY),
             REFUSED,
-            "addresses are written down",
+            "addresses end up in logs",
             True,
             suffix=f"?webhook-key={WRONG_KEY}",
         ),
-        Probe("one of 2 MiB", _json({**deploy, "x": "x" * 2**21}), REFUSED, "bodies are bounded", True),
+        Probe("one of 2 MiB", _json({**_DEPLOY, "x": "x" * 2**21}), REFUSED, "the size is limited", True),
     ]
-    return found
 
 
 def _json(value: Any) -> bytes:
@@ -183,8 +200,8 @@ def _example(example: Mapping[str, Any], id_: str) -> dict[str, Any]:
 
 def _names(name: str) -> Callable[[Reply], str]:
     def fault(reply: Reply) -> str:
-        said = json.dumps(reply.value) if reply.value is not None else ""
-        return "" if name in said else f"expected an answer that names {name}, got one that does not"
+        text = json.dumps(reply.value) if reply.value is not None else ""
+        return "" if name in text else f"the answer must name the field {name}"
 
     return fault
 
@@ -192,24 +209,24 @@ def _names(name: str) -> Callable[[Reply], str]:
 def _says(status: str, id_: str) -> Callable[[Reply], str]:
     def fault(reply: Reply) -> str:
         value = reply.value if isinstance(reply.value, dict) else {}
-        told = (value.get("status"), value.get("id"))
-        return (
-            ""
-            if told == (status, id_)
-            else f"expected status {status} and the id that was sent, got {told[0]}"
-        )
+        found = (value.get("status"), value.get("id"))
+        return "" if found == (status, id_) else f"expected status {status} and the sent id, got {found[0]}"
 
     return fault
+
+
+def _conflict(reply: Reply) -> str:
+    return "" if reply.status == 409 else f"expected 409, got {reply.status}"
 
 
 def _partly(reply: Reply) -> str:
     results = reply.value.get("results") if isinstance(reply.value, dict) else None
     if reply.status != 207 or not isinstance(results, list) or len(results) != 2:
         return f"expected 207 with two results, got {reply.status}"
-    told = [result.get("status") if isinstance(result, dict) else None for result in results]
-    return "" if told == ["created", "invalid"] else f"expected created and invalid, got {told}"
+    found = [result.get("status") if isinstance(result, dict) else None for result in results]
+    return "" if found == ["created", "invalid"] else f"expected created and invalid, got {found}"
 
 
 def _unknown(reply: Reply) -> str:
     named = reply.value.get("unknown") if isinstance(reply.value, dict) else None
-    return "" if named == ["x-probe"] else "expected the unknown field named in `unknown`, got it not"
+    return "" if named == ["x-probe"] else "the answer must name the unknown field in `unknown`"

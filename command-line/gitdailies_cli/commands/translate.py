@@ -1,4 +1,4 @@
-"""`gitdailies translate`: what a delivery would become, without a relay and without sending."""
+"""`gitdailies translate`: show the events that a delivery becomes, without a relay and without sending."""
 
 from __future__ import annotations
 
@@ -20,19 +20,21 @@ from gitdailies_relay.accepting.interpret import UNREADABLE, Said, read
 
 from gitdailies_cli import find_config, output
 
-_STAND_IN = Routes.make({FALLBACK: [Route("example/{service}")]})
+_EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 
 
 @click.command()
 @click.argument("adapter")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml, for routes and filters")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for services and filters"
+)
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
-@click.option("--json", "as_json", is_flag=True, help="print one JSON object a file and line")
+@click.option("--json", "as_json", is_flag=True, help="print one line of JSON for each file")
 def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool) -> None:
-    """Show what deliveries of ADAPTER would become, in order; earlier files count for later ones.
+    """Show the events that deliveries become, in the order of the files, which belong together.
 
-    FILE may be - for standard input.
+    ADAPTER translates them. FILE is the body of a delivery, or - for standard input.
 
     \b
     gitdailies translate pagerduty delivery.json --config gitdailies.yml
@@ -51,11 +53,11 @@ def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
     path = find_config.find(config)
     if path is None:
         click.echo(
-            f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
+            f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config",
             err=True,
         )
         defaults = checks.defaults(registry.adapter(adapter))
-        return Source(adapter, adapter, (), options=defaults), _STAND_IN
+        return Source(adapter, adapter, (), options=defaults), _EXAMPLE_ROUTES
     configuration = find_config.load_configuration(path)
     by_name = configuration.sources.get(adapter)
     sources = [by_name] if by_name else [s for s in configuration.sources.values() if s.adapter == adapter]
@@ -69,7 +71,7 @@ def _request(name: str, *, form: bool) -> Request:
     try:
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise UsageError(f"{name}: expected a file to read, got {(error.strerror or '').lower()}") from None
+        raise UsageError(f"{name}: cannot read it: {(error.strerror or '').lower()}") from None
     kind = FORM if form or name.endswith(".form") else "application/json"
     return Request.make(headers={"content-type": kind}, body=body)
 

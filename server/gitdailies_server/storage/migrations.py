@@ -46,7 +46,7 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
         if current is not None and current not in known:
             raise ConfigurationError(
                 f"{database}: expected a schema up to {known[-1]}, got {current}; "
-                "a newer version of gitdailies-integrations wrote it: install that version"
+                "it was written by a newer version of gitdailies-integrations: install that one"
             )
         _run(database, session, folder)
 
