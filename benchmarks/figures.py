@@ -1,9 +1,9 @@
-"""Figures over a million events, and over ten thousand in the same run: answers, deriving, memory.
+"""Figures over a million events, and over ten thousand in the same run: answers, derived rows, memory.
 
 .venv/bin/python benchmarks/figures.py
 .venv/bin/python benchmarks/figures.py --stores sqlite --repositories 1 --live-seconds 20
 
-README.md beside this file says how to read the table. Ends with 1 where a promise is missed.
+README.md in this folder explains the table. The exit code is 1 if a limit is missed.
 """
 
 from __future__ import annotations
@@ -39,13 +39,13 @@ SECONDS = 600
 ONE, ALL = "one repository", "all repositories"
 PAGE = "page of "
 
-# Promised, in milliseconds of the slowest but one in twenty; and how often that of the small history.
+# The limits: the 95th percentile in milliseconds, and its ratio to that of the small history.
 MOST_ONE_MS, MOST_ALL_MS, MOST_TIMES = 150, 500, 3
 
 
 @dataclass(frozen=True)
 class Asked:
-    """One question, asked many times."""
+    """One query, sent many times."""
 
     p50_ms: float
     p95_ms: float
@@ -53,7 +53,7 @@ class Asked:
 
 
 class Server:
-    """A receiver in a process of its own."""
+    """A receiver in its own process."""
 
     def __init__(self, address: str) -> None:
         self._process = subprocess.Popen(
@@ -184,7 +184,7 @@ def _sign_in(session: requests.Session, url: str, link: str) -> None:
 
 
 def _live(server: Server, key: str, reader: Reader, options: argparse.Namespace) -> None:
-    """Send so many events a second, one at a time, and look how far rows are behind meanwhile."""
+    """Send events at a fixed rate, one at a time, and measure how far derived rows are behind."""
     ended = threading.Event()
     behind_seconds: list[float] = []
 
@@ -238,7 +238,7 @@ def _command(address: str) -> None:
 
 
 def _judged(kind: str, small: dict[str, Asked], large: dict[str, Asked]) -> Sequence[str]:
-    """Print how the two compare; return what was promised and is not so."""
+    """Print how the two histories compare; return the missed limits."""
     missed = []
     print()
     for name, asked in large.items():
@@ -261,10 +261,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--small", type=int, default=10_000)
     parser.add_argument("--repositories", type=int, default=200)
-    parser.add_argument("--questions", type=int, default=40, help="how often each is asked")
+    parser.add_argument("--questions", type=int, default=40, help="how often each query is sent")
     parser.add_argument("--live-seconds", type=float, default=20)
-    parser.add_argument("--rate", type=int, default=50, help="events a second sent meanwhile")
-    parser.add_argument("--patient", action="store_true", help="end with 0 though a promise is missed")
+    parser.add_argument("--rate", type=int, default=50, help="events a second that are sent at the same time")
+    parser.add_argument("--patient", action="store_true", help="exit with 0 even if a limit is missed")
     return parser.parse_args()
 
 

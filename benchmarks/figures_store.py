@@ -1,4 +1,4 @@
-"""An empty store of either kind, gone afterwards."""
+"""An empty store of either kind, deleted afterwards."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SERVER = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:54
 
 @contextmanager
 def made(kind: str, folder: Path) -> Iterator[str]:
-    """Yield what `--store` says for it; an SQLite file is in *folder*."""
+    """Yield its address for `--store`; an SQLite file is in *folder*."""
     if kind == "sqlite":
         yield f"sqlite:{folder / 'webhooks.db'}"
         return
