@@ -104,7 +104,7 @@ def receiving(receiver: str, core: int) -> Iterator[subprocess.Popen[str]]:
             process.terminate()
 
 
-def told(receiver: subprocess.Popen[str]) -> dict[str, Any]:
+def report_of(receiver: subprocess.Popen[str]) -> dict[str, Any]:
     assert receiver.stdin is not None
     assert receiver.stdout is not None
     receiver.stdin.write("\n")
@@ -127,7 +127,7 @@ def measured(folder: Path, receiver: str, events: int, seconds: float) -> Measur
         try:
             until = time.monotonic() + seconds
             before = 0.0
-            while (found := told(process))["events"] < events and time.monotonic() < until:
+            while (found := report_of(process))["events"] < events and time.monotonic() < until:
                 before = before or (_cpu_seconds(relay.pid) if found["events"] else 0.0)
                 time.sleep(0.05)
             cpu = _cpu_seconds(relay.pid) - before
@@ -136,7 +136,7 @@ def measured(folder: Path, receiver: str, events: int, seconds: float) -> Measur
             relay.terminate()
             relay.wait(20)
         # Events that were sent but not yet recorded would be sent again now.
-        return Measured(told(process), cpu, int(high) / 1024)
+        return Measured(report_of(process), cpu, int(high) / 1024)
 
 
 def _cpu_seconds(process: int) -> float:

@@ -85,11 +85,11 @@ async def serve(receiver: bytes) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(arrived, receiver), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
-    asked = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
-    while await asked.readline():
-        told = {name: value for name, value in vars(arrived).items() if name != "next"}
-        print(json.dumps(told), flush=True)
+    commands = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    while await commands.readline():
+        report = {name: value for name, value in vars(arrived).items() if name != "next"}
+        print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":

@@ -44,7 +44,7 @@ MOST_ONE_MS, MOST_ALL_MS, MOST_TIMES = 150, 500, 3
 
 
 @dataclass(frozen=True)
-class Asked:
+class Query:
     """One query, sent many times."""
 
     p50_ms: float
@@ -94,7 +94,7 @@ def main() -> None:
         raise SystemExit("\n".join(missed))
 
 
-def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -> dict[str, Asked]:
+def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -> dict[str, Query]:
     database = figures_store.at(address)
     until = datetime.now(UTC).replace(microsecond=0)
     began = time.perf_counter()
@@ -135,7 +135,7 @@ def _served(address: str) -> Iterator[Server]:
 
 def _ask(
     server: Server, key: str, database: figures_store.Database, options: argparse.Namespace
-) -> dict[str, Asked]:
+) -> dict[str, Query]:
     repos = cycle([f"larkspur/service-{n:03}" for n in range(options.repositories)])
     session = requests.Session()
     session.headers["webhook-key"] = key
@@ -159,12 +159,12 @@ def _ask(
     print("| 90 days of | p50 ms | p95 ms | CPU ms each |\n|---|---:|---:|---:|")
     table = {}
     for name, ask in cases.items():
-        table[name] = asked = _times(server, ask, options.questions)
-        print(f"| {name} | {asked.p50_ms:.1f} | {asked.p95_ms:.1f} | {asked.cpu_ms:.1f} |", flush=True)
+        table[name] = query = _times(server, ask, options.questions)
+        print(f"| {name} | {query.p50_ms:.1f} | {query.p95_ms:.1f} | {query.cpu_ms:.1f} |", flush=True)
     return table
 
 
-def _times(server: Server, ask: Callable[[], None], count: int) -> Asked:
+def _times(server: Server, ask: Callable[[], None], count: int) -> Query:
     ask()
     cpu, took = server.cpu_seconds, []
     for _ in range(count):
@@ -172,7 +172,7 @@ def _times(server: Server, ask: Callable[[], None], count: int) -> Asked:
         ask()
         took.append((time.perf_counter() - began) * 1000)
     cuts = statistics.quantiles(took, n=20, method="inclusive")
-    return Asked(cuts[9], cuts[18], (server.cpu_seconds - cpu) / count * 1000)
+    return Query(cuts[9], cuts[18], (server.cpu_seconds - cpu) / count * 1000)
 
 
 def _sign_in(session: requests.Session, url: str, link: str) -> None:
@@ -237,17 +237,17 @@ def _command(address: str) -> None:
     assert process.returncode == 0
 
 
-def _judged(kind: str, small: dict[str, Asked], large: dict[str, Asked]) -> Sequence[str]:
+def _judged(kind: str, small: dict[str, Query], large: dict[str, Query]) -> Sequence[str]:
     """Print how the two histories compare; return the missed limits."""
     missed = []
     print()
-    for name, asked in large.items():
-        times = asked.p95_ms / small[name].p95_ms
+    for name, query in large.items():
+        times = query.p95_ms / small[name].p95_ms
         print(f"{kind}, {name}: p95 {times:.1f} times that of the small history")
         one = name.endswith(ONE)
         most = MOST_ONE_MS if one else MOST_ALL_MS
-        if asked.p95_ms > most:
-            missed.append(f"{kind}, {name}: expected a p95 of {most} ms at most, got {asked.p95_ms:.0f}")
+        if query.p95_ms > most:
+            missed.append(f"{kind}, {name}: expected a p95 of {most} ms at most, got {query.p95_ms:.0f}")
         if one and times > MOST_TIMES:
             missed.append(
                 f"{kind}, {name}: expected {MOST_TIMES} times the small one at most, got {times:.1f}"

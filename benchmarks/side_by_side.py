@@ -90,7 +90,7 @@ def main() -> None:
         # In random order, so that periodic disturbances do not hit one side only.
         while time.monotonic() < until and all(s.take(_SLICE_SECONDS) for s in random.sample(sides, 2)):
             pass
-    _tell(*sides)
+    _print_ratio(*sides)
 
 
 def _side(
@@ -110,7 +110,7 @@ def _side(
     return _Side(load.Sending([started.address], requests, connections), process.pid)
 
 
-def _tell(before: _Side, after: _Side) -> None:
+def _print_ratio(before: _Side, after: _Side) -> None:
     count = min(len(before.cpu_us), len(after.cpu_us))
     if count < 2:
         raise SystemExit("--seconds, --events: too few for two slices; give more")

@@ -1,4 +1,4 @@
-"""`deploy` and `incident`: what is sent, what is said, and with which exit code the command ends."""
+"""`deploy` and `incident`: the events that are sent, the output, and the exit code."""
 
 import json
 

@@ -126,7 +126,7 @@ def test_not_listen(text: str) -> None:
 
 
 def test_proxy() -> None:
-    """A proxy may stand on any machine, without user and password."""
+    """A proxy may be on any machine; its address has no user and password."""
     assert check_proxy("http://proxy.internal:3128") == "http://proxy.internal:3128"
     with pytest.raises(ValueError, match="without user and password, got one with them"):
         check_proxy("http://user:secret@proxy.internal:3128")

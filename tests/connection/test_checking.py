@@ -85,7 +85,7 @@ BEFORE = [
     ],
 )
 def test_ours(ping: bytes, finding: Finding) -> None:
-    """A receiver of ours is found out and pinged with the key, and nothing else is sent."""
+    """A receiver of ours is detected and pinged with the key, and nothing else is sent."""
     with serving(_receiver(ping)) as server:
         findings = check(_configuration(server.url), ENVIRON)
 
@@ -191,7 +191,7 @@ def test_ours_that_is_not() -> None:
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    """Everything that is missing is named at once: variables, and the receiver."""
+    """Everything that is missing is reported at once: variables and the receiver."""
     port = free_port()
 
     findings = check(_configuration(f"http://127.0.0.1:{port}/webhooks"), {})
@@ -216,7 +216,7 @@ def test_nothing_there(tmp_path: Path) -> None:
 
 
 def test_key_not_tried() -> None:
-    """Where the key cannot be read, a receiver of ours is not pinged, and the check says so."""
+    """If the key cannot be read, a receiver of ours is not pinged, and the check says so."""
     with serving(_receiver(answer("200 OK"))) as server:
         findings = check(_configuration(server.url), {"SECRET": PLANTED})
 
@@ -225,7 +225,7 @@ def test_key_not_tried() -> None:
 
 
 def test_open_file(tmp_path: Path) -> None:
-    """A key file that others may read is told beside the rest, and is used all the same."""
+    """A key file that other users can read gives a warning, and is used."""
     (tmp_path / "webhook.key").write_text(PLANTED)
     (tmp_path / "webhook.key").chmod(0o644)
     with serving(_receiver(answer("200 OK"))) as server:
@@ -257,7 +257,7 @@ def test_no_services() -> None:
 
 
 def test_missing_certificates() -> None:
-    """A ca_file that is not there is a fault of its own."""
+    """A missing ca_file is a fault."""
     findings = check(_configuration("https://127.0.0.1:1/", "  ca_file: /none\n"), ENVIRON)
 
     assert findings[-1].level == "fault"

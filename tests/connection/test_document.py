@@ -43,7 +43,7 @@ def test_words_of_yaml_1_2() -> None:
 
 
 def test_names_are_text() -> None:
-    """Names keep the form in which they are written, whatever they look like."""
+    """Names are text exactly as written, even if they look like numbers or booleans."""
     assert yaml_document.parse("007: a\n1e5: b\nno: c\n~: d\n", "f").value == {
         "007": "a",
         "1e5": "b",
@@ -97,7 +97,7 @@ def test_byte_order_mark(tmp_path: Path) -> None:
     ],
 )
 def test_refused(text: str, complaint: str) -> None:
-    """What cannot be read is one complaint with its line, in which nothing of the value stands."""
+    """Invalid text gives one message with its line, and the message does not repeat the value."""
     with pytest.raises(ConfigurationError) as caught:
         yaml_document.parse(text, "f")
 

@@ -1,4 +1,4 @@
-"""Secrets from variables and files: what is read, what is refused, and that none of it is shown."""
+"""Secrets from variables and files: what is read, what is refused, and that no secret is shown."""
 
 from pathlib import Path
 
@@ -73,7 +73,7 @@ def test_not_set() -> None:
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """A file that is not there, and a folder in its place, are one line each."""
+    """A missing file and a folder of that name give one line each."""
     for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigurationError) as caught:
             SecretSource.make(file=path).read({})

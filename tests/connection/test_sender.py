@@ -322,7 +322,7 @@ def test_a_connection_is_cut_by_its_last_exchange_alone() -> None:
 
 
 def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that looks after deadlines ends when nothing is sent, and starts anew when something is."""
+    """The thread that watches deadlines ends when nothing is sent, and starts again when something is."""
     monkeypatch.setattr(connection_pool, "_IDLE_TICKS", 1)
     with serving() as server, Sender(server.url, timeout_seconds=0.5) as sender:
         for _ in range(2):
@@ -347,7 +347,7 @@ def test_metadata_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such an address gets no greeting of TLS, and as a proxy no request either.
 
-    The check stands in a method that is private to urllib3. This fails where that is no longer called
+    The check is in a private method of urllib3. This test fails if urllib3 no longer calls it
     between connecting and the first byte.
     """
     monkeypatch.setattr(
@@ -363,7 +363,7 @@ def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, monkeypatch: pytest.Monk
             with Sender(url, proxy=f"http://{own}", ca_file=file) as sender:
                 proxied.append(sender.send(BODY, key=KEY, event_id=None))
         _wait_until(lambda: server.connections == 3)
-        time.sleep(0.1)  # so that what was sent has come
+        time.sleep(0.1)  # so that everything sent has arrived
 
     expected = "expected the address of a receiver, got a metadata service"
     assert tls == Outcome(None, f"{own}: {expected}")
@@ -407,7 +407,7 @@ def test_proxy_from_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that refuses, and one that is not there, are told as such, without its password."""
+    """A proxy that refuses and a missing proxy have different messages, without its password."""
     monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{free_port()}")
     outcome = _send("https://receiver.invalid/")
     assert outcome == Outcome(None, "the proxy for receiver.invalid:443: connection refused")
@@ -444,7 +444,7 @@ def test_own_certificate_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_certificates_are_checked(tmp_path: Path) -> None:
-    """A certificate that nobody vouches for, and one for another name, get no event."""
+    """A receiver with an untrusted certificate, or one for another name, gets no event."""
     file, context = certificate(tmp_path, "DNS:other.example")
     with serving(tls=context) as server:
         url = f"https://127.0.0.1:{server.port}/webhooks"
@@ -460,7 +460,7 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
 
 
 def test_no_tls_there() -> None:
-    """A receiver that speaks no TLS is told from one whose certificate is wrong."""
+    """A receiver without TLS and one with a wrong certificate have different messages."""
     with serving() as server:
         outcome = _send(f"https://127.0.0.1:{server.port}/")
 
@@ -482,7 +482,7 @@ def test_slow_over_tls(tmp_path: Path) -> None:
 
 
 def test_missing_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of certificates that is not there stops the start and names where it was set."""
+    """A missing file of certificates is an error that names the setting."""
     with pytest.raises(
         ConfigurationError, match=r"gitdailies.ca_file: there is no file of certificates at /none"
     ):

@@ -121,7 +121,7 @@ def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
 
 
 def test_a_second_start_keeps_everything(started):
-    """After Ctrl-C and a second start the same events stand there, and the lines still work."""
+    """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
     count = len(started.events())
     started.paste(started.lines[1])
     before = until(lambda: len(found := started.events()) > count and found)

@@ -48,7 +48,7 @@ def test_without_trust_nothing_is_believed() -> None:
 
 @given(st.text(max_size=200))
 def test_what_is_shown_is_an_address(forwarded: str) -> None:
-    """Whatever stands in the header, what comes out is an address in its usual form."""
+    """For any header, the result is an address in its usual form."""
     shown = client_address("127.0.0.1", forwarded, PROXIES)
 
     assert str(ipaddress.ip_address(shown)) == shown

@@ -30,7 +30,7 @@ def test_our_own_errors_are_told_in_full() -> None:
 
 
 def test_of_others_the_places_are_told_and_no_text() -> None:
-    """Of an error that is not ours kind and places stand there, those of ours with their folders."""
+    """For other errors, the line has the type and the places, with folders for our files."""
 
     def broken(_: str) -> None:
         raise ValueError(HIDDEN)
@@ -40,7 +40,7 @@ def test_of_others_the_places_are_told_and_no_text() -> None:
 
 
 def test_what_calls_itself_floods_no_line() -> None:
-    """Of a thousand places that led to an error only the innermost are told."""
+    """Of a thousand places that led to an error, only the innermost are logged."""
     ours: dict[str, Any] = {"__name__": "gitdailies_server.again"}
     exec("def again(): again()", ours)
     said = told_of(ours["again"])

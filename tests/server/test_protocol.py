@@ -1,4 +1,4 @@
-"""What stands in for a part of uvicorn does what that part does."""
+"""Our replacements for parts of uvicorn do what those parts do."""
 
 from __future__ import annotations
 
@@ -62,12 +62,12 @@ CHUNKED = (
         (GOOD[:-1], b"y", [False]),
         (CHUNKED[:-5], b"0\r\n\r\n", [False]),
         (GOOD + CHUNKED, b"", [True, True]),
-        # Which of the two lacks a part is not told apart: a clock for one that needs none does no harm.
+        # The test does not distinguish which of the two is incomplete: an unneeded timer does no harm.
         (GOOD + GOOD[:-1], b"y", [False, False]),
     ],
 )
 def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list[bool]) -> None:
-    """What the application is told when a request reaches it, and that it gets every body all the same."""
+    """The application learns whether the body is complete, and gets every body in any case."""
     told: list[bool] = []
     bodies: list[bytes] = []
 

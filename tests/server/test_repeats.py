@@ -1,4 +1,4 @@
-"""Warnings that anybody can cause: the first is a line, the rest are counted, and both are bounded."""
+"""Warnings that any client can cause: the first is logged, the others are counted, and both are bounded."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ def warned(client: str, source: str = "pagerduty") -> WarningKey:
     return WarningKey("delivery refused", client, "wrong or missing proof", source)
 
 
-def test_the_first_is_told_and_the_rest_are_counted() -> None:
-    """Of five in one minute the first is told at once and four are told together, once."""
+def test_the_first_is_logged_and_the_rest_are_counted() -> None:
+    """Of five in one minute, the first is logged at once, and the other four together in one line."""
     counts = WarningCounts()
 
     assert [counts.add(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
     assert counts.take_repeats() == {warned("192.0.2.1"): 4}
 
 
-def test_who_goes_on_is_told_by_count_alone() -> None:
-    """A sender that goes on is one line a minute; after a minute of silence it is news again."""
+def test_repeats_are_logged_as_a_count() -> None:
+    """A repeated warning is one line a minute; after a minute without it, it is logged at once again."""
     counts = WarningCounts()
     for _ in range(2):
         counts.add(warned("192.0.2.1"))
@@ -38,7 +38,7 @@ def test_who_goes_on_is_told_by_count_alone() -> None:
 
 
 def test_a_crowd_is_counted_together() -> None:
-    """From ten thousand addresses, as many lines as are kept apart, and one for the others."""
+    """Ten thousand addresses give the bounded number of lines, and one for the others."""
     counts = WarningCounts(most=20)
 
     told = [counts.add(warned(f"2001:db8::{number:x}")) for number in range(10_000)]

@@ -38,7 +38,7 @@ def opened() -> list[str]:
 
 
 def test_only_the_owner_can_read_the_files(folder: Path) -> None:
-    """The folder is 0700, the file and what SQLite puts beside it 0600."""
+    """The folder has mode 0700; the file and the files that SQLite creates next to it have 0600."""
     with contextlib.closing(connect(folder / "deep" / "x.db")) as connection:
         connection.execute("CREATE TABLE t (n)")
         found = {path.name: mode(path) for path in (folder / "deep").iterdir()}
@@ -103,7 +103,7 @@ def rows(path: Path) -> list[tuple[int]]:
 
 
 def test_who_may_read_the_file_alone_reads_it_while_no_server_is_on(public: Path) -> None:
-    """Neither the file nor its folder has to be written for that, and nothing is put beside it."""
+    """It writes neither the file nor its folder, and creates no file next to it."""
     assert rows(public) == [(1,)]
     assert [path.name for path in public.parent.iterdir()] == ["x.db"]
 

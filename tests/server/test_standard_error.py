@@ -100,7 +100,7 @@ def test_lines_of_one_turn_are_written_in_order_in_pieces_that_a_pipe_takes_whol
 
 
 def test_an_error_is_written_at_once_behind_what_came_before(raw: Raw) -> None:
-    """Whatever becomes of the process afterwards, an error and what led to it are there."""
+    """However the process ends afterwards, the error and the lines before it are written."""
     out = BufferedStderr()
 
     async def turn() -> None:
@@ -163,7 +163,7 @@ def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
 
 
 def test_one_write_that_fails_costs_no_other(raw: Raw) -> None:
-    """Of a turn whose lines take several writes, those behind the one that failed are there."""
+    """If one of several writes of an iteration fails, the later ones are still made."""
     out = BufferedStderr()
     lines = [b"%03d " % number + b"x" * 996 for number in range(40)]
     raw.failing = 1
@@ -232,7 +232,7 @@ def test_an_error_is_there_when_it_was_logged_though_another_thread_writes(
 
 
 def test_the_end_of_the_process_writes_what_is_left() -> None:
-    """A loop that is stopped in the turn in which it logs, and a process that ends then."""
+    """The loop stops in the iteration that logs, and then the process ends."""
     program = (
         "import asyncio, structlog\n"
         "from gitdailies_server.logging import setup as logs\n"

@@ -99,7 +99,7 @@ def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
 
 
 def test_a_result_comes_after_its_commit(diary: Diary) -> None:
-    """When an item's result is there, another connection reads what it wrote."""
+    """When the result of an item is available, another connection can read what it wrote."""
 
     async def body(writer: GroupWriter[Any, Any]) -> None:
         assert await writer.put("a") == "wrote a"
@@ -146,7 +146,7 @@ def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
 
 
 def test_a_bad_item_is_written_by_no_half(diary: Diary) -> None:
-    """What an item wrote before it failed is not there afterwards."""
+    """The changes of a failed item are undone."""
 
     def half(connection: sqlite3.Connection) -> None:
         diary.write(connection, "half")
@@ -264,7 +264,7 @@ def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
 
 
 def test_before_it_is_started_it_refuses(diary: Diary) -> None:
-    """A writer that nobody started says so, instead of keeping an item for ever."""
+    """A writer that was not started raises, and does not hold an item forever."""
     writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
 
     with pytest.raises(StoreUnavailable, match="the writer is stopped"):

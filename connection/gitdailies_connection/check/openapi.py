@@ -65,10 +65,10 @@ def _compared(api: Api, dialect: Dialect, path: str | None, table: tuple[Kind, .
     elif path is not None and path not in paths:
         yield f"path: we send to {path}, the document has {_listed(posts, 'no POST')}{_set_path(path, posts)}"
     if path not in posts:
-        near = difflib.get_close_matches(path or "/webhooks", posts, n=1, cutoff=0.0)
-        if not near:
+        closest = difflib.get_close_matches(path or "/webhooks", posts, n=1, cutoff=0.0)
+        if not closest:
             return
-        path = near[0]
+        path = closest[0]
     item = paths[path]
     operation = api.follow(item["post"])
     yield from _headers(api.header_names(item, operation))
@@ -112,13 +112,13 @@ def _kinds(api: Api, dialect: Dialect, variants: list[Variant], table: tuple[Kin
         found = by_word.get(word) if by_word else (variants[0] if len(variants) == 1 else None)
         if found is None and by_word:
             stems = _STEMS.get(kind.word, ())
-            meant = [other for other in free if any(stem in other.lower() for stem in stems)]
-            near = _near(word, meant or free, 0.5)
-            hint = f"; set dialect.kinds: {{{kind.word}: {near}}}" if near else ""
+            likely = [other for other in free if any(stem in other.lower() for stem in stems)]
+            closest = _closest(word, likely or free, 0.5)
+            hint = f"; set dialect.kinds: {{{kind.word}: {closest}}}" if closest else ""
             yield f"kind {kind.word}: we send {word}, the document has {_listed(by_word, 'no word')}{hint}"
-            if near:
-                free.remove(near)
-                found = by_word[near]
+            if closest:
+                free.remove(closest)
+                found = by_word[closest]
         elif found is None:
             yield f"kind {kind.word}: the document does not say which of its {len(variants)} forms it has"
         if found is not None:
@@ -134,13 +134,15 @@ def _fields(api: Api, dialect: Dialect, kind: Kind, variant: Variant, kind_name:
     for name, field in sent.items():
         where = f"{kind.word}.{name}"
         if name not in variant.properties:
-            near = _near(name, free, 0.6)
-            if near:
-                free.remove(near)
-                suggested.add(near)
+            closest = _closest(name, free, 0.6)
+            if closest:
+                free.remove(closest)
+                suggested.add(closest)
             closed = ", which takes no other" if variant.closed else ""
-            remedy = f"dialect.rename: {{{field.name}: {near}}}" if near else f"dialect.drop: [{field.name}]"
-            there = f"perhaps as {near}; " if near else ""
+            remedy = (
+                f"dialect.rename: {{{field.name}: {closest}}}" if closest else f"dialect.drop: [{field.name}]"
+            )
+            there = f"perhaps as {closest}; " if closest else ""
             yield f"{where}: sent by us, not in the document{closed}; {there}set {remedy}"
         else:
             for fault in faults(api, variant.properties[name], kind, field):
@@ -170,7 +172,7 @@ def _closeness(name: str, names: Iterable[str]) -> float:
     return max(difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio() for other in names)
 
 
-def _near(name: str, names: list[str], cutoff: float) -> str | None:
+def _closest(name: str, names: list[str], cutoff: float) -> str | None:
     """Return the name most similar to *name*, ignoring case and punctuation, or None."""
 
     def simplified(text: str) -> str:
@@ -192,8 +194,8 @@ def _printable(line: str) -> str:
 
 
 def _set_path(path: str, posts: list[str]) -> str:
-    near = difflib.get_close_matches(path, posts, n=1, cutoff=0.0)
-    return f"; set dialect.path: {near[0]}" if near else ""
+    closest = difflib.get_close_matches(path, posts, n=1, cutoff=0.0)
+    return f"; set dialect.path: {closest[0]}" if closest else ""
 
 
 def _listed(names: Iterable[str], none: str) -> str:
