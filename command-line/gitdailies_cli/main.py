@@ -23,7 +23,7 @@ COMMANDS = {
     "incident": ("commands.incident", "report the start or the end of an incident by hand"),
     "relay": (
         "commands.relay",
-        "run the relay, or inspect it: status, failed, unmapped, explain, replay, pause, resume",
+        "run or inspect the relay; status, failed, unmapped, explain, replay, pause, resume",
     ),
     "webhooks": ("commands.webhooks", "run incoming webhooks, the receiver of events"),
     "keys": ("commands.keys", "create, list and delete webhook keys"),

@@ -162,7 +162,7 @@ def test_a_port_that_stands_elsewhere_is_told(started):
     started.start("left as it is")
 
     assert file.read_text() == text
-    assert "relay.listen is not" in started.process.printed
+    assert "set relay.listen to" in started.process.printed
 
 
 def test_ports_that_cannot_be_written_end_no_server(started):
