@@ -4,14 +4,17 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# A part of the campaign, which prints its figures.
-LONG := $(BIN)/python -m pytest --timeout=14400 -s
+# How many tests run side by side.
+WORKERS ?= 2
+PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+# The campaign, by itself on the machine: it measures, too.
+CAMPAIGN := $(BIN)/python -m pytest -q --timeout=14400 -m long
 
 .DEFAULT_GOAL := help
-.PHONY: help run test lint generate campaign setup
+.PHONY: help run quick test test-long lint generate dist campaign setup
 
 help: ## list the targets
-	@grep -E '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
+	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
 
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -24,37 +27,45 @@ $(READY): pyproject.toml
 $(VENV)/.tested: $(READY)
 	@echo "setting up the tests: once, about a minute"
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
-	@sh scripts/runners.sh
 	@touch $@
 
-setup: $(VENV)/.tested ## make the virtual environment, with what the tests need
+$(VENV)/.programs: $(VENV)/.tested scripts/test_programs.sh
+	@sh scripts/test_programs.sh
+	@touch $@
+
+setup: $(VENV)/.programs ## make the virtual environment, and install the programs that tests start
 
 run: $(READY) ## incoming webhooks and a relay on this machine, with lines to paste
 	@exec $(BIN)/gitdailies up
 
-test: $(VENV)/.tested ## every test
-	@$(BIN)/python -m pytest
+quick: $(VENV)/.tested ## tests without servers and other programs, while you work: under a minute
+	@$(PYTEST) --hypothesis-profile=quick tests/rooms tests/unit
+
+test: $(VENV)/.programs ## every test, in its short form: minutes
+	@$(PYTEST)
+
+test-long: $(VENV)/.programs ## the long forms of tests: fuzzing, kills, faults, power loss, large histories
+	@$(PYTEST) -m long
 
 lint: $(VENV)/.tested ## style, types, generated files, known faults of dependencies
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
-	@$(BIN)/mypy
+	@$(BIN)/mypy --no-error-summary
+	@$(BIN)/mypy --no-error-summary --config-file tests/mypy.ini
 	@$(BIN)/python scripts/generate.py --check
 	@$(BIN)/python scripts/audit.py
 
-generate: $(VENV)/.tested ## write generated files anew
+generate: $(VENV)/.tested ## write generated files
 	@$(BIN)/python scripts/generate.py
 
-campaign: $(VENV)/.tested ## the long forms, hours of them: fuzzing, kills, faults, power loss, hostile deliveries, large histories
-	@GITDAILIES_FUZZ_SECONDS=600 $(LONG) tests/adapters/test_fuzz.py
-	@GITDAILIES_KILL_ROUNDS=200 $(LONG) tests/relay/test_kill.py
-	@GITDAILIES_CAMPAIGN_ROUNDS=200 GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS=50 $(LONG) tests/campaign
-	@GITDAILIES_CRASH_POINTS=500 $(LONG) tests/relay/test_power_loss.py
-	@GITDAILIES_HOSTILE_DELIVERIES=1000000 $(LONG) tests/relay/test_hostile_campaign.py
-	@GITDAILIES_HISTORY_KILLS=50 $(LONG) tests/history/test_kill.py
-	@GITDAILIES_HISTORY_ROWS=1000000 $(LONG) tests/history/test_large.py
-	@GITDAILIES_CATCH_UP_EVENTS=100000 $(LONG) tests/relay/test_catch_up.py
-	@GITDAILIES_CONTRACT_EXAMPLES=500 $(LONG) tests/webhooks/test_contract.py
+dist: $(VENV)/.tested ## build what is published of the CI steps into dist/, with checksums
+	@$(BIN)/python scripts/dist.py
+
+campaign: $(VENV)/.programs ## the long forms at their largest, and the benchmarks: hours
+	@GITDAILIES_FUZZ_SECONDS=600 GITDAILIES_KILL_ROUNDS=200 GITDAILIES_CRASH_POINTS=500 \
+		GITDAILIES_CAMPAIGN_ROUNDS=200 GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS=50 \
+		GITDAILIES_HOSTILE_DELIVERIES=1000000 GITDAILIES_HISTORY_KILLS=50 GITDAILIES_HISTORY_ROWS=1000000 \
+		GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 $(CAMPAIGN)
 	@$(BIN)/python benchmarks/lists.py
 	@$(BIN)/python benchmarks/figures.py
 	@$(BIN)/python benchmarks/figures.py --repositories 1

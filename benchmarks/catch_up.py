@@ -45,16 +45,16 @@ _ENDS = (
         " 'production', 'time', '2026-03-04T10:12:41Z', 'source', 'pagerduty') FROM events ORDER BY seq"
     ),
     (
-        "INSERT INTO pending (seq, destination, partition, head, due_at, attempts)"
-        " SELECT p.seq + (SELECT count(*) FROM pending), destination, partition, 0, due_at, 0 FROM pending p"
+        "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts)"
+        " SELECT p.seq + (SELECT count(*) FROM outbox), destination, partition, 0, due_at, 0 FROM outbox p"
         " ORDER BY seq"
     ),
 )
 # The events are three days old and were tried before. Their bodies have ids, as the relay stores them.
 _AGED = (
     f"UPDATE events SET stored_at = stored_at - {_THREE_DAYS_US}, body = json_set(body, '$.id', id)",
-    f"UPDATE pending SET due_at = due_at - {_THREE_DAYS_US}",
-    "UPDATE pending SET attempts = 9, first_attempt_at = due_at WHERE head = 1",
+    f"UPDATE outbox SET due_at = due_at - {_THREE_DAYS_US}",
+    "UPDATE outbox SET attempts = 9, first_attempt_at = due_at WHERE is_next = 1",
 )
 
 

@@ -9,6 +9,7 @@ README.md in this folder explains the table. The exit code is 1 if a limit is mi
 from __future__ import annotations
 
 import argparse
+import functools
 import os
 import re
 import statistics
@@ -30,7 +31,7 @@ import requests
 from gitdailies_server.storage.timestamps import now_us
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.sql.database import Reader
+from gitdailies_webhooks.sql.database import ReadPool
 
 ROOT = Path(__file__).resolve().parents[1]
 SERVER = ROOT / "tests/webhooks/serve_store.py"
@@ -101,10 +102,10 @@ def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -
     key = histories.fill(database, histories.events(count, options.repositories, until), until)
     print(f"\n{kind}, {count:,} events, {options.repositories} repositories", flush=True)
     print(f"put in: {time.perf_counter() - began:.1f} s", flush=True)
-    reader = Reader(database)
+    reader = ReadPool(database)
     with _served(address) as server:
         began = time.perf_counter()
-        while reader.read(lambda session: change_log.waiting(session, now_us(), 1)):
+        while reader.read(lambda session: change_log.count_pending(session, now_us(), 1)):
             time.sleep(0.05)
             if time.perf_counter() - began > SECONDS:
                 raise SystemExit(f"derived: expected all of it within {SECONDS} s")
@@ -183,7 +184,7 @@ def _sign_in(session: requests.Session, url: str, link: str) -> None:
     assert answer.status_code == 303, answer.text
 
 
-def _live(server: Server, key: str, reader: Reader, options: argparse.Namespace) -> None:
+def _live(server: Server, key: str, reader: ReadPool, options: argparse.Namespace) -> None:
     """Send events at a fixed rate, one at a time, and measure how far derived rows are behind."""
     ended = threading.Event()
     behind_seconds: list[float] = []
@@ -191,7 +192,7 @@ def _live(server: Server, key: str, reader: Reader, options: argparse.Namespace)
     def look() -> None:
         while not ended.wait(0.05):
             now = now_us()
-            since = reader.read(lambda session, now=now: change_log.behind_since(session, now))
+            since = reader.read(functools.partial(change_log.behind_since, now=now))
             behind_seconds.append(0.0 if since is None else (now - since) / 1e6)
 
     looking = threading.Thread(target=look)

@@ -93,11 +93,11 @@ def fill(database: Database, bodies: Iterator[Body], now: datetime | None = None
         found = find_key(session, hash_of(key))
     with closing(database.connect()) as session:
         while part := list(islice(bodies, _AT_ONCE)):
-            submission = intake.read(
+            submission = intake.parse(
                 json.dumps(part).encode(), key_header="", may_send=lambda _: True, now=now, new_id=str
             )
             database.begin(session)
-            taken = queries.take(session, submission, key=found, now=now, strict_order=False)
+            taken = queries.accept(session, submission, key=found, now=now, strict_order=False)
             assert taken is not None
             assert all(one.created for one in taken)
             database.commit(session)

@@ -130,8 +130,8 @@ def found(case: Case, folder: Path, address: str) -> set[str]:
         lines = (folder / "peer.log").read_bytes().splitlines()
         return {line.split(b" ", 1)[0].decode() for line in lines}
     if case.postgresql:
-        with psycopg.connect(address) as connection:
-            return {row[0] for row in connection.execute("SELECT incident FROM gitdailies_relay.events")}
+        with psycopg.connect(address) as session:
+            return {row[0] for row in session.execute("SELECT incident FROM gitdailies_relay.events")}
     connection = sqlite3.connect(folder / "relay.db")
     stored = {
         incident

@@ -1,6 +1,6 @@
-"""The relay of `gitdailies relay`, on one core, with one part replaced.
+"""The relay as `gitdailies relay` runs it, on one core, with one thing about it replaced.
 
-intake.py starts it. It prints its address once it accepts deliveries.
+Started by intake.py; prints its address once it accepts deliveries.
 """
 
 from __future__ import annotations
@@ -28,8 +28,8 @@ if TYPE_CHECKING:
 DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "bare")
 
 
-class ImmediateStore(store.Store):
-    """Reports `stored` in the next iteration of the event loop, and stores nothing."""
+class ImmediateStore(store.RelayStore):
+    """Says "stored" as soon as the event loop comes round again, and stores nothing."""
 
     def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
         future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
@@ -40,7 +40,7 @@ class ImmediateStore(store.Store):
 
 
 class BareApp:
-    """Reads a body and answers 202, to measure the HTTP server alone."""
+    """Reads a body and answers 202: what the HTTP server alone costs."""
 
     def __init__(self, **_: Any) -> None:
         self.stopping = False
@@ -54,7 +54,7 @@ class BareApp:
 
 
 def fill(session: Session, count: int) -> None:
-    """Store *count* incidents with waiting starts."""
+    """Store *count* incidents whose starts wait."""
     connection = cast("sqlite3.Connection", session)
     connection.create_function("incident", 1, lambda i: deliveries.incident_id(deliveries.BEFORE + i - 1))
     number = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
@@ -71,7 +71,7 @@ def fill(session: Session, count: int) -> None:
             " 'incident.triggered', '', 'stored', '', '[\"e' || i || '\"]' FROM n"
         ),
         (
-            "INSERT INTO periods (destination, source, incident, repo, environment, service, name, state,"
+            "INSERT INTO occurrences (destination, source, incident, repo, environment, service, name, state,"
             f" started_at, changed_at) SELECT 'default', 'pagerduty', {incident}, 'larkspur/checkout-api',"
             f" 'production', 'checkout-api', '2026-03-04T09:12:41Z', 'open', {at}, {at} FROM n"
         ),
@@ -80,7 +80,7 @@ def fill(session: Session, count: int) -> None:
             f" SELECT 'e' || i, 'default', 'pagerduty', {incident}, 'd' || i, {at}, {body} FROM n"
         ),
         (
-            "INSERT INTO pending (seq, destination, partition, head, due_at, attempts)"
+            "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts)"
             f" SELECT i, 'default', 'default/pagerduty/' || {incident}, 1, {at}, 0 FROM n"
         ),
     ):
@@ -96,13 +96,13 @@ def main() -> None:
     given = parser.parse_args()
     os.sched_setaffinity(0, {given.core})
     if given.case == IMMEDIATE:
-        server.Store = ImmediateStore  # type: ignore[attr-defined]
+        server.RelayStore = ImmediateStore  # type: ignore[misc]
     elif given.case == SINGLE:
         group_commit.MOST_A_BATCH = 1
     elif given.case == BARE:
-        server.App = BareApp  # type: ignore[assignment, attr-defined]
+        server.IntakeApp = BareApp  # type: ignore[misc, assignment]
     configuration = load(given.config)
-    # Only intake is measured, so delivery is paused.
+    # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
     database = store.database_of(configuration.relay.store)
     store.migrate(database)
     with store.transaction(database) as session:

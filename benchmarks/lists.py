@@ -68,7 +68,7 @@ def floors(raw: bytes, events: int) -> tuple[float, float]:
     return (
         spent(lambda: strict_json.loads(raw, duplicates=False)),
         spent(
-            lambda: intake.read(raw, key_header="", may_send=lambda _: True, now=now, new_id=lambda: "never")
+            lambda: intake.parse(raw, key_header="", may_send=lambda _: True, now=now, new_id=lambda: "never")
         ),
     )
 

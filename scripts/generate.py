@@ -3,7 +3,7 @@
     python scripts/generate.py            write what is stale
     python scripts/generate.py --check    write nothing; exit 1 and name each stale file
 
-A generator is a module `scripts/generated_NAME.py` with one function
+A generator is a module `scripts/generators/NAME.py` with a function
 `texts(root: Path) -> Mapping[str, str]`, which maps a path relative to the root to the whole
 text that the file must hold. It may read files below *root*; it writes none.
 """
@@ -25,8 +25,8 @@ def texts(root: Path = ROOT) -> dict[str, str]:
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     found: dict[str, str] = {}
-    for file in sorted((root / "scripts").glob("generated_*.py")):
-        for path, text in importlib.import_module(f"scripts.{file.stem}").texts(root).items():
+    for file in sorted((root / "scripts" / "generators").glob("[!_]*.py")):
+        for path, text in importlib.import_module(f"scripts.generators.{file.stem}").texts(root).items():
             if path in found:
                 raise ValueError(f"{path}: expected one generator, got {file.name} and another")
             found[path] = text

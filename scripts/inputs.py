@@ -15,7 +15,7 @@ ABOUT = {
         "",
         (
             "The deployed repository, else this one. "
-            "Several as OWNER/NAME or OWNER/NAME@SHA, parted by spaces or commas."
+            "Several as OWNER/NAME or OWNER/NAME@SHA, separated by spaces or commas."
         ),
     ),
     "sha": ("", "The deployed commit in full. Else that of the run."),
@@ -33,7 +33,10 @@ ABOUT = {
     "fixes": ("", "The id of the incident that this deploy fixes."),
     "receiver": (
         "",
-        "documented sends only the fields that GitDailies documents, ours all of them. Else told by the key.",
+        (
+            "documented sends only the fields that GitDailies documents, ours all of them. "
+            "By default the key decides."
+        ),
     ),
     "timeout": ("10", "Seconds to wait for an answer."),
     "retries": ("3", "How often to try again after no answer, 429 or 5xx; a minute at most in all."),

@@ -1,25 +1,65 @@
-"""What holds for every test: in continuous integration nothing is skipped."""
+"""What holds for every test: a clean environment, patience, and in continuous integration no skipped test."""
+
+from __future__ import annotations
 
 import os
 import signal
+from collections.abc import Generator
 
 import pytest
+from hypothesis import HealthCheck, settings
+
+from tests.support import forms, postgresql
+from tests.support.forms import measure
+
+__all__ = ["measure"]
+
+# What a shell may hold and what would change where a test connects to, or whom it trusts.
+_SETTINGS_OF_A_SHELL = (
+    *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
+    *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),
+    *("SSL_CERT_FILE", "SSL_CERT_DIR", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE"),
+)
+_WORKER = "PYTEST_XDIST_WORKER"
+
+# A busy machine is no fault of the code.
+settings.register_profile("patient", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.register_profile(forms.QUICK, settings(settings.get_profile("patient"), max_examples=20))
+settings.load_profile("patient")
 
 
-def pytest_configure(config):
-    # Tests speak to this machine alone: a proxy of the environment would take that away.
-    for name in ("HTTP_PROXY", "HTTPS_PROXY", "http_proxy", "https_proxy", "ALL_PROXY", "all_proxy"):
+def pytest_configure(config: pytest.Config) -> None:
+    for name in _SETTINGS_OF_A_SHELL:
         os.environ.pop(name, None)
-    # A shell that was told to go on meanwhile ("&") has its children ignore Ctrl-C, and theirs: then
-    # no test could interrupt a command.
+    # A shell with "&" makes its children ignore Ctrl-C, and their children too: no test could
+    # interrupt a command.
     if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
         signal.signal(signal.SIGINT, signal.default_int_handler)
+    if _WORKER not in os.environ:
+        postgresql.begin_run()
 
 
-@pytest.hookimpl(hookwrapper=True)
-def pytest_runtest_makereport(item):
-    report = (yield).get_result()
+def pytest_unconfigure() -> None:
+    if _WORKER not in os.environ:
+        postgresql.end_run()
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_makereport(
+    item: pytest.Item,
+) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+    report = yield
     if report.skipped and os.environ.get("CI") == "true" and not hasattr(report, "wasxfail"):
         reason = report.longrepr[2] if isinstance(report.longrepr, tuple) else report.longrepr
         report.outcome = "failed"
         report.longrepr = f"{item.nodeid}: expected nothing skipped with CI=true, got {reason}"
+    return report
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    """Print what the long forms measured."""
+    lines = forms.measured(terminalreporter.stats.get("passed", []))
+    if lines:
+        terminalreporter.section("measured")
+        for line in lines:
+            terminalreporter.line(line)

@@ -1,8 +1,7 @@
-"""A database of either kind for one test: an SQLite file, or one of the real PostgreSQL's, dropped after."""
+"""A database of either kind for one test: an SQLite file, or one on a real PostgreSQL, dropped after."""
 
 from __future__ import annotations
 
-import os
 import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -15,20 +14,21 @@ from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.postgresql import PostgresqlDatabase
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
-SERVER = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:5432/test")
+from tests.support.postgresql import server
+
 KINDS = ("sqlite", "postgresql")
 
 
 @contextmanager
 def postgresql_url() -> Iterator[str]:
     """Make an empty database on the server that tests use."""
-    name = f"gitdailies_{secrets.token_hex(6)}"
-    with psycopg.connect(SERVER, autocommit=True) as connection:
-        connection.execute(f"CREATE DATABASE {name}")  # type: ignore[arg-type]
+    url, name = server(), f"gitdailies_{secrets.token_hex(6)}"
+    with psycopg.connect(url, autocommit=True) as connection:
+        connection.execute(f"CREATE DATABASE {name}")
         try:
-            yield urlunsplit(urlsplit(SERVER)._replace(path=f"/{name}"))
+            yield urlunsplit(urlsplit(url)._replace(path=f"/{name}"))
         finally:
-            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")  # type: ignore[arg-type]
+            connection.execute(f"DROP DATABASE {name} WITH (FORCE)")
 
 
 @contextmanager

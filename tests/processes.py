@@ -110,7 +110,7 @@ def run(
     return done
 
 
-def eventually(check: Callable[[], Value], seconds: float = 15.0) -> Value:
+def eventually(check: Callable[[], Value], seconds: float = 60.0) -> Value:
     """Ask until the answer is true, and return it."""
     end = time.monotonic() + seconds
     while True:

@@ -2,31 +2,45 @@
 
 from __future__ import annotations
 
+import atexit
 import json
 import re
 import shutil
 import subprocess
 import sys
+import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 from typing import Any
 
+from scripts import dist
 from tests.processes import run, running
+from tests.support.programs import program
 
 ROOT = Path(__file__).parents[1]
+# What each platform hands to a job, and the deploys that must come of it.
+CASES = ROOT / "tests/ci/cases"
 KEY = "gdk_planted-5d0c"
 # As the platforms call them; dash is what /bin/sh is on Debian, and knows no pipefail.
 SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": ("dash", "-e")}
 
 
+@cache
+def published(module: str) -> Path:
+    """Build what is published of a platform, once a session, and return its folder."""
+    folder = tempfile.mkdtemp(prefix="gitdailies-dist-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    dist.build(Path(folder), [module])
+    return Path(folder) / module
+
+
 def case(platform: str, name: str) -> dict[str, Any]:
     """Return a case of the CI tables: `environ` in, `expected` out."""
-    found: dict[str, Any] = json.loads(
-        (ROOT / "tests" / "ci" / "cases" / platform / f"{name}.json").read_text("utf-8")
-    )
+    found: dict[str, Any] = json.loads((CASES / platform / f"{name}.json").read_text("utf-8"))
     return found
 
 
@@ -48,9 +62,8 @@ def shell(
     arguments: Sequence[str] = (),
 ) -> Ended:
     """Run *text* as a shell's script, with *environ* alone; *path* overrules where programs are found."""
-    program, *options = SHELLS[name]
-    found = shutil.which(program)
-    assert found is not None, f"expected {program} on this machine"
+    called, *options = SHELLS[name]
+    found = program(called)
     file = folder / f"script.{name}"
     file.write_text(text, "utf-8")
     done = subprocess.run(

@@ -1,1 +1,1 @@
-"""The step that the orb's command runs; `src/scripts/report_deploy.py` is made from it."""
+"""Deploys of the past, read through CircleCI's API, as the orb would have reported them."""

@@ -1,4 +1,4 @@
-"""What a person sees while a history is read and sent: two bars on a terminal, plain lines elsewhere."""
+"""Show progress while a history is read and sent: two bars on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ def _sized(task: Task, count: float) -> str:
     return decimal(int(count)) if task.fields.get("in_bytes") else f"{count:,.0f}"
 
 
-class Watching:
-    """The watch of one import; every refused event goes to *refused_path*, the first few are shown."""
+class ImportProgress:
+    """The progress of one import. Refused events are written to *refused_path*; the first few are shown."""
 
     def __init__(self, refused_path: Path) -> None:
         console = Console(stderr=True, highlight=False, markup=False)
@@ -76,10 +76,10 @@ class Watching:
         self._progress.stop()
         if self._refused_file is not None:
             self._refused_file.close()
-            click.echo(f"refused events, one a line with the reason: {self._refused_path}", err=True)
+            click.echo(f"refused events, one a line with the reason, are in {self._refused_path}", err=True)
 
     def say(self, line: str) -> None:
-        """Print a line beside the bars."""
+        """Print a line above the bars."""
         if self._progress.disable:
             click.echo(printable(line), err=True)
         else:
@@ -96,7 +96,7 @@ class Watching:
 
     @contextmanager
     def counting(self, name: str) -> Iterator[_Bar]:
-        """Show how many pages were read, of a number that nobody knows."""
+        """Show the number of pages read. The total is not known."""
         task = self._progress.add_task(printable(name), total=None)
         try:
             yield _Bar(self._progress, task)
@@ -104,32 +104,32 @@ class Watching:
             self._progress.remove_task(task)
 
     def begin(self, total: int) -> None:
-        """Show the bar of what is sent."""
+        """Show the bar of sent events."""
         self._progress.update(self._sending, description="sending", total=total, visible=True)
 
     def moved(self, events: int) -> None:
-        """So many more events are done with."""
+        """Advance the bar by *events*."""
         self._progress.advance(self._sending, events)
 
     def waits(self, reason: str, seconds: float) -> None:
-        """Say why nothing moves."""
+        """Print why the run waits."""
         if reason:
-            self.say(f"again in {seconds:.1f} s: {reason}")
+            self.say(f"retry in {seconds:.1f} s: {reason}")
 
     def refused(self, verdict: Verdict) -> None:
-        """Show a refused event, and keep it with its reason."""
+        """Show a refused event, and write it to the file with its reason."""
         if self._refused_file is None:
             self._refused_path.unlink(missing_ok=True)
             self._refused_file = self._refused_path.open("w", encoding="utf-8")
             self._refused_path.chmod(0o600)
         entry = verdict.entry
-        kept = {"id": entry.id, "reason": verdict.reason, "event": json.loads(entry.body)}
-        self._refused_file.write(json.dumps(kept, ensure_ascii=False) + "\n")
+        record = {"id": entry.id, "reason": verdict.reason, "event": json.loads(entry.body)}
+        self._refused_file.write(json.dumps(record, ensure_ascii=False) + "\n")
         self._refused += 1
         if self._refused <= MOST_SHOWN:
             self.say(f"refused: {entry.kind} of {entry.at} ({entry.id}): {verdict.reason}")
         elif self._refused == MOST_SHOWN + 1:
-            self.say("refused: more, which are not shown")
+            self.say("more events were refused; the file has all of them")
 
 
 class _Bar:
@@ -139,5 +139,5 @@ class _Bar:
         self._progress, self._task = progress, task
 
     def moved(self, size: int) -> None:
-        """So many more bytes were read."""
+        """Advance the bar by *size*."""
         self._progress.advance(self._task, size)

@@ -1,4 +1,4 @@
-"""How a relay stands: what its store tells, and its server, should one run here."""
+"""The status of a relay, for people: what its store holds, and what its server says if one runs here."""
 
 from __future__ import annotations
 
@@ -13,76 +13,69 @@ from gitdailies_connection.config.settings import RelaySettings
 from gitdailies_cli import output
 
 _SECONDS = 2.0
-# The words for what is kept stand in metrics, too; this is what they mean.
-_KEPT = {
-    "shape": "not as the vendor's table expects",
-    "unmapped": "of a service without a line, see `gitdailies relay unmapped`",
-    "unreadable": "no JSON",
-}
-# Likewise those for attempts and events, which JSON keeps.
-WORDS = {"done": "delivered", "again": "to be tried again", "buried": "set aside"}
-_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  to be asked, not to listen on
+# Addresses to listen on, and those to reach the same server at.
+_EVERYWHERE = {"0.0.0.0": "127.0.0.1", "::": "::1"}  # noqa: S104  this is not listened on
 
 
-def server(relay: RelaySettings, place: str) -> dict[str, Any] | None:
-    """Return what the relay on this machine says of itself, or None where none uses the store at *place*."""
+def server(relay: RelaySettings, location: str) -> dict[str, Any] | None:
+    """Return what the relay on this machine says of itself; None where none uses the store at *location*."""
     if not relay.status.port:
         return None
     host = _EVERYWHERE.get(relay.status.host, relay.status.host)
     connection = http.client.HTTPConnection(host, relay.status.port, timeout=_SECONDS)
     try:
         connection.request("GET", "/status")
-        told = json.loads(connection.getresponse().read())
+        status = json.loads(connection.getresponse().read())
     except (OSError, ValueError, http.client.HTTPException):
         return None
     finally:
         connection.close()
-    found = told.get("server") if isinstance(told, dict) else None
-    return found if isinstance(found, dict) and found.get("store") == place else None
+    found = status.get("server") if isinstance(status, dict) else None
+    return found if isinstance(found, dict) and found.get("store") == location else None
 
 
-def pairs(told: Mapping[str, Any], asked: Listen) -> dict[str, Any]:
-    """Say it in names and values for a person; the server was *asked* there."""
-    last = told["lastAttempt"]
-    waiting = str(told["waiting"])
-    if told["waiting"]:
-        oldest = output.moment(told["oldestWaitingSince"])
-        waiting += f", {told['retrying']} of them tried before, the oldest since {oldest}"
-    kept = "; ".join(f"{count} {why} ({_KEPT.get(why, why)})" for why, count in told["kept"].items())
+def pairs(status: Mapping[str, Any], address: Listen) -> dict[str, Any]:
+    """Return a status as names and values for a person. *address* is where a server was asked."""
+    last = status["lastAttempt"]
+    waiting = str(status["waiting"])
+    if status["waiting"]:
+        oldest = output.moment(status["oldestWaitingSince"])
+        waiting += f", {status['retrying']} of them tried before, the oldest since {oldest}"
+    quarantined = "; ".join(f"{count} {code}" for code, count in status["quarantined"].items())
     return {
-        "server": _server(told["server"], asked),
-        "delivery": held(told) or ("delivering" if told["server"] else "not paused"),
+        "server": _server(status["server"], address),
+        "delivery": held_up_by(status) or ("delivering" if status["server"] else "not paused"),
         "waiting": waiting,
-        "set aside": _with(told["buried"], "`gitdailies relay failed` tells why"),
-        "kept": f"{kept}; `gitdailies relay failed` tells why" if kept else "0",
+        "dead letters": _with_hint(status["deadLetters"]),
+        "quarantined": _with_hint(quarantined),
         "last attempt": _attempt(last) if last else "-",
-        "store": f"{_size(told['bytes'])}, of that free {_size(told['freeBytes'])}",
+        "store": f"{_size(status['bytes'])}, {_size(status['freeBytes'])} free",
     }
 
 
-def held(told: Mapping[str, Any]) -> str:
-    """Say what keeps every event from going out: pauses, or a receiver that fails; "" for nothing."""
-    server = told["server"]
-    if told["paused"] or server is None or server["circuit"] != "open":
-        return pauses(told["paused"])
-    why = server.get("circuitReason")
-    return f"the receiver fails and is probed{f': {why}' if why else ''}"
+def held_up_by(status: Mapping[str, Any]) -> str:
+    """Say what holds up every event: pauses, or a receiver that fails; "" for nothing."""
+    server = status["server"]
+    if status["paused"] or server is None or server["circuit"] != "open":
+        return pauses(status["paused"])
+    reason = server.get("circuitReason")
+    return f"the receiver fails and is probed{f': {reason}' if reason else ''}"
 
 
-def _server(server: Mapping[str, Any] | None, asked: Listen) -> str:
+def _server(server: Mapping[str, Any] | None, address: Listen) -> str:
     if server is None:
-        return f"none at {asked}, as relay.status says, uses this store"
-    said = f"runs, version {server['version']}"
+        return f"no server at {address} (relay.status) uses this store"
+    text = f"runs, version {server['version']}"
     if server["storeFault"]:
-        said += f"; the store cannot be written: {server['storeFault']}"
+        text += f"; the store cannot be written: {server['storeFault']}"
     if server["reloadFailed"]:
-        said += "; gitdailies.yml is faulty, the one before it is in force: `gitdailies check`"
-    return said
+        text += "; gitdailies.yml has errors, still using the previous one; run `gitdailies check`"
+    return text
 
 
 def _attempt(last: Mapping[str, Any]) -> str:
-    verdict = WORDS.get(last["verdict"], last["verdict"])
-    return f"{output.moment(last['at'])} {verdict}{f': {reason}' if (reason := last['reason']) else ''}"
+    reason = f": {last['reason']}" if last["reason"] else ""
+    return f"{output.moment(last['at'])} {last['verdict']}{reason}"
 
 
 def pauses(paused: Sequence[Mapping[str, Any]]) -> str:
@@ -95,8 +88,8 @@ def _paused(pause: Mapping[str, Any]) -> str:
     return f"paused by {by} since {output.moment(pause['since'])}: {pause['reason']}"
 
 
-def _with(count: object, hint: str) -> str:
-    return f"{count}, {hint}" if count else "0"
+def _with_hint(count: object) -> str:
+    return f"{count}; `gitdailies relay failed` shows the reasons" if count else "0"
 
 
 def _size(count: int) -> str:

@@ -46,7 +46,7 @@ class Reader:
     options: Mapping[str, Any] = field(default_factory=dict)
 
     def placed(self, url: str, options: Mapping[str, Any]) -> Reader:
-        """Read a site: api.datadoghq.eu is looked at on app.datadoghq.eu, api.us3.datadoghq.com on us3.…"""
+        """Read a site: api.datadoghq.eu is looked at on app.datadoghq.eu, api.us3.… on us3.datadoghq.com."""
         host = urlsplit(url).hostname or ""
         site = host.removeprefix("api.") if host.startswith("api.") else self.site
         return replace(self, site=f"app.{site}" if site.count(".") == 1 else site, options=options)

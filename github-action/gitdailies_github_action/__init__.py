@@ -1,1 +1,1 @@
-"""The GitHub Action that reports a deploy; `report_deploy.py` beside action.yml is made from it."""
+"""Deploys of the past, read through GitHub's API, as the Action would have reported them."""

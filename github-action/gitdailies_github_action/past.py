@@ -11,8 +11,8 @@ from dataclasses import replace
 from typing import Any
 
 from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
-from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
 from gitdailies_core.ci.past import deploys
+from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.protocol import Ignored

@@ -1,1 +1,10 @@
-"""The relay: vendors' deliveries in, events out to GitDailies, nothing lost in between."""
+"""The relay: webhooks of incident tools in, events for GitDailies out, nothing lost in between.
+
+```
+HTTP ── intake ── accepting ── store ── delivery ── HTTP to the receiver
+                                 └────── operations: status, metrics, reports, replay
+```
+
+`intake` reads a delivery, `accepting` decides what it means, `store` keeps both in one transaction,
+and only then the vendor is answered. `delivery` sends what the store holds. `server` runs them all.
+"""

@@ -6,7 +6,6 @@ errors; what was translated can be written; a delivery is never proven by chance
 
 import copy
 import json
-import os
 import time
 from collections.abc import Callable, Mapping
 from typing import Any
@@ -21,7 +20,6 @@ from gitdailies_core.values.secret import Secret
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-SECONDS = float(os.environ.get("GITDAILIES_FUZZ_SECONDS", "60"))
 _CASES_A_ROUND = 500
 
 

@@ -5,8 +5,10 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.contract import checks
+from gitdailies_core.errors import ProofError
+from gitdailies_core.reasons import UNKNOWN_TYPE
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import Ignored
+from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
@@ -46,9 +48,10 @@ def test_a_signature_of_pagerduty_holds_over_both_layouts(stem, layout):
     header = {"X-PagerDuty-Signature": SIGNATURES["examples"][stem][layout]}
     request = Request.make(headers=header, body=body)
 
-    assert (
-        registry.adapter("pagerduty").verify(request, [Secret("other"), Secret(SIGNATURES["secret"])]) is None
-    )
+    # A wrong one raises.
+    registry.adapter("pagerduty").verify(request, [Secret("other"), Secret(SIGNATURES["secret"])])
+    with pytest.raises(ProofError):
+        registry.adapter("pagerduty").verify(request, [Secret("other")])
 
 
 @pytest.mark.parametrize(
@@ -62,6 +65,7 @@ def test_a_recovery_of_datadog_is_told_by_how_it_begins(given, word):
 
     (message,) = registry.adapter("datadog").translate(request, {})
 
+    assert isinstance(message, Change)
     assert (message.state, message.word) == ("resolved", word)
 
 
@@ -74,7 +78,7 @@ def test_an_unknown_transition_of_datadog_never_starts_or_ends(given):
     (message,) = registry.adapter("datadog").translate(request, {})
 
     assert message == Ignored(
-        "not in the table of Datadog's words", given, body["cycle_key"], body["event_id"]
+        "not in the table of Datadog's words", given, body["cycle_key"], body["event_id"], UNKNOWN_TYPE
     )
 
 
@@ -85,6 +89,7 @@ def test_the_environment_of_a_template_is_seen_by_filters():
 
     (message,) = registry.adapter("datadog").translate(request, {})
 
+    assert isinstance(message, Change)
     assert (message.environment, message.tags["env"]) == ("prod", ("prod",))
 
 

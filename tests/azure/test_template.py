@@ -16,11 +16,11 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.connection.servers import answer, serving
 from tests.shell_steps.scripts import KEY, ROOT, case_of, programs
-from tests.steps import Webhooks, webhooks
+from tests.steps import Webhooks, published, webhooks
 
-ROOM = ROOT / "azure-pipelines"
+ROOM = ROOT / "ci-steps" / "azure"
 README = (ROOM / "README.md").read_text("utf-8")
-TEMPLATE: dict[str, Any] = yaml.safe_load((ROOM / "report-deploy.yml").read_text("utf-8"))
+TEMPLATE: dict[str, Any] = yaml.safe_load((published("azure") / "report-deploy.yml").read_text("utf-8"))
 PARAMETERS: dict[str, str] = {one["name"]: str(one["default"]) for one in TEMPLATE["parameters"]}
 STEP: dict[str, Any] = TEMPLATE["steps"][0]
 RECIPES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
@@ -70,7 +70,7 @@ def run(
         env={
             "PATH": programs(folder, sys.executable),
             "HOME": str(folder),
-            **case_of("azure-pipelines", case)["environ"],
+            **case_of("azure", case)["environ"],
             **{name: value for name, value in variables.items() if name not in SECRETS},
             **{name: put_in(value) for name, value in step["env"].items()},
         },
@@ -132,7 +132,7 @@ def test_a_deployment_job(tmp_path: Path) -> None:
         )
 
     [request] = server.requests
-    expected = case_of("azure-pipelines", "deployment_job")["expected"]["events"][0]
+    expected = case_of("azure", "deployment_job")["expected"]["events"][0]
     assert json.loads(request.body)["environment"] == expected["environment"]
 
 
@@ -181,7 +181,7 @@ def test_recipe(text: str, tmp_path: Path) -> None:
     """Each recipe of the page is what the schema allows, and sets parameters that exist."""
     recipe = yaml.safe_load(text)
     check(recipe, tmp_path)
-    given = re.findall(r"template: (?:gitdailies|azure-pipelines)/report-deploy\.yml", text)
+    given = re.findall(r"template: (?:gitdailies/)?report-deploy\.yml", text)
 
     assert len(given) == 1
     assert parameters(recipe) <= set(PARAMETERS)

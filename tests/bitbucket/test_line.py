@@ -17,12 +17,13 @@ import pytest
 import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
+from scripts import dist
 from tests.connection.servers import answer, serving
 from tests.shell_steps.scripts import KEY, ROOT, TOOLS, repository, tool
-from tests.steps import Webhooks, webhooks
+from tests.steps import Webhooks, published, webhooks
 
-ROOM = ROOT / "bitbucket-pipelines"
-README = (ROOM / "README.md").read_text("utf-8")
+SCRIPT = published("bitbucket") / "report_deploy.sh"
+README = (ROOT / "ci-steps" / "bitbucket" / "README.md").read_text("utf-8")
 PAGES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
 COPIED, FETCHED, SERVICES = PAGES
 
@@ -38,7 +39,7 @@ def pipeline(folder: Path, text: str, deploy: str = "exit 0", **variables: str) 
     program = tool("bb-run", TOOLS / "bb-run" / "bin")
     project = folder / "checkout-api"
     (project / "gitdailies").mkdir(parents=True)
-    shutil.copy(ROOM / "report_deploy.sh", project / "gitdailies")
+    shutil.copy(SCRIPT, project / "gitdailies")
     (project / "bitbucket-pipelines.yml").write_text(text)
     (project / "deploy.sh").write_text(f"#!/bin/sh\n{deploy}\n")
     (project / "deploy.sh").chmod(0o755)
@@ -83,9 +84,9 @@ def test_it_arrives_in_incoming_webhooks(incoming: Webhooks, tmp_path: Path) -> 
 
 
 def test_the_fetched_file(tmp_path: Path) -> None:
-    """The pinned file is fetched, found to be what it should be, and run."""
+    """The file, pinned to its checksum, is fetched, found to be what it should be, and run."""
     with serving() as server:
-        code, log, sha = fetched(tmp_path, checksum_of_page(), server.url)
+        code, log, sha = fetched(tmp_path, checksum(tmp_path), server.url)
 
     [request] = server.requests
     assert (code, json.loads(request.body)["commitSHA"]) == (0, sha), log
@@ -101,8 +102,9 @@ def test_the_fetched_file_is_another(tmp_path: Path) -> None:
 
 
 def fetched(folder: Path, checksum: str, url: str) -> tuple[int, str, str]:
-    """Run the second pipeline of the page with the file from this folder, no network."""
-    text = re.sub(r"https://raw\S+", f"file://{ROOM}/report_deploy.sh", FETCHED)
+    """Run the second pipeline of the page with the built file, no network."""
+    text = re.sub(r"https://files\S+", f"file://{SCRIPT}", FETCHED)
+    assert text != FETCHED
     return pipeline(
         folder,
         text.replace("CHECKSUM", checksum),
@@ -111,15 +113,19 @@ def fetched(folder: Path, checksum: str, url: str) -> tuple[int, str, str]:
     )
 
 
-def checksum_of_page() -> str:
-    found = re.search(r"^([0-9a-f]{64})  bitbucket-pipelines/report_deploy\.sh$", README, re.MULTILINE)
+def checksum(folder: Path) -> str:
+    """Return the checksum of the file as `make dist` lists it."""
+    dist.build(folder / "dist")
+    sums = (folder / "dist" / "SHA256SUMS").read_text("utf-8")
+    found = re.search(r"^([0-9a-f]{64})  bitbucket/report_deploy\.sh$", sums, re.MULTILINE)
     assert found
     return found[1]
 
 
-def test_the_checksum_of_the_page() -> None:
-    """The page has the checksum of the file beside it."""
-    assert checksum_of_page() == hashlib.sha256((ROOM / "report_deploy.sh").read_bytes()).hexdigest()
+def test_the_listed_checksum(tmp_path: Path) -> None:
+    """The list that the page names has the checksum of the built file."""
+    assert "`dist/SHA256SUMS`" in README
+    assert checksum(tmp_path) == hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
 
 
 def test_two_services(tmp_path: Path) -> None:

@@ -6,16 +6,22 @@ import os
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Literal
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.programs import program
 from tests.webhooks.running import Receiver, in_thread
 
 PASSWORD = "nine quiet larks at dawn"
-LOOKS = {"light": ("light", 1280), "dark": ("dark", 1280), "narrow": ("light", 390)}
+LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {
+    "light": ("light", 1280),
+    "dark": ("dark", 1280),
+    "narrow": ("light", 390),
+}
 _ARGUMENTS = (
     "--no-sandbox",
     "--disable-gpu",
@@ -29,10 +35,10 @@ _ARGUMENTS = (
 
 # Columns that are cut off, of tables other than those of numbers; and dots that hang over the edge.
 _OUTSIDE = """() => [
-  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .lanes circle")
+  ...document.querySelectorAll(".scroll table:not(.numbers) :is(th, td), .timeline circle")
 ].filter(part => {
   const inner = part.getBoundingClientRect();
-  const outer = part.closest(".scroll, .lanes").getBoundingClientRect();
+  const outer = part.closest(".scroll, .timeline").getBoundingClientRect();
   return inner.width > 0 && (inner.right > outer.right + 0.5 || inner.left < outer.left - 0.5);
 }).map(part => part.outerHTML)"""
 
@@ -40,8 +46,8 @@ _OUTSIDE = """() => [
 # Not longer: while it is open, an event loop of its own runs in this thread, and asyncio.run refuses to.
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
+    path = os.environ.get("GITDAILIES_TEST_CHROMIUM") or program("chromium")
     with sync_playwright() as playwright:
-        path = os.environ.get("GITDAILIES_TEST_CHROMIUM", "/usr/bin/chromium")
         running = playwright.chromium.launch(executable_path=path, args=list(_ARGUMENTS))
         yield running
         running.close()
@@ -118,5 +124,5 @@ def owner(tab: Tab, receiver: Receiver) -> Tab:
 def join(page: Page, name: str) -> None:
     page.get_by_label("Name").fill(name)
     page.get_by_label("Password", exact=True).fill(PASSWORD)
-    page.get_by_label("Password, once more").fill(PASSWORD)
+    page.get_by_label("Password again").fill(PASSWORD)
     page.get_by_role("button", name="Join").click()

@@ -56,14 +56,14 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
     page.goto(receiver.url + SHOP)
     figures = told(receiver, SHOP)["figures"]
     rate, recovery = figures["changeFailRate"], figures["failedDeploymentRecoveryTime"]
-    expect(page.locator("section.figure h2")).to_have_text([*TITLES, "How to read them"])
+    expect(page.locator("section.figure h2")).to_have_text([*TITLES, "How to read the figures"])
     shown = card(page, "Change fail rate").inner_text()
     for label, number in (
         ("Failed", "numerator"),
         ("Settled", "denominator"),
         ("Pending", "pending"),
-        ("Failed and young", "failedYoung"),
-        ("Incidents unlinked", "unlinked"),
+        ("Recent failures", "failedYoung"),
+        ("Unlinked incidents", "unlinked"),
     ):
         assert re.search(rf"{label}\s+{rate[number]}\b", shown), (label, shown)
     assert f"{rate['value'] * 100:.1f} %" in shown
@@ -195,11 +195,11 @@ def test_an_empty_page_tells_what_to_do(owner: Tab, receiver: Receiver) -> None:
     expect(page.locator("#sample")).to_contain_text(f"curl -sS {receiver.url}/webhooks")
     owner.look("dora-empty")
     receiver.post(receiver.key("ci"), body("deploy", environment="staging"))
-    page.get_by_role("link", name="look again").click()
-    expect(page.get_by_role("heading", name="No deploy and no incident in this period")).to_be_visible()
+    page.get_by_role("link", name="reload this page").click()
+    expect(page.get_by_role("heading", name="No deploys or incidents in this period")).to_be_visible()
     owner.look("dora-elsewhere")
     page.get_by_role("link", name="environment staging").click()
-    page.get_by_role("link", name="since the first event here").click()
+    page.get_by_role("link", name="since the first event").click()
     expect(card(page, "Deployment frequency").locator("dd").first).to_have_text("1")
 
 

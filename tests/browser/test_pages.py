@@ -84,7 +84,7 @@ def test_everything_works_without_a_script(browser, receiver: Receiver) -> None:
     assert receiver.post(page.locator("#key").inner_text(), body("deploy")).status_code == 202
     expect(page.get_by_role("button", name=re.compile("Copy"))).to_have_count(0)
     page.get_by_role("link", name="Start").click()
-    page.get_by_role("link", name="Look again").click()
+    page.get_by_role("link", name="Reload").click()
     expect(page.locator(".arrivals li")).to_have_count(1)
     context.close()
 
@@ -107,7 +107,7 @@ def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     page = owner.page
     follow(page, "Settings", "People")
     page.get_by_role("link", name="Invite").click()
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create link").click()
     link = page.locator("#link").inner_text()
     receiver.post(receiver.key("ci"), body("deploy"))
 
@@ -175,7 +175,7 @@ def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> No
     page.get_by_role("button", name="Create key").click()
     furnished.look("key-once")
     page.goto(receiver.url + "/settings/people/invite")
-    page.get_by_role("button", name="Make the link").click()
+    page.get_by_role("button", name="Create link").click()
     furnished.look("invited")
 
 
@@ -193,7 +193,7 @@ def test_the_way_in_looks_right_to_axe(tab: Tab, receiver: Receiver) -> None:
     page.get_by_label("Name").fill("Kim")
     page.get_by_label("Password", exact=True).fill("something else")
     page.get_by_role("button", name="Sign in").click()
-    expect(page.get_by_role("alert")).to_have_text("Name or password is not right.")
+    expect(page.get_by_role("alert")).to_have_text("The name or the password is wrong.")
     tab.look("sign-in-refused")
     page.goto(link)
     tab.look("used-link")

@@ -18,9 +18,9 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.connection.servers import answer, serving
 from tests.shell_steps.scripts import ROOT, TOOLS, tool
-from tests.steps import Webhooks, webhooks
+from tests.steps import SHELLS, Webhooks, case, published, webhooks
 
-ROOM = ROOT / "buildkite-plugin"
+ROOM = ROOT / "ci-steps" / "buildkite"
 HERE = Path(__file__).parent
 PLUGIN: dict[str, Any] = yaml.safe_load((ROOM / "plugin.yml").read_text("utf-8"))
 OPTIONS: dict[str, Any] = PLUGIN["configuration"]["properties"]
@@ -47,7 +47,7 @@ def tap(incoming: Webhooks) -> str:
                 "PATH": os.environ["PATH"],
                 "HOME": os.environ.get("HOME", "/"),
                 "TERM": "dumb",
-                "PLUGIN": str(ROOM),
+                "PLUGIN": str(published("buildkite")),
                 "URL": incoming.url,
                 "KEY": incoming.key,
                 "REFUSING_URL": refusing.url,
@@ -86,6 +86,24 @@ def test_what_arrived(tap: str, incoming: Webhooks) -> None:
             (api, "", "", ""),  # another name for the key
         ]
     ), tap
+
+
+@pytest.mark.parametrize("plugin", [ROOM, published("buildkite")], ids=["in its repository", "built"])
+def test_where_the_step_is(plugin: Path, tmp_path: Path) -> None:
+    """In a checkout of its repository the hook runs the one step, and the built plugin its own."""
+    environ = {**case("buildkite", "branch")["environ"], "GITDAILIES_DRY_RUN": "true"}
+    done = subprocess.run(
+        [*SHELLS["bash"], "-c", '. "$PLUGIN/hooks/post-command"'],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PLUGIN": str(plugin), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6")
+    assert (plugin / "report_deploy.sh").exists() == (plugin != ROOM)
 
 
 def test_manifest() -> None:
@@ -139,3 +157,4 @@ def test_shellcheck() -> None:
 
     assert done.returncode == 0, done.stdout + done.stderr
     assert os.access(hook, os.X_OK)
+    assert os.access(published("buildkite") / "hooks" / "post-command", os.X_OK)

@@ -1,7 +1,7 @@
 """Rounds of faults against real processes: what was accepted arrives, each once, in its incident's order.
 
-GITDAILIES_CAMPAIGN_ROUNDS and GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS say how many; by default every kind
-of fault happens once.
+GITDAILIES_CAMPAIGN_ROUNDS and GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS say how many in the long form; by
+default every kind of fault happens once.
 """
 
 from __future__ import annotations
@@ -10,23 +10,21 @@ import os
 import random
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import pytest
 from gitdailies_core.errors import StoreUnavailable
 
 from tests.campaign.faults import ON_POSTGRESQL, ON_SQLITE, Fault, Faults
 from tests.campaign.vendors import Vendor
 from tests.campaign.world import World, postgresql_world, sqlite_world
 from tests.processes import eventually
+from tests.support.forms import short_and_long
 
-ROUNDS = int(os.environ.get("GITDAILIES_CAMPAIGN_ROUNDS", str(len(ON_SQLITE))))
-POSTGRESQL_ROUNDS = int(os.environ.get("GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS", str(len(ON_POSTGRESQL))))
 SEED = int(os.environ.get("GITDAILIES_CAMPAIGN_SEED", "20261124"))
 VENDORS, DELIVERIES = 4, 15
 RECOVERY_SECONDS = 90.0
@@ -59,7 +57,7 @@ def table(by_kind: dict[str, Figures]) -> str:
     total = Figures()
     for figures in by_kind.values():
         total.add(figures)
-    rows = [("fault", *_HEADS)]
+    rows: list[tuple[str, ...]] = [("fault", *_HEADS)]
     for name, figures in [*by_kind.items(), ("all", total)]:
         *numbers, seconds = vars(figures).values()
         rows.append((name, *map(str, numbers), f"{seconds:.0f}"))
@@ -127,7 +125,7 @@ def _round(world: World, vendors: list[Vendor], fault: Fault) -> Figures:
 def _waiting(world: World) -> int:
     with suppress(StoreUnavailable):
         status = world.pair.status()
-        assert (status["buried"], status["paused"]) == (0, []), status
+        assert (status["deadLetters"], status["paused"]) == (0, []), status
         waiting: int = status["waiting"]
         return waiting
     return -1
@@ -142,26 +140,31 @@ def _disordered(arrived: list[dict[str, Any]], accepted: list[list[str]]) -> int
     return sum(order != sorted(order) for order in orders.values())
 
 
-@pytest.mark.timeout(ROUNDS * 120 + 120)
+def patience(many: int) -> float:
+    """Return the most seconds that a test of so many rounds may take."""
+    return many * 120 + 120
+
+
+@short_and_long("many", "GITDAILIES_CAMPAIGN_ROUNDS", short=3, long=len(ON_SQLITE), seconds=patience)
 def test_no_fault_on_sqlite_loses_doubles_or_disorders(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    many: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:
     """On a file: after every fault what was accepted stands at the receiver once, in order."""
     with sqlite_world(tmp_path, random.Random(SEED)) as world:
-        by_kind = rounds(world, ON_SQLITE, ROUNDS)
+        by_kind = rounds(world, ON_SQLITE, many)
         assert world.disk is not None
         disk = "a mounted disk" if world.disk.mounted else "a limit on file sizes"
-    with capsys.disabled():
-        print(f"\none relay, SQLite on {disk}\n{table(by_kind)}")
+    measure(f"one relay, SQLite on {disk}\n{table(by_kind)}")
     assert by_kind["disk full"].refused or not by_kind["disk full"].rounds, "the disk was never full"
 
 
-@pytest.mark.timeout(POSTGRESQL_ROUNDS * 120 + 120)
+@short_and_long(
+    "many", "GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS", short=2, long=len(ON_POSTGRESQL), seconds=patience
+)
 def test_no_fault_on_postgresql_loses_doubles_or_disorders(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
+    many: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:
     """With two relays on one PostgreSQL: the same, though the database is killed under them."""
     with postgresql_world(tmp_path, random.Random(SEED)) as world:
-        by_kind = rounds(world, ON_POSTGRESQL, POSTGRESQL_ROUNDS)
-    with capsys.disabled():
-        print(f"\ntwo relays, PostgreSQL\n{table(by_kind)}")
+        by_kind = rounds(world, ON_POSTGRESQL, many)
+    measure(f"two relays, PostgreSQL\n{table(by_kind)}")

@@ -109,7 +109,7 @@ def postgresql_world(folder: Path, odds: random.Random) -> Iterator[World]:
 
 @contextmanager
 def _world(folder: Path, odds: random.Random, store: str, relays: int) -> Iterator[World]:
-    settings = {"store": store, "timeout": "1", "claim_seconds": "3"}
+    settings = {"store": store, "timeout": "1", "lease_seconds": "3"}
     with running_pair(folder, **settings) as pair, receiving() as receiver:
         pair.relay.terminate()
         key = (folder / "webhook-key").read_text().strip()

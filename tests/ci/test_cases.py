@@ -6,22 +6,12 @@ from typing import Any
 
 import pytest
 from gitdailies_core.ci import PLATFORMS, Deploys, GitFacts, Inputs, deploys_of
+from gitdailies_core.ci.platforms import BY_MODULE
 from gitdailies_core.errors import GitDailiesError
 
-CASES = Path(__file__).parent / "cases"
+from tests.steps import CASES
+
 FILES = sorted(CASES.glob("*/*.json"))
-# The folder of each platform is named like its file in core.
-FOLDERS = {
-    "azure": "azure",
-    "bitbucket": "bitbucket",
-    "buildkite": "buildkite",
-    "circleci": "circleci",
-    "github": "github_actions",
-    "gitlab": "gitlab",
-    "jenkins": "jenkins",
-    "octopus": "octopus",
-    "travis": "travis",
-}
 
 
 def read(file: Path) -> dict[str, Any]:
@@ -64,21 +54,21 @@ def test_the_same_again(file: Path) -> None:
     assert outcome(case) == outcome(case)
 
 
-@pytest.mark.parametrize("platform", PLATFORMS, ids=lambda platform: platform.word)
-def test_every_platform_has_cases(platform: Any) -> None:
-    """Each platform of the list has a branch or push, a skip, and a tag, unless it knows no tags."""
-    cases = [read(file) for file in FILES if file.parent.name == FOLDERS[platform.word]]
+@pytest.mark.parametrize("module", BY_MODULE)
+def test_every_platform_has_cases(module: str) -> None:
+    """Each platform has cases of its own: a branch or push, a skip, and a tag, unless it knows no tags."""
+    cases = [read(file) for file in FILES if file.parent.name == module]
 
-    assert len(cases) >= 5
+    assert len(cases) >= 5, f"expected five cases or more in tests/ci/cases/{module}"
     assert any("events" in case["expected"] for case in cases)
     assert any("skipped" in case["expected"] for case in cases)
     tagged = any("tag v1.4.0" in note for case in cases for note in case["expected"].get("notes", ()))
-    assert tagged or platform.word == "octopus"
+    assert tagged or module == "octopus"
 
 
 def test_no_case_is_of_an_unknown_platform() -> None:
     """Every folder of cases is a platform's, or that of no platform."""
-    assert {file.parent.name for file in FILES} == {*FOLDERS.values(), "none"}
+    assert {file.parent.name for file in FILES} == {*BY_MODULE, "none"}
 
 
 def test_no_user_leaves() -> None:
@@ -115,3 +105,10 @@ def test_two_services_of_one_run() -> None:
     ids = {read(CASES / "github_actions" / f"{name}.json")["expected"]["events"][0]["id"] for name in names}
 
     assert len(ids) == 2
+
+
+def test_the_order_of_platforms() -> None:
+    """Where two platforms' markers are set, the lower turn is taken; Jenkins, on shared agents, is last."""
+    assert [platform.turn for platform in PLATFORMS] == sorted(platform.turn for platform in PLATFORMS)
+    assert (PLATFORMS[0].word, PLATFORMS[-1].word) == ("github", "jenkins")
+    assert len({platform.word for platform in PLATFORMS}) == len(PLATFORMS) == len(BY_MODULE)

@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.ci import Deploys, GitFacts, Inputs, checkout
-from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
+from gitdailies_core.ci.deploy import MOST_COMMITS
+from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 
 AUTHOR = ("-c", "user.name=Robin", "-c", "user.email=robin@example.com", "-c", "init.defaultBranch=main")
 
@@ -74,7 +75,7 @@ def test_shallow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 def test_many_commits(repository: Path) -> None:
     """Of more commits than are sent the newest are read, and it is told that there are more."""
-    for _ in range(checkout.MOST_COMMITS + 1):
+    for _ in range(MOST_COMMITS + 1):
         tree, parent = git(repository, "rev-parse", "HEAD^{tree}"), git(repository, "rev-parse", "HEAD")
         git(
             repository,
@@ -86,7 +87,7 @@ def test_many_commits(repository: Path) -> None:
     found = checkout.read(str(repository))
 
     assert found is not None
-    assert (len(found.commits), found.cut) == (checkout.MOST_COMMITS, True)
+    assert (len(found.commits), found.cut) == (MOST_COMMITS, True)
     assert found.commits[0]["sha"] == found.sha
 
 

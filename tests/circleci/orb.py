@@ -10,10 +10,11 @@ from typing import Any
 
 import yaml
 
-from tests.steps import ROOT, Ended, shell
+from tests.steps import ROOT, Ended, published, shell
 
 ROOM = ROOT / "circleci-orb"
-ORB: dict[str, Any] = yaml.safe_load((ROOM / "orb.yml").read_text("utf-8"))
+FILE = published("circleci") / "orb.yml"
+ORB: dict[str, Any] = yaml.safe_load(FILE.read_text("utf-8"))
 COMMAND: dict[str, Any] = ORB["commands"]["report_deploy"]
 JOB: dict[str, Any] = ORB["jobs"]["report_deploy"]
 _TEMPLATE = re.compile(r"(?<!\\)<<\s*(parameters|pipeline)\.([a-z_.]+)\s*>>")

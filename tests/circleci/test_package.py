@@ -9,8 +9,9 @@ import pytest
 import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
-from scripts.orb import pack
-from tests.circleci.orb import COMMAND, JOB, ORB, ROOM
+from scripts.builders.orb import pack
+from scripts.joiner import one_file
+from tests.circleci.orb import COMMAND, FILE, JOB, ORB, ROOM
 from tests.steps import ROOT, tool
 
 SOURCE = ROOM / "src"
@@ -36,18 +37,18 @@ LONGEST_VARIABLE_BYTES = 131_072
 
 def test_schema() -> None:
     """The packed orb is what CircleCI's schema allows."""
-    tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(ROOM / "orb.yml"))
+    tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(FILE))
 
 
 def test_packing_keeps_the_scripts() -> None:
     """Each script is in the packed orb whole, with nothing that CircleCI would read as a template."""
     run = COMMAND["steps"][0]["run"]
-    for text, file in (
-        (run["command"], "report_deploy.sh"),
-        (run["environment"]["PARAM_STEP"], "report_deploy.py"),
+    for text, script in (
+        (run["command"], (SOURCE / "scripts" / "report_deploy.sh").read_text("utf-8")),
+        (run["environment"]["PARAM_STEP"], one_file.step_of(ROOT, "circleci")),
     ):
         assert not re.search(r"(?<!\\)<<", text)
-        assert text.replace("\\<<", "<<") == (SOURCE / "scripts" / file).read_text("utf-8")
+        assert text.replace("\\<<", "<<") == script
 
 
 def test_a_missing_script_is_named(tmp_path: Path) -> None:
@@ -97,7 +98,7 @@ def test_declared_parameters_are_used_parameters() -> None:
 
 def test_pipeline_values_are_those_that_core_reads() -> None:
     """Every PIPELINE_GIT_* that core's table reads is passed, and no other."""
-    text = (ROOT / "core/gitdailies_core/ci/circleci.py").read_text("utf-8")
+    text = (ROOT / "core/gitdailies_core/ci/platforms/circleci.py").read_text("utf-8")
     read = set(re.findall(r'"PIPELINE_GIT_([A-Z_]+)"', text))
     environment = COMMAND["steps"][0]["run"]["environment"]
 

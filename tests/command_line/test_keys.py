@@ -40,7 +40,7 @@ def test_a_name_is_taken_once(run, webhooks):
     again = run("keys", "create", "twice", "--store", webhooks.store)
 
     assert again.returncode == 2
-    assert "expected one that no other key has" in again.stderr
+    assert "another key has the name" in again.stderr
 
 
 def test_a_piped_table_folds_nothing(run, webhooks):

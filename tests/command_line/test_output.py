@@ -53,23 +53,24 @@ def test_a_moment_is_shown_to_the_second(text: str | None, shown: str) -> None:
 
 def told(**more: Any) -> dict[str, Any]:
     """What a relay tells that has nothing to do, but for *more*."""
-    nothing = {"server": None, "paused": [], "waiting": 0, "buried": 0, "kept": {}, "lastAttempt": None}
-    return {**nothing, "bytes": 0, "freeBytes": 0, **more}
+    nothing = {"server": None, "paused": [], "waiting": 0, "deadLetters": 0, "quarantined": {}}
+    return {**nothing, "lastAttempt": None, "bytes": 0, "freeBytes": 0, **more}
 
 
-def test_status_says_who_paused_and_what_was_kept() -> None:
-    """A pause by hand is a person's, and the words for kept deliveries are explained."""
+def test_status_says_who_paused_and_what_was_quarantined() -> None:
+    """A pause by hand is a person's, and quarantined deliveries are counted by reason, with a hint."""
     paused = {"by": "manual", "since": "2026-03-04T09:12:41.301Z", "reason": "history is imported"}
-    said = relay_status.pairs(told(paused=[paused], kept={"shape": 2, "unmapped": 1}), ASKED)
-    assert said["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
-    assert said["kept"].startswith(
-        "2 shape (not as the vendor's table expects); 1 unmapped (of a service without"
+    said = relay_status.pairs(
+        told(paused=[paused], quarantined={"unexpected_payload": 2, "unmapped": 1}), ASKED
     )
+    assert said["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
+    hint = "`gitdailies relay failed` shows the reasons"
+    assert said["quarantined"] == f"2 unexpected_payload; 1 unmapped; {hint}"
 
 
 def test_status_says_how_the_last_attempt_ended() -> None:
     """Moment, verdict and reason stand in one line, without a space for a reason that is none."""
-    last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "done", "reason": ""}
+    last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "delivered", "reason": ""}
     assert (
         relay_status.pairs(told(lastAttempt=last), ASKED)["last attempt"] == "2026-03-04T09:12:41Z delivered"
     )
@@ -77,20 +78,20 @@ def test_status_says_how_the_last_attempt_ended() -> None:
 
 
 def told_of(incident: str | None) -> dict[str, Any]:
-    return {"incident": incident, "deliveries": [], "periods": [], "events": []}
+    return {"incident": incident, "deliveries": [], "occurrences": [], "events": []}
 
 
 @pytest.mark.parametrize("others", [(), ("b",), ("b", None)])
-def test_a_story_is_one_object_however_many_there_are(
+def test_a_timeline_is_one_object_however_many_there_are(
     others: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`relay explain --json` has the fields of the first incident, and those of every other in `others`."""
-    stories = [told_of("a"), *map(told_of, others)]
+    timelines = [told_of("a"), *map(told_of, others)]
     monkeypatch.setattr(relay, "_store", lambda *_: None)
     monkeypatch.setattr(store, "reading", nullcontext)
-    monkeypatch.setattr(reports, "stories", lambda *_: stories)
+    monkeypatch.setattr(reports, "timelines", lambda *_: timelines)
     monkeypatch.setattr(reports, "paused", lambda *_: [])
     monkeypatch.setattr(relay, "_server", lambda *_: None)
     done = CliRunner().invoke(gitdailies, ["relay", "explain", "d1", "--json"])
     delivery = {"paused": [], "server": None}
-    assert json.loads(done.stdout) == {**told_of("a"), "others": stories[1:], **delivery}
+    assert json.loads(done.stdout) == {**told_of("a"), "others": timelines[1:], **delivery}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import random
 import socket
 import ssl
@@ -11,6 +12,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
+
+from tests.support.programs import program
 
 ACCEPTED = (
     b"HTTP/1.1 202 Accepted\r\nContent-Type: application/json\r\nContent-Length: 20\r\n\r\n"
@@ -97,9 +100,14 @@ def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = No
 
 
 def _ports() -> Iterator[int]:
-    """Give the ports that the kernel gives to no connection, each once, in no order."""
+    """Give the ports that the kernel gives to no connection, each once, in no order.
+
+    Of several processes that run tests side by side, each gives ports of its own.
+    """
     lowest, _ = map(int, Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split())
-    yield from random.SystemRandom().sample(range(10_000, lowest), lowest - 10_000)
+    number = int(os.environ.get("PYTEST_XDIST_WORKER", "gw0").removeprefix("gw"))
+    ours = range(10_000 + number, lowest, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")))
+    yield from random.SystemRandom().sample(ours, len(ours))
 
 
 _untried = _ports()
@@ -116,7 +124,8 @@ def free_port() -> int:
 def certificate(folder: Path, name: str = "IP:127.0.0.1") -> tuple[Path, ssl.SSLContext]:
     """Make a self-signed certificate for *name*; return its file and a server's context."""
     certificate_file, key_file = folder / "certificate.pem", folder / "key.pem"
-    command = ["openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt", "ec_paramgen_curve:prime256v1"]
+    command = [program("openssl"), "req", "-x509", "-newkey", "ec"]
+    command += ["-pkeyopt", "ec_paramgen_curve:prime256v1"]
     command += ["-nodes", "-days", "2", "-subj", "/CN=local", "-addext", f"subjectAltName={name}"]
     command += ["-keyout", str(key_file), "-out", str(certificate_file)]
     subprocess.run(command, check=True, capture_output=True)

@@ -6,7 +6,7 @@ import pytest
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.load import load, load_webhooks, read
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_connection.config.settings import Configuration, WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Filter, Target
 from gitdailies_core.sources.protocol import Change, Service
@@ -192,7 +192,7 @@ def _with_source(adapter: str) -> str:
     )
 
 
-def _routed(configuration: object, service: str) -> tuple[Target, ...]:
+def _routed(configuration: Configuration, service: str) -> tuple[Target, ...]:
     change = Change.make(
         state="started",
         word="x",
@@ -200,4 +200,4 @@ def _routed(configuration: object, service: str) -> tuple[Target, ...]:
         at=parse("2026-03-04T09:12:41Z", "at"),
         services=[Service(service)],
     )
-    return configuration.routes.route(change).targets  # type: ignore[attr-defined,no-any-return]
+    return configuration.routes.route(change).targets

@@ -10,6 +10,8 @@ from gitdailies_core.errors import ConfigurationError
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from tests.support.forms import examples
+
 DATA = Path(__file__).parent / "data"
 
 
@@ -131,7 +133,7 @@ PIECES = st.sampled_from(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.one_of(st.text(max_size=200), st.lists(PIECES, max_size=40).map("".join)))
 @example('gitdailies: {url: "http://[", key: {env: A}}')
 @example("sources: {a: {secrets: [1], adapter: [x]}}")
@@ -156,7 +158,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=400, deadline=None)
+@settings(max_examples=examples(400), deadline=None)
 @given(st.data())
 def test_any_value_in_any_place_loads_or_is_refused(data: st.DataObject) -> None:
     """The full example with any value at any of its places loads or raises ConfigurationError."""

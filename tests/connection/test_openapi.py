@@ -13,6 +13,8 @@ from gitdailies_core.events.schema import kind_schema
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.forms import examples
+
 DATA = Path(__file__).parent / "data" / "openapi"
 
 
@@ -176,7 +178,7 @@ VALUES = st.recursive(
 )
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=examples(300), deadline=None)
 @given(st.data())
 def test_any_document(data: st.DataObject) -> None:
     """Any JSON value in any place of a document gives lines, never an exception."""

@@ -174,10 +174,10 @@ def test_huge_answer() -> None:
 
     with serving(flood) as server:
         started = time.monotonic()
-        outcome = _send(server.url)
+        outcome = _send(server.url, seconds=30)
 
     assert outcome == Outcome(500, "x" * 300 + "…")
-    assert time.monotonic() - started < 2
+    assert time.monotonic() - started < 15
     assert written < 64 * 1024 * 1024
 
 
@@ -245,7 +245,8 @@ def test_slow(reply: object) -> None:
         took = time.monotonic() - started
 
     assert outcome == Outcome(None, f"127.0.0.1:{server.port}: timed out after 0.6 s")
-    assert 0.5 < took < 2
+    # Without an end of its own it would take for ever.
+    assert 0.5 < took < 10
 
 
 def test_slow_body() -> None:
@@ -260,7 +261,7 @@ def test_slow_body() -> None:
     with serving(drip) as server:
         started = time.monotonic()
         assert _send(server.url, seconds=0.6) == Outcome(202)
-        assert time.monotonic() - started < 2
+        assert time.monotonic() - started < 10
 
 
 def test_slow_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -610,7 +611,7 @@ def _watching() -> bool:
 
 
 def _wait_until(done: object) -> None:
-    deadline = time.monotonic() + 5
+    deadline = time.monotonic() + 30
     while not done():  # type: ignore[operator]
         assert time.monotonic() < deadline
         time.sleep(0.02)

@@ -5,7 +5,7 @@ import json
 import shutil
 import sys
 import textwrap
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,7 @@ def indented(code: str) -> str:
 
 
 @pytest.fixture
-def beacon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Any]:
+def beacon(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., Any]]:
     """Load a copy of the stranger's adapter with some of its text replaced and files changed."""
 
     def load(*changes: tuple[str, str], files: dict[str, str | None] | None = None) -> Any:
@@ -61,16 +61,20 @@ SLOPPY = {
         "got ValueError",
     ),
     "messages that are none": (
-        ("return (Ignored(meaning, word),)", "return ()"),
+        ("return (Ignored(meaning, word, code=code),)", "return ()"),
         "expected at least one message",
     ),
     "a list of messages": (
-        ("return (Ignored(meaning, word),)", "return [Ignored(meaning, word)]"),
+        ("return (Ignored(meaning, word, code=code),)", "return [Ignored(meaning, word, code=code)]"),
         "expected at least one message, got a list of 1",
     ),
     "no reason": (
-        ("Ignored(meaning, word)", 'Ignored("", word)'),
+        ("Ignored(meaning, word", 'Ignored("", word'),
         "expected the reason of an ignored message",
+    ),
+    "a code that is not in the list": (
+        ("UNKNOWN_TYPE\n            return", '"anything"\n            return'),
+        "got ValueError: code: expected one of",
     ),
     "another meaning": (('"lamp.out": RESOLVED', '"lamp.out": STARTED'), "examples/out: expected "),
     "a word without a meaning": (

@@ -15,6 +15,8 @@ from hypothesis import example, given, settings
 from jsonschema import Draft202012Validator
 from jsonschema.validators import validator_for
 
+from tests.support.forms import examples
+
 PUBLISHED = Path(gitdailies_core.__file__).parent / "events" / "event.schema.json"
 SCHEMA = json.loads(PUBLISHED.read_text("utf-8"))
 VALIDATOR = Draft202012Validator(SCHEMA, format_checker=Draft202012Validator.FORMAT_CHECKER)
@@ -140,7 +142,7 @@ def bodies(draw: Any) -> Any:
 
 
 @given(bodies())
-@settings(max_examples=400)
+@settings(max_examples=examples(400))
 def test_schema_and_code_agree_on_changed_examples(body: Any) -> None:
     """A body near to an example is valid to both or to neither."""
     assert VALIDATOR.is_valid(body) == accepted_by_code(body)

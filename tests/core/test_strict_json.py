@@ -1,5 +1,6 @@
 """One corpus of bodies, read by the reference and by orjson behind `guarded`."""
 
+import json
 from typing import Any
 
 import hypothesis.strategies as st
@@ -163,7 +164,7 @@ def nested(inner: Any) -> Any:
 @given(st.recursive(st.one_of(st.none(), st.booleans(), st.integers(), st.floats(), st.text()), nested))
 def test_what_python_writes_is_read_the_same(value: Any) -> None:
     """Both give the same value for the JSON of any value, or both refuse its NaN or overflow."""
-    body = strict_json.json.dumps(value).encode()
+    body = json.dumps(value).encode()
 
     assert outcome(DECODERS["reference"], body) == outcome(DECODERS["orjson"], body)
 

@@ -40,7 +40,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, se
 
         def scraped() -> str:
             text = requests.get(f"{relay.status_url}/metrics", timeout=10).text
-            return text if 'attempts_total{verdict="done"} 1.0' in text else ""
+            return text if 'attempts_total{verdict="delivered"} 1.0' in text else ""
 
         return dict(_families(eventually(scraped)))
 

@@ -16,6 +16,7 @@ from tests.processes import eventually, run, running
 from tests.relay.deliveries import ENDED_AT, pagerduty
 from tests.relay.receiver import receiving
 from tests.relay.running import configure, in_thread
+from tests.support.programs import program
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/operating.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
@@ -32,6 +33,8 @@ def typed(block: str, folder: Path, **replaced: str) -> None:
     script.chmod(0o755)
     environ = {**os.environ, "PATH": f"{binaries}:{os.environ['PATH']}"}
     for line in block.splitlines():
+        if (called := line.split()[0]) != "gitdailies":
+            program(called)
         for old, new in replaced.items():
             line = line.replace(old, new)
         done = subprocess.run(

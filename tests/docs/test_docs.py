@@ -16,6 +16,7 @@ from tests.connection.servers import free_port
 from tests.end_to_end.machine import Process, environment
 from tests.figures.git.repository import week
 from tests.relay.deliveries import SECRETS, pagerduty
+from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})
@@ -90,6 +91,7 @@ def test_every_python_example_compiles(text):
 @pytest.fixture(scope="module")
 def machine(tmp_path_factory):
     """A folder where `gitdailies up` runs and knows the docs' incident, and `gitdailies` on the path."""
+    program("curl")
     folder = tmp_path_factory.mktemp("docs")
     (folder / "gitdailies-data").mkdir(0o700)
     (folder / "gitdailies-data/pagerduty-secret").write_text(SECRETS["pagerduty-secret"])

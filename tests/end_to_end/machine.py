@@ -45,7 +45,7 @@ class Process:
                 stderr=err,
             )
 
-    def wait_for(self, text, seconds=20):
+    def wait_for(self, text, seconds=60):
         """Wait until *text* was printed; fail with what was printed instead."""
         for _ in range(int(seconds * 50)):
             if text in self.out.read_text():
@@ -54,13 +54,13 @@ class Process:
             time.sleep(0.02)
         raise AssertionError(f"{text!r} was not printed; {self.out.read_text()}{self.err.read_text()}")
 
-    def stop(self, number=signal.SIGINT, seconds=10):
+    def stop(self, number=signal.SIGINT, seconds=30):
         """Send a signal and return the exit code."""
         if self._process.poll() is None:
             self._process.send_signal(number)
         return self._process.wait(seconds)
 
-    def hang_up(self, *texts, seconds=20):
+    def hang_up(self, *texts, seconds=60):
         """Send SIGHUP, and wait until each of *texts* was printed once more than before."""
         before = [self.printed.count(text) for text in texts]
         self._process.send_signal(signal.SIGHUP)
@@ -116,7 +116,7 @@ class Receiver:
 
 def get(url, key):
     request = urllib.request.Request(url, headers={"webhook-key": key})
-    with urllib.request.urlopen(request, timeout=5) as answer:
+    with urllib.request.urlopen(request, timeout=30) as answer:
         return json.load(answer)
 
 
@@ -124,14 +124,14 @@ def post(url, body, headers):
     """POST and return the status and the JSON answer, whatever the status."""
     request = urllib.request.Request(url, data=body, headers={"content-type": "application/json", **headers})
     try:
-        with urllib.request.urlopen(request, timeout=10) as answer:
+        with urllib.request.urlopen(request, timeout=30) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as error:
         with error:
             return error.code, json.loads(error.read())
 
 
-def until(condition, seconds=10):
+def until(condition, seconds=60):
     """Wait until *condition* gives something, and return that."""
     end = time.monotonic() + seconds
     while time.monotonic() < end:

@@ -1,6 +1,6 @@
-"""The figures once more, slow and straight from the definitions: nothing is shared with the package.
+"""The figures a second time, slowly and straight from the definitions; nothing is shared with the package.
 
-Every rule is a comprehension over all events; what is sorted there is searched here.
+Every rule is a comprehension over all events. The package sorts events; this searches them.
 """
 
 from __future__ import annotations
@@ -21,21 +21,21 @@ class Reference:
         self.window = timedelta(hours=hours)
         self.zone = ZoneInfo(zone)
         self.now = datetime.fromisoformat(question["now"])
-        there = [event for event in events if when(event) <= self.now]
-        self.deploys = [event for event in there if event["kind"] == "deployed"]
-        self.starts = [event for event in there if event["kind"] == "incidentStarted"]
-        self.ends = [event for event in there if event["kind"] == "incidentResolved"]
-        self.outages = self.periods()
+        past = [event for event in events if when(event) <= self.now]
+        self.deploys = [event for event in past if event["kind"] == "deployed"]
+        self.starts = [event for event in past if event["kind"] == "incidentStarted"]
+        self.ends = [event for event in past if event["kind"] == "incidentResolved"]
+        self.outages = self.occurrences()
         self.blame = [self.link(start, end) for start, end in self.outages]
 
-    def periods(self) -> list[tuple[Body, Body | None]]:
+    def occurrences(self) -> list[tuple[Body, Body | None]]:
         found = []
         for row in {(s["incidentId"], *place(s)) for s in self.starts}:
             mine = [s for s in self.starts if (s["incidentId"], *place(s)) == row]
-            meant = [e for e in self.ends if e["incidentId"] == row[0] and speaks_of(e, row[1:])]
+            meant = [e for e in self.ends if e["incidentId"] == row[0] and fits(e, row[1:])]
             is_open = None
             while mine or meant:
-                # Of what is left, the earliest; at one instant what changes the state comes first.
+                # The earliest event that is left; at one instant, one that changes the state comes first.
                 wanted = mine if is_open is None else meant
                 event = min(
                     [*mine, *meant], key=lambda e: (when(e), not any(e is w for w in wanted), e["id"])
@@ -54,12 +54,12 @@ class Reference:
         return found
 
     def earlier(self, deploy: Body) -> list[Body]:
-        """Deploys before one, of the same repository, environment and service, the latest last."""
+        """The deploys before a deploy, of the same repository, environment and service, the latest last."""
         before = [d for d in self.deploys if place(d) == place(deploy) and order(d) < order(deploy)]
         return sorted(before, key=order)
 
     def brought(self, deploy: Body) -> list[tuple[str, datetime | None]]:
-        """The commits of a deploy that none before it listed or was of."""
+        """The commits of a deploy that no earlier one listed or was of."""
         known = [sha for d in self.earlier(deploy) for sha in (d["commitSHA"], *(s for s, _ in listed(d)))]
         new: list[tuple[str, datetime | None]] = []
         for sha, at in listed(deploy):
@@ -100,16 +100,16 @@ class Reference:
         return found
 
     def selected(self, events: Sequence[Body]) -> list[Body]:
-        asked = self.question
+        filters = self.question
         began, ended = self.moment("from"), self.moment("to")
         return [
             e
             for e in events
             if began <= when(e)
             and (ended is None or when(e) < ended)
-            and (not asked.get("repo") or e["repo"].lower() == asked["repo"].lower())
-            and environment(e) == environment(asked)
-            and (not asked.get("service") or (e.get("service") or "").lower() == asked["service"].lower())
+            and (not filters.get("repo") or e["repo"].lower() == filters["repo"].lower())
+            and environment(e) == environment(filters)
+            and (not filters.get("service") or (e.get("service") or "").lower() == filters["service"].lower())
         ]
 
     def moment(self, name: str) -> Any:
@@ -133,8 +133,8 @@ class Reference:
         gaps = [(when(deploys[i + 1]) - when(deploys[i])).total_seconds() for i in range(len(deploys) - 1)]
         leads, unknown_deploys, unknown_commits = [], 0, 0
         for deploy in deploys:
-            says = deploy.get("commits") is not None or deploy.get("commitTime")
-            if not self.earlier(deploy) or not says:
+            lists = deploy.get("commits") is not None or deploy.get("commitTime")
+            if not self.earlier(deploy) or not lists:
                 unknown_deploys += 1
                 continue
             for _, at in self.brought(deploy):
@@ -156,7 +156,7 @@ class Reference:
                 without += 1
                 continue
             begin = moment = min(when(s) for s, _ in counted)
-            while True:  # go on to the last end of what is open at this moment, until that moves nothing
+            while True:  # move on to the last end of what is open at this moment, until none is later
                 going = [e for s, e in counted if begin <= when(s) <= moment]
                 if None in going:
                     still_open += 1
@@ -226,7 +226,7 @@ def place(event: Body) -> tuple[str, str, str]:
     return (event["repo"].lower(), environment(event), (event.get("service") or "").lower())
 
 
-def speaks_of(end: Body, where: tuple[str, ...]) -> bool:
+def fits(end: Body, where: tuple[str, ...]) -> bool:
     repo, env, service = where
     return (
         end["repo"].lower() == repo

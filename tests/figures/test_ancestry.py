@@ -1,14 +1,21 @@
-"""What deploys brought, decided from pairs of commits: against sets of ancestors, slow and straight."""
+"""The new commits of deploys, found from pairs of commits, against a slow way by sets of ancestors."""
 
 from __future__ import annotations
 
 from typing import Any
 
 import pytest
-from gitdailies_webhooks.figures.ancestry import Between, Known, Pair, Telling, silent, tell
-from gitdailies_webhooks.figures.events import Commit, Deploy, Place, Told, read
-from gitdailies_webhooks.figures.lead_time import brought
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.ancestry import (
+    Between,
+    GitFindings,
+    KnownCommits,
+    Pair,
+    deploys_to_ask_about,
+    find_commits,
+)
+from gitdailies_webhooks.figures.events import Commit, Deploy, GitCommits, Place, read_history
+from gitdailies_webhooks.figures.lead_time import new_commits
+from gitdailies_webhooks.figures.settings import FigureSettings
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -50,7 +57,7 @@ def between(graph: Graph, earlier: int, later: int) -> Between:
 
 
 def deploys_of(graph: Graph, numbers: list[int]) -> list[Deploy]:
-    """Deploy commits one after another, each when it is there."""
+    """Deploy commits one after another, each after its commit time."""
     found: list[Deploy] = []
     moment = 0
     for index, number in enumerate(numbers):
@@ -59,15 +66,15 @@ def deploys_of(graph: Graph, numbers: list[int]) -> list[Deploy]:
     return found
 
 
-def asked(graph: Graph, deploys: list[Deploy], lacking: set[str]) -> Telling:
-    """Tell, with every pair that is asked for answered from the graph."""
-    commits = {d.sha: None if d.sha in lacking else d.sha for d in deploys}
+def find(graph: Graph, deploys: list[Deploy], missing: set[str]) -> GitFindings:
+    """Find the commits of deploys; every pair that is needed comes from the graph."""
+    commits = {d.sha: None if d.sha in missing else d.sha for d in deploys}
     pairs: dict[Pair, Between | None] = {}
     while True:
-        telling = tell(silent(deploys), Known(commits, pairs))
-        wanted = telling.pairs.keys() - pairs.keys()
+        findings = find_commits(deploys_to_ask_about(deploys), KnownCommits(commits, pairs))
+        wanted = findings.pairs.keys() - pairs.keys()
         if not wanted:
-            return telling
+            return findings
         pairs |= {pair: between(graph, *(int(end[:2]) for end in pair)) for pair in wanted}
 
 
@@ -76,42 +83,42 @@ NUMBERS = st.lists(st.integers(0, 13), min_size=2, max_size=10)
 
 @given(graphs(), NUMBERS)
 def test_a_deploy_brought_what_no_earlier_one_reaches(graph: Graph, numbers: list[int]) -> None:
-    """Told from pairs of neighbors, it is what its ancestors have over those of all deploys before."""
+    """Its commits, found from pairs of neighbors, are its ancestors without those of all earlier deploys."""
     numbers = [number % len(graph) for number in numbers]
     deploys = deploys_of(graph, numbers)
-    told = asked(graph, deploys, set()).told
+    found = find(graph, deploys, set()).commits
     there = ancestors(graph, numbers[0])
     for deploy, number in zip(deploys[1:], numbers[1:], strict=True):
         mine = ancestors(graph, number)
-        assert told[deploy.id].unknown == ""
-        assert {commit.sha for commit in told[deploy.id].commits} == single(graph, mine - there)
+        assert found[deploy.id].unknown == ""
+        assert {commit.sha for commit in found[deploy.id].commits} == single(graph, mine - there)
         there |= mine
 
 
 @given(graphs(), NUMBERS, st.sets(st.integers(0, 13), max_size=4))
-def test_what_is_lacking_is_never_guessed(graph: Graph, numbers: list[int], lacking: set[int]) -> None:
-    """Whatever commits of deploys are lacking, a deploy that is not called unknown is told right."""
+def test_a_missing_commit_is_never_guessed(graph: Graph, numbers: list[int], missing: set[int]) -> None:
+    """Whichever commits of deploys are missing, a deploy that is not unknown has the right commits."""
     numbers = [number % len(graph) for number in numbers]
     deploys = deploys_of(graph, numbers)
-    told = asked(graph, deploys, {sha(number) for number in lacking}).told
+    found = find(graph, deploys, {sha(number) for number in missing}).commits
     there = ancestors(graph, numbers[0])
     for deploy, number in zip(deploys[1:], numbers[1:], strict=True):
         mine = ancestors(graph, number)
-        if not told[deploy.id].unknown:
-            assert {commit.sha for commit in told[deploy.id].commits} == single(graph, mine - there)
+        if not found[deploy.id].unknown:
+            assert {commit.sha for commit in found[deploy.id].commits} == single(graph, mine - there)
         there |= mine
 
 
 LINE: Graph = [frozenset(), *(frozenset({number}) for number in range(9))]
 
 
-def words(numbers: list[int], lacking: set[int]) -> list[str]:
-    told = asked(LINE, deploys_of(LINE, numbers), {sha(number) for number in lacking}).told
-    return [told[id_].unknown for id_ in sorted(told)]
+def reasons(numbers: list[int], missing: set[int]) -> list[str]:
+    found = find(LINE, deploys_of(LINE, numbers), {sha(number) for number in missing}).commits
+    return [found[id_].unknown for id_ in sorted(found)]
 
 
 @pytest.mark.parametrize(
-    ("lacking", "expected"),
+    ("missing", "expected"),
     [
         ({4}, ["not-in-mirror", "earlier-not-in-mirror", "", ""]),
         ({2}, ["earlier-not-in-mirror", "", "", ""]),
@@ -119,17 +126,17 @@ def words(numbers: list[int], lacking: set[int]) -> list[str]:
         ({2, 4, 5, 6, 8}, ["not-in-mirror"] * 4),
     ],
 )
-def test_one_deploy_after_a_lacking_one_is_known_again(lacking: set[int], expected: list[str]) -> None:
-    """After a commit that is not there one deploy is unknown, whose commits may have come before; no more."""
-    assert words([2, 4, 5, 6, 8], lacking) == expected
+def test_only_one_deploy_after_a_missing_one_is_unknown(missing: set[int], expected: list[str]) -> None:
+    """After a missing commit, one deploy is unknown: its commits may have come before. The next is known."""
+    assert reasons([2, 4, 5, 6, 8], missing) == expected
 
 
-def test_old_commits_after_a_lacking_deploy_stay_unknown() -> None:
-    """A branch older than the deploy that is lacking may have been in it, so that its merge is unknown."""
+def test_old_commits_after_a_missing_deploy_stay_unknown() -> None:
+    """A branch older than the missing deploy may have been in it, so its merge is unknown."""
     graph: Graph = [frozenset(), *(frozenset({p}) for p in (0, 1, 1, 3)), frozenset({4, 2})]
     deploys = deploys_of(graph, [1, 3, 4, 5])
-    told = asked(graph, deploys, {sha(3)}).told
-    assert [told[id_].unknown for id_ in sorted(told)] == [
+    found = find(graph, deploys, {sha(3)}).commits
+    assert [found[id_].unknown for id_ in sorted(found)] == [
         "not-in-mirror",
         "earlier-not-in-mirror",
         "earlier-not-in-mirror",
@@ -137,65 +144,67 @@ def test_old_commits_after_a_lacking_deploy_stay_unknown() -> None:
 
 
 def test_a_rollback_that_goes_before_the_first_deploy() -> None:
-    """What was there with the first deploy is not new after a rollback to something older than it."""
-    told = asked(LINE, deploys_of(LINE, [4, 2, 5]), set()).told
-    assert told["d01"] == Told("")
-    assert [commit.sha for commit in told["d02"].commits] == [sha(5)]
+    """Commits of the first deploy are not new after a rollback to an older commit."""
+    found = find(LINE, deploys_of(LINE, [4, 2, 5]), set()).commits
+    assert found["d01"] == GitCommits("")
+    assert [commit.sha for commit in found["d02"].commits] == [sha(5)]
 
 
-def test_too_many_commits_are_unknown_and_the_next_is_told() -> None:
-    """A pair that was cut makes its deploy unknown, and only that one."""
+def test_too_many_commits_are_unknown_and_the_next_deploy_is_known() -> None:
+    """A pair that was cut makes its deploy unknown, and no other."""
     deploys = deploys_of(LINE, [1, 5, 7])
     pairs: dict[Pair, Between | None] = {
         (sha(1), sha(5)): Between((), (), cut=True),
         (sha(5), sha(7)): between(LINE, 5, 7),
     }
-    told = tell(silent(deploys), Known({d.sha: d.sha for d in deploys}, pairs)).told
-    assert [told[id_].unknown for id_ in ("d01", "d02")] == ["too-many-commits", ""]
+    found = find_commits(
+        deploys_to_ask_about(deploys), KnownCommits({d.sha: d.sha for d in deploys}, pairs)
+    ).commits
+    assert [found[id_].unknown for id_ in ("d01", "d02")] == ["too-many-commits", ""]
 
 
-def test_nothing_is_told_before_it_is_asked() -> None:
-    """Until a pair is answered neither its deploy nor a later one is told, though all pairs are named."""
+def test_nothing_is_decided_before_git_was_asked() -> None:
+    """Until a pair is known, neither its deploy nor a later one is decided, but all pairs are listed."""
     deploys = deploys_of(LINE, [1, 3, 5, 5])
-    telling = tell(silent(deploys), Known({d.sha: d.sha for d in deploys}, {}))
-    assert (telling.told, list(telling.pairs)) == ({}, [(sha(1), sha(3)), (sha(3), sha(5))])
+    findings = find_commits(deploys_to_ask_about(deploys), KnownCommits({d.sha: d.sha for d in deploys}, {}))
+    assert (findings.commits, list(findings.pairs)) == ({}, [(sha(1), sha(3)), (sha(3), sha(5))])
 
 
-def test_only_places_where_a_deploy_is_silent_are_asked_about() -> None:
-    """Git is not asked about the deploys after the last silent one, nor about a first deploy alone."""
+def test_git_is_asked_only_about_places_with_a_deploy_that_lists_no_commits() -> None:
+    """Git is not asked about deploys after the last one without commits, nor about a first deploy alone."""
     one, two, three = deploys_of(LINE, [1, 2, 3])
     listed = Commit(sha(3), at(3))
-    assert silent([one, two, three._replace(commits=(listed,))]) == [[one, two]]
-    assert silent([one._replace(commits=()), two._replace(commits=()), three]) == [
+    assert deploys_to_ask_about([one, two, three._replace(commits=(listed,))]) == [[one, two]]
+    assert deploys_to_ask_about([one._replace(commits=()), two._replace(commits=()), three]) == [
         [one._replace(commits=()), two._replace(commits=()), three]
     ]
-    assert silent([one, two._replace(commits=(listed,))]) == []
-    assert silent([one]) == []
+    assert deploys_to_ask_about([one, two._replace(commits=(listed,))]) == []
+    assert deploys_to_ask_about([one]) == []
 
 
-def deploy(number: int, id_: str, **said: Any) -> dict[str, Any]:
+def deploy(number: int, id_: str, **fields: Any) -> dict[str, Any]:
     time = f"2026-03-0{id_}T08:00:00Z"
-    return {"kind": "deployed", "id": id_, "repo": "a/b", "commitSHA": sha(number), "time": time, **said}
+    return {"kind": "deployed", "id": id_, "repo": "a/b", "commitSHA": sha(number), "time": time, **fields}
 
 
-def test_what_a_deploy_says_wins_and_counts_for_the_others() -> None:
-    """What a deploy lists wins over what git tells; what it listed or was of is not new later."""
+def test_listed_commits_win_and_count_for_later_deploys() -> None:
+    """Commits that a deploy lists win over those from git; what it listed or was of is not new later."""
     time = "2026-03-01T08:00:00Z"
     listed = [{"sha": sha(3), "time": time}, {"sha": sha(7), "time": time}]
     events = [deploy(1, "1"), deploy(4, "2", commits=listed), deploy(5, "3"), deploy(2, "4", commitTime=time)]
     of_git = tuple(Commit(sha(number), 0) for number in (3, 4, 5, 7))
-    told = {id_: Told("", of_git) for id_ in ("2", "3", "4")}
-    history = read(events, Settings(), now=2**60, told=told)
-    found = brought(history.deploys)
+    from_git = {id_: GitCommits("", of_git) for id_ in ("2", "3", "4")}
+    history = read_history(events, FigureSettings(), now=2**60, git_commits=from_git)
+    found = new_commits(history.deploys)
     assert [commit.sha for commit in found["2"].commits] == [sha(3), sha(7)]
     assert [commit.sha for commit in found["3"].commits] == [sha(5)]
     assert [commit.sha for commit in found["4"].commits] == [sha(2)]
 
 
 def test_an_unknown_deploy_has_its_commits_all_the_same() -> None:
-    """What git tells of an unknown deploy has no lead time, and is not new in a later one that lists it."""
+    """Commits of an unknown deploy have no lead time, and are not new in a later deploy that lists them."""
     events = [deploy(1, "1"), deploy(3, "2"), deploy(4, "3", commits=[{"sha": sha(3)}, {"sha": sha(4)}])]
-    told = {"2": Told("earlier-not-in-mirror", (Commit(sha(3), 0),))}
-    found = brought(read(events, Settings(), now=2**60, told=told).deploys)
-    assert (found["2"].unknown, found["2"].leads) == ("earlier-not-in-mirror", ())
+    from_git = {"2": GitCommits("earlier-not-in-mirror", (Commit(sha(3), 0),))}
+    found = new_commits(read_history(events, FigureSettings(), now=2**60, git_commits=from_git).deploys)
+    assert (found["2"].unknown, found["2"].lead_times) == ("earlier-not-in-mirror", ())
     assert [commit.sha for commit in found["3"].commits] == [sha(4)]

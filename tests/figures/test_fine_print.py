@@ -1,4 +1,4 @@
-"""The lines of the definitions that two people would read differently, one test each."""
+"""The lines of the definitions that two people might read differently, one test each."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 import pytest
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
-from gitdailies_webhooks.figures.period import span
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.selection import parse_period
+from gitdailies_webhooks.figures.settings import FigureSettings
 
-from tests.figures.asking import ask, us
+from tests.figures.asking import compute, us
 
 REPO = "larkspur/shop"
 A, B, C = "a" * 40, "b" * 40, "c" * 40
@@ -37,43 +37,43 @@ def ended(id_: str, time: str, incident: str = "INC", **values: Any) -> dict[str
 
 
 def figure(name: str, *events: dict[str, Any], question: dict[str, str] = WEEK, **kind: Any) -> Any:
-    return ask(events, question, Settings(**kind)).figures()[name]
+    return compute(events, question, FigureSettings(**kind)).figures()[name]
 
 
 def failing(*events: dict[str, Any]) -> set[str]:
     """Name the deploys that failed."""
-    return {found.deploy.id for found in ask(events, WEEK).facts.deploys if found.failed}
+    return {found.deploy.id for found in compute(events, WEEK).facts.deploys if found.failed}
 
 
 def seconds(*events: dict[str, Any]) -> list[float]:
     """Return the lead times that count, deploy by deploy."""
-    found = ask(events, WEEK).facts.deploys
-    return [lead / 1e6 for facts in found for lead in facts.brought.leads]
+    found = compute(events, WEEK).facts.deploys
+    return [lead / 1e6 for facts in found for lead in facts.new.lead_times]
 
 
 def recovery(*events: dict[str, Any]) -> tuple[Any, ...]:
-    told = figure("failedDeploymentRecoveryTime", *events)
-    return told["median"], told["count"], told["open"], told["withoutIncident"]
+    recovery_time = figure("failedDeploymentRecoveryTime", *events)
+    return tuple(recovery_time[name] for name in ("median", "count", "open", "withoutIncident"))
 
 
 def test_a_period_is_half_open() -> None:
-    """What happens at its beginning belongs to a period, what happens at its end does not."""
-    told = figure("deploymentFrequency", deploy("1", "02T00:00:00"), deploy("2", "09T00:00:00"))
-    assert (told["numerator"], told["denominator"]) == (1, 7)
+    """An event at the beginning of a period belongs to it, an event at its end does not."""
+    result = figure("deploymentFrequency", deploy("1", "02T00:00:00"), deploy("2", "09T00:00:00"))
+    assert (result["numerator"], result["denominator"]) == (1, 7)
 
 
-def test_now_is_there_and_later_is_not() -> None:
-    """An event at the moment asked for counts; one a microsecond later changes no figure."""
+def test_an_event_now_counts_and_a_later_one_does_not() -> None:
+    """An event at the moment of the question counts; one a microsecond later changes no figure."""
     events = [deploy("1", "03T00:00:00", type="rollback"), deploy("0", "02T00:00:00")]
     question = {"from": "2026-03-02", "now": "2026-03-03T00:00:00Z"}
-    told = figure("changeFailRate", *events, question=question)
-    assert (told["numerator"], told["pending"]) == (1, 1)
+    result = figure("changeFailRate", *events, question=question)
+    assert (result["numerator"], result["pending"]) == (1, 1)
     before = {"from": "2026-03-02", "now": "2026-03-02T23:59:59.999999Z"}
     assert figure("changeFailRate", *events, question=before)["numerator"] == 0
 
 
 @pytest.mark.parametrize(
-    ("asked", "days"),
+    ("question", "days"),
     [
         ({"from": "2026-03-29", "to": "2026-03-30"}, 1),
         ({"from": "2026-10-25", "to": "2026-10-26"}, 1),
@@ -85,22 +85,22 @@ def test_now_is_there_and_later_is_not() -> None:
         ({"to": "2026-03-29"}, 90),
     ],
 )
-def test_days_are_read_off_the_clock(asked: dict[str, str], days: float | None) -> None:
-    """A day with 23 or 25 hours is one day; a period that begins now has none; 90 if none is named."""
-    zone = Settings(timezone="Europe/Berlin").zone
+def test_days_are_read_off_the_clock(question: dict[str, str], days: float | None) -> None:
+    """A day with 23 or 25 hours is one day; a period that begins now has none; the default is 90."""
+    zone = FigureSettings(timezone="Europe/Berlin").zone
     now = us("2026-12-31T12:00:00Z")
-    assert span(asked.get("from", ""), asked.get("to", ""), now, zone).days == days
+    assert parse_period(question.get("from", ""), question.get("to", ""), now, zone).days == days
 
 
 def test_an_hour_that_the_clock_shows_twice_is_no_time() -> None:
     """Between 02:30 in summer and 02:30 in winter the clock moves by nothing: there is no ratio."""
-    zone = Settings(timezone="Europe/Berlin").zone
-    asked = span("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", us("2026-12-31T00:00:00Z"), zone)
-    assert asked.days is None
+    zone = FigureSettings(timezone="Europe/Berlin").zone
+    period = parse_period("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", us("2026-12-31T00:00:00Z"), zone)
+    assert period.days is None
 
 
 @pytest.mark.parametrize(
-    ("began", "ended_", "said"),
+    ("began", "ended_", "message"),
     [
         (
             "2026-03-02",
@@ -116,16 +116,16 @@ def test_an_hour_that_the_clock_shows_twice_is_no_time() -> None:
         ("", "0001-01-02T00:00:00Z", "to: expected a time with 90 days before it"),
     ],
 )
-def test_a_period_that_is_none(began: str, ended_: str, said: str) -> None:
-    """A period is refused with the name of the end that is wrong, and with what stands there."""
-    zone = Settings(timezone="Europe/Berlin").zone
+def test_an_impossible_period_is_refused(began: str, ended_: str, message: str) -> None:
+    """The error names the end of the period that is wrong, and its text."""
+    zone = FigureSettings(timezone="Europe/Berlin").zone
     with pytest.raises(ValueError, match="expected") as refused:
-        span(began, ended_, us("2026-03-09T00:00:00Z"), zone)
-    assert str(refused.value).startswith(said)
+        parse_period(began, ended_, us("2026-03-09T00:00:00Z"), zone)
+    assert str(refused.value).startswith(message)
 
 
 @pytest.mark.parametrize(
-    ("values", "said"),
+    ("values", "message"),
     [
         ({"timezone": "Europe/Atlantis"}, "timezone: expected a name like Europe/Berlin"),
         ({"timezone": "../etc/passwd"}, "timezone: expected a name like Europe/Berlin"),
@@ -134,85 +134,85 @@ def test_a_period_that_is_none(began: str, ended_: str, said: str) -> None:
         ({"production": ("",)}, "production: expected at least one name"),
     ],
 )
-def test_settings_that_cannot_be(values: dict[str, Any], said: str) -> None:
-    """A setting that means nothing is refused when it is made."""
+def test_impossible_settings_are_refused(values: dict[str, Any], message: str) -> None:
+    """A setting without a meaning is refused when it is made."""
     with pytest.raises(UsageError) as refused:
-        Settings(**values)
-    assert str(refused.value).startswith(said)
+        FigureSettings(**values)
+    assert str(refused.value).startswith(message)
 
 
 def test_two_deploys_at_one_instant_are_no_time_apart() -> None:
-    """Gaps are taken between neighbors of all that is selected, over repositories; none is left out."""
+    """Gaps are those between neighbors of all selected deploys, across repositories; none is left out."""
     events = [
         deploy("1", "03T00:00:00"),
         deploy("2", "03T00:00:00", repo="larkspur/web"),
         deploy("3", "03T02:00:00"),
         deploy("0", "01T23:00:00"),
     ]
-    told = figure("deploymentFrequency", *events)
-    assert (told["count"], told["medianGap"], told["gapP90"]) == (2, 3600, 6480)
+    result = figure("deploymentFrequency", *events)
+    assert (result["count"], result["medianGap"], result["gapP90"]) == (2, 3600, 6480)
 
 
 def test_a_ratio_of_nothing_is_null() -> None:
     """Without deploys no rate is 0, though the number of deploys a day is."""
-    told = ask([], WEEK).figures()
-    assert told["deploymentFrequency"]["value"] == 0
-    assert [told[name]["value"] for name in ("changeFailRate", "deploymentReworkRate")] == [None, None]
+    results = compute([], WEEK).figures()
+    assert results["deploymentFrequency"]["value"] == 0
+    assert [results[name]["value"] for name in ("changeFailRate", "deploymentReworkRate")] == [None, None]
     pending = {"from": "2026-03-02", "now": "2026-03-03T00:00:00Z"}
     assert figure("changeFailRate", deploy("1", "02T12:00:00"), question=pending)["value"] is None
 
 
 def test_a_start_takes_effect_at_the_edge_of_the_window() -> None:
-    """A deploy at the very start of an incident is laid to, one a whole window before is not."""
+    """An incident is attributed to a deploy at its very start, and not to one a whole window before."""
     assert failing(deploy("1", "03T00:00:00"), started("s", "03T00:00:00")) == {"1"}
     assert failing(deploy("1", "03T00:00:00"), started("s", "05T23:59:59")) == {"1"}
     assert failing(deploy("1", "03T00:00:00"), started("s", "06T00:00:00")) == set()
 
 
 def test_the_window_is_a_setting() -> None:
-    """With a window of a day an incident a day after the deploy is laid to nothing."""
+    """With a window of a day, an incident a day after the deploy is attributed to no deploy."""
     from datetime import timedelta
 
     events = [deploy("1", "03T00:00:00"), started("s", "04T00:00:00")]
     assert figure("changeFailRate", *events)["numerator"] == 1
-    told = figure("changeFailRate", *events, window=timedelta(days=1))
-    assert (told["numerator"], told["unlinked"]) == (0, 1)
+    result = figure("changeFailRate", *events, window=timedelta(days=1))
+    assert (result["numerator"], result["unlinked"]) == (0, 1)
 
 
 def test_a_cause_that_nothing_matches_leaves_the_incident_alone() -> None:
-    """A causedBy of no known deploy is never replaced by the deploy just before."""
+    """A causedBy that no deploy has is never replaced by the latest deploy."""
     events = [deploy("1", "03T00:00:00"), started("s", "03T01:00:00", causedBy="fffffff")]
     assert failing(*events) == set()
     assert figure("changeFailRate", *events)["unlinked"] == 1
 
 
-def test_a_cause_is_sought_however_long_ago() -> None:
-    """The window does not hold for a cause that is named."""
+def test_a_cause_may_be_older_than_the_window() -> None:
+    """The window does not apply to a cause that is named."""
     assert failing(deploy("1", "03T00:00:00"), started("s", "30T00:00:00", causedBy=A[:7])) == {"1"}
 
 
 def test_a_cause_is_the_latest_deploy_of_it_at_or_before_the_start() -> None:
-    """Of three deploys of the commit the second is at fault, which happened at the start."""
+    """Of three deploys of the commit, the cause is the second one, at the start of the incident."""
     events = [deploy("1", "03T00:00:00"), deploy("2", "04T00:00:00"), deploy("3", "05T00:00:00")]
     assert failing(*events, started("s", "04T00:00:00", causedBy=A)) == {"2"}
     assert failing(*events, started("s", "02T00:00:00", causedBy=A)) == {"1"}
 
 
 def test_a_cause_is_a_deploy_that_brought_it_first() -> None:
-    """A deploy that lists a commit anew which one before it brought did not bring it."""
+    """A deploy that lists a commit again, which an earlier one brought, did not bring it."""
     first = deploy("1", "03T00:00:00", B, commits=[{"sha": A}, {"sha": B}])
     second = deploy("2", "03T12:00:00", C, commits=[{"sha": A}, {"sha": C}])
     assert failing(first, second, started("s", "04T00:00:00", causedBy=A.upper())) == {"1"}
 
 
 def test_a_cause_keeps_to_its_repository_and_environment() -> None:
-    """The same commit in another repository or environment is not at fault."""
+    """The same commit in another repository or environment is not the cause."""
     events = [deploy("1", "03T00:00:00", repo="larkspur/web"), deploy("2", "03T00:00:00", environment="dev")]
     assert failing(*events, started("s", "04T00:00:00", causedBy=A)) == set()
 
 
 def test_a_cause_is_sought_in_the_service_of_the_incident_first() -> None:
-    """The own service's deploy goes before a later one of another, which is taken where there is no other."""
+    """A deploy of the incident's service wins over a later one of another, which wins if there is none."""
     events = [deploy("1", "03T00:00:00", service="api"), deploy("2", "03T12:00:00", service="web")]
     assert failing(*events, started("s", "04T00:00:00", causedBy=A, service="API")) == {"1"}
     assert failing(*events, started("s", "04T00:00:00", causedBy=A, service="db")) == {"2"}
@@ -220,7 +220,7 @@ def test_a_cause_is_sought_in_the_service_of_the_incident_first() -> None:
 
 
 def test_of_two_causes_the_one_at_the_end_counts() -> None:
-    """The end's causedBy goes before the start's; the start's stands where the end says none."""
+    """The causedBy of the end wins over that of the start, which counts if the end has none."""
     events = [deploy("1", "03T00:00:00", A), deploy("2", "03T12:00:00", B)]
     start = started("s", "04T00:00:00", causedBy=B)
     assert failing(*events, start, ended("e", "04T01:00:00")) == {"2"}
@@ -228,7 +228,7 @@ def test_of_two_causes_the_one_at_the_end_counts() -> None:
 
 
 def test_services_keep_apart_where_both_are_named() -> None:
-    """An incident of a service is laid to its own or to a deploy that names none; one of none to any."""
+    """An incident of a service is attributed to a deploy of it or of no service; one of no service to any."""
     api, web = deploy("1", "03T00:00:00", service="api"), deploy("2", "03T01:00:00", service="web")
     assert failing(api, web, started("s", "03T02:00:00", service="api")) == {"1"}
     assert failing(api, web, started("s", "03T02:00:00")) == {"2"}
@@ -236,7 +236,7 @@ def test_services_keep_apart_where_both_are_named() -> None:
 
 
 def test_of_two_deploys_at_one_instant_the_last_by_id_is_the_later() -> None:
-    """Ids order what one instant holds: for links, and for what a rollback undoes."""
+    """Ids order the deploys of one instant: for incidents, and for what a rollback undoes."""
     two = [deploy("b", "03T00:00:00"), deploy("a", "03T00:00:00")]
     assert failing(*two, started("s", "03T02:00:00")) == {"b"}
     assert failing(deploy("x", "03T00:00:00", type="rollback"), *two) == {"b"}
@@ -244,7 +244,7 @@ def test_of_two_deploys_at_one_instant_the_last_by_id_is_the_later() -> None:
 
 
 def test_a_rollback_undoes_the_latest_that_is_none() -> None:
-    """A second rollback undoes the same deploy again, a hotfix can be undone, a window ends it."""
+    """A second rollback undoes the same deploy again, a hotfix can be undone, and the window applies."""
     first, second = deploy("1", "03T00:00:00"), deploy("2", "04T00:00:00", type="hotfix")
     assert failing(first, second, deploy("3", "04T01:00:00", type="rollback")) == {"2"}
     twice = [deploy("3", "04T01:00:00", type="rollback"), deploy("4", "04T02:00:00", type="rollback")]
@@ -264,7 +264,7 @@ def test_a_rollback_keeps_to_its_service() -> None:
 
 
 def test_an_older_commit_alone_is_no_rollback() -> None:
-    """That a deploy goes back to an older SHA undoes nothing unless it says that it is a rollback."""
+    """A deploy of an older SHA undoes nothing unless its type is rollback."""
     assert failing(
         deploy("1", "03T00:00:00", A), deploy("2", "03T01:00:00", B), deploy("3", "03T02:00:00", A)
     ) == (set())
@@ -281,14 +281,14 @@ def test_the_first_outage_alone_is_timed() -> None:
     assert recovery(*one, started("c", "03T02:00:01", "B")) == (3600, 1, 0, 0)
 
 
-def test_an_outage_of_no_length_is_nothing_long() -> None:
-    """A start and an end at one instant recover in 0 s."""
+def test_an_outage_may_have_no_length() -> None:
+    """A start and an end at one instant are a recovery of 0 s."""
     events = [deploy("1", "03T00:00:00"), ended("a", "03T01:00:00"), started("b", "03T01:00:00")]
     assert recovery(*events) == (0, 1, 0, 0)
 
 
-def test_what_is_merged_away_has_no_time_of_its_own() -> None:
-    """A merged period makes its deploy fail; neither its start nor its end moves a recovery."""
+def test_a_merged_incident_has_no_time_of_its_own() -> None:
+    """A merged occurrence makes its deploy fail; neither its start nor its end changes a recovery."""
     merged = [started("a", "03T01:00:00", "A"), ended("b", "03T09:00:00", "A", resolution="merged")]
     other = [started("c", "03T02:00:00", "B"), ended("d", "03T03:00:00", "B", mergedInto="X")]
     assert recovery(deploy("1", "03T00:00:00"), *merged) == (None, 0, 0, 1)
@@ -296,8 +296,8 @@ def test_what_is_merged_away_has_no_time_of_its_own() -> None:
     assert failing(deploy("1", "03T00:00:00"), *merged) == {"1"}
 
 
-def test_an_end_closes_what_it_does_not_contradict() -> None:
-    """What an end leaves out closes every environment and service; what it names closes those alone."""
+def test_an_end_closes_every_occurrence_that_it_does_not_contradict() -> None:
+    """An end without environment and service closes all of them; one that names them closes those alone."""
     events = [
         deploy("1", "03T00:00:00", service="api"),
         deploy("2", "03T00:00:00", service="web"),
@@ -314,14 +314,14 @@ def test_an_end_closes_what_it_does_not_contradict() -> None:
 
 
 def test_an_incident_counts_once_a_repository() -> None:
-    """One incident in two repositories is laid to a deploy of each."""
+    """One incident in two repositories is attributed to a deploy of each."""
     events = [deploy("1", "03T00:00:00"), deploy("2", "03T00:00:00", repo="larkspur/web")]
     both = [started("a", "03T01:00:00"), started("b", "03T01:00:00", repo="larkspur/web")]
     assert failing(*events, *both) == {"1", "2"}
 
 
-def test_periods_follow_the_order_of_time() -> None:
-    """A start while open and an end while closed do nothing; a reopened incident is another period."""
+def test_occurrences_follow_the_order_of_time() -> None:
+    """A start while open and an end while closed have no effect; a reopened incident occurs again."""
     events = [
         deploy("1", "03T00:00:00"),
         ended("0", "03T00:30:00"),
@@ -331,12 +331,13 @@ def test_periods_follow_the_order_of_time() -> None:
         ended("d", "03T02:30:00", causedBy="fffffff"),
         started("e", "03T04:00:00"),
     ]
-    asked = ask(events, WEEK)
-    assert [(i.period.start.id, i.period.end and i.period.end.id) for i in asked.facts.incidents] == [
+    computed = compute(events, WEEK)
+    found = [incident.occurrence for incident in computed.facts.incidents]
+    assert [(one.start.id, one.end and one.end.id) for one in found] == [
         ("a", "c"),
         ("e", None),
     ]
-    assert [asked.why(id_) for id_ in "0abcde"] == [
+    assert [computed.why(id_) for id_ in "0abcde"] == [
         "nothing-happened",
         "failed recovered",
         "duplicate",
@@ -346,26 +347,26 @@ def test_periods_follow_the_order_of_time() -> None:
     ]
 
 
-def test_at_one_instant_what_is_open_ends_first() -> None:
-    """An open incident takes its end and then its start again; a closed one its start and then its end."""
+def test_at_one_instant_an_open_incident_ends_first() -> None:
+    """An open incident takes its end and then a start again; a closed one its start and then an end."""
     events = [started("a", "03T01:00:00"), ended("b", "03T02:00:00"), started("c", "03T02:00:00")]
-    found = ask([*events, ended("d", "03T03:00:00"), ended("e", "03T02:00:00")], WEEK).facts.incidents
-    told = [(i.period.start.id, i.period.end.id) for i in found if i.period.end]
-    # a ends with b; c starts at that instant, and being open then takes e, the end that is left.
-    assert told == [("a", "b"), ("c", "e")]
+    found = compute([*events, ended("d", "03T03:00:00"), ended("e", "03T02:00:00")], WEEK).facts.incidents
+    spans = [(i.occurrence.start.id, i.occurrence.end.id) for i in found if i.occurrence.end]
+    # a ends with b. c starts at that instant; it is open then, and takes e, the end that is left.
+    assert spans == [("a", "b"), ("c", "e")]
 
 
-def test_a_filter_by_service_takes_what_names_it() -> None:
-    """Filters come after links: a deploy fails by an incident of no service, but that is not listed."""
+def test_a_filter_by_service_selects_events_that_name_it() -> None:
+    """Filters apply after links: a deploy fails by an incident of no service, which is not selected."""
     events = [deploy("1", "03T00:00:00", service="api"), started("a", "03T01:00:00")]
     far = started("b", "08T00:00:00", "B")
-    told = figure("changeFailRate", *events, far, question={**WEEK, "service": "API"})
-    assert (told["numerator"], told["unlinked"]) == (1, 0)
+    result = figure("changeFailRate", *events, far, question={**WEEK, "service": "API"})
+    assert (result["numerator"], result["unlinked"]) == (1, 0)
     assert figure("changeFailRate", *events, far)["unlinked"] == 1
 
 
 def test_all_production_names_are_one_environment() -> None:
-    """Links, predecessors and filters take prod, Live and none for one; every other name is its own."""
+    """Links, predecessors and filters treat prod, Live and no name as one; every other name is its own."""
     commit = {"sha": B, "time": "2026-03-03T00:00:00Z"}
     events = [deploy("1", "02T00:00:00"), deploy("2", "03T01:00:00", B, environment="Live", commits=[commit])]
     assert seconds(*events) == [3600]
@@ -377,32 +378,32 @@ def test_all_production_names_are_one_environment() -> None:
     assert named["numerator"] == 2
 
 
-def test_a_first_deploy_and_one_that_says_nothing_are_unknown() -> None:
+def test_a_first_deploy_and_one_without_commits_are_unknown() -> None:
     """Neither a first deploy nor one without commits and commitTime has a lead time."""
     events = [
         deploy("1", "02T00:00:00", commits=[{"sha": A, "time": "2025-01-01T00:00:00Z"}]),
         deploy("2", "03T00:00:00", B),
         deploy("3", "03T00:00:00", C, environment="dev", commitTime="2026-03-02T00:00:00Z"),
     ]
-    told = figure("changeLeadTime", *events)
-    assert (told["count"], told["unknownDeploys"], told["unknownCommits"]) == (0, 2, 0)
+    result = figure("changeLeadTime", *events)
+    assert (result["count"], result["unknownDeploys"], result["unknownCommits"]) == (0, 2, 0)
 
 
 def test_a_commit_without_a_usable_time_is_unknown() -> None:
-    """No time, and one after the deploy, are unknown commits; one at the deploy took no time."""
+    """A commit without a time, or with one after its deploy, is unknown; one at the deploy took no time."""
     commits = [
         {"sha": "1" * 40},
         {"sha": "2" * 40, "time": "2026-03-03T00:00:01Z"},
         {"sha": "3" * 40, "time": "2026-03-03T00:00:00Z"},
     ]
-    told = figure(
+    result = figure(
         "changeLeadTime", deploy("1", "02T00:00:00"), deploy("2", "03T00:00:00", B, commits=commits)
     )
-    assert (told["median"], told["count"], told["unknownCommits"]) == (0, 1, 2)
+    assert (result["median"], result["count"], result["unknownCommits"]) == (0, 1, 2)
 
 
 def test_commits_names_every_new_commit() -> None:
-    """A list without the deployed commit does not bring it; an empty one brings nothing; both are known."""
+    """A list without the deployed commit does not bring it; an empty one brings none; neither is unknown."""
     events = [
         deploy("1", "02T00:00:00", A),
         deploy("2", "03T00:00:00", B, commits=[], commitTime="2026-03-02T00:00:00Z"),
@@ -412,8 +413,8 @@ def test_commits_names_every_new_commit() -> None:
     assert figure("changeLeadTime", *events)["unknownDeploys"] == 1
 
 
-def test_a_commit_that_was_listed_again_is_there_under_both_its_names() -> None:
-    """A SHA that was cut, listed after the whole one, makes what it may stand for no longer new."""
+def test_a_commit_that_was_listed_again_is_known_under_both_its_names() -> None:
+    """After a shortened SHA was listed, no commit that it may name is new, although a full one came first."""
     one, cut, other = "d" * 7 + "1" * 33, "d" * 7, "d" * 7 + "2" * 33
     listed = [
         deploy(id_, f"0{day}T08:00:00", sha, commits=[{"sha": commit, "time": "2026-03-01T08:00:00Z"}])
@@ -423,8 +424,8 @@ def test_a_commit_that_was_listed_again_is_there_under_both_its_names() -> None:
     assert figure("changeLeadTime", listed[0], listed[2])["count"] == 1
 
 
-def test_what_was_there_is_not_new() -> None:
-    """A commit that an earlier deploy listed or was of counts no second time, however its SHA is cut."""
+def test_a_deployed_commit_is_not_new() -> None:
+    """A commit that an earlier deploy listed or was of does not count again, however its SHA is shortened."""
     time = "2026-03-02T00:00:00Z"
     events = [
         deploy("1", "02T00:00:00", A),
@@ -449,12 +450,12 @@ def test_a_hotfix_a_rollback_and_a_fix_are_rework() -> None:
         deploy("3", "02T02:00:00", type="rollback"),
         deploy("4", "02T03:00:00", fixes="INC-1"),
     ]
-    told = figure("deploymentReworkRate", *events)
-    assert (told["numerator"], told["denominator"], told["value"]) == (3, 4, 0.75)
+    result = figure("deploymentReworkRate", *events)
+    assert (result["numerator"], result["denominator"], result["value"]) == (3, 4, 0.75)
 
 
 def test_pending_deploys_stay_outside_the_rate() -> None:
-    """A deploy younger than the window is pending unless it failed; at the window's age it is judged."""
+    """A deploy younger than the window is pending unless it failed; at the window's age it is settled."""
     events = [
         deploy("old", "03T00:00:00"),
         deploy("pending", "03T00:00:01"),
@@ -462,8 +463,8 @@ def test_pending_deploys_stay_outside_the_rate() -> None:
         started("s", "05T01:00:00"),
     ]
     question = {"from": "2026-03-02", "now": "2026-03-06T00:00:00Z"}
-    told = figure("changeFailRate", *events, question=question)
-    assert told == {
+    result = figure("changeFailRate", *events, question=question)
+    assert result == {
         "value": 0.5,
         "numerator": 1,
         "denominator": 2,

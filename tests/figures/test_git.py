@@ -13,21 +13,21 @@ from typing import Any
 import pytest
 from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.events import Told, read
+from gitdailies_webhooks.figures.events import GitCommits, read_history
 from gitdailies_webhooks.figures.facts import DeployFacts, derive
-from gitdailies_webhooks.figures.settings import Settings
-from gitdailies_webhooks.mirrors.lookup import Asking
+from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.mirrors.lookup import MirrorLookup
 from gitdailies_webhooks.mirrors.repository import Mirror
-from gitdailies_webhooks.mirrors.rows import Standing
+from gitdailies_webhooks.mirrors.rows import RepositoryState
 
 from tests.databases import KINDS, postgresql_url
 from tests.end_to_end.machine import command
 from tests.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, deploys
-from tests.figures.git.repository import Repository, week
+from tests.figures.git.repository import DERIVATION, Repository, week
 from tests.webhooks.running import Receiver, at, in_thread
 
 NOW = to_us(datetime.fromisoformat("2026-03-06T00:00:00Z"))
-SETTINGS = Settings()
+SETTINGS = FigureSettings()
 
 
 @pytest.fixture(scope="module")
@@ -44,28 +44,30 @@ def address(kind: str, tmp_path: Path) -> Iterator[str]:
             yield url
 
 
-def told(path: Path, events: list[dict[str, Any]]) -> dict[str, Told]:
-    """Ask a repository about events until it has nothing more to say."""
-    history = read(events, SETTINGS, now=NOW)
-    asking = Asking(Mirror(path), Standing(REPO, ancestry.silent(history.deploys), {}, {}, {}))
-    while not (found := asking.next()).done:
+def commits(path: Path, events: list[dict[str, Any]]) -> dict[str, GitCommits]:
+    """Ask a repository about events until everything is decided."""
+    history = read_history(events, SETTINGS, now=NOW)
+    lookup = MirrorLookup(
+        Mirror(path), RepositoryState(REPO, ancestry.deploys_to_ask_about(history.deploys), {}, {}, {})
+    )
+    while not (found := lookup.next_facts()).done:
         pass
-    assert asking.fault == ""
-    return found.telling.told
+    assert lookup.fault == ""
+    return found.decided.commits
 
 
 def facts(path: Path, events: list[dict[str, Any]]) -> dict[str, DeployFacts]:
-    history = read(events, SETTINGS, now=NOW, told=told(path, events))
+    history = read_history(events, SETTINGS, now=NOW, git_commits=commits(path, events))
     return {found.deploy.id: found for found in derive(history, SETTINGS).deploys}
 
 
 def hours(found: DeployFacts, shas: Mapping[str, str]) -> Mapping[str, float | None] | str:
     names = {sha: name for name, sha in shas.items()}
-    if found.brought.unknown:
-        return found.brought.unknown
+    if found.new.unknown:
+        return found.new.unknown
     return {
-        names[commit.sha]: None if commit.lead is None else commit.lead / 1e6 / HOUR
-        for commit in found.brought.commits
+        names[commit.sha]: None if commit.lead_time is None else commit.lead_time / 1e6 / HOUR
+        for commit in found.new.commits
     }
 
 
@@ -75,12 +77,12 @@ def test_each_deploy_brought_what_the_derivation_says(repository: Repository) ->
     assert {id_: hours(one, repository.shas) for id_, one in found.items()} == BROUGHT
 
 
-def test_git_log_tells_the_same(repository: Repository) -> None:
+def test_git_log_lists_the_same(repository: Repository) -> None:
     """`git log` of a deploy's commit, without those of all deploys before it, lists what it brought."""
-    by_git = {name for name, _, _, said in DEPLOYS if "commits" not in said}
+    by_git = {name for name, _, _, fields in DEPLOYS if "commits" not in fields}
     found = facts(repository.path, deploys(repository.shas))
-    for id_, sha, moment, said in DEPLOYS:
-        place = (said.get("environment"), said.get("service"))
+    for id_, sha, moment, fields in DEPLOYS:
+        place = (fields.get("environment"), fields.get("service"))
         before = [
             f"^{repository.shas[other]}"
             for _, other, earlier, more in DEPLOYS
@@ -95,23 +97,23 @@ def test_git_log_tells_the_same(repository: Repository) -> None:
             name, made = line.split()
             lead = deployed - to_us(datetime.fromisoformat(made))
             expected[name] = lead if lead >= 0 else None
-        assert {c.sha: c.lead for c in found[id_].brought.commits} == expected, id_
+        assert {c.sha: c.lead_time for c in found[id_].new.commits} == expected, id_
 
 
-def test_neighbors_are_told_by_a_range(repository: Repository) -> None:
-    """Where every deploy goes forward, `git log A..B` of neighbors is what the second one brought."""
+def test_a_range_lists_the_commits_between_neighbors(repository: Repository) -> None:
+    """If every deploy goes forward, `git log A..B` of neighbors lists what the second one brought."""
     found = facts(repository.path, deploys(repository.shas))
     for earlier, later in (("d01", "d02"), ("d02", "d03"), ("d03", "d04"), ("d04", "d05"), ("e1", "e2")):
         ends = [
             next(repository.shas[sha] for id_, sha, _, _ in DEPLOYS if id_ == x) for x in (earlier, later)
         ]
         listed = repository.git("log", "--no-merges", "--format=%H", "..".join(ends)).split()
-        assert sorted(commit.sha for commit in found[later].brought.commits) == sorted(listed)
+        assert sorted(commit.sha for commit in found[later].new.commits) == sorted(listed)
 
 
 def test_the_drawing_of_the_derivation_is_that_of_git(repository: Repository) -> None:
-    """Every commit stands in the derivation with the SHA and the moment that git shows."""
-    drawn = (Path(__file__).parent / "git/derivation.md").read_text()
+    """The derivation lists every commit with the SHA and the time that git shows."""
+    drawn = DERIVATION.read_text()
     for name, sha in repository.shas.items():
         made = repository.git("show", "--no-patch", "--format=%cI", sha).strip()
         assert f"{sha[:7]} {name} {made}" in drawn
@@ -138,7 +140,7 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
             assert answered(receiver, key, question, numbers) == pytest.approx(numbers)
         verdict = why(receiver, key, "d02")
     assert verdict["reason"] == "3 new commits with a lead time"
-    # What was found is kept in the store, until a server names no mirror for the repository.
+    # The store keeps what was found, until a server names no mirror for the repository.
     ran = command(
         "metrics", "--store", address, "--json", *(f"--{k}={v}" for k, v in PERIOD.items()), cwd=tmp_path
     )
@@ -151,7 +153,7 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
 def answered(
     receiver: Receiver, key: str, question: Mapping[str, str], numbers: tuple[float, ...]
 ) -> tuple[float, ...]:
-    """Ask until the answer is the expected one, or what it is after ten seconds."""
+    """Ask until the answer is the expected one, for ten seconds at most; return the last answer."""
     for _ in range(100):
         got = lead_times(receiver.get(key, "/api/metrics", **PERIOD, **question).json())
         if got == pytest.approx(numbers):
@@ -160,8 +162,8 @@ def answered(
     return got
 
 
-def lead_times(told: Mapping[str, Any]) -> tuple[float, ...]:
-    figure = told["figures"]["changeLeadTime"]
+def lead_times(answer: Mapping[str, Any]) -> tuple[float, ...]:
+    figure = answer["figures"]["changeLeadTime"]
     return tuple(figure[name] for name in ("median", "p90", "count", "unknownDeploys", "unknownCommits"))
 
 

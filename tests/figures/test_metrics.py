@@ -1,4 +1,4 @@
-"""Figures over HTTP, on both databases: what was worked by hand, and what is refused."""
+"""Figures over HTTP, on both databases: numbers worked out by hand, and refused questions."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ import pytest
 import requests
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.api.openapi import document
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from jsonschema import Draft202012Validator
 
 from tests.databases import postgresql_url
@@ -20,7 +20,7 @@ from tests.figures.asking import worked
 from tests.figures.worked.expected import QUESTIONS, WHY, expected
 from tests.webhooks.running import Receiver, at, in_thread
 
-BERLIN = Settings(timezone="Europe/Berlin")
+BERLIN = FigureSettings(timezone="Europe/Berlin")
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -44,7 +44,7 @@ def key(receiver: Receiver) -> str:
     return receiver.key("reader", "read", "delete")
 
 
-def asked(receiver: Receiver, key: str, **query: str) -> dict[str, Any]:
+def ask(receiver: Receiver, key: str, **query: str) -> dict[str, Any]:
     answer = receiver.get(key, "/api/metrics", **query)
     assert answer.status_code == 200, answer.text
     return answer.json()
@@ -56,28 +56,28 @@ def shaped(name: str, value: Any) -> None:
 
 
 def test_figures_are_those_worked_by_hand(receiver: Receiver, key: str) -> None:
-    """The server answers each question with the numbers of the derivation, as the document has it."""
+    """The server answers each question with the numbers of the derivation, as the OpenAPI document says."""
     for name, question in QUESTIONS.items():
-        told = asked(receiver, key, **question)
-        shaped("Figures", told)
+        answer = ask(receiver, key, **question)
+        shaped("Figures", answer)
         for figure, numbers in expected(name).items():
-            assert (name, figure, told["figures"][figure]) == (name, figure, pytest.approx(numbers))
+            assert (name, figure, answer["figures"][figure]) == (name, figure, pytest.approx(numbers))
 
 
 def test_a_deleted_event_is_in_no_figure(receiver: Receiver, key: str) -> None:
-    """Once an event is deleted the next answer is that of a history without it."""
+    """Once an event is deleted, the next answer is that of a history without it."""
     question = {"repo": "larkspur/shop", "from": "2026-03-16", "to": "2026-04-06"}
-    before = asked(receiver, key, **question)["figures"]["changeFailRate"]
+    before = ask(receiver, key, **question)["figures"]["changeFailRate"]
     url = f"{receiver.url}/api/events/i03"
     assert requests.delete(url, headers={"webhook-key": key}, timeout=10).status_code == 200
     url = f"{receiver.url}/api/events/i37"
     assert requests.delete(url, headers={"webhook-key": key}, timeout=10).status_code == 200
-    after = asked(receiver, key, **question)["figures"]["changeFailRate"]
+    after = ask(receiver, key, **question)["figures"]["changeFailRate"]
     # INC-2's second start opens it now, still on d03; d14 has INC-18 left.
     assert before == after
     url = f"{receiver.url}/api/events/i40"
     requests.delete(url, headers={"webhook-key": key}, timeout=10)
-    last = asked(receiver, key, **question)["figures"]["changeFailRate"]
+    last = ask(receiver, key, **question)["figures"]["changeFailRate"]
     assert last["numerator"] == before["numerator"] - 1
 
 
@@ -95,12 +95,12 @@ def test_each_event_says_why(receiver: Receiver, key: str) -> None:
         page = receiver.get(
             key, "/api/metrics/why", **question, limit="7", **({"after": after} if after else {})
         )
-        told = page.json()
-        shaped("Reasons", told)
-        for event in told["events"]:
+        answer = page.json()
+        shaped("Reasons", answer)
+        for event in answer["events"]:
             assert event["id"] not in found
             found[event["id"]] = " ".join(verdict["word"] for verdict in event["verdicts"])
-        after = told["next"]
+        after = answer["next"]
         if after is None:
             break
     elsewhere = {"l1", "l2", "i25", "i26", "i38"}
@@ -113,25 +113,25 @@ def test_each_event_says_why(receiver: Receiver, key: str) -> None:
 
 @pytest.mark.parametrize("how", ["query", "header"])
 def test_csv_holds_every_number(receiver: Receiver, key: str, how: str) -> None:
-    """As CSV the same numbers come, a row each; what is null is empty."""
+    """CSV has the same numbers, one in each row; null is empty."""
     question = {**QUESTIONS["ledger"], **({"format": "csv"} if how == "query" else {})}
     headers = {"webhook-key": key, "accept": "text/csv" if how == "header" else "*/*"}
     answer = requests.get(f"{receiver.url}/api/metrics", headers=headers, params=question, timeout=10)
     assert answer.headers["content-type"] == "text/csv; charset=utf-8"
     rows = list(csv.DictReader(io.StringIO(answer.text)))
-    told = {(row["figure"], row["measure"]): row["value"] for row in rows}
+    values = {(row["figure"], row["measure"]): row["value"] for row in rows}
     for figure, numbers in expected("ledger").items():
         for measure, number in numbers.items():
             if measure != "unit":
-                shown = told[figure, measure]
-                assert (float(shown) if shown else None) == (
+                value = values[figure, measure]
+                assert (float(value) if value else None) == (
                     None if number is None else pytest.approx(number)
                 )
     assert {(row["repo"], row["environment"]) for row in rows} == {("larkspur/ledger", "production")}
 
 
 def test_prometheus_reads_the_figures(receiver: Receiver, key: str) -> None:
-    """Every number that is not null stands as a gauge with its unit and the filters as labels."""
+    """Every number that is not null is a gauge, with its unit in the name and the filters as labels."""
     answer = receiver.get(key, "/api/metrics/prometheus", **QUESTIONS["ledger"])
     lines = answer.text.splitlines()
     labels = '{environment="production",repo="larkspur/ledger",service=""}'
@@ -156,16 +156,16 @@ WRONG = (
 )
 
 
-def test_a_wrong_question(receiver: Receiver, key: str) -> None:
-    """A question that cannot be meant is answered 400, with the name of what is wrong."""
-    for path, query, said in WRONG:
+def test_a_wrong_question_is_refused(receiver: Receiver, key: str) -> None:
+    """A wrong question is answered 400, with the name of the wrong parameter."""
+    for path, query, detail in WRONG:
         answer = receiver.get(key, f"{path}?{query}")
         assert (query, answer.status_code) == (query, 400)
-        assert answer.json()["detail"].startswith(said)
+        assert answer.json()["detail"].startswith(detail)
 
 
 def test_figures_are_for_keys_that_may_read(receiver: Receiver, key: str) -> None:
-    """No key is answered 401, one that may only send 403."""
+    """A request without a key is answered 401, one with a key that may only send 403."""
     sender = receiver.key("sender")
     for path in ("/api/metrics", "/api/metrics/why", "/api/metrics/prometheus"):
         assert requests.get(receiver.url + path, timeout=10).status_code == 401
@@ -173,32 +173,32 @@ def test_figures_are_for_keys_that_may_read(receiver: Receiver, key: str) -> Non
         assert receiver.get(key, path).status_code == 200
 
 
-def test_what_is_sent_is_in_the_next_answer(receiver: Receiver, key: str) -> None:
-    """Answers after the 202 of an event hold it, whatever was derived before."""
+def test_a_sent_event_is_in_the_next_answer(receiver: Receiver, key: str) -> None:
+    """Answers after the 202 of an event include it, whatever was derived before."""
     send = receiver.key("more")
     for count in range(1, 6):
         event = {"kind": "deployed", "repo": "larkspur/new", "commitSHA": f"{count:040x}"}
         assert receiver.post(send, event).status_code == 202
-        told = asked(receiver, key, repo="LARKSPUR/new")
-        assert told["figures"]["deploymentFrequency"]["numerator"] == count
-        assert told["asOf"] == told["period"]["now"]
-        assert told["filter"]["repo"] == "larkspur/new"
+        answer = ask(receiver, key, repo="LARKSPUR/new")
+        assert answer["figures"]["deploymentFrequency"]["numerator"] == count
+        assert answer["asOf"] == answer["period"]["now"]
+        assert answer["filter"]["repo"] == "larkspur/new"
 
 
-def test_other_settings_derive_everything_anew(database: Callable[[], Database]) -> None:
+def test_other_settings_derive_everything_again(database: Callable[[], Database]) -> None:
     """A server that starts with another window answers with it, for events that were there before."""
     from datetime import timedelta
 
     with in_thread(database(), settings=BERLIN) as first:
         key = first.key("all", "send", "read")
         first.post(key, worked())
-        asked(first, key, **QUESTIONS["shop-staging"])
-    hour = Settings(timezone="Europe/Berlin", window=timedelta(minutes=30))
+        ask(first, key, **QUESTIONS["shop-staging"])
+    hour = FigureSettings(timezone="Europe/Berlin", window=timedelta(minutes=30))
     with in_thread(database(), settings=hour) as second:
         done = threading.Event()
         while not done.is_set():
-            told = asked(second, key, **QUESTIONS["shop-staging"])
-            if told["figures"]["changeFailRate"]["numerator"] == 0:
+            answer = ask(second, key, **QUESTIONS["shop-staging"])
+            if answer["figures"]["changeFailRate"]["numerator"] == 0:
                 done.set()
-        assert told["windowSeconds"] == 1800
-        assert told["figures"]["changeFailRate"]["unlinked"] == 2
+        assert answer["windowSeconds"] == 1800
+        assert answer["figures"]["changeFailRate"]["unlinked"] == 2

@@ -1,4 +1,4 @@
-"""A repository that is asked about commits: whatever stands in it, nothing is run, and only commits count."""
+"""A repository that is asked about commits: whatever it contains, nothing is run, and only commits count."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def names(repository: Repository, between: Between) -> tuple[set[str], set[str]]
     return {by_sha[commit.sha] for commit in between.ahead}, {by_sha[sha] for sha in between.behind}
 
 
-def right(repository: Repository, path: Path) -> None:
-    """Check that the repository at *path* tells what the real one does."""
+def check_answers(repository: Repository, path: Path) -> None:
+    """Check that the mirror of the repository at *path* gives the right answers."""
     mirror, shas = Mirror(path), repository.shas
     assert mirror.commits([shas["m1"], shas["h1"][:7], "0" * 40]) == {
         shas["m1"]: shas["m1"],
@@ -62,19 +62,19 @@ def right(repository: Repository, path: Path) -> None:
 
 @pytest.mark.parametrize("bare", [True, False])
 def test_bare_or_with_a_checkout(bare: bool, made: Repository, tmp_path: Path) -> None:
-    """A bare mirror, a checkout, a linked worktree and a relative path tell the same."""
+    """A bare mirror, a checkout, a linked worktree and a relative path give the same answers."""
     if bare:
         made.git("clone", "--quiet", "--mirror", ".", str(tmp_path / "mirror.git"))
-        right(made, tmp_path / "mirror.git")
-        right(made, Path(os.path.relpath(tmp_path / "mirror.git")))
+        check_answers(made, tmp_path / "mirror.git")
+        check_answers(made, Path(os.path.relpath(tmp_path / "mirror.git")))
     else:
         made.git("worktree", "add", "--quiet", "--detach", str(tmp_path / "linked"), made.shas["c1"])
-        right(made, made.path)
-        right(made, tmp_path / "linked")
+        check_answers(made, made.path)
+        check_answers(made, tmp_path / "linked")
 
 
-def test_what_is_no_commit_is_not_found(made: Repository) -> None:
-    """Options, names, revisions, trees, and SHAs of a wrong length are never asked about, or in vain."""
+def test_only_commits_are_found(made: Repository) -> None:
+    """Options, names, revisions and SHAs of a wrong length are not passed to git; trees are not found."""
     tree = made.git("rev-parse", "HEAD^{tree}").strip()
     made.git("tag", "--annotate", "--message=v1", "v1", made.shas["q1"])
     tag = made.git("rev-parse", "v1").strip()
@@ -88,7 +88,7 @@ def test_what_is_no_commit_is_not_found(made: Repository) -> None:
 
 
 def test_a_branch_cannot_pass_for_a_commit(made: Repository) -> None:
-    """A branch called like a commit, or like the beginning of one, is not what is found."""
+    """A branch with the name of a commit, or of its first digits, is not found in its place."""
     one, other = made.shas["q1"], made.shas["c1"]
     made.git("update-ref", f"refs/heads/{one[:8]}", other)
     made.git("update-ref", f"refs/heads/{one}", other)
@@ -102,7 +102,7 @@ def test_a_branch_cannot_pass_for_a_commit(made: Repository) -> None:
 
 
 def test_nothing_of_a_hostile_repository_is_run(made: Repository, tmp_path: Path) -> None:
-    """Nothing that its configuration, hooks and attributes name is run, and what is told stays right."""
+    """Nothing that its configuration, hooks and attributes name is run, and answers stay right."""
     proof, script = tmp_path / "proof", tmp_path / "script"
     script.write_text(f"#!/bin/sh\ntouch {proof}\n")
     script.chmod(0o755)
@@ -135,13 +135,13 @@ def test_nothing_of_a_hostile_repository_is_run(made: Repository, tmp_path: Path
     (made.path / ".gitattributes").write_text("* diff=x filter=x\n")
     for hook in ("post-checkout", "reference-transaction", "pre-auto-gc", "post-index-change"):
         shutil.copy(script, made.path / ".git/hooks" / hook)
-    right(made, made.path)
+    check_answers(made, made.path)
     assert not proof.exists()
-    made.git("status")  # which shows that the traps are set
+    made.git("status")  # which proves that the traps work
     assert proof.exists()
 
 
-def test_the_environment_steers_nothing(
+def test_the_environment_changes_nothing(
     made: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Variables of git in the server's environment change neither which repository is read nor how."""
@@ -153,13 +153,13 @@ def test_the_environment_steers_nothing(
     monkeypatch.setenv("GIT_CONFIG_COUNT", "1")
     monkeypatch.setenv("GIT_CONFIG_KEY_0", "alias.rev-list")
     monkeypatch.setenv("GIT_CONFIG_VALUE_0", f"!touch {tmp_path / 'proof'}")
-    right(made, made.path)
+    check_answers(made, made.path)
     assert not (tmp_path / "trace").exists()
     assert not (tmp_path / "proof").exists()
 
 
-def test_replaced_and_grafted_commits_are_not_believed(made: Repository) -> None:
-    """A replaced commit, or one with other parents by a graft, counts as what it was made as."""
+def test_replaced_and_grafted_commits_are_ignored(made: Repository) -> None:
+    """A replaced commit, or one with other parents by a graft, counts as it was committed."""
     count = ("rev-list", "--count", made.shas["c6"])
     before = made.git(*count)
     made.git("replace", made.shas["h1"], made.shas["c1"])
@@ -167,69 +167,69 @@ def test_replaced_and_grafted_commits_are_not_believed(made: Repository) -> None
     grafts.parent.mkdir(exist_ok=True)
     grafts.write_text(f"{made.shas['s2']}\n{made.shas['h1']} {made.shas['c1']}\n")
     assert made.git(*count) != before
-    right(made, made.path)
+    check_answers(made, made.path)
 
 
 def test_nothing_is_fetched_for_a_partial_clone(made: Repository, tmp_path: Path) -> None:
-    """A clone without files tells as well, and what it lacks is asked of no remote."""
+    """A clone without files gives the same answers, and fetches no missing object."""
     partial = tmp_path / "partial.git"
     made.git("config", "uploadpack.allowFilter", "true")
     made.git("clone", "--quiet", "--mirror", "--filter=tree:0", made.path.as_uri(), str(partial))
     proof = tmp_path / "proof"
     made.git(f"--git-dir={partial}", "config", "remote.origin.url", f"ext::sh -c touch% {proof}")
     made.git(f"--git-dir={partial}", "config", "protocol.ext.allow", "always")
-    right(made, partial)
+    check_answers(made, partial)
     tree = made.git("rev-parse", "HEAD^{tree}").strip()
     assert Mirror(partial).commits([tree, "0" * 40]) == {tree: None, "0" * 40: None}
     assert not proof.exists()
 
 
 def test_another_users_repository_is_read(made: Repository) -> None:
-    """A mirror that cron keeps under another user needs no `safe.directory`."""
+    """A mirror that belongs to another user needs no `safe.directory`."""
     if os.geteuid() == 0:
         for folder, _, files in os.walk(made.path):
             for name in (".", *files):
                 os.chown(Path(folder, name), 65534, 65534)
     else:
         made.git("config", "core.bare", "false")
-    right(made, made.path)
+    check_answers(made, made.path)
 
 
-def test_what_cannot_be_read_is_said_with_its_remedy(made: Repository, tmp_path: Path) -> None:
-    """No repository, none at all, a shallow clone and a broken one are refused, each by its path."""
+def test_an_unreadable_mirror_is_refused_with_the_remedy(made: Repository, tmp_path: Path) -> None:
+    """No folder, no repository, a shallow clone and a broken one are refused, each with its path."""
     (tmp_path / "empty").mkdir()
     shallow = tmp_path / "shallow.git"
     made.git("clone", "--quiet", "--bare", "--depth=3", made.path.as_uri(), str(shallow))
     broken = tmp_path / "broken.git"
     made.git("clone", "--quiet", "--mirror", ".", str(broken))
     (broken / "HEAD").unlink()
-    for path, said in (
+    for path, message in (
         (tmp_path / "none", "expected a git repository that this user can read"),
         (tmp_path / "empty", "expected a git repository that this user can read"),
         (broken, "expected a git repository that this user can read"),
         (shallow, "expected a whole history, got a shallow clone; run git fetch --unshallow in it"),
     ):
-        with pytest.raises(MirrorUnreadable, match=said) as caught:
+        with pytest.raises(MirrorUnreadable, match=message) as caught:
             Mirror(path).commits([made.shas["q1"]])
         assert str(caught.value).startswith(f"{path}: ")
-    # A folder inside of a repository is none itself.
+    # A folder inside a repository is no repository itself.
     (made.path / "below").mkdir()
     with pytest.raises(MirrorUnreadable):
         Mirror(made.path / "below").commits([made.shas["q1"]])
 
 
-def test_a_damaged_history_is_no_answer(made: Repository) -> None:
-    """Where a commit in between is missing, git is not taken at its word."""
+def test_a_damaged_history_is_unreadable(made: Repository) -> None:
+    """If a commit in between is missing, the mirror is unreadable."""
     sha = made.shas["s1"]
     (made.path / ".git/objects" / sha[:2] / sha[2:]).unlink()
     with pytest.raises(MirrorUnreadable):
         Mirror(made.path).between(made.shas["c2"], made.shas["c6"])
 
 
-def test_git_that_is_not_there_or_does_not_answer(
+def test_git_that_is_missing_or_hangs(
     made: Repository, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Without git, and with one that hangs, the mirror is unreadable; `stop` ends one that runs."""
+    """Without git, or if git hangs, the mirror is unreadable; `stop` ends a git process that runs."""
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     monkeypatch.setenv("PATH", str(bin_))
@@ -246,13 +246,13 @@ def test_git_that_is_not_there_or_does_not_answer(
     began = time.monotonic()
     with pytest.raises(MirrorUnreadable):
         mirror.commits([])
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
     with pytest.raises(MirrorUnreadable, match="one that stops"):
         mirror.commits([])
 
 
-def test_more_commits_than_are_kept(made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Between two commits with more than the most, nothing is told; with just as many, everything."""
+def test_too_many_commits_are_cut(made: Repository, monkeypatch: pytest.MonkeyPatch) -> None:
+    """With more commits than the limit between two, none is listed; with exactly the limit, all are."""
     earlier, later = made.shas["c2"], made.shas["s2"]
     monkeypatch.setattr(module, "MOST_COMMITS", 5)
     assert len(Mirror(made.path).between(earlier, later).ahead) == 5
@@ -260,8 +260,8 @@ def test_more_commits_than_are_kept(made: Repository, monkeypatch: pytest.Monkey
     assert Mirror(made.path).between(earlier, later) == Between((), (), cut=True)
 
 
-def test_a_date_that_no_clock_shows_is_none(made: Repository) -> None:
-    """A commit with a date of 1970, of the year 10000, or with none that can be read, has no time."""
+def test_an_impossible_commit_date_is_no_time(made: Repository) -> None:
+    """A commit with a date of 1970 or of the year 10000, or with an unreadable one, has no time."""
     tree = made.git("rev-parse", "HEAD^{tree}").strip()
     parent = first = made.shas["c6"]
     for date in ("0 +0000", "253402300800 +0000", "99999999999999999999 +0000", "soon +0000"):

@@ -1,4 +1,4 @@
-"""Every part of the neighborhood of an event is needed: without it a history is soon derived wrongly."""
+"""Every part of the neighborhood of an event is needed: without it, some history is derived wrongly."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ import pytest
 from gitdailies_core.events.events import Event
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import failure_rows, incident_rows, lead_time_rows, neighbors, rows
-from gitdailies_webhooks.derived.neighbors import position_of
+from gitdailies_webhooks.derived import rows
+from gitdailies_webhooks.derived.update import failure_rows, incident_rows, lead_time_rows, neighbors
+from gitdailies_webhooks.derived.update.neighbors import position_key
 
 from tests.figures.histories import SHAS, text
-from tests.figures.test_derived import SETTINGS, Lived, Opened, undone
+from tests.figures.test_derived import SETTINGS, LivedStore, Opened, rolled_back
 
 HISTORIES = 400
 
@@ -27,7 +28,7 @@ def store(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
     create_key(path, "ci")
     database = SqliteDatabase(path)
     with closing(database.connect()) as session:
-        assert rows.settle(session, SETTINGS, 1)
+        assert rows.reset(session, SETTINGS, 1)
         yield database, session
 
 
@@ -61,30 +62,30 @@ def history(chance: random.Random) -> list[dict[str, Any]]:
 
 
 def live(store: Opened, seed: int) -> None:
-    """Let events come and go by chance, derived few or many in a turn, and hold the rows to those of all."""
+    """Add and delete random events, derive few or many in a step, and compare with the rows of all events."""
     chance = random.Random(seed)
-    with undone(store) as session:
-        lived = Lived(session)
+    with rolled_back(store) as session:
+        lived = LivedStore(session)
         for body in (events := history(chance)):
-            if body["id"] in lived.left:  # it came before its turn
+            if body["id"] in lived.left:  # it was added earlier, as a correction
                 continue
-            lived.put(body)
+            lived.add(body)
             if chance.random() < 0.2:
                 continue
-            lived.settle_in(chance.randint(1, 6))
+            lived.derive(chance.randint(1, 6))
             if chance.random() < 0.4:
-                gone = lived.take(chance.choice(sorted(lived.left)))
+                gone = lived.delete(chance.choice(sorted(lived.left)))
                 then = chance.random()
-                if then < 0.3:  # it goes in a turn with what comes next
+                if then < 0.3:  # it is deleted in the same step in which the next one arrives
                     continue
-                if then < 0.6:  # it is corrected, to another time or kind
-                    lived.put({**chance.choice(events), "id": gone["id"]})
-                lived.settle_in(chance.choice((1, 6)))
-        lived.settle_in(6)
+                if then < 0.6:  # it is corrected: sent again with another time or kind
+                    lived.add({**chance.choice(events), "id": gone["id"]})
+                lived.derive(chance.choice((1, 6)))
+        lived.derive(6)
 
 
-def test_whole_neighborhoods_derive_every_history_rightly(store: Opened) -> None:
-    """None of the histories below is derived wrongly as things are."""
+def test_whole_neighborhoods_derive_every_history_correctly(store: Opened) -> None:
+    """With the whole neighborhood, each of these histories is derived correctly."""
     for seed in range(HISTORIES):
         live(store, seed)
 
@@ -102,13 +103,13 @@ def _no_later(*_: Any) -> tuple[()]:
 
 
 def _none_before(*given: Any) -> Any:
-    return {where: side._replace(before=None) for where, side in _beside(*given).items()}
+    return {key: side._replace(before=None) for key, side in _adjacent(*given).items()}
 
 
 def _no_rollback_after(*given: Any) -> Any:
     return {
-        where: side._replace(after=side.after and side.after._replace(rollback=False))
-        for where, side in _beside(*given).items()
+        key: side._replace(after=side.after and side.after._replace(rollback=False))
+        for key, side in _adjacent(*given).items()
     }
 
 
@@ -116,48 +117,49 @@ def _none_arrived(sides: Any, _arrived: Any) -> Any:
     return sides
 
 
-def _half_a_window(session: Any, spots: Any, sides: Any, window: int) -> Any:
-    return _between(session, spots, sides, window // 2)
+def _half_a_window(session: Any, positions: Any, sides: Any, window: int) -> Any:
+    return _incidents_after(session, positions, sides, window // 2)
 
 
 def _none_changed(*given: Any) -> set[str]:
-    _lay(*given)
+    _attribute(*given)
     return set()
 
 
-def _beside_those_that_went(there: Any, sides: Any, arrived: Any, gone: Any) -> set[str]:
-    return _undone({**there, **{spot.where: sides[spot.where] for spot in gone}}, sides, arrived, gone)
+def _merged_sides_of_removed(sides: Any, merged: Any, arrived: Any, removed: Any) -> set[str]:
+    keys = {position.key for position in removed}
+    return _maybe_undone({**sides, **{key: merged[key] for key in keys}}, merged, arrived, removed)
 
 
-def _beside_those_that_came(there: Any, sides: Any, arrived: Any, gone: Any) -> set[str]:
-    came = {position_of(deploy) for deploy in arrived}
-    return _undone({**there, **{where: sides[where] for where in came}}, sides, arrived, gone)
+def _merged_sides_of_arrived(sides: Any, merged: Any, arrived: Any, removed: Any) -> set[str]:
+    keys = {position_key(deploy) for deploy in arrived}
+    return _maybe_undone({**sides, **{key: merged[key] for key in keys}}, merged, arrived, removed)
 
 
-_beside, _between, _lay = neighbors.beside, neighbors.incidents_between, incident_rows.lay
-_undone = failure_rows.undone
+_adjacent, _incidents_after = neighbors.adjacent, neighbors.incidents_after
+_attribute, _maybe_undone = incident_rows.attribute, failure_rows.maybe_undone
 
 PLANTS: dict[str, tuple[Any, str, Any]] = {
-    "incidents after a deploy": (neighbors, "incidents_between", _nothing),
-    "the whole of the window": (neighbors, "incidents_between", _half_a_window),
-    "incidents that name its commits": (neighbors, "incidents_blaming", _nothing),
-    "later deploys, and the next first one": (lead_time_rows, "_later", _no_later),
-    "the deploy before, and what a rollback undoes": (neighbors, "beside", _none_before),
-    "the rollback after": (neighbors, "beside", _no_rollback_after),
-    "those that arrived beside it": (neighbors, "joined", _none_arrived),
-    "what a rollback that came or went undoes": (failure_rows, "undone", _none),
-    "what was beside those that went": (failure_rows, "undone", _beside_those_that_went),
-    "what was beside those that came": (failure_rows, "undone", _beside_those_that_came),
-    "what the incidents were laid to": (incident_rows, "lay", _none_changed),
-    "incidents of a failed deploy": (neighbors, "incidents_laid_to", _nothing),
+    "incidents after a deploy": (neighbors, "incidents_after", _nothing),
+    "the whole of the window": (neighbors, "incidents_after", _half_a_window),
+    "incidents that name its commits": (neighbors, "incidents_caused_by", _nothing),
+    "later deploys, and the next first one": (lead_time_rows, "_later_deploys", _no_later),
+    "the deploy before, and what a rollback undoes": (neighbors, "adjacent", _none_before),
+    "the rollback after": (neighbors, "adjacent", _no_rollback_after),
+    "neighbors that arrived with it": (neighbors, "merge_arrived", _none_arrived),
+    "what an arrived or deleted rollback undoes": (failure_rows, "maybe_undone", _none),
+    "the old neighbors of deleted deploys": (failure_rows, "maybe_undone", _merged_sides_of_removed),
+    "the old neighbors of arrived deploys": (failure_rows, "maybe_undone", _merged_sides_of_arrived),
+    "the deploys to which incidents were attributed": (incident_rows, "attribute", _none_changed),
+    "incidents of a failed deploy": (neighbors, "incidents_attributed_to", _nothing),
 }
 
 
 @pytest.mark.parametrize("part", PLANTS)
 def test_no_part_can_be_left_out(store: Opened, part: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Where a part of the neighborhood is left out, one of those histories is derived wrongly."""
-    room, name, plant = PLANTS[part]
-    monkeypatch.setattr(room, name, plant)
+    """Without a part of the neighborhood, at least one of these histories is derived wrongly."""
+    module, name, plant = PLANTS[part]
+    monkeypatch.setattr(module, name, plant)
     for seed in range(HISTORIES):
         try:
             live(store, seed)

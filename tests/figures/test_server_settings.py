@@ -1,4 +1,4 @@
-"""What a server's figures are made with: from gitdailies.yml, and from flags in its place."""
+"""The settings of a server's figures, from gitdailies.yml and from flags, which win."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUESTION = ("--now", "2026-03-05", "--from", "2026-03-04", "--json")
 def test_a_server_counts_as_its_file_and_flags_say(
     flags: tuple[str, ...], window: int, timezone: str, production: str, deploys: int, tmp_path: Path
 ) -> None:
-    """Window, clock and production are the file's, unless a flag says otherwise; on the store too."""
+    """Window, time zone and production come from the file unless a flag is given; for the store, too."""
     (tmp_path / "gitdailies.yml").write_text(FILE)
     secret = create_key(tmp_path / "w.db", "all", ("deployed", "read"))[0].reveal()
     url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db")
@@ -37,18 +37,18 @@ def test_a_server_counts_as_its_file_and_flags_say(
     key = {"GITDAILIES_WEBHOOK_KEY": secret, "GITDAILIES_READ_KEY": secret}
     sent = command("deploy", *DEPLOY, *at, cwd=tmp_path, env=key)
     assert sent.returncode == 0, sent.stderr
-    asked = command("metrics", "--url", url, *QUESTION, cwd=tmp_path, env=key)
+    of_server = command("metrics", "--url", url, *QUESTION, cwd=tmp_path, env=key)
     process.stop()
-    after = command("metrics", *store, *QUESTION, cwd=tmp_path)
+    of_store = command("metrics", *store, *QUESTION, cwd=tmp_path)
 
-    for told in (json.loads(asked.stdout), json.loads(after.stdout)):
-        assert told["windowSeconds"] == window
-        assert (told["period"]["timezone"], told["filter"]["environment"]) == (timezone, production)
-        assert told["figures"]["deploymentFrequency"]["numerator"] == deploys
+    for answer in (json.loads(of_server.stdout), json.loads(of_store.stdout)):
+        assert answer["windowSeconds"] == window
+        assert (answer["period"]["timezone"], answer["filter"]["environment"]) == (timezone, production)
+        assert answer["figures"]["deploymentFrequency"]["numerator"] == deploys
 
 
 @pytest.mark.parametrize(
-    ("flags", "said"),
+    ("flags", "message"),
     [
         (("--timezone", "Mars"), "--timezone: expected a name like Europe/Berlin, got 'Mars'"),
         (("--window-hours", "0"), "--window-hours"),
@@ -56,15 +56,15 @@ def test_a_server_counts_as_its_file_and_flags_say(
         (("--config", "none.yml"), "none.yml: no such file"),
     ],
 )
-def test_a_wrong_setting_is_refused(flags: tuple[str, ...], said: str, tmp_path: Path) -> None:
-    """A wrong flag ends with code 2 before a store is made."""
+def test_a_wrong_setting_is_refused(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    """A wrong flag ends the command with code 2, before it creates a store."""
     result = command("webhooks", "--store", "sqlite:w.db", *flags, cwd=tmp_path)
     assert (result.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert said in result.stderr
+    assert message in result.stderr
 
 
 def test_up_reads_the_file_of_its_folder(tmp_path: Path) -> None:
-    """`gitdailies up` counts as its gitdailies.yml says, in which the settings stand as comments."""
+    """`gitdailies up` uses the settings of its gitdailies.yml, which has them as comments."""
     data = tmp_path / "gitdailies-data"
     ports = [free_port(), free_port()]
     options = ("up", "--webhooks-port", ports[0], "--relay-port", ports[1])
@@ -76,7 +76,7 @@ def test_up_reads_the_file_of_its_folder(tmp_path: Path) -> None:
     second = Process(tmp_path, *options, name="second")
     second.wait_for("/api/events\n")
     env = {"GITDAILIES_READ_KEY": (data / "read-key").read_text()}
-    told = command("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json", cwd=tmp_path, env=env)
+    answer = command("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json", cwd=tmp_path, env=env)
     second.stop()
 
-    assert json.loads(told.stdout)["period"]["timezone"] == "Europe/Berlin"
+    assert json.loads(answer.stdout)["period"]["timezone"] == "Europe/Berlin"

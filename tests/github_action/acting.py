@@ -14,6 +14,7 @@ from typing import Any
 
 HERE = Path(__file__).parent
 ROOM = HERE.parent.parent / "github-action"
+STEP = HERE.parent.parent / "ci-steps" / "report_deploy.py"
 REPOSITORY = "larkspur/checkout-api"
 ACT = Path(sys.executable).with_name("act")
 
@@ -96,6 +97,9 @@ def _repository(folder: Path) -> str:
     shutil.copytree(
         ROOM, folder / "github-action", ignore=shutil.ignore_patterns("gitdailies_*", "__pycache__")
     )
+    # GitHub fetches the whole repository of an action, hence the step from beside its folder.
+    (folder / "ci-steps").mkdir()
+    shutil.copy(STEP, folder / "ci-steps")
     shutil.copytree(HERE / "workflows", folder / ".github" / "workflows")
     who = ["-c", "user.name=Robin", "-c", "user.email=robin@example.com"]
     for arguments in (

@@ -14,9 +14,9 @@ from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
 from tests.connection.servers import answer, serving
+from tests.steps import CASES, ROOT
 
-FILE = Path(__file__).parents[2] / "github-action" / "report_deploy.py"
-CASES = Path(__file__).parents[1] / "ci" / "cases" / "github_actions"
+FILE = ROOT / "ci-steps" / "report_deploy.py"
 KEY = "gdk_planted-3f9b"
 
 
@@ -80,7 +80,7 @@ def test_the_interpreters_that_must_be_there() -> None:
 @each
 def test_it_sends(python: str, tmp_path: Path) -> None:
     """A push is sent with its commits, counted once, and the key is nowhere in the log."""
-    case = json.loads((CASES / "push.json").read_text("utf-8"))
+    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
     environ = {**case["environ"], "INPUT_WEBHOOK_KEY": KEY}
     with serving(answer("202 Accepted", b'{"status": "created"}')) as server:
         environ["INPUT_WEBHOOK_URL"] = server.url
@@ -112,7 +112,7 @@ EVERY_EVENT = (
 @pytest.mark.parametrize("name", EVERY_EVENT)
 def test_it_resolves(python: str, name: str, tmp_path: Path) -> None:
     """The one file comes to what core comes to, in a dry run without key and address."""
-    case = json.loads((CASES / f"{name}.json").read_text("utf-8"))
+    case = json.loads((CASES / "github_actions" / f"{name}.json").read_text("utf-8"))
     inputs = dict(case.get("inputs", {}))
     if repos := inputs.pop("repos", None):
         inputs["repo"] = " ".join(repos)
@@ -131,7 +131,7 @@ def test_it_resolves(python: str, name: str, tmp_path: Path) -> None:
 @each
 def test_it_refuses_plainly(python: str, tmp_path: Path) -> None:
     """A wrong key ends with the exit code for it where errors fail, on every version."""
-    case = json.loads((CASES / "push.json").read_text("utf-8"))
+    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
     environ = {**case["environ"], "INPUT_WEBHOOK_KEY": KEY, "INPUT_FAIL_ON_ERROR": "true"}
     with serving(answer("401 Unauthorized", b'{"detail": "no such key"}')) as server:
         environ["INPUT_WEBHOOK_URL"] = server.url
@@ -144,7 +144,7 @@ def test_it_refuses_plainly(python: str, tmp_path: Path) -> None:
 @each
 def test_bytes_that_are_no_text(python: str, tmp_path: Path) -> None:
     """A variable that is no UTF-8 is a warning like any other wrong input, and fails no job."""
-    case = json.loads((CASES / "push.json").read_text("utf-8"))
+    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
     environ = {**case["environ"], "INPUT_DRY_RUN": "true", "INPUT_ENVIRONMENT": "prod\udcff"}
     code, log, outputs = run(python, tmp_path, environ, case["event"])
 
@@ -156,7 +156,12 @@ def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     """Where outputs and summary have no file the log says so, and the job stays green."""
     done = subprocess.run(
         [sys.executable, "-I", "-S", FILE],
-        env={"INPUT_DRY_RUN": "true", "GITHUB_OUTPUT": str(tmp_path), "PATH": "/nowhere"},
+        env={
+            "GITHUB_ACTIONS": "true",
+            "INPUT_DRY_RUN": "true",
+            "GITHUB_OUTPUT": str(tmp_path),
+            "PATH": "/nowhere",
+        },
         capture_output=True,
         text=True,
     )

@@ -10,10 +10,12 @@ from typing import Any
 
 import pytest
 import yaml
+from gitdailies_core.ci import workflow_commands
+from gitdailies_core.ci.platforms import github_actions
 from gitdailies_core.ci.report import SKIPPED, Report
-from gitdailies_github_action import step
 
-ROOM = Path(__file__).parents[2] / "github-action"
+from tests.github_action.acting import HERE, ROOM
+
 ACTION: dict[str, Any] = yaml.safe_load((ROOM / "action.yml").read_text("utf-8"))
 STEP: dict[str, Any] = ACTION["runs"]["steps"][0]
 # The runner's own; it reaches the step under another name.
@@ -47,17 +49,17 @@ def test_declared_inputs_are_used_inputs() -> None:
     declared = set(ACTION["inputs"]) - OF_THE_JOB
     passed = {name for value in STEP["env"].values() for name in re.findall(r"inputs\.([a-z-]+)", value)}
 
-    assert declared == set(step.texts({}))
+    assert declared == set(github_actions.inputs({}))
     assert passed == set(ACTION["inputs"])
     for name in declared:
         variable = "INPUT_" + name.upper().replace("-", "_")
         assert STEP["env"][variable] == f"${{{{ inputs.{name} }}}}"
-        assert step.texts({variable: "x"})[name] == "x"
+        assert github_actions.inputs({variable: "x"})[name] == "x"
 
 
 def test_declared_outputs_are_written_outputs() -> None:
     """What action.yml declares and what the step writes are the same names."""
-    written = [line.partition("=")[0] for line in step.outputs(Report(SKIPPED, ())).splitlines()]
+    written = [line.partition("=")[0] for line in workflow_commands.outputs(Report(SKIPPED, ())).splitlines()]
 
     assert list(ACTION["outputs"]) == written
     for name, output in ACTION["outputs"].items():
@@ -151,10 +153,13 @@ SHOP = "echo Python was not found; exit 49"
     ids=["python3", "python3-too-old", "windows-launcher", "python-alone"],
 )
 def test_launcher(pythons: dict[str, str], used: str, tmp_path: Path) -> None:
-    """The first Python that is new enough runs the file beside action.yml, apart from site-packages."""
+    """The first Python that is new enough runs the one step, apart from site-packages."""
     code, log, _, _ = launch(tmp_path, pythons)
 
-    assert (code, log) == (0, f"{tmp_path}/programs/{used} /somewhere/an action/report_deploy.py\n")
+    assert (code, log) == (
+        0,
+        f"{tmp_path}/programs/{used} /somewhere/an action/../ci-steps/report_deploy.py\n",
+    )
 
 
 @pytest.mark.parametrize("pythons", [{}, {"python3": OLD, "python": OLD}, {"python3": SHOP}])
@@ -180,7 +185,7 @@ def test_no_python_where_errors_fail(tmp_path: Path) -> None:
 
 def test_the_examples_payloads_are_objects() -> None:
     """Every payload that the runs under act use is a JSON object."""
-    files = sorted((Path(__file__).parent / "payloads").glob("*.json"))
+    files = sorted((HERE / "payloads").glob("*.json"))
 
     assert len(files) >= 6
     assert all(isinstance(json.loads(file.read_text("utf-8")), dict) for file in files)

@@ -11,8 +11,10 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from tests.shell_steps.scripts import ROOT, repository, tool
+from tests.steps import published
 
-ROOM = ROOT / "gitlab-component"
+ROOM = ROOT / "ci-steps" / "gitlab"
+BUILT = published("gitlab")
 HERE = Path(__file__).parent
 
 
@@ -34,9 +36,9 @@ def pipeline(folder: Path, name: str, *, path: str | None = None, **variables: s
     """Run the pipeline *name* in a new project with the component; *variables* are those of its settings."""
     program = tool("gitlab-ci-local")
     project = folder / "checkout-api"
-    shutil.copytree(ROOM / "templates", project / "templates")
+    shutil.copytree(BUILT / "templates", project / "templates")
     (project / "gitdailies").mkdir()
-    shutil.copy(ROOM / "report_deploy.sh", project / "gitdailies")
+    shutil.copy(BUILT / "report_deploy.sh", project / "gitdailies")
     shutil.copy(HERE / "pipelines" / f"{name}.yml", project / ".gitlab-ci.yml")
     sha = repository(project, remote="https://gitlab.example.com/larkspur/checkout-api.git")
     command = [program, "--force-shell-executor", "--home", str(folder)]

@@ -13,11 +13,11 @@ import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.connection.servers import answer, free_port, serving
-from tests.gitlab.pipelines import HERE, ROOM, pipeline
+from tests.gitlab.pipelines import BUILT, HERE, ROOM, pipeline
 from tests.shell_steps.scripts import KEY, programs
 from tests.steps import Webhooks, webhooks
 
-TEMPLATE = ROOM / "templates" / "report-deploy.yml"
+TEMPLATE = BUILT / "templates" / "report-deploy.yml"
 DOCUMENTS = list(yaml.safe_load_all(TEMPLATE.read_text("utf-8")))
 INPUTS: dict[str, Any] = DOCUMENTS[0]["spec"]["inputs"]
 JOB: dict[str, Any] = DOCUMENTS[1]["$[[ inputs.job-name ]]"]

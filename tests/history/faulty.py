@@ -63,7 +63,7 @@ CASES = {
     "a number that is no time": sheet(deploy(time="12")),
     "a time ahead of now": sheet(deploy(time="2999-01-01T00:00:00Z")),
     "a time that the clocks skip": sheet(deploy(time="2025-03-30 02:30"), *BERLIN),
-    "a time that comes twice": sheet(deploy(time="2025-10-26 02:30"), *BERLIN),
+    "a time that occurs twice": sheet(deploy(time="2025-10-26 02:30"), *BERLIN),
     "a time out of the calendar, with a zone": sheet(deploy(time="0001-01-01 00:00"), *BERLIN),
     "an end before its start": sheet(ENDS_BEFORE),
     "one id with two contents": sheet(TWICE),

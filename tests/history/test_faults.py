@@ -7,6 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from types import FrameType
+from typing import Any
 
 import gitdailies_history
 import pytest
@@ -76,7 +77,7 @@ def test_every_place_that_makes_a_fault_is_reached(tmp_path: Path, monkeypatch: 
     monkeypatch.setattr(formats, "LARGEST_JSON", 999)
     seen: dict[str, set[int]] = {}
 
-    def trace(frame: FrameType, event: str, _: object) -> object:
+    def trace(frame: FrameType, event: str, _: object) -> Any:
         file = frame.f_code.co_filename
         if not file.startswith(str(PACKAGE)):
             return None

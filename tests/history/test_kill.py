@@ -1,38 +1,43 @@
-"""The command killed at any moment and started again; GITDAILIES_HISTORY_KILLS says how often."""
+"""The command killed at any moment and started again.
+
+GITDAILIES_HISTORY_KILLS says how often in the long form.
+"""
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import signal
 import subprocess
 import time
+from collections.abc import Callable
 from pathlib import Path
 
-import pytest
 from gitdailies_history.sending import batches
 
 from tests.history.making import shuffled
 from tests.history.running import Importer, in_order
+from tests.support.forms import short_and_long
 from tests.webhooks.running import in_process
 
-KILLS = int(os.environ.get("GITDAILIES_HISTORY_KILLS", "4"))
 # Some lists more than one: a kill may come between any two.
-ROWS = batches.MOST_EVENTS * max(4, KILLS // 5)
+ROWS = batches.MOST_EVENTS * 4
 
 
-@pytest.mark.timeout(300 + 90 * KILLS)
-def test_everything_is_there_once_and_in_order_after_kills(tmp_path: Path) -> None:
+@short_and_long("many", "GITDAILIES_HISTORY_KILLS", short=2, long=8, seconds=lambda many: 300 + 90 * many)
+def test_everything_is_there_once_and_in_order_after_kills(
+    many: int, tmp_path: Path, measure: Callable[[str], None]
+) -> None:
     """Killed at random moments and resumed, the command has each event taken once by a strict receiver."""
     made = random.Random(11)
-    shuffled(tmp_path / "h.csv", ROWS)
+    rows = max(ROWS, batches.MOST_EVENTS * many // 5)
+    shuffled(tmp_path / "h.csv", rows)
     with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
         importer = Importer(tmp_path, receiver, receiver.key("history"))
         reader = receiver.key("reader", "read")
-        whole = ROWS / 8000 + 1
+        whole = rows / 8000 + 1
         kills = finished = 0
-        while kills < KILLS:
+        while kills < many:
             # Once all is there, another import has something to do only when it sends all again.
             arguments = ("h.csv", "--json", *(("--again",) if finished else ()))
             process = importer.start(*arguments)
@@ -47,10 +52,10 @@ def test_everything_is_there_once_and_in_order_after_kills(tmp_path: Path) -> No
 
         assert last.code == 0, last.err
         assert last.counts["refused"] == last.counts["left"] == 0
-        events = receiver.events(reader, limit=str(ROWS + 1))
-        assert len(events) == len({event["id"] for event in events}) == ROWS
+        events = receiver.events(reader, limit=str(rows + 1))
+        assert len(events) == len({event["id"] for event in events}) == rows
         assert in_order(events)
-        print(f"{kills} kills, {ROWS} rows, {finished} runs that ended before they were killed")
+        measure(f"history: {kills} kills, {rows} rows, {finished} runs that ended before they were killed")
 
 
 def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -> None:
@@ -66,7 +71,7 @@ def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -
             assert time.monotonic() < ends
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        out, _ = process.communicate(timeout=5)
+        out, _ = process.communicate(timeout=30)
         first = json.loads(out)
         last = importer.run("h.csv", "--json")
 

@@ -15,6 +15,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.history.running import in_order
+from tests.support.forms import examples
 
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 
@@ -173,7 +174,7 @@ def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> 
 STEPS = st.tuples(st.sampled_from("DSE"), st.integers(0, 6), st.sampled_from(["INC-1", "INC-2"]))
 
 
-@settings(deadline=None, max_examples=60)
+@settings(deadline=None, max_examples=examples(60))
 @given(st.lists(STEPS, max_size=12), st.randoms(use_true_random=False))
 def test_the_order_of_rows_does_not_matter(steps: list[tuple[str, int, str]], shuffle: Any) -> None:
     """Any order of the same rows gives the same events in the same order, deploys first, oldest to newest."""

@@ -14,6 +14,7 @@ import pytest
 
 from tests.connection.servers import free_port
 from tests.end_to_end.machine import Process, environment
+from tests.support.programs import program
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "docs/history.md"
@@ -29,6 +30,7 @@ YEAR = [
 @pytest.fixture
 def typed(tmp_path: Path) -> Iterator[Callable[[str], str]]:
     """Type a line in a new folder, in which `gitdailies up` runs; it must end with code 0."""
+    program("curl")
     port = free_port()
     (tmp_path / "bin").mkdir()
     script = tmp_path / "bin/gitdailies"

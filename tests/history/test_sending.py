@@ -21,8 +21,8 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.values.secret import Secret
 from gitdailies_history.plan.plan import Plan
 from gitdailies_history.sending import batches
-from gitdailies_history.sending.checkpoint import Sent, held
-from gitdailies_history.sending.prefetch import Ahead, beside
+from gitdailies_history.sending.checkpoint import Checkpoint, locked
+from gitdailies_history.sending.prefetch import Prefetched, run_alongside
 from gitdailies_history.sending.sending import Report, Stream
 from gitdailies_history.sending.verdicts import Verdict
 
@@ -110,11 +110,11 @@ def send(
 ) -> tuple[Report, Seen]:
     seen = Seen()
     destination = Destination(scripted.url, SecretSource.make(env="KEY"), receiver=receiver)
-    with held(folder), Plan(folder / "plan.db") as plan, Sender.to(destination) as sender:
+    with locked(folder), Plan(folder / "plan.db") as plan, Sender.to(destination) as sender:
         for event in given or events(count):
             plan.add(event)
         assert list(plan.settle()) == []
-        sent = Sent(folder, destination.address)
+        sent = Checkpoint(folder, destination.address)
         stream = Stream(
             sender,
             destination,
@@ -165,13 +165,13 @@ def test_the_next_list_is_made_while_the_receiver_works() -> None:
         made.set()
         yield 2
 
-    ahead = Ahead(items())
+    ahead = Prefetched(items())
 
     assert next(ahead) == 1
-    assert beside(lambda: made.wait(10), ahead.prepare)
+    assert run_alongside(lambda: made.wait(10), ahead.prepare)
     assert list(ahead) == [2]
     with pytest.raises(ValueError, match="invalid literal"):
-        beside(lambda: int("none"), ahead.prepare)
+        run_alongside(lambda: int("none"), ahead.prepare)
 
 
 def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_path: Path) -> None:
@@ -200,8 +200,8 @@ def test_a_dead_receiver_stops_the_run_which_goes_on_later(scripted: Scripted, t
     stopped, _ = send(scripted, tmp_path)
     resumed, _ = send(scripted, tmp_path)
 
-    assert (stopped.there, resumed.sent) == (0, 4)
-    assert stopped.stopped == "3 attempts without an answer for good, the last: answered 500: {}"
+    assert (stopped.delivered, resumed.sent) == (0, 4)
+    assert stopped.stopped == "3 attempts failed, the last one with: answered 500: {}"
 
 
 def test_an_answer_that_leaves_events_out_is_no_answer(scripted: Scripted, tmp_path: Path) -> None:
@@ -247,7 +247,7 @@ def test_a_refused_key_and_a_wrong_address_stop_at_once(
     scripted.answers = [lambda _: (status, {}, {})]
     report, _ = send(scripted, tmp_path)
 
-    assert (len(scripted.bodies), report.key_refused, report.there) == (1, key, 0)
+    assert (len(scripted.bodies), report.key_refused, report.delivered) == (1, key, 0)
     assert report.stopped
 
 
@@ -264,5 +264,6 @@ def test_what_a_webhook_told_before_is_known_not_refused(scripted: Scripted, tmp
 
 def test_two_imports_at_once_are_one_too_many(tmp_path: Path) -> None:
     """The state folder is held by one run."""
-    with held(tmp_path), pytest.raises(UsageError, match="another that runs"), held(tmp_path):
+    refused = pytest.raises(UsageError, match="another import is using this folder")
+    with locked(tmp_path), refused, locked(tmp_path):
         pass

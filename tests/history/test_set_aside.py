@@ -59,7 +59,7 @@ def test_a_file_that_is_there_is_refused_and_stays(receiver: Scripted, more: tup
 
     for given in (["h.csv", "--skip-bad", "h.csv"], ["--skip-bad", "h.csv", "good.csv"]):
         assert refusal(imported(*given, *more)) == (
-            "--skip-bad: expected a new file, got h.csv, which is there and holds something else"
+            "--skip-bad: h.csv exists and holds something else; name a new file"
         )
     assert (receiver.bodies, {name: Path(name).read_bytes() for name in names()}) == ([], before)
 
@@ -81,8 +81,8 @@ def test_the_same_command_again_finds_its_own_file(receiver: Scripted) -> None:
     [
         ("missing/faulty.csv", "expected a file to write, got: no such file or directory"),
         ("h.csv/faulty.csv", "expected a file to write, got: not a directory"),
-        ("folder", "expected a new file, got folder, which is there and holds something else"),
-        (".", "expected a new file, got ., which is there and holds something else"),
+        ("folder", "folder exists and holds something else; name a new file"),
+        (".", ". exists and holds something else; name a new file"),
     ],
 )
 def test_what_cannot_be_written_is_told_before_anything_is_sent(

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any
 
 from gitdailies_core.ci import step
-from gitdailies_core.ci.facts import Platform
+from gitdailies_core.ci.table import Platform
 
 from tests.history_fetch.api import Api
 

@@ -10,7 +10,7 @@ from typing import Any
 
 import pytest
 from gitdailies_circleci import reader
-from gitdailies_core.ci.circleci import CIRCLECI
+from gitdailies_core.ci.platforms.circleci import CIRCLECI
 from gitdailies_core.errors import PayloadError, UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
@@ -213,10 +213,10 @@ def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     assert len(expected) > 200
     assert events == by_id(expected)
     assert len({one for one in api.asked if "/pipeline?page-token" in one}) >= 3
-    assert "note: 6 came to nothing: a pipeline of a forked pull request" in said
-    assert "note: 9 came to nothing: a workflow run again as a whole" in said
-    assert "note: 9 came to nothing: deployed again by the same run" in said
-    assert "note: 26 came to nothing: the job did not succeed (failed)" in said
+    assert "note: 6 gave no event: a pipeline of a forked pull request" in said
+    assert "note: 9 gave no event: a workflow run again as a whole" in said
+    assert "note: 9 gave no event: deployed again by the same run" in said
+    assert "note: 26 gave no event: the job did not succeed (failed)" in said
 
 
 def told(**parameters: str) -> list[Any]:

@@ -162,7 +162,7 @@ def test_alerts_are_refused_until_it_is_said_since_when_the_relay_tells_of_them(
     late = fetched(tmp_path, api, "--with", "monitors=*", "--live-since", "2025-12-01")
 
     assert (ran.returncode, late.returncode) == (2, 2)
-    assert "--live-since: expected the time when the relay began to tell of watch, got none" in ran.stderr
+    assert "--live-since: expected the time of the relay's first event from watch, got none" in ran.stderr
     assert "--until: expected no later than --live-since, got 2026-01-01" in late.stderr
     assert api.asked == []
 
@@ -210,6 +210,8 @@ def test_an_incident_that_is_stable_since_nobody_knows_when_stays_open() -> None
 
 class Direct:
     """Pages without a server between."""
+
+    url = "https://api.example"
 
     def __init__(self, answer: Any) -> None:
         self.answer = answer

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.ci.github_actions import GITHUB_ACTIONS
+from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.history import Window
 from gitdailies_github_action import reader

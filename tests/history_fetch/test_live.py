@@ -38,7 +38,9 @@ def told(tmp_path: Path) -> Path:
 
 def test_a_source_that_the_relay_tells_of_needs_to_be_told_since_when(told: Path) -> None:
     """Without --live-since it is refused, and the oldest delivery of the store is named."""
-    with pytest.raises(UsageError, match="--live-since: expected the time when the relay began") as caught:
+    with pytest.raises(
+        UsageError, match="--live-since: expected the time of the relay's first event"
+    ) as caught:
         end(told)
 
     assert f"{datetime.now(UTC):%Y-%m-%dT%H}" in str(caught.value)

@@ -13,12 +13,12 @@ import pytest
 from click.testing import CliRunner
 from gitdailies_cli.main import gitdailies
 from gitdailies_core.ci.facts import Inputs
-from gitdailies_core.ci.octopus import OCTOPUS
+from gitdailies_core.ci.platforms.octopus import OCTOPUS, ask, inputs
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
 from gitdailies_core.sources.history import Window
 from gitdailies_core.sources.protocol import Ignored
-from gitdailies_octopus import past, reader, step
+from gitdailies_octopus import past, reader
 
 from tests.history_fetch.api import CUT, LIMITED, Api, listening
 from tests.history_fetch.deploys import (
@@ -142,8 +142,8 @@ def live(number: int, server: str, folder: Path) -> list[dict[str, Any]]:
         "GitDailies.Service": "api",
         "GitDailies.Time": task(number)["CompletedTime"],
     }
-    read = step.variables(lambda name: handed.get(name, ""))
-    given = {name: text for name, text in step.texts(read).items() if text}
+    read = ask({"get_octopusvariable": lambda name: handed.get(name, "")}, bytes)
+    given = {name: text for name, text in inputs(read).items() if text}
     return reported(OCTOPUS, read, folder, **given)
 
 
@@ -162,8 +162,8 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
     assert {event["repo"] for event in events} == {"larkspur/checkout-api", "larkspur/ledger"}
     assert any(len(event["commits"]) == 2 for event in events)
     assert len({one for one in api.asked if "/deployments?" in one}) >= 3
-    assert "note: 1 came to nothing: a deployment whose release is not there any more" in said
-    assert "came to nothing: repo: expected the repository" in said
+    assert "note: 1 gave no event: a deployment whose release is not there any more" in said
+    assert "gave no event: repo: expected the repository" in said
 
 
 def told(**parameters: str) -> list[Any]:

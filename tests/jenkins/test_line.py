@@ -15,10 +15,10 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.connection.servers import answer, serving
 from tests.shell_steps.scripts import KEY, ROOT, case_of, programs, repository
-from tests.steps import Webhooks, webhooks
+from tests.steps import Webhooks, published, webhooks
 
-ROOM = ROOT / "jenkins"
-README = (ROOM / "README.md").read_text("utf-8")
+SCRIPT = published("jenkins") / "report_deploy.sh"
+README = (ROOT / "ci-steps" / "jenkins" / "README.md").read_text("utf-8")
 PAGES = re.findall(r"```groovy\n(.*?)```", README, re.DOTALL)
 LINES = [line for text in PAGES for line in re.findall(r"sh '(.*report_deploy\.sh)'", text)]
 # What the git plugin sets in a declarative pipeline.
@@ -37,7 +37,7 @@ def line(folder: Path, text: str, url: str, key: str = KEY, **more: str) -> subp
     workspace = folder / "workspace"
     if not workspace.exists():
         (workspace / "gitdailies").mkdir(parents=True)
-        shutil.copy(ROOM / "report_deploy.sh", workspace / "gitdailies")
+        shutil.copy(SCRIPT, workspace / "gitdailies")
         repository(workspace)
     (folder / "script.sh").write_text(f"#!/bin/sh -xe\n{text}\n")
     sha = (workspace / ".git" / "refs" / "heads" / "main").read_text().strip()

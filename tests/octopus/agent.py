@@ -10,10 +10,11 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from tests.steps import ROOT, Ended, shell
+from tests.steps import ROOT, Ended, published, shell
 
-ROOM = ROOT / "octopus-step"
-FILES = sorted((ROOM / "step-templates").glob("*.json"))
+ROOM = ROOT / "ci-steps" / "octopus"
+BUILT = published("octopus")
+FILES = sorted(BUILT.glob("*.json"))
 TEMPLATES: dict[str, dict[str, Any]] = {
     (read := json.loads(file.read_text("utf-8")))["Properties"]["Octopus.Action.Script.Syntax"]: read
     for file in FILES

@@ -8,10 +8,10 @@ import pytest
 
 from tests.connection.servers import answer, free_port, serving
 from tests.octopus.agent import deploy
-from tests.steps import KEY, ROOT, Webhooks, case, webhooks
+from tests.steps import CASES, KEY, Webhooks, case, webhooks
 
 each = pytest.mark.parametrize("syntax", ["Python", "Bash"])
-CASES = sorted(file.stem for file in (ROOT / "tests/ci/cases/octopus").glob("*.json"))
+NAMES = sorted(file.stem for file in (CASES / "octopus").glob("*.json"))
 TAKEN = answer("202 Accepted", b'{"status": "created"}')
 
 
@@ -29,7 +29,7 @@ def parameters(given: dict[str, Any]) -> dict[str, str]:
 
 
 @each
-@pytest.mark.parametrize("name", CASES)
+@pytest.mark.parametrize("name", NAMES)
 def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:
     """Each case of core's Octopus table comes to the same events, the same skip or the same error."""
     read = case("octopus", name)

@@ -8,7 +8,6 @@ import hashlib
 import json
 import re
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 import tree_sitter
@@ -19,7 +18,7 @@ from gitdailies_core.events.field_types import DEPLOY_TYPES
 from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.retry import ADDRESS_STATUSES, AGAIN_STATUSES, KEY_STATUSES
 
-from tests.octopus.agent import body
+from tests.octopus.agent import ROOM, body
 
 SOURCE = body("PowerShell")
 TREE = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(SOURCE.encode())
@@ -87,10 +86,10 @@ def described_id(**parts: str | None) -> str:
     text = FUNCTIONS["Get-DeployId"]
     [listed] = re.findall(r"ConvertTo-JsonList @\((.+?)\)", text)
     order = [name.strip().lstrip("$").lower() for name in listed.split(",")]
-    [prefix, length] = re.search(r"'([a-z]+-)' \+ .*Substring\(0, (\d+)\)", text).groups()  # type: ignore[union-attr]
+    [prefix, length] = re.search(r"'([a-z]+-)' \+ .*Substring\(0, (\d+)\)", text).groups()
     rule = FUNCTIONS["ConvertTo-JsonList"]
     named = {int(code): said for code, said in re.findall(r"(\d+) \{ '(.+?)'; break \}", rule)}
-    low, high = map(int, re.search(r"-lt (\d+) -or \$_ -gt (\d+)", rule).groups())  # type: ignore[union-attr]
+    low, high = map(int, re.search(r"-lt (\d+) -or \$_ -gt (\d+)", rule).groups())
     assert r"'\u{0:x4}' -f $_" in rule
     assert "SHA256" in text
     assert "'x2'" in text
@@ -128,7 +127,7 @@ def test_the_deploy_id(texts: dict[str, str | None]) -> None:
         "type": "rollback",
         **texts,
     }
-    assert described_id(**given) == deploy_id(**given)  # type: ignore[arg-type]
+    assert described_id(**given) == deploy_id(**given)
 
 
 def test_words_are_those_of_core() -> None:
@@ -180,6 +179,4 @@ def test_the_slug_pattern_reads_what_core_reads() -> None:
 
 def test_no_body_on_disk_differs() -> None:
     """What the template holds is the file beside it, byte for byte."""
-    assert json.dumps(SOURCE) == json.dumps(
-        (Path(__file__).parents[2] / "octopus-step/bodies/report_deploy.ps1").read_text("utf-8")
-    )
+    assert json.dumps(SOURCE) == json.dumps((ROOM / "bodies/report_deploy.ps1").read_text("utf-8"))

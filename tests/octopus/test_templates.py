@@ -8,10 +8,11 @@ from typing import Any
 
 import pytest
 import yaml
-from gitdailies_core.ci.octopus import NAMES
+from gitdailies_core.ci.platforms.octopus import NAMES
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
-from tests.octopus.agent import FILES, ROOM, TEMPLATES, body
+from scripts.joiner import one_file
+from tests.octopus.agent import BUILT, FILES, ROOM, TEMPLATES, body
 from tests.steps import ROOT, tool
 
 # Of a template that people copy from.
@@ -32,7 +33,7 @@ def test_the_file(file: Path) -> None:
 
 def test_nothing_else_in_the_folder() -> None:
     """The folder holds the three templates alone."""
-    assert sorted((ROOM / "step-templates").iterdir()) == FILES
+    assert sorted(BUILT.iterdir()) == FILES
     assert set(TEMPLATES) == {"Bash", "PowerShell", "Python"}
 
 
@@ -97,7 +98,7 @@ def test_declared_parameters_are_used_parameters() -> None:
     [listed] = re.findall(r"= ((?:'\w+', )+'\w+') \| ForEach-Object \{ , \(Get-Setting", body("PowerShell"))
     assert {f"GitDailies.{name}" for name in (*asked, *re.findall(r"\w+", listed))} == PARAMETERS
     assert set(re.findall(r"Get-Text '([\w.]+)'", body("PowerShell"))) == set(NAMES)
-    assert body("Python") == (ROOM / "report_deploy.py").read_text("utf-8")
+    assert body("Python") == one_file.step_of(ROOT, "octopus")
 
 
 @each
@@ -117,16 +118,16 @@ def test_shellcheck(tmp_path: Path) -> None:
     """shellcheck finds nothing in the Bash body, and the Python in it is the one that the others carry."""
     (tmp_path / "body.sh").write_text(f"#!/bin/bash\n{body('Bash')}")
     tool("shellcheck", str(tmp_path / "body.sh"))
-    assert (ROOM / "report_deploy.py").read_text("utf-8") in body("Bash")
+    assert one_file.step_of(ROOT, "octopus") in body("Bash")
 
 
 def test_the_readme_links_each_template() -> None:
-    """The README links every template, and its YAML and links point at files that are there."""
+    """The README names every template, and its YAML and links point at files that are there."""
     readme = (ROOM / "README.md").read_text("utf-8")
     links = re.findall(r"\]\(([^)#:]+)\)", readme)
 
-    assert {f"step-templates/{file.name}" for file in FILES} <= set(links)
+    assert [file.name for file in FILES if f"| `{file.name}` |" not in readme] == []
     assert [link for link in links if not (ROOM / link).exists()] == []
     for block in re.findall(r"```yaml\n(.*?)```", readme, re.DOTALL):
         yaml.safe_load(block)
-    assert (ROOT / "octopus-step" / "templates.toml").is_file()
+    assert (ROOM / "templates.toml").is_file()

@@ -1,4 +1,4 @@
-"""Every joined step, on every Python that is found here, and held against what 3.9 has."""
+"""The one step, and the step of each platform alone, on every Python found here, held to what 3.9 has."""
 
 import ast
 import json
@@ -8,62 +8,126 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_core.ci.platforms import BY_MODULE
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
-from scripts.generated_scripts import SCRIPTS
-from scripts.generated_steps import STEPS
-from scripts.join import join
+from scripts.joiner import one_file
 from tests.github_action.test_interpreters import NEW_ENOUGH
+from tests.shell_steps.scripts import case_of
 from tests.steps import ROOT, case, tool
 
-ROOMS = sorted({*(path.partition("/")[0] for path in STEPS), *SCRIPTS})
-# Room to its platform's folder of cases, the case, and how its inputs are named; the Action has
-# tests of its own.
-DRY_RUNS = {
-    "circleci-orb": ("circleci", "branch", "PARAM_DRY_RUN"),
-    "octopus-step": ("octopus", "build_information", "GitDailies.DryRun"),
-    "travis-ci": ("travis", "branch", "GITDAILIES_DRY_RUN"),
-}
+ONE = ROOT / one_file.STEP
+# How the input of a dry run is named, where not GITDAILIES_DRY_RUN.
+DRY_RUN = {"circleci": "PARAM_DRY_RUN", "octopus": "GitDailies.DryRun"}
+# The Action has tests of its own.
+MODULES = sorted(set(BY_MODULE) - {"github_actions"})
 
 each_python = pytest.mark.parametrize(
     "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
 )
 
 
-@pytest.fixture(scope="module", params=ROOMS)
+@pytest.fixture(scope="module", params=["every platform", *BY_MODULE])
 def file(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The step of a room, joined anew, in a file."""
-    path = tmp_path_factory.mktemp(request.param) / "step.py"
-    path.write_text(join(ROOT / request.param, head="A step.", version="0"), "utf-8")
+    """The step of every platform, and that of each alone, just joined, in a file."""
+    path = tmp_path_factory.mktemp("step") / "step.py"
+    module = request.param
+    path.write_text(one_file.step_of(ROOT, module) if module in BY_MODULE else one_file.step(ROOT), "utf-8")
     return path
 
 
-@each_python
-@pytest.mark.parametrize("room", DRY_RUNS)
-def test_it_resolves(python: str, room: str, tmp_path: Path) -> None:
-    """On each Python the step comes to the event that core's tables say, with no word on stderr."""
-    platform, name, dry_run = DRY_RUNS[room]
-    read = case(platform, name)
-    environ = {**read["environ"], dry_run: "true"}
-    pairs = "".join(f"{key}={value}\0" for key, value in environ.items())
-    step = tmp_path / "step.py"
-    step.write_text(join(ROOT / room, head="A step.", version="0"), "utf-8")
+def job(module: str) -> tuple[dict[str, str], dict[str, Any]]:
+    """Return the variables of a job that asks for a dry run, and the event that core's tables say."""
+    read = case("octopus", "build_information") if module == "octopus" else case_of(module)
+    [event] = read["expected"]["events"]
+    written = Dialect.make().write(Event.from_wire(event))
+    return {**read["environ"], DRY_RUN.get(module, "GITDAILIES_DRY_RUN"): "true"}, written
+
+
+def shown(command: list[str], folder: Path, environ: dict[str, str], given: str = "") -> dict[str, Any]:
+    """Run a step, which must end well with no word on stderr; return the event that it shows."""
     done = subprocess.run(
-        [python, "-I", "-S", "-W", "error", str(step)],
-        cwd=tmp_path,
-        # Octopus' step reads its variables, whose names no environment has, from standard input.
-        env={"PATH": "/nowhere", **({} if platform == "octopus" else environ)},
-        input=pairs,
+        command,
+        cwd=folder,
+        env={"PATH": "/nowhere", **environ},
+        input=given,
         capture_output=True,
         text=True,
         timeout=60,
     )
-
-    assert (done.returncode, done.stderr) == (0, "")
+    assert (done.returncode, done.stderr) == (0, ""), done.stdout
     payload: dict[str, Any] = json.loads(done.stdout.splitlines()[-1].removeprefix("GitDailies: "))
-    [event] = read["expected"]["events"]
-    assert payload == Dialect.make().write(Event.from_wire(event))
+    return payload
+
+
+@each_python
+@pytest.mark.parametrize("module", [module for module in MODULES if module != "octopus"])
+def test_the_one_step_finds_its_platform(python: str, module: str, tmp_path: Path) -> None:
+    """On each Python the one step, without an argument, shows the event that core's tables say."""
+    environ, event = job(module)
+
+    assert shown([python, "-I", "-S", "-W", "error", str(ONE)], tmp_path, environ) == event
+
+
+@each_python
+@pytest.mark.parametrize("module", MODULES)
+def test_the_step_of_one_platform(python: str, module: str, tmp_path: Path) -> None:
+    """On each Python the step of a platform alone shows that event, among variables of another platform."""
+    environ, event = job(module)
+    step = tmp_path / "step.py"
+    step.write_text(one_file.step_of(ROOT, module), "utf-8")
+    command = [python, "-I", "-S", "-W", "error", str(step)]
+    if module == "octopus":
+        # Octopus' step reads its variables, whose names no environment has, from standard input.
+        pairs = "".join(f"{key}={value}\0" for key, value in environ.items())
+        assert shown(command, tmp_path, {}, pairs) == event
+    else:
+        assert shown(command, tmp_path, {**environ, "GITHUB_ACTIONS": "true"}) == event
+
+
+def test_the_step_of_jenkins_needs_no_marker(tmp_path: Path) -> None:
+    """Jenkins sets JENKINS_URL only where an administrator gave it one; its own step does without."""
+    environ, event = job("jenkins")
+    del environ["JENKINS_URL"]
+    step = tmp_path / "step.py"
+    step.write_text(one_file.step_of(ROOT, "jenkins"), "utf-8")
+
+    assert shown([sys.executable, "-I", "-S", str(step)], tmp_path, environ) == event
+
+
+# As Octopus' agent runs a script: inside of a process of its own, which goes on afterwards.
+AGENT = """\
+import json, runpy, sys
+variables = json.load(open(sys.argv[1]))
+try:
+    runpy.run_path(sys.argv[2], {"get_octopusvariable": lambda name: variables.get(name, "")}, "__main__")
+except SystemExit as end:
+    print(json.dumps({"ended": end.code}))
+"""
+
+
+def test_the_one_step_knows_octopus_by_what_its_agent_lends(tmp_path: Path) -> None:
+    """Where an agent lends its function, the one step asks it, and leaves the agent's process running."""
+    environ, event = job("octopus")
+    (tmp_path / "variables.json").write_text(json.dumps(environ))
+    command = [sys.executable, "-c", AGENT, "variables.json", str(ONE)]
+    done = subprocess.run(command, cwd=tmp_path, env={"PATH": "/nowhere"}, capture_output=True, text=True)
+
+    *_, payload, ended = done.stdout.splitlines()
+    assert (json.loads(payload), json.loads(ended)) == (event, {"ended": 0})
+
+
+def test_on_no_platform_it_goes_by_its_inputs(tmp_path: Path) -> None:
+    """Outside of a known platform the inputs are GITDAILIES_*, and a missing one is named so."""
+    sha = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+    environ = {"GITDAILIES_REPO": "larkspur/checkout-api", "GITDAILIES_DRY_RUN": "true"}
+    command = [sys.executable, "-I", "-S", str(ONE)]
+    done = subprocess.run(command, cwd=tmp_path, env=environ, capture_output=True, text=True)
+
+    assert done.returncode == 0
+    assert done.stdout.startswith("GitDailies: WARNING: deploy not reported: GITDAILIES_SHA: expected ")
+    assert shown(command, tmp_path, {**environ, "GITDAILIES_SHA": sha})["commitSHA"] == sha
 
 
 def test_nothing_newer_than_3_9(file: Path) -> None:
@@ -89,6 +153,16 @@ def test_the_start_to_exit() -> None:
     assert "the step takes" in done.stdout
 
 
-def test_the_table_above_has_no_stranger() -> None:
-    """Each room of the dry runs is one that is joined."""
-    assert set(DRY_RUNS) <= set(ROOMS)
+def test_no_name_is_lost_in_joining(file: Path) -> None:
+    """No name in a joined file is undefined, or hidden by a local one before it is used."""
+    tool("ruff", "check", "--isolated", "--select", "F821,F823,F811", str(file))
+
+
+def test_the_committed_step() -> None:
+    """What is committed is what its sources join to, and no other copy of it is in the tree."""
+    assert ONE.read_text("utf-8") == one_file.step(ROOT)
+
+    # A line that the step has of its sender, and that no other file writes out.
+    line = "def _bounded" + "_post("
+    found = subprocess.run(["git", "grep", "-lF", line], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert found.stdout.split() == [str(one_file.STEP), "core/gitdailies_core/ci/sender.py"]

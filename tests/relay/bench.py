@@ -24,12 +24,12 @@ from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import parse
 from gitdailies_relay.accepting.acceptance import Delivery
-from gitdailies_relay.accepting.interpret import Reading, Said
-from gitdailies_relay.delivery.batches import is_of_the_events
-from gitdailies_relay.delivery.worker import Worker
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
+from gitdailies_relay.delivery.batches import is_about_events
+from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.operations import reports
 from gitdailies_relay.store import store
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
@@ -65,7 +65,7 @@ class FakeSender:
         self.lists.append(len(events))
         outcomes = [self.send(body, key=key, event_id=json.loads(body)["id"]) for body in events]
         for outcome in outcomes:
-            if not is_of_the_events(outcome):
+            if not is_about_events(outcome):
                 return outcome, []
         return Outcome(207), [
             EventResult("created" if one == TAKEN else "invalid", one.error) for one in outcomes
@@ -108,13 +108,13 @@ class FakeSender:
 class Bench:
     """A store, a worker that runs, and its sender."""
 
-    store: Store
+    store: RelayStore
     sender: FakeSender
     environ: dict[str, str]
-    worker: Worker
+    worker: DeliveryWorker
 
     async def accept(self, incident: str, *states: str, minute: int = 0) -> None:
-        """Store a delivery a state (start, end), each a minute after the one before."""
+        """Store one delivery per state (start, end), each a minute after the one before."""
         for number, state in enumerate(states):
             at = BEGAN + timedelta(minutes=minute + number)
             await self.store.accept(delivery(incident, STARTED if state == "start" else RESOLVED, at))
@@ -124,21 +124,21 @@ class Bench:
         told: dict[str, Any] = self.store.report(reports.status)
         return told
 
-    def buried(self) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = self.store.report(reports.failed)["buried"]
+    def dead_letters(self) -> list[dict[str, Any]]:
+        told: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
         return told
 
-    def pending(self) -> list[tuple[Any, ...]]:
-        """Return incident, head, attempts, time of the first attempt and reason of what is not delivered."""
+    def outbox(self) -> list[tuple[Any, ...]]:
+        """Return incident, is_next, attempts, first attempt and dead letter's reason of each outbox row."""
         statement = (
-            "SELECT e.incident, p.head, p.attempts, p.first_attempt_at, p.buried"
-            " FROM pending p JOIN events e ON e.seq = p.seq ORDER BY p.seq"
+            "SELECT e.incident, p.is_next, p.attempts, p.first_attempt_at, p.dead_letter"
+            " FROM outbox p JOIN events e ON e.seq = p.seq ORDER BY p.seq"
         )
         rows: list[tuple[Any, ...]] = self.store.report(lambda c: c.execute(statement).fetchall())
         return rows
 
-    async def delivered(self, seconds: float = 10.0) -> None:
-        """Wait until nothing is left but what is buried."""
+    async def delivered(self, seconds: float = 60.0) -> None:
+        """Wait until nothing is left but dead letters."""
         await eventually(lambda: self.status()["waiting"] == 0, seconds)
 
 
@@ -146,11 +146,11 @@ def delivery(incident: str, state: str, at: datetime) -> Delivery:
     change = Change.make(
         state=state, word=state, incident=incident, at=at, started_at=BEGAN if state == RESOLVED else None
     )
-    said = Said(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
-    return Delivery(f"d{next(_numbers)}", now_us(), "default", Reading("test", "", b"", "", (said,)))
+    said = RoutedMessage(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
+    return Delivery(f"d{next(_numbers)}", now_us(), "default", Interpretation("test", "", b"", "", (said,)))
 
 
-async def eventually(check: Callable[[], Any], seconds: float = 10.0) -> None:
+async def eventually(check: Callable[[], Any], seconds: float = 60.0) -> None:
     async with asyncio.timeout(seconds):
         while not check():  # noqa: ASYNC110  what is waited for happens in other threads
             await asyncio.sleep(0.01)
@@ -169,10 +169,10 @@ def bench(
     sender = sender or FakeSender()
 
     async def whole() -> None:
-        relay_store = Store(SqliteDatabase(folder / "relay.db"))
+        relay_store = RelayStore(SqliteDatabase(folder / "relay.db"))
         relay_store.open()
         environ = {"KEY": "gdk_first"}
-        worker = Worker(
+        worker = DeliveryWorker(
             store=relay_store,
             destination=destination,
             sender=sender,

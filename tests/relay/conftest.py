@@ -1,33 +1,5 @@
-"""What tests of the relay start: a relay in a thread, a receiver that is told what to answer."""
+"""The fixtures of the relay, for these tests."""
 
-from __future__ import annotations
+from tests.support.relay.fixtures import quick_retries, receiver, relay
 
-from collections.abc import Iterator
-from pathlib import Path
-
-import pytest
-from gitdailies_core import retry
-from gitdailies_relay.delivery import worker
-
-from tests.relay.receiver import Receiver, receiving
-from tests.relay.running import Relay, configure, in_thread
-
-
-@pytest.fixture
-def receiver() -> Iterator[Receiver]:
-    with receiving() as running:
-        yield running
-
-
-@pytest.fixture
-def relay(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
-    with in_thread(configure(tmp_path, url=receiver.url)) as running:
-        yield running
-
-
-@pytest.fixture
-def quick_retries(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Try again within milliseconds, in the worker of this process."""
-    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.02)
-    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 0.05)
-    monkeypatch.setattr(worker, "POLL_SECONDS", 0.02)
+__all__ = ["quick_retries", "receiver", "relay"]

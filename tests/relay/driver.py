@@ -33,7 +33,7 @@ _NAME = "watched"
 Observer = Callable[[Change], None]
 
 
-class _File(apsw.VFSFile):  # type: ignore[misc]
+class _File(apsw.VFSFile):
     def __init__(self, name: Any, flags: list[int], seen: Observer) -> None:
         super().__init__("unix", name, flags)
         path = name.filename() if isinstance(name, apsw.URIFilename) else name
@@ -53,7 +53,7 @@ class _File(apsw.VFSFile):  # type: ignore[misc]
         self._seen(Synced(self._file))
 
 
-class _FileSystem(apsw.VFS):  # type: ignore[misc]
+class _FileSystem(apsw.VFS):
     def __init__(self, seen: Observer) -> None:
         super().__init__(_NAME, "unix")
         self._seen = seen
@@ -197,7 +197,8 @@ def _translated() -> Iterator[None]:
 def sync_failed() -> apsw.IOError:
     """Return what SQLite makes of EIO on fsync."""
     failure = apsw.IOError("disk I/O error")
-    failure.extendedresult = apsw.SQLITE_IOERR_FSYNC
+    # Its stub does not list what its documentation does.
+    failure.extendedresult = apsw.SQLITE_IOERR_FSYNC  # type: ignore[attr-defined]
     return failure
 
 

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from typing import Any
 
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.delivery.batches import is_of_the_events
+from gitdailies_relay.delivery.batches import is_about_events
 
 from tests.connection.servers import ACCEPTED, Received, answer, serving
 
@@ -87,7 +87,7 @@ def _status(said: bytes | None) -> int | None:
 def _of_list(answers: Sequence[bytes | None]) -> bytes | None:
     for said in answers:
         status = _status(said)
-        if status is None or not is_of_the_events(Outcome(status)):
+        if status is None or not is_about_events(Outcome(status)):
             return said
     statuses = [_status(said) for said in answers]
     results = [

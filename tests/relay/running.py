@@ -30,7 +30,7 @@ DEFAULTS = {
     "give_up_days": "7",
     "queue_bytes": "67108864",
     # Longer than any attempt of a test may take.
-    "claim_seconds": "600",
+    "lease_seconds": "600",
     "connections": "512",
     "trusted_proxies": "[]",
 }
@@ -119,7 +119,7 @@ def in_thread(file: Path, environ: Mapping[str, str] | None = None) -> Iterator[
     with structlog.testing.capture_logs() as log:
         thread = threading.Thread(target=body)
         thread.start()
-        ready.wait(30)
+        ready.wait(60)
         if not addresses:
             thread.join()
             raise faults[0]
@@ -135,6 +135,6 @@ def in_thread(file: Path, environ: Mapping[str, str] | None = None) -> Iterator[
             )
         finally:
             inside["loop"].call_soon_threadsafe(inside["stop"].set)
-            thread.join(30)
+            thread.join(60)
             assert not thread.is_alive(), "the relay did not stop"
             assert not faults, faults

@@ -1,4 +1,4 @@
-"""Bodies on their way in: what is held is never more than it may be, whoever sends how."""
+"""Request bodies: however they are sent, no more bytes are held than the budget allows."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 from gitdailies_relay.intake import request_body
-from gitdailies_relay.intake.request_body import Bodies, Body, TooMany, TooSlow
+from gitdailies_relay.intake.request_body import Body, BodyTooSlow, MemoryBudget, OutOfMemoryBudget
 
 
 class Sender:
@@ -26,12 +26,12 @@ class Sender:
         return {"type": "http.request", "body": part, "more_body": more}
 
 
-async def read(held: Bodies, sender: Sender, *, has_come: bool = False) -> bytes:
+async def read(held: MemoryBudget, sender: Sender, *, arrived: bool = False) -> bytes:
     with Body(held) as body:
-        return await body.read(sender.receive, has_come=has_come)
+        return await body.read(sender.receive, arrived=arrived)
 
 
-async def begun(held: Bodies, slow: Sender) -> asyncio.Task[bytes]:
+async def begun(held: MemoryBudget, slow: Sender) -> asyncio.Task[bytes]:
     """Begin to read a body of which eight bytes have come, and the rest has not."""
     reading = asyncio.create_task(read(held, slow))
     slow.send(b"12345678")
@@ -44,7 +44,7 @@ def test_a_body_in_parts_is_put_together() -> None:
     """Three parts, one of them empty, are one body, and nothing is held when it is done."""
 
     async def run() -> None:
-        held, sender = Bodies(10), Sender()
+        held, sender = MemoryBudget(10), Sender()
         reading = asyncio.create_task(read(held, sender))
         for part in (b"abc", b"", b"def"):
             sender.send(part, last=part == b"def")
@@ -63,9 +63,9 @@ def test_a_body_that_has_come_is_read_without_a_clock(monkeypatch: pytest.Monkey
     async def run() -> None:
         sender = Sender()
         sender.send(b"whole", last=True)
-        assert await read(Bodies(10), sender, has_come=True) == b"whole"
-        with pytest.raises(TooSlow):
-            await read(Bodies(10), sender)
+        assert await read(MemoryBudget(10), sender, arrived=True) == b"whole"
+        with pytest.raises(BodyTooSlow):
+            await read(MemoryBudget(10), sender)
 
     asyncio.run(run())
 
@@ -77,8 +77,8 @@ def test_who_said_that_it_had_come_and_had_not_has_the_same_time(monkeypatch: py
     async def run() -> None:
         sender = Sender()
         sender.send(b"half")
-        with pytest.raises(TooSlow):
-            await asyncio.wait_for(read(Bodies(10), sender, has_come=True), 10)
+        with pytest.raises(BodyTooSlow):
+            await asyncio.wait_for(read(MemoryBudget(10), sender, arrived=True), 10)
 
     asyncio.run(run())
 
@@ -87,15 +87,15 @@ def test_a_body_that_gives_way_takes_nothing_in_any_more() -> None:
     """Its rest, though it comes in the very turn in which it had to go, is not held on top."""
 
     async def run() -> None:
-        held, slow = Bodies(10), Sender()
+        held, slow = MemoryBudget(10), Sender()
         reading = await begun(held, slow)
         with Body(held) as other:
             slow.send(b"9", last=True)
             held.hold(other, 8)
-            with pytest.raises(TooMany):
+            with pytest.raises(OutOfMemoryBudget):
                 await asyncio.wait_for(reading, 10)
             held.hold(other, 2)
-            with pytest.raises(TooMany):
+            with pytest.raises(OutOfMemoryBudget):
                 held.hold(other, 1)
 
     asyncio.run(run())
@@ -105,13 +105,13 @@ def test_a_body_that_gives_way_is_over_at_once() -> None:
     """Though nothing more comes of it, it does not keep its connection for the time a body has."""
 
     async def run() -> None:
-        held, slow = Bodies(10), Sender()
+        held, slow = MemoryBudget(10), Sender()
         reading = await begun(held, slow)
         with Body(held) as other:
             held.hold(other, 8)
             done, _ = await asyncio.wait({reading}, timeout=request_body.BODY_SECONDS / 2)
             assert done
-            with pytest.raises(TooMany):
+            with pytest.raises(OutOfMemoryBudget):
                 reading.result()
 
     asyncio.run(run())
@@ -124,7 +124,7 @@ def test_who_comes_in_the_turn_in_which_another_is_too_slow_gets_its_room(
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.02)
 
     async def run() -> None:
-        loop, held, slow = asyncio.get_running_loop(), Bodies(10), Sender()
+        loop, held, slow = asyncio.get_running_loop(), MemoryBudget(10), Sender()
         reading = await begun(held, slow)
         room = loop.create_future()
 
@@ -139,7 +139,7 @@ def test_who_comes_in_the_turn_in_which_another_is_too_slow_gets_its_room(
         loop.call_later(request_body.BODY_SECONDS, comes)
         time.sleep(0.1)  # noqa: ASYNC251  both clocks have run out when the loop comes round
         assert await room is False
-        with pytest.raises(TooMany):
+        with pytest.raises(OutOfMemoryBudget):
             await reading
 
     asyncio.run(run())

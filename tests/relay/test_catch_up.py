@@ -1,6 +1,6 @@
 """A receiver that was away for three days: what waits goes out quickly then, and in order.
 
-GITDAILIES_CATCH_UP_EVENTS sets how many events wait; a campaign sets 100,000.
+GITDAILIES_CATCH_UP_EVENTS sets how many events wait in the long form.
 """
 
 from __future__ import annotations
@@ -9,6 +9,7 @@ import asyncio
 import os
 import time
 from collections import Counter
+from collections.abc import Callable
 from datetime import timedelta
 from pathlib import Path
 
@@ -16,26 +17,26 @@ import pytest
 from gitdailies_core.events.dialect import DOCUMENTED, OURS
 from gitdailies_core.sources.protocol import RESOLVED, STARTED
 from gitdailies_relay.delivery.circuit_breaker import FAILURES_TO_OPEN
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually, running
 from tests.relay.bench import BEGAN, delivery, write
 from tests.relay.receiver import ACCEPTED, Receiver
 from tests.relay.running import configure
+from tests.support.forms import short_and_long
 
-EVENTS = int(os.environ.get("GITDAILIES_CATCH_UP_EVENTS", "4000"))
 _AT_ONCE = 500
 _THREE_DAYS_US = 3 * 86_400_000_000
 
 
-async def filled(path: Path) -> None:
-    """Store start and end of EVENTS / 2 incidents, all starts first."""
-    store = Store(SqliteDatabase(path))
+async def filled(path: Path, events: int) -> None:
+    """Store start and end of events / 2 incidents, all starts first."""
+    store = RelayStore(SqliteDatabase(path))
     store.open()
     for state, at in ((STARTED, BEGAN), (RESOLVED, BEGAN + timedelta(hours=1))):
-        for first in range(0, EVENTS // 2, _AT_ONCE):
-            names = [f"I{number}" for number in range(first, min(first + _AT_ONCE, EVENTS // 2))]
+        for first in range(0, events // 2, _AT_ONCE):
+            names = [f"I{number}" for number in range(first, min(first + _AT_ONCE, events // 2))]
             accepted = await asyncio.gather(*(store.accept(delivery(name, state, at)) for name in names))
             assert all(len(one.events) == 1 for one in accepted)
     await store.close()
@@ -48,15 +49,21 @@ def cpu_seconds(process: int) -> float:
 
 
 @pytest.mark.parametrize("kind", [DOCUMENTED, OURS])
-@pytest.mark.timeout(EVENTS // 100 + 300)
+@short_and_long(
+    "events",
+    "GITDAILIES_CATCH_UP_EVENTS",
+    short=1000,
+    long=10_000,
+    seconds=lambda events: events // 100 + 300,
+)
 def test_after_three_days_all_that_waited_goes_out_in_order(
-    kind: str, tmp_path: Path, receiver: Receiver, capsys: pytest.CaptureFixture[str]
+    kind: str, events: int, tmp_path: Path, receiver: Receiver, measure: Callable[[str], None]
 ) -> None:
     """Every event arrives once, and of each incident the start before the end."""
-    asyncio.run(filled(tmp_path / "relay.db"))
+    asyncio.run(filled(tmp_path / "relay.db", events))
     aged = "UPDATE events SET stored_at = stored_at - ?"
     tried = (
-        "UPDATE pending SET attempts = 9, first_attempt_at = due_at - ?, due_at = due_at - ? WHERE head = 1"
+        "UPDATE outbox SET attempts = 9, first_attempt_at = due_at - ?, due_at = due_at - ? WHERE is_next = 1"
     )
     write(tmp_path / "relay.db", aged, _THREE_DAYS_US)
     write(tmp_path / "relay.db", tried, _THREE_DAYS_US, _THREE_DAYS_US)
@@ -69,22 +76,20 @@ def test_after_three_days_all_that_waited_goes_out_in_order(
         back_at, before = time.time(), cpu_seconds(relay.process.pid)
         # Both grow until nothing comes any more; counting all of them each time would slow the receiver.
         eventually(
-            lambda: len(receiver.arrivals) >= EVENTS and len(receiver.taken()) == EVENTS, EVENTS / 100 + 60
+            lambda: len(receiver.arrivals) >= events and len(receiver.taken()) == events, events / 100 + 60
         )
         cpu = cpu_seconds(relay.process.pid) - before
     taken = [one for one in receiver.arrivals if one.status == 202]
     counts = Counter(one.id for one in taken)
-    assert (len(counts), counts.total()) == (EVENTS, EVENTS)
+    assert (len(counts), counts.total()) == (events, events)
     kinds: dict[str, list[str]] = {}
     for one in taken:
         kinds.setdefault(one.event["incidentId"], []).append(one.event["kind"])
     assert {tuple(order) for order in kinds.values()} == {("incidentStarted", "incidentResolved")}
     assert any(receiver.lists) == (kind == OURS)
     seconds = taken[-1].at - taken[0].at
-    with capsys.disabled():
-        print(
-            f"\n{kind}: {EVENTS} events in {seconds:.1f} s, {EVENTS / seconds:.0f} a second,"
-            f" {cpu / EVENTS * 1e6:.0f} µs of the relay's CPU each;"
-            f" the first {taken[0].at - back_at:.1f} s after the receiver was back",
-            end=" ",
-        )
+    measure(
+        f"{kind}: {events} events in {seconds:.1f} s, {events / seconds:.0f} a second,"
+        f" {cpu / events * 1e6:.0f} µs of the relay's CPU each;"
+        f" the first {taken[0].at - back_at:.1f} s after the receiver was back"
+    )

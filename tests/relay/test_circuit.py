@@ -2,19 +2,23 @@
 
 from __future__ import annotations
 
-from gitdailies_relay.delivery.circuit_breaker import FAILURES_TO_OPEN, LONGEST_WAIT_SECONDS, Circuit
+from gitdailies_relay.delivery.circuit_breaker import (
+    FAILURES_TO_OPEN,
+    LONGEST_BACKOFF_SECONDS,
+    CircuitBreaker,
+)
 
 
-def opened(at: float = 100.0) -> Circuit:
-    circuit = Circuit()
+def opened(at: float = 100.0) -> CircuitBreaker:
+    circuit = CircuitBreaker()
     for event in range(FAILURES_TO_OPEN):
         circuit.failed(at, 0.0, event)
     return circuit
 
 
 def test_it_opens_at_the_third_failure_in_a_row() -> None:
-    """Two failures leave it closed, a success between them counts anew, the third opens it."""
-    circuit = Circuit()
+    """Two failures leave it closed, a success between them starts a new count, the third opens it."""
+    circuit = CircuitBreaker()
     circuit.failed(1.0, 0.0, 1)
     circuit.failed(1.1, 0.0, 2)
     circuit.succeeded()
@@ -40,9 +44,9 @@ def test_a_probe_is_due_half_a_second_later_then_ever_later() -> None:
         2.0,
         4.0,
         8.0,
-        LONGEST_WAIT_SECONDS,
-        LONGEST_WAIT_SECONDS,
-        LONGEST_WAIT_SECONDS,
+        LONGEST_BACKOFF_SECONDS,
+        LONGEST_BACKOFF_SECONDS,
+        LONGEST_BACKOFF_SECONDS,
     ]
 
 
@@ -58,7 +62,7 @@ def test_it_knows_why_the_last_failure_was_until_a_success() -> None:
 
 def test_failures_at_the_same_time_count_as_one() -> None:
     """Sixteen requests that fail together open it for half a second, as three would, and then for one."""
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     for event in range(16):
         circuit.failed(100.0 + event / 1000, 0.0, event)
     assert circuit.probe_due(100.6)
@@ -68,7 +72,7 @@ def test_failures_at_the_same_time_count_as_one() -> None:
 
 def test_retry_after_opens_it_at_once_and_for_that_long() -> None:
     """One answer that asks for a minute keeps every event back as long; a shorter one shortens nothing."""
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     circuit.failed(100.0, 60.0, 1)
     circuit.failed(101.0, 5.0, 2)
     assert circuit.blocks(3)
@@ -78,15 +82,15 @@ def test_retry_after_opens_it_at_once_and_for_that_long() -> None:
 
 def test_a_failed_probe_after_retry_after_waits_again() -> None:
     """A probe that fails without asking for time does not let the next one follow at once."""
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     circuit.failed(100.0, 1.0, 1)
     circuit.failed(101.0, 0.0, 2)
     assert not circuit.probe_due(101.1)
 
 
 def test_one_event_that_fails_keeps_back_nobody_else() -> None:
-    """However often one event fails, only it has to wait, and its end of waiting hurries nobody."""
-    circuit, now = Circuit(), 100.0
+    """However often one event fails, only it has to wait, and its success makes no other due."""
+    circuit, now = CircuitBreaker(), 100.0
     circuit.succeeded()
     for _ in range(20):
         circuit.failed(now, 0.0, 7)
@@ -108,8 +112,8 @@ def test_different_events_that_fail_keep_back_all() -> None:
 
 
 def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_saw() -> None:
-    """One failure before the first success is enough to hurry what waits; after it, no longer."""
-    circuit = Circuit()
+    """One failure before the first success is enough to make all due; after it, no longer."""
+    circuit = CircuitBreaker()
     circuit.failed(100.0, 0.0, 1)
     assert circuit.closed
     assert circuit.succeeded() is True
@@ -117,14 +121,14 @@ def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_sa
     assert circuit.succeeded() is False
 
 
-def test_a_first_answer_without_failures_hurries_nobody() -> None:
+def test_a_first_answer_without_failures_makes_nothing_due() -> None:
     """A receiver that answers at once was not away."""
-    assert Circuit().succeeded() is False
+    assert CircuitBreaker().succeeded() is False
 
 
 def test_a_receiver_that_is_not_there_keeps_back_all() -> None:
     """Failures that belong to no event open it for all, after as many as others."""
-    circuit = Circuit()
+    circuit = CircuitBreaker()
     for _ in range(FAILURES_TO_OPEN):
         assert circuit.closed
         circuit.failed(100.0, 0.0)

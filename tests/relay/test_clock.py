@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.delivery.clock_jumps import Clock
+from gitdailies_relay.delivery.clock_jumps import ClockComparison
 
 from tests.relay.bench import TAKEN, Bench, FakeSender, bench, eventually, write
 
@@ -29,7 +29,7 @@ class Wall:
 
 def test_a_step_back_is_told_and_nothing_else() -> None:
     """Only a wall clock that loses more than a second against the other one was set back, by that much."""
-    clock = Clock()
+    clock = ClockComparison()
     looks = [(1000.0, 0.0), (1001.0, 1.0), (1001.2, 2.0), (5000.0, 3.0), (4000.0, 4.0), (4001.0, 5.0)]
     assert [clock.set_back(*look) for look in looks] == [0.0, 0.0, 0.0, 0.0, 1001.0, 0.0]
 
@@ -68,7 +68,7 @@ def test_a_start_delivers_what_waits_for_a_time_that_is_far_off(tmp_path: Path) 
         assert sender.of("B") == []
 
     bench(tmp_path, stored)
-    later = "UPDATE pending SET due_at = due_at + ? WHERE seq IN (SELECT seq FROM events WHERE incident = ?)"
+    later = "UPDATE outbox SET due_at = due_at + ? WHERE seq IN (SELECT seq FROM events WHERE incident = ?)"
     write(tmp_path / "relay.db", later, int(HALF_A_DAY * 1e6), "A")
     write(tmp_path / "relay.db", later, int(1800e6), "B")
     sender = FakeSender()
@@ -81,8 +81,8 @@ def test_a_clock_that_is_set_back_does_not_hold_a_probe_back(
 ) -> None:
     """Behind an open circuit the receiver is asked again as soon as before, whatever the wall clock says."""
     wall, there = Wall(monkeypatch), False
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_WAIT_SECONDS", 0.2)
-    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_WAIT_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.2)
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(None, "refused"))
 
     async def body(on: Bench) -> None:

@@ -1,9 +1,10 @@
-"""Bytes of the store that went bad: the record is set aside and said, and everything else goes on."""
+"""Bytes of the store that went bad: the event becomes a dead letter, and everything else goes on."""
 
 from __future__ import annotations
 
 import json
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -37,7 +38,7 @@ def flip(path: Path, table: str, column: str, where: str, at: int = 12) -> None:
 
 
 def filled(folder: Path, receiver: Receiver) -> Path:
-    """Run a relay until all of INCIDENTS wait and three bodies are kept; return its file."""
+    """Run a relay until all of INCIDENTS wait and three bodies are quarantined; return its file."""
     receiver.script = lambda _: answer("500 X")
     with in_thread(configure(folder, url=receiver.url)) as relay:
         for incident in INCIDENTS:
@@ -58,47 +59,49 @@ def rest_delivered(folder: Path, receiver: Receiver, without: set[str]) -> None:
         with store.reading(SqliteDatabase(folder / "relay.db")) as session:
             return bool(reports.status(session)["waiting"] == 0)
 
-    eventually(over, 30.0)
+    eventually(over)
     for incident in INCIDENTS:
         kinds = [one.event["kind"] for one in receiver.of(incident)]
         assert kinds == (["incidentStarted"] if incident not in without else []) + ["incidentResolved"]
 
 
-def test_a_flipped_byte_of_an_event_sets_that_event_aside(tmp_path: Path, receiver: Receiver) -> None:
-    """The start whose body is damaged is buried and said in log and list; all the others arrive."""
+def test_a_flipped_byte_of_an_event_makes_that_event_a_dead_letter(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """The start whose body is damaged is a dead letter in log and list; all the others arrive."""
     path = filled(tmp_path, receiver)
     flip(path, "events", "body", f"seq = {of('I3')}", at=0)
     flip(path, "events", "body", f"seq = {of('I5')}", at=9)
     with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
         rest_delivered(tmp_path, receiver, {"I3", "I5"})
         failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
-        assert [one["incident"] for one in failed["buried"]] == ["I3", "I5"]
-        for one in failed["buried"]:
+        assert [one["incident"] for one in failed["deadLetters"]] == ["I3", "I5"]
+        for one in failed["deadLetters"]:
             assert one["reason"].startswith("the stored event cannot be read: "), one
-        assert len(relay.entries("event buried")) == 2
+        assert len(relay.entries("dead letter")) == 2
 
 
 DAMAGED: dict[str, Callable[[Path], None]] = {
-    "the destination of a pending row": lambda path: flip(
-        path, "pending", "destination", f"seq = {of('I3')}", at=2
+    "the destination of an outbox row": lambda path: flip(
+        path, "outbox", "destination", f"seq = {of('I3')}", at=2
     ),
-    "the partition of a pending row": lambda path: flip(
-        path, "pending", "partition", f"seq = {of('I3')}", at=4
+    "the partition of an outbox row": lambda path: flip(
+        path, "outbox", "partition", f"seq = {of('I3')}", at=4
     ),
     "the id of an event": lambda path: flip(path, "events", "id", f"seq = {of('I3')}", at=11),
-    "when a pending row is due": lambda path: write(
-        path, f"UPDATE pending SET due_at = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
+    "when an outbox row is due": lambda path: write(
+        path, f"UPDATE outbox SET due_at = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
     ),
-    "how often a pending row was tried": lambda path: write(
-        path, f"UPDATE pending SET attempts = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
+    "how often an outbox row was tried": lambda path: write(
+        path, f"UPDATE outbox SET attempts = CAST(x'ff00' AS TEXT) WHERE seq = {of('I3')}"
     ),
 }
 
 
 UNREADABLE = {
-    "the destination of a pending row",
+    "the destination of an outbox row",
     "the id of an event",
-    "how often a pending row was tried",
+    "how often an outbox row was tried",
 }
 
 
@@ -112,35 +115,37 @@ def test_a_damaged_row_holds_up_nothing_but_its_own_incident(
     with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
         for incident in INCIDENTS:
             if incident != "I3":
-                eventually(lambda name=incident: len(receiver.of(name)) == 2, 30.0)
+                eventually(partial(lambda name: len(receiver.of(name)) == 2, incident))
                 kinds = [one.event["kind"] for one in receiver.of(incident)]
                 assert kinds == ["incidentStarted", "incidentResolved"]
         assert pagerduty("incident.triggered", "NEW").post(relay.address).status_code == 202
         eventually(lambda: receiver.of("NEW"))
         if what in UNREADABLE:
             failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=tmp_path).stdout)
-            assert [(one["incident"], one["reason"]) for one in failed["buried"]] == [
+            assert [(one["incident"], one["reason"]) for one in failed["deadLetters"]] == [
                 ("I3", corruption.REASON)
             ]
-            (entry,) = relay.entries("event buried")
+            (entry,) = relay.entries("dead letter")
             assert entry["reason"] == corruption.REASON
 
 
-def test_a_flipped_byte_of_a_kept_body_leaves_that_body_kept(tmp_path: Path, receiver: Receiver) -> None:
-    """A replay says why the damaged body cannot be counted, keeps it, and counts the one beside it."""
+def test_a_flipped_byte_of_a_quarantined_body_leaves_it_quarantined(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """A replay says why the damaged body cannot be counted, leaves it, and counts the other one."""
     path = filled(tmp_path, receiver)
-    flip(path, "kept", "body", "seq = 1", at=0)
+    flip(path, "quarantine", "body", "seq = 1", at=0)
     file = tmp_path / CONFIG
     file.write_text(file.read_text().replace("services:\n", "services:\n  warehouse: {repo: larkspur/wms}\n"))
     with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
         told = run("relay", "replay", "--all", "--config", CONFIG, folder=tmp_path).stdout
         rest_delivered(tmp_path, receiver, set())
         eventually(lambda: receiver.of("ALSO"))
-        _still_kept(tmp_path, relay)
+        _still_quarantined(tmp_path, relay)
     assert "body: expected UTF-8, got other bytes at offset 0" in told
 
 
-def _still_kept(folder: Path, relay: Server) -> None:
+def _still_quarantined(folder: Path, relay: Server) -> None:
     failed = json.loads(run("relay", "failed", "--json", "--config", CONFIG, folder=folder).stdout)
-    assert [one["why"] for one in failed["kept"]] == ["unreadable", "shape"]
+    assert [one["code"] for one in failed["quarantined"]] == ["invalid_json", "unexpected_payload"]
     assert relay.process.poll() is None

@@ -92,9 +92,9 @@ def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
     """Return what the relay made of a delivery, in the command's words."""
     answer = delivery.post(relay.url)
     told = answer.json()
-    if told["status"] in ("kept", "unreadable"):
-        assert answer.status_code == (202 if told["status"] == "kept" else 400)
-        return {"kept" if told["status"] == "kept" else "rejected": told["reason"]}
+    if told["status"] in ("quarantined", "unreadable"):
+        assert answer.status_code == (202 if told["status"] == "quarantined" else 400)
+        return {"kept" if told["status"] == "quarantined" else "rejected": told["reason"]}
     assert answer.status_code == (202 if "events" in told else 200)
     with store.reading(SqliteDatabase(relay.store)) as connection:
         rows = connection.execute(

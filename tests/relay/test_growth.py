@@ -28,7 +28,7 @@ Work = Callable[[Database, Session], object]
 
 
 def accepting(*deliveries: Delivery) -> Work:
-    return lambda database, session: accept(store.rows_of(database, session), deliveries)
+    return lambda database, session: accept(store.acceptance_store(database, session), deliveries)
 
 
 def attempting(verdict: str) -> Work:
@@ -37,13 +37,13 @@ def attempting(verdict: str) -> Work:
     )
 
 
-def due(database: Database, session: Session) -> object:
-    return outbox.due(session, database.as_bytes, now_us(), now_us(), 16)
+def ready(database: Database, session: Session) -> object:
+    return outbox.ready(session, database.as_bytes, now_us(), now_us(), 16)
 
 
-def burying(database: Database, session: Session) -> None:
-    attempting(outbox.BURIED)(database, session)
-    outbox.dig_up(session, 9, now_us())
+def dead_lettering(database: Database, session: Session) -> None:
+    attempting(outbox.DEAD_LETTER)(database, session)
+    outbox.requeue(session, 9, now_us())
 
 
 WORKS: dict[str, Work] = {
@@ -52,8 +52,8 @@ WORKS: dict[str, Work] = {
     "a merge": accepting(merged("I8", "I9")),
     "a repeat": accepting(REPEATED),
     **{f"an attempt: {verdict}": attempting(verdict) for verdict in outbox.VERDICTS},
-    "what is due": due,
-    "a burial and its end": burying,
+    "what is ready": ready,
+    "a dead letter that is requeued": dead_lettering,
 }
 
 
@@ -71,9 +71,9 @@ def filled(database: Database, incidents: int) -> Database:
     store.migrate(database)
     deliveries = [delivery(f"I{number}", STARTED, BEGAN) for number in range(incidents)]
     with store.transaction(database) as session:
-        accept(store.rows_of(database, session), [REPEATED])
+        accept(store.acceptance_store(database, session), [REPEATED])
         for first in range(0, incidents, AT_ONCE):
-            accept(store.rows_of(database, session), deliveries[first : first + AT_ONCE])
+            accept(store.acceptance_store(database, session), deliveries[first : first + AT_ONCE])
     return database
 
 

@@ -1,17 +1,16 @@
 """kill -9 of a relay under load: whatever was accepted arrives, once and in order.
 
-GITDAILIES_KILL_ROUNDS sets how often it is killed; a campaign sets more.
+GITDAILIES_KILL_ROUNDS sets how often it is killed in the long form.
 """
 
 from __future__ import annotations
 
 import json
-import os
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -24,8 +23,8 @@ from tests.relay.deliveries import ENDED_AT, Delivery, pagerduty
 from tests.relay.pair import Pair, running_pair
 from tests.relay.receiver import Arrival, answer, receiving
 from tests.relay.running import configure
+from tests.support.forms import short_and_long
 
-ROUNDS = int(os.environ.get("GITDAILIES_KILL_ROUNDS", "20"))
 VENDORS = 4
 
 
@@ -94,14 +93,19 @@ def recorded(pair: Pair) -> Iterator[list[Arrival]]:
         yield receiver.arrivals
 
 
-def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(tmp_path: Path) -> None:
+@short_and_long(
+    "rounds", "GITDAILIES_KILL_ROUNDS", short=5, long=40, seconds=lambda rounds: 120 + 30 * rounds
+)
+def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(
+    rounds: int, tmp_path: Path, measure: Callable[[str], None]
+) -> None:
     """What was answered 202 stands once in incoming webhooks, starts before ends, and nothing else."""
     vendors = [Vendor(f"v{number}") for number in range(VENDORS)]
     cut = random.Random(9)
     undelivered = 0
     with running_pair(tmp_path) as pair, recorded(pair) as arrivals:
         pair.relay.terminate()
-        for _ in range(ROUNDS):
+        for _ in range(rounds):
             pair.start_relay()
             undelivered += _round(pair, vendors, arrivals, cut)
         pair.start_relay()
@@ -109,11 +113,11 @@ def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(tmp_path: P
             vendor.finish(pair.relay.address)
         eventually(lambda: pair.status()["waiting"] == 0, 120)
         standing = pair.everything()
-        assert pair.status()["buried"] == 0
+        assert pair.status()["deadLetters"] == 0
 
     accepted = set().union(*(vendor.accepted for vendor in vendors))
-    assert undelivered > ROUNDS, "too little waited at the kills to prove anything"
-    assert sum(vendor.unanswered for vendor in vendors) >= ROUNDS
+    assert undelivered > rounds, "too little waited at the kills to prove anything"
+    assert sum(vendor.unanswered for vendor in vendors) >= rounds
     counts = Counter(event["id"] for event in standing)
     assert accepted - counts.keys() == set()
     assert counts.keys() - accepted == set()
@@ -121,7 +125,9 @@ def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(tmp_path: P
     _in_order(standing)
     _in_order([one.event for one in arrivals])
     assert len({(one.id, json.dumps(one.event)) for one in arrivals}) == len(counts)
-    print(f"{ROUNDS} kills, {len(accepted)} events, {undelivered} on their way, {len(arrivals)} attempts")
+    measure(
+        f"relay: {rounds} kills, {len(accepted)} events, {undelivered} on their way, {len(arrivals)} attempts"
+    )
 
 
 def _round(pair: Pair, vendors: list[Vendor], arrivals: list[Arrival], cut: random.Random) -> int:

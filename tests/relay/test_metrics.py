@@ -5,13 +5,14 @@ from __future__ import annotations
 import itertools
 import platform
 import sqlite3
-from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay.operations.metrics import OTHER, REASONS, VERSION, reason_label
+from gitdailies_core.reasons import IGNORED, OTHER
+from gitdailies_relay.operations.metrics import VERSION
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from prometheus_client.parser import text_string_to_metric_families
@@ -47,8 +48,8 @@ def value(relay: Relay, name: str) -> float:
 
 
 @pytest.fixture
-def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
-    """A relay that met every outcome: stored, repeated, ignored, kept, refused; done, again, buried."""
+def busy(relay: Relay, receiver: Receiver) -> Relay:
+    """A relay that met every outcome of a delivery, and the verdicts delivered, retry and dead letter."""
 
     def script(one: Any) -> bytes:
         statuses = {"refused": "400 X", "failing": "429 X"}
@@ -67,15 +68,15 @@ def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
     pagerduty("incident.triggered", "nowhere", service="attic").post(relay.url)
     signed(b"{}").post(relay.url)
     signed(b"{").post(relay.url)
-    requests.post(relay.url + "/hooks/planted-name", data=b"", timeout=5)
-    requests.post(relay.url + "/hooks/pagerduty", data=b"", timeout=5)
-    for verdict in ("done", "again", "buried"):
-        eventually(lambda v=verdict: value(relay, f'attempts_total{{verdict="{v}"}}'))
+    requests.post(relay.url + "/hooks/planted-name", data=b"", timeout=30)
+    requests.post(relay.url + "/hooks/pagerduty", data=b"", timeout=30)
+    for verdict in ("delivered", "retry", "dead_letter"):
+        eventually(partial(value, relay, f'attempts_total{{verdict="{verdict}"}}'))
     return relay
 
 
 def test_intake_is_counted(busy: Relay) -> None:
-    """Requests by their answer, messages by their outcome and reason, bodies by why they were kept."""
+    """Requests by their answer, messages by their outcome and reason, quarantined bodies by reason."""
     told = samples(busy)
     counted = {
         'requests_total{source="pagerduty",status="202"}': 5,
@@ -89,25 +90,25 @@ def test_intake_is_counted(busy: Relay) -> None:
         'messages_total{outcome="ignored",source="pagerduty"}': 3,
         'messages_total{outcome="ignored",source="filtered"}': 1,
         'messages_total{outcome="unmapped",source="pagerduty"}': 1,
-        'messages_total{outcome="shape",source="pagerduty"}': 1,
-        'messages_total{outcome="unreadable",source="pagerduty"}': 1,
+        'messages_total{outcome="unexpected_payload",source="pagerduty"}': 1,
+        'messages_total{outcome="invalid_json",source="pagerduty"}': 1,
         'ignored_total{reason="update",source="pagerduty"}': 1,
         'ignored_total{reason="repeated_start",source="pagerduty"}': 1,
         'ignored_total{reason="unknown_type",source="pagerduty"}': 1,
         'ignored_total{reason="unmapped",source="pagerduty"}': 1,
         'ignored_total{reason="filtered",source="filtered"}': 1,
-        'kept_total{source="pagerduty",why="unmapped"}': 1,
-        'kept_total{source="pagerduty",why="shape"}': 1,
-        'kept_total{source="pagerduty",why="unreadable"}': 1,
+        'quarantined_total{reason="unmapped",source="pagerduty"}': 1,
+        'quarantined_total{reason="unexpected_payload",source="pagerduty"}': 1,
+        'quarantined_total{reason="invalid_json",source="pagerduty"}': 1,
     }
-    families = ("requests_total", "messages_total", "ignored_total", "kept_total")
+    families = ("requests_total", "messages_total", "ignored_total", "quarantined_total")
     assert {name: n for name, n in told.items() if name.partition("{")[0] in families} == counted
 
 
 def test_delivery_is_counted(busy: Relay) -> None:
     """Attempts by their verdict, how long arrivals took since acceptance, commits with their items."""
     told = samples(busy)
-    for verdict, count in {"done": 1, "again": 1, "buried": 1, "paused": 0}.items():
+    for verdict, count in {"delivered": 1, "retry": 1, "dead_letter": 1, "paused": 0}.items():
         assert told[f'attempts_total{{verdict="{verdict}"}}'] == count
     assert told["attempt_seconds_count"] == 3
     assert told["delivery_delay_seconds_count"] == 1
@@ -117,12 +118,16 @@ def test_delivery_is_counted(busy: Relay) -> None:
 
 
 def test_the_queue_is_told(busy: Relay) -> None:
-    """What waits, what was set aside and what was kept are those of `relay status`."""
+    """Waiting events, dead letters and quarantined bodies are those of `relay status`."""
     told, status = samples(busy), busy.status()
     assert (
-        (told["undelivered_events"], told["buried_events"]) == (status["waiting"], status["buried"]) == (1, 1)
+        (told["undelivered_events"], told["dead_letter_events"])
+        == (status["waiting"], status["deadLetters"])
+        == (1, 1)
     )
-    assert {why: told[f'kept_bodies{{why="{why}"}}'] for why in status["kept"]} == status["kept"]
+    assert {why: told[f'quarantined_bodies{{reason="{why}"}}'] for why in status["quarantined"]} == status[
+        "quarantined"
+    ]
     assert 0 < told["oldest_undelivered_seconds"] < 60
     assert busy.store.stat().st_size <= told["store_bytes"]
     assert 0 <= told["store_free_bytes"] < told["store_bytes"]
@@ -130,7 +135,7 @@ def test_the_queue_is_told(busy: Relay) -> None:
 
 
 def test_age_is_that_of_the_oldest_undelivered(busy: Relay) -> None:
-    """Delivered and buried events do not make the queue older, one that waits does."""
+    """Delivered events and dead letters do not make the outbox older, one that waits does."""
     with store.transaction(SqliteDatabase(busy.store)) as connection:
         connection.execute("UPDATE events SET stored_at = stored_at - 7200000000 WHERE incident != 'failing'")
     assert value(busy, "oldest_undelivered_seconds") < 3600
@@ -240,24 +245,7 @@ def test_a_scrape_does_not_wait_for_a_writer(relay: Relay) -> None:
         holder.close()
 
 
-REASONS_OF_CORE = {
-    "filtered: urgency low is not in high": "filtered",
-    "unmapped: no line under services for 'attic'": "unmapped",
-    "no route says where it counts": "unmapped",
-    "incident.acknowledged neither starts nor ends an incident": "update",
-    "filtered: urgency low is not in high; x neither starts nor ends an incident": "filtered",
-    "about the work on an incident, which neither starts nor ends it": OTHER,
-    "": OTHER,
-}
-
-
-@pytest.mark.parametrize(("reason", "label"), REASONS_OF_CORE.items())
-def test_a_reason_has_one_label(reason: str, label: str) -> None:
-    """What core says of a filter, a route or an update is told apart; what an adapter says is not."""
-    assert reason_label(reason) == label
-
-
-def test_every_reason_of_periods_has_a_label(tmp_path: Path) -> None:
+def test_every_reason_of_occurrences_has_a_label(tmp_path: Path) -> None:
     """In whatever order starts, ends, updates and merges come, no reason that core gives is `other`."""
     with in_thread(configure(tmp_path)) as relay:
         for number, order in enumerate(itertools.product(range(6), repeat=2)):
@@ -267,7 +255,7 @@ def test_every_reason_of_periods_has_a_label(tmp_path: Path) -> None:
             _step(step, "merged").post(relay.url)
         told = samples(relay)
     labels = {name.split('"')[1] for name in told if name.startswith("ignored_total")}
-    assert labels <= REASONS - {OTHER}
+    assert labels <= IGNORED.keys() - {OTHER}
     assert labels >= {"repeated_start", "repeated_end", "update", "merged"}
 
 

@@ -12,6 +12,7 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_relay.accepting import acceptance
+from gitdailies_relay.accepting.acceptance import accept
 from gitdailies_relay.intake import app, request_body
 from gitdailies_relay.store import store as stores
 
@@ -30,14 +31,14 @@ def test_more_bytes_than_are_held_at_once_are_503(
     large = signed(pagerduty("incident.triggered", "Q-large").body.ljust(request_body.BODY_BYTES))
     small = pagerduty("incident.triggered", "Q-small")
     arrived, going_on = threading.Event(), threading.Event()
-    real = stores.Store.accept
+    real = stores.RelayStore.accept
 
-    async def waiting(store: stores.Store, delivery: Any) -> Any:
+    async def waiting(store: stores.RelayStore, delivery: Any) -> Any:
         arrived.set()
         await asyncio.to_thread(going_on.wait, 3)
         return await real(store, delivery)
 
-    monkeypatch.setattr(stores.Store, "accept", lambda *given: asyncio.ensure_future(waiting(*given)))
+    monkeypatch.setattr(stores.RelayStore, "accept", lambda *given: asyncio.ensure_future(waiting(*given)))
     with in_thread(file) as relay:
         first: list[int] = []
         sending = threading.Thread(target=lambda: first.append(large.post(relay.url).status_code))
@@ -46,7 +47,7 @@ def test_more_bytes_than_are_held_at_once_are_503(
         answer = small.post(relay.url)
         assert answer.status_code == 503
         assert answer.headers["retry-after"] == "5"
-        assert answer.json()["reason"] == "more deliveries are waiting than are held at once"
+        assert answer.json()["reason"] == "too many deliveries are waiting to be stored"
         going_on.set()
         sending.join(20)
         assert first == [202]
@@ -54,7 +55,7 @@ def test_more_bytes_than_are_held_at_once_are_503(
 
 
 def test_slow_bodies_give_way_to_whole_ones(tmp_path: Path, receiver: Receiver) -> None:
-    """Bodies that stall an inch before their end, more than are held at once, keep no good delivery out."""
+    """Bodies that stall before their end, and use up the memory budget, keep no good delivery out."""
     file = configure(tmp_path, url=receiver.url, queue_bytes="1048576")
     part = b"x" * 600_000
     with in_thread(file) as relay, contextlib.ExitStack() as stack:
@@ -66,7 +67,7 @@ def test_slow_bodies_give_way_to_whole_ones(tmp_path: Path, receiver: Receiver) 
         # They are told why, the oldest first.
         answer = receive(slow[0])
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
-        assert answer.json()["reason"] == "more deliveries are waiting than are held at once"
+        assert answer.json()["reason"] == "too many deliveries are waiting to be stored"
 
 
 def _answered(status: int, delivery: Delivery, relay: Relay) -> list[requests.Response]:
@@ -77,14 +78,14 @@ def _answered(status: int, delivery: Delivery, relay: Relay) -> list[requests.Re
 
 def test_a_fault_of_ours_is_503_and_spoils_no_other(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug while storing is 503 with Retry-After, without detail in the answer; the next one is stored."""
-    take = acceptance._Acceptance.take
+    accept = acceptance._Acceptance.accept
 
     def sometimes(batch: Any, delivery: Any) -> Any:
-        if b"Q-bad" in delivery.reading.body:
+        if b"Q-bad" in delivery.interpretation.body:
             raise RuntimeError("planted")
-        return take(batch, delivery)
+        return accept(batch, delivery)
 
-    monkeypatch.setattr(acceptance._Acceptance, "take", sometimes)
+    monkeypatch.setattr(acceptance._Acceptance, "accept", sometimes)
     bad = pagerduty("incident.triggered", "Q-bad").post(relay.url)
     good = pagerduty("incident.triggered", "Q-good").post(relay.url)
 
@@ -100,12 +101,12 @@ def test_a_fault_outside_the_store_is_503_too(relay: Relay, monkeypatch: pytest.
     def broken(*_: Any) -> None:
         raise RuntimeError("planted")
 
-    monkeypatch.setattr(app, "read", broken)
+    monkeypatch.setattr(app, "interpret", broken)
     answer = pagerduty("incident.triggered", "Q1").post(relay.url)
 
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert answer.json() == {"status": "unavailable", "reason": "the relay is at fault"}
-    (entry,) = relay.logged("delivery broke")
+    assert answer.json() == {"status": "unavailable", "reason": "the relay has an internal error"}
+    (entry,) = relay.logged("delivery not handled")
     assert entry["reason"].startswith("RuntimeError at test_own_faults.py:")
 
 
@@ -120,7 +121,7 @@ def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was not stored in time is 503; the vendor's next try finds what was stored after all."""
-    real = stores.accept
+    real = accept
 
     def slow(rows: Any, deliveries: Any) -> Any:
         if not receiver.arrivals:
@@ -158,7 +159,7 @@ def test_an_adapter_that_breaks_while_it_translates_loses_nothing(
     from gitdailies_pagerduty import adapter
 
     def broken(*_: Any) -> Any:
-        return {}["missing"]
+        raise KeyError("missing")
 
     for fault, reason in (
         (broken, "adapter pagerduty: expected a translation, got KeyError"),
@@ -166,5 +167,9 @@ def test_an_adapter_that_breaks_while_it_translates_loses_nothing(
     ):
         monkeypatch.setattr(adapter, "translate", fault)
         answer = pagerduty("incident.triggered", "Q1").post(relay.url)
-        assert (answer.status_code, answer.json()["status"], answer.json()["reason"]) == (202, "kept", reason)
-    assert len(relay.failed()["kept"]) == 2
+        assert (answer.status_code, answer.json()["status"], answer.json()["reason"]) == (
+            202,
+            "quarantined",
+            reason,
+        )
+    assert len(relay.failed()["quarantined"]) == 2

@@ -1,11 +1,11 @@
-"""Patience: one timer for all futures, each of which ends in its own time."""
+"""Timeouts of futures: one timer for all of them, and each ends in its own time."""
 
 from __future__ import annotations
 
 import asyncio
 
 import pytest
-from gitdailies_relay.intake.deadlines import Patience
+from gitdailies_relay.intake.deadlines import FutureTimeouts
 
 SECONDS = 0.05
 
@@ -13,19 +13,19 @@ SECONDS = 0.05
 def test_each_future_ends_when_its_own_time_is_over() -> None:
     """Of futures that were given apart each is over after its own time, and one that came is left alone."""
 
-    async def waited(patience: Patience, after: float, comes: bool) -> float | str:
+    async def waited(patience: FutureTimeouts, after: float, comes: bool) -> float | str:
         await asyncio.sleep(after)
         loop = asyncio.get_running_loop()
         began_at, future = loop.time(), loop.create_future()
         if comes:
             loop.call_later(SECONDS / 5, future.set_result, "it came")
         try:
-            return str(await patience.bound(future))
+            return str(await patience.limit(future))
         except TimeoutError:
             return loop.time() - began_at
 
     async def run() -> list[float | str]:
-        patience = Patience(SECONDS)
+        patience = FutureTimeouts(SECONDS)
         waits = [waited(patience, n * SECONDS / 2, comes=n == 1) for n in range(4)]
         return await asyncio.wait_for(asyncio.gather(*waits), 30)
 
@@ -38,8 +38,8 @@ def test_who_waits_no_longer_is_not_told() -> None:
     """A future that was cancelled before its time stays so, and those behind it still end."""
 
     async def run() -> None:
-        loop, patience = asyncio.get_running_loop(), Patience(SECONDS)
-        left, kept = patience.bound(loop.create_future()), patience.bound(loop.create_future())
+        loop, patience = asyncio.get_running_loop(), FutureTimeouts(SECONDS)
+        left, kept = patience.limit(loop.create_future()), patience.limit(loop.create_future())
         left.cancel()
         await asyncio.wait({kept}, timeout=30)
         assert left.cancelled()
@@ -54,9 +54,9 @@ def test_what_came_is_not_held_on_to() -> None:
     """Of a thousand futures that came, one after the other, no more are held than the last."""
 
     async def run() -> int:
-        loop, patience = asyncio.get_running_loop(), Patience(60)
+        loop, patience = asyncio.get_running_loop(), FutureTimeouts(60)
         for number in range(1000):
-            future = patience.bound(loop.create_future())
+            future = patience.limit(loop.create_future())
             future.set_result(number)
             assert await future == number
         return len(patience._waiting)

@@ -1,19 +1,17 @@
 """Power loss at any moment: what was answered as stored is there when the power is back.
 
 The store writes with its own statements, settings and transactions to a disk that keeps only what
-was synced and a torn part of the rest. GITDAILIES_CRASH_POINTS says how many crashes; a campaign
-sets more.
+was synced and a torn part of the rest. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
 """
 
 from __future__ import annotations
 
 import asyncio
 import contextlib
-import os
 import random
 import sqlite3
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -22,22 +20,27 @@ from typing import TypeAlias
 import pytest
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
-from gitdailies_relay.accepting.interpret import SHAPE, Reading, Said
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.store import outbox
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
 from tests.relay import power
 from tests.relay.bench import BEGAN
 from tests.relay.driver import statements, sync_failed, watched
+from tests.support.forms import short_and_long
 
-POINTS = int(os.environ.get("GITDAILIES_CRASH_POINTS", "50"))
+both_forms = short_and_long(
+    "points", "GITDAILIES_CRASH_POINTS", short=12, long=100, seconds=lambda points: 120 + 10 * points
+)
 # Enough that the log is carried over into the file twice on the way.
 TURNS = 120
 TARGETS = (Target("larkspur/shop"), Target("larkspur/ledger", "production"))
+PLANTED = Reason(UNEXPECTED_PAYLOAD, "planted")
 IN_FORCE = "PRAGMA synchronous=FULL"
 
 
@@ -80,24 +83,26 @@ class Workload:
         self.log.append(change)
 
     async def run(self, path: Path) -> None:
-        store = Store(SqliteDatabase(path))
+        store = RelayStore(SqliteDatabase(path))
         store.open()
         self._opened = True
         for turn in range(TURNS):
             burst = [self._delivery(turn, number) for number in range(self.odds.choice((1, 1, 2, 5, 17)))]
             self.deliveries += burst
-            heads = await store.due(self.odds.choice((0, 4, 12)))
+            heads = await store.ready(self.odds.choice((0, 4, 12)))
             await asyncio.gather(
                 *(self._accept(store, one) for one in burst), *(self._record(store, head) for head in heads)
             )
         await store.close()
 
-    async def _accept(self, store: Store, delivery: Delivery) -> None:
+    async def _accept(self, store: RelayStore, delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
             self.log.append(Told(delivery, await store.accept(delivery)))
 
-    async def _record(self, store: Store, head: outbox.Due) -> None:
-        verdict = self.odds.choice((outbox.DONE, outbox.DONE, outbox.DONE, outbox.AGAIN, outbox.BURIED))
+    async def _record(self, store: RelayStore, head: outbox.ReadyEvent) -> None:
+        verdict = self.odds.choice(
+            (outbox.DELIVERED, outbox.DELIVERED, outbox.DELIVERED, outbox.RETRY, outbox.DEAD_LETTER)
+        )
         attempt = outbox.Attempt(head.seq, now_us(), None, verdict, "planted", now_us())
         self.log.append(Recorded(attempt, head.id, begun=True))
         with contextlib.suppress(StoreUnavailable):
@@ -111,14 +116,19 @@ class Workload:
             return self.odds.choice(self.deliveries)._replace(id=name, received_at=now_us())
         if kind < 0.2:
             body = self.odds.randbytes(self.odds.randrange(20_000))
-            return Delivery(name, now_us(), "default", Reading("test", "", body, "", (), SHAPE, "planted"))
+            return Delivery(
+                name,
+                now_us(),
+                "default",
+                Interpretation("test", "", body, "", (), PLANTED),
+            )
         incident = f"I{self.odds.randrange(TURNS)}"
         state, hours = self.odds.choice((STARTED, RESOLVED)), self.odds.randrange(1000)
         change = Change.make(
             state=state, word=state, incident=incident, at=BEGAN + timedelta(hours=hours), title="x" * 500
         )
-        said = Said(change, name, TARGETS[: self.odds.choice((1, 2))])
-        return Delivery(name, now_us(), "default", Reading("test", "", b"", "", (said,)))
+        said = RoutedMessage(change, name, TARGETS[: self.odds.choice((1, 2))])
+        return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (said,)))
 
 
 @dataclass
@@ -183,7 +193,7 @@ def _judge(
 
 
 async def _reopened(path: Path) -> None:
-    store = Store(SqliteDatabase(path))
+    store = RelayStore(SqliteDatabase(path))
     store.open()
     await store.close()
 
@@ -191,24 +201,26 @@ async def _reopened(path: Path) -> None:
 def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequence[Recorded]) -> list[str]:
     """Return the deliveries that were acknowledged and of which something is missing."""
     rows = dict(connection.execute("SELECT delivery, outcome FROM deliveries").fetchall())
-    kept = dict(connection.execute("SELECT delivery, body FROM kept").fetchall())
+    kept = dict(connection.execute("SELECT delivery, body FROM quarantine").fetchall())
     events = {id_ for (id_,) in connection.execute("SELECT id FROM events")}
     pending = dict(
-        connection.execute("SELECT e.id, p.buried FROM pending p JOIN events e ON e.seq = p.seq").fetchall()
+        connection.execute(
+            "SELECT e.id, p.dead_letter FROM outbox p JOIN events e ON e.seq = p.seq"
+        ).fetchall()
     )
-    gone = {one.event for one in recorded if one.attempt.verdict == outbox.DONE}
+    gone = {one.event for one in recorded if one.attempt.verdict == outbox.DELIVERED}
     lost = [one.delivery.id for one in told if rows.get(one.delivery.id) not in one.accepted.outcomes]
     for one in told:
-        if one.accepted.why and kept.get(one.delivery.id) != one.delivery.reading.body:
+        if one.accepted.quarantine_code and kept.get(one.delivery.id) != one.delivery.interpretation.body:
             lost.append(one.delivery.id)
         # An attempt that was begun to be recorded may or may not have been.
         lost += [id_ for id_ in one.accepted.events if id_ not in events or id_ not in pending.keys() | gone]
     for done in recorded:
         if done.begun:
             continue
-        if done.attempt.verdict == outbox.DONE and done.event in pending:
+        if done.attempt.verdict == outbox.DELIVERED and done.event in pending:
             lost.append(done.event)
-        if done.attempt.verdict == outbox.BURIED and pending.get(done.event) is None:
+        if done.attempt.verdict == outbox.DEAD_LETTER and pending.get(done.event) is None:
             lost.append(done.event)
     return lost
 
@@ -216,31 +228,41 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
 def _consistent(connection: sqlite3.Connection) -> None:
     """Every incident that waits has one head, its first event; no event stands twice."""
     heads = connection.execute(
-        "SELECT partition, sum(head), min(seq), min(seq) FILTER (WHERE head = 1) FROM pending"
-        " WHERE buried IS NULL GROUP BY partition"
+        "SELECT partition, sum(is_next), min(seq), min(seq) FILTER (WHERE is_next = 1) FROM outbox"
+        " WHERE dead_letter IS NULL GROUP BY partition"
     ).fetchall()
     assert [row for row in heads if row[1] != 1 or row[2] != row[3]] == []
     assert connection.execute("SELECT count(*) - count(DISTINCT id) FROM events").fetchone() == (0,)
-    orphans = "SELECT count(*) FROM pending WHERE seq NOT IN (SELECT seq FROM events)"
+    orphans = "SELECT count(*) FROM outbox WHERE seq NOT IN (SELECT seq FROM events)"
     assert connection.execute(orphans).fetchone() == (0,)
 
 
 async def _sent_again(path: Path, workload: Workload, told: Sequence[Told]) -> None:
     """Vendors send again what they have no answer for, and some of what they have: no event comes twice."""
-    store = Store(SqliteDatabase(path))
+    store = RelayStore(SqliteDatabase(path))
     store.open()
-    before = {one.delivery.reading.said[0].key: one.accepted for one in told if one.delivery.reading.said}
-    sent = [one for one in workload.deliveries if one.reading.said]
+    before = {
+        one.delivery.interpretation.messages[0].key: one.accepted
+        for one in told
+        if one.delivery.interpretation.messages
+    }
+    sent = [one for one in workload.deliveries if one.interpretation.messages]
     repeated = await asyncio.gather(*(store.accept(one._replace(id=f"again-{one.id}")) for one in sent))
     await store.close()
     for delivery, again in zip(sent, repeated, strict=True):
-        known = before.get(delivery.reading.said[0].key)
+        known = before.get(delivery.interpretation.messages[0].key)
         assert known is None or not known.events or again.events == known.events
     with contextlib.closing(sqlite3.connect(path)) as connection:
         _consistent(connection)
 
 
-def ran(folder: Path, monkeypatch: pytest.MonkeyPatch, *reworded: tuple[str, str], failing: int = 0) -> Tally:
+def ran(
+    folder: Path,
+    monkeypatch: pytest.MonkeyPatch,
+    points: int,
+    *reworded: tuple[str, str],
+    failing: int = 0,
+) -> Tally:
     """Run a workload on the watched disk, with some statements put in place of others, then crash it."""
     workload = Workload(random.Random(2611), failing)
     for name in ("live", "crashed"):
@@ -250,34 +272,34 @@ def ran(folder: Path, monkeypatch: pytest.MonkeyPatch, *reworded: tuple[str, str
     carried_over = sum(isinstance(one, power.Synced) and one.file == "relay.db" for one in workload.log)
     assert carried_over >= 3, "too little was written to carry the log over: the test proves too little"
     assert sum(isinstance(one, power.NotSynced) for one in workload.log) >= failing
-    return crashed(workload, folder / "crashed", POINTS, random.Random(500))
+    return crashed(workload, folder / "crashed", points, random.Random(500))
 
 
+@both_forms
 def test_what_was_acknowledged_survives_every_power_loss(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
     """At no crash point is an acknowledged delivery, event or result missing, doubled or damaged."""
-    tally = ran(tmp_path, monkeypatch)
-    with capsys.disabled():
-        print(f"\nsettings of the store: {tally}", end=" ")
-    assert (tally.points, tally.losing, tally.damaged) == (POINTS, 0, 0)
+    tally = ran(tmp_path, monkeypatch, points)
+    measure(f"settings of the store: {tally}")
+    assert (tally.points, tally.losing, tally.damaged) == (points, 0, 0)
 
 
+@both_forms
 def test_what_was_acknowledged_between_failed_syncs_survives_too(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
     """A sync that fails, and what it was for forgotten by the system, takes nothing acknowledged along."""
-    tally = ran(tmp_path, monkeypatch, failing=8)
-    with capsys.disabled():
-        print(f"\none sync in twelve fails: {tally}", end=" ")
-    assert (tally.points, tally.losing, tally.damaged) == (POINTS, 0, 0)
+    tally = ran(tmp_path, monkeypatch, points, failing=8)
+    measure(f"one sync in twelve fails: {tally}")
+    assert (tally.points, tally.losing, tally.damaged) == (points, 0, 0)
 
 
+@both_forms
 def test_with_synchronous_normal_the_same_crashes_lose(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
     """The simulation tells settings apart: with NORMAL in place of FULL most crashes lose deliveries."""
-    tally = ran(tmp_path, monkeypatch, (IN_FORCE, "PRAGMA synchronous=NORMAL"))
-    with capsys.disabled():
-        print(f"\nsynchronous=NORMAL: {tally}", end=" ")
-    assert tally.losing > POINTS / 2
+    tally = ran(tmp_path, monkeypatch, points, (IN_FORCE, "PRAGMA synchronous=NORMAL"))
+    measure(f"synchronous=NORMAL: {tally}")
+    assert tally.losing > points / 2

@@ -17,11 +17,11 @@ from tests.processes import eventually
 from tests.relay.deliveries import Delivery, pagerduty
 from tests.relay.receiver import Receiver
 from tests.relay.running import Relay, configure, in_thread
+from tests.support.programs import program
 
 EXAMPLES = Path(__file__).parents[2] / "deployment" / "proxy"
 # Another address of this machine than the one the proxy speaks to the relay from.
 SENDER = "127.0.0.2"
-PATHS = {**os.environ, "PATH": f"{os.environ.get('PATH', '')}:/usr/sbin:/usr/local/sbin"}
 
 
 def replaced(name: str, **texts: str) -> str:
@@ -50,8 +50,16 @@ def nginx(folder: Path, port: int, relay: str) -> list[str]:
         f"{user}pid {folder}/nginx.pid;\ndaemon off;\nevents {{}}\nhttp {{\naccess_log off;\n{temporary}"
         f"{replaced('nginx.conf', **example)}}}\n"
     )
-    command = ["nginx", "-e", str(folder / "nginx.log"), "-p", str(folder), "-c", str(folder / "nginx.conf")]
-    done = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=60, env=PATHS)
+    command = [
+        program("nginx"),
+        "-e",
+        str(folder / "nginx.log"),
+        "-p",
+        str(folder),
+        "-c",
+        str(folder / "nginx.conf"),
+    ]
+    done = subprocess.run([*command, "-t"], capture_output=True, text=True, timeout=60)
     assert done.returncode == 0, done.stderr
     return command
 
@@ -64,7 +72,7 @@ def caddy(folder: Path, port: int, relay: str) -> list[str]:
     }
     top = "{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n"
     (folder / "Caddyfile").write_text(top + replaced("Caddyfile", **example))
-    return ["caddy", "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
+    return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
 PROXIES: dict[str, Callable[[Path, int, str], list[str]]] = {"nginx": nginx, "caddy": caddy}
@@ -90,7 +98,12 @@ def before(relay: Relay, name: str, folder: Path) -> Iterator[int]:
     certificate(folder)
     port = free_port()
     command = PROXIES[name](folder, port, relay.url.removeprefix("http://"))
-    environ = {**PATHS, "HOME": str(folder), "XDG_DATA_HOME": str(folder), "XDG_CONFIG_HOME": str(folder)}
+    environ = {
+        **os.environ,
+        "HOME": str(folder),
+        "XDG_DATA_HOME": str(folder),
+        "XDG_CONFIG_HOME": str(folder),
+    }
     with (folder / "output").open("wb") as output:
         process = subprocess.Popen(command, stdout=output, stderr=output, env=environ)
 

@@ -1,4 +1,4 @@
-"""The queue's statements on both databases: which event may go, and where a result moves it."""
+"""The outbox on both databases: which event may be sent, and what a result does to it."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import pytest
 from gitdailies_core.sources.protocol import RESOLVED, STARTED
 from gitdailies_relay.accepting.acceptance import accept
 from gitdailies_relay.store import outbox, store
-from gitdailies_relay.store.outbox import AGAIN, BURIED, DONE, PAUSED, Attempt, Due
+from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, RETRY, Attempt, ReadyEvent
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import now_us
 
@@ -19,15 +19,15 @@ from tests.relay.bench import BEGAN, delivery
 
 
 @dataclass
-class Queue:
+class Outbox:
     """A database with two events each of incidents A (numbers 1 and 2) and B (3 and 4)."""
 
     database: Database
     session: Session
 
-    def due(self, most: int = 10, *, at: int | None = None) -> list[Due]:
+    def due(self, most: int = 10, *, at: int | None = None) -> list[ReadyEvent]:
         now = now_us()
-        return outbox.due(self.session, self.database.as_bytes, at or now, now, most)
+        return outbox.ready(self.session, self.database.as_bytes, at or now, now, most)
 
     def may_go(self, *, at: int | None = None) -> list[int]:
         """Return the numbers of the events that may be sent."""
@@ -46,82 +46,82 @@ class Queue:
 
 
 @pytest.fixture(params=databases.KINDS)
-def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Queue]:
+def waiting(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Outbox]:
     with databases.opened(request.param, tmp_path) as opened:
         database = opened()
         store.migrate(database)
-        made = Queue(database, database.connect())
+        made = Outbox(database, database.connect())
         deliveries = [delivery(name, state, BEGAN) for name in "AB" for state in (STARTED, RESOLVED)]
-        made.change(lambda session: accept(store.rows_of(database, session), deliveries))
+        made.change(lambda session: accept(store.acceptance_store(database, session), deliveries))
         yield made
         made.session.close()
 
 
-def test_only_heads_may_go(waiting: Queue) -> None:
+def test_only_the_next_event_of_an_incident_may_be_sent(waiting: Outbox) -> None:
     """Of two incidents with two events each, the two starts; with each done, its end."""
     assert waiting.may_go() == [1, 3]
-    waiting.attempt(3, DONE)
+    waiting.attempt(3, DELIVERED)
     assert waiting.may_go() == [1, 4]
-    waiting.attempt(4, DONE)
-    waiting.attempt(1, DONE)
+    waiting.attempt(4, DELIVERED)
+    waiting.attempt(1, DELIVERED)
     assert waiting.may_go() == [2]
 
 
-def test_a_head_that_waits_keeps_its_place(waiting: Queue) -> None:
-    """Until its time an incident sends nothing, then its start again; hurry makes it at once."""
+def test_an_event_that_waits_keeps_its_place(waiting: Outbox) -> None:
+    """Until its time an incident sends nothing, then its start again; make_due ends the wait."""
     later = now_us() + 60_000_000
-    waiting.attempt(1, AGAIN, later)
+    waiting.attempt(1, RETRY, later)
     assert waiting.may_go() == [3]
     assert waiting.may_go(at=later) == [3, 1]
-    waiting.change(lambda session: outbox.hurry(session, now_us()))
+    waiting.change(lambda session: outbox.make_due(session, now_us()))
     assert sorted(waiting.may_go()) == [1, 3]
 
 
-def test_a_paused_attempt_moves_nothing(waiting: Queue) -> None:
+def test_a_paused_attempt_moves_nothing(waiting: Outbox) -> None:
     """The event may be sent again at once, and no try is counted."""
     waiting.attempt(1, PAUSED)
     (first, _) = waiting.due()
     assert (first.seq, first.attempts, first.first_attempt_at) == (1, 0, None)
 
 
-def test_a_buried_head_lets_the_next_go_and_comes_back_before_it(waiting: Queue) -> None:
-    """After burial the end may go; dug up again, the start goes first and the end waits."""
-    waiting.attempt(1, BURIED)
+def test_a_dead_letter_lets_the_next_go_and_is_requeued_before_it(waiting: Outbox) -> None:
+    """The end may then be sent; after a requeue the start goes first and the end waits."""
+    waiting.attempt(1, DEAD_LETTER)
     assert waiting.may_go() == [2, 3]
-    waiting.change(lambda session: outbox.dig_up(session, 1, now_us()))
+    waiting.change(lambda session: outbox.requeue(session, 1, now_us()))
     assert sorted(waiting.may_go()) == [1, 3]
     (start,) = [due for due in waiting.due() if due.seq == 1]
     assert (start.attempts, start.first_attempt_at) == (0, None)
-    waiting.attempt(1, DONE)
+    waiting.attempt(1, DELIVERED)
     assert sorted(waiting.may_go()) == [2, 3]
 
 
-def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(waiting: Queue) -> None:
+def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(waiting: Outbox) -> None:
     """A second result for a delivered event, as after a stop that was cut short, harms nobody."""
-    waiting.attempt(1, DONE)
-    for verdict in (DONE, BURIED, AGAIN):
+    waiting.attempt(1, DELIVERED)
+    for verdict in (DELIVERED, DEAD_LETTER, RETRY):
         waiting.attempt(1, verdict, now_us())
     assert waiting.may_go() == [2, 3]
 
 
-def test_the_longest_waiting_come_first(waiting: Queue) -> None:
+def test_the_longest_waiting_come_first(waiting: Outbox) -> None:
     """Of many that are due, the bound takes those whose time came first."""
-    waiting.attempt(3, AGAIN, 1)
+    waiting.attempt(3, RETRY, 1)
     assert [due.seq for due in waiting.due(1)] == [3]
 
 
-def test_results_that_come_together_move_each_event(waiting: Queue) -> None:
+def test_results_that_come_together_move_each_event(waiting: Outbox) -> None:
     """A batch with a result of each kind moves each event as it would alone."""
     later = now_us() + 60_000_000
-    waiting.attempts(Attempt(1, now_us(), 202, DONE), Attempt(3, now_us(), 500, AGAIN, "planted", later))
+    waiting.attempts(Attempt(1, now_us(), 202, DELIVERED), Attempt(3, now_us(), 500, RETRY, "planted", later))
     assert waiting.may_go() == [2]
-    waiting.attempts(Attempt(2, now_us(), 422, BURIED, "planted"), Attempt(3, now_us(), 202, DONE))
+    waiting.attempts(Attempt(2, now_us(), 422, DEAD_LETTER, "planted"), Attempt(3, now_us(), 202, DELIVERED))
     assert waiting.may_go() == [4]
 
 
-def test_a_burial_is_dug_up_once(waiting: Queue) -> None:
-    """Digging up what was not buried changes nothing, its count of attempts neither."""
-    waiting.attempt(1, AGAIN, now_us())
-    waiting.change(lambda session: outbox.dig_up(session, 1, now_us()))
+def test_a_dead_letter_is_requeued_once(waiting: Outbox) -> None:
+    """Requeueing what is no dead letter changes nothing, not even its count of attempts."""
+    waiting.attempt(1, RETRY, now_us())
+    waiting.change(lambda session: outbox.requeue(session, 1, now_us()))
     (start,) = [due for due in waiting.due() if due.seq == 1]
     assert start.attempts == 1

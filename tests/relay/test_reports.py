@@ -6,6 +6,7 @@ import json
 import re
 import socket
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 from threading import Thread
 from typing import Any
@@ -49,8 +50,8 @@ def pairs(printed: str) -> dict[str, str]:
 
 
 @pytest.fixture
-def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
-    """A relay with one event delivered, one buried, one that is tried again, and two bodies kept."""
+def busy(relay: Relay, receiver: Receiver) -> Relay:
+    """A relay with one event delivered, one dead letter, one retry, and two quarantined bodies."""
 
     def script(one: Any) -> bytes:
         statuses = {"refused": "400 X", "failing": "429 X"}
@@ -59,7 +60,7 @@ def busy(relay: Relay, receiver: Receiver) -> Iterator[Relay]:
     receiver.script = script
     for incident in ("fine", "refused", "failing"):
         pagerduty("incident.triggered", incident).post(relay.url)
-        eventually(lambda name=incident: receiver.of(name))
+        eventually(partial(receiver.of, incident))
     pagerduty("incident.resolved", "failing", at=ENDED_AT).post(relay.url)
     pagerduty("incident.triggered", "nowhere", service="attic").post(relay.url)
     signed(b"{}").post(relay.url)
@@ -85,11 +86,11 @@ def test_status_as_json(busy: Relay) -> None:
         "paused": [],
         "waiting": 2,
         "retrying": 1,
-        "buried": 1,
+        "deadLetters": 1,
         "oldestWaitingSince": "time",
-        "lastAttempt": {"at": "time", "status": 429, "verdict": "again", "reason": "answered 429"},
-        "kept": {"shape": 1, "unmapped": 1},
-        "deliveries": {"pagerduty": {"shape": 1, "stored": 4, "unmapped": 1}},
+        "lastAttempt": {"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429"},
+        "quarantined": {"unexpected_payload": 1, "unmapped": 1},
+        "deliveries": {"pagerduty": {"stored": 4, "unexpected_payload": 1, "unmapped": 1}},
         "replays": {},
     }
     with store.reading(SqliteDatabase(busy.store)) as connection:
@@ -97,9 +98,9 @@ def test_status_as_json(busy: Relay) -> None:
 
 
 def test_failed_as_json(busy: Relay) -> None:
-    """What was set aside and what was kept, each with its reason."""
+    """Dead letters and quarantined deliveries, each with its reason."""
     assert shape(busy.failed()) == {
-        "buried": [
+        "deadLetters": [
             {
                 "id": "event",
                 "source": "pagerduty",
@@ -109,19 +110,19 @@ def test_failed_as_json(busy: Relay) -> None:
                 "reason": "answered 400",
             }
         ],
-        "kept": [
+        "quarantined": [
             {
                 "delivery": "delivery",
                 "source": "pagerduty",
                 "receivedAt": "time",
-                "why": "unmapped",
+                "code": "unmapped",
                 "reason": "no line under services for 'attic'",
             },
             {
                 "delivery": "delivery",
                 "source": "pagerduty",
                 "receivedAt": "time",
-                "why": "shape",
+                "code": "unexpected_payload",
                 "reason": "event: expected an object, got null",
             },
         ],
@@ -129,7 +130,7 @@ def test_failed_as_json(busy: Relay) -> None:
 
 
 def test_explain_as_json(busy: Relay) -> None:
-    """Deliveries, periods, events and attempts of one incident, in order, with nothing left out."""
+    """Deliveries, occurrences, events and attempts of one incident, in order, with nothing left out."""
     told = busy.explain("failing")
     start, end = told["events"]
     assert shape({**told, "events": []}) == {
@@ -147,13 +148,13 @@ def test_explain_as_json(busy: Relay) -> None:
             }
             for word in ("incident.triggered", "incident.resolved")
         ],
-        "periods": [
+        "occurrences": [
             {
                 "source": "pagerduty",
                 "repo": "larkspur/checkout-api",
                 "environment": "production",
                 "service": "checkout-api",
-                "period": STARTED_AT,
+                "occurrence": STARTED_AT,
                 "state": "closed",
                 "startedAt": STARTED_AT,
                 "endedAt": ENDED_AT,
@@ -170,32 +171,32 @@ def test_explain_as_json(busy: Relay) -> None:
         "state": "waiting",
         "reason": None,
         "dueAt": "time",
-        "attempts": [{"at": "time", "status": 429, "verdict": "again", "reason": "answered 429"}],
+        "attempts": [{"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429"}],
     }
     assert (start["event"]["kind"], start["event"]["id"]) == ("incidentStarted", start["id"])
-    assert (end["state"], end["dueAt"], end["attempts"]) == ("waits for its turn", None, [])
+    assert (end["state"], end["dueAt"], end["attempts"]) == ("blocked", None, [])
 
 
-@pytest.mark.parametrize(("incident", "state"), [("fine", "delivered"), ("refused", "buried")])
+@pytest.mark.parametrize(("incident", "state"), [("fine", "delivered"), ("refused", "dead_letter")])
 def test_the_state_of_an_event_is_told(busy: Relay, incident: str, state: str) -> None:
-    """Delivered and buried events are told as such, the buried one with its reason."""
+    """A delivered event and a dead letter are shown as such, the dead letter with its reason."""
     (event,) = busy.explain(incident)["events"]
-    assert (event["state"], event["reason"]) == (state, "answered 400" if state == "buried" else None)
+    assert (event["state"], event["reason"]) == (state, "answered 400" if state == "dead_letter" else None)
 
 
 def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
-    """What was set aside, or is to be tried again, is said in the words of `status` and `failed`."""
+    """Verdicts and states are shown as JSON has them, in `status` and in `explain`."""
     folder = busy.store.parent
-    assert pairs(ask(folder, "status"))["last attempt"].endswith("Z to be tried again: answered 429")
-    again, aside = (ask(folder, "explain", incident) for incident in ("failing", "refused"))
-    assert ": 429 to be tried again: answered 429\n" in again
-    assert ": 400 set aside: answered 400\n" in aside
-    assert aside.endswith(": set aside, answered 400\n")
+    assert pairs(ask(folder, "status"))["last attempt"].endswith("Z retry: answered 429")
+    retried, refused = (ask(folder, "explain", incident) for incident in ("failing", "refused"))
+    assert ": 429 retry: answered 429\n" in retried
+    assert ": 400 dead_letter: answered 400\n" in refused
+    assert refused.endswith(": dead_letter, answered 400\n")
 
 
 def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
     """Explain of an unknown incident is empty, not an error."""
-    assert busy.explain("never") == {"incident": "never", "deliveries": [], "periods": [], "events": []}
+    assert busy.explain("never") == {"incident": "never", "deliveries": [], "occurrences": [], "events": []}
 
 
 def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
@@ -204,10 +205,10 @@ def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
         pagerduty("incident.triggered", "Q1").post(relay.url)
     done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
     told = pairs(done.stdout)
-    assert told["server"] == "none at 127.0.0.1:0, as relay.status says, uses this store"
+    assert told["server"] == "no server at 127.0.0.1:0 (relay.status) uses this store"
     assert told["waiting"].startswith("1, ")
     assert told["delivery"] == "not paused"
-    assert told["set aside"] == "0"
+    assert told["dead letters"] == "0"
 
 
 def with_status(file: Path) -> Path:
@@ -252,7 +253,7 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
     file.write_text(right)
     told = pairs(status(at_home))
     assert told["server"].endswith(
-        "gitdailies.yml is faulty, the one before it is in force: `gitdailies check`"
+        "gitdailies.yml has errors, still using the previous one; run `gitdailies check`"
     )
     assert told["delivery"] == "the receiver fails and is probed: answered 503"
     assert server["storeFault"] is None
@@ -325,7 +326,7 @@ def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_p
     file = tmp_path / "gitdailies.yml"
     file.write_text(file.read_text().replace("relay.db", "other.db"))
     store.migrate(SqliteDatabase(tmp_path / "other.db"))
-    assert pairs(status(at_home))["server"].startswith("none at 127.0.0.1:")
+    assert pairs(status(at_home))["server"].startswith("no server at 127.0.0.1:")
 
 
 def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
@@ -338,7 +339,7 @@ def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
             port = other.getsockname()[1]
             file.write_text(re.sub(r"status: \S+", f"status: 127.0.0.1:{port}", file.read_text()))
             done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
-        said = f"none at 127.0.0.1:{port}, as relay.status says, uses this store"
+        said = f"no server at 127.0.0.1:{port} (relay.status) uses this store"
         assert pairs(done.stdout)["server"] == said
 
 

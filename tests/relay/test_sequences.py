@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections.abc import Iterator
+from functools import partial
 from typing import Any
 
 import pytest
@@ -55,7 +56,7 @@ def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
     assert len(pair.post(ended("early"))["events"]) == 2
     late = pair.post(pagerduty("incident.triggered", "early"), 200)
 
-    assert late["reasons"] == [f"second start of a period that is closed: {STARTED_AT}"]
+    assert late["reasons"] == [f"second start of an occurrence that is closed: {STARTED_AT}"]
     assert pair.story("early") == [f"early started {STARTED_AT} {HERE}", f"early resolved {ENDED_AT} {HERE}"]
 
 
@@ -72,7 +73,7 @@ def test_an_end_that_tells_no_start_waits_for_it(pair: Pair) -> None:
     ]
 
 
-def test_a_reopened_incident_has_a_second_period(pair: Pair) -> None:
+def test_a_reopened_incident_has_a_second_occurrence(pair: Pair) -> None:
     """It starts again at reopened_at, not at created_at, and its own end ends it."""
     pair.post(pagerduty("incident.triggered", "again"))
     pair.post(ended("again"))
@@ -186,7 +187,7 @@ def test_what_a_filter_held_starts_when_it_is_raised(pair: Pair) -> None:
     low = pagerduty("incident.triggered", "raised", source="filtered", urgency="low", priority=None)
     assert pair.post(low, 200)["reasons"] == ["filtered: urgency low is not in high"]
     assert pair.story("raised") == []
-    raised = {"source": "filtered", "urgency": "high", "priority": {"summary": "P1"}}
+    raised: dict[str, Any] = {"source": "filtered", "urgency": "high", "priority": {"summary": "P1"}}
     pair.post(pagerduty("incident.priority_updated", "raised", at="2026-03-04T09:40:00Z", **raised))
     pair.post(ended("raised", **raised))
 
@@ -199,7 +200,7 @@ def test_what_a_filter_held_starts_when_it_is_raised(pair: Pair) -> None:
 def test_what_a_filter_held_to_its_end_never_counts(pair: Pair) -> None:
     """An incident that stays low gives nothing, its end included."""
     for word in ("incident.triggered", "incident.acknowledged", "incident.resolved"):
-        low = {"urgency": "low", "priority": {"summary": "P1"}, "source": "filtered"}
+        low: dict[str, Any] = {"urgency": "low", "priority": {"summary": "P1"}, "source": "filtered"}
         pair.post(pagerduty(word, "low", at=ENDED_AT, **low), 200)
 
     assert pair.story("low") == []
@@ -214,7 +215,7 @@ def test_two_sources_with_the_same_incident_id_are_two_incidents(pair: Pair) -> 
 
 
 def test_explain_tells_the_story(pair: Pair) -> None:
-    """The command names every delivery with its decision, the period, and each attempt."""
+    """The command names every delivery with its decision, the occurrence, and each attempt."""
     first = pair.post(pagerduty("incident.triggered", "told"))
     pair.post(pagerduty("incident.acknowledged", "told"), 200)
     assert len(pair.events("told")) == 1
@@ -224,7 +225,7 @@ def test_explain_tells_the_story(pair: Pair) -> None:
         ("incident.triggered", "stored", first["events"]),
         ("incident.acknowledged", "ignored", []),
     ]
-    assert [(p["state"], p["repo"], p["startedAt"]) for p in told["periods"]] == [
+    assert [(p["state"], p["repo"], p["startedAt"]) for p in told["occurrences"]] == [
         ("open", "larkspur/checkout-api", STARTED_AT)
     ]
     (event,) = told["events"]
@@ -246,37 +247,42 @@ def test_an_id_that_nothing_has_is_an_error(pair: Pair, options: tuple[str, ...]
 
 def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) -> None:
     """What `failed` lists is told with its reason, alone, though others could not be read either."""
-    kept = [pair.post(signed(body)) for body in (b'{"event": {}}', b'{"event": {"id": 1}}')]
-    (delivery,) = pair.ask("explain", kept[0]["delivery"])["deliveries"]
-    assert (delivery["delivery"], delivery["reason"]) == (kept[0]["delivery"], kept[0]["reason"])
-    text = pair.command("explain", kept[0]["delivery"])
+    quarantined = [pair.post(signed(body)) for body in (b'{"event": {}}', b'{"event": {"id": 1}}')]
+    (delivery,) = pair.ask("explain", quarantined[0]["delivery"])["deliveries"]
+    assert (delivery["delivery"], delivery["reason"]) == (
+        quarantined[0]["delivery"],
+        quarantined[0]["reason"],
+    )
+    text = pair.command("explain", quarantined[0]["delivery"])
     assert text.startswith("no incident was read\n")
-    assert kept[1]["delivery"] not in text
+    assert quarantined[1]["delivery"] not in text
 
 
 UNMAPPED = "no line under services for 'attic'"
 
 
 def test_an_unmapped_service_counts_after_its_line_was_added(pair: Pair) -> None:
-    """The start is kept and reported; with the line, a reload and a replay, both events arrive."""
-    kept = pair.post(pagerduty("incident.triggered", "attic", service="attic"), 200)
-    assert kept["reasons"] == [f"unmapped: {UNMAPPED}"]
-    listed = [one for one in pair.ask("failed")["kept"] if one["delivery"] == kept["delivery"]]
-    assert [(one["why"], one["reason"]) for one in listed] == [("unmapped", UNMAPPED)]
+    """The start is quarantined and reported; with the line, a reload and a replay, both events arrive."""
+    quarantined = pair.post(pagerduty("incident.triggered", "attic", service="attic"), 200)
+    assert quarantined["reasons"] == [f"unmapped: {UNMAPPED}"]
+    listed = [one for one in pair.ask("failed")["quarantined"] if one["delivery"] == quarantined["delivery"]]
+    assert [(one["code"], one["reason"]) for one in listed] == [("unmapped", UNMAPPED)]
     config = pair.folder / "gitdailies.yml"
     text = config.read_text()
     config.write_text(text.replace("services:", "services:\n  attic: {repo: larkspur/attic}", 1))
     pair.relay.reload()
-    eventually(lambda: pair.relay.entries("configuration read again"))
+    eventually(lambda: pair.relay.entries("configuration reloaded"))
 
     replayed = pair.ask("replay", "--unmapped")
-    assert [(d["delivery"], len(d["events"])) for d in replayed["deliveries"]] == [(kept["delivery"], 1)]
+    assert [(d["delivery"], len(d["events"])) for d in replayed["deliveries"]] == [
+        (quarantined["delivery"], 1)
+    ]
     pair.post(ended("attic", service="attic"))
     assert pair.story("attic") == [
         f"attic started {STARTED_AT} larkspur/attic attic",
         f"attic resolved {ENDED_AT} larkspur/attic attic",
     ]
-    assert kept["delivery"] not in json.dumps(pair.ask("failed"))
+    assert quarantined["delivery"] not in json.dumps(pair.ask("failed"))
     assert pair.ask("replay", "--unmapped") == {"deliveries": [], "events": [], "leftOut": []}
 
 
@@ -296,7 +302,9 @@ def test_a_faulty_configuration_leaves_the_old_one_in_force(pair: Pair) -> None:
         for number, fault in enumerate(faults, 1):
             config.write_text(fault)
             pair.relay.reload()
-            refused = eventually(lambda n=number: pair.relay.entries("configuration left as it was")[n - 1 :])
+            refused = eventually(
+                partial(lambda n: pair.relay.entries("configuration not reloaded")[n - 1 :], number)
+            )
             assert "no-such-file" in refused[0]["reason"] or "gitdailies.yml" in refused[0]["reason"]
             pair.post(pagerduty("incident.triggered", f"fault-{number}"))
     finally:

@@ -13,15 +13,17 @@ import pytest
 from gitdailies_connection.config import settings
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNMAPPED, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Delivery
-from gitdailies_relay.accepting.interpret import SHAPE, UNMAPPED, Reading
+from gitdailies_relay.accepting.interpret import Interpretation
 from gitdailies_relay.operations import reports
 from gitdailies_relay.store import retention, store
-from gitdailies_relay.store.outbox import AGAIN, BURIED, DONE, Attempt
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, RETRY, Attempt
+from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage import postgresql
 from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
 from tests import databases
@@ -49,10 +51,10 @@ def shared(tmp_path: Path) -> Iterator[Opened]:
 class Servers:
     """Stores of as many servers on one database."""
 
-    stores: list[Store]
+    stores: list[RelayStore]
 
     @property
-    def one(self) -> Store:
+    def one(self) -> RelayStore:
         return self.stores[0]
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
@@ -62,7 +64,7 @@ class Servers:
 
 def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, servers: int = 1) -> None:
     async def whole() -> None:
-        running = Servers([Store(database()) for _ in range(servers)])
+        running = Servers([RelayStore(database()) for _ in range(servers)])
         for each in running.stores:
             each.open()
         try:
@@ -76,19 +78,21 @@ def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, serve
 
 def merged(incident: str, into: str) -> Delivery:
     made = delivery(incident, RESOLVED, ENDED)
-    (said,) = made.reading.said
+    (said,) = made.interpretation.messages
     assert isinstance(said.message, Change)
     change = said.message._replace(merged=True, merged_into=into, started_at=None)
-    return made._replace(reading=made.reading._replace(said=(said._replace(message=change),)))
+    return made._replace(
+        interpretation=made.interpretation._replace(messages=(said._replace(message=change),))
+    )
 
 
 def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> None:
-    """Once accept returns, a reader of its own finds the delivery, its event and its place in the queue."""
+    """Once accept returns, a reader of its own finds the delivery, its event and its place in the outbox."""
 
     async def body(servers: Servers) -> None:
         accepted = await servers.one.accept(delivery("A", STARTED, BEGAN))
         assert servers.rows("SELECT id FROM events") == [(accepted.events[0],)]
-        assert servers.rows("SELECT head, attempts, buried FROM pending") == [(1, 0, None)]
+        assert servers.rows("SELECT is_next, attempts, dead_letter FROM outbox") == [(1, 0, None)]
         assert servers.rows("SELECT outcome FROM deliveries") == [("stored",)]
 
     serve(opened, body)
@@ -118,8 +122,8 @@ def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
             servers.one.accept(delivery("A", RESOLVED, ENDED)),
         )
         assert (len(start.events), again.events, len(end.events)) == (1, (), 1)
-        assert "second start" in again.reasons[0]
-        assert servers.rows("SELECT state FROM periods") == [("closed",)]
+        assert "second start" in again.texts[0]
+        assert servers.rows("SELECT state FROM occurrences") == [("closed",)]
 
     serve(opened, body)
 
@@ -140,7 +144,7 @@ def test_a_merge_waits_for_its_target(opened: Opened, together: bool) -> None:
         else:
             accepted = [await servers.one.accept(one) for one in told]
         assert [len(one.events) for one in accepted] == [1, 1, 0, 2]
-        assert servers.rows("SELECT DISTINCT state FROM periods") == [("closed",)]
+        assert servers.rows("SELECT DISTINCT state FROM occurrences") == [("closed",)]
         bodies = servers.rows("SELECT body FROM events ORDER BY seq")
         assert sum('"mergedInto":"B"' in body for (body,) in bodies) == 1
 
@@ -152,7 +156,7 @@ def test_an_item_that_cannot_be_written_spoils_nothing_else(opened: Opened) -> N
 
     async def body(servers: Servers) -> None:
         bad = delivery("bad", STARTED, BEGAN)
-        bad = bad._replace(reading=bad.reading._replace(source="half a \ud800"))
+        bad = bad._replace(interpretation=bad.interpretation._replace(source="half a \ud800"))
         results = await asyncio.gather(
             servers.one.accept(delivery("A", STARTED, BEGAN)),
             servers.one.accept(bad),
@@ -166,32 +170,38 @@ def test_an_item_that_cannot_be_written_spoils_nothing_else(opened: Opened) -> N
     serve(opened, body)
 
 
-def test_what_is_kept_and_reported(opened: Opened) -> None:
-    """Status, failed and explain tell of a kept, an unmapped, a buried and a retried one alike."""
+def test_what_is_quarantined_and_reported(opened: Opened) -> None:
+    """Status, failed and explain show a quarantined delivery, an unmapped one, a dead letter and a retry."""
 
     async def body(servers: Servers) -> None:
         one = servers.one
-        kept = Reading("test", "application/json", b"{\x00\xff", "token", (), SHAPE, "no such shape")
-        await one.accept(Delivery("d-kept", now_us(), "default", kept))
+        unread = Interpretation(
+            "test", "application/json", b"{\x00\xff", "token", (), Reason(UNEXPECTED_PAYLOAD, "no such shape")
+        )
+        await one.accept(Delivery("d-unread", now_us(), "default", unread))
         lost = delivery("lost", STARTED, BEGAN)
-        said = lost.reading.said[0]._replace(targets=(), refusal="unmapped: mail", unmapped=("mail",))
-        await one.accept(lost._replace(reading=lost.reading._replace(said=(said,), body=b"{}")))
+        said = lost.interpretation.messages[0]._replace(
+            targets=(), refusal=Reason(UNMAPPED, "unmapped: mail"), unmapped=("mail",)
+        )
+        await one.accept(
+            lost._replace(interpretation=lost.interpretation._replace(messages=(said,), body=b"{}"))
+        )
         for name in "AB":
             await one.accept(delivery(name, STARTED, BEGAN))
-        a, b = await one.due(10)
-        await one.record([Attempt(a.seq, now_us(), 422, BURIED, "no")])
-        await one.record([Attempt(b.seq, now_us(), 503, AGAIN, "busy", now_us() + 60_000_000)])
+        a, b = await one.ready(10)
+        await one.record([Attempt(a.seq, now_us(), 422, DEAD_LETTER, "no")])
+        await one.record([Attempt(b.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
 
         status = one.report(reports.status)
-        assert (status["waiting"], status["buried"], status["retrying"]) == (1, 1, 1)
-        assert status["kept"] == {SHAPE: 1, UNMAPPED: 1}
-        assert status["deliveries"] == {"test": {SHAPE: 1, "stored": 2, UNMAPPED: 1}}
+        assert (status["waiting"], status["deadLetters"], status["retrying"]) == (1, 1, 1)
+        assert status["quarantined"] == {UNEXPECTED_PAYLOAD: 1, UNMAPPED: 1}
+        assert status["deliveries"] == {"test": {UNEXPECTED_PAYLOAD: 1, "stored": 2, UNMAPPED: 1}}
         failed = one.report(reports.failed)
-        assert [entry["incident"] for entry in failed["buried"]] == ["A"]
-        assert [entry["why"] for entry in failed["kept"]] == [SHAPE, UNMAPPED]
+        assert [entry["incident"] for entry in failed["deadLetters"]] == ["A"]
+        assert [entry["code"] for entry in failed["quarantined"]] == [UNEXPECTED_PAYLOAD, UNMAPPED]
         (event,) = one.report(lambda s: reports.explain(s, "B"))["events"]
         assert (event["state"], event["attempts"][0]["status"]) == ("waiting", 503)
-        assert servers.rows("SELECT body FROM kept ORDER BY seq")[0][0] == b"{\x00\xff"
+        assert servers.rows("SELECT body FROM quarantine ORDER BY seq")[0][0] == b"{\x00\xff"
 
     serve(opened, body)
 
@@ -202,22 +212,22 @@ def test_pauses(opened: Opened) -> None:
     async def body(servers: Servers) -> None:
         one = servers.one
         await one.accept(delivery("A", STARTED, BEGAN))
-        (head,) = await one.due(1)
-        await one.record([Attempt(head.seq, now_us(), 503, AGAIN, "busy", now_us() + 60_000_000)])
+        (event,) = await one.ready(1)
+        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
         assert await one.paused("default") == ("", "")
         await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
         await one.run(lambda s: store.pause(s, "default", "key", "401"))
         assert await one.paused("default") == ("manual", "tea")
-        assert (await one.due(1), len(await one.due(1, waiting=True))) == ([], 1)
+        assert (await one.ready(1), len(await one.ready(1, waiting=True))) == ([], 1)
         await one.run(lambda s: store.resume(s, "default"))
         assert await one.paused("default") == ("", "")
-        assert len(await one.due(1)) == 1
+        assert len(await one.ready(1)) == 1
 
     serve(opened, body)
 
 
 def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
-    """Delivered events and closed periods past their time go; what waits or is open stays."""
+    """Delivered events and closed occurrences past their time go; what waits or is open stays."""
 
     async def body(servers: Servers) -> None:
         one = servers.one
@@ -226,19 +236,19 @@ def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
         await one.accept(delivery("done", RESOLVED, ENDED))
         await one.accept(delivery("waits", RESOLVED, ENDED))
         for _ in range(2):
-            for head in await one.due(10):
-                if head.body.find(b'"waits"') < 0:
-                    await one.record([Attempt(head.seq, now_us(), 202, DONE)])
-        found = one.report(lambda s: retention.doomed(s, SETTINGS, now_us() + 100 * 86_400_000_000))
-        await one.run(lambda s: retention.prune(s, found))
+            for event in await one.ready(10):
+                if event.body.find(b'"waits"') < 0:
+                    await one.record([Attempt(event.seq, now_us(), 202, DELIVERED)])
+        found = one.report(lambda s: retention.find_expired(s, SETTINGS, now_us() + 100 * 86_400_000_000))
+        await one.run(lambda s: retention.delete_expired(s, found))
         assert servers.rows("SELECT DISTINCT incident FROM events") == [("waits",)]
-        assert sorted(servers.rows("SELECT incident, state FROM periods")) == [("open", "open")]
+        assert sorted(servers.rows("SELECT incident, state FROM occurrences")) == [("open", "open")]
 
     serve(opened, body)
 
 
 def test_many_writers_at_once(opened: Opened) -> None:
-    """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one head."""
+    """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one next event."""
 
     async def body(servers: Servers) -> None:
         told = [
@@ -252,7 +262,7 @@ def test_many_writers_at_once(opened: Opened) -> None:
         ids = {id_ for one in accepted for id_ in one.events}
         assert {id_ for (id_,) in servers.rows("SELECT id FROM events")} == ids
         assert len(ids) == 100
-        assert servers.rows("SELECT count(*) FROM pending WHERE head = 1") == [(50,)]
+        assert servers.rows("SELECT count(*) FROM outbox WHERE is_next = 1") == [(50,)]
 
     serve(opened, body)
 
@@ -262,7 +272,7 @@ def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
 
     async def body(servers: Servers) -> None:
         with pytest.raises(ConfigurationError, match="another server uses this file"):
-            Store(servers.one.database.__class__(tmp_path / "room.db")).open()
+            RelayStore(SqliteDatabase(tmp_path / "room.db")).open()
         await servers.one.accept(delivery("A", STARTED, BEGAN))
 
     with databases.opened("sqlite", tmp_path) as database:
@@ -289,49 +299,49 @@ def test_servers_share_a_postgresql_database(shared: Opened) -> None:
     serve(shared, body, servers=4)
 
 
-def test_a_head_is_claimed_by_one_server(shared: Opened) -> None:
-    """Of two servers that want the same heads at once each gets some, nobody another's, all are had."""
+def test_an_event_is_leased_by_one_server(shared: Opened) -> None:
+    """Of two servers that want the same events at once each gets some, nobody another's, all are had."""
 
     async def body(servers: Servers) -> None:
         for n in range(40):
             await servers.one.accept(delivery(f"i{n}", STARTED, BEGAN))
-        heads = [await each.due(40) for each in servers.stores]
-        claimed = await asyncio.gather(
-            *(each.claim(found, 60.0) for each, found in zip(servers.stores, heads, strict=True))
+        events = [await each.ready(40) for each in servers.stores]
+        leased = await asyncio.gather(
+            *(each.lease(found, 60.0) for each, found in zip(servers.stores, events, strict=True))
         )
-        seqs = [{head.seq for head in mine} for mine in claimed]
+        seqs = [{event.seq for event in mine} for mine in leased]
         assert seqs[0] & seqs[1] == set()
         assert len(seqs[0] | seqs[1]) == 40
-        assert await servers.one.due(40) == []
+        assert await servers.one.ready(40) == []
 
     serve(shared, body, servers=2)
 
 
-def test_a_claim_ends_with_its_time_or_its_release(shared: Opened) -> None:
-    """What a server claimed is another's once its time is over, and at once where it was given back."""
+def test_a_lease_ends_with_its_time_or_its_release(shared: Opened) -> None:
+    """What a server leased is another's once its time is over, and at once where it was released."""
 
     async def body(servers: Servers) -> None:
         dead, other = servers.stores
         for name in "ABC":
             await dead.accept(delivery(name, STARTED, BEGAN))
-        a, b, c = await dead.due(3)
-        await dead.claim([a], 0.0)
-        await dead.claim([b, c], 60.0)
+        a, b, c = await dead.ready(3)
+        await dead.lease([a], 0.0)
+        await dead.lease([b, c], 60.0)
         await dead.release([b])
-        assert [head.seq for head in await other.claim(await other.due(3), 60.0)] == [a.seq, b.seq]
+        assert [event.seq for event in await other.lease(await other.ready(3), 60.0)] == [a.seq, b.seq]
 
     serve(shared, body, servers=2)
 
 
-def test_a_result_frees_the_claim(shared: Opened) -> None:
+def test_a_result_ends_the_lease(shared: Opened) -> None:
     """An event that is to be tried again later may then be tried by any server."""
 
     async def body(servers: Servers) -> None:
         one, other = servers.stores
         await one.accept(delivery("A", STARTED, BEGAN))
-        (head,) = await one.claim(await one.due(1), 60.0)
-        await one.record([Attempt(head.seq, now_us(), 503, AGAIN, "busy", now_us())])
-        assert [found.attempts for found in await other.due(1)] == [1]
+        (event,) = await one.lease(await one.ready(1), 60.0)
+        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us())])
+        assert [found.attempts for found in await other.ready(1)] == [1]
 
     serve(shared, body, servers=2)
 
@@ -370,19 +380,23 @@ def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Pat
     )
 
 
-def test_a_target_of_its_own_is_another_period(opened: Opened) -> None:
+def test_a_target_of_its_own_is_another_occurrence(opened: Opened) -> None:
     """Two repositories of one incident are two records and two events, which keep one order."""
 
     async def body(servers: Servers) -> None:
         made = delivery("A", STARTED, BEGAN)
-        said = made.reading.said[0]._replace(targets=(Target("larkspur/a"), Target("larkspur/b", "staging")))
-        accepted = await servers.one.accept(made._replace(reading=made.reading._replace(said=(said,))))
+        said = made.interpretation.messages[0]._replace(
+            targets=(Target("larkspur/a"), Target("larkspur/b", "staging"))
+        )
+        accepted = await servers.one.accept(
+            made._replace(interpretation=made.interpretation._replace(messages=(said,)))
+        )
         assert len(set(accepted.events)) == 2
-        assert servers.rows("SELECT repo, environment, service FROM periods ORDER BY repo") == [
+        assert servers.rows("SELECT repo, environment, service FROM occurrences ORDER BY repo") == [
             ("larkspur/a", "", ""),
             ("larkspur/b", "staging", ""),
         ]
-        assert [found.seq for found in await servers.one.due(10)] == [
+        assert [found.seq for found in await servers.one.ready(10)] == [
             seq for (seq,) in servers.rows("SELECT min(seq) FROM events")
         ]
 

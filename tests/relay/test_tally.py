@@ -8,7 +8,7 @@ import threading
 from collections.abc import Iterator
 
 import pytest
-from gitdailies_relay.operations.tally import Tally
+from gitdailies_relay.operations.metrics import LockFreeCounter
 from prometheus_client import CollectorRegistry, generate_latest
 
 
@@ -19,12 +19,12 @@ def exposition(registry: CollectorRegistry) -> list[str]:
 def test_each_combination_of_labels_is_counted_by_itself() -> None:
     """Numbers become texts, what a label may not hold is escaped, and there is a counter before the first."""
     registry = CollectorRegistry()
-    tally = Tally("answers", "Answers by source", ("source", "status"), registry)
+    counter = LockFreeCounter("answers", "Answers by source", ("source", "status"), registry)
     assert exposition(registry) == ["# HELP answers_total Answers by source", "# TYPE answers_total counter"]
 
-    tally.add("pagerduty", 202)
-    tally.add("pagerduty", 202)
-    tally.add('a"b', 401)
+    counter.add("pagerduty", 202)
+    counter.add("pagerduty", 202)
+    counter.add('a"b', 401)
     assert exposition(registry)[2:] == [
         'answers_total{source="pagerduty",status="202"} 2.0',
         'answers_total{source="a\\"b",status="401"} 1.0',
@@ -52,7 +52,7 @@ def restless() -> Iterator[None]:
 def test_a_reader_in_another_thread_never_fails_and_never_sees_less() -> None:
     """While 5,000 combinations come up, each reading holds whole lines, and no fewer than the last."""
     registry = CollectorRegistry()
-    tally = Tally("answers", "Answers", ("number",), registry)
+    counter = LockFreeCounter("answers", "Answers", ("number",), registry)
     sizes: list[int] = []
     faults: list[Exception] = []
     done = threading.Event()
@@ -67,7 +67,7 @@ def test_a_reader_in_another_thread_never_fails_and_never_sees_less() -> None:
     reader = threading.Thread(target=read)
     reader.start()
     for number in range(5_000):
-        tally.add(number)
+        counter.add(number)
     done.set()
     reader.join()
 

@@ -36,7 +36,7 @@ def test_what_is_printed_can_be_pasted(relay: Relay, receiver: Receiver, name: s
     file = relay.store.parent / "gitdailies.yml"
     file.write_text(paste(file, report(relay)).replace(PLACEHOLDER, "larkspur/attic"))
     relay.reload()
-    eventually(lambda: relay.logged("configuration read again"))
+    eventually(lambda: relay.logged("configuration reloaded"))
     run("relay", "replay", "--unmapped", "--config", "gitdailies.yml", folder=file.parent)
     (arrival,) = eventually(lambda: receiver.of("Q1"))
     assert (arrival.event["repo"], arrival.event["time"]) == ("larkspur/attic", STARTED_AT)
@@ -72,10 +72,10 @@ def test_a_delivery_without_a_service_asks_for_the_line_of_all_others(relay: Rel
     """Where no service is named only `*` can take it, and the report says so."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
     with store.transaction(SqliteDatabase(relay.store)) as connection:
-        (body,) = connection.execute("SELECT body FROM kept").fetchone()
+        (body,) = connection.execute("SELECT body FROM quarantine").fetchone()
         bare = json.loads(body)
         bare["event"]["data"]["service"] = None
-        connection.execute("UPDATE kept SET body = ?", (json.dumps(bare).encode(),))
+        connection.execute("UPDATE quarantine SET body = ?", (json.dumps(bare).encode(),))
     assert f'  "*": {{repo: {PLACEHOLDER}}}' in report(relay).splitlines()
 
 
@@ -97,7 +97,7 @@ def test_a_line_for_all_others_is_not_printed_a_second_time(relay: Relay) -> Non
     file = relay.store.parent / "gitdailies.yml"
     file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
     relay.reload()
-    eventually(lambda: relay.logged("configuration read again"))
+    eventually(lambda: relay.logged("configuration reloaded"))
     bare = json.loads(pagerduty("incident.triggered", "Q1", service="attic").body)
     bare["event"]["data"]["service"] = None
     answer = signed(json.dumps(bare).encode()).post(relay.url).json()
@@ -105,7 +105,7 @@ def test_a_line_for_all_others_is_not_printed_a_second_time(relay: Relay) -> Non
         "unmapped: services: expected a service named, for 'larkspur/{service}', got none"
     ]
     printed = report(relay)
-    assert 'No service is named, which the repository of the "*" line needs' in printed
+    assert 'The delivery names no service, but the line "*" needs its name' in printed
     assert "*" in read(paste(file, printed), file).routes.table
 
 
@@ -114,8 +114,8 @@ def test_a_body_that_can_be_read_no_more_is_left_out(relay: Relay) -> None:
     for service in ("attic", "cellar", "roof"):
         pagerduty("incident.triggered", service, service=service).post(relay.url)
     with store.transaction(SqliteDatabase(relay.store)) as connection:
-        connection.execute("UPDATE kept SET body = x'ff' WHERE reason LIKE '%attic%'")
-        connection.execute("UPDATE kept SET source = 'gone' WHERE reason LIKE '%roof%'")
+        connection.execute("UPDATE quarantine SET body = x'ff' WHERE reason LIKE '%attic%'")
+        connection.execute("UPDATE quarantine SET source = 'gone' WHERE reason LIKE '%roof%'")
     configuration = load(relay.store.parent / "gitdailies.yml")
     with store.reading(SqliteDatabase(relay.store)) as connection:
         found = services(connection, configuration.sources, configuration.routes)
@@ -132,7 +132,7 @@ def test_a_name_that_is_too_long_for_a_repository_is_unmapped(tmp_path: Path) ->
             pagerduty("incident.triggered", f"Q{length}", service="s" * length).post(relay.url)
             for length in (246, 247)
         ]
-        (kept,) = relay.failed()["kept"]
+        (quarantined,) = relay.failed()["quarantined"]
     assert [answer.status_code for answer in answers] == [202, 200]
-    assert (kept["delivery"], kept["why"]) == (answers[1].json()["delivery"], "unmapped")
-    assert "got 256 characters, 255 are allowed from 'larkspur/{service}'" in kept["reason"]
+    assert (quarantined["delivery"], quarantined["code"]) == (answers[1].json()["delivery"], "unmapped")
+    assert "got 256 characters, 255 are allowed from 'larkspur/{service}'" in quarantined["reason"]

@@ -1,61 +1,133 @@
-"""A store of schema 0001 under this version: nothing in it is lost, and all of it goes on.
+"""A store of schema 0001 or 0002 under this version: nothing in it is lost, and all of it goes on.
 
-`data/relay-0001.db` was written by the first release, run as a process against a receiver that answered
-WAITS with 500 and the start of BURIED with 400, and ended with SIGTERM. Its deliveries are PagerDuty's,
-with event ids 01OF00010001 to 01OF00010013:
+`data/relay-0001.db` and `data/relay-0002.db` were written by the last version that had that schema, run as
+a process against a receiver that answered WAITS with 500 and the start of BURIED with 400, and ended with
+SIGTERM. Their deliveries are PagerDuty's, with event ids 01OF00010001 to 01OF00010013:
 
-| incident | stands in the file as |
+| incident | in the file it is |
 | --- | --- |
 | DONE | started and ended in two repositories, all four events delivered |
 | OPEN | open, its start delivered |
 | TARGET, MERGED | both starts delivered; MERGED ended by its merge into TARGET, which is open |
 | HELD | at the source *filtered*, held back by its filter |
-| BURIED | its start buried, its end delivered |
-| UNMAPPED | kept, since nothing was said about its service |
+| BURIED | its start a dead letter, its end delivered |
+| UNMAPPED | quarantined, because no line names its service |
 | WAITS | start and end undelivered, the start tried twice |
-| none | two bodies that are kept: one of an unknown shape, one that is no JSON |
+| none | two quarantined bodies: one of an unknown shape, one that is not JSON |
 """
 
 from __future__ import annotations
 
+import contextlib
 import shutil
+import sqlite3
 from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
+from gitdailies_connection.config.load import load
+from gitdailies_core.errors import StoreUnavailable
 from gitdailies_relay.operations import reports
 from gitdailies_relay.store import store
-from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage import migrations
+from gitdailies_server.storage.database import Database
 
+from tests.databases import postgresql_url
 from tests.processes import eventually, run
 from tests.relay.deliveries import ENDED_AT, Delivery, pagerduty
 from tests.relay.receiver import Receiver
 from tests.relay.running import Relay, configure, in_thread
 
-OLD = Path(__file__).parent / "data" / "relay-0001.db"
+DATA = Path(__file__).parent / "data"
 CONFIG = "gitdailies.yml"
-# The file grows older every day; what is tested here is not what goes after its time.
-FOR_YEARS = "relay:\n  keep_days: 3650\n  delivered_days: 3650\n  closed_period_days: 3650\n"
+# The files grow older every day, and retention is not what is tested here.
+FOR_YEARS = "relay:\n  quarantine_days: 3650\n  delivered_days: 3650\n  closed_occurrence_days: 3650\n"
 WAITING = ["incident-f1c5f72c649d4708b95eec0c67af8fe7", "incident-ccce71a212136b48ccd8f0f84004b2b6"]
 BURIED = "incident-dab4e37c72df5e425331559f2512a49a"
+TABLES = ("deliveries", "kept", "periods", "events", "pending", "attempts", "destinations")
+# What schema 0003 renames: tables, columns, and words in a column.
+RENAMED_TABLES = {"kept": "quarantine", "periods": "occurrences", "pending": "outbox"}
+RENAMED_COLUMNS = {
+    "why": "code",
+    "head": "is_next",
+    "buried": "dead_letter",
+    "claimed_until": "leased_until",
+}
+RENAMED_WORDS = {
+    ("deliveries", "outcome"): {"shape": "unexpected_payload", "unreadable": "invalid_json"},
+    ("kept", "why"): {"shape": "unexpected_payload", "unreadable": "invalid_json"},
+    ("attempts", "verdict"): {"done": "delivered", "again": "retry", "buried": "dead_letter"},
+}
 
 
-def copied(folder: Path, url: str) -> Path:
-    """Put the old store and a configuration for it into *folder*; return the configuration."""
-    shutil.copy(OLD, folder / "relay.db")
-    file = configure(folder, url=url)
-    file.write_text(file.read_text().replace("relay:\n", FOR_YEARS))
-    return file
+@dataclass(frozen=True)
+class OldStore:
+    """A filled store of an earlier schema, and the configuration of a relay for it."""
+
+    config: Path
+    database: Database
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return the rows of a table in the order of their first columns."""
+        with contextlib.closing(self.database.connect()) as session:
+            cursor = session.execute(f"SELECT * FROM {table}")
+            columns = [column[0] for column in cursor.description]
+            rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
+        return sorted(rows, key=lambda row: [str(row[name]).zfill(20) for name in columns[:3]])
+
+
+@pytest.fixture(params=["0001 sqlite", "0002 sqlite", "0002 postgresql"])
+def old(request: pytest.FixtureRequest, tmp_path: Path, receiver: Receiver) -> Iterator[OldStore]:
+    revision, kind = request.param.split()
+    with contextlib.ExitStack() as stack:
+        place = "sqlite:relay.db" if kind == "sqlite" else stack.enter_context(postgresql_url())
+        config = configure(tmp_path, url=receiver.url, store=place)
+        config.write_text(config.read_text().replace("relay:\n", FOR_YEARS))
+        database = store.database_of(load(config).relay.store)
+        file = DATA / f"relay-{revision}.db"
+        if kind == "sqlite":
+            shutil.copy(file, tmp_path / "relay.db")
+        else:
+            copy_rows(file, database, revision, tmp_path / "earlier")
+        yield OldStore(config, database)
+
+
+def copy_rows(file: Path, database: Database, revision: str, folder: Path) -> None:
+    """Make a PostgreSQL store of schema *revision* with the rows of an SQLite *file*."""
+    (folder / "versions").mkdir(parents=True)
+    for script in (store.MIGRATIONS / "versions").glob("*.py"):
+        if script.name[:4] <= revision:
+            shutil.copy(script, folder / "versions")
+    migrations.upgrade(database, folder)
+    with (
+        contextlib.closing(sqlite3.connect(file)) as source,
+        contextlib.closing(database.connect()) as session,
+    ):
+        database.begin(session)
+        for table in TABLES:
+            cursor = source.execute(f"SELECT * FROM {table}")
+            columns = [column[0] for column in cursor.description]
+            places = ", ".join("?" for _ in columns)
+            session.executemany(
+                f"INSERT INTO {table} ({', '.join(columns)}) VALUES ({places})", cursor.fetchall()
+            )
+            if columns[0] == "seq":
+                session.execute(
+                    f"SELECT setval(pg_get_serial_sequence('{table}', 'seq'), max(seq)) FROM {table}"
+                )
+        database.commit(session)
 
 
 def sent(word: str, incident: str, number: int, **more: str) -> Delivery:
-    """Make a delivery again that stands in the old file."""
+    """Make a delivery again that is in the old file."""
     return pagerduty(word, incident, event=f"01OF0001{number:04}", **more)
 
 
 @pytest.fixture
-def upgraded(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
-    with in_thread(copied(tmp_path, receiver.url)) as running:
+def upgraded(old: OldStore) -> Iterator[Relay]:
+    with in_thread(old.config) as running:
         yield running
 
 
@@ -63,38 +135,70 @@ def kinds(receiver: Receiver, incident: str) -> list[str]:
     return [one.event["kind"].removeprefix("incident").lower() for one in receiver.of(incident)]
 
 
-def test_all_that_stood_in_it_stands_in_it_after_the_upgrade(tmp_path: Path) -> None:
-    """Numbers, reasons and stories told of the upgraded file are those of the old one."""
-    shutil.copy(OLD, tmp_path / "relay.db")
-    store.migrate(SqliteDatabase(tmp_path / "relay.db"))
-    with store.reading(SqliteDatabase(tmp_path / "relay.db")) as connection:
-        told, failed = reports.status(connection), reports.failed(connection)
-        done, merged = reports.explain(connection, "DONE"), reports.explain(connection, "MERGED")
-    assert (told["waiting"], told["retrying"], told["buried"]) == (2, 1, 1)
-    assert told["kept"] == {"shape": 1, "unmapped": 1, "unreadable": 1}
-    assert told["deliveries"] == {
-        "filtered": {"ignored": 1},
-        "pagerduty": {"ignored": 2, "shape": 1, "stored": 9, "unmapped": 1, "unreadable": 1},
+def in_new_words(table: str, row: dict[str, Any]) -> dict[str, Any]:
+    renamed = {
+        RENAMED_COLUMNS.get(column, column): RENAMED_WORDS.get((table, column), {}).get(value, value)
+        for column, value in row.items()
     }
-    (buried,) = failed["buried"]
-    assert (buried["id"], buried["incident"], buried["reason"]) == (BURIED, "BURIED", "answered 400: planted")
+    return renamed if table != "pending" else {"leased_until": None, **renamed}
+
+
+def test_every_row_is_kept_and_its_words_are_the_new_ones(old: OldStore) -> None:
+    """After the upgrade each table has the rows that it had, with the new names and words alone."""
+    before = {table: old.rows(table) for table in TABLES}
+    store.migrate(old.database)
+    for table in TABLES:
+        expected = [in_new_words(table, row) for row in before[table]]
+        assert old.rows(RENAMED_TABLES.get(table, table)) == expected
+    assert {row["verdict"] for row in old.rows("attempts")} == {"delivered", "retry", "dead_letter"}
+
+
+def test_an_upgrade_that_fails_leaves_the_old_schema(old: OldStore) -> None:
+    """A fault in the middle undoes the whole step; the next start finishes it."""
+    with contextlib.closing(old.database.connect()) as session:
+        session.execute("CREATE INDEX outbox_due ON attempts (at)")
+    before = old.rows("kept")
+    with pytest.raises(StoreUnavailable, match="outbox_due"):
+        store.migrate(old.database)
+    assert old.rows("kept") == before
+    with contextlib.closing(old.database.connect()) as session:
+        assert old.database.version(session) == "0002"
+        session.execute("DROP INDEX outbox_due")
+    store.migrate(old.database)
+    assert len(old.rows("quarantine")) == len(before)
+
+
+def test_reports_are_those_of_the_old_store(old: OldStore) -> None:
+    """Numbers, reasons and timelines of the upgraded store are those of the old one."""
+    store.migrate(old.database)
+    with store.reading(old.database) as connection:
+        status, failed = reports.status(connection), reports.failed(connection)
+        done, merged = reports.explain(connection, "DONE"), reports.explain(connection, "MERGED")
+    assert (status["waiting"], status["retrying"], status["deadLetters"]) == (2, 1, 1)
+    assert status["quarantined"] == {"invalid_json": 1, "unexpected_payload": 1, "unmapped": 1}
+    assert status["deliveries"] == {
+        "filtered": {"ignored": 1},
+        "pagerduty": {"ignored": 2, "invalid_json": 1, "stored": 9, "unexpected_payload": 1, "unmapped": 1},
+    }
+    (dead,) = failed["deadLetters"]
+    assert (dead["id"], dead["incident"], dead["reason"]) == (BURIED, "BURIED", "answered 400: planted")
     assert [one["state"] for one in done["events"]] == ["delivered"] * 4
     assert [len(one["attempts"]) for one in done["events"]] == [1] * 4
-    (period,) = merged["periods"]
-    assert (period["state"], period["mergedInto"]) == ("merged", "TARGET")
+    (occurrence,) = merged["occurrences"]
+    assert (occurrence["state"], occurrence["mergedInto"]) == ("merged", "TARGET")
 
 
 def test_what_waited_is_delivered_in_order_and_nothing_else(upgraded: Relay, receiver: Receiver) -> None:
-    """Start and end that waited go out with the ids they had; what was delivered before does not go again."""
+    """Start and end that waited are sent with the ids they had; what was delivered before is not."""
     eventually(lambda: upgraded.status()["waiting"] == 0)
     assert [one.id for one in receiver.arrivals] == WAITING
     assert kinds(receiver, "WAITS") == ["started", "resolved"]
 
 
 def test_repeats_of_old_deliveries_are_known(upgraded: Relay, receiver: Receiver) -> None:
-    """A delivery that the old version took is answered with the ids that it was answered then."""
-    told = sent("incident.triggered", "WAITS", 12).post(upgraded.url)
-    assert (told.status_code, told.json()["events"]) == (202, WAITING[:1])
+    """A delivery that the old version took is answered with the same ids as then."""
+    again = sent("incident.triggered", "WAITS", 12).post(upgraded.url)
+    assert (again.status_code, again.json()["events"]) == (202, WAITING[:1])
     ended = sent("incident.resolved", "DONE", 2, at=ENDED_AT, service="ledger").post(upgraded.url)
     assert (ended.status_code, len(ended.json()["events"])) == (202, 2)
     eventually(lambda: upgraded.status()["waiting"] == 0)
@@ -115,17 +219,17 @@ def test_open_held_and_merged_incidents_go_on(upgraded: Relay, receiver: Receive
     assert (started.event["kind"], started.event["time"]) == ("incidentStarted", "2026-03-04T09:12:41Z")
 
 
-def test_what_was_buried_and_kept_can_be_replayed(tmp_path: Path, receiver: Receiver) -> None:
-    """The buried start goes out with its old id; with its service under services the unmapped one counts."""
-    file = copied(tmp_path, receiver.url)
+def test_dead_letters_and_quarantined_deliveries_can_be_replayed(old: OldStore, receiver: Receiver) -> None:
+    """The dead letter is sent with its old id; with a line for its service the unmapped one counts."""
+    file = old.config
     file.write_text(file.read_text().replace("services:\n", "services:\n  warehouse: {repo: larkspur/wms}\n"))
     with in_thread(file) as relay:
-        told = run("relay", "replay", "--all", "--config", CONFIG, folder=tmp_path).stdout
+        printed = run("relay", "replay", "--all", "--config", CONFIG, folder=file.parent).stdout
         eventually(lambda: relay.status()["waiting"] == 0)
         failed = relay.failed()
-    assert f"{BURIED}: put back" in told
+    assert f"{BURIED}: requeued" in printed
     assert [one.id for one in receiver.of("BURIED")] == [BURIED]
     (counted,) = receiver.of("UNMAPPED")
     assert (counted.event["kind"], counted.event["repo"]) == ("incidentStarted", "larkspur/wms")
-    assert failed["buried"] == []
-    assert [one["why"] for one in failed["kept"]] == ["shape", "unreadable"]
+    assert failed["deadLetters"] == []
+    assert [one["code"] for one in failed["quarantined"]] == ["unexpected_payload", "invalid_json"]

@@ -19,8 +19,8 @@ from gitdailies_relay.store import store
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually, write
 
 
-def test_a_damaged_event_is_set_aside(tmp_path: Path) -> None:
-    """An event whose stored bytes are damaged is buried with what is wrong; the others are delivered."""
+def test_a_damaged_event_is_a_dead_letter(tmp_path: Path) -> None:
+    """An event whose stored bytes are damaged is a dead letter with the reason; the others are delivered."""
     bodies = [b'{"kind": "incidentSt', b'{"kind": "x\xff"}', b'{"kind": "incidentStarted"}', b"null", b""]
     path = tmp_path / "relay.db"
 
@@ -32,9 +32,9 @@ def test_a_damaged_event_is_set_aside(tmp_path: Path) -> None:
 
     async def body(on: Bench) -> None:
         await on.delivered()
-        buried = on.buried()
-        assert [one["incident"] for one in buried] == [f"bad{number}" for number in range(len(bodies))]
-        assert all(one["reason"].startswith("the stored event cannot be read: ") for one in buried)
+        dead = on.dead_letters()
+        assert [one["incident"] for one in dead] == [f"bad{number}" for number in range(len(bodies))]
+        assert all(one["reason"].startswith("the stored event cannot be read: ") for one in dead)
 
     bench(tmp_path, stored)
     for number, damaged in enumerate(bodies):
@@ -66,7 +66,7 @@ def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
         await on.delivered()
         statement = "SELECT verdict, reason FROM attempts ORDER BY seq"
         attempts = on.store.report(lambda connection: connection.execute(statement).fetchall())
-        assert [verdict for verdict, _ in attempts] == ["again"] * 3 + ["done"] * 2
+        assert [verdict for verdict, _ in attempts] == ["retry"] * 3 + ["delivered"] * 2
         assert "planted" not in json.dumps(attempts)
 
     bench(tmp_path, body, sender=sender)
@@ -75,23 +75,23 @@ def test_a_sender_that_breaks_counts_as_a_failure(tmp_path: Path) -> None:
 
 def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug in what follows an attempt, or in choosing what to send, costs a moment, never the worker."""
-    judge, heads = results.Settlement._judge, worker.Worker._heads
-    faults = {"judge": 2, "heads": 2}
+    decide, ready = results.ResultRecorder._decide, worker.DeliveryWorker._ready
+    faults = {"decide": 2, "ready": 2}
 
-    def broken_judge(self: Any, *rest: Any) -> Any:
-        if faults["judge"]:
-            faults["judge"] -= 1
+    def broken_decide(self: Any, *rest: Any) -> Any:
+        if faults["decide"]:
+            faults["decide"] -= 1
             raise RuntimeError("planted")
-        return judge(self, *rest)
+        return decide(self, *rest)
 
-    def broken_heads(self: Any, *rest: Any) -> Any:
-        if faults["heads"]:
-            faults["heads"] -= 1
+    def broken_ready(self: Any, *rest: Any) -> Any:
+        if faults["ready"]:
+            faults["ready"] -= 1
             raise RuntimeError("planted")
-        return heads(self, *rest)
+        return ready(self, *rest)
 
-    monkeypatch.setattr(results.Settlement, "_judge", broken_judge)
-    monkeypatch.setattr(worker.Worker, "_heads", broken_heads)
+    monkeypatch.setattr(results.ResultRecorder, "_decide", broken_decide)
+    monkeypatch.setattr(worker.DeliveryWorker, "_ready", broken_ready)
 
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
@@ -99,7 +99,7 @@ def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pyt
         await on.delivered()
 
     sender = bench(tmp_path, body)
-    assert faults == {"judge": 0, "heads": 0}
+    assert faults == {"decide": 0, "ready": 0}
     assert sender.of("A")[-1] == "resolved"
 
 
@@ -107,16 +107,16 @@ def test_a_result_waits_for_a_store_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """What was delivered while the store failed is recorded when it is back, and not sent again."""
-    record, failures = store.Store.record, [StoreUnavailable("store: planted")] * 2
+    record, failures = store.RelayStore.record, [StoreUnavailable("store: planted")] * 2
 
     async def sometimes(self: Any, attempt: Any) -> None:
         if failures:
             raise failures.pop()
         await record(self, attempt)
 
-    monkeypatch.setattr(store.Store, "record", sometimes)
+    monkeypatch.setattr(store.RelayStore, "record", sometimes)
     sleep = asyncio.sleep
-    monkeypatch.setattr(worker.asyncio, "sleep", lambda _seconds: sleep(0.01))
+    monkeypatch.setattr(asyncio, "sleep", lambda _seconds: sleep(0.01))
 
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
@@ -139,12 +139,12 @@ def test_stop_records_what_is_on_its_way_and_starts_nothing_more(tmp_path: Path)
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
         await asyncio.to_thread(began.wait, 10)
-        stopping = asyncio.create_task(on.worker.stop(5.0))
+        stopping = asyncio.create_task(on.worker.stop(50.0))
         await asyncio.sleep(0.05)
         go.set()
         await stopping
         assert sender.of("A") == ["started"]
-        assert [row[:2] for row in on.pending()] == [("A", 1)]
+        assert [row[:2] for row in on.outbox()] == [("A", 1)]
 
     bench(tmp_path, body, sender=sender)
 
@@ -156,7 +156,7 @@ def test_stop_records_what_is_on_its_way_and_starts_nothing_more(tmp_path: Path)
 
 
 def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
-    """A receiver that does not answer holds stop only for the set time, and the event is kept."""
+    """A receiver that does not answer holds stop only for the set time, and the event stays."""
     sender = FakeSender()
 
     def answer(_incident: str, _kind: str) -> Outcome:
@@ -168,10 +168,10 @@ def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
     async def body(on: Bench) -> None:
         await on.accept("A", "start")
         await eventually(lambda: sender.sent)
-        async with asyncio.timeout(3):
+        async with asyncio.timeout(20):
             await on.worker.stop(0.2)
         assert sender.cut_off.is_set()
-        assert [row[0] for row in on.pending()] == ["A"]
+        assert [row[0] for row in on.outbox()] == ["A"]
 
     bench(tmp_path, body, sender=sender)
 
@@ -185,7 +185,7 @@ def test_what_the_receiver_is_is_found_out_once_it_answers(tmp_path: Path) -> No
         await on.accept("A", "start")
         await asyncio.sleep(0.3)
         assert sender.sent == []
-        assert on.pending()[0][2] == 0
+        assert on.outbox()[0][2] == 0
         sender.there = True
         await on.delivered()
 

@@ -12,7 +12,7 @@ from pathlib import Path
 import pytest
 from gitdailies_core.events.dialect import DOCUMENTED
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.delivery.batches import MOST_A_LIST
+from gitdailies_relay.delivery.batches import MOST_IN_A_BATCH
 
 from tests.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
 
@@ -48,7 +48,7 @@ def test_what_waits_goes_out_in_lists(tmp_path: Path) -> None:
     assert sender.most_of_one == 1
     assert sum(sender.lists) > 150
     assert len(sender.lists) < 20
-    assert max(sender.lists) <= MOST_A_LIST
+    assert max(sender.lists) <= MOST_IN_A_BATCH
 
 
 def test_a_documented_receiver_gets_one_event_a_request(tmp_path: Path) -> None:
@@ -65,8 +65,8 @@ def test_one_event_that_breaks_the_receiver_spoils_no_other(tmp_path: Path) -> N
 
     async def body(on: Bench) -> None:
         await eventually(lambda: on.status()["waiting"] == 2)
-        assert [row[0] for row in on.pending()] == ["I7", "I7"]
-        assert on.buried() == []
+        assert [row[0] for row in on.outbox()] == ["I7", "I7"]
+        assert on.dead_letters() == []
 
     waiting(tmp_path, 60)
     bench(tmp_path, body, sender=sender, in_flight=2)
@@ -74,7 +74,7 @@ def test_one_event_that_breaks_the_receiver_spoils_no_other(tmp_path: Path) -> N
     assert any(size > 1 for size in sender.lists)
 
 
-def test_an_event_that_a_list_refuses_is_buried_by_its_own_answer(tmp_path: Path) -> None:
+def test_an_event_that_a_batch_refuses_is_a_dead_letter_by_its_own_answer(tmp_path: Path) -> None:
     """It is asked about alone, and what is said then is the reason; its end goes on, and all others."""
     refusals = [Outcome(422, "repo: expected text")] * 2
 
@@ -83,9 +83,9 @@ def test_an_event_that_a_list_refuses_is_buried_by_its_own_answer(tmp_path: Path
 
     async def body(on: Bench) -> None:
         await on.delivered()
-        (buried,) = on.buried()
-        assert (buried["incident"], buried["attempts"]) == ("I3", 1)
-        assert buried["reason"] == "answered 422: repo: expected text"
+        (dead,) = on.dead_letters()
+        assert (dead["incident"], dead["attempts"]) == ("I3", 1)
+        assert dead["reason"] == "answered 422: repo: expected text"
 
     waiting(tmp_path, 40)
     sender = bench(tmp_path, body, sender=FakeSender(answer), in_flight=2)
@@ -93,7 +93,7 @@ def test_an_event_that_a_list_refuses_is_buried_by_its_own_answer(tmp_path: Path
 
 
 def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
-    """A 401 pauses; nothing that waited behind it for a lane goes out, and no attempt is counted."""
+    """A 401 pauses; nothing that waited behind it for a sender goes out, and no attempt is counted."""
     sender = FakeSender(lambda _incident, _kind: TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401))
 
     async def body(on: Bench) -> None:
@@ -102,7 +102,7 @@ def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
         asked = len(sender.lists)
         await asyncio.sleep(0.3)
         assert len(sender.lists) == asked <= 2
-        assert {row[2] for row in on.pending()} == {0}
+        assert {row[2] for row in on.outbox()} == {0}
         on.environ["KEY"] = "gdk_second"
         await on.delivered()
 
@@ -110,8 +110,8 @@ def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
     bench(tmp_path, body, sender=sender, in_flight=1)
 
 
-def test_a_receiver_that_is_down_costs_what_waits_for_a_lane_no_try(tmp_path: Path) -> None:
-    """While lanes wait for an answer that never comes, what is behind them counts no attempt."""
+def test_a_receiver_that_is_down_costs_what_waits_for_a_sender_no_try(tmp_path: Path) -> None:
+    """While senders wait for an answer that never comes, what is behind them counts no attempt."""
     began = threading.Event()
 
     def answer(_incident: str, _kind: str) -> Outcome:
@@ -122,8 +122,8 @@ def test_a_receiver_that_is_down_costs_what_waits_for_a_lane_no_try(tmp_path: Pa
     async def body(on: Bench) -> None:
         await asyncio.to_thread(began.wait, 10)
         await eventually(lambda: not on.worker.circuit.closed)
-        # Three failures open the circuit, of two lanes; the last of each may be under way by then.
-        assert sum(row[2] > 0 for row in on.pending()) <= 5
+        # Three failures open the circuit, of two senders; the last of each may be under way by then.
+        assert sum(row[2] > 0 for row in on.outbox()) <= 5
 
     waiting(tmp_path, 60)
     destination = replace(DESTINATION, receiver=DOCUMENTED)
@@ -131,7 +131,7 @@ def test_a_receiver_that_is_down_costs_what_waits_for_a_lane_no_try(tmp_path: Pa
 
 
 def test_stop_gives_back_what_has_not_been_sent(tmp_path: Path) -> None:
-    """A stop waits for what lanes carry, not for what waits behind it; the next start sends the rest once."""
+    """A stop waits for requests in flight, not for batches behind them; the next start sends those once."""
     held = threading.Event()
 
     def answer(_incident: str, _kind: str) -> Outcome:
@@ -142,13 +142,13 @@ def test_stop_gives_back_what_has_not_been_sent(tmp_path: Path) -> None:
 
     async def body(on: Bench) -> None:
         await eventually(lambda: sender.sent)
-        stopping = asyncio.create_task(on.worker.stop(5.0))
+        stopping = asyncio.create_task(on.worker.stop(50.0))
         await asyncio.sleep(0.05)
         held.set()
-        async with asyncio.timeout(2):
+        async with asyncio.timeout(20):
             await stopping
         sent = len(sender.sent)
-        assert sent == 120 - len(on.pending())
+        assert sent == 120 - len(on.outbox())
         await asyncio.sleep(0.1)
         assert len(sender.sent) == sent < 120
 
@@ -168,7 +168,7 @@ def test_attempts_of_a_list_are_told_for_each_event(tmp_path: Path) -> None:
                 "SELECT count(*), count(DISTINCT event_seq), min(verdict) FROM attempts"
             ).fetchall()
         )
-        assert json.dumps(rows) == '[[80, 80, "done"]]'
+        assert json.dumps(rows) == '[[80, 80, "delivered"]]'
 
     waiting(tmp_path, 40)
     bench(tmp_path, body, in_flight=2)

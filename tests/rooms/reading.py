@@ -35,8 +35,8 @@ def imports(path: Path) -> Iterator[Use]:
                 yield Use(node.lineno, "." * node.level + f"{node.module or ''}.{alias.name}")
         elif isinstance(node, ast.Call) and _called(node) in _IMPORTERS and node.args:
             argument = node.args[0]
-            named = isinstance(argument, ast.Constant) and isinstance(argument.value, str)
-            yield Use(node.lineno, str(argument.value) if named else "import_module(…)")
+            named = argument.value if isinstance(argument, ast.Constant) else None
+            yield Use(node.lineno, named if isinstance(named, str) else "import_module(…)")
 
 
 def impure_calls(path: Path) -> Iterator[Use]:

@@ -1,7 +1,8 @@
 """Who may import whom: the table, its exceptions with their reasons, and what breaks it.
 
-A room is a folder at the top that holds one package `gitdailies_…`. The first rule that fits a
-module's room and file name holds for it; a room that the table does not name is taken for a step's.
+A room is a folder at the top, or one below `ci-steps`, that holds one package `gitdailies_…`. The
+first rule that fits a module's room and file name holds for it. A room that the table does not name
+is held to the rule of those that read a CI platform's past.
 """
 
 import sys
@@ -27,7 +28,7 @@ ANY_STDLIB = frozenset(sys.stdlib_module_names)
 
 # Of core, what an adapter builds on: values and decisions.
 CORE_VALUES = words(
-    """error_text errors events.events events.field_types events.ids incidents.routing sources.fields
+    """error_text errors events.events events.field_types events.ids incidents.routing reasons sources.fields
     sources.history sources.protocol sources.request sources.signatures values""",
     prefix="gitdailies_core.",
 )
@@ -51,9 +52,8 @@ class Rule:
 CI_DECISIONS = frozenset(
     f"gitdailies_core.ci.{path.stem}"
     for path in (Path(__file__).resolve().parents[2] / "core/gitdailies_core/ci").glob("*.py")
-    if path.stem not in ("__init__", "checkout", "sender", "step")
-)
-STEP_EDGE = CORE_VALUES | {f"gitdailies_core.{name}" for name in ("ci", "events.dialect")}
+    if path.stem not in ("__init__", "__main__", "checkout", "sender", "step")
+) | {"gitdailies_core.ci.platforms"}
 DECIDED_BY_HISTORY = words(
     "batches entries faults fetch formats mapping order pairing rows spreadsheet_times summary verdicts"
 )
@@ -122,8 +122,7 @@ RULES = (
             "uvloop",
         },
     ),
-    # What is left are steps of pipelines: each promises to run without an installation.
-    Rule("*", "__main__", PURE | STEP_EDGE | {"os", "sys"}),
+    # What is left are CI platforms, whose past is read as their steps would have reported it.
     Rule("*", "*", PURE | CORE_VALUES | CI_DECISIONS | {"gitdailies_core.events.dialect"}, pure=True),
 )
 
@@ -152,6 +151,16 @@ EXEMPTIONS = (
         f"{CORE_PATH}/ci/step.py", "os sys", "runs a step from its inputs to its report, for every platform"
     ),
     exempt(
+        f"{CORE_PATH}/ci/__main__.py",
+        "os sys open() print()",
+        "the step itself: reads the job's environment, writes to its log",
+    ),
+    exempt(
+        f"{CORE_PATH}/ci/platforms/__init__.py",
+        "importlib.import_module pkgutil import_module(…)",
+        "a CI platform is found by its module",
+    ),
+    exempt(
         f"{CORE_PATH}/ci/checkout.py",
         "os subprocess",
         "asks the checkout's git, the last source of a step's facts",
@@ -175,11 +184,10 @@ EXEMPTIONS = (
 
 
 def rooms(root: Path) -> dict[str, str]:
-    """Find every room and its package."""
+    """Find every room, by its path below *root*, and its package."""
+    packages = sorted([*root.glob("*/gitdailies_*"), *root.glob("ci-steps/*/gitdailies_*")])
     return {
-        package.parent.name: package.name
-        for package in sorted(root.glob("*/gitdailies_*"))
-        if package.is_dir()
+        package.parent.relative_to(root).as_posix(): package.name for package in packages if package.is_dir()
     }
 
 
@@ -192,8 +200,14 @@ def modules(root: Path) -> list[Path]:
     ]
 
 
+def room_of(path: Path, root: Path) -> str:
+    """Return the room of a module, by its path below *root*."""
+    inside = path.relative_to(root).as_posix()
+    return next(room for room in rooms(root) if inside.startswith(f"{room}/"))
+
+
 def rule_of(path: Path, root: Path) -> Rule:
-    room = path.relative_to(root).parts[0]
+    room = room_of(path, root)
     return next(rule for rule in RULES if fnmatch(room, rule.room) and fnmatch(path.stem, rule.module))
 
 
@@ -210,7 +224,7 @@ def faults(root: Path, exemptions: tuple[Exemption, ...] = EXEMPTIONS) -> Iterat
 def forbidden(path: Path, root: Path) -> Iterator[Use]:
     """Find what a module uses beyond its rule, exceptions aside."""
     rule = rule_of(path, root)
-    package = rooms(root)[path.relative_to(root).parts[0]]
+    package = rooms(root)[room_of(path, root)]
     for use in imports(path):
         reader = path.name != "reader.py" and use.name.startswith(f"{package}.reader")
         if reader or not _within(use.name, rule.may | {package}):

@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from tests.rooms.reading import strings
-from tests.rooms.rules import EXEMPTIONS, Exemption, exempt, faults, modules, rooms, stale
+from tests.rooms.rules import EXEMPTIONS, Exemption, exempt, faults, modules, room_of, rooms, stale
 
 ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
@@ -45,8 +45,8 @@ PLANTS = [
     ),
     ("datadog-adapter/gitdailies_datadog/adapter.py", "NOW = Option.now()", "now()"),
     ("core/gitdailies_core/events/events.py", "import yaml", "yaml"),
-    ("core/gitdailies_core/incidents/occurrences.py", "import time", "time"),
-    ("core/gitdailies_core/incidents/occurrences.py", "NOW = datetime.now()", "now()"),
+    ("core/gitdailies_core/incidents/state_machine.py", "import time", "time"),
+    ("core/gitdailies_core/incidents/state_machine.py", "NOW = datetime.now()", "now()"),
     ("core/gitdailies_core/values/times.py", "TODAY = datetime.today()", "today()"),
     ("core/gitdailies_core/retry.py", "TEXT = open('seen')", "open()"),
     ("core/gitdailies_core/events/schema.py", "from pathlib import Path", "pathlib.Path"),
@@ -56,7 +56,9 @@ PLANTS = [
     ("core/gitdailies_core/incidents/routing.py", "import gitdailies_relay", "gitdailies_relay"),
     ("core/gitdailies_core/sources/registry.py", "import os", "os"),
     ("core/gitdailies_core/contract/checks.py", "TEXT = open('seen')", "open()"),
-    ("core/gitdailies_core/ci/travis.py", "import subprocess", "subprocess"),
+    ("core/gitdailies_core/ci/platforms/travis.py", "import subprocess", "subprocess"),
+    ("core/gitdailies_core/ci/__main__.py", "import requests", "requests"),
+    ("core/gitdailies_core/ci/platforms/__init__.py", "TEXT = open('seen')", "open()"),
     ("connection/gitdailies_connection/http/sender.py", "import click", "click"),
     ("connection/gitdailies_connection/http/sender.py", "import gitdailies_relay", "gitdailies_relay"),
     ("server/gitdailies_server/storage/sqlite.py", "import gitdailies_relay", "gitdailies_relay"),
@@ -76,15 +78,15 @@ PLANTS = [
     ("incoming-webhooks/gitdailies_webhooks/api/app.py", "import gitdailies_relay", "gitdailies_relay"),
     ("incoming-webhooks/gitdailies_webhooks/api/app.py", "from scripts import join", "scripts.join"),
     ("command-line/gitdailies_cli/main.py", "import gitdailies_squadcast", "gitdailies_squadcast"),
-    ("github-action/gitdailies_github_action/step.py", "import os", "os"),
+    ("github-action/gitdailies_github_action/past.py", "import os", "os"),
     (
-        "github-action/gitdailies_github_action/step.py",
+        "github-action/gitdailies_github_action/past.py",
         "from gitdailies_core.ci import step",
         "gitdailies_core.ci.step",
     ),
-    ("github-action/gitdailies_github_action/__main__.py", "import requests", "requests"),
+    ("ci-steps/octopus/gitdailies_octopus/past.py", "import requests", "requests"),
     (
-        "github-action/gitdailies_github_action/__main__.py",
+        "ci-steps/octopus/gitdailies_octopus/past.py",
         "from gitdailies_core.sources.registry import load",
         "gitdailies_core.sources.registry.load",
     ),
@@ -132,7 +134,7 @@ def test_a_vendor_s_reader_may_do_what_its_adapter_may_not(tmp_path: Path) -> No
     ] * 2
 
 
-def test_an_unknown_room_is_held_to_the_rule_of_steps(tmp_path: Path) -> None:
+def test_an_unknown_room_is_held_to_the_last_rule(tmp_path: Path) -> None:
     """A room that nobody wrote a rule for may import next to nothing."""
     room = tmp_path / "new-room" / "gitdailies_new"
     room.mkdir(parents=True)
@@ -159,9 +161,21 @@ def test_every_room_was_read() -> None:
     """The glob finds what git knows to be packages, so that no room escapes the table."""
     assert {"core", "connection", "server", "relay", "incoming-webhooks", "command-line"} <= set(rooms(ROOT))
     assert {f"{name}-adapter" for name in ADAPTERS} <= set(rooms(ROOT))
-    assert all(
-        any(path.parts[-3] == room or room in path.parts for path in modules(ROOT)) for room in rooms(ROOT)
+    assert {room_of(path, ROOT) for path in modules(ROOT)} == set(rooms(ROOT))
+
+
+def test_every_package_is_in_a_room() -> None:
+    """No package that git knows lies where the glob does not look, however deep its folder."""
+    listed = subprocess.run(
+        ["git", "ls-files", "*/gitdailies_*/__init__.py"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        check=True,
     )
+    found = {path.split("/gitdailies_")[0] for path in listed.stdout.split() if not path.startswith("tests/")}
+
+    assert found == set(rooms(ROOT))
 
 
 def test_no_room_but_its_own_names_an_adapter() -> None:

@@ -108,7 +108,7 @@ def test_the_store_of_another_server_is_refused_and_left_as_it_is(tmp_path: Path
     """Whichever revision either has, the message says what it is, and nothing of the other's is made."""
     prepare = {
         "relay": gitdailies_relay.store.store.migrate,
-        "incoming webhooks": gitdailies_webhooks.sql.database.prepare,
+        "incoming webhooks": gitdailies_webhooks.sql.database.migrate,
     }
     database = SqliteDatabase(tmp_path / "x.db")
     prepare.pop(name)(database)

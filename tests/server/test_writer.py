@@ -35,7 +35,7 @@ class Diary(SqliteDatabase):
             raise self.fault
         return connect(self.path)
 
-    def apply(self, connection: sqlite3.Connection, items: Sequence[Any]) -> list[Any]:
+    def apply(self, connection: Any, items: Sequence[Any]) -> list[Any]:
         self.batches.append(len(items))
         return [item(connection) if callable(item) else self.write(connection, item) for item in items]
 

@@ -1,4 +1,4 @@
-"""The steps that are scripts of shell, found by their generator, each run as its platform runs it."""
+"""The steps that are scripts of shell, found by their folders, each run as its platform runs it."""
 
 from __future__ import annotations
 
@@ -11,40 +11,59 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+import pytest
 import yaml
+from gitdailies_core.ci import console
 
-from scripts.generated_scripts import SCRIPTS
+from scripts.builders import script
+from scripts.platforms import folders
+from tests.steps import CASES, ROOT, published
 
-ROOT = Path(__file__).parents[2]
-CASES = ROOT / "tests" / "ci" / "cases"
 KEY = "gdk_planted-7d1c"
 TOOLS = ROOT / ".tools"
 
-# Where the cases of a room's platform are.
-PLATFORMS = {
-    room: room.removesuffix("-component")
-    .removesuffix("-plugin")
-    .removesuffix("-pipelines")
-    .removesuffix("-ci")
-    for room in SCRIPTS
-}
+# The folders of the platforms whose step is a script, by the platform's module.
+SCRIPTS = {folder.module: folder for folder in folders(ROOT) if folder.form == "script"}
 
 
 def name_of(room: str, input_: str) -> str:
-    """Return what the room's platform calls an input: a variable where it has no manifest to name it in."""
-    if room in ("bitbucket-pipelines", "jenkins", "travis-ci"):
-        return "GITDAILIES_" + input_.upper().replace("-", "_")
-    first, *more = input_.split("-")
-    return first + "".join(map(str.title, more)) if room == "azure-pipelines" else input_
+    """Return what the platform calls an input: a variable where it has no manifest to name it in."""
+    names = SCRIPTS[room].platform.step.names
+    return (console.variables() if names is None else names).get(input_, input_)
+
+
+def mark(room: str, level: str) -> str:
+    """Return how the script marks a *level*, warning or error, where it finds no Python."""
+    return {**script.PLAIN, **SCRIPTS[room].launcher}[level]
 
 
 def text_of(room: str) -> str:
     """Return the script as the platform's shell gets it."""
-    if file := SCRIPTS[room].file:
-        return (ROOT / room / file).read_text("utf-8")
-    assert SCRIPTS[room].manifest
-    manifest = yaml.safe_load((ROOT / room / SCRIPTS[room].manifest[1]).read_text("utf-8"))
-    return str(manifest["steps"][0]["bash"])
+    folder = SCRIPTS[room]
+    if folder.file:
+        return (published(room) / script.SCRIPT).read_text("utf-8")
+    [found] = scripts_in_manifest(room)
+    return found
+
+
+def scripts_in_manifest(room: str) -> list[str]:
+    """Return the scripts that the platform's manifest holds."""
+    manifest = SCRIPTS[room].manifest
+    assert manifest
+    text = (published(room) / manifest[1]).read_text("utf-8")
+    return [
+        value
+        for document in yaml.safe_load_all(text)
+        for value in _texts(document)
+        if "GITDAILIES_STEP" in value
+    ]
+
+
+def _texts(value: object) -> list[str]:
+    if isinstance(value, str):
+        return [value]
+    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
+    return [text for one in inner for text in _texts(one)]
 
 
 def python_of(script: str) -> str:
@@ -55,9 +74,9 @@ def python_of(script: str) -> str:
 
 
 def case_of(room: str, name: str = "") -> dict[str, Any]:
-    """Return a case of the room's platform, by default that of a branch."""
+    """Return a case of the platform, by default that of a branch."""
     name = name or ("multibranch" if room == "jenkins" else "branch")
-    case: dict[str, Any] = json.loads((CASES / PLATFORMS[room] / f"{name}.json").read_text("utf-8"))
+    case: dict[str, Any] = json.loads((CASES / room / f"{name}.json").read_text("utf-8"))
     return case
 
 
@@ -96,15 +115,16 @@ def run(
 
 
 def tool(name: str, folder: Path = TOOLS / "node_modules" / ".bin") -> str:
-    """Return the program of a runner that `make test` puts into .tools; a test without it is skipped.
+    """Return the program of a runner that `make setup` puts into .tools; a test without it is skipped.
 
     With CI=true a skipped test fails.
     """
-    import pytest
-
     program = folder / name
     if not program.exists():
-        pytest.skip(f"{program.relative_to(ROOT)}: expected {name}, got nothing; make test installs it")
+        pytest.skip(
+            f"{name}: expected it at {program.relative_to(ROOT)}, got none;"
+            " `make setup` installs it or says how"
+        )
     return str(program)
 
 

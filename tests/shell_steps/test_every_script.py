@@ -8,27 +8,28 @@ import sys
 from pathlib import Path
 
 import pytest
-import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS, Settings, flag
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
-from scripts import generated_script_tables, generated_scripts
-from scripts.generated_scripts import SCRIPTS
+from scripts.builders import script
+from scripts.generators import platform_pages, step
 from scripts.inputs import ABOUT
 from tests.connection.servers import ACCEPTED, answer, free_port, serving
 from tests.github_action.test_interpreters import NEW_ENOUGH
 from tests.shell_steps.scripts import (
     CASES,
     KEY,
-    PLATFORMS,
     ROOT,
+    SCRIPTS,
     case_of,
+    mark,
     name_of,
     programs,
     python_of,
     repository,
     run,
+    scripts_in_manifest,
     text_of,
 )
 
@@ -65,8 +66,8 @@ def test_it_sends(room: str, python: str, tmp_path: Path) -> None:
 def cases() -> list[tuple[str, str]]:
     return [
         (room, file.stem)
-        for room, platform in PLATFORMS.items()
-        for file in sorted((CASES / platform).glob("*.json"))
+        for room in SCRIPTS
+        for file in sorted((CASES / room).glob("*.json"))
         if "git" not in json.loads(file.read_text("utf-8"))
     ]
 
@@ -128,7 +129,7 @@ def test_no_python(room: str, word: str, tmp_path: Path) -> None:
     strict = word.lower() in ("true", "1")
 
     assert done.returncode == (1 if strict else 0)
-    said = SCRIPTS[room].error if strict else SCRIPTS[room].warning
+    said = mark(room, "error" if strict else "warning")
     assert done.stdout == (
         f"{said}deploy not reported: Python 3.9 or later was not found as python3, python or py -3\n"
     )
@@ -143,7 +144,7 @@ def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
         done = run(room, tmp_path, environ=environ, python=HERE)
 
     assert (done.returncode, len(server.requests)) == (code, 1)
-    assert done.stdout.startswith(SCRIPTS[room].error if code else SCRIPTS[room].warning)
+    assert done.stdout.startswith(mark(room, "error" if code else "warning"))
     assert "401" in done.stdout
     assert f"check {name_of(room, 'webhook-key')}\n" in done.stdout
     assert KEY not in done.stdout + done.stderr
@@ -173,7 +174,7 @@ def test_server_down(room: str, strict: str, code: int, tmp_path: Path) -> None:
 
     assert done.returncode == code
     assert "(1 attempt)" in done.stdout
-    assert done.stdout.startswith(SCRIPTS[room].error if code else SCRIPTS[room].warning)
+    assert done.stdout.startswith(mark(room, "error" if code else "warning"))
 
 
 @each
@@ -316,27 +317,18 @@ def test_shellcheck(room: str, tmp_path: Path) -> None:
 
 
 def test_generated_files_are_fresh() -> None:
-    """Scripts, manifests and pages are what their sources say."""
-    for generator in (generated_scripts, generated_script_tables):
+    """The one step, its launcher and the pages are what their sources say."""
+    for generator in (step, platform_pages):
         for path, text in generator.texts(ROOT).items():
             assert (ROOT / path).read_text("utf-8") == text, f"{path}: run python scripts/generate.py"
 
 
-@pytest.mark.parametrize("room", [room for room, script in SCRIPTS.items() if script.manifest])
+@pytest.mark.parametrize("room", [room for room, folder in SCRIPTS.items() if folder.manifest])
 def test_manifest_holds_the_script(room: str) -> None:
-    """The manifest is whole YAML, and the script in it is the generated one, byte for byte."""
-    manifest = SCRIPTS[room].manifest
-    assert manifest
-    text = (ROOT / room / manifest[1]).read_text("utf-8")
-    script = generated_scripts.script_of(ROOT, room).removeprefix("#!/bin/sh\n")
-    found = [
-        value
-        for document in yaml.safe_load_all(text)
-        for value in _texts(document)
-        if "GITDAILIES_STEP" in value
-    ]
+    """The manifest is whole YAML, and the script in it is the built one, byte for byte."""
+    built = script.script_of(SCRIPTS[room]).removeprefix("#!/bin/sh\n")
 
-    assert found == [script]
+    assert scripts_in_manifest(room) == [built]
 
 
 def test_defaults_are_those_of_the_step() -> None:
@@ -349,11 +341,8 @@ def test_defaults_are_those_of_the_step() -> None:
         "fail-on-error": str(flag({}, "fail-on-error")).lower(),
     }
     manifests = {
-        room: {
-            name: str(default).lower()
-            for name, default, _ in rows(ROOT / room, generated_scripts.texts(ROOT))
-        }
-        for room, rows in generated_script_tables.ROOMS.items()
+        room: {name: str(default).lower() for name, default, _ in platform_pages.rows(folder)}
+        for room, folder in SCRIPTS.items()
     }
 
     for name, default in done.items():
@@ -364,10 +353,3 @@ def test_defaults_are_those_of_the_step() -> None:
 
 def _plain(name: str) -> str:
     return re.sub("[-_]", "", name.lower().removeprefix("gitdailies_"))
-
-
-def _texts(value: object) -> list[str]:
-    if isinstance(value, str):
-        return [value]
-    inner = value.values() if isinstance(value, dict) else value if isinstance(value, list) else []
-    return [text for one in inner for text in _texts(one)]

@@ -10,9 +10,10 @@ import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.connection.servers import answer, free_port, serving
-from tests.steps import KEY, ROOT, SHELLS, Ended, Webhooks, case, shell, tool, webhooks
+from tests.steps import KEY, ROOT, SHELLS, Ended, Webhooks, case, published, shell, tool, webhooks
 
-ROOM = ROOT / "travis-ci"
+ROOM = ROOT / "ci-steps" / "travis"
+SCRIPT = published("travis") / "report_deploy.sh"
 EXAMPLES = sorted(ROOM.glob("example*.travis.yml"))
 ONE, SEVERAL = (
     yaml.safe_load((ROOM / name).read_text("utf-8"))
@@ -34,7 +35,7 @@ def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
 def folder(tmp_path: Path) -> Path:
     """A checkout as the README makes it, with a deploy that does nothing."""
     (tmp_path / ".travis").mkdir()
-    (tmp_path / ".travis" / "report_deploy.sh").write_bytes((ROOM / "report_deploy.sh").read_bytes())
+    (tmp_path / ".travis" / "report_deploy.sh").write_bytes(SCRIPT.read_bytes())
     (tmp_path / "deploy.sh").write_text("#!/bin/sh\nexit ${DEPLOY:-0}\n")
     (tmp_path / "deploy.sh").chmod(0o755)
     return tmp_path
@@ -150,7 +151,7 @@ def test_shellcheck(tmp_path: Path) -> None:
     """shellcheck finds nothing in the lines and in the script."""
     lines = [LINE, *(one["script"] for one in SEVERAL["deploy"])]
     (tmp_path / "lines.sh").write_text("\n".join(["#!/bin/sh", *lines, ""]))
-    tool("shellcheck", str(tmp_path / "lines.sh"), str(ROOM / "report_deploy.sh"))
+    tool("shellcheck", str(tmp_path / "lines.sh"), str(SCRIPT))
 
 
 def test_declared_inputs_are_used_inputs(folder: Path) -> None:

@@ -8,22 +8,23 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
 import requests
+import structlog
 from gitdailies_connection.addresses import Listen, Network
 from gitdailies_connection.config.settings import StoreSetting, WebhooksSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.server import serve
-from gitdailies_webhooks.sql.database import Where, database_of
+from gitdailies_webhooks.sql.database import StoreLocation, database_of
 
 
 @dataclass
@@ -31,9 +32,14 @@ class Receiver:
     """An address and a store, with a key for each right."""
 
     url: str
-    store: Where
-    # Lets the server read its settings again, and find these or this fault.
+    store: StoreLocation
+    # Makes the server read its settings again, and find these or this error.
     reload: Callable[[WebhooksSettings | Exception], None] = lambda _: None
+    # What it logged so far, unless its lines are written.
+    log: list[MutableMapping[str, Any]] = field(default_factory=list)
+
+    def logged(self, event: str) -> list[MutableMapping[str, Any]]:
+        return [entry for entry in self.log if entry["event"] == event]
 
     def key(self, name: str, *allow: str) -> str:
         return create_key(self.store, name, allow)[0].reveal()
@@ -51,13 +57,35 @@ class Receiver:
         return self.get(key, **query).json()["events"]
 
 
+_lines_are_written: list[bool] = []
+
+
+@contextmanager
+def lines_written() -> Iterator[None]:
+    """Let servers in threads write their log lines, as a command does, in place of keeping the entries."""
+    _lines_are_written.append(True)
+    try:
+        yield
+    finally:
+        _lines_are_written.pop()
+
+
+@contextmanager
+def _kept_log() -> Iterator[list[MutableMapping[str, Any]]]:
+    if _lines_are_written:
+        yield []
+    else:
+        with structlog.testing.capture_logs() as log:
+            yield log
+
+
 @contextmanager
 def in_thread(
-    store: Where,
+    store: StoreLocation,
     *,
     strict_order: bool = False,
     public: str = "",
-    settings: Settings = Settings(),  # noqa: B008  frozen
+    settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
     keep_days: float | None = None,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     trusted_proxies: Sequence[Network] = (),
@@ -66,24 +94,24 @@ def in_thread(
     ready, loops, stops = threading.Event(), [], []
     faults: list[BaseException] = []
     reloading: list[asyncio.Event] = []
-    told: queue.SimpleQueue[WebhooksSettings | Exception] = queue.SimpleQueue()
+    waiting: queue.SimpleQueue[WebhooksSettings | Exception] = queue.SimpleQueue()
 
-    def found() -> WebhooksSettings:
-        one = told.get_nowait()
+    def next_settings() -> WebhooksSettings:
+        one = waiting.get_nowait()
         if isinstance(one, Exception):
             raise one
         return one
 
     def reload(one: WebhooksSettings | Exception) -> None:
-        told.put(one)
+        waiting.put(one)
         loops[0].call_soon_threadsafe(reloading[0].set)
-        # One that is not asked for yet would be passed over by the next.
-        ends = time.monotonic() + 10
-        while not told.empty():
+        # Settings that the server has not taken yet would be skipped when the next ones arrive.
+        ends = time.monotonic() + 60
+        while not waiting.empty():
             assert time.monotonic() < ends, "the server did not read its settings again"
             time.sleep(0.01)
 
-    def said(url: str) -> None:
+    def listening(url: str) -> None:
         address.append(url)
         ready.set()
 
@@ -95,12 +123,12 @@ def in_thread(
             listen=Listen("127.0.0.1", 0),
             store=store,
             strict_order=strict_order,
-            ready=said,
+            ready=listening,
             stop=stops[0],
             public=public,
             keep_days=keep_days,
-            said=said_of(settings, mirrors, trusted_proxies),
-            reload=found,
+            settings=settings_of(settings, mirrors, trusted_proxies),
+            reload=next_settings,
             reloading=reloading[0],
         )
 
@@ -111,25 +139,28 @@ def in_thread(
             faults.append(error)
         ready.set()
 
-    thread = threading.Thread(target=body)
-    thread.start()
-    ready.wait(20)
-    if not address:
-        thread.join()
-        raise faults[0]
-    try:
-        yield Receiver(address[0], store, reload)
-    finally:
-        loops[0].call_soon_threadsafe(stops[0].set)
-        thread.join(20)
-        assert not thread.is_alive(), "the server did not stop"
-        assert not faults, faults
+    with _kept_log() as log:
+        thread = threading.Thread(target=body)
+        thread.start()
+        ready.wait(60)
+        if not address:
+            thread.join()
+            raise faults[0]
+        try:
+            yield Receiver(address[0], store, reload, log)
+        finally:
+            loops[0].call_soon_threadsafe(stops[0].set)
+            thread.join(60)
+            assert not thread.is_alive(), "the server did not stop"
+            assert not faults, faults
 
 
-def said_of(
-    settings: Settings, mirrors: Mapping[str, Path] = MappingProxyType({}), proxies: Sequence[Network] = ()
+def settings_of(
+    settings: FigureSettings,
+    mirrors: Mapping[str, Path] = MappingProxyType({}),
+    proxies: Sequence[Network] = (),
 ) -> WebhooksSettings:
-    """Return what gitdailies.yml would say."""
+    """Return the settings of `webhooks` in gitdailies.yml."""
     return WebhooksSettings(
         window_hours=settings.window / timedelta(hours=1),
         timezone=settings.timezone,
@@ -159,7 +190,7 @@ def in_process(store: str, *options: str) -> Iterator[tuple[Receiver, subprocess
     finally:
         process.stdin.close()
         try:
-            process.wait(20)
+            process.wait(60)
         finally:
             process.kill()
             process.wait()

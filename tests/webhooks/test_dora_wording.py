@@ -5,7 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
-from gitdailies_webhooks.figures.period import moment as read_moment
+from gitdailies_webhooks.figures.selection import parse_moment as read_moment
 from gitdailies_webhooks.pages import axis, formatting
 from hypothesis import given
 from hypothesis import strategies as st
@@ -47,7 +47,7 @@ def test_what_stands_in_an_address_is_the_same_moment_again(at: int, name: str, 
     zone = ZoneInfo(name)
     if midnight:
         at -= at % 86_400_000_000
-    assert read_moment(formatting.edge(at, zone), "from", zone) == at
+    assert read_moment(formatting.url_time(at, zone), "from", zone) == at
 
 
 VALUES = st.lists(st.none() | st.floats(0, 1e9), min_size=1, max_size=40)

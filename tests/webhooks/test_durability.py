@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import sqlite3
 import threading
 import time
@@ -37,7 +38,7 @@ def test_every_202_survives_kill_9(kind: str, address: str) -> None:
             for sender in senders:
                 sender.start()
             before = len(accepted)
-            end = time.monotonic() + 20
+            end = time.monotonic() + 60
             while len(accepted) < before + 50 and time.monotonic() < end:
                 time.sleep(0.01)
             process.kill()
@@ -96,34 +97,36 @@ def test_a_full_disk_is_503_and_passes(tmp_path: Path) -> None:
         refused = receiver.post(key, events)
         assert (refused.status_code, refused.headers["retry-after"]) == (503, "5")
         assert refused.json()["type"] == "urn:gitdailies:problem:unavailable"
-        assert requests.get(receiver.url + "/healthz", timeout=5).status_code == 503
+        assert requests.get(receiver.url + "/healthz", timeout=30).status_code == 503
         with closing(sqlite3.connect(file)) as connection:
             assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
         full.clear()
         assert receiver.post(key, events).status_code == 202
-        assert requests.get(receiver.url + "/healthz", timeout=5).json() == {"status": "ok"}
+        assert requests.get(receiver.url + "/healthz", timeout=30).json() == {"status": "ok"}
         assert len(receiver.events(key)) == 100
 
 
 def test_a_fault_of_ours_shows_a_number_and_no_more(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch, log_lines: pytest.CaptureFixture[str]
 ) -> None:
-    """A fault is 500 with a number that the log has beside kind and places; its text stands nowhere."""
+    """A bug is a 500 with a number; the log has it with kind and places, and nothing shows its text."""
     key = receiver.key("ci", "send", "read")
 
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the reason inside")
 
     with monkeypatch.context() as patch:
-        patch.setattr(queries, "take", broken)
+        patch.setattr(queries, "accept", broken)
         answer = receiver.post(key, body("deploy"))
     assert (answer.status_code, answer.headers["content-type"]) == (500, "application/problem+json")
     assert "the reason inside" not in answer.text
     assert "Traceback" not in answer.text
-    number = answer.json()["detail"].rsplit(" ", 1)[-1]
+    number = re.fullmatch(
+        r"internal error (\w{12}); the server log has the details", answer.json()["detail"]
+    )[1]
     (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
     assert "RuntimeError at test_durability.py" in line
-    assert " by gitdailies_webhooks/store.py:" in line
+    assert " by gitdailies_webhooks/events/store.py:" in line
     assert "the reason inside" not in line
     assert receiver.post(key, body("deploy")).json()["status"] == "created"
 
@@ -132,15 +135,15 @@ def test_one_faulty_request_does_not_spoil_those_beside_it(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that breaks inside the shared transaction fails alone."""
-    key, take = receiver.key("ci", "send", "read"), queries.take
+    key, accept = receiver.key("ci", "send", "read"), queries.accept
 
     def sometimes(connection: Any, submission: Any, **more: Any) -> Any:
-        outcomes = take(connection, submission, **more)
+        outcomes = accept(connection, submission, **more)
         if submission.entries[0].id == "bad":
             raise RuntimeError("planted")
         return outcomes
 
-    monkeypatch.setattr(queries, "take", sometimes)
+    monkeypatch.setattr(queries, "accept", sometimes)
     found: dict[str, int] = {}
     threads = [
         threading.Thread(

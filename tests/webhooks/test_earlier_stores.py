@@ -13,7 +13,7 @@ from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts import keys
 from gitdailies_webhooks.accounts.key_store import list_keys
-from gitdailies_webhooks.sql.database import MIGRATIONS, existing, transaction
+from gitdailies_webhooks.sql.database import MIGRATIONS, existing_database, transaction
 
 from tests.databases import KINDS
 from tests.webhooks.running import in_thread
@@ -90,5 +90,5 @@ def test_a_store_of_a_newer_version_is_refused(database: Callable[[], Database])
         in_thread(database()),
     ):
         pass
-    with closing(existing(database()).connect(read_only=True)) as session:
+    with closing(existing_database(database()).connect(read_only=True)) as session:
         assert session.execute("SELECT version_num FROM alembic_version").fetchone() == ("9999",)

@@ -2,7 +2,7 @@
 
 `earlier/REVISION.json` holds the statements by which the last version of that revision had filled its
 store, with their values: the worked history with its last events not derived yet, and from 0011 on the
-week of the mirror with what git told of it.
+week of the mirror with what git said of it.
 """
 
 from __future__ import annotations
@@ -107,6 +107,16 @@ def test_an_upgraded_store_counts_as_a_new_one(
             assert found == told(new, keys[1])
             weeks = [lead_times(one) for one in found[-len(ANSWERS) :]]
             assert revision < "0011" or weeks == [pytest.approx(numbers) for _, numbers in ANSWERS.values()]
+
+
+def test_what_git_said_moves_to_its_new_table(database: Callable[[], Database], tmp_path: Path) -> None:
+    """Revision 0013 renames `git_told` to `git_deploys` and keeps every row of it."""
+    filled(database(), "0012", tmp_path / "earlier")
+    (before,) = (rows for statement, rows in statements("0012") if " git_told " in statement)
+    with transaction(database()) as session:
+        after = session.execute("SELECT id, repo, at, unknown, commits FROM git_deploys").fetchall()
+    assert len(before) == 13
+    assert sorted(map(list, after)) == sorted(before)
 
 
 def new_store(folder: Path) -> Database:

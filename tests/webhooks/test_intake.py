@@ -12,9 +12,9 @@ from gitdailies_core.errors import BodyTooLarge, GitDailiesError, UnreadableBody
 from gitdailies_core.events.events import KINDS, Field, Kind
 from gitdailies_core.events.field_types import LINE
 from gitdailies_webhooks.events import intake
-from gitdailies_webhooks.events.intake import Known, Submission
+from gitdailies_webhooks.events.intake import Candidate, ExistingEvent, Submission
 from gitdailies_webhooks.events.problem import Refusal
-from gitdailies_webhooks.events.strict_order import Mark, Newest
+from gitdailies_webhooks.events.strict_order import LatestEvent, LatestEvents
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -26,25 +26,34 @@ NUMBERS = count()
 
 def read(value: Any, *, header: str = "", may_send: Any = lambda _: True, **more: Any) -> Submission:
     raw = value if isinstance(value, bytes) else json.dumps(value).encode()
-    return intake.read(
+    return intake.parse(
         raw, key_header=header, may_send=may_send, now=NOW, new_id=lambda: f"new-{next(NUMBERS)}", **more
     )
 
 
-def decide(value: Any, known: dict[str, Known] | None = None, newest: Newest | None = None) -> Any:
+def only(value: Any, **more: Any) -> Candidate:
+    """Read a body of one event that is no problem, and return it."""
+    (entry,) = read(value, **more).entries
+    assert isinstance(entry, Candidate)
+    return entry
+
+
+def decide(
+    value: Any, existing: dict[str, ExistingEvent] | None = None, latest: LatestEvents | None = None
+) -> Any:
     submission = read(value)
-    outcomes = intake.decide(submission.entries, known=known or {}, newest=newest)
-    return intake.answer(submission, outcomes)
+    outcomes = intake.decide(submission.entries, existing=existing or {}, latest=latest)
+    return intake.response(submission, outcomes)
 
 
-def known_of(value: Any) -> dict[str, Known]:
-    (entry,) = read(value).entries
-    return {entry.id: Known(entry.digest, entry.time, entry.time_given)}
+def existing_of(value: Any) -> dict[str, ExistingEvent]:
+    entry = only(value)
+    return {entry.id: ExistingEvent(entry.digest, entry.time, entry.time_given)}
 
 
 def test_what_the_public_client_sends_is_taken() -> None:
     """The four fields that the real client sends are enough, and the call's moment is the time."""
-    (entry,) = read(body("public-client")).entries
+    entry = only(body("public-client"))
     assert (entry.time, entry.time_given, entry.event.get("time")) == (NOW, False, "2026-03-04T12:00:00Z")
     assert decide(body("public-client"))[0] == 202
 
@@ -53,14 +62,14 @@ def test_an_event_without_id_but_with_a_time_is_named_by_its_content() -> None:
     """Equal content gives an equal id, whatever the order of names; other content gives another."""
     event = body("deploy", id=None)
     turned = dict(reversed(event.items()))
-    ids = [read(value).entries[0].id for value in (event, turned, {**event, "branch": "main"})]
+    ids = [only(value).id for value in (event, turned, {**event, "branch": "main"})]
     assert ids[0] == ids[1] != ids[2]
     assert ids[0].startswith("content-")
 
 
 def test_an_event_without_id_and_time_is_new_every_time() -> None:
     """Two equal bodies without id and time are two events."""
-    ids = {read(body("public-client")).entries[0].id for _ in range(2)}
+    ids = {only(body("public-client")).id for _ in range(2)}
     assert len(ids) == 2
 
 
@@ -81,9 +90,9 @@ def test_an_event_without_id_and_time_is_new_every_time() -> None:
 )
 def test_the_same_id_again(first: dict[str, Any], second: dict[str, Any], status: int) -> None:
     """The same id with the same content is unchanged, with other content a conflict."""
-    got, answer = decide(body("deploy", **first), known_of(body("deploy", **first)))
+    got, answer = decide(body("deploy", **first), existing_of(body("deploy", **first)))
     assert (got, answer["status"]) == (202, "unchanged")
-    got, answer = decide(body("deploy", **second), known_of(body("deploy", **first)))
+    got, answer = decide(body("deploy", **second), existing_of(body("deploy", **first)))
     assert got == status
     assert answer["status"] == ("unchanged" if status == 202 else 409)
 
@@ -91,7 +100,7 @@ def test_the_same_id_again(first: dict[str, Any], second: dict[str, Any], status
 def test_an_event_read_here_and_sent_again_is_unchanged() -> None:
     """The receiver's own receivedAt is no part of an event, and not an unknown field either."""
     listed = {**body("deploy"), "receivedAt": "2026-03-04T12:00:00Z"}
-    assert decide(listed, known_of(body("deploy"))) == (202, {"status": "unchanged", "id": "deploy-1"})
+    assert decide(listed, existing_of(body("deploy"))) == (202, {"status": "unchanged", "id": "deploy-1"})
 
 
 def test_the_header_alone_gives_the_id() -> None:
@@ -106,7 +115,7 @@ def test_the_header_alone_gives_the_id() -> None:
     [
         (body("deploy"), "Idempotency-Key: expected the event's id 'deploy-1', got 'other'"),
         ({"id": 7}, "Idempotency-Key: expected the event's id 7, got 'other'"),
-        ([], "Idempotency-Key: expected it with one event only, got it with a list; give each an id"),
+        ([], "Idempotency-Key: cannot be used with a list; give each event an id"),
     ],
 )
 def test_a_header_that_contradicts_the_body(value: Any, said: str) -> None:
@@ -198,7 +207,7 @@ def test_what_is_no_strict_json(raw: bytes, said: str) -> None:
 
 def test_unknown_fields_are_kept_and_named() -> None:
     """What the table does not know is stored as it came, and the answer names it."""
-    (entry,) = read(body("deploy", team="payments", score={"a": [1, None]})).entries
+    entry = only(body("deploy", team="payments", score={"a": [1, None]}))
     assert entry.unknown == ("team", "score")
     assert entry.event.to_wire()["score"] == {"a": [1, None]}
     assert decide(body("deploy", team="payments"))[1]["unknown"] == ["team"]
@@ -207,8 +216,8 @@ def test_unknown_fields_are_kept_and_named() -> None:
 def test_a_key_that_may_not_send_a_kind() -> None:
     """An event of a kind that the key may not send is forbidden, and names the kind."""
     submission = read(body("deploy"), may_send=lambda kind: kind == "incidentStarted")
-    status, answer = intake.answer(submission, intake.decide(submission.entries, known={}, newest=None))
-    assert (status, answer["detail"]) == (403, "kind: expected one that this key may send, got 'deployed'")
+    status, answer = intake.response(submission, intake.decide(submission.entries, existing={}, latest=None))
+    assert (status, answer["detail"]) == (403, "kind: expected a kind that this key may send, got 'deployed'")
 
 
 def test_a_new_kind_needs_its_table_entry_only() -> None:
@@ -217,40 +226,37 @@ def test_a_new_kind_needs_its_table_entry_only() -> None:
     time = next(field for field in KINDS[0].fields if field.name == "time")
     frozen = Kind("frozen", "freeze", (Field("reason", LINE, "why", required=True), time), example)
     submission = read(example, kinds=(*KINDS, frozen))
-    ((entry,), outcomes) = (
-        submission.entries,
-        intake.decide(submission.entries, known={}, newest=Newest()),
-    )
-    assert entry.id.startswith("content-")
-    assert intake.answer(submission, outcomes)[0] == 202
+    outcomes = intake.decide(submission.entries, existing={}, latest=LatestEvents())
+    assert only(example, kinds=(*KINDS, frozen)).id.startswith("content-")
+    assert intake.response(submission, outcomes)[0] == 202
 
 
 def at(minute: int) -> datetime:
     return datetime(2026, 3, 4, 8, minute, tzinfo=UTC)
 
 
-DEPLOY = Mark("d", "deployed", at(10))
-INCIDENT = Mark("i", "incidentStarted", at(20))
+DEPLOY = LatestEvent("d", "deployed", at(10))
+INCIDENT = LatestEvent("i", "incidentStarted", at(20))
 
 
 @pytest.mark.parametrize(
-    ("newest", "kind", "minute", "newer"),
+    ("latest", "kind", "minute", "newer"),
     [
-        (Newest(), "deployed", 0, None),
-        (Newest(DEPLOY), "deployed", 9, DEPLOY),
-        (Newest(DEPLOY), "deployed", 10, None),
-        (Newest(DEPLOY), "incidentStarted", 5, None),
-        (Newest(DEPLOY, INCIDENT), "deployed", 15, INCIDENT),
-        (Newest(DEPLOY, INCIDENT), "deployed", 5, INCIDENT),
-        (Newest(DEPLOY, INCIDENT), "deployed", 20, None),
-        (Newest(DEPLOY, INCIDENT), "incidentResolved", 19, INCIDENT),
-        (Newest(DEPLOY, INCIDENT), "incidentResolved", 20, None),
+        (LatestEvents(), "deployed", 0, None),
+        (LatestEvents(DEPLOY), "deployed", 9, DEPLOY),
+        (LatestEvents(DEPLOY), "deployed", 10, None),
+        (LatestEvents(DEPLOY), "incidentStarted", 5, None),
+        (LatestEvents(DEPLOY, INCIDENT), "deployed", 15, INCIDENT),
+        (LatestEvents(DEPLOY, INCIDENT), "deployed", 5, INCIDENT),
+        (LatestEvents(DEPLOY, INCIDENT), "deployed", 20, None),
+        (LatestEvents(DEPLOY, INCIDENT), "incidentResolved", 19, INCIDENT),
+        (LatestEvents(DEPLOY, INCIDENT), "incidentResolved", 20, None),
     ],
 )
-def test_strict_order(newest: Newest, kind: str, minute: int, newer: Mark | None) -> None:
+def test_strict_order(latest: LatestEvents, kind: str, minute: int, newer: LatestEvent | None) -> None:
     """A deploy is no older than any event, an incident event no older than any incident event."""
     name = {"deployed": "deploy", "incidentStarted": "incident-started"}.get(kind, "incident-resolved")
-    status, answer = decide(body(name, time=at(minute).isoformat()), newest=newest)
+    status, answer = decide(body(name, time=at(minute).isoformat()), latest=latest)
     assert status == (202 if newer is None else 409)
     if newer is not None:
         assert answer["type"] == "urn:gitdailies:problem:out-of-order"
@@ -261,7 +267,7 @@ def test_strict_order_holds_within_a_list() -> None:
     """An entry is measured by what the entries before it added, and a refused one adds nothing."""
     minutes = (5, 3, 5, 9, 8)
     events = [body("deploy", id=f"d{i}", time=at(m).isoformat()) for i, m in enumerate(minutes)]
-    _, answer = decide(events, newest=Newest())
+    _, answer = decide(events, latest=LatestEvents())
     statuses = [result["status"] for result in answer["results"]]
     assert statuses == ["created", "out-of-order", "created", "created", "out-of-order"]
     assert "deployed d3 of 2026-03-04T08:09:00Z" in answer["results"][4]["error"]
@@ -269,7 +275,7 @@ def test_strict_order_holds_within_a_list() -> None:
 
 def test_an_event_that_is_there_is_unchanged_however_old() -> None:
     """Order is asked of new events only, so that history can be sent again from its start."""
-    assert decide(body("deploy"), known_of(body("deploy")), Newest(None, INCIDENT))[0] == 202
+    assert decide(body("deploy"), existing_of(body("deploy")), LatestEvents(None, INCIDENT))[0] == 202
 
 
 NAMES = st.sampled_from(
@@ -296,8 +302,8 @@ def test_any_body_is_taken_or_refused(raw: bytes, header: str) -> None:
         submission = read(raw, header=header)
     except GitDailiesError:
         return
-    outcomes = intake.decide(submission.entries, known={}, newest=Newest())
-    status, answer = intake.answer(submission, outcomes)
+    outcomes = intake.decide(submission.entries, existing={}, latest=LatestEvents())
+    status, answer = intake.response(submission, outcomes)
     assert status in (202, 207, 409, 422)
     json.dumps(answer, ensure_ascii=False).encode()
     for outcome in outcomes:

@@ -19,22 +19,22 @@ BESIDE = {
     "deploymentFrequency": {"Deploys": "numerator"},
     "changeLeadTime": {
         "Commits": "count",
-        "Deploys unknown": "unknownDeploys",
-        "Commits unknown": "unknownCommits",
+        "Unknown deploys": "unknownDeploys",
+        "Unknown commits": "unknownCommits",
     },
     "changeFailRate": {
         "Failed": "numerator",
         "Settled": "denominator",
         "Pending": "pending",
-        "Failed and young": "failedYoung",
-        "Incidents unlinked": "unlinked",
+        "Recent failures": "failedYoung",
+        "Unlinked incidents": "unlinked",
     },
     "failedDeploymentRecoveryTime": {
         "Recovered": "count",
         "Open": "open",
         "Without incident": "withoutIncident",
     },
-    "deploymentReworkRate": {"Rework": "numerator", "Of deploys": "denominator"},
+    "deploymentReworkRate": {"Rework": "numerator", "Deploys": "denominator"},
 }
 
 
@@ -47,7 +47,7 @@ def owner(receiver: Receiver) -> Visitor:
 
 def beside(page: str) -> dict[str, dict[str, str]]:
     """Return what stands beside each figure, by its name."""
-    cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="beside">(.*?)</dl>', page, re.DOTALL)
+    cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="counts">(.*?)</dl>', page, re.DOTALL)
     return {name: dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", numbers)) for name, numbers in cards}
 
 

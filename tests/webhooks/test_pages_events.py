@@ -112,7 +112,7 @@ STAGING = {"environment": "staging"}
         (
             (DEPLOY, START),
             [
-                "Change fail rate: Counts: laid to deploy d of 2026-03-04T08:00:00Z, the latest in",
+                "Change fail rate: Counts: attributed to deploy d of 2026-03-04T08:00:00Z, the latest in",
                 "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
             ],
         ),
@@ -120,7 +120,7 @@ STAGING = {"environment": "staging"}
         (
             (DEPLOY, started("s", "30T00:00:00", causedBy="a" * 8)),
             [
-                "Change fail rate: Counts: laid to deploy d of 2026-03-04T08:00:00Z, named by causedBy",
+                "Change fail rate: Counts: attributed to deploy d of 2026-03-04T08:00:00Z, named by causedBy",
                 "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
             ],
         ),

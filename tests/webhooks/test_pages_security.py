@@ -9,6 +9,7 @@ from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 import requests
@@ -17,7 +18,7 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts import people, people_store
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.pages.routes import pages
-from gitdailies_webhooks.pages.site import ANYBODY, OWNERS, Site
+from gitdailies_webhooks.pages.site import EVERYONE, OWNERS, Site
 from gitdailies_webhooks.sql.database import transaction
 
 from tests.databases import KINDS
@@ -75,7 +76,7 @@ def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
     viewer, stranger = Visitor(receiver), Visitor(receiver)
     viewer.join(link, "Vic")
-    asked = [page for page in pages(Site(None, None, None)) if page.needs != ANYBODY]
+    asked = [page for page in pages(Site(None, None, None)) if page.needs != EVERYONE]
     assert len(asked) > 20
     for page in asked:
         path = re.sub(r"\{\w+:int\}", "1", page.path)
@@ -129,7 +130,7 @@ def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: V
     assert second.get("/settings", allow_redirects=False).status_code == 303
     assert Visitor(receiver).sign_in("Sam").status_code == 401
     assert Visitor(receiver).get(given).status_code == 410
-    assert "not the only owner" in owner.post("/settings/people/1/remove").text
+    assert "the only owner cannot be removed" in owner.post("/settings/people/1/remove").text
 
 
 def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: Visitor) -> None:
@@ -191,7 +192,7 @@ def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Vis
     key = key_of(owner, HOSTILE)
     repo = "larkspur/<script>alert(1)</script>"
     receiver.post(key, body("incident-started", title=HOSTILE, repo=repo, service=HOSTILE))
-    search = requests.utils.quote(HOSTILE)
+    search = quote(HOSTILE)
     for path in (
         "/start",
         "/start/newest",
@@ -355,17 +356,17 @@ def test_a_fault_on_a_page_shows_no_trace(
     def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("the reason inside")
 
-    monkeypatch.setattr(people_store, "everybody", broken)
+    monkeypatch.setattr(people_store, "all_people", broken)
     answer = owner.get("/settings/people")
     assert answer.status_code == 500
     assert answer.headers["content-type"] == "text/html; charset=utf-8"
-    assert '<a href="/">To the first page</a>' in answer.text
+    assert '<a href="/">Go to the start page</a>' in answer.text
     assert "Traceback" not in answer.text
-    number = re.search(r"its log tells it under (\w{12})", answer.text)[1]
+    number = re.search(r"internal error (\w{12})", answer.text)[1]
     (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
     places = re.findall(r"([\w/]+\.py):\d+", json.loads(line)["reason"])
     assert places[0] == "test_pages_security.py"
-    assert places[-1] == "gitdailies_webhooks/guard.py"
+    assert places[-1] == "gitdailies_webhooks/api/middleware.py"
     assert "gitdailies_webhooks/pages/members.py" in places
     assert "the reason inside" not in answer.text + line
 
@@ -378,10 +379,10 @@ def test_a_store_that_cannot_be_read_is_a_page(
     def broken(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("store: expected to read it, got a fault")
 
-    monkeypatch.setattr(people_store, "session_of", broken)
+    monkeypatch.setattr(people_store, "find_session", broken)
     answer = owner.get("/events")
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
-    assert "The store cannot be used now</h1>" in answer.text
+    assert "The store is unavailable</h1>" in answer.text
 
 
 @pytest.mark.parametrize(
@@ -404,7 +405,7 @@ def test_what_is_not_there_is_a_page_in_a_browser(
     """A browser is shown a page with a way back, and a program the problem as JSON."""
     page = owner.get(path)
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
-    assert '<a href="/">To the first page</a>' in page.text
+    assert '<a href="/">Go to the start page</a>' in page.text
     problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
     if problem.status_code != 303:  # pages send whoever is not signed in to sign in
         assert (problem.status_code, problem.json()["status"]) == (status, status)

@@ -27,7 +27,7 @@ def test_a_listing_is_read_from_its_query() -> None:
         ("after=" + "9" * 5000, "after: expected a whole number from 0"),
         ("kind=deploy", "kind: expected one of deployed, incidentStarted, incidentResolved, got 'deploy'"),
         ("repository=a/b", "query: expected one of limit, after, kind, repo"),
-        ("repo=a&repo=b", "repo: expected it once, got it twice"),
+        ("repo=a&repo=b", "repo: given twice; give it once"),
         ("repo=%FF", "query: expected name=value pairs in UTF-8"),
         ("&".join(f"a{n}=" for n in range(60)), "query: expected name=value pairs in UTF-8"),
     ],

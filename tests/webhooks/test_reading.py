@@ -196,6 +196,6 @@ def _delete(receiver: Receiver, key: str, name: str) -> requests.Response:
 
 def test_the_front_page_says_where_things_are(receiver: Receiver) -> None:
     """Whoever opens the address without a key learns what this is and which paths there are."""
-    front = requests.get(receiver.url + "/", timeout=5)
+    front = requests.get(receiver.url + "/", timeout=30)
     assert (front.status_code, front.json()["this"]) == (200, "GitDailies incoming webhooks")
     assert front.json()["send"] == "POST /webhooks"

@@ -146,7 +146,7 @@ FAULTS = [
     (b'{"a": 1, "a": 2}', {}, 400, "unreadable", "body: expected each name once, got 'a' twice"),
     (b"\xef\xbb\xbf{}", {}, 400, "unreadable", "body: expected UTF-8 without a byte order mark, got one"),
     (b"7", {}, 422, "invalid", "event: expected an object, got 7"),
-    ([{}], {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: expected it with one event only"),
+    ([{}], {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: cannot be used with a list"),
     (body("deploy"), {"Idempotency_Key": "x"}, 400, "request", "Idempotency-Key: expected the event's id"),
     (body("deploy"), {"Content_Type": "text/plain"}, 415, "media-type", "Content-Type: expected"),
     (
@@ -239,7 +239,7 @@ def test_a_deleted_key_is_refused_from_that_moment(receiver: Receiver, address: 
 
 def test_an_expired_key_is_refused(receiver: Receiver) -> None:
     """A key stops at its expiry without anybody doing anything."""
-    soon = datetime.now(UTC) + timedelta(seconds=0.7)
+    soon = datetime.now(UTC) + timedelta(seconds=2)
     key = create_key(receiver.store, "ci", expires_at=soon)[0].reveal()
     assert receiver.post(key, body("deploy")).status_code == 202
     time.sleep(max(0, (soon - datetime.now(UTC)).total_seconds()))
@@ -405,7 +405,7 @@ def test_a_body_that_does_not_come_ends_in_408(receiver: Receiver, monkeypatch: 
 def _raw(receiver: Receiver, request: bytes) -> bytes:
     """Send bytes and read until the other side has nothing more, for at most some seconds."""
     where = urlsplit(receiver.url)
-    with socket.create_connection((where.hostname, where.port), timeout=5) as connection:
+    with socket.create_connection((where.hostname, where.port), timeout=30) as connection:
         connection.sendall(request)
         read = b""
         while b"\r\n\r\n" not in read and (chunk := connection.recv(65536)):

@@ -19,6 +19,7 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key, delete_key
 from gitdailies_webhooks.server import serve
+from gitdailies_webhooks.sql.database import StoreLocation
 
 from tests.webhooks.payloads import body
 from tests.webhooks.running import Receiver, in_process, in_thread
@@ -28,14 +29,14 @@ def never(_: str) -> None:
     raise AssertionError("it said that it listens")
 
 
-def start(listen: Listen, store: Path, flag: str = "--listen") -> None:
+def start(listen: Listen, store: StoreLocation, flag: str = "--listen") -> None:
     asyncio.run(
         serve(listen=listen, store=store, strict_order=False, ready=never, stop=asyncio.Event(), flag=flag)
     )
 
 
 def test_a_taken_port_names_the_flag_to_change(tmp_path: Path) -> None:
-    """Where another program listens, the complaint names the address, the reason and the flag."""
+    """StoreLocation another program listens, the complaint names the address, the reason and the flag."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError) as refused:
@@ -56,7 +57,7 @@ def test_one_server_a_store(receiver: Receiver) -> None:
     """A second server on the same file is refused, and the first one keeps working."""
     with pytest.raises(ConfigurationError, match="another server uses this file"):
         start(Listen("127.0.0.1", 0), receiver.store)
-    assert requests.get(receiver.url + "/healthz", timeout=5).status_code == 200
+    assert requests.get(receiver.url + "/healthz", timeout=30).status_code == 200
 
 
 def test_a_second_start_keeps_everything(tmp_path: Path) -> None:
@@ -92,7 +93,7 @@ def test_it_shares_a_loop_and_leaves_signals_alone(tmp_path: Path) -> None:
         ]
         await _until(lambda: len(addresses) == 2)
         handlers()
-        found = [await asyncio.to_thread(requests.get, f"{url}/healthz", timeout=5) for url in addresses]
+        found = [await asyncio.to_thread(requests.get, f"{url}/healthz", timeout=30) for url in addresses]
         stop.set()
         await asyncio.gather(*tasks)
         return [answer.status_code for answer in found]
@@ -119,7 +120,7 @@ def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -
             )
         )
         await _until(lambda: said or task.done())
-        answer = await asyncio.to_thread(requests.get, f"{said[0]}/healthz", timeout=5)
+        answer = await asyncio.to_thread(requests.get, f"{said[0]}/healthz", timeout=30)
         stop.set()
         await task
         return answer.status_code
@@ -173,10 +174,11 @@ def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFix
         key = receiver.key("ci", "send", "delete")
         receiver.post(key, body("deploy", kind="\x1b[31mred\r\n{}"))
         receiver.post(key, body("deploy", id="é\u2028"))
-        requests.delete(receiver.url + "/api/events/%1b[2J%e2%80%a8", headers={"webhook-key": key}, timeout=5)
-        with socket.create_connection(
-            tuple(receiver.url.removeprefix("http://").split(":")), timeout=5
-        ) as raw:
+        requests.delete(
+            receiver.url + "/api/events/%1b[2J%e2%80%a8", headers={"webhook-key": key}, timeout=30
+        )
+        host, port = receiver.url.removeprefix("http://").split(":")
+        with socket.create_connection((host, int(port)), timeout=30) as raw:
             raw.sendall(b"\x16\x03\x01 this is not HTTP\r\n\r\n")
             raw.recv(100)
     lines = log_lines.readouterr().err.splitlines()
@@ -187,7 +189,7 @@ def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFix
 
 
 async def _until(true: Callable[[], object]) -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while not true():  # noqa: ASYNC110  what is waited for is said by a plain callback
             await asyncio.sleep(0.01)
 

@@ -120,21 +120,21 @@ def metrics(
 
 def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
     from gitdailies_server.storage.timestamps import now_us
-    from gitdailies_webhooks.api.metrics import question
     from gitdailies_webhooks.derived import queries
     from gitdailies_webhooks.derived import rows as derived
+    from gitdailies_webhooks.derived.question import question
     from gitdailies_webhooks.events import change_log
     from gitdailies_webhooks.events.problem import Refusal
-    from gitdailies_webhooks.sql import database as opening
+    from gitdailies_webhooks.sql import database as stores
 
     from gitdailies_cli.commands.webhooks import database
 
-    at = opening.existing(database(store))
-    opening.prepare(at)
-    reader = opening.Reader(at)
+    at = stores.existing_database(database(store))
+    stores.migrate(at)
+    reader = stores.ReadPool(at)
 
     def read(session: Any) -> dict[str, Any]:
-        settings = derived.settings_of(session)
+        settings = derived.stored_settings(session)
         # If derived rows are behind, the figures come from the events: no server may be updating the rows.
         current = now_us()
         behind = change_log.behind_since(session, current) is not None

@@ -1,4 +1,4 @@
-"""`gitdailies relay`: the server, and what one asks of its store beside it."""
+"""`gitdailies relay`: run the server, and read or change its store."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ if TYPE_CHECKING:
     from gitdailies_server.storage.database import Database
 
 _CONFIG = click.option(
-    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one here"
+    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
 )
 _JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
-# What is pasted may have a space around it; no vendor's id has.
+# A pasted id may have spaces around it. No vendor's id has any.
 _ID = str.strip
 DESTINATION = "default"
 
@@ -31,7 +31,7 @@ DESTINATION = "default"
 @_CONFIG
 @click.pass_context
 def relay(ctx: click.Context, config: Path | None) -> None:
-    """Run the relay, or ask about a running or stopped one.
+    """Run the relay, or ask about one that is running or stopped.
 
     \b
     gitdailies relay --config gitdailies.yml
@@ -65,59 +65,58 @@ def _store(ctx: click.Context, config: Path | None) -> Database:
     from gitdailies_relay.store.store import database_of, reading
     from gitdailies_server.storage.sqlite import file_exists
 
-    store = find_config.load_configuration(config or ctx.obj).relay.store
-    database = database_of(store)
+    database = database_of(store := find_config.load_configuration(config or ctx.obj).relay.store)
     if store.path is not None and not file_exists(store.path):
-        raise _never_started(database, "no such file")
+        raise _never_started(database, "the file does not exist")
     with reading(database) as session:
         if not database.has_table(session, "deliveries"):
-            raise _never_started(database, "none of its tables")
+            raise _never_started(database, "it has none of a relay's tables")
     return database
 
 
-def _never_started(database: Database, found: str) -> UsageError:
-    return UsageError(f"{database}: expected the store of a relay, got {found}; was it ever started?")
+def _never_started(database: Database, reason: str) -> UsageError:
+    return UsageError(f"{database}: no relay has used this store yet, {reason}; start the relay first")
 
 
 def _server(ctx: click.Context, config: Path | None) -> dict[str, Any] | None:
     from gitdailies_relay.operations import reports
 
     settings = find_config.load_configuration(config or ctx.obj).relay
-    return relay_status.server(settings, reports.place(settings.store))
+    return relay_status.server(settings, reports.store_location(settings.store))
 
 
-@relay.command(short_help="whether the server runs, what waits, whether delivery is paused")
+@relay.command(short_help="is the server running, what waits, is delivery paused")
 @_CONFIG
 @_JSON
 @click.pass_context
 def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
-    """Say whether the server runs, what waits, what was set aside, and whether delivery is paused."""
+    """Show whether the server runs, what waits, dead letters, quarantine, and pauses."""
     from gitdailies_relay.operations import reports
     from gitdailies_relay.store.store import reading
 
     database = _store(ctx, config)
     with reading(database) as session:
-        told = reports.standing(database, session)
-    told["server"] = _server(ctx, config)
+        current = reports.status_with_size(database, session)
+    current["server"] = _server(ctx, config)
     if as_json:
-        output.as_json(told)
+        output.as_json(current)
         return
-    output.pairs(relay_status.pairs(told, find_config.load_configuration(config or ctx.obj).relay.status))
-    for what in ("deliveries", "replays"):
-        rows = [(s, o, n) for s, outcomes in told[what].items() for o, n in outcomes.items()]
-        output.table(what, ("source", "outcome", "count"), rows)
+    output.pairs(relay_status.pairs(current, find_config.load_configuration(config or ctx.obj).relay.status))
+    for title in ("deliveries", "replays"):
+        rows = [(s, o, n) for s, outcomes in current[title].items() for o, n in outcomes.items()]
+        output.table(title, ("source", "outcome", "count"), rows)
 
 
-@relay.command(short_help="lines to paste for services that have none")
+@relay.command(short_help="lines to paste for services without a repository")
 @_CONFIG
 @_JSON
 @click.pass_context
 def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
-    """Print lines for the services that have none, to paste into gitdailies.yml.
+    """Print a line for each service without a repository, to paste into gitdailies.yml.
 
     \b
-    gitdailies relay unmapped              then: a repository for each, SIGHUP to the relay,
-    gitdailies relay replay --unmapped     and what was kept is counted
+    gitdailies relay unmapped              paste, add the repositories, send SIGHUP to the relay
+    gitdailies relay replay --unmapped     count what was quarantined
     """
     from gitdailies_core.incidents.routing import FALLBACK
     from gitdailies_relay.operations.unmapped import lines, services
@@ -127,47 +126,51 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     with reading(_store(ctx, config)) as session:
         found = services(session, configuration.sources, configuration.routes)
     if as_json:
-        output.as_json([service.told() for service in found])
+        output.as_json([service.to_json() for service in found])
         return
     for line in lines(found, fallback=FALLBACK in configuration.routes.table):
         click.echo(line)
 
 
-@relay.command(short_help="events that were set aside, deliveries that were kept")
+@relay.command(short_help="dead letters and quarantined deliveries")
 @_CONFIG
 @_JSON
 @click.pass_context
 def failed(ctx: click.Context, config: Path | None, as_json: bool) -> None:
-    """List events that were set aside and deliveries that were kept, with their reasons."""
+    """List dead letters and quarantined deliveries, with their reasons.
+
+    A dead letter is an event that the receiver refused or that was given up. A quarantined delivery
+    could not be read or has no repository.
+    """
     from gitdailies_relay.operations import reports
     from gitdailies_relay.store.store import reading
 
     with reading(_store(ctx, config)) as connection:
-        told = reports.failed(connection)
+        report = reports.failed(connection)
     if as_json:
-        output.as_json(told)
+        output.as_json(report)
         return
-    if not told["buried"] and not told["kept"]:
-        click.echo("nothing was set aside or kept")
-    at = output.moment
-    rows = [(e["id"], e["incident"], at(e["storedAt"]), e["attempts"], e["reason"]) for e in told["buried"]]
-    output.table("events set aside", ("event", "incident", "stored", "attempts", "reason"), rows)
-    rows = [(d["delivery"], d["source"], at(d["receivedAt"]), d["why"], d["reason"]) for d in told["kept"]]
-    output.table("deliveries kept", ("delivery", "source", "received", "why", "reason"), rows)
+    dead_letters, quarantined, at = report["deadLetters"], report["quarantined"], output.moment
+    if not dead_letters and not quarantined:
+        click.echo("no dead letters, no quarantined deliveries")
+    rows = [(e["id"], e["incident"], at(e["storedAt"]), e["attempts"], e["reason"]) for e in dead_letters]
+    output.table("dead letters", ("event", "incident", "stored", "attempts", "reason"), rows)
+    rows = [(d["delivery"], d["source"], at(d["receivedAt"]), d["code"], d["reason"]) for d in quarantined]
+    output.table("quarantined deliveries", ("delivery", "source", "received", "code", "reason"), rows)
 
 
-@relay.command(short_help="the story of an incident, a delivery or an event")
+@relay.command(short_help="the timeline of an incident, a delivery or an event")
 @click.argument("id_", metavar="ID", type=_ID)
 @_CONFIG
 @_JSON
 @click.pass_context
 def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> None:
-    """Tell the story of an incident: deliveries, decisions, periods, events, attempts.
+    """Show the timeline of an incident: deliveries, decisions, occurrences, events, attempts.
 
-    ID is the incident's, as its vendor has it, or that of a delivery or an event of it; one that the
-    store does not know ends with 2.
-    JSON is one object; where a delivery is of several incidents, `others` lists what is told of the rest.
-    `paused` and `server` are those of `status`: what is held up waits for them.
+    ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. An id
+    that the store does not know exits with 2. JSON is one object. Where a delivery is about several
+    incidents, `others` lists the rest. `paused` and `server` are those of `status`, because what is
+    held up waits for them.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD
@@ -176,26 +179,26 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
     from gitdailies_relay.store.store import reading
 
     with reading(_store(ctx, config)) as connection:
-        told = reports.stories(connection, id_)
+        timelines = reports.timelines(connection, id_)
         paused = reports.paused(connection)
-    if not told:
+    if not timelines:
         raise UsageError(f"ID: expected an incident, a delivery or an event of this store, got {got(id_)}")
     delivery = {"paused": paused, "server": _server(ctx, config)}
     if as_json:
-        output.as_json({**told[0], "others": told[1:], **delivery})
+        output.as_json({**timelines[0], "others": timelines[1:], **delivery})
         return
-    for one in told:
-        for line in incident_timeline.lines(one, relay_status.held(delivery)):
+    for timeline in timelines:
+        for line in incident_timeline.lines(timeline, relay_status.held_up_by(delivery)):
             click.echo(output.printable(line))
 
 
-@relay.command(short_help="translate kept deliveries anew, send again what was set aside")
+@relay.command(short_help="translate quarantined deliveries again, requeue dead letters")
 @click.option("--id", "id_", metavar="TEXT", type=_ID, help="a delivery or an event")
 @click.option("--source", help="a source of gitdailies.yml")
 @click.option("--since", help="received at or after this time, as 2026-03-04T09:00:00Z")
 @click.option("--until", help="received before this time")
-@click.option("--unmapped", is_flag=True, help="only deliveries of services that had no line")
-@click.option("--all", "everything", is_flag=True, help="all that was kept or set aside")
+@click.option("--unmapped", is_flag=True, help="only deliveries of services that had no repository")
+@click.option("--all", "everything", is_flag=True, help="all dead letters and quarantined deliveries")
 @_CONFIG
 @_JSON
 @click.pass_context
@@ -210,17 +213,17 @@ def replay(
     config: Path | None,
     as_json: bool,
 ) -> None:
-    """Translate kept deliveries anew and put events that were set aside back in their place.
+    """Translate quarantined deliveries again, and put dead letters back into their place.
 
     \b
-    gitdailies relay replay --unmapped     after a line under services was added
+    gitdailies relay replay --unmapped     after you added lines under services
     gitdailies relay replay --source pagerduty --since 2026-03-04T09:00:00Z
     """
     from gitdailies_relay.operations.replay import Selection, summary
-    from gitdailies_relay.operations.replay import replay as again
+    from gitdailies_relay.operations.replay import replay as run
 
     if not (id_ or source or since or until or unmapped or everything):
-        raise UsageError("replay: expected --id, --source, --since, --until, --unmapped or --all, got none")
+        raise UsageError("replay: say what to replay: --id, --source, --since, --until, --unmapped or --all")
     database = _store(ctx, config)
     configuration = find_config.load_configuration(config or ctx.obj)
     sources = configuration.sources
@@ -233,17 +236,17 @@ def replay(
     begin, end = selection.span
     if since and until and begin >= end:
         raise UsageError(f"--since: expected a time before that of --until, {until}, got {since}")
-    replayed = again(database, sources, configuration.routes, selection)
+    replayed = run(database, sources, configuration.routes, selection)
     if id_ is not None and not (replayed.deliveries or replayed.events or replayed.left_out):
         raise UsageError(
-            f"--id: expected a delivery that is kept or an event that was set aside, got {got(id_)}; "
+            f"--id: expected a quarantined delivery or a dead letter, got {got(id_)}; "
             "`gitdailies relay failed` lists them"
         )
     if as_json:
         output.as_json(
             {
                 "deliveries": [
-                    {"delivery": a.delivery, "events": list(a.events), "reasons": list(a.reasons)}
+                    {"delivery": a.delivery, "events": list(a.events), "reasons": list(a.texts)}
                     for a in replayed.deliveries
                 ],
                 "events": list(replayed.events),
@@ -256,7 +259,7 @@ def replay(
 
 
 @relay.command(short_help="stop delivering; deliveries are still accepted")
-@click.option("--reason", default="by hand", help="what status will say")
+@click.option("--reason", default="by hand", help="the reason that status shows")
 @_CONFIG
 @click.pass_context
 def pause(ctx: click.Context, reason: str, config: Path | None) -> None:
@@ -272,16 +275,16 @@ def pause(ctx: click.Context, reason: str, config: Path | None) -> None:
     if before == now:
         click.echo(f"nothing changed, delivery is {output.printable(relay_status.pauses(before))}")
         return
-    click.echo("paused: deliveries are accepted and wait; `gitdailies relay resume` sends them")
+    click.echo("paused: deliveries are accepted and wait; `gitdailies relay resume` sends their events")
     if before:
         click.echo(f"before, it was {output.printable(relay_status.pauses(before))}")
 
 
-@relay.command(short_help="deliver again, at once")
+@relay.command(short_help="end a pause, deliver at once")
 @_CONFIG
 @click.pass_context
 def resume(ctx: click.Context, config: Path | None) -> None:
-    """Deliver again, at once, whatever the destination was paused by."""
+    """End a pause, whatever caused it, and deliver at once."""
     from gitdailies_relay.operations import reports
     from gitdailies_relay.store.store import resume as start
     from gitdailies_relay.store.store import transaction
@@ -289,7 +292,7 @@ def resume(ctx: click.Context, config: Path | None) -> None:
     with transaction(_store(ctx, config)) as connection:
         before = reports.paused(connection)
         start(connection, DESTINATION)
-    click.echo("resumed" if before else "delivery was not paused; what waits is tried at once")
+    click.echo("resumed" if before else "delivery was not paused; waiting events are sent at once")
 
 
 def _time(text: str | None, where: str) -> datetime | None:

@@ -10,13 +10,14 @@ import click
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.contract import checks
 from gitdailies_core.errors import UsageError
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
+from gitdailies_core.incidents.state_machine import decide
+from gitdailies_core.reasons import INVALID_JSON
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter, Ignored
 from gitdailies_core.sources.request import FORM, Request
-from gitdailies_relay.accepting.interpret import UNREADABLE, Said, read
+from gitdailies_relay.accepting.interpret import RoutedMessage, interpret
 
 from gitdailies_cli import find_config, output
 
@@ -81,39 +82,41 @@ class _Reader:
         self._adapter = adapter
         self._source = source
         self._routes = routes
-        self._ledger = MemoryLedger()
+        self._records = MemoryRecords()
         self._seen: set[str] = set()
 
     def tell(self, request: Request) -> dict[str, Any]:
         """Return events, and the reasons to ignore, keep or reject; only what applies."""
-        reading = read(request, self._source, self._adapter, self._routes, "")
-        if reading.why:
-            return {"rejected" if reading.why == UNREADABLE else "kept": reading.reason}
+        interpretation = interpret(request, self._source, self._adapter, self._routes, "")
+        if interpretation.reason is not None:
+            outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"
+            return {outcome: interpretation.reason.text}
         events: list[Any] = []
         reasons: list[str] = []
-        for said in reading.said:
-            found, reason = self._decide(said)
+        for routed in interpretation.messages:
+            found, reason = self._decide(routed)
             events += found
             reasons += [reason] if reason else []
         told: dict[str, Any] = {"events": events} if events else {}
         return {**told, "ignored": "; ".join(reasons)} if reasons else told
 
-    def _decide(self, said: Said) -> tuple[list[Any], str]:
-        if isinstance(said.message, Ignored):
-            return [], said.message.reason
-        if said.key in self._seen:
+    def _decide(self, routed: RoutedMessage) -> tuple[list[Any], str]:
+        if isinstance(routed.message, Ignored):
+            return [], routed.message.reason
+        if routed.key in self._seen:
             return [], "a redelivery of something stored"
         decision = decide(
             source=self._source.name,
-            change=said.message,
-            targets=said.targets,
-            refusal=said.refusal,
-            ledger=self._ledger,
+            change=routed.message,
+            targets=routed.targets,
+            refusal=routed.refusal,
+            records=self._records,
         )
-        self._ledger.apply(decision)
+        self._records.apply(decision)
         if decision.events:
-            self._seen.add(said.key)
-        return [event.to_wire() for event in decision.events], decision.reason
+            self._seen.add(routed.key)
+        reason = decision.reason.text if decision.reason else ""
+        return [event.to_wire() for event in decision.events], reason
 
 
 def _show(told: dict[str, Any]) -> None:

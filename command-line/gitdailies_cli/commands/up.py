@@ -92,7 +92,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 stop=signals.stop,
                 flag="--webhooks-port",
                 first_owner=print_first_owner_link,
-                said=settings.webhooks,
+                settings=settings.webhooks,
                 reload=lambda: configuration().webhooks,
                 reloading=signals.reloading(),
             ),

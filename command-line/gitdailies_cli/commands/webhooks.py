@@ -157,7 +157,7 @@ def webhooks(
             stop=signals.stop,
             public=public,
             keep_days=keep_days,
-            said=settings,
+            settings=settings,
             reload=reload,
             reloading=signals.reloading(),
             first_owner=print_first_owner_link,

@@ -1,4 +1,4 @@
-"""`gitdailies history`: events of the past, from files, in the order that GitDailies asks for."""
+"""`gitdailies history`: import past events from files, in the order that GitDailies asks for."""
 
 from __future__ import annotations
 
@@ -10,30 +10,29 @@ from zoneinfo import ZoneInfo
 import click
 from gitdailies_connection.config import yaml_document
 from gitdailies_core.errors import UsageError
-from gitdailies_history.files import atomic_file, formats
-from gitdailies_history.files import read as sources
+from gitdailies_history.files import atomic_file, formats, input_files
+from gitdailies_history.files.input_files import InputFile, ReadResult
 from gitdailies_history.files.mapping import Mapped
-from gitdailies_history.files.read import Read, Source
-from gitdailies_history.files.rows import Terms
+from gitdailies_history.files.rows import ReadOptions
 from gitdailies_history.plan.plan import Plan
-from gitdailies_history.sending.checkpoint import held
+from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config
 from gitdailies_cli.history import outcome
 from gitdailies_cli.history.fetch import fetch
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
 from gitdailies_cli.output import counted
-from gitdailies_cli.progress import Watching
+from gitdailies_cli.progress import ImportProgress
 from gitdailies_cli.send_events import PARTLY
 
-# As incoming webhooks have it: clocks differ, a typo in the year does not hide.
+# The same as at incoming webhooks: clocks differ a little, but a wrong year is found.
 AHEAD = timedelta(minutes=5)
 SKIP_BAD = "--skip-bad"
 
 
 @click.group()
 def history() -> None:
-    """Send events of the past, once, in the order that GitDailies asks for.
+    """Send past events, each once, in the order that GitDailies asks for.
 
     \b
     gitdailies history import deploys.csv incidents.csv --dry-run
@@ -43,11 +42,11 @@ def history() -> None:
 
 @history.command("import", short_help="send the events of CSV, NDJSON or JSON files")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--mapping", type=click.Path(path_type=Path), help="YAML that says which column is which field")
-@click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: told by the name")
-@click.option("--timezone", help="of times without a zone, as Europe/Berlin; without it they are refused")
+@click.option("--mapping", type=click.Path(path_type=Path), help="YAML file that maps columns to fields")
+@click.option("--format", "format_", type=click.Choice(formats.FORMATS), help="default: from the file name")
+@click.option("--timezone", help="for times without a zone, like Europe/Berlin; otherwise these are refused")
 @click.option(
-    SKIP_BAD, type=click.Path(path_type=Path), help="a new file: write faulty rows there, send the others"
+    SKIP_BAD, type=click.Path(path_type=Path), help="write faulty rows to this new file and send the others"
 )
 @handover_options
 def import_(
@@ -58,9 +57,9 @@ def import_(
     skip_bad: Path | None,
     handover: Handover,
 ) -> None:
-    """Send the events of CSV, NDJSON or JSON files, deploys first, each once; - is standard input.
+    """Send the events of CSV, NDJSON or JSON files, deploys first, each once. Use - for standard input.
 
-    Nothing is sent while a row is at fault. Run it again to go on where it was stopped.
+    Nothing is sent if a row is faulty. After an interruption, run the same command to continue.
 
     \b
     gitdailies history import deploys.csv --timezone Europe/Berlin --dry-run
@@ -68,34 +67,39 @@ def import_(
     """
     if skip_bad is not None and len(files) > 1:
         raise UsageError(f"{SKIP_BAD}: expected one file to import, got {len(files)}")
-    terms = _terms(mapping, timezone, handover.config)
+    options = _read_options(mapping, timezone, handover.config)
     where = handover.where()
     with (
-        held(handover.state) as folder,
+        locked(handover.state) as folder,
         Plan(folder / "plan.db") as plan,
-        Watching(folder / "refused.ndjson") as watch,
+        ImportProgress(folder / "refused.ndjson") as watch,
     ):
-        found = [sources.find(name, format_, folder) for name in files]
+        found = [input_files.find(name, format_, folder) for name in files]
         try:
-            with sources.cleaned(found):
-                read = _read(plan, found, terms, watch, skip_bad)
+            with input_files.cleaned(found):
+                result = _read(plan, found, options, watch, skip_bad)
         except KeyboardInterrupt:
             watch.say("interrupted; nothing was sent")
             raise
         total = plan.count()
-        told = {"rows": read.rows, "bad": read.bad, "repeated": plan.repeated, "unpaired": plan.unpaired}
+        counts = {
+            "rows": result.rows,
+            "bad": result.bad,
+            "repeated": plan.repeated,
+            "unpaired": plan.unpaired,
+        }
         report = handover.send(where, plan, total, folder, watch) if where else None
         summary = None if where else summed_up(plan)
     if summary is not None:
-        outcome.show_summary(summary, told, as_json=handover.as_json)
-        if read.bad:
+        outcome.show_summary(summary, counts, as_json=handover.as_json)
+        if result.bad:
             raise click.exceptions.Exit(PARTLY if total else outcome.USAGE)
     if report is not None:
-        outcome.show_report(report, told, total, as_json=handover.as_json)
-        raise click.exceptions.Exit(outcome.exit_code(report, bad=read.bad))
+        outcome.show_report(report, counts, total, as_json=handover.as_json)
+        raise click.exceptions.Exit(outcome.exit_code(report, bad=result.bad))
 
 
-def _terms(mapping: Path | None, timezone: str | None, config: Path | None) -> Terms:
+def _read_options(mapping: Path | None, timezone: str | None, config: Path | None) -> ReadOptions:
     mapped = (
         Mapped()
         if mapping is None
@@ -111,36 +115,38 @@ def _terms(mapping: Path | None, timezone: str | None, config: Path | None) -> T
     if timezone and zone is None:
         raise UsageError(f"--timezone: expected a name like Europe/Berlin, got {timezone!a}")
     routes = find_config.load_configuration(config).routes if mapped.routed else None
-    return Terms(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
+    return ReadOptions(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
 
 
-def _read(plan: Plan, found: Sequence[Source], terms: Terms, watch: Watching, skip_bad: Path | None) -> Read:
-    """Fill the plan; faults end the command with code 2, unless they are set aside."""
-    read, faults = Read(), 0
+def _read(
+    plan: Plan, found: Sequence[InputFile], options: ReadOptions, watch: ImportProgress, skip_bad: Path | None
+) -> ReadResult:
+    """Fill the plan. Faults end the command with code 2, unless --skip-bad is given."""
+    result, faults = ReadResult(), 0
     for source in found:
         with watch.reading(source.name, source.size) as bar:
-            for fault in sources.read_into(plan, source, terms, read, bar.moved):
+            for fault in input_files.read_into(plan, source, options, result, bar.moved):
                 faults += 1
                 watch.say(str(fault))
     for fault in plan.settle():
-        read.bad += 1
+        result.bad += 1
         faults += 1
         watch.say(str(fault))
-    for name, unknown in read.unknown.items():
+    for name, unknown in result.unknown.items():
         if unknown:
             watch.say(f"note: {name}: columns that no event has: {', '.join(unknown)}")
     if faults and skip_bad is None:
         raise UsageError(
             f"{counted(faults, 'fault')}, nothing was sent; "
-            "put right what is wrong, or set the rows aside with --skip-bad FILE"
+            "correct the rows, or write them to a file with --skip-bad FILE"
         )
     if faults and skip_bad is not None:
-        read.bad = sources.set_aside(plan, found[0], terms, skip_bad, SKIP_BAD)
-        watch.say(f"set aside in {skip_bad}: {counted(read.bad, 'row')}")
+        result.bad = input_files.write_faulty_rows(plan, found[0], options, skip_bad, SKIP_BAD)
+        watch.say(f"written to {skip_bad}: {counted(result.bad, 'faulty row')}")
     elif skip_bad is not None:
-        # Who takes it for a flag has named a file to import here.
+        # Somebody may have meant a flag here, and named a file to import.
         atomic_file.unused(skip_bad, SKIP_BAD)
-    return read
+    return result
 
 
 history.add_command(fetch)

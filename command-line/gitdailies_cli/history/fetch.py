@@ -1,4 +1,4 @@
-"""`gitdailies history fetch`: the past of incidents and deploys, read through a vendor's API."""
+"""`gitdailies history fetch`: read past incidents and deploys through a vendor's API."""
 
 from __future__ import annotations
 
@@ -21,16 +21,16 @@ from gitdailies_core.sources.history import Apart, Placed, Reader, TwoKeys, Wind
 from gitdailies_core.values import times
 from gitdailies_core.values.secret import Secret
 from gitdailies_history.fetch.api_client import HttpPages
-from gitdailies_history.fetch.fetch import Tally, events
+from gitdailies_history.fetch.fetch import IgnoredCounts, events
 from gitdailies_history.fetch.state import State
 from gitdailies_history.files import atomic_file
 from gitdailies_history.plan.plan import Plan
-from gitdailies_history.sending.checkpoint import held
+from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config, output
 from gitdailies_cli.history import live, outcome
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
-from gitdailies_cli.progress import Watching
+from gitdailies_cli.progress import ImportProgress
 
 
 @dataclass(frozen=True)
@@ -56,28 +56,33 @@ class _Asked:
         return json.dumps([*parts, dict(sorted(self.parameters.items()))])
 
 
-@click.command(short_help="read the past through an API of a vendor, and send it")
+@click.command(short_help="read past events through a vendor's API and send them")
 @click.argument("source")
 @click.option(
-    "--since", required=True, help="a day, as 2025-01-01, or a time, as 2025-01-01T08:00:00Z; in UTC"
+    "--since", required=True, help="a day like 2025-01-01, or a time like 2025-01-01T08:00:00Z; UTC"
 )
-@click.option("--until", help="the same; not included; default: now")
+@click.option("--until", help="end of the window, not included; default: now")
 @click.option(
-    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="what the source needs; may repeat"
-)
-@click.option(
-    "--token-env", multiple=True, help="the variable of the token, if another one; again for a second token"
+    "--with", "with_", multiple=True, metavar="NAME=VALUE", help="a parameter of the source; may repeat"
 )
 @click.option(
-    "--token-file", multiple=True, type=click.Path(path_type=Path), help="a file that holds it; likewise"
+    "--token-env", multiple=True, help="environment variable of the token; repeat it for a second token"
 )
-@click.option("--api-url", help="another address of the API, such as that of another region")
+@click.option(
+    "--token-file",
+    multiple=True,
+    type=click.Path(path_type=Path),
+    help="file that holds the token; repeat it for a second token",
+)
+@click.option("--api-url", help="another URL of the API, for example of another region")
 @click.option(
     "--live-since",
-    help="when the relay began to tell of what would count twice; the window ends there",
+    help="time of the relay's first live event; the window ends there, so nothing counts twice",
 )
-@click.option("--overlap", is_flag=True, help="fetch what may count twice, too")
-@click.option("--output", "output_", type=click.Path(path_type=Path), help="write NDJSON there, send nothing")
+@click.option("--overlap", is_flag=True, help="also fetch events that may count twice")
+@click.option(
+    "--output", "output_", type=click.Path(path_type=Path), help="write NDJSON to this file and send nothing"
+)
 @handover_options
 def fetch(
     source: str,
@@ -92,9 +97,10 @@ def fetch(
     output_: Path | None,
     handover: Handover,
 ) -> None:
-    """Read the past of SOURCE through its API and send it, deploys first, each event once.
+    """Read past events of SOURCE through its API and send them, deploys first, each once.
 
-    SOURCE is a source of gitdailies.yml, or a vendor's name. Run it again to go on where it was stopped.
+    SOURCE is a source of gitdailies.yml, or a vendor's name. After an interruption, run the same command to
+    continue.
 
     \b
     gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
@@ -107,54 +113,58 @@ def fetch(
         asked = _apart_from_live(asked, live_since)
     where = None if output_ else handover.where()
     with (
-        held(handover.state) as folder,
+        locked(handover.state) as folder,
         Plan(folder / "plan.db") as plan,
         State(folder) as pages,
-        Watching(folder / "refused.ndjson") as watch,
+        ImportProgress(folder / "refused.ndjson") as watch,
     ):
-        tally = Tally()
-        with _telling_how_to_go_on(pages, watch):
-            _read(asked, plan, pages, watch, tally, handover.retries)
+        ignored = IgnoredCounts()
+        with _advice_after_interrupt(pages, watch):
+            _read(asked, plan, pages, watch, ignored, handover.retries)
             total = plan.count()
             summary = None if where else summed_up(plan)
             if output_ is not None:
                 _write(plan, output_)
-        told = {"rows": total + plan.repeated, "bad": 0}
-        told |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
+        counts = {"rows": total + plan.repeated, "bad": 0}
+        counts |= {"repeated": plan.repeated, "unpaired": plan.unpaired}
         report = handover.send(where, plan, total, folder, watch) if where else None
         if not handover.dry_run and (report is None or not report.stopped):
             pages.finish()
-    for reason, count in sorted(tally.ignored.items()):
-        click.echo(output.printable(f"note: {count:,} came to nothing: {reason}"), err=True)
+    for reason, count in sorted(ignored.ignored.items()):
+        click.echo(output.printable(f"note: {count:,} gave no event: {reason}"), err=True)
     if summary is not None:
-        outcome.show_summary(summary, told, as_json=handover.as_json)
+        outcome.show_summary(summary, counts, as_json=handover.as_json)
     if report is not None:
-        outcome.show_report(report, told, total, as_json=handover.as_json)
+        outcome.show_report(report, counts, total, as_json=handover.as_json)
         raise click.exceptions.Exit(outcome.exit_code(report, bad=0))
 
 
 @contextmanager
-def _telling_how_to_go_on(state: State, watch: Watching) -> Iterator[None]:
-    """Say, where Ctrl-C ends it before anything is sent, what is kept and how to go on."""
+def _advice_after_interrupt(state: State, watch: ImportProgress) -> Iterator[None]:
+    """On Ctrl-C before sending, say how many pages are stored and how to continue."""
     try:
         yield
     except KeyboardInterrupt:
         read = output.counted(state.count(), "page")
-        watch.say(f"interrupted after {read}; nothing was sent; run the same again within a day to go on")
+        watch.say(
+            f"interrupted after {read}; nothing was sent; run the same command within a day to continue"
+        )
         raise
 
 
-def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally, retries: int) -> None:
-    """Fill the plan; what stops the reading says how to go on."""
+def _read(
+    asked: _Asked, plan: Plan, state: State, watch: ImportProgress, ignored: IgnoredCounts, retries: int
+) -> None:
+    """Fill the plan. An error that stops the reading says how to continue."""
     until = state.begin(
         asked.job, None if asked.until is None else times.text_of(asked.until), datetime.now(UTC)
     )
     window = Window(asked.since, times.parse(until, "--until"))
     if window.since >= window.until:
         raise UsageError(f"--until: expected a time after --since, got {until}")
-    there = state.count()
-    if there:
-        watch.say(f"goes on with {there:,} pages that were read before, until {until}")
+    stored = state.count()
+    if stored:
+        watch.say(f"continues with {stored:,} pages that were read before, until {until}")
 
     def waits(reason: str, seconds: float) -> None:
         watch.waits(reason, seconds)
@@ -165,16 +175,16 @@ def _read(asked: _Asked, plan: Plan, state: State, watch: Watching, tally: Tally
             watch.counting(f"reading {asked.source.name}") as bar,
         ):
             pages.moved = bar.moved
-            told = asked.reader.read(pages, window, asked.parameters)
-            for number, event in enumerate(events(told, asked.source, asked.routes, tally), 1):
-                # Each in a row of its own, so that a fault of one takes no other with it.
+            records = asked.reader.read(pages, window, asked.parameters)
+            for number, event in enumerate(events(records, asked.source, asked.routes, ignored), 1):
+                # Each event gets its own line number, so that a fault excludes only one.
                 plan.add(event, file=asked.source.name, line=number)
     except PayloadError as error:
         raise PayloadError(f"{asked.url}: {error}") from None
     except Refused:
         raise
     except DeliveryError as error:
-        raise DeliveryError(f"{error}; run the same again to go on") from None
+        raise DeliveryError(f"{error}; run the same command again to continue") from None
     for fault in plan.settle():
         watch.say(str(fault))
 
@@ -191,7 +201,7 @@ def _asked(
     configuration = find_config.load_configuration(config) if find_config.find(config) else None
     reader, source = _read_by(name, configuration)
     if configuration is None and reader.name in registry.names():
-        # It tells of incidents, and only `services` says where those count.
+        # It reads incidents, and `services` decides which repository they count for.
         configuration = find_config.load_configuration(config)
     url = api_url or reader.url
     if isinstance(reader, Placed):
@@ -209,7 +219,7 @@ def _asked(
 
 
 def _read_by(name: str, configuration: Configuration | None) -> tuple[Reader, Source]:
-    """Find the reader of the source, or the vendor, of that *name*, and its source."""
+    """Return the reader and the source for *name*, a source or a vendor."""
     source = configuration.sources.get(name) if configuration else None
     readers = registry.names(history.GROUP)
     vendor = source.adapter if source else name
@@ -225,12 +235,12 @@ def _read_by(name: str, configuration: Configuration | None) -> tuple[Reader, So
 
 
 def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
-    """End the window where the relay began to tell of what would count twice."""
+    """End the window at the first live event, if fetched events could count twice."""
     why = asked.reader.apart(asked.parameters) if isinstance(asked.reader, Apart) else ""
     if not why and live_since:
         raise UsageError(
-            f"--live-since: expected none for {asked.source.name}, of which all that is fetched counts once, "
-            "got one; --until ends the window"
+            f"--live-since: {asked.source.name} does not need it, because fetched events never count twice; "
+            "--until ends the window"
         )
     if not why:
         return asked
@@ -254,7 +264,7 @@ def _secrets(token_env: Sequence[str], token_file: Sequence[Path]) -> list[Secre
 
 
 def _tokens(reader: Reader, given: Sequence[SecretSource]) -> list[Secret]:
-    """Read the secrets of *reader*: as *given*, and those that are not from its own variables."""
+    """Read the secrets of *reader*: the *given* ones, and the rest from the reader's own variables."""
     names = [reader.token_env, *([reader.second_env] if isinstance(reader, TwoKeys) else [])]
     if len(given) > len(names):
         raise UsageError(
@@ -265,7 +275,7 @@ def _tokens(reader: Reader, given: Sequence[SecretSource]) -> list[Secret]:
 
 
 def _parameters(reader: Reader, given: Sequence[str]) -> dict[str, str]:
-    """Read NAME=VALUE of each; raises UsageError for one that is unknown, and for one that is missing."""
+    """Read NAME=VALUE of each. Raises UsageError for an unknown or a missing parameter."""
     names = {name.removesuffix("?"): name.endswith("?") for name in reader.parameters}
     found = {}
     for one in given:

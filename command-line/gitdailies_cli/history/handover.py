@@ -1,4 +1,4 @@
-"""Handing a history over: the options that `import` and `fetch` share, and what is done with them."""
+"""The options that `import` and `fetch` share, and sending with them."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from gitdailies_connection.http.sender import Sender
 from gitdailies_core.values.secret import Secret
 from gitdailies_history.plan.plan import Plan
 from gitdailies_history.plan.summary import Summary
-from gitdailies_history.sending.checkpoint import Sent
+from gitdailies_history.sending.checkpoint import Checkpoint
 from gitdailies_history.sending.sending import Report, Stream
 
 from gitdailies_cli import find_config
-from gitdailies_cli.progress import Watching
+from gitdailies_cli.progress import ImportProgress
 from gitdailies_cli.send_events import delivery_options, find_destination
 
 STATE = Path(find_config.DATA) / "history"
@@ -28,7 +28,7 @@ INTERRUPTED_BY = "interrupted"
 
 @dataclass(frozen=True)
 class Handover:
-    """What was asked for: whereto, how, and what to print."""
+    """The shared options: where to send, how, and what to print."""
 
     state: Path
     again: bool
@@ -41,30 +41,30 @@ class Handover:
     as_json: bool
 
     def where(self) -> tuple[Destination, Secret] | None:
-        """Find address and key, which a dry run does not need."""
+        """Return address and key, or None for a dry run."""
         return None if self.dry_run else find_destination(self.url, self.key_env, self.config, self.timeout)
 
     def send(
-        self, where: tuple[Destination, Secret], plan: Plan, total: int, folder: Path, watch: Watching
+        self, where: tuple[Destination, Secret], plan: Plan, total: int, folder: Path, watch: ImportProgress
     ) -> Report:
-        """Send a plan of *total* events; Ctrl-C ends it with a report."""
+        """Send a plan of *total* events. Ctrl-C ends it with a report."""
         destination, key = where
-        sent = Sent(folder, destination.address)
+        checkpoint = Checkpoint(folder, destination.address)
         if self.again:
-            sent.forget()
+            checkpoint.forget()
         watch.begin(total)
         with Sender.to(destination) as sender:
-            stream = Stream(sender, destination, key, sent, watch, self.retries)
+            stream = Stream(sender, destination, key, checkpoint, watch, self.retries)
             try:
                 stream.send(plan.entries())
             except KeyboardInterrupt:
                 stream.report.stopped = INTERRUPTED_BY
-        sent.close()
+        checkpoint.close()
         return stream.report
 
 
 def summed_up(plan: Plan) -> Summary:
-    """Go through what would be sent."""
+    """Summarize the events of a plan."""
     summary = Summary()
     for entry in plan.entries():
         summary.add(entry)
@@ -72,7 +72,7 @@ def summed_up(plan: Plan) -> Summary:
 
 
 def handover_options(function: Callable[..., Any]) -> Callable[..., Any]:
-    """Add the options of a `Handover`, which *function* gets as `handover`."""
+    """Add the options of a `Handover`, which *function* receives as `handover`."""
     names = [field.name for field in dataclasses.fields(Handover)]
 
     @functools.wraps(function)
@@ -82,9 +82,13 @@ def handover_options(function: Callable[..., Any]) -> Callable[..., Any]:
 
     with_delivery = delivery_options(collected, timeout=60.0, retries=8)
     for option in (
-        click.option("--again", is_flag=True, help="send what was sent to this address before, too"),
+        click.option("--again", is_flag=True, help="also send events that were sent to this address before"),
         click.option(
-            "--state", type=click.Path(path_type=Path), default=STATE, show_default=True, help="its folder"
+            "--state",
+            type=click.Path(path_type=Path),
+            default=STATE,
+            show_default=True,
+            help="folder of the checkpoint",
         ),
     ):
         with_delivery = option(with_delivery)

@@ -1,4 +1,4 @@
-"""Where a fetch ends that may count twice what the relay has told: `--live-since`, and the relay's store."""
+"""The end of a fetch that may overlap with live events: `--live-since`, and the relay's store."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ def end(
     until: datetime | None,
     live_since: datetime | None,
 ) -> datetime | None:
-    """Return where the window ends, None for now; *why* says what may count twice.
+    """Return the end of the window, or None for now. *why* says what may count twice.
 
-    A source that stands in no gitdailies.yml, and one of which the relay's store here holds nothing,
-    has not been told live. Raises UsageError where it may have been, and nobody says since when.
+    A source has no live events if gitdailies.yml does not name it, or if the relay's store here holds
+    nothing from it. Raises UsageError if there may be live events and no time is given.
     """
-    told_live = configuration is not None and source in configuration.sources
-    known, first = _first_delivery(configuration, source) if configuration and told_live else (True, None)
+    may_be_live = configuration is not None and source in configuration.sources
+    known, first = _first_delivery(configuration, source) if configuration and may_be_live else (True, None)
     if live_since is None:
         if known and first is None:
             return until
-        hint = f" (by its store no later than {text_of(first)})" if first else ""
+        hint = f" (no later than {text_of(first)}, by its store)" if first else ""
         raise UsageError(
-            f"--live-since: expected the time when the relay began to tell of {source}{hint}, got none: "
-            f"{why}; --overlap fetches it all the same"
+            f"--live-since: expected the time of the relay's first event from {source}{hint}, got none: "
+            f"{why}; --overlap fetches it anyway"
         )
     if first is not None and first < live_since:
         raise UsageError(
@@ -40,13 +40,13 @@ def end(
     if until is not None and until > live_since:
         raise UsageError(
             f"--until: expected no later than --live-since, got {text_of(until)}: {why}; "
-            "--overlap fetches it all the same"
+            "--overlap fetches it anyway"
         )
     return until or (live_since if live_since < datetime.now(UTC) else None)
 
 
 def _first_delivery(configuration: Configuration, source: str) -> tuple[bool, datetime | None]:
-    """Return whether the relay's store can be read, and when the oldest delivery in it came that counted."""
+    """Return whether the relay's store can be read, and the time of its oldest delivery that counted."""
     store = configuration.relay.store
     if store.path is not None and not store.path.is_file():
         # The relay may run on another machine.

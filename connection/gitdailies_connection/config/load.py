@@ -130,14 +130,14 @@ def _destination(reading: SettingsReader) -> Destination:
     return destination
 
 
-def _claim_seconds(reading: SettingsReader, place: Place, default: float) -> float:
+def _lease_seconds(reading: SettingsReader, place: Place, default: float) -> float:
     attempt = reading.of(("gitdailies", "timeout_seconds"), float, 0.0)
-    claim = reading.of(place, float, max(default, 2 * attempt))
-    if claim <= attempt:
+    lease = reading.of(place, float, max(default, 2 * attempt))
+    if lease <= attempt:
         reading.fault(
-            place, f"expected more than gitdailies.timeout_seconds, which is {attempt:g}, got {claim:g}"
+            place, f"expected more than gitdailies.timeout_seconds, which is {attempt:g}, got {lease:g}"
         )
-    return claim
+    return lease
 
 
 def _known(reading: SettingsReader, place: Place, name: str, known: Sequence[str]) -> None:
@@ -159,12 +159,14 @@ def _relay(reading: SettingsReader) -> RelaySettings:
         listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
         status=reading.of((*place, "status"), addresses.parse_listen, default.status),
         give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
-        keep_days=reading.of((*place, "keep_days"), float, default.keep_days),
+        quarantine_days=reading.of((*place, "quarantine_days"), float, default.quarantine_days),
         delivered_days=reading.of((*place, "delivered_days"), float, default.delivered_days),
-        closed_period_days=reading.of((*place, "closed_period_days"), float, default.closed_period_days),
+        closed_occurrence_days=reading.of(
+            (*place, "closed_occurrence_days"), float, default.closed_occurrence_days
+        ),
         in_flight=reading.of((*place, "in_flight"), int, default.in_flight),
         queue_bytes=reading.of((*place, "queue_bytes"), int, default.queue_bytes),
-        claim_seconds=_claim_seconds(reading, (*place, "claim_seconds"), default.claim_seconds),
+        lease_seconds=_lease_seconds(reading, (*place, "lease_seconds"), default.lease_seconds),
         connections=reading.of((*place, "connections"), int, default.connections),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
     )

@@ -96,12 +96,12 @@ class RelaySettings:
     listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
     status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
     give_up_days: float = 7
-    keep_days: float = 30
+    quarantine_days: float = 30
     delivered_days: float = 7
-    closed_period_days: float = 90
+    closed_occurrence_days: float = 90
     in_flight: int = 16
     queue_bytes: int = 64 * 1024 * 1024
-    claim_seconds: float = 60
+    lease_seconds: float = 60
     connections: int = 512
     trusted_proxies: tuple[Network, ...] = ()
 

@@ -10,7 +10,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_core.ci.deploy import MOST_COMMITS, resolve
-from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Platform, Skipped, commit, readable_time
+from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Skipped, commit, readable_time
+from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import UsageError
 
 # Twice as many as are sent, since merges among them are left out.

@@ -18,13 +18,13 @@ from gitdailies_core.ci.facts import (
     Facts,
     GitFacts,
     Inputs,
-    Platform,
     Repository,
     Skipped,
     Target,
     Variables,
 )
 from gitdailies_core.ci.git_url import slug, without_user
+from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.ids import deploy_id

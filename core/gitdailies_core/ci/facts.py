@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from typing import Any, Callable
+from typing import Any
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
@@ -220,16 +220,6 @@ class Variables:
     def first(self, *names: str) -> str | None:
         """Return the first of these variables that says something."""
         return next((text for text in map(given, map(self._environ.get, names)) if text), None)
-
-
-@dataclass(frozen=True)
-class Platform:
-    """A CI platform: its word in ids, its name, the variable that tells it, and how it is read."""
-
-    word: str
-    title: str
-    marker: str
-    read: Callable[[Variables, Any], Facts]
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from typing import Any, NoReturn
 
 from gitdailies_core.ci.checkout import deploys_in
-from gitdailies_core.ci.facts import Platform, Skipped
+from gitdailies_core.ci.facts import Skipped
 from gitdailies_core.ci.report import (
     DONE,
     NOT_DELIVERED,
@@ -24,6 +24,7 @@ from gitdailies_core.ci.report import (
     tried,
 )
 from gitdailies_core.ci.settings import Settings
+from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event

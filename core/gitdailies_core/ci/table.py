@@ -1,10 +1,12 @@
-"""The table form of a platform: which variables hold what, the first that says something wins."""
+"""The form of a platform: a table of its variables, and what tells it from the others."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any, Callable
 
+from gitdailies_core.ci.console import Step
 from gitdailies_core.ci.facts import Facts, Target, Variables, branch_of, full_sha
 from gitdailies_core.ci.git_url import slug
 from gitdailies_core.error_text import got
@@ -12,7 +14,7 @@ from gitdailies_core.error_text import got
 
 @dataclass(frozen=True)
 class Table:
-    """Names of variables by what they hold; `repo_url` holds an address instead of a slug."""
+    """Names of variables by what they hold, the first that is set wins; `repo_url` is an address, no slug."""
 
     run: tuple[str, ...]
     sha: tuple[str, ...] = ()
@@ -61,3 +63,23 @@ class Table:
             skip=skip,
             remedy=remedy,
         )
+
+
+@dataclass(frozen=True)
+class Platform:
+    """A CI platform, made once in the module of its name.
+
+    word    names it in ids
+    title   its name
+    marker  the variable that shows it; "false" counts as not set
+    read    reads its facts from the job's variables and the event's payload
+    step    how the step meets its jobs
+    turn    where the variables of two platforms are set, the lower turn is taken
+    """
+
+    word: str
+    title: str
+    marker: str
+    read: Callable[[Variables, Any], Facts]
+    step: Step
+    turn: int = 80

@@ -1,6 +1,6 @@
-"""A vendor's API over HTTP: one request at a time, again where that helps, and never the token in a message.
+"""A vendor's API over HTTP: one request at a time, with retries, and never a token in a message.
 
-Redirects are not followed and netrc is not read: the token goes to the one address that was named.
+Redirects are not followed and netrc is not read, so the token goes only to the configured address.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from gitdailies_core.values.secret import Secret, redact
 
 from gitdailies_history.fetch.state import State
 
-# A slow listing may take its time.
+# Some vendors list slowly.
 _SECONDS = 60.0
 _LONGEST_REASON = 300
 _LONGEST_ANSWER = 64 * 1024
@@ -36,10 +36,10 @@ _LONGEST_ANSWER = 64 * 1024
 
 @dataclass
 class HttpPages:
-    """The pages of *reader*'s API at *url*; those in *state* are not asked for again.
+    """The pages of *reader*'s API at *url*. Pages in *state* are not requested again.
 
-    *tokens* are the reader's secrets, one or two. *waits* is told why nothing moves, and for how
-    long. *sleep*, *now* and *jitter* are the world's, but in tests.
+    *tokens* are the reader's one or two secrets. *waits* is called with the reason and the seconds of each
+    wait. Tests replace *sleep*, *now* and *jitter*.
     """
 
     reader: Reader
@@ -54,7 +54,7 @@ class HttpPages:
     jitter: Callable[[], float] = random.random
     seconds: float = _SECONDS
     _session: requests.Session = field(default_factory=requests.Session, init=False, repr=False)
-    # What was got by signing in: kept in memory alone.
+    # The token from signing in. It stays in memory.
     _access: Secret | None = field(default=None, init=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -72,7 +72,7 @@ class HttpPages:
         if is_loopback(parts.hostname):
             self._session.trust_env = False
         self._session.headers["User-Agent"] = user_agent()
-        # A way of proving oneself that is set by hand keeps netrc out.
+        # An explicit authentication function keeps requests from reading netrc.
         self._session.auth = lambda request: request
 
     def __enter__(self) -> Self:
@@ -84,7 +84,7 @@ class HttpPages:
         self._session.close()
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
-        """Return the JSON that stands at *path*, from disk where it was read before."""
+        """Return the JSON at *path*, from disk if it was read before."""
         address = f"{path}?{urlencode(list(query))}" if query else path
         page = self.state.page(address)
         if page is None:
@@ -103,7 +103,7 @@ class HttpPages:
         except _TokenRefused:
             if before is None:
                 raise
-            # It was good for a while.
+            # The access token has expired.
             return self._until_answered(url, self._proof(self._sign_in(self.reader)))
 
     def _sign_in(self, reader: SignsIn) -> Secret:
@@ -170,14 +170,14 @@ class HttpPages:
             try:
                 return retry.Outcome(200), _read(body)
             except ValueError:
-                # A page that broke off on its way may come whole the next time.
+                # A truncated page may arrive whole the next time.
                 return retry.Outcome(None, "an answer that is no JSON"), None
         wait = asked_to_wait(headers, self.now())
-        # GitHub's limits are 403, too, and all of its answers tell when the limit begins anew.
+        # GitHub also answers 403 at its rate limit, and names the time of the reset in every response.
         spent = "Retry-After" in headers or headers.get("X-RateLimit-Remaining") == "0"
         limited = answer.status_code == 403 and spent
         status = 429 if limited else answer.status_code
-        # Redacted before it is cut, or the beginning of a secret could stand at its end.
+        # Redact before cutting, or the beginning of a secret could remain at the end.
         said = excerpt(self._redacted(body[:_LONGEST_ANSWER].decode("utf-8", "replace"))[:_LONGEST_REASON])
         return retry.Outcome(status, said, wait if status == 429 else headers.get("Retry-After", "")), None
 
@@ -189,17 +189,17 @@ class HttpPages:
 
 
 class _TokenRefused(Refused):
-    """The vendor does not take the token, or does no longer."""
+    """The vendor refuses the token."""
 
 
 def _read(body: bytes) -> Any:
-    # Titles that a vendor cut in the middle of a character must not hold up a year of them.
+    # A title that a vendor cut in the middle of a character must not stop the whole fetch.
     text = json.dumps(json.loads(body), ensure_ascii=False)
     return json.loads(text.encode("utf-16", "surrogatepass").decode("utf-16", "replace"))
 
 
 def asked_to_wait(headers: Mapping[str, str], now: datetime) -> str:
-    """Return the seconds, or the date, that a vendor asks to wait: each has its own header.
+    """Return the seconds or the date that a vendor asks to wait for. Each vendor has its own header.
 
     `Retry-After` (RFC 9110), `ratelimit-reset` (PagerDuty: seconds), `X-RateLimit-Reset` (GitHub:
     seconds since 1970; Datadog: seconds).

@@ -1,7 +1,7 @@
-"""From what a reader tells to events: the routes, filters and periods that the relay has. Pure.
+"""From a reader's records to events, with the routes, filters and occurrences of the relay. Pure.
 
-Changes are decided in the order of their times, from an empty ledger; so what a webhook told at
-its time and what is fetched now are the same events, with the same ids.
+Changes are decided in the order of their times, starting with no open occurrence. So an event that a webhook
+reported at the time and the same event fetched now have the same id.
 """
 
 from __future__ import annotations
@@ -12,55 +12,55 @@ from dataclasses import dataclass, field
 
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.events.events import Event
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.sources.history import Told
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 
-# Where several happen at one instant: an end makes way for the start after it.
+# Of several changes at one instant, an end goes before the next start.
 _TURN = {RESOLVED: 1, STARTED: 2}
 
 
 @dataclass
-class Tally:
-    """How many records came to nothing, by the reason."""
+class IgnoredCounts:
+    """The number of records that gave no event, by reason."""
 
     ignored: Counter[str] = field(default_factory=Counter)
 
 
-def events(told: Iterable[Told], source: Source, routes: Routes, tally: Tally) -> Iterator[Event]:
-    """Yield the events that *told* comes to; whatever comes to none is counted in *tally*."""
+def events(
+    records: Iterable[Told], source: Source, routes: Routes, ignored: IgnoredCounts
+) -> Iterator[Event]:
+    """Yield the events of *records*. Records that give none are counted in *ignored*."""
     changes: list[Change] = []
     seen: set[str | None] = set()
-    for one in told:
+    for one in records:
         if isinstance(one, Event):
             if one.id is None or one.id not in seen:
                 seen.add(one.id)
                 yield one
             else:
-                tally.ignored["deployed again by the same run, which counts once"] += 1
+                ignored.ignored["deployed again by the same run, which counts once"] += 1
         elif isinstance(one, Ignored):
-            tally.ignored[one.reason] += 1
+            ignored.ignored[one.reason] += 1
         else:
             changes.append(one)
-    ledger = MemoryLedger()
+    decided = MemoryRecords()
     for change in _in_order(changes):
         routed = routes.route(change)
-        refusal = source.only.refusal(change)
-        if not refusal and not routed.targets:
-            refusal = f"unmapped: {'; '.join(routed.unmapped)}"
+        refusal = source.only.refusal(change) or routed.refusal
         decision = decide(
-            source=source.name, change=change, targets=routed.targets, refusal=refusal, ledger=ledger
+            source=source.name, change=change, targets=routed.targets, refusal=refusal, records=decided
         )
-        ledger.apply(decision)
+        decided.apply(decision)
         if decision.reason:
-            tally.ignored[decision.reason] += 1
+            ignored.ignored[decision.reason.text] += 1
         yield from decision.events
 
 
 def _in_order(changes: list[Change]) -> list[Change]:
-    # An incident that is over at the instant of its start goes start first: its own order is kept.
+    # An incident that ends at the instant of its start keeps its own order, start first.
     began: dict[tuple[str, str | None], Change] = {}
     for change in changes:
         if change.state == STARTED:

@@ -1,7 +1,7 @@
-"""What a fetch has read so far, so that an interrupted one goes on where it stopped.
+"""The pages that a fetch has read, so that an interrupted fetch continues where it stopped.
 
-One file in the state folder, which holds pages as the vendor gave them, and is removed when the
-fetch is done. A fetch with other arguments begins anew.
+One file in the state folder holds the vendor's pages. It is removed when the fetch is done. A fetch with
+other arguments starts from the beginning.
 """
 
 from __future__ import annotations
@@ -28,12 +28,12 @@ CREATE TABLE IF NOT EXISTS pages (address TEXT PRIMARY KEY, body TEXT NOT NULL) 
 
 
 class State:
-    """The pages that one fetch has read; use it in a `with` block. Raises StoreUnavailable."""
+    """The pages of one fetch. Use it in a `with` block. Methods raise StoreUnavailable."""
 
     def __init__(self, folder: Path) -> None:
         self._path = folder / FILE
-        with self._told():
-            # Pages name customers and incidents: nobody else may read them.
+        with self._storage_errors():
+            # Pages name customers and incidents: only this user may read them.
             self._path.touch(mode=0o600)
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.executescript(_SCHEMA)
@@ -47,12 +47,12 @@ class State:
         self._db.close()
 
     def begin(self, name: str, until: str | None, now: datetime) -> str:
-        """Begin the fetch *name*, or go on with it; returns its end as RFC 3339.
+        """Begin or continue the fetch *name*. Returns its end as RFC 3339.
 
-        One that was begun without *until* keeps the end that it had then, or its pages would shift;
-        a day later it begins anew, since what was open then may have ended.
+        A fetch that began without *until* keeps its first end, or its pages would shift. After a day it
+        starts from the beginning, because incidents that were open may have ended.
         """
-        with self._told():
+        with self._storage_errors():
             query = "SELECT until FROM job WHERE name = ? AND begun_at > ?"
             row = self._db.execute(query, (name, text_of(now - _GOOD_FOR))).fetchone()
             if row is not None and until in (None, row[0]):
@@ -64,30 +64,30 @@ class State:
             return chosen
 
     def count(self) -> int:
-        """Return how many pages are there."""
-        with self._told():
+        """Return the number of stored pages."""
+        with self._storage_errors():
             return int(self._db.execute("SELECT count(*) FROM pages").fetchone()[0])
 
     def page(self, address: str) -> Any:
-        """Return the page that was read there, or None."""
-        with self._told():
+        """Return the stored page of *address*, or None."""
+        with self._storage_errors():
             row = self._db.execute("SELECT body FROM pages WHERE address = ?", (address,)).fetchone()
         return None if row is None else json.loads(row[0])
 
     def keep(self, address: str, page: Any) -> None:
-        """Keep a page."""
-        with self._told():
+        """Store a page."""
+        with self._storage_errors():
             body = json.dumps(page, separators=(",", ":"))
             self._db.execute("INSERT OR REPLACE INTO pages VALUES (?, ?)", (address, body))
 
     def finish(self) -> None:
-        """Forget the pages: the fetch is done."""
+        """Remove the file, because the fetch is done."""
         self._db.close()
         for name in (FILE, f"{FILE}-wal", f"{FILE}-shm"):
             self._path.with_name(name).unlink(missing_ok=True)
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _storage_errors(self) -> Iterator[None]:
         try:
             yield
         except (sqlite3.Error, OSError) as error:

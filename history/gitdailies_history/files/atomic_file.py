@@ -1,4 +1,4 @@
-"""A file that an option names: written whole or not at all, also where the disk is full."""
+"""Write a file completely or not at all, even on a full disk."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from gitdailies_core.errors import UsageError
 
 @contextmanager
 def written(path: Path, option: str, *, new: bool = False) -> Iterator[BinaryIO]:
-    """Yield what is *path* at the end of the block; until then, what is there stays.
+    """Yield a file that replaces *path* at the end of the block.
 
-    Raises UsageError, which names *option*, where it cannot be written; with *new* also where a file
-    is there, unless it holds the same already, as after an earlier run.
+    Raises UsageError, which names *option*, if it cannot be written. With *new* it also raises if *path*
+    exists with other content; the same content is fine, for example from an earlier run.
     """
     part = Path(f"{path}.part")
     with _naming(option):
@@ -33,14 +33,14 @@ def written(path: Path, option: str, *, new: bool = False) -> Iterator[BinaryIO]
 
 
 def unused(path: Path, option: str) -> None:
-    """Raise UsageError where something is at *path*, of which nothing would be written now."""
+    """Raise UsageError if *path* exists, although nothing will be written to it now."""
     with _naming(option):
         if path.exists():
             raise _taken(path, option)
 
 
 def _taken(path: Path, option: str) -> UsageError:
-    return UsageError(f"{option}: expected a new file, got {path}, which is there and holds something else")
+    return UsageError(f"{option}: {path} exists and holds something else; name a new file")
 
 
 @contextmanager

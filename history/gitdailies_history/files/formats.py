@@ -1,7 +1,7 @@
-"""CSV, NDJSON and JSON as rows, each with the line where it begins. Pure: lines of bytes come in.
+"""Read CSV, NDJSON and JSON as rows, each with its first line. Pure: the input is lines of bytes.
 
-A row that cannot be read is a fault and does not stop the ones behind it; a header that cannot be
-used stops the file, since no row of it would mean anything.
+A row that cannot be read is a fault and does not stop later rows. A header that cannot be used stops the
+file, because its rows would mean nothing.
 """
 
 from __future__ import annotations
@@ -25,13 +25,13 @@ from gitdailies_history.plan.faults import Fault
 CSV, NDJSON, JSON = "csv", "ndjson", "json"
 FORMATS = (CSV, NDJSON, JSON)
 SUFFIXES = {".csv": CSV, ".tsv": CSV, ".ndjson": NDJSON, ".jsonl": NDJSON, ".json": JSON}
-# A JSON list is held in memory as a whole; NDJSON says the same, and is read line by line.
+# A JSON list is held in memory as a whole. NDJSON is read line by line and has no limit.
 LARGEST_JSON = 64 * 1024 * 1024
 _DELIMITERS = (",", ";", "\t")
 _LIST = re.compile(rb'\s*(?:\{\s*"events"\s*:\s*)?\[')
 _BETWEEN = re.compile(r"\s*,?\s*")
 _PLACE = re.compile(r" at line [0-9]+ column [0-9]+$")
-# What a file begins with that is no text, and what to do about it.
+# First bytes of files that are not UTF-8 text, and what to do.
 _NO_TEXT = {
     b"\xff\xfe": "UTF-16; save it as CSV UTF-8",
     b"\xfe\xff": "UTF-16; save it as CSV UTF-8",
@@ -44,7 +44,7 @@ _BOM = b"\xef\xbb\xbf"
 
 @dataclass(frozen=True)
 class Bad:
-    """A row that is no row: its fault, and its bytes."""
+    """A row that cannot be read: its fault and its bytes."""
 
     fault: Fault
     raw: bytes
@@ -52,7 +52,7 @@ class Bad:
 
 @dataclass(frozen=True)
 class Header:
-    """The first row of a CSV file: its bytes, and the columns that no event has, as they are told."""
+    """The first row of a CSV file: its bytes, and the columns that no event has, as messages show them."""
 
     raw: bytes
     unknown: tuple[str, ...]
@@ -62,13 +62,13 @@ Item: TypeAlias = Row | Bad | Header
 
 
 def sniffed(start: bytes) -> str:
-    """Tell the format by how the text begins."""
+    """Return the format, judged by the first character of the text."""
     text = start.removeprefix(_BOM).lstrip()
     return NDJSON if text.startswith(b"{") else JSON if text.startswith(b"[") else CSV
 
 
 def items(format_: str, lines: Iterable[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
-    """Read *lines*, each with its line end, as rows of *format_*."""
+    """Read *lines*, which include their line ends, as rows of *format_*."""
     whole = _without_bom(lines)
     if format_ == CSV:
         return _csv(whole, file, mapped)
@@ -84,10 +84,10 @@ def _without_bom(lines: Iterable[bytes]) -> Iterator[bytes]:
 
 
 class _Lines:
-    """Lines as text, for the csv module; remembers the bytes of those that it took for a row.
+    """Lines as text for the csv module. `taken` holds the bytes of the lines of the current row.
 
-    Bytes that are not UTF-8 become lone surrogates, which no other text has, so that the row tells
-    in which column they stand.
+    Bytes that are not UTF-8 become lone surrogates, which no valid text has. So the cell that holds them can
+    be found.
     """
 
     def __init__(self, lines: Iterable[bytes]) -> None:
@@ -105,13 +105,13 @@ class _Lines:
 
 def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
     first = next(lines, b"")
-    other = next((told for begin, told in _NO_TEXT.items() if first.startswith(begin)), None)
+    other = next((what for begin, what in _NO_TEXT.items() if first.startswith(begin)), None)
     if other is not None:
         yield Bad(Fault(file, 1, "", f"expected UTF-8, got {other}"), first)
         return
     delimiter = max(_DELIMITERS, key=lambda one: first.count(one.encode()))
     source = _Lines(_chained(first, lines))
-    # strict: a quote that is never closed would swallow the rest of the file.
+    # strict: otherwise a quote that is never closed takes the rest of the file.
     reader = csv.reader(source, delimiter=delimiter, strict=True)
     columns: list[str] | None = None
     while True:
@@ -150,7 +150,7 @@ def _csv(lines: Iterator[bytes], file: str, mapped: Mapped) -> Iterator[Item]:
 
 
 def _tells_delimiter(cells: list[str], delimiter: str) -> bool:
-    # A line of Excel's own, which it reads before the header.
+    # Excel's own first line, before the header.
     return delimiter.join(cells).lower() == f"sep={delimiter}"
 
 
@@ -216,11 +216,11 @@ def _elements(text: str, position: int, file: str) -> Iterator[Item]:
         try:
             _, end = decoder.raw_decode(text, position)
         except (ValueError, RecursionError) as error:
-            said = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "too many levels"
-            yield Bad(Fault(file, line, "", f"expected JSON, got {said}"), b"")
+            reason = error.msg.lower() if isinstance(error, json.JSONDecodeError) else "too many levels"
+            yield Bad(Fault(file, line, "", f"expected JSON, got {reason}"), b"")
             return
         raw = text[position:end].encode("utf-8", "surrogatepass")
-        # Line ends in JSON stand only between its parts.
+        # Line ends in JSON occur only between its parts.
         yield _row(raw, file, line, raw.replace(b"\n", b" ").replace(b"\r", b" ") + b"\n")
         position = end
 
@@ -229,7 +229,7 @@ def _row(body: bytes, file: str, line: int, raw: bytes) -> Item:
     try:
         value = strict_json.loads(body, duplicates=False)
     except UnreadableBody as error:
-        # Line and column of the row would be taken for those of the file.
+        # Line and column of the row would look like those of the file.
         return Bad(Fault(file, line, "", _PLACE.sub("", str(error).removeprefix("body: "))), raw)
     if not isinstance(value, dict):
         return Bad(Fault(file, line, "", f"expected an object, got {got(value)}"), raw)
@@ -250,7 +250,7 @@ def _broken(text: str) -> bool:
 
 
 def _misread(error: csv.Error) -> str:
-    # The csv module speaks to programmers here.
+    # The csv module's own message is for programmers.
     return "lines that end with CR alone" if "new-line" in str(error) else str(error)
 
 

@@ -1,14 +1,14 @@
-"""The mapping: which column each field of an event is read from, as a YAML file says it.
+"""The mapping: a YAML file names the column that each field of an event is read from.
 
     events:                            # each of these is made from each row
       - kind: {text: incidentStarted}
         incidentId: id                 # a field, and the column it is read from
-        time: created_on               # where this is empty, the row makes no such event
+        time: created_on               # if this is empty, the row makes no such event
         source: {text: pagerduty}      # the same in every row
         repo: {service: service_name}  # repository and environment as gitdailies.yml maps the service
 
-A field that is not named is read from the column of its own name, unless the mapping uses that
-column for another one.
+A field that the mapping does not name is read from the column with its name, unless the mapping uses that
+column for another field.
 """
 
 from __future__ import annotations
@@ -40,8 +40,8 @@ _VALUE = "the name of a column, {text: …} or, for repo, {service: …}"
 class Rule:
     """How one event is made from a row.
 
-    `columns` and `texts` map fields to a column or to a text for every row; `service` is the
-    column of the service that says where an incident counts, or "".
+    `columns` maps fields to columns, `texts` maps fields to a fixed text. `service` is the column of the
+    service that decides which repository the incident counts for, or "".
     """
 
     columns: Mapping[str, str] = field(default_factory=lambda: _NONE)
@@ -55,12 +55,12 @@ class Rule:
 
     @cached_property
     def filled(self) -> frozenset[str]:
-        """The fields that this rule fills from other columns than those of their name, or without one."""
+        """The fields that this rule fills from a column with another name, or from a text."""
         routed = ("repo", "environment") if self.service else ()
         return frozenset({*self.columns, *self.texts, *routed})
 
     def column(self, name: str) -> str:
-        """Return the column that stands for field *name*."""
+        """Return the column that field *name* is read from."""
         if name in ("repo", "environment") and self.service:
             return self.service
         return self.columns.get(name, name)
@@ -68,18 +68,18 @@ class Rule:
 
 @dataclass(frozen=True)
 class Mapped:
-    """The rules that are applied to each row; without a file, one that takes columns by their name."""
+    """The rules for each row. Without a mapping file there is one rule, which reads columns by name."""
 
     rules: tuple[Rule, ...] = (Rule(),)
 
     @cached_property
     def used(self) -> frozenset[str]:
-        """Every column that a rule names; none of them stands for a field of its own name."""
+        """Every column that a rule names. None of them is read as the field with its name."""
         return frozenset().union(*(rule.used for rule in self.rules))
 
     @cached_property
     def readings(self) -> tuple[tuple[Rule, Mapping[str, tuple[str, ...]]], ...]:
-        """Each rule with its columns, and the fields that each column stands for."""
+        """Each rule with its columns, and the fields that each column fills."""
         return tuple((rule, self._fields_of(rule)) for rule in self.rules)
 
     def _fields_of(self, rule: Rule) -> Mapping[str, tuple[str, ...]]:
@@ -92,7 +92,7 @@ class Mapped:
 
     @cached_property
     def needed(self) -> frozenset[str]:
-        """The columns without which no row makes an event."""
+        """The columns that every row needs."""
         found: set[str] = set()
         for rule in self.rules:
             found |= rule.used
@@ -102,7 +102,7 @@ class Mapped:
         return frozenset(found)
 
     def knows(self, column: str) -> bool:
-        """Whether any event is made with *column*."""
+        """Whether *column* is used for any event."""
         return column in self.used or column in FIELDS
 
     @property
@@ -112,7 +112,7 @@ class Mapped:
 
     @classmethod
     def of(cls, document: Document) -> Mapped:
-        """Read a mapping; raises ConfigurationError with every complaint about it."""
+        """Read a mapping. Raises ConfigurationError with every error in it."""
         complaints = [
             FileFault(document.line(place), setting_name(place), text) for place, text in _faults(document)
         ]
@@ -175,4 +175,7 @@ def _faults_of_rule(item: Mapping[str, Any], place: Place) -> Iterator[tuple[Pla
             yield (*place, name), f"expected {_VALUE}, got {got(value)}"
     repo = item.get("repo")
     if isinstance(repo, dict) and "service" in repo and "environment" in item:
-        yield (*place, "environment"), "expected none beside repo: {service: …}, which says it, got one"
+        yield (
+            (*place, "environment"),
+            "expected none together with repo: {service: …}, which sets it, got one",
+        )

@@ -1,7 +1,7 @@
-"""A row becomes events, or every fault in it. Pure: the moment and the services come in as arguments.
+"""Turn a row into events, or into all of its faults. Pure: the current time and the services are arguments.
 
-A row is names and values, whatever format it was read from. Text is taken without the spaces
-around it; an empty value was not given. A history needs the time of each event.
+A row is names and values, from any format. Spaces around text are removed. An empty value counts as missing.
+Every event of a history needs a time.
 """
 
 from __future__ import annotations
@@ -29,9 +29,9 @@ _TIME_FIELDS = frozenset(one.name for kind in KINDS for one in kind.fields if on
 
 @dataclass(frozen=True)
 class Row:
-    """A row as it was read: where it stands, its values by column, its own bytes.
+    """A row as it was read: file and line, values by column, and its bytes.
 
-    `strays` says that names which no kind has belong to the event, as they do in JSON.
+    With `strays`, values under unknown names belong to the event, as in JSON.
     """
 
     file: str
@@ -42,8 +42,8 @@ class Row:
 
 
 @dataclass(frozen=True)
-class Terms:
-    """On which terms rows are read: the mapping, a zone for times without one, the latest time, services."""
+class ReadOptions:
+    """How rows are read: the latest allowed time, the mapping, a zone for times without one, and routes."""
 
     latest: datetime
     mapped: Mapped = field(default_factory=Mapped)
@@ -53,25 +53,25 @@ class Terms:
 
 @dataclass(frozen=True)
 class Result:
-    """What a row became; where there are faults, its events are not to be used."""
+    """The events of a row. If there are faults, the events must not be used."""
 
     events: tuple[Event, ...]
     faults: tuple[Fault, ...] = ()
 
 
-def of(row: Row, terms: Terms) -> Result:
+def of(row: Row, options: ReadOptions) -> Result:
     """Make the events of a row."""
     events: list[Event] = []
     faults: list[Fault] = []
-    several = len(terms.mapped.rules) > 1
-    for rule, fields in terms.mapped.readings:
+    several = len(options.mapped.rules) > 1
+    for rule, fields in options.mapped.readings:
         body = _body(row, rule, fields)
-        # A row of an open incident has no end yet; what else it has is the start.
+        # The row of an open incident has no end yet, only a start.
         if several and not _given(body.get("time")):
             continue
-        _one(row, rule, terms, body, events, faults)
+        _one(row, rule, options, body, events, faults)
     if not events and not faults:
-        times = " or ".join(dict.fromkeys(rule.column("time") for rule in terms.mapped.rules))
+        times = " or ".join(dict.fromkeys(rule.column("time") for rule in options.mapped.rules))
         faults.append(Fault(row.file, row.line, times, f"expected {spreadsheet_times.EXPECTED}, got nothing"))
     return Result(tuple(events), tuple(faults))
 
@@ -91,7 +91,7 @@ def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[s
 
 
 def _one(
-    row: Row, rule: Rule, terms: Terms, body: dict[str, Any], events: list[Event], faults: list[Fault]
+    row: Row, rule: Rule, options: ReadOptions, body: dict[str, Any], events: list[Event], faults: list[Fault]
 ) -> None:
     """Add the events of one rule, or its faults."""
 
@@ -108,12 +108,12 @@ def _one(
     full = {name: value for name, value in body.items() if name in kind.names}
     for name in _TIME_FIELDS & full.keys():
         try:
-            full[name] = spreadsheet_times.read(full[name], rule.column(name), terms.zone)
+            full[name] = spreadsheet_times.read(full[name], rule.column(name), options.zone)
         except ValueError as error:
             fault(rule.column(name), str(error).partition(": ")[2])
             del full[name]
     time = full.get("time")
-    if time is not None and time > terms.latest:
+    if time is not None and time > options.latest:
         fault(rule.column("time"), f"expected no time ahead of now, got {got(text_of(time))}")
     elif "time" not in body:
         fault(
@@ -124,8 +124,8 @@ def _one(
     if isinstance(commits, str) and commits.startswith("["):
         full["commits"] = _decoded(commits)
     if row.strays:
-        full.update(_strays(row, kind, terms))
-    for target in _targets(full, rule, row, terms, fault):
+        full.update(_strays(row, kind, options))
+    for target in _targets(full, rule, row, options, fault):
         _check({**full, **target}, kind, rule, row, events, faults, clean=before == len(faults))
 
 
@@ -139,7 +139,7 @@ def _check(
     *,
     clean: bool,
 ) -> None:
-    """Add the event that *body* is; where it is none, or others are at fault, every fault of it."""
+    """Add the event of *body*, or all faults if it is invalid or other fields are faulty."""
     if clean:
         try:
             events.append(Event.from_wire(body))
@@ -164,14 +164,14 @@ def _check(
 
 
 def _targets(
-    body: Mapping[str, Any], rule: Rule, row: Row, terms: Terms, fault: Any
+    body: Mapping[str, Any], rule: Rule, row: Row, options: ReadOptions, fault: Any
 ) -> Iterator[dict[str, str]]:
-    """Yield what the services of gitdailies.yml add to an event, once for each place where it counts."""
+    """Yield the fields that `services` of gitdailies.yml adds, once for each place where the event counts."""
     if not rule.service:
         yield {}
         return
     name = str(row.values.get(rule.service) or "").strip()
-    routed = _routed(name, body["kind"], terms)
+    routed = _routed(name, body["kind"], options)
     if not name or not routed:
         wanted = "expected a service that gitdailies.yml maps under services"
         fault(rule.service, f"{wanted}, got {got(name) if name else 'nothing'}")
@@ -181,18 +181,18 @@ def _targets(
         yield {field: text for field, text in given.items() if text}
 
 
-def _routed(name: str, kind: str, terms: Terms) -> tuple[Target, ...]:
-    if terms.routes is None or not name:
+def _routed(name: str, kind: str, options: ReadOptions) -> tuple[Target, ...]:
+    if options.routes is None or not name:
         return ()
     state = RESOLVED if kind == INCIDENT_RESOLVED else STARTED
     change = Change.make(
-        state=state, word=kind, incident="history", at=terms.latest, services=[Service(name)]
+        state=state, word=kind, incident="history", at=options.latest, services=[Service(name)]
     )
-    return terms.routes.route(change).targets
+    return options.routes.route(change).targets
 
 
-def _strays(row: Row, kind: Kind, terms: Terms) -> dict[str, Any]:
-    used = terms.mapped.used
+def _strays(row: Row, kind: Kind, options: ReadOptions) -> dict[str, Any]:
+    used = options.mapped.used
     return {name: value for name, value in row.values.items() if name not in kind.names and name not in used}
 
 

@@ -1,6 +1,6 @@
-"""Moments as spreadsheets and exports write them: RFC 3339, its looser forms, and epoch numbers.
+"""Read times as spreadsheets and exports write them: RFC 3339, looser forms of it, and epoch numbers.
 
-A time without a zone is read only where the caller names one; it is never guessed.
+A time without a zone is read only if the caller names one. It is never guessed.
 """
 
 from __future__ import annotations
@@ -14,21 +14,21 @@ from gitdailies_core.values import times
 
 EXPECTED = "a time like 2026-03-04T09:12:41Z"
 
-# What spreadsheets make of RFC 3339: a space for the T, no seconds, no colon in the offset, no zone.
+# Forms that spreadsheets make of RFC 3339: a space for the T, no seconds, no colon in the offset, no zone.
 _LOOSE = re.compile(
     r"(?P<day>[0-9]{4}-[0-9]{2}-[0-9]{2})[Tt ](?P<minute>[0-9]{2}:[0-9]{2})(?P<second>:[0-9]{2})?"
     r"(?P<fraction>[.][0-9]{1,9})? ?(?P<zone>[Zz]|UTC|GMT|[+-][0-9]{2}:?[0-9]{2})?"
 )
-# What they show: 03.11.2025 08:55, 11/3/2025 8:55 AM, by country; or the number behind it.
+# What they display: 03.11.2025 08:55, 11/3/2025 8:55 AM, by country; or the number behind it.
 _FORMATTED = re.compile(r"[0-9]{1,2}([./-])[0-9]{1,2}\1[0-9]{2,4}( .*)?|[0-9]{5}([.,][0-9]+)?")
 _UTC_WORDS = frozenset({"Z", "z", "UTC", "GMT"})
 
 
 def read(value: Any, where: str, zone: tzinfo | None = None) -> datetime:
-    """Read a moment; *zone* holds where none stands in the text.
+    """Read a time. *zone* is used if the text names none.
 
-    Takes RFC 3339 and its looser forms, and seconds to nanoseconds since 1970 as a number or its
-    digits. Raises ValueError with `where: expected, got`.
+    Takes RFC 3339, looser forms of it, and seconds to nanoseconds since 1970 as a number or as digits. Raises
+    ValueError with `where: expected, got`.
     """
     if not isinstance(value, str):
         return times.from_epoch(value, where)
@@ -71,9 +71,9 @@ def _in_zone(read_as_utc: datetime, zone: tzinfo, value: str, where: str) -> dat
         raise ValueError(f"{where}: expected {EXPECTED}, got {got(value)}") from None
     if first == second:
         return first
-    # Where clocks go forward, an hour is not there; where they go back, it comes twice (PEP 495).
-    what = "is not there" if first.astimezone(zone).replace(tzinfo=None) != local else "comes twice"
+    # When clocks go forward, an hour is skipped. When they go back, an hour occurs twice (PEP 495).
+    what = "does not exist" if first.astimezone(zone).replace(tzinfo=None) != local else "occurs twice"
     raise ValueError(
-        f"{where}: expected a time that comes once in {zone}, got {got(value)}, which {what}; "
-        "write its zone beside it"
+        f"{where}: expected a time that occurs once in {zone}, got {got(value)}, which {what}; "
+        "add its offset, like +01:00"
     )

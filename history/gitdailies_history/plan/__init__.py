@@ -1,1 +1,1 @@
-"""The plan: which events are sent, in which order."""
+"""The plan: events in any order become named, paired and sorted events to send."""

@@ -1,4 +1,4 @@
-"""An event in its place in a plan."""
+"""An event with its place in a plan."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from gitdailies_core.events.events import Event
 
 
 class Entry(NamedTuple):
-    """An event in its place: its id, kind, time (RFC 3339), and full form as JSON."""
+    """An event of a plan: its id, kind, time (RFC 3339), and full form as JSON."""
 
     id: str
     kind: str
@@ -18,5 +18,5 @@ class Entry(NamedTuple):
 
     @property
     def event(self) -> Event:
-        """Read it; raises InvalidEvent, which would mean that the plan was damaged."""
+        """The event itself. Raises InvalidEvent only if the plan is damaged."""
         return Event.from_wire(json.loads(self.body))

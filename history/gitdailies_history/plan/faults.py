@@ -1,4 +1,4 @@
-"""What is wrong with a row: where it stands, what was expected, and what stands there."""
+"""A fault of a row: its place, what was expected, and what was found."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Fault:
-    """A fault of one row; `column` is empty where the row as a whole is at fault."""
+    """A fault of one row. `column` is empty if the whole row is faulty."""
 
     file: str
     line: int

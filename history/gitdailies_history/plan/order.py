@@ -1,14 +1,14 @@
-"""The order in which GitDailies asks for a history: deploys oldest to newest, then incidents likewise.
+"""The order that GitDailies asks for: deploys oldest to newest, then incidents oldest to newest.
 
-At one instant deploys go by id, whose last one counts as the later; events of one incident go as
-`pairing` puts them, a start before its end.
+Deploys of one instant are sorted by id; the last one counts as the latest. Events of one incident keep the
+order of `pairing`, a start before its end.
 """
 
 from __future__ import annotations
 
 from gitdailies_core.events.events import KINDS
 
-# Kinds that have an incident's id go in the second half.
+# Kinds with an incident's id are sent in the second half.
 INCIDENT_FIELD = "incidentId"
 STAGES = {kind.word: int(kind.field(INCIDENT_FIELD) is not None) for kind in KINDS}
 

@@ -1,8 +1,8 @@
-"""Which start an end belongs to, in which order the events of one incident go, and what they are named.
+"""Match ends with starts, order the events of one incident, and name them.
 
-Pure. The events of one incident (one source, one id, one repository) come in by time, whatever
-their number. An event that names its source is named as the relay names it, so that what a
-webhook brought and what a file tells again are one event (see `gitdailies_core.events.ids`).
+Pure. The input is the events of one incident (one source, one id, one repository) sorted by time. An event
+with a source gets the same id as from the relay, so an event that a webhook already sent and a file repeats
+counts once (see `gitdailies_core.events.ids`).
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from gitdailies_core.events.ids import incident_event_id
 Where: TypeAlias = tuple[str | None, str | None]
 
 
-class Told(NamedTuple):
-    """An event of an incident as it was told: its number, kind, time as RFC 3339, environment, service."""
+class IncidentEvent(NamedTuple):
+    """An event of an incident as read: its number, kind, time as RFC 3339, environment, service."""
 
     number: int
     kind: str
@@ -34,43 +34,43 @@ class Told(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """An event in its place; `period` is the start that names its period, "" where none was told.
+    """An event with its occurrence: `period` is the time of the start that names it, or "" without a start.
 
-    `environment` and `service` are those of the start that it ends.
+    `environment` and `service` come from the start that the event ends.
     """
 
-    told: Told
+    event: IncidentEvent
     period: str
     environment: str | None
     service: str | None
 
 
-class Early(NamedTuple):
-    """An end that comes before the start it belongs to."""
+class EarlyEnd(NamedTuple):
+    """An end with an earlier time than its start."""
 
-    end: Told
-    start: Told
+    end: IncidentEvent
+    start: IncidentEvent
 
 
 @dataclass
 class Unpaired:
-    """How many ends were told whose start was not; a file may begin in the middle of an incident."""
+    """Counts ends without a start. A file may begin in the middle of an incident."""
 
     ends: int = 0
 
 
-def pair(told: Iterable[Told], unpaired: Unpaired) -> Iterator[Paired | Early]:
-    """Put the events of one incident, sorted by time, in order; the early ends come last."""
-    open_: dict[Where, Told] = {}
-    early: Early | None = None
-    orphan: Told | None = None
-    for _, instant in groupby(told, key=attrgetter("at")):
+def pair(events: Iterable[IncidentEvent], unpaired: Unpaired) -> Iterator[Paired | EarlyEnd]:
+    """Pair the events of one incident, which are sorted by time. An early end comes last."""
+    open_: dict[Where, IncidentEvent] = {}
+    early: EarlyEnd | None = None
+    orphan: IncidentEvent | None = None
+    for _, instant in groupby(events, key=attrgetter("at")):
         ends: dict[Where, Paired] = {}
         for event in _in_turn(list(instant), open_):
             where = event.where
             if event.kind == INCIDENT_STARTED:
                 if orphan is not None:
-                    early, orphan = Early(orphan, event), None
+                    early, orphan = EarlyEnd(orphan, event), None
                 open_.setdefault(where, event)
                 yield Paired(event, event.at, *where)
                 continue
@@ -79,8 +79,8 @@ def pair(told: Iterable[Told], unpaired: Unpaired) -> Iterator[Paired | Early]:
             if early is not None and early.start in starts:
                 early = None
             if not starts and where in ends:
-                # The same end told again.
-                yield ends[where]._replace(told=event)
+                # A repeat of the same end.
+                yield ends[where]._replace(event=event)
                 continue
             if not starts:
                 orphan = event
@@ -96,9 +96,9 @@ def pair(told: Iterable[Told], unpaired: Unpaired) -> Iterator[Paired | Early]:
 
 
 def name(paired: Paired, *, source: str, incident: str, repo: str) -> str:
-    """Name an event by source, incident, target and period."""
+    """Return the id of an event, made from source, incident, target and occurrence."""
     return incident_event_id(
-        kind=paired.told.kind,
+        kind=paired.event.kind,
         source=source,
         incident=incident,
         repo=repo,
@@ -108,8 +108,8 @@ def name(paired: Paired, *, source: str, incident: str, repo: str) -> str:
     )
 
 
-def _in_turn(instant: list[Told], open_: dict[Where, Told]) -> Iterator[Told]:
-    """Order what happened at one instant: an open incident takes its end first, a closed one its start."""
+def _in_turn(instant: list[IncidentEvent], open_: dict[Where, IncidentEvent]) -> Iterator[IncidentEvent]:
+    """Order the events of one instant: an open incident takes its end first, a closed one its start."""
     starts = [one for one in instant if one.kind == INCIDENT_STARTED]
     ends = [one for one in instant if one.kind != INCIDENT_STARTED]
     while starts or ends:
@@ -118,7 +118,7 @@ def _in_turn(instant: list[Told], open_: dict[Where, Told]) -> Iterator[Told]:
             ends.remove(fitting)
             yield fitting
         elif starts:
-            # With it the same start told again, which would open what an end has closed.
+            # Repeats of this start go with it; later they would reopen a closed incident.
             where = starts[0].where
             yield from [one for one in starts if one.where == where]
             starts = [one for one in starts if one.where != where]
@@ -126,10 +126,10 @@ def _in_turn(instant: list[Told], open_: dict[Where, Told]) -> Iterator[Told]:
             yield ends.pop(0)
 
 
-def _any_fits(open_: dict[Where, Told], end: Told) -> bool:
+def _any_fits(open_: dict[Where, IncidentEvent], end: IncidentEvent) -> bool:
     return any(_fits(one, end.where) for one in open_)
 
 
 def _fits(start: Where, end: Where) -> bool:
-    """Whether an end does not contradict a start; what either leaves out contradicts nothing."""
+    """Whether an end fits a start. A field that either of them leaves out fits anything."""
     return all(one is None or other is None or one == other for one, other in zip(start, end, strict=True))

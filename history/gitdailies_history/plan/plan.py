@@ -1,7 +1,7 @@
-"""The plan: events in, whatever their number and order; out in the order to send, each once.
+"""The plan: takes any number of events in any order, and gives each once in the order to send.
 
-It is a file of SQLite's that lasts as long as one run, since SQLite sorts what memory does not
-hold by merging runs on disk, within a bounded cache. What is decided stands in `pairing` and `order`.
+It is an SQLite file that lasts for one run. SQLite sorts on disk with a bounded cache, so memory does not
+limit the number of events. `pairing` and `order` make the decisions.
 """
 
 from __future__ import annotations
@@ -33,21 +33,21 @@ PRAGMA synchronous=OFF;
 PRAGMA locking_mode=EXCLUSIVE;
 PRAGMA temp_store=FILE;
 PRAGMA cache_size=-{_CACHE_KIB};
-CREATE TABLE told (n INTEGER PRIMARY KEY, file TEXT, line INT, incident TEXT, kind TEXT, at TEXT,
+CREATE TABLE incident_events (n INTEGER PRIMARY KEY, file TEXT, line INT, incident TEXT, kind TEXT, at TEXT,
   environment TEXT, service TEXT, id TEXT, body TEXT);
 CREATE TABLE events (n INTEGER PRIMARY KEY, file TEXT, line INT, stage INT, kind TEXT, at TEXT, id TEXT,
   body TEXT);
 CREATE TABLE bad (file TEXT, line INT, PRIMARY KEY (file, line)) WITHOUT ROWID;
 CREATE TABLE repeated (n INTEGER PRIMARY KEY);
 """
-_TOLD = (
-    "INSERT INTO told (file, line, incident, kind, at, environment, service, id, body)"
+_INCIDENT_EVENT = (
+    "INSERT INTO incident_events (file, line, incident, kind, at, environment, service, id, body)"
     " VALUES (?,?,?,?,?,?,?,?,?)"
 )
 _EVENT = "INSERT INTO events (file, line, stage, kind, at, id, body) VALUES (?,?,?,?,?,?,?)"
-# A start before an end where nothing else tells, so that a repeat of the file gives the same order.
+# With equal times a start comes before an end, so the same file always gives the same order.
 _BY_INCIDENT = (
-    "SELECT n, file, line, incident, kind, at, environment, service, id, body FROM told"
+    "SELECT n, file, line, incident, kind, at, environment, service, id, body FROM incident_events"
     " ORDER BY incident, at, kind DESC, id, n"
 )
 _CHOSEN = (
@@ -64,15 +64,15 @@ _SEPARATOR = "\x1f"  # no text on one line holds it
 
 
 class Plan:
-    """Add events, `settle`, then read `entries`; use it in a `with` block, which removes the file.
+    """Add events, call `settle`, then read `entries`. Use it in a `with` block, which removes the file.
 
-    Raises StoreUnavailable where its file cannot be written, as on a full disk.
+    Raises StoreUnavailable if its file cannot be written, for example on a full disk.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         path.unlink(missing_ok=True)
-        with self._told():
+        with self._storage_errors():
             self._db = sqlite3.connect(path, isolation_level=None)
             self._db.executescript(_SCHEMA)
             self._db.execute("BEGIN")
@@ -91,58 +91,58 @@ class Plan:
         self._path.unlink(missing_ok=True)
 
     def add(self, event: Event, *, file: str = "", line: int = 0) -> None:
-        """Take an event that has a time; *file* and *line* say where it came from, for faults.
+        """Add an event that has a time. *file* and *line* are its origin, for faults.
 
-        One without id gets one: by its source and period, else by its content.
+        An event without an id gets one from its source and occurrence, or else from its content.
         """
         time = event.get("time")
         if time is None:
-            raise InvalidEvent("time: expected one, since it is history, got nothing", "time")
-        # Without the Z, a time with a fraction sorts behind one without.
+            raise InvalidEvent("time: expected one, because the event is past, got nothing", "time")
+        # Without the Z, a time with a fraction sorts after one without.
         at = time[:-1]
         if order.stage(event.kind) == 0:
             id_ = event.id or content_id(event.digest())
-            self._ready.append((file, line, 0, event.kind, at, id_, _written(event, id_)))
+            self._ready.append((file, line, 0, event.kind, at, id_, _json_of(event, id_)))
         else:
             get = event.get
             id_ = event.id or ("" if get("source") else content_id(event.digest()))
             incident = _SEPARATOR.join((get("source") or "", get(order.INCIDENT_FIELD), get("repo")))
             where = (get("environment"), get("service"))
             self._incidents.append(
-                (file, line, incident, event.kind, at, *where, id_, _written(event, id_ or None))
+                (file, line, incident, event.kind, at, *where, id_, _json_of(event, id_ or None))
             )
         if len(self._ready) + len(self._incidents) >= _AT_ONCE:
             self._flush()
 
     def exclude(self, file: str, line: int) -> None:
-        """Leave out every event of a row."""
-        with self._told():
+        """Leave out all events of a row."""
+        with self._storage_errors():
             self._db.execute("INSERT OR IGNORE INTO bad VALUES (?, ?)", (file, line))
 
     def settle(self) -> Iterator[Fault]:
-        """Name and order what was added; yields the faults that only several rows together show.
+        """Name and order the added events. Yields the faults that only several rows together show.
 
-        Rows at fault are left out, and so are repeats of an event that is there already.
+        Faulty rows and repeats of an event are left out.
         """
         self._flush()
-        with self._told():
+        with self._storage_errors():
             yield from self._pair()
             self._db.execute("CREATE INDEX events_id ON events (id)")
             yield from self._repeats()
 
     def count(self) -> int:
-        """Return how many events there are to send."""
-        with self._told():
+        """Return the number of events to send."""
+        with self._storage_errors():
             return int(self._db.execute(f"SELECT count(*){_CHOSEN}").fetchone()[0])
 
     def entries(self) -> Iterator[Entry]:
-        """Yield the events in the order to send: deploys oldest to newest, then incidents likewise."""
-        with self._told():
+        """Yield the events in the order to send: deploys, then incidents, each oldest to newest."""
+        with self._storage_errors():
             for id_, kind, at, body in self._db.execute(_IN_ORDER):
                 yield Entry(id_, kind, at + "Z", body)
 
-    def is_bad(self, file: str, line: int) -> bool:
-        """Whether a row was left out as faulty."""
+    def is_faulty(self, file: str, line: int) -> bool:
+        """Whether a row was left out because it is faulty."""
         query = "SELECT 1 FROM bad WHERE file = ? AND line = ?"
         return self._db.execute(query, (file, line)).fetchone() is not None
 
@@ -152,11 +152,11 @@ class Plan:
         for incident, rows in groupby(cursor, key=itemgetter(3)):
             source, name, repo = incident.split(_SEPARATOR)
             waiting: dict[int, tuple[Any, ...]] = {}
-            for found in pairing.pair(_telling(rows, waiting), unpaired):
-                if isinstance(found, pairing.Early):
-                    yield self._early(found, name)
+            for found in pairing.pair(_incident_events(rows, waiting), unpaired):
+                if isinstance(found, pairing.EarlyEnd):
+                    yield self._early_end(found, name)
                     continue
-                _, file, line, _, kind, at, _, _, id_, body = waiting.pop(found.told.number)
+                _, file, line, _, kind, at, _, _, id_, body = waiting.pop(found.event.number)
                 if not id_:
                     id_ = (
                         pairing.name(found, source=source, incident=name, repo=repo)
@@ -170,9 +170,9 @@ class Plan:
         self._flush()
         self.unpaired = unpaired.ends
 
-    def _early(self, early: pairing.Early, incident: str) -> Fault:
+    def _early_end(self, early: pairing.EarlyEnd, incident: str) -> Fault:
         (file, line), (_, start_line) = (
-            self._db.execute("SELECT file, line FROM told WHERE n = ?", (one.number,)).fetchone()
+            self._db.execute("SELECT file, line FROM incident_events WHERE n = ?", (one.number,)).fetchone()
             for one in (early.end, early.start)
         )
         self.exclude(file, line)
@@ -197,28 +197,30 @@ class Plan:
                     yield Fault(file, line, "id", f"expected what {where} has under {id_}, got other content")
 
     def _flush(self) -> None:
-        with self._told():
-            self._db.executemany(_TOLD, self._incidents)
+        with self._storage_errors():
+            self._db.executemany(_INCIDENT_EVENT, self._incidents)
             self._db.executemany(_EVENT, self._ready)
         self._incidents.clear()
         self._ready.clear()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _storage_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
             raise StoreUnavailable(f"{self._path}: expected to write and read it, got: {error}") from None
 
 
-def _telling(rows: Iterator[tuple[Any, ...]], waiting: dict[int, tuple[Any, ...]]) -> Iterator[pairing.Told]:
+def _incident_events(
+    rows: Iterator[tuple[Any, ...]], waiting: dict[int, tuple[Any, ...]]
+) -> Iterator[pairing.IncidentEvent]:
     for row in rows:
         n, _, _, _, kind, at, environment, service, _, _ = row
         waiting[n] = row
-        yield pairing.Told(n, kind, at + "Z", environment, service)
+        yield pairing.IncidentEvent(n, kind, at + "Z", environment, service)
 
 
-def _written(event: Event, id_: str | None) -> str:
+def _json_of(event: Event, id_: str | None) -> str:
     body = event.to_wire()
     if id_ is not None:
         body["id"] = id_

@@ -1,4 +1,4 @@
-"""What a plan holds, in few words: the first and the last of each kind, and how many a month. Pure."""
+"""A summary of a plan: the first and last event of each kind, and the number of events a month. Pure."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gitdailies_history.plan.entries import Entry
 
 @dataclass
 class Summary:
-    """Add entries in their order, then read it."""
+    """Add entries in order, then read the attributes."""
 
     first: dict[str, Entry] = field(default_factory=dict)
     last: dict[str, Entry] = field(default_factory=dict)
@@ -25,7 +25,7 @@ class Summary:
 
     @property
     def kinds(self) -> list[str]:
-        """The kinds that are there, in the order to send."""
+        """The kinds in the plan, in the order to send."""
         return list(self.first)
 
     def by_month(self) -> list[tuple[str, dict[str, int]]]:
@@ -34,7 +34,7 @@ class Summary:
         return [(month, {kind: self.months[month, kind] for kind in self.kinds}) for month in names]
 
     def to_wire(self) -> dict[str, Any]:
-        """Return it as JSON has it."""
+        """Return the summary as a JSON object."""
         return {
             "events": self.months.total(),
             "first": {kind: entry.event.to_wire() for kind, entry in self.first.items()},

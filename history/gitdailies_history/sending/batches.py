@@ -1,4 +1,4 @@
-"""How a stream of events is cut into requests. Pure."""
+"""Cut a stream of events into requests. Pure."""
 
 from __future__ import annotations
 
@@ -6,8 +6,8 @@ from collections.abc import Iterable, Iterator
 
 from gitdailies_history.plan.entries import Entry
 
-# What incoming webhooks take at most in one request (docs/incoming-webhooks.md): 10,000 events, 8 MiB.
-# Half of it: what a longer list saves the receiver no longer shows, and it is soon sent again after a fault.
+# Incoming webhooks take at most 10,000 events and 8 MiB in one request (docs/incoming-webhooks.md).
+# Half of that: longer lists save the receiver nothing measurable, and a failed one costs more to send again.
 MOST_EVENTS = 5_000
 MOST_BYTES = 8 * 1024 * 1024 - 64 * 1024
 
@@ -17,7 +17,7 @@ def cut(entries: Iterable[Entry], *, most: int = MOST_EVENTS) -> Iterator[list[E
     batch: list[Entry] = []
     size = 0
     for entry in entries:
-        # As the longest UTF-8 has it, with the comma; the dialect may rename, so there is a margin.
+        # The size in UTF-8 with the comma. The margin is for fields that the dialect renames.
         length = (len(entry.body) if entry.body.isascii() else len(entry.body.encode())) + 64
         if batch and (len(batch) >= most or size + length > MOST_BYTES):
             yield batch
@@ -29,6 +29,6 @@ def cut(entries: Iterable[Entry], *, most: int = MOST_EVENTS) -> Iterator[list[E
 
 
 def halves(batch: list[Entry]) -> list[list[Entry]]:
-    """Cut a list in two, where the receiver finds it too large."""
+    """Cut a list in two, for a receiver that finds it too large."""
     middle = (len(batch) + 1) // 2
     return [part for part in (batch[:middle], batch[middle:]) if part]

@@ -1,10 +1,10 @@
-"""What was sent, written down by id and address, so that a run goes on where the one before stopped.
+"""The ids that each address has taken, so that the next run continues where this one stopped.
 
-One SQLite file in the state folder, synced after each answer of the receiver. A run that was killed
-between sending and writing sends one request again; its ids make that change nothing.
+One SQLite file in the state folder, synced after each response. A run that is killed between sending and
+writing sends one request again. Its ids are the same, so nothing is counted twice.
 
-Ids are as good as random: put into their table one request at a time they would write a page each.
-So those of a request are written down behind one another, and the next run sorts them in.
+Ids look random: inserting them one request at a time would write one page for each id. So the ids of a
+request are appended together, and the next run sorts them into the table.
 """
 
 from __future__ import annotations
@@ -28,16 +28,16 @@ CREATE TABLE IF NOT EXISTS sent (receiver INT, id BLOB, PRIMARY KEY (receiver, i
 CREATE TABLE IF NOT EXISTS added (n INTEGER PRIMARY KEY, receiver INT, ids BLOB);
 """
 _ID_BYTES = 16
-# What is sorted in memory at once.
+# How many ids are sorted in memory at once.
 _SORTED = 100_000
 
 
-class Sent:
-    """The ids that one address has answered for, in the folder that `held` locks."""
+class Checkpoint:
+    """The ids that one address has taken. The folder must be `locked`."""
 
     def __init__(self, folder: Path, address: str) -> None:
         self._path = folder / "sent.db"
-        with self._told():
+        with self._storage_errors():
             self._db = sqlite3.connect(self._path, isolation_level=None)
             self._db.executescript(_SCHEMA)
             self._path.chmod(0o600)
@@ -47,30 +47,30 @@ class Sent:
             self._receiver: int = self._db.execute(query, (address,)).fetchone()[0]
 
     def known(self, ids: Sequence[str]) -> frozenset[str]:
-        """Return those of *ids* that earlier runs sent; what this one adds is not among them."""
+        """Return those of *ids* that earlier runs sent. Ids that this run adds are not included."""
         named = {_short(id_): id_ for id_ in ids}
         marks = ", ".join("?" * len(named))
         query = f"SELECT id FROM sent WHERE receiver = ? AND id IN ({marks})"  # noqa: S608  question marks
-        with self._told():
+        with self._storage_errors():
             found = self._db.execute(query, (self._receiver, *named))
             return frozenset(named[short] for (short,) in found)
 
     def add(self, ids: Iterable[str]) -> None:
-        """Write down that these were sent; on stable storage when it returns."""
-        with self._told():
+        """Record that *ids* were sent. They are on stable storage when this returns."""
+        with self._storage_errors():
             joined = b"".join(map(_short, ids))
             self._db.execute("INSERT INTO added (receiver, ids) VALUES (?, ?)", (self._receiver, joined))
 
     def forget(self) -> None:
-        """Let everything be sent to this address again."""
-        with self._told():
+        """Forget all ids of this address, so that everything is sent again."""
+        with self._storage_errors():
             self._db.execute("DELETE FROM sent WHERE receiver = ?", (self._receiver,))
 
     def close(self) -> None:
         self._db.close()
 
     def _sort_in(self) -> None:
-        """Take what the last run added over into the table that is asked."""
+        """Sort the ids that the last run appended into the table `sent`."""
         self._db.execute("BEGIN IMMEDIATE")
         rows: list[tuple[int, bytes]] = []
         for receiver, ids in self._db.execute("SELECT receiver, ids FROM added ORDER BY n"):
@@ -87,7 +87,7 @@ class Sent:
         rows.clear()
 
     @contextmanager
-    def _told(self) -> Iterator[None]:
+    def _storage_errors(self) -> Iterator[None]:
         try:
             yield
         except sqlite3.Error as error:
@@ -95,10 +95,10 @@ class Sent:
 
 
 @contextmanager
-def held(folder: Path) -> Iterator[Path]:
-    """Hold the state folder, made where it is not there, for one run; two would mix their orders.
+def locked(folder: Path) -> Iterator[Path]:
+    """Create and lock the state folder for one run. Two runs would mix their orders.
 
-    Raises UsageError where another run holds it or it cannot be made.
+    Raises UsageError if another run holds the lock or the folder cannot be made.
     """
     try:
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -109,12 +109,14 @@ def held(folder: Path) -> Iterator[Path]:
         try:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
-            raise UsageError(f"{folder}: expected one import at a time, got another that runs") from None
+            raise UsageError(
+                f"{folder}: another import is using this folder; wait, or name another one with --state"
+            ) from None
         yield folder
     finally:
         os.close(lock)
 
 
 def _short(id_: str) -> bytes:
-    # Half the size of most ids, and as good as unique.
+    # Half the size of most ids, and unique for all practical purposes.
     return hashlib.blake2b(id_.encode(), digest_size=_ID_BYTES).digest()

@@ -1,4 +1,4 @@
-"""Two things at once: a call that waits for a network, and what is made ready meanwhile."""
+"""Prepare the next item while a call waits for the network."""
 
 from __future__ import annotations
 
@@ -10,27 +10,27 @@ from typing import Generic, TypeVar
 Item = TypeVar("Item")
 
 
-def beside(call: Callable[[], Item], meanwhile: Callable[[], object]) -> Item:
-    """Return what *call* comes to, in a thread of its own, while *meanwhile* runs in this one.
+def run_alongside(call: Callable[[], Item], meanwhile: Callable[[], object]) -> Item:
+    """Return the result of *call*, which runs in its own thread while *meanwhile* runs in this one.
 
-    Whatever ends *meanwhile* early, as Ctrl-C does, leaves the call to itself.
+    If *meanwhile* is interrupted, for example by Ctrl-C, the call is left to finish alone.
     """
     future: Future[Item] = Future()
 
     def run() -> None:
         try:
             future.set_result(call())
-        except BaseException as error:  # noqa: BLE001  it is raised where the result is asked for
+        except BaseException as error:  # noqa: BLE001  raised again by future.result()
             future.set_exception(error)
 
-    # A daemon, since nobody waits for an answer when the command ends.
+    # A daemon thread, so that the command can end without waiting for the response.
     Thread(target=run, daemon=True).start()
     meanwhile()
     return future.result()
 
 
-class Ahead(Generic[Item]):
-    """Items in their order, the next of which can be made before it is asked for."""
+class Prefetched(Generic[Item]):
+    """An iterator that can prepare its next item early."""
 
     def __init__(self, items: Iterable[Item]) -> None:
         self._items = iter(items)
@@ -38,7 +38,7 @@ class Ahead(Generic[Item]):
         self._over = False
 
     def prepare(self) -> None:
-        """Make the next item, unless it is there or none is left."""
+        """Make the next item, unless it is ready or none is left."""
         if not self._made and not self._over:
             try:
                 self._made.append(next(self._items))

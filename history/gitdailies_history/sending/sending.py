@@ -1,8 +1,8 @@
-"""Sending a plan: one stream, one request in flight, each answer written down before the next request.
+"""Send a plan as one stream with one request in flight. Each response is recorded before the next request.
 
-While the receiver works on one list, the next one is made ready.
-Retries are those of `gitdailies_core.retry`. What stops a run (a refused key, a wrong address, a
-network that stays dead) leaves a state that the next run goes on from.
+The next list is prepared while the receiver works on the current one. `gitdailies_core.retry` decides about
+retries. A refused key, a wrong URL or a dead network stops the run; the next run continues from the
+checkpoint.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from gitdailies_core.values.secret import Secret
 
 from gitdailies_history.plan.entries import Entry
 from gitdailies_history.sending import batches, verdicts
-from gitdailies_history.sending.checkpoint import Sent
-from gitdailies_history.sending.prefetch import Ahead, beside
+from gitdailies_history.sending.checkpoint import Checkpoint
+from gitdailies_history.sending.prefetch import Prefetched, run_alongside
 from gitdailies_history.sending.verdicts import REFUSED, SENT, Verdict
 
 Found = TypeVar("Found")
@@ -37,21 +37,21 @@ _ASKED_AT_ONCE = 500
 
 
 class Watch(Protocol):
-    """Whoever looks on: progress, and what is refused."""
+    """The caller's view of a run: progress, waiting and refused events."""
 
     def moved(self, events: int) -> None:
-        """So many more events are done with."""
+        """Report that this number of events is finished."""
 
     def waits(self, reason: str, seconds: float) -> None:
-        """The next attempt is so far away; 0 when waiting is over."""
+        """Report a wait before the next attempt; 0 seconds when it is over."""
 
     def refused(self, verdict: Verdict) -> None:
-        """The receiver refused an event, and said why."""
+        """Report an event that the receiver refused, with its reason."""
 
 
 @dataclass
 class Report:
-    """What a run came to; `skipped` were sent by a run before, `stopped` says what ended it early."""
+    """The result of a run. An earlier run sent the `skipped`; `stopped` is the reason for an early end."""
 
     sent: int = 0
     unchanged: int = 0
@@ -62,17 +62,17 @@ class Report:
     key_refused: bool = False
 
     def count(self, verdict: Verdict) -> None:
-        """Add what became of one event."""
+        """Count the verdict of one event."""
         setattr(self, verdict.word, getattr(self, verdict.word) + 1)
 
     @property
-    def there(self) -> int:
-        """How many events of this run the receiver has now."""
+    def delivered(self) -> int:
+        """The number of this run's events that the receiver has now."""
         return self.sent + self.unchanged + self.known
 
 
 class _Stopped(Exception):
-    """The run ends here, since no further request can succeed."""
+    """Ends the run, because no further request can succeed."""
 
     def __init__(self, reason: str, *, key: bool = False) -> None:
         super().__init__(reason)
@@ -80,36 +80,36 @@ class _Stopped(Exception):
 
 
 class _TooLarge(Exception):
-    """The receiver, or a proxy before it, takes no list of this size."""
+    """The receiver, or a proxy in front of it, refuses a list of this size."""
 
 
 @dataclass
 class Stream:
-    """Sends entries in their order to one receiver, and writes down in *sent* what it answered for.
+    """Sends entries in order to one receiver, and records in *checkpoint* what it has taken.
 
-    *sleep*, *now* and *jitter* are the world's, but in tests.
+    Tests replace *sleep*, *now* and *jitter*.
     """
 
     sender: Sender
     destination: Destination
     key: Secret
-    sent: Sent
+    checkpoint: Checkpoint
     watch: Watch
     retries: int = 8
     sleep: Callable[[float], None] = time.sleep
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
     jitter: Callable[[], float] = random.random
     report: Report = field(default_factory=Report)
-    _batches: Ahead[list[Entry]] = field(default_factory=lambda: Ahead(()), init=False, repr=False)
+    _batches: Prefetched[list[Entry]] = field(default_factory=lambda: Prefetched(()), init=False, repr=False)
 
     def send(self, entries: Iterable[Entry]) -> Report:
-        """Send all that was not sent before; never raises for what a receiver or a network does."""
+        """Send all entries that were not sent before. Never raises for a fault of a receiver or network."""
         try:
             dialect = self._dialect()
-            # What adds no fields and renames none is sent as it stands in the plan.
+            # A dialect that adds and renames no fields sends the plan's JSON unchanged.
             plain = dialect == Dialect.make(receiver=OURS, path=dialect.path)
             most = batches.MOST_EVENTS if dialect.takes_lists else 1
-            self._batches = Ahead(batches.cut(self._left(entries), most=most))
+            self._batches = Prefetched(batches.cut(self._left(entries), most=most))
             for batch in self._batches:
                 self._send(batch, dialect, plain=plain)
         except _Stopped as stopped:
@@ -119,11 +119,11 @@ class Stream:
     def _left(self, entries: Iterable[Entry]) -> Iterator[Entry]:
         waiting = iter(entries)
         while some := list(islice(waiting, _ASKED_AT_ONCE)):
-            there = self.sent.known([entry.id for entry in some])
-            if there:
-                self.report.skipped += len(there)
-                self.watch.moved(len(there))
-            yield from (entry for entry in some if entry.id not in there)
+            known = self.checkpoint.known([entry.id for entry in some])
+            if known:
+                self.report.skipped += len(known)
+                self.watch.moved(len(known))
+            yield from (entry for entry in some if entry.id not in known)
 
     def _send(self, whole: list[Entry], dialect: Dialect, *, plain: bool) -> None:
         waiting = deque([whole])
@@ -135,7 +135,7 @@ class Stream:
             except _TooLarge:
                 waiting.extendleft(reversed(batches.halves(batch)))
                 continue
-            self.sent.add(one.entry.id for one in found if one.word != REFUSED)
+            self.checkpoint.add(one.entry.id for one in found if one.word != REFUSED)
             for one in found:
                 self.report.count(one)
                 if one.word == REFUSED:
@@ -162,7 +162,7 @@ class Stream:
         request = partial(self.sender.send_list, written, key=self.key)
 
         def post() -> tuple[retry.Outcome, list[Verdict]]:
-            outcome, results = beside(request, self._batches.prepare)
+            outcome, results = run_alongside(request, self._batches.prepare)
             return outcome, verdicts.of_list(results, batch) if results else []
 
         verdict, found = self._until_answered(post)
@@ -178,11 +178,11 @@ class Stream:
         return self._all([entry], verdict)
 
     def _all(self, batch: Sequence[Entry], verdict: retry.Verdict) -> list[Verdict]:
-        """Return one verdict for a whole request; raises what ends the run."""
+        """Return the same verdict for each event of a request, or raise to end the run."""
         if isinstance(verdict, retry.Done):
             return [Verdict(entry, SENT) for entry in batch]
         if isinstance(verdict, retry.GiveUp) and len(batch) > 1:
-            # One event that the receiver cannot stand must not take the others with it.
+            # One refused event must not take the others with it.
             raise _TooLarge
         if isinstance(verdict, retry.GiveUp):
             return [Verdict(batch[0], REFUSED, verdict.reason)]
@@ -191,7 +191,7 @@ class Stream:
     def _until_answered(
         self, attempt: Callable[[], tuple[retry.Outcome, Found]]
     ) -> tuple[retry.Verdict, Found]:
-        """Attempt until there is a verdict for good, or until the retries are used up."""
+        """Attempt until there is a final verdict, or until the retries are used up."""
         started_at, reason = self.now(), ""
         for number in range(1, self.retries + 2):
             outcome, found = attempt()
@@ -211,4 +211,4 @@ class Stream:
                 self.watch.waits(reason, seconds)
                 self.sleep(seconds)
                 self.watch.waits("", 0.0)
-        raise _Stopped(f"{self.retries + 1} attempts without an answer for good, the last: {reason}")
+        raise _Stopped(f"{self.retries + 1} attempts failed, the last one with: {reason}")

@@ -1,6 +1,6 @@
-"""Keys in the store: create, list, delete, find.
+"""Webhook keys in the store: create, list, delete, find.
 
-Those that take a store open it for one short transaction; the others run inside one.
+Functions that take a location open the store for one short transaction. The others run inside one.
 """
 
 from __future__ import annotations
@@ -9,7 +9,7 @@ import secrets
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
@@ -21,57 +21,70 @@ from gitdailies_server.storage.timestamps import from_us, to_us, utc_now
 from gitdailies_webhooks.accounts import keys
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.sql.database import Where, existing, transaction
+from gitdailies_webhooks.sql.database import StoreLocation, existing_database, transaction
 
 _COLUMNS = "id, name, prefix, last4, allow, created_at, created_by, last_used_at, expires_at, deleted_at"
+
+# Keys that match a condition, oldest first; the condition takes the place of `{}`.
+_SELECT = f"SELECT {_COLUMNS} FROM keys WHERE {{}} ORDER BY id"  # noqa: S608  the columns above
+# Find one key, by the hash of it.
 _BY_HASH = f"SELECT {_COLUMNS} FROM keys WHERE hash = ?"  # noqa: S608  the columns above
+# Store a new key and return it.
+_INSERT = (
+    "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"  # noqa: S608  the columns above
+    f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
+)
+# Delete a key; its row stays for the events and audit lines that refer to it.
+_DELETE = "UPDATE keys SET deleted_at = ? WHERE id = ?"
 
 
 def create_key(
-    where: Where,
+    location: StoreLocation,
     name: str,
     allow: Iterable[str] = (),
     expires_at: datetime | None = None,
     created_by: str = "",
 ) -> tuple[Secret, Key]:
-    """Make a key in a store; the first of the two is the only copy of the key itself.
+    """Create a key in a store. The secret that is returned is the only copy of the key itself.
 
-    Raises UsageError for a name that a live key has, an unknown right or an expiry that is past.
+    Raises UsageError for a name that another valid key has, an unknown right or a past expiry.
     """
     request, now = KeyRequest.make(name, allow, expires_at, now=utc_now()), utc_now()
-    with transaction(where) as session:
+    with transaction(location) as session:
         return add_key(session, request, actor=created_by, now=now)
 
 
-def list_keys(where: Where, *, deleted: bool = False) -> list[Key]:
-    """Return the keys, oldest first; those that were deleted only where *deleted* says so.
+def list_keys(location: StoreLocation, *, deleted: bool = False) -> list[Key]:
+    """Return the keys of a store, oldest first; with *deleted*, deleted ones too.
 
-    Raises UsageError where a file is not there, as `delete_key` does.
+    Raises UsageError for an SQLite file that does not exist, as `delete_key` does.
     """
-    with transaction(existing(where)) as session:
+    with transaction(existing_database(location)) as session:
         return all_keys(session, deleted=deleted)
 
 
-def delete_key(where: Where, name_or_prefix: str, deleted_by: str = "") -> Key:
-    """Delete a key by its name, by the beginning of it that lists show, or by the key itself.
+def delete_key(location: StoreLocation, name_or_prefix: str, deleted_by: str = "") -> Key:
+    """Delete a key, given its name, the beginning that lists show, or the key itself.
 
-    From the moment this returns every request with it is refused. Raises UsageError where no live
-    key, or more than one, is meant.
+    Every request with the key is refused from the moment this returns. Raises UsageError if no key, or
+    more than one, fits.
     """
-    condition, value, said = _meant(name_or_prefix)
-    with transaction(existing(where)) as session:
-        found = _rows(session, f"{condition} AND deleted_at IS NULL", value)
+    lookup = _lookup(name_or_prefix)
+    with transaction(existing_database(location)) as session:
+        found = _rows(session, f"{lookup.condition} AND deleted_at IS NULL", lookup.value)
         if len(found) != 1:
-            live = ", ".join(f"{key.name} ({key.shown})" for key in _rows(session, "deleted_at IS NULL"))
-            what = said if not found else f"{said}, which {len(found)} keys begin with: name one of them"
-            raise UsageError(f"key: expected the name of a live key ({live or 'there is none'}), got {what}")
+            others = found or all_keys(session)
+            names = ", ".join(f"{key.name} ({key.shown})" for key in others) or "none"
+            if found:
+                raise UsageError(f"key: more than one key fits; give the name of one: {names}")
+            raise UsageError(f"key: {lookup.not_found}; keys of this store: {names}")
         remove_key(session, found[0], actor=deleted_by, now=utc_now())
     return found[0]
 
 
 @dataclass(frozen=True)
 class KeyRequest:
-    """What a key is to be; build it with `make`."""
+    """A key to create; build it with `make`."""
 
     name: str
     allow: frozenset[str]
@@ -81,25 +94,24 @@ class KeyRequest:
     def make(
         cls, name: str, allow: Iterable[str], expires_at: datetime | None, *, now: datetime
     ) -> KeyRequest:
-        """Check it; raises UsageError."""
+        """Check the request; raises UsageError."""
         if expires_at is not None and expires_at <= now:
-            raise UsageError(f"expires: expected a time to come, got {text_of(expires_at)}")
-        return cls(keys.checked_name(name), keys.rights(allow), expires_at)
+            raise UsageError(f"expires: expected a time in the future, got {text_of(expires_at)}")
+        return cls(keys.checked_name(name), keys.checked_rights(allow), expires_at)
 
 
 def add_key(session: Session, request: KeyRequest, *, actor: str, now: datetime) -> tuple[Secret, Key]:
-    """Make a key inside a transaction; raises UsageError for a name that a live key has."""
+    """Create a key inside a transaction; raises UsageError for a name that another key has."""
     if _rows(session, "name = ? AND deleted_at IS NULL", request.name):
         raise UsageError(
-            f"name: expected one that no other key has, got {got(request.name)}; "
-            "delete that key first or choose another name"
+            f"name: another key has the name {got(request.name)}; delete that key first, "
+            "or choose another name"
         )
     raw = keys.generate(secrets.choice)
     prefix, last4 = keys.shown_parts(raw)
     allow = sorted(request.allow)
     row = session.execute(
-        "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"  # noqa: S608  the columns above
-        f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}",
+        _INSERT,
         (
             request.name,
             prefix,
@@ -118,43 +130,49 @@ def add_key(session: Session, request: KeyRequest, *, actor: str, now: datetime)
 
 
 def all_keys(session: Session, *, deleted: bool = False) -> list[Key]:
-    """Return the keys, oldest first; those that were deleted only where *deleted* says so."""
+    """Return the keys, oldest first; with *deleted*, deleted ones too."""
     return _rows(session, "1 = 1" if deleted else "deleted_at IS NULL")
 
 
-def key_of(session: Session, id_: int) -> Key | None:
-    """Find a key that is not deleted by its number."""
+def find_key_by_id(session: Session, id_: int) -> Key | None:
+    """Find a key by its number; None if there is none or it is deleted."""
     found = _rows(session, "id = ? AND deleted_at IS NULL", id_)
     return found[0] if found else None
 
 
 def remove_key(session: Session, key: Key, *, actor: str, now: datetime) -> None:
     """Delete a key inside a transaction."""
-    session.execute("UPDATE keys SET deleted_at = ? WHERE id = ?", (to_us(now), key.id))
+    session.execute(_DELETE, (to_us(now), key.id))
     detail = {"name": key.name}
     write_audit(session, now, actor=actor, action="key.deleted", subject=key.shown, detail=detail)
 
 
 def find_key(session: Session, hash_: bytes) -> Key | None:
-    """Find a key, live or not, by the hash of it."""
+    """Find a key by its hash, also one that is deleted or expired."""
     row = session.execute(_BY_HASH, (hash_,)).fetchone()
     return None if row is None else _key(row)
 
 
-def _meant(text: str) -> tuple[str, str | bytes, str]:
-    """Return how to look for a key that is named so, and how to say it without showing one."""
+class _Lookup(NamedTuple):
+    """How to find the key that a person named, and the message if there is none; it shows no key."""
+
+    condition: str
+    value: str | bytes
+    not_found: str
+
+
+def _lookup(text: str) -> _Lookup:
     if keys.well_formed(text):
-        return "hash = ?", keys.hash_of(text), "a key that is not live"
+        return _Lookup("hash = ?", keys.hash_of(text), "this store has no such key")
     if text.startswith(keys.PREFIX):
-        # Lists show the beginning, "…" and four more characters; whatever follows is left aside.
+        # Lists show the beginning, "…" and four more characters. Only the beginning is compared.
         prefix = text[: keys.SHOWN]
-        return "prefix = ?", prefix, got(prefix)
-    return "name = ?", text, got(text)
+        return _Lookup("prefix = ?", prefix, f"no key begins with {got(prefix)}")
+    return _Lookup("name = ?", text, f"no key has the name {got(text)}")
 
 
 def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
-    query = f"SELECT {_COLUMNS} FROM keys WHERE {condition} ORDER BY id"  # noqa: S608  conditions of this file
-    return [_key(row) for row in session.execute(query, values)]
+    return [_key(row) for row in session.execute(_SELECT.format(condition), values)]
 
 
 def _key(row: tuple[Any, ...]) -> Key:

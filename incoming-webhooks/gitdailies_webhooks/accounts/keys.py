@@ -1,8 +1,8 @@
-"""Webhook keys: their form, their hash, what one may do. Pure; `keyring` stores them.
+"""Webhook keys: their form, their hash and their rights. Pure; `key_store` stores them.
 
-A key is `gdk_`, 32 random Base62 characters (190 bits) and 6 check characters, the CRC-32 of
-what stands before them, so that secret scanners find keys without asking anyone and a typing
-error is seen without a look into the store. The form follows GitHub's tokens:
+A key is `gdk_`, 32 random Base62 characters (190 bits) and 6 check characters, the CRC-32 of the
+characters before them. Secret scanners can recognize a key by its form, and a typing error is noticed
+without reading the store. The form follows GitHub's tokens:
 https://github.blog/engineering/behind-githubs-new-authentication-token-formats/
 """
 
@@ -24,10 +24,11 @@ _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
 _RANDOM, _CHECK = 32, 6
 _SHAPE = re.compile(rf"{PREFIX}[0-9A-Za-z]{{{_RANDOM + _CHECK}}}")
 
-# Half a key in a message is as bad as a whole one; what lists show (SHOWN) is shorter than this.
+# Half a key in a message is as bad as a whole one. The part that lists show (SHOWN) is shorter than this.
 _LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}")
 
-# How much of a key is kept in the clear, to tell keys apart: the last four are check characters.
+# How many characters are stored as plain text, to distinguish keys. So are the last four, which are
+# check characters.
 SHOWN = len(PREFIX) + 4
 
 SEND, READ, DELETE = "send", "read", "delete"
@@ -36,9 +37,9 @@ _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 @dataclass(frozen=True)
 class Key:
-    """What is known of a key: all but the key itself.
+    """A stored key, without the key itself.
 
-    *allow* holds `send` (every kind), a kind's own word (that kind), `read`, `delete`.
+    *allow* contains `send` (every kind of event), the word of a kind (that kind), `read`, `delete`.
     """
 
     id: int
@@ -54,11 +55,11 @@ class Key:
 
     @property
     def shown(self) -> str:
-        """How a page or a table writes it."""
+        """The key as pages and tables show it."""
         return f"{self.prefix}…{self.last4}"
 
-    def live(self, now: datetime) -> bool:
-        """Whether it is neither deleted nor expired."""
+    def is_valid(self, now: datetime) -> bool:
+        """Return whether it is neither deleted nor expired."""
         return self.deleted_at is None and (self.expires_at is None or now < self.expires_at)
 
     def may_read(self) -> bool:
@@ -68,49 +69,49 @@ class Key:
         return DELETE in self.allow
 
     def may_send(self, kind: str) -> bool:
-        """Whether it may send events of *kind*."""
+        """Return whether it may send events of *kind*."""
         return SEND in self.allow or kind in self.allow
 
     def may_send_any(self) -> bool:
-        """Whether there is a kind that it may send."""
+        """Return whether there is a kind of event that it may send."""
         return bool(self.allow - {READ, DELETE})
 
 
 def generate(choose: Callable[[str], str]) -> str:
-    """Make a key; *choose* picks one of the characters it is given, as `secrets.choice` does."""
+    """Generate a key; *choose* picks a character of a text at random, like `secrets.choice`."""
     body = PREFIX + "".join(choose(_ALPHABET) for _ in range(_RANDOM))
     return body + _check(body)
 
 
 def well_formed(text: str) -> bool:
-    """Whether *text* has the shape of a key and its check characters are right."""
+    """Return whether *text* has the form of a key and the right check characters."""
     return bool(_SHAPE.fullmatch(text)) and text[-_CHECK:] == _check(text[:-_CHECK])
 
 
 def contains_key(text: str) -> bool:
-    """Whether something that looks like a key stands in *text*."""
+    """Return whether *text* contains something that looks like a key."""
     return bool(_SHAPE.search(text))
 
 
 def without_keys(text: str) -> str:
-    """Return *text* with whatever looks like a key, or most of one, taken out."""
+    """Return *text* without anything that looks like a key or most of one."""
     return _LIKE_A_KEY.sub(f"{PREFIX}***", text)
 
 
 def hash_of(text: str) -> bytes:
-    """Hash a key for the store: one SHA-256, since nobody guesses 190 random bits."""
+    """Hash a key for the store. One SHA-256 is enough, since 190 random bits cannot be guessed."""
     return hashlib.sha256(text.encode()).digest()
 
 
 def shown_parts(text: str) -> tuple[str, str]:
-    """Return the beginning and the end of a key that are kept in the clear."""
+    """Return the beginning and the end of a key, which are stored as plain text."""
     return text[:SHOWN], text[-4:]
 
 
-def rights(allow: Iterable[str], kinds: tuple[Kind, ...] = KINDS) -> frozenset[str]:
-    """Check what a key is to be allowed; nothing named means sending every kind.
+def checked_rights(allow: Iterable[str], kinds: tuple[Kind, ...] = KINDS) -> frozenset[str]:
+    """Check the rights of a new key; without any, it may send every kind of event.
 
-    Raises UsageError that names the words there are.
+    Raises UsageError, which names the words that exist.
     """
     words = (SEND, READ, DELETE, *(kind.word for kind in kinds))
     chosen = frozenset(allow)
@@ -123,9 +124,9 @@ def rights(allow: Iterable[str], kinds: tuple[Kind, ...] = KINDS) -> frozenset[s
 def checked_name(name: str) -> str:
     """Check a key's name; raises UsageError."""
     if not _NAME.fullmatch(name) or name != name.strip():
-        raise UsageError(f"name: expected 1 to 100 characters on one line, got {got(name)}")
+        raise UsageError(f"name: use 1 to 100 characters on one line, not {got(name)}")
     if name.startswith(PREFIX):
-        raise UsageError(f"name: expected a name, got text that begins as keys do, with {PREFIX}")
+        raise UsageError(f"name: use a name that does not begin with {PREFIX}, as keys do")
     return name
 
 

@@ -1,15 +1,15 @@
-"""Passwords as argon2id hashes: slow on purpose, so called in a thread and a few at a time."""
+"""Passwords as argon2id hashes. Hashing is slow on purpose: call it in a thread, a few at a time."""
 
 from __future__ import annotations
 
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
-# The library's defaults, RFC 9106's second choice: 64 MiB and three passes, some 50 ms.
+# The library's defaults are the second choice of RFC 9106: 64 MiB and three passes, about 50 ms.
 _HASHER = argon2.PasswordHasher()
 
-# Of no password, so that a name that is not there costs as long as one that is.
-_NOBODY = _HASHER.hash("")
+# The hash of no password. With it, a name that does not exist takes as long as one that does.
+_DUMMY_HASH = _HASHER.hash("")
 
 
 def hash_password(password: str) -> str:
@@ -18,8 +18,8 @@ def hash_password(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Whether *password* is the one of *stored*; None is that of nobody, and is never matched."""
+    """Return whether *stored* is the hash of *password*; None, for an unknown name, never matches."""
     try:
-        return _HASHER.verify(stored or _NOBODY, password) and stored is not None
+        return _HASHER.verify(stored or _DUMMY_HASH, password) and stored is not None
     except (VerificationError, InvalidHashError):
         return False

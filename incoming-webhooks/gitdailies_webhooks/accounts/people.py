@@ -1,4 +1,4 @@
-"""People, what their roles allow, invitations and sessions. Pure; `membership` stores them."""
+"""People with their roles, invitations and sessions. Pure; `people_store` stores them."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
 OWNER, VIEWER = "owner", "viewer"
-# A viewer reads figures and events; keys, people and the audit trail are an owner's.
+# A viewer reads figures and events. An owner also manages keys and people, and reads the audit trail.
 ROLES = (OWNER, VIEWER)
 
 # The path of a one-time link, before its token.
 JOIN = "/join/"
 INVITATION_LASTS = timedelta(hours=48)
-# As OWASP's session cheat sheet advises for what is used through a working day.
+# As OWASP's session cheat sheet advises for an application that is used all day.
 IDLE = timedelta(hours=12)
 ABSOLUTE = timedelta(days=7)
-# `seen` is kept to the minute, which no expiry of hours needs finer.
+# The last use of a session is recorded to the minute, which is exact enough for limits of hours.
 SEEN_EVERY = timedelta(minutes=1)
 
-# Length is what counts: https://pages.nist.gov/800-63-4/sp800-63b.html, 3.1.1.2. The upper bound is
-# only there to bound the hashing.
+# Length makes a password strong: https://pages.nist.gov/800-63-4/sp800-63b.html, 3.1.1.2. The upper limit
+# bounds the time of hashing.
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200
 _NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
 
 
 @dataclass(frozen=True)
 class Person:
-    """Somebody who may sign in."""
+    """A person who may sign in."""
 
     id: int
     name: str
@@ -47,46 +47,46 @@ class Person:
 
 @dataclass(frozen=True)
 class Invitation:
-    """A one-time link: for whom, and who gave it; None where it is that of the first owner."""
+    """A one-time link; *invited_by* is None for a link made by the server or a command."""
 
     role: str
     invited_by: int | None
     created_at: datetime
     expires_at: datetime
 
-    def live(self, now: datetime) -> bool:
+    def is_valid(self, now: datetime) -> bool:
         return now < self.expires_at
 
 
 @dataclass(frozen=True)
-class SignedIn:
-    """That somebody is signed in."""
+class SignInSession:
+    """The session of a signed-in person."""
 
     person: Person
     created_at: datetime
     seen_at: datetime
 
-    def live(self, now: datetime) -> bool:
-        """Whether it was neither left alone too long nor is too old."""
+    def is_valid(self, now: datetime) -> bool:
+        """Return whether it was used recently enough and is not too old."""
         return now < self.seen_at + IDLE and now < self.created_at + ABSOLUTE
 
-    def unseen(self, now: datetime) -> bool:
-        """Whether the last time that it was seen, as it is written down, is too long ago."""
+    def is_stale(self, now: datetime) -> bool:
+        """Return whether the recorded last use is too old."""
         return now - self.seen_at >= SEEN_EVERY
 
 
-def new_token(draw: Callable[[int], str]) -> str:
-    """Make what stands in a link or a cookie; *draw* gives text of so many random bytes."""
-    return draw(32)
+def new_token(random_text: Callable[[int], str]) -> str:
+    """Make the token of a link or a cookie; *random_text* returns text of that many random bytes."""
+    return random_text(32)
 
 
 def hash_of(token: str) -> bytes:
-    """Hash a token for the store: one SHA-256, since nobody guesses 256 random bits."""
+    """Hash a token for the store. One SHA-256 is enough, since 256 random bits cannot be guessed."""
     return hashlib.sha256(token.encode("utf-8", "replace")).digest()
 
 
 def form_token(token: str) -> str:
-    """Derive the token that forms carry from the cookie's, which no page shows."""
+    """Derive the token of forms from the cookie's token, which no page shows."""
     return hashlib.sha256(b"form:" + token.encode("utf-8", "replace")).hexdigest()
 
 
@@ -94,7 +94,7 @@ def checked_name(name: str) -> str:
     """Check a person's name; raises UsageError."""
     name = name.strip()
     if not _NAME.fullmatch(name) or not name.isprintable():
-        raise UsageError(f"name: expected 1 to 100 characters on one line, got {got(name)}")
+        raise UsageError(f"name: use 1 to 100 characters on one line, not {got(name)}")
     return name
 
 
@@ -111,11 +111,13 @@ def checked_role(role: str) -> str:
 
 
 def checked_password(password: str, name: str) -> str:
-    """Check a new password; raises UsageError, which never repeats it."""
+    """Check a new password; raises UsageError, which does not repeat it."""
     if len(password) < SHORTEST_PASSWORD:
-        raise UsageError(f"password: expected at least {SHORTEST_PASSWORD} characters, got {len(password)}")
+        raise UsageError(f"password: use at least {SHORTEST_PASSWORD} characters, not {len(password)}")
     if len(password) > LONGEST_PASSWORD:
-        raise UsageError(f"password: expected at most {LONGEST_PASSWORD} characters, got more")
-    if len(set(password)) < 4 or folded(password) == folded(name):
-        raise UsageError("password: expected one that is hard to guess, got the name or a few letters")
+        raise UsageError(f"password: use at most {LONGEST_PASSWORD} characters")
+    if folded(password) == folded(name):
+        raise UsageError("password: use a password that is not your name")
+    if len(set(password)) < 4:
+        raise UsageError("password: use more than three different characters")
     return password

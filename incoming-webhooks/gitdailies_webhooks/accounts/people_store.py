@@ -1,4 +1,4 @@
-"""People, invitations and sessions in the store, each function inside a transaction of the caller's."""
+"""People, invitations and sessions in the store. Each function runs inside a transaction of its caller."""
 
 from __future__ import annotations
 
@@ -12,78 +12,106 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.accounts import people
 from gitdailies_webhooks.accounts.audit import write_audit
-from gitdailies_webhooks.accounts.people import ABSOLUTE, OWNER, Invitation, Person, SignedIn
+from gitdailies_webhooks.accounts.people import ABSOLUTE, OWNER, Invitation, Person, SignInSession
 
 _PERSON = "people.id, people.name, people.role, people.created_at, people.signed_in_at"
-_THERE = "people.removed_at IS NULL"
+_ACTIVE = "people.removed_at IS NULL"
+
+# Whether a role has at least one person.
+_ANY_OF_ROLE = f"SELECT 1 FROM people WHERE role = ? AND {_ACTIVE} LIMIT 1"  # noqa: S608  a constant above
+# Everyone, oldest first; one person; a person by name, with the hash of the password.
+_ALL = f"SELECT {_PERSON} FROM people WHERE {_ACTIVE} ORDER BY id"  # noqa: S608  constants above
+_BY_ID = f"SELECT {_PERSON} FROM people WHERE id = ? AND {_ACTIVE}"  # noqa: S608  constants above
+_BY_NAME = f"SELECT {_PERSON}, password FROM people WHERE folded = ? AND {_ACTIVE}"  # noqa: S608  constants above
+# Add a person; set the password; take access away, which leaves the name for the audit trail.
+_ADD = "INSERT INTO people (name, folded, role, password, created_at) VALUES (?, ?, ?, ?, ?) RETURNING id"
+_SET_PASSWORD = "UPDATE people SET password = ? WHERE id = ?"  # noqa: S105  a statement
+_MARK_SIGNED_IN = "UPDATE people SET signed_in_at = ? WHERE id = ?"
+_REMOVE = "UPDATE people SET removed_at = ?, password = '' WHERE id = ?"
+
+# Add a one-time link; find it; delete used, expired or withdrawn ones.
+_ADD_INVITATION = (
+    "INSERT INTO invitations (hash, role, invited_by, created_at, expires_at) VALUES (?, ?, ?, ?, ?)"
+)
+_INVITATION = "SELECT role, invited_by, created_at, expires_at FROM invitations WHERE hash = ?"
+_DELETE_INVITATION = "DELETE FROM invitations WHERE hash = ?"
+_DELETE_EXPIRED_INVITATIONS = "DELETE FROM invitations WHERE expires_at <= ?"
+_DELETE_INVITATIONS_OF_SERVER = "DELETE FROM invitations WHERE invited_by IS NULL"
+_DELETE_INVITATIONS_OF_PERSON = "DELETE FROM invitations WHERE invited_by = ?"
+
+# Begin a session; find it with its person; record its use; end one, old ones, all of a person, all others.
+_ADD_SESSION = "INSERT INTO sessions (hash, person_id, created_at, seen_at) VALUES (?, ?, ?, ?)"
+_SESSION = (
+    f"SELECT sessions.created_at, sessions.seen_at, {_PERSON} FROM sessions"  # noqa: S608  constants above
+    f" JOIN people ON people.id = sessions.person_id WHERE sessions.hash = ? AND {_ACTIVE}"
+)
+_MARK_SESSION_USED = "UPDATE sessions SET seen_at = ? WHERE hash = ?"
+_DELETE_SESSION = "DELETE FROM sessions WHERE hash = ?"
+_DELETE_OLD_SESSIONS = "DELETE FROM sessions WHERE created_at <= ?"
+_DELETE_SESSIONS_OF_PERSON = "DELETE FROM sessions WHERE person_id = ?"
+_DELETE_OTHER_SESSIONS = "DELETE FROM sessions WHERE person_id = ? AND hash <> ?"
 
 
 def has_owner(session: Session) -> bool:
-    """Whether there is somebody who can let others in."""
-    query = f"SELECT 1 FROM people WHERE role = ? AND {_THERE} LIMIT 1"  # noqa: S608  a constant above
-    return session.execute(query, (OWNER,)).fetchone() is not None
+    """Return whether there is an owner."""
+    return session.execute(_ANY_OF_ROLE, (OWNER,)).fetchone() is not None
 
 
-def everybody(session: Session) -> list[Person]:
-    """Return all who may sign in, oldest first."""
-    query = f"SELECT {_PERSON} FROM people WHERE {_THERE} ORDER BY id"  # noqa: S608  constants above
-    return [_person(row) for row in session.execute(query)]
+def all_people(session: Session) -> list[Person]:
+    """Return everyone who may sign in, oldest first."""
+    return [_person(row) for row in session.execute(_ALL)]
 
 
-def person_of(session: Session, id_: int) -> Person | None:
+def find_person(session: Session, id_: int) -> Person | None:
     """Find a person who may sign in."""
-    query = f"SELECT {_PERSON} FROM people WHERE id = ? AND {_THERE}"  # noqa: S608  constants above
-    row = session.execute(query, (id_,)).fetchone()
+    row = session.execute(_BY_ID, (id_,)).fetchone()
     return None if row is None else _person(row)
 
 
-def credentials(session: Session, name: str) -> tuple[Person, str] | None:
-    """Find a person by name, with the hash of their password."""
-    query = f"SELECT {_PERSON}, password FROM people WHERE folded = ? AND {_THERE}"  # noqa: S608  constants above
-    row = session.execute(query, (people.folded(name),)).fetchone()
+def find_credentials(session: Session, name: str) -> tuple[Person, str] | None:
+    """Find a person by name; return also the hash of their password."""
+    row = session.execute(_BY_NAME, (people.folded(name),)).fetchone()
     return None if row is None else (_person(row[:-1]), row[-1])
 
 
 def invite(
     session: Session, hash_: bytes, *, role: str, by: Person | None, actor: str, now: datetime
 ) -> None:
-    """Write down a one-time link; *by* is None for a link that is made at the machine itself."""
-    session.execute("DELETE FROM invitations WHERE expires_at <= ?", (to_us(now),))
+    """Store a one-time link; *by* is None for a link made by the server or a command."""
+    session.execute(_DELETE_EXPIRED_INVITATIONS, (to_us(now),))
     session.execute(
-        "INSERT INTO invitations (hash, role, invited_by, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
+        _ADD_INVITATION,
         (hash_, role, None if by is None else by.id, to_us(now), to_us(now + people.INVITATION_LASTS)),
     )
     if by is not None:
         write_audit(session, now, actor=actor, action="person.invited", subject=role, detail={})
 
 
-def invitation_of(session: Session, hash_: bytes, now: datetime) -> Invitation | None:
+def find_invitation(session: Session, hash_: bytes, now: datetime) -> Invitation | None:
     """Find a link that can still be used."""
-    row = session.execute(
-        "SELECT role, invited_by, created_at, expires_at FROM invitations WHERE hash = ?", (hash_,)
-    ).fetchone()
+    row = session.execute(_INVITATION, (hash_,)).fetchone()
     if row is None:
         return None
     invitation = Invitation(row[0], row[1], from_us(row[2]), from_us(row[3]))
-    return invitation if invitation.live(now) else None
+    return invitation if invitation.is_valid(now) else None
 
 
 def join(session: Session, hash_: bytes, *, name: str, password: str, now: datetime) -> Person | None:
-    """Make a person of an invitation and use it up; None where it cannot be used any more.
+    """Add the person who was invited and use up the invitation; None if it can no longer be used.
 
-    *password* is the hash of one. Raises UsageError where somebody has the name.
+    *password* is a hash. Raises UsageError for a name that another person has.
     """
-    invitation = invitation_of(session, hash_, now)
+    invitation = find_invitation(session, hash_, now)
     if invitation is None:
         return None
-    if credentials(session, name) is not None:
-        raise UsageError(f"name: expected one that nobody here has, got {got(name)}")
-    session.execute("DELETE FROM invitations WHERE hash = ?", (hash_,))
+    if find_credentials(session, name) is not None:
+        raise UsageError(f"name: another person has the name {got(name)}; choose another one")
+    session.execute(_DELETE_INVITATION, (hash_,))
     if invitation.invited_by is None:
-        # Each start without an owner made such a link; the first one that is used ends them all.
-        session.execute("DELETE FROM invitations WHERE invited_by IS NULL")
+        # Each start without an owner makes such a link. The first one that is used ends the others.
+        session.execute(_DELETE_INVITATIONS_OF_SERVER)
     row = session.execute(
-        "INSERT INTO people (name, folded, role, password, created_at) VALUES (?, ?, ?, ?, ?) RETURNING id",
+        _ADD,
         (name, people.folded(name), invitation.role, password, to_us(now)),
     ).fetchone()
     write_audit(
@@ -98,59 +126,52 @@ def join(session: Session, hash_: bytes, *, name: str, password: str, now: datet
 
 
 def sign_in(session: Session, hash_: bytes, person: Person, now: datetime) -> None:
-    """Begin a session, and clear away those that are over."""
-    session.execute("DELETE FROM sessions WHERE created_at <= ?", (to_us(now - ABSOLUTE),))
-    session.execute(
-        "INSERT INTO sessions (hash, person_id, created_at, seen_at) VALUES (?, ?, ?, ?)",
-        (hash_, person.id, to_us(now), to_us(now)),
-    )
-    session.execute("UPDATE people SET signed_in_at = ? WHERE id = ?", (to_us(now), person.id))
+    """Begin a session, and delete sessions that are over."""
+    session.execute(_DELETE_OLD_SESSIONS, (to_us(now - ABSOLUTE),))
+    session.execute(_ADD_SESSION, (hash_, person.id, to_us(now), to_us(now)))
+    session.execute(_MARK_SIGNED_IN, (to_us(now), person.id))
 
 
-def session_of(session: Session, hash_: bytes, now: datetime) -> SignedIn | None:
-    """Find a live session of a person who is still here."""
-    query = (
-        f"SELECT sessions.created_at, sessions.seen_at, {_PERSON} FROM sessions"  # noqa: S608  constants above
-        f" JOIN people ON people.id = sessions.person_id WHERE sessions.hash = ? AND {_THERE}"
-    )
-    row = session.execute(query, (hash_,)).fetchone()
+def find_session(session: Session, hash_: bytes, now: datetime) -> SignInSession | None:
+    """Find a valid session; that of a removed person is none."""
+    row = session.execute(_SESSION, (hash_,)).fetchone()
     if row is None:
         return None
-    signed_in = SignedIn(_person(row[2:]), from_us(row[0]), from_us(row[1]))
-    return signed_in if signed_in.live(now) else None
+    signed_in = SignInSession(_person(row[2:]), from_us(row[0]), from_us(row[1]))
+    return signed_in if signed_in.is_valid(now) else None
 
 
-def see(session: Session, hash_: bytes, now: datetime) -> None:
-    """Write down that a session was used."""
-    session.execute("UPDATE sessions SET seen_at = ? WHERE hash = ?", (to_us(now), hash_))
+def mark_session_used(session: Session, hash_: bytes, now: datetime) -> None:
+    """Record that a session was used."""
+    session.execute(_MARK_SESSION_USED, (to_us(now), hash_))
 
 
 def sign_out(session: Session, hash_: bytes) -> None:
     """End a session."""
-    session.execute("DELETE FROM sessions WHERE hash = ?", (hash_,))
+    session.execute(_DELETE_SESSION, (hash_,))
 
 
 def change_password(session: Session, person: Person, password: str, keep: bytes, now: datetime) -> None:
-    """Store the hash of a new password, and sign the person out everywhere but here (*keep*)."""
-    session.execute("UPDATE people SET password = ? WHERE id = ?", (password, person.id))
-    session.execute("DELETE FROM sessions WHERE person_id = ? AND hash <> ?", (person.id, keep))
+    """Store the hash of a new password, and end every session of the person except *keep*."""
+    session.execute(_SET_PASSWORD, (password, person.id))
+    session.execute(_DELETE_OTHER_SESSIONS, (person.id, keep))
     write_audit(session, now, actor=person.name, action="password.changed", subject=person.name, detail={})
 
 
 def remove(session: Session, id_: int, *, actor: str, now: datetime) -> Person:
-    """Take a person's access away, with every session and invitation of theirs.
+    """Take a person's access away, and end their sessions and invitations.
 
-    Raises UsageError where there is none of that id, or nobody else is owner.
+    Raises UsageError if there is no person with that id, or if the person is the only owner.
     """
-    there = everybody(session)
-    person = next((person for person in there if person.id == id_), None)
+    everyone = all_people(session)
+    person = next((person for person in everyone if person.id == id_), None)
     if person is None:
-        raise UsageError("person: expected somebody who is here, got somebody who is not")
-    if person.is_owner and not any(other.is_owner for other in there if other.id != id_):
-        raise UsageError("person: expected one who is not the only owner, got that one; invite another first")
-    session.execute("UPDATE people SET removed_at = ?, password = '' WHERE id = ?", (to_us(now), id_))
-    session.execute("DELETE FROM sessions WHERE person_id = ?", (id_,))
-    session.execute("DELETE FROM invitations WHERE invited_by = ?", (id_,))
+        raise UsageError("person: this person was removed already")
+    if person.is_owner and not any(other.is_owner for other in everyone if other.id != id_):
+        raise UsageError("person: the only owner cannot be removed; invite another owner first")
+    session.execute(_REMOVE, (to_us(now), id_))
+    session.execute(_DELETE_SESSIONS_OF_PERSON, (id_,))
+    session.execute(_DELETE_INVITATIONS_OF_PERSON, (id_,))
     detail = {"role": person.role}
     write_audit(session, now, actor=actor, action="person.removed", subject=person.name, detail=detail)
     return person

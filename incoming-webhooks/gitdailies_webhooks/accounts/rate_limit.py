@@ -1,4 +1,7 @@
-"""How often one address may fail: a token bucket each, in bounded memory. Pure: time comes in."""
+"""Limit how often one address may fail: a token bucket for each, in bounded memory.
+
+Pure: the time is an argument.
+"""
 
 from __future__ import annotations
 
@@ -8,46 +11,47 @@ from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
-class Pace:
-    """How many failures at once, and how many seconds give one of them back."""
+class Rate:
+    """How many failures are allowed at once, and after how many seconds one more is allowed."""
 
     burst: int
     seconds_each: float
 
 
-# A job that is retried with an old key fails a few times; whoever guesses needs more than a lifetime.
-KEYS = Pace(60, 1.0)
-SIGN_IN = Pace(10, 30.0)
+# A job that retries with an old key fails a few times. Guessing a key at this rate takes more than a
+# lifetime.
+KEYS = Rate(60, 1.0)
+SIGN_IN = Rate(10, 30.0)
 
 
-class Attempts:
-    """Failures by who failed; the one that failed longest ago is forgotten first."""
+class FailureLimit:
+    """Counts failures by address; the address that failed longest ago is forgotten first."""
 
-    def __init__(self, pace: Pace, most: int = 10_000) -> None:
-        self._pace = pace
+    def __init__(self, rate: Rate, most: int = 10_000) -> None:
+        self._rate = rate
         self._most = most
-        # Who: when all of it would be given back, in seconds of a clock that never goes back.
+        # Address: when all its failures are forgiven, in seconds of a monotonic clock.
         self._until: OrderedDict[str, float] = OrderedDict()
 
-    def wait_seconds(self, who: str, now: float) -> float:
-        """Return how long *who* has to wait before the next try; 0 if not at all."""
-        debt = self._until.get(who, now) - now
-        return max(0.0, debt - (self._pace.burst - 1) * self._pace.seconds_each)
+    def wait_seconds(self, address: str, now: float) -> float:
+        """Return how many seconds *address* has to wait before the next try; 0 if it need not."""
+        debt = self._until.get(address, now) - now
+        return max(0.0, debt - (self._rate.burst - 1) * self._rate.seconds_each)
 
-    def fail(self, who: str, now: float) -> None:
-        """Write down a failure."""
-        until = max(self._until.pop(who, now), now) + self._pace.seconds_each
-        self._until[who] = min(until, now + self._pace.burst * self._pace.seconds_each)
+    def record(self, address: str, now: float) -> None:
+        """Record a failure."""
+        until = max(self._until.pop(address, now), now) + self._rate.seconds_each
+        self._until[address] = min(until, now + self._rate.burst * self._rate.seconds_each)
         while len(self._until) > self._most:
             self._until.popitem(last=False)
 
-    def forget(self, who: str) -> None:
-        """Give everything back to who succeeded."""
-        self._until.pop(who, None)
+    def forgive(self, address: str) -> None:
+        """Forget the failures of an address that succeeded."""
+        self._until.pop(address, None)
 
 
 def network_of(address: str) -> str:
-    """Return what counts as one: an IPv4 address, or the /64 that one IPv6 customer has."""
+    """Return the network that is counted as one: an IPv4 address, or the /64 of an IPv6 customer."""
     try:
         ip = ipaddress.ip_address(address.partition("%")[0])
     except ValueError:

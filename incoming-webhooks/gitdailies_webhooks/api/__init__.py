@@ -1,1 +1,9 @@
-"""The HTTP API, its error responses and its OpenAPI document."""
+"""The HTTP API: routes, keys, responses, and its OpenAPI document.
+
+    request → middleware → app (events) or metrics (figures) → response
+                  ↑                  ↓
+           error_responses ← any error of ours, of the router, or a bug
+
+`body` reads a request body within limits. `openapi*` describe all of it, `metric_formats` writes figures
+as CSV and for Prometheus. Pages are in the package `pages`; `app` adds their routes.
+"""

@@ -1,4 +1,4 @@
-"""Read a request's body: its type first, then no more of its bytes than may be stored."""
+"""Read the body of a request: check its type first, then read no more bytes than are allowed."""
 
 from __future__ import annotations
 
@@ -12,19 +12,20 @@ from starlette.requests import ClientDisconnect, Request
 from gitdailies_webhooks.events.intake import MOST_BYTES_LIST, MOST_BYTES_ONE
 from gitdailies_webhooks.events.problem import refusal
 
-# Longer than a slow line needs for 8 MiB, short enough that idle senders do not pile up.
+# Long enough for 8 MiB over a slow line, short enough that idle senders do not accumulate.
 READ_SECONDS = 30.0
 
-# A client that writes its whole body before it reads would otherwise meet a closed connection
-# instead of the answer that tells it why.
+# How much of a body that is too large is read and discarded. A client that writes all of its body before
+# it reads would otherwise find the connection closed, and not learn why.
 _DISCARDED = 4 * MOST_BYTES_LIST
 _SPACE = b" \t\r\n"
 
 
 async def read_json(request: Request) -> bytes:
-    """Return the body of a request that says that it is plain JSON, or says nothing of it.
+    """Return the body of a request with a JSON type or without a type.
 
-    Raises BodyTooLarge, and Refusal for another type, an encoding, or a body that takes too long.
+    Raises BodyTooLarge for a body over the limit, Refusal for another type, for an encoding and for a
+    body that takes too long.
     """
     _check_type(request)
     try:
@@ -37,13 +38,13 @@ async def read_json(request: Request) -> bytes:
             Connection="close",
         ) from None
     except ClientDisconnect:
-        raise refusal("timeout", "body: expected all of it, got a part and no more") from None
+        raise refusal("timeout", "body: the connection was closed before all of it arrived") from None
 
 
 def _check_type(request: Request) -> None:
     coding = request.headers.get("content-encoding", "").strip().lower()
     if coding not in ("", "identity"):
-        # A small compressed body may be a very large one.
+        # A small compressed body can become a very large one.
         raise refusal("media-type", f"Content-Encoding: expected identity or none, got {got(coding)}")
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if (
@@ -80,5 +81,5 @@ async def _discard(chunks: AsyncIterator[bytes]) -> None:
 
 
 def _too_large(limit: int) -> BodyTooLarge:
-    what = "a list" if limit == MOST_BYTES_LIST else "one event"
-    return BodyTooLarge(f"body: expected at most {limit} bytes for {what}, got more")
+    kind = "a list" if limit == MOST_BYTES_LIST else "one event"
+    return BodyTooLarge(f"body: expected at most {limit} bytes for {kind}, got more")

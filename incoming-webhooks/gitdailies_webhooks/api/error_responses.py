@@ -1,4 +1,4 @@
-"""What is wrong, said to who asked: to a person's browser as a page, to a program as RFC 9457 has it."""
+"""Responses to errors: a page for a browser, problem details (RFC 9457) for a program."""
 
 from __future__ import annotations
 
@@ -9,29 +9,29 @@ from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
 
-from gitdailies_webhooks.api.middleware import problem_response, shown_path
+from gitdailies_webhooks.api.middleware import loggable_path, problem_response
 from gitdailies_webhooks.events.problem import Problem, of_error
 from gitdailies_webhooks.pages.site import Site
 
 _PATHS = "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /api/metrics, /openapi.json, /healthz, /"
 
-# Whoever asks here is a program, whatever it accepts: Java's names HTML first unless told otherwise.
-_INTERFACE = ("/api/", "/webhooks")
+# Clients of these paths are programs, whatever they accept. Java's HTTP client accepts HTML first by default.
+_API_PATHS = ("/api/", "/webhooks")
 
 
-class Refusals:
-    """The answers to what cannot be answered."""
+class ErrorResponses:
+    """Makes the responses to errors, and logs them."""
 
     def __init__(self, site: Site, log: Any) -> None:
         self._site = site
         self._log = log
 
-    def answer(self, request: Request, problem: Problem) -> Response:
-        """Answer with a problem."""
-        return self._site.problem(request, problem) if browses(request) else problem_response(problem)
+    def respond(self, request: Request, problem: Problem) -> Response:
+        """Return the response for a problem."""
+        return self._site.problem(request, problem) if is_browser(request) else problem_response(problem)
 
-    async def of_ours(self, request: Request, error: Exception) -> Response:
-        """Answer one of our errors; those that are no one's mistake but ours go to the log as well."""
+    async def for_our_error(self, request: Request, error: Exception) -> Response:
+        """Respond to one of our errors; raise it again if it is a bug of the server."""
         if not isinstance(error, GitDailiesError):
             raise error
         problem = of_error(error)
@@ -40,28 +40,28 @@ class Refusals:
         write = self._log.error if problem.status >= 500 else self._log.info
         write(
             "refused",
-            path=shown_path(request.scope["path"]),
+            path=loggable_path(request.scope["path"]),
             status=problem.status,
             problem=problem.word,
             reason=str(error),
         )
-        return self.answer(request, problem)
+        return self.respond(request, problem)
 
-    async def of_the_router(self, request: Request, error: Exception) -> Response:
-        """Say what the router found: a path that is not there, a method that the path does not have."""
+    async def for_router_error(self, request: Request, error: Exception) -> Response:
+        """Respond to an unknown path, or to a method that the path does not have."""
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = tuple((getattr(error, "headers", None) or {}).items())
         if status == 405:
             allow = dict(headers).get("Allow", "")
             problem = Problem("method", f"method: expected {allow}, got another", headers=headers)
-            return self.answer(request, problem)
-        if browses(request):
-            return await self._site.unknown(request)
-        # The path is not repeated: it may be a key that was put there by mistake.
+            return self.respond(request, problem)
+        if is_browser(request):
+            return await self._site.unknown_address(request)
+        # The path is not repeated, since it may be a key that was put there by mistake.
         return problem_response(Problem("not-found", f"path: expected one of {_PATHS}, got another"))
 
 
-def browses(request: Request) -> bool:
-    """Whether a person's browser asks, which names HTML first."""
-    named = request.headers.get("accept", "").startswith("text/html")
-    return named and not request.scope["path"].startswith(_INTERFACE)
+def is_browser(request: Request) -> bool:
+    """Return whether a person's browser sent the request: it accepts HTML first."""
+    accepts_html = request.headers.get("accept", "").startswith("text/html")
+    return accepts_html and not request.scope["path"].startswith(_API_PATHS)

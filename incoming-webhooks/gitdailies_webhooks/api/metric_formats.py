@@ -19,14 +19,14 @@ _COLUMNS = ("repo", "environment", "service", "from", "to", "asOf", "figure", "m
 _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
 _RATIO = "value"
 
-# A spreadsheet takes a text that begins so for a formula.
+# A spreadsheet would evaluate text with such a beginning as a formula.
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
-def measures(told: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None, str]]:
-    """Yield figure, measure, number and unit of every number in an answer."""
-    for figure, numbers in told["figures"].items():
+def measures(report: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None, str]]:
+    """Yield figure, measure, number and unit of every number in a report of figures."""
+    for figure, numbers in report["figures"].items():
         for measure, number in numbers.items():
             if measure == "unit":
                 continue
@@ -38,36 +38,36 @@ def measures(told: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None, 
             yield figure, measure, number, unit
 
 
-def as_csv(told: Mapping[str, Any]) -> str:
-    """Write an answer as CSV (RFC 4180), a row a number; what is null is empty."""
+def as_csv(report: Mapping[str, Any]) -> str:
+    """Write a report as CSV (RFC 4180), one row for each number; null is an empty cell."""
     text = io.StringIO()
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
-    where, period = told["filter"], told["period"]
-    place = [_plain(where[name] or "") for name in ("repo", "environment", "service")]
-    for figure, measure, number, unit in measures(told):
+    filters, period = report["filter"], report["period"]
+    place = [_plain(filters[name] or "") for name in ("repo", "environment", "service")]
+    for figure, measure, number, unit in measures(report):
         shown = "" if number is None else repr(number)
         writer.writerow(
-            [*place, period["from"], period["to"] or "", told["asOf"], figure, measure, shown, unit]
+            [*place, period["from"], period["to"] or "", report["asOf"], figure, measure, shown, unit]
         )
     return text.getvalue()
 
 
-def as_prometheus(told: Mapping[str, Any]) -> bytes:
-    """Write an answer as gauges; what is null is left out, as Prometheus has no word for it."""
+def as_prometheus(report: Mapping[str, Any]) -> bytes:
+    """Write a report as gauges, without the nulls, which Prometheus does not have."""
     registry = CollectorRegistry()
-    registry.register(_Gauges(told))
+    registry.register(_Gauges(report))
     return generate_latest(registry)
 
 
 class _Gauges(Collector):
-    def __init__(self, told: Mapping[str, Any]) -> None:
-        self._told = told
+    def __init__(self, report: Mapping[str, Any]) -> None:
+        self._report = report
 
     def collect(self) -> Iterator[GaugeMetricFamily]:
-        where = self._told["filter"]
-        labels = {name: where[name] or "" for name in ("repo", "environment", "service")}
-        for figure, measure, number, unit in measures(self._told):
+        filters = self._report["filter"]
+        labels = {name: filters[name] or "" for name in ("repo", "environment", "service")}
+        for figure, measure, number, unit in measures(self._report):
             if number is None:
                 continue
             name = f"gitdailies_{_snake(figure)}_{_snake(measure)}"

@@ -1,4 +1,4 @@
-"""Figures over HTTP: JSON, CSV and Prometheus, and why each event counts; for keys that may read."""
+"""Figures over HTTP, for keys that may read: JSON, CSV, Prometheus, and why each event counts or not."""
 
 from __future__ import annotations
 
@@ -17,34 +17,31 @@ from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.api.metric_formats import CSV, PROMETHEUS, as_csv, as_prometheus
 from gitdailies_webhooks.derived import queries
 from gitdailies_webhooks.derived.queries import Question
+from gitdailies_webhooks.derived.question import FILTERS, question
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
-from gitdailies_webhooks.events.store import Store
-from gitdailies_webhooks.figures.period import DAYS, moment, span
-from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.events.store import EventStore
 
-FILTERS = ("repo", "environment", "service", "from", "to", "now")
 LISTED, MOST_LISTED = 100, 1000
 _CURSOR = re.compile(r"(-?[0-9]{1,18}),([!-~]{1,255})")
 _FORMATS = ("json", "csv")
 
 
-class Metrics:
-    """The endpoints of figures."""
+class MetricsApi:
+    """The endpoints of figures; *authenticate* returns the key of a request, if that may read."""
 
     def __init__(
         self,
-        store: Store,
+        store: EventStore,
         deriver: Deriver,
         clock: Callable[[], datetime],
-        key: Callable[[Request], Awaitable[Key]],
+        authenticate: Callable[[Request], Awaitable[Key]],
     ) -> None:
         self._store = store
         self._deriver = deriver
         self._clock = clock
-        self._key = key
+        self._authenticate = authenticate
 
     def routes(self) -> list[BaseRoute]:
         return [
@@ -54,71 +51,59 @@ class Metrics:
         ]
 
     async def figures(self, request: Request) -> Response:
-        """Answer with the five figures."""
-        asked = query.parameters(_query(request), (*FILTERS, "format"))
-        form = asked.pop("format", "")
+        """Return the five figures as JSON or CSV."""
+        parameters = query.parameters(_query(request), (*FILTERS, "format"))
+        form = parameters.pop("format", "")
         if form not in ("", *_FORMATS):
             raise refusal("request", f"format: expected one of {', '.join(_FORMATS)}, got {got(form)}")
-        told = await self._answer(request, asked)
-        if (form or _wanted(request)) == "csv":
-            return Response(as_csv(told), media_type=CSV)
-        return JSONResponse(told)
+        report = await self._report(request, parameters)
+        if (form or _accepted_format(request)) == "csv":
+            return Response(as_csv(report), media_type=CSV)
+        return JSONResponse(report)
 
     async def prometheus(self, request: Request) -> Response:
-        """Answer with the five figures as gauges."""
-        asked = query.parameters(_query(request), FILTERS)
-        return Response(
-            as_prometheus(await self._answer(request, asked)), headers={"content-type": PROMETHEUS}
-        )
+        """Return the five figures as gauges."""
+        report = await self._report(request, query.parameters(_query(request), FILTERS))
+        return Response(as_prometheus(report), headers={"content-type": PROMETHEUS})
 
     async def why(self, request: Request) -> Response:
         """List events of the period, or one by its id, with the reasons why they count or not."""
-        asked = query.parameters(_query(request), (*FILTERS, "id", "limit", "after"))
-        id_ = asked.pop("id", "")
-        limit = query.number("limit", asked.pop("limit", str(LISTED)), 1, MOST_LISTED)
-        after = cursor(asked.pop("after", ""))
-        await self._key(request)
-        asking = self._question(asked)
+        parameters = query.parameters(_query(request), (*FILTERS, "id", "limit", "after"))
+        id_ = parameters.pop("id", "")
+        limit = query.number("limit", parameters.pop("limit", str(LISTED)), 1, MOST_LISTED)
+        after = cursor(parameters.pop("after", ""))
+        await self._authenticate(request)
+        question_ = self._question(parameters)
         settings = self._deriver.settings
         if id_:
             one = await self._store.read(
-                partial(queries.why_one, selection=asking.selection, settings=settings, id_=id_)
+                partial(queries.why_one, selection=question_.selection, settings=settings, id_=id_)
             )
             if one is None:
-                raise refusal("not-found", f"id: expected the id of an event, got {got(id_)}")
+                raise refusal("not-found", f"id: no event has the id {got(id_)}")
             return JSONResponse({"events": [one], "next": None})
-        told, following = await self._store.read(
-            partial(queries.why, question=asking, settings=settings, after=after, limit=limit)
+        events, following = await self._store.read(
+            partial(queries.why, question=question_, settings=settings, after=after, limit=limit)
         )
-        return JSONResponse({"events": told, "next": f"{following[0]},{following[1]}" if following else None})
+        next_ = f"{following[0]},{following[1]}" if following else None
+        return JSONResponse({"events": events, "next": next_})
 
-    async def _answer(self, request: Request, asked: Mapping[str, str]) -> dict[str, object]:
-        await self._key(request)
-        asking = self._question(asked)
+    async def _report(self, request: Request, parameters: Mapping[str, str]) -> dict[str, object]:
+        await self._authenticate(request)
+        question_ = self._question(parameters)
         await self._deriver.catch_up()
-        if asking.live:  # what was derived meanwhile is of a later moment
-            asking = self._question(asked)
+        if question_.live:  # the rows may now include events later than the first moment
+            question_ = self._question(parameters)
         return await self._store.read(
-            partial(queries.answer, question=asking, settings=self._deriver.settings)
+            partial(queries.answer, question=question_, settings=self._deriver.settings)
         )
 
-    def _question(self, asked: Mapping[str, str]) -> Question:
-        return question(asked, self._deriver.settings, to_us(self._clock()))
-
-
-def question(asked: Mapping[str, str], settings: Settings, now: int, days: int = DAYS) -> Question:
-    """Read what is asked; without a beginning the period is of so many *days*. Raises Refusal."""
-    try:
-        at = moment(asked["now"], "now", settings.zone) if asked.get("now") else now
-        period = span(asked.get("from", ""), asked.get("to", ""), at, settings.zone, days)
-    except ValueError as error:
-        raise refusal("request", str(error)) from None
-    names = {name: asked.get(name, "") for name in ("repo", "environment", "service")}
-    return Question(Selection.make(period, settings, **names), **names, live=not asked.get("now"))
+    def _question(self, parameters: Mapping[str, str]) -> Question:
+        return question(parameters, self._deriver.settings, to_us(self._clock()))
 
 
 def cursor(text: str) -> tuple[int, str]:
-    """Read where a list goes on."""
+    """Read the cursor of a page of `why`: time and id of the last event before it; raises Refusal."""
     if not text:
         return (-(2**62), "")
     found = _CURSOR.fullmatch(text)
@@ -127,8 +112,8 @@ def cursor(text: str) -> tuple[int, str]:
     return int(found[1]), found[2]
 
 
-def _wanted(request: Request) -> str:
-    """Say what the Accept header asks for: CSV where it names it and not JSON."""
+def _accepted_format(request: Request) -> str:
+    """Return "csv" if the Accept header names CSV and not JSON, else "json"."""
     accepted = request.headers.get("accept", "")
     return "csv" if "text/csv" in accepted and "application/json" not in accepted else "json"
 

@@ -1,4 +1,4 @@
-"""The OpenAPI 3.1 document of this receiver, made from core's table of kinds and the problems' words."""
+"""The OpenAPI 3.1 document of this receiver, made of core's table of kinds and the table of problems."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
 
 from gitdailies_webhooks.api import openapi_metrics
-from gitdailies_webhooks.api.openapi_responses import answers, record, ref
+from gitdailies_webhooks.api.openapi_responses import record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
 from gitdailies_webhooks.events.query import FILTERS, LISTED, MOST_LISTED, TEXT
@@ -20,28 +20,28 @@ VERSION = "1.0.0"
 
 _FILTER_WORDS: Mapping[str, str] = {
     "kind": "only events of this kind",
-    "repo": "only events of this repository, in any case of letters; empty: those that name none",
-    "environment": "only events of this environment, in any case of letters; empty: those that name none",
-    "service": "only events of this service, in any case of letters; empty: those that name none",
+    "repo": "only events of this repository, in upper or lower case; if empty, events without one",
+    "environment": "only events of this environment, in upper or lower case; if empty, events without one",
+    "service": "only events of this service, in upper or lower case; if empty, events without one",
     "incidentId": "only events of this incident",
 }
 
 
 def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
-    """Return the document; `info.x-gitdailies-receiver` tells senders what they may send here."""
+    """Return the document; `info.x-gitdailies-receiver` shows senders that all our fields are accepted."""
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DRAFT,
         "info": {
             "title": "GitDailies incoming webhooks",
             "version": VERSION,
-            "description": "Takes deploys and incidents, each counted once, and lists what was taken. "
-            "Names that a kind of event does not have are kept with it and named in the answer.",
+            "description": "Accepts deploys and incidents, counts each once, and lists them. "
+            "Fields that a kind of event does not have are stored with it and named in the response.",
             "x-gitdailies-receiver": OURS,
         },
         "security": [{"key": []}],
         "paths": {
-            "/webhooks": {"post": _take(kinds)},
+            "/webhooks": {"post": _send(kinds)},
             "/webhooks/ping": {"post": _ping()},
             "/api/events": {"get": _list(kinds)},
             "/api/events/{id}": {"delete": _delete()},
@@ -55,7 +55,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                     "type": "apiKey",
                     "in": "header",
                     "name": KEY_HEADER,
-                    "description": "A webhook key; never in the address.",
+                    "description": "A webhook key; it never belongs in the address.",
                 }
             },
             "schemas": {
@@ -67,30 +67,30 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                         "mapping": {kind.word: f"#/components/schemas/{kind.word}" for kind in kinds},
                     },
                 },
-                **answers(),
+                **schemas(),
                 **openapi_metrics.schemas(),
             },
         },
     }
 
 
-def _take(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _send(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     return {
         "operationId": "send",
         "summary": "Send one event, or a list of them",
         "description": (
-            "The answer comes after what was taken is on stable storage. "
+            "The response comes after the events are on stable storage. "
             f"One event: at most {intake.MOST_BYTES_ONE} bytes. A list: at most {intake.MOST_EVENTS} "
-            f"events in {intake.MOST_BYTES_LIST} bytes, taken one by one in its order. "
-            "An event with an id that is known is `unchanged` if it says the same, and a conflict if it does "
-            "not. An event without id but with a time is named by its content; without both it is new "
-            "every time. `time` may be at most 5 minutes ahead."
+            f"events in {intake.MOST_BYTES_LIST} bytes, accepted one by one in its order. "
+            "An event with a known id is `unchanged` if its content is the same, else it is a conflict. "
+            "An event with a time and without an id gets an id made of its content. Without both, each "
+            "request stores a new event. `time` may be at most 5 minutes in the future."
         ),
         "parameters": [
             {
                 "name": ID_HEADER,
                 "in": "header",
-                "description": "The event's id, where the body leaves it out; not with a list.",
+                "description": "The event's id, if the body has none; not allowed with a list.",
                 "schema": {
                     "type": "string",
                     "maxLength": IDENTIFIER.longest,
@@ -121,9 +121,9 @@ def _take(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             },
         },
         "responses": {
-            "200": _json("Checked only: valid.", {"oneOf": [ref("Taken"), ref("Results")]}),
-            "202": _json("All of it was taken.", {"oneOf": [ref("Taken"), ref("Results")]}),
-            "207": _json("A list of which something was refused.", ref("Results")),
+            "200": _json("Checked only: the events are valid.", {"oneOf": [ref("Taken"), ref("Results")]}),
+            "202": _json("All events were accepted.", {"oneOf": [ref("Taken"), ref("Results")]}),
+            "207": _json("A list; some of its events were refused.", ref("Results")),
             **_problems(
                 "request",
                 "unreadable",
@@ -144,9 +144,9 @@ def _take(kinds: tuple[Kind, ...]) -> dict[str, Any]:
 def _ping() -> dict[str, Any]:
     return {
         "operationId": "ping",
-        "summary": "Prove key and path; nothing is stored",
+        "summary": "Confirm key and path; nothing is stored",
         "responses": {
-            "200": _json("The key is live.", ref("Pong")),
+            "200": _json("The key is valid.", ref("Pong")),
             **_problems("request", "unauthorized", "too-many"),
         },
     }
@@ -166,7 +166,7 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "operationId": "listEvents",
         "summary": "List events, oldest received first",
         "description": "For keys that may read. `next` is the `after` of the next request, "
-        "or null where nothing follows now.",
+        "or null if no more events follow.",
         "parameters": [
             {
                 "name": "limit",
@@ -177,7 +177,7 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             *filters,
         ],
         "responses": {
-            "200": _json("Events, each in full.", ref("Events")),
+            "200": _json("The events with all their fields.", ref("Events")),
             **_problems("request", "unauthorized", "too-many", "forbidden"),
         },
     }
@@ -186,10 +186,10 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
 def _delete() -> dict[str, Any]:
     return {
         "operationId": "deleteEvent",
-        "summary": "Delete one event; the audit trail keeps it",
+        "summary": "Delete one event; the audit trail keeps a copy",
         "parameters": [{"name": "id", "in": "path", "required": True, "schema": {"type": "string"}}],
         "responses": {
-            "200": _json("It is deleted.", ref("Deleted")),
+            "200": _json("The event was deleted.", ref("Deleted")),
             **_problems("request", "unauthorized", "too-many", "forbidden", "not-found"),
         },
     }
@@ -199,9 +199,12 @@ def _health() -> dict[str, Any]:
     schema = record({"status": {"enum": ["ok", "fault"]}, "store": {"type": "string"}}, ("status",))
     return {
         "operationId": "health",
-        "summary": "Whether the last write to the store succeeded",
+        "summary": "Show whether the last write to the store succeeded",
         "security": [],
-        "responses": {"200": _json("It did.", schema), "503": _json("It did not.", schema)},
+        "responses": {
+            "200": _json("The last write succeeded.", schema),
+            "503": _json("The last write failed.", schema),
+        },
     }
 
 
@@ -215,7 +218,7 @@ def _document() -> dict[str, Any]:
 
 
 def _problems(*words: str) -> dict[str, Any]:
-    """Return the answers for these problems and for those that any path may give, by status."""
+    """Return the responses for these problems and for those of every path, by status."""
     by_status: dict[str, list[str]] = {}
     for word in (*words, "key-in-url", "fault", "unavailable"):
         by_status.setdefault(str(PROBLEMS[word][0]), []).append(word)

@@ -1,4 +1,4 @@
-"""Figures in the OpenAPI document: the operations that ask for them, the shapes of their answers."""
+"""Figures in the OpenAPI document: the operations, and the schemas of their responses."""
 
 from __future__ import annotations
 
@@ -12,23 +12,23 @@ from gitdailies_webhooks.figures.metrics import FAIL_RATE, FIGURES, FREQUENCY, L
 
 _MOMENT = "a date (its midnight in the server's time zone) or a time like 2026-03-04T09:12:41Z"
 _FILTER_WORDS: Mapping[str, str] = {
-    "repo": "only this repository, in any case of letters; left out, all of them",
-    "environment": "this environment; left out, production under all its names",
-    "service": "only events that name this service, in any case of letters",
-    "from": f"the first moment of the period: {_MOMENT}; left out, 90 days before its end",
-    "to": f"the moment at which the period is over: {_MOMENT}; left out, it is not over",
-    "now": f"answer as of this moment: {_MOMENT}; later events are not there for any figure",
+    "repo": "only this repository, in upper or lower case; default: all of them",
+    "environment": "this environment; default: production under all its names",
+    "service": "only events that name this service, in upper or lower case",
+    "from": f"the first moment of the period: {_MOMENT}; default: 90 days before its end",
+    "to": f"the moment at which the period is over: {_MOMENT}; default: it is not over",
+    "now": f"compute figures as of this moment: {_MOMENT}; later events are ignored",
 }
 _TIME = {"type": "string", "format": "date-time"}
 _COUNT = {"type": "integer", "minimum": 0}
 _NUMBER = {"type": ["number", "null"]}
-_SECONDS = {"type": ["number", "null"], "description": "seconds; null where there is none"}
+_SECONDS = {"type": ["number", "null"], "description": "seconds; null if there is none"}
 _NUMBERS: Mapping[str, Mapping[str, Any]] = {
     FREQUENCY: {
         "value": _NUMBER,
         "unit": {"const": "deploys/day"},
         "numerator": _COUNT,
-        "denominator": {"type": ["number", "null"], "description": "days up to now, on the clock"},
+        "denominator": {"type": ["number", "null"], "description": "days up to now, by the local clock"},
         "count": {**_COUNT, "description": "gaps between deploys"},
         "medianGap": _SECONDS,
         "gapP90": _SECONDS,
@@ -44,9 +44,9 @@ _NUMBERS: Mapping[str, Mapping[str, Any]] = {
         "value": _NUMBER,
         "numerator": _COUNT,
         "denominator": _COUNT,
-        "pending": {**_COUNT, "description": "not failed and younger than the window: in neither number"},
+        "pending": {**_COUNT, "description": "not failed and younger than the window; in neither number"},
         "failedYoung": {**_COUNT, "description": "failed and younger than the window"},
-        "unlinked": {**_COUNT, "description": "incidents that are laid to no deploy"},
+        "unlinked": {**_COUNT, "description": "incidents that are attributed to no deploy"},
     },
     RECOVERY: {
         "median": _SECONDS,
@@ -58,16 +58,16 @@ _NUMBERS: Mapping[str, Mapping[str, Any]] = {
     REWORK: {"value": _NUMBER, "numerator": _COUNT, "denominator": _COUNT},
 }
 
-Described = Callable[..., dict[str, Any]]
+Describe = Callable[..., dict[str, Any]]
 
 
-def operations(json: Described, problems: Described) -> dict[str, Any]:
-    """Return the paths; *json* and *problems* describe answers as the rest of the document does."""
+def operations(json: Describe, problems: Describe) -> dict[str, Any]:
+    """Return the paths; *json* and *problems* describe responses as in the rest of the document."""
     refused = problems("request", "unauthorized", "forbidden", "too-many")
     filters = [_parameter(name, dict(TEXT), text) for name, text in _FILTER_WORDS.items()]
     figures = json("The five figures.", ref("Figures"))
     figures["content"]["text/csv"] = {"schema": {"type": "string"}}
-    form = _parameter("format", {"enum": ["json", "csv"]}, "what to answer with, whatever Accept says")
+    form = _parameter("format", {"enum": ["json", "csv"]}, "form of the response; overrides Accept")
     return {
         "/api/metrics": {
             "get": {
@@ -87,7 +87,7 @@ def operations(json: Described, problems: Described) -> dict[str, Any]:
                     _parameter(
                         "limit",
                         {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LISTED},
-                        "how many at most",
+                        "the largest number of events",
                     ),
                     _parameter("after", dict(TEXT), "`next` of the page before"),
                 ],
@@ -104,7 +104,7 @@ def operations(json: Described, problems: Described) -> dict[str, Any]:
                 "parameters": filters,
                 "responses": {
                     "200": {
-                        "description": "Text format 0.0.4; what is null is left out.",
+                        "description": "Text format 0.0.4, without the nulls.",
                         "content": {"text/plain": {"schema": {"type": "string"}}},
                     },
                     **refused,
@@ -140,7 +140,7 @@ def schemas() -> dict[str, Any]:
                 "filter": record(
                     {"repo": text, "environment": text, "service": text}, ("repo", "environment", "service")
                 ),
-                "asOf": {**_TIME, "description": "every event received before it is in the figures"},
+                "asOf": {**_TIME, "description": "includes every event received before this"},
                 "windowSeconds": {"type": "number"},
                 "figures": record(numbers, tuple(numbers)),
             },

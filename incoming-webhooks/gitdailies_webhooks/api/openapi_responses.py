@@ -1,4 +1,4 @@
-"""The shapes of this receiver's answers, as JSON Schema for the OpenAPI document."""
+"""The schemas of this receiver's responses, as JSON Schema for the OpenAPI document."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ _STATUSES = (intake.CREATED, intake.UNCHANGED, intake.VALID)
 _TIME = {"type": "string", "format": "date-time"}
 
 
-def answers() -> dict[str, Any]:
-    """Return a schema for each, by its name among the components."""
+def schemas() -> dict[str, Any]:
+    """Return the schemas by their names among the components."""
     unknown = {
         "type": "array",
         "items": {"type": "string"},
-        "description": "names that this kind of event does not have; they were kept",
+        "description": "fields that this kind of event does not have; they were stored",
     }
-    id_ = {"type": "string", "description": "the event's id: as sent, or as given here"}
+    id_ = {"type": "string", "description": "the event's id: as it was sent, or made here"}
     return {
         "Taken": record(
             {"status": {"enum": list(_STATUSES)}, "id": id_, "unknown": unknown}, ("status", "id")
@@ -30,8 +30,8 @@ def answers() -> dict[str, Any]:
                 "index": {"type": "integer", "minimum": 0, "description": "the place in the list, from 0"},
                 "status": {"enum": [*_STATUSES, *_LIST_PROBLEMS]},
                 "id": id_,
-                "error": {"type": "string", "description": "where, what was expected and what stood there"},
-                "field": {"type": "string", "description": "the field at fault"},
+                "error": {"type": "string", "description": "where, what was expected, and what was found"},
+                "field": {"type": "string", "description": "the wrong field"},
                 "unknown": unknown,
             },
             ("index", "status"),
@@ -45,7 +45,7 @@ def answers() -> dict[str, Any]:
             ("status", "key", "allow"),
         ),
         "StoredEvent": {
-            "description": "An event in full: with id, with time, with what its kind does not have.",
+            "description": "An event with all its fields, with id and time.",
             "allOf": [
                 ref("Event"),
                 record(
@@ -71,8 +71,8 @@ def answers() -> dict[str, Any]:
                 "type": {"type": "string", "format": "uri"},
                 "title": {"type": "string"},
                 "status": {"type": "integer"},
-                "detail": {"type": "string", "description": "where, what was expected and what stood there"},
-                "field": {"type": "string", "description": "the event's field at fault"},
+                "detail": {"type": "string", "description": "where, what was expected, and what was found"},
+                "field": {"type": "string", "description": "the wrong field of the event"},
             },
             ("type", "title", "status", "detail"),
         ),
@@ -80,10 +80,10 @@ def answers() -> dict[str, Any]:
 
 
 def record(properties: Mapping[str, Any], required: tuple[str, ...]) -> dict[str, Any]:
-    """Return the schema of an object; it may have more than these properties."""
+    """Return the schema of an object with these properties and possibly more."""
     return {"type": "object", "required": list(required), "properties": dict(properties)}
 
 
 def ref(name: str) -> dict[str, str]:
-    """Refer to a component."""
+    """Return a reference to a component."""
     return {"$ref": f"#/components/schemas/{name}"}

@@ -1,92 +1,80 @@
-"""What the page of figures shows, read at one moment: figures, their course, a line of events.
+"""Everything that the DORA page shows: figures, trend, timeline, and names to choose from.
 
-Each deploy and each incident of the period is read once.
+All of it is read at one moment. Each deploy and each incident of the period is read once.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import rows
-from gitdailies_webhooks.derived.queries import Question, answer_of, first_seen, selected
-from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import PRODUCTION, Settings
+from gitdailies_webhooks.derived import repositories, rows, statements
+from gitdailies_webhooks.derived.queries import Question, answer_of, selected
+from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
 from gitdailies_webhooks.figures.timeline import Timeline, timeline
-from gitdailies_webhooks.figures.trend import Course, course
+from gitdailies_webhooks.figures.trend import Trend, trend
+from gitdailies_webhooks.sql.bulk import lookup_many
 
 _MOST_ENVIRONMENTS = 50
 
-# Below what any build of SQLite takes as parameters of one statement.
-_AT_ONCE = 500
-
 
 class Overview(NamedTuple):
-    """The answer of `GET /api/metrics`, and what stands around it.
+    """The body of `GET /api/metrics`, and what the page shows with it.
 
-    `began_at` is when the first deploy or incident of the place happened, before the period or in it;
-    None where there is none. `events` holds, by id, the bodies of the events that the line names, with
-    their `seq`. `repos` and `environments` are names to choose from.
+    `began_at` is the time of the first deploy or incident of the place, before the period or in it; None
+    if there is none. `events` holds the bodies of the events of the timeline by id, each with its `seq`.
+    `repos` and `environments` are names to choose from.
     """
 
     answer: dict[str, Any]
-    course: Course
-    line: Timeline
+    trend: Trend
+    timeline: Timeline
     began_at: int | None
     events: dict[str, dict[str, Any]]
     repos: Sequence[str]
     environments: Sequence[str]
 
 
-def overview(session: Session, question: Question, settings: Settings) -> Overview:
+def overview(session: Session, question: Question, settings: FigureSettings) -> Overview:
     """Read what the page shows for a question."""
-    span, window = question.selection.span, settings.window_us
+    period, window = question.selection.period, settings.window_us
     found = selected(session, question, settings)
-    line = timeline(found.deploys, found.incidents, span, window)
+    drawn = timeline(found.deploys, found.incidents, period, window)
     return Overview(
         answer=answer_of(session, question, settings, found),
-        course=course(found.deploys, found.incidents, span, window),
-        line=line,
-        began_at=_began_at(session, question.selection),
-        events=dict(_events(session, _named(line))),
+        trend=trend(found.deploys, found.incidents, period, window),
+        timeline=drawn,
+        began_at=rows.first_event_at(session, question.selection),
+        events=_events(session, _ids(drawn)),
         repos=_repos(session),
         environments=_environments(session, settings),
     )
 
 
-def _named(line: Timeline) -> set[str]:
-    alone = {mark.id for marks in line.lanes.values() for mark in marks if mark.id is not None}
-    return alone | {event.id for event in line.listed}
+def _ids(drawn: Timeline) -> set[str]:
+    single = {mark.id for marks in drawn.tracks.values() for mark in marks if mark.id is not None}
+    return single | {event.id for event in drawn.listed}
 
 
-def _events(session: Session, ids: Iterable[str]) -> Iterator[tuple[str, dict[str, Any]]]:
-    wanted = sorted(ids)
-    for first in range(0, len(wanted), _AT_ONCE):
-        chunk = wanted[first : first + _AT_ONCE]
-        marks = ", ".join("?" * len(chunk))
-        query = f"SELECT id, seq, body FROM events WHERE id IN ({marks})"  # noqa: S608  question marks
-        for id_, seq, body in session.execute(query, chunk):
-            yield id_, {**json.loads(body), "seq": seq}
-
-
-def _began_at(session: Session, selection: Selection) -> int | None:
-    moments = (rows.first(session, table, selection) for table in rows.TABLES)
-    return min((at for at in moments if at is not None and at <= selection.span.now), default=None)
+def _events(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
+    wanted = [(id_,) for id_ in sorted(ids)]
+    found = lookup_many(session, "id", wanted, statements.EVENTS_BY_ID)
+    return {id_: {**json.loads(body), "seq": seq} for id_, seq, body in found}
 
 
 def _repos(session: Session) -> list[str]:
-    spelled: dict[str, list[str]] = {}
-    for name, compared in rows.names(session).items():
-        spelled.setdefault(compared, []).append(name)
+    spellings: dict[str, list[str]] = {}
+    for name, repo in repositories.names(session).items():
+        spellings.setdefault(repo, []).append(name)
     return [
-        names[0] if len(names) == 1 else first_seen(session, names) or names[0]
-        for _, names in sorted(spelled.items())
+        names[0] if len(names) == 1 else repositories.first_spelling(session, names) or names[0]
+        for _, names in sorted(spellings.items())
     ]
 
 
-def _environments(session: Session, settings: Settings) -> list[str]:
+def _environments(session: Session, settings: FigureSettings) -> list[str]:
     found = rows.environments(session, _MOST_ENVIRONMENTS)
     return [settings.production[0], *(name for name in found if name != PRODUCTION)]

@@ -1,6 +1,6 @@
-"""What git tells of deploys that do not say what they brought, a row each, as if they had said it.
+"""The commits that git found for deploys that list none: a row a deploy, as if the deploy had listed them.
 
-Each function runs inside a transaction that the caller began.
+Each function runs inside a transaction of its caller.
 """
 
 from __future__ import annotations
@@ -10,50 +10,45 @@ from collections.abc import Iterable, Mapping
 import orjson
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.figures.events import Commit, Told
-from gitdailies_webhooks.sql.bulk import Near, over
+from gitdailies_webhooks.derived import statements
+from gitdailies_webhooks.figures.events import Commit, GitCommits
+from gitdailies_webhooks.sql.bulk import lookup_many
 
-_TOLD = Near("g.id, g.unknown, g.commits", "git_told g", "g.id = x.id")
 
-
-def of(session: Session, repos: Iterable[str]) -> dict[str, Told]:
-    """Return what is told of the deploys of repositories, named as they are compared; by id."""
+def of_repositories(session: Session, repos: Iterable[str]) -> dict[str, GitCommits]:
+    """Return the commits of the deploys of repositories, given by their folded names; by deploy id."""
     return {
-        id_: Told(unknown, commits_of(commits))
+        id_: GitCommits(unknown, from_json(commits))
         for repo in repos
-        for id_, unknown, commits in session.execute(
-            "SELECT id, unknown, commits FROM git_told WHERE repo = ?", (repo,)
-        )
+        for id_, unknown, commits in session.execute(statements.GIT_COMMITS_OF_REPOSITORY, (repo,))
     }
 
 
-def of_deploys(session: Session, ids: Iterable[str]) -> dict[str, Told]:
-    """Return what is told of deploys, by id."""
-    return {
-        id_: Told(unknown, commits_of(commits))
-        for id_, unknown, commits in over(session, "id", [(id_,) for id_ in ids], _TOLD)
-    }
+def of_deploys(session: Session, ids: Iterable[str]) -> dict[str, GitCommits]:
+    """Return the commits of deploys, by deploy id."""
+    found = lookup_many(session, "id", [(id_,) for id_ in ids], statements.GIT_COMMITS_BY_DEPLOY)
+    return {id_: GitCommits(unknown, from_json(commits)) for id_, unknown, commits in found}
 
 
-def write(session: Session, repo: str, told: Mapping[str, tuple[int, Told]]) -> None:
-    """Write what is told of deploys, with the time of each."""
-    take(session, told)
+def write(session: Session, repo: str, commits: Mapping[str, tuple[int, GitCommits]]) -> None:
+    """Write the time and the commits of deploys, in place of what was stored for them."""
+    delete(session, commits)
     session.executemany(
-        "INSERT INTO git_told (id, repo, at, unknown, commits) VALUES (?, ?, ?, ?, ?)",
-        [(id_, repo, at, one.unknown, text_of(one.commits)) for id_, (at, one) in told.items()],
+        statements.INSERT_GIT_COMMITS,
+        [(id_, repo, at, git.unknown, to_json(git.commits)) for id_, (at, git) in commits.items()],
     )
 
 
-def take(session: Session, ids: Iterable[str]) -> None:
-    """Take away what is told of deploys."""
-    session.executemany("DELETE FROM git_told WHERE id = ?", [(id_,) for id_ in ids])
+def delete(session: Session, ids: Iterable[str]) -> None:
+    """Delete the commits of deploys."""
+    session.executemany(statements.DELETE_GIT_COMMITS, [(id_,) for id_ in ids])
 
 
-def commits_of(text: str) -> tuple[Commit, ...]:
-    """Read commits as a row holds them."""
+def from_json(text: str) -> tuple[Commit, ...]:
+    """Read commits in the form in which a row holds them."""
     return () if text == "[]" else tuple(Commit(sha, at) for sha, at in orjson.loads(text))
 
 
-def text_of(commits: Iterable[Commit]) -> str:
-    """Write commits as a row holds them."""
+def to_json(commits: Iterable[Commit]) -> str:
+    """Write commits in the form in which a row holds them."""
     return orjson.dumps([tuple(commit) for commit in commits]).decode()

@@ -1,109 +1,122 @@
-"""Rows that figures are answered from, with the settings that they were derived with; and the events.
+"""The derived rows as a question reads them, and the settings with which they were made.
 
-Each function runs inside a transaction that the caller began. `deriving` writes the rows.
+Each function runs inside a transaction of its caller. The package `update` writes the rows.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from datetime import timedelta
 from functools import partial
 from typing import Any
 
-import orjson
-from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import git_commits
+from gitdailies_webhooks.derived import statements
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.figures.events import History, read
-from gitdailies_webhooks.figures.metrics import IncidentRow, Row
+from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import Settings, folded
-
-_KEYS = {
-    "figures_deploys": "id",
-    "figures_incidents": "id",
-    "figures_commits": "repo, environment, key, deploy, sha",
-}
-
-TABLES = ("figures_deploys", "figures_incidents")
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 _Values = tuple[Any, ...]
 
-# What `Row._make` does, without a step of Python for each of many.
-_row: Callable[[_Values], Row] = partial(tuple.__new__, Row)
-
-# Every name once, without going through all events: the next larger one is one step in the index.
-_NAMES = """WITH RECURSIVE known(name) AS (
- SELECT min(repo) FROM events
- UNION ALL
- SELECT (SELECT min(repo) FROM events WHERE repo > known.name) FROM known WHERE known.name IS NOT NULL
-) SELECT name FROM known WHERE name IS NOT NULL"""
+# What `DeployRow._make` does, without a step of Python for each of many rows.
+_deploy_row: Callable[[_Values], DeployRow] = partial(tuple.__new__, DeployRow)
 
 
-def names(session: Session) -> dict[str, str]:
-    """Return every spelling of a repository, and what it is compared as."""
-    return {name: folded(name) for (name,) in session.execute(_NAMES)}
+def read_deploys(session: Session, selection: Selection) -> list[DeployRow]:
+    """Read the rows of the selected deploys, sorted by time and id."""
+    where, values = _in_period(selection)
+    query = statements.SELECT_DEPLOYS.format(where)
+    return list(map(_deploy_row, session.execute(query, values).fetchall()))
 
 
-def history(session: Session, spelled: Iterable[str], settings: Settings, now: int) -> History:
-    """Read the events of repositories, by every spelling of their names, and what git tells of them."""
-    found = (
-        body
-        for name in spelled
-        for (body,) in session.execute("SELECT body FROM events WHERE repo = ?", (name,))
-    )
-    return read_bodies(session, found, settings, now)
-
-
-def read_bodies(session: Session, bodies: Iterable[str], settings: Settings, now: int) -> History:
-    """Read events as they are stored, and what git tells of deploys that do not say what they brought."""
-    events = [orjson.loads(body) for body in bodies]
-    silent = [
-        event["id"]
-        for event in events
-        if event["kind"] == DEPLOYED and "commits" not in event and "commitTime" not in event
+def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
+    """Read the rows of the selected incidents, sorted by time and id."""
+    where, values = _in_period(selection)
+    query = statements.SELECT_INCIDENTS.format(where)
+    return [
+        IncidentRow(id_, at, ended_at, deploy is not None)
+        for id_, at, ended_at, deploy in session.execute(query, values).fetchall()
     ]
-    return read(events, settings, now=now, told=git_commits.of_deploys(session, silent))
 
 
-def unsettled(session: Session, settings: Settings) -> bool:
-    """Whether there is something that was, or is to be, derived with other settings than are kept."""
-    something = "SELECT 1 FROM events UNION ALL SELECT 1 FROM figures_deploys LIMIT 1"
-    return _differ(session, settings) and session.execute(something).fetchone() is not None
+def first_event_at(session: Session, selection: Selection) -> int | None:
+    """Return the time of the first deploy or incident of a place, before the period or in it."""
+    where, values = _in_place(selection)
+    found = [
+        session.execute(query.format(where), values).fetchone()
+        for query in (statements.FIRST_DEPLOY, statements.FIRST_INCIDENT)
+    ]
+    now = selection.period.now
+    return min((int(row[0]) for row in found if row is not None and row[0] <= now), default=None)
 
 
-def _differ(session: Session, settings: Settings) -> bool:
-    found = session.execute("SELECT value FROM figures_settings WHERE name = 'figures'").fetchone()
-    return found is None or found[0] != written(settings)
+def environments(session: Session, most: int) -> list[str]:
+    """Return up to *most* folded names of environments that were deployed to, in alphabetical order."""
+    found: list[str] = []
+    row = session.execute(statements.FIRST_ENVIRONMENT).fetchone()
+    while row is not None and len(found) < most:
+        found.append(row[0])
+        row = session.execute(statements.NEXT_ENVIRONMENT, (row[0],)).fetchone()
+    return found
 
 
-def settle(session: Session, settings: Settings, most: int) -> bool:
-    """Take away up to *most* rows a table that other settings made; return whether none is left.
+def _in_period(selection: Selection) -> tuple[str, _Values]:
+    period = selection.period
+    where, values = _in_place(selection)
+    last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
+    return f"{where} AND at >= ? AND at <= ?", (*values, period.began_at, last)
 
-    Then the settings are kept, and every event is to be looked at.
+
+def _in_place(selection: Selection) -> tuple[str, _Values]:
+    filters = {"environment": selection.environment, "repo": selection.repo, "service": selection.service}
+    given = {column: value for column, value in filters.items() if value is not None}
+    return " AND ".join(f"{column} = ?" for column in given) or "1 = 1", tuple(given.values())
+
+
+def outdated(session: Session, settings: FigureSettings) -> bool:
+    """Whether the rows were made with other settings, or are to be made for the first time.
+
+    A store without events and rows is not outdated.
+    """
+    return _differ(session, settings) and session.execute(statements.ANYTHING).fetchone() is not None
+
+
+def reset(session: Session, settings: FigureSettings, most: int) -> bool:
+    """Delete rows that were made with other settings, up to *most* of each table.
+
+    Once none is left, store the settings, mark every event to be derived again, and return True.
     """
     if not _differ(session, settings):
         return True
-    session.execute("DELETE FROM figures_settings WHERE name = 'figures'")
-    taken = [
-        session.execute(
-            f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT ?)",  # noqa: S608
-            (most,),
-        )
-        for table, key in _KEYS.items()
-    ]
-    if any(cursor.rowcount for cursor in taken):
+    session.execute(statements.DELETE_SETTINGS)
+    deleted = [session.execute(statement, (most,)) for statement in statements.DELETE_SOME_ROWS]
+    if any(cursor.rowcount for cursor in deleted):
         return False
-    change_log.start_anew(session)
-    session.execute("INSERT INTO figures_settings (name, value) VALUES ('figures', ?)", (written(settings),))
+    change_log.restart(session)
+    session.execute(statements.INSERT_SETTINGS, (_to_json(settings),))
     return True
 
 
-def written(settings: Settings) -> str:
-    """Write settings as they are kept."""
+def stored_settings(session: Session) -> FigureSettings:
+    """Return the settings of the server that last used the store, or the default ones."""
+    row = session.execute(statements.SELECT_SETTINGS).fetchone()
+    if row is None:
+        return FigureSettings()
+    stored = json.loads(row[0])
+    return FigureSettings(
+        timedelta(seconds=stored["windowSeconds"]), stored["timezone"], tuple(stored["production"])
+    )
+
+
+def _differ(session: Session, settings: FigureSettings) -> bool:
+    row = session.execute(statements.SELECT_SETTINGS).fetchone()
+    return row is None or row[0] != _to_json(settings)
+
+
+def _to_json(settings: FigureSettings) -> str:
     return json.dumps(
         {
             "windowSeconds": settings.window.total_seconds(),
@@ -111,64 +124,3 @@ def written(settings: Settings) -> str:
             "production": list(settings.production),
         }
     )
-
-
-def settings_of(session: Session) -> Settings:
-    """Return the settings of the server that last used the store."""
-    found = session.execute("SELECT value FROM figures_settings WHERE name = 'figures'").fetchone()
-    if found is None:
-        return Settings()
-    said = json.loads(found[0])
-    return Settings(timedelta(seconds=said["windowSeconds"]), said["timezone"], tuple(said["production"]))
-
-
-def rows(session: Session, selection: Selection) -> list[Row]:
-    """Read the rows of the selected deploys, by time and id."""
-    where, values = _where(selection)
-    query = (
-        "SELECT id, at, rework, failed, unknown, unknown_commits, leads, recovery, open"  # noqa: S608  columns of this file
-        f" FROM figures_deploys WHERE {where} ORDER BY at, id"
-    )
-    return list(map(_row, session.execute(query, values).fetchall()))
-
-
-def incidents(session: Session, selection: Selection) -> list[IncidentRow]:
-    """Read the rows of the selected incidents, by time and id."""
-    where, values = _where(selection)
-    query = f"SELECT id, at, ended_at, deploy FROM figures_incidents WHERE {where} ORDER BY at, id"  # noqa: S608
-    return [
-        IncidentRow(id_, at, ended_at, deploy is not None)
-        for id_, at, ended_at, deploy in session.execute(query, values).fetchall()
-    ]
-
-
-def first(session: Session, table: str, selection: Selection) -> int | None:
-    """Return when the first deploy, or incident, of a place happened, whenever that was."""
-    where, values = _place(selection)
-    query = f"SELECT at FROM {table} WHERE {where} ORDER BY at LIMIT 1"  # noqa: S608  the tables above
-    found = session.execute(query, values).fetchone()
-    return None if found is None else int(found[0])
-
-
-def environments(session: Session, most: int) -> list[str]:
-    """Return up to so many environments that were deployed to, in order, as they are compared."""
-    found: list[str] = []
-    query = "SELECT environment FROM figures_deploys{} ORDER BY environment LIMIT 1"
-    row_ = session.execute(query.format("")).fetchone()
-    while row_ is not None and len(found) < most:
-        found.append(row_[0])
-        row_ = session.execute(query.format(" WHERE environment > ?"), (row_[0],)).fetchone()
-    return found
-
-
-def _where(selection: Selection) -> tuple[str, _Values]:
-    span = selection.span
-    where, values = _place(selection)
-    last = span.now if span.ended_at is None else min(span.now, span.ended_at - 1)
-    return f"{where} AND at >= ? AND at <= ?", (*values, span.began_at, last)
-
-
-def _place(selection: Selection) -> tuple[str, _Values]:
-    named = {"environment": selection.environment, "repo": selection.repo, "service": selection.service}
-    asked = {column: value for column, value in named.items() if value is not None}
-    return " AND ".join(f"{column} = ?" for column in asked) or "1 = 1", tuple(asked.values())

@@ -1,4 +1,4 @@
-"""Keeps derived rows up to date beside a server: a second after an event at most, little by little."""
+"""Keeps the derived rows up to date while a server runs: within a second of an event, little by little."""
 
 from __future__ import annotations
 
@@ -16,32 +16,33 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived import rows
-from gitdailies_webhooks.derived.update import Looked, advance
+from gitdailies_webhooks.derived.update.advance import Progress, advance
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.store import Store
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.events.store import EventStore
+from gitdailies_webhooks.figures.settings import FigureSettings
 
-# Figures may be this old; whoever asks meanwhile waits no longer for newer ones.
+# Without a request, the rows are at most this old.
 PAUSE_SECONDS = 1.0
+# A request waits this long at most for newer rows.
 WAIT_SECONDS = 2.0
-# What is more than this is not waited for: it takes longer than anybody wants to.
+# With more events to derive than this, a request does not wait: it would take too long.
 WAIT_EVENTS = 2000
-# Events that arrive wait as long as one turn of deriving takes.
-_TURN_SECONDS = 0.04
-# A turn has a dozen statements however little it looks at.
+# How long a step may take: arriving events wait for it.
+_STEP_SECONDS = 0.04
+# The number of events of a step. A step has a dozen statements, however few events it has.
 _LEAST, _MOST = 64, 1000
 
 
 class Deriver:
-    """Derives what is due; `start` it in the event loop of its store, `stop` it before the store closes.
+    """Updates the derived rows. `start` it in the event loop of its store, `stop` it before the store closes.
 
-    *changed* is called with each repository that was derived.
+    *changed* is called with each repository whose rows changed.
     """
 
     def __init__(
         self,
-        store: Store,
-        settings: Settings,
+        store: EventStore,
+        settings: FigureSettings,
         clock: Callable[[], datetime],
         log: Any,
         changed: Callable[[str], None] = lambda _repo: None,
@@ -52,54 +53,64 @@ class Deriver:
         self._log = log
         self._changed = changed
         self._turn = asyncio.Lock()
-        self._settled = False
+        self._is_reset = False
         self._most = _LEAST
         self._task: asyncio.Task[None] | None = None
+        self._stopped = False
 
     def start(self) -> None:
         self._task = asyncio.create_task(self._run())
 
     async def stop(self) -> None:
+        """Stop for good: wait for steps that requests began, and ignore later calls of `derive`.
+
+        A request that began with earlier settings would otherwise delete the rows of the current ones.
+        """
+        self._stopped = True
         if self._task is not None:
             self._task.cancel()
             with suppress(asyncio.CancelledError):
                 await self._task
+        async with self._turn:
+            pass
 
     async def catch_up(self) -> None:
-        """Derive what is due, for as long as whoever asks may wait."""
+        """Update the rows for a request, unless that takes longer than a request may wait."""
         now = to_us(self._clock())
-        waiting = await self._store.read(partial(change_log.waiting, now=now, most=WAIT_EVENTS))
-        if 0 < waiting < WAIT_EVENTS or not self._settled:
+        waiting = await self._store.read(partial(change_log.count_pending, now=now, most=WAIT_EVENTS))
+        if 0 < waiting < WAIT_EVENTS or not self._is_reset:
             with suppress(TimeoutError, StoreUnavailable):
                 await asyncio.wait_for(self.derive(), WAIT_SECONDS)
 
     async def derive(self) -> None:
-        """Derive all that is due; one caller at a time."""
+        """Update the rows with every event that is due; one caller at a time."""
+        if self._stopped:
+            return
         async with self._turn:
-            unsettled = partial(rows.unsettled, settings=self.settings)
-            while not self._settled and await self._store.read(unsettled):
-                settle = partial(rows.settle, settings=self.settings, most=_MOST)
-                self._settled = await self._store.write(settle)
+            outdated = partial(rows.outdated, settings=self.settings)
+            while not self._is_reset and await self._store.read(outdated):
+                reset = partial(rows.reset, settings=self.settings, most=_MOST)
+                self._is_reset = await self._store.write(reset)
             now = to_us(self._clock())
-            waiting = await self._store.read(partial(change_log.waiting, now=now, most=1)) > 0
-            while waiting:
+            pending = await self._store.read(partial(change_log.count_pending, now=now, most=1)) > 0
+            while pending:
                 most = self._most
-                looked = await self._store.write(partial(self._advance, now=now, most=most))
-                for repo in looked.repos:
+                progress = await self._store.write(partial(self._advance, now=now, most=most))
+                for repo in progress.repos:
                     self._changed(repo)
-                waiting = looked.events == most
+                pending = progress.events == most
 
-    def _advance(self, session: Session, now: int, most: int) -> Looked:
-        """Look at up to *most* events, and measure how many fit into a turn."""
+    def _advance(self, session: Session, now: int, most: int) -> Progress:
+        """Derive up to *most* events, and measure how many of them fit into a step."""
         began = time.perf_counter()
-        # Whoever started last with other settings has the rows; answers here come from the events.
-        if rows.unsettled(session, self.settings):
-            return Looked(0, frozenset())
-        looked = advance(session, self.settings, now, most)
-        fits = most * _TURN_SECONDS / (time.perf_counter() - began)
-        if looked.events == most or fits < most:
+        # A server that started later with other settings now owns the rows. This one answers from events.
+        if rows.outdated(session, self.settings):
+            return Progress(0, frozenset())
+        progress = advance(session, self.settings, now, most)
+        fits = most * _STEP_SECONDS / (time.perf_counter() - began)
+        if progress.events == most or fits < most:
             self._most = min(max(int(fits), _LEAST, most // 2), _MOST, most * 2)
-        return looked
+        return progress
 
     async def _run(self) -> None:
         while True:
@@ -107,6 +118,6 @@ class Deriver:
                 await self.derive()
             except GitDailiesError as error:
                 self._log.error("figures are behind", reason=describe_error(error))
-            except Exception as error:  # noqa: BLE001  a fault of one turn must not end the next
+            except Exception as error:  # noqa: BLE001  a fault of one step must not end the next
                 self._log.error("figures are behind", reason=describe_error(error))
             await asyncio.sleep(PAUSE_SECONDS)

@@ -1,7 +1,7 @@
-"""Which events the derived rows do not hold yet: those that arrived since, and those to be looked at again.
+"""Which events the derived rows do not include yet: new ones, and ones to derive again.
 
-Events are read in the order in which they were committed, so that a number says how far. Each
-function runs inside a transaction that the caller began.
+Events are derived in the order in which they were committed, so one number shows how far the rows are.
+Each function runs inside a transaction of its caller.
 """
 
 from __future__ import annotations
@@ -12,103 +12,107 @@ from typing import NamedTuple
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.figures.settings import folded
-from gitdailies_webhooks.sql.bulk import Near, each, over
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, lookup_many
 
-# An event by id, repository and, where it is of one, incident.
-Named = tuple[str, str, str | None]
+# An event by id, repository and, if it belongs to one, incident.
+EventRef = tuple[str, str, str | None]
 
-_LOOKED_AT = Near("e.body", "events e", "e.id = x.id AND e.seq <= ? AND e.time <= ?")
+# Bodies of events that the rows include, by id.
+_BODIES = Lookup("e.body", "events e", "e.id = given.id AND e.seq <= ? AND e.time <= ?")
+
+# Note an event to derive again from `due_at` on.
+_ADD_NOTE = "INSERT INTO figures_changes (id, repo, incident_id, due_at) VALUES (?, ?, ?, ?)"
+# The notes that are due, oldest first.
+_DUE_NOTES = (
+    "SELECT seq, id, repo, incident_id FROM figures_changes WHERE due_at <= ? ORDER BY due_at, seq LIMIT ?"
+)
+# The next events behind the last one that the rows include.
+_NEW_EVENTS = "SELECT seq, id, repo, incident_id, time, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+# The moments of the oldest new event and of the oldest due note.
+_OLDEST_NEW_EVENT = "SELECT received_at FROM events WHERE seq > ? ORDER BY seq LIMIT 1"
+_OLDEST_DUE_NOTE = "SELECT due_at FROM figures_changes WHERE due_at <= ? ORDER BY due_at LIMIT 1"
+# One row for each new event, and for each due note.
+_SOME_NEW_EVENTS = "SELECT 1 FROM events WHERE seq > ? LIMIT ?"
+_SOME_DUE_NOTES = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT ?"
 
 
-class Pending(NamedTuple):
-    """What is to be looked at: bodies of events, ids of those that are not what they were, incidents.
+class PendingChanges(NamedTuple):
+    """The next changes to derive.
 
-    `noted` are the notes that are then done, `read` is how far events were read.
+    `bodies` are the events as they are now, `changed_ids` those that may differ from what the rows
+    include, `incidents` are (repository, incident) to pair again. Afterwards the notes with the numbers
+    `notes` are done, and the rows include events up to `read_until`. `number` counts the changes.
     """
 
     bodies: list[str]
-    again: list[str]
+    changed_ids: list[str]
     incidents: set[tuple[str, str]]
-    noted: list[int]
-    read: int
-    events: int
+    notes: list[int]
+    read_until: int
+    number: int
 
 
-def note(session: Session, events: Iterable[Named], due_at: int) -> None:
-    """Note events to be looked at again from *due_at* on: they went, come about, or say something else."""
-    session.executemany(
-        "INSERT INTO figures_changes (id, repo, incident_id, due_at) VALUES (?, ?, ?, ?)",
-        [(*event, due_at) for event in events],
-    )
+def note_changes(session: Session, events: Iterable[EventRef], due_at: int) -> None:
+    """Note events to derive again from *due_at* on: deleted, no longer in the future, or changed."""
+    session.executemany(_ADD_NOTE, [(*event, due_at) for event in events])
 
 
 def behind_since(session: Session, now: int) -> int | None:
-    """Return the moment up to which every row is right, or None where all of them are at *now*."""
-    queries = (
-        ("SELECT received_at FROM events WHERE seq > ? ORDER BY seq LIMIT 1", read_until(session)),
-        ("SELECT due_at FROM figures_changes WHERE due_at <= ? ORDER BY due_at LIMIT 1", now),
-    )
+    """Return the moment up to which the rows are complete, None if they are complete at *now*."""
+    queries = ((_OLDEST_NEW_EVENT, read_until(session)), (_OLDEST_DUE_NOTE, now))
     found = [session.execute(query, (value,)).fetchone() for query, value in queries]
     return min((min(row[0], now) for row in found if row is not None), default=None)
 
 
-def waiting(session: Session, now: int, most: int) -> int:
-    """Count what is to be looked at, up to *most*."""
-    queries = (
-        ("SELECT 1 FROM events WHERE seq > ? LIMIT ?", read_until(session)),
-        ("SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT ?", now),
-    )
+def count_pending(session: Session, now: int, most: int) -> int:
+    """Count changes that are not derived yet, up to *most*."""
+    queries = ((_SOME_NEW_EVENTS, read_until(session)), (_SOME_DUE_NOTES, now))
     return min(most, sum(len(session.execute(query, (value, most)).fetchall()) for query, value in queries))
 
 
-def noted(session: Session) -> bool:
-    """Whether anything is noted, due or to come."""
+def has_notes(session: Session) -> bool:
+    """Return whether there is any note, due or not."""
     return session.execute("SELECT 1 FROM figures_changes LIMIT 1").fetchone() is not None
 
 
 def read_until(session: Session) -> int:
-    """Return the `seq` up to which events were looked at."""
+    """Return the `seq` of the last event that the rows include."""
     return int(session.execute("SELECT seq FROM figures_read").fetchone()[0])
 
 
-def pending(session: Session, now: int, most: int) -> Pending:
-    """Return the next of what is to be looked at; what comes about later is noted for then.
+def next_pending(session: Session, now: int, most: int) -> PendingChanges:
+    """Return the next changes, up to *most*; note events of the future for when their time comes.
 
-    Events that arrived wait for all that is noted: one may be there under an id that went before.
+    Notes come before new events: a new event may have the id of one that was deleted.
     """
-    read = read_until(session)
-    notes = session.execute(
-        "SELECT seq, id, repo, incident_id FROM figures_changes WHERE due_at <= ?"
-        " ORDER BY due_at, seq LIMIT ?",
-        (now, most),
-    ).fetchall()
-    again = list({note[1]: None for note in notes})
-    bodies = [body for (body,) in over(session, "id", [(id_,) for id_ in again], _LOOKED_AT, read, now)]
-    incidents = {(folded(repo), incident) for _, _, repo, incident in notes if incident is not None}
-    arrived = session.execute(
-        "SELECT seq, id, repo, incident_id, time, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?",
-        (read, most - len(notes)),
-    ).fetchall()
+    until = read_until(session)
+    due = session.execute(_DUE_NOTES, (now, most)).fetchall()
+    changed_ids = list({id_: None for _, id_, _, _ in due})
+    rows = [(id_,) for id_ in changed_ids]
+    bodies = [body for (body,) in lookup_many(session, "id", rows, _BODIES, until, now)]
+    incidents = {(folded(repo), incident) for _, _, repo, incident in due if incident is not None}
+    arrived = session.execute(_NEW_EVENTS, (until, most - len(due))).fetchall()
     for seq, id_, repo, incident, time, body in arrived:
-        read = seq
+        until = seq
         if repo is None:
             continue
         if time > now:
-            note(session, [(id_, repo, incident)], time)
+            note_changes(session, [(id_, repo, incident)], time)
             continue
         bodies.append(body)
         if incident is not None:
             incidents.add((folded(repo), incident))
-    return Pending(bodies, again, incidents, [note[0] for note in notes], read, len(notes) + len(arrived))
+    notes = [seq for seq, _, _, _ in due]
+    return PendingChanges(bodies, changed_ids, incidents, notes, until, len(due) + len(arrived))
 
 
-def done(session: Session, looked_at: Pending) -> None:
-    """Write down that it was looked at."""
-    each(session, "DELETE FROM figures_changes WHERE seq = ?", [(seq,) for seq in looked_at.noted])
-    session.execute("UPDATE figures_read SET seq = ?", (looked_at.read,))
+def mark_done(session: Session, changes: PendingChanges) -> None:
+    """Record that the rows include *changes*."""
+    execute_many(session, "DELETE FROM figures_changes WHERE seq = ?", [(seq,) for seq in changes.notes])
+    session.execute("UPDATE figures_read SET seq = ?", (changes.read_until,))
 
 
-def start_anew(session: Session) -> None:
-    """Write down that nothing was looked at."""
+def restart(session: Session) -> None:
+    """Record that the rows include no event."""
     session.execute("DELETE FROM figures_changes")
     session.execute("UPDATE figures_read SET seq = 0")

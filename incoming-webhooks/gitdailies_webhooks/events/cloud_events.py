@@ -1,7 +1,7 @@
-"""CloudEvents 1.0 as a wrapping around our events: structured, batched and binary mode. Pure.
+"""Read events that come as CloudEvents 1.0, in structured, batched or binary mode. Pure.
 
-What the event itself says holds; id, time, source and kind that it leaves out are those of the
-wrapping. Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
+The fields of the event have precedence. If it has no id, time, source or kind, the CloudEvent's are used.
+Source: https://github.com/cloudevents/spec/blob/v1.0.2/cloudevents/bindings/http-protocol-binding.md
 """
 
 from __future__ import annotations
@@ -35,26 +35,26 @@ _LONGEST_ID = 255
 _VISIBLE = "".join(chr(code) for code in range(0x21, 0x7F) if chr(code) != "%")
 
 
-def unwrapped(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...] = KINDS) -> bytes:
-    """Return the body of a request without the wrapping, or as it is where there is none.
+def unwrap(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...] = KINDS) -> bytes:
+    """Return the events of a request as plain JSON; return any other body as it is.
 
-    Raises UnreadableBody for what is not JSON, InvalidEvent for what is no CloudEvent around one of
-    our events.
+    Raises UnreadableBody for a CloudEvent that is not JSON, InvalidEvent for one that is not valid or
+    that does not contain one of our events.
     """
     media = headers.get("content-type", "").split(";")[0].strip().lower()
     if media == STRUCTURED:
-        return _dumped(_structured(strict_json.loads(body, duplicates=False), kinds))
+        return _to_json(_structured_event(strict_json.loads(body, duplicates=False), kinds))
     if media == BATCH:
         batch = strict_json.loads(body, duplicates=False)
         if not isinstance(batch, list):
             raise InvalidEvent(f"event: expected a list of CloudEvents, got {got(batch)}")
-        return _dumped([_structured(one, kinds) for one in batch])
+        return _to_json([_structured_event(one, kinds) for one in batch])
     if _VERSION_HEADER in headers:
-        return _dumped(_binary(headers, body, kinds))
+        return _to_json(_binary_event(headers, body, kinds))
     return body
 
 
-def _structured(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _structured_event(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
     if not isinstance(value, dict):
         raise InvalidEvent(f"event: expected a CloudEvent, got {got(value)}")
     attributes = {name: given for name, given in value.items() if name not in _DATA and given is not None}
@@ -66,54 +66,58 @@ def _structured(value: Any, kinds: tuple[Kind, ...]) -> dict[str, Any]:
             data = strict_json.loads(base64.b64decode(value["data_base64"], validate=True), duplicates=False)
         except (TypeError, ValueError, binascii.Error):
             raise InvalidEvent(f"data_base64: expected base64, got {got(value['data_base64'])}") from None
-    _refuse_missing(attributes)
+    _require_attributes(attributes)
     try:
         return _event(CloudEvent(attributes, data), data, kinds, timed="time" in attributes)
     except BaseCloudEventException as error:
-        raise _no_cloud_event(error) from None
+        raise _invalid(error) from None
 
 
-def _binary(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...]) -> dict[str, Any]:
+def _binary_event(headers: Mapping[str, str], body: bytes, kinds: tuple[Kind, ...]) -> dict[str, Any]:
     data = strict_json.loads(body, duplicates=False)
-    # The SDK reads times in more forms than RFC 3339 has.
+    # The SDK accepts times in more forms than RFC 3339.
     time = headers.get("ce-time")
     given = {name: text for name, text in headers.items() if name.startswith("ce-") and name != "ce-time"}
     if time is not None:
         given["ce-time"] = text_of(_time(time))
-    _refuse_missing({name.removeprefix("ce-"): text for name, text in given.items()})
+    _require_attributes({name.removeprefix("ce-"): text for name, text in given.items()})
     try:
-        wrapping = from_binary(HTTPMessage(given, b"{}"), JSONFormat(), CloudEvent)
-        return _event(wrapping, data, kinds, timed=time is not None)
+        cloud_event = from_binary(HTTPMessage(given, b"{}"), JSONFormat(), CloudEvent)
+        return _event(cloud_event, data, kinds, timed=time is not None)
     except BaseCloudEventException as error:
-        raise _no_cloud_event(error) from None
+        raise _invalid(error) from None
 
 
-def _refuse_missing(attributes: Mapping[str, Any]) -> None:
-    """Refuse what the library would make up: an id that is new at every delivery counts twice."""
+def _require_attributes(attributes: Mapping[str, Any]) -> None:
+    """Refuse a CloudEvent without a required attribute.
+
+    The library would invent it, and an id that is new at every delivery makes an event count twice.
+    """
     for name in _REQUIRED:
         if not isinstance(attributes.get(name), str) or not attributes[name]:
-            raise InvalidEvent(f"{name}: expected it of a CloudEvent, got {got(attributes.get(name))}", name)
+            raise InvalidEvent(
+                f"{name}: expected text, which every CloudEvent has, got {got(attributes.get(name))}", name
+            )
 
 
-def _event(wrapping: BaseCloudEvent, data: Any, kinds: tuple[Kind, ...], *, timed: bool) -> dict[str, Any]:
+def _event(cloud_event: BaseCloudEvent, data: Any, kinds: tuple[Kind, ...], *, timed: bool) -> dict[str, Any]:
     if not isinstance(data, dict):
         raise InvalidEvent(f"data: expected an event, got {got(data)}")
     event = {name: value for name, value in data.items() if value not in (None, "")}
-    # `com.example.deployed` says the kind as well as the event itself does.
-    word = wrapping.get_type().rpartition(".")[2]
-    event.setdefault("kind", word)
-    event.setdefault("id", _id(wrapping.get_source(), wrapping.get_id()))
-    moment = wrapping.get_time()
+    # The kind is the last part of a type like `com.example.deployed`.
+    event.setdefault("kind", cloud_event.get_type().rpartition(".")[2])
+    event.setdefault("id", _id(cloud_event.get_source(), cloud_event.get_id()))
+    moment = cloud_event.get_time()
     if timed and moment is not None:
         event.setdefault("time", text_of(moment))
     kind = next((kind for kind in kinds if kind.word == event["kind"]), None)
     if kind is not None and kind.field("source") is not None:
-        event.setdefault("source", wrapping.get_source()[:_LONGEST_ID])
+        event.setdefault("source", cloud_event.get_source()[:_LONGEST_ID])
     return event
 
 
 def _id(source: str, id_: str) -> str:
-    """Name an event by source and id, which together are unique, in the form that ids have here."""
+    """Make an event id of source and id, which together are unique, in the form of our ids."""
     name = quote(f"{source}#{id_}", safe=_VISIBLE, errors="replace")
     return name if len(name) <= _LONGEST_ID else hashlib.sha256(name.encode()).hexdigest()
 
@@ -125,11 +129,11 @@ def _time(text: str) -> datetime:
         raise InvalidEvent(str(error), "time") from None
 
 
-def _no_cloud_event(error: BaseCloudEventException) -> InvalidEvent:
-    # The library's message has a line for each attribute, without what stood in it.
-    said = "; ".join(str(error).split("\n"))
-    return InvalidEvent(f"event: expected a CloudEvent of version 1.0, got one that is none: {said[:300]}")
+def _invalid(error: BaseCloudEventException) -> InvalidEvent:
+    # The library's message has a line for each attribute, without its value.
+    reasons = "; ".join(str(error).split("\n"))
+    return InvalidEvent(f"event: not a valid CloudEvent 1.0: {reasons[:300]}")
 
 
-def _dumped(value: Any) -> bytes:
+def _to_json(value: Any) -> bytes:
     return json.dumps(value, ensure_ascii=False).encode("utf-8", "surrogatepass")

@@ -1,7 +1,6 @@
-"""What becomes of a body: candidates or problems, then, against what is stored, outcomes.
+"""Read a body into candidates and problems, then decide them against the stored events.
 
-Pure: the moment and the names of nameless events come in as arguments, `statements` reads and
-writes the store.
+Pure: the time and new ids are arguments. `queries` reads and writes the store.
 """
 
 from __future__ import annotations
@@ -22,7 +21,7 @@ from gitdailies_core.values import strict_json
 from gitdailies_core.values.times import text_of
 
 from gitdailies_webhooks.events.problem import Problem, of_error, refusal
-from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, Mark, Newest
+from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
 
 MOST_EVENTS = 10_000
 MOST_BYTES_ONE = 1024 * 1024
@@ -31,16 +30,16 @@ AHEAD = timedelta(minutes=5)
 
 CREATED, UNCHANGED, VALID = "created", "unchanged", "valid"
 
-# The receiver's own word in what it lists: an event that was read here and is sent again has it.
+# The receiver adds this field to the events that it lists. It is removed from an event that comes back.
 RECEIVED_AT = "receivedAt"
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """An event that may be taken: in full form, with id and time.
+    """A valid event in full, with id and time.
 
-    *digest* is of the content as it was sent, the id aside; *incident* says whether its kind
-    belongs to an incident; *unknown* names the fields that the table does not know.
+    *digest* is of the content as it was sent, without the id. *incident* is true for an event of an
+    incident. *unknown* are the names of fields that its kind does not have.
     """
 
     event: Event
@@ -57,15 +56,15 @@ Entry: TypeAlias = Candidate | Problem
 
 @dataclass(frozen=True)
 class Submission:
-    """The events of one request, in its order, each a candidate or what is wrong with it."""
+    """The events of one request in its order; each is a candidate, or the problem with it."""
 
     entries: tuple[Entry, ...]
     is_list: bool
 
 
 @dataclass(frozen=True)
-class Known:
-    """What the store tells of an event whose id is taken."""
+class ExistingEvent:
+    """A stored event, as far as a new one with the same id is compared with it."""
 
     digest: str
     time: datetime
@@ -74,7 +73,7 @@ class Known:
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of one entry; *created* is the candidate to write."""
+    """The result for one entry; *created* is the candidate to store."""
 
     status: str
     id: str = ""
@@ -83,21 +82,21 @@ class Outcome:
     created: Candidate | None = None
 
     def to_wire(self) -> dict[str, Any]:
-        """Return what the answer says of it."""
+        """Return its JSON in the response."""
         body: dict[str, Any] = {"status": self.status}
         if self.id:
             body["id"] = self.id
         if self.problem is not None:
-            said = self.problem.to_wire()
-            body["error"] = said["detail"]
-            if "field" in said:
-                body["field"] = said["field"]
+            problem = self.problem.to_wire()
+            body["error"] = problem["detail"]
+            if "field" in problem:
+                body["field"] = problem["field"]
         if self.unknown:
             body["unknown"] = list(self.unknown)
         return body
 
 
-def read(
+def parse(
     body: bytes,
     *,
     key_header: str,
@@ -108,17 +107,15 @@ def read(
 ) -> Submission:
     """Read one event or a list; *key_header* is the Idempotency-Key, or "".
 
-    Raises UnreadableBody (or BodyTooLarge) for what is not JSON, Refusal where header and body
-    contradict each other. What is wrong with an event is an entry.
+    A wrong event becomes a problem among the entries. Raises UnreadableBody for a body that is not JSON,
+    BodyTooLarge for too many events, Refusal if header and body contradict each other.
     """
     value = strict_json.loads(body, duplicates=False)
     if not isinstance(value, list):
         item = _with_header(value, key_header) if key_header else value
         return Submission((_entry(item, may_send=may_send, now=now, new_id=new_id, kinds=kinds),), False)
     if key_header:
-        raise refusal(
-            "request", f"{ID_HEADER}: expected it with one event only, got it with a list; give each an id"
-        )
+        raise refusal("request", f"{ID_HEADER}: cannot be used with a list; give each event an id")
     if len(value) > MOST_EVENTS:
         raise BodyTooLarge(f"body: expected at most {MOST_EVENTS} events, got {len(value)}")
     return Submission(
@@ -127,39 +124,39 @@ def read(
 
 
 def decide(
-    entries: Sequence[Entry], *, known: Mapping[str, Known], newest: Newest | None
+    entries: Sequence[Entry], *, existing: Mapping[str, ExistingEvent], latest: LatestEvents | None
 ) -> tuple[Outcome, ...]:
-    """Decide each entry in turn, against *known* ids and what the entries before it add.
+    """Decide the entries one after the other, against *existing* ids and the entries before.
 
-    *newest* is where a strict order stands, or None where any order will do.
+    *latest* are the newest stored events if the order is strict, None if any order is accepted.
     """
-    taken = dict(known)
+    by_id = dict(existing)
     outcomes = []
     for entry in entries:
-        outcome = _decide_one(entry, taken, newest)
+        outcome = _decide_one(entry, by_id, latest)
         outcomes.append(outcome)
-        if outcome.created is not None:
-            made = outcome.created
-            taken[made.id] = Known(made.digest, made.time, made.time_given)
-            if newest is not None:
-                newest = newest.after(Mark(made.id, made.event.kind, made.time), incident=made.incident)
+        if (new := outcome.created) is not None:
+            by_id[new.id] = ExistingEvent(new.digest, new.time, new.time_given)
+            if latest is not None:
+                event = LatestEvent(new.id, new.event.kind, new.time)
+                latest = latest.including(event, incident=new.incident)
     return tuple(outcomes)
 
 
-def answer(submission: Submission, outcomes: Sequence[Outcome]) -> tuple[int, dict[str, Any]]:
-    """Return status and body of the answer; the one event that was refused is its problem."""
+def response(submission: Submission, outcomes: Sequence[Outcome]) -> tuple[int, dict[str, Any]]:
+    """Return status and JSON of the response; a single event that is refused gives its problem."""
     if not submission.is_list:
         (outcome,) = outcomes
         if outcome.problem is not None:
             return outcome.problem.status, outcome.problem.to_wire()
         return 202, outcome.to_wire()
     results = [{"index": index, **outcome.to_wire()} for index, outcome in enumerate(outcomes)]
-    taken = all(outcome.problem is None for outcome in outcomes)
-    return 202 if taken else 207, {"results": results}
+    all_accepted = all(outcome.problem is None for outcome in outcomes)
+    return 202 if all_accepted else 207, {"results": results}
 
 
-def only_checked(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
-    """Return the outcomes of a check that stores nothing: what would be taken is valid."""
+def as_check_results(outcomes: Sequence[Outcome]) -> tuple[Outcome, ...]:
+    """Return the outcomes of a check that stores nothing: an event that would be stored is valid."""
     return tuple(
         outcome if outcome.problem is not None else dataclasses.replace(outcome, status=VALID, created=None)
         for outcome in outcomes
@@ -190,7 +187,7 @@ def _entry(
         kind = kind_of(event.kind, kinds)
         if not may_send(event.kind):
             return Problem(
-                "forbidden", f"kind: expected one that this key may send, got {got(event.kind)}", "kind"
+                "forbidden", f"kind: expected a kind that this key may send, got {got(event.kind)}", "kind"
             )
         given = event.time
         if given is not None and given > now + AHEAD:
@@ -199,12 +196,12 @@ def _entry(
             )
     except InvalidEvent as error:
         return of_error(error)
-    digest = content(event)
-    name = event.id or (new_id() if given is None else content_id(digest))
+    digest = content_digest(event)
+    id_ = event.id or (new_id() if given is None else content_id(digest))
     time = given or now
     return Candidate(
-        event=_completed(event, kind, id=name, time=text_of(time)),
-        id=name,
+        event=_completed(event, kind, id=id_, time=text_of(time)),
+        id=id_,
         time=time,
         time_given=given is not None,
         digest=digest,
@@ -213,9 +210,9 @@ def _entry(
     )
 
 
-def content(event: Event, *besides: str) -> str:
-    """Hash what an event says, its id (and *besides*) aside: an id names, it says nothing."""
-    return event.digest("id", *besides)
+def content_digest(event: Event, *without: str) -> str:
+    """Hash an event without its id, which is a name and no content, and *without* these fields."""
+    return event.digest("id", *without)
 
 
 def _completed(event: Event, kind: Kind, **given: str) -> Event:
@@ -224,19 +221,18 @@ def _completed(event: Event, kind: Kind, **given: str) -> Event:
     return Event(event.kind, MappingProxyType(ordered), event.extra)
 
 
-def _decide_one(entry: Entry, taken: Mapping[str, Known], newest: Newest | None) -> Outcome:
+def _decide_one(entry: Entry, existing: Mapping[str, ExistingEvent], latest: LatestEvents | None) -> Outcome:
     if isinstance(entry, Problem):
         return Outcome(entry.word, problem=entry)
-    if (there := taken.get(entry.id)) is not None:
-        if _same(entry, there):
+    if (stored := existing.get(entry.id)) is not None:
+        if _same(entry, stored):
             return Outcome(UNCHANGED, entry.id, unknown=entry.unknown)
-        return _refused(
-            entry, Problem("conflict", f"id: expected the content first sent as {entry.id}, got other", "id")
-        )
-    if newest is not None:
-        mark = newest.before(entry.event.kind, incident=entry.incident, at=entry.time)
-        if mark is not None:
-            detail = f"time: expected no earlier than {mark}, got {text_of(entry.time)}"
+        detail = f"id: expected the content that was first sent as {entry.id}, got other content"
+        return _refused(entry, Problem("conflict", detail, "id"))
+    if latest is not None:
+        newer = latest.blocking(entry.event.kind, incident=entry.incident, at=entry.time)
+        if newer is not None:
+            detail = f"time: expected no earlier than {newer}, got {text_of(entry.time)}"
             return _refused(entry, Problem("out-of-order", detail, "time"))
     return Outcome(CREATED, entry.id, unknown=entry.unknown, created=entry)
 
@@ -245,8 +241,12 @@ def _refused(entry: Candidate, problem: Problem) -> Outcome:
     return Outcome(problem.word, entry.id, problem=problem)
 
 
-def _same(entry: Candidate, there: Known) -> bool:
-    if entry.digest == there.digest:
+def _same(entry: Candidate, stored: ExistingEvent) -> bool:
+    if entry.digest == stored.digest:
         return True
-    # Read back from the receiver and sent again, an event carries the time that it was given here.
-    return not there.time_given and entry.time == there.time and content(entry.event, "time") == there.digest
+    # An event that was listed here and is sent again has the time that it got here.
+    return (
+        not stored.time_given
+        and entry.time == stored.time
+        and content_digest(entry.event, "time") == stored.digest
+    )

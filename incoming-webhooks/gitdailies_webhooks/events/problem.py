@@ -1,6 +1,6 @@
-"""What is wrong with a request, as problem details of RFC 9457: one table of words, one value.
+"""The problem with a request, as problem details of RFC 9457: a table of words, and one value.
 
-A word stands in `type` (after the urn), and in a list's results as `status`.
+The word is the end of `type`, after the urn. In the results of a list it is the `status`.
 """
 
 from __future__ import annotations
@@ -22,34 +22,34 @@ from gitdailies_webhooks.accounts.keys import without_keys
 
 MEDIA_TYPE = "application/problem+json"
 _URN = "urn:gitdailies:problem:"
-_COME_AGAIN_SECONDS = 5
+_RETRY_AFTER_SECONDS = 5
 
 # Word: HTTP status, title.
 PROBLEMS: Mapping[str, tuple[int, str]] = MappingProxyType(
     {
-        "request": (400, "The request is not as this interface has it"),
-        "key-in-url": (400, "A key does not belong in an address"),
+        "request": (400, "The request does not fit this API"),
+        "key-in-url": (400, "The address contains a key"),
         "unreadable": (400, "The body cannot be read"),
-        "unauthorized": (401, "No live key"),
+        "unauthorized": (401, "No valid key"),
         "forbidden": (403, "The key does not allow this"),
-        "not-found": (404, "Not here"),
-        "method": (405, "Not with this method"),
+        "not-found": (404, "Not found"),
+        "method": (405, "Method not allowed"),
         "timeout": (408, "The body did not arrive in time"),
-        "conflict": (409, "The id is taken by another event"),
-        "out-of-order": (409, "The event is older than one that is here"),
+        "conflict": (409, "Another event has this id"),
+        "out-of-order": (409, "The event is older than one that is stored"),
         "too-large": (413, "The body is too large"),
         "media-type": (415, "The body is not plain JSON"),
         "invalid": (422, "The event is not valid"),
-        "too-many": (429, "Too many requests without a live key"),
-        "fault": (500, "A fault of the server"),
-        "unavailable": (503, "The store cannot be used now"),
+        "too-many": (429, "Too many requests without a valid key"),
+        "fault": (500, "Internal error"),
+        "unavailable": (503, "The store is unavailable"),
     }
 )
 
 
 @dataclass(frozen=True)
 class Problem:
-    """A word of the table, what exactly is wrong, and the event's field at fault where there is one."""
+    """A word of the table, the detail, and the wrong field of the event if there is one."""
 
     word: str
     detail: str
@@ -61,7 +61,7 @@ class Problem:
         return PROBLEMS[self.word][0]
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the JSON object of the answer."""
+        """Return the JSON object of the response."""
         body = {
             "type": _URN + self.word,
             "title": PROBLEMS[self.word][1],
@@ -72,7 +72,7 @@ class Problem:
 
 
 class Refusal(GitDailiesError):
-    """A request that is answered with a problem."""
+    """A request that is refused with a problem."""
 
     def __init__(self, problem: Problem) -> None:
         super().__init__(problem.detail)
@@ -81,27 +81,27 @@ class Refusal(GitDailiesError):
 
 
 def refusal(word: str, detail: str, **headers: str) -> Refusal:
-    """Make the error to raise; *headers* are header names with `_` for `-`."""
+    """Return the error to raise; *headers* are names with `_` for `-`, and their text."""
     named = tuple((name.replace("_", "-"), text) for name, text in headers.items())
     return Refusal(Problem(word, detail, headers=named))
 
 
 def of_error(error: GitDailiesError) -> Problem:
-    """Say one of our errors as a problem; one that no caller can cause is the server's fault."""
+    """Return the problem for one of our errors; an error that no caller can cause is internal."""
     if isinstance(error, Refusal):
         return error.problem
     if isinstance(error, BodyTooLarge):
-        # What the sender still writes is not read, so nothing else can come over this connection.
+        # The rest of the body is not read, so the connection cannot be used again.
         return Problem("too-large", str(error), headers=(("Connection", "close"),))
     if isinstance(error, UnreadableBody):
         return Problem("unreadable", str(error))
     if isinstance(error, InvalidEvent):
         return Problem("invalid", str(error), error.field)
     if isinstance(error, StoreUnavailable):
-        # What the disk said is in the log; a sender only needs to know that trying again is right.
+        # The log has the error of the disk. The sender needs to know only that it can send again.
         return Problem(
             "unavailable",
-            "store: expected to write and read it, got a fault; nothing of this request was stored",
-            headers=(("Retry-After", str(_COME_AGAIN_SECONDS)),),
+            "store: cannot be read or written now; nothing of this request was stored, send it again later",
+            headers=(("Retry-After", str(_RETRY_AFTER_SECONDS)),),
         )
-    return Problem("fault", "expected to answer, got a fault of the server")
+    return Problem("fault", "internal error")

@@ -1,6 +1,6 @@
-"""What is said to the store, each function inside a transaction that the caller began.
+"""The statements about events. Each function runs inside a transaction of its caller.
 
-Driver statements, without SQLAlchemy in between: this is the path of every event.
+They are statements of the driver, without SQLAlchemy in between: every event takes this path.
 """
 
 from __future__ import annotations
@@ -22,37 +22,65 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.intake import RECEIVED_AT, Candidate, Known, Outcome, Submission, decide
+from gitdailies_webhooks.events.intake import (
+    RECEIVED_AT,
+    Candidate,
+    ExistingEvent,
+    Outcome,
+    Submission,
+    decide,
+)
 from gitdailies_webhooks.events.query import FILTERS, Listing
-from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, Mark, Newest
+from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
 
-# Below what any build of SQLite takes as parameters of one statement.
+# Fewer parameters than any build of SQLite accepts in one statement.
 _AT_ONCE = 500
 
-# `last used` is kept to the minute: it is for people, and not worth a write a request.
+# The last use of a key is recorded to the minute. Only people read it, so it is not worth a write for
+# each request.
 USED_EVERY = timedelta(minutes=1)
 
-_WILD = re.compile(r"[!%_]")
+_LIKE_SPECIAL = re.compile(r"[!%_]")
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+
+# Store an event.
 _INSERT = (
     "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
     " received_at, key_id, digest, body) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)"
 )
-_KNOWN = "SELECT id, digest, time, time_given FROM events WHERE id"
+# Delete an event and return what its audit line needs.
+_DELETE = "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id"
+# Stored events by id; a list of ids follows.
+_EXISTING = "SELECT id, digest, time, time_given FROM events WHERE id"
+# The newest event of a kind.
+_LATEST_OF_KIND = "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
+# Events behind a cursor in the order of arrival; `{}` takes more conditions.
+_LIST = "SELECT seq, received_at, body FROM events WHERE seq > ?{} ORDER BY seq LIMIT ?"
+# Events before a cursor, the last received first, with the name of their key; `{}` takes more conditions.
+_NEWEST = (
+    "SELECT seq, events.id, body, time, received_at, keys.name FROM events"
+    " JOIN keys ON keys.id = events.key_id WHERE seq < ?{} ORDER BY seq DESC LIMIT ?"
+)
+# Conditions of a filter and of a search in the whole text of an event.
+_EQUAL, _EQUAL_IN_ANY_CASE = " AND coalesce({}, '') = ?", " AND lower(coalesce({}, '')) = lower(?)"
+_CONTAINS = " AND lower(events.body) LIKE lower(?) ESCAPE '!'"
+# Whether a key was deleted, and when it was used last.
+_KEY_DELETED_AT = "SELECT deleted_at FROM keys WHERE id = ?"
+_MARK_KEY_USED = "UPDATE keys SET last_used_at = ? WHERE id = ?"
 
 
 @dataclass(frozen=True)
-class Row:
-    """An event as it is listed: its cursor and its JSON."""
+class ListedEvent:
+    """An event of the API's list: its cursor and its JSON."""
 
     seq: int
     body: str
 
 
 @dataclass(frozen=True)
-class Stored:
-    """An event as pages show it: with what the receiver knows of it."""
+class StoredEvent:
+    """An event of a page: its cursor, its JSON, when it came and with which key."""
 
     seq: int
     id: str
@@ -62,7 +90,7 @@ class Stored:
     key: str
 
 
-def take(
+def accept(
     session: Session,
     submission: Submission,
     *,
@@ -70,11 +98,11 @@ def take(
     now: datetime,
     strict_order: bool,
 ) -> tuple[Outcome, ...] | None:
-    """Decide and write a submission; None where its key was deleted while the body came in."""
-    row = session.execute("SELECT deleted_at FROM keys WHERE id = ?", (key.id,)).fetchone()
+    """Decide a submission and store its new events; None if its key was deleted while it arrived."""
+    row = session.execute(_KEY_DELETED_AT, (key.id,)).fetchone()
     if row is None or row[0] is not None:
         return None
-    outcomes = weigh(session, submission, strict_order=strict_order)
+    outcomes = evaluate(session, submission, strict_order=strict_order)
     received_at = to_us(now)
     session.executemany(
         _INSERT,
@@ -84,125 +112,111 @@ def take(
             if outcome.created is not None
         ),
     )
-    use(session, key, now)
+    mark_key_used(session, key, now)
     return outcomes
 
 
-def weigh(session: Session, submission: Submission, *, strict_order: bool) -> tuple[Outcome, ...]:
-    """Decide a submission against what is stored, and write nothing."""
+def evaluate(session: Session, submission: Submission, *, strict_order: bool) -> tuple[Outcome, ...]:
+    """Decide a submission against the stored events, and write nothing."""
     ids = [entry.id for entry in submission.entries if isinstance(entry, Candidate)]
     return decide(
         submission.entries,
-        known=dict(_known(session, ids)),
-        newest=newest(session) if strict_order else None,
+        existing=dict(_existing(session, ids)),
+        latest=latest_events(session) if strict_order else None,
     )
 
 
-def use(session: Session, key: Key, now: datetime) -> None:
-    """Write down that *key* was used, unless that stands there already for this minute."""
-    if unused(key, now):
-        session.execute("UPDATE keys SET last_used_at = ? WHERE id = ?", (to_us(now), key.id))
+def mark_key_used(session: Session, key: Key, now: datetime) -> None:
+    """Record that *key* was used, unless this minute is recorded already."""
+    if is_stale(key, now):
+        session.execute(_MARK_KEY_USED, (to_us(now), key.id))
 
 
-def unused(key: Key, now: datetime) -> bool:
-    """Whether the last use of *key* that is written down is too long ago."""
+def is_stale(key: Key, now: datetime) -> bool:
+    """Return whether the recorded last use of *key* is too old."""
     return key.last_used_at is None or now - key.last_used_at >= USED_EVERY
 
 
-def newest(session: Session, kinds: tuple[Kind, ...] = KINDS) -> Newest:
+def latest_events(session: Session, kinds: tuple[Kind, ...] = KINDS) -> LatestEvents:
     """Find the newest deploy and the newest incident event."""
     words = [kind.word for kind in kinds if kind.field(INCIDENT_FIELD)]
-    incidents = [mark for word in words if (mark := _mark(session, word)) is not None]
-    return Newest(_mark(session, DEPLOYED), max(incidents, key=lambda mark: mark.at, default=None))
+    incidents = [event for word in words if (event := _latest(session, word)) is not None]
+    return LatestEvents(_latest(session, DEPLOYED), max(incidents, key=lambda event: event.at, default=None))
 
 
 def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
-    """Delete an event and keep it in an audit line; False where there is none of that id."""
-    row = session.execute(
-        "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id",
-        (id_,),
-    ).fetchone()
+    """Delete an event and copy it into an audit line; return False if there is no event with that id."""
+    row = session.execute(_DELETE, (id_,)).fetchone()
     if row is None:
         return False
     body, received_at, key_id, repo, incident = row
     if repo is not None:
-        change_log.note(session, [(id_, repo, incident)], to_us(now))
+        change_log.note_changes(session, [(id_, repo, incident)], to_us(now))
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
     write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True
 
 
-def listed(session: Session, listing: Listing, *, after: int, limit: int) -> list[Row]:
+def list_events(session: Session, listing: Listing, *, after: int, limit: int) -> list[ListedEvent]:
     """Read the next *limit* events of a listing behind the cursor *after*."""
-    conditions, values = _matching(listing.filters)
-    query = f"SELECT seq, received_at, body FROM events WHERE seq > ?{conditions} ORDER BY seq LIMIT ?"  # noqa: S608  columns of FILTERS
+    conditions, values = _conditions(listing.filters)
     return [
-        # The stored text is an object that is never empty and never has this name.
-        Row(seq, f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
-        for seq, received_at, body in session.execute(query, (after, *values, limit))
+        # The stored text is a JSON object that is not empty and that has no field of this name.
+        ListedEvent(seq, f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
+        for seq, received_at, body in session.execute(_LIST.format(conditions), (after, *values, limit))
     ]
 
 
-def newest_first(
+def newest_events(
     session: Session,
     *,
     filters: Mapping[str, str] = MappingProxyType({}),
     search: str = "",
     before: int | None = None,
     limit: int,
-) -> list[Stored]:
-    """Read the last *limit* events before a cursor; *search* is sought in all of an event's text."""
-    conditions, values = _matching(filters)
+) -> list[StoredEvent]:
+    """Read up to *limit* events before a cursor, newest first; *search* looks into all of their text."""
+    conditions, values = _conditions(filters)
     if search:
-        conditions += " AND lower(events.body) LIKE lower(?) ESCAPE '!'"
-        values = (*values, "%" + _WILD.sub(r"!\g<0>", search) + "%")
-    query = (
-        "SELECT seq, events.id, body, time, received_at, keys.name FROM events"  # noqa: S608  columns of FILTERS
-        f" JOIN keys ON keys.id = events.key_id WHERE seq < ?{conditions} ORDER BY seq DESC LIMIT ?"
-    )
+        conditions += _CONTAINS
+        values = (*values, "%" + _LIKE_SPECIAL.sub(r"!\g<0>", search) + "%")
+    found = session.execute(_NEWEST.format(conditions), (2**62 if before is None else before, *values, limit))
     return [
-        Stored(seq, id_, body, from_us(time), from_us(received_at), key)
-        for seq, id_, body, time, received_at, key in session.execute(
-            query, (2**62 if before is None else before, *values, limit)
-        )
+        StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key)
+        for seq, id_, body, time, received_at, key in found
     ]
 
 
-def _matching(filters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Return the conditions that filters are, each with AND before it, and their values."""
+def _conditions(filters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
+    """Return a condition for each filter, and their values; "" finds events without such a field."""
     conditions = ""
     for name in filters:
         column, exact = FILTERS[name]
-        # Whoever filters by "" asks for the events that say nothing there.
-        conditions += (
-            f" AND coalesce({column}, '') = ?" if exact else f" AND lower(coalesce({column}, '')) = lower(?)"
-        )
+        conditions += (_EQUAL if exact else _EQUAL_IN_ANY_CASE).format(column)
     return conditions, tuple(filters.values())
 
 
-def _known(session: Session, ids: Sequence[str]) -> Iterator[tuple[str, Known]]:
+def _existing(session: Session, ids: Sequence[str]) -> Iterator[tuple[str, ExistingEvent]]:
     takes_lists = getattr(session, "takes_lists", False)
     for chunk in _chunks(ids):
         if takes_lists and len(chunk) > 1:
-            # Else it would prepare, and keep, a statement for each length that a list of events has.
-            found = session.execute(f"{_KNOWN} = ANY(?::text[])", (chunk,))
+            # With one parameter for each id, every length of a list would be a prepared statement.
+            found = session.execute(f"{_EXISTING} = ANY(?::text[])", (chunk,))
         else:
-            found = session.execute(f"{_KNOWN} IN ({', '.join('?' * len(chunk))})", chunk)
+            found = session.execute(f"{_EXISTING} IN ({', '.join('?' * len(chunk))})", chunk)
         for id_, digest, time, time_given in found:
-            yield id_, Known(digest.hex(), from_us(time), bool(time_given))
+            yield id_, ExistingEvent(digest.hex(), from_us(time), bool(time_given))
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:
-    waiting = iter(ids)
-    while chunk := list(islice(waiting, _AT_ONCE)):
+    rest = iter(ids)
+    while chunk := list(islice(rest, _AT_ONCE)):
         yield chunk
 
 
-def _mark(session: Session, kind: str) -> Mark | None:
-    row = session.execute(
-        "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1", (kind,)
-    ).fetchone()
-    return None if row is None else Mark(row[0], kind, from_us(row[1]))
+def _latest(session: Session, kind: str) -> LatestEvent | None:
+    row = session.execute(_LATEST_OF_KIND, (kind,)).fetchone()
+    return None if row is None else LatestEvent(row[0], kind, from_us(row[1]))
 
 
 def _values(candidate: Candidate, key_id: int, received_at: int) -> tuple[Any, ...]:

@@ -1,4 +1,4 @@
-"""What a query string may say: checked against one table of names, refused where it says more."""
+"""Read query strings: names and values are checked, and unknown names are refused. Pure."""
 
 from __future__ import annotations
 
@@ -19,10 +19,10 @@ LISTED = 1000
 _MOST_PARAMETERS = 50
 _LONGEST_NUMBER = 18
 
-# What a parameter may be in which any text stands: no text of PostgreSQL has a null character.
+# The schema of a parameter that takes any text. PostgreSQL cannot store a null character.
 TEXT: Mapping[str, str] = MappingProxyType({"type": "string", "pattern": r"^[^\u0000]*$"})
 
-# Filters: the name in the query, the column in the store, whether letters are compared with their case.
+# Filters: the name in the query, the column in the store, whether upper and lower case differ.
 FILTERS: Mapping[str, tuple[str, bool]] = MappingProxyType(
     {
         "kind": ("kind", True),
@@ -39,9 +39,9 @@ _KEY_NAMES = frozenset({"key", "webhookkey", "apikey", "token", "accesstoken", "
 
 @dataclass(frozen=True)
 class Listing:
-    """Which events to list: those after the cursor that match, oldest received first.
+    """Which events to list: those behind the cursor that match the filters, oldest received first.
 
-    An empty filter finds the events that have no such field.
+    An empty filter matches events without that field.
     """
 
     limit: int
@@ -50,13 +50,13 @@ class Listing:
 
 
 def refuse_keys(query: str) -> None:
-    """Raise Refusal where a key stands in the address: servers and proxies write addresses down."""
+    """Raise Refusal for a key in the address, since servers and proxies log addresses."""
     for name, value in parse_qsl(query, keep_blank_values=True):
         if name.lower().replace("-", "").replace("_", "") in _KEY_NAMES or contains_key(value):
             raise refusal(
                 "key-in-url",
-                f"query: expected no key in the address, got one; send it in the header {KEY_HEADER}, "
-                "and replace this one, which logs on its way may hold now",
+                f"query: a key does not belong in the address; send it in the header {KEY_HEADER}, "
+                "and replace this key, since logs may contain it now",
             )
 
 
@@ -74,33 +74,33 @@ def listing(query: str, kinds: tuple[Kind, ...] = KINDS) -> Listing:
 
 
 def validate_only(query: str) -> bool:
-    """Read the query of an intake: whether it asks to check and to store nothing."""
-    said = parameters(query, ("validate",)).get("validate", "false")
-    if said not in ("true", "false"):
-        raise refusal("request", f"validate: expected true or false, got {got(said)}")
-    return said == "true"
+    """Return whether the query of a POST asks to check the events without storing them."""
+    text = parameters(query, ("validate",)).get("validate", "false")
+    if text not in ("true", "false"):
+        raise refusal("request", f"validate: expected true or false, got {got(text)}")
+    return text == "true"
 
 
-def nothing(query: str) -> None:
-    """Refuse whatever stands in the query."""
+def refuse_parameters(query: str) -> None:
+    """Raise Refusal for a query with any parameter."""
     parameters(query, ())
 
 
 def parameters(query: str, names: Sequence[str]) -> dict[str, str]:
-    """Read a query that may say *names*, each once; raises Refusal for whatever else it says."""
+    """Read a query whose parameters are among *names*, each at most once; raises Refusal."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
-        raise refusal("request", "query: expected name=value pairs in UTF-8, got something else") from None
+        raise refusal("request", "query: expected name=value pairs in UTF-8, got other text") from None
     given: dict[str, str] = {}
     for name, value in pairs:
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "expected no parameters"
             raise refusal("request", f"query: {known}, got {got(name)}")
         if "\x00" in value:
-            raise refusal("request", f"{name}: expected text, got a null character")
+            raise refusal("request", f"{name}: expected text without null characters, got one")
         if name in given:
-            raise refusal("request", f"{name}: expected it once, got it twice")
+            raise refusal("request", f"{name}: given twice; give it once")
         given[name] = value
     return given
 

@@ -1,4 +1,4 @@
-"""Events that are older than they are to be kept: taken away little by little, off unless it is asked for."""
+"""Delete expired events, a few at a time. Off unless `--keep-days` is given."""
 
 from __future__ import annotations
 
@@ -15,41 +15,42 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.events.store import Store
+from gitdailies_webhooks.events.store import EventStore
 
 EVERY_SECONDS = 3600.0
-# As long as a commit of them takes, no event is taken.
+# No event is accepted while a commit of deletions takes place, so each is small.
 _AT_ONCE = 500
 
-_EXPIRED = (
+# Delete the next events that happened before a moment.
+_DELETE_EXPIRED = (
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"
     " RETURNING id, repo, incident_id"
 )
 
 
 def expire(session: Session, before: datetime, now: datetime) -> int:
-    """Take away some of the events that happened before a moment; return how many.
+    """Delete some of the events that happened before a moment; return how many.
 
-    The audit trail keeps that and when, not what they said.
+    The audit trail records the number and the time, not the events.
     """
-    gone = session.execute(_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
-    if gone:
-        change_log.note(session, (event for event in gone if event[1] is not None), to_us(now))
-        detail = {"events": len(gone), "before": text_of(before)}
+    deleted = session.execute(_DELETE_EXPIRED, (to_us(before), _AT_ONCE)).fetchall()
+    if deleted:
+        change_log.note_changes(session, (event for event in deleted if event[1] is not None), to_us(now))
+        detail = {"events": len(deleted), "before": text_of(before)}
         write_audit(session, now, actor="retention", action="events.expired", subject="", detail=detail)
-    return len(gone)
+    return len(deleted)
 
 
-async def expire_all(store: Store, days: float, now: datetime) -> int:
-    """Take away every event that happened more than *days* ago; return how many."""
+async def expire_all(store: EventStore, days: float, now: datetime) -> int:
+    """Delete every event that happened more than *days* ago; return how many."""
     work, total = partial(expire, before=now - timedelta(days=days), now=now), 0
     while count := await store.write(work):
         total += count
     return total
 
 
-async def keep(store: Store, days: float, clock: Callable[[], datetime], log: Any) -> None:
-    """Do so every hour, until this is cancelled; a store that cannot be written is tried an hour later."""
+async def expire_hourly(store: EventStore, days: float, clock: Callable[[], datetime], log: Any) -> None:
+    """Delete expired events every hour until cancelled; try a store that is unavailable an hour later."""
     while True:
         try:
             if count := await expire_all(store, days, clock()):

@@ -1,4 +1,4 @@
-"""The receiver's store: one writer that commits in groups, connections that read."""
+"""The store of a running server: one writer that commits in groups, and connections that read."""
 
 from __future__ import annotations
 
@@ -15,39 +15,39 @@ from gitdailies_webhooks.accounts.key_store import find_key
 from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.events import queries
 from gitdailies_webhooks.events.intake import Outcome, Submission
-from gitdailies_webhooks.events.queries import Row
+from gitdailies_webhooks.events.queries import ListedEvent
 from gitdailies_webhooks.events.query import Listing
-from gitdailies_webhooks.sql.database import Reader, Where, database_at, prepare
+from gitdailies_webhooks.sql.database import ReadPool, StoreLocation, database_at, migrate
 
 Result = TypeVar("Result")
 
-# Rows that a list holds in memory at once.
+# How many rows of a list are in memory at once.
 _PAGE = 1000
 
 
-def open_store(where: Where, *, strict_order: bool = False) -> Store:
-    """Open a store for a server: take its lock, bring its schema up to date.
+def open_store(location: StoreLocation, *, strict_order: bool = False) -> EventStore:
+    """Open a store for a server: lock it and bring it to the schema of this version.
 
-    Raises ConfigurationError where another server has it or a newer version wrote it,
-    StoreUnavailable where it cannot be read or written.
+    Raises ConfigurationError if another server uses the store or a newer version wrote it,
+    StoreUnavailable if it cannot be read or written.
     """
-    database = database_at(where)
+    database = database_at(location)
     database.lock()
     try:
-        prepare(database)
+        migrate(database)
     except BaseException:
         database.unlock()
         raise
-    return Store(database, strict_order=strict_order)
+    return EventStore(database, strict_order=strict_order)
 
 
-class Store:
-    """An open store; `start` it in the event loop that uses it, `close` it there."""
+class EventStore:
+    """An open store. `start` it in the event loop that uses it, and `close` it there."""
 
     def __init__(self, database: Database, *, strict_order: bool) -> None:
         self.database = database
         self._strict_order = strict_order
-        self._reader = Reader(database)
+        self._read_pool = ReadPool(database)
         self._writer: GroupWriter[Callable[[Session], Any], Any] = GroupWriter(
             database=database,
             apply=lambda session, works: [work(session) for work in works],
@@ -55,68 +55,70 @@ class Store:
         )
 
     def start(self) -> None:
-        """Start the writer; results are handed to the running event loop."""
+        """Start the writer; it passes results to the running event loop."""
         self._writer.start()
 
     async def close(self) -> None:
-        """Commit what was handed over, close the database, give the lock back."""
+        """Commit what was passed to `write`, close the database and unlock it."""
         await self._writer.stop()
-        self._reader.close()
+        self._read_pool.close()
         self.database.unlock()
 
     @property
     def fault(self) -> str:
-        """Why the last commit failed, or "" since one succeeded."""
+        """The reason why the last commit failed, "" if it succeeded."""
         return self._writer.fault
 
-    async def key(self, hash_: bytes) -> Key | None:
-        """Find a key by its hash, as it stands at this moment: deleted here, or by another process."""
+    async def find_key(self, hash_: bytes) -> Key | None:
+        """Find a key by its hash; a key that any process has deleted is returned as deleted."""
         find = partial(find_key, hash_=hash_)
-        # A file is asked in microseconds, for which a thread would take longer to wake up.
-        return self._reader.read(find) if self.database.is_local else await self.read(find)
+        # Reading an SQLite file takes microseconds. Waking up a thread would take longer.
+        return self._read_pool.read(find) if self.database.is_local else await self.read(find)
 
-    async def take(self, submission: Submission, key: Key, now: datetime) -> tuple[Outcome, ...] | None:
-        """Store what can be taken; done once that is synced. None: the key was deleted meanwhile."""
+    async def accept(self, submission: Submission, key: Key, now: datetime) -> tuple[Outcome, ...] | None:
+        """Store the valid events of a submission; return once they are synced, None if *key* is deleted."""
         return await self.write(
-            partial(queries.take, submission=submission, key=key, now=now, strict_order=self._strict_order)
+            partial(queries.accept, submission=submission, key=key, now=now, strict_order=self._strict_order)
         )
 
-    async def weigh(self, submission: Submission) -> tuple[Outcome, ...]:
-        """Decide what would become of a submission, and store nothing."""
-        return await self.read(partial(queries.weigh, submission=submission, strict_order=self._strict_order))
+    async def evaluate(self, submission: Submission) -> tuple[Outcome, ...]:
+        """Return the outcomes that `accept` would have, and store nothing."""
+        return await self.read(
+            partial(queries.evaluate, submission=submission, strict_order=self._strict_order)
+        )
 
     async def delete(self, id_: str, *, actor: str, now: datetime) -> bool:
-        """Delete an event, with an audit line; False where there is none of that id."""
+        """Delete an event and add an audit line; return False if there is no event with that id."""
         return await self.write(partial(queries.delete, id_=id_, actor=actor, now=now))
 
-    async def use(self, key: Key, now: datetime) -> None:
-        """Write down that a key was used for something that itself writes nothing."""
-        if queries.unused(key, now):
-            await self.write(partial(queries.use, key=key, now=now))
+    async def mark_key_used(self, key: Key, now: datetime) -> None:
+        """Record that a key was used for a request that writes nothing itself."""
+        if queries.is_stale(key, now):
+            await self.write(partial(queries.mark_key_used, key=key, now=now))
 
-    async def pages(self, listing: Listing) -> AsyncIterator[list[Row]]:
+    async def pages(self, listing: Listing) -> AsyncIterator[list[ListedEvent]]:
         """Yield a listing page by page.
 
-        Each page is a read of its own: one long read would keep the log from being checkpointed.
+        Each page is a read of its own. One long read would keep SQLite from checkpointing its log.
         """
         left, after = listing.limit, listing.after
         while left:
             page = await self.read(
-                partial(queries.listed, listing=listing, after=after, limit=min(left, _PAGE))
+                partial(queries.list_events, listing=listing, after=after, limit=min(left, _PAGE))
             )
             if not page:
                 return
             yield page
             left, after = left - len(page), page[-1].seq
 
-    async def more(self, listing: Listing, after: int) -> bool:
-        """Whether a listing has an event behind the cursor *after*."""
-        return bool(await self.read(partial(queries.listed, listing=listing, after=after, limit=1)))
+    async def has_more(self, listing: Listing, after: int) -> bool:
+        """Return whether a listing has an event behind the cursor *after*."""
+        return bool(await self.read(partial(queries.list_events, listing=listing, after=after, limit=1)))
 
     async def write(self, work: Callable[[Session], Result]) -> Result:
-        """Run *work* inside a transaction; done once that is synced."""
+        """Run *work* inside a transaction; return once it is synced."""
         return cast("Result", await self._writer.put(work))
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
-        """Run *work* on what stands there at one moment."""
-        return await asyncio.to_thread(self._reader.read, work)
+        """Run *work* on a snapshot of the store, in a thread."""
+        return await asyncio.to_thread(self._read_pool.read, work)

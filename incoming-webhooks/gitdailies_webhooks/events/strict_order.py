@@ -1,6 +1,6 @@
-"""The order that `--strict-order` asks for: deploys oldest to newest, then incidents likewise.
+"""The order of `--strict-order`: deploys from oldest to newest, then incidents from oldest to newest.
 
-It is what GitDailies asks of whoever sends history. Pure: `store` reads where it begins.
+GitDailies asks for this order when history is sent. Pure: `queries.latest_events` reads where it begins.
 """
 
 from __future__ import annotations
@@ -15,8 +15,8 @@ INCIDENT_FIELD = "incidentId"
 
 
 @dataclass(frozen=True)
-class Mark:
-    """An event that later ones must not be older than."""
+class LatestEvent:
+    """The newest stored event of a kind, as errors name it."""
 
     id: str
     kind: str
@@ -27,22 +27,22 @@ class Mark:
 
 
 @dataclass(frozen=True)
-class Newest:
-    """The newest deploy and the newest incident event over all repositories."""
+class LatestEvents:
+    """The newest deploy and the newest incident event of all repositories."""
 
-    deploy: Mark | None = None
-    incident: Mark | None = None
+    deploy: LatestEvent | None = None
+    incident: LatestEvent | None = None
 
-    def before(self, kind: str, *, incident: bool, at: datetime) -> Mark | None:
-        """Return the newer event that forbids one of *kind* at *at*, or None; equal times pass."""
-        marks = [self.incident] if incident else [self.deploy, self.incident] if kind == DEPLOYED else []
-        newer = [mark for mark in marks if mark is not None and at < mark.at]
-        return max(newer, key=lambda mark: mark.at, default=None)
+    def blocking(self, kind: str, *, incident: bool, at: datetime) -> LatestEvent | None:
+        """Return the newer event that forbids an event of *kind* at *at*, or None; equal times pass."""
+        events = [self.incident] if incident else [self.deploy, self.incident] if kind == DEPLOYED else []
+        newer = [event for event in events if event is not None and at < event.at]
+        return max(newer, key=lambda event: event.at, default=None)
 
-    def after(self, mark: Mark, *, incident: bool) -> Newest:
-        """Return what is newest once the event of *mark* is there."""
+    def including(self, event: LatestEvent, *, incident: bool) -> LatestEvents:
+        """Return the newest events after *event* was stored."""
         if incident:
-            return self if self.incident and mark.at < self.incident.at else Newest(self.deploy, mark)
-        if mark.kind == DEPLOYED:
-            return self if self.deploy and mark.at < self.deploy.at else Newest(mark, self.incident)
+            return self if self.incident and event.at < self.incident.at else LatestEvents(self.deploy, event)
+        if event.kind == DEPLOYED:
+            return self if self.deploy and event.at < self.deploy.at else LatestEvents(event, self.incident)
         return self

@@ -1,5 +1,20 @@
-"""What the events say about delivery: periods of incidents, links, lead times, five figures, and why.
+"""The DORA figures, computed from events by pure functions: no store, no clock.
 
-Everything here is a pure function of events: no store, no clock. Moments are whole microseconds
-since 1970, as a store keeps them; durations too, until `answer` writes them as seconds.
+```text
+stored events ─► events     deploys, starts and ends of incidents, in order
+    mirror ─► ancestry ─┘   commits of deploys that list none
+                 │
+                 ├─► lead_time   the commits that each deploy was the first to bring, and their lead times
+                 ├─► incidents   occurrences, and the deploy that each one is attributed to
+                 ▼
+               facts             of each deploy: new commits, incidents, rollbacks, first outage
+                 │
+                 ├─► metrics     the five figures of the deploys that a `selection` includes
+                 │      ├─► trend      the same figures for each day, week or month
+                 │      └─► timeline   marks and a list of the newest events, for the DORA page
+                 └─► reasons     why each event counts in a figure, or why not
+```
+
+Times are whole microseconds since 1970, as in the store. Durations are microseconds, too; `metrics`
+writes them as seconds.
 """

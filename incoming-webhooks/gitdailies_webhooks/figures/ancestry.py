@@ -1,12 +1,12 @@
-"""What deploys brought that do not say so themselves: told from the commits that a repository has.
+"""The commits that a deploy brought, worked out from its repository if the deploy lists none.
 
-A deploy brought what can be reached from its commit and from that of no earlier deploy of its place.
-That is found step by step, from what lies between a deploy and the one before it: `gone` is what was
-there once and cannot be reached from the latest deploy, as after a rollback, and so is not new when
-it comes again.
+A deploy brought the commits that are reachable from its own commit, and not from the commit of any
+earlier deploy of its place. They are found step by step, from the commits between each deploy and the
+one before it. `removed` holds commits that were deployed once and are not reachable from the latest
+deploy, as after a rollback: they are not new when they come back.
 
-Where the repository lacks the commit of a deploy, what that one brought is not known; a commit made
-up to its time may have come with it, so that a later deploy with such a commit is unknown too.
+If the repository lacks the commit of a deploy, the commits of that deploy are unknown. A commit made
+before that deploy may have come with it, so a later deploy with such a commit is unknown, too.
 """
 
 from __future__ import annotations
@@ -15,18 +15,19 @@ from collections import defaultdict
 from collections.abc import Iterable, Mapping
 from typing import NamedTuple
 
-from gitdailies_webhooks.figures.events import Commit, Deploy, Place, Told
+from gitdailies_webhooks.figures.events import Commit, Deploy, GitCommits, Place
 
-NOT_THERE, EARLIER_NOT_THERE = "not-in-mirror", "earlier-not-in-mirror"
+NOT_IN_MIRROR, EARLIER_NOT_IN_MIRROR = "not-in-mirror", "earlier-not-in-mirror"
 UNREADABLE, TOO_MANY = "mirror-unreadable", "too-many-commits"
 
+# The full SHAs of the commits of two deploys, the earlier one first.
 Pair = tuple[str, str]
 
 
 class Between(NamedTuple):
-    """Commits that are reached from the later commit of a pair alone, and from the earlier one alone.
+    """The commits reachable from only one of a pair: `ahead` from the later, `behind` from the earlier one.
 
-    Those with several parents are left out. `cut`: there are too many to be told.
+    Merge commits are left out. `cut` is set if there are too many commits to list.
     """
 
     ahead: tuple[Commit, ...]
@@ -34,76 +35,76 @@ class Between(NamedTuple):
     cut: bool = False
 
 
-class Known(NamedTuple):
-    """What a repository has: the whole SHA of a commit, by the one that a deploy names, and pairs.
+class KnownCommits(NamedTuple):
+    """What is known of a repository: the full SHA of each commit that a deploy names, and pairs.
 
-    A commit that is None was not found, for the reason `lacking`; a pair that is None could not be told
-    now. Pairs that are not in it were not asked for yet.
+    The SHA is None if the commit was not found, for the reason `missing`. A pair is None if git could not
+    read it now, and absent if git has not been asked about it yet.
     """
 
     commits: Mapping[str, str | None]
     pairs: Mapping[Pair, Between | None]
-    lacking: str = NOT_THERE
+    missing: str = NOT_IN_MIRROR
 
 
-class Telling(NamedTuple):
-    """What each deploy brought, by its id, as far as it is decided; the pairs that are needed, in order."""
+class GitFindings(NamedTuple):
+    """The commits of each deploy that is decided, by its id, and the pairs that are needed, in order."""
 
-    told: dict[str, Told]
+    commits: dict[str, GitCommits]
     pairs: dict[Pair, None]
 
 
-def silent(deploys: Iterable[Deploy]) -> list[list[Deploy]]:
-    """Return the deploys of each place, in order, up to the last one that does not say what it brought."""
+def deploys_to_ask_about(deploys: Iterable[Deploy]) -> list[list[Deploy]]:
+    """Return the deploys of each place, in order, up to the last one that lists no commits."""
     places: dict[Place, list[Deploy]] = defaultdict(list)
     for deploy in deploys:
         places[deploy.place].append(deploy)
-    found = []
-    for row in places.values():
-        while row and row[-1].commits is not None:
-            row.pop()
-        if len(row) > 1:  # the first deploy of a place is unknown, whatever a repository has
-            found.append(row)
-    return found
+    wanted = []
+    for of_place in places.values():
+        while of_place and of_place[-1].commits is not None:
+            of_place.pop()
+        if len(of_place) > 1:  # the first deploy of a place is unknown, whatever a repository has
+            wanted.append(of_place)
+    return wanted
 
 
-def tell(places: Iterable[list[Deploy]], known: Known) -> Telling:
-    """Tell what the deploys of `silent` brought."""
-    telling = Telling({}, {})
+def find_commits(places: Iterable[list[Deploy]], known: KnownCommits) -> GitFindings:
+    """Find the commits of the deploys that `deploys_to_ask_about` returned."""
+    findings = GitFindings({}, {})
     for deploys in places:
-        _tell(deploys, known, telling)
-    return telling
+        _find_in_place(deploys, known, findings)
+    return findings
 
 
-def _tell(deploys: list[Deploy], known: Known, telling: Telling) -> None:
+def _find_in_place(deploys: list[Deploy], known: KnownCommits, findings: GitFindings) -> None:
     before: str | None = None
-    gone: set[str] = set()
+    removed: set[str] = set()
     unsure_until: int | None = None
     decided = True
     for deploy in deploys:
         sha = known.commits.get(deploy.sha)
         if sha is None:
             unsure_until = deploy.at
-            told = Told(known.lacking)
+            git = GitCommits(known.missing)
         elif before is None:
-            told = Told(EARLIER_NOT_THERE)
+            git = GitCommits(EARLIER_NOT_IN_MIRROR)
         else:
             if before != sha:
-                telling.pairs[before, sha] = None
+                findings.pairs[before, sha] = None
             between = Between((), ()) if before == sha else known.pairs.get((before, sha), _NOT_ASKED)
             if between is _NOT_ASKED:
                 decided = False
             if between is None or between.cut:
-                told = Told(UNREADABLE if between is None else TOO_MANY)
-                gone, unsure_until = set(), deploy.at
+                git = GitCommits(UNREADABLE if between is None else TOO_MANY)
+                removed, unsure_until = set(), deploy.at
             else:
-                new = tuple(commit for commit in between.ahead if commit.sha not in gone)
+                new = tuple(commit for commit in between.ahead if commit.sha not in removed)
                 unsure = unsure_until is not None and any(c.at is None or c.at <= unsure_until for c in new)
-                told = Told(EARLIER_NOT_THERE if unsure else "", new)
-                gone = gone.difference(c.sha for c in between.ahead).union(between.behind)
+                git = GitCommits(EARLIER_NOT_IN_MIRROR if unsure else "", new)
+                removed = removed.difference(c.sha for c in between.ahead).union(between.behind)
         before = sha or before
         if decided and deploy.commits is None and deploy is not deploys[0]:
-            telling.told[deploy.id] = told
+            findings.commits[deploy.id] = git
 
 
 _NOT_ASKED = Between((), ())

@@ -1,6 +1,9 @@
-"""The events that figures are made of, as small values in the order in which they happened.
+"""Deploys, starts and ends of incidents, read from stored events and sorted by time.
 
-They are read from the full form that the store keeps: with id, with time, checked by core's table.
+`read_history` takes the full form that the store holds: with id and time, checked against core's table.
+
+Two SHAs name the same commit if one begins with the other. Tools and people shorten them, to seven
+digits at least.
 """
 
 from __future__ import annotations
@@ -8,19 +11,22 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, Generic, NamedTuple, TypeVar
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_RESOLVED, INCIDENT_STARTED
 from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_webhooks.figures.settings import Settings, folded
+from gitdailies_webhooks.figures.settings import FigureSettings, folded
 
 ROLLBACK, HOTFIX = "rollback", "hotfix"
 MERGED = "merged"
+SHORTEST_SHA = 7
+
+Value = TypeVar("Value")
 
 
 class Place(NamedTuple):
-    """Where something counts, in names as they are compared; `service` is None where none is named."""
+    """Where an event counts, in folded names; `service` is None if the event names none."""
 
     repo: str
     environment: str
@@ -28,23 +34,26 @@ class Place(NamedTuple):
 
 
 class Commit(NamedTuple):
-    """A commit that a deploy lists, and when it was made, where that is known."""
+    """A commit that a deploy lists; `at` is its commit time, or None if that is not known."""
 
     sha: str
     at: int | None
 
 
-class Told(NamedTuple):
-    """What git tells that a deploy brought, or why that is unknown; there may be commits even then."""
+class GitCommits(NamedTuple):
+    """The commits of a deploy that git found.
+
+    `unknown` is the reason if git does not know all of them, else "". There may be commits in either case.
+    """
 
     unknown: str
     commits: tuple[Commit, ...] = ()
 
 
 class Deploy(NamedTuple):
-    """A deploy; `commits` is None where neither it nor git says what it brought.
+    """A deploy.
 
-    `unknown` is why git does not.
+    `commits` is None if neither the deploy nor git lists any. `unknown` is the reason that git gives, or "".
     """
 
     id: str
@@ -58,15 +67,15 @@ class Deploy(NamedTuple):
 
     @property
     def rework(self) -> bool:
-        """Whether it was made because of a deploy before it."""
+        """Whether the deploy repairs an earlier one."""
         return self.type in (ROLLBACK, HOTFIX) or self.fixes is not None
 
-    def with_told(self, told: Told | None) -> Deploy:
-        """Return it with what git tells; what it says itself wins."""
-        if told is None or self.commits is not None:
+    def with_git(self, git: GitCommits | None) -> Deploy:
+        """Return the deploy with the commits that git found; commits that the deploy lists win."""
+        if git is None or self.commits is not None:
             return self
-        commits = None if told.unknown and not told.commits else told.commits
-        return self._replace(commits=commits, unknown=told.unknown)
+        commits = None if git.unknown and not git.commits else git.commits
+        return self._replace(commits=commits, unknown=git.unknown)
 
 
 class Start(NamedTuple):
@@ -80,7 +89,7 @@ class Start(NamedTuple):
 
 
 class End(NamedTuple):
-    """The end of an incident; environment and service are None where it leaves them out."""
+    """The end of an incident; environment and service are None if the event leaves them out."""
 
     id: str
     at: int
@@ -93,47 +102,81 @@ class End(NamedTuple):
 
 
 class History(NamedTuple):
-    """Events in order; of two at one instant the one whose id sorts last is the later."""
+    """Events sorted by time. At one instant, the event whose id sorts last is the later one."""
 
     deploys: tuple[Deploy, ...]
     starts: tuple[Start, ...]
     ends: tuple[End, ...]
 
 
-def read(
+class CommitMap(Generic[Value]):
+    """Values by commit; a full SHA and a shortened one find each other's values."""
+
+    def __init__(self) -> None:
+        self._values: dict[str, list[tuple[str, Value]]] = {}
+
+    def add(self, sha: str, value: Value) -> None:
+        self._values.setdefault(sha[:SHORTEST_SHA], []).append((sha, value))
+
+    def find(self, sha: str) -> list[Value]:
+        """Return the values of a commit, in the order in which they were added."""
+        return [value for other, value in self._values.get(sha[:SHORTEST_SHA], ()) if same_commit(sha, other)]
+
+
+class CommitSet:
+    """A set of commits; a full SHA and a shortened one are the same element."""
+
+    def __init__(self) -> None:
+        self._shas: dict[str, set[str]] = {}
+
+    def add(self, sha: str) -> None:
+        self._shas.setdefault(sha[:SHORTEST_SHA], set()).add(sha)
+
+    def __contains__(self, sha: str) -> bool:
+        similar = self._shas.get(sha[:SHORTEST_SHA])
+        return similar is not None and (sha in similar or any(same_commit(sha, other) for other in similar))
+
+
+def commit_key(sha: str) -> int:
+    """Return the number of the first seven digits, which all SHAs of one commit have in common."""
+    return int(sha[:SHORTEST_SHA], 16)
+
+
+def same_commit(one: str, other: str) -> bool:
+    """Whether two SHAs, both in lower case, name the same commit."""
+    return one.startswith(other) or other.startswith(one)
+
+
+def read_history(
     bodies: Iterable[Mapping[str, Any]],
-    settings: Settings,
+    settings: FigureSettings,
     *,
     now: int,
-    told: Mapping[str, Told] = MappingProxyType({}),
+    git_commits: Mapping[str, GitCommits] = MappingProxyType({}),
 ) -> History:
-    """Read events in any order; one that is later than *now* is not there.
+    """Read stored events, which may come in any order; events later than *now* are skipped.
 
-    *told* is what git tells of deploys, by their id.
+    *git_commits* are the commits that git found, by the id of their deploy.
     """
     deploys: list[Deploy] = []
     starts: list[Start] = []
     ends: list[End] = []
     for body in bodies:
-        at = _us(body["time"])
+        at = _microseconds(body["time"])
         if at > now:
             continue
         kind = body["kind"]
         if kind == DEPLOYED:
-            deploys.append(_deploy(body, at, settings).with_told(told.get(body["id"])))
+            deploys.append(_deploy(body, at, settings).with_git(git_commits.get(body["id"])))
         elif kind == INCIDENT_STARTED:
-            starts.append(
-                Start(
-                    body["id"], at, place_of(body, settings), body["incidentId"], _lower(body.get("causedBy"))
-                )
-            )
+            starts.append(_start(body, at, settings))
         elif kind == INCIDENT_RESOLVED:
             ends.append(_end(body, at, settings))
-    return History(_ordered(deploys), _ordered(starts), _ordered(ends))
+    return History(_in_order(deploys), _in_order(starts), _in_order(ends))
 
 
-def place_of(body: Mapping[str, Any], settings: Settings) -> Place:
-    """Say where an event counts."""
+def place_of(body: Mapping[str, Any], settings: FigureSettings) -> Place:
+    """Return where a stored event counts."""
     service = body.get("service")
     return Place(
         folded(body["repo"]),
@@ -142,19 +185,26 @@ def place_of(body: Mapping[str, Any], settings: Settings) -> Place:
     )
 
 
-def _deploy(body: Mapping[str, Any], at: int, settings: Settings) -> Deploy:
+def _deploy(body: Mapping[str, Any], at: int, settings: FigureSettings) -> Deploy:
     sha = body["commitSHA"].lower()
     listed, commit_time = body.get("commits"), body.get("commitTime")
     commits: tuple[Commit, ...] | None = None
     if listed is not None:
-        commits = tuple(Commit(c["sha"].lower(), _us(c["time"]) if c.get("time") else None) for c in listed)
+        commits = tuple(
+            Commit(commit["sha"].lower(), _microseconds(commit["time"]) if commit.get("time") else None)
+            for commit in listed
+        )
     elif commit_time:
-        commits = (Commit(sha, _us(commit_time)),)
+        commits = (Commit(sha, _microseconds(commit_time)),)
     place = place_of(body, settings)
     return Deploy(body["id"], at, place, sha, body.get("type", "deploy"), commits, body.get("fixes"))
 
 
-def _end(body: Mapping[str, Any], at: int, settings: Settings) -> End:
+def _start(body: Mapping[str, Any], at: int, settings: FigureSettings) -> Start:
+    return Start(body["id"], at, place_of(body, settings), body["incidentId"], _lower(body.get("causedBy")))
+
+
+def _end(body: Mapping[str, Any], at: int, settings: FigureSettings) -> End:
     environment, service = body.get("environment"), body.get("service")
     return End(
         body["id"],
@@ -168,15 +218,15 @@ def _end(body: Mapping[str, Any], at: int, settings: Settings) -> End:
     )
 
 
-_Happened = TypeVar("_Happened", Deploy, Start, End)
+_Event = TypeVar("_Event", Deploy, Start, End)
 
 
-def _ordered(events: list[_Happened]) -> tuple[_Happened, ...]:
+def _in_order(events: list[_Event]) -> tuple[_Event, ...]:
     return tuple(sorted(events, key=lambda event: (event.at, event.id)))
 
 
-def _us(text: str) -> int:
-    # Core wrote the text, so there is nothing left to check.
+def _microseconds(text: str) -> int:
+    # Core wrote the text, so it needs no further check.
     return to_us(datetime.fromisoformat(text))
 
 

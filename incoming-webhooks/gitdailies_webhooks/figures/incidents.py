@@ -1,20 +1,30 @@
-"""Periods of incidents: which start opens one, which end closes it, which event does nothing.
+"""Occurrences of incidents, and the deploy that each one is attributed to.
 
-There is a row of periods for each incident, repository, environment and service of a start. An
-end closes those that it does not contradict, and what it leaves out it does not contradict.
+An incident may be reopened: each occurrence is one span from a start to an end. There is a series of
+occurrences for each incident, repository, environment and service that a start names. An end closes the
+series that it does not contradict. What it leaves out contradicts nothing.
+
+An occurrence is attributed to the deploy that `causedBy` names. If it names none, it is attributed to the
+latest deploy in the window before its start.
 """
 
 from __future__ import annotations
 
+from bisect import bisect_right
 from collections import defaultdict, deque
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from gitdailies_webhooks.figures.events import End, Place, Start
+from gitdailies_webhooks.figures.events import CommitMap, Deploy, End, Place, Start
+from gitdailies_webhooks.figures.lead_time import NewCommits
+
+# How a deploy was found, or why none was.
+BY_CAUSE, BY_TIME = "by-cause", "by-time"
+NO_SUCH_COMMIT, NO_DEPLOY = "no-such-commit", "no-deploy-in-window"
 
 
-class Period(NamedTuple):
-    """One outage as it was reported: an incident of its own."""
+class Occurrence(NamedTuple):
+    """One span of an incident from its start to its end; `end` is None while it is open."""
 
     start: Start
     end: End | None
@@ -33,46 +43,57 @@ class Period(NamedTuple):
 
     @property
     def merged(self) -> bool:
-        """Whether it ended by being merged into another incident, which recovers for both."""
+        """Whether it ended by a merge into another incident, which recovers for both."""
         return self.end is not None and self.end.merged
 
     @property
     def caused_by(self) -> str | None:
-        """The SHA at fault: of start and end the later one given."""
+        """The SHA of the cause; the one that the end names wins over that of the start."""
         at_end = None if self.end is None else self.end.caused_by
         return at_end or self.start.caused_by
 
 
-_Row: TypeAlias = tuple[str, Place]
+class Link(NamedTuple):
+    """The deploy that an occurrence is attributed to, or None; `how` is the way or the reason."""
+
+    deploy: Deploy | None
+    how: str
 
 
-def periods(starts: Iterable[Start], ends: Iterable[End]) -> list[Period]:
-    """Return every period, by row and within it in order; events come in order."""
-    rows: dict[_Row, list[Start]] = defaultdict(list)
+class Incident(NamedTuple):
+    """An occurrence, and the deploy that it is attributed to."""
+
+    occurrence: Occurrence
+    link: Link
+
+
+def occurrences(starts: Iterable[Start], ends: Iterable[End]) -> list[Occurrence]:
+    """Pair starts with ends, which are in order; return the occurrences by series, and there in order."""
+    series: dict[tuple[str, Place], list[Start]] = defaultdict(list)
     for start in starts:
-        rows[start.incident, start.place].append(start)
+        series[start.incident, start.place].append(start)
     by_incident: dict[tuple[str, str], list[End]] = defaultdict(list)
     for end in ends:
         by_incident[end.incident, end.repo].append(end)
-    found: list[Period] = []
-    for (incident, place), row in rows.items():
-        meant = [end for end in by_incident.get((incident, place.repo), ()) if not contradicts(end, place)]
-        found += _of_row(row, meant)
+    found: list[Occurrence] = []
+    for (incident, place), of_series in series.items():
+        candidates = by_incident.get((incident, place.repo), ())
+        found += _pair(of_series, [end for end in candidates if not contradicts(end, place)])
     return found
 
 
 def contradicts(end: End, place: Place) -> bool:
-    """Whether an end speaks of another environment or service than a start's."""
+    """Whether an end names another environment or service than the start at *place*."""
     if end.environment is not None and end.environment != place.environment:
         return True
     return end.service is not None and place.service is not None and end.service != place.service
 
 
-def _of_row(starts: Sequence[Start], ends: Sequence[End]) -> list[Period]:
-    if len(starts) == 1 and len(ends) <= 1:  # as nearly all are
+def _pair(starts: Sequence[Start], ends: Sequence[End]) -> list[Occurrence]:
+    if len(starts) == 1 and len(ends) <= 1:  # as in nearly every series
         end = next((end for end in ends if end.at >= starts[0].at), None)
-        return [Period(starts[0], end)]
-    found: list[Period] = []
+        return [Occurrence(starts[0], end)]
+    found: list[Occurrence] = []
     opened: Start | None = None
     moments: dict[int, tuple[deque[Start], deque[End]]] = defaultdict(lambda: (deque(), deque()))
     for start in starts:
@@ -81,13 +102,70 @@ def _of_row(starts: Sequence[Start], ends: Sequence[End]) -> list[Period]:
         moments[end.at][1].append(end)
     for at in sorted(moments):
         left_starts, left_ends = moments[at]
-        # What is open takes its end first, what is closed its start; the rest does nothing.
+        # At one instant, an open incident takes an end first, a closed one a start. The rest has no effect.
         while left_starts if opened is None else left_ends:
             if opened is None:
                 opened = left_starts.popleft()
             else:
-                found.append(Period(opened, left_ends.popleft()))
+                found.append(Occurrence(opened, left_ends.popleft()))
                 opened = None
     if opened is not None:
-        found.append(Period(opened, None))
+        found.append(Occurrence(opened, None))
     return found
+
+
+_RepoAndEnvironment: TypeAlias = tuple[str, str]
+
+
+class Linker:
+    """Finds the deploy that an occurrence is attributed to; *deploys* are in order."""
+
+    def __init__(self, deploys: Iterable[Deploy], new: Mapping[str, NewCommits], window: int) -> None:
+        self._window = window
+        self._by_service: dict[_RepoAndEnvironment, dict[str | None, list[Deploy]]] = defaultdict(dict)
+        self._by_commit: dict[_RepoAndEnvironment, CommitMap[Deploy]] = defaultdict(CommitMap)
+        for deploy in deploys:
+            where = (deploy.place.repo, deploy.place.environment)
+            self._by_service[where].setdefault(deploy.place.service, []).append(deploy)
+            by_commit = self._by_commit[where]
+            by_commit.add(deploy.sha, deploy)
+            for commit in new[deploy.id].commits:
+                by_commit.add(commit.sha, deploy)
+
+    def link(self, occurrence: Occurrence) -> Link:
+        """Find the deploy that *occurrence* is attributed to."""
+        if occurrence.caused_by is not None:
+            deploy = self._by_cause(occurrence, occurrence.caused_by)
+            return Link(deploy, BY_CAUSE if deploy else NO_SUCH_COMMIT)
+        deploy = self._by_time(occurrence)
+        return Link(deploy, BY_TIME if deploy else NO_DEPLOY)
+
+    def _by_cause(self, occurrence: Occurrence, sha: str) -> Deploy | None:
+        place = occurrence.place
+        found = self._by_commit[place.repo, place.environment].find(sha)
+        of_service = [deploy for deploy in found if place.service and deploy.place.service == place.service]
+        candidates = of_service or found
+        before = [deploy for deploy in candidates if deploy.at <= occurrence.began_at]
+        if before:
+            return max(before, key=_order)
+        return min(candidates, key=_order, default=None)
+
+    def _by_time(self, occurrence: Occurrence) -> Deploy | None:
+        place = occurrence.place
+        by_service = self._by_service[place.repo, place.environment]
+        if place.service is None:
+            candidates = list(by_service.values())
+        else:
+            candidates = [by_service.get(service, []) for service in (place.service, None)]
+        latest: Deploy | None = None
+        for deploys in candidates:
+            index = bisect_right(deploys, occurrence.began_at, key=lambda deploy: deploy.at)
+            if index and (latest is None or _order(deploys[index - 1]) > _order(latest)):
+                latest = deploys[index - 1]
+        if latest is None or occurrence.began_at - latest.at >= self._window:
+            return None
+        return latest
+
+
+def _order(deploy: Deploy) -> tuple[int, str]:
+    return (deploy.at, deploy.id)

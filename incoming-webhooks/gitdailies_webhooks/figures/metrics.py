@@ -1,6 +1,7 @@
-"""The five figures: deployment frequency, change lead time, change fail rate, recovery, rework.
+"""The five figures: deployment frequency, change lead time, change fail rate, recovery time, rework rate.
 
-Counts and denominators are told with each, and a ratio of nothing is null.
+Each figure has its counts and its denominator. A ratio of nothing is null. Percentiles are interpolated
+linearly between neighbors (type 7 of Hyndman and Fan, 1996).
 """
 
 from __future__ import annotations
@@ -13,10 +14,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts
-from gitdailies_webhooks.figures.percentiles import MEDIAN, P90, percentile
-from gitdailies_webhooks.figures.period import Span
-from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.selection import Period, Selection
 
 FREQUENCY = "deploymentFrequency"
 LEAD_TIME = "changeLeadTime"
@@ -25,14 +23,16 @@ RECOVERY = "failedDeploymentRecoveryTime"
 REWORK = "deploymentReworkRate"
 FIGURES = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)
 
+# In tenths.
+_MEDIAN, _P90 = 5, 9
 
-class Row(NamedTuple):
+
+class DeployRow(NamedTuple):
     """What the deploy `id` adds to the figures.
 
-    `leads` are lead times in microseconds, joined by commas, as they are stored: to read them a deploy
-    at a time takes longer than all else that is done with them. `recovery` is the length of its first
-    outage; it is None for one that is `open`, for a failed deploy without an incident, and for one that
-    did not fail.
+    `lead_times` are microseconds joined by commas, as they are stored: parsing them for each deploy would
+    take longer than everything else. `recovery` is the length of the first outage. It is None if the
+    outage is still `open`, if the deploy failed without an incident, and if it did not fail.
     """
 
     id: str
@@ -41,13 +41,13 @@ class Row(NamedTuple):
     failed: bool
     unknown: bool
     unknown_commits: int
-    leads: str
+    lead_times: str
     recovery: int | None
     open: bool
 
 
 class IncidentRow(NamedTuple):
-    """A period of an incident, by the id of its start; `ended_at` is None while it is open."""
+    """An occurrence of an incident, by the id of its start; `ended_at` is None while it is open."""
 
     id: str
     at: int
@@ -55,103 +55,103 @@ class IncidentRow(NamedTuple):
     linked: bool
 
 
-_, _AT, _REWORK, _FAILED, _UNKNOWN, _UNKNOWN_COMMITS, _LEADS, _, _ = map(itemgetter, range(len(Row._fields)))
+_, _AT, _REWORK, _FAILED, _UNKNOWN, _UNKNOWN_COMMITS, _LEAD_TIMES, _, _ = map(
+    itemgetter, range(len(DeployRow._fields))
+)
 
 
-def row(facts: DeployFacts) -> Row:
-    """Say what a deploy adds."""
+def deploy_row(facts: DeployFacts) -> DeployRow:
+    """Return what a deploy adds to the figures."""
     outage = facts.outage
-    return Row(
+    return DeployRow(
         facts.deploy.id,
         facts.deploy.at,
         facts.deploy.rework,
         facts.failed,
-        bool(facts.brought.unknown),
-        facts.brought.unknown_commits,
-        ",".join(map(str, facts.brought.leads)),
-        None if outage is None else outage.us,
-        outage is not None and outage.us is None,
+        bool(facts.new.unknown),
+        facts.new.unknown_commits,
+        ",".join(map(str, facts.new.lead_times)),
+        None if outage is None else outage.duration_us,
+        outage is not None and outage.duration_us is None,
     )
 
 
-def rows_of(facts: Facts, selection: Selection) -> tuple[list[Row], list[IncidentRow]]:
-    """Return the selected deploys and incidents of a history, each by time and id."""
-    deploys = [row(found) for found in facts.deploys if selection.holds(found.deploy.place, found.deploy.at)]
+def select_rows(facts: Facts, selection: Selection) -> tuple[list[DeployRow], list[IncidentRow]]:
+    """Return the selected deploys and incidents of a history, each sorted by time and id."""
+    deploys = [
+        deploy_row(found)
+        for found in facts.deploys
+        if selection.includes(found.deploy.place, found.deploy.at)
+    ]
     incidents = [
-        IncidentRow(period.start.id, period.began_at, period.ended_at, link.deploy is not None)
-        for period, link in facts.incidents
-        if selection.holds(period.place, period.began_at)
+        IncidentRow(occurrence.start.id, occurrence.began_at, occurrence.ended_at, link.deploy is not None)
+        for occurrence, link in facts.incidents
+        if selection.includes(occurrence.place, occurrence.began_at)
     ]
     return deploys, sorted(incidents, key=lambda incident: (incident.at, incident.id))
 
 
-def figures_of(facts: Facts, selection: Selection, settings: Settings) -> dict[str, Any]:
-    """Return the figures of a history, as `figures` does."""
-    deploys, incidents = rows_of(facts, selection)
-    return figures(deploys, unlinked=unlinked(incidents), span=selection.span, window=settings.window_us)
-
-
-def unlinked(incidents: Iterable[IncidentRow]) -> int:
-    """Count the incidents that are laid to no deploy."""
+def count_unlinked(incidents: Iterable[IncidentRow]) -> int:
+    """Count the incidents that are attributed to no deploy."""
     return sum(not incident.linked for incident in incidents)
 
 
-def figures(rows: Sequence[Row], *, unlinked: int, span: Span, window: int) -> dict[str, Any]:
+def figures(rows: Sequence[DeployRow], *, unlinked: int, period: Period, window: int) -> dict[str, Any]:
     """Return the five figures of the selected deploys, by name; durations are in seconds."""
-    # By column, which is quick where there are many; names of fields would take twice as long.
+    # Columns are read by index, since field names would take twice as long for many rows.
     rework = sum(map(_REWORK, rows))
     failed = list(compress(rows, map(_FAILED, rows)))
-    settled_until = span.now - window
-    young = [row.failed for row in rows if row.at > settled_until]
+    settled_until = period.now - window
+    unsettled = [row.failed for row in rows if row.at > settled_until]
     return {
-        FREQUENCY: _frequency(list(map(_AT, rows)), span.days),
+        FREQUENCY: _frequency(list(map(_AT, rows)), period.days),
         LEAD_TIME: {
-            **_durations(_read_leads(map(_LEADS, rows))),
+            **_durations(_parse_lead_times(map(_LEAD_TIMES, rows))),
             "unknownDeploys": sum(map(_UNKNOWN, rows)),
             "unknownCommits": sum(map(_UNKNOWN_COMMITS, rows)),
         },
-        FAIL_RATE: _fail_rate(len(rows), len(failed), young, unlinked),
+        FAIL_RATE: _fail_rate(len(rows), len(failed), unsettled, unlinked),
         RECOVERY: _recovery(failed),
         REWORK: {"value": _ratio(rework, len(rows)), "numerator": rework, "denominator": len(rows)},
     }
 
 
 def _frequency(at: Sequence[int], days: float | None) -> dict[str, Any]:
-    moments = sorted(at)
-    gaps = sorted(map(sub, moments[1:], moments))
+    times = sorted(at)
+    gaps = sorted(map(sub, times[1:], times))
     return {
         "value": _ratio(len(at), days),
         "unit": "deploys/day",
         "numerator": len(at),
         "denominator": days,
         "count": len(gaps),
-        "medianGap": _seconds(percentile(gaps, MEDIAN)),
-        "gapP90": _seconds(percentile(gaps, P90)),
+        "medianGap": _seconds(percentile(gaps, _MEDIAN)),
+        "gapP90": _seconds(percentile(gaps, _P90)),
     }
 
 
-def _read_leads(joined: Iterable[str]) -> list[int]:
-    # As JSON, which is read five times as fast as numbers are one at a time.
-    found: list[int] = orjson.loads(f"[{','.join(filter(None, joined))}]")
-    return found
+def _parse_lead_times(joined: Iterable[str]) -> list[int]:
+    # One JSON list is parsed five times as fast as one number at a time.
+    parsed: list[int] = orjson.loads(f"[{','.join(filter(None, joined))}]")
+    return parsed
 
 
-def _fail_rate(deploys: int, failed: int, young: Sequence[bool], unlinked: int) -> dict[str, Any]:
-    """*young* says of each deploy that may still fail whether it has."""
-    failed_young = sum(young)
-    pending = len(young) - failed_young
+def _fail_rate(deploys: int, failed: int, unsettled: Sequence[bool], unlinked: int) -> dict[str, Any]:
+    """*unsettled* has an entry for each deploy that may still fail: whether it has failed already."""
+    failed_unsettled = sum(unsettled)
+    pending = len(unsettled) - failed_unsettled
     denominator = deploys - pending
     return {
         "value": _ratio(failed, denominator),
         "numerator": failed,
         "denominator": denominator,
         "pending": pending,
-        "failedYoung": failed_young,
+        "failedYoung": failed_unsettled,
         "unlinked": unlinked,
     }
 
 
-def _recovery(failed: Sequence[Row]) -> dict[str, Any]:
+def _recovery(failed: Sequence[DeployRow]) -> dict[str, Any]:
     recoveries = [row.recovery for row in failed if row.recovery is not None]
     still_open = sum(row.open for row in failed)
     return {
@@ -164,10 +164,21 @@ def _recovery(failed: Sequence[Row]) -> dict[str, Any]:
 def _durations(durations: list[int]) -> dict[str, Any]:
     ordered = sorted(durations)
     return {
-        "median": _seconds(percentile(ordered, MEDIAN)),
-        "p90": _seconds(percentile(ordered, P90)),
+        "median": _seconds(percentile(ordered, _MEDIAN)),
+        "p90": _seconds(percentile(ordered, _P90)),
         "count": len(ordered),
     }
+
+
+def percentile(ordered: Sequence[int], tenths: int) -> float | None:
+    """Return the value below which *tenths* tenths of *ordered* numbers lie; None without numbers."""
+    if not ordered:
+        return None
+    # Whole numbers keep a rank exact that is a whole number.
+    below, rest = divmod(tenths * (len(ordered) - 1), 10)
+    if not rest:
+        return ordered[below]
+    return ordered[below] + (ordered[below + 1] - ordered[below]) * rest / 10
 
 
 def _ratio(part: float, whole: float | None) -> float | None:

@@ -1,33 +1,81 @@
-"""Which deploys and incidents a question is about."""
+"""What a question about figures selects: a period, and a place.
+
+A period is half-open and ends now at the latest. Its days are read off the clock of a time zone, so a
+day on which the clock is set forward is one day, although it has 23 hours.
+"""
 
 from __future__ import annotations
 
+import re
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, tzinfo
+
+from gitdailies_core.error_text import got
+from gitdailies_core.values import times
+from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.figures.events import Place
-from gitdailies_webhooks.figures.period import Span
-from gitdailies_webhooks.figures.settings import PRODUCTION, Settings, folded
+from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings, folded
+
+# The length of a period that has no beginning.
+DEFAULT_DAYS = 90
+
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+_DAY = timedelta(days=1)
 
 # Before the year 1, in microseconds.
 _BEFORE_ALL = -(2**62)
 
 
 @dataclass(frozen=True)
-class Selection:
-    """A period and where; None as repository, environment or service is any."""
+class Period:
+    """The times t with began_at ≤ t < ended_at and t ≤ now; `ended_at` is None if the period has no end."""
 
-    span: Span
+    began_at: int
+    ended_at: int | None
+    now: int
+    zone: tzinfo = UTC
+
+    def __contains__(self, at: int) -> bool:
+        return self.began_at <= at <= self.now and (self.ended_at is None or at < self.ended_at)
+
+    @property
+    def until(self) -> int:
+        """The end of the period, or now if that comes first."""
+        return self.now if self.ended_at is None else min(self.ended_at, self.now)
+
+    @property
+    def days(self) -> float | None:
+        """The days that have passed on the clock, with fractions; None if no time has passed."""
+        if self.until <= self.began_at:
+            return None
+        days = (local_time(self.until, self.zone) - local_time(self.began_at, self.zone)) / _DAY
+        # In the hour that the clock shows twice, a period may begin and end at the same reading.
+        return days if days > 0 else None
+
+
+@dataclass(frozen=True)
+class Selection:
+    """A period and a place; None as repository, environment or service means any."""
+
+    period: Period
     repo: str | None = None
     environment: str | None = PRODUCTION
     service: str | None = None
 
     @classmethod
     def make(
-        cls, span: Span, settings: Settings, *, repo: str = "", environment: str = "", service: str = ""
+        cls,
+        period: Period,
+        settings: FigureSettings,
+        *,
+        repo: str = "",
+        environment: str = "",
+        service: str = "",
     ) -> Selection:
-        """Make one from names as people write them; "" is not given, which means production or any."""
+        """Make a selection from names as people write them; "" means any, or production."""
         return cls(
-            span,
+            period,
             folded(repo) if repo else None,
             settings.environment(environment),
             folded(service) if service else None,
@@ -35,11 +83,11 @@ class Selection:
 
     @classmethod
     def all_until(cls, now: int) -> Selection:
-        """Make the one that leaves nothing out, wherever it happened and however long ago."""
-        return cls(Span(_BEFORE_ALL, None, now), environment=None)
+        """Make the selection of every event up to *now*, in every place."""
+        return cls(Period(_BEFORE_ALL, None, now), environment=None)
 
-    def elsewhere(self, place: Place) -> str:
-        """Say by what a place is left out, or "" where it is not."""
+    def mismatch(self, place: Place) -> str:
+        """Name the filter that excludes *place*, or return "" if none does."""
         if self.repo is not None and place.repo != self.repo:
             return "repository"
         if self.environment is not None and place.environment != self.environment:
@@ -48,6 +96,53 @@ class Selection:
             return "service"
         return ""
 
-    def holds(self, place: Place, at: int) -> bool:
-        """Whether what happened at *at* in *place* is asked for."""
-        return at in self.span and not self.elsewhere(place)
+    def includes(self, place: Place, at: int) -> bool:
+        """Whether an event in *place* at the time *at* is selected."""
+        return at in self.period and not self.mismatch(place)
+
+
+def parse_period(began: str, ended: str, now: int, zone: tzinfo, days: int = DEFAULT_DAYS) -> Period:
+    """Read a period from two texts, each a date, a time or "".
+
+    Without *began*, the period is *days* days long. Raises ValueError `where: expected, got`.
+    """
+    ended_at = parse_moment(ended, "to", zone) if ended else None
+    if began:
+        began_at = parse_moment(began, "from", zone)
+    else:
+        until = now if ended_at is None else min(ended_at, now)
+        try:
+            began_at = at_local_time(local_time(until, zone) - timedelta(days=days), zone)
+        except (OverflowError, ValueError):
+            raise ValueError(f"to: expected a time with {days} days before it, got {got(ended)}") from None
+    if ended_at is not None and ended_at <= began_at:
+        raise ValueError(f"to: expected a time after from, {_text(began_at)}, got {got(ended)}")
+    if began_at > now:
+        raise ValueError(f"from: expected a time up to now, {_text(now)}, got {got(began)}")
+    return Period(began_at, ended_at, now, zone)
+
+
+def parse_moment(text: str, where: str, zone: tzinfo) -> int:
+    """Read a time, or a date as its midnight in *zone*; raises ValueError `where: expected, got`."""
+    try:
+        if _DATE.fullmatch(text):
+            return at_local_time(datetime.fromisoformat(text), zone)
+        return to_us(times.parse(text, where))
+    except (OverflowError, ValueError):
+        raise ValueError(
+            f"{where}: expected a date like 2026-03-04 or a time like 2026-03-04T09:12:41Z, got {got(text)}"
+        ) from None
+
+
+def local_time(at: int, zone: tzinfo) -> datetime:
+    """Return what a clock in *zone* shows at a time."""
+    return from_us(at).astimezone(zone).replace(tzinfo=None)
+
+
+def at_local_time(shown: datetime, zone: tzinfo) -> int:
+    """Return the time at which a clock in *zone* first shows *shown*, or skips it."""
+    return to_us(shown.replace(tzinfo=zone).astimezone(UTC))
+
+
+def _text(at: int) -> str:
+    return times.text_of(from_us(at))

@@ -1,4 +1,4 @@
-"""What a server may set about its figures."""
+"""The settings of a server that its figures depend on."""
 
 from __future__ import annotations
 
@@ -10,21 +10,22 @@ from gitdailies_connection.config import timezones
 from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import UsageError
 
-# The key of every production name; an environment's own name is never empty.
+# The folded form of every production name. The name of another environment is never empty.
 PRODUCTION = ""
 _LONGEST_WINDOW = timedelta(days=366)
 
 
 def folded(name: str) -> str:
-    """Return a name as names are compared: without case."""
+    """Return a name in the form in which names are compared: without case."""
     return name.casefold()
 
 
 @dataclass(frozen=True)
-class Settings:
-    """How long a deploy may be blamed, whose clock days are of, what production is called.
+class FigureSettings:
+    """The window in which a deploy may fail, the time zone of days, and the names of production.
 
-    Raises UsageError for a window that is none, an unknown time zone or a production without a name.
+    Raises UsageError for a window that is not positive or longer than 366 days, an unknown time zone, or
+    no name of production.
     """
 
     window: timedelta = timedelta(hours=WebhooksSettings.window_hours)
@@ -32,9 +33,9 @@ class Settings:
     production: tuple[str, ...] = WebhooksSettings.production
 
     @classmethod
-    def of(cls, said: WebhooksSettings) -> Settings:
-        """Return those that a configuration says."""
-        return cls(timedelta(hours=said.window_hours), said.timezone, said.production)
+    def of(cls, configured: WebhooksSettings) -> FigureSettings:
+        """Return the settings in a configuration."""
+        return cls(timedelta(hours=configured.window_hours), configured.timezone, configured.production)
 
     def __post_init__(self) -> None:
         if not timedelta(0) < self.window <= _LONGEST_WINDOW:
@@ -45,7 +46,7 @@ class Settings:
 
     @cached_property
     def zone(self) -> tzinfo:
-        """The time zone itself."""
+        """The time zone that `timezone` names."""
         try:
             return timezones.zone(self.timezone)
         except ValueError as error:
@@ -60,7 +61,7 @@ class Settings:
         return frozenset(folded(name) for name in self.production)
 
     def environment(self, name: str | None) -> str:
-        """Return an environment as environments are compared; none at all counts as production."""
+        """Return the folded name of an environment; no name counts as production."""
         if not name:
             return PRODUCTION
         key = folded(name)

@@ -1,4 +1,7 @@
-"""A line of deploys and incidents: which of them can be drawn as themselves, and which only as a number."""
+"""Deploys and incidents for drawing: single marks, bars for events that are close together, a list.
+
+The period is divided into equal slots. Each track has one mark at most for each slot.
+"""
 
 from __future__ import annotations
 
@@ -8,24 +11,25 @@ from heapq import merge
 from itertools import islice
 from typing import NamedTuple, TypeAlias
 
-from gitdailies_webhooks.figures.metrics import IncidentRow, Row
-from gitdailies_webhooks.figures.period import Span
+from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow
+from gitdailies_webhooks.figures.selection import Period
 
+# The names of the tracks.
 INCIDENTS, FAILED, DEPLOYS = "incidents", "failed", "deploys"
 SLOTS, LISTED = 48, 50
 
-# What became of a deploy or an incident, in a word.
+# The state of a deploy or an incident, in a word.
 FAILED_DEPLOY, PENDING, SUCCEEDED = "failed", "pending", "succeeded"
 OPEN, OPEN_UNLINKED, ENDED, ENDED_UNLINKED = "open", "open, unlinked", "ended", "ended, unlinked"
 
-_Rows: TypeAlias = Sequence[Row] | Sequence[IncidentRow]
+_Rows: TypeAlias = Sequence[DeployRow] | Sequence[IncidentRow]
 
 
 class Mark(NamedTuple):
-    """An event, or several too near to each other to be drawn apart: how many `events`.
+    """A single event, or a number of `events` that are too close together to be drawn apart.
 
-    Of one alone, `id` is its own and its times are, too: of an incident `ended_at` is None while it is
-    open, of a deploy it is when it began. Of several they are those of the slot that holds them.
+    A single event has its `id` and its own times. `ended_at` of an open incident is None; that of a deploy
+    is equal to `began_at`. Several events have no id, and the times of their slot.
     """
 
     began_at: int
@@ -35,7 +39,7 @@ class Mark(NamedTuple):
 
 
 class Listed(NamedTuple):
-    """An event of the list below the line; `ended_at` is None for a deploy, and while an incident is open."""
+    """An event of the list; `ended_at` is None for a deploy, and for an incident that is open."""
 
     id: str
     at: int
@@ -44,59 +48,63 @@ class Listed(NamedTuple):
 
 
 class Timeline(NamedTuple):
-    """Marks by lane, in order; how many events each lane has; the newest events, newest first."""
+    """The marks of each track, in order; the number of events of each track; the newest events first."""
 
-    lanes: dict[str, list[Mark]]
+    tracks: dict[str, list[Mark]]
     counts: dict[str, int]
     listed: list[Listed]
 
 
-def timeline(deploys: Sequence[Row], incidents: Sequence[IncidentRow], span: Span, window: int) -> Timeline:
-    """Lay out what comes in the order of time; no more marks than slots stand in a lane."""
+def timeline(
+    deploys: Sequence[DeployRow], incidents: Sequence[IncidentRow], period: Period, window: int
+) -> Timeline:
+    """Lay out the events of a period; *deploys* and *incidents* are in order."""
     failed = [row for row in deploys if row.failed]
     others = [row for row in deploys if not row.failed]
-    lanes: dict[str, _Rows] = {INCIDENTS: incidents, FAILED: failed, DEPLOYS: others}
+    tracks: dict[str, _Rows] = {INCIDENTS: incidents, FAILED: failed, DEPLOYS: others}
     return Timeline(
-        {lane: _marks(rows, span) for lane, rows in lanes.items()},
-        {lane: len(rows) for lane, rows in lanes.items()},
-        _newest(deploys, incidents, span.now - window),
+        {track: _marks(rows, period) for track, rows in tracks.items()},
+        {track: len(rows) for track, rows in tracks.items()},
+        _newest(deploys, incidents, period.now - window),
     )
 
 
-def _marks(rows: _Rows, span: Span) -> list[Mark]:
-    edges = _edges(span)
+def _marks(rows: _Rows, period: Period) -> list[Mark]:
+    edges = _slot_edges(period)
     cuts = [bisect_left(rows, edge, key=lambda row: row.at) for edge in edges[:-1]]
-    found = []
+    marks = []
     for slot, (begin, end) in enumerate(zip(cuts, [*cuts[1:], len(rows)], strict=True)):
         if end - begin == 1:
             row = rows[begin]
             ended_at = row.ended_at if isinstance(row, IncidentRow) else row.at
-            found.append(Mark(row.at, ended_at, 1, row.id))
+            marks.append(Mark(row.at, ended_at, 1, row.id))
         elif end > begin:
-            found.append(Mark(edges[slot], edges[slot + 1], end - begin, None))
-    return found
+            marks.append(Mark(edges[slot], edges[slot + 1], end - begin, None))
+    return marks
 
 
-def _edges(span: Span) -> list[int]:
-    """Return where slots begin, and where the last one ends."""
-    length = max(span.until - span.began_at, 1)
-    # What happens at this very moment is in a period that is not over.
-    end = span.began_at + length if span.until == span.ended_at else span.until + 1
-    return [*(span.began_at - (-length * slot // SLOTS) for slot in range(SLOTS)), end]
+def _slot_edges(period: Period) -> list[int]:
+    """Return the beginning of each slot, and the end of the last one."""
+    length = max(period.until - period.began_at, 1)
+    # A period that is not over includes the present moment.
+    end = period.began_at + length if period.until == period.ended_at else period.until + 1
+    return [*(period.began_at - (-length * slot // SLOTS) for slot in range(SLOTS)), end]
 
 
-def _newest(deploys: Sequence[Row], incidents: Sequence[IncidentRow], settled_until: int) -> list[Listed]:
-    told_deploys = (
-        Listed(row.id, row.at, None, _state(row, settled_until)) for row in reversed(deploys[-LISTED:])
+def _newest(
+    deploys: Sequence[DeployRow], incidents: Sequence[IncidentRow], settled_until: int
+) -> list[Listed]:
+    newest_deploys = (
+        Listed(row.id, row.at, None, _deploy_state(row, settled_until)) for row in reversed(deploys[-LISTED:])
     )
-    told_incidents = (
+    newest_incidents = (
         Listed(row.id, row.at, row.ended_at, _incident_state(row)) for row in reversed(incidents[-LISTED:])
     )
-    both = merge(told_deploys, told_incidents, key=lambda event: (event.at, event.id), reverse=True)
+    both = merge(newest_deploys, newest_incidents, key=lambda event: (event.at, event.id), reverse=True)
     return list(islice(both, LISTED))
 
 
-def _state(row: Row, settled_until: int) -> str:
+def _deploy_state(row: DeployRow, settled_until: int) -> str:
     if row.failed:
         return FAILED_DEPLOY
     return PENDING if row.at > settled_until else SUCCEEDED

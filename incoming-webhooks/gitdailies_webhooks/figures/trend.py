@@ -1,7 +1,7 @@
-"""The course of the figures: a period cut into days, weeks or longer, each with figures of its own.
+"""The trend of the figures: a period cut into days, weeks or longer buckets, each with its own figures.
 
-Where it is cut is read off the clock of the time zone, so that a day on which it is set forward is a
-day. Whatever is asked for, there are few enough buckets to draw.
+The cuts are at round times on the clock of the time zone, so a day on which the clock is set forward is
+one day. The unit is the shortest one that gives few enough buckets to draw.
 """
 
 from __future__ import annotations
@@ -11,136 +11,148 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any, NamedTuple
 
-from gitdailies_webhooks.figures.metrics import IncidentRow, Row, figures, unlinked
-from gitdailies_webhooks.figures.period import Span, clock, from_clock
+from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow, count_unlinked, figures
+from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
 
-MOST = 37
+MAX_BUCKETS = 37
 
 
 class Unit(NamedTuple):
-    """A length to cut by; `begin` and `next` tell on a clock when one begins, and the next."""
+    """A length of buckets, by local times: `begin` returns the start of a bucket, `next` that of the next."""
 
-    word: str
+    name: str
     begin: Callable[[datetime], datetime]
     next: Callable[[datetime], datetime]
 
 
 class Bucket(NamedTuple):
-    """A part of a period; `shown` is what the clock shows when its day, week or so begins.
+    """A part of a period; `local_begin` is the local time at which its day, week or longer unit begins.
 
-    It is not `whole` where the period begins in the midst of it, or is over before its end.
+    It is not `whole` if the period begins inside the unit, or is over before the unit ends.
     """
 
-    span: Span
-    shown: datetime
+    period: Period
+    local_begin: datetime
     whole: bool
 
 
-class Course(NamedTuple):
-    """Buckets in order, each with its figures, and the word for what they are: day, week, …"""
+class Trend(NamedTuple):
+    """Buckets in order, the figures of each, and the name of their unit, such as day or week."""
 
-    word: str
+    unit: str
     buckets: tuple[Bucket, ...]
     figures: tuple[dict[str, Any], ...]
 
 
-def course(deploys: Sequence[Row], incidents: Sequence[IncidentRow], span: Span, window: int) -> Course:
-    """Cut a period, and its deploys and incidents, which come in the order of time."""
-    word, cut = buckets(span)
-    starts = [bucket.span.began_at for bucket in cut]
-    parts = zip(cut, _parts(deploys, starts), _parts(incidents, starts), strict=True)
-    return Course(
-        word,
+def trend(
+    deploys: Sequence[DeployRow], incidents: Sequence[IncidentRow], period: Period, window: int
+) -> Trend:
+    """Cut a period, and its deploys and incidents, which are in order."""
+    unit, cut = buckets(period)
+    begins = [bucket.period.began_at for bucket in cut]
+    parts = zip(cut, _split(deploys, begins), _split(incidents, begins), strict=True)
+    return Trend(
+        unit,
         cut,
         tuple(
-            figures(some, unlinked=unlinked(others), span=bucket.span, window=window)
-            for bucket, some, others in parts
+            figures(
+                bucket_deploys,
+                unlinked=count_unlinked(bucket_incidents),
+                period=bucket.period,
+                window=window,
+            )
+            for bucket, bucket_deploys, bucket_incidents in parts
         ),
     )
 
 
-def buckets(span: Span) -> tuple[str, tuple[Bucket, ...]]:
-    """Cut what has passed of a period by the shortest unit that gives no more than `MOST`."""
+def buckets(period: Period) -> tuple[str, tuple[Bucket, ...]]:
+    """Cut the part of a period that has passed by the shortest unit that gives at most `MAX_BUCKETS`."""
     for unit in UNITS[:-1]:
-        found = _cut(span, unit)
-        if len(found) <= MOST:
-            return unit.word, found
-    return UNITS[-1].word, _cut(span, UNITS[-1])
+        cut = _cut(period, unit)
+        if len(cut) <= MAX_BUCKETS:
+            return unit.name, cut
+    return UNITS[-1].name, _cut(period, UNITS[-1])
 
 
-def _cut(span: Span, unit: Unit) -> tuple[Bucket, ...]:
-    """Cut a period by a unit; of more than `MOST` buckets only that there are more is told."""
-    began = clock(span.began_at, span.zone)
-    shown = unit.begin(began)
-    edges = [(span.began_at, shown, shown == began)]
+def _cut(period: Period, unit: Unit) -> tuple[Bucket, ...]:
+    """Cut a period by a unit; with a unit that is too short, stop one bucket past `MAX_BUCKETS`."""
+    began = local_time(period.began_at, period.zone)
+    local_begin = unit.begin(began)
+    edges = [(period.began_at, local_begin, local_begin == began)]
     end = None
-    for beginning in _beginnings(shown, unit):
-        at = from_clock(beginning, span.zone)
-        if at >= span.until:
+    for beginning in _beginnings(local_begin, unit):
+        at = at_local_time(beginning, period.zone)
+        if at >= period.until:
             end = at
             break
-        # On the way around the world, a clock may pass over a whole day.
+        # A place that moves across the date line skips a whole day.
         if at > edges[-1][0]:
             edges.append((at, beginning, True))
-        if len(edges) > MOST and unit is not UNITS[-1]:
+        if len(edges) > MAX_BUCKETS and unit is not UNITS[-1]:
             break
-    ends = [*(at for at, _, _ in edges[1:]), span.ended_at]
-    last_whole = end == span.until and span.until == span.ended_at
+    ends = [*(at for at, _, _ in edges[1:]), period.ended_at]
+    last_whole = end == period.until and period.until == period.ended_at
     return tuple(
-        Bucket(Span(at, until, span.now, span.zone), shown, whole and (number < len(edges) or last_whole))
-        for number, ((at, shown, whole), until) in enumerate(zip(edges, ends, strict=True), 1)
+        Bucket(
+            Period(at, until, period.now, period.zone),
+            local_begin,
+            whole and (number < len(edges) or last_whole),
+        )
+        for number, ((at, local_begin, whole), until) in enumerate(zip(edges, ends, strict=True), 1)
     )
 
 
-def _beginnings(shown: datetime, unit: Unit) -> Iterator[datetime]:
+def _beginnings(local_begin: datetime, unit: Unit) -> Iterator[datetime]:
     while True:
         try:
-            shown = unit.next(shown)
+            local_begin = unit.next(local_begin)
         except (OverflowError, ValueError):  # the calendar ends with the year 9999
             return
-        yield shown
+        yield local_begin
 
 
-def _parts(rows: Sequence[Any], starts: Sequence[int]) -> list[Sequence[Any]]:
-    cuts = [bisect_left(rows, start, key=lambda row: row.at) for start in starts]
-    return [rows[begin:end] for begin, end in zip(cuts, [*cuts[1:], len(rows)], strict=True)]
+def _split(rows: Sequence[Any], begins: Sequence[int]) -> list[Sequence[Any]]:
+    cuts = [bisect_left(rows, begin, key=lambda row: row.at) for begin in begins]
+    return [rows[first:last] for first, last in zip(cuts, [*cuts[1:], len(rows)], strict=True)]
 
 
-def _midnight(shown: datetime) -> datetime:
-    return shown.replace(hour=0, minute=0, second=0, microsecond=0)
+def _midnight(local: datetime) -> datetime:
+    return local.replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _monday(shown: datetime) -> datetime:
-    return _midnight(shown) - timedelta(days=shown.weekday())
+def _monday(local: datetime) -> datetime:
+    return _midnight(local) - timedelta(days=local.weekday())
 
 
-def _month(shown: datetime, months: int = 1) -> datetime:
-    """Return when the month began, or the group of so many months."""
-    month = shown.month - 1
-    return _midnight(shown).replace(month=month - month % months + 1, day=1)
+def _month(local: datetime, months: int = 1) -> datetime:
+    """Return the beginning of the month, or of the group of *months* months."""
+    month = local.month - 1
+    return _midnight(local).replace(month=month - month % months + 1, day=1)
 
 
-def _months_later(shown: datetime, months: int = 1) -> datetime:
-    years, month = divmod(shown.month - 1 + months, 12)
-    return shown.replace(year=shown.year + years, month=month + 1)
+def _months_later(local: datetime, months: int = 1) -> datetime:
+    years, month = divmod(local.month - 1 + months, 12)
+    return local.replace(year=local.year + years, month=month + 1)
 
 
-def _years(shown: datetime, years: int) -> datetime:
-    """Return when the group of so many years began; there is no year 0."""
-    return _month(shown, 12).replace(year=max(shown.year - shown.year % years, 1))
+def _years(local: datetime, years: int) -> datetime:
+    """Return the beginning of the group of *years* years; there is no year 0."""
+    return _month(local, 12).replace(year=max(local.year - local.year % years, 1))
 
 
-def _years_later(shown: datetime, years: int) -> datetime:
-    return shown.replace(year=shown.year - shown.year % years + years)
+def _years_later(local: datetime, years: int) -> datetime:
+    return local.replace(year=local.year - local.year % years + years)
 
 
+# From short to long.
 UNITS = (
-    Unit("day", _midnight, lambda shown: shown + timedelta(days=1)),
-    Unit("week", _monday, lambda shown: shown + timedelta(days=7)),
+    Unit("day", _midnight, lambda local: local + timedelta(days=1)),
+    Unit("week", _monday, lambda local: local + timedelta(days=7)),
     Unit("month", _month, _months_later),
-    Unit("quarter", lambda shown: _month(shown, 3), lambda shown: _months_later(shown, 3)),
-    Unit("year", lambda shown: _years(shown, 1), lambda shown: _years_later(shown, 1)),
-    Unit("decade", lambda shown: _years(shown, 10), lambda shown: _years_later(shown, 10)),
-    Unit("century", lambda shown: _years(shown, 100), lambda shown: _years_later(shown, 100)),
-    Unit("millennium", lambda shown: _years(shown, 1000), lambda shown: _years_later(shown, 1000)),
+    Unit("quarter", lambda local: _month(local, 3), lambda local: _months_later(local, 3)),
+    Unit("year", lambda local: _years(local, 1), lambda local: _years_later(local, 1)),
+    Unit("decade", lambda local: _years(local, 10), lambda local: _years_later(local, 10)),
+    Unit("century", lambda local: _years(local, 100), lambda local: _years_later(local, 100)),
+    Unit("millennium", lambda local: _years(local, 1000), lambda local: _years_later(local, 1000)),
 )

@@ -1,54 +1,54 @@
-"""Asks a mirror for all that the deploys of a repository need, some of it at a time; it blocks."""
+"""Look up in a mirror what the deploys of a repository need, a few commits at a time. It blocks."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable
 
 from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.ancestry import Between, Known, Pair, Telling
+from gitdailies_webhooks.figures.ancestry import Between, GitFindings, KnownCommits, Pair
 from gitdailies_webhooks.mirrors.repository import Mirror, MirrorUnreadable
-from gitdailies_webhooks.mirrors.rows import Found, Standing
+from gitdailies_webhooks.mirrors.rows import NewFacts, RepositoryState
 
-# What is found is kept after so many questions, so that a long history is not asked twice.
+# Facts are saved after this many pairs, so that an interrupted lookup need not begin again.
 AT_ONCE = 200
 
 
-class Asking:
-    """One look at a mirror; `fault` says why it could not be read, "" while it can."""
+class MirrorLookup:
+    """One lookup in a mirror; `fault` is the reason why the mirror cannot be read, or ""."""
 
-    def __init__(self, mirror: Mirror, standing: Standing) -> None:
+    def __init__(self, mirror: Mirror, state: RepositoryState) -> None:
         self.fault = ""
         self._mirror = mirror
-        self._places = standing.places
-        self._named = {deploy.sha for row in standing.places for deploy in row}
-        self._commits: dict[str, str | None] = {**standing.commits}
-        self._pairs: dict[Pair, Between | None] = {**standing.pairs}
+        self._deploys = state.deploys_by_place
+        self._named = {deploy.sha for deploys in state.deploys_by_place for deploy in deploys}
+        self._commits: dict[str, str | None] = {**state.commits}
+        self._pairs: dict[Pair, Between | None] = {**state.pairs}
 
     @property
-    def lacking(self) -> frozenset[str]:
-        """The commits that deploys name and that were not found."""
+    def missing(self) -> frozenset[str]:
+        """The commits of deploys that the mirror does not have."""
         return frozenset(sha for sha in self._named if self._commits.get(sha) is None)
 
-    def next(self) -> Found:
-        """Ask for what is needed next."""
-        commits = self._ask_commits(self._named.difference(self._commits))
-        wanted = self._wanted(self._tell())
-        pairs = self._ask_pairs(wanted[:AT_ONCE])
-        done = not self._wanted(self._tell())
-        return Found(commits, pairs, self._tell(), done)
+    def next_facts(self) -> NewFacts:
+        """Look up the next facts."""
+        commits = self._find_commits(self._named.difference(self._commits))
+        needed = self._needed_pairs(self._decide())
+        pairs = self._find_pairs(needed[:AT_ONCE])
+        done = not self._needed_pairs(self._decide())
+        return NewFacts(commits, pairs, self._decide(), done)
 
-    def _tell(self) -> Telling:
-        lacking = ancestry.UNREADABLE if self.fault else ancestry.NOT_THERE
-        return ancestry.tell(self._places, Known(self._commits, self._pairs, lacking))
+    def _decide(self) -> GitFindings:
+        reason = ancestry.UNREADABLE if self.fault else ancestry.NOT_IN_MIRROR
+        return ancestry.find_commits(self._deploys, KnownCommits(self._commits, self._pairs, reason))
 
-    def _wanted(self, telling: Telling) -> list[Pair]:
-        wanted = [pair for pair in telling.pairs if pair not in self._pairs]
+    def _needed_pairs(self, decided: GitFindings) -> list[Pair]:
+        needed = [pair for pair in decided.pairs if pair not in self._pairs]
         if self.fault:
-            self._pairs |= dict.fromkeys(wanted)
+            self._pairs |= dict.fromkeys(needed)
             return []
-        return wanted
+        return needed
 
-    def _ask_commits(self, named: Iterable[str]) -> dict[str, str]:
+    def _find_commits(self, named: Iterable[str]) -> dict[str, str]:
         try:
             found = self._mirror.commits(named)
         except MirrorUnreadable as error:
@@ -56,7 +56,7 @@ class Asking:
         self._commits |= found
         return {sha: whole for sha, whole in found.items() if whole is not None}
 
-    def _ask_pairs(self, pairs: Iterable[Pair]) -> dict[Pair, Between]:
+    def _find_pairs(self, pairs: Iterable[Pair]) -> dict[Pair, Between]:
         found = {}
         for pair in pairs:
             try:

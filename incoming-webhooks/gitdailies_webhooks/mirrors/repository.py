@@ -1,8 +1,8 @@
-"""A local git repository, asked which commits it has and what lies between two of them.
+"""A local git repository: which commits it has, and which commits are between two of them.
 
-It is read as data. Nothing is fetched, and what its own files could name to be run or believed
-instead of its commits is switched off: hooks, monitors, filters, replaced and grafted commits. Only
-SHAs are handed to git, on standard input or behind `--end-of-options`.
+It is read as data. Nothing is fetched. A repository's own files can name programs to run and other
+commits to believe; all of that is off: hooks, monitors, filters, replaced and grafted commits. Git gets
+only SHAs, on standard input or after `--end-of-options`.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ _LAST_SECOND = 253_402_300_799  # of the year 9999
 _SHA = re.compile(r"[0-9a-f]{7,64}")
 _LINE = re.compile(r"([0-9]{1,20}) ([<>])([0-9a-f]{40,64})")
 
-# `git help config` and `git help git` name them; what is listed twice is so in other versions of git.
+# See `git help config` and `git help git`. An option and a variable of the same effect are for different
+# versions of git.
 _OPTIONS = (
     "--no-pager",
     "--no-replace-objects",
@@ -51,11 +52,14 @@ _ENVIRONMENT = {
 
 
 class MirrorUnreadable(GitDailiesError):
-    """A repository cannot be read, or not now: `where: expected, got`, with the remedy."""
+    """A repository cannot be read; the message says where, why and what to do."""
 
 
 class Mirror:
-    """The repository at *path*, bare or with a checkout; one thread at a time may ask, any may stop it."""
+    """The repository at *path*, bare or with a checkout.
+
+    One thread at a time may read it. Any thread may stop it.
+    """
 
     def __init__(self, path: Path) -> None:
         self.path = path.absolute()
@@ -64,39 +68,39 @@ class Mirror:
         self._stopped = False
 
     def fault(self) -> str:
-        """Say why it cannot be asked, as the errors of the others would; "" where it can."""
+        """Return the reason why it cannot be read, or ""; it is the text of the error that reading raises."""
         try:
-            self._whole()
+            self._require_full_history()
         except MirrorUnreadable as error:
             return str(error)
         return ""
 
     def commits(self, named: Iterable[str]) -> dict[str, str | None]:
-        """Return the whole SHA of each commit, cut or not; None for one that is not there.
+        """Return the full SHA of each full or abbreviated SHA; None if the repository does not have it.
 
         Raises MirrorUnreadable.
         """
-        asked = sorted({sha for sha in named if _SHA.fullmatch(sha)})
-        self._whole()
-        # The first line of two tells which object it is, the second the commit that a tag is of.
-        lines = "".join(f"{sha}\n{sha}^{{commit}}\n" for sha in asked)
-        told = self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", given=lines).splitlines()
-        found: dict[str, str | None] = dict.fromkeys(asked)
-        for sha, (object_, commit) in zip(asked, zip(told[::2], told[1::2], strict=True), strict=True):
-            # A branch may be called like the beginning of a SHA.
+        shas = sorted({sha for sha in named if _SHA.fullmatch(sha)})
+        self._require_full_history()
+        # Git answers with two lines for each: the object with this SHA, and the commit if it is a tag.
+        lines = "".join(f"{sha}\n{sha}^{{commit}}\n" for sha in shas)
+        output = self._git("cat-file", "--batch-check=%(objectname) %(objecttype)", given=lines).splitlines()
+        found: dict[str, str | None] = dict.fromkeys(shas)
+        for sha, (object_, commit) in zip(shas, zip(output[::2], output[1::2], strict=True), strict=True):
+            # A branch may have a name that looks like the beginning of a SHA.
             if object_.startswith(sha) and commit.endswith(" commit"):
                 found[sha] = commit.partition(" ")[0]
         return found
 
     def between(self, earlier: str, later: str) -> Between:
-        """Return what lies between two commits, given by their whole SHAs.
+        """Return the commits between two commits, given by their full SHAs.
 
         Raises MirrorUnreadable.
         """
         for sha in (earlier, later):
             if not _SHA.fullmatch(sha):
                 raise ValueError(f"commit: expected a SHA, got {sha!a}")
-        told = self._git(
+        output = self._git(
             "rev-list",
             "--left-right",
             "--no-merges",
@@ -106,10 +110,10 @@ class Mirror:
             f"{earlier}...{later}",
         )
         ahead, behind = [], []
-        for line in told.splitlines():
+        for line in output.splitlines():
             match = _LINE.fullmatch(line)
             if match is None:
-                raise MirrorUnreadable(f"{self.path}: expected a commit a line, got {line[:200]!a}")
+                raise MirrorUnreadable(f"{self.path}: expected a commit a line from git, got {line[:200]!a}")
             seconds, side, sha = match.groups()
             if side == ">":
                 ahead.append(Commit(sha, _us(int(seconds))))
@@ -120,43 +124,43 @@ class Mirror:
         return Between(tuple(ahead), tuple(behind))
 
     def stop(self) -> None:
-        """End what runs, and let nothing run from now on."""
+        """End the git process that runs, and start no other."""
         with self._lock:
             self._stopped = True
             if self._running is not None:
                 with suppress(OSError):
                     self._running.kill()
 
-    def _whole(self) -> None:
-        """Refuse a shallow clone: it takes the commits where its history was cut for the first ones."""
+    def _require_full_history(self) -> None:
+        """Refuse a shallow clone, which treats the commits where its history was cut as the first ones."""
         if self._git("rev-parse", "--is-shallow-repository").strip() != "false":
             raise MirrorUnreadable(
-                f"{self.path}: expected a whole history, got a shallow clone; run git fetch --unshallow in it"
+                f"{self.path}: expected a full history, got a shallow clone; run git fetch --unshallow in it"
             )
 
     def _git(self, *arguments: str, given: str = "") -> str:
-        # Named like this, a repository may be another user's: nothing in it is run.
+        # With --git-dir, git reads a repository that belongs to another user, and runs nothing in it.
         folder = self.path / ".git"
         command = ["git", f"--git-dir={folder if folder.exists() else self.path}", *_OPTIONS, *arguments]
         try:
             code, out, err = self._run(command, given.encode())
         except OSError as error:
-            raise MirrorUnreadable(f"git: expected it to run, got {(error.strerror or '').lower()}") from None
-        except subprocess.TimeoutExpired:
             raise MirrorUnreadable(
-                f"{self.path}: expected an answer of git within {_LONGEST_SECONDS:g} s, got none"
+                f"git: cannot be started ({(error.strerror or '').lower()}); install git"
             ) from None
+        except subprocess.TimeoutExpired:
+            raise MirrorUnreadable(f"{self.path}: git did not finish within {_LONGEST_SECONDS:g} s") from None
         if code != 0:
-            said = err.decode("utf-8", "replace").strip().partition("\n")[0][:200] or f"exit code {code}"
+            reason = err.decode("utf-8", "replace").strip().partition("\n")[0][:200] or f"exit code {code}"
             raise MirrorUnreadable(
-                f"{self.path}: expected a git repository that this user can read, got {said!a}"
+                f"{self.path}: expected a git repository that this user can read, got {reason!a}"
             )
         return out.decode("utf-8", "replace")
 
     def _run(self, command: Sequence[str], given: bytes) -> tuple[int, bytes, bytes]:
         with self._lock:
             if self._stopped:
-                raise MirrorUnreadable("git: expected to be asked by a running server, got one that stops")
+                raise MirrorUnreadable("git: not started, since the server is stopping")
             running = self._running = subprocess.Popen(  # noqa: S603
                 command,
                 env={**_ENVIRONMENT, "PATH": os.environ.get("PATH", os.defpath)},
@@ -177,5 +181,5 @@ class Mirror:
 
 
 def _us(seconds: int) -> int | None:
-    # Git writes 0 for a date that it cannot read.
+    # Git writes 0 for a date that it cannot parse.
     return seconds * 1_000_000 if 0 < seconds <= _LAST_SECOND else None

@@ -1,7 +1,7 @@
-"""What mirrors were found to have, kept; and what follows of it for the deploys of a repository.
+"""Facts about commits that mirrors had, and the commits of each deploy that follow from them.
 
-Each function runs inside a transaction that the caller began. Facts about commits never change, so
-that they are kept for as long as a deploy needs them.
+Each function runs inside a transaction of its caller. Facts about commits never change, so they are
+stored for as long as a deploy needs them.
 """
 
 from __future__ import annotations
@@ -13,126 +13,138 @@ import orjson
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import git_commits, rows
+from gitdailies_webhooks.derived import git_commits, repositories
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.figures import ancestry
-from gitdailies_webhooks.figures.ancestry import Between, Pair, Telling
-from gitdailies_webhooks.figures.events import Deploy, Told, read
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.ancestry import Between, GitFindings, Pair
+from gitdailies_webhooks.figures.events import Deploy, GitCommits, read_history
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 _FACTS = ("git_commits", "git_pairs")
 
+# The deploys of a repository, by one spelling of its name.
+_DEPLOYS = "SELECT body FROM events WHERE repo = ? AND kind = ?"
+# The full SHA of each commit that deploys of a repository name.
+_COMMITS = "SELECT named, sha FROM git_commits WHERE repo = ?"
+_ADD_COMMIT = "INSERT INTO git_commits (repo, named, sha) VALUES (?, ?, ?) ON CONFLICT DO NOTHING"
+_DELETE_COMMIT = "DELETE FROM git_commits WHERE repo = ? AND named = ?"
+# The commits between two commits of a repository.
+_PAIRS = "SELECT earlier, later, cut, ahead, behind FROM git_pairs WHERE repo = ?"
+_ADD_PAIR = (
+    "INSERT INTO git_pairs (repo, earlier, later, cut, ahead, behind) VALUES (?, ?, ?, ?, ?, ?)"
+    " ON CONFLICT DO NOTHING"
+)
+_DELETE_PAIR = "DELETE FROM git_pairs WHERE repo = ? AND earlier = ? AND later = ?"
+# The deploys of a repository that have stored commits.
+_DEPLOY_IDS = "SELECT id FROM git_deploys WHERE repo = ?"
 
-class Standing(NamedTuple):
-    """A repository: its name as events spell it, its deploys that git is asked about, what is kept."""
 
-    spelled: str
-    places: list[list[Deploy]]
+class RepositoryState(NamedTuple):
+    """A repository as it is stored.
+
+    `name` is a spelling that events use, `deploys_by_place` the deploys that git can say something about,
+    `commits` and `pairs` the known facts, `deploy_commits` the commits of each deploy, by its id.
+    """
+
+    name: str
+    deploys_by_place: list[list[Deploy]]
     commits: dict[str, str]
     pairs: dict[Pair, Between]
-    told: dict[str, Told]
+    deploy_commits: dict[str, GitCommits]
 
 
-class Found(NamedTuple):
-    """Facts that are new, what follows from all of them, and whether all that can be is decided."""
+class NewFacts(NamedTuple):
+    """New facts, the commits of deploys that follow from all facts, and whether nothing is left to find."""
 
     commits: dict[str, str]
     pairs: dict[Pair, Between]
-    telling: Telling
+    decided: GitFindings
     done: bool
 
 
-def standing(session: Session, repo: str, settings: Settings, now: int) -> Standing:
-    """Read all that is there of a repository, named as names are compared."""
-    spelled = sorted(name for name, compared in rows.names(session).items() if compared == repo)
+def read_state(session: Session, repo: str, settings: FigureSettings, now: int) -> RepositoryState:
+    """Read what is stored of a repository; *repo* is its name in the form in which names are compared."""
+    spellings = repositories.spellings(session, repo)
     bodies = (
-        orjson.loads(body)
-        for name in spelled
-        for (body,) in session.execute(
-            "SELECT body FROM events WHERE repo = ? AND kind = ?", (name, DEPLOYED)
-        )
+        orjson.loads(body) for name in spellings for (body,) in session.execute(_DEPLOYS, (name, DEPLOYED))
     )
-    deploys = read(bodies, settings, now=now).deploys
-    pairs = session.execute(
-        "SELECT earlier, later, cut, ahead, behind FROM git_pairs WHERE repo = ?", (repo,)
-    )
-    return Standing(
-        spelled[0] if spelled else repo,
-        ancestry.silent(deploys),
-        dict(session.execute("SELECT named, sha FROM git_commits WHERE repo = ?", (repo,)).fetchall()),
+    deploys = read_history(bodies, settings, now=now).deploys
+    return RepositoryState(
+        spellings[0] if spellings else repo,
+        ancestry.deploys_to_ask_about(deploys),
+        dict(session.execute(_COMMITS, (repo,)).fetchall()),
         {
             (earlier, later): Between(
-                git_commits.commits_of(ahead),
+                git_commits.from_json(ahead),
                 () if behind == "[]" else tuple(orjson.loads(behind)),
                 bool(cut),
             )
-            for earlier, later, cut, ahead, behind in pairs
+            for earlier, later, cut, ahead, behind in session.execute(_PAIRS, (repo,))
         },
-        git_commits.of(session, (repo,)),
+        git_commits.of_repositories(session, (repo,)),
     )
 
 
-def keep(session: Session, repo: str, standing: Standing, found: Found, now: int) -> None:
-    """Keep facts that were found, and what follows from them; at the end, take away what nothing needs."""
+def save(session: Session, repo: str, state: RepositoryState, found: NewFacts, now: int) -> None:
+    """Store new facts and the commits of deploys that follow; at the end, delete what no deploy needs."""
+    session.executemany(_ADD_COMMIT, [(repo, named, sha) for named, sha in found.commits.items()])
     session.executemany(
-        "INSERT INTO git_commits (repo, named, sha) VALUES (?, ?, ?) ON CONFLICT DO NOTHING",
-        [(repo, named, sha) for named, sha in found.commits.items()],
-    )
-    session.executemany(
-        "INSERT INTO git_pairs (repo, earlier, later, cut, ahead, behind) VALUES (?, ?, ?, ?, ?, ?)"
-        " ON CONFLICT DO NOTHING",
+        _ADD_PAIR,
         [
-            (repo, *pair, int(cut), git_commits.text_of(ahead), orjson.dumps(behind).decode())
+            (repo, *pair, int(cut), git_commits.to_json(ahead), orjson.dumps(behind).decode())
             for pair, (ahead, behind, cut) in found.pairs.items()
         ],
     )
-    _tell(session, repo, standing, found.telling, now)
+    _save_deploy_commits(session, repo, state, found.decided, now)
     if found.done:
-        _clear(session, repo, standing, found.telling, now)
+        _delete_unneeded(session, repo, state, found.decided, now)
 
 
-def _tell(session: Session, repo: str, standing: Standing, telling: Telling, now: int) -> None:
-    """Write what is told otherwise than before, and note it as if those deploys had just come."""
-    before = git_commits.of(session, (repo,))
-    deploys = {deploy.id: deploy for row in standing.places for deploy in row}
-    changed = {id_: (deploys[id_].at, told) for id_, told in telling.told.items() if before.get(id_) != told}
+def _save_deploy_commits(
+    session: Session, repo: str, state: RepositoryState, decided: GitFindings, now: int
+) -> None:
+    """Store the commits of deploys that changed, and note these deploys to derive again."""
+    before = git_commits.of_repositories(session, (repo,))
+    deploys = {deploy.id: deploy for place in state.deploys_by_place for deploy in place}
+    changed = {
+        id_: (deploys[id_].at, commits)
+        for id_, commits in decided.commits.items()
+        if before.get(id_) != commits
+    }
     git_commits.write(session, repo, changed)
-    change_log.note(session, [(id_, standing.spelled, None) for id_ in changed], now)
+    change_log.note_changes(session, [(id_, state.name, None) for id_ in changed], now)
 
 
-def _clear(session: Session, repo: str, standing: Standing, telling: Telling, now: int) -> None:
-    """Take away facts that no deploy needs, and what was told of one that is gone or speaks itself."""
-    needed = {deploy.sha for row in standing.places for deploy in row}
-    session.executemany(
-        "DELETE FROM git_commits WHERE repo = ? AND named = ?",
-        [(repo, named) for named in standing.commits if named not in needed],
-    )
-    session.executemany(
-        "DELETE FROM git_pairs WHERE repo = ? AND earlier = ? AND later = ?",
-        [(repo, *pair) for pair in standing.pairs if pair not in telling.pairs],
-    )
-    _untell(session, [id_ for id_ in standing.told if id_ not in telling.told], standing.spelled, now)
+def _delete_unneeded(
+    session: Session, repo: str, state: RepositoryState, decided: GitFindings, now: int
+) -> None:
+    """Delete facts that no deploy needs, and the commits of deploys that are gone or list their own."""
+    needed = {deploy.sha for place in state.deploys_by_place for deploy in place}
+    session.executemany(_DELETE_COMMIT, [(repo, named) for named in state.commits if named not in needed])
+    session.executemany(_DELETE_PAIR, [(repo, *pair) for pair in state.pairs if pair not in decided.pairs])
+    unneeded = [id_ for id_ in state.deploy_commits if id_ not in decided.commits]
+    _delete_deploy_commits(session, unneeded, state.name, now)
 
 
-def forgotten(session: Session, mirrored: Collection[str]) -> set[str]:
-    """Return the repositories that have no mirror any more."""
-    known = {repo for table in (*_FACTS, "git_told") for repo in _repos(session, table)}
+def unmirrored(session: Session, mirrored: Collection[str]) -> set[str]:
+    """Return the repositories with stored facts that have no mirror any more."""
+    known = {repo for table in (*_FACTS, "git_deploys") for repo in _repos(session, table)}
     return known.difference(mirrored)
 
 
-def forget(session: Session, mirrored: Collection[str], now: int) -> None:
-    """Take away all of repositories that have no mirror any more."""
-    for repo in forgotten(session, mirrored):
-        ids = [id_ for (id_,) in session.execute("SELECT id FROM git_told WHERE repo = ?", (repo,))]
-        spelled = [name for name, compared in rows.names(session).items() if compared == repo]
-        _untell(session, ids, spelled[0] if spelled else repo, now)
+def delete_unmirrored(session: Session, mirrored: Collection[str], now: int) -> None:
+    """Delete everything about repositories that have no mirror any more."""
+    for repo in unmirrored(session, mirrored):
+        ids = [id_ for (id_,) in session.execute(_DEPLOY_IDS, (repo,))]
+        spellings = repositories.spellings(session, repo)
+        _delete_deploy_commits(session, ids, spellings[0] if spellings else repo, now)
         for table in _FACTS:
             session.execute(f"DELETE FROM {table} WHERE repo = ?", (repo,))  # noqa: S608  the tables above
 
 
-def _untell(session: Session, ids: list[str], spelled: str, now: int) -> None:
-    git_commits.take(session, ids)
-    change_log.note(session, [(id_, spelled, None) for id_ in ids], now)
+def _delete_deploy_commits(session: Session, ids: list[str], name: str, now: int) -> None:
+    git_commits.delete(session, ids)
+    change_log.note_changes(session, [(id_, name, None) for id_ in ids], now)
 
 
 def _repos(session: Session, table: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""Reads mirrors beside a server: when deploys came or went, and later again for what they lacked."""
+"""Read mirrors while a server runs: after deploys came or went, and again for commits that were missing."""
 
 from __future__ import annotations
 
@@ -16,33 +16,34 @@ from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_webhooks.events.store import Store
-from gitdailies_webhooks.figures.settings import Settings, folded
+from gitdailies_webhooks.events.store import EventStore
+from gitdailies_webhooks.figures.settings import FigureSettings, folded
 from gitdailies_webhooks.mirrors import rows
-from gitdailies_webhooks.mirrors.lookup import Asking
+from gitdailies_webhooks.mirrors.lookup import MirrorLookup
 from gitdailies_webhooks.mirrors.repository import Mirror
 
-# How long until a mirror is asked again for what it lacked: at first, and at most.
+# After how many seconds missing commits are looked up again: at first, and at most.
 FIRST_SECONDS, LONGEST_SECONDS = 5.0, 300.0
-# Another server on the same database may have taken events that this one was not told of.
+# After how many seconds a mirror is read in any case: another server on the same database may have
+# stored events.
 LOOK_SECONDS = 600.0
-# Events come in groups, and one look does for all of them.
+# Events come in groups. One lookup after this time serves all of them.
 _CALM_SECONDS = 0.5
 
 
-class _Lacking(NamedTuple):
+class _Missing(NamedTuple):
     commits: frozenset[str]
     seconds: float
 
 
-class MirrorReader:
-    """Reads mirrors; `start` it in the event loop of its store, `stop` it before the store closes."""
+class MirrorWorker:
+    """Reads mirrors. `start` it in the event loop of its store; `stop` it before the store closes."""
 
     def __init__(
         self,
-        store: Store,
+        store: EventStore,
         mirrors: Mapping[str, Path],
-        settings: Settings,
+        settings: FigureSettings,
         clock: Callable[[], datetime],
         log: Any,
     ) -> None:
@@ -52,8 +53,8 @@ class MirrorReader:
         self._log = log
         self._mirrors = {folded(repo): Mirror(path) for repo, path in mirrors.items()}
         self._due = dict.fromkeys(self._mirrors, 0.0)
-        self._lacking: dict[str, _Lacking] = {}
-        self._said: dict[str, str] = {}
+        self._missing: dict[str, _Missing] = {}
+        self._faults: dict[str, str] = {}
         self._wake = asyncio.Event()
         self._task: asyncio.Task[None] | None = None
 
@@ -69,20 +70,23 @@ class MirrorReader:
                 await self._task
 
     def changed(self, repo: str) -> None:
-        """Say that events of a repository, named as names are compared, came or went."""
+        """Look at a repository soon, since events of it came or went.
+
+        *repo* is its name in the form in which names are compared.
+        """
         if repo in self._due:
             self._due[repo] = min(self._due[repo], asyncio.get_running_loop().time() + _CALM_SECONDS)
             self._wake.set()
 
     async def _run(self) -> None:
         loop = asyncio.get_running_loop()
-        await self._guarded(self._forget())
-        # Where there is no mirror there is nothing to wait for.
+        await self._guarded(self._delete_unmirrored())
+        # Without a mirror there is nothing to wait for.
         while self._due:
             self._wake.clear()
             for repo in [repo for repo, at in self._due.items() if at <= loop.time()]:
                 self._due[repo] = math.inf
-                pause = await self._guarded(self._look(repo))
+                pause = await self._guarded(self._look_up(repo))
                 self._due[repo] = min(
                     self._due[repo], loop.time() + (FIRST_SECONDS if pause is None else pause)
                 )
@@ -94,56 +98,55 @@ class MirrorReader:
         try:
             return await work
         except GitDailiesError as error:
-            self._log.error("mirrors are not read", reason=describe_error(error))
-        except Exception as error:  # noqa: BLE001  a fault of one turn must not end the next
-            self._log.error("mirrors are not read", reason=describe_error(error))
+            self._log.error("mirrors cannot be read", reason=describe_error(error))
+        except Exception as error:  # noqa: BLE001  one failed lookup must not prevent the next
+            self._log.error("mirrors cannot be read", reason=describe_error(error))
         return None
 
-    async def _forget(self) -> float:
-        # What a reader before this one has handed over is written even after it stopped: one that wrote
-        # for a mirror that is no longer named would not be seen yet.
-        await self._store.write(_nothing)
-        forget = partial(rows.forget, mirrored=[*self._mirrors], now=self._now())
-        if await self._store.read(partial(rows.forgotten, mirrored=[*self._mirrors])):
-            await self._store.write(forget)
+    async def _delete_unmirrored(self) -> float:
+        # A worker before this one may have passed facts to the store that are not written yet. Wait for
+        # them, since they may be about a mirror that is no longer named.
+        await self._store.write(_write_nothing)
+        mirrored = [*self._mirrors]
+        if await self._store.read(partial(rows.unmirrored, mirrored=mirrored)):
+            delete = partial(rows.delete_unmirrored, mirrored=mirrored, now=self._now())
+            await self._store.write(delete)
         return 0.0
 
-    async def _look(self, repo: str) -> float:
-        """Find and tell all that can be told of a repository; return the seconds until another look."""
-        standing = await self._store.read(
-            partial(rows.standing, repo=repo, settings=self._settings, now=self._now())
+    async def _look_up(self, repo: str) -> float:
+        """Find the commits of a repository's deploys; return the seconds until the next lookup."""
+        state = await self._store.read(
+            partial(rows.read_state, repo=repo, settings=self._settings, now=self._now())
         )
-        if not standing.places and not standing.commits and not standing.told:
-            # What is wrong is said before the first deploy needs it.
-            self._say(repo, await asyncio.to_thread(self._mirrors[repo].fault))
+        if not state.deploys_by_place and not state.commits and not state.deploy_commits:
+            # Report a mirror that cannot be read before the first deploy needs it.
+            self._report(repo, await asyncio.to_thread(self._mirrors[repo].fault))
             return LOOK_SECONDS
-        asking = Asking(self._mirrors[repo], standing)
+        lookup = MirrorLookup(self._mirrors[repo], state)
         done = False
         while not done:
-            found = await asyncio.to_thread(asking.next)
+            found = await asyncio.to_thread(lookup.next_facts)
             done = found.done
-            await self._store.write(
-                partial(rows.keep, repo=repo, standing=standing, found=found, now=self._now())
-            )
-        self._say(repo, asking.fault)
-        return self._pause(repo, asking)
+            await self._store.write(partial(rows.save, repo=repo, state=state, found=found, now=self._now()))
+        self._report(repo, lookup.fault)
+        return self._pause(repo, lookup)
 
-    def _pause(self, repo: str, asking: Asking) -> float:
-        """Return the seconds until another look: sooner where something was not found, and ever later."""
-        lacking, before = asking.lacking, self._lacking.get(repo, _Lacking(frozenset(), 0.0))
-        if not lacking and not asking.fault:
-            self._lacking.pop(repo, None)
+    def _pause(self, repo: str, lookup: MirrorLookup) -> float:
+        """Return the seconds until the next lookup; while a commit is missing they double each time."""
+        missing, before = lookup.missing, self._missing.get(repo, _Missing(frozenset(), 0.0))
+        if not missing and not lookup.fault:
+            self._missing.pop(repo, None)
             return LOOK_SECONDS
-        same = before.seconds and lacking == before.commits
+        same = before.seconds and missing == before.commits
         seconds = min(2 * before.seconds, LONGEST_SECONDS) if same else FIRST_SECONDS
-        self._lacking[repo] = _Lacking(lacking, seconds)
+        self._missing[repo] = _Missing(missing, seconds)
         return seconds
 
-    def _say(self, repo: str, fault: str) -> None:
-        """Say once that a mirror cannot be read, and once that it can again."""
-        if fault == self._said.get(repo, ""):
+    def _report(self, repo: str, fault: str) -> None:
+        """Log once that a mirror cannot be read, and once that it can be read again."""
+        if fault == self._faults.get(repo, ""):
             return
-        self._said[repo] = fault
+        self._faults[repo] = fault
         if fault:
             self._log.error("mirror cannot be read", repo=repo, reason=fault)
         else:
@@ -153,5 +156,5 @@ class MirrorReader:
         return to_us(self._clock())
 
 
-def _nothing(_: Session) -> None:
-    """Write nothing, which is done once all is that was handed over before."""
+def _write_nothing(_: Session) -> None:
+    """Write nothing. It returns after everything that was passed to the store before."""

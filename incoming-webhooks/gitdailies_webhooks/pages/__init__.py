@@ -1,4 +1,9 @@
-"""The pages: server-rendered, signed-in only, without a script or a font from elsewhere.
+"""The pages: rendered by the server, for signed-in people, without a script or a font from elsewhere.
 
-`routes` holds what there is, `site` what all pages share, `visit` who looks at them.
+    routes → site → sign_in · events · dora · settings (keys) · members (people, audit trail) → templates
+               ↑                         ↓
+    request_context, forms           dora_view → cards, timeline → charts, axis, formatting
+
+`site` finds out who the visitor is and what they may open, and renders. `dora_view` turns what was read
+into what the template shows.
 """

@@ -1,4 +1,4 @@
-"""Where an axis has its labels: from 0 to above the greatest value, at steps that people count in."""
+"""The labels of an axis: from 0 to above the largest value, in steps that people count in."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ class Tick(NamedTuple):
 
 
 class Scale(NamedTuple):
-    """An axis; the last tick is its top."""
+    """An axis; its last tick is the top."""
 
     ticks: tuple[Tick, ...]
 
@@ -33,42 +33,42 @@ class Scale(NamedTuple):
 
 
 def counts(values: Iterable[float | None]) -> Scale:
-    """Make the axis of whole numbers."""
-    greatest = _greatest(values)
-    return _scale(greatest, max(1, _round(greatest / _STEPS)), lambda value: f"{value:,.0f}")
+    """Return the axis of whole numbers."""
+    largest = _largest(values)
+    return _scale(largest, max(1, _round(largest / _STEPS)), lambda value: f"{value:,.0f}")
 
 
 def ratios(values: Iterable[float | None]) -> Scale:
-    """Make the axis of ratios; none is above 100 %."""
-    greatest = _greatest(values) * 100
-    step = next(step for step in (1, 2, 5, 10, 25, 50) if step * _STEPS >= greatest)
-    percents = _scale(greatest, step, lambda value: f"{value:.0f} %")
+    """Return the axis of ratios; its top is 100 % at most."""
+    largest = _largest(values) * 100
+    step = next(step for step in (1, 2, 5, 10, 25, 50) if step * _STEPS >= largest)
+    percents = _scale(largest, step, lambda value: f"{value:.0f} %")
     return Scale(tuple(Tick(tick.value / 100, tick.label) for tick in percents.ticks))
 
 
 def durations(values: Iterable[float | None]) -> Scale:
-    """Make the axis of seconds."""
-    greatest = _greatest(values)
-    step = next((step for step in _DURATIONS if step * _STEPS >= greatest), None)
-    return _scale(greatest, step or _round(greatest / _STEPS / _DAY) * _DAY, _duration)
+    """Return the axis of seconds."""
+    largest = _largest(values)
+    step = next((step for step in _DURATIONS if step * _STEPS >= largest), None)
+    return _scale(largest, step or _round(largest / _STEPS / _DAY) * _DAY, _duration)
 
 
 def thinned(labels: Sequence[str], most: int) -> list[str]:
-    """Return every so-manieth label, up to *most*, the first among them."""
+    """Return up to *most* labels at equal distances, beginning with the first."""
     return list(labels[:: max(1, -(-len(labels) // most))])
 
 
-def _greatest(values: Iterable[float | None]) -> float:
+def _largest(values: Iterable[float | None]) -> float:
     return max((value for value in values if value is not None), default=0)
 
 
-def _scale(greatest: float, step: float, label: Callable[[float], str]) -> Scale:
-    number = max(1, -(-greatest // step))
+def _scale(largest: float, step: float, label: Callable[[float], str]) -> Scale:
+    number = max(1, -(-largest // step))
     return Scale(tuple(Tick(at * step, label(at * step)) for at in range(int(number) + 1)))
 
 
 def _round(least: float) -> float:
-    """Return the least of 1, 2 and 5, times a power of ten, that is no less."""
+    """Return the smallest number of the series 1, 2, 5, 10, 20, … that is not below *least*."""
     power = 1
     while True:
         for digit in (1, 2, 5):

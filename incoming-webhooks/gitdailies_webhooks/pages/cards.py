@@ -1,4 +1,4 @@
-"""What the page says of each figure: its number, what stands beside it, its course as a chart and a table."""
+"""The card of each figure: its number, the counts behind it, and its trend as a chart and a table."""
 
 from __future__ import annotations
 
@@ -9,48 +9,49 @@ from typing import Any, NamedTuple, TypeAlias
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics
-from gitdailies_webhooks.figures.trend import Course
+from gitdailies_webhooks.figures.trend import Trend
 from gitdailies_webhooks.pages import axis, charts
-from gitdailies_webhooks.pages.charts import Line
+from gitdailies_webhooks.pages.charts import Series
 from gitdailies_webhooks.pages.formatting import count, decimal, duration, percent, rate
 
-_Form: TypeAlias = Callable[[float | None], str]
+_Format: TypeAlias = Callable[[float | None], str]
 
-# With fewer, a median says more of one event than of the team.
+# With fewer events, one of them changes a median a lot.
 _FEW = 5
 
 
 @dataclass(frozen=True)
-class Figure:
-    """How a figure is shown.
+class CardLayout:
+    """How the card of a figure looks.
 
-    *main* is its number; *beside* and *columns* are those that are told with it, and in the table of its
-    course; *lines* are those that are drawn, on an axis that *scale* makes, in each bucket for which
-    *drawn_when* holds. *few* is the number of what it is made of, where little of that makes it shaky.
+    *main* is the number at the top. *counts* are shown below it, *columns* in the table of the trend, and
+    *lines* in the chart, on an axis that *scale* makes, for buckets for which *drawn_when* is true.
+    *basis* is the count behind the number, with its word for one and for several; a small one is shown
+    with a warning. It is None for a figure that is exact with any count.
     """
 
     name: str
     title: str
-    means: str
-    main: tuple[str, _Form]
+    explanation: str
+    main: tuple[str, _Format]
     nothing: str
-    beside: tuple[tuple[str, str, _Form], ...]
-    columns: tuple[tuple[str, str, _Form], ...]
+    counts: tuple[tuple[str, str, _Format], ...]
+    columns: tuple[tuple[str, str, _Format], ...]
     lines: tuple[tuple[str, str], ...]
     scale: Callable[[Sequence[float | None]], axis.Scale]
-    few: str
+    basis: tuple[str, str, str] | None = None
     drawn_when: Callable[[Mapping[str, Any]], bool] = lambda _: True
 
 
 _MEDIANS = (("Median", "median", duration), ("90th percentile", "p90", duration))
 _MEDIAN_LINES = (("Median", "median"), ("90th percentile", "p90"))
 
-FIGURES = (
-    Figure(
+LAYOUTS = (
+    CardLayout(
         metrics.FREQUENCY,
         "Deployment frequency",
-        "Deploys of every type, rollbacks and hotfixes too, by the days of the period up to now. "
-        "Gap: the time from one to the next.",
+        "All deploys, including rollbacks and hotfixes, divided by the days of the period up to now. "
+        "Gap: the time between a deploy and the next.",
         ("value", rate),
         "the period has not begun",
         (
@@ -67,66 +68,68 @@ FIGURES = (
         ),
         (("Deploys", "numerator"),),
         axis.counts,
-        few="",
     ),
-    Figure(
+    CardLayout(
         metrics.LEAD_TIME,
         "Change lead time",
-        "From a commit to the deploy that brought it to its repository, environment and service for the "
-        "first time. Unknown: the first deploy there, one that tells no commits, a commit without a time "
-        "or with one after its deploy.",
+        "The time from a commit to the first deploy that brought it to its repository, environment and "
+        "service. Unknown deploys: the first one there, and those without a list of commits. "
+        "Unknown commits: those without a time, or with a time after their deploy.",
         ("median", duration),
         "no commit with a known lead time",
         (
             ("90th percentile", "p90", duration),
             ("Commits", "count", count),
-            ("Deploys unknown", "unknownDeploys", count),
-            ("Commits unknown", "unknownCommits", count),
+            ("Unknown deploys", "unknownDeploys", count),
+            ("Unknown commits", "unknownCommits", count),
         ),
         (
             *_MEDIANS,
             ("Commits", "count", count),
-            ("Deploys unknown", "unknownDeploys", count),
-            ("Commits unknown", "unknownCommits", count),
+            ("Unknown deploys", "unknownDeploys", count),
+            ("Unknown commits", "unknownCommits", count),
         ),
         _MEDIAN_LINES,
         axis.durations,
-        few="count",
+        basis=("count", "commit", "commits"),
     ),
-    Figure(
+    CardLayout(
         metrics.FAIL_RATE,
         "Change fail rate",
-        "Deploys that an incident is laid to or that a rollback undid, by all that are settled: no longer "
-        "pending. Pending: not failed, and younger than {window}. Unlinked: incidents laid to no deploy. "
-        "A time with pending deploys is not drawn: as yet, only its failures are known.",
+        "Failed deploys divided by settled deploys. Failed: an incident is attributed to the deploy, or a "
+        "rollback undid it. Settled: failed, or at least {window} old. Pending: not failed, and younger "
+        "than {window}. Recent failures: failed, and younger than {window}. Unlinked incidents: attributed "
+        "to no deploy. The chart leaves out times with pending deploys, since only their failures are "
+        "known so far.",
         ("value", percent),
         "no settled deploy",
         (
             ("Failed", "numerator", count),
             ("Settled", "denominator", count),
             ("Pending", "pending", count),
-            ("Failed and young", "failedYoung", count),
-            ("Incidents unlinked", "unlinked", count),
+            ("Recent failures", "failedYoung", count),
+            ("Unlinked incidents", "unlinked", count),
         ),
         (
             ("Rate", "value", percent),
             ("Failed", "numerator", count),
             ("Settled", "denominator", count),
             ("Pending", "pending", count),
-            ("Failed and young", "failedYoung", count),
-            ("Incidents unlinked", "unlinked", count),
+            ("Recent failures", "failedYoung", count),
+            ("Unlinked incidents", "unlinked", count),
         ),
         (("Rate", "value"),),
         axis.ratios,
-        few="denominator",
-        # Of the pending ones only those that fail would be known: the rate would be far too high.
+        basis=("denominator", "settled deploy", "settled deploys"),
+        # While deploys are pending, only those that fail are known, and the rate would be far too high.
         drawn_when=lambda part: not part["pending"],
     ),
-    Figure(
+    CardLayout(
         metrics.RECOVERY,
         "Failed deployment recovery time",
-        "For each failed deploy, from the start of its first incident until none of those that touch is "
-        "open. Open ones, and those that failed by a rollback alone, have no time yet or none at all.",
+        "For each failed deploy, the time from the start of its first incident until none of the incidents "
+        "that overlap is open. Open: an incident has not ended yet. Without incident: the deploy failed "
+        "only because a rollback undid it, so it has no recovery time.",
         ("median", duration),
         "no failed deploy that has recovered",
         (
@@ -143,15 +146,15 @@ FIGURES = (
         ),
         _MEDIAN_LINES,
         axis.durations,
-        few="count",
+        basis=("count", "recovered deploy", "recovered deploys"),
     ),
-    Figure(
+    CardLayout(
         metrics.REWORK,
         "Deployment rework rate",
-        "Rollbacks, hotfixes and deploys that say which incident they fix, by all deploys.",
+        "Rollbacks, hotfixes and deploys that name the incident they fix, divided by all deploys.",
         ("value", percent),
         "no deploy",
-        (("Rework", "numerator", count), ("Of deploys", "denominator", count)),
+        (("Rework", "numerator", count), ("Deploys", "denominator", count)),
         (
             ("Rate", "value", percent),
             ("Rework", "numerator", count),
@@ -159,21 +162,24 @@ FIGURES = (
         ),
         (("Rate", "value"),),
         axis.ratios,
-        few="denominator",
+        basis=("denominator", "deploy", "deploys"),
     ),
 )
 
 
 class Card(NamedTuple):
-    """A figure as the template shows it; *chart* is "" where there is nothing to draw."""
+    """A figure as the template shows it; `chart` is "" if there is nothing to draw.
+
+    `few` is a sentence if the number is based on few events, else "".
+    """
 
     name: str
     title: str
-    means: str
+    explanation: str
     value: str
     nothing: str
     few: str
-    beside: list[tuple[str, str]]
+    counts: list[tuple[str, str]]
     chart: Markup | str
     legend: list[str]
     columns: list[str]
@@ -181,55 +187,69 @@ class Card(NamedTuple):
 
 
 def cards(
-    told: Mapping[str, Any], course: Course, labels: Sequence[str], *, began_at: int | None, window: str
+    figures: Mapping[str, Any],
+    trend: Trend,
+    labels: Sequence[str],
+    *,
+    began_at: int | None,
+    window: str,
 ) -> list[Card]:
-    """Lay out every figure; what was before *began_at* is not drawn, as nothing was counted yet."""
-    there = [began_at is not None and bucket.span.until >= began_at for bucket in course.buckets]
-    return [_card(figure, told, course, labels, there, window) for figure in FIGURES]
+    """Return the card of every figure; charts begin at *began_at*, the time of the first event."""
+    counted = [began_at is not None and bucket.period.until >= began_at for bucket in trend.buckets]
+    return [_card(layout, figures, trend, labels, counted, window) for layout in LAYOUTS]
 
 
 def _card(
-    figure: Figure,
-    told: Mapping[str, Any],
-    course: Course,
+    layout: CardLayout,
+    figures: Mapping[str, Any],
+    trend: Trend,
     labels: Sequence[str],
-    there: Sequence[bool],
+    counted: Sequence[bool],
     window: str,
 ) -> Card:
-    numbers = told[figure.name]
-    parts = [part[figure.name] for part in course.figures]
-    measure, form = figure.main
-    known = [is_there and figure.drawn_when(part) for part, is_there in zip(parts, there, strict=True)]
+    numbers = figures[layout.name]
+    parts = [part[layout.name] for part in trend.figures]
+    measure, format_ = layout.main
+    visible = [counted_ and layout.drawn_when(part) for part, counted_ in zip(parts, counted, strict=True)]
     firm = [
-        part[figure.few] >= _FEW if figure.few else bucket.whole
-        for part, bucket in zip(parts, course.buckets, strict=True)
+        part[layout.basis[0]] >= _FEW if layout.basis else bucket.whole
+        for part, bucket in zip(parts, trend.buckets, strict=True)
     ]
     drawn = [
-        Line(name, [part[line] if known_ else None for part, known_ in zip(parts, known, strict=True)], firm)
-        for name, line in figure.lines
+        Series(
+            name, [part[line] if shown else None for part, shown in zip(parts, visible, strict=True)], firm
+        )
+        for name, line in layout.lines
     ]
-    counted = numbers[figure.few] if figure.few else _FEW
     return Card(
-        name=figure.name,
-        title=figure.title,
-        means=figure.means.format(window=window),
-        value=form(numbers[measure]),
-        nothing=figure.nothing if numbers[measure] is None else "",
-        few=str(counted) if 0 < counted < _FEW else "",
-        beside=[(label, shown(numbers[name])) for label, name, shown in figure.beside],
-        chart=_chart(figure, drawn, course, labels),
-        legend=[line.name for line in drawn] if len(drawn) > 1 else [],
-        columns=[heading for heading, _, _ in figure.columns],
-        rows=[[shown(part[name]) for _, name, shown in figure.columns] for part in parts],
+        name=layout.name,
+        title=layout.title,
+        explanation=layout.explanation.format(window=window),
+        value=format_(numbers[measure]),
+        nothing=layout.nothing if numbers[measure] is None else "",
+        few=_few(layout, numbers),
+        counts=[(label, write(numbers[name])) for label, name, write in layout.counts],
+        chart=_chart(layout, drawn, trend, labels),
+        legend=[series.name for series in drawn] if len(drawn) > 1 else [],
+        columns=[heading for heading, _, _ in layout.columns],
+        rows=[[write(part[name]) for _, name, write in layout.columns] for part in parts],
     )
 
 
-def _chart(figure: Figure, drawn: Sequence[Line], course: Course, labels: Sequence[str]) -> Markup | str:
-    values = [value for line in drawn for value in line.values]
+def _few(layout: CardLayout, numbers: Mapping[str, Any]) -> str:
+    if layout.basis is None or not 0 < numbers[layout.basis[0]] < _FEW:
+        return ""
+    measure, one, several = layout.basis
+    number = numbers[measure]
+    return f"Based on a single {one}." if number == 1 else f"Based on {number} {several} only."
+
+
+def _chart(layout: CardLayout, drawn: Sequence[Series], trend: Trend, labels: Sequence[str]) -> Markup | str:
+    values = [value for series in drawn for value in series.values]
     if all(value is None for value in values):
         return ""
-    label = f"{figure.title} by {course.word}; the numbers stand in the table below"
-    scale = figure.scale(values)
-    if figure.name == metrics.FREQUENCY:
+    label = f"{layout.title} by {trend.unit}; the table below has the numbers"
+    scale = layout.scale(values)
+    if layout.name == metrics.FREQUENCY:
         return charts.bars(label, labels, drawn[0], scale)
     return charts.lines(label, labels, drawn, scale)

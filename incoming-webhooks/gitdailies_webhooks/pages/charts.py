@@ -1,6 +1,6 @@
-"""Charts as SVG, by pygal: without a script or a style, which the policy of the pages would refuse.
+"""Charts as SVG, drawn by pygal without its script and styles, which the policy of the pages refuses.
 
-What they look like stands in `style.css`; colors are those of the page, light or dark.
+`style.css` has their looks, with the colors of the page in light and dark.
 """
 
 from __future__ import annotations
@@ -15,48 +15,48 @@ from pygal.style import Style
 
 from gitdailies_webhooks.pages.axis import Scale, thinned
 
-# A finder of an old kind, for maps of plugins: Python 3.11 warns of it at every import that finds nothing.
+# pygal adds an old kind of import finder for plugins. Python 3.11 warns of it at every import that fails.
 sys.meta_path[:] = [finder for finder in sys.meta_path if not isinstance(finder, pygal.PluginImportFixer)]
 
-# In units of the drawing, which is as wide as its place.
+# In units of the drawing, which is scaled to the width of the page.
 _WIDTH, _HEIGHT, _FONT = 400, 190, 14
 
-# So many labels of so many letters have room below a chart.
+# How many labels, and how many letters in all of them, have room below a chart.
 _MOST_LABELS, _LETTERS = 5, 30
 
-# What pygal draws for its script, which is not there; titles and comments would be read out or shown.
+# Elements for the script of pygal, which is not used. Titles and comments would be read aloud or shown.
 _LEFT_OUT = frozenset({"defs", "title", "desc"})
 
 
-class Line(NamedTuple):
-    """A name and a value for each bucket, where None is a gap; `firm` are the values that stand on enough."""
+class Series(NamedTuple):
+    """A name and a value for each bucket; None is a gap. A value is `firm` if enough events are behind it."""
 
     name: str
     values: Sequence[float | None]
     firm: Sequence[bool]
 
 
-def bars(label: str, buckets: Sequence[str], line: Line, scale: Scale) -> Markup:
-    """Draw a bar for each bucket, paler where it is not firm."""
+def bars(label: str, buckets: Sequence[str], series: Series, scale: Scale) -> Markup:
+    """Draw a bar for each bucket, paler if it is not firm."""
     chart = pygal.Bar(**_options(buckets, scale))
-    chart.add(line.name, _points(line, "rect pale"))
+    chart.add(series.name, _points(series, "rect pale"))
     return _drawn(chart, label)
 
 
-def lines(label: str, buckets: Sequence[str], drawn: Sequence[Line], scale: Scale) -> Markup:
-    """Draw a dot for each bucket, hollow where it is not firm, and join neighbors that both are."""
+def lines(label: str, buckets: Sequence[str], drawn: Sequence[Series], scale: Scale) -> Markup:
+    """Draw a dot for each bucket, hollow if it is not firm, and join neighbors that are both firm."""
     chart = pygal.Line(allow_interruptions=True, dots_size=3.5, **_options(buckets, scale))
-    for line in drawn:
-        joined = [value if firm else None for value, firm in zip(line.values, line.firm, strict=True)]
-        chart.add(line.name, joined, show_dots=False)
-        chart.add(line.name, _points(line, "dot pale"), stroke=False)
+    for series in drawn:
+        joined = [value if firm else None for value, firm in zip(series.values, series.firm, strict=True)]
+        chart.add(series.name, joined, show_dots=False)
+        chart.add(series.name, _points(series, "dot pale"), stroke=False)
     return _drawn(chart, label)
 
 
-def _points(line: Line, pale: str) -> list[Any]:
+def _points(series: Series, pale: str) -> list[Any]:
     return [
         value if firm or value is None else {"value": value, "node": {"class": pale}}
-        for value, firm in zip(line.values, line.firm, strict=True)
+        for value, firm in zip(series.values, series.firm, strict=True)
     ]
 
 
@@ -90,7 +90,7 @@ def _drawn(chart: Any, label: str) -> Markup:
         return root
 
     chart.add_xml_filter(plain)
-    return Markup(chart.render())  # noqa: S704  pygal escapes what it is told
+    return Markup(chart.render())  # noqa: S704  pygal escapes text
 
 
 def _prune(node: Any) -> None:

@@ -1,4 +1,4 @@
-"""The DORA page: five figures, their course over time, and a line of deploys and incidents."""
+"""The DORA page: five figures, their trends, and a timeline of deploys and incidents."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import Any
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
-from gitdailies_webhooks.api.metrics import FILTERS, question
 from gitdailies_webhooks.derived.dora_page import overview
 from gitdailies_webhooks.derived.queries import Question
+from gitdailies_webhooks.derived.question import FILTERS, question
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import Refusal
-from gitdailies_webhooks.figures.period import DAYS
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.pages import dora_view
-from gitdailies_webhooks.pages.events import pasted
+from gitdailies_webhooks.pages.events import sample_command
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import Page, Site
 
 _MOST_DAYS = 36_525
 
 
-class Dora:
-    """The page of figures; everything that is asked stands in its address."""
+class DoraPage:
+    """The page of figures; its address contains the whole question."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -34,28 +34,29 @@ class Dora:
         return [Page("/dora", self.show)]
 
     async def show(self, visit: Visit) -> Response:
-        """Show the figures of what the address asks for, or say what is wrong with it."""
+        """Show the figures that the address asks for, or the error in it."""
         try:
-            asked = {
+            filters = {
                 name: text.strip()
                 for name, text in query.parameters(visit.query, (*FILTERS, "days")).items()
                 if text.strip()
             }
-            self._question(asked)
+            self._question(filters)
         except Refusal as refusal:
-            return self._wrong(visit, refusal.problem.detail)
+            return self._error(visit, refusal.problem.detail)
         await self._site.catch_up()
-        # What was counted meanwhile is of a later moment.
-        asking = self._question(asked)
-        found = await self._site.store.read(partial(overview, question=asking, settings=self._site.figures))
-        context = await asyncio.to_thread(dora_view.context, found, asked, asking, self._site.figures)
-        return self._site.page(visit, "dora.html", fault="", sample=pasted(visit.origin), **context)
+        # The rows may now include events later than the first moment.
+        question_ = self._question(filters)
+        settings = self._site.settings
+        found = await self._site.store.read(partial(overview, question=question_, settings=settings))
+        context = await asyncio.to_thread(dora_view.context, found, filters, question_, settings)
+        return self._site.render(visit, "dora.html", error="", sample=sample_command(visit.origin), **context)
 
-    def _question(self, asked: Mapping[str, str]) -> Question:
-        days = query.number("days", asked.get("days", str(DAYS)), 1, _MOST_DAYS)
-        return question(asked, self._site.figures, to_us(self._site.clock()), days)
+    def _question(self, filters: Mapping[str, str]) -> Question:
+        days = query.number("days", filters.get("days", str(DEFAULT_DAYS)), 1, _MOST_DAYS)
+        return question(filters, self._site.settings, to_us(self._site.clock()), days)
 
-    def _wrong(self, visit: Visit, fault: str) -> Response:
-        asked = {name: visit.fields.get(name, "") for name in (*FILTERS, "days")}
-        context: dict[str, Any] = dora_view.form(asked)
-        return self._site.page(visit, "dora.html", 400, fault=fault, shown=False, **context)
+    def _error(self, visit: Visit, error: str) -> Response:
+        filters = {name: visit.fields.get(name, "") for name in (*FILTERS, "days")}
+        context: dict[str, Any] = dora_view.form(filters)
+        return self._site.render(visit, "dora.html", 400, error=error, shown=False, **context)

@@ -1,4 +1,4 @@
-"""What the DORA page's template is given: words, addresses and drawings, made of what was read."""
+"""Turn what was read for the DORA page into what its template shows: text, addresses and drawings."""
 
 from __future__ import annotations
 
@@ -13,24 +13,24 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived.dora_page import Overview
 from gitdailies_webhooks.derived.queries import Question
-from gitdailies_webhooks.figures.period import DAYS, Span
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
+from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.timeline import ENDED, LISTED, PENDING, SUCCEEDED, Listed
 from gitdailies_webhooks.figures.trend import Bucket
 from gitdailies_webhooks.pages import timeline
 from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
-from gitdailies_webhooks.pages.event_titles import subject
-from gitdailies_webhooks.pages.formatting import address, count, decimal, duration, edge, moment
+from gitdailies_webhooks.pages.event_titles import title_of
+from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, duration, moment, url_time
 
 PRESETS = (7, 30, 90, 365)
 _MOST_REPOS, _MOST_TICKS = 500, 5
 
-# Figures are hardly ever older than two seconds; where they are, somebody sends a long history.
+# Figures are rarely older than two seconds. They are older while a long history is being sent.
 _BEHIND_US = 10_000_000
 _TITLES = {kind.word: kind.title for kind in KINDS}
 
-# How the beginning of a bucket is written: under a chart, and in a table.
+# The label of a bucket by its unit: under a chart, and in a table.
 _SHORT = {
     "day": "{0.day} {0:%b}",
     "week": "{0.day} {0:%b}",
@@ -49,15 +49,15 @@ _LONG = {
 _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade": "Decade from"}
 
 
-def form(asked: Mapping[str, str]) -> dict[str, Any]:
+def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
-    where = {name: asked.get(name, "") for name in ("repo", "environment", "service", "now")}
-    days = asked.get("days") or str(DAYS)
-    plain = not (asked.get("from") or asked.get("to"))
+    same = {name: filters.get(name, "") for name in ("repo", "environment", "service", "now")}
+    days = filters.get("days") or str(DEFAULT_DAYS)
+    by_days = not (filters.get("from") or filters.get("to"))
     return {
-        "asked": asked,
+        "filters": filters,
         "presets": [
-            (address(where, days=str(preset)), preset, plain and days == str(preset)) for preset in PRESETS
+            (dora_url(same, days=str(preset)), preset, by_days and days == str(preset)) for preset in PRESETS
         ],
         "repos": (),
         "environments": (),
@@ -66,86 +66,86 @@ def form(asked: Mapping[str, str]) -> dict[str, Any]:
 
 
 def context(
-    found: Overview, asked: Mapping[str, str], question: Question, settings: Settings
+    found: Overview, filters: Mapping[str, str], question: Question, settings: FigureSettings
 ) -> dict[str, Any]:
     """Return everything that the page shows."""
-    span, zone = question.selection.span, settings.zone
+    period, zone = question.selection.period, settings.zone
     as_of = to_us(parse(found.answer["asOf"], "asOf"))
-    narrowed = partial(_narrowed, asked, span)
-    listed = [_listed(event, found.events, zone) for event in found.line.listed]
-    total = sum(found.line.counts.values())
-    course = found.course
-    labels = [_SHORT[course.word].format(bucket.shown) for bucket in course.buckets]
+    part_url = partial(_part_url, filters, period)
+    listed = [_listed(event, found.events, zone) for event in found.timeline.listed]
+    total = sum(found.timeline.counts.values())
+    trend = found.trend
+    labels = [_SHORT[trend.unit].format(bucket.local_begin) for bucket in trend.buckets]
     return {
-        **form(asked),
+        **form(filters),
         "shown": True,
         "place": found.answer["filter"],
-        "period": _period(span, settings),
+        "period": _period(period, settings),
         "as_of": moment(as_of, zone),
-        "behind": span.now - as_of > _BEHIND_US,
-        "young": _young(course.buckets, found.began_at, zone),
+        "behind": period.now - as_of > _BEHIND_US,
+        "first_event": _first_event(trend.buckets, found.began_at, zone),
         "cards": cards(
             found.answer["figures"],
-            course,
+            trend,
             labels,
             began_at=found.began_at,
             window=duration(found.answer["windowSeconds"]),
         ),
-        "heading": _HEADINGS.get(course.word, course.word.capitalize()),
-        "buckets": [_bucket(course.word, bucket, narrowed) for bucket in course.buckets],
-        "word": course.word,
-        "lanes": timeline.lanes(found.line, span, found.events, narrowed),
-        "ticks": timeline.ticks(span, _moments(course.buckets, labels)),
+        "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
+        "buckets": [_bucket(trend.unit, bucket, part_url) for bucket in trend.buckets],
+        "word": trend.unit,
+        "tracks": timeline.tracks(found.timeline, period, found.events, part_url),
+        "ticks": timeline.ticks(period, _tick_labels(trend.buckets, labels)),
         "listed": listed,
         "total": count(total),
         "left": count(total - len(listed)) if total > LISTED else "",
         "empty": total == 0,
-        "elsewhere": _elsewhere(found, asked, span, zone),
+        "elsewhere": _elsewhere(found, filters, period, zone),
         "anything": bool(found.repos),
         "repos": found.repos,
-        "links": [(address(asked, repo=name), name) for name in found.repos[:_MOST_REPOS]],
+        "links": [(dora_url(filters, repo=name), name) for name in found.repos[:_MOST_REPOS]],
         "more_repos": max(len(found.repos) - _MOST_REPOS, 0),
         "environments": found.environments,
         "services": sorted({str(body["service"]) for body in found.events.values() if body.get("service")}),
     }
 
 
-def _narrowed(asked: Mapping[str, str], span: Span, began_at: int, ended_at: int | None) -> str:
+def _part_url(filters: Mapping[str, str], period: Period, began_at: int, ended_at: int | None) -> str:
     """Return the address of the page for a part of the period."""
-    over = ended_at is not None and ended_at <= span.until
-    until = edge(ended_at, span.zone) if ended_at is not None and over else asked.get("to")
-    return address(asked, days=None, **{"from": edge(began_at, span.zone), "to": until})
+    over = ended_at is not None and ended_at <= period.until
+    until = url_time(ended_at, period.zone) if ended_at is not None and over else filters.get("to")
+    return dora_url(filters, days=None, **{"from": url_time(began_at, period.zone), "to": until})
 
 
-def _period(span: Span, settings: Settings) -> dict[str, Any]:
+def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
     return {
-        "from": moment(span.began_at, span.zone),
-        "until": moment(span.until, span.zone),
-        "over": span.until == span.ended_at,
-        "days": decimal(span.days),
+        "from": moment(period.began_at, period.zone),
+        "until": moment(period.until, period.zone),
+        "over": period.until == period.ended_at,
+        "days": decimal(period.days),
         "zone": settings.timezone,
     }
 
 
-def _young(buckets: Sequence[Bucket], began_at: int | None, zone: tzinfo) -> str:
-    """Say since when there is anything, where whole buckets lie before that."""
-    if began_at is None or len(buckets) < 2 or began_at < buckets[1].span.began_at:
+def _first_event(buckets: Sequence[Bucket], began_at: int | None, zone: tzinfo) -> str:
+    """Return the time of the first event if whole buckets are before it, else ""."""
+    if began_at is None or len(buckets) < 2 or began_at < buckets[1].period.began_at:
         return ""
     return moment(began_at, zone)
 
 
-def _bucket(word: str, bucket: Bucket, narrowed: Any) -> dict[str, Any]:
+def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:
     return {
-        "title": _LONG.get(word, _SHORT[word]).format(bucket.shown),
-        "href": narrowed(bucket.span.began_at, bucket.span.ended_at),
+        "title": _LONG.get(word, _SHORT[word]).format(bucket.local_begin),
+        "href": part_url(bucket.period.began_at, bucket.period.ended_at),
         "whole": bucket.whole,
     }
 
 
-def _moments(buckets: tuple[Bucket, ...], labels: list[str]) -> dict[int, str]:
-    # What begins with the period but not with a day or a week would stand too near to the next.
+def _tick_labels(buckets: tuple[Bucket, ...], labels: list[str]) -> dict[int, str]:
+    # The first bucket has no label if it is not whole: the label would be too close to the next.
     found = {
-        bucket.span.began_at: label
+        bucket.period.began_at: label
         for bucket, label in zip(buckets, labels, strict=True)
         if bucket.whole or bucket is not buckets[0] or len(buckets) == 1
     }
@@ -155,7 +155,7 @@ def _moments(buckets: tuple[Bucket, ...], labels: list[str]) -> dict[int, str]:
 
 def _listed(event: Listed, events: Mapping[str, Mapping[str, Any]], zone: tzinfo) -> dict[str, Any]:
     body = events.get(event.id, {"id": event.id, "kind": "", "seq": 0})
-    about = subject(body)
+    title = title_of(body)
     state = event.state
     if event.ended_at is not None:
         state = f"{state} after {duration((event.ended_at - event.at) / 1_000_000)}"
@@ -163,7 +163,7 @@ def _listed(event: Listed, events: Mapping[str, Mapping[str, Any]], zone: tzinfo
         "seq": body["seq"],
         "kind": body["kind"],
         "title": _TITLES.get(body["kind"], body["kind"]),
-        "short": about.short,
+        "short": title.short,
         "repo": body.get("repo", ""),
         "service": body.get("service", ""),
         "at": moment(event.at, zone),
@@ -173,19 +173,21 @@ def _listed(event: Listed, events: Mapping[str, Mapping[str, Any]], zone: tzinfo
     }
 
 
-def _elsewhere(found: Overview, asked: Mapping[str, str], span: Span, zone: tzinfo) -> list[tuple[str, str]]:
-    """Say where there may be something, for a page that has nothing to show."""
+def _elsewhere(
+    found: Overview, filters: Mapping[str, str], period: Period, zone: tzinfo
+) -> list[tuple[str, str]]:
+    """Return addresses, each with its text, where an empty page may find events."""
     links = []
-    if found.began_at is not None and found.began_at < span.began_at:
-        since = address(asked, days=None, to=None, now=None, **{"from": edge(found.began_at, zone)})
-        links.append((since, f"since the first event here, {moment(found.began_at, zone)}"))
+    if found.began_at is not None and found.began_at < period.began_at:
+        since = dora_url(filters, days=None, to=None, now=None, **{"from": url_time(found.began_at, zone)})
+        links.append((since, f"since the first event, {moment(found.began_at, zone)}"))
     here = found.answer["filter"]
     if here["service"]:
-        links.append((address(asked, service=None), "every service"))
+        links.append((dora_url(filters, service=None), "all services"))
     if here["repo"]:
-        links.append((address(asked, repo=None, service=None), "every repository"))
+        links.append((dora_url(filters, repo=None, service=None), "all repositories"))
     links += [
-        (address(asked, environment=name), f"environment {name}")
+        (dora_url(filters, environment=name), f"environment {name}")
         for name in found.environments
         if name.casefold() != here["environment"].casefold()
     ]

@@ -1,4 +1,4 @@
-"""What an event is about, in the few words that a list or a heading has room for."""
+"""The title of an event: what it is about, short enough for a list or a heading."""
 
 from __future__ import annotations
 
@@ -7,22 +7,22 @@ from typing import Any, NamedTuple
 
 _SHORT, _SHORT_SHA = 70, 12
 
-# An event is about the first of these that it names.
-_SUBJECTS = ("title", "incidentId", "commitSHA")
+# The title is the first of these fields that the event has.
+_TITLE_FIELDS = ("title", "incidentId", "commitSHA")
 
 
-class Subject(NamedTuple):
-    """What an event is about, in full and cut."""
+class EventTitle(NamedTuple):
+    """The title of an event, in full and shortened."""
 
     full: str
     short: str
 
 
-def subject(body: Mapping[str, Any]) -> Subject:
-    """Say what an event is about."""
-    named = next((name for name in _SUBJECTS if body.get(name)), "id")
+def title_of(body: Mapping[str, Any]) -> EventTitle:
+    """Return the title of an event."""
+    named = next((name for name in _TITLE_FIELDS if body.get(name)), "id")
     full = str(body[named])
-    # Git shows a commit by its beginning; a title may be a page long.
+    # Git shows the beginning of a commit. A title can be very long.
     if named == "commitSHA":
-        return Subject(full, full[:_SHORT_SHA])
-    return Subject(full, full if len(full) <= _SHORT else f"{full[:_SHORT]}…")
+        return EventTitle(full, full[:_SHORT_SHA])
+    return EventTitle(full, full if len(full) <= _SHORT else f"{full[:_SHORT]}…")

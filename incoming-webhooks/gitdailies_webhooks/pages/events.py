@@ -1,4 +1,4 @@
-"""What arrived: a list to filter and search, one event in full, and the first page with the newest."""
+"""The pages of events: a list with filters and a search, one event, and the start page with the newest."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import key_store
 from gitdailies_webhooks.events import queries
-from gitdailies_webhooks.events.queries import Stored
+from gitdailies_webhooks.events.queries import StoredEvent
 from gitdailies_webhooks.events.query import FILTERS
-from gitdailies_webhooks.pages.event_titles import subject
+from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.settings import MANAGE
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
@@ -24,7 +24,7 @@ _PAGE, _NEWEST = 50, 5
 TITLES = {kind.word: kind.title for kind in KINDS}
 
 
-class Events:
+class EventPages:
     """The pages of events."""
 
     def __init__(self, site: Site) -> None:
@@ -41,88 +41,88 @@ class Events:
         ]
 
     async def start(self, visit: Visit) -> Response:
-        """Tell a newcomer what to paste next, and show what arrives."""
+        """Show a newcomer what to paste next, and the newest events."""
         now = self._site.clock()
         found = await self._site.store.read(key_store.all_keys)
-        return self._site.page(
+        return self._site.render(
             visit,
             "start.html",
             manage=MANAGE,
-            keys=[key for key in found if key.live(now)],
+            keys=[key for key in found if key.is_valid(now)],
             address=f"{visit.origin}/webhooks",
-            sample=pasted(visit.origin),
+            sample=sample_command(visit.origin),
             **await self._newest(),
         )
 
     async def newest(self, visit: Visit) -> Response:
-        """Return the part of the first page that changes, for the script that asks again and again."""
-        return self._site.page(visit, "newest.html", **await self._newest())
+        """Return the newest events for the script of the start page, which asks every two seconds."""
+        return self._site.render(visit, "newest.html", **await self._newest())
 
     async def show(self, visit: Visit) -> Response:
-        """List events, the last received first."""
+        """List events, newest received first."""
         filters = {name: value for name in FILTERS if (value := visit.fields.get(name, "").strip())}
         search, given = visit.fields.get("search", "").strip(), visit.fields.get("before", "")
         before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
         rows = await self._site.store.read(
-            partial(queries.newest_first, filters=filters, search=search, before=before, limit=_PAGE + 1)
+            partial(queries.newest_events, filters=filters, search=search, before=before, limit=_PAGE + 1)
         )
-        asked = {**filters, **({"search": search} if search else {})}
-        more = urlencode({**asked, "before": rows[_PAGE - 1].seq}) if len(rows) > _PAGE else None
-        return self._site.page(
+        shown = {**filters, **({"search": search} if search else {})}
+        more = urlencode({**shown, "before": rows[_PAGE - 1].seq}) if len(rows) > _PAGE else None
+        return self._site.render(
             visit,
             "events.html",
-            events=[_shown(row) for row in rows[:_PAGE]],
+            events=[_view(row) for row in rows[:_PAGE]],
             more=more,
-            asked=asked,
+            filters=shown,
             titles=TITLES,
             paged=before is not None,
         )
 
     async def one(self, visit: Visit) -> Response:
-        """Show an event in full, and what it counts for."""
+        """Show an event and what it counts for."""
         row = await self._row(visit)
         if row is None:
             return self._site.not_found(visit)
-        told = await verdicts(self._site.store, self._site.figures, self._site.clock(), row.id)
-        return self._site.page(visit, "event.html", event=_shown(row), verdicts=told)
+        found = await verdicts(self._site.store, self._site.settings, self._site.clock(), row.id)
+        return self._site.render(visit, "event.html", event=_view(row), verdicts=found)
 
     async def confirm_delete(self, visit: Visit) -> Response:
-        """Ask whether it is meant."""
+        """Ask for confirmation."""
         row = await self._row(visit)
         if row is None:
             return self._site.not_found(visit)
-        return self._site.page(visit, "event-delete.html", event=_shown(row))
+        return self._site.render(visit, "event-delete.html", event=_view(row))
 
     async def delete(self, visit: Visit) -> Response:
-        """Delete an event; the audit trail keeps it."""
+        """Delete an event; the audit trail keeps a copy."""
         row = await self._row(visit)
         if row is not None:
-            await self._site.store.delete(row.id, actor=visit.who.name, now=self._site.clock())
-            self._site.log.info("deleted", id=row.id, person=visit.who.name)
-        return self._site.go("/events")
+            await self._site.store.delete(row.id, actor=visit.user.name, now=self._site.clock())
+            self._site.log.info("deleted", id=row.id, person=visit.user.name)
+        return self._site.redirect("/events")
 
     async def _newest(self) -> dict[str, Any]:
-        rows = await self._site.store.read(partial(queries.newest_first, limit=_NEWEST))
-        return {"events": [_shown(row) for row in rows]}
+        rows = await self._site.store.read(partial(queries.newest_events, limit=_NEWEST))
+        return {"events": [_view(row) for row in rows]}
 
-    async def _row(self, visit: Visit) -> Stored | None:
+    async def _row(self, visit: Visit) -> StoredEvent | None:
         seq = min(visit.request.path_params["seq"], 2**62)
-        rows = await self._site.store.read(partial(queries.newest_first, before=seq + 1, limit=1))
+        rows = await self._site.store.read(partial(queries.newest_events, before=seq + 1, limit=1))
         return rows[0] if rows and rows[0].seq == seq else None
 
 
-def _shown(row: Stored) -> dict[str, Any]:
+def _view(row: StoredEvent) -> dict[str, Any]:
     """Return what templates show of an event."""
     body = json.loads(row.body)
-    about = subject(body)
+    title = title_of(body)
     return {
         "seq": row.seq,
         "id": row.id,
         "body": body,
         "kind": body["kind"],
         "title": TITLES.get(body["kind"], body["kind"]),
-        "subject": about.full,
-        "short": about.short,
+        "subject": title.full,
+        "short": title.short,
         "repo": body.get("repo", ""),
         "environment": body.get("environment", ""),
         "time": row.time,
@@ -131,8 +131,8 @@ def _shown(row: Stored) -> dict[str, Any]:
     }
 
 
-def pasted(origin: str) -> str:
-    """Return the lines that send a first deploy, of a commit that nobody has seen."""
+def sample_command(origin: str) -> str:
+    """Return a command that sends a first deploy, with a random commit."""
     return (
         f"curl -sS {origin}/webhooks \\\n"
         '  -H "webhook-key: $GITDAILIES_WEBHOOK_KEY" \\\n'

@@ -1,4 +1,4 @@
-"""Numbers, times and addresses of the page of figures, as people read them."""
+"""Numbers, times and addresses of the DORA page, as people read them."""
 
 from __future__ import annotations
 
@@ -9,12 +9,12 @@ from urllib.parse import urlencode
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.figures.period import clock, from_clock
+from gitdailies_webhooks.figures.selection import at_local_time, local_time
 
 NOTHING = "–"
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
-# Days, and what so many deploys are told by.
+# The number of days of a rate, and its words.
 _RATES = ((1, "a day"), (7, "a week"), (30, "in 30 days"))
 
 
@@ -37,7 +37,7 @@ def percent(ratio: float | None) -> str:
 
 
 def rate(a_day: float | None) -> str:
-    """Write how often something happens, by the shortest time in which it happens at least once."""
+    """Write how often something happens: a day, a week, or in 30 days, the first that is at least one."""
     if a_day is None:
         return NOTHING
     days, word = next(((days, word) for days, word in _RATES if a_day * days >= 1), _RATES[-1])
@@ -45,7 +45,7 @@ def rate(a_day: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """Write a duration by its two greatest units."""
+    """Write a duration with its two largest units."""
     if seconds is None:
         return NOTHING
     left = round(seconds)
@@ -53,26 +53,26 @@ def duration(seconds: float | None) -> str:
         if left >= size:
             whole, rest = divmod(left, size)
             below, under = _UNITS[at + 1]
-            # Beside a hundred days, hours say nothing.
+            # With a hundred days, hours do not matter.
             small = rest // below if whole < 100 else 0
             return f"{whole:,} {word}" + (f" {small} {under}" if small else "")
     return f"{seconds:.1f} s" if 0 < seconds < 10 and seconds != left else f"{left} s"
 
 
 def moment(at: int, zone: tzinfo) -> str:
-    """Write a moment to the minute, on the clock of a zone."""
-    return f"{clock(at, zone):%Y-%m-%d %H:%M}"
+    """Write a moment to the minute, in a time zone."""
+    return f"{local_time(at, zone):%Y-%m-%d %H:%M}"
 
 
-def edge(at: int, zone: tzinfo) -> str:
-    """Write a moment for an address: the date where it is that day's midnight, else the time."""
-    shown = clock(at, zone)
-    if shown == shown.replace(hour=0, minute=0, second=0, microsecond=0) and from_clock(shown, zone) == at:
+def url_time(at: int, zone: tzinfo) -> str:
+    """Write a moment for an address: a date if it is midnight in the zone, else a time."""
+    shown = local_time(at, zone)
+    if shown == shown.replace(hour=0, minute=0, second=0, microsecond=0) and at_local_time(shown, zone) == at:
         return f"{shown:%Y-%m-%d}" if shown.year > 999 else f"{shown.year:04}-{shown:%m-%d}"
     return text_of(from_us(at))
 
 
-def address(asked: Mapping[str, str], **more: str | None) -> str:
-    """Return the address of the page of figures for what is asked, changed in some; None takes away."""
-    merged = {name: text for name, text in {**asked, **more}.items() if text}
+def dora_url(filters: Mapping[str, str], **changes: str | None) -> str:
+    """Return the address of the DORA page for *filters* with *changes*; None removes a filter."""
+    merged = {name: text for name, text in {**filters, **changes}.items() if text}
     return "/dora" + (f"?{urlencode(merged)}" if merged else "")

@@ -1,4 +1,4 @@
-"""Forms, each field checked by the same functions that commands and the interface use."""
+"""Forms. Their fields are checked by the functions that commands and the API use."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from gitdailies_webhooks.accounts import keys, people
 
 EVERY, SOME, NONE = "every", "some", "none"
 
-# What stands beside a choice.
+# The text of each choice.
 ROLE_WORDS = {
     people.VIEWER: "Viewer: sees figures and events",
     people.OWNER: "Owner: also keys, people, the audit trail",
@@ -36,70 +36,78 @@ KIND_WORDS = {kind.word: kind.title for kind in KINDS}
 
 
 def _words(choices: Mapping[str, str]) -> Any:
-    """Return choices as words alone: WTForms is leaving the form that its types still ask for."""
+    """Return choices without labels, which WTForms accepts although its types do not."""
     return list(choices)
 
 
-def _without_place(check: Callable[[], object]) -> None:
-    """Run a check of ours; what it complains of stands beside the field, so without its name."""
+def field_error(error: UsageError) -> str:
+    """Return an error as the sentence next to its field, without the name of the field."""
+    text = str(error).partition(": ")[2]
+    return f"{text[:1].upper()}{text[1:]}."
+
+
+def _check(check: Callable[[], object]) -> None:
+    """Run a check that raises UsageError as a check of a form."""
     try:
         check()
     except UsageError as error:
-        raise ValidationError(str(error).partition(": ")[2]) from None
+        raise ValidationError(field_error(error)) from None
 
 
 class SignIn(Form):
     """Name and password."""
 
-    name = StringField("Name", [InputRequired("expected a name, got nothing")])
-    password = PasswordField("Password", [InputRequired("expected a password, got nothing")])
+    name = StringField("Name", [InputRequired("Enter a name.")])
+    password = PasswordField("Password", [InputRequired("Enter a password.")])
     next = HiddenField()
 
 
 class NewPassword(Form):
-    """A password that is chosen, twice, since nobody sees it."""
+    """A new password, which is entered twice because it is not visible."""
 
-    password = PasswordField("Password", [InputRequired("expected a password, got nothing")])
-    again = PasswordField("Password, once more")
+    password = PasswordField("Password", [InputRequired("Enter a password.")])
+    again = PasswordField("Password again")
 
-    # The name that a password must not be.
-    of = ""
+    # The name of the person; a password must differ from it.
+    person_name = ""
 
     def validate_password(self, field: Field) -> None:
-        _without_place(lambda: people.checked_password(field.data or "", self.of))
+        _check(lambda: people.checked_password(field.data or "", self.person_name))
 
     def validate_again(self, field: Field) -> None:
         if field.data != self.password.data:
-            raise ValidationError("expected the same password again, got another")
+            raise ValidationError("The passwords differ. Enter the same one twice.")
 
 
 class Join(NewPassword):
-    """Who follows a one-time link."""
+    """The form behind a one-time link."""
 
-    name = StringField("Name", [InputRequired("expected a name, got nothing")])
+    name = StringField("Name", [InputRequired("Enter a name.")])
 
     def validate_name(self, field: Field) -> None:
-        _without_place(lambda: people.checked_name(field.data or ""))
-        self.of = field.data or ""
+        _check(lambda: people.checked_name(field.data or ""))
+        self.person_name = field.data or ""
 
 
 class ChangePassword(NewPassword):
-    """A new password, by whoever knows the old one."""
+    """A new password for a person who knows the current one."""
 
-    current = PasswordField("Your password now", [InputRequired("expected your password, got nothing")])
+    current = PasswordField("Current password", [InputRequired("Enter your current password.")])
+    password = PasswordField("New password", [InputRequired("Enter a password.")])
+    again = PasswordField("New password again")
 
 
 class Invite(Form):
-    """For whom a one-time link is."""
+    """The role of the person who is invited."""
 
     role = RadioField("Role", choices=_words(ROLE_WORDS), default=people.VIEWER)
     words: ClassVar = ROLE_WORDS
 
 
 class NewKey(Form):
-    """What a key is to be."""
+    """Name, rights and expiry of a new key."""
 
-    name = StringField("Name", [InputRequired("expected a name, got nothing")])
+    name = StringField("Name", [InputRequired("Enter a name.")])
     sends = RadioField("May send", choices=_words(SENDS_WORDS), default=EVERY)
     kinds = SelectMultipleField("Kinds", choices=_words(KIND_WORDS))
     reads = BooleanField("May read events")
@@ -111,30 +119,30 @@ class NewKey(Form):
 
     @property
     def allow(self) -> frozenset[str]:
-        """The rights that were chosen, in the words of `keys`."""
+        """The chosen rights, in the words of `keys`."""
         sends = {EVERY: [keys.SEND], SOME: self.kinds.data or [], NONE: []}[self.sends.data or EVERY]
         more = [(keys.READ, self.reads.data), (keys.DELETE, self.deletes.data)]
         return frozenset([*sends, *(word for word, chosen in more if chosen)])
 
     @property
     def expires_at(self) -> datetime | None:
-        """The moment it ends: that at which the chosen day does, in UTC."""
+        """The moment when the key expires: the end of the chosen day, in UTC."""
         chosen = self.expires.data
         if chosen is None:
             return None
         return datetime(chosen.year, chosen.month, chosen.day, tzinfo=UTC) + timedelta(days=1)
 
     def validate_name(self, field: Field) -> None:
-        _without_place(lambda: keys.checked_name(field.data or ""))
+        _check(lambda: keys.checked_name(field.data or ""))
 
     def validate_kinds(self, field: Field) -> None:
         if self.sends.data == SOME and not field.data:
-            raise ValidationError("expected at least one kind, got none")
+            raise ValidationError("Choose at least one kind.")
 
     def validate_sends(self, field: Field) -> None:
         if field.data == NONE and not (self.reads.data or self.deletes.data):
-            raise ValidationError("expected a key that may do something, got one that may do nothing")
+            raise ValidationError("Choose at least one permission.")
 
     def validate_expires(self, _: Field) -> None:
         if self.expires_at is not None and self.expires_at <= self.now:
-            raise ValidationError("expected a day to come, got one that is past")
+            raise ValidationError("Choose a day in the future.")

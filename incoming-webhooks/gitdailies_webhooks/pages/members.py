@@ -1,4 +1,4 @@
-"""People and the audit trail."""
+"""The pages of people and of the audit trail."""
 
 from __future__ import annotations
 
@@ -16,21 +16,21 @@ from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 PEOPLE, AUDIT = "/settings/people", "/settings/audit"
 _LINES = 100
 
-# What is written down, in words for people.
+# The actions of the audit trail, as the page shows them.
 ACTIONS = {
-    "key.created": "made the webhook key",
+    "key.created": "created the webhook key",
     "key.deleted": "deleted the webhook key",
     "event.deleted": "deleted the event",
-    "events.expired": "removed what was older than is kept",
-    "person.invited": "invited a person as",
-    "person.joined": "joined:",
+    "events.expired": "deleted expired events",
+    "person.invited": "invited a person with the role",
+    "person.joined": "joined as",
     "person.removed": "removed",
     "password.changed": "changed the password of",
 }
 
 
-class Members:
-    """The pages about who may do what, and who did what."""
+class PeoplePages:
+    """The pages of people, invitations and the audit trail."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -46,58 +46,58 @@ class Members:
         ]
 
     async def show(self, visit: Visit) -> Response:
-        """List who may sign in."""
-        there = await self._site.store.read(people_store.everybody)
-        owners = sum(person.is_owner for person in there)
-        return self._site.page(visit, "people.html", people=there, owners=owners)
+        """List the people who may sign in."""
+        found = await self._site.store.read(people_store.all_people)
+        owners = sum(person.is_owner for person in found)
+        return self._site.render(visit, "people.html", people=found, owners=owners)
 
     async def show_invite(self, visit: Visit) -> Response:
-        """Ask for whom a link is."""
-        return self._site.page(visit, "invite.html", form=Invite())
+        """Show the form that creates a one-time link."""
+        return self._site.render(visit, "invite.html", form=Invite())
 
     async def invite(self, visit: Visit) -> Response:
-        """Make a one-time link and show it, this once."""
+        """Create a one-time link and show it once."""
         form = Invite(visit.fields)
         if not form.validate():
-            return self._site.page(visit, "invite.html", 422, form=form)
+            return self._site.render(visit, "invite.html", 422, form=form)
         token = people.new_token(secrets.token_urlsafe)
         await self._site.store.write(
             partial(
                 people_store.invite,
                 hash_=people.hash_of(token),
                 role=people.checked_role(form.role.data or ""),
-                by=visit.who,
-                actor=visit.who.name,
+                by=visit.user,
+                actor=visit.user.name,
                 now=self._site.clock(),
             )
         )
         link = f"{visit.origin}{people.JOIN}{token}"
-        return self._site.page(visit, "invited.html", link=link, role=form.role.data)
+        return self._site.render(visit, "invited.html", link=link, role=form.role.data)
 
     async def confirm_remove(self, visit: Visit) -> Response:
-        """Ask whether it is meant."""
+        """Ask for confirmation."""
         person = await self._person(visit)
         if person is None:
             return self._site.not_found(visit)
-        return self._site.page(visit, "person-remove.html", member=person)
+        return self._site.render(visit, "person-remove.html", member=person)
 
     async def remove(self, visit: Visit) -> Response:
-        """Take somebody's access away; their sessions end with it."""
+        """Take a person's access away and end their sessions."""
         person = await self._person(visit)
         if person is not None:
-            now, actor = self._site.clock(), visit.who.name
+            now, actor = self._site.clock(), visit.user.name
             await self._site.store.write(partial(people_store.remove, id_=person.id, actor=actor, now=now))
             self._site.log.info("person removed", person=person.name, by=actor)
-        return self._site.go(PEOPLE)
+        return self._site.redirect(PEOPLE)
 
     async def trail(self, visit: Visit) -> Response:
-        """Show who changed what, newest first."""
+        """Show the audit trail, newest first."""
         given = visit.fields.get("before", "")
         before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
         lines = await self._site.store.read(partial(audit.read_audit, before=before, limit=_LINES + 1))
         more = lines[_LINES - 1].seq if len(lines) > _LINES else None
-        return self._site.page(visit, "audit.html", lines=lines[:_LINES], more=more, actions=ACTIONS)
+        return self._site.render(visit, "audit.html", lines=lines[:_LINES], more=more, actions=ACTIONS)
 
     async def _person(self, visit: Visit) -> Person | None:
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
-        return await self._site.store.read(partial(people_store.person_of, id_=id_))
+        return await self._site.store.read(partial(people_store.find_person, id_=id_))

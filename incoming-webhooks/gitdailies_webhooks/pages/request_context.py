@@ -1,4 +1,4 @@
-"""One look at a page: whose it is, what they sent, and whether it came from our own pages."""
+"""The context of a request for a page: the person, the form, and whether it came from our own pages."""
 
 from __future__ import annotations
 
@@ -22,8 +22,8 @@ _MOST_FIELDS = 100
 _HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
 
 
-class Fields(ImmutableMultiDict[str, str]):
-    """What a form or a query says, in the form that WTForms reads."""
+class FormFields(ImmutableMultiDict[str, str]):
+    """The fields of a form or of a query, as WTForms reads them."""
 
     def getlist(self, key: str) -> list[str]:
         return [value for name, value in self.multi_items() if name == key]
@@ -31,36 +31,36 @@ class Fields(ImmutableMultiDict[str, str]):
 
 @dataclass(frozen=True)
 class Visit:
-    """Who looks at which page; *person* is None for somebody who is not signed in.
+    """A request for a page; *person* is None for a visitor who is not signed in.
 
-    *token* is the cookie's; *origin* is the address at which the visitor sees the pages.
+    *token* is that of the cookie; *origin* is the address at which the visitor sees the pages.
     """
 
     request: Request
     token: str
     person: Person | None
     origin: str
-    fields: Fields
+    fields: FormFields
 
     @property
     def form_token(self) -> str:
-        """The token that this visitor's forms carry."""
+        """The token in the forms of this visitor."""
         return form_token(self.token)
 
     @property
-    def owner(self) -> bool:
+    def is_owner(self) -> bool:
         return self.person is not None and self.person.is_owner
 
     @property
-    def who(self) -> Person:
-        """The person, on a page that only signed-in ones see."""
+    def user(self) -> Person:
+        """The signed-in person; raises Refusal if there is none."""
         if self.person is None:
-            raise refusal("forbidden", "page: expected somebody who is signed in, got nobody")
+            raise refusal("forbidden", "page: sign in first")
         return self.person
 
     @property
     def address(self) -> str:
-        """The network address that the visitor comes from."""
+        """The network address of the visitor."""
         return "" if self.request.client is None else self.request.client.host
 
     @property
@@ -73,15 +73,15 @@ class Visit:
 
 
 def origin_of(request: Request, public: str) -> str:
-    """Return where a visitor sees the pages: the public address, else what the Host header says."""
+    """Return the address at which a visitor sees the pages: the public one, or that of the Host header."""
     host = request.headers.get("host", "")
     return public or f"http://{host if _HOST.fullmatch(host) else 'localhost'}"
 
 
-def refuse_foreign(visit: Visit) -> None:
-    """Raise Refusal for a form that was not sent from a page of ours that this visitor was shown.
+def refuse_cross_site(visit: Visit) -> None:
+    """Raise Refusal for a form that was not sent from a page that this server showed to this visitor.
 
-    Both are asked: what the browser says of where it comes from, and a token that only our page has.
+    Two things are checked: the origin that the browser reports, and a token that only our page contains.
     """
     headers = visit.request.headers
     site, origin = headers.get("sec-fetch-site", "same-origin"), headers.get("origin")
@@ -93,17 +93,17 @@ def refuse_foreign(visit: Visit) -> None:
     ):
         raise refusal(
             "forbidden",
-            "form: expected one from the page that you were shown, got another; go back, reload, try again",
+            "form: it was not sent from a current page of this server; reload the page and try again",
         )
 
 
-def query_of(request: Request) -> Fields:
+def query_of(request: Request) -> FormFields:
     """Read the query of a page."""
     return _fields(str(request.scope["query_string"], "latin-1"))
 
 
-async def form_of(request: Request) -> Fields:
-    """Read a posted form; raises Refusal or BodyTooLarge for what is none."""
+async def form_of(request: Request) -> FormFields:
+    """Read a posted form; raises Refusal for another body and BodyTooLarge for a larger one."""
     media = request.headers.get("content-type", "").split(";")[0].strip().lower()
     if media != "application/x-www-form-urlencoded":
         raise refusal("media-type", f"Content-Type: expected a form, got {got(media)}")
@@ -116,30 +116,30 @@ async def form_of(request: Request) -> Fields:
 
 
 def local_path(text: str) -> str:
-    """Return *text* where it is a path of this site, else the first page: no link leads elsewhere."""
+    """Return *text* if it is a path of this site, else the first page, so that no link leads elsewhere."""
     plain = text.isascii() and text.isprintable() and "\\" not in text
     return text if plain and text.startswith("/") and not text.startswith("//") else "/"
 
 
-def _fields(text: str) -> Fields:
+def _fields(text: str) -> FormFields:
     try:
         pairs: Sequence[tuple[str, str]] = parse_qsl(
             text, keep_blank_values=True, errors="strict", max_num_fields=_MOST_FIELDS
         )
     except ValueError:
-        raise refusal("request", "form: expected name=value pairs in UTF-8, got something else") from None
-    if "\x00" in "".join(value for _, value in pairs):  # no text of PostgreSQL has it
-        raise refusal("request", "form: expected text, got a null character")
-    return Fields(list(pairs))
+        raise refusal("request", "form: expected name=value pairs in UTF-8, got other text") from None
+    if "\x00" in "".join(value for _, value in pairs):  # PostgreSQL cannot store it
+        raise refusal("request", "form: expected text without null characters, got one")
+    return FormFields(list(pairs))
 
 
 def cookie_name(*, secure: bool) -> str:
-    """Return the cookie's name; browsers take `__Host-` only over TLS and from this host alone."""
+    """Return the cookie's name; browsers accept `__Host-` only over TLS and from this host alone."""
     return "__Host-gitdailies" if secure else "gitdailies"
 
 
 def cookie_header(token: str, *, secure: bool, seconds: int | None) -> Mapping[str, str]:
-    """Return the header that gives a visitor a cookie; 0 seconds take it away."""
+    """Return the header that sets the cookie of a visitor; 0 seconds delete it."""
     name = cookie_name(secure=secure)
     parts = [f"{name}={token}", "Path=/", "HttpOnly", "SameSite=Lax"]
     if secure:

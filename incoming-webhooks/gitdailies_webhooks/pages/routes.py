@@ -6,20 +6,21 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
-from gitdailies_webhooks.pages.dora import Dora
-from gitdailies_webhooks.pages.events import Events
-from gitdailies_webhooks.pages.members import Members
-from gitdailies_webhooks.pages.settings import Settings
-from gitdailies_webhooks.pages.sign_in import Entry
+from gitdailies_webhooks.pages.dora import DoraPage
+from gitdailies_webhooks.pages.events import EventPages
+from gitdailies_webhooks.pages.members import PeoplePages
+from gitdailies_webhooks.pages.settings import SettingsPages
+from gitdailies_webhooks.pages.sign_in import SignInPages
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
 
-# Their addresses carry a checksum of what is in them.
+# The address of a file contains a checksum of the file.
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 
 def pages(site: Site) -> list[Page]:
-    """Return all there are."""
-    return [page for part in (Entry, Events, Dora, Settings, Members) for page in part(site).pages()]
+    """Return all pages."""
+    groups = (SignInPages, EventPages, DoraPage, SettingsPages, PeoplePages)
+    return [page for group in groups for page in group(site).pages()]
 
 
 def routes(site: Site) -> list[BaseRoute]:
@@ -31,6 +32,6 @@ def routes(site: Site) -> list[BaseRoute]:
 
 
 async def _static(request: Request) -> Response:
-    # The route matched one of the files' names as it stands.
+    # The route matches only names of files that exist.
     name = str(request.scope["path"]).rpartition("/")[2]
     return FileResponse(STATIC / name, headers=_STATIC_HEADERS)

@@ -12,18 +12,19 @@ from starlette.responses import Response
 from gitdailies_webhooks.accounts import key_store, keys
 from gitdailies_webhooks.accounts.key_store import KeyRequest
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.pages.forms import EVERY, NONE, SOME, NewKey
+from gitdailies_webhooks.pages.forms import EVERY, NONE, SOME, NewKey, field_error
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 
 MANAGE = "/settings/api-access/incoming-webhooks"
 
-# Within this time a key of the same name by the same person is the same form, sent again by a reload.
+# A key with the same name by the same person within this time means that the form was sent again by a
+# reload of the page.
 _RELOADED = timedelta(minutes=10)
 
 
-class Settings:
-    """The pages of settings and of keys."""
+class SettingsPages:
+    """The pages of settings and of webhook keys."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
@@ -41,40 +42,40 @@ class Settings:
         ]
 
     async def settings(self, visit: Visit) -> Response:
-        """Show what can be set."""
-        return self._site.page(visit, "settings.html")
+        """Show the settings that this person may open."""
+        return self._site.render(visit, "settings.html")
 
     async def api_access(self, visit: Visit) -> Response:
-        """Show how programs get in."""
-        return self._site.page(visit, "api-access.html", manage=MANAGE)
+        """Show what programs need to use this server."""
+        return self._site.render(visit, "api-access.html", manage=MANAGE)
 
     async def manage(self, visit: Visit) -> Response:
-        """Show where events are sent to, and the keys."""
+        """Show the address for events, and the keys."""
         found = await self._site.store.read(partial(key_store.all_keys, deleted=True))
         now = self._site.clock()
-        return self._site.page(
+        return self._site.render(
             visit,
             "manage.html",
             manage=MANAGE,
             address=f"{visit.origin}/webhooks",
-            live=[key for key in found if key.live(now)],
-            expired=[key for key in found if key.deleted_at is None and not key.live(now)],
+            live=[key for key in found if key.is_valid(now)],
+            expired=[key for key in found if key.deleted_at is None and not key.is_valid(now)],
             deleted=[key for key in reversed(found) if key.deleted_at is not None][:100],
-            said=said,
+            permissions=permissions,
         )
 
     async def new_key(self, visit: Visit) -> Response:
-        """Show the form, for a key like another one where it is to follow that one."""
+        """Show the form; with `like`, it is filled in for the successor of a key."""
         form = NewKey()
         like = visit.fields.get("like", "")
         if like.isascii() and like.isdigit() and len(like) < 10:
-            before = await self._site.store.read(partial(key_store.key_of, id_=int(like)))
-            if before is not None:
-                form = NewKey(data=_successor(before))
+            key = await self._site.store.read(partial(key_store.find_key_by_id, id_=int(like)))
+            if key is not None:
+                form = NewKey(data=_successor(key))
         return self._form(visit, form)
 
     async def create_key(self, visit: Visit) -> Response:
-        """Make a key and show it, this once: the answer is the only place where it stands."""
+        """Create a key and show it once; this response is the only place that contains it."""
         form, now = NewKey(visit.fields), self._site.clock()
         form.now = now
         if not form.validate():
@@ -82,17 +83,17 @@ class Settings:
         request = KeyRequest.make(form.name.data or "", form.allow, form.expires_at, now=now)
         try:
             secret, key = await self._site.store.write(
-                partial(key_store.add_key, request=request, actor=visit.who.name, now=now)
+                partial(key_store.add_key, request=request, actor=visit.user.name, now=now)
             )
         except UsageError as error:
-            live = await self._site.store.read(key_store.all_keys)
-            again = next((key for key in live if key.name == request.name), None)
-            if again and again.created_by == visit.who.name and now - again.created_at < _RELOADED:
-                return self._site.go(f"{MANAGE}/keys/{again.id}")
-            form.name.errors = [str(error).partition(": ")[2]]
+            found = await self._site.store.read(key_store.all_keys)
+            same = next((key for key in found if key.name == request.name), None)
+            if same and same.created_by == visit.user.name and now - same.created_at < _RELOADED:
+                return self._site.redirect(f"{MANAGE}/keys/{same.id}")
+            form.name.errors = [field_error(error)]
             return self._form(visit, form, 422)
-        self._site.log.info("key created", key=key.name, person=visit.who.name)
-        return self._site.page(
+        self._site.log.info("key created", key=key.name, person=visit.user.name)
+        return self._site.render(
             visit,
             "key-once.html",
             manage=MANAGE,
@@ -102,42 +103,44 @@ class Settings:
         )
 
     async def edit_key(self, visit: Visit) -> Response:
-        """Show one key, with what can be done to it."""
+        """Show one key and what can be done with it."""
         key = await self._key(visit)
         if key is None:
             return self._site.not_found(visit)
-        expired = not key.live(self._site.clock())
-        return self._site.page(visit, "key.html", manage=MANAGE, key=key, said=said, expired=expired)
+        expired = not key.is_valid(self._site.clock())
+        return self._site.render(
+            visit, "key.html", manage=MANAGE, key=key, permissions=permissions, expired=expired
+        )
 
     async def confirm_delete(self, visit: Visit) -> Response:
-        """Ask whether it is meant."""
+        """Ask for confirmation."""
         key = await self._key(visit)
         if key is None:
             return self._site.not_found(visit)
-        return self._site.page(visit, "key-delete.html", manage=MANAGE, key=key)
+        return self._site.render(visit, "key-delete.html", manage=MANAGE, key=key)
 
     async def delete_key(self, visit: Visit) -> Response:
-        """Delete a key; from the moment of the answer every request with it is refused."""
+        """Delete a key; every request with it is refused from the moment of the response."""
         key = await self._key(visit)
         if key is not None:
             now = self._site.clock()
             await self._site.store.write(
-                partial(key_store.remove_key, key=key, actor=visit.who.name, now=now)
+                partial(key_store.remove_key, key=key, actor=visit.user.name, now=now)
             )
-            self._site.log.info("key deleted", key=key.name, person=visit.who.name)
-        return self._site.go(MANAGE)
+            self._site.log.info("key deleted", key=key.name, person=visit.user.name)
+        return self._site.redirect(MANAGE)
 
     async def _key(self, visit: Visit) -> Key | None:
-        # SQLite and PostgreSQL count no further.
+        # The largest number of a column in SQLite and PostgreSQL.
         id_ = min(visit.request.path_params["id"], 2**63 - 1)
-        return await self._site.store.read(partial(key_store.key_of, id_=id_))
+        return await self._site.store.read(partial(key_store.find_key_by_id, id_=id_))
 
     def _form(self, visit: Visit, form: NewKey, status: int = 200) -> Response:
-        return self._site.page(visit, "key-new.html", status, manage=MANAGE, form=form)
+        return self._site.render(visit, "key-new.html", status, manage=MANAGE, form=form)
 
 
-def said(key: Key) -> str:
-    """Say for people what a key may do."""
+def permissions(key: Key) -> str:
+    """Return the permissions of a key, for people."""
     titles = {kind.word: kind.title for kind in KINDS}
     words = {keys.SEND: "send everything", keys.READ: "read", keys.DELETE: "delete"}
     sends = [titles[word] for word in titles if word in key.allow]

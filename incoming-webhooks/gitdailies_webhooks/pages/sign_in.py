@@ -1,4 +1,4 @@
-"""Coming in and going out: sign-in, one-time links, sign-out, a new password."""
+"""Sign-in, one-time links, sign-out and a new password."""
 
 from __future__ import annotations
 
@@ -11,75 +11,75 @@ from gitdailies_core.errors import UsageError
 from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import passwords, people, people_store
-from gitdailies_webhooks.accounts.rate_limit import SIGN_IN, Attempts, network_of
-from gitdailies_webhooks.pages.forms import ChangePassword, Join, SignIn
+from gitdailies_webhooks.accounts.rate_limit import SIGN_IN, FailureLimit, network_of
+from gitdailies_webhooks.pages.forms import ChangePassword, Join, SignIn, field_error
 from gitdailies_webhooks.pages.request_context import Visit, local_path
-from gitdailies_webhooks.pages.site import ANYBODY, Page, Site
+from gitdailies_webhooks.pages.site import EVERYONE, Page, Site
 
-# Each takes 64 MiB for as long as it runs.
+# Each takes 64 MiB while it runs.
 _HASHES_AT_ONCE = 2
 
 
-class Entry:
-    """The pages of whoever is not signed in yet, and of their password."""
+class SignInPages:
+    """The pages for people who are not signed in yet, and for a person's own password."""
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._attempts = Attempts(SIGN_IN)
+        self._failures = FailureLimit(SIGN_IN)
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
 
     def pages(self) -> list[Page]:
         return [
-            Page("/sign-in", self.show_sign_in, needs=ANYBODY),
-            Page("/sign-in", self.sign_in, "POST", needs=ANYBODY),
-            Page(f"{people.JOIN}{{token}}", self.show_join, needs=ANYBODY),
-            Page(f"{people.JOIN}{{token}}", self.join, "POST", needs=ANYBODY),
-            Page("/sign-out", self.sign_out, "POST", needs=ANYBODY),
+            Page("/sign-in", self.show_sign_in, needs=EVERYONE),
+            Page("/sign-in", self.sign_in, "POST", needs=EVERYONE),
+            Page(f"{people.JOIN}{{token}}", self.show_join, needs=EVERYONE),
+            Page(f"{people.JOIN}{{token}}", self.join, "POST", needs=EVERYONE),
+            Page("/sign-out", self.sign_out, "POST", needs=EVERYONE),
             Page("/settings/password", self.show_password),
             Page("/settings/password", self.change_password, "POST"),
         ]
 
     async def show_sign_in(self, visit: Visit) -> Response:
-        """Show the form, or say how the first owner gets in."""
+        """Show the form, or how to become the first owner."""
         if visit.person is not None:
-            return self._site.go(local_path(visit.fields.get("next", "")))
+            return self._site.redirect(local_path(visit.fields.get("next", "")))
         if not await self._site.store.read(people_store.has_owner):
-            return self._site.page(visit, "set-up.html")
+            return self._site.render(visit, "set-up.html")
         form = SignIn(data={"next": local_path(visit.fields.get("next", ""))})
-        return self._site.page(visit, "sign-in.html", form=form, fault="")
+        return self._site.render(visit, "sign-in.html", form=form, error="")
 
     async def sign_in(self, visit: Visit) -> Response:
-        """Let somebody in who knows name and password; whoever fails too often has to wait."""
-        form, who, now = SignIn(visit.fields), network_of(visit.address), time.monotonic()
+        """Sign a person in; an address with too many failures has to wait."""
+        form, network, now = SignIn(visit.fields), network_of(visit.address), time.monotonic()
         if not form.validate():
-            return self._site.page(visit, "sign-in.html", 422, form=form, fault="")
-        if wait := self._attempts.wait_seconds(who, now):
+            return self._site.render(visit, "sign-in.html", 422, form=form, error="")
+        if wait := self._failures.wait_seconds(network, now):
             return self._too_many(visit, wait)
-        # Written down before the answer is known, so that many at once are no way around it.
-        self._attempts.fail(who, now)
-        person = await self._known(form.name.data or "", form.password.data or "")
+        # Recorded before the password is checked, so that many requests at once cannot avoid the limit.
+        self._failures.record(network, now)
+        person = await self._find_person(form.name.data or "", form.password.data or "")
         if person is None:
             self._site.log.warning("sign-in refused", address=visit.address)
-            fault = "Name or password is not right."
-            return self._site.page(visit, "sign-in.html", 401, form=form, fault=fault)
-        self._attempts.forget(who)
+            error = "The name or the password is wrong."
+            return self._site.render(visit, "sign-in.html", 401, form=form, error=error)
+        self._failures.forgive(network)
         self._site.log.info("signed in", person=person.name)
         return await self._site.sign_in(person, local_path(form.next.data or ""))
 
     async def show_join(self, visit: Visit) -> Response:
-        """Show who follows a one-time link what it is for."""
+        """Show the form behind a one-time link."""
         invitation = await self._invitation(visit)
         if invitation is None:
-            return self._used_up(visit)
-        return self._site.page(visit, "join.html", form=Join(), invitation=invitation)
+            return self._invalid_link(visit)
+        return self._site.render(visit, "join.html", form=Join(), invitation=invitation)
 
     async def join(self, visit: Visit) -> Response:
-        """Make a person of a one-time link, and sign them in."""
+        """Add the person who was invited, and sign them in."""
         invitation, form = await self._invitation(visit), Join(visit.fields)
         if invitation is None:
-            return self._used_up(visit)
+            return self._invalid_link(visit)
         if not form.validate():
-            return self._site.page(visit, "join.html", 422, form=form, invitation=invitation)
+            return self._site.render(visit, "join.html", 422, form=form, invitation=invitation)
         name, now = people.checked_name(form.name.data or ""), self._site.clock()
         async with self._hashing:
             password = await asyncio.to_thread(passwords.hash_password, form.password.data or "")
@@ -88,47 +88,47 @@ class Entry:
                 partial(people_store.join, hash_=_hash(visit), name=name, password=password, now=now)
             )
         except UsageError as error:
-            form.name.errors = [str(error).partition(": ")[2]]
-            return self._site.page(visit, "join.html", 422, form=form, invitation=invitation)
+            form.name.errors = [field_error(error)]
+            return self._site.render(visit, "join.html", 422, form=form, invitation=invitation)
         if person is None:
-            return self._used_up(visit)
+            return self._invalid_link(visit)
         self._site.log.info("joined", person=person.name, role=person.role)
         return await self._site.sign_in(person, "/start")
 
     async def sign_out(self, visit: Visit) -> Response:
-        """End the session, here and in the store."""
+        """End the session in the browser and in the store."""
         await self._site.store.write(partial(people_store.sign_out, hash_=people.hash_of(visit.token)))
-        return self._site.forget("/sign-in")
+        return self._site.delete_cookie("/sign-in")
 
     async def show_password(self, visit: Visit) -> Response:
         """Show the form for a new password."""
-        return self._site.page(visit, "password.html", form=ChangePassword())
+        return self._site.render(visit, "password.html", form=ChangePassword())
 
     async def change_password(self, visit: Visit) -> Response:
-        """Change the password of whoever knows the present one; they are signed out elsewhere."""
+        """Change the password of a person who enters the current one; end their other sessions."""
         form, now = ChangePassword(visit.fields), self._site.clock()
-        form.of = visit.who.name
-        who, tick = network_of(visit.address), time.monotonic()
+        form.person_name = visit.user.name
+        network, tick = network_of(visit.address), time.monotonic()
         valid = form.validate()
-        if wait := self._attempts.wait_seconds(who, tick):
+        if wait := self._failures.wait_seconds(network, tick):
             return self._too_many(visit, wait)
-        self._attempts.fail(who, tick)
-        if valid and await self._known(visit.who.name, form.current.data or "") is None:
-            form.current.errors = ["expected your password, got another"]
+        self._failures.record(network, tick)
+        if valid and await self._find_person(visit.user.name, form.current.data or "") is None:
+            form.current.errors = ["This is not your current password."]
             valid = False
         if not valid:
-            return self._site.page(visit, "password.html", 422, form=form)
-        self._attempts.forget(who)
+            return self._site.render(visit, "password.html", 422, form=form)
+        self._failures.forgive(network)
         async with self._hashing:
             password = await asyncio.to_thread(passwords.hash_password, form.password.data or "")
         keep = people.hash_of(visit.token)
         await self._site.store.write(
-            partial(people_store.change_password, person=visit.who, password=password, keep=keep, now=now)
+            partial(people_store.change_password, person=visit.user, password=password, keep=keep, now=now)
         )
-        return self._site.go("/settings")
+        return self._site.redirect("/settings")
 
-    async def _known(self, name: str, password: str) -> people.Person | None:
-        found = await self._site.store.read(partial(people_store.credentials, name=name))
+    async def _find_person(self, name: str, password: str) -> people.Person | None:
+        found = await self._site.store.read(partial(people_store.find_credentials, name=name))
         async with self._hashing:
             stored = None if found is None else found[1]
             right = await asyncio.to_thread(
@@ -138,23 +138,24 @@ class Entry:
 
     async def _invitation(self, visit: Visit) -> people.Invitation | None:
         return await self._site.store.read(
-            partial(people_store.invitation_of, hash_=_hash(visit), now=self._site.clock())
+            partial(people_store.find_invitation, hash_=_hash(visit), now=self._site.clock())
         )
 
-    def _used_up(self, visit: Visit) -> Response:
+    def _invalid_link(self, visit: Visit) -> Response:
         return self._site.message(
             visit,
             410,
-            "This link cannot be used",
-            "It was used before, or it is older than two days. Ask an owner for another one; "
-            "while there is no owner, the server prints one when it starts.",
+            "This link does not work",
+            "It was used already, or it is older than two days. Ask an owner for a new link. "
+            "While there is no owner, the server prints a new link each time it starts.",
         )
 
     def _too_many(self, visit: Visit, wait: float) -> Response:
         seconds = math.ceil(wait)
-        answer = self._site.message(visit, 429, "Too many tries", f"Wait {seconds} seconds, then try again.")
-        answer.headers["retry-after"] = str(seconds)
-        return answer
+        text = f"Wait {seconds} seconds, then try again."
+        response = self._site.message(visit, 429, "Too many attempts", text)
+        response.headers["retry-after"] = str(seconds)
+        return response
 
 
 def _hash(visit: Visit) -> bytes:

@@ -1,6 +1,6 @@
-"""The line of deploys and incidents: where each mark stands, what it says, where it leads to.
+"""The timeline of deploys and incidents: the position, text and link of each mark.
 
-Places are percents of the width, so that marks and words keep their size on a narrow screen.
+Positions are percentages of the width, so that marks and text keep their size on a narrow screen.
 """
 
 from __future__ import annotations
@@ -9,146 +9,151 @@ from collections.abc import Callable, Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from gitdailies_webhooks.figures.period import Span
+from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.timeline import DEPLOYS, FAILED, INCIDENTS, Mark, Timeline
-from gitdailies_webhooks.pages.event_titles import subject
+from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.formatting import count, moment
 
-# One of several, and one alone.
+# The name of a track, the words for several of its events, and for one.
 _WORDS = {
     INCIDENTS: ("Incidents", "incidents", "Incident"),
     FAILED: ("Failed deploys", "failed deploys", "Failed deploy"),
     DEPLOYS: ("Other deploys", "deploys that did not fail", "Deploy"),
 }
 
-# In pixels: the part of a lane that marks stand in, and the least height of a bar.
+# In pixels: the height of the largest bar and of the smallest.
 _TALL, _LEAST = 34, 8
 
-# In percent: labels nearer to an end than this begin or end there; and a letter on a narrow screen.
+# In percent: a label before the first position begins at it, one after the last ends at it; the width of
+# a letter on a narrow screen.
 _FIRST, _LAST, _LETTER = 5, 92, 2.2
 
 
-class Drawn(NamedTuple):
-    """A mark: its place and width in percent, its height in pixels, what it says, where it leads.
+class DrawnMark(NamedTuple):
+    """A mark: its position and width in percent, its height in pixels, its text and its link.
 
-    `height` is 0 for an event alone; it lasts for `width`, and longer where it is `open`.
+    A bar is a group of events. `height` is 0 for a single event, which lasts for `width`, or longer if it is
+    `open`.
     """
 
     x: str
     width: str
     height: int
     open: bool
-    says: str
+    text: str
     href: str
 
 
 class Tick(NamedTuple):
-    """A label: its place in percent, and whether that is its beginning (`first`), end (`last`) or middle."""
+    """A label at a position in percent, which is its beginning (`first`), end (`last`) or `middle`.
+
+    A `wide` one is shown on wide screens only.
+    """
 
     x: str
-    words: str
-    stands: str
+    text: str
+    anchor: str
     wide: bool
 
 
-class Lane(NamedTuple):
-    """A lane with its name and marks."""
+class Track(NamedTuple):
+    """A row of the timeline: its name and title, the number of its events, and its marks."""
 
     name: str
     title: str
     events: str
-    marks: list[Drawn]
+    marks: list[DrawnMark]
 
 
-def lanes(
-    line: Timeline,
-    span: Span,
+def tracks(
+    timeline: Timeline,
+    period: Period,
     events: Mapping[str, Mapping[str, Any]],
-    narrowed: Callable[[int, int | None], str],
-) -> list[Lane]:
-    """Lay out every lane; *narrowed* gives the address of the page for a part of the period."""
-    drawing = _Drawing(span, events, narrowed)
+    part_url: Callable[[int, int | None], str],
+) -> list[Track]:
+    """Lay out every track; *part_url* returns the address of the page for a part of the period."""
+    drawing = _Drawing(period, events, part_url)
     return [
-        Lane(lane, _WORDS[lane][0], count(line.counts[lane]), drawing.marks(lane, marks))
-        for lane, marks in line.lanes.items()
+        Track(name, _WORDS[name][0], count(timeline.counts[name]), drawing.marks(name, marks))
+        for name, marks in timeline.tracks.items()
     ]
 
 
 class _Drawing:
     def __init__(
         self,
-        span: Span,
+        period: Period,
         events: Mapping[str, Mapping[str, Any]],
-        narrowed: Callable[[int, int | None], str],
+        part_url: Callable[[int, int | None], str],
     ) -> None:
-        self._span = span
+        self._period = period
         self._events = events
-        self._narrowed = narrowed
-        self._length = max(span.until - span.began_at, 1)
+        self._part_url = part_url
+        self._length = max(period.until - period.began_at, 1)
 
-    def marks(self, lane: str, marks: list[Mark]) -> list[Drawn]:
+    def marks(self, track: str, marks: list[Mark]) -> list[DrawnMark]:
         most = max((mark.events for mark in marks), default=1)
         return [
-            self._several(lane, mark, most) if mark.id is None else self._alone(lane, mark, mark.id)
+            self._group(track, mark, most) if mark.id is None else self._single(track, mark, mark.id)
             for mark in marks
         ]
 
-    def _several(self, lane: str, mark: Mark, most: int) -> Drawn:
-        zone, until = self._span.zone, mark.ended_at
-        last = self._span.until if until is None else min(until, self._span.until)
-        said = f"{moment(mark.began_at, zone)} to {moment(last, zone)}"
-        return Drawn(
+    def _group(self, track: str, mark: Mark, most: int) -> DrawnMark:
+        zone, until = self._period.zone, mark.ended_at
+        last = self._period.until if until is None else min(until, self._period.until)
+        period = f"{moment(mark.began_at, zone)} to {moment(last, zone)}"
+        return DrawnMark(
             self._percent(mark.began_at),
             self._width(mark.began_at, last),
             _LEAST + (_TALL - _LEAST) * mark.events // most,
             False,
-            f"{count(mark.events)} {_WORDS[lane][1]}, {said}",
-            self._narrowed(mark.began_at, until),
+            f"{count(mark.events)} {_WORDS[track][1]}, {period}",
+            self._part_url(mark.began_at, until),
         )
 
-    def _alone(self, lane: str, mark: Mark, id_: str) -> Drawn:
-        zone = self._span.zone
+    def _single(self, track: str, mark: Mark, id_: str) -> DrawnMark:
+        zone = self._period.zone
         event = self._events.get(id_)
-        about = "" if event is None else f" {subject(event).short}"
+        title = "" if event is None else f" {title_of(event).short}"
         is_open = mark.ended_at is None
-        last = self._span.until if mark.ended_at is None else min(mark.ended_at, self._span.until)
+        last = self._period.until if mark.ended_at is None else min(mark.ended_at, self._period.until)
         ends = ""
-        if lane == INCIDENTS:
+        if track == INCIDENTS:
             ends = ", open" if mark.ended_at is None else f" to {moment(mark.ended_at, zone)}"
-        return Drawn(
+        return DrawnMark(
             self._percent(mark.began_at),
             self._width(mark.began_at, last),
             0,
             is_open,
-            f"{_WORDS[lane][2]}{about}, {moment(mark.began_at, zone)}{ends}",
+            f"{_WORDS[track][2]}{title}, {moment(mark.began_at, zone)}{ends}",
             "/events" if event is None else f"/events/{event['seq']}",
         )
 
     def _percent(self, at: int) -> str:
-        return f"{100 * (at - self._span.began_at) / self._length:.2f}"
+        return f"{100 * (at - self._period.began_at) / self._length:.2f}"
 
     def _width(self, began_at: int, ended_at: int) -> str:
         return f"{100 * max(ended_at - began_at, 0) / self._length:.2f}"
 
 
-def ticks(span: Span, moments: Mapping[int, str]) -> list[Tick]:
-    """Place labels under the line; every other one is for wide screens where a narrow one has no room."""
-    length = max(span.until - span.began_at, 1)
-    placed = [(100 * (at - span.began_at) / length, words) for at, words in moments.items()]
-    edges = [_edges(x, words) for x, words in placed]
+def ticks(period: Period, labels: Mapping[int, str]) -> list[Tick]:
+    """Place labels below the timeline; if they are crowded on a narrow screen, every other one is `wide`."""
+    length = max(period.until - period.began_at, 1)
+    placed = [(100 * (at - period.began_at) / length, text) for at, text in labels.items()]
+    edges = [_edges(x, text) for x, text in placed]
     crowded = any(right > left for (_, right), (left, _) in pairwise(edges))
     return [
-        Tick(f"{x:.2f}", words, _stands(x), crowded and number % 2 == 1)
-        for number, (x, words) in enumerate(placed)
+        Tick(f"{x:.2f}", text, _anchor(x), crowded and number % 2 == 1)
+        for number, (x, text) in enumerate(placed)
     ]
 
 
-def _stands(x: float) -> str:
-    return "first" if x < _FIRST else "last" if x > _LAST else "amid"
+def _anchor(x: float) -> str:
+    return "first" if x < _FIRST else "last" if x > _LAST else "middle"
 
 
-def _edges(x: float, words: str) -> tuple[float, float]:
+def _edges(x: float, text: str) -> tuple[float, float]:
     """Return where a label begins and ends on a narrow screen, with some room after it."""
-    width = len(words) * _LETTER
-    left = {"first": x, "last": x - width, "amid": x - width / 2}[_stands(x)]
+    width = len(text) * _LETTER
+    left = {"first": x, "last": x - width, "middle": x - width / 2}[_anchor(x)]
     return left, left + width + _LETTER

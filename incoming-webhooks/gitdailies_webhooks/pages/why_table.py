@@ -1,4 +1,4 @@
-"""What an event counts for, as its page shows it: a line for each figure."""
+"""The table on the page of an event that shows for each figure whether it counts, and why."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from typing import Any
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived import queries
-from gitdailies_webhooks.events.store import Store
+from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures import metrics, reasons
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import Settings
+from gitdailies_webhooks.figures.settings import FigureSettings
 
 NAMES = {
     metrics.FREQUENCY: "Deployment frequency",
@@ -24,11 +24,14 @@ NAMES = {
 }
 
 
-async def verdicts(store: Store, settings: Settings, now: datetime, id_: str) -> list[dict[str, Any]]:
-    """Return for each figure whether the event counts where and when it happened, and why.
+async def verdicts(
+    store: EventStore, settings: FigureSettings, now: datetime, id_: str
+) -> list[dict[str, Any]]:
+    """Return for each figure whether the event counts, and why.
 
-    No period is asked for, which could leave out what the event is laid to or undoes.
+    The period is unlimited. A limited one could leave out the deploy that the event is attributed to, or
+    the deploy that it undoes.
     """
     everything = Selection.all_until(to_us(now))
-    told = await store.read(partial(queries.why_one, selection=everything, settings=settings, id_=id_))
-    return [{**verdict, "name": NAMES[verdict["figure"]]} for verdict in (told or {}).get("verdicts", ())]
+    event = await store.read(partial(queries.why_one, selection=everything, settings=settings, id_=id_))
+    return [{**verdict, "name": NAMES[verdict["figure"]]} for verdict in (event or {}).get("verdicts", ())]

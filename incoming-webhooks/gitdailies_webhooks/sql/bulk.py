@@ -1,4 +1,7 @@
-"""Statements about many rows at once: one question, one trip, however many it is asked for."""
+"""Statements about many rows: one text and one round trip, however many rows there are.
+
+PostgreSQL gets the rows as one array a column. SQLite gets them written out in the statement.
+"""
 
 from __future__ import annotations
 
@@ -8,98 +11,99 @@ from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
-# Where a table has to be written out: so that few texts are prepared, and each has fewer parameters
-# than any build of SQLite takes.
+# How many rows SQLite gets at once. Few sizes keep the number of prepared statements small. The
+# largest has fewer parameters than any build of SQLite accepts.
 _SIZES = (64, 16, 4, 1)
 
 
-class Near(NamedTuple):
-    """A question for the rows of `table` (and the letter that stands for it) that are near one row of `x`.
+class Lookup(NamedTuple):
+    """A query that finds rows of `table` for each row of the table `given`.
 
-    Where several indexes would do, `by` names a column of the one to look into, which has them in its
-    order. PostgreSQL cannot tell by itself which is the right one while it knows nothing of a table.
+    `table` is a name and its alias, `where` compares the alias with `given`. Where several indexes would
+    do, `order_by` names a column: the index that has this order is used. PostgreSQL cannot choose the
+    right index by itself while it has no statistics of a table.
     """
 
-    wanted: str
+    select: str
     table: str
     where: str
-    by: str = ""
+    order_by: str = ""
 
 
-def over(
-    session: Session, columns: str, rows: Sequence[Sequence[Any]], asked: Near | str, *more: Any
+def lookup_many(
+    session: Session, columns: str, rows: Sequence[Sequence[Any]], lookup: Lookup | str, *parameters: Any
 ) -> Iterator[tuple[Any, ...]]:
-    """Answer a question about each of *rows*, of which `x` is a table with *columns*.
+    """Run *lookup* for *rows*, which are the table `given` with *columns*; yield what it finds.
 
-    What is wanted of `x` alone is a string. *more* are the question's own parameters. A column is of
-    whole numbers or of text, and nowhere null.
+    A string selects from `given` alone. *parameters* are those of the lookup itself. A column holds
+    whole numbers or text, and no null.
     """
     if not rows:
         return
     if getattr(session, "takes_lists", False):
         whole = tuple(isinstance(value, int) for value in rows[0])
         lists = [list(column) for column in zip(*rows, strict=True)]
-        yield from session.execute(_of_lists(columns, whole, asked), (*lists, *more)).fetchall()
+        yield from session.execute(_with_arrays(columns, whole, lookup), (*lists, *parameters)).fetchall()
         return
     done = 0
     for size in _SIZES:
         while len(rows) - done >= size:
             values = [value for row in rows[done : done + size] for value in row]
-            yield from session.execute(_written_out(columns, size, asked), (*values, *more)).fetchall()
+            yield from session.execute(_with_values(columns, size, lookup), (*values, *parameters)).fetchall()
             done += size
 
 
-def insert(session: Session, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Insert *rows*; a column is of whole numbers or of text, "+" in front of its name says of numbers."""
+def insert_many(session: Session, table: str, columns: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Insert *rows*; a column holds text, or whole numbers where its name begins with "+"."""
     if not rows:
         return
     if getattr(session, "takes_lists", False):
         lists = [list(column) for column in zip(*rows, strict=True)]
-        session.executemany(_insert_lists(table, columns), [lists])
+        session.executemany(_insert_arrays(table, columns), [lists])
     else:
-        session.executemany(_insert_one(table, columns), rows)
+        session.executemany(_insert_row(table, columns), rows)
 
 
-def each(session: Session, statement: str, rows: Sequence[Sequence[Any]]) -> None:
-    """Run *statement* once for each of *rows*; for none of them nothing is said, which would be a trip."""
+def execute_many(session: Session, statement: str, rows: Sequence[Sequence[Any]]) -> None:
+    """Run *statement* once for each of *rows*; without rows, make no round trip."""
     if rows:
         session.executemany(statement, rows)
 
 
 @cache
-def _insert_lists(table: str, columns: str) -> str:
-    lists = _lists(tuple(name.startswith("+") for name in columns.split(", ")))
-    return f"INSERT INTO {table} ({columns.replace('+', '')}) SELECT * FROM unnest({lists})"  # noqa: S608
+def _insert_arrays(table: str, columns: str) -> str:
+    arrays = _arrays(tuple(name.startswith("+") for name in columns.split(", ")))
+    return f"INSERT INTO {table} ({columns.replace('+', '')}) SELECT * FROM unnest({arrays})"  # noqa: S608
 
 
 @cache
-def _insert_one(table: str, columns: str) -> str:
+def _insert_row(table: str, columns: str) -> str:
     marks = ", ".join("?" * (columns.count(",") + 1))
     return f"INSERT INTO {table} ({columns.replace('+', '')}) VALUES ({marks})"  # noqa: S608
 
 
 @cache
-def _of_lists(columns: str, whole: tuple[bool, ...], asked: Near | str) -> str:
-    x = f"FROM unnest({_lists(whole)}) AS x({columns})"
-    if isinstance(asked, str):
-        return f"SELECT {asked} {x}"
-    # OFFSET 0 keeps this a look into an index for each row. PostgreSQL would rather go through a whole
-    # table that it knows nothing of, and compare each of its rows with those here.
-    letter, by = asked.table.split()[-1], asked.by and f" ORDER BY {asked.by}"
+def _with_arrays(columns: str, whole: tuple[bool, ...], lookup: Lookup | str) -> str:
+    given = f"FROM unnest({_arrays(whole)}) AS given({columns})"
+    if isinstance(lookup, str):
+        return f"SELECT {lookup} {given}"
+    # OFFSET 0 makes PostgreSQL look into an index once for each row. Without statistics of a table it
+    # would scan the whole table instead, and compare each row with those given.
+    alias, order = lookup.table.split()[-1], lookup.order_by and f" ORDER BY {lookup.order_by}"
     return (
-        f"SELECT {asked.wanted} {x} CROSS JOIN LATERAL"  # noqa: S608  text of this project
-        f" (SELECT * FROM {asked.table} WHERE {asked.where}{by} OFFSET 0) {letter}"
+        f"SELECT {lookup.select} {given} CROSS JOIN LATERAL"  # noqa: S608  text of this project
+        f" (SELECT * FROM {lookup.table} WHERE {lookup.where}{order} OFFSET 0) {alias}"
     )
 
 
-def _lists(whole: tuple[bool, ...]) -> str:
+def _arrays(whole: tuple[bool, ...]) -> str:
     return ", ".join(f"?::{'bigint' if one else 'text'}[]" for one in whole)
 
 
 @cache
-def _written_out(columns: str, size: int, asked: Near | str) -> str:
+def _with_values(columns: str, size: int, lookup: Lookup | str) -> str:
     row = "(" + ", ".join("?" * (columns.count(",") + 1)) + ")"
-    x = f"WITH x({columns}) AS (VALUES {', '.join([row] * size)})"
-    if isinstance(asked, str):
-        return f"{x} SELECT {asked} FROM x"  # noqa: S608  text of this project
-    return f"{x} SELECT {asked.wanted} FROM x CROSS JOIN {asked.table} WHERE {asked.where}"  # noqa: S608
+    given = f"WITH given({columns}) AS (VALUES {', '.join([row] * size)})"
+    if isinstance(lookup, str):
+        return f"{given} SELECT {lookup} FROM given"  # noqa: S608  text of this project
+    return f"{given} SELECT {lookup.select} FROM given CROSS JOIN {lookup.table} WHERE {lookup.where}"  # noqa: S608

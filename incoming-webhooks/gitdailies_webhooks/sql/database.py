@@ -1,4 +1,4 @@
-"""The receiver's database: which one is meant, its schema, one write for a command, reads for a server."""
+"""Open the receiver's database: its schema, one transaction for a command, many reads for a server."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ _IDLE_SESSIONS = 8
 
 Result = TypeVar("Result")
 
-# A path is that of an SQLite file.
-Where: TypeAlias = Path | Database
+# The path of an SQLite file, or a database of either kind.
+StoreLocation: TypeAlias = Path | Database
 
 
 def database_of(store: settings.StoreSetting) -> Database:
-    """Return the database that a store's address names."""
+    """Return the database that a `--store` address names."""
     if store.path is not None:
         return SqliteDatabase(store.path)
     from gitdailies_webhooks.sql.postgresql import ReceiverDatabase
@@ -34,37 +34,40 @@ def database_of(store: settings.StoreSetting) -> Database:
     return ReceiverDatabase(store.url, _SCHEMA)
 
 
-def database_at(where: Where) -> Database:
-    """Return the database itself."""
-    return SqliteDatabase(where) if isinstance(where, Path) else where
+def database_at(location: StoreLocation) -> Database:
+    """Return the database at *location*."""
+    return SqliteDatabase(location) if isinstance(location, Path) else location
 
 
-def existing(where: Where) -> Database:
-    """Return the database; raises UsageError for a file that is not there."""
-    database = database_at(where)
+def existing_database(location: StoreLocation) -> Database:
+    """Return the database at *location*; raises UsageError for an SQLite file that does not exist."""
+    database = database_at(location)
     if isinstance(database, SqliteDatabase) and not file_exists(database.path):
-        raise UsageError(f"store: expected the file of a store, got {database.path}, which is not there")
+        raise UsageError(
+            f"store: {database.path} does not exist; name the file of a store, "
+            "or start a server with it, which creates it"
+        )
     return database
 
 
-def prepare(database: Database) -> None:
-    """Bring the store to this version's schema.
+def migrate(database: Database) -> None:
+    """Bring the store to the schema of this version.
 
-    Raises ConfigurationError where it is newer, or another server's, StoreUnavailable where it
-    cannot be written.
+    Raises ConfigurationError for a store of a newer version or of another kind of server,
+    StoreUnavailable for one that cannot be written.
     """
     migrations.upgrade(database, MIGRATIONS, table="keys")
 
 
 @contextmanager
-def transaction(where: Where) -> Iterator[Session]:
-    """Open the store for one transaction, making it or bringing it up to date first.
+def transaction(location: StoreLocation) -> Iterator[Session]:
+    """Open the store for one transaction; create it or migrate it first where that is needed.
 
-    It takes no lock, so that it works beside a running server, which sees the change with its next
-    request. Raises StoreUnavailable where it cannot be written.
+    It takes no lock, so it works while a server runs. The server sees the change with its next request.
+    Raises StoreUnavailable for a store that cannot be written.
     """
-    database = database_at(where)
-    prepare(database)
+    database = database_at(location)
+    migrate(database)
     with closing(database.connect()) as session:
         try:
             database.begin(session)
@@ -78,24 +81,25 @@ def transaction(where: Where) -> Iterator[Session]:
             raise
 
 
-class Reader:
-    """Connections that only read, kept open between uses; any number of threads may ask."""
+class ReadPool:
+    """Read-only connections that stay open between uses; any number of threads may use the pool."""
 
     def __init__(self, database: Database) -> None:
         self._database = database
         self._idle: list[Session] = []
         self._lock = threading.Lock()
         self._closed = False
-        # SQLite reads one moment in any transaction, PostgreSQL when it is asked to.
+        # Every transaction of SQLite reads one snapshot. PostgreSQL does so at this isolation level.
         self._begin = "BEGIN" if database.is_local else "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
     def read(self, work: Callable[[Session], Result]) -> Result:
-        """Run *work* on what stands there at one moment; raises StoreUnavailable."""
-        while (session := self._taken()) is not None:
+        """Run *work* on a snapshot of the store; raises StoreUnavailable."""
+        while (session := self._idle_session()) is not None:
             try:
                 return self._run(session, work)
             except self._database.errors:
-                # One that was kept may have outlived its server; a new one tells.
+                # The database may have restarted since this connection was opened. The next one, or a
+                # new one, shows whether it can be read.
                 continue
         try:
             return self._run(self._database.connect(read_only=True), work)
@@ -103,19 +107,19 @@ class Reader:
             raise unavailable(self._database, "read", error) from error
 
     def close(self) -> None:
-        """Close what is idle, and keep nothing from now on."""
+        """Close idle connections, and from now on every connection after its use."""
         with self._lock:
             self._closed = True
             idle, self._idle = self._idle, []
         for session in idle:
             session.close()
 
-    def _taken(self) -> Session | None:
+    def _idle_session(self) -> Session | None:
         with self._lock:
             return self._idle.pop() if self._idle else None
 
     def _run(self, session: Session, work: Callable[[Session], Result]) -> Result:
-        keep = False
+        reusable = False
         try:
             session.execute(self._begin)
             result = work(session)
@@ -123,9 +127,9 @@ class Reader:
             with self._lock:
                 if not self._closed and len(self._idle) < _IDLE_SESSIONS:
                     self._idle.append(session)
-                    keep = True
+                    reusable = True
             return result
         finally:
-            if not keep:
+            if not reusable:
                 with suppress(*self._database.errors):
                     session.close()

@@ -1,4 +1,4 @@
-"""PostgreSQL for the receiver, whose statements are many, small and looked up by index."""
+"""PostgreSQL with query plans for a receiver: many small statements that use indexes."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ if TYPE_CHECKING:
     from gitdailies_server.storage.postgresql import PostgresqlSession
 
 _PLANS = (
-    # It would start processes for what reads a lot.
+    # Starting worker processes takes longer than most of these reads.
     "SET max_parallel_workers_per_gather = 0",
-    # Rows of a period are wanted in the order of an index; else they would be sorted on disk.
+    # Rows of a period are read in the order of an index. A bitmap scan would have to sort them on disk.
     "SET enable_bitmapscan = off",
 )
 
 
 class ReceiverDatabase(PostgresqlDatabase):
-    """As for every room, with plans for what a receiver asks."""
+    """The database of any room, with these plans on each connection."""
 
     def connect(self, *, read_only: bool = False) -> PostgresqlSession:
         session = super().connect(read_only=read_only)

@@ -1,4 +1,4 @@
-"""The receiver's tables, for migrations and for whoever reads the store by hand.
+"""The receiver's tables: the schema that the migrations lead to, with the meaning of each column.
 
 Times are whole microseconds since 1970 (UTC), so that they sort and compare on every database.
 """
@@ -20,9 +20,9 @@ from sqlalchemy import (
 
 METADATA = MetaData()
 
-_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")  # so that SQLite makes it the rowid
+_SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")  # an Integer key is the rowid of SQLite
 
-# A key is never taken out of its table, since events and audit lines point at it.
+# Webhook keys. A deleted key keeps its row, since events and audit lines refer to it.
 KEYS = Table(
     "keys",
     METADATA,
@@ -38,7 +38,7 @@ KEYS = Table(
     Column("expires_at", BigInteger),
     Column("deleted_at", BigInteger),
 )
-# Two keys may live side by side while one replaces the other, but not under one name.
+# A key and its successor may both be live, but not under one name.
 Index(
     "keys_live_name",
     KEYS.c.name,
@@ -47,8 +47,8 @@ Index(
     postgresql_where=text("deleted_at IS NULL"),
 )
 
-# `body` is the full form, with id, time and what the table of kinds does not know; `digest` is of
-# the content as it was sent. Sequence numbers are cursors of readers, so none is given twice.
+# Events. `body` is the event in full: with id, time and the fields that its kind does not have.
+# `digest` is of the content as it was sent. `seq` is a cursor of readers, so no number is used twice.
 EVENTS = Table(
     "events",
     METADATA,
@@ -67,10 +67,10 @@ EVENTS = Table(
     Column("body", Text, nullable=False),
     sqlite_autoincrement=True,
 )
-# The only index that is not needed to take an event: it finds the newest of a kind, and a period.
+# The only index that accepting an event does not need: it finds the newest event of a kind, and a period.
 Index("events_time", EVENTS.c.kind, EVENTS.c.time)
 
-# Who changed what other than by sending an event; `detail` is JSON, enough to undo it.
+# The audit trail: who changed what, other than by sending an event. `detail` is JSON, enough to undo it.
 AUDIT = Table(
     "audit",
     METADATA,
@@ -82,7 +82,7 @@ AUDIT = Table(
     Column("detail", Text, nullable=False),
 )
 
-# A person is never taken out either, since audit lines name them; a removed one has no password.
+# People. A removed person keeps the row, since audit lines name them, but has no password.
 PEOPLE = Table(
     "people",
     METADATA,
@@ -103,7 +103,7 @@ Index(
     postgresql_where=text("removed_at IS NULL"),
 )
 
-# One-time links, by the hash of what stands in them. `invited_by` is null for that of the first owner.
+# One-time links, by the hash of their token. `invited_by` is null for a link made by the server or a command.
 INVITATIONS = Table(
     "invitations",
     METADATA,
@@ -114,7 +114,7 @@ INVITATIONS = Table(
     Column("expires_at", BigInteger, nullable=False),
 )
 
-# Who is signed in, by the hash of the cookie.
+# Sessions of signed-in people, by the hash of the cookie.
 SESSIONS = Table(
     "sessions",
     METADATA,
@@ -124,7 +124,7 @@ SESSIONS = Table(
     Column("seen_at", BigInteger, nullable=False),
 )
 
-# Below: what figures are answered from, derived from the events and always to be had from them anew.
+# Below: rows from which figures are computed. All of them can be derived from the events again.
 Index("events_repo", EVENTS.c.repo, EVENTS.c.time)
 Index(
     "events_incident",
@@ -133,13 +133,14 @@ Index(
     postgresql_where=text("incident_id IS NOT NULL"),
 )
 
-# Of two events at one instant the one whose id sorts last is the later: by code points, on either database.
+# Of two events at one instant, the one whose id sorts last is the later. Both databases sort by code points.
 _NAME = Text().with_variant(Text(collation="C"), "postgresql")
 
-# The `seq` up to which events were looked at.
+# The `seq` of the last event that the derived rows include.
 FIGURES_READ = Table("figures_read", METADATA, Column("seq", BigInteger, nullable=False))
 
-# Events to be looked at once more: one went, came about at `due_at`, or says something else now.
+# Events to derive again from `due_at` on: one that was deleted, that was in the future until then, or
+# whose commits git knows now.
 FIGURES_CHANGES = Table(
     "figures_changes",
     METADATA,
@@ -152,8 +153,9 @@ FIGURES_CHANGES = Table(
 )
 Index("figures_changes_due", FIGURES_CHANGES.c.due_at)
 
-# A deploy, as `figures.Row` has it. Names are as they are compared, no service is "", `leads` are whole
-# microseconds with commas between; `keys` are those of its commits in the table below.
+# A deploy, as `figures.metrics.Row` has it. Names are in the form in which they are compared; "" is no
+# service. `leads` are lead times in microseconds, with commas between; `keys` are those of the deploy's
+# commits in the table below.
 FIGURES_DEPLOYS = Table(
     "figures_deploys",
     METADATA,
@@ -179,8 +181,8 @@ Index(
 Index("figures_deploys_repo", _DEPLOYS.repo, _DEPLOYS.environment, _DEPLOYS.at, _DEPLOYS.id)
 Index("figures_deploys_at", _DEPLOYS.environment, _DEPLOYS.at)
 
-# A commit that a deploy is of (`own`) or lists (at `position`, from 1; 0 where it does not).
-# `key` is the number of the seven digits that SHAs of one commit have in common, however they were cut.
+# A commit that was deployed (`own`) or that a deploy lists (at `position`, from 1; 0 if it lists none).
+# `key` is the number of the first seven digits, which the full and the cut SHAs of a commit share.
 FIGURES_COMMITS = Table(
     "figures_commits",
     METADATA,
@@ -196,8 +198,8 @@ FIGURES_COMMITS = Table(
     sqlite_with_rowid=False,
 )
 
-# A period of an incident, by the id of its start, and the deploy that it is laid to; `cause_key` is the
-# key of the commit at fault.
+# An occurrence of an incident, by the id of its start, and the deploy that it is attributed to.
+# `cause_key` is the key of the commit that caused it.
 FIGURES_INCIDENTS = Table(
     "figures_incidents",
     METADATA,
@@ -220,7 +222,7 @@ Index("figures_incidents_incident", _INCIDENTS.repo, _INCIDENTS.incident_id)
 Index("figures_incidents_cause", _INCIDENTS.repo, _INCIDENTS.environment, _INCIDENTS.cause_key)
 Index("figures_incidents_deploy", _INCIDENTS.deploy)
 
-# The settings that the rows above were derived with, as JSON under one name.
+# The settings with which the rows above were derived, as JSON under one name.
 FIGURES_SETTINGS = Table(
     "figures_settings",
     METADATA,
@@ -228,7 +230,8 @@ FIGURES_SETTINGS = Table(
     Column("value", Text, nullable=False),
 )
 
-# What a repository has, and what that tells of deploys: kept so that it is asked once.
+# Facts about commits from mirrors, and the commits of each deploy that follow from them. Stored so that
+# git is asked once.
 Table(
     "git_commits",
     METADATA,
@@ -246,8 +249,8 @@ Table(
     Column("ahead", Text, nullable=False),
     Column("behind", Text, nullable=False),
 )
-GIT_TOLD = Table(
-    "git_told",
+GIT_DEPLOYS = Table(
+    "git_deploys",
     METADATA,
     Column("id", Text, primary_key=True),
     Column("repo", Text, nullable=False),
@@ -255,4 +258,4 @@ GIT_TOLD = Table(
     Column("unknown", Text, nullable=False),
     Column("commits", Text, nullable=False),
 )
-Index("git_told_repo", GIT_TOLD.c.repo)
+Index("git_deploys_repo", GIT_DEPLOYS.c.repo)

@@ -1,4 +1,4 @@
-"""What an acceptance reads and writes, a batch at a time; `sqlite_rows` and `postgresql_rows` do it."""
+"""What an acceptance reads and writes: a port that `store.sqlite` and `store.postgresql` implement."""
 
 from __future__ import annotations
 
@@ -6,32 +6,32 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_core.incidents.routing import Target
 from gitdailies_server.storage.timestamps import from_us, to_us
 
 
-class Whose(NamedTuple):
-    """Whose periods they are: an incident's name is the source's own."""
+class Owner(NamedTuple):
+    """Where an incident's name is unique: at one source, for one destination."""
 
     destination: str
     source: str
 
 
-class Asked(NamedTuple):
-    """What will be asked for to decide a message: whether it was stored, and its incident's periods.
+class Lookup(NamedTuple):
+    """What deciding a message will need: whether it was stored, and the records of its incident.
 
-    Also what waits for the incident's end, where the message is one.
+    Where the message is an end, also the incidents that were merged into this one.
     """
 
-    whose: Whose
+    owner: Owner
     message: str
     incident: str
     is_end: bool
 
 
 class NewEvent(NamedTuple):
-    """An event to keep and to deliver; `partition` names those that must stay in order."""
+    """An event to store and to deliver. The events of one `partition` are delivered in order."""
 
     id: str
     destination: str
@@ -47,44 +47,47 @@ class NewEvent(NamedTuple):
 
 
 @dataclass
-class Batch:
-    """What is to be written: rows in the order of their columns, each period and kept delivery once."""
+class NewRows:
+    """The rows to write for a batch of deliveries, each in the order of its columns below.
+
+    Every occurrence and every quarantined delivery is in it once.
+    """
 
     deliveries: list[tuple[Any, ...]] = field(default_factory=list)
-    kept: dict[str, tuple[Any, ...]] = field(default_factory=dict)
-    periods: list[tuple[Any, ...]] = field(default_factory=list)
+    quarantine: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    occurrences: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
 
 
-class Rows(Protocol):
-    """One transaction's access to the tables of `tables`."""
+class AcceptanceStore(Protocol):
+    """The store's tables inside one transaction."""
 
-    def read_ahead(self, asked: Iterable[Asked]) -> None:
-        """Be told what will be asked for, where it is cheaper to ask for all at once."""
+    def prefetch(self, lookups: Iterable[Lookup]) -> None:
+        """Read what *lookups* will need, where one question for all is cheaper."""
 
-    def stored(self, source: str, message: str) -> str | None:
-        """Return the event ids, as JSON, of a message that was stored before."""
+    def stored_events(self, source: str, message: str) -> str | None:
+        """Return the event ids, as JSON, of a message that was stored before, or None."""
 
-    def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
-        """Return an incident's records."""
+    def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
+        """Return the records of an incident."""
 
-    def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
-        """Return the records of incidents merged into *incident* that wait for its end."""
+    def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
+        """Return the records that were merged into *incident* and wait for its end."""
 
-    def write(self, batch: Batch) -> None:
-        """Write a batch; an event whose id is there already is not written again."""
+    def write(self, rows: NewRows) -> None:
+        """Write *rows*. An event whose id is stored already is left as it is."""
 
 
 DELIVERY_COLUMNS = "delivery, received_at, source, message, incident, word, proof, outcome, reason, events"
-KEPT_COLUMNS = "delivery, received_at, source, why, reason, content_type, body"
+QUARANTINE_COLUMNS = "delivery, received_at, source, code, reason, content_type, body"
 EVENT_COLUMNS = "id, destination, source, incident, delivery, stored_at, body"
-PERIOD_COLUMNS = "incident, repo, environment, service, name, state, started_at, ended_at, merged_into"
+OCCURRENCE_COLUMNS = "incident, repo, environment, service, name, state, started_at, ended_at, merged_into"
 
 
-def period_of(row: Sequence[Any]) -> Period:
-    """Read a row of PERIOD_COLUMNS."""
+def record_of(row: Sequence[Any]) -> Occurrence:
+    """Read a row of OCCURRENCE_COLUMNS."""
     incident, repo, environment, service, name, state, started_at, ended_at, merged_into = row
-    return Period(
+    return Occurrence(
         incident=incident,
         target=Target(repo, environment or None, service or None),
         name=name,
@@ -95,11 +98,11 @@ def period_of(row: Sequence[Any]) -> Period:
     )
 
 
-def row_of(whose: Whose, record: Period, changed_at: int) -> tuple[Any, ...]:
-    """Write a record as destination, source, PERIOD_COLUMNS, changed_at."""
+def row_of(owner: Owner, record: Occurrence, changed_at: int) -> tuple[Any, ...]:
+    """Write a record as destination, source, OCCURRENCE_COLUMNS, changed_at (µs)."""
     target = record.target
     return (
-        *whose,
+        *owner,
         record.incident,
         target.repo,
         target.environment or "",

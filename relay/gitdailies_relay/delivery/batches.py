@@ -1,15 +1,16 @@
-"""What goes to a receiver in one request, and what follows from its answer. Pure.
+"""Which events go to the receiver in one request, and what follows from its answer. Pure.
 
-| answer to a list                          | what follows                                               |
+| answer to a batch                         | what follows                                               |
 | ----------------------------------------- | ---------------------------------------------------------- |
-| an event was taken                        | done                                                       |
-| an event was not taken                    | the event is sent alone; that answer decides               |
-| the list is refused (400, 413, 422, …)    | each is sent alone, and no attempt counts                  |
-| none, 5xx, 429; a refused key or address  | the same for each as if it had been sent alone             |
-| none or 5xx, and an event is too old      | sent alone once more: another may have spoiled the list    |
+| an event was taken                        | delivered                                                  |
+| an event was not taken                    | it is sent alone, and that answer decides                  |
+| the batch is refused (400, 413, 422, …)   | each event is sent alone, and no attempt counts            |
+| none, 5xx, 429; a refused key or address  | the same for each event as if it had been sent alone       |
+| none or 5xx, and an event is too old      | it is sent alone once more: another event may be the cause |
 
-A list holds heads, so one event of an incident at most. After one that was not answered for good,
-its events go alone, and lists are shorter for a while: one event must not spoil others for ever.
+A batch holds only events that are next in their partition, so at most one per incident. After a
+batch without a final answer its events are sent alone, and batches are smaller for a while.
+Otherwise one event could hold up others forever.
 """
 
 from __future__ import annotations
@@ -23,113 +24,113 @@ from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.storage.timestamps import from_us, to_us
 
-from gitdailies_relay.store.outbox import AGAIN, BURIED, DONE, PAUSED, Attempt, Due
+from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, RETRY, Attempt, ReadyEvent
 
-# More costs a receiver and the log of attempts long turns, and saves little: most is saved by ten.
-MOST_A_LIST = 64
-_TOO_MANY = 429
+# More events would keep a receiver, and the log of attempts, busy for long, and ten save most requests.
+MOST_IN_A_BATCH = 64
+_TOO_MANY_REQUESTS = 429
 
 
 @dataclass(frozen=True)
-class Parcel:
-    """Heads that go out in one request, and the key with which."""
+class Batch:
+    """Events that are sent in one request, and the key to send them with."""
 
-    heads: tuple[Due, ...]
+    events: tuple[ReadyEvent, ...]
     key: Secret
 
 
 @dataclass(frozen=True)
-class Carried:
-    """What came of a parcel that began to go out at `began_at` (µs).
+class BatchResult:
+    """What came of a batch whose sending began at `began_at` (µs).
 
-    `outcome` is None where it was not sent. Of a list, `refused` are the events that the receiver
+    `outcome` is None where nothing was sent. `refused` are the events of a list that the receiver
     did not take. `unreadable` are events that could not be sent, each with the reason.
     """
 
-    parcel: Parcel
+    batch: Batch
     began_at: int = 0
     outcome: Outcome | None = None
     refused: frozenset[int] = frozenset()
     unreadable: Mapping[int, str] = field(default_factory=dict)
 
     @property
-    def sent(self) -> tuple[Due, ...]:
+    def sent(self) -> tuple[ReadyEvent, ...]:
         """The events that the outcome is about."""
         if self.outcome is None:
             return ()
-        return tuple(head for head in self.parcel.heads if head.seq not in self.unreadable)
-
-
-class Cutter:
-    """Cuts heads into parcels for so many *lanes*, by how lists have fared."""
-
-    def __init__(self, lanes: int) -> None:
-        self._lanes = lanes
-        self._most = MOST_A_LIST
-        self._alone: set[int] = set()
-
-    def cut(self, heads: Sequence[Due], waiting: int, key: Secret) -> list[Parcel]:
-        """Cut *heads*, of *waiting* events that may go, so that every lane has something to carry."""
-        size = min(self._most, max(1, waiting // self._lanes))
-        single = [head for head in heads if size == 1 or head.seq in self._alone]
-        together = [] if size == 1 else [head for head in heads if head.seq not in self._alone]
-        parcels = [Parcel((head,), key) for head in single]
-        return parcels + [
-            Parcel(tuple(together[at : at + size]), key) for at in range(0, len(together), size)
-        ]
-
-    def learn(self, carried: Carried, judged: Judged) -> None:
-        """Take in what came of a parcel."""
-        outcome, sent = carried.outcome, carried.sent
-        self._alone.difference_update(a.seq for a in judged.attempts if a.verdict in (DONE, BURIED))
-        self._alone.update(head.seq for head in judged.alone)
-        if outcome is None or len(sent) < 2:
-            return
-        if is_of_the_events(outcome):
-            self._most = min(MOST_A_LIST, self._most * 2)
-        elif not retry.is_answer(outcome) and outcome.status != _TOO_MANY:
-            self._most = max(1, len(sent) // 2)
-            self._alone.update(head.seq for head in sent)
+        return tuple(event for event in self.batch.events if event.seq not in self.unreadable)
 
 
 @dataclass(frozen=True)
-class Judged:
-    """What follows for the events of a parcel: an attempt each, or they go out `alone`."""
+class Verdicts:
+    """What follows for the events of a batch: an attempt each, or they are sent again alone."""
 
     attempts: tuple[Attempt, ...] = ()
-    alone: tuple[Due, ...] = ()
+    retry_singly: tuple[ReadyEvent, ...] = ()
 
 
-def judge(
-    carried: Carried, *, now: datetime, jitter: Callable[[], float], give_up_age_seconds: float
-) -> Judged:
-    """Decide what follows from an answer, for each event by itself."""
-    outcome, at = carried.outcome, to_us(now)
-    unread = carried.unreadable.items()
+class Batcher:
+    """Divides events into batches for *senders* senders, by what came of earlier batches."""
+
+    def __init__(self, senders: int) -> None:
+        self._senders = senders
+        self._most = MOST_IN_A_BATCH
+        self._singly: set[int] = set()
+
+    def divide(self, events: Sequence[ReadyEvent], waiting: int, key: Secret) -> list[Batch]:
+        """Divide *events*, of *waiting* ones that may be sent, so that every sender has work."""
+        size = min(self._most, max(1, waiting // self._senders))
+        single = [event for event in events if size == 1 or event.seq in self._singly]
+        together = [] if size == 1 else [event for event in events if event.seq not in self._singly]
+        batches = [Batch((event,), key) for event in single]
+        return batches + [Batch(tuple(together[at : at + size]), key) for at in range(0, len(together), size)]
+
+    def learn(self, result: BatchResult, verdicts: Verdicts) -> None:
+        """Take a batch's result into account for the next batches."""
+        outcome, sent = result.outcome, result.sent
+        self._singly.difference_update(
+            attempt.seq for attempt in verdicts.attempts if attempt.verdict in (DELIVERED, DEAD_LETTER)
+        )
+        self._singly.update(event.seq for event in verdicts.retry_singly)
+        if outcome is None or len(sent) < 2:
+            return
+        if is_about_events(outcome):
+            self._most = min(MOST_IN_A_BATCH, self._most * 2)
+        elif not retry.is_answer(outcome) and outcome.status != _TOO_MANY_REQUESTS:
+            self._most = max(1, len(sent) // 2)
+            self._singly.update(event.seq for event in sent)
+
+
+def decide(
+    result: BatchResult, *, now: datetime, jitter: Callable[[], float], give_up_age_seconds: float
+) -> Verdicts:
+    """Decide what follows from a result, for each event by itself."""
+    outcome, at = result.outcome, to_us(now)
     attempts = [
-        Attempt(seq, at, None, BURIED, f"the stored event cannot be read: {why}") for seq, why in unread
+        Attempt(seq, at, None, DEAD_LETTER, f"the stored event cannot be read: {reason}")
+        for seq, reason in result.unreadable.items()
     ]
-    alone: list[Due] = []
-    sent = carried.sent
-    for head in sent:
+    retry_singly: list[ReadyEvent] = []
+    sent = result.sent
+    for event in sent:
         assert outcome is not None, "only what was sent has an outcome"
         verdict = retry.decide(
             outcome,
-            attempt=head.attempts + 1,
-            first_attempt_at=from_us(head.first_attempt_at) or from_us(carried.began_at),
+            attempt=event.attempts + 1,
+            first_attempt_at=from_us(event.first_attempt_at) or from_us(result.began_at),
             now=now,
             jitter=jitter,
             give_up_age_seconds=give_up_age_seconds,
         )
-        if head.seq in carried.refused or (isinstance(verdict, retry.GiveUp) and len(sent) > 1):
-            alone.append(head)
+        if event.seq in result.refused or (isinstance(verdict, retry.GiveUp) and len(sent) > 1):
+            retry_singly.append(event)
         else:
-            attempts.append(_attempt(head, at, outcome.status, verdict))
-    return Judged(tuple(attempts), tuple(alone))
+            attempts.append(_attempt(event, at, outcome.status, verdict))
+    return Verdicts(tuple(attempts), tuple(retry_singly))
 
 
-def is_of_the_events(outcome: Outcome) -> bool:
-    """Whether an answer is about what was sent, and says nothing against receiver, key or address."""
+def is_about_events(outcome: Outcome) -> bool:
+    """Whether an answer is about what was sent, and not about the receiver, the key or the address."""
     status = outcome.status
     return (
         status is not None
@@ -140,11 +141,11 @@ def is_of_the_events(outcome: Outcome) -> bool:
     )
 
 
-def _attempt(head: Due, at: int, status: int | None, verdict: retry.Verdict) -> Attempt:
+def _attempt(event: ReadyEvent, at: int, status: int | None, verdict: retry.Verdict) -> Attempt:
     if isinstance(verdict, retry.Done):
-        return Attempt(head.seq, at, status, DONE)
+        return Attempt(event.seq, at, status, DELIVERED)
     if isinstance(verdict, retry.Again):
-        return Attempt(head.seq, at, status, AGAIN, verdict.reason, to_us(verdict.at))
+        return Attempt(event.seq, at, status, RETRY, verdict.reason, to_us(verdict.at))
     if isinstance(verdict, retry.Pause):
-        return Attempt(head.seq, at, status, PAUSED, verdict.reason)
-    return Attempt(head.seq, at, status, BURIED, verdict.reason)
+        return Attempt(event.seq, at, status, PAUSED, verdict.reason)
+    return Attempt(event.seq, at, status, DEAD_LETTER, verdict.reason)

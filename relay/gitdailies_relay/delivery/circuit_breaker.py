@@ -1,32 +1,32 @@
-"""When to keep off a receiver that fails, so that a dead one costs a probe now and then. Pure.
+"""When to stop sending to a receiver that fails, so that a dead one costs only a probe now and then. Pure.
 
-One event that fails and fails keeps back nobody but itself; events that fail one after another,
-or an answer that asks for time, say that it is the receiver.
+An event that fails again and again holds back only itself. Failures of several events in a row,
+or an answer that asks for time, mean that the receiver fails.
 """
 
 from __future__ import annotations
 
-# One failure may be the event's own; this many in a row, of different events, are the receiver's.
+# One failure may be the event's own. This many in a row, of different events, are the receiver's.
 FAILURES_TO_OPEN = 3
-FIRST_WAIT_SECONDS = 0.5
-# Short, since a probe is one request, and what waits is wanted soon after the receiver is back.
-LONGEST_WAIT_SECONDS = 15.0
+FIRST_BACKOFF_SECONDS = 0.5
+# Short, because a probe is one request, and the waiting events should leave soon after the receiver is back.
+LONGEST_BACKOFF_SECONDS = 15.0
 
 
-class Circuit:
-    """Closed while the receiver answers; open, it lets one probe through at a time.
+class CircuitBreaker:
+    """Closed while the receiver answers. While it is open, one probe at a time goes through.
 
     Times are seconds on any clock that does not jump back.
     """
 
     def __init__(self) -> None:
-        # Of the last failure, until one succeeds.
+        # The reason of the last failure, until one event is delivered.
         self.reason = ""
         self._failures = 0
         self._open_until = 0.0
         self._suspects: set[int] = set()
-        self._is_receiver = False
-        # Until it answered once, a failure may be the last of an outage that began before this process.
+        self._receiver_fails = False
+        # Before the first answer, a failure may be the last of an outage that began before this process.
         self._has_answered = False
 
     @property
@@ -34,39 +34,41 @@ class Circuit:
         return not self._open_until
 
     def blocks(self, event: int) -> bool:
-        """Whether this event must wait to be a probe."""
-        return not self.closed and (self._is_receiver or event in self._suspects)
+        """Whether this event may only be sent as a probe."""
+        return not self.closed and (self._receiver_fails or event in self._suspects)
 
-    def failed(self, now: float, asked_seconds: float, *events: int, reason: str = "") -> None:
-        """Count a failure of *events* that went together, or of the receiver itself, without any.
+    def failed(self, now: float, retry_after_seconds: float, *events: int, reason: str = "") -> None:
+        """Count a failure of *events* that were sent together, or of the receiver where there are none.
 
-        *asked_seconds* is Retry-After, or 0.
+        *retry_after_seconds* is what the receiver asked for, or 0.
         """
         self.reason = reason
         waiting = now < self._open_until
-        if not self._is_receiver:
+        if not self._receiver_fails:
             self._suspects.update(events)
-        if not events or asked_seconds or len(self._suspects) >= FAILURES_TO_OPEN:
-            self._is_receiver = True
+        if not events or retry_after_seconds or len(self._suspects) >= FAILURES_TO_OPEN:
+            self._receiver_fails = True
         # Of failures at the same time only the first says something new.
         self._failures += not waiting
         if waiting or (self.closed and self._failures < FAILURES_TO_OPEN):
-            wait = 0.0
+            backoff = 0.0
         else:
             exponent = min(max(self._failures - FAILURES_TO_OPEN, 0), 10)
-            wait = min(LONGEST_WAIT_SECONDS, FIRST_WAIT_SECONDS * 2.0**exponent)
-        if wait or asked_seconds:
-            self._open_until = max(self._open_until, now + max(wait, asked_seconds))
+            backoff = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**exponent)
+        if backoff or retry_after_seconds:
+            self._open_until = max(self._open_until, now + max(backoff, retry_after_seconds))
 
     def probe_due(self, now: float) -> bool:
-        """Whether a probe may go out."""
+        """Whether a probe may be sent."""
         return now >= self._open_until
 
     def succeeded(self) -> bool:
-        """Close the circuit; return whether it was the receiver for which events had to wait."""
-        was_receiver = (not self.closed and self._is_receiver) or (self._failures and not self._has_answered)
+        """Close the breaker; return whether events had waited because the receiver failed."""
+        receiver_failed = (not self.closed and self._receiver_fails) or (
+            self._failures and not self._has_answered
+        )
         self._has_answered = True
         self.reason, self._failures, self._open_until = "", 0, 0.0
         self._suspects.clear()
-        self._is_receiver = False
-        return bool(was_receiver)
+        self._receiver_fails = False
+        return bool(receiver_failed)

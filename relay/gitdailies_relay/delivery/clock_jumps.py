@@ -1,36 +1,38 @@
-"""A wall clock that is set right while events wait: their times were told by the wrong one."""
+"""A wall clock that is corrected while events wait: their times came from the wrong clock."""
 
 from __future__ import annotations
 
 from gitdailies_core import retry
 from gitdailies_server.storage.database import Session
 
-# More than a clock is slewed between two looks at it, less than anybody would notice of a wait.
+# Larger than NTP slew between two checks, small enough not to be noticed.
 _STEP_SECONDS = 1.0
 
-_EARLIER = "UPDATE pending SET due_at = due_at - ? WHERE buried IS NULL AND due_at > ?"
-_NOW = "UPDATE pending SET due_at = ? WHERE buried IS NULL AND due_at > ?"
+# Make what waits for its time due so much earlier.
+_EARLIER = "UPDATE outbox SET due_at = due_at - ? WHERE dead_letter IS NULL AND due_at > ?"
+# Make due now what would be due after a given time.
+_NOW = "UPDATE outbox SET due_at = ? WHERE dead_letter IS NULL AND due_at > ?"
 
 
-class Clock:
-    """Two clocks compared again and again: the wall's, and one that nobody sets. In seconds."""
+class ClockComparison:
+    """Compares the wall clock with one that nobody sets, again and again. Times are in seconds."""
 
     def __init__(self) -> None:
-        self._apart: float | None = None
+        self._difference: float | None = None
 
     def set_back(self, wall: float, monotonic: float) -> float:
-        """Return by how many seconds the wall clock was set back since the last look, or 0."""
-        apart, before = wall - monotonic, self._apart
-        self._apart = apart
-        step = 0.0 if before is None else before - apart
+        """Return by how many seconds the wall clock was set back since the last call, or 0."""
+        difference, before = wall - monotonic, self._difference
+        self._difference = difference
+        step = 0.0 if before is None else before - difference
         return step if step > _STEP_SECONDS else 0.0
 
 
-def follow(session: Session, seconds: float, now: int) -> None:
-    """Bring what waits as much earlier as the clock was set back, to wait no longer than it was meant to."""
+def make_due_earlier(session: Session, seconds: float, now: int) -> None:
+    """Make waiting events due as much earlier as the clock was set back, to keep their waits as meant."""
     session.execute(_EARLIER, (int(seconds * 1e6), now))
 
 
-def catch_up(session: Session, now: int) -> None:
-    """Make due what waits longer than anything is made to: the clock was ahead when that was written."""
+def make_due_overlong(session: Session, now: int) -> None:
+    """Make due what waits longer than any retry does: the clock was ahead when its time was written."""
     session.execute(_NOW, (now, now + int(retry.LONGEST_RETRY_AFTER_SECONDS * 1e6)))

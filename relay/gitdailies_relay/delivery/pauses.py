@@ -1,4 +1,4 @@
-"""Whether a destination is paused, and what ends it: a person, another key, an address that answers."""
+"""Whether a destination is paused, and what ends a pause: a person, a new key, an address that answers."""
 
 from __future__ import annotations
 
@@ -9,55 +9,56 @@ from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.values.secret import Secret
 
-from gitdailies_relay.store.store import Store, pause, resume
+from gitdailies_relay.store.store import RelayStore, pause, resume
 
 LOG = structlog.get_logger("gitdailies.relay")
 
+# What pauses a destination. These are values of the store, of JSON and of metrics.
 MANUAL, KEY, ADDRESS = "manual", "key", "address"
-# A wrong address may be a receiver that is being replaced: it is asked again now and then. So
-# is one that refused the key, though seldom, since that may count against us there.
+# A wrong address may be a receiver that is being replaced, so it is probed now and then. One that
+# refused the key is probed too, but seldom, because it may count that against us.
 PROBE_SECONDS = {KEY: 300.0, ADDRESS: 15.0}
 
 
 class Pauses:
     """The pauses of one destination. Every method may raise StoreUnavailable."""
 
-    def __init__(self, store: Store, name: str, environ: Mapping[str, str]) -> None:
+    def __init__(self, store: RelayStore, destination: str, environ: Mapping[str, str]) -> None:
         self._store = store
-        self._name = name
+        self._destination = destination
         self._environ = environ
-        self._refused: Secret | None = None
-        # Several attempts may find out about it at once.
+        self._refused_key: Secret | None = None
+        # Several attempts may find the same fault at once.
         self._beginning = False
 
     async def current(self) -> str:
-        """Return by what the destination is paused, or ""."""
-        return (await self._store.paused(self._name))[0]
+        """Return what paused the destination, or ""."""
+        return (await self._store.paused(self._destination))[0]
 
-    async def lifted(self, key: SecretSource) -> bool:
-        """End a pause by *key*, should that hold another one by now."""
-        if await self.current() != KEY or self._refused is None:
+    async def end_if_key_changed(self, key: SecretSource) -> bool:
+        """End a pause by *key* if that holds another key now; return whether it did."""
+        if await self.current() != KEY or self._refused_key is None:
             return False
         try:
-            changed = key.read(self._environ) != self._refused
+            changed = key.read(self._environ) != self._refused_key
         except ConfigurationError:
             return False
         if changed:
-            await self.end(KEY, why="there is a new key")
+            await self.end(KEY, reason="there is a new key")
         return changed
 
-    async def begin(self, what: str, why: str, key: Secret | None) -> None:
-        """Pause for a refused *key* (None: it cannot be read) or a wrong address."""
+    async def begin(self, by: str, reason: str, key: Secret | None) -> None:
+        """Pause for a refused *key* (None if it cannot be read) or a wrong address."""
         if not self._beginning and not await self.current():
-            LOG.error("destination paused", what=what, reason=why)
-        self._refused, self._beginning = key or Secret(""), True
+            LOG.error("destination paused", by=by, reason=reason)
+        self._refused_key, self._beginning = key or Secret(""), True
         try:
-            await self._store.run(lambda session: pause(session, self._name, what, why))
+            await self._store.run(lambda session: pause(session, self._destination, by, reason))
         finally:
             self._beginning = False
 
-    async def end(self, *kinds: str, why: str = "") -> None:
-        """End a pause of one of *kinds*, and let everything that waits be tried at once."""
+    async def end(self, *kinds: str, reason: str = "") -> None:
+        """End a pause by one of *kinds*, and make everything that waits due now."""
         if await self.current() in kinds:
-            LOG.info("destination resumed", reason=why)
-            await self._store.run(lambda connection: resume(connection, self._name))
+            LOG.info("destination resumed", reason=reason)
+            await self._store.run(lambda session: resume(session, self._destination))

@@ -1,4 +1,4 @@
-"""What lanes bring back is written down, and what it says of the receiver is acted on."""
+"""Write down what came of batches, and act on what it says about the receiver."""
 
 from __future__ import annotations
 
@@ -16,112 +16,115 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.delivery import batches
-from gitdailies_relay.delivery.batches import Carried, Cutter, Judged
-from gitdailies_relay.delivery.circuit_breaker import Circuit
+from gitdailies_relay.delivery.batches import Batcher, BatchResult, Verdicts
+from gitdailies_relay.delivery.circuit_breaker import CircuitBreaker
 from gitdailies_relay.delivery.pauses import ADDRESS, KEY, Pauses
 from gitdailies_relay.store import outbox
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 
 
-class Settlement:
-    """Settles parcels; *retried* does something until the store can be written."""
+class ResultRecorder:
+    """Records the results of batches. *until_written* repeats its argument until the store can be written."""
 
     def __init__(
         self,
         *,
-        store: Store,
+        store: RelayStore,
         pauses: Pauses,
-        cutter: Cutter,
+        batcher: Batcher,
         give_up_seconds: float,
-        counted: Callable[[str, float, float], None],
-        retried: Callable[[Callable[[], Awaitable[Any]]], Awaitable[None]],
+        count_attempt: Callable[[str, float, float], None],
+        until_written: Callable[[Callable[[], Awaitable[Any]]], Awaitable[None]],
     ) -> None:
         self._store = store
         self._pauses = pauses
-        self._cutter = cutter
+        self._batcher = batcher
         self._give_up_seconds = give_up_seconds
-        self._counted = counted
-        self._retried = retried
+        self._count_attempt = count_attempt
+        self._until_written = until_written
 
-    async def settle(self, landed: Sequence[Carried], circuit: Circuit) -> None:
-        """Write down what came of parcels, then do what follows; raises nothing.
+    async def record(self, results: Sequence[BatchResult], circuit: CircuitBreaker) -> None:
+        """Write down what came of batches, then act on it; raises nothing.
 
-        A fault of ours is none of the receiver's: the events stay where they are, and what
-        delivers them waits as for a failure.
+        After a fault of ours the events stay where they are, and delivery backs off as after a
+        failure of the receiver.
         """
         try:
-            judged = [(carried, self._judged(carried, circuit)) for carried in landed]
-            await self._write(judged)
-            for carried, decided in judged:
-                self._count(carried, decided)
-                await self._follow(carried, decided, circuit)
+            decided = [(result, self._decided(result, circuit)) for result in results]
+            await self._write(decided)
+            for result, verdicts in decided:
+                self._count(result, verdicts)
+                await self._act(result, verdicts, circuit)
         except Exception as error:  # noqa: BLE001
-            _broke(landed[0], error, circuit)
+            _record_fault(results[0], error, circuit)
 
-    def _judged(self, carried: Carried, circuit: Circuit) -> Judged:
+    def _decided(self, result: BatchResult, circuit: CircuitBreaker) -> Verdicts:
         try:
-            judged = self._judge(carried)
-            self._cutter.learn(carried, judged)
+            verdicts = self._decide(result)
+            self._batcher.learn(result, verdicts)
         except Exception as error:  # noqa: BLE001
-            _broke(carried, error, circuit)
-            return Judged()
-        return judged
+            _record_fault(result, error, circuit)
+            return Verdicts()
+        return verdicts
 
-    def _judge(self, carried: Carried) -> Judged:
-        return batches.judge(
-            carried, now=datetime.now(UTC), jitter=random.random, give_up_age_seconds=self._give_up_seconds
+    def _decide(self, result: BatchResult) -> Verdicts:
+        return batches.decide(
+            result, now=datetime.now(UTC), jitter=random.random, give_up_age_seconds=self._give_up_seconds
         )
 
-    async def _write(self, judged: Sequence[tuple[Carried, Judged]]) -> None:
-        attempts = [attempt for _, one in judged for attempt in one.attempts]
+    async def _write(self, decided: Sequence[tuple[BatchResult, Verdicts]]) -> None:
+        attempts = [attempt for _, verdicts in decided for attempt in verdicts.attempts]
         if attempts:
-            await self._retried(lambda: self._store.record(attempts))
+            await self._until_written(lambda: self._store.record(attempts))
         recorded = {attempt.seq for attempt in attempts}
-        back = [head for one, _ in judged for head in one.parcel.heads if head.seq not in recorded]
-        if back:
-            await self._retried(lambda: self._store.release(back))
+        unsent = [e for result, _ in decided for e in result.batch.events if e.seq not in recorded]
+        if unsent:
+            await self._until_written(lambda: self._store.release(unsent))
 
-    def _count(self, carried: Carried, judged: Judged) -> None:
-        now, stored_at = now_us(), {head.seq: head.stored_at for head in carried.parcel.heads}
-        for attempt in judged.attempts:
-            self._counted(
-                attempt.verdict, (now - carried.began_at) / 1e6, (now - stored_at[attempt.seq]) / 1e6
+    def _count(self, result: BatchResult, verdicts: Verdicts) -> None:
+        now, stored_at = now_us(), {event.seq: event.stored_at for event in result.batch.events}
+        for attempt in verdicts.attempts:
+            self._count_attempt(
+                attempt.verdict, (now - result.began_at) / 1e6, (now - stored_at[attempt.seq]) / 1e6
             )
-            if attempt.verdict == outbox.BURIED:
-                LOG.error("event buried", seq=attempt.seq, reason=attempt.reason)
+            if attempt.verdict == outbox.DEAD_LETTER:
+                LOG.error("dead letter", seq=attempt.seq, reason=attempt.reason)
 
-    async def _follow(self, carried: Carried, judged: Judged, circuit: Circuit) -> None:
-        outcome, sent = carried.outcome, carried.sent
-        if outcome is None or not (judged.attempts or judged.alone):
+    async def _act(self, result: BatchResult, verdicts: Verdicts, circuit: CircuitBreaker) -> None:
+        outcome, sent = result.outcome, result.sent
+        if outcome is None or not (verdicts.attempts or verdicts.retry_singly):
             return
         if not retry.is_answer(outcome):
-            asked = retry.retry_after_seconds(outcome.retry_after, datetime.now(UTC))
-            why = next((attempt.reason for attempt in judged.attempts), outcome.error)
-            circuit.failed(time.monotonic(), asked, *(head.seq for head in sent), reason=why)
-            LOG.warning("delivery failed", seq=sent[0].seq, events=len(sent), reason=why)
+            retry_after = retry.retry_after_seconds(outcome.retry_after, datetime.now(UTC))
+            reason = next((attempt.reason for attempt in verdicts.attempts), outcome.error)
+            circuit.failed(time.monotonic(), retry_after, *(event.seq for event in sent), reason=reason)
+            LOG.warning("delivery failed", seq=sent[0].seq, events=len(sent), reason=reason)
             return
-        paused = next((one for one in judged.attempts if one.verdict == outbox.PAUSED), None)
+        paused = next((one for one in verdicts.attempts if one.verdict == outbox.PAUSED), None)
         if paused is not None:
-            what = KEY if paused.status in retry.KEY_STATUSES else ADDRESS
-            await self._retried(lambda: self._pauses.begin(what, paused.reason, carried.parcel.key))
+            by = KEY if paused.status in retry.KEY_STATUSES else ADDRESS
+            await self._until_written(lambda: self._pauses.begin(by, paused.reason, result.batch.key))
             return
-        if judged.alone:
-            LOG.warning("events of a list go alone", seq=judged.alone[0].seq, events=len(judged.alone))
-        await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the receiver takes events again"))
+        if verdicts.retry_singly:
+            first = verdicts.retry_singly[0].seq
+            LOG.warning("events of a batch are sent singly", seq=first, events=len(verdicts.retry_singly))
+        await self._until_written(
+            lambda: self._pauses.end(KEY, ADDRESS, reason="the receiver takes events again")
+        )
         if circuit.succeeded():
             LOG.info("receiver answers again")
-            await self._retried(partial(self._store.run, hurry))
+            await self._until_written(partial(self._store.run, make_due))
 
 
-def hurry(session: Session) -> None:
-    """Make everything due that waits for a receiver."""
-    outbox.hurry(session, now_us())
+def make_due(session: Session) -> None:
+    """Make everything that waits for its time due now."""
+    outbox.make_due(session, now_us())
 
 
-def _broke(carried: Carried, error: Exception, circuit: Circuit) -> None:
-    seq = carried.parcel.heads[0].seq
-    why = describe_error(error)
-    LOG.error("delivery broke", seq=seq, reason=why)
-    circuit.failed(time.monotonic(), 0.0, seq, reason=f"delivery broke: {why}")
+def _record_fault(result: BatchResult, error: Exception, circuit: CircuitBreaker) -> None:
+    seq = result.batch.events[0].seq
+    reason = describe_error(error)
+    LOG.error("result not recorded", seq=seq, reason=reason)
+    circuit.failed(time.monotonic(), 0.0, seq, reason=f"the result of a delivery was not recorded: {reason}")

@@ -1,7 +1,7 @@
-"""Lanes to a receiver: threads that take parcels in turn, each over a connection of its own.
+"""Sending: a pool of threads that send batches, and old senders that are being drained.
 
-What waits for a lane has not been tried: it comes back unsent as soon as an answer says that the
-receiver, the key or the address may be at fault, and where it has waited too long.
+A batch that waits for a thread has not been tried. It comes back unsent when an answer says that
+the receiver, the key or the address may be at fault, and when it has waited too long.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ import json
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from dataclasses import dataclass
 from queue import Empty, SimpleQueue
@@ -27,7 +27,7 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
-from gitdailies_relay.delivery.batches import Carried, Parcel, is_of_the_events
+from gitdailies_relay.delivery.batches import Batch, BatchResult, is_about_events
 
 LOG = structlog.get_logger("gitdailies.relay")
 
@@ -48,7 +48,7 @@ class Sender(Protocol):
 
 @dataclass(frozen=True)
 class _Waiting:
-    parcel: Parcel
+    batch: Batch
     sender: Sender
     dialect: Dialect
     until: float
@@ -57,23 +57,26 @@ class _Waiting:
 _Work: TypeAlias = "_Waiting | None"
 
 
-class Lanes:
-    """*count* lanes; *landed* is called in the event loop when there is something for `take`."""
+class SenderPool:
+    """*count* threads that send batches, each over a connection of its own.
 
-    def __init__(self, count: int, *, landed: Callable[[], None]) -> None:
+    *on_done* is called in the event loop when there are results for `take_results`.
+    """
+
+    def __init__(self, count: int, *, on_done: Callable[[], None]) -> None:
         self._count = count
-        self._landed = landed
+        self._on_done = on_done
         self._waiting: SimpleQueue[_Work] = SimpleQueue()
-        self._carried: deque[Carried] = deque()
+        self._results: deque[BatchResult] = deque()
         self._threads: list[threading.Thread] = []
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._told = False
+        self._notified = False
         self._stopped = False
 
-    def put(self, parcel: Parcel, sender: Sender, dialect: Dialect, patience_seconds: float) -> None:
-        """Send *parcel* as soon as a lane is free; where none is within *patience_seconds*, it comes back."""
+    def submit(self, batch: Batch, sender: Sender, dialect: Dialect, wait_seconds: float) -> None:
+        """Send *batch* when a thread is free. After *wait_seconds* without one it comes back unsent."""
         if self._stopped:
-            self._land(Carried(parcel))
+            self._finish(BatchResult(batch))
             return
         if not self._threads:
             self._loop = asyncio.get_running_loop()
@@ -81,18 +84,18 @@ class Lanes:
                 thread = threading.Thread(target=self._run, name=f"delivery-{number}", daemon=True)
                 self._threads.append(thread)
                 thread.start()
-        self._waiting.put(_Waiting(parcel, sender, dialect, time.monotonic() + patience_seconds))
+        self._waiting.put(_Waiting(batch, sender, dialect, time.monotonic() + wait_seconds))
 
-    def take(self) -> list[Carried]:
-        """Return what has come back since the last time; *landed* is called again for what follows."""
-        self._told = False
-        taken = []
-        while self._carried:
-            taken.append(self._carried.popleft())
-        return taken
+    def take_results(self) -> list[BatchResult]:
+        """Return the results since the last call. *on_done* is called again for those that follow."""
+        self._notified = False
+        results = []
+        while self._results:
+            results.append(self._results.popleft())
+        return results
 
-    def give_back(self) -> None:
-        """Let what waits for a lane come back unsent."""
+    def return_unsent(self) -> None:
+        """Let every batch that waits for a thread come back unsent."""
         while True:
             try:
                 work = self._waiting.get_nowait()
@@ -101,12 +104,12 @@ class Lanes:
             if work is None:
                 self._waiting.put(None)
                 return
-            self._land(Carried(work.parcel))
+            self._finish(BatchResult(work.batch))
 
     def stop(self) -> None:
-        """End the lanes, each after what it is carrying now."""
+        """End the threads, each after the batch that it is sending now."""
         self._stopped = True
-        self.give_back()
+        self.return_unsent()
         for _ in self._threads:
             self._waiting.put(None)
 
@@ -115,46 +118,72 @@ class Lanes:
     def _run(self) -> None:
         while (work := self._waiting.get()) is not None:
             if time.monotonic() > work.until:
-                self._land(Carried(work.parcel))
+                self._finish(BatchResult(work.batch))
                 continue
             try:
-                carried = carry(work.parcel, work.sender, work.dialect)
-            except Exception as error:  # noqa: BLE001  a lane outlives whatever it carries
-                LOG.error("sender broke", seq=work.parcel.heads[0].seq, reason=describe_error(error))
-                carried = Carried(
-                    work.parcel, now_us(), Outcome(None, f"the sender broke: {describe_error(error)}")
+                result = send_batch(work.batch, work.sender, work.dialect)
+            except Exception as error:  # noqa: BLE001  a thread outlives any batch
+                LOG.error("sender failed", seq=work.batch.events[0].seq, reason=describe_error(error))
+                result = BatchResult(
+                    work.batch, now_us(), Outcome(None, f"the sender failed: {describe_error(error)}")
                 )
-            if carried.outcome is not None and not is_of_the_events(carried.outcome):
-                self.give_back()
-            self._land(carried)
+            if result.outcome is not None and not is_about_events(result.outcome):
+                self.return_unsent()
+            self._finish(result)
 
-    def _land(self, carried: Carried) -> None:
-        self._carried.append(carried)
-        if not self._told and self._loop is not None and not self._loop.is_closed():
-            self._told = True
-            # The loop may end meanwhile; then nobody waits for it any more.
+    def _finish(self, result: BatchResult) -> None:
+        self._results.append(result)
+        if not self._notified and self._loop is not None and not self._loop.is_closed():
+            self._notified = True
+            # The loop may close right now. Then nothing waits for the result.
             with suppress(RuntimeError):
-                self._loop.call_soon_threadsafe(self._landed)
+                self._loop.call_soon_threadsafe(self._on_done)
 
 
-def carry(parcel: Parcel, sender: Sender, dialect: Dialect) -> Carried:
-    """Write the events of *parcel* for the receiver, send them, and return what came of it."""
+class DrainingSenders:
+    """Senders of earlier destinations: each gets nothing new, and is closed when its last event came back."""
+
+    def __init__(self) -> None:
+        self._in_flight: list[tuple[Sender, set[int]]] = []
+
+    def add(self, sender: Sender, in_flight: Iterable[int]) -> None:
+        """Close *sender* once the events *in_flight*, by number, came back; now if there are none."""
+        self._in_flight.append((sender, set(in_flight)))
+        self.remove(())
+
+    def remove(self, seqs: Iterable[int]) -> None:
+        """Note which events came back, and close the senders that have none left."""
+        came_back = set(seqs)
+        remaining = [(sender, in_flight - came_back) for sender, in_flight in self._in_flight]
+        self._in_flight = [(sender, in_flight) for sender, in_flight in remaining if in_flight]
+        for sender, in_flight in remaining:
+            if not in_flight:
+                sender.close()
+
+    def cut(self) -> None:
+        """End the requests that are in flight, as if they had timed out."""
+        for sender, _ in self._in_flight:
+            sender.cut()
+
+
+def send_batch(batch: Batch, sender: Sender, dialect: Dialect) -> BatchResult:
+    """Write the events of *batch* for the receiver, send them, and return what came of it."""
     began_at = now_us()
     written: dict[int, bytes] = {}
     unreadable: dict[int, str] = {}
-    for head in parcel.heads:
+    for event in batch.events:
         try:
-            written[head.seq] = dialect.dump(Event.from_wire(json.loads(head.body)))
+            written[event.seq] = dialect.dump(Event.from_wire(json.loads(event.body)))
         except (InvalidEvent, ValueError, RecursionError) as error:
-            unreadable[head.seq] = describe_error(error)
+            unreadable[event.seq] = describe_error(error)
     outcome: Outcome | None = None
     refused: frozenset[int] = frozenset()
     if len(written) == 1:
         (seq,) = written
-        event_id = next(head.id for head in parcel.heads if head.seq == seq)
-        outcome = sender.send(written[seq], key=parcel.key, event_id=event_id)
+        event_id = next(event.id for event in batch.events if event.seq == seq)
+        outcome = sender.send(written[seq], key=batch.key, event_id=event_id)
     elif written:
-        outcome, results = sender.send_list(list(written.values()), key=parcel.key)
+        outcome, results = sender.send_list(list(written.values()), key=batch.key)
         pairs = zip(written, results, strict=True) if results else ()
         refused = frozenset(seq for seq, result in pairs if not result.accepted)
-    return Carried(parcel, began_at, outcome, refused, unreadable)
+    return BatchResult(batch, began_at, outcome, refused, unreadable)

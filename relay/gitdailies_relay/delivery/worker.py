@@ -1,7 +1,7 @@
-"""The delivery worker: what is due is sent, many incidents at once and one event of each.
+"""The delivery worker: it sends what is due, many incidents at once and one event of each.
 
-Decisions stand elsewhere: what follows from an answer in `parcels` and `gitdailies_core.retry`, when
-to keep off a failing receiver in `circuit`, when a pause ends in `pausing`. Sending is for `lanes`.
+It decides nothing itself. `batches` and `gitdailies_core.retry` say what follows from an answer,
+`circuit_breaker` when to leave a failing receiver alone, `pauses` when a pause ends. `senders` sends.
 """
 
 from __future__ import annotations
@@ -21,224 +21,231 @@ from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.delivery import batches, clock_jumps
-from gitdailies_relay.delivery.circuit_breaker import Circuit
-from gitdailies_relay.delivery.draining import Leaving
+from gitdailies_relay.delivery.circuit_breaker import CircuitBreaker
 from gitdailies_relay.delivery.pauses import ADDRESS, KEY, PROBE_SECONDS, Pauses
-from gitdailies_relay.delivery.results import Settlement, hurry
-from gitdailies_relay.delivery.senders import Lanes, Sender
-from gitdailies_relay.store import corruption, outbox
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.delivery.results import ResultRecorder, make_due
+from gitdailies_relay.delivery.senders import DrainingSenders, Sender, SenderPool
+from gitdailies_relay.store import corruption
+from gitdailies_relay.store.outbox import ReadyEvent
+from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 
-# How often a command's work, a new key or a due retry is looked for; new events wake the worker.
+# How often to look for a command's work, a new key or a due retry. New events wake the worker.
 POLL_SECONDS = 0.25
-# So many events a lane are on their way or wait for it, so that no lane has to wait for the store.
+# How many events per sender are in flight or wait for it, so that no sender has to wait for the store.
 _AHEAD = 8
-# What waits for a lane is asked for anew after this long: a command may have changed it.
-_PATIENCE_SECONDS = 1.0
+# What waits for a sender is read again after this long, because a command may have changed it.
+_WAIT_SECONDS = 1.0
 
 
-class Worker:
-    """Delivers one destination's events until it is stopped; it closes the senders that it is given.
+class DeliveryWorker:
+    """Delivers one destination's events until it is stopped. It closes the senders that it is given.
 
-    *counted* is told of each attempt its verdict, how many seconds it took, and how many passed
-    since its event was accepted.
+    *count_attempt* is called for each attempt with its verdict, how many seconds it took, and how
+    many seconds passed since its event was accepted.
     """
 
     def __init__(
         self,
         *,
-        store: Store,
+        store: RelayStore,
         destination: Destination,
         sender: Sender,
         environ: Mapping[str, str],
         in_flight: int,
         give_up_seconds: float,
         name: str = "default",
-        claim_seconds: float = 60.0,
-        counted: Callable[[str, float, float], None] = lambda _verdict, _seconds, _age: None,
+        lease_seconds: float = 60.0,
+        count_attempt: Callable[[str, float, float], None] = lambda _verdict, _seconds, _age: None,
     ) -> None:
         self._store = store
         self._destination = destination
         self._sender = sender
         self._environ = environ
-        self._in_flight = in_flight
-        self._claim_seconds = claim_seconds
-        self._lanes = Lanes(in_flight, landed=self._landed)
-        self._cutter = batches.Cutter(in_flight)
-        self._flying: set[int] = set()
-        self._leaving = Leaving()
-        self._settling: asyncio.Task[None] | None = None
+        self._most_requests = in_flight
+        self._lease_seconds = lease_seconds
+        self._senders = SenderPool(in_flight, on_done=self._on_done)
+        self._batcher = batches.Batcher(in_flight)
+        self._in_flight: set[int] = set()
+        self._draining = DrainingSenders()
+        self._recording: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._stopping = False
         self._paused = False
         self._dialect: Dialect | None = None
         self._pauses = Pauses(store, name, environ)
         self._probed_at = time.monotonic() - max(PROBE_SECONDS.values())
-        self._clock = clock_jumps.Clock()
-        self._settlement = Settlement(
+        self._clocks = clock_jumps.ClockComparison()
+        self._recorder = ResultRecorder(
             store=store,
             pauses=self._pauses,
-            cutter=self._cutter,
+            batcher=self._batcher,
             give_up_seconds=give_up_seconds,
-            counted=counted,
-            retried=self._retried,
+            count_attempt=count_attempt,
+            until_written=self._until_written,
         )
-        self.circuit = Circuit()
+        self.circuit = CircuitBreaker()
 
     def wake(self) -> None:
-        """Say that there is something new to deliver; what is paused has no use for it."""
+        """Say that there are new events. A paused destination ignores it."""
         if not self._paused:
             self._wake.set()
 
     async def redirect(self, destination: Destination, sender: Sender) -> None:
-        """Deliver to *destination* from now on; what is on its way still goes to the old one."""
-        self._lanes.give_back()
+        """Deliver to *destination* from now on. What is in flight still goes to the old one."""
+        self._senders.return_unsent()
         old = self._sender
         self._destination, self._sender, self._dialect = destination, sender, None
-        self._leaving.add(old, self._flying)
-        self.circuit = Circuit()
-        await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the configuration was read again"))
-        await self._retried(partial(self._store.run, hurry))
+        self._draining.add(old, self._in_flight)
+        self.circuit = CircuitBreaker()
+        await self._end_pauses("the configuration was reloaded")
+        await self._until_written(partial(self._store.run, make_due))
         self._wake.set()
 
     async def run(self) -> None:
-        """Deliver until `stop`; no fault ends it, each is logged and waited out."""
-        # A pause for key or address is as old as the last start: both may be right by now.
-        await self._retried(lambda: self._pauses.end(KEY, ADDRESS, why="the relay was started"))
-        await self._retried(lambda: self._store.run(lambda session: clock_jumps.catch_up(session, now_us())))
+        """Deliver until `stop`. No fault ends it: each is logged, and delivery goes on after a moment."""
+        # A pause for key or address is as old as the last start. Both may be right by now.
+        await self._end_pauses("the relay was started")
+        await self._until_written(
+            lambda: self._store.run(lambda session: clock_jumps.make_due_overlong(session, now_us()))
+        )
         while not self._stopping:
             try:
                 full = await self._turn()
             except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
-                LOG.error("delivery halted for a moment", reason=describe_error(error))
+                LOG.error("delivery interrupted", reason=describe_error(error))
                 full = False
-                await self._set_aside()
-            if self._flying or not full:
+                await self._dead_letter_damaged()
+            if self._in_flight or not full:
                 with suppress(TimeoutError):
                     await asyncio.wait_for(self._wake.wait(), POLL_SECONDS)
             self._wake.clear()
 
     async def stop(self, seconds: float = 5.0) -> None:
-        """Start nothing more and wait for what is in flight to be recorded; cut what takes too long."""
+        """Start nothing more, and wait until what is in flight is recorded. Cut what takes too long."""
         self._stopping = True
         self._wake.set()
-        self._lanes.stop()
-        landed = await self._all_landed(seconds)
-        # What is cut is not known to have arrived: it is sent again after the next start, with the same id.
+        self._senders.stop()
+        recorded = await self._all_recorded(seconds)
+        # Whether the receiver has what is cut is unknown. The next start sends it again with the same id.
         self._sender.cut()
-        self._leaving.cut()
-        if landed or await self._all_landed(1.0):
+        self._draining.cut()
+        if recorded or await self._all_recorded(1.0):
             self._sender.close()
 
-    async def _all_landed(self, seconds: float) -> bool:
+    async def _all_recorded(self, seconds: float) -> bool:
         with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
-                while self._flying or self._settling:
+                while self._in_flight or self._recording:
                     await self._wake.wait()
                     self._wake.clear()
-        return not self._flying
+        return not self._in_flight
 
-    async def _set_aside(self) -> None:
-        """Bury what cannot be read, if that is what halted delivery; PostgreSQL tells by itself."""
+    async def _dead_letter_damaged(self) -> None:
+        """Make dead letters of damaged rows, if any stopped delivery. PostgreSQL reports damage itself."""
         database = self._store.database
         if database.is_local:
             with suppress(StoreUnavailable):
-                job = partial(corruption.set_aside, errors=database.errors, now=now_us())
+                job = partial(corruption.dead_letter_damaged, errors=database.errors, now=now_us())
                 for seq in await self._store.run(job):
-                    LOG.error("event buried", seq=seq, reason=corruption.REASON)
+                    LOG.error("dead letter", seq=seq, reason=corruption.REASON)
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
-        seconds = self._clock.set_back(time.time(), time.monotonic())
-        if seconds:
-            LOG.warning("clock set back", seconds=round(seconds))
-            await self._retried(
-                lambda: self._store.run(lambda session: clock_jumps.follow(session, seconds, now_us()))
-            )
-        paused = await self._pauses.current()
-        self._paused = bool(paused) and not await self._pauses.lifted(self._destination.key)
+        await self._follow_clock()
+        paused_by = await self._pauses.current()
+        self._paused = bool(paused_by) and not await self._pauses.end_if_key_changed(self._destination.key)
         if self._paused:
-            self._lanes.give_back()
-            heads = await self._probe() if self._may_ask(paused) else []
+            self._senders.return_unsent()
+            events = await self._probe() if self._may_probe(paused_by) else []
             room = 1
         else:
-            room = self._most - len(self._flying)
-            heads = await self._heads()
-        if not heads or (self._dialect is None and not await self._learn_dialect()):
+            room = self._most_in_flight - len(self._in_flight)
+            events = await self._ready()
+        if not events or (self._dialect is None and not await self._learn_dialect()):
             return False
         try:
             key = self._destination.key.read(self._environ)
         except ConfigurationError as error:
             # No attempt is made, so none is counted.
-            why = str(error)
-            await self._retried(lambda: self._pauses.begin(KEY, why, None))
+            reason = str(error)
+            await self._until_written(lambda: self._pauses.begin(KEY, reason, None))
             return False
-        claimed = await self._store.claim(heads[: max(room, 0)], self._claim_seconds)
-        self._start(claimed, len(heads), key)
-        return len(heads) > room
+        leased = await self._store.lease(events[: max(room, 0)], self._lease_seconds)
+        self._start(leased, len(events), key)
+        return len(events) > room
 
-    def _start(self, heads: Sequence[outbox.Due], waiting: int, key: Secret) -> None:
+    async def _follow_clock(self) -> None:
+        seconds = self._clocks.set_back(time.time(), time.monotonic())
+        if seconds:
+            LOG.warning("clock set back", seconds=round(seconds))
+            await self._until_written(
+                lambda: self._store.run(
+                    lambda session: clock_jumps.make_due_earlier(session, seconds, now_us())
+                )
+            )
+
+    def _start(self, events: Sequence[ReadyEvent], waiting: int, key: Secret) -> None:
         dialect = self._dialect
-        if dialect is None:  # the destination was changed meanwhile; claims end by themselves
+        if dialect is None:  # the destination changed in between; the leases run out by themselves
             return
-        # A probe goes alone: what it meets is then its own.
+        # A probe is sent alone, so that its answer is about one event.
         several = dialect.takes_lists and self.circuit.closed
-        for parcel in self._cutter.cut(heads, waiting + len(self._flying) if several else 0, key):
-            self._flying.update(head.seq for head in parcel.heads)
-            self._lanes.put(parcel, self._sender, dialect, self._patience_seconds)
+        for batch in self._batcher.divide(events, waiting + len(self._in_flight) if several else 0, key):
+            self._in_flight.update(event.seq for event in batch.events)
+            self._senders.submit(batch, self._sender, dialect, self._wait_seconds)
             self._probed_at = time.monotonic()
 
     @property
-    def _patience_seconds(self) -> float:
-        # A claim must outlast the wait for a lane and what is sent after it.
-        return min(_PATIENCE_SECONDS, (self._claim_seconds - self._destination.timeout_seconds) / 2)
+    def _wait_seconds(self) -> float:
+        # A lease must outlast the wait for a sender, and the request after it.
+        return min(_WAIT_SECONDS, (self._lease_seconds - self._destination.timeout_seconds) / 2)
 
     @property
-    def _most(self) -> int:
-        """How many events may be on their way or wait for a lane."""
-        lists = self._dialect is not None and self._dialect.takes_lists
-        return self._in_flight * (batches.MOST_A_LIST if lists else _AHEAD)
+    def _most_in_flight(self) -> int:
+        """How many events may be in flight or wait for a sender."""
+        takes_lists = self._dialect is not None and self._dialect.takes_lists
+        return self._most_requests * (batches.MOST_IN_A_BATCH if takes_lists else _AHEAD)
 
-    async def _heads(self) -> list[outbox.Due]:
-        """Return what may go out now, longest waiting first; behind an open circuit also a probe."""
-        # One more than there is room for, and what is on its way: it is due until its result is recorded.
-        found = await self._store.due(1 + self._most + len(self._flying))
-        due = [head for head in found if head.seq not in self._flying]
+    async def _ready(self) -> list[ReadyEvent]:
+        """Return what may be sent now, longest waiting first. While the breaker is open, also a probe."""
+        # One more than there is room for. Events in flight are also ready until their results are recorded.
+        found = await self._store.ready(1 + self._most_in_flight + len(self._in_flight))
+        ready = [event for event in found if event.seq not in self._in_flight]
         if self.circuit.closed:
-            return due
-        free = [head for head in due if not self.circuit.blocks(head.seq)]
+            return ready
+        free = [event for event in ready if not self.circuit.blocks(event.seq)]
         if not self.circuit.probe_due(time.monotonic()):
             return free
-        # A probe takes whatever waits longest: its own wait was for the receiver too.
-        return [head for head in await self._probe(waiting=True) if head not in free] + free
+        # A probe takes the event that waits longest. It waited for the receiver, too.
+        return [event for event in await self._probe(waiting=True) if event not in free] + free
 
-    async def _probe(self, *, waiting: bool = False) -> list[outbox.Due]:
-        if any(self.circuit.closed or self.circuit.blocks(seq) for seq in self._flying):
+    async def _probe(self, *, waiting: bool = False) -> list[ReadyEvent]:
+        if any(self.circuit.closed or self.circuit.blocks(seq) for seq in self._in_flight):
             return []
-        due = await self._store.due(1 + len(self._flying), waiting=waiting)
-        return [head for head in due if head.seq not in self._flying][:1]
+        ready = await self._store.ready(1 + len(self._in_flight), waiting=waiting)
+        return [event for event in ready if event.seq not in self._in_flight][:1]
 
-    def _may_ask(self, paused: str) -> bool:
-        """Whether it is time to ask again a receiver that refused the key or was not there."""
-        return time.monotonic() - self._probed_at >= PROBE_SECONDS.get(paused, float("inf"))
+    def _may_probe(self, paused_by: str) -> bool:
+        """Whether it is time to probe a receiver that refused the key or did not exist."""
+        return time.monotonic() - self._probed_at >= PROBE_SECONDS.get(paused_by, float("inf"))
 
-    def _landed(self) -> None:
-        """Take in what lanes have brought back, unless that is going on."""
-        if self._settling is None:
-            self._settling = asyncio.create_task(self._settle())
+    def _on_done(self) -> None:
+        """Record what senders have finished, unless that is going on."""
+        if self._recording is None:
+            self._recording = asyncio.create_task(self._record())
 
-    async def _settle(self) -> None:
-        # One after the other: what comes back while a result is written shares the next commit.
-        while landed := self._lanes.take():
-            await self._settlement.settle(landed, self.circuit)
-            seqs = {head.seq for one in landed for head in one.parcel.heads}
-            self._flying -= seqs
-            self._leaving.landed(seqs)
-            if len(self._flying) <= self._most // 2:
+    async def _record(self) -> None:
+        # One after the other: results that come while one is written share the next commit.
+        while results := self._senders.take_results():
+            await self._recorder.record(results, self.circuit)
+            seqs = {event.seq for result in results for event in result.batch.events}
+            self._in_flight -= seqs
+            self._draining.remove(seqs)
+            if len(self._in_flight) <= self._most_in_flight // 2:
                 self._wake.set()
-        self._settling = None
+        self._recording = None
         self._wake.set()
 
     async def _learn_dialect(self) -> bool:
@@ -251,14 +258,17 @@ class Worker:
                     self.circuit.failed(time.monotonic(), POLL_SECONDS, reason=str(error))
                 LOG.warning("receiver does not answer", reason=str(error))
                 return False
-            if sender is not self._sender:  # what the old destination is says nothing of the new one
+            if sender is not self._sender:  # the answer of the old destination says nothing of the new one
                 return False
-            LOG.info("receiver found out", receiver=receiver)
+            LOG.info("receiver identified", receiver=receiver)
         self._dialect = self._destination.dialect(receiver)
         return True
 
-    async def _retried(self, work: Callable[[], Awaitable[object]]) -> None:
-        """Do *work*, again and again while the store cannot be written: its result must not be lost."""
+    async def _end_pauses(self, reason: str) -> None:
+        await self._until_written(lambda: self._pauses.end(KEY, ADDRESS, reason=reason))
+
+    async def _until_written(self, work: Callable[[], Awaitable[object]]) -> None:
+        """Repeat *work* while the store cannot be written, because its result must not be lost."""
         while True:
             try:
                 await work()

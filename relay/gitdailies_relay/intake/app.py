@@ -1,7 +1,7 @@
 """The intake: a bare ASGI application for `/hooks/<source>`, `/healthz` and `/readyz`.
 
-No framework here, since it would cost more than proof and parsing together. What a delivery
-means is decided in `reading` and `acceptance`, what is answered in `answers`.
+It uses no framework, because one would cost more than proof and parsing together. `accepting`
+decides what a delivery means, and `responses` what is answered.
 """
 
 from __future__ import annotations
@@ -12,15 +12,14 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequen
 from dataclasses import dataclass
 from typing import Any
 
-import orjson
 import structlog
 from gitdailies_connection.addresses import Network
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import Request, read_headers
-from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http.bounded_protocol import AUTHENTICATED, BODY_COMPLETE, CONNECTION
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
@@ -29,28 +28,28 @@ from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
-from gitdailies_relay.accepting.interpret import SHAPE, UNREADABLE, Reading, prove, read
+from gitdailies_relay.accepting.interpret import Interpretation, decode, interpret, prove
 from gitdailies_relay.intake import responses
-from gitdailies_relay.intake.deadlines import Patience
+from gitdailies_relay.intake.deadlines import FutureTimeouts
 from gitdailies_relay.intake.request_body import (
     BODY_BYTES,
-    Bodies,
     Body,
-    Gone,
+    BodyTooLarge,
+    BodyTooSlow,
+    ClientDisconnected,
+    MemoryBudget,
+    OutOfMemoryBudget,
     Receive,
-    TooLarge,
-    TooMany,
-    TooSlow,
     drain,
 )
 from gitdailies_relay.intake.responses import Answer
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
 
-# A vendor's answer must come in 5 s (PagerDuty); what was not synced by then is our fault.
+# PagerDuty waits 5 s for an answer. What is not synced before that is our fault.
 ANSWER_SECONDS = 4.0
-# A probe asks every few seconds, and anybody may: it shall not make the disk sync at will.
+# Probes come every few seconds, and anybody may send them. They must not make the disk sync at will.
 READY_SECONDS = 1.0
 _METHODS = frozenset({"POST", "PUT", "PATCH"})  # Squadcast offers all three
 _PREFIX = "/hooks/"
@@ -60,12 +59,10 @@ Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
 
 READY = Answer(200, b'{"status": "ready"}')
 
-decode = strict_json.guarded(orjson.loads)
-
 
 @dataclass(frozen=True)
-class Intake:
-    """What the application needs of one configuration; a new one replaces it whole."""
+class IntakeSettings:
+    """What the application needs of one configuration. A new configuration replaces it as a whole."""
 
     sources: Mapping[str, Source]
     adapters: Mapping[str, Adapter]
@@ -74,38 +71,44 @@ class Intake:
 
 
 class Refusal(Exception):
-    """A request is answered before it is read to its end, and its connection is closed."""
+    """Answer a request before it is read to its end, and close its connection."""
 
     def __init__(self, answer: Answer) -> None:
         super().__init__(answer.status)
         self.answer = answer
 
 
-class App:
-    """The ASGI application. `intake` may be replaced while it runs."""
+class IntakeApp:
+    """The ASGI application. `settings` may be replaced while it runs.
+
+    *on_stored* is called when there are new events to deliver, *count_request* with the source
+    and status of each answer, and *count_delivery* with what became of each accepted delivery.
+    """
 
     def __init__(
         self,
         *,
-        intake: Intake,
-        store: Store,
-        stored: Callable[[], None],
-        counted: Callable[[str, Accepted | int], None] = lambda _source, _became: None,
+        settings: IntakeSettings,
+        store: RelayStore,
+        on_stored: Callable[[], None],
+        count_request: Callable[[str, int], None] = lambda _source, _status: None,
+        count_delivery: Callable[[str, Accepted], None] = lambda _source, _accepted: None,
         repeats: RateLimitedLog | None = None,
         most_bytes: int = 64 * 1024 * 1024,
         trusted_proxies: Sequence[Network] = (),
         destination: str = "default",
     ) -> None:
-        self.intake = intake
+        self.settings = settings
         self.stopping = False
         self._store = store
-        self._stored = stored
-        self._counted = counted
+        self._on_stored = on_stored
+        self._count_request = count_request
+        self._count_delivery = count_delivery
         self._repeats = repeats or RateLimitedLog(LOG)
-        # Bound once: structlog binds a logger of a module anew at each line.
+        # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
-        self._bodies = Bodies(most_bytes)
-        self._patience = Patience(ANSWER_SECONDS)
+        self._budget = MemoryBudget(most_bytes)
+        self._timeouts = FutureTimeouts(ANSWER_SECONDS)
         self._trusted_proxies = trusted_proxies
         self._destination = destination
         self._ready_until = 0.0
@@ -137,47 +140,47 @@ class App:
         if path == "/healthz":
             return Answer(200, b'{"status": "alive"}')
         if path == "/readyz":
-            return await self._ready()
+            return await self._readiness()
         raise Refusal(responses.UNKNOWN)
 
     async def _hook(self, name: str, scope: Scope, receive: Receive) -> Answer:
-        source = self.intake.sources.get(name)
+        source = self.settings.sources.get(name)
         if source is None:
-            self._counted("", responses.UNKNOWN.status)
+            self._count_request("", responses.UNKNOWN.status)
             raise Refusal(responses.UNKNOWN)
         try:
-            answer = await self._received(source, scope, receive)
+            answer = await self._receive(source, scope, receive)
         except Refusal as refusal:
-            self._counted(name, refusal.answer.status)
+            self._count_request(name, refusal.answer.status)
             raise
-        except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor keeps the delivery
-            LOG.error("delivery broke", source=name, reason=describe_error(error))
-            answer = responses.unavailable("the relay is at fault")
-        self._counted(name, answer.status)
+        except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor sends it again
+            LOG.error("delivery not handled", source=name, reason=describe_error(error))
+            answer = responses.unavailable("the relay has an internal error")
+        self._count_request(name, answer.status)
         return answer
 
-    async def _received(self, source: Source, scope: Scope, receive: Receive) -> Answer:
+    async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] not in _METHODS:
             raise Refusal(responses.WRONG_METHOD)
         headers = read_headers(scope["headers"])
-        self._admit(headers)
+        self._check_headers(headers)
         connection = scope.get("extensions", {}).get(CONNECTION)
-        with Body(self._bodies) as body:
+        with Body(self._budget) as body:
             try:
-                has_come = connection is not None and connection[BODY_COMPLETE]()
-                request = Request(headers, await body.read(receive, has_come=has_come), decode)
-            except TooLarge:
+                arrived = connection is not None and connection[BODY_COMPLETE]()
+                request = Request(headers, await body.read(receive, arrived=arrived), decode)
+            except BodyTooLarge:
                 raise Refusal(responses.too_large(BODY_BYTES)) from None
-            except TooMany:
-                raise Refusal(responses.TOO_MANY) from None
-            except TooSlow:
-                raise Refusal(responses.unavailable("expected the whole body in time, got a part")) from None
-            except Gone:
-                raise Refusal(responses.CUT) from None
-            return await self._delivered(source, request, scope, connection)
+            except OutOfMemoryBudget:
+                raise Refusal(responses.OVERLOADED) from None
+            except BodyTooSlow:
+                raise Refusal(responses.unavailable("the body took too long to arrive")) from None
+            except ClientDisconnected:
+                raise Refusal(responses.INCOMPLETE) from None
+            return await self._accept(source, request, scope, connection)
 
-    def _admit(self, headers: Mapping[str, str]) -> None:
-        """Refuse by headers alone what need not be read."""
+    def _check_headers(self, headers: Mapping[str, str]) -> None:
+        """Refuse what the headers alone show to be wrong; raises Refusal."""
         if headers.get("content-encoding", "").lower() not in ("", "identity"):
             raise Refusal(responses.ENCODED)
         if headers.get("transfer-encoding", "").lower() not in ("", "chunked"):
@@ -187,16 +190,16 @@ class App:
             raise Refusal(responses.too_large(BODY_BYTES))
         if self.stopping:
             raise Refusal(responses.unavailable("the relay is stopping"))
-        if self._bodies.full:
-            raise Refusal(responses.TOO_MANY)
+        if self._budget.full:
+            raise Refusal(responses.OVERLOADED)
 
-    async def _delivered(
+    async def _accept(
         self, source: Source, request: Request, scope: Scope, connection: Mapping[object, Any] | None
     ) -> Answer:
-        adapter = self.intake.adapters[source.name]
+        adapter = self.settings.adapters[source.name]
         client = self._client(scope, request)
         try:
-            proof = prove(request, source, adapter, self.intake.secrets[source.name])
+            proof = prove(request, source, adapter, self.settings.secrets[source.name])
         except ProofError:
             self._repeats.warn(
                 "delivery refused", source=source.name, client=client, reason="wrong or missing proof"
@@ -209,47 +212,49 @@ class App:
             return responses.unavailable("the proof cannot be checked")
         if connection is not None:
             connection[AUTHENTICATED]()
-        reading = read(request, source, adapter, self.intake.routes, proof)
+        interpretation = interpret(request, source, adapter, self.settings.routes, proof)
         at = now_us()
-        delivery = Delivery(delivery_id(at), at, self._destination, reading)
+        delivery = Delivery(delivery_id(at), at, self._destination, interpretation)
         try:
-            accepted = await self._patience.bound(self._store.accept(delivery))
-        except Exception as error:  # noqa: BLE001  of an item that fails alone, as of a store that does
+            accepted = await self._timeouts.limit(self._store.accept(delivery))
+        except Exception as error:  # noqa: BLE001  the store failed, or this delivery alone cannot be written
             LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))
             return responses.unavailable("the store cannot be written")
-        return self._answered(source.name, client, reading, accepted)
+        return self._accepted(source.name, client, interpretation, accepted)
 
     def _client(self, scope: Scope, request: Request) -> str:
         peer = scope.get("client")
         forwarded = request.header(FORWARDED_HEADER)
         return client_address(peer[0], forwarded, self._trusted_proxies) if peer else ""
 
-    def _answered(self, source: str, client: str, reading: Reading, accepted: Accepted) -> Answer:
-        self._counted(source, accepted)
-        reasons = accepted.reasons
-        log = self._log.warning if accepted.why else self._log.info
+    def _accepted(
+        self, source: str, client: str, interpretation: Interpretation, accepted: Accepted
+    ) -> Answer:
+        self._count_delivery(source, accepted)
+        reasons = accepted.texts
+        log = self._log.warning if accepted.quarantine_code else self._log.info
         log(
             "delivery",
             delivery=accepted.delivery,
             source=source,
             client=client,
-            proof=reading.proof,
+            proof=interpretation.proof,
             outcomes=accepted.outcomes,
             events=accepted.events,
             reasons=reasons,
         )
-        if accepted.why == UNREADABLE:
-            return responses.unreadable(accepted.delivery, reasons[0])
-        if accepted.why == SHAPE:
-            return responses.kept(accepted.delivery, reasons[0])
+        if accepted.quarantine_code == INVALID_JSON:
+            return responses.invalid_json(accepted.delivery, reasons[0])
+        if accepted.quarantine_code == UNEXPECTED_PAYLOAD:
+            return responses.quarantined(accepted.delivery, reasons[0])
         if accepted.events:
             if not accepted.repeated:
-                self._stored()
+                self._on_stored()
             return responses.stored(accepted.delivery, accepted.events, reasons)
         return responses.ignored(accepted.delivery, reasons)
 
-    async def _ready(self) -> Answer:
-        """Really write: a disk that is full shows here first."""
+    async def _readiness(self) -> Answer:
+        """Write to the store, because a full disk shows there first."""
         if self.stopping:
             return responses.unavailable("the relay is stopping")
         loop = asyncio.get_running_loop()
@@ -264,7 +269,7 @@ class App:
 
 
 def delivery_id(at: int) -> str:
-    """Name a delivery: sorted by time, and not to be guessed."""
+    """Make the id of a delivery received *at* (µs). Ids sort by time and cannot be guessed."""
     return f"d{at:014x}{os.urandom(4).hex()}"
 
 
@@ -272,9 +277,12 @@ def _reason(error: Exception) -> str:
     return "the store does not answer in time" if isinstance(error, TimeoutError) else describe_error(error)
 
 
+# Any row will do. A destination without a name is never paused.
+_TOUCH = (
+    "INSERT INTO destinations (name, paused, reason, since) VALUES ('', '', 'readiness', ?)"
+    " ON CONFLICT (name) DO UPDATE SET since = excluded.since"
+)
+
+
 def _touch(connection: Any) -> None:
-    connection.execute(
-        "INSERT INTO destinations (name, paused, reason, since) VALUES ('', '', 'readiness', ?)"
-        " ON CONFLICT (name) DO UPDATE SET since = excluded.since",
-        (now_us(),),
-    )
+    connection.execute(_TOUCH, (now_us(),))

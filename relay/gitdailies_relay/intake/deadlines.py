@@ -1,4 +1,4 @@
-"""A bound on how long futures are waited for, for futures that mostly come at once."""
+"""A time limit for futures that mostly complete at once."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ from typing import Any, TypeVar
 Result = TypeVar("Result")
 
 
-class Patience:
-    """Futures that get TimeoutError where nothing else has come of them after so many seconds.
+class FutureTimeouts:
+    """Futures that fail with TimeoutError where they do not complete within so many seconds.
 
-    As asyncio.timeout around each of them, for a fraction of its cost: all have the same time, so
-    the first that was given is the first that is over, and one timer serves all.
+    It does what asyncio.timeout around each of them would do, for a fraction of the cost. All have
+    the same time limit, so the oldest one expires first, and one timer serves them all.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -21,8 +21,8 @@ class Patience:
         self._waiting: deque[tuple[float, asyncio.Future[Any]]] = deque()
         self._timer: asyncio.TimerHandle | None = None
 
-    def bound(self, future: asyncio.Future[Result]) -> asyncio.Future[Result]:
-        """Return *future*, which now ends in time."""
+    def limit(self, future: asyncio.Future[Result]) -> asyncio.Future[Result]:
+        """Return *future*, which now completes or fails in time."""
         loop = future.get_loop()
         waiting = self._waiting
         while waiting and waiting[0][1].done():
@@ -30,10 +30,10 @@ class Patience:
         at = loop.time() + self._seconds
         waiting.append((at, future))
         if self._timer is None:
-            self._timer = loop.call_at(at, self._due, loop)
+            self._timer = loop.call_at(at, self._expire, loop)
         return future
 
-    def _due(self, loop: asyncio.AbstractEventLoop) -> None:
+    def _expire(self, loop: asyncio.AbstractEventLoop) -> None:
         self._timer = None
         now = loop.time()
         while self._waiting:
@@ -44,5 +44,5 @@ class Patience:
                 self._waiting.popleft()
                 future.set_exception(TimeoutError())
             else:
-                self._timer = loop.call_at(at, self._due, loop)
+                self._timer = loop.call_at(at, self._expire, loop)
                 return

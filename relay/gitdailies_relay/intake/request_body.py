@@ -1,8 +1,9 @@
-"""Bodies on their way in: how large, how long, and how many bytes of them are held at once.
+"""Request bodies: how large one may be, how long it may take, and how many bytes all may hold at once.
 
-Bytes count when they are there, not when they are announced: who announces much and sends little
-takes nobody's place. Over the bound, the bodies that came in part give way, the oldest first;
-while all that is held has come whole and waits for the store, newcomers are put off.
+Bytes count when they arrive, not when they are announced. A sender that announces much and sends
+little takes no room from others. When the memory budget is used up, bodies that came in part are
+evicted, the oldest first. When all that is held is complete and waits for the store, new bodies
+are refused.
 """
 
 from __future__ import annotations
@@ -16,51 +17,51 @@ from typing import Any, Self
 # PagerDuty, the largest sender, drops what is over 256 KB.
 BODY_BYTES = 1024 * 1024
 BODY_SECONDS = 10.0
-# How much of a refused body is still read: a sender that is cut while it sends may never see why.
+# How much of a refused body is still read. A sender that is cut off while it sends may never see the answer.
 _LINGER_BYTES = 4 * BODY_BYTES
 _LINGER_SECONDS = 2.0
 
 Receive = Callable[[], Awaitable[MutableMapping[str, Any]]]
 
 
-class TooLarge(Exception):
-    """A body is over BODY_BYTES."""
+class BodyTooLarge(Exception):
+    """A body is larger than BODY_BYTES."""
 
 
-class TooSlow(Exception):
-    """A body did not come in time."""
+class BodyTooSlow(Exception):
+    """A body did not arrive in time."""
 
 
-class TooMany(Exception):
-    """More bytes than may be held at once."""
+class OutOfMemoryBudget(Exception):
+    """All bodies together would hold more bytes than they may."""
 
 
-class Gone(Exception):
-    """The sender went away inside its body."""
+class ClientDisconnected(Exception):
+    """The sender disconnected before the end of its body."""
 
 
-class Bodies:
+class MemoryBudget:
     """The bodies that are held in memory, at most *most_bytes* of them together."""
 
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        # In the order in which they began.
+        # The bodies that came in part, in the order in which they began.
         self._partial: dict[Body, None] = {}
 
     @property
     def full(self) -> bool:
-        """Whether there is no room, and nobody who would make it."""
+        """Whether there is no room, and no body to evict."""
         return self._bytes >= self._most_bytes and not self._partial
 
     def hold(self, body: Body, size: int) -> None:
-        """Account for *size* more bytes of *body*; raises TooMany where there is no room for them."""
+        """Account for *size* more bytes of *body*; raises OutOfMemoryBudget where there is no room."""
         while self._bytes + size > self._most_bytes:
             oldest = next(iter(self._partial), None)
             if oldest is None or oldest is body:
-                raise TooMany
+                raise OutOfMemoryBudget
             self.release(oldest)
-            oldest.give_way()
+            oldest.evict()
         self._bytes += size
         body.size += size
 
@@ -69,22 +70,22 @@ class Bodies:
         self._bytes -= body.size
         body.size = 0
 
-    def is_partial(self, body: Body) -> None:
+    def mark_partial(self, body: Body) -> None:
         self._partial[body] = None
 
-    def is_whole(self, body: Body) -> None:
+    def mark_complete(self, body: Body) -> None:
         self._partial.pop(body, None)
 
 
 class Body:
-    """One body, accounted for as long as the block lasts."""
+    """One body, accounted for as long as its `with` block lasts."""
 
-    __slots__ = ("_bodies", "_gave_way", "_timeout", "size")
+    __slots__ = ("_budget", "_evicted", "_timeout", "size")
 
-    def __init__(self, bodies: Bodies) -> None:
-        self._bodies = bodies
+    def __init__(self, budget: MemoryBudget) -> None:
+        self._budget = budget
         self._timeout: asyncio.Timeout | None = None
-        self._gave_way = False
+        self._evicted = False
         self.size = 0
 
     def __enter__(self) -> Self:
@@ -93,59 +94,59 @@ class Body:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._bodies.release(self)
+        self._budget.release(self)
 
-    def give_way(self) -> None:
-        self._gave_way = True
-        # One whose time is over ends in this turn anyhow.
+    def evict(self) -> None:
+        self._evicted = True
+        # A body whose time is over ends in this turn of the event loop anyway.
         if self._timeout is not None and not self._timeout.expired():
             self._timeout.reschedule(asyncio.get_running_loop().time())
 
-    async def read(self, receive: Receive, *, has_come: bool = False) -> bytes:
-        """Read to the end or a bound, whatever was announced; one that *has_come* needs no clock.
+    async def read(self, receive: Receive, *, arrived: bool = False) -> bytes:
+        """Read to the end or to a bound, whatever was announced. One that has *arrived* needs no timer.
 
-        Raises TooLarge, TooSlow, TooMany, Gone.
+        Raises BodyTooLarge, BodyTooSlow, OutOfMemoryBudget, ClientDisconnected.
         """
-        part, more = await self._part(receive) if has_come else (b"", True)
+        part, more = await self._part(receive) if arrived else (b"", True)
         if not more:
             return part
         try:
             async with asyncio.timeout(BODY_SECONDS) as self._timeout:
-                if not has_come:
+                if not arrived:
                     part, more = await self._part(receive)
                 return await self._rest(receive, part) if more else part
         except TimeoutError:
-            raise (TooMany if self._gave_way else TooSlow) from None
+            raise (OutOfMemoryBudget if self._evicted else BodyTooSlow) from None
 
     async def _rest(self, receive: Receive, part: bytes) -> bytes:
         parts, more = [part], True
-        self._bodies.is_partial(self)
+        self._budget.mark_partial(self)
         while more:
             part, more = await self._part(receive)
             parts.append(part)
-        self._bodies.is_whole(self)
+        self._budget.mark_complete(self)
         return b"".join(parts)
 
     async def _part(self, receive: Receive) -> tuple[bytes, bool]:
         message = await receive()
         if message["type"] == "http.disconnect":
-            raise Gone
+            raise ClientDisconnected
         part: bytes = message.get("body", b"")
         if self.size + len(part) > BODY_BYTES:
-            raise TooLarge
-        if self._gave_way:  # its time ends with the next turn only
-            raise TooMany
-        self._bodies.hold(self, len(part))
+            raise BodyTooLarge
+        if self._evicted:  # its timeout ends it only in the next turn
+            raise OutOfMemoryBudget
+        self._budget.hold(self, len(part))
         return part, message.get("more_body", False)
 
 
 async def drain(receive: Receive) -> None:
-    """Read what still comes of a refused body, for a while."""
+    """Read the rest of a refused body for a while, and discard it."""
     with suppress(TimeoutError):
-        await asyncio.wait_for(_passed_over(receive), _LINGER_SECONDS)
+        await asyncio.wait_for(_discard(receive), _LINGER_SECONDS)
 
 
-async def _passed_over(receive: Receive) -> None:
+async def _discard(receive: Receive) -> None:
     size, more = 0, True
     while more and size <= _LINGER_BYTES:
         message = await receive()

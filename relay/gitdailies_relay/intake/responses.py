@@ -1,14 +1,14 @@
-"""What a vendor is answered, for each outcome of a delivery: the table, and nothing else.
+"""The answer to a vendor for each outcome of a delivery: the table, and nothing else.
 
-| delivery                                             | answer                             |
-| ---------------------------------------------------- | ---------------------------------- |
-| stored, or a redelivery of something stored          | 202, the event ids                 |
-| authentic, and there is nothing to say               | 200, the reasons                   |
-| authentic JSON that the table cannot read            | 202 kept                           |
-| wrong or missing proof                               | 401, no detail                     |
-| not JSON                                             | 400, where and what was expected   |
-| unknown source / wrong method / too large / encoded  | 404 / 405 / 413 / 415              |
-| the relay's own fault                                | 503 with Retry-After, never a 4xx  |
+| delivery                                             | answer                              |
+| ---------------------------------------------------- | ----------------------------------- |
+| stored, or a redelivery of something stored          | 202 with the event ids              |
+| valid, but nothing to report                         | 200 with the reasons                |
+| valid JSON that the vendor's table cannot read       | 202 quarantined                     |
+| wrong or missing proof                               | 401, no detail                      |
+| not JSON                                             | 400: where, and what was expected   |
+| unknown source / wrong method / too large / encoded  | 404 / 405 / 413 / 415               |
+| the relay's own fault                                | 503 with Retry-After, never a 4xx   |
 """
 
 from __future__ import annotations
@@ -42,11 +42,11 @@ def ignored(delivery: str, reasons: Sequence[str]) -> Answer:
     return _answer(200, {"status": "ignored", "delivery": delivery, "reasons": reasons})
 
 
-def kept(delivery: str, reason: str) -> Answer:
-    return _answer(202, {"status": "kept", "delivery": delivery, "reason": reason})
+def quarantined(delivery: str, reason: str) -> Answer:
+    return _answer(202, {"status": "quarantined", "delivery": delivery, "reason": reason})
 
 
-def unreadable(delivery: str, reason: str) -> Answer:
+def invalid_json(delivery: str, reason: str) -> Answer:
     return _answer(400, {"status": "unreadable", "delivery": delivery, "reason": reason})
 
 
@@ -54,17 +54,17 @@ UNPROVEN = _answer(401, {"status": "unauthorized"})
 UNKNOWN = _answer(404, {"status": "not found"})
 WRONG_METHOD = _answer(405, {"status": "method not allowed"}, (b"allow", b"POST, PUT, PATCH"))
 ENCODED = _answer(
-    415, {"status": "unsupported", "reason": "content-encoding: expected identity, got another"}
+    415, {"status": "unsupported", "reason": "content-encoding: send the body without compression"}
 )
 TRANSFERRED = _answer(
-    415, {"status": "unsupported", "reason": "transfer-encoding: expected chunked or none, got another"}
+    415, {"status": "unsupported", "reason": "transfer-encoding: only chunked is supported"}
 )
-# Nobody reads it: the sender went away. It says whose fault that was.
-CUT = _answer(400, {"status": "bad request", "reason": "body: expected the whole of it, got a part"})
+# The sender disconnected, so it never reads this. The log and the metrics show whose fault it was.
+INCOMPLETE = _answer(400, {"status": "bad request", "reason": "the body is incomplete"})
 
 
 def too_large(limit: int) -> Answer:
-    return _answer(413, {"status": "too large", "reason": f"body: expected at most {limit} bytes, got more"})
+    return _answer(413, {"status": "too large", "reason": f"the body is larger than {limit} bytes"})
 
 
 def unavailable(reason: str) -> Answer:
@@ -72,4 +72,4 @@ def unavailable(reason: str) -> Answer:
     return _answer(503, body, (b"retry-after", b"%d" % RETRY_AFTER_SECONDS))
 
 
-TOO_MANY = unavailable("more deliveries are waiting than are held at once")
+OVERLOADED = unavailable("too many deliveries are waiting to be stored")

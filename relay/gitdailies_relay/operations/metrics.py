@@ -1,6 +1,6 @@
-"""What the relay counts of itself, for Prometheus. Nothing that came from outside becomes a label.
+"""What the relay measures about itself, for Prometheus. Nothing from outside becomes a label.
 
-Counters are of this process since its start; gauges are read from the store when they are asked for.
+Counters are of this process since its start. Gauges are read from the store at each scrape.
 """
 
 from __future__ import annotations
@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
 from gitdailies_server.storage.database import Size
 from prometheus_client import (
     CollectorRegistry,
@@ -21,55 +22,37 @@ from prometheus_client import (
     disable_created_metrics,
     generate_latest,
 )
-from prometheus_client.core import GaugeMetricFamily, Metric
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gitdailies_relay.accepting.acceptance import Accepted
-from gitdailies_relay.accepting.interpret import SHAPE, UNREADABLE
 from gitdailies_relay.delivery.pauses import ADDRESS, KEY, MANUAL
-from gitdailies_relay.operations.reports import Stored
-from gitdailies_relay.operations.tally import Tally
-from gitdailies_relay.store.outbox import AGAIN, BURIED, DONE, PAUSED
+from gitdailies_relay.operations.reports import StoreState
+from gitdailies_relay.store.outbox import DELIVERED, VERDICTS
 
-# A moment beside each counter, for a format that few read; the start of the process says as much.
+# A timestamp next to each counter is for a format that few read. The start of the process says as much.
 disable_created_metrics()  # type: ignore[no-untyped-call]
 
 VERSION = version("gitdailies-integrations")
 _PREFIX = "gitdailies_relay_"
-OTHER = "other"
-# Why a message was not passed on, by how its reason begins. An adapter's own reasons are any text,
-# and so are all `other`, but for the one that says that a table has to grow.
-_BEGINNINGS: tuple[tuple[str, str], ...] = (
-    ("filtered: ", "filtered"),
-    ("unmapped: ", "unmapped"),
-    ("no route says", "unmapped"),
-    ("second start of ", "repeated_start"),
-    ("late start, ", "late_start"),
-    ("second end of ", "repeated_end"),
-    ("an end, but nothing was open", "end_without_start"),
-    ("merged into ", "merged"),
-    ("not in the table of ", "unknown_type"),
-)
-_UPDATE = ("neither starts nor ends an incident", "update")
-REASONS = frozenset(label for _, label in (*_BEGINNINGS, _UPDATE)) | {OTHER}
 
-# A delivery that waits out a receiver's outage takes hours; one that does not, milliseconds.
+# An event that waits out a receiver's outage takes hours. Any other takes milliseconds.
 _DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600, 86400, 259200, 604800)
 _COMMITS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-_PAUSES = (MANUAL, KEY, ADDRESS)
+_PAUSED_BY = (MANUAL, KEY, ADDRESS)
 
 
 @dataclass(frozen=True)
-class Standing:
-    """How the process stands: what it can say without the store."""
+class ProcessHealth:
+    """The health of the process: what it knows without the store."""
 
     circuit_open: bool
     circuit_reason: str
     store_fault: str
     reload_failed: bool
 
-    def told(self, store: str) -> dict[str, Any]:
-        """Say it as JSON, beside the version and the store's place."""
+    def to_json(self, store: str) -> dict[str, Any]:
+        """Return it for JSON, with the version and the location of the *store*."""
         return {
             "version": VERSION,
             "store": store,
@@ -80,91 +63,112 @@ class Standing:
         }
 
 
-def reason_label(reason: str) -> str:
-    """Return the label of a reason, one of REASONS."""
-    for beginning, label in _BEGINNINGS:
-        if reason.startswith(beginning):
-            return label
-    ending, label = _UPDATE
-    return label if reason.endswith(ending) else OTHER
+class LockFreeCounter(Collector):
+    """A counter without a lock, for what every delivery counts. Only the event loop may add to it.
+
+    Any thread may read it.
+    """
+
+    def __init__(self, name: str, about: str, labels: tuple[str, ...], registry: CollectorRegistry) -> None:
+        self._name = name
+        self._about = about
+        self._labels = labels
+        self._counts: dict[tuple[str | int, ...], int] = {}
+        registry.register(self)
+
+    def add(self, *values: str | int) -> None:
+        """Count one more for these values of the labels, in their order."""
+        self._counts[values] = self._counts.get(values, 0) + 1
+
+    def describe(self) -> Iterator[CounterMetricFamily]:
+        yield CounterMetricFamily(self._name, self._about, labels=self._labels)
+
+    def collect(self) -> Iterator[CounterMetricFamily]:
+        family = CounterMetricFamily(self._name, self._about, labels=self._labels)
+        # The event loop goes on adding, so the counts are copied in one step. A list of the items
+        # would not do: making its tuples may start a garbage collection, and then other threads run.
+        for values, count in self._counts.copy().items():
+            family.add_metric([str(value) for value in values], count)
+        yield family
 
 
-class Numbers:
-    """Counters of one server, and what it tells of itself when it is asked."""
+class RelayMetrics:
+    """The counters of one server, and the gauges of its store and process."""
 
     def __init__(self) -> None:
         self.registry = CollectorRegistry()
-        self._requests = self._tally(
+        self._requests = self._lock_free_counter(
             "requests", "Requests to /hooks/, by source and status of the answer", "source", "status"
         )
-        self._messages = self._tally(
-            "messages", "Messages of proven deliveries, by what became of them", "source", "outcome"
+        self._messages = self._lock_free_counter(
+            "messages", "Messages of proven deliveries, by outcome", "source", "outcome"
         )
         self._ignored = self._counter(
-            "ignored", "Messages that were not passed on, by why", "source", "reason"
+            "ignored", "Messages that were not passed on, by reason", "source", "reason"
         )
-        self._kept = self._counter("kept", "Bodies kept for a replay, by why", "source", "why")
-        self._attempts = self._counter(
-            "attempts", "Attempts to deliver an event, by what came of them", "verdict"
+        self._quarantined = self._counter(
+            "quarantined", "Deliveries whose body was quarantined, by reason", "source", "reason"
         )
+        self._attempts = self._counter("attempts", "Attempts to deliver an event, by verdict", "verdict")
         self._committed = self._counter("committed", "Deliveries, attempts and jobs that were committed")
         self._attempt_seconds = self._histogram(
             "attempt_seconds", "How long an attempt took, until its result was stored"
         )
         self._delay_seconds = self._histogram(
-            "delivery_delay_seconds", "From the acceptance of an event to its arrival", _DELAYS
+            "delivery_delay_seconds", "From the acceptance of an event to its delivery", _DELAYS
         )
         self._commit_seconds = self._histogram(
             "commit_seconds", "How long a commit took to reach stable storage", _COMMITS
         )
-        for verdict in (DONE, AGAIN, PAUSED, BURIED):
-            # At 0 from the start, so that the first of them is an increase.
+        for verdict in VERDICTS:
+            # At 0 from the start, so that the first one is an increase.
             self._attempts.labels(verdict)
         ProcessCollector(registry=self.registry)
 
-    def delivery(self, source: str, became: Accepted | int) -> None:
-        """Count what the store said of a delivery, or the status that a request was answered with.
+    def count_request(self, source: str, status: int) -> None:
+        """Count a request by the status of its answer. Only the event loop may call this."""
+        self._requests.add(source, status)
 
-        In the event loop alone.
-        """
-        if isinstance(became, int):
-            self._requests.add(source, became)
-            return
-        for outcome in became.outcomes:
+    def count_delivery(self, source: str, accepted: Accepted) -> None:
+        """Count what became of a delivery. Only the event loop may call this."""
+        for outcome in accepted.outcomes:
             self._messages.add(source, outcome)
-        if became.why:
-            self._kept.labels(source, became.why).inc()
-        # Of a body that could not be read the only reason is the fault in it.
-        if became.why not in (SHAPE, UNREADABLE):
-            for reason in became.reasons:
-                self._ignored.labels(source, reason_label(reason)).inc()
+        code = accepted.quarantine_code
+        if code:
+            self._quarantined.labels(source, code).inc()
+        # A body that could not be read has one reason, the fault in it, and no message to ignore.
+        if code not in (UNEXPECTED_PAYLOAD, INVALID_JSON):
+            for reason in accepted.reasons:
+                self._ignored.labels(source, reason.code).inc()
 
-    def attempt(self, verdict: str, seconds: float, age_seconds: float) -> None:
+    def count_attempt(self, verdict: str, seconds: float, age_seconds: float) -> None:
         """Count an attempt; *age_seconds* since its event was accepted."""
         self._attempts.labels(verdict).inc()
         self._attempt_seconds.observe(seconds)
-        if verdict == DONE:
+        if verdict == DELIVERED:
             # A clock that was set back must not make it negative.
             self._delay_seconds.observe(max(age_seconds, 0.0))
 
-    def commit(self, seconds: float, items: int) -> None:
-        """Count a commit of *items*; called by the writer's thread."""
+    def count_commit(self, seconds: float, items: int) -> None:
+        """Count a commit of *items*. The writer's thread calls this."""
         self._commit_seconds.observe(seconds)
         self._committed.inc(items)
 
-    def tell(self, stored: Callable[[], tuple[Stored, Size]], standing: Callable[[], Standing]) -> None:
-        """Ask these two at every scrape."""
-        self.registry.register(_Gauges(stored, standing))
+    def add_gauges(
+        self, store_state: Callable[[], tuple[StoreState, Size]], health: Callable[[], ProcessHealth]
+    ) -> None:
+        """Show what these two return at each scrape."""
+        self.registry.register(_Gauges(store_state, health))
 
     def text(self) -> bytes:
-        """Return the text exposition. Reads the store, so not in the event loop."""
+        """Return the text exposition. It reads the store, so do not call it in the event loop."""
         return generate_latest(self.registry)
 
     def _counter(self, name: str, about: str, *labels: str) -> Counter:
         return Counter(_PREFIX + name, about, labels, registry=self.registry)
 
-    def _tally(self, name: str, about: str, *labels: str) -> Tally:
-        return Tally(_PREFIX + name, about, labels, self.registry)
+    def _lock_free_counter(self, name: str, about: str, *labels: str) -> LockFreeCounter:
+        return LockFreeCounter(_PREFIX + name, about, labels, self.registry)
 
     def _histogram(
         self, name: str, about: str, buckets: tuple[float, ...] = Histogram.DEFAULT_BUCKETS
@@ -173,25 +177,27 @@ class Numbers:
 
 
 class _Gauges(Collector):
-    def __init__(self, stored: Callable[[], tuple[Stored, Size]], standing: Callable[[], Standing]) -> None:
-        self._stored = stored
-        self._standing = standing
+    def __init__(
+        self, store_state: Callable[[], tuple[StoreState, Size]], health: Callable[[], ProcessHealth]
+    ) -> None:
+        self._store_state = store_state
+        self._health = health
 
     def describe(self) -> list[Metric]:
         return []  # so that registering does not read the store
 
     def collect(self) -> Iterator[Metric]:
-        standing = self._standing()
+        health = self._health()
         readable = True
         try:
-            yield from _of_store(*self._stored())
+            yield from _store_gauges(*self._store_state())
         except StoreUnavailable:
             readable = False
-        failing = bool(standing.store_fault) or not readable
+        failing = bool(health.store_fault) or not readable
         yield _gauge("store_failing", "1 while the store cannot be read or written", failing)
-        yield _gauge("circuit_open", "1 while the receiver fails and is only probed", standing.circuit_open)
+        yield _gauge("circuit_open", "1 while the receiver fails and is only probed", health.circuit_open)
         yield _gauge(
-            "reload_failed", "1 while the last reading of gitdailies.yml was faulty", standing.reload_failed
+            "reload_failed", "1 while gitdailies.yml has errors since its last reload", health.reload_failed
         )
         yield _gauge(
             "build_info",
@@ -202,25 +208,29 @@ class _Gauges(Collector):
         )
 
 
-def _of_store(stored: Stored, size: Size) -> Iterator[Metric]:
-    waited = 0.0 if stored.oldest_at is None else max((stored.now - stored.oldest_at) / 1e6, 0.0)
-    yield _gauge("undelivered_events", "Events that are still to be delivered", stored.undelivered)
+def _store_gauges(state: StoreState, size: Size) -> Iterator[Metric]:
+    waited = 0.0 if state.oldest_at is None else max((state.now - state.oldest_at) / 1e6, 0.0)
+    yield _gauge("undelivered_events", "Events that wait to be delivered", state.undelivered)
     yield _gauge("oldest_undelivered_seconds", "How long the oldest of them has waited, or 0", waited)
-    yield _gauge("buried_events", "Events that were set aside and wait for a replay", stored.buried)
-    yield _gauge("store_bytes", "Size of the store", size.bytes)
-    yield _gauge("store_free_bytes", "What of that is free for what comes", size.free_bytes)
-    kept = GaugeMetricFamily(
-        f"{_PREFIX}kept_bodies", "Bodies that wait for a replay, by why they were kept", labels=["why"]
+    yield _gauge(
+        "dead_letter_events", "Events that the receiver refused or that were given up", state.dead_letters
     )
-    for why, count in stored.kept.items():
-        kept.add_metric([why], count)
-    yield kept
+    yield _gauge("store_bytes", "Size of the store", size.bytes)
+    yield _gauge("store_free_bytes", "Free space inside the store", size.free_bytes)
+    quarantined = GaugeMetricFamily(
+        f"{_PREFIX}quarantined_bodies",
+        "Quarantined bodies that were not replayed, by reason",
+        labels=["reason"],
+    )
+    for code, count in state.quarantined.items():
+        quarantined.add_metric([code], count)
+    yield quarantined
     paused = GaugeMetricFamily(
         f"{_PREFIX}paused", "1 while a destination is paused, by what", labels=["destination", "by"]
     )
-    for destination, by in stored.paused.items():
-        for what in _PAUSES:
-            paused.add_metric([destination, what], float(by == what))
+    for destination, paused_by in state.paused.items():
+        for by in _PAUSED_BY:
+            paused.add_metric([destination, by], float(by == paused_by))
     yield paused
 
 

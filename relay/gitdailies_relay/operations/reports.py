@@ -1,6 +1,6 @@
-"""What the store tells a person: status, failed events, the story of an incident, what has no route.
+"""What the store can tell: status, dead letters, quarantine, and the timeline of an incident.
 
-Read-only; every function takes a connection and returns plain values for JSON or a table.
+Read-only. Every function takes a connection and returns plain values for JSON or a table.
 """
 
 from __future__ import annotations
@@ -18,50 +18,64 @@ from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.accepting.interpret import REPLAY
 
-# A delivery is one however often it is replayed.
+# How many messages had each outcome. A replay counts apart, however often it is repeated.
 _OUTCOMES = (
     "SELECT source, outcome, is_replay, count(*) FROM"
     " (SELECT source, outcome, proof = ? AS is_replay FROM deliveries) AS d"
     " GROUP BY source, outcome, is_replay ORDER BY 1, 2"
 )
-_FIRST = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
-_KEPT = "SELECT why, count(*) FROM kept WHERE replayed_at IS NULL GROUP BY why ORDER BY 1"
-_QUEUE = (
-    "SELECT count(*) FILTER (WHERE buried IS NULL), count(*) FILTER (WHERE buried IS NOT NULL),"
-    " count(*) FILTER (WHERE buried IS NULL AND attempts > 0) FROM pending"
+# When the first delivery of a source came that caused an event.
+_FIRST_STORED = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
+# How many quarantined deliveries wait for a replay.
+_QUARANTINED = "SELECT code, count(*) FROM quarantine WHERE replayed_at IS NULL GROUP BY code ORDER BY 1"
+# How many events wait, are dead letters, and wait after an attempt.
+_OUTBOX = (
+    "SELECT count(*) FILTER (WHERE dead_letter IS NULL), count(*) FILTER (WHERE dead_letter IS NOT NULL),"
+    " count(*) FILTER (WHERE dead_letter IS NULL AND attempts > 0) FROM outbox"
 )
-_DEPTH = "SELECT count(*), count(*) FILTER (WHERE buried IS NULL) FROM pending"
-_OLDEST = "SELECT stored_at FROM events WHERE seq = (SELECT min(seq) FROM pending WHERE buried IS NULL)"
+# The same without the retries, which an index alone can answer.
+_OUTBOX_SIZE = "SELECT count(*), count(*) FILTER (WHERE dead_letter IS NULL) FROM outbox"
+# When the oldest waiting event was stored.
+_OLDEST = "SELECT stored_at FROM events WHERE seq = (SELECT min(seq) FROM outbox WHERE dead_letter IS NULL)"
+# The paused destinations.
 _PAUSED = "SELECT name, paused, reason, since FROM destinations WHERE paused != '' ORDER BY name"
-_LAST = "SELECT at, status, verdict, reason FROM attempts WHERE seq = (SELECT max(seq) FROM attempts)"
-_BURIED = (
-    "SELECT e.id, e.source, e.incident, e.stored_at, p.attempts, p.buried"
-    " FROM pending p JOIN events e ON e.seq = p.seq WHERE p.buried IS NOT NULL ORDER BY p.seq LIMIT ?"
+# The last attempt of any event.
+_LAST_ATTEMPT = "SELECT at, status, verdict, reason FROM attempts WHERE seq = (SELECT max(seq) FROM attempts)"
+# The dead letters.
+_DEAD_LETTERS = (
+    "SELECT e.id, e.source, e.incident, e.stored_at, o.attempts, o.dead_letter"
+    " FROM outbox o JOIN events e ON e.seq = o.seq WHERE o.dead_letter IS NOT NULL ORDER BY o.seq LIMIT ?"
 )
-_KEPT_ROWS = (
-    "SELECT delivery, source, received_at, why, reason FROM kept WHERE replayed_at IS NULL"
+# The quarantined deliveries that wait for a replay.
+_QUARANTINED_ROWS = (
+    "SELECT delivery, source, received_at, code, reason FROM quarantine WHERE replayed_at IS NULL"
     " ORDER BY seq LIMIT ?"
 )
+# The messages about an incident.
 _DELIVERIES_OF = (
     "SELECT delivery, received_at, source, word, proof, outcome, reason, events FROM deliveries"
     " WHERE incident = ? ORDER BY seq"
 )
+# The events of an incident, with their place in the outbox.
 _EVENTS_OF = (
-    "SELECT e.seq, e.id, e.delivery, e.stored_at, e.body, p.buried, p.seq IS NOT NULL, p.due_at, p.head"
-    " FROM events e LEFT JOIN pending p ON p.seq = e.seq WHERE e.incident = ? ORDER BY e.seq"
+    "SELECT e.seq, e.id, e.delivery, e.stored_at, e.body,"
+    " o.dead_letter, o.seq IS NOT NULL, o.due_at, o.is_next"
+    " FROM events e LEFT JOIN outbox o ON o.seq = e.seq WHERE e.incident = ? ORDER BY e.seq"
 )
+# The attempts to deliver an event.
 _ATTEMPTS_OF = "SELECT at, status, verdict, reason FROM attempts WHERE event_seq = ? ORDER BY seq"
-_PERIODS_OF = (
+# The occurrences of an incident.
+_OCCURRENCES_OF = (
     "SELECT source, repo, environment, service, name, state, started_at, ended_at, merged_into"
-    " FROM periods WHERE incident = ? ORDER BY coalesce(started_at, ended_at), repo, service"
+    " FROM occurrences WHERE incident = ? ORDER BY coalesce(started_at, ended_at), repo, service"
 )
-
+# The incidents of a delivery or an event.
 _INCIDENTS_OF = (
     "SELECT incident FROM deliveries WHERE delivery = ? UNION"
     " SELECT incident FROM events WHERE id = ? OR delivery = ? ORDER BY 1"
 )
-# What names no incident could not be read; the story of "" would be that of all of these.
-_NAMELESS = (
+# A delivery that could not be read, and so names no incident.
+_UNREAD = (
     "SELECT delivery, received_at, source, word, proof, outcome, reason, events FROM deliveries"
     " WHERE delivery = ? AND incident = '' ORDER BY seq"
 )
@@ -70,42 +84,42 @@ DESTINATION = "default"
 
 
 @dataclass(frozen=True)
-class Stored:
+class StoreState:
     """What the store holds at this moment; `oldest_at` and `now` in microseconds."""
 
     now: int
     undelivered: int
-    buried: int
+    dead_letters: int
     oldest_at: int | None
-    kept: Mapping[str, int]
+    quarantined: Mapping[str, int]
     paused: Mapping[str, str]
 
 
-def place(store: StoreSetting) -> str:
-    """Name a store the same wherever its configuration was read."""
+def store_location(store: StoreSetting) -> str:
+    """Name a store the same way wherever its configuration was read."""
     return str(store) if store.path is None else f"{store.kind}:{store.path.resolve()}"
 
 
-def stored(connection: Session) -> Stored:
-    """Return what gauges show, from narrow tables and indices alone."""
-    every, undelivered = connection.execute(_DEPTH).fetchone()
+def store_state(connection: Session) -> StoreState:
+    """Return what gauges show. It reads narrow tables and indexes only."""
+    every, undelivered = connection.execute(_OUTBOX_SIZE).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
-    held = {name: by for name, by, _, _ in connection.execute(_PAUSED)}
-    return Stored(
+    paused_by = {name: by for name, by, _, _ in connection.execute(_PAUSED)}
+    return StoreState(
         now=now_us(),
         undelivered=undelivered,
-        buried=every - undelivered,
+        dead_letters=every - undelivered,
         oldest_at=oldest[0] if oldest else None,
-        kept=dict(connection.execute(_KEPT).fetchall()),
-        paused={DESTINATION: "", **held},
+        quarantined=dict(connection.execute(_QUARANTINED).fetchall()),
+        paused={DESTINATION: "", **paused_by},
     )
 
 
 def status(connection: Session) -> dict[str, Any]:
     """Return the state of intake and delivery in numbers."""
-    waiting, buried, retrying = connection.execute(_QUEUE).fetchone()
+    waiting, dead_letters, retrying = connection.execute(_OUTBOX).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
-    last = connection.execute(_LAST).fetchone()
+    last = connection.execute(_LAST_ATTEMPT).fetchone()
     deliveries: dict[str, dict[str, int]] = {}
     replays: dict[str, dict[str, int]] = {}
     for source, outcome, is_replay, count in connection.execute(_OUTCOMES, (REPLAY,)):
@@ -114,39 +128,39 @@ def status(connection: Session) -> dict[str, Any]:
         "paused": paused(connection),
         "waiting": waiting,
         "retrying": retrying,
-        "buried": buried,
+        "deadLetters": dead_letters,
         "oldestWaitingSince": _text(oldest[0]) if oldest else None,
         "lastAttempt": _attempt(last) if last else None,
-        "kept": dict(connection.execute(_KEPT).fetchall()),
+        "quarantined": dict(connection.execute(_QUARANTINED).fetchall()),
         "deliveries": deliveries,
         "replays": replays,
     }
 
 
 def paused(connection: Session) -> list[dict[str, Any]]:
-    """Return the destinations that are paused: by what, why, since when."""
+    """Return the paused destinations: by what, why, since when."""
     return [
         {"destination": name, "by": by, "reason": reason, "since": _text(since)}
         for name, by, reason, since in connection.execute(_PAUSED)
     ]
 
 
-def standing(database: Database, session: Session) -> dict[str, Any]:
-    """Return `status`, with the size of the store."""
+def status_with_size(database: Database, session: Session) -> dict[str, Any]:
+    """Return `status`, with the size of the store in bytes."""
     size = database.size(session)
     return {**status(session), "bytes": size.bytes, "freeBytes": size.free_bytes}
 
 
 def first_delivery(connection: Session, source: str) -> datetime | None:
-    """Return when the oldest delivery of *source* came that is still known and caused an event."""
-    (oldest,) = connection.execute(_FIRST, (source,)).fetchone()
+    """Return when the oldest known delivery of *source* came that caused an event, or None."""
+    (oldest,) = connection.execute(_FIRST_STORED, (source,)).fetchone()
     return None if oldest is None else from_us(oldest)
 
 
 def failed(connection: Session, most: int = 1000) -> dict[str, Any]:
-    """Return the events that were set aside, and the deliveries that were kept, with reasons."""
+    """Return the dead letters and the quarantined deliveries, with their reasons."""
     return {
-        "buried": [
+        "deadLetters": [
             {
                 "id": id_,
                 "source": source,
@@ -155,63 +169,65 @@ def failed(connection: Session, most: int = 1000) -> dict[str, Any]:
                 "attempts": attempts,
                 "reason": reason,
             }
-            for id_, source, incident, stored_at, attempts, reason in connection.execute(_BURIED, (most,))
+            for id_, source, incident, stored_at, attempts, reason in connection.execute(
+                _DEAD_LETTERS, (most,)
+            )
         ],
-        "kept": [
+        "quarantined": [
             {
                 "delivery": delivery,
                 "source": source,
                 "receivedAt": _text(received_at),
-                "why": why,
+                "code": code,
                 "reason": reason,
             }
-            for delivery, source, received_at, why, reason in connection.execute(_KEPT_ROWS, (most,))
+            for delivery, source, received_at, code, reason in connection.execute(_QUARANTINED_ROWS, (most,))
         ],
     }
 
 
-def stories(connection: Session, id_: str) -> list[dict[str, Any]]:
-    """Return the story of each incident that an id stands for: its own, or a delivery's or an event's.
+def timelines(connection: Session, id_: str) -> list[dict[str, Any]]:
+    """Return the timeline of each incident that *id_* means: its own id, or that of a delivery or an event.
 
-    A delivery of which no incident could be read has one, too, with `incident` None.
+    A delivery that could not be read has a timeline, too, with `incident` None.
     """
-    told = explain(connection, id_)
-    if told["deliveries"] or told["events"]:
-        return [told]
-    names = [name for (name,) in connection.execute(_INCIDENTS_OF, (id_, id_, id_)).fetchall()]
-    found = [explain(connection, name) for name in names if name]
-    if "" in names:
-        nameless = _deliveries(connection, _NAMELESS, id_)
-        found.append({"incident": None, "deliveries": nameless, "periods": [], "events": []})
+    own = explain(connection, id_)
+    if own["deliveries"] or own["events"]:
+        return [own]
+    incidents = [name for (name,) in connection.execute(_INCIDENTS_OF, (id_, id_, id_)).fetchall()]
+    found = [explain(connection, name) for name in incidents if name]
+    if "" in incidents:
+        unread = _deliveries(connection, _UNREAD, id_)
+        found.append({"incident": None, "deliveries": unread, "occurrences": [], "events": []})
     return found
 
 
 def explain(connection: Session, incident: str) -> dict[str, Any]:
-    """Return the story of an incident: deliveries, decisions, periods, events, attempts."""
+    """Return the timeline of an incident: deliveries, decisions, occurrences, events, attempts."""
     return {
         "incident": incident,
         "deliveries": _deliveries(connection, _DELIVERIES_OF, incident) if incident else [],
-        "periods": [
+        "occurrences": [
             {
                 "source": source,
                 "repo": repo or None,
                 "environment": environment or None,
                 "service": service or None,
-                "period": name,
+                "occurrence": name,
                 "state": state,
                 "startedAt": _text(started_at),
                 "endedAt": _text(ended_at),
                 "mergedInto": merged_into,
             }
             for source, repo, environment, service, name, state, started_at, ended_at, merged_into in (
-                connection.execute(_PERIODS_OF, (incident,))
+                connection.execute(_OCCURRENCES_OF, (incident,))
             )
         ],
         "events": [_event(connection, row) for row in connection.execute(_EVENTS_OF, (incident,)).fetchall()],
     }
 
 
-def _deliveries(connection: Session, query: str, of: str) -> list[dict[str, Any]]:
+def _deliveries(connection: Session, query: str, id_: str) -> list[dict[str, Any]]:
     return [
         {
             "delivery": delivery,
@@ -224,20 +240,20 @@ def _deliveries(connection: Session, query: str, of: str) -> list[dict[str, Any]
             "events": json.loads(events),
         }
         for delivery, received_at, source, word, proof, outcome, reason, events in connection.execute(
-            query, (of,)
+            query, (id_,)
         )
     ]
 
 
 def _event(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
-    seq, id_, delivery, stored_at, body, buried, pending, due_at, head = row
+    seq, id_, delivery, stored_at, body, dead_letter, in_outbox, due_at, is_next = row
     attempts = [_attempt(attempt) for attempt in connection.execute(_ATTEMPTS_OF, (seq,))]
-    if not pending:
+    if not in_outbox:
         state = "delivered"
-    elif buried is not None:
-        state = "buried"
-    elif not head:
-        state = "waits for its turn"
+    elif dead_letter is not None:
+        state = "dead_letter"
+    elif not is_next:
+        state = "blocked"
     else:
         state = "waiting"
     return {
@@ -246,7 +262,7 @@ def _event(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
         "delivery": delivery,
         "storedAt": _text(stored_at),
         "state": state,
-        "reason": buried,
+        "reason": dead_letter,
         "dueAt": _text(due_at) if state == "waiting" else None,
         "attempts": attempts,
     }

@@ -1,4 +1,4 @@
-"""The second listener: health, metrics and status, for this machine only unless told otherwise."""
+"""The second listener: health, metrics and status. By default only this machine can reach it."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from typing import Any
 
 from gitdailies_core.errors import StoreUnavailable
 
-from gitdailies_relay.intake.app import App
+from gitdailies_relay.intake.app import IntakeApp
 from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.metrics import Numbers
-from gitdailies_relay.store.store import Store
+from gitdailies_relay.operations.metrics import RelayMetrics
+from gitdailies_relay.store.store import RelayStore
 
 _JSON = b"application/json"
 _EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8"
 
 
 class StatusApp:
-    """An ASGI application; *standing* tells what the process knows beside the store."""
+    """An ASGI application; *health* returns what the process knows without the store, for JSON."""
 
     def __init__(
-        self, app: App, store: Store, numbers: Numbers, standing: Callable[[], dict[str, Any]]
+        self, app: IntakeApp, store: RelayStore, metrics: RelayMetrics, health: Callable[[], dict[str, Any]]
     ) -> None:
         self._app = app
         self._store = store
-        self._numbers = numbers
-        self._standing = standing
+        self._metrics = metrics
+        self._health = health
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -38,8 +38,8 @@ class StatusApp:
             await self._app(scope, receive, send)
             return
         if path == "/metrics":
-            # In a thread, since it reads the store.
-            body, kind = await asyncio.to_thread(self._numbers.text), _EXPOSITION
+            # In a thread, because it reads the store.
+            body, kind = await asyncio.to_thread(self._metrics.text), _EXPOSITION
         elif path == "/status":
             status, body = await self._status()
         else:
@@ -49,12 +49,11 @@ class StatusApp:
         await send({"type": "http.response.body", "body": body})
 
     async def _status(self) -> tuple[int, bytes]:
-        server = self._standing()
+        server = self._health()
+        read = partial(reports.status_with_size, self._store.database)
         try:
-            told = await asyncio.to_thread(
-                self._store.report, partial(reports.standing, self._store.database)
-            )
+            status = await asyncio.to_thread(self._store.report, read)
         except StoreUnavailable as error:
             unavailable = {"status": "unavailable", "reason": str(error), "server": server}
             return 503, json.dumps(unavailable).encode()
-        return 200, json.dumps({**told, "server": server}).encode()
+        return 200, json.dumps({**status, "server": server}).encode()

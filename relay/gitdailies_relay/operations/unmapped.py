@@ -1,7 +1,6 @@
-"""Services without a line: what kept deliveries name that no route knows, and the YAML to paste.
+"""Services without a line: those that quarantined deliveries name, and the YAML to paste for them.
 
-Kept bodies are translated anew with the routes that hold now, so that a line that was added is
-not asked for again.
+Bodies are translated again with the current routes, so that a service with a new line is not listed.
 """
 
 from __future__ import annotations
@@ -13,6 +12,7 @@ from typing import Any
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.sources.request import Request
@@ -20,20 +20,20 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_relay.accepting.interpret import UNMAPPED
-from gitdailies_relay.intake.app import decode
+from gitdailies_relay.accepting.interpret import decode
 
-_KEPT = (
-    "SELECT source, received_at, content_type, body FROM kept"
-    " WHERE why = ? AND replayed_at IS NULL ORDER BY seq"
+# The unmapped deliveries that wait for a replay.
+_QUARANTINED = (
+    "SELECT source, received_at, content_type, body FROM quarantine"
+    " WHERE code = ? AND replayed_at IS NULL ORDER BY seq"
 )
-# What stands where the repository is to be put: refused by the configuration, so that it is not forgotten.
+# Where the repository has to be written. The configuration refuses this word, so no one forgets it.
 PLACEHOLDER = "REPOSITORY"
 
 
 @dataclass
-class Unmapped:
-    """A service that no line names; `name` is "" for deliveries that name no service."""
+class UnmappedService:
+    """A service that no line names. `name` is "" for deliveries that name no service."""
 
     source: str
     name: str
@@ -42,8 +42,7 @@ class Unmapped:
     last_at: int = 0
     incidents: set[str] = field(default_factory=set)
 
-    def told(self) -> dict[str, Any]:
-        """Say it as JSON."""
+    def to_json(self) -> dict[str, Any]:
         return {
             "source": self.source,
             "service": self.name or None,
@@ -54,65 +53,65 @@ class Unmapped:
         }
 
 
-def services(connection: Session, sources: Mapping[str, Source], routes: Routes) -> Sequence[Unmapped]:
-    """Return services of kept deliveries that have no line, those of most deliveries first."""
-    found: dict[tuple[str, str], Unmapped] = {}
-    for name, received_at, content_type, body in connection.execute(_KEPT, (UNMAPPED,)):
+def services(connection: Session, sources: Mapping[str, Source], routes: Routes) -> Sequence[UnmappedService]:
+    """Return the services of quarantined deliveries that have no line, those with most deliveries first."""
+    found: dict[tuple[str, str], UnmappedService] = {}
+    for name, received_at, content_type, body in connection.execute(_QUARANTINED, (UNMAPPED,)):
         source = sources.get(name)
         if source is None:
             continue
-        named: set[tuple[str, str]] = set()
+        in_delivery: set[tuple[str, str]] = set()
         for change, service in _without_line(source, routes, content_type, body):
             key = (name, service.name.casefold())
-            one = found.setdefault(key, Unmapped(name, service.name, service.aliases))
-            one.incidents.add(change.incident)
-            one.deliveries += key not in named
-            one.last_at = max(one.last_at, received_at)
-            named.add(key)
+            unmapped = found.setdefault(key, UnmappedService(name, service.name, service.aliases))
+            unmapped.incidents.add(change.incident)
+            unmapped.deliveries += key not in in_delivery
+            unmapped.last_at = max(unmapped.last_at, received_at)
+            in_delivery.add(key)
     return sorted(found.values(), key=lambda one: (-one.deliveries, one.source, one.name))
 
 
-def lines(found: Sequence[Unmapped], *, fallback: bool = False) -> Iterator[str]:
-    """Write them as lines to paste under `services` in gitdailies.yml, each name once.
+def lines(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterator[str]:
+    """Write lines to paste under `services` in gitdailies.yml, each name once.
 
-    *fallback*: a line for all others stands there, so that another would be refused.
+    *fallback*: gitdailies.yml has a line "*" already, so that another one would be refused.
     """
     if not found:
         yield "# every service that was named has a line"
         return
     yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER};"
     yield "# send SIGHUP to the relay, then: gitdailies relay replay --unmapped"
-    named: dict[str, list[Unmapped]] = {}
+    by_name: dict[str, list[UnmappedService]] = {}
     for one in found:
-        named.setdefault(one.name.casefold(), []).append(one)
-    for same in sorted(named.values(), key=lambda same: not same[0].name):
-        yield from (f"  # {_said(one)}" for one in same)
+        by_name.setdefault(one.name.casefold(), []).append(one)
+    for same in sorted(by_name.values(), key=lambda same: not same[0].name):
+        yield from (f"  # {_comment(one)}" for one in same)
         if same[0].name:
             yield f"  {_quoted(same[0].name)}: {{repo: {PLACEHOLDER}}}"
         elif fallback:
-            yield '  # No service is named, which the repository of the "*" line needs for {service}.'
-            yield "  # Put OWNER/NAME there, for all that no other line takes, or have it named."
+            yield '  # The delivery names no service, but the line "*" needs its name for {service}.'
+            yield '  # Write OWNER/NAME in the line "*", or have the vendor send the service.'
         else:
-            yield "  # No service is named, so only a line for all others takes them:"
+            yield '  # The delivery names no service. Only a line "*", for all other services, can match it:'
             yield f'  "*": {{repo: {PLACEHOLDER}}}'
 
 
-def _said(one: Unmapped) -> str:
-    said = f"{one.source}, {_count(one.deliveries, 'delivery', 'deliveries')}"
-    said += f" about {_count(len(one.incidents), 'incident', 'incidents')}"
-    said += f", last {text_of(from_us(one.last_at))}"
-    return said + (f"; also known as {', '.join(map(_quoted, one.aliases))}" if one.aliases else "")
+def _comment(service: UnmappedService) -> str:
+    text = f"{service.source}, {_count(service.deliveries, 'delivery', 'deliveries')}"
+    text += f" about {_count(len(service.incidents), 'incident', 'incidents')}"
+    text += f", last {text_of(from_us(service.last_at))}"
+    return text + (f"; also known as {', '.join(map(_quoted, service.aliases))}" if service.aliases else "")
 
 
 def _without_line(
     source: Source, routes: Routes, content_type: str, body: bytes
 ) -> Iterator[tuple[Change, Service]]:
-    """Yield each change with a service that no line takes."""
+    """Yield each change with a service that no line matches."""
     request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
     try:
         messages = registry.adapter(source.adapter).translate(request, source.options)
     except GitDailiesError:
-        # It could be read when it was kept; `relay replay` says what is the matter now.
+        # It could be read when it was quarantined. `relay replay` says what is wrong now.
         return
     for change in messages:
         if isinstance(change, Change):

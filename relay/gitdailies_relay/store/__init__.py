@@ -1,1 +1,6 @@
-"""The relay's store: tables, outbox, retention, migrations."""
+"""What the relay keeps: deliveries, the state of incidents, and the outbox, in SQLite or PostgreSQL.
+
+`store` is what the rest of the relay uses. `sqlite` and `postgresql` hold the statements of an
+acceptance, `outbox` those of delivery, `retention` those of pruning. `tables` is the schema and
+`migrations` leads to it. `corruption` mends rows that a bad disk damaged.
+"""

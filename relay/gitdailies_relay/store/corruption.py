@@ -1,7 +1,7 @@
-"""Rows of an SQLite file that cannot be read any more: set aside, so that they hold up nothing else.
+"""Mend SQLite rows that cannot be read any more, so that they do not block other events.
 
-SQLite keeps no checksums: a byte that went bad shows where a text is no text, and then in every
-query that comes across it. So they are looked for only after a query failed.
+SQLite keeps no checksums. A byte that went bad shows where a text is no longer UTF-8, and then in
+every query that reads it. So damaged rows are looked for only after a query failed.
 """
 
 from __future__ import annotations
@@ -12,42 +12,47 @@ from gitdailies_server.storage.database import Session
 
 from gitdailies_relay.store import outbox
 
-_HEADS = "SELECT seq FROM pending WHERE head = 1 AND buried IS NULL"
-_ROW = (
-    "SELECT e.id, e.stored_at, p.destination, p.attempts, p.first_attempt_at"
-    " FROM pending p JOIN events e ON e.seq = p.seq WHERE p.seq = ?"
+# The events that may be sent next.
+_NEXT_EVENTS = "SELECT seq FROM outbox WHERE is_next = 1 AND dead_letter IS NULL"
+# What sending an event reads.
+_EVENT = (
+    "SELECT e.id, e.stored_at, o.destination, o.attempts, o.first_attempt_at"
+    " FROM outbox o JOIN events e ON e.seq = o.seq WHERE o.seq = ?"
 )
+# The texts of that, as bytes.
 _TEXTS = (
-    "SELECT CAST(e.id AS BLOB), CAST(p.destination AS BLOB)"
-    " FROM pending p JOIN events e ON e.seq = p.seq WHERE p.seq = ?"
+    "SELECT CAST(e.id AS BLOB), CAST(o.destination AS BLOB)"
+    " FROM outbox o JOIN events e ON e.seq = o.seq WHERE o.seq = ?"
 )
-_EVENT = "UPDATE events SET id = ? WHERE seq = ?"
-_PENDING = "UPDATE pending SET destination = ?, attempts = 0, first_attempt_at = NULL WHERE seq = ?"
+_MEND_EVENT = "UPDATE events SET id = ? WHERE seq = ?"
+_MEND_OUTBOX = "UPDATE outbox SET destination = ?, attempts = 0, first_attempt_at = NULL WHERE seq = ?"
 REASON = "the stored row cannot be read: a byte of it is damaged"
 
 
-def set_aside(session: Session, errors: tuple[type[Exception], ...], now: int) -> Sequence[int]:
-    """Bury heads that fail to be read, which *errors* says; returns their numbers.
+def dead_letter_damaged(session: Session, errors: tuple[type[Exception], ...], now: int) -> Sequence[int]:
+    """Make dead letters of the next events that cannot be read; return their numbers.
 
-    What is not text in them is replaced, so that lists and reports can be read again.
+    *errors* are those of the database. Bytes that are no UTF-8 are replaced, so that lists and
+    reports can read the rows again.
     """
-    damaged = [seq for (seq,) in session.execute(_HEADS).fetchall() if not _readable(session, errors, seq)]
+    next_events = session.execute(_NEXT_EVENTS).fetchall()
+    damaged = [seq for (seq,) in next_events if not _is_readable(session, errors, seq)]
     for seq in damaged:
         id_, destination = (bytes(value).decode("utf-8", "replace") for value in _texts(session, seq))
-        session.execute(_EVENT, (id_, seq))
-        session.execute(_PENDING, (destination, seq))
-    outbox.record(session, [outbox.Attempt(seq, now, None, outbox.BURIED, REASON) for seq in damaged])
+        session.execute(_MEND_EVENT, (id_, seq))
+        session.execute(_MEND_OUTBOX, (destination, seq))
+    outbox.record(session, [outbox.Attempt(seq, now, None, outbox.DEAD_LETTER, REASON) for seq in damaged])
     return damaged
 
 
-def _readable(session: Session, errors: tuple[type[Exception], ...], seq: int) -> bool:
+def _is_readable(session: Session, errors: tuple[type[Exception], ...], seq: int) -> bool:
     try:
-        session.execute(_ROW, (seq,)).fetchone()
+        session.execute(_EVENT, (seq,)).fetchone()
     except errors:
         return False
     return True
 
 
 def _texts(session: Session, seq: int) -> Sequence[bytes]:
-    found: Sequence[bytes] = session.execute(_TEXTS, (seq,)).fetchone()
-    return found
+    texts: Sequence[bytes] = session.execute(_TEXTS, (seq,)).fetchone()
+    return texts

@@ -1,6 +1,6 @@
-"""An acceptance's reads and writes on PostgreSQL: a statement a table and batch, few round trips.
+"""The reads and writes of an acceptance on PostgreSQL: one statement per table and batch, few round trips.
 
-Rows go over as one JSON text: the driver writes an array of texts element by element, in Python.
+Rows travel as one JSON text, because the driver writes an array of texts element by element, in Python.
 """
 
 from __future__ import annotations
@@ -9,27 +9,27 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.postgresql import PostgresqlSession
 
 from gitdailies_relay.accepting.store_port import (
     DELIVERY_COLUMNS,
     EVENT_COLUMNS,
-    KEPT_COLUMNS,
-    PERIOD_COLUMNS,
-    Asked,
-    Batch,
-    Whose,
-    period_of,
+    OCCURRENCE_COLUMNS,
+    QUARANTINE_COLUMNS,
+    Lookup,
+    NewRows,
+    Owner,
+    record_of,
 )
 
 _NUMBERS = {"received_at", "stored_at", "started_at", "ended_at", "changed_at"}
-_PERIOD_ROW = f"destination, source, {PERIOD_COLUMNS}, changed_at"
+_OCCURRENCE_ROW = f"destination, source, {OCCURRENCE_COLUMNS}, changed_at"
 
 
-def _given(columns: str) -> str:
-    """Write rows that come as a list of lists as a table of *columns*, with `place` for their order."""
+def _rows_of(columns: str) -> str:
+    """Write the parameter, a list of lists, as a table of *columns*, with `place` for their order."""
     values = ", ".join(
         f"({'given.row ->> ' + str(place)}){'::bigint' if name in _NUMBERS else ''} AS {name}"
         for place, name in enumerate(columns.split(", "))
@@ -38,11 +38,11 @@ def _given(columns: str) -> str:
     return f"(SELECT {values}, place FROM {rows}) AS r"
 
 
-def _each(columns: str, table: str, condition: str) -> str:
-    """Look up rows of *table* for each of a list of keys `k`, one key after another.
+def _lookup(columns: str, table: str, condition: str) -> str:
+    """Look up rows of *table* for each key `k` of the parameter, one key after another.
 
-    OFFSET keeps the planner from doing it the other way round, which it would for a table that
-    was empty when it last looked.
+    OFFSET keeps the planner from starting with the table, which it would do for a table that was
+    empty when it last looked.
     """
     return (
         f"SELECT {columns} FROM jsonb_array_elements(?::jsonb) AS k"
@@ -50,107 +50,116 @@ def _each(columns: str, table: str, condition: str) -> str:
     )
 
 
-_STORED = _each(
+# The event ids of messages that were stored.
+_STORED_EVENTS = _lookup(
     "source, message, events",
     "deliveries",
     "outcome = 'stored' AND source = k ->> 0 AND message = k ->> 1",
 )
-_PERIODS = _each(
-    f"destination, source, {PERIOD_COLUMNS}",
-    "periods",
+# The records of incidents.
+_OCCURRENCES = _lookup(
+    f"destination, source, {OCCURRENCE_COLUMNS}",
+    "occurrences",
     "destination = k ->> 0 AND source = k ->> 1 AND incident = k ->> 2",
 )
-_WAITING = _each(
-    f"destination, source, {PERIOD_COLUMNS}",
-    "periods",
+# The records that were merged into incidents.
+_MERGED_INTO = _lookup(
+    f"destination, source, {OCCURRENCE_COLUMNS}",
+    "occurrences",
     "state = 'merged' AND destination = k ->> 0 AND source = k ->> 1 AND merged_into = k ->> 2",
 )
-# Bodies are bytes, which JSON does not hold; few are kept.
-_KEEP = (
-    f"INSERT INTO kept ({KEPT_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
-    " ON CONFLICT (delivery) DO UPDATE SET why = excluded.why, reason = excluded.reason"
+# Quarantine a body. Bodies are bytes, which JSON cannot hold, and they are few.
+# After a replay it is there already, and only the reason may have changed.
+_QUARANTINE = (
+    f"INSERT INTO quarantine ({QUARANTINE_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
+    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason"
 )
-# All of a batch in one statement, since each costs the relay more than the rows in it do. Events are
-# numbered in the order of the batch; the first of an incident that has none on its way becomes the head.
+# Write everything else of a batch in one statement, because a statement costs more than the rows in it.
+# Events are numbered in the order of the batch. The first new event of a partition is its next one
+# where no other one waits.
 _WRITE = (
-    f"WITH noted AS (INSERT INTO deliveries ({DELIVERY_COLUMNS})"
-    f" SELECT {DELIVERY_COLUMNS} FROM {_given(DELIVERY_COLUMNS)} ORDER BY place),"
-    f" changed AS (INSERT INTO periods ({_PERIOD_ROW}) SELECT {_PERIOD_ROW} FROM {_given(_PERIOD_ROW)}"
+    f"WITH added AS (INSERT INTO deliveries ({DELIVERY_COLUMNS})"
+    f" SELECT {DELIVERY_COLUMNS} FROM {_rows_of(DELIVERY_COLUMNS)} ORDER BY place),"
+    f" changed AS (INSERT INTO occurrences ({_OCCURRENCE_ROW})"
+    f" SELECT {_OCCURRENCE_ROW} FROM {_rows_of(_OCCURRENCE_ROW)}"
     " ON CONFLICT (destination, source, incident, repo, environment, service, name)"
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
     " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at),"
     f" made AS (INSERT INTO events ({EVENT_COLUMNS})"
-    f" SELECT {EVENT_COLUMNS} FROM {_given(EVENT_COLUMNS)} ORDER BY place"
+    f" SELECT {EVENT_COLUMNS} FROM {_rows_of(EVENT_COLUMNS)} ORDER BY place"
     " ON CONFLICT DO NOTHING RETURNING seq, destination, stored_at,"
     " destination || '/' || source || '/' || incident AS partition)"
-    " INSERT INTO pending (seq, destination, partition, head, due_at, attempts)"
+    " INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts)"
     " SELECT seq, destination, partition,"
     " CASE WHEN row_number() OVER (PARTITION BY partition ORDER BY seq) = 1"
-    " AND (SELECT 1 FROM pending p WHERE p.partition = made.partition AND p.buried IS NULL LIMIT 1) IS NULL"
-    " THEN 1 ELSE 0 END, stored_at, 0 FROM made"
+    " AND (SELECT 1 FROM outbox o WHERE o.partition = made.partition AND o.dead_letter IS NULL LIMIT 1)"
+    " IS NULL THEN 1 ELSE 0 END, stored_at, 0 FROM made"
 )
 
 
-class PostgresqlRows:
-    """Inside the caller's transaction."""
+class PostgresqlAcceptanceStore:
+    """An AcceptanceStore in the caller's transaction."""
 
     def __init__(self, session: Session) -> None:
         assert isinstance(session, PostgresqlSession)
         self._session = session
         self._stored: dict[tuple[str, str], str | None] = {}
-        self._periods: dict[tuple[Whose, str], list[Period]] = {}
-        self._waiting: dict[tuple[Whose, str], list[Period]] = {}
+        self._occurrences: dict[tuple[Owner, str], list[Occurrence]] = {}
+        self._merged: dict[tuple[Owner, str], list[Occurrence]] = {}
 
-    def read_ahead(self, asked: Iterable[Asked]) -> None:
+    def prefetch(self, lookups: Iterable[Lookup]) -> None:
         messages: set[tuple[str, str]] = set()
-        incidents: set[tuple[Whose, str]] = set()
-        ending: set[tuple[Whose, str]] = set()
-        for whose, message, incident, is_end in asked:
-            messages.add((whose.source, message))
-            incidents.add((whose, incident))
+        incidents: set[tuple[Owner, str]] = set()
+        ending: set[tuple[Owner, str]] = set()
+        for owner, message, incident, is_end in lookups:
+            messages.add((owner.source, message))
+            incidents.add((owner, incident))
             if is_end:
-                ending.add((whose, incident))
+                ending.add((owner, incident))
         if not messages:
             return
-        stored, periods, waiting = self._session.query_together(
-            (_STORED, (_json(messages),)), (_PERIODS, _keys(incidents)), (_WAITING, _keys(ending))
+        stored, occurrences, merged = self._session.query_together(
+            (_STORED_EVENTS, (_json(messages),)),
+            (_OCCURRENCES, _keys(incidents)),
+            (_MERGED_INTO, _keys(ending)),
         )
         self._stored.update(dict.fromkeys(messages))
         self._stored.update({(source, message): events for source, message, events in stored})
-        self._periods.update({incident: [] for incident in incidents})
-        self._waiting.update({incident: [] for incident in ending})
-        for destination, source, *row in periods:
-            self._periods[Whose(destination, source), row[0]].append(period_of(row))
-        for destination, source, *row in waiting:
-            self._waiting[Whose(destination, source), row[-1]].append(period_of(row))
+        self._occurrences.update({incident: [] for incident in incidents})
+        self._merged.update({incident: [] for incident in ending})
+        for destination, source, *row in occurrences:
+            self._occurrences[Owner(destination, source), row[0]].append(record_of(row))
+        for destination, source, *row in merged:
+            self._merged[Owner(destination, source), row[-1]].append(record_of(row))
 
-    def stored(self, source: str, message: str) -> str | None:
+    def stored_events(self, source: str, message: str) -> str | None:
         return self._stored[source, message]
 
-    def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
-        known = self._periods.get((whose, incident))
-        if known is None:
-            found = self._session.execute(_PERIODS, _keys([(whose, incident)]))
-            known = self._periods[whose, incident] = [period_of(row[2:]) for row in found]
-        return known
+    def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
+        return self._known(self._occurrences, _OCCURRENCES, owner, incident)
 
-    def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
-        known = self._waiting.get((whose, incident))
-        if known is None:
-            found = self._session.execute(_WAITING, _keys([(whose, incident)]))
-            known = self._waiting[whose, incident] = [period_of(row[2:]) for row in found]
-        return known
+    def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
+        return self._known(self._merged, _MERGED_INTO, owner, incident)
 
-    def write(self, batch: Batch) -> None:
+    def _known(
+        self, read: dict[tuple[Owner, str], list[Occurrence]], statement: str, owner: Owner, incident: str
+    ) -> Sequence[Occurrence]:
+        records = read.get((owner, incident))
+        if records is None:
+            rows = self._session.execute(statement, _keys([(owner, incident)]))
+            records = read[owner, incident] = [record_of(row[2:]) for row in rows]
+        return records
+
+    def write(self, rows: NewRows) -> None:
         self._session.execute_later(
-            _WRITE, (_json(batch.deliveries), _json(batch.periods), _json(batch.events))
+            _WRITE, (_json(rows.deliveries), _json(rows.occurrences), _json(rows.events))
         )
-        for kept in batch.kept.values():
-            self._session.execute_later(_KEEP, kept)
+        for quarantined in rows.quarantine.values():
+            self._session.execute_later(_QUARANTINE, quarantined)
 
 
-def _keys(incidents: Iterable[tuple[Whose, str]]) -> tuple[str]:
-    return (_json((*whose, incident) for whose, incident in incidents),)
+def _keys(incidents: Iterable[tuple[Owner, str]]) -> tuple[str]:
+    return (_json((*owner, incident) for owner, incident in incidents),)
 
 
 def _json(rows: Iterable[tuple[Any, ...]]) -> str:

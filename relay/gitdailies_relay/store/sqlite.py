@@ -1,81 +1,95 @@
-"""An acceptance's reads and writes on SQLite, where asking once more costs microseconds."""
+"""The reads and writes of an acceptance on SQLite, where one more question costs microseconds."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 
 from gitdailies_relay.accepting.store_port import (
     DELIVERY_COLUMNS,
     EVENT_COLUMNS,
-    KEPT_COLUMNS,
-    PERIOD_COLUMNS,
-    Asked,
-    Batch,
-    Whose,
-    period_of,
+    OCCURRENCE_COLUMNS,
+    QUARANTINE_COLUMNS,
+    Lookup,
+    NewRows,
+    Owner,
+    record_of,
 )
 
 if TYPE_CHECKING:
     import sqlite3
 
-_STORED = "SELECT events FROM deliveries WHERE source = ? AND message = ? AND outcome = 'stored'"
-_PERIODS = f"SELECT {PERIOD_COLUMNS} FROM periods WHERE destination = ? AND source = ? AND incident = ?"
-_WAITING = (
-    # Else SQLite would take the primary key, and go through all that a source ever said.
-    f"SELECT {PERIOD_COLUMNS} FROM periods INDEXED BY periods_waiting"
+# The event ids of a message that was stored.
+_STORED_EVENTS = "SELECT events FROM deliveries WHERE source = ? AND message = ? AND outcome = 'stored'"
+# The records of an incident.
+_OCCURRENCES = (
+    f"SELECT {OCCURRENCE_COLUMNS} FROM occurrences WHERE destination = ? AND source = ? AND incident = ?"
+)
+# The records that were merged into an incident. Without INDEXED BY, SQLite would take the primary
+# key, and read all records of the source.
+_MERGED_INTO = (
+    f"SELECT {OCCURRENCE_COLUMNS} FROM occurrences INDEXED BY occurrences_merged"
     " WHERE destination = ? AND source = ? AND merged_into = ? AND state = 'merged'"
 )
-_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
-_KEEP = (
-    f"INSERT INTO kept ({KEPT_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
-    " ON CONFLICT (delivery) DO UPDATE SET why = excluded.why, reason = excluded.reason"
+# Note a message of a delivery.
+_ADD_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
+# Quarantine a body. After a replay it is there already, and only the reason may have changed.
+_QUARANTINE = (
+    f"INSERT INTO quarantine ({QUARANTINE_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
+    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason"
 )
-_PERIOD = (
-    f"INSERT INTO periods (destination, source, {PERIOD_COLUMNS}, changed_at)"
+# Write a record as it is now.
+_PUT_OCCURRENCE = (
+    f"INSERT INTO occurrences (destination, source, {OCCURRENCE_COLUMNS}, changed_at)"
     " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT (destination, source, incident, repo, environment, service, name)"
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
     " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at"
 )
-_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
-_PENDING = (
-    # VALUES, since a SELECT from the table that is written to goes through a temporary one.
-    "INSERT INTO pending (seq, destination, partition, head, due_at, attempts) VALUES"
-    " (?, ?, ?, NOT EXISTS (SELECT 1 FROM pending WHERE partition = ? AND buried IS NULL), ?, 0)"
+# Add an event, unless its id is stored already.
+_ADD_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
+# Add an event to the outbox. It is the next of its partition where no other one waits.
+# VALUES, because a SELECT from the table that is written would go through a temporary table.
+_ADD_TO_OUTBOX = (
+    "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts) VALUES"
+    " (?, ?, ?, NOT EXISTS (SELECT 1 FROM outbox WHERE partition = ? AND dead_letter IS NULL), ?, 0)"
 )
 
 
-class SqliteRows:
-    """Inside the caller's transaction; one cursor, since to make one costs as much as to look a row up."""
+class SqliteAcceptanceStore:
+    """An AcceptanceStore in the caller's transaction.
+
+    It uses one cursor, because making a cursor costs as much as looking up a row.
+    """
 
     def __init__(self, session: Session) -> None:
         self._cursor = cast("sqlite3.Connection", session).cursor()
 
-    def read_ahead(self, asked: Iterable[Asked]) -> None:
-        """Read nothing: what is never asked for would be the dearer."""
+    def prefetch(self, lookups: Iterable[Lookup]) -> None:
+        """Read nothing. Some of the lookups are never needed, and reading those would cost more."""
 
-    def stored(self, source: str, message: str) -> str | None:
-        row = self._cursor.execute(_STORED, (source, message)).fetchone()
+    def stored_events(self, source: str, message: str) -> str | None:
+        row = self._cursor.execute(_STORED_EVENTS, (source, message)).fetchone()
         return None if row is None else row[0]
 
-    def periods(self, whose: Whose, incident: str) -> Sequence[Period]:
-        return [period_of(row) for row in self._cursor.execute(_PERIODS, (*whose, incident))]
+    def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
+        return [record_of(row) for row in self._cursor.execute(_OCCURRENCES, (*owner, incident))]
 
-    def waiting(self, whose: Whose, incident: str) -> Sequence[Period]:
-        return [period_of(row) for row in self._cursor.execute(_WAITING, (*whose, incident))]
+    def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
+        return [record_of(row) for row in self._cursor.execute(_MERGED_INTO, (*owner, incident))]
 
-    def write(self, batch: Batch) -> None:
+    def write(self, rows: NewRows) -> None:
         cursor = self._cursor
-        cursor.executemany(_DELIVERY, batch.deliveries)
-        cursor.executemany(_KEEP, batch.kept.values())
-        cursor.executemany(_PERIOD, batch.periods)
-        for event in batch.events:
-            if cursor.execute(_EVENT, event).rowcount:
+        cursor.executemany(_ADD_DELIVERY, rows.deliveries)
+        cursor.executemany(_QUARANTINE, rows.quarantine.values())
+        cursor.executemany(_PUT_OCCURRENCE, rows.occurrences)
+        for event in rows.events:
+            if cursor.execute(_ADD_EVENT, event).rowcount:
                 partition = event.partition
                 cursor.execute(
-                    _PENDING, (cursor.lastrowid, event.destination, partition, partition, event.stored_at)
+                    _ADD_TO_OUTBOX,
+                    (cursor.lastrowid, event.destination, partition, partition, event.stored_at),
                 )

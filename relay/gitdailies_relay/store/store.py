@@ -1,4 +1,4 @@
-"""The relay's store: one writer for what the server does, plain transactions for commands."""
+"""The relay's store: one writer for the running server, plain transactions for commands."""
 
 from __future__ import annotations
 
@@ -18,32 +18,33 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
-from gitdailies_relay.accepting.store_port import Rows
+from gitdailies_relay.accepting.store_port import AcceptanceStore
 from gitdailies_relay.store import outbox
-from gitdailies_relay.store.sqlite import SqliteRows
+from gitdailies_relay.store.outbox import Attempt, ReadyEvent
+from gitdailies_relay.store.sqlite import SqliteAcceptanceStore
 
-_EVER = 10**16  # microseconds: three hundred years
+_FOREVER_US = 10**16  # three hundred years
 _SCHEMA = "gitdailies_relay"
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 
 Job: TypeAlias = Callable[[Session], Any]
-Item: TypeAlias = "Delivery | Attempts | Job"
-Told = TypeVar("Told")
+Item: TypeAlias = "Delivery | AttemptGroup | Job"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
-class Attempts:
-    """Attempts that came back together, and are written together."""
+class AttemptGroup:
+    """Attempts that ended together, and are written together."""
 
-    of: tuple[outbox.Attempt, ...]
+    attempts: tuple[Attempt, ...]
 
 
-class Store:
-    """The store of a running relay. Open it with `open`; every method runs in the event loop.
+class RelayStore:
+    """The store of a running relay. Open it with `open`; every method but `report` runs in the event loop.
 
     `accept` and `record` return after their commit was synced. Reads use a connection of their
-    own, which waits for no writer. *timed* is told of every commit, as GroupWriter says.
+    own, which waits for no writer. *timed* is called after each commit, as GroupWriter says.
     """
 
     def __init__(
@@ -57,7 +58,7 @@ class Store:
         self._reading = threading.Lock()
 
     def open(self) -> None:
-        """Take the database for this server, bring its schema up to date, and start the writer."""
+        """Lock the database for this server, bring its schema up to date, and start the writer."""
         self.database.lock()
         migrate(self.database)
         self._writer.start()
@@ -74,65 +75,64 @@ class Store:
         return self._writer.fault
 
     def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
-        """Store a delivery and what follows from it; both call and future may raise StoreUnavailable."""
+        """Store a delivery and what follows from it. Call and future may raise StoreUnavailable."""
         return self._writer.put(delivery)
 
-    async def record(self, attempts: Sequence[outbox.Attempt]) -> None:
+    async def record(self, attempts: Sequence[Attempt]) -> None:
         """Write *attempts*, all or none; raises StoreUnavailable."""
-        await self._writer.put(Attempts(tuple(attempts)))
+        await self._writer.put(AttemptGroup(tuple(attempts)))
 
     async def run(self, job: Job) -> Any:
-        """Run *job* in a write transaction of the writer and return what it returns."""
+        """Run *job* in a write transaction of the writer and return its result."""
         return await self._writer.put(job)
 
-    def report(self, tell: Callable[[Session], Any]) -> Any:
-        """Return what *tell* reads, on a connection of its own: any thread may ask."""
+    def report(self, read: Callable[[Session], Any]) -> Any:
+        """Return the result of *read*, on a connection of its own. Any thread may call this."""
         with reading(self.database) as session:
-            return tell(session)
+            return read(session)
 
-    async def due(self, most: int, *, waiting: bool = False) -> list[outbox.Due]:
-        """Return heads that may be sent now, or with *waiting* also those that should wait.
+    async def ready(self, most: int, *, waiting: bool = False) -> list[ReadyEvent]:
+        """Return events that may be sent now; with *waiting* also those that wait for their time.
 
-        Whoever wants to send them claims them first. Raises StoreUnavailable.
+        Lease them before you send them. Raises StoreUnavailable.
         """
         now = now_us()
-        return await self._read(
-            lambda s: outbox.due(s, self.database.as_bytes, now + (_EVER if waiting else 0), now, most)
-        )
+        until = now + _FOREVER_US if waiting else now
+        return await self._read(lambda s: outbox.ready(s, self.database.as_bytes, until, now, most))
 
-    async def claim(self, heads: Sequence[outbox.Due], seconds: float) -> list[outbox.Due]:
-        """Return those of *heads* that are now this server's to send, for *seconds*.
+    async def lease(self, events: Sequence[ReadyEvent], seconds: float) -> list[ReadyEvent]:
+        """Lease *events* for *seconds*; return those that this server got.
 
-        On a database of one server that is all of them.
+        In a database with one server it gets all of them.
         """
-        if self.database.is_local or not heads:
-            return list(heads)
+        if self.database.is_local or not events:
+            return list(events)
         now = now_us()
-        claimed = await self._read(
-            lambda s: outbox.claim(s, [head.seq for head in heads], now, now + int(seconds * 1e6))
+        leased = await self._read(
+            lambda s: outbox.lease(s, [event.seq for event in events], now, now + int(seconds * 1e6))
         )
-        return [head for head in heads if head.seq in claimed]
+        return [event for event in events if event.seq in leased]
 
-    async def release(self, heads: Sequence[outbox.Due]) -> None:
-        """Give back claims that came to nothing."""
-        if not self.database.is_local and heads:
-            await self._read(lambda s: outbox.release(s, [head.seq for head in heads]))
+    async def release(self, events: Sequence[ReadyEvent]) -> None:
+        """End the leases of events that were not sent."""
+        if not self.database.is_local and events:
+            await self._read(lambda s: outbox.release(s, [event.seq for event in events]))
 
     async def paused(self, destination: str) -> tuple[str, str]:
-        """Return by what the destination is paused and why, or two empty texts."""
+        """Return what paused the destination and why, or two empty texts."""
         return await self._read(lambda s: s.execute(_PAUSED, (destination,)).fetchone() or ("", ""))
 
-    async def _read(self, tell: Callable[[Session], Told]) -> Told:
+    async def _read(self, read: Callable[[Session], Value]) -> Value:
         if self.database.is_local:
-            return self._read_now(tell)
-        return await asyncio.to_thread(self._read_now, tell)
+            return self._read_now(read)
+        return await asyncio.to_thread(self._read_now, read)
 
-    def _read_now(self, tell: Callable[[Session], Told]) -> Told:
+    def _read_now(self, read: Callable[[Session], Value]) -> Value:
         with self._reading:
             try:
                 if self._reader is None:
                     self._reader = self.database.connect()
-                return tell(self._reader)
+                return read(self._reader)
             except self.database.errors as error:
                 if self._reader is not None:
                     with contextlib.suppress(*self.database.errors):
@@ -141,26 +141,26 @@ class Store:
                 raise unavailable(self.database, "read", error) from error
 
     def _apply(self, session: Session, items: Sequence[Item]) -> list[Any]:
-        """Write what was handed over together: deliveries at once, attempts at once, jobs as they came."""
+        """Write the items of one commit: all deliveries together, all attempts together, then each job."""
         deliveries = [item for item in items if isinstance(item, Delivery)]
-        attempts = [attempt for item in items if isinstance(item, Attempts) for attempt in item.of]
-        accepted = accept(rows_of(self.database, session), deliveries) if deliveries else []
+        attempts = [one for item in items if isinstance(item, AttemptGroup) for one in item.attempts]
+        accepted = accept(acceptance_store(self.database, session), deliveries) if deliveries else []
         assert len(accepted) == len(deliveries)
-        answers = iter(accepted)
+        in_order = iter(accepted)
         if attempts:
             outbox.record(session, attempts)
         results: list[Any] = []
         for item in items:
             if isinstance(item, Delivery):
-                results.append(next(answers))
+                results.append(next(in_order))
             else:
-                results.append(None if isinstance(item, Attempts) else item(session))
+                results.append(None if isinstance(item, AttemptGroup) else item(session))
         return results
 
 
 def _is_quick(item: Item) -> bool:
     # A job may move a million events.
-    return isinstance(item, (Delivery, Attempts))
+    return isinstance(item, (Delivery, AttemptGroup))
 
 
 def database_of(store: settings.StoreSetting) -> Database:
@@ -173,48 +173,48 @@ def database_of(store: settings.StoreSetting) -> Database:
     return PostgresqlDatabase(store.url, _SCHEMA)
 
 
-def rows_of(database: Database, session: Session) -> Rows:
-    """Return how an acceptance reads and writes in the transaction of *session*."""
+def acceptance_store(database: Database, session: Session) -> AcceptanceStore:
+    """Return what an acceptance in the transaction of *session* reads and writes through."""
     if database.is_local:
-        return SqliteRows(session)
-    from gitdailies_relay.store.postgresql import PostgresqlRows
+        return SqliteAcceptanceStore(session)
+    from gitdailies_relay.store.postgresql import PostgresqlAcceptanceStore
 
-    return PostgresqlRows(session)
+    return PostgresqlAcceptanceStore(session)
 
 
 _PAUSED = "SELECT paused, reason FROM destinations WHERE name = ?"
+# What a person paused, only a person resumes.
 _PAUSE = (
     "INSERT INTO destinations (name, paused, reason, since) VALUES (?,?,?,?)"
     " ON CONFLICT (name) DO UPDATE"
     " SET paused = excluded.paused, reason = excluded.reason, since = excluded.since"
-    # What a person paused, only a person resumes.
     " WHERE destinations.paused != 'manual'"
 )
 _RESUME = "DELETE FROM destinations WHERE name = ?"
 
 
-def pause(session: Session, destination: str, what: str, why: str) -> None:
-    """Pause a destination; *what* is manual, key or address."""
-    session.execute(_PAUSE, (destination, what, why, now_us()))
+def pause(session: Session, destination: str, by: str, reason: str) -> None:
+    """Pause a destination; *by* is manual, key or address."""
+    session.execute(_PAUSE, (destination, by, reason, now_us()))
 
 
 def resume(session: Session, destination: str) -> None:
-    """Let a destination go on, and everything that waits be tried at once."""
+    """End a destination's pause, and make everything that waits due now."""
     session.execute(_RESUME, (destination,))
-    outbox.hurry(session, now_us())
+    outbox.make_due(session, now_us())
 
 
 def migrate(database: Database) -> None:
     """Bring the database to this version's schema.
 
-    Raises ConfigurationError where it is newer, or another server's.
+    Raises ConfigurationError where its schema is newer, or where another kind of server made it.
     """
     migrations.upgrade(database, MIGRATIONS, table="deliveries")
 
 
 @contextlib.contextmanager
 def reading(database: Database) -> Iterator[Session]:
-    """Open the database for a report; raises StoreUnavailable where it is not there or not readable."""
+    """Open the database for a report; raises StoreUnavailable where it is missing or cannot be read."""
     with contextlib.closing(database.connect(read_only=True)) as session:
         try:
             yield session
@@ -224,7 +224,7 @@ def reading(database: Database) -> Iterator[Session]:
 
 @contextlib.contextmanager
 def transaction(database: Database) -> Iterator[Session]:
-    """Open the database for one command's write transaction, beside a running server.
+    """Open the database for one write transaction of a command. A server may be running.
 
     Raises StoreUnavailable where it cannot be written.
     """

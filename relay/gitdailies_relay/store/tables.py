@@ -1,7 +1,17 @@
-"""The relay's tables, for migrations and for whoever reads the store by hand.
+"""The relay's tables, for the migrations and for anyone who reads the store by hand.
 
 Times are whole microseconds since 1970 (UTC), so that they sort and compare on every database.
-"" stands for "none" in key columns, since NULL is never equal to itself.
+"" means "none" in key columns, because NULL never equals NULL.
+
+```
+deliveries   one row per message of a delivery: what came, and what was decided
+quarantine   bodies that could not be translated or routed
+occurrences  one row per incident, target and occurrence: the state of the incidents
+events       every event that was decided, with its full body
+outbox       the events that are not delivered yet, dead letters included
+attempts     one row per attempt to deliver an event
+destinations the destinations that are paused
+```
 """
 
 from __future__ import annotations
@@ -12,7 +22,7 @@ METADATA = MetaData()
 
 _SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")  # so that SQLite makes it the rowid
 
-# One row a message of a delivery: what came, what was decided, and why.
+# One row per message of a delivery: what came, what was decided, and why.
 DELIVERIES = Table(
     "deliveries",
     METADATA,
@@ -28,7 +38,7 @@ DELIVERIES = Table(
     Column("reason", Text, nullable=False),
     Column("events", Text, nullable=False),
 )
-# What makes a redelivery of something stored known as one.
+# Recognizes the redelivery of a message that was stored.
 Index(
     "deliveries_stored",
     DELIVERIES.c.source,
@@ -39,30 +49,30 @@ Index(
 )
 Index("deliveries_incident", DELIVERIES.c.incident)
 
-# Bodies of deliveries that were authentic but not counted, for `relay replay`.
-KEPT = Table(
-    "kept",
+# Bodies of proven deliveries that could not be counted, for `relay replay`.
+QUARANTINE = Table(
+    "quarantine",
     METADATA,
     Column("seq", _SEQUENCE, primary_key=True),
     Column("delivery", Text, nullable=False, unique=True),
     Column("received_at", BigInteger, nullable=False),
     Column("source", Text, nullable=False),
-    Column("why", Text, nullable=False),
+    Column("code", Text, nullable=False),
     Column("reason", Text, nullable=False),
     Column("content_type", Text, nullable=False),
     Column("body", LargeBinary, nullable=False),
     Column("replayed_at", BigInteger),
 )
 Index(
-    "kept_waiting",
-    KEPT.c.why,
+    "quarantine_waiting",
+    QUARANTINE.c.code,
     sqlite_where=text("replayed_at IS NULL"),
     postgresql_where=text("replayed_at IS NULL"),
 )
 
-# One record an incident, target and period: gitdailies_core.incidents.occurrences.
-PERIODS = Table(
-    "periods",
+# One record per incident, target and occurrence: gitdailies_core.incidents.state_machine.
+OCCURRENCES = Table(
+    "occurrences",
     METADATA,
     Column("destination", Text, primary_key=True),
     Column("source", Text, primary_key=True),
@@ -79,15 +89,15 @@ PERIODS = Table(
     sqlite_with_rowid=False,
 )
 Index(
-    "periods_waiting",
-    PERIODS.c.destination,
-    PERIODS.c.source,
-    PERIODS.c.merged_into,
+    "occurrences_merged",
+    OCCURRENCES.c.destination,
+    OCCURRENCES.c.source,
+    OCCURRENCES.c.merged_into,
     sqlite_where=text("state = 'merged'"),
     postgresql_where=text("state = 'merged'"),
 )
 
-# Every event that was decided, in full form; `partition` keeps the events of one incident in order.
+# Every event that was decided, with its full body.
 EVENTS = Table(
     "events",
     METADATA,
@@ -100,40 +110,42 @@ EVENTS = Table(
     Column("stored_at", BigInteger, nullable=False),
     Column("body", Text, nullable=False),
 )
-# An id is a hash: alone it would be looked up, and written, all over the index.
+# An id is a hash. An index on it alone would be read and written all over.
 Index("events_identity", EVENTS.c.incident, EVENTS.c.id, EVENTS.c.destination, unique=True)
 
-# What is still to be delivered: narrow, since it changes at every attempt. `head` is 1 for the
-# first undelivered event of its incident, the only one that may be sent.
-PENDING = Table(
-    "pending",
+# The events that are not delivered yet. The rows are narrow, because every attempt changes them.
+# `partition` is the incident whose events must stay in order. `is_next` is 1 for the first event of
+# its partition that is not delivered, the only one that may be sent. `dead_letter` is the reason
+# why an event is one.
+OUTBOX = Table(
+    "outbox",
     METADATA,
     Column("seq", _SEQUENCE, primary_key=True),
     Column("destination", Text, nullable=False),
     Column("partition", Text, nullable=False),
-    Column("head", Integer, nullable=False),
+    Column("is_next", Integer, nullable=False),
     Column("due_at", BigInteger, nullable=False),
     Column("attempts", Integer, nullable=False),
     Column("first_attempt_at", BigInteger),
-    Column("buried", Text),
-    # While a server of several sends it; others leave it alone until then.
-    Column("claimed_until", BigInteger),
+    Column("dead_letter", Text),
+    # Until then one of several servers is sending the event, and the others leave it alone.
+    Column("leased_until", BigInteger),
 )
 Index(
-    "pending_partition",
-    PENDING.c.partition,
-    PENDING.c.seq,
-    sqlite_where=text("buried IS NULL"),
-    postgresql_where=text("buried IS NULL"),
+    "outbox_partition",
+    OUTBOX.c.partition,
+    OUTBOX.c.seq,
+    sqlite_where=text("dead_letter IS NULL"),
+    postgresql_where=text("dead_letter IS NULL"),
 )
 Index(
-    "pending_due",
-    PENDING.c.due_at,
-    sqlite_where=text("head = 1 AND buried IS NULL"),
-    postgresql_where=text("head = 1 AND buried IS NULL"),
+    "outbox_due",
+    OUTBOX.c.due_at,
+    sqlite_where=text("is_next = 1 AND dead_letter IS NULL"),
+    postgresql_where=text("is_next = 1 AND dead_letter IS NULL"),
 )
 
-# One row an attempt to deliver, for `relay explain`.
+# One row per attempt to deliver an event, for `relay explain`.
 ATTEMPTS = Table(
     "attempts",
     METADATA,

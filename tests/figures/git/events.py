@@ -1,4 +1,4 @@
-"""The deploys of the week, and what each brought by hand: see `derivation.md`."""
+"""The deploys of the week, and the new commits of each, worked out by hand in `derivation.md`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from gitdailies_core.events.events import Event
 HOUR = 3600
 REPO = "larkspur/checkout-api"
 
-# Id, commit, moment, and what is said beside; d is production, w the service web there, e staging.
+# Id, commit, time and other fields; d is production, w the service web there, e staging.
 DEPLOYS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("d01", "c2", "02T10:00", {}),
     ("d02", "m1", "03T10:00", {}),
@@ -32,7 +32,7 @@ DEPLOYS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("e4", "c6", "05T08:30", {"environment": "staging"}),
 )
 
-# Hours by commit, None where there is no lead time; why a deploy is unknown, instead of them.
+# Hours by commit, None without a lead time; or the reason why a deploy is unknown.
 BROUGHT: Mapping[str, Mapping[str, float | None] | str] = {
     "d01": "no-predecessor",
     "d02": {"p1": 23, "p2": 22, "c3": 21},
@@ -54,7 +54,7 @@ BROUGHT: Mapping[str, Mapping[str, float | None] | str] = {
     "e4": {"q1": 24.5, "r1": 21.5, "h1": 19.5, "c4": 12.5, "c5": 104.5, "c6": 0.5},
 }
 
-# changeLeadTime, by what is asked for: median, p90, count, unknown deploys, unknown commits.
+# changeLeadTime, by question: median, p90, count, unknown deploys, unknown commits.
 ANSWERS: Mapping[str, tuple[Mapping[str, str], tuple[float, float, int, int, int]]] = {
     "production": ({}, (3.25 * HOUR, 22.7 * HOUR, 14, 2, 1)),
     "web": ({"service": "web"}, (3.25 * HOUR, 4.2 * HOUR, 4, 1, 0)),
@@ -70,9 +70,9 @@ def deploys(shas: Mapping[str, str]) -> list[dict[str, Any]]:
 
 def _event(id_: str, sha: str, at: str, more: Mapping[str, Any], shas: Mapping[str, str]) -> dict[str, Any]:
     listed = more.get("commits")
-    said = {**more, "commits": listed and [{"sha": shas[c], "time": _time(t)} for c, t in listed.items()]}
+    fields = {**more, "commits": listed and [{"sha": shas[c], "time": _time(t)} for c, t in listed.items()]}
     event = {"id": id_, "kind": "deployed", "repo": REPO, "commitSHA": shas[sha], "time": _time(at)}
-    return Event.from_wire({**event, **said}).to_wire()
+    return Event.from_wire({**event, **fields}).to_wire()
 
 
 def _time(text: str) -> str:

@@ -1,4 +1,4 @@
-// Copy buttons, and a list that asks for what is new. Everything works without it.
+// Copy buttons, and a list that updates itself. Everything works without this script.
 "use strict";
 
 for (const button of document.querySelectorAll("[data-copy]")) {
@@ -9,7 +9,7 @@ for (const button of document.querySelectorAll("[data-copy]")) {
     try {
       await navigator.clipboard.writeText(source.textContent);
     } catch {
-      // Without TLS, browsers give the clipboard to this machine's own pages only.
+      // Without TLS, browsers allow the clipboard only for pages of the same machine.
       const range = document.createRange();
       range.selectNodeContents(source);
       const selection = window.getSelection();
@@ -30,13 +30,13 @@ for (const list of document.querySelectorAll("[data-live]")) {
   setInterval(async () => {
     if (document.hidden) return;
     try {
-      const answer = await fetch(list.dataset.live, { redirect: "error" });
-      const text = answer.ok ? (await answer.text()).trim() : list.innerHTML;
+      const response = await fetch(list.dataset.live, { redirect: "error" });
+      const text = response.ok ? (await response.text()).trim() : list.innerHTML;
       if (list.dataset.shown !== undefined && list.dataset.shown !== text) list.innerHTML = text;
       if (list.dataset.shown === undefined) list.innerHTML = text;
       list.dataset.shown = text;
     } catch {
-      // The server is away; what stands there stays until it is back.
+      // The server does not respond. The list stays as it is until it does.
     }
   }, 2000);
 }

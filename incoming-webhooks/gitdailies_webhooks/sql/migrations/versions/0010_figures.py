@@ -1,4 +1,4 @@
-"""What figures are answered from: rows a deploy and an incident, derived from the events."""
+"""Rows from which figures are computed, one for each deploy and incident, derived from the events."""
 
 from __future__ import annotations
 
@@ -64,7 +64,7 @@ def upgrade() -> None:
         sa.Column("name", sa.Text, primary_key=True),
         sa.Column("value", sa.Text, nullable=False),
     )
-    # What is there already is derived by the first server that starts.
+    # The first server that starts derives the events that are already stored.
     op.execute(
         "INSERT INTO figures_changes (repo, due_at)"
         " SELECT DISTINCT repo, 0 FROM events WHERE repo IS NOT NULL"

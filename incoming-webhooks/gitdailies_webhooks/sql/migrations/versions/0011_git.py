@@ -1,4 +1,4 @@
-"""What git tells of deploys, and the facts that it is told from."""
+"""What git says that deploys brought, and the facts about commits that this follows from."""
 
 from __future__ import annotations
 

@@ -1,6 +1,6 @@
-"""Derived rows that an event changes without looking at all others: commits, causes, and how far was read.
+"""Derived rows that one event can change alone: with commits, causes, and the last event included.
 
-What is derived is dropped: it is derived anew, by the first server that starts.
+The derived rows are dropped. The first server that starts derives them again.
 """
 
 from __future__ import annotations

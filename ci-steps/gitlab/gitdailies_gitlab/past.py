@@ -1,0 +1,55 @@
+"""GitLab's deployments of the past, as the component would have reported them.
+
+Source: GitLab's "Deployments API".
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
+from gitdailies_core.ci.past import deploys
+from gitdailies_core.ci.platforms.gitlab import GITLAB
+from gitdailies_core.events.events import Event
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import Ignored
+
+_MERGE_REQUEST = "refs/merge-requests/"
+
+
+def finished_at(deployment: Mapping[str, Any]) -> datetime:
+    """Return when its job was over; `updated_at` would move with whatever happens to it later."""
+    fields = Fields(dict(deployment), "deployment")
+    job = fields.optional_object("deployable")
+    return (job.optional_time("finished_at") if job else None) or fields.time("created_at")
+
+
+def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> Iterator[Event | Ignored]:
+    """Tell the deploy of a deployment that succeeded."""
+    fields = Fields(dict(deployment), "deployment")
+    job = fields.optional_object("deployable")
+    pipeline = job.optional_object("pipeline") if job else None
+    if job is None or pipeline is None:
+        yield Ignored("a deployment without a pipeline, which the component has not reported")
+        return
+    ref, sha = fields.text("ref"), fields.text("sha")
+    if ref.startswith(_MERGE_REQUEST):
+        yield Ignored(
+            "a deployment of a merge request, of which the listing does not tell the branch's commit"
+        )
+        return
+    environ = {
+        "CI_PIPELINE_ID": str(pipeline.raw("id")),
+        "CI_PIPELINE_URL": pipeline.optional_text("web_url") or "",
+        "CI_PROJECT_PATH": repo,
+        "CI_COMMIT_SHA": sha,
+        "CI_COMMIT_TAG" if job.raw("tag") is True else "CI_COMMIT_BRANCH": ref,
+        "CI_ENVIRONMENT_NAME": fields.object("environment").text("name"),
+        "CI_JOB_STATUS": fields.text("status"),
+    }
+    commit = job.optional_object("commit")
+    written_at = readable_time((commit.raw("committed_date") or commit.raw("created_at")) if commit else None)
+    git = GitFacts(sha.lower(), commit_time=written_at)
+    yield from deploys(GITLAB, environ, inputs, git=git, at=finished_at(deployment))

@@ -1,0 +1,101 @@
+"""The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
+
+Excepted from core's rule against I/O by name: it reads the environment and writes to the job's log.
+`ci-steps/report_deploy.py` is this module, joined with all that it uses into one file. What is
+published for one platform holds it with that platform alone.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import sys
+from collections.abc import Mapping
+from typing import Any
+
+from gitdailies_core.ci import console
+from gitdailies_core.ci import step as core_step
+from gitdailies_core.ci.console import Step
+from gitdailies_core.ci.detection import detect
+from gitdailies_core.ci.platforms import PLATFORMS
+from gitdailies_core.ci.report import Report, refused
+from gitdailies_core.ci.table import Platform
+from gitdailies_core.errors import UsageError
+
+# Of a job on none of the platforms; what no input sets comes from git.
+_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
+
+
+def main(lent: Mapping[str, Any]) -> int:
+    """Run the step and return the exit code; *lent* are the functions that an agent lends the script."""
+    # Windows' own code page has not every character; platforms read UTF-8.
+    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    platform, environ = _job(lent)
+    step = platform.step if platform else _ELSEWHERE
+    report, fails = _reported(platform, step, environ)
+    for line in step.log(report, fails):
+        print(line)
+    for name, text in step.files(report).items():
+        if not _appended(environ.get(name, ""), text):
+            print(step.not_written(name))
+    return report.code if fails or report.ok else step.warned(environ)
+
+
+def _job(lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
+    """Return the platform of the job and its variables. The only platform of a file needs no marker."""
+    only = PLATFORMS[0] if len(PLATFORMS) == 1 else None
+    for platform in PLATFORMS:
+        ask = platform.step.ask
+        if ask and (platform is only or platform.step.lends in lent):
+            return platform, ask(lent, sys.stdin.buffer.read)
+    return only or detect(os.environ), os.environ
+
+
+def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str]) -> tuple[Report, bool]:
+    """Run the step; return its report, and whether an error fails the job."""
+    names = console.variables() if step.names is None else step.names
+    try:
+        inputs = step.inputs(environ)
+    except UsageError as error:
+        # Inputs that cannot be read do not say whether errors fail the job; the variable does.
+        return refused(error, names), console.strict(console.texts(environ))
+    for line in step.masks(inputs["webhook-key"]):
+        print(line)
+    report = core_step.run(
+        platform,
+        inputs,
+        environ=environ,
+        event=_event(environ.get(step.event, "")),
+        directory=environ.get(step.folder) or ".",
+        agent=step.agent,
+        no_key=step.no_key,
+        names=names,
+    )
+    return report, console.strict(inputs)
+
+
+def _event(path: str) -> Any:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  pathlib is slow to import
+            return json.loads(file.read())
+    except (OSError, ValueError):
+        # What needs it says so: no commit is guessed for want of it.
+        return None
+
+
+def _appended(path: str, text: str) -> bool:
+    try:
+        # What is no UTF-8 in a variable is written as an escape, not as an error.
+        with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:  # noqa: PTH123
+            file.write(text)
+    except OSError:
+        return False
+    return True
+
+
+if __name__ == "__main__":
+    ended = main(globals())
+    if any(platform.step.lends in globals() for platform in PLATFORMS):
+        # Such an agent runs the script inside of a process of its own, which has work to do afterwards.
+        sys.exit(ended)
+    core_step.leave(ended)

@@ -1,0 +1,33 @@
+"""Which CI platform a job runs on, and which deploys it made there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from gitdailies_core.ci.deploy import resolve
+from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Skipped, Variables
+from gitdailies_core.ci.platforms import PLATFORMS
+from gitdailies_core.ci.table import Platform
+
+
+def detect(environ: Mapping[str, str]) -> Platform | None:
+    """Return the platform that the environment shows, or None."""
+    variables = Variables(environ)
+    for platform in PLATFORMS:
+        marker = variables.first(platform.marker)
+        if marker and marker.lower() != "false":
+            return platform
+    return None
+
+
+def deploys_of(
+    *,
+    environ: Mapping[str, str],
+    event: Any = None,
+    inputs: Inputs,
+    git: GitFacts | None = None,
+    call: str = "",
+) -> Deploys | Skipped:
+    """Find out which deploys the job made, or why none, on whatever platform it runs; see `resolve`."""
+    return resolve(detect(environ), environ=environ, event=event, inputs=inputs, git=git, call=call)

@@ -1,0 +1,46 @@
+"""Bitbucket Pipelines. Source: its "Variables and secrets" page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitdailies_core.ci.console import Step
+from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.table import Platform, Table
+
+TABLE = Table(
+    # Numbers count within the repository, which is in the deploy's id too.
+    run=("BITBUCKET_BUILD_NUMBER",),
+    sha=("BITBUCKET_COMMIT",),
+    # A run of a tag has none.
+    branch=("BITBUCKET_BRANCH",),
+    tag=("BITBUCKET_TAG",),
+    repo=("BITBUCKET_REPO_FULL_NAME",),
+    repo_url=("BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_GIT_SSH_ORIGIN"),
+    # Steps with `deployment:` alone.
+    environment=("BITBUCKET_DEPLOYMENT_ENVIRONMENT",),
+    # In after-script alone.
+    status=("BITBUCKET_EXIT_CODE",),
+)
+
+
+def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Bitbucket has none
+    repo, run = variables.first(*TABLE.repo), variables.first(*TABLE.run)
+    # No variable holds the run's address.
+    url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
+    return TABLE.read(variables, url=url, status_of="the script")
+
+
+BITBUCKET = Platform(
+    word="bitbucket",
+    title="Bitbucket Pipelines",
+    marker="BITBUCKET_BUILD_NUMBER",
+    read=_read,
+    step=Step(
+        agent="gitdailies-bitbucket-pipelines",
+        no_key=(
+            "; set GITDAILIES_WEBHOOK_KEY as a secured variable of the workspace, repository or deployment"
+        ),
+        folder="BITBUCKET_CLONE_DIR",
+    ),
+)

@@ -1,0 +1,104 @@
+"""Buildkite. Source: its "Environment variables" reference.
+
+The plugin's options come from the JSON that the agent hands to a plugin's hooks. Variables named
+after the plugin would change with the folder or repository that it is used from. Source:
+buildkite/agent, agent/plugin/plugin.go (`ConfigurationToEnvironment`).
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from gitdailies_core.ci import console
+from gitdailies_core.ci.console import Step
+from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
+
+TABLE = Table(
+    # A job that is run again stays in its build.
+    run=("BUILDKITE_BUILD_ID",),
+    # The word HEAD until the agent has checked it out, in builds made by hand.
+    sha=("BUILDKITE_COMMIT",),
+    # The tag, on a push of a tag.
+    branch=("BUILDKITE_BRANCH",),
+    tag=("BUILDKITE_TAG",),
+    repo_url=("BUILDKITE_REPO",),
+    environment=("BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT",),
+    url=("BUILDKITE_BUILD_URL",),
+    # There from post-command on.
+    status=("BUILDKITE_COMMAND_EXIT_STATUS",),
+)
+
+
+_CONFIGURATION = "BUILDKITE_PLUGIN_CONFIGURATION"
+_KEY_NAME = "webhook-key-env"
+
+
+def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Buildkite has none
+    return TABLE.read(variables, status_of="the command")
+
+
+def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
+    """Return the inputs, by name: the plugin's option, else the GITDAILIES_* variable of that name.
+
+    Raises UsageError for an option that does not exist, and for a key written into the pipeline.
+    """
+    read = console.texts(environ)
+    for name, value in _options(environ.get(_CONFIGURATION, "")).items():
+        if name == "webhook-key":
+            raise UsageError(
+                f"webhook-key: expected {_KEY_NAME}, the name of a variable, got a key in the pipeline"
+            )
+        if name == _KEY_NAME:
+            read["webhook-key"] = environ.get(str(value).strip(), "")
+        elif name in read:
+            read[name] = _text(name, value) or read[name]
+        else:
+            expected = ", ".join(sorted({*read, _KEY_NAME} - {"webhook-key"}))
+            raise UsageError(f"{name}: expected one of {expected}, got an option that does not exist")
+    return read
+
+
+def _options(text: str) -> dict[str, Any]:
+    try:
+        options = json.loads(text) if text.strip() else {}
+    except ValueError:
+        options = text
+    if options is None:
+        return {}
+    if not isinstance(options, dict):
+        raise UsageError(f"{_CONFIGURATION}: expected a JSON object, got {got(options)}")
+    return options
+
+
+def _text(name: str, value: Any) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, list) and name == "repo":
+        return " ".join(map(str, value))
+    if value is None or isinstance(value, (str, int, float)):
+        return "" if value is None else str(value)
+    raise UsageError(f"{name}: expected a text, got {got(value)}")
+
+
+BUILDKITE = Platform(
+    word="buildkite",
+    title="Buildkite",
+    marker="BUILDKITE",
+    read=_read,
+    step=Step(
+        agent="gitdailies-buildkite-plugin",
+        no_key=(
+            "; set GITDAILIES_WEBHOOK_KEY from a Buildkite secret or in the agent's environment hook, "
+            "or name its variable in webhook-key-env"
+        ),
+        folder="BUILDKITE_BUILD_CHECKOUT_PATH",
+        inputs=_inputs,
+        names=console.SAME_NAMES,
+    ),
+    turn=60,
+)

@@ -1,0 +1,44 @@
+"""Travis CI. Source: its "Environment Variables" page."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitdailies_core.ci.console import Step
+from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.table import Platform, Table
+
+TABLE = Table(
+    # A restarted job keeps its build's id.
+    run=("TRAVIS_BUILD_ID",),
+    # On a pull request TRAVIS_COMMIT is the throw-away merge commit, TRAVIS_BRANCH the target.
+    sha=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
+    # On a tag TRAVIS_BRANCH is the tag.
+    branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
+    tag=("TRAVIS_TAG",),
+    repo=("TRAVIS_REPO_SLUG",),
+    url=("TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL"),
+    # Of the script phase alone: no variable tells how the deploy itself went.
+    status=("TRAVIS_TEST_RESULT",),
+)
+
+
+def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Travis has none
+    return TABLE.read(variables, status_of="the script phase")
+
+
+TRAVIS = Platform(
+    word="travis",
+    title="Travis CI",
+    marker="TRAVIS",
+    read=_read,
+    step=Step(
+        agent="gitdailies-travis",
+        no_key=(
+            "; set GITDAILIES_WEBHOOK_KEY in the repository's settings or encrypted in .travis.yml "
+            "(builds of forks get none)"
+        ),
+        folder="TRAVIS_BUILD_DIR",
+    ),
+    turn=30,
+)

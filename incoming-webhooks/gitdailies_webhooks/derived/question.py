@@ -1,0 +1,28 @@
+"""Read a question for figures from the parameters of a request, of a page or of a command. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from gitdailies_webhooks.derived.queries import Question
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Selection, parse_moment, parse_period
+from gitdailies_webhooks.figures.settings import FigureSettings
+
+FILTERS = ("repo", "environment", "service", "from", "to", "now")
+
+
+def question(
+    parameters: Mapping[str, str], settings: FigureSettings, now: int, days: int = DEFAULT_DAYS
+) -> Question:
+    """Return the question that *parameters* (names of `FILTERS`) ask at *now*, in microseconds.
+
+    Without `from`, the period begins *days* days before its end. Raises Refusal.
+    """
+    try:
+        at = parse_moment(parameters["now"], "now", settings.zone) if parameters.get("now") else now
+        period = parse_period(parameters.get("from", ""), parameters.get("to", ""), at, settings.zone, days)
+    except ValueError as error:
+        raise refusal("request", str(error)) from None
+    names = {name: parameters.get(name, "") for name in ("repo", "environment", "service")}
+    return Question(Selection.make(period, settings, **names), **names, live=not parameters.get("now"))

@@ -1,0 +1,21 @@
+#!/bin/sh
+# @ABOUT@
+# @ORIGIN@
+python=
+for candidate in python3 python "py -3"; do
+  # A Windows machine may have a python3 that only opens a shop, hence the trial.
+  # shellcheck disable=SC2086
+  if $candidate -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1 </dev/null; then
+    python=$candidate
+    break
+  fi
+done
+if [ -z "$python" ]; then
+  problem="deploy not reported: Python 3.9 or later was not found as python3, python or py -3"
+  case @STRICT@ in
+    [Tt]rue | TRUE | 1 | [Yy]es | YES | [Oo]n | ON) echo "@ERROR@$problem"; exit 1 ;;
+    *) echo "@WARNING@$problem"; exit @WARNED@ ;;
+  esac
+fi
+# shellcheck disable=SC2086
+@RUN@

@@ -1,0 +1,77 @@
+"""The packed orb: its source folder in the one file that CircleCI takes, by a packer of our own.
+
+    pack(Path("circleci-orb/src"), {"scripts/step.py": text}) -> text
+
+The rules are those of `circleci orb pack`: `@orb.yml` is the root, a file of the four folders
+becomes an entry under its name, `<<include(PATH)>>` as a whole value becomes the file's text with
+every `<<` in it escaped, so that no script is read as a template. Source: CircleCI-Public/circleci-cli.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.joiner import one_file
+from scripts.platforms import Folder
+
+_STEP = "scripts/report_deploy.py"
+_FOLDERS = ("commands", "jobs", "executors", "examples")
+_INCLUDE = re.compile(r"^\s*<<\s*include\(([^()]+)\)\s*>>\s*$")
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes texts of several lines as blocks, as people write them."""
+
+    def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
+        return True
+
+
+def _text(dumper: yaml.SafeDumper, text: str) -> yaml.ScalarNode:
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style="|" if "\n" in text else None)
+
+
+_Dumper.add_representer(str, _text)
+
+
+def texts(folder: Folder) -> Mapping[str, str]:
+    """Return the packed orb, which holds the step."""
+    step = one_file.step_of(folder.root, folder.module)
+    return {"orb.yml": pack(folder.root / folder.path / "src", {_STEP: step})}
+
+
+def pack(source: Path, built: Mapping[str, str] | None = None) -> str:
+    """Return the packed orb; *built* holds texts of included files that are not in the folder.
+
+    Raises ValueError where an included file is not there.
+    """
+    orb = yaml.safe_load((source / "@orb.yml").read_text("utf-8"))
+    for folder in _FOLDERS:
+        parts = {
+            file.stem: yaml.safe_load(file.read_text("utf-8"))
+            for file in sorted((source / folder).glob("*.yml"))
+        }
+        if parts:
+            orb[folder] = parts
+    return yaml.dump(
+        _included(orb, source, built or {}), Dumper=_Dumper, sort_keys=False, width=1000, allow_unicode=True
+    )
+
+
+def _included(value: Any, source: Path, built: Mapping[str, str]) -> Any:
+    if isinstance(value, dict):
+        return {key: _included(item, source, built) for key, item in value.items()}
+    if isinstance(value, list):
+        return [_included(item, source, built) for item in value]
+    found = _INCLUDE.match(value) if isinstance(value, str) else None
+    if not found:
+        return value
+    path = found[1].strip()
+    if path not in built and not (source / path).is_file():
+        raise ValueError(f"{value.strip()}: expected a file below {source}, got none")
+    text = built[path] if path in built else (source / path).read_text("utf-8")
+    return text.replace("<<", "\\<<")

@@ -1,0 +1,87 @@
+"""Build what is published of the CI steps: a folder for each platform, the one step file, `SHA256SUMS`.
+
+    python scripts/dist.py                       into dist/, which git ignores
+    python scripts/dist.py --folder FOLDER       elsewhere
+    python scripts/dist.py jenkins travis        these platforms alone, by their modules' names
+
+The same sources give the same bytes. What was in a platform's folder before is removed.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import shutil
+import sys
+from collections.abc import Callable, Iterable, Mapping
+from importlib import import_module
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parent.parent
+if str(ROOT) not in sys.path:
+    # Run as a file, Python puts scripts/ on the path and not the root it lies in.
+    sys.path.insert(0, str(ROOT))
+
+from scripts.joiner import one_file  # noqa: E402
+from scripts.platforms import Folder, folders  # noqa: E402
+
+SUMS = "SHA256SUMS"
+# A module `scripts/builders/FORM.py` has a function `texts(folder: Folder) -> Mapping[str, str]`.
+FORMS = sorted(file.stem for file in (ROOT / "scripts" / "builders").glob("[!_]*.py"))
+
+
+def texts(folder: Folder) -> dict[str, str]:
+    """Return what is published of a platform, by its path below `dist/`; empty where nothing is built."""
+    if not folder.form:
+        return {}
+    if folder.form not in FORMS:
+        raise ValueError(f"{folder.path}/step.toml: expected form {', '.join(FORMS)}, got {folder.form}")
+    texts_of: Callable[[Folder], Mapping[str, str]] = import_module(f"scripts.builders.{folder.form}").texts
+    built = {**texts_of(folder), **{name: folder.text(name) for name in folder.with_}}
+    return {f"{folder.module}/{name}": text for name, text in sorted(built.items())}
+
+
+def build(target: Path, modules: Iterable[str] = (), root: Path = ROOT) -> list[Path]:
+    """Write what is published of the platforms *modules*, of all if none is named; return the files.
+
+    Programs keep the right to be run. Checksums are written where all are built.
+    """
+    wanted = set(modules)
+    written: dict[str, str] = {}
+    for folder in folders(root):
+        if not wanted or folder.module in wanted:
+            shutil.rmtree(target / folder.module, ignore_errors=True)
+            found = texts(folder)
+            for path, text in found.items():
+                file, source = target / path, root / folder.path / path.partition("/")[2]
+                file.parent.mkdir(parents=True, exist_ok=True)
+                file.write_bytes(text.encode())
+                file.chmod(0o755 if source.is_file() and source.stat().st_mode & 0o100 else 0o644)
+            written.update(found)
+    if not wanted:
+        written[one_file.STEP.name] = one_file.step(root)
+        (target / one_file.STEP.name).write_bytes(written[one_file.STEP.name].encode())
+        sums = [
+            f"{hashlib.sha256(text.encode()).hexdigest()}  {path}" for path, text in sorted(written.items())
+        ]
+        (target / SUMS).write_bytes(("\n".join(sums) + "\n").encode())
+        written[SUMS] = ""
+    return [target / path for path in written]
+
+
+def main() -> int:
+    arguments = argparse.ArgumentParser(description="Build what is published of the CI steps.")
+    arguments.add_argument("modules", nargs="*", help="platforms by their modules' names; default: all")
+    arguments.add_argument("--folder", type=Path, default=ROOT / "dist")
+    options = arguments.parse_args()
+    known = {folder.module for folder in folders(ROOT)}
+    if unknown := sorted(set(options.modules) - known):
+        print(f"modules: expected some of {', '.join(sorted(known))}, got {', '.join(unknown)}")
+        return 2
+    for file in build(options.folder, options.modules):
+        print(file)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,1 @@
+"""What is generated: each module has `texts(root)`, the paths it writes and their texts."""

@@ -1,0 +1,146 @@
+"""What pages say of the CI platforms: inputs on each platform's own page, and lists of all platforms.
+
+A platform's inputs are those of its manifest, or without one the variables of `scripts/inputs.py`.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+from scripts.builders import octopus
+from scripts.inputs import ABOUT
+from scripts.platforms import Folder, folders
+from scripts.sections import replace
+
+Sections = Mapping[str, str]
+# Name, default and meaning of an input.
+Row = tuple[str, Any, str]
+
+_GUIDE = Path("docs/ci-steps.md")
+_README = Path("README.md")
+
+
+def texts(root: Path) -> Mapping[str, str]:
+    """Return the page of each platform, the guide and the README, each with its generated parts fresh."""
+    every = folders(root)
+    found = {}
+    for folder in every:
+        page = folder.text("README.md")
+        for name, body in _SECTIONS.get(folder.module, _script)(folder).items():
+            page = replace(page, name, body)
+        found[f"{folder.path}/README.md"] = page
+    for path, body in ((_GUIDE, _guide(every)), (_README, _list(every))):
+        found[str(path)] = replace((root / path).read_text("utf-8"), "platforms", body)
+    return found
+
+
+def rows(folder: Folder) -> list[Row]:
+    """Return the inputs of a script's page."""
+    return list(_ROWS.get(folder.module, _variables)(folder))
+
+
+def _guide(every: Iterable[Folder]) -> str:
+    lines = [
+        "| platform | use | how the tests run it | what no test here can run |",
+        "| --- | --- | --- | --- |",
+    ]
+    for folder in every:
+        link = f"[{folder.platform.title}](../{folder.path}/README.md)"
+        lines.append(f"| {link} | {folder.use} | {folder.tests} | {folder.untested} |")
+    lines.append("| any other | [`gitdailies deploy`](command-line.md#gitdailies-deploy) | as a command | |")
+    return "\n".join(lines)
+
+
+def _list(every: Iterable[Folder]) -> str:
+    return " ·\n".join(f"[{folder.name}]({folder.path}/README.md)" for folder in every)
+
+
+def _script(folder: Folder) -> Sections:
+    return {"inputs": _table(("name", "default", "meaning"), rows(folder))}
+
+
+def _travis(folder: Folder) -> Sections:
+    examples = {"one": "example.travis.yml", "several": "example.several-providers.travis.yml"}
+    shown = {name: f"```yaml\n{folder.text(file).strip()}\n```" for name, file in examples.items()}
+    return {**shown, "inputs": _table(("variable", "default", "meaning"), rows(folder))}
+
+
+def _action(folder: Folder) -> Sections:
+    action = yaml.safe_load(folder.text("action.yml"))
+    inputs = [(name, item["default"], item["description"]) for name, item in action["inputs"].items()]
+    outputs = ["| output | meaning |", "|---|---|"]
+    outputs += [f"| `{name}` | {item['description']} |" for name, item in action["outputs"].items()]
+    return {"inputs": _table(("input", "default", "meaning"), inputs), "outputs": "\n".join(outputs)}
+
+
+def _orb(folder: Folder) -> Sections:
+    lines = ["| parameter | type | default | meaning |", "|---|---|---|---|"]
+    for name, item in yaml.safe_load(folder.text("src/commands/report_deploy.yml"))["parameters"].items():
+        lines.append(f"| `{name}` | {item['type']} | {_shown(item['default'])} | {item['description']} |")
+    return {"parameters": "\n".join(lines)}
+
+
+def _octopus(folder: Folder) -> Sections:
+    lines = ["| parameter | variable | default | meaning |", "|---|---|---|---|"]
+    for item in octopus.read(folder)["parameter"]:
+        default = _shown(item.get("default", ""))
+        lines.append(
+            f"| {item['label']} | `{octopus.variable(item['input'])}` | {default} | {item['help']} |"
+        )
+    return {"parameters": "\n".join(lines)}
+
+
+_SECTIONS: Mapping[str, Callable[[Folder], Sections]] = {
+    "circleci": _orb,
+    "github_actions": _action,
+    "octopus": _octopus,
+    "travis": _travis,
+}
+
+
+def _gitlab(folder: Folder) -> Iterable[Row]:
+    spec = next(yaml.safe_load_all(folder.text("component.in.yml")))["spec"]
+    for name, item in spec["inputs"].items():
+        required = "" if "default" in item else "**Required.** "
+        yield name, item.get("default"), required + item["description"]
+
+
+def _buildkite(folder: Folder) -> Iterable[Row]:
+    plugin = yaml.safe_load(folder.text("plugin.yml"))
+    for name, item in plugin["configuration"]["properties"].items():
+        yield name, item.get("default", ""), item["description"]
+
+
+def _azure(folder: Folder) -> Iterable[Row]:
+    for item in yaml.safe_load(folder.text("template.in.yml"))["parameters"]:
+        yield item["name"], item["default"], item["displayName"]
+
+
+def _variables(_: Folder) -> Iterable[Row]:
+    for name, (default, about) in ABOUT.items():
+        yield "GITDAILIES_" + name.upper().replace("-", "_"), default, about
+
+
+_ROWS: Mapping[str, Callable[[Folder], Iterable[Row]]] = {
+    "gitlab": _gitlab,
+    "buildkite": _buildkite,
+    "azure": _azure,
+}
+
+
+def _table(head: tuple[str, ...], inputs: Iterable[Row]) -> str:
+    lines = [f"| {' | '.join(head)} |", "|" + "---|" * len(head)]
+    lines += [f"| `{name}` | {_shown(default)} | {about} |" for name, default, about in inputs]
+    return "\n".join(lines)
+
+
+def _shown(default: Any) -> str:
+    if isinstance(default, list):
+        default = yaml.safe_dump(default, default_flow_style=True).strip()
+    if isinstance(default, bool):
+        default = str(default).lower()
+    return "" if default in ("", None) else f"`{default}`"

@@ -1,0 +1,63 @@
+"""The step as one file of Python: of every platform, or of one alone for a form that holds it."""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Sequence
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+
+from gitdailies_core.ci.platforms import BY_MODULE, PLATFORMS
+from gitdailies_core.ci.table import Platform
+
+from scripts.joiner.join import join
+
+# Where the step of every platform is committed.
+STEP = Path("ci-steps/report_deploy.py")
+
+_PACKAGE = "gitdailies_core.ci.platforms"
+_ENTRY = "gitdailies_core.ci.__main__"
+
+
+@cache
+def step(root: Path) -> str:
+    """Return the step that finds its platform by itself."""
+    return _joined(root, "Report a deploy to GitDailies from a CI job.", PLATFORMS)
+
+
+@cache
+def step_of(root: Path, module: str) -> str:
+    """Return the step of one platform, by its module's name. It does not ask which platform it runs on."""
+    platform = BY_MODULE[module]
+    return _joined(root, f"Report a deploy to GitDailies from {platform.title}.", [platform])
+
+
+def version(root: Path) -> str:
+    """Return the project's version."""
+    read: str = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    return read
+
+
+def _joined(root: Path, head: str, platforms: Sequence[Platform]) -> str:
+    return join(
+        _ENTRY,
+        {"gitdailies_core": root / "core" / "gitdailies_core"},
+        head=head,
+        version=version(root),
+        # The joined file has no modules to find, so the platforms are written out.
+        instead={_PACKAGE: _table(platforms)},
+    )
+
+
+def _table(platforms: Sequence[Platform]) -> str:
+    modules = {platform.word: module for module, platform in BY_MODULE.items()}
+    names = {}
+    for platform in platforms:
+        module = f"{_PACKAGE}.{modules[platform.word]}"
+        names[module] = next(name for name, value in vars(import_module(module)).items() if value is platform)
+    lines = ['"""The platforms of this file, in the order that they are tried in."""', ""]
+    lines += [f"from {module} import {name}" for module, name in names.items()]
+    lines += ["from gitdailies_core.ci.table import Platform", ""]
+    lines += ["PLATFORMS: tuple[Platform, ...] = (", *(f"    {name}," for name in names.values()), ")", ""]
+    return "\n".join(lines)

@@ -1,0 +1,93 @@
+"""The CI platforms as folders: each module of core's `ci/platforms` has one, with a `step.toml`.
+
+    ci-steps/jenkins/step.toml        of core/gitdailies_core/ci/platforms/jenkins.py
+    github-action/step.toml           says `module = "github_actions"`, since its folder has another name
+
+Keys of `step.toml`:
+
+    module    the module in core, else the folder's name
+    name      how the README calls the step, such as "GitHub Action"; else the platform's title
+    use       what a user adds to a pipeline
+    tests     how the tests run it
+    untested  what no test here can run
+    form      how it is published, by a module of `scripts/builders`, or "" for a folder that is used
+              as it is; else "script", one file of shell
+    with      files of the folder that are published with the script
+    manifest  of a script: a file that holds `@SCRIPT@`, and the published one that holds the script
+    file      of a script: whether the script is published as a file too; else true
+    launcher  of a script, how it ends where there is no Python; see `scripts/builders/script.py`
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from gitdailies_core.ci.platforms import BY_MODULE
+from gitdailies_core.ci.table import Platform
+
+_MODULES = Path("core/gitdailies_core/ci/platforms")
+
+
+@dataclass(frozen=True)
+class Folder:
+    """A platform's folder below *root*: its path, its module's name, and what its `step.toml` says."""
+
+    root: Path
+    path: str
+    module: str
+    platform: Platform
+    use: str
+    tests: str
+    untested: str
+    name: str = ""
+    form: str = "script"
+    with_: tuple[str, ...] = ()
+    manifest: tuple[str, str] | None = None
+    file: bool = True
+    launcher: Mapping[str, str] = field(default_factory=dict)
+
+    def text(self, name: str) -> str:
+        """Return the text of one of its files."""
+        return (self.root / self.path / name).read_text("utf-8")
+
+
+def folders(root: Path) -> tuple[Folder, ...]:
+    """Return every platform's folder, in the alphabet of titles.
+
+    Raises ValueError, which says what to add, for a module without a folder, for a folder without
+    a module and for a key that is missing or unknown.
+    """
+    files = sorted([*root.glob("*/step.toml"), *root.glob("ci-steps/*/step.toml")])
+    found = [_read(root, file) for file in files]
+    for module in BY_MODULE:
+        if [folder.module for folder in found].count(module) != 1:
+            raise ValueError(
+                f"{_MODULES}/{module}.py: expected one folder for it, as ci-steps/{module}, with a step.toml"
+            )
+    return tuple(sorted(found, key=lambda folder: folder.platform.title))
+
+
+def folder_of(root: Path, module: str) -> Folder:
+    """Return the folder of a platform, by its module's name."""
+    return next(folder for folder in folders(root) if folder.module == module)
+
+
+def _read(root: Path, file: Path) -> Folder:
+    path = file.parent.relative_to(root).as_posix()
+    read = tomllib.loads(file.read_text("utf-8"))
+    module = read.pop("module", file.parent.name)
+    if module not in BY_MODULE:
+        raise ValueError(f"{path}/step.toml: expected {_MODULES}/{module}.py, got no such file")
+    if "with" in read:
+        read["with_"] = tuple(read.pop("with"))
+    if "manifest" in read:
+        read["manifest"] = tuple(read["manifest"])
+    platform = BY_MODULE[module]
+    read.setdefault("name", platform.title)
+    try:
+        return Folder(root, path, module, platform, **read)
+    except TypeError as error:
+        raise ValueError(f"{path}/step.toml: {error}; see scripts/platforms.py for the keys") from None

@@ -1,0 +1,73 @@
+#!/bin/sh
+# Install the programs that tests start: those of this machine, and local runners of CI platforms into .tools.
+# As root, or with a sudo that asks for no password, it installs what is missing. Without, it says in one
+# line how to. Tests of a program that is not there are skipped, or fail with CI=true.
+set -u
+cd "$(dirname "$0")/.." || exit 1
+
+missing() {
+    echo "$1: expected it for the tests of $2, got none; $3" >&2
+}
+
+# A package with its program, where the two have the same name, and what each is for: gitlab-ci-local copies
+# with rsync, a browser looks at the pages, nginx and Caddy bring TLS before the relay, the operating guide
+# backs a store up with sqlite3, a test receiver has a certificate of openssl's, runners come with npm.
+packages=""
+for program in git curl openssl rsync dash chromium nginx caddy sqlite3 npm; do
+    PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
+done
+# A server of the tests' own, to be killed, and what backs one up.
+command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
+    packages="$packages postgresql"
+
+# Whatever begins here, no server of the machine does: invoke-rc.d(8) asks this file, and 101 forbids it.
+policy=/usr/sbin/policy-rc.d
+apt_get_install() {
+    [ -e "$policy" ] || {
+        made=$policy
+        printf '#!/bin/sh\nexit 101\n' | $as_root tee "$policy" >/dev/null
+        $as_root chmod 755 "$policy"
+    }
+    $as_root apt-get update -qq &&
+        $as_root env DEBIAN_FRONTEND=noninteractive apt-get install -y -qq --no-install-recommends "$@"
+    failed=$?
+    [ -z "${made:-}" ] || $as_root rm -f "$made"
+    return $failed
+}
+
+if [ -n "$packages" ]; then
+    as_root=""
+    if ! command -v apt-get >/dev/null; then
+        echo "to run every test, install:$packages" >&2
+    elif [ "$(id -u)" = 0 ] || { as_root="sudo -n" && sudo -n true 2>/dev/null; }; then
+        echo "installing what tests need:$packages"
+        log=$(mktemp)
+        # A list of names.
+        # shellcheck disable=SC2086
+        apt_get_install $packages >"$log" 2>&1 || {
+            tail -n 5 "$log" >&2
+            missing "${packages# }" "CI steps, pages, TLS and stores" "apt-get ended as above"
+        }
+        rm -f "$log"
+    else
+        echo "to run every test: sudo apt-get install --no-install-recommends$packages" >&2
+    fi
+fi
+
+if command -v npm >/dev/null; then
+    npm install --silent --no-audit --no-fund --prefix .tools bats@1.13.0 gitlab-ci-local@4.67.2 ||
+        missing "gitlab-ci-local" "GitLab" "see what npm said above"
+else
+    missing npm "GitLab and Buildkite" "install Node.js"
+fi
+
+# bb-run needs Python 3.12; a virtual environment that cannot be made is no reason to stop.
+if ! [ -x .tools/bb-run/bin/bb-run ]; then
+    for python in python3.13 python3.12 python3.14 \
+        "$HOME"/.pyenv/versions/3.13.*/bin/python "$HOME"/.pyenv/versions/3.12.*/bin/python; do
+        command -v "$python" >/dev/null || continue
+        "$python" -m venv --clear .tools/bb-run >/dev/null 2>&1 &&
+            .tools/bb-run/bin/pip install -q --disable-pip-version-check bb-run==1.3.0 && break
+    done
+    [ -x .tools/bb-run/bin/bb-run ] || missing "bb-run" "Bitbucket" "it needs Python 3.12 with venv"
+fi

@@ -1,0 +1,57 @@
+"""Tests in two forms: a short one for every run, and under the marker `long` one that searches for longer."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable
+
+import pytest
+from hypothesis import settings
+
+# The profile of Hypothesis that `make quick` asks for.
+QUICK = "quick"
+_MEASURED = "measured"
+
+
+def short_and_long(
+    argument: str,
+    variable: str = "",
+    *,
+    short: int,
+    long: int,
+    seconds: Callable[[int], float] = lambda _: 300,
+) -> pytest.MarkDecorator:
+    """Give *argument* the size of each form; the environment variable *variable* replaces the long one's.
+
+    *seconds* tells how long a form of a size may take.
+    """
+    most = int(os.environ.get(variable, long)) if variable else long
+    return pytest.mark.parametrize(
+        argument,
+        [
+            pytest.param(short, id="short", marks=pytest.mark.timeout(seconds(short))),
+            pytest.param(most, id="long", marks=[pytest.mark.long, pytest.mark.timeout(seconds(most))]),
+        ],
+    )
+
+
+def examples(count: int) -> int:
+    """Return how many examples a search of *count* has here: a fifth of them under the quick profile."""
+    return count // 5 if settings.get_current_profile_name() == QUICK else count
+
+
+@pytest.fixture
+def measure(request: pytest.FixtureRequest) -> Callable[[str], None]:
+    """Keep what a test measured for the end of the run, where it is printed for the long forms."""
+    return lambda text: request.node.user_properties.append((_MEASURED, text))
+
+
+def measured(reports: Iterable[pytest.TestReport]) -> list[str]:
+    """Return what the long forms among *reports* measured, a line for each."""
+    return [
+        str(text)
+        for report in reports
+        if "long" in report.keywords
+        for name, text in report.user_properties
+        if name == _MEASURED
+    ]

@@ -1,0 +1,104 @@
+"""The PostgreSQL that tests use: the one of this machine, else one that is started for this run.
+
+All processes of a run share it. The first that needs it starts it, and the run's end takes it away.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import functools
+import os
+import shutil
+import subprocess
+import tempfile
+from pathlib import Path
+
+import psycopg
+import pytest
+
+from tests.connection.servers import free_port
+from tests.support.programs import postgresql_programs
+
+NAMED = "GITDAILIES_TEST_POSTGRESQL"
+HERE = "postgresql://127.0.0.1:5432/test"
+_RUN = "GITDAILIES_TEST_RUN"
+_FASTER = ("-c", "fsync=off", "-c", "max_connections=200")
+# PostgreSQL refuses to run as root. Debian's package makes this user for it.
+USER = "postgres" if os.geteuid() == 0 else None
+
+
+def begin_run() -> None:
+    """Make the folder that the processes of this run share."""
+    os.environ[_RUN] = tempfile.mkdtemp(prefix="gitdailies-tests-")
+
+
+def end_run() -> None:
+    """Stop what was started, and take the folder away."""
+    folder = Path(os.environ.pop(_RUN))
+    programs = postgresql_programs()
+    if programs is not None and (folder / "data" / "postmaster.pid").exists():
+        subprocess.run(
+            [programs / "pg_ctl", "stop", "-D", folder / "data", "-m", "immediate", "-s"],
+            user=USER,
+            check=False,
+            cwd=folder,
+        )
+    shutil.rmtree(folder, ignore_errors=True)
+
+
+@functools.cache
+def server() -> str:
+    """Return the address of a database from which others can be made; skip the test where none can be had."""
+    named = os.environ.get(NAMED)
+    if named or _answers(HERE):
+        return named or HERE
+    programs = postgresql_programs()
+    if programs is None:
+        pytest.skip(
+            f"postgresql: expected a server at {HERE}, at ${NAMED}, or initdb to make one, got none;"
+            " `make setup` installs it or says how"
+        )
+    return _started(programs, Path(os.environ[_RUN]))
+
+
+def initialize(programs: Path, folder: Path, superuser: str) -> None:
+    """Make an empty cluster in `folder / "data"` that believes whoever connects from this machine."""
+    if USER is not None:
+        shutil.chown(folder, USER)
+    command: list[str | Path] = [programs / "initdb", "-D", folder / "data", "-U", superuser, "-A", "trust"]
+    subprocess.run(
+        [*command, "-E", "UTF8", "--locale=C", "--no-instructions"],
+        user=USER,
+        check=True,
+        capture_output=True,
+        cwd=folder,
+    )
+
+
+def _started(programs: Path, folder: Path) -> str:
+    with (folder / "lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        told = folder / "url"
+        if not told.exists():
+            initialize(programs, folder, "test")
+            port = free_port()
+            options = ["-p", str(port), "-k", str(folder), "-h", "127.0.0.1", *_FASTER]
+            command: list[str | Path] = [programs / "pg_ctl", "start", "-D", folder / "data", "-w", "-s"]
+            subprocess.run(
+                [*command, "-l", folder / "data" / "log", "-o", " ".join(options)],
+                user=USER,
+                check=True,
+                stdin=subprocess.DEVNULL,
+                stdout=subprocess.DEVNULL,
+                cwd=folder,
+            )
+            told.write_text(f"postgresql://test@127.0.0.1:{port}/postgres")
+        return told.read_text()
+
+
+def _answers(url: str) -> bool:
+    try:
+        psycopg.connect(url, connect_timeout=30).close()
+    except psycopg.OperationalError:
+        return False
+    return True

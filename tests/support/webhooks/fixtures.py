@@ -1,0 +1,65 @@
+"""What tests of incoming webhooks start: one receiver a test, on a port and a store of its own."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import structlog
+from gitdailies_server.logging import setup
+from gitdailies_server.storage.database import Database
+
+from tests.databases import postgresql_url
+from tests.webhooks.running import Receiver, at, in_thread, lines_written
+
+
+@pytest.fixture
+def kind() -> str:
+    """Which database; modules of tests about the store ask for each."""
+    return "sqlite"
+
+
+@pytest.fixture
+def address(kind: str, tmp_path: Path) -> Iterator[str]:
+    """What `--store` says for a new database."""
+    if kind == "sqlite":
+        yield f"sqlite:{tmp_path / 'webhooks.db'}"
+    else:
+        with postgresql_url() as url:
+            yield url
+
+
+@pytest.fixture
+def database(address: str) -> Callable[[], Database]:
+    """What opens the same new database each time."""
+    return lambda: at(address)
+
+
+@pytest.fixture
+def receiver(request: pytest.FixtureRequest, database: Callable[[], Database]) -> Iterator[Receiver]:
+    if "log_lines" in request.fixturenames:
+        request.getfixturevalue("log_lines")  # before the server starts
+    with in_thread(database()) as running:
+        yield running
+
+
+@pytest.fixture
+def strict(database: Callable[[], Database]) -> Iterator[Receiver]:
+    with in_thread(database(), strict_order=True) as running:
+        yield running
+
+
+@pytest.fixture
+def log_lines(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
+    """What the receiver logs stands on stderr, as it does under a command."""
+    root = logging.getLogger()
+    before = root.handlers[:], root.level
+    if setup._line in structlog.get_config()["processors"]:  # loggers keep what they were configured with
+        setup.forward_libraries()
+    else:
+        setup.configure()
+    with lines_written():
+        yield capfd
+    root.handlers[:], root.level = before
