@@ -23,14 +23,14 @@ def test_each_file_is_a_line_and_earlier_ones_count(run):
     assert "neither starts nor ends" in told[2]["ignored"]
 
 
-def test_what_cannot_be_read_is_kept_or_rejected(run, tmp_path):
-    """An unknown shape is `kept`, no JSON is `rejected`, each with where and what was expected."""
+def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
+    """An unknown shape is `quarantined`, no JSON is `rejected`, each with where and what was expected."""
     (tmp_path / "shape.json").write_text('{"event": {"id": "x", "event_type": "incident.triggered"}}')
     (tmp_path / "broken.json").write_text('{"event": ')
     shown = run("translate", "pagerduty", "shape.json", "broken.json", "--json")
 
     shape, broken = (json.loads(line) for line in shown.stdout.splitlines())
-    assert shape["kept"] == "event.data: expected an object, got null"
+    assert shape["quarantined"] == "event.data: expected an object, got null"
     assert broken["rejected"].startswith("body: expected JSON")
 
 

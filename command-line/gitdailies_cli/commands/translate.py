@@ -86,7 +86,7 @@ class _Reader:
         self._seen: set[str] = set()
 
     def tell(self, request: Request) -> dict[str, Any]:
-        """Return events, and the reasons to ignore, keep or reject; only what applies."""
+        """Return the events, and the reasons to ignore, quarantine or reject; only what applies."""
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
         if interpretation.reason is not None:
             outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"
@@ -124,6 +124,6 @@ def _show(told: dict[str, Any]) -> None:
     for event in told.get("events", ()):
         rest = "  ".join(f"{name}={value}" for name, value in event.items() if name != "kind")
         click.echo(f"  {event['kind']}  {output.printable(rest)}")
-    for outcome in ("ignored", "kept", "rejected"):
+    for outcome in ("ignored", "quarantined", "rejected"):
         if outcome in told:
             click.echo(f"  {outcome}: {output.printable(told[outcome])}")
