@@ -1,4 +1,4 @@
-"""gitdailies.yml: what loads, and how every mistake is told."""
+"""gitdailies.yml: which files load, and the message of every mistake."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ PLANTED = "planted-4f2c9d"
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("bad-*.yml")), ids=lambda file: file.stem)
 def test_complaints(file: Path) -> None:
-    """Each faulty file gives exactly the complaints that its first comments name, and shows no secret."""
+    """Each faulty file gives exactly the messages in its first comments, and no message shows a secret."""
     text = file.read_text()
     installed = ", ".join(registry.names())
     expected = [
@@ -38,7 +38,7 @@ def test_complaints(file: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("good-*.yml")), ids=lambda file: file.stem)
 def test_good_files(file: Path) -> None:
-    """Each right file loads, and its repr and text show no password that stands in it."""
+    """Each valid file loads, and neither its repr nor its text shows a password."""
     configuration = load(file)
 
     assert PLANTED not in repr(configuration)
@@ -84,7 +84,7 @@ def test_every_setting() -> None:
 
 
 def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
-    """What only the receiver reads needs no gitdailies; whoever sends says that it is missing."""
+    """Only a sender needs `gitdailies` in the file, and reports that it is missing."""
     file = tmp_path / "gitdailies.yml"
     file.write_text(
         "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu], mirrors: {Lark/Api: a.git}}"
@@ -116,15 +116,13 @@ def test_options_are_complete() -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """A file that is not there is one line that names it and `gitdailies init`."""
+    """A missing file gives one line that names it and `gitdailies init`."""
     path = tmp_path / "gitdailies.yml"
 
     with pytest.raises(ConfigurationError) as caught:
         load(path)
 
-    assert str(caught.value) == (
-        f"{path}: expected a file, got none of that name; `gitdailies init` writes a first one"
-    )
+    assert str(caught.value) == (f"{path}: no such file; `gitdailies init` writes a first one")
 
 
 @pytest.mark.parametrize(
@@ -146,8 +144,8 @@ def test_unreadable_file(tmp_path: Path, raw: bytes, complaint: str) -> None:
 
 
 def test_folder_instead_of_file(tmp_path: Path) -> None:
-    """A folder of that name is told as what it is."""
-    with pytest.raises(ConfigurationError, match="expected a file that can be read, got: Is a directory"):
+    """A folder of that name is reported as a folder."""
+    with pytest.raises(ConfigurationError, match="cannot read it: Is a directory"):
         load(tmp_path)
 
 
@@ -165,7 +163,7 @@ class Broken:
 @pytest.mark.parametrize(
     ("raises", "complaint"),
     [
-        (None, "expected an adapter that refuses a delivery without proof, got one that takes it"),
+        (None, "expected an adapter that refuses a delivery without proof, got one that accepts it"),
         (KeyError("x-sig"), "expected an adapter that refuses a delivery without proof, got KeyError"),
     ],
 )

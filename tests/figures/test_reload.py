@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 import structlog
-from gitdailies_connection.addresses import network
+from gitdailies_connection.addresses import parse_network
 from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_server.storage.database import Database, Session
@@ -223,7 +223,7 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
     with in_thread(tmp_path / "w.db") as receiver:
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("198.51.100.7") == 429
-        receiver.reload(settings_of(FigureSettings(), proxies=[network("127.0.0.1")]))
+        receiver.reload(settings_of(FigureSettings(), proxies=[parse_network("127.0.0.1")]))
         until(lambda: asks("198.51.100.7") == 401)
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("192.0.2.44") == 401

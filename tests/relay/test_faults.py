@@ -53,7 +53,7 @@ def test_a_full_disk_is_503_and_passes_without_a_restart(tmp_path: Path, receive
             assert refused.json() == {"status": "unavailable", "reason": "the store cannot be written"}
         ready = readyz(url)
         assert (ready.status_code, ready.headers["retry-after"]) == (503, "5")
-        assert ready.json()["reason"].startswith("store: expected to commit, got ")
+        assert ready.json()["reason"].startswith("store: cannot commit: ")
         assert requests.get(f"{url}/healthz", timeout=30).status_code == 200
         limit_files(server, resource.RLIM_INFINITY)
         assert readyz(url).status_code == 200
@@ -123,7 +123,7 @@ def test_a_disk_that_cannot_sync_is_503_and_passes_without_a_restart(
         ready = readyz(relay.url)
         assert (ready.status_code, ready.json()["reason"]) == (
             503,
-            "store: expected to commit, got disk i/o error",
+            "store: cannot commit: disk i/o error",
         )
         assert requests.get(f"{relay.url}/healthz", timeout=30).status_code == 200
         failing.clear()

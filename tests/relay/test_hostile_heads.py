@@ -165,7 +165,7 @@ def test_empty_lines_hold_no_connection(relay: Relay, monkeypatch: pytest.Monkey
 
 def test_a_body_that_falls_silent_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A body of which no byte comes for a set time ends the connection, whatever its time in all."""
-    monkeypatch.setattr(protocol, "SILENT_SECONDS", 0.3)
+    monkeypatch.setattr(protocol, "BODY_SILENCE_SECONDS", 0.3)
     with connected(relay.url) as connection:
         connection.sendall(head("/hooks/pagerduty", {"Content-Length": "100"}) + b"{")
         with contextlib.suppress(ConnectionError):

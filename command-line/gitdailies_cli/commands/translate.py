@@ -1,4 +1,4 @@
-"""`gitdailies translate`: what a delivery would become, without a relay and without sending."""
+"""`gitdailies translate`: show the events that a delivery becomes, without a relay and without sending."""
 
 from __future__ import annotations
 
@@ -22,24 +22,26 @@ from gitdailies_relay.accepting.interpret import RoutedMessage, interpret
 
 from gitdailies_cli import find_config, output
 
-_STAND_IN = Routes.make({FALLBACK: [Route("example/{service}")]})
+_EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 
 
 @click.command()
 @click.argument("adapter")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml, for routes and filters")
-@click.option("--form", is_flag=True, help="the bodies are form-encoded")
-@click.option("--json", "as_json", is_flag=True, help="print one JSON object a file and line")
 @click.option(
-    "--messages", is_flag=True, help="print the adapter's messages, as NAME.expected.json holds them"
+    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for services and filters"
+)
+@click.option("--form", is_flag=True, help="the bodies are form-encoded")
+@click.option("--json", "as_json", is_flag=True, help="print one line of JSON for each file")
+@click.option(
+    "--messages", is_flag=True, help="print the adapter's messages in the form of NAME.expected.json"
 )
 def translate(
     adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool, messages: bool
 ) -> None:
-    """Show what deliveries of ADAPTER would become, in order; earlier files count for later ones.
+    """Show the events that deliveries become, in the order of the files, which belong together.
 
-    FILE may be - for standard input.
+    ADAPTER translates them. FILE is the body of a delivery, or - for standard input.
 
     \b
     gitdailies translate pagerduty delivery.json --config gitdailies.yml
@@ -63,16 +65,16 @@ def translate(
 
 
 def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
-    path = find_config.found(config)
+    path = find_config.find(config)
     if path is None:
         if not quiet:
             click.echo(
-                f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
+                f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config",
                 err=True,
             )
         defaults = checks.defaults(registry.adapter(adapter))
-        return Source(adapter, adapter, (), options=defaults), _STAND_IN
-    configuration = find_config.configuration(path)
+        return Source(adapter, adapter, (), options=defaults), _EXAMPLE_ROUTES
+    configuration = find_config.load_configuration(path)
     by_name = configuration.sources.get(adapter)
     sources = [by_name] if by_name else [s for s in configuration.sources.values() if s.adapter == adapter]
     if sources:
@@ -85,7 +87,7 @@ def _request(name: str, *, form: bool) -> Request:
     try:
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise UsageError(f"{name}: expected a file to read, got {(error.strerror or '').lower()}") from None
+        raise UsageError(f"{name}: cannot read it: {(error.strerror or '').lower()}") from None
     kind = FORM if form or name.endswith(".form") else "application/json"
     return Request.make(headers={"content-type": kind}, body=body)
 

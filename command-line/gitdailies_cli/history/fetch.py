@@ -198,11 +198,11 @@ def _asked(
     api_url: str | None,
     config: Path | None,
 ) -> _Asked:
-    configuration = find_config.configuration(config) if find_config.found(config) else None
+    configuration = find_config.load_configuration(config) if find_config.find(config) else None
     reader, source = _read_by(name, configuration)
     if configuration is None and reader.name in registry.names():
         # It reads incidents, and `services` decides which repository they count for.
-        configuration = find_config.configuration(config)
+        configuration = find_config.load_configuration(config)
     url = api_url or reader.url
     if isinstance(reader, PerSource):
         reader = reader.for_source(url, source.options)

@@ -19,7 +19,7 @@ from urllib.parse import urlencode, urlsplit
 import requests
 from gitdailies_connection.addresses import is_loopback
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.response import excerpt, obstacle
+from gitdailies_connection.http.response import excerpt, failure_reason
 from gitdailies_connection.http.sender import user_agent
 from gitdailies_core import retry
 from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
@@ -162,8 +162,8 @@ class HttpPages:
                 )
                 body = answer.content
             except (requests.RequestException, OSError, ValueError) as error:
-                told: BaseException = TimeoutError() if exchange.cut else error
-                text = obstacle(told, url=url, proxied=False, seconds=self.seconds)
+                told: BaseException = TimeoutError() if exchange.timed_out else error
+                text = failure_reason(told, url=url, proxied=False, seconds=self.seconds)
                 return retry.Outcome(None, self._redacted(text)), None
         headers = answer.headers
         if answer.status_code == 200:
