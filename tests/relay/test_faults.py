@@ -168,12 +168,15 @@ def test_a_damaged_file_is_503_and_said(tmp_path: Path, receiver: Receiver) -> N
 def test_sigterm_under_load_loses_nothing_and_ends_soon(tmp_path: Path, receiver: Receiver) -> None:
     """Deliveries in flight are answered, the exit is 0 within 10 s, and all that was accepted arrives."""
 
-    def slow(_one: Any) -> bytes | None:
-        time.sleep(0.05)
+    ending = threading.Event()
+
+    def held(_one: Any) -> bytes | None:
+        # However slow the senders are: what is accepted waits until the end.
+        ending.wait(60)
         return Receiver.script(_one)
 
-    receiver.script = slow
-    configure(tmp_path, url=receiver.url)
+    receiver.script = held
+    configure(tmp_path, url=receiver.url, timeout="60")
     server = start("relay", "--config", CONFIG, folder=tmp_path)
     accepted: set[str] = set()
     odd: list[int] = []
@@ -194,6 +197,7 @@ def test_sigterm_under_load_loses_nothing_and_ends_soon(tmp_path: Path, receiver
     for thread in threads:
         thread.start()
     eventually(lambda: len(accepted) > 100)
+    threading.Timer(0.3, ending.set).start()
     begun = time.monotonic()
     assert server.terminate() == 0
     assert time.monotonic() - begun < 10
