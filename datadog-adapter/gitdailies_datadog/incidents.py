@@ -11,7 +11,7 @@ from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.protocol import STATES, Change, Ignored, Message, Service
 from gitdailies_core.values import strict_json
 
-from gitdailies_datadog.table import NO_INCIDENT, meaning, status
+from gitdailies_datadog.table import NO_INCIDENT, code, meaning, status
 from gitdailies_datadog.variables import Tags, environment, identity, with_template
 
 
@@ -26,7 +26,7 @@ def incident(body: Fields, options: Mapping[str, Any]) -> Message:
     name = identity(_name(body))
     found = meaning(word, options) if given else NO_INCIDENT
     if found not in STATES:
-        return Ignored(found, given, name, key)
+        return Ignored(found, given, name, key, code(found))
     if not name:
         raise PayloadError("incident_uuid: expected it, or org_id and incident_public_id, got neither")
     fields = _fields(body.raw("fields"))

@@ -10,7 +10,7 @@ from gitdailies_core.errors import PayloadError
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.protocol import STATES, Change, Ignored, Message
 
-from gitdailies_datadog.table import NO_MONITOR, TEST, UNKNOWN, meaning, transition
+from gitdailies_datadog.table import NO_MONITOR, TEST, UNKNOWN, code, meaning, transition
 from gitdailies_datadog.title import Title
 from gitdailies_datadog.variables import environment, identity, services, tags, with_template
 
@@ -28,7 +28,7 @@ def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
     incident = identity(cycle or body.optional_text("aggreg_key") or _scoped(body))
     ignored = _ignored(title, given, word, options)
     if ignored:
-        return Ignored(ignored, given, incident, key)
+        return Ignored(ignored, given, incident, key, code(ignored))
     if not incident:
         raise PayloadError("cycle_key: expected it, aggreg_key or monitor_id, got none of them")
     env = body.optional_text("env")
@@ -64,7 +64,7 @@ def default(body: Fields, options: Mapping[str, Any]) -> Message:
     incident = identity(f"{link[1]} {title.scope}" if link and title.scope else title.name)
     ignored = _ignored(title, title.word, word, options)
     if ignored:
-        return Ignored(ignored, title.word, incident, key)
+        return Ignored(ignored, title.word, incident, key, code(ignored))
     found = tags(title.scope)
     return Change.make(
         state=meaning(word, options),

@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Option
 
 UNKNOWN = "not in the table of Datadog's words"
@@ -97,3 +98,8 @@ def meaning(word: str, options: Mapping[str, Any]) -> str:
         if options.get(option, OPTIONS[option].values[0]) == value:
             return switched
     return TABLE.get(word, UNKNOWN)
+
+
+def code(ignored: str) -> Code:
+    """Return the code of a reason why a message is ignored."""
+    return UNKNOWN_TYPE if ignored == UNKNOWN else OTHER

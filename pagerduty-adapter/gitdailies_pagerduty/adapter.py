@@ -27,7 +27,7 @@ from gitdailies_core.sources.signatures import verify_hmac_sha256, verify_shared
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
-from gitdailies_pagerduty.table import TABLE, UNKNOWN
+from gitdailies_pagerduty.table import TABLE, UNKNOWN, code
 
 SIGNATURE_HEADER = "x-pagerduty-signature"
 
@@ -68,7 +68,9 @@ def _v3(event: Fields) -> Message:
     if meaning not in STATES:
         data = event.optional_object("data")
         incident = data.optional_object("incident") if data else None
-        return Ignored(meaning, word, (incident.optional_text("id") or "") if incident else "", key)
+        return Ignored(
+            meaning, word, (incident.optional_text("id") or "") if incident else "", key, code(word)
+        )
     data = event.object("data")
     # created_at stays that of the first start; it was absent in bodies of 2021, and then only
     # the order of arrival is known.
@@ -94,7 +96,7 @@ def _v2(message: Fields) -> Message:
     meaning = TABLE.get(word, UNKNOWN)
     incident = message.object("incident")
     if meaning not in STATES:
-        return Ignored(meaning, word, incident.optional_text("id") or "", key)
+        return Ignored(meaning, word, incident.optional_text("id") or "", key, code(word))
     # V2 says only that an incident was merged, not into what.
     return _change(
         meaning,

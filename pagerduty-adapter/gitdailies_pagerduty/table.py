@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
 
 # In these, data.id is that of a note, a task or the like; the incident is data.incident.
@@ -65,3 +66,8 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "incident.annotate": _WORK,
     }
 )
+
+
+def code(word: str) -> Code:
+    """Return the code of the reason why a message with *word* is ignored."""
+    return OTHER if word in TABLE else UNKNOWN_TYPE

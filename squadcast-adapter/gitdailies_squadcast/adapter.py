@@ -28,7 +28,7 @@ from gitdailies_core.sources.signatures import verify_shared_token
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
-from gitdailies_squadcast.table import TABLE, UNKNOWN
+from gitdailies_squadcast.table import TABLE, UNKNOWN, code
 
 
 class Squadcast:
@@ -60,7 +60,7 @@ def _v2(body: Fields) -> Message:
     around = data.optional_object("incident")
     meaning = TABLE.get(word, UNKNOWN)
     if meaning not in STATES:
-        return Ignored(meaning, word, (around.optional_text("id") or "") if around else "", key)
+        return Ignored(meaning, word, (around.optional_text("id") or "") if around else "", key, code(word))
     incident = around or data.object("resource_data")
     missing = "event.timestamp: expected a time"
     return change(meaning, word, key, incident, at=moment(event, "timestamp"), missing=missing)
@@ -72,7 +72,7 @@ def _v1(incident: Fields) -> Message:
     key = f"{identifier}:{word}"
     meaning = TABLE.get(word, UNKNOWN)
     if meaning not in STATES:
-        return Ignored(meaning, word, identifier, key)
+        return Ignored(meaning, word, identifier, key, code(word))
     # Nor is there an event time: the timeline tells when the incident last came to this.
     action = word.removeprefix("incident_")
     missing = f"timeline: expected an entry with action {action!r} and a time"

@@ -10,6 +10,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
 
 _WORK = "about the work on an incident, which neither starts nor ends it"
@@ -52,3 +53,8 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "incident_reassigned": UPDATED,
     }
 )
+
+
+def code(word: str) -> Code:
+    """Return the code of the reason why a message with *word* is ignored."""
+    return OTHER if word in TABLE else UNKNOWN_TYPE

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 from gitdailies_core.contract import checks
 from gitdailies_core.errors import ProofError
+from gitdailies_core.reasons import UNKNOWN_TYPE
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_core.sources.request import Request
@@ -77,7 +78,7 @@ def test_an_unknown_transition_of_datadog_never_starts_or_ends(given):
     (message,) = registry.adapter("datadog").translate(request, {})
 
     assert message == Ignored(
-        "not in the table of Datadog's words", given, body["cycle_key"], body["event_id"]
+        "not in the table of Datadog's words", given, body["cycle_key"], body["event_id"], UNKNOWN_TYPE
     )
 
 

@@ -4,9 +4,9 @@ import json
 
 from gitdailies_core.contract import checks
 from gitdailies_core.events.events import INCIDENT_STARTED
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Route, Routes
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.sources.request import Request
@@ -16,7 +16,7 @@ ROUTES = Routes.make({"*": [Route("larkspur/{service}")]})
 
 def events_of(vendor, *steps, **options):
     """Send examples, each by its name or as (name, changed fields); return what goes out, in order."""
-    adapter, ledger = registry.adapter(vendor), MemoryLedger()
+    adapter, records = registry.adapter(vendor), MemoryRecords()
     examples = {example.name: example for example in checks.examples(adapter)}
     sent = []
     for step in steps:
@@ -28,8 +28,10 @@ def events_of(vendor, *steps, **options):
         for message in adapter.translate(request, {**checks.defaults(adapter), **options}):
             if isinstance(message, Change):
                 targets = ROUTES.route(message).targets
-                decision = decide(source=vendor, change=message, targets=targets, refusal="", ledger=ledger)
-                ledger.apply(decision)
+                decision = decide(
+                    source=vendor, change=message, targets=targets, refusal=None, records=records
+                )
+                records.apply(decision)
                 sent.extend(decision.events)
     return [
         (

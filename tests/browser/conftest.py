@@ -113,8 +113,11 @@ def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
 
 
 @pytest.fixture
-def owner(tab: Tab, receiver: Receiver) -> Tab:
-    """A tab in which the first owner is signed in, and stands on the first page."""
+def owner(receiver: Receiver, tab: Tab) -> Tab:
+    """A tab in which the first owner is signed in, on the start page.
+
+    The receiver comes first, so that the page, which asks it every two seconds, closes before it stops.
+    """
     tab.page.goto(receiver.url + invite_owner(receiver.store))
     join(tab.page, "Kim Larkspur")
     tab.page.wait_for_url(receiver.url + "/start")

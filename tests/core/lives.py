@@ -5,17 +5,19 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
+from gitdailies_core import reasons
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import Decision, decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.incidents.state_machine import Decision, decide
+from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Service
 from gitdailies_core.values.times import text_of
 
 CHECKOUT = Target("larkspur/checkout-api", "production", "checkout-api")
 LEDGER = Target("larkspur/ledger", "production", "ledger-worker")
-LOW = "filtered: urgency low is not in high"
-UNMAPPED = "no line under services for 'checkout-api'"
+LOW = Reason(reasons.FILTERED, "filtered: urgency low is not in high")
+UNMAPPED = Reason(reasons.UNMAPPED, "unmapped: no line under services for 'checkout-api'")
 
 
 def at(minutes: float) -> datetime:
@@ -24,7 +26,7 @@ def at(minutes: float) -> datetime:
 
 
 def started(when: float, *, incident: str = "A", period: Any = None, **more: Any) -> Change:
-    """A start, of a vendor that names periods by their start where *period* is `told`."""
+    """A start, of a vendor that names occurrences by their start where *occurrence* is `told`."""
     named = text_of(at(when)) if period == "told" else period
     return make(STARTED, when, incident=incident, period=named, **more)
 
@@ -71,16 +73,18 @@ class Relay:
     """What a relay does with changes, without its store: decide, remember, keep what was sent."""
 
     targets: Sequence[Target] = (CHECKOUT,)
-    ledger: MemoryLedger = field(default_factory=MemoryLedger)
+    records: MemoryRecords = field(default_factory=MemoryRecords)
     sent: list[Event] = field(default_factory=list)
 
-    def take(self, change: Change, *, to: Sequence[Target] | None = None, refusal: str = "") -> Decision:
+    def take(
+        self, change: Change, *, to: Sequence[Target] | None = None, refusal: Reason | None = None
+    ) -> Decision:
         targets = self.targets if to is None else to
         decision = decide(
-            source="pagerduty", change=change, targets=targets, refusal=refusal, ledger=self.ledger
+            source="pagerduty", change=change, targets=targets, refusal=refusal, records=self.records
         )
         assert bool(decision.events) != bool(decision.reason), "events or a reason, never both or neither"
-        self.ledger.apply(decision)
+        self.records.apply(decision)
         self.sent += decision.events
         return decision
 
@@ -96,4 +100,4 @@ class Relay:
         return [told(event) for event in self.sent]
 
     def states(self, incident: str = "A") -> list[str]:
-        return [period.state for period in self.ledger.periods(incident)]
+        return [record.state for record in self.records.occurrences(incident)]

@@ -61,16 +61,20 @@ SLOPPY = {
         "got ValueError",
     ),
     "messages that are none": (
-        ("return (Ignored(meaning, word),)", "return ()"),
+        ("return (Ignored(meaning, word, code=code),)", "return ()"),
         "expected at least one message",
     ),
     "a list of messages": (
-        ("return (Ignored(meaning, word),)", "return [Ignored(meaning, word)]"),
+        ("return (Ignored(meaning, word, code=code),)", "return [Ignored(meaning, word, code=code)]"),
         "expected at least one message, got a list of 1",
     ),
     "no reason": (
-        ("Ignored(meaning, word)", 'Ignored("", word)'),
+        ("Ignored(meaning, word", 'Ignored("", word'),
         "expected the reason of an ignored message",
+    ),
+    "a code that is not in the list": (
+        ("UNKNOWN_TYPE\n            return", '"anything"\n            return'),
+        "got ValueError: code: expected one of",
     ),
     "another meaning": (('"lamp.out": RESOLVED', '"lamp.out": STARTED'), "examples/out: expected "),
     "a word without a meaning": (

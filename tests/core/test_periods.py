@@ -1,4 +1,4 @@
-"""Periods: starts and ends, early and late ones, several targets; minutes count from ten o'clock."""
+"""Occurrences: starts and ends, early and late ones, several targets; minutes count from ten o'clock."""
 
 from gitdailies_core.incidents.records import CLOSED, OPEN, REPEATED
 from gitdailies_core.incidents.routing import Target
@@ -16,21 +16,21 @@ def test_a_start_and_its_end_go_out_once():
 
 
 def test_a_repeat_says_what_it_repeats():
-    """The reason of a second start or end names the state and the period it found."""
+    """The reason of a second start or end names the state and the occurrence it found."""
     relay = Relay()
     relay.take(started(0, period="told"))
 
-    again = relay.take(started(0, period="told")).reason
+    again = relay.take(started(0, period="told")).reason.text
     relay.take(resolved(5, since=0))
 
-    assert again == "second start of a period that is open: 2026-03-04T10:00:00Z"
-    assert relay.take(resolved(6, since=0)).reason == (
-        "second end of a period that is closed: 2026-03-04T10:00:00Z"
+    assert again == "second start of an occurrence that is open: 2026-03-04T10:00:00Z"
+    assert relay.take(resolved(6, since=0)).reason.text == (
+        "second end of an occurrence that is closed: 2026-03-04T10:00:00Z"
     )
 
 
-def test_a_reopened_incident_has_a_second_period():
-    """Each period starts at its own start and ends at its own end, under ids of its own."""
+def test_a_reopened_incident_has_a_second_occurrence():
+    """Each occurrence starts at its own start and ends at its own end, under ids of its own."""
     relay = Relay()
 
     relay.say(started(0, period="told"), resolved(5, since=0), started(10, period="told"))
@@ -40,8 +40,8 @@ def test_a_reopened_incident_has_a_second_period():
     assert len({event.id for event in relay.sent}) == 4
 
 
-def test_an_end_that_names_the_first_period_ends_the_one_that_is_open():
-    """After a reopening, an end that still tells the first start closes the second period."""
+def test_an_end_that_names_the_first_occurrence_ends_the_one_that_is_open():
+    """After a reopening, an end that still tells the first start closes the second occurrence."""
     relay = Relay()
     relay.say(started(0, period="told"), resolved(5, since=0), started(10, period="told"))
 
@@ -49,8 +49,8 @@ def test_an_end_that_names_the_first_period_ends_the_one_that_is_open():
     assert relay.states() == [CLOSED, CLOSED]
 
 
-def test_a_repeated_first_end_leaves_the_second_period_open():
-    """The end of the first period, delivered again after the reopening, closes nothing."""
+def test_a_repeated_first_end_leaves_the_second_occurrence_open():
+    """The end of the first occurrence, delivered again after the reopening, closes nothing."""
     relay = Relay()
     relay.say(started(0, period="told"), resolved(5, since=0), started(10, period="told"))
 
@@ -58,8 +58,8 @@ def test_a_repeated_first_end_leaves_the_second_period_open():
     assert relay.states() == [CLOSED, OPEN]
 
 
-def test_a_second_end_closes_no_earlier_period():
-    """An end that names a period already over leaves one that began before it, and whose end was lost."""
+def test_a_second_end_closes_no_earlier_occurrence():
+    """An end that names an occurrence already over leaves an earlier one, whose end was lost."""
     relay = Relay()
     relay.say(started(0, period="told"), started(10, period="told"), resolved(15, since=10))
 
@@ -67,8 +67,8 @@ def test_a_second_end_closes_no_earlier_period():
     assert relay.states() == [OPEN, CLOSED, CLOSED]
 
 
-def test_a_late_end_that_names_the_first_period_waits_for_the_second_start():
-    """An end too late for the period it names is that of one whose start is still to come."""
+def test_a_late_end_that_names_the_first_occurrence_waits_for_the_second_start():
+    """An end too late for the occurrence it names is that of one whose start is still to come."""
     relay = Relay()
     relay.say(started(0, period="told"), resolved(5, since=0))
 
@@ -88,7 +88,9 @@ def test_an_acknowledgement_gives_nothing():
     """An update is no start, whether its incident is known or not."""
     relay = Relay()
 
-    assert relay.take(updated(1, since=0)).reason == "incident.updated neither starts nor ends an incident"
+    assert (
+        relay.take(updated(1, since=0)).reason.text == "incident.updated neither starts nor ends an incident"
+    )
     relay.take(started(0, period="told"))
     assert relay.say(updated(2, since=0)) == []
 
@@ -101,8 +103,8 @@ def test_an_early_end_that_tells_its_start_sends_both():
     assert relay.say(started(0, period="told")) == []
 
 
-def test_early_ends_of_two_periods_send_four_events():
-    """Period names keep apart two ends that both came before their starts."""
+def test_early_ends_of_two_occurrences_send_four_events():
+    """Occurrence names keep apart two ends that both came before their starts."""
     relay = Relay()
 
     relay.say(resolved(15, since=10), resolved(5, since=0))
@@ -117,20 +119,20 @@ def test_an_early_end_that_tells_no_start_is_remembered():
 
     early = relay.take(resolved(5, period="cycle-1"))
 
-    assert early.reason == "an end, but nothing was open, and it does not tell its start"
+    assert early.reason.text == "an end, but nothing was open, and it does not tell its start"
     assert relay.say(started(0, period="cycle-1")) == [("A", "starts", 0), ("A", "ends", 5)]
 
 
 def test_the_first_of_two_early_ends_holds():
-    """A second end of a period that is not yet known does not move the first."""
+    """A second end of an occurrence that is not yet known does not move the first."""
     relay = Relay()
 
     assert relay.say(resolved(5, period="cycle-1"), resolved(7, period="cycle-1")) == []
     assert relay.say(started(0, period="cycle-1")) == [("A", "starts", 0), ("A", "ends", 5)]
 
 
-def test_an_early_end_closes_no_other_period():
-    """A remembered end belongs to the period it names, not to the next one that starts."""
+def test_an_early_end_closes_no_other_occurrence():
+    """A remembered end belongs to the occurrence it names, not to the next one that starts."""
     relay = Relay()
 
     assert relay.say(resolved(5, period="cycle-1"), started(3, period="cycle-2")) == [("A", "starts", 3)]
@@ -146,7 +148,7 @@ def test_unnamed_starts_of_an_open_incident_are_one():
     ]
 
 
-def test_an_unnamed_start_after_the_end_is_a_new_period():
+def test_an_unnamed_start_after_the_end_is_a_new_occurrence():
     """Active again after stable counts again."""
     relay = Relay()
 
@@ -155,21 +157,25 @@ def test_an_unnamed_start_after_the_end_is_a_new_period():
     assert relay.story == [("A", "starts", 0), ("A", "ends", 5), ("A", "starts", 10), ("A", "ends", 15)]
 
 
-def test_a_late_unnamed_start_of_an_ended_period_adds_nothing():
-    """A start that lies within a period already over is that period's."""
+def test_a_late_unnamed_start_of_an_ended_occurrence_adds_nothing():
+    """A start that lies within an occurrence already over is that occurrence's."""
     relay = Relay()
     relay.say(started(0), resolved(5))
 
-    assert relay.take(started(3)).reason == "late start, of a period that ended at 2026-03-04T10:05:00Z"
-    assert relay.take(started(5)).reason == "late start, of a period that ended at 2026-03-04T10:05:00Z"
+    for minute in (3, 5):
+        late = relay.take(started(minute)).reason.text
+        assert late == "late start, of an occurrence that ended at 2026-03-04T10:05:00Z"
 
 
 def test_an_unnamed_start_earlier_than_the_one_that_went_out_adds_nothing():
-    """With no end between the two, both are starts of one period."""
+    """With no end between the two, both are starts of one occurrence."""
     relay = Relay()
     relay.say(started(3), resolved(5))
 
-    assert relay.take(started(0)).reason == "late start, of a period that began at 2026-03-04T10:03:00Z"
+    assert (
+        relay.take(started(0)).reason.text
+        == "late start, of an occurrence that began at 2026-03-04T10:03:00Z"
+    )
 
 
 def test_a_remembered_end_is_not_that_of_a_start_before_another():
@@ -189,7 +195,7 @@ def test_an_unnamed_end_before_its_start_is_remembered():
     assert relay.say(started(0), started(2)) == []
 
 
-def test_an_end_remembered_after_another_closes_a_late_second_period():
+def test_an_end_remembered_after_another_closes_a_late_second_occurrence():
     """Resolved, which followed stable, also ends an outage between the two that was told late."""
     relay = Relay()
     relay.say(started(0), resolved(5))
@@ -199,7 +205,7 @@ def test_an_end_remembered_after_another_closes_a_late_second_period():
     assert relay.say(started(30)) == [("A", "starts", 30)]
 
 
-def test_a_late_first_period_closes_at_its_own_end():
+def test_a_late_first_occurrence_closes_at_its_own_end():
     """Of several remembered ends, a late start takes the first that follows it."""
     relay = Relay()
 
@@ -209,7 +215,7 @@ def test_a_late_first_period_closes_at_its_own_end():
 
 
 def test_a_start_taken_for_a_repeat_goes_out_when_the_end_between_comes_late():
-    """Active, active again, then the stable between them: two periods, the second one open."""
+    """Active, active again, then the stable between them: two occurrences, the second one open."""
     relay = Relay()
     relay.say(started(0), started(10))
     assert relay.states() == [OPEN, REPEATED]
@@ -219,7 +225,7 @@ def test_a_start_taken_for_a_repeat_goes_out_when_the_end_between_comes_late():
     assert relay.say(started(10), started(0)) == []
 
 
-def test_a_start_within_the_period_is_no_second_one_when_the_end_comes():
+def test_a_start_within_the_occurrence_is_no_second_one_when_the_end_comes():
     """A remembered repeat from before the end stays a repeat."""
     relay = Relay()
 
@@ -295,7 +301,7 @@ def test_an_end_is_passed_on_whatever_filter_and_routes_say_now():
 
 
 def test_the_end_of_one_service_leaves_the_others_open():
-    """Where each service reports for itself, its end closes its own period alone."""
+    """Where each service reports for itself, its end closes its own occurrence alone."""
     relay = Relay()
     relay.take(started(0, services=["checkout-api"], whole=False), to=[CHECKOUT])
     relay.take(started(1, services=["ledger-worker"], whole=False), to=[LEDGER])
@@ -397,7 +403,7 @@ def test_the_page_of_one_incident_is_not_that_of_another():
 
 
 def test_live_and_late_deliveries_name_the_same_events():
-    """Ids follow from the period, so that events fetched later are the ones that were sent live."""
+    """Ids follow from the occurrence, so that events fetched later are the ones that were sent live."""
     live, late = Relay(), Relay()
     live.say(started(0, period="told"), resolved(5, since=0))
     late.say(resolved(5, since=0))
@@ -414,8 +420,8 @@ def test_an_end_that_names_no_service_ends_them_all():
     assert relay.say(resolved(5, whole=False)) == [("A", "ends", 5), ("A", "ends", 5)]
 
 
-def test_an_end_of_two_periods_lets_what_began_since_begin_once() -> None:
-    """One end that closes two periods of a target sends the start that came between them once."""
+def test_an_end_of_two_occurrences_lets_what_began_since_begin_once() -> None:
+    """One end that closes two occurrences of a target sends the start that came between them once."""
     relay = Relay()
     relay.take(started(0))
     relay.take(started(2))

@@ -1,4 +1,4 @@
-"""The first period of an incident whose id no other will have: its name holds no time."""
+"""The first occurrence of an incident whose id no other will have: its name holds no time."""
 
 from typing import Any
 
@@ -14,8 +14,8 @@ def ids(events: list[Event]) -> set[str | None]:
     return {event.id for event in events}
 
 
-def periods(relay: Relay, target: Target = CHECKOUT) -> list[str]:
-    return [p.name for p in relay.ledger.periods("A") if p.target == target]
+def names(relay: Relay, target: Target = CHECKOUT) -> list[str]:
+    return [p.name for p in relay.records.occurrences("A") if p.target == target]
 
 
 def test_two_tellings_of_the_first_start_have_one_id():
@@ -29,52 +29,52 @@ def test_two_tellings_of_the_first_start_have_one_id():
     assert len(ids(one.sent)) == 2
 
 
-def test_a_later_period_is_named_by_its_start():
+def test_a_later_occurrence_is_named_by_its_start():
     """A reopening is an event of its own, named by its time."""
     relay = Relay()
 
     relay.say(started(0, **FIRST), resolved(5, **FIRST), started(9, **FIRST), resolved(12, **FIRST))
 
     assert relay.story == [("A", "starts", 0), ("A", "ends", 5), ("A", "starts", 9), ("A", "ends", 12)]
-    assert periods(relay) == ["first", "2026-03-04T10:09:00Z"]
+    assert names(relay) == ["first", "2026-03-04T10:09:00Z"]
 
 
-def test_each_target_has_a_first_period():
+def test_each_target_has_a_first_occurrence():
     """A start that comes for another service later is the first one there."""
     relay = Relay()
 
     relay.say(started(0, services=["checkout-api"], whole=False, **FIRST))
     relay.take(started(3, services=["ledger-worker"], whole=False, **FIRST), to=[LEDGER])
 
-    assert periods(relay) == periods(relay, LEDGER) == ["first"]
+    assert names(relay) == names(relay, LEDGER) == ["first"]
 
 
 def test_a_held_first_start_keeps_its_name():
-    """What a filter held back goes out as the first period, and a reopening after it does not."""
+    """What a filter held back goes out as the first occurrence, and a reopening after it does not."""
     relay = Relay()
     relay.take(started(0, **FIRST), refusal=LOW)
 
     relay.say(started(2, **FIRST), resolved(5, **FIRST), started(9, **FIRST))
 
     assert relay.story == [("A", "starts", 0), ("A", "ends", 5), ("A", "starts", 9)]
-    assert periods(relay) == ["first", "2026-03-04T10:09:00Z"]
+    assert names(relay) == ["first", "2026-03-04T10:09:00Z"]
 
 
-def test_a_reopening_that_is_held_is_not_the_first_period():
+def test_a_reopening_that_is_held_is_not_the_first_occurrence():
     """A second start that a filter held back goes out later, under a name of its own."""
     relay = Relay()
     relay.say(started(0, **FIRST), resolved(5, **FIRST))
     relay.take(started(9, **FIRST), refusal=LOW)
 
     assert [told(event) for event in relay.take(started(11, **FIRST)).events] == [("A", "starts", 9)]
-    assert periods(relay) == ["first", "2026-03-04T10:09:00Z"]
+    assert names(relay) == ["first", "2026-03-04T10:09:00Z"]
 
 
 def test_an_end_that_came_early_leaves_the_first_name_free():
-    """A start whose end came before it is the first period, and over."""
+    """A start whose end came before it is the first occurrence, and over."""
     relay = Relay()
 
     relay.say(resolved(5, **FIRST), started(0, **FIRST))
 
     assert relay.story == [("A", "starts", 0), ("A", "ends", 5)]
-    assert periods(relay) == ["first"]
+    assert names(relay) == ["first"]

@@ -1,4 +1,4 @@
-"""Periods that a filter or a missing route holds back; minutes count from ten o'clock."""
+"""Occurrences that a filter or a missing route holds back; minutes count from ten o'clock."""
 
 from gitdailies_core.incidents.records import CLOSED, HELD, OPEN, RELEASED
 
@@ -21,7 +21,7 @@ def test_an_update_that_is_not_wanted_either_leaves_the_start_held():
     relay = Relay()
     relay.take(started(0, period="told"), refusal=LOW)
 
-    assert relay.take(updated(4, since=0), refusal=LOW).reason.startswith(LOW)
+    assert relay.take(updated(4, since=0), refusal=LOW).reason.text.startswith(LOW.text)
     assert relay.states() == [HELD]
 
 
@@ -108,8 +108,8 @@ def test_an_unnamed_start_that_is_raised_starts_when_it_was_held():
     assert relay.say(started(7), resolved(9)) == [("A", "ends", 9)]
 
 
-def test_an_unnamed_start_held_and_ended_is_not_that_of_a_later_period():
-    """A period filtered from start to end lends its start to no other."""
+def test_an_unnamed_start_held_and_ended_is_not_that_of_a_later_occurrence():
+    """An occurrence filtered from start to end lends its start to no other."""
     relay = Relay()
     relay.take(started(0), refusal=LOW)
     relay.take(resolved(5), refusal=LOW)
@@ -118,7 +118,7 @@ def test_an_unnamed_start_held_and_ended_is_not_that_of_a_later_period():
 
 
 def test_a_lowered_incident_does_not_hold_a_start_of_its_own():
-    """A refused start while the period is open leaves nothing behind for the next period."""
+    """A refused start while the occurrence is open leaves nothing behind for the next occurrence."""
     relay = Relay()
     relay.take(started(0))
     relay.take(started(3), refusal=LOW)
@@ -192,4 +192,4 @@ def test_a_second_service_mapped_later_gets_the_end_of_the_first():
 
 def test_a_change_without_route_and_without_reason_still_gets_a_reason():
     """No targets mean no events, and the decision says so."""
-    assert Relay(targets=()).take(started(0)).reason == "no route says where it counts"
+    assert Relay(targets=()).take(started(0)).reason.text == "no route says where it counts"

@@ -16,7 +16,7 @@ def test_a_merged_incident_ends_when_its_target_ends():
 
     merge = relay.take(merged(3, "B", since=0))
 
-    assert (merge.events, merge.reason) == ((), "merged into B: it ends when that one ends")
+    assert (merge.events, merge.reason.text) == ((), "merged into B: it ends when that one ends")
     assert relay.say(resolved(9, incident="B", since=1)) == [
         ("B", "ends", 9),
         ("A", "ends", 9, "mergedInto=B"),
@@ -28,9 +28,13 @@ def test_a_redelivered_merge_adds_nothing():
     relay = Relay()
     relay.say(started(0, period="told"), started(1, incident="B", period="told"), merged(3, "B", since=0))
 
-    assert relay.take(merged(3, "B", since=0)).reason.startswith("second end of a period that is merged")
+    assert relay.take(merged(3, "B", since=0)).reason.text.startswith(
+        "second end of an occurrence that is merged"
+    )
     relay.say(resolved(9, incident="B", since=1))
-    assert relay.take(merged(3, "B", since=0)).reason.startswith("second end of a period that is closed")
+    assert relay.take(merged(3, "B", since=0)).reason.text.startswith(
+        "second end of an occurrence that is closed"
+    )
 
 
 def test_merged_into_one_that_is_not_known_ends_at_once_as_merged():
@@ -130,8 +134,8 @@ def test_an_incident_merged_into_itself_ends():
     ]
 
 
-def test_what_waits_ends_only_with_the_last_period_of_its_target():
-    """The late end of a first period does not end what was merged into the reopened incident."""
+def test_what_waits_ends_only_with_the_last_occurrence_of_its_target():
+    """The late end of a first occurrence does not end what was merged into the reopened incident."""
     relay = Relay()
     relay.say(started(0, period="told"), started(1, incident="B", period="told"))
     relay.say(started(5, incident="B", period="told"), merged(6, "B", since=0))
@@ -143,8 +147,8 @@ def test_what_waits_ends_only_with_the_last_period_of_its_target():
     ]
 
 
-def test_what_waits_for_a_lost_end_follows_the_last_period():
-    """Where the first period's end never came, the end of the last one is the end."""
+def test_what_waits_for_a_lost_end_follows_the_last_occurrence():
+    """Where the first occurrence's end never came, the end of the last one is the end."""
     relay = Relay()
     relay.say(started(0, period="told"), started(1, incident="B", period="told"))
     relay.say(started(5, incident="B", period="told"), merged(6, "B", since=0))
@@ -153,7 +157,7 @@ def test_what_waits_for_a_lost_end_follows_the_last_period():
 
 
 def test_what_waits_does_not_wait_for_a_held_start_that_was_overtaken():
-    """A target whose filtered first period never ended is over with its last."""
+    """A target whose filtered first occurrence never ended is over with its last."""
     relay = Relay()
     relay.take(started(1, incident="B", period="told"), refusal=LOW)
     relay.say(started(5, incident="B", period="told"), started(0, period="told"), merged(6, "B", since=0))
@@ -163,7 +167,7 @@ def test_what_waits_does_not_wait_for_a_held_start_that_was_overtaken():
 
 def test_what_waits_for_a_raised_incident_ends_with_it():
     """That a target was held back at first, or started twice, does not keep it from being over."""
-    for first, refusal in ((started(1, incident="B"), LOW), (started(1, incident="B"), "")):
+    for first, refusal in ((started(1, incident="B"), LOW), (started(1, incident="B"), None)):
         relay = Relay()
         relay.take(first, refusal=refusal)
         relay.say(started(2, incident="B"), started(0, period="told"), merged(6, "B", since=0))
@@ -193,8 +197,8 @@ def test_what_waits_does_not_end_before_it_was_merged():
 
 
 @pytest.mark.parametrize("late", [False, True], ids=["in order", "merging told late"])
-def test_a_merged_incident_that_is_reopened_has_a_second_period(late: bool):
-    """The first period ends where it was merged, so that the second can begin while the target is open."""
+def test_a_merged_incident_that_is_reopened_has_a_second_occurrence(late: bool):
+    """The first one ends where it was merged, so that the second can begin while the target is open."""
     relay = Relay()
     relay.say(started(0, period="told"), started(1, incident="B", period="told"))
     merging, reopening = merged(3, "B", since=0), started(5, period="told")
@@ -233,11 +237,11 @@ def test_a_target_added_later_learns_that_the_end_was_no_recovery():
 
 
 def test_what_waits_ends_where_a_late_start_brings_the_end() -> None:
-    """Where an update sends a held period whole, what was merged into its incident ends with it."""
+    """Where an update sends a held occurrence whole, what was merged into its incident ends with it."""
     relay = Relay()
     relay.take(started(0))
-    relay.take(resolved(0, since=2), refusal="filtered")
+    relay.take(resolved(0, since=2), refusal=LOW)
     relay.take(merged(0, "A", incident="B", since=0))
     relay.take(updated(0, since=2))
 
-    assert not relay.ledger.waiting("A")
+    assert not relay.records.waiting("A")

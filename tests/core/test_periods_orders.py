@@ -1,6 +1,6 @@
-"""What holds of periods in any order of arrival, and in any sequence of changes at all.
+"""What holds of occurrences in any order of arrival, and in any sequence of changes at all.
 
-Where payloads tell the starts (each end that of its own period), the set of events does not
+Where payloads tell the starts (each end that of its own occurrence), the set of events does not
 depend on the order or on repeats. The exceptions: an update that passes a filter counts only
 after its held start, and a merge waits only for a target that was seen before it.
 """
@@ -45,31 +45,31 @@ IN_NOTHING, IN_UNKNOWN = None, "Z"
 
 @dataclass(frozen=True)
 class Life:
-    """An incident from its first start on: its periods, and how the last of them ended."""
+    """An incident from its first start on: its occurrences, and how the last of them ended."""
 
     incident: str
-    periods: tuple[tuple[int, int], ...]
+    spans: tuple[tuple[int, int], ...]
     last: str
     into: str | None
 
     def changes(self) -> list[Change]:
         said = []
-        for index, (since, until) in enumerate(self.periods):
+        for index, (since, until) in enumerate(self.spans):
             said.append(started(since, incident=self.incident, period="told"))
             said.append(updated(since, incident=self.incident, since=since))
-            if index + 1 < len(self.periods) or self.last == "resolved":
+            if index + 1 < len(self.spans) or self.last == "resolved":
                 said.append(resolved(until, incident=self.incident, since=since))
             elif self.last == "merged":
                 said.append(merged(until, self.into, incident=self.incident, since=since))
         return said
 
     def ids(self) -> set[str]:
-        ended = len(self.periods) - (self.last == "open")
+        ended = len(self.spans) - (self.last == "open")
         return {
             name_of(kind, self.incident, target, since)
             for target in PLACES[self.incident]
-            for kind, count in ((INCIDENT_STARTED, len(self.periods)), (INCIDENT_RESOLVED, ended))
-            for since, _ in self.periods[:count]
+            for kind, count in ((INCIDENT_STARTED, len(self.spans)), (INCIDENT_RESOLVED, ended))
+            for since, _ in self.spans[:count]
         }
 
 
@@ -90,9 +90,9 @@ def lives(draw: Any, lasts: Sequence[str] = ("resolved", "open")) -> list[Life]:
     drawn = []
     for incident in draw(st.sampled_from(["A", "AB", "ABC"])):
         moments = draw(st.lists(st.integers(0, 50), min_size=2, max_size=6, unique=True).map(sorted))
-        periods = tuple(zip(moments[0::2], moments[1::2], strict=False))
+        spans = tuple(zip(moments[0::2], moments[1::2], strict=False))
         into = draw(st.sampled_from(["A", "B", "C", IN_UNKNOWN, IN_NOTHING]))
-        drawn.append(Life(incident, periods, draw(st.sampled_from(lasts)), into))
+        drawn.append(Life(incident, spans, draw(st.sampled_from(lasts)), into))
     return drawn
 
 
@@ -121,7 +121,7 @@ def check_order(sent: Sequence[Event]) -> None:
 
 @given(st.data())
 def test_any_order_of_arrival_gives_the_same_events(data: st.DataObject) -> None:
-    """Every period's start and end goes out once, in order, whatever came when and how often."""
+    """Every occurrence's start and end goes out once, in order, whatever came when and how often."""
     drawn, relay = data.draw(lives()), Relay()
 
     deliver(data.draw(arrivals(drawn)), relay)
@@ -139,24 +139,24 @@ def test_any_order_of_merges_ends_every_incident(data: st.DataObject) -> None:
 
     check_order(relay.sent)
     assert {event.id for event in relay.sent} == set().union(*(life.ids() for life in drawn))
-    assert not [p for life in drawn for p in relay.ledger.periods(life.incident) if p.state == MERGED]
+    assert not [p for life in drawn for p in relay.records.occurrences(life.incident) if p.state == MERGED]
 
 
 @given(st.data())
 def test_any_order_of_filtered_starts_and_ends_gives_the_same_events(data: st.DataObject) -> None:
-    """A period counts whole if its start or its end is wanted, and not at all if neither is."""
+    """An occurrence counts whole if its start or its end is wanted, and not at all if neither is."""
     (life, *_), relay = data.draw(lives()), Relay()
     changes = [change for change in life.changes() if change.state != "updated"]
     wanted = {id(change): data.draw(st.booleans()) for change in changes}
     expected = {
         event_id
-        for since, _ in life.periods
+        for since, _ in life.spans
         if any(wanted[id(change)] for change in changes if change.period == text_of(at(since)))
         for event_id in Life(life.incident, ((since, 0),), "resolved", None).ids() & life.ids()
     }
 
     for change in data.draw(st.permutations(changes)):
-        relay.take(change, to=PLACES["A"], refusal="" if wanted[id(change)] else LOW)
+        relay.take(change, to=PLACES["A"], refusal=None if wanted[id(change)] else LOW)
 
     check_order(relay.sent)
     assert {event.id for event in relay.sent} == expected
@@ -164,7 +164,7 @@ def test_any_order_of_filtered_starts_and_ends_gives_the_same_events(data: st.Da
 
 @given(st.data())
 def test_redeliveries_add_nothing_to_an_unnamed_incident(data: st.DataObject) -> None:
-    """In order, a period begins with each first start after an end; repeats change nothing."""
+    """In order, an occurrence begins with each first start after an end; repeats change nothing."""
     words = data.draw(st.lists(st.sampled_from(["active", "stable"]), min_size=1, max_size=8))
     changes = [(started if word == "active" else resolved)(minute) for minute, word in enumerate(words)]
     expected = [
@@ -195,7 +195,7 @@ class AnySequence(RuleBasedStateMachine):
         }
     )
     routes = st.sampled_from(
-        [((CHECKOUT,), ""), ((LEDGER, WEB), ""), ((CHECKOUT,), LOW), ((), UNMAPPED), ((), "")]
+        [((CHECKOUT,), None), ((LEDGER, WEB), None), ((CHECKOUT,), LOW), ((), UNMAPPED), ((), None)]
     )
 
     def __init__(self) -> None:
@@ -234,7 +234,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @invariant()
     def records_are_open_for_what_was_started_and_not_ended(self) -> None:
-        records = [p for incident in "ABC" for p in self.relay.ledger.periods(incident)]
+        records = [p for incident in "ABC" for p in self.relay.records.occurrences(incident)]
         live = [p for p in records if p.state in (OPEN, MERGED)]
         kinds = [event.kind for event in self.relay.sent]
         assert len(live) == kinds.count(INCIDENT_STARTED) - kinds.count(INCIDENT_RESOLVED)
@@ -242,15 +242,15 @@ class AnySequence(RuleBasedStateMachine):
     @invariant()
     def nothing_waits_for_what_is_over(self) -> None:
         for incident in "ABC":
-            if is_over(Draft("", started(0), self.relay.ledger).known(incident)):
-                assert not self.relay.ledger.waiting(incident)
+            if is_over(Draft("", started(0), self.relay.records).known(incident)):
+                assert not self.relay.records.waiting(incident)
 
     @invariant()
     def nothing_waits_for_itself(self) -> None:
         for incident in "ABC":
             chain = [incident]
             for one in chain:
-                links = {p.merged_into for p in self.relay.ledger.periods(one) if p.state == MERGED}
+                links = {p.merged_into for p in self.relay.records.occurrences(one) if p.state == MERGED}
                 assert incident not in links
                 chain += [link for link in links if link and link not in chain]
 

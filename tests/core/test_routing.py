@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from gitdailies_core.events.field_types import REPO
 from gitdailies_core.incidents.routing import Filter, Route, Routes, Target
+from gitdailies_core.reasons import FILTERED, Reason
 from gitdailies_core.sources.protocol import Service
 
 from tests.core.lives import make
@@ -126,10 +127,10 @@ WANTED: dict[str, Any] = {"urgency": "high", "priority": "P1", "tags": {"env": [
 @pytest.mark.parametrize(
     ("change", "refusal"),
     [
-        ({}, ""),
-        ({"urgency": "HIGH", "priority": "p2"}, ""),
-        ({"priority": None}, ""),
-        ({"tags": {"env": ["dev", "Production"]}}, ""),
+        ({}, None),
+        ({"urgency": "HIGH", "priority": "p2"}, None),
+        ({"priority": None}, None),
+        ({"tags": {"env": ["dev", "Production"]}}, None),
         ({"urgency": "low"}, "filtered: urgency low is not in high"),
         ({"urgency": None}, "filtered: urgency none is not in high"),
         ({"priority": "P3"}, "filtered: priority p3 is not in P1, P2, none"),
@@ -141,11 +142,12 @@ WANTED: dict[str, Any] = {"urgency": "high", "priority": "P1", "tags": {"env": [
         ({"tags": {"env": ["prod"], "team": ["api"]}}, "filtered: tag team api is not in web, none"),
     ],
 )
-def test_a_filter_takes_what_it_lists(change: dict[str, Any], refusal: str) -> None:
+def test_a_filter_takes_what_it_lists(change: dict[str, Any], refusal: str | None) -> None:
     """Each setting must hold, any of its values does, `none` stands for no value, case is nothing."""
-    assert ONLY.refusal(make("started", 0, incident="A", **{**WANTED, **change})) == refusal
+    found = ONLY.refusal(make("started", 0, incident="A", **{**WANTED, **change}))
+    assert found == (refusal and Reason(FILTERED, refusal))
 
 
 def test_a_filter_without_settings_takes_everything() -> None:
     """What is not set is not asked."""
-    assert Filter().refusal(make("started", 0, incident="A", urgency="low")) == ""
+    assert Filter().refusal(make("started", 0, incident="A", urgency="low")) is None

@@ -233,7 +233,7 @@ def test_git_that_is_missing_or_hangs(
     bin_ = tmp_path / "bin"
     bin_.mkdir()
     monkeypatch.setenv("PATH", str(bin_))
-    with pytest.raises(MirrorUnreadable, match=r"git: cannot be started \(no such file or directory\)"):
+    with pytest.raises(MirrorUnreadable, match=r"git: cannot be started \(no such file"):
         Mirror(made.path).commits([])
     (bin_ / "git").write_text("#!/bin/sh\nexec /bin/sleep 30\n")
     (bin_ / "git").chmod(0o755)
@@ -247,7 +247,7 @@ def test_git_that_is_missing_or_hangs(
     with pytest.raises(MirrorUnreadable):
         mirror.commits([])
     assert time.monotonic() - began < 20
-    with pytest.raises(MirrorUnreadable, match="since the server is stopping"):
+    with pytest.raises(MirrorUnreadable, match="the server is stopping"):
         mirror.commits([])
 
 

@@ -246,7 +246,7 @@ def test_a_faulty_reload_leaves_the_old_settings(
         assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
         receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
-    (entry,) = receiver.logged("settings not reloaded")
+    (entry,) = receiver.logged("webhooks settings not reloaded")
     assert said in entry["reason"]
 
 

@@ -12,8 +12,8 @@ from pathlib import Path
 from typing import Any
 
 from gitdailies_connection.config.load import read as read_configuration
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.sources.request import Request
@@ -50,7 +50,7 @@ def live(
 ) -> list[dict[str, Any]]:
     """What the relay would have sent, had each of *deliveries* come at its time."""
     found = read_configuration(configuration, Path("gitdailies.yml"))
-    source, ledger = found.sources[name], MemoryLedger()
+    source, records = found.sources[name], MemoryRecords()
     adapter = registry.adapter(source.adapter)
     sent = []
     for _, body in sorted(deliveries, key=lambda told: told[0]):
@@ -62,9 +62,9 @@ def live(
                     change=routed.message,
                     targets=routed.targets,
                     refusal=routed.refusal,
-                    ledger=ledger,
+                    records=records,
                 )
-                ledger.apply(decision)
+                records.apply(decision)
                 sent += [event.to_wire() for event in decision.events]
     return sent
 

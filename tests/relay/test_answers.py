@@ -96,7 +96,7 @@ def test_a_second_start_of_an_open_occurrence_is_200(relay: Relay) -> None:
 
     assert (answer.status_code, answer.json()["reasons"]) == (
         200,
-        ["second start of a period that is open: 2026-03-04T09:12:41Z"],
+        ["second start of an occurrence that is open: 2026-03-04T09:12:41Z"],
     )
 
 

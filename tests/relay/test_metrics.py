@@ -11,7 +11,8 @@ from typing import Any
 
 import pytest
 import requests
-from gitdailies_relay.operations.metrics import OTHER, REASONS, VERSION, reason_label
+from gitdailies_core.reasons import IGNORED, OTHER
+from gitdailies_relay.operations.metrics import VERSION
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from prometheus_client.parser import text_string_to_metric_families
@@ -244,23 +245,6 @@ def test_a_scrape_does_not_wait_for_a_writer(relay: Relay) -> None:
         holder.close()
 
 
-REASONS_OF_CORE = {
-    "filtered: urgency low is not in high": "filtered",
-    "unmapped: no line under services for 'attic'": "unmapped",
-    "no route says where it counts": "unmapped",
-    "incident.acknowledged neither starts nor ends an incident": "update",
-    "filtered: urgency low is not in high; x neither starts nor ends an incident": "filtered",
-    "about the work on an incident, which neither starts nor ends it": OTHER,
-    "": OTHER,
-}
-
-
-@pytest.mark.parametrize(("reason", "label"), REASONS_OF_CORE.items())
-def test_a_reason_has_one_label(reason: str, label: str) -> None:
-    """What core says of a filter, a route or an update is told apart; what an adapter says is not."""
-    assert reason_label(reason) == label
-
-
 def test_every_reason_of_occurrences_has_a_label(tmp_path: Path) -> None:
     """In whatever order starts, ends, updates and merges come, no reason that core gives is `other`."""
     with in_thread(configure(tmp_path)) as relay:
@@ -271,7 +255,7 @@ def test_every_reason_of_occurrences_has_a_label(tmp_path: Path) -> None:
             _step(step, "merged").post(relay.url)
         told = samples(relay)
     labels = {name.split('"')[1] for name in told if name.startswith("ignored_total")}
-    assert labels <= REASONS - {OTHER}
+    assert labels <= IGNORED.keys() - {OTHER}
     assert labels >= {"repeated_start", "repeated_end", "update", "merged"}
 
 

@@ -20,9 +20,10 @@ from typing import TypeAlias
 import pytest
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
-from gitdailies_relay.accepting.interpret import UNEXPECTED_PAYLOAD, Interpretation, RoutedMessage
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.store import outbox
 from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
@@ -39,6 +40,7 @@ both_forms = short_and_long(
 # Enough that the log is carried over into the file twice on the way.
 TURNS = 120
 TARGETS = (Target("larkspur/shop"), Target("larkspur/ledger", "production"))
+PLANTED = Reason(UNEXPECTED_PAYLOAD, "planted")
 IN_FORCE = "PRAGMA synchronous=FULL"
 
 
@@ -118,7 +120,7 @@ class Workload:
                 name,
                 now_us(),
                 "default",
-                Interpretation("test", "", body, "", (), UNEXPECTED_PAYLOAD, "planted"),
+                Interpretation("test", "", body, "", (), PLANTED),
             )
         incident = f"I{self.odds.randrange(TURNS)}"
         state, hours = self.odds.choice((STARTED, RESOLVED)), self.odds.randrange(1000)

@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.reasons import FILTERED, Reason
 from gitdailies_relay.accepting.acceptance import Accepted
 from gitdailies_relay.operations import replay as replays
 from gitdailies_relay.operations.replay import Replayed, Selection, replay, summary
@@ -338,7 +339,7 @@ def test_a_summary_says_a_line_each() -> None:
     told = Replayed(
         (
             Accepted("d1", ("e1", "e2"), (), "", ("stored",)),
-            Accepted("d2", (), ("filtered: urgency low",), "", ("ignored",)),
+            Accepted("d2", (), (Reason(FILTERED, "filtered: urgency low"),), "", ("ignored",)),
         ),
         ("e9",),
         ("d3: no source named 'old' in the configuration",),

@@ -13,9 +13,10 @@ from typing import Any
 import pytest
 from gitdailies_connection.config.settings import RelaySettings, Store
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import FILTERED, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
-from gitdailies_relay.accepting.interpret import UNEXPECTED_PAYLOAD, Interpretation, RoutedMessage
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.store import outbox, pruner, retention, store
 from gitdailies_relay.store.retention import delete_expired, find_expired
 from gitdailies_server.storage.database import Database, Session
@@ -31,6 +32,7 @@ from tests.relay.running import configure, in_thread
 DAY_US = 86_400_000_000
 SETTINGS = RelaySettings(Store("sqlite", path=Path("relay.db")))
 LONG_AGO = 400
+PLANTED = Reason(UNEXPECTED_PAYLOAD, "planted")
 
 
 @dataclass(frozen=True)
@@ -78,7 +80,7 @@ def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
             yield Shelf(database, session)
 
 
-def said(incident: str, state: str, *, refusal: str = "", into: str | None = None) -> Delivery:
+def said(incident: str, state: str, *, refusal: Reason | None = None, into: str | None = None) -> Delivery:
     change = Change.make(
         state=state,
         word=state,
@@ -120,7 +122,7 @@ def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
 def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None:
     """However old, an occurrence that may still end is known: its end goes where its start went."""
     shelf.put(said("open", STARTED), LONG_AGO)
-    shelf.put(said("held", STARTED, refusal="filtered"), LONG_AGO)
+    shelf.put(said("held", STARTED, refusal=Reason(FILTERED, "filtered")), LONG_AGO)
     shelf.put(said("target", STARTED), LONG_AGO)
     shelf.put(said("merged", STARTED), LONG_AGO)
     shelf.put(said("merged", RESOLVED, into="target"), LONG_AGO)
@@ -157,7 +159,7 @@ def test_closed_occurrences_and_known_ids_stay_for_ninety_days(shelf: Shelf) -> 
 
 
 def quarantine(shelf: Shelf, name: str, days: float, size: int = 10) -> None:
-    reading = Interpretation("test", "", b"x" * size, "", (), UNEXPECTED_PAYLOAD, "planted")
+    reading = Interpretation("test", "", b"x" * size, "", (), PLANTED)
     shelf.put(Delivery(name, now_us(), "default", reading), days)
 
 

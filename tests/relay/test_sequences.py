@@ -56,7 +56,7 @@ def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
     assert len(pair.post(ended("early"))["events"]) == 2
     late = pair.post(pagerduty("incident.triggered", "early"), 200)
 
-    assert late["reasons"] == [f"second start of a period that is closed: {STARTED_AT}"]
+    assert late["reasons"] == [f"second start of an occurrence that is closed: {STARTED_AT}"]
     assert pair.story("early") == [f"early started {STARTED_AT} {HERE}", f"early resolved {ENDED_AT} {HERE}"]
 
 
@@ -254,7 +254,7 @@ def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) ->
         quarantined[0]["reason"],
     )
     text = pair.command("explain", quarantined[0]["delivery"])
-    assert text.startswith("no incident was read\n")
+    assert text.startswith("the delivery names no incident\n")
     assert quarantined[1]["delivery"] not in text
 
 

@@ -13,9 +13,10 @@ import pytest
 from gitdailies_connection.config import settings
 from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNMAPPED, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Delivery
-from gitdailies_relay.accepting.interpret import UNEXPECTED_PAYLOAD, UNMAPPED, Interpretation
+from gitdailies_relay.accepting.interpret import Interpretation
 from gitdailies_relay.operations import reports
 from gitdailies_relay.store import retention, store
 from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, RETRY, Attempt
@@ -121,7 +122,7 @@ def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
             servers.one.accept(delivery("A", RESOLVED, ENDED)),
         )
         assert (len(start.events), again.events, len(end.events)) == (1, (), 1)
-        assert "second start" in again.reasons[0]
+        assert "second start" in again.texts[0]
         assert servers.rows("SELECT state FROM occurrences") == [("closed",)]
 
     serve(opened, body)
@@ -175,12 +176,12 @@ def test_what_is_quarantined_and_reported(opened: Opened) -> None:
     async def body(servers: Servers) -> None:
         one = servers.one
         unread = Interpretation(
-            "test", "application/json", b"{\x00\xff", "token", (), UNEXPECTED_PAYLOAD, "no such shape"
+            "test", "application/json", b"{\x00\xff", "token", (), Reason(UNEXPECTED_PAYLOAD, "no such shape")
         )
         await one.accept(Delivery("d-unread", now_us(), "default", unread))
         lost = delivery("lost", STARTED, BEGAN)
         said = lost.interpretation.messages[0]._replace(
-            targets=(), refusal="unmapped: mail", unmapped=("mail",)
+            targets=(), refusal=Reason(UNMAPPED, "unmapped: mail"), unmapped=("mail",)
         )
         await one.accept(
             lost._replace(interpretation=lost.interpretation._replace(messages=(said,), body=b"{}"))

@@ -28,7 +28,7 @@ ANY_STDLIB = frozenset(sys.stdlib_module_names)
 
 # Of core, what an adapter builds on: values and decisions.
 CORE_VALUES = words(
-    """error_text errors events.events events.field_types events.ids incidents.routing sources.fields
+    """error_text errors events.events events.field_types events.ids incidents.routing reasons sources.fields
     sources.history sources.protocol sources.request sources.signatures values""",
     prefix="gitdailies_core.",
 )

@@ -244,7 +244,7 @@ def replay(
         output.as_json(
             {
                 "deliveries": [
-                    {"delivery": a.delivery, "events": list(a.events), "reasons": list(a.reasons)}
+                    {"delivery": a.delivery, "events": list(a.events), "reasons": list(a.texts)}
                     for a in replayed.deliveries
                 ],
                 "events": list(replayed.events),

@@ -10,13 +10,14 @@ import click
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.contract import checks
 from gitdailies_core.errors import UsageError
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
+from gitdailies_core.incidents.state_machine import decide
+from gitdailies_core.reasons import INVALID_JSON
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter, Ignored
 from gitdailies_core.sources.request import FORM, Request
-from gitdailies_relay.accepting.interpret import INVALID_JSON, RoutedMessage, interpret
+from gitdailies_relay.accepting.interpret import RoutedMessage, interpret
 
 from gitdailies_cli import find_config, output
 
@@ -79,15 +80,15 @@ class _Reader:
         self._adapter = adapter
         self._source = source
         self._routes = routes
-        self._ledger = MemoryLedger()
+        self._records = MemoryRecords()
         self._seen: set[str] = set()
 
     def tell(self, request: Request) -> dict[str, Any]:
         """Return events, and the reasons to ignore, keep or reject; only what applies."""
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
-        if interpretation.code:
-            outcome = "rejected" if interpretation.code == INVALID_JSON else "kept"
-            return {outcome: interpretation.reason}
+        if interpretation.reason is not None:
+            outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"
+            return {outcome: interpretation.reason.text}
         events: list[Any] = []
         reasons: list[str] = []
         for routed in interpretation.messages:
@@ -107,12 +108,13 @@ class _Reader:
             change=routed.message,
             targets=routed.targets,
             refusal=routed.refusal,
-            ledger=self._ledger,
+            records=self._records,
         )
-        self._ledger.apply(decision)
+        self._records.apply(decision)
         if decision.events:
             self._seen.add(routed.key)
-        return [event.to_wire() for event in decision.events], decision.reason
+        reason = decision.reason.text if decision.reason else ""
+        return [event.to_wire() for event in decision.events], reason
 
 
 def _show(told: dict[str, Any]) -> None:

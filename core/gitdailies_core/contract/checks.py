@@ -34,8 +34,10 @@ from gitdailies_core.errors import (
     UnreadableBody,
 )
 from gitdailies_core.events.dialect import Dialect
-from gitdailies_core.incidents.occurrences import Ledger, Period, decide
+from gitdailies_core.incidents.records import Occurrence, Records
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
+from gitdailies_core.incidents.state_machine import decide
+from gitdailies_core.reasons import OTHER
 from gitdailies_core.sources.protocol import STATES, Adapter, Change, Ignored, Message
 from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.secret import Secret
@@ -86,6 +88,9 @@ def defaults(adapter: Adapter) -> dict[str, Any]:
     return {name: option.values[0] for name, option in adapter.options.items()}
 
 
+_USUAL = (("whole", True), ("merged", False), ("code", OTHER))
+
+
 def shown(message: Message) -> dict[str, Any]:
     """Write a message as JSON, leaving out what is empty or as usual."""
     written: dict[str, Any] = {}
@@ -97,8 +102,7 @@ def shown(message: Message) -> dict[str, Any]:
             value = {tag: list(values) for tag, values in value.items()}
         elif name.endswith("at") and value is not None:
             value = text_of(value)
-        usual = name == "whole" and value is True
-        if value not in (None, "", [], {}, ()) and not usual and not (name == "merged" and value is False):
+        if value not in (None, "", [], {}, ()) and (name, value) not in _USUAL:
             written[name] = value
     return {"ignored": written.pop("reason"), **written} if isinstance(message, Ignored) else written
 
@@ -170,16 +174,16 @@ def write(message: Message) -> list[bytes]:
         return [json.dumps(shown(message), ensure_ascii=False).encode()]
     routed = _ANYWHERE.route(message)
     decision = decide(
-        source="contract", change=message, targets=routed.targets, refusal="", ledger=_Nothing()
+        source="contract", change=message, targets=routed.targets, refusal=None, records=_Nothing()
     )
     return [Dialect.make().dump(event) for event in decision.events]
 
 
-class _Nothing(Ledger):
-    def periods(self, incident: str) -> Sequence[Period]:  # noqa: ARG002  the protocol's name
+class _Nothing(Records):
+    def occurrences(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
         return ()
 
-    def waiting(self, incident: str) -> Sequence[Period]:  # noqa: ARG002  the protocol's name
+    def waiting(self, incident: str) -> Sequence[Occurrence]:  # noqa: ARG002  the protocol's name
         return ()
 
 

@@ -1,1 +1,10 @@
-"""From changes of incidents to events: occurrences, matching, merges, routing."""
+"""From changes of incidents to events: a pure decision.
+
+    change → routing         where it counts, and whether it is wanted
+           → matching,       which records it is about
+             merges
+           → state_machine   one table: the next state of each record, the event, the reason
+           → decision        the events to send and the records to write
+
+The caller reads the records before and writes the decision after it.
+"""

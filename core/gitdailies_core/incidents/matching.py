@@ -1,6 +1,6 @@
-"""Which records a change speaks of: the reading half of `periods`; nothing here changes a record.
+"""Which records a change is about. Nothing here changes a record.
 
-A vendor that names its periods says it itself. For one that does not, only time tells.
+A vendor that names occurrences says it itself. For one that does not, only time tells.
 """
 
 from __future__ import annotations
@@ -8,89 +8,134 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import datetime
 
-from gitdailies_core.incidents.records import CLOSED, HELD, MERGED, OPEN, Period
+from gitdailies_core.incidents.records import (
+    CLOSED,
+    HELD,
+    MERGED,
+    NOWHERE,
+    OPEN,
+    RELEASED,
+    REPEATED,
+    Occurrence,
+)
+from gitdailies_core.incidents.routing import Target
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.values.times import text_of
 
 
-def covers(period: Period, at: datetime) -> bool:
-    """Whether *at* lies in the period, its two ends included."""
-    began, ended = period.started_at, period.ended_at
-    return began is not None and began <= at and (period.state != CLOSED or ended is None or at <= ended)
+def covers(record: Occurrence, at: datetime) -> bool:
+    """Whether *at* lies in the occurrence, its two ends included."""
+    began, ended = record.started_at, record.ended_at
+    return began is not None and began <= at and (record.state != CLOSED or ended is None or at <= ended)
 
 
-def is_of(change: Change, period: Period) -> bool:
-    """Whether the change names the service of the period."""
-    return period.target.service in {service.name for service in change.services}
+def names_service_of(change: Change, record: Occurrence) -> bool:
+    """Whether the change names the service of the record."""
+    return record.target.service in {service.name for service in change.services}
 
 
-def concerns(change: Change, period: Period) -> bool:
-    """Whether the change speaks for the service of the period, too."""
-    return change.whole or period.target.service is None or is_of(change, period)
+def concerns(change: Change, record: Occurrence) -> bool:
+    """Whether the change speaks for the service of the record, too."""
+    return change.whole or record.target.service is None or names_service_of(change, record)
 
 
-def meant(change: Change, known: Sequence[Period]) -> list[Period]:
-    """Find what an end can mean: the period that it names, else all that began before it.
+def possibly_ended(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
+    """Find the records that an end can be about: the occurrence that it names, else all that began before it.
 
-    That an end after a reopening tells the new start is documented nowhere. One that tells the
-    first start again, when that period is over, means those that began since.
+    No vendor documents that an end after a reopening names the new start. An end that names the
+    first start again, when that occurrence is over, is about those that began since.
     """
-    before = [p for p in known if p.started_at is not None and p.started_at <= change.at]
+    before = [r for r in known if r.started_at is not None and r.started_at <= change.at]
     if change.period is None:
         return before
-    named = [p for p in known if p.name == change.period]
-    over = [p.started_at for p in named if p.state == CLOSED and p.started_at is not None]
-    since = [p for p in before if over and p.started_at and p.started_at > min(over)]
-    return [*named, *(p for p in since if p not in named)]
+    named = [r for r in known if r.name == change.period]
+    over = [r.started_at for r in named if r.state == CLOSED and r.started_at is not None]
+    since = [r for r in before if over and r.started_at and r.started_at > min(over)]
+    return [*named, *(r for r in since if r not in named)]
 
 
-def closing(change: Change, known: Sequence[Period]) -> list[Period]:
+def ended(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
     """Find the open records that an end closes, whatever service it names now.
 
-    An end that speaks for one service alone closes that service's; if that service never
-    started here, the incident was handed on, and its end ends them all.
+    An end that speaks for one service alone closes that service's. If that service never started
+    here, the incident was handed on from another service, and its end ends them all.
     """
-    live = [p for p in meant(change, known) if p.state == OPEN]
+    live = [r for r in possibly_ended(change, known) if r.state == OPEN]
     if change.whole:
         return live
-    mine = [p for p in live if is_of(change, p)]
-    seen = any(is_of(change, p) for p in known)
-    return mine if mine or seen else live
+    of_service = [r for r in live if names_service_of(change, r)]
+    seen = any(names_service_of(change, r) for r in known)
+    return of_service if of_service or seen else live
 
 
-def held(change: Change, known: Sequence[Period]) -> list[Period]:
-    """Find the starts that did not go out, over by now or not, to whose period a change belongs."""
+def unsent_starts(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
+    """Find the starts that were not sent, over by now or not, of the occurrence that a change belongs to."""
     if not known:
         return []
-    notes = [p for p in known if p.is_note and p.started_at is not None and concerns(change, p)]
+    found = [r for r in known if r.is_note and r.started_at is not None and concerns(change, r)]
     if change.period is not None:
-        notes = [p for p in notes if p.name == change.period]
+        found = [r for r in found if r.name == change.period]
     else:
-        notes = [p for p in notes if covers(p, change.at)]
-    return [p for p in notes if p.state in (HELD, CLOSED)]
+        found = [r for r in found if covers(r, change.at)]
+    return [r for r in found if r.state in (HELD, CLOSED)]
 
 
-def told_end(change: Change, period: Period, known: Sequence[Period]) -> Period | None:
-    """Find the record of another target, or the note, that tells how a late *period* ended.
+def ended_before(change: Change, targets: Sequence[Target], known: Sequence[Occurrence]) -> list[Occurrence]:
+    """Find the records that an end can be about, and whose end was sent or waits."""
+    return [
+        r
+        for r in possibly_ended(change, known)
+        if not r.is_note and r.state in (CLOSED, MERGED)
+        if change.whole or r.target in targets or names_service_of(change, r)
+    ]
 
-    *period* itself is not among the *known*.
+
+def repeated(known: Sequence[Occurrence], target: Target) -> list[Occurrence]:
+    """Find the later starts that are remembered at *target*."""
+    return [r for r in known if r.state == REPEATED and r.target == target]
+
+
+def first_name(change: Change, known: Sequence[Occurrence], target: Target) -> str | None:
+    """Return the name of an incident's first occurrence, where none began at *target* before.
+
+    NOWHERE stands for every target that the change speaks for.
+    """
+    if change.first_period is None or change.period is not None:
+        return None
+    begun = [r for r in known if r.started_at is not None and r.state != RELEASED]
+    if any(r.target == target or ((r.is_note or target == NOWHERE) and concerns(change, r)) for r in begun):
+        return None
+    return change.first_period
+
+
+def notes(change: Change) -> list[Target]:
+    """Return where a change is noted for which no event is sent: at its services, or at none for all."""
+    if change.whole or not change.services:
+        return [NOWHERE]
+    return [Target(NOWHERE.repo, None, service.name) for service in change.services]
+
+
+def known_end(change: Change, started: Occurrence, known: Sequence[Occurrence]) -> Occurrence | None:
+    """Find the record of another target, or the note, that says how an occurrence ended whose start is late.
+
+    *started* is that start. It is not among the *known*.
     """
     if not known:
         return None
-    at = period.started_at or change.at
-    over = [p for p in known if p.state in (CLOSED, MERGED) and concerns(change, p)]
-    for p in over:
-        if p.name == period.name:
-            return p
+    at = started.started_at or change.at
+    over = [r for r in known if r.state in (CLOSED, MERGED) and concerns(change, r)]
+    for record in over:
+        if record.name == started.name:
+            return record
     for note in over:
         if _is_bare_end(note) and note.ended_at and at <= note.ended_at:
-            between = [p for p in known if p.started_at and at < p.started_at <= note.ended_at]
+            between = [r for r in known if r.started_at and at < r.started_at <= note.ended_at]
             return None if between else note
     return None
 
 
-def _is_bare_end(period: Period) -> bool:
-    """Whether its end is all that is known of a period, not even a name."""
-    if not period.is_note or period.started_at is not None or period.ended_at is None:
+def _is_bare_end(record: Occurrence) -> bool:
+    """Whether its end is all that is known of an occurrence, not even a name."""
+    if not record.is_note or record.started_at is not None or record.ended_at is None:
         return False
-    return period.name == text_of(period.ended_at)
+    return record.name == text_of(record.ended_at)

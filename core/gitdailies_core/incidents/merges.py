@@ -1,4 +1,7 @@
-"""Incidents merged into one another: an incident that was merged away ends when that one ends."""
+"""Incidents merged into one another: whether the other one can end them, and whether it is over.
+
+Nothing here changes a record.
+"""
 
 from __future__ import annotations
 
@@ -6,68 +9,57 @@ from collections.abc import Sequence
 from datetime import datetime
 
 from gitdailies_core.incidents.decision import Draft
-from gitdailies_core.incidents.records import CLOSED, HELD, MERGED, RELEASED, REPEATED, Period
+from gitdailies_core.incidents.records import CLOSED, HELD, MERGED, RELEASED, REPEATED, Occurrence
+from gitdailies_core.sources.protocol import Change
 
 
-def end_merged(draft: Draft, period: Period, into: str, at: datetime) -> None:
-    """End a period that was merged *into* an incident ("" where it is not named) at *at*.
+def target_of(change: Change) -> str | None:
+    """Return what an incident was merged into, "" where the change does not say it, None if it was not."""
+    return (change.merged_into or "") if change.merged else None
 
-    It waits while that incident is not over. One that is not known, or that was itself merged
-    into this one, will never end it: then it ends at once, as `merged`. So does a period that
-    another one follows, which could not begin while this one waits.
+
+def can_end(draft: Draft, record: Occurrence, into: str, at: datetime) -> bool:
+    """Whether the incident *into* can end an occurrence that was merged into it at *at*.
+
+    One that is not known, or that was itself merged into this incident, never will. Nor may it
+    end an occurrence that another one follows, which could not begin while this one waits.
     """
-    target = draft.known(into) if into else []
-    if not target or _leads_back(draft, period.incident, into) or _is_followed(draft, period, at):
-        draft.end(period, at, into=into, resolution="merged")
-    elif is_over(target):
-        draft.end(period, max([at, *_ends(target)]), into=into)
-    else:
-        draft.put(period._replace(state=MERGED, ended_at=at, merged_into=into))
-        draft.reasons.append(f"merged into {into}: it ends when that one ends")
+    if not into or not draft.known(into):
+        return False
+    return not _leads_back(draft, record.incident, into) and not _is_followed(draft, record, at)
 
 
-def end_overtaken(draft: Draft, began: Period, known: Sequence[Period]) -> None:
-    """End, as `merged`, what waits at the target of a period that begins now: its incident was reopened."""
-    waiting = [p for p in known if p.state == MERGED and p.target == began.target]
-    for p in waiting:
-        if p.ended_at and began.started_at and p.ended_at <= began.started_at:
-            draft.end(p, p.ended_at, into=p.merged_into, resolution="merged")
+def overtaken(begun: Occurrence, known: Sequence[Occurrence]) -> list[tuple[Occurrence, datetime]]:
+    """Find what waits at the target of an occurrence that begins now, each with the moment of its merging."""
+    waiting = [
+        (r, r.ended_at) for r in known if r.state == MERGED and r.target == begun.target and r.ended_at
+    ]
+    return [(r, at) for r, at in waiting if begun.started_at and at <= begun.started_at]
 
 
-def end_waiting(draft: Draft, incident: str) -> None:
-    """End what was merged into *incident*, should that be over, and what was merged into those."""
-    over = [incident]
-    for one in over:  # which grows on the way
-        waiting = draft.waiting(one)
-        known = draft.known(one) if waiting else []
-        if is_over(known):
-            for period in waiting:
-                draft.end(period, max(_ends([*known, period])), into=one)
-                over.append(period.incident)
-
-
-def is_over(known: Sequence[Period]) -> bool:
-    """Whether the last period of an incident has ended, at each of its targets.
+def is_over(known: Sequence[Occurrence]) -> bool:
+    """Whether the last occurrence of an incident has ended, at each of its targets.
 
     *known* are its records in order of their start. A held start counts only while nothing
-    began after it: what it held back has been overtaken.
+    began after it: a later start has overtaken what it held back.
     """
-    starts = [period for period in known if period.state not in (RELEASED, REPEATED)]
-    last = {period.target: period for period in starts}
+    starts = [record for record in known if record.state not in (RELEASED, REPEATED)]
+    last = {record.target: record for record in starts}
     return bool(starts) and all(
-        period.state == CLOSED or (period.state == HELD and period is not starts[-1])
-        for period in last.values()
+        record.state == CLOSED or (record.state == HELD and record is not starts[-1])
+        for record in last.values()
     )
 
 
-def _ends(known: Sequence[Period]) -> list[datetime]:
-    return [period.ended_at for period in known if period.ended_at is not None]
+def last_end(known: Sequence[Occurrence], at: datetime | None) -> datetime:
+    """Return the latest end of *known*, or *at* where that is later. One of them has to be there."""
+    return max(end for end in (at, *(record.ended_at for record in known)) if end is not None)
 
 
-def _is_followed(draft: Draft, period: Period, at: datetime) -> bool:
-    """Whether a period of the same incident and target went out that began at or after *at*."""
-    others = [p for p in draft.known(period.incident) if p.target == period.target and p.name != period.name]
-    return any(p.started_at and p.started_at >= at and p.state not in (HELD, REPEATED) for p in others)
+def _is_followed(draft: Draft, record: Occurrence, at: datetime) -> bool:
+    """Whether a start of the same incident and target was sent that is not before *at*."""
+    others = [r for r in draft.known(record.incident) if r.target == record.target and r.name != record.name]
+    return any(r.started_at and r.started_at >= at and r.state not in (HELD, REPEATED) for r in others)
 
 
 def _leads_back(draft: Draft, incident: str, into: str) -> bool:
@@ -80,5 +72,5 @@ def _leads_back(draft: Draft, incident: str, into: str) -> bool:
             return True
         if one not in seen:
             seen.add(one)
-            ahead += [p.merged_into for p in draft.known(one) if p.state == MERGED and p.merged_into]
+            ahead += [r.merged_into for r in draft.known(one) if r.state == MERGED and r.merged_into]
     return False

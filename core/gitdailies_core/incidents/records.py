@@ -1,32 +1,43 @@
-"""The records that periods are decided from, and the decision that follows: values only.
+"""The records that a decision starts from, and the decision: values only.
 
-There is one record per incident, target (repository, environment, service) and period. The
-states of a record:
-
-    held      a start that a filter or a missing route kept back; it has no repository yet
-    open      its start went out
-    repeated  a later start than that of the open period, in case the end between them is late
-    merged    merged into another incident; its end goes out when that one ends
-    closed    its end went out; without a repository: an end that nothing went out for
-    released  a held start that went out after all
+There is one record per incident, target (repository, environment, service) and occurrence. An
+occurrence is one start-to-end span of an incident, which may reopen. A record for which no event
+was sent has no repository: it is a note.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
+from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import Reason
+from gitdailies_core.values.times import text_of
 
 HELD, OPEN, REPEATED, MERGED, CLOSED, RELEASED = "held", "open", "repeated", "merged", "closed", "released"
+# Two states that are not stored: of a record that is not written yet, and of a note that is closed.
+ABSENT, NOTED = "absent", "noted"
+STATES: Mapping[str, str] = MappingProxyType(
+    {
+        ABSENT: "there is no record of this occurrence at this target",
+        HELD: "a filter or a missing route kept its start back",
+        NOTED: "its end is known, but no event was sent",
+        OPEN: "its start was sent",
+        REPEATED: "a later start than that of the open occurrence, in case the end between them is late",
+        MERGED: "it was merged into another incident, and ends when that one ends",
+        CLOSED: "its end was sent",
+        RELEASED: "it was held, and its start was sent after all",
+    }
+)
 NOWHERE = Target("")
 
 Key = tuple[str, Target, str]
 
 
-class Period(NamedTuple):
+class Occurrence(NamedTuple):
     """One record; `incident`, `target` and `name` are its key.
 
     `ended_at` of one that is merged is the moment of merging. `merged_into` is the incident
@@ -46,18 +57,33 @@ class Period(NamedTuple):
         return (self.incident, self.target, self.name)
 
     @property
+    def began(self) -> str:
+        """Its start as text, or ""."""
+        return text_of(self.started_at) if self.started_at else ""
+
+    @property
+    def ended(self) -> str:
+        """Its end as text, or ""."""
+        return text_of(self.ended_at) if self.ended_at else ""
+
+    @property
     def is_note(self) -> bool:
-        """Whether it only remembers what nothing went out for."""
+        """Whether it only remembers something for which no event was sent."""
         return not self.target.repo
 
+    @property
+    def row(self) -> str:
+        """Its state as the transition table has it."""
+        return NOTED if self.state == CLOSED and self.is_note else self.state
 
-class Ledger(Protocol):
-    """The records of one source, as they stand before the change."""
 
-    def periods(self, incident: str) -> Sequence[Period]:
+class Records(Protocol):
+    """The records of one source, as they were before the change."""
+
+    def occurrences(self, incident: str) -> Sequence[Occurrence]:
         """Return every record of an incident."""
 
-    def waiting(self, incident: str) -> Sequence[Period]:
+    def waiting(self, incident: str) -> Sequence[Occurrence]:
         """Return the records in state merged whose `merged_into` is *incident*."""
 
 
@@ -65,5 +91,5 @@ class Decision(NamedTuple):
     """The events to send, in order; the records to write; and, without events, the reason."""
 
     events: tuple[Event, ...]
-    records: tuple[Period, ...]
-    reason: str
+    records: tuple[Occurrence, ...]
+    reason: Reason | None

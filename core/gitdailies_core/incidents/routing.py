@@ -8,7 +8,9 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
 
+from gitdailies_core import reasons
 from gitdailies_core.events.field_types import REPO, misfit
+from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change, Service
 
 FALLBACK = "*"
@@ -42,6 +44,13 @@ class Routed(NamedTuple):
 
     targets: tuple[Target, ...]
     unmapped: tuple[str, ...]
+
+    @property
+    def refusal(self) -> Reason | None:
+        """Why the change counts nowhere, or None where it has a target."""
+        if self.targets:
+            return None
+        return Reason(reasons.UNMAPPED, f"unmapped: {'; '.join(self.unmapped)}")
 
 
 @dataclass(frozen=True)
@@ -96,10 +105,10 @@ class Filter:
     priority: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
-    def refusal(self, change: Change) -> str:
-        """Say why *change* is not wanted, or "" if it is; `none` stands for no value."""
+    def refusal(self, change: Change) -> Reason | None:
+        """Say why *change* is not wanted, or None if it is; `none` stands for no value."""
         if not (self.urgency or self.priority or self.tags):
-            return ""
+            return None
         for name, wanted, found in (
             ("urgency", self.urgency, (change.urgency,)),
             ("priority", self.priority, (change.priority,)),
@@ -109,5 +118,6 @@ class Filter:
                 continue
             values = [(value or NONE).casefold() for value in found]
             if not {one.casefold() for one in wanted}.intersection(values):
-                return f"filtered: {name} {', '.join(values)} is not in {', '.join(wanted)}"
-        return ""
+                text = f"filtered: {name} {', '.join(values)} is not in {', '.join(wanted)}"
+                return Reason(reasons.FILTERED, text)
+        return None

@@ -16,6 +16,7 @@ from typing import Any, NamedTuple, Protocol, Union
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
+from gitdailies_core.reasons import IGNORED, OTHER, Code
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
@@ -149,15 +150,19 @@ class Change(NamedTuple):
 class Ignored:
     """A message that says nothing to count, and why; `incident` where it names one.
 
-    All of it is text to show, put on one line and cut, whatever the vendor sent.
+    All of it but the code is text to show. It is put on one line and cut, whatever the vendor sent.
+    `code` is one of `reasons.IGNORED`, since it becomes the label of a metric.
     """
 
     reason: str
     word: str = ""
     incident: str = ""
     key: str = ""
+    code: Code = OTHER
 
     def __post_init__(self) -> None:
+        if self.code not in IGNORED:
+            raise ValueError(f"code: expected one of {', '.join(IGNORED)}, got {got(self.code)}")
         for name, longest in (("reason", 1000), ("word", 255), ("incident", 255), ("key", 255)):
             object.__setattr__(self, name, _line(getattr(self, name), longest) or "")
 

@@ -12,9 +12,9 @@ from dataclasses import dataclass, field
 
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.events.events import Event
-from gitdailies_core.incidents.memory import MemoryLedger
-from gitdailies_core.incidents.occurrences import decide
+from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.sources.history import Told
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 
@@ -46,18 +46,16 @@ def events(
             ignored.ignored[one.reason] += 1
         else:
             changes.append(one)
-    ledger = MemoryLedger()
+    decided = MemoryRecords()
     for change in _in_order(changes):
         routed = routes.route(change)
-        refusal = source.only.refusal(change)
-        if not refusal and not routed.targets:
-            refusal = f"unmapped: {'; '.join(routed.unmapped)}"
+        refusal = source.only.refusal(change) or routed.refusal
         decision = decide(
-            source=source.name, change=change, targets=routed.targets, refusal=refusal, ledger=ledger
+            source=source.name, change=change, targets=routed.targets, refusal=refusal, records=decided
         )
-        ledger.apply(decision)
+        decided.apply(decision)
         if decision.reason:
-            ignored.ignored[decision.reason] += 1
+            ignored.ignored[decision.reason.text] += 1
         yield from decision.events
 
 

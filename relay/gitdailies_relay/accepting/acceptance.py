@@ -10,11 +10,12 @@ from collections.abc import Iterator, Sequence
 from typing import Any, NamedTuple
 
 import orjson
-from gitdailies_core.incidents.occurrences import decide
-from gitdailies_core.incidents.records import MERGED, Key, Period
+from gitdailies_core.incidents.records import MERGED, Key, Occurrence
+from gitdailies_core.incidents.state_machine import decide
+from gitdailies_core.reasons import UNMAPPED, Reason
 from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change
 
-from gitdailies_relay.accepting.interpret import UNMAPPED, Interpretation, RoutedMessage
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.accepting.store_port import AcceptanceStore, Lookup, NewEvent, NewRows, Owner, row_of
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
@@ -41,10 +42,15 @@ class Accepted(NamedTuple):
 
     delivery: str
     events: tuple[str, ...]
-    reasons: tuple[str, ...]
+    reasons: tuple[Reason, ...]
     quarantine_code: str
     outcomes: tuple[str, ...]
     repeated: bool = False
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        """The reasons as people read them."""
+        return tuple(reason.text for reason in self.reasons) if self.reasons else ()
 
 
 def accept(store: AcceptanceStore, deliveries: Sequence[Delivery]) -> list[Accepted]:
@@ -84,17 +90,17 @@ class _Acceptance:
 
     def accept(self, delivery: Delivery) -> Accepted:
         interpretation = delivery.interpretation
-        if interpretation.code:
-            return self._accept_unread(delivery)
+        if interpretation.reason is not None:
+            return self._accept_unread(delivery, interpretation.reason)
         events: list[str] = []
-        reasons: list[str] = []
+        reasons: list[Reason] = []
         outcomes: list[str] = []
         code = ""
         for routed in interpretation.messages:
             outcome, ids, reason = self._accept_message(delivery, routed)
             outcomes.append(outcome)
             events += ids
-            if reason:
+            if reason is not None and reason.text:
                 reasons.append(reason)
             if outcome == UNMAPPED or (routed.unmapped and ids and outcome != REPEATED):
                 code = UNMAPPED
@@ -105,26 +111,27 @@ class _Acceptance:
             delivery.id, tuple(events), tuple(reasons), code, tuple(outcomes), set(outcomes) == {REPEATED}
         )
 
-    def _accept_unread(self, delivery: Delivery) -> Accepted:
-        code, reason = delivery.interpretation.code, delivery.interpretation.reason
-        self._quarantine(delivery, code, reason)
-        self._add_delivery(delivery, None, code, reason, ())
-        return Accepted(delivery.id, (), (reason,), code, (code,))
+    def _accept_unread(self, delivery: Delivery, reason: Reason) -> Accepted:
+        self._quarantine(delivery, reason.code, reason.text)
+        self._add_delivery(delivery, None, reason.code, reason.text, ())
+        return Accepted(delivery.id, (), (reason,), reason.code, (reason.code,))
 
-    def _accept_message(self, delivery: Delivery, routed: RoutedMessage) -> tuple[str, Sequence[str], str]:
+    def _accept_message(
+        self, delivery: Delivery, routed: RoutedMessage
+    ) -> tuple[str, Sequence[str], Reason | None]:
         """Decide one message; return its outcome, event ids and reason."""
         message, source = routed.message, delivery.interpretation.source
         if not isinstance(message, Change):
             self._add_delivery(delivery, routed, IGNORED, message.reason, ())
-            return IGNORED, (), message.reason
+            return IGNORED, (), Reason(message.code, message.reason)
         before = self._stored.get((source, routed.key)) or self._store.stored_events(source, routed.key)
         if before is not None and not delivery.replay:
             ids = orjson.loads(before)
             self._add_delivery(delivery, routed, REPEATED, "a redelivery of something stored", ids)
-            return REPEATED, ids, ""
+            return REPEATED, ids, None
         records = self._records_of(Owner(delivery.destination, source))
         decision = decide(
-            source=source, change=message, targets=routed.targets, refusal=routed.refusal, ledger=records
+            source=source, change=message, targets=routed.targets, refusal=routed.refusal, records=records
         )
         records.put(decision.records, delivery.received_at)
         ids = [str(event.id) for event in decision.events]
@@ -140,7 +147,8 @@ class _Acceptance:
         if before is not None and outcome == STORED:
             # A route was added after a part of it was stored. Repeats go on finding the first row.
             outcome = REPLAYED
-        self._add_delivery(delivery, routed, outcome, decision.reason, ids)
+        text = decision.reason.text if decision.reason else ""
+        self._add_delivery(delivery, routed, outcome, text, ids)
         return outcome, ids, decision.reason
 
     def _records_of(self, owner: Owner) -> BatchRecords:
@@ -192,19 +200,19 @@ class _Acceptance:
 class BatchRecords:
     """The records of one source at one destination: the stored ones, with the changes of this batch.
 
-    Implements the records that gitdailies_core.incidents.occurrences decides from.
+    Implements the records that gitdailies_core.incidents.state_machine decides from.
     """
 
     def __init__(self, store: AcceptanceStore, owner: Owner) -> None:
         self._store = store
         self._owner = owner
-        self._known: dict[str, dict[Key, Period]] = {}
+        self._known: dict[str, dict[Key, Occurrence]] = {}
         # By incident: each changed record, and when it changed (µs).
-        self._changed: dict[str, dict[Key, tuple[Period, int]]] = {}
+        self._changed: dict[str, dict[Key, tuple[Occurrence, int]]] = {}
         # The keys of the records that this batch merged. Mostly there are none.
         self._merged: set[Key] = set()
 
-    def periods(self, incident: str) -> Sequence[Period]:
+    def occurrences(self, incident: str) -> Sequence[Occurrence]:
         known = self._known.get(incident)
         if known is None:
             records = self._store.occurrences(self._owner, incident)
@@ -213,7 +221,7 @@ class BatchRecords:
                 known[key] = record
         return list(known.values())
 
-    def waiting(self, incident: str) -> Sequence[Period]:
+    def waiting(self, incident: str) -> Sequence[Occurrence]:
         found = {record.key: record for record in self._store.merged_into(self._owner, incident)}
         for key in (*found, *self._merged):
             changed = self._changed.get(key[0], {}).get(key)
@@ -221,7 +229,7 @@ class BatchRecords:
                 found[key] = changed[0]
         return [r for r in found.values() if r.state == MERGED and r.merged_into == incident]
 
-    def put(self, records: Sequence[Period], changed_at: int) -> None:
+    def put(self, records: Sequence[Occurrence], changed_at: int) -> None:
         """Take over *records* as a decision changed them at *changed_at* (µs)."""
         for record in records:
             key, incident = record.key, record.incident

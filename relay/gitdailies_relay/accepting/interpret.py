@@ -10,13 +10,12 @@ import orjson
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import PayloadError, ProofError, UnreadableBody
 from gitdailies_core.incidents.routing import Routes, Target
+from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import Adapter, Change, Ignored
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret
 
-# Why a body is quarantined. These are values of the store, of JSON and of metrics.
-UNEXPECTED_PAYLOAD, INVALID_JSON, UNMAPPED = "unexpected_payload", "invalid_json", "unmapped"
 # The proof of a replay. The real one was checked when the body came, and secrets may have changed since.
 REPLAY = "replay"
 
@@ -33,7 +32,7 @@ class RoutedMessage(NamedTuple):
     message: Change | Ignored
     key: str
     targets: tuple[Target, ...] = ()
-    refusal: str = ""
+    refusal: Reason | None = None
     unmapped: tuple[str, ...] = ()
 
 
@@ -45,8 +44,7 @@ class Interpretation(NamedTuple):
     body: bytes
     proof: str = ""
     messages: tuple[RoutedMessage, ...] = ()
-    code: str = ""
-    reason: str = ""
+    reason: Reason | None = None
 
     def __repr__(self) -> str:
         # A body names customers, and may hold a token.
@@ -80,28 +78,26 @@ def interpret(
         if not messages:
             raise PayloadError(f"adapter {adapter.name}: expected messages or a reason, got nothing")
     except UnreadableBody as error:
-        code, reason = INVALID_JSON, str(error)
+        reason = Reason(INVALID_JSON, str(error))
     except PayloadError as error:
-        code, reason = UNEXPECTED_PAYLOAD, str(error)
+        reason = Reason(UNEXPECTED_PAYLOAD, str(error))
     except Exception as error:  # noqa: BLE001  a fault of an adapter must not lose a delivery
-        code = UNEXPECTED_PAYLOAD
-        reason = f"adapter {adapter.name}: expected a translation, got {type(error).__name__}"
+        text = f"adapter {adapter.name}: expected a translation, got {type(error).__name__}"
+        reason = Reason(UNEXPECTED_PAYLOAD, text)
     else:
         routed = tuple(
             _routed(message, source, routes, _key(message, request, index))
             for index, message in enumerate(messages)
         )
         return Interpretation(source.name, content_type, request.body, proof, routed)
-    return Interpretation(source.name, content_type, request.body, proof, (), code, reason)
+    return Interpretation(source.name, content_type, request.body, proof, (), reason)
 
 
 def _routed(message: Change | Ignored, source: Source, routes: Routes, key: str) -> RoutedMessage:
     if isinstance(message, Ignored):
         return RoutedMessage(message, key)
     routed = routes.route(message)
-    refusal = source.only.refusal(message)
-    if not refusal and not routed.targets:
-        refusal = f"unmapped: {'; '.join(routed.unmapped)}"
+    refusal = source.only.refusal(message) or routed.refusal
     return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped)
 
 

@@ -6,7 +6,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple, Protocol
 
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_core.incidents.routing import Target
 from gitdailies_server.storage.timestamps import from_us, to_us
 
@@ -68,10 +68,10 @@ class AcceptanceStore(Protocol):
     def stored_events(self, source: str, message: str) -> str | None:
         """Return the event ids, as JSON, of a message that was stored before, or None."""
 
-    def occurrences(self, owner: Owner, incident: str) -> Sequence[Period]:
+    def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         """Return the records of an incident."""
 
-    def merged_into(self, owner: Owner, incident: str) -> Sequence[Period]:
+    def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         """Return the records that were merged into *incident* and wait for its end."""
 
     def write(self, rows: NewRows) -> None:
@@ -84,10 +84,10 @@ EVENT_COLUMNS = "id, destination, source, incident, delivery, stored_at, body"
 OCCURRENCE_COLUMNS = "incident, repo, environment, service, name, state, started_at, ended_at, merged_into"
 
 
-def record_of(row: Sequence[Any]) -> Period:
+def record_of(row: Sequence[Any]) -> Occurrence:
     """Read a row of OCCURRENCE_COLUMNS."""
     incident, repo, environment, service, name, state, started_at, ended_at, merged_into = row
-    return Period(
+    return Occurrence(
         incident=incident,
         target=Target(repo, environment or None, service or None),
         name=name,
@@ -98,7 +98,7 @@ def record_of(row: Sequence[Any]) -> Period:
     )
 
 
-def row_of(owner: Owner, record: Period, changed_at: int) -> tuple[Any, ...]:
+def row_of(owner: Owner, record: Occurrence, changed_at: int) -> tuple[Any, ...]:
     """Write a record as destination, source, OCCURRENCE_COLUMNS, changed_at (µs)."""
     target = record.target
     return (

@@ -17,6 +17,7 @@ from gitdailies_connection.addresses import Network
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import Request, read_headers
 from gitdailies_core.values.secret import Secret
@@ -27,14 +28,7 @@ from gitdailies_server.logging.setup import told
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
-from gitdailies_relay.accepting.interpret import (
-    INVALID_JSON,
-    UNEXPECTED_PAYLOAD,
-    Interpretation,
-    decode,
-    interpret,
-    prove,
-)
+from gitdailies_relay.accepting.interpret import Interpretation, decode, interpret, prove
 from gitdailies_relay.intake import responses
 from gitdailies_relay.intake.deadlines import FutureTimeouts
 from gitdailies_relay.intake.request_body import (
@@ -235,7 +229,7 @@ class IntakeApp:
         self, source: str, client: str, interpretation: Interpretation, accepted: Accepted
     ) -> Answer:
         self._count_delivery(source, accepted)
-        reasons = accepted.reasons
+        reasons = accepted.texts
         log = self._log.warning if accepted.quarantine_code else self._log.info
         log(
             "delivery",

@@ -12,6 +12,7 @@ from importlib.metadata import version
 from typing import Any
 
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
 from gitdailies_server.storage.database import Size
 from prometheus_client import (
     CollectorRegistry,
@@ -25,7 +26,6 @@ from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metri
 from prometheus_client.registry import Collector
 
 from gitdailies_relay.accepting.acceptance import Accepted
-from gitdailies_relay.accepting.interpret import INVALID_JSON, UNEXPECTED_PAYLOAD
 from gitdailies_relay.delivery.pauses import ADDRESS, KEY, MANUAL
 from gitdailies_relay.operations.reports import StoreState
 from gitdailies_relay.store.outbox import DELIVERED, VERDICTS
@@ -35,22 +35,6 @@ disable_created_metrics()  # type: ignore[no-untyped-call]
 
 VERSION = version("gitdailies-integrations")
 _PREFIX = "gitdailies_relay_"
-OTHER = "other"
-# Why a message was not passed on, by how its reason begins. An adapter's own reasons are any text,
-# and so are all `other`, but for the one that says that a table has to grow.
-_BEGINNINGS: tuple[tuple[str, str], ...] = (
-    ("filtered: ", "filtered"),
-    ("unmapped: ", "unmapped"),
-    ("no route says", "unmapped"),
-    ("second start of ", "repeated_start"),
-    ("late start, ", "late_start"),
-    ("second end of ", "repeated_end"),
-    ("an end, but nothing was open", "end_without_start"),
-    ("merged into ", "merged"),
-    ("not in the table of ", "unknown_type"),
-)
-_UPDATE = ("neither starts nor ends an incident", "update")
-REASONS = frozenset(label for _, label in (*_BEGINNINGS, _UPDATE)) | {OTHER}
 
 # An event that waits out a receiver's outage takes hours. Any other takes milliseconds.
 _DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600, 86400, 259200, 604800)
@@ -77,15 +61,6 @@ class ProcessHealth:
             "circuitReason": self.circuit_reason if self.circuit_open else None,
             "reloadFailed": self.reload_failed,
         }
-
-
-def reason_label(reason: str) -> str:
-    """Return the label of a reason, one of REASONS."""
-    for beginning, label in _BEGINNINGS:
-        if reason.startswith(beginning):
-            return label
-    ending, label = _UPDATE
-    return label if reason.endswith(ending) else OTHER
 
 
 class LockFreeCounter(Collector):
@@ -164,7 +139,7 @@ class RelayMetrics:
         # A body that could not be read has one reason, the fault in it, and no message to ignore.
         if code not in (UNEXPECTED_PAYLOAD, INVALID_JSON):
             for reason in accepted.reasons:
-                self._ignored.labels(source, reason_label(reason)).inc()
+                self._ignored.labels(source, reason.code).inc()
 
     def count_attempt(self, verdict: str, seconds: float, age_seconds: float) -> None:
         """Count an attempt; *age_seconds* since its event was accepted."""

@@ -10,6 +10,7 @@ from typing import Any
 
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import Request
@@ -17,7 +18,7 @@ from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import now_us, to_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
-from gitdailies_relay.accepting.interpret import REPLAY, UNMAPPED, decode, interpret
+from gitdailies_relay.accepting.interpret import REPLAY, decode, interpret
 from gitdailies_relay.accepting.store_port import AcceptanceStore
 from gitdailies_relay.store import outbox
 from gitdailies_relay.store.store import acceptance_store, transaction
@@ -132,6 +133,6 @@ def summary(replayed: Replayed) -> Sequence[str]:
         if accepted.events:
             lines.append(f"{accepted.delivery}: {', '.join(accepted.events)}")
         else:
-            lines.append(f"{accepted.delivery}: nothing to send: {'; '.join(accepted.reasons)}")
+            lines.append(f"{accepted.delivery}: nothing to send: {'; '.join(accepted.texts)}")
     lines += [f"{event}: requeued" for event in replayed.events]
     return [*lines, *replayed.left_out]

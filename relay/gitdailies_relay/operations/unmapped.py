@@ -12,6 +12,7 @@ from typing import Any
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.incidents.routing import Routes
+from gitdailies_core.reasons import UNMAPPED
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.sources.request import Request
@@ -19,7 +20,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_relay.accepting.interpret import UNMAPPED, decode
+from gitdailies_relay.accepting.interpret import decode
 
 # The unmapped deliveries that wait for a replay.
 _QUARANTINED = (

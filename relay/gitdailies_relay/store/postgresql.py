@@ -9,7 +9,7 @@ from collections.abc import Iterable, Sequence
 from typing import Any
 
 import orjson
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.postgresql import PostgresqlSession
 
@@ -104,8 +104,8 @@ class PostgresqlAcceptanceStore:
         assert isinstance(session, PostgresqlSession)
         self._session = session
         self._stored: dict[tuple[str, str], str | None] = {}
-        self._occurrences: dict[tuple[Owner, str], list[Period]] = {}
-        self._merged: dict[tuple[Owner, str], list[Period]] = {}
+        self._occurrences: dict[tuple[Owner, str], list[Occurrence]] = {}
+        self._merged: dict[tuple[Owner, str], list[Occurrence]] = {}
 
     def prefetch(self, lookups: Iterable[Lookup]) -> None:
         messages: set[tuple[str, str]] = set()
@@ -135,15 +135,15 @@ class PostgresqlAcceptanceStore:
     def stored_events(self, source: str, message: str) -> str | None:
         return self._stored[source, message]
 
-    def occurrences(self, owner: Owner, incident: str) -> Sequence[Period]:
+    def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         return self._known(self._occurrences, _OCCURRENCES, owner, incident)
 
-    def merged_into(self, owner: Owner, incident: str) -> Sequence[Period]:
+    def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         return self._known(self._merged, _MERGED_INTO, owner, incident)
 
     def _known(
-        self, read: dict[tuple[Owner, str], list[Period]], statement: str, owner: Owner, incident: str
-    ) -> Sequence[Period]:
+        self, read: dict[tuple[Owner, str], list[Occurrence]], statement: str, owner: Owner, incident: str
+    ) -> Sequence[Occurrence]:
         records = read.get((owner, incident))
         if records is None:
             rows = self._session.execute(statement, _keys([(owner, incident)]))

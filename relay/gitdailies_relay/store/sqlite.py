@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
-from gitdailies_core.incidents.records import Period
+from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 
 from gitdailies_relay.accepting.store_port import (
@@ -75,10 +75,10 @@ class SqliteAcceptanceStore:
         row = self._cursor.execute(_STORED_EVENTS, (source, message)).fetchone()
         return None if row is None else row[0]
 
-    def occurrences(self, owner: Owner, incident: str) -> Sequence[Period]:
+    def occurrences(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         return [record_of(row) for row in self._cursor.execute(_OCCURRENCES, (*owner, incident))]
 
-    def merged_into(self, owner: Owner, incident: str) -> Sequence[Period]:
+    def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         return [record_of(row) for row in self._cursor.execute(_MERGED_INTO, (*owner, incident))]
 
     def write(self, rows: NewRows) -> None:

@@ -70,7 +70,7 @@ Index(
     postgresql_where=text("replayed_at IS NULL"),
 )
 
-# One record per incident, target and occurrence: gitdailies_core.incidents.occurrences.
+# One record per incident, target and occurrence: gitdailies_core.incidents.state_machine.
 OCCURRENCES = Table(
     "occurrences",
     METADATA,

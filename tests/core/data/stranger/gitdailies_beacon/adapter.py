@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
+from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.protocol import (
     RESOLVED,
@@ -41,7 +42,8 @@ class Beacon:
         word = data.text("word")
         meaning = TABLE.get(word, "not in the table of Beacon's words")
         if meaning not in STATES:
-            return (Ignored(meaning, word),)
+            code: Code = OTHER if word in TABLE else UNKNOWN_TYPE
+            return (Ignored(meaning, word, code=code),)
         return (
             Change.make(
                 state=meaning,

@@ -1,0 +1,389 @@
+"""The state machine of incidents: which occurrence a change starts or ends, and which events follow.
+
+A decision has two halves. `matching` and `merges` find the records that a change is about, and
+the functions below say what it is to each of them: an input. TABLE says what follows: the next
+state of the record, the event to send, the reason for none. `_step` looks it up; no record
+changes in any other way. docs/incidents.md shows the table and a diagram of it.
+
+The rules behind the inputs:
+
+* A vendor that names occurrences (by their start, or by a key) tells them apart itself. For one
+  that does not, only time does. Such an occurrence is named by its start; the first one of an
+  incident whose id no other incident will have is named without a time.
+* An end whose start was not seen sends both, where the payload tells the start. Where it does
+  not, it is noted; if its start comes late, both are sent then.
+* An end goes where its start went, whatever service it names now, and whatever a filter says now.
+* An end that names an occurrence already over, while a later one is open, ends the later one.
+* A held start is sent, with its own time, when a later change is wanted and has a target.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitdailies_core import reasons
+from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED
+from gitdailies_core.incidents import matching, merges
+from gitdailies_core.incidents.decision import Draft
+from gitdailies_core.incidents.records import (
+    ABSENT,
+    CLOSED,
+    HELD,
+    MERGED,
+    NOTED,
+    NOWHERE,
+    OPEN,
+    RELEASED,
+    REPEATED,
+    STATES,
+    Decision,
+    Occurrence,
+    Records,
+)
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import Reason
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_core.values.times import text_of
+
+START, START_BEFORE, START_WITHIN, START_AGAIN = "start", "start before", "start within", "start again"
+UNWANTED_START, RELEASE, REOPENED = "unwanted start", "release", "reopened"
+END, EARLY_END, UNWANTED_END, SPARE_END = "end", "early end", "unwanted end", "spare end"
+MERGE, LATE_MERGE, LONE_MERGE, TARGET_ENDED = "merge", "late merge", "lone merge", "target ended"
+UPDATE, UNWANTED_UPDATE = "update", "unwanted update"
+
+INPUTS: Mapping[str, str] = MappingProxyType(
+    {
+        START: "a start of this occurrence",
+        START_BEFORE: "a start without a name, before the start of this occurrence and with no end between",
+        START_WITHIN: "a start without a name, in the time of this occurrence, which is over",
+        START_AGAIN: "a start without a name, after that of the open occurrence",
+        UNWANTED_START: "a start that a filter or a missing route refuses",
+        RELEASE: "a later change of the occurrence is wanted and has a target",
+        REOPENED: "the next occurrence starts at the same target",
+        END: "an end of this occurrence",
+        EARLY_END: "an end for which nothing is open, and which does not tell its start",
+        UNWANTED_END: "an end for which nothing is open, and which a filter or a missing route refuses",
+        SPARE_END: "an end after that of every known occurrence; it may be that of a start still to come",
+        MERGE: "an end by merging into an incident that goes on",
+        LATE_MERGE: "an end by merging into an incident that is over",
+        LONE_MERGE: "an end by merging into an incident that cannot end this one",
+        TARGET_ENDED: "the incident that this one was merged into ended",
+        UPDATE: "a change that neither starts nor ends anything",
+        UNWANTED_UPDATE: "such a change, that a filter or a missing route refuses",
+    }
+)
+
+
+class Transition(NamedTuple):
+    """What an input does to a record: its next state, the event to send, the reason to give.
+
+    `state` is None where the record stays as it is. The text of `reason` is a template. The
+    reason is given only where the change sends no event at all.
+    """
+
+    state: str | None
+    event: str = ""
+    resolution: str = ""
+    reason: Reason | None = None
+
+
+# Stands for the reason that routing or the filter gave.
+REFUSAL = Reason(reasons.OTHER, "")
+_SECOND_START = Reason(reasons.REPEATED_START, "second start of an occurrence that is {it.state}: {it.name}")
+_SECOND_END = Reason(reasons.REPEATED_END, "second end of an occurrence that is {it.state}: {it.name}")
+_BEGAN = Reason(reasons.LATE_START, "late start, of an occurrence that began at {it.began}")
+_ENDED = Reason(reasons.LATE_START, "late start, of an occurrence that ended at {it.ended}")
+_NO_START = Reason(reasons.END_WITHOUT_START, "an end, but nothing was open, and it does not tell its start")
+_MERGED = Reason(reasons.MERGED, "merged into {it.merged_into}: it ends when that one ends")
+_UPDATED = Reason(reasons.UPDATE, "{change.word} neither starts nor ends an incident")
+
+_STAYS = Transition(None)
+_REFUSED = Transition(None, reason=REFUSAL)
+# What is not here cannot happen: the lookup would raise KeyError.
+TABLE: Mapping[tuple[str, str], Transition] = MappingProxyType(
+    {
+        (ABSENT, START): Transition(OPEN, INCIDENT_STARTED),
+        (ABSENT, START_AGAIN): Transition(REPEATED),
+        (ABSENT, UNWANTED_START): Transition(HELD, reason=REFUSAL),
+        (ABSENT, EARLY_END): Transition(NOTED, reason=_NO_START),
+        (ABSENT, UNWANTED_END): Transition(NOTED, reason=REFUSAL),
+        (ABSENT, SPARE_END): Transition(NOTED),
+        # The earliest of several held starts counts.
+        (HELD, UNWANTED_START): Transition(HELD, reason=REFUSAL),
+        (HELD, RELEASE): Transition(RELEASED),
+        (HELD, END): Transition(NOTED),
+        (HELD, EARLY_END): Transition(None, reason=_NO_START),
+        (HELD, UNWANTED_END): _REFUSED,
+        (HELD, SPARE_END): _STAYS,
+        (HELD, UNWANTED_UPDATE): _REFUSED,
+        # The first of several ends counts.
+        (NOTED, UNWANTED_START): _REFUSED,
+        (NOTED, EARLY_END): Transition(None, reason=_NO_START),
+        (NOTED, UNWANTED_END): _REFUSED,
+        (NOTED, SPARE_END): _STAYS,
+        (NOTED, UNWANTED_UPDATE): _REFUSED,
+        (OPEN, START): Transition(None, reason=_SECOND_START),
+        (OPEN, START_BEFORE): Transition(None, reason=_BEGAN),
+        (OPEN, UNWANTED_START): _REFUSED,
+        (OPEN, END): Transition(CLOSED, INCIDENT_RESOLVED),
+        (OPEN, MERGE): Transition(MERGED, reason=_MERGED),
+        (OPEN, LATE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED),
+        (OPEN, LONE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
+        # The latest of several repeated starts counts.
+        (REPEATED, START_AGAIN): Transition(REPEATED),
+        # The end before it came late: this was the start of an occurrence of its own.
+        (REPEATED, END): Transition(OPEN, INCIDENT_STARTED),
+        (MERGED, START): Transition(None, reason=_SECOND_START),
+        (MERGED, START_BEFORE): Transition(None, reason=_BEGAN),
+        (MERGED, UNWANTED_START): _REFUSED,
+        (MERGED, REOPENED): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
+        (MERGED, END): Transition(None, reason=_SECOND_END),
+        (MERGED, TARGET_ENDED): Transition(CLOSED, INCIDENT_RESOLVED),
+        (CLOSED, START): Transition(None, reason=_SECOND_START),
+        (CLOSED, START_BEFORE): Transition(None, reason=_BEGAN),
+        (CLOSED, START_WITHIN): Transition(None, reason=_ENDED),
+        (CLOSED, UNWANTED_START): _REFUSED,
+        (CLOSED, END): Transition(None, reason=_SECOND_END),
+        (RELEASED, EARLY_END): Transition(None, reason=_NO_START),
+        (RELEASED, UNWANTED_END): _REFUSED,
+        (RELEASED, SPARE_END): _STAYS,
+        **{(state, UPDATE): Transition(None, reason=_UPDATED) for state in STATES},
+    }
+)
+
+# The name of the one record in state repeated that a target may have.
+_AGAIN = "again"
+
+
+def decide(
+    *, source: str, change: Change, targets: Sequence[Target], refusal: Reason | None, records: Records
+) -> Decision:
+    """Decide what *change* causes.
+
+    *targets* come from routing, none where it found no route. *refusal* says why the change is
+    not wanted (a filter, a missing route), None if it is.
+    """
+    if not targets and refusal is None:
+        refusal = Reason(reasons.UNMAPPED, "no route says where it counts")
+    draft = Draft(source, change, records, refusal)
+    known = draft.known(change.incident)
+    if change.state == STARTED:
+        _start(draft, targets, known)
+    elif change.state == RESOLVED:
+        _end(draft, targets, known)
+    else:
+        _update(draft, targets, known)
+    # Not an end alone: a late start, or a held one, may bring the end that others wait for.
+    if change.state == RESOLVED or any(r.state in (CLOSED, RELEASED) for r in draft.changed.values()):
+        _end_waiting(draft, change.incident)
+    return draft.decision()
+
+
+def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurrence:
+    """Do what the table says of *record* and the input *given*; return the record as it is then.
+
+    *fields* replace those of a record that does not stay as it is.
+    """
+    transition = TABLE[record.row, given]
+    after = record
+    if transition.state is not None:
+        after = record._replace(state=CLOSED if transition.state == NOTED else transition.state, **fields)
+        if after != record:
+            draft.put(after)
+    if transition.event:
+        draft.send(transition.event, after, transition.resolution)
+    if transition.reason is REFUSAL:
+        assert draft.refusal is not None, (record, given)
+        draft.reasons.append(draft.refusal)
+    elif transition.reason is not None:
+        code, template = transition.reason
+        draft.reasons.append(Reason(code, template.format(it=after, change=draft.change)))
+    return after
+
+
+def _start(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+    change = draft.change
+    name = change.period or matching.first_name(change, known, NOWHERE) or text_of(change.at)
+    began = Occurrence(change.incident, NOWHERE, name, ABSENT, change.at)
+    if draft.refusal:
+        _hold(draft, began, known)
+    else:
+        _release(draft, targets, [began, *matching.unsent_starts(change, known)], known)
+
+
+def _hold(draft: Draft, began: Occurrence, known: Sequence[Occurrence]) -> None:
+    """Remember a start that is not wanted, unless its occurrence is known already."""
+    change, at = draft.change, began.started_at or draft.change.at
+    about = [r for r in known if matching.concerns(change, r) and r.state not in (RELEASED, REPEATED)]
+    same = next((r for r in about if r.name == began.name), None)
+    if same is None and change.period is None:
+        same = next((r for r in about if matching.covers(r, at)), None)
+    for note in matching.notes(change):
+        record = same or began._replace(target=note)
+        held = _step(draft, record, UNWANTED_START, started_at=min(at, record.started_at or at))
+        end = None if same else matching.known_end(change, held, known)
+        if end:
+            _step(draft, held, END, ended_at=end.ended_at)
+
+
+def _release(
+    draft: Draft, targets: Sequence[Target], starts: Sequence[Occurrence], known: Sequence[Occurrence]
+) -> list[Occurrence]:
+    """Send the earliest of *starts* to every target where it is new; return what is open now."""
+    change = draft.change
+    began = min(starts, key=lambda r: r.started_at or change.at)
+    sent = []
+    for target in targets:
+        name = matching.first_name(change, known, target) or began.name
+        record = Occurrence(began.incident, target, name, ABSENT, began.started_at)
+        found, given = _met(change, record, known)
+        if found is record:
+            sent.append(_open(draft, record, known))
+            continue
+        _step(draft, found, given)
+        if given == START and found.state == OPEN and change.period is None:
+            _remember_again(draft, found, known)
+    if sent:
+        for note in starts:
+            if note.state == HELD and note in known:
+                _step(draft, note, RELEASE)
+    return [record for record in sent if record.state == OPEN]
+
+
+def _met(change: Change, record: Occurrence, known: Sequence[Occurrence]) -> tuple[Occurrence, str]:
+    """Return the record that a start meets at its target, *record* itself if none, and the input."""
+    if not known:
+        return record, START  # as for nearly all
+    at, unnamed = record.started_at or change.at, change.period is None
+    here = [r for r in known if r.target == record.target and r.state != REPEATED]
+    for found in here:
+        if found.name == record.name or (unnamed and found.state != CLOSED and matching.covers(found, at)):
+            return found, START
+    end = matching.known_end(change, record, known)
+    for found in here if unnamed else ():
+        if matching.covers(found, at):
+            return found, START_WITHIN
+        if found.started_at and at < found.started_at and end is None:
+            return found, START_BEFORE
+    return record, START
+
+
+def _remember_again(draft: Draft, found: Occurrence, known: Sequence[Occurrence]) -> None:
+    """Remember a start after that of an open occurrence, should it be later than all before it."""
+    at = draft.change.at
+    again = matching.repeated(known, found.target)
+    if all(r.started_at and r.started_at < at for r in (found, *again)):
+        record = next(iter(again), Occurrence(found.incident, found.target, _AGAIN, ABSENT))
+        _step(draft, record, START_AGAIN, started_at=at)
+
+
+def _open(draft: Draft, record: Occurrence, known: Sequence[Occurrence]) -> Occurrence:
+    """Send a start, and what a late one learns from other records: that it is over, or merged."""
+    if not known:
+        return _step(draft, record, START)  # as for nearly all
+    for waiting, at in merges.overtaken(record, known):
+        _close(draft, waiting, REOPENED, at, waiting.merged_into)
+    opened = _step(draft, record, START)
+    end = matching.known_end(draft.change, record, known)
+    if end is None or end.ended_at is None:
+        return opened
+    return _end_open(draft, opened, end.ended_at, end.merged_into)
+
+
+def _end(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+    change, into = draft.change, merges.target_of(draft.change)
+    ended = matching.ended(change, known)
+    for record in ended:
+        _end_open(draft, record, change.at, into)
+    for record in ended:
+        _start_again(draft, record, known)
+    if not ended:
+        _end_unopened(draft, targets, known)
+    for record in matching.possibly_ended(change, known):
+        if record.state == HELD and matching.concerns(change, record) and record.key not in draft.changed:
+            _step(draft, record, END, ended_at=change.at, merged_into=into)
+
+
+def _end_open(draft: Draft, record: Occurrence, at: datetime, into: str | None) -> Occurrence:
+    """End an open occurrence; *into* is what it was merged into, "" where that is not known."""
+    if into is None:
+        return _close(draft, record, END, at, None)
+    if not merges.can_end(draft, record, into, at):
+        return _close(draft, record, LONE_MERGE, at, into)
+    target = draft.known(into)
+    if merges.is_over(target):
+        return _close(draft, record, LATE_MERGE, merges.last_end(target, at), into)
+    return _step(draft, record, MERGE, ended_at=at, merged_into=into)
+
+
+def _close(draft: Draft, record: Occurrence, given: str, at: datetime, into: str | None) -> Occurrence:
+    """Send an end, which is never before its start."""
+    return _step(draft, record, given, ended_at=max(at, record.started_at or at), merged_into=into)
+
+
+def _start_again(draft: Draft, closed: Occurrence, known: Sequence[Occurrence]) -> None:
+    """Send the start that was taken for a second one until this end came between the two."""
+    for record in matching.repeated(known, closed.target):
+        if record.started_at is not None and record.started_at > draft.change.at:
+            name, of_incident = text_of(record.started_at), draft.known(record.incident)
+            # An end may close several occurrences of a target; what began since begins once.
+            if not any(r.name == name and r.target == record.target for r in of_incident):
+                _step(draft, record, END, name=name)
+
+
+def _end_unopened(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+    """Take an end for which nothing is open: a second one, a late one, or one that came early."""
+    change = draft.change
+    over = matching.ended_before(change, targets, known)
+    starts = matching.unsent_starts(change, known)
+    if change.started_at is not None:
+        name = change.period or text_of(change.started_at)
+        # As its record would be, in case it was held.
+        starts.append(Occurrence(change.incident, NOWHERE, name, HELD, change.started_at))
+    if over:
+        _step(draft, over[-1], END)
+        if all(r.state == CLOSED and r.ended_at and r.ended_at < change.at for r in over):
+            spare = Occurrence(change.incident, NOWHERE, text_of(change.at), ABSENT)
+            _note_end(draft, spare, SPARE_END, known)
+    elif starts and not draft.refusal:
+        for record in _release(draft, targets, starts, known):
+            _end_open(draft, record, change.at, merges.target_of(change))
+    else:
+        bare = Occurrence(change.incident, NOWHERE, change.period or text_of(change.at), ABSENT)
+        given = UNWANTED_END if draft.refusal else EARLY_END
+        _note_end(draft, starts[0] if starts else bare, given, known)
+
+
+def _note_end(draft: Draft, record: Occurrence, given: str, known: Sequence[Occurrence]) -> None:
+    """Note an end for which no event was sent, at each service that the change speaks for."""
+    change = draft.change
+    for note in matching.notes(change):
+        at_note = record._replace(target=note, state=ABSENT)
+        found = next((r for r in known if r.key == at_note.key), at_note)
+        _step(draft, found, given, ended_at=change.at, merged_into=merges.target_of(change))
+
+
+def _update(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
+    change = draft.change
+    starts = matching.unsent_starts(change, known)
+    if starts and draft.refusal:
+        _step(draft, starts[0], UNWANTED_UPDATE)
+    elif starts:
+        _release(draft, targets, starts, known)
+    latest = known[-1] if known else Occurrence(change.incident, NOWHERE, text_of(change.at), ABSENT)
+    _step(draft, latest, UPDATE)
+
+
+def _end_waiting(draft: Draft, incident: str) -> None:
+    """End what was merged into *incident*, should that be over, and what was merged into those."""
+    over = [incident]
+    for one in over:  # which grows on the way
+        waiting = draft.waiting(one)
+        known = draft.known(one) if waiting else []
+        if merges.is_over(known):
+            for record in waiting:
+                _close(draft, record, TARGET_ENDED, merges.last_end(known, record.ended_at), one)
+                over.append(record.incident)

@@ -1,0 +1,70 @@
+"""Why something did not become an event: a closed list of codes, each with a text for people.
+
+A reason is born where the decision is made and travels with it. Programs read the code: it is the
+label of metrics and the word of interfaces. People read the text, which may change at any time.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Final, Literal, NamedTuple
+
+Code = Literal[
+    "filtered",
+    "unmapped",
+    "update",
+    "unknown_type",
+    "repeated_start",
+    "repeated_end",
+    "late_start",
+    "end_without_start",
+    "merged",
+    "other",
+    "unexpected_payload",
+    "invalid_json",
+]
+
+FILTERED: Final = "filtered"
+UNMAPPED: Final = "unmapped"
+UPDATE: Final = "update"
+UNKNOWN_TYPE: Final = "unknown_type"
+REPEATED_START: Final = "repeated_start"
+REPEATED_END: Final = "repeated_end"
+LATE_START: Final = "late_start"
+END_WITHOUT_START: Final = "end_without_start"
+MERGED: Final = "merged"
+OTHER: Final = "other"
+UNEXPECTED_PAYLOAD: Final = "unexpected_payload"
+INVALID_JSON: Final = "invalid_json"
+
+# Why a message did not become an event.
+IGNORED: Mapping[Code, str] = MappingProxyType(
+    {
+        FILTERED: "The source's filter does not want it.",
+        UNMAPPED: "No line under services says which repository it counts for.",
+        UPDATE: "It neither starts nor ends an incident.",
+        UNKNOWN_TYPE: "The vendor's table does not have its word.",
+        REPEATED_START: "The start of this occurrence was sent before.",
+        REPEATED_END: "The end of this occurrence was sent before.",
+        LATE_START: "It belongs to an occurrence that began or ended before it arrived.",
+        END_WITHOUT_START: "It ends what never started, and does not say when that began.",
+        MERGED: "The incident was merged into another one, and ends when that one ends.",
+        OTHER: "The vendor's adapter has a reason of its own.",
+    }
+)
+# Why a delivery could not be read as messages.
+UNREAD: Mapping[Code, str] = MappingProxyType(
+    {
+        UNEXPECTED_PAYLOAD: "It is JSON, but not as the vendor's table expects it.",
+        INVALID_JSON: "It is not JSON, nor the form encoding that it announces.",
+    }
+)
+CODES: Mapping[Code, str] = MappingProxyType({**IGNORED, **UNREAD})
+
+
+class Reason(NamedTuple):
+    """A code of CODES, and a text of one line for people."""
+
+    code: Code
+    text: str
