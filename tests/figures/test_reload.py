@@ -246,7 +246,7 @@ def test_a_faulty_reload_leaves_the_old_settings(
         assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
         receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
-    (entry,) = receiver.logged("settings not reloaded")
+    (entry,) = receiver.logged("webhooks settings not reloaded")
     assert said in entry["reason"]
 
 
@@ -285,7 +285,7 @@ def test_hup_reaches_both_servers_of_up(tmp_path: Path) -> None:
     text = file.read_text()
     for zone in ("Europe/Berlin", "Asia/Tokyo"):
         file.write_text(text.replace("  # timezone: Europe/Berlin", f"  timezone: {zone}"))
-        process.hang_up("webhooks settings reloaded", "configuration read again")
+        process.hang_up("webhooks settings reloaded", "configuration reloaded")
         at = ("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json")
         assert json.loads(command(*at, cwd=tmp_path, env=env).stdout)["period"]["timezone"] == zone
     process.stop()
