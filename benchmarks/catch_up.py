@@ -1,11 +1,11 @@
-"""A receiver that comes back after three days: how fast the relay delivers what waits for it.
+"""How fast the relay delivers waiting events when a receiver comes back after three days.
 
     python benchmarks/catch_up.py [--events 20000] [--receivers documented ours] [--seconds 200]
 
-The relay is the command as it is, pinned to the first core; the receiver, which costs little, has
-the last one. Each incident has a start and an end, all starts are older than all ends. Printed are
-events a second from the first arrival to the last, the relay's CPU time an event, and its memory.
-Ends with 1 where an event came twice, out of order, or not at all within the time.
+The relay is the unchanged command, pinned to the first core; the receiver, which needs little time, has
+the last one. Each incident has a start and an end, and all starts are older than all ends. It prints
+events a second from the first arrival to the last, the relay's CPU time for each event, and its memory.
+The exit code is 1 if an event came twice, out of order, or not at all within the time.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ relay: {listen: "127.0.0.1:0", status: "127.0.0.1:0", store: "sqlite:relay.db"}
 services: {checkout-api: {repo: larkspur/checkout-api}}
 sources: {pagerduty: {adapter: pagerduty, secrets: [{env: PAGERDUTY_SECRET}]}}
 """
-# Ends of the incidents whose starts are there, each behind its start.
+# The ends of the stored incidents, each after its start.
 _ENDS = (
     (
         "INSERT INTO events (id, destination, source, incident, delivery, stored_at, body)"
@@ -50,7 +50,7 @@ _ENDS = (
         " ORDER BY seq"
     ),
 )
-# The wait was long, and heads have been tried; ids are part of what is sent, as the relay stores it.
+# The events are three days old and were tried before. Their bodies have ids, as the relay stores them.
 _AGED = (
     f"UPDATE events SET stored_at = stored_at - {_THREE_DAYS_US}, body = json_set(body, '$.id', id)",
     f"UPDATE outbox SET due_at = due_at - {_THREE_DAYS_US}",
@@ -60,7 +60,7 @@ _AGED = (
 
 @dataclass(frozen=True)
 class Measured:
-    """What one run came to; `mebibytes` is the most that the relay ever had."""
+    """The result of one run; `mebibytes` is the peak memory of the relay."""
 
     arrived: dict[str, Any]
     cpu_seconds: float
@@ -79,12 +79,12 @@ class Measured:
         return self.cpu_seconds / (self.events or 1) * 1e6
 
     def sound(self, events: int) -> bool:
-        """Whether all *events* came, once, in order."""
+        """Whether all *events* arrived once and in order."""
         return (self.events, self.arrived["repeated"], self.arrived["disordered"]) == (events, 0, 0)
 
 
 def stored(path: Path, events: int) -> None:
-    """Make a store in which *events* wait."""
+    """Create a store with *events* waiting events."""
     database = SqliteDatabase(path)
     store.migrate(database)
     with store.transaction(database) as session:
@@ -104,7 +104,7 @@ def receiving(receiver: str, core: int) -> Iterator[subprocess.Popen[str]]:
             process.terminate()
 
 
-def told(receiver: subprocess.Popen[str]) -> dict[str, Any]:
+def report_of(receiver: subprocess.Popen[str]) -> dict[str, Any]:
     assert receiver.stdin is not None
     assert receiver.stdout is not None
     receiver.stdin.write("\n")
@@ -114,7 +114,7 @@ def told(receiver: subprocess.Popen[str]) -> dict[str, Any]:
 
 
 def measured(folder: Path, receiver: str, events: int, seconds: float) -> Measured:
-    """Let a relay deliver what waits to a receiver of that kind, for so many seconds at most."""
+    """Let a relay deliver the waiting events to a receiver of that kind, for a limited time."""
     stored(folder / "relay.db", events)
     cores = sorted(os.sched_getaffinity(0))
     environ = {**os.environ, "PAGERDUTY_SECRET": "benchmark", "GITDAILIES_WEBHOOK_KEY": "benchmark"}
@@ -127,7 +127,7 @@ def measured(folder: Path, receiver: str, events: int, seconds: float) -> Measur
         try:
             until = time.monotonic() + seconds
             before = 0.0
-            while (found := told(process))["events"] < events and time.monotonic() < until:
+            while (found := report_of(process))["events"] < events and time.monotonic() < until:
                 before = before or (_cpu_seconds(relay.pid) if found["events"] else 0.0)
                 time.sleep(0.05)
             cpu = _cpu_seconds(relay.pid) - before
@@ -135,8 +135,8 @@ def measured(folder: Path, receiver: str, events: int, seconds: float) -> Measur
         finally:
             relay.terminate()
             relay.wait(20)
-        # What was sent and not yet recorded would come again now.
-        return Measured(told(process), cpu, int(high) / 1024)
+        # Events that were sent but not yet recorded would be sent again now.
+        return Measured(report_of(process), cpu, int(high) / 1024)
 
 
 def _cpu_seconds(process: int) -> float:

@@ -1,6 +1,6 @@
-"""A receiver that costs little: it takes every event, one a request or in lists, and looks at their order.
+"""A fast receiver: it accepts every event, alone or in lists, and checks their order.
 
-Started by catch_up.py. Prints its port, then at the end of its input, as JSON, what had arrived.
+catch_up.py starts it. It prints its port, and at the end of its input, as JSON, what has arrived.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ _ORDER = ("incidentStarted", "incidentResolved")
 
 
 class Arrived:
-    """What has come: how often an event came more than once, or before the one it must follow."""
+    """What has arrived, and how many events came twice or before their predecessor."""
 
     def __init__(self) -> None:
         self.requests = self.events = self.repeated = self.disordered = 0
@@ -31,7 +31,7 @@ class Arrived:
         self.next: dict[str, int] = {}
 
     def take(self, event: dict[str, Any]) -> None:
-        """Count one event; an incident has a start and then an end."""
+        """Count one event; the end of an incident must come after its start."""
         turn, wanted = _ORDER.index(event["kind"]), self.next.get(event["incidentId"], 0)
         self.repeated += turn < wanted
         self.disordered += turn > wanted
@@ -40,7 +40,7 @@ class Arrived:
 
 
 class Connection(asyncio.Protocol):
-    """One connection, kept: requests come one after the other."""
+    """One persistent connection, with one request after the other."""
 
     def __init__(self, arrived: Arrived, receiver: bytes) -> None:
         self._arrived = arrived
@@ -85,11 +85,11 @@ async def serve(receiver: bytes) -> None:
     loop = asyncio.get_running_loop()
     server = await loop.create_server(lambda: Connection(arrived, receiver), "127.0.0.1", 0)
     print(server.sockets[0].getsockname()[1], flush=True)
-    asked = asyncio.StreamReader()
-    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(asked), sys.stdin)
-    while await asked.readline():
-        told = {name: value for name, value in vars(arrived).items() if name != "next"}
-        print(json.dumps(told), flush=True)
+    commands = asyncio.StreamReader()
+    await loop.connect_read_pipe(lambda: asyncio.StreamReaderProtocol(commands), sys.stdin)
+    while await commands.readline():
+        report = {name: value for name, value in vars(arrived).items() if name != "next"}
+        print(json.dumps(report), flush=True)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,6 @@
-"""Deliveries to send: PagerDuty incidents of about 3 KB, each of its own, signed, as bytes on the wire.
+"""Prepared deliveries: different PagerDuty incidents of about 3 KB each, signed, as bytes of HTTP requests.
 
-Their starts, or the ends of incidents that began before.
+They are starts of incidents, or ends of incidents that started before the benchmark.
 """
 
 from __future__ import annotations
@@ -12,27 +12,27 @@ from dataclasses import dataclass
 from importlib.resources import files
 from typing import Any
 
-SECRET = "benchmark-signing-secret"  # of a relay that lives for seconds, on loopback
+SECRET = "benchmark-signing-secret"  # the relay runs for seconds, on loopback
 SERVICE = "PCHKAPI"
 _PATH = "/hooks/pagerduty"
-# From this number on incidents began before the benchmark.
+# Incidents with this number or a higher one started before the benchmark.
 BEFORE = 10_000_000
 _CROCKFORD = "0123456789ABCDEFGHJKMNPQRSTVWXYZ"
-# Marks of the same length as what takes their place, so that one body serves for all.
+# Placeholders of the same length as their values, so that one body serves for all deliveries.
 _EVENT, _INCIDENT = "E" * 26, "I" * 14
 _RESPONDERS = 8
 
 
 @dataclass(frozen=True)
 class Request:
-    """One request as bytes, and the incident by which it is found in the store."""
+    """One request as bytes, and the id of its incident, to find it in the store."""
 
     incident: str
     data: bytes
 
 
 def build(count: int, *, scattered: bool = False) -> list[Request]:
-    """Build the starts of *count* incidents; ids grow, as PagerDuty's do, unless they are *scattered*."""
+    """Build the starts of *count* incidents; ids increase, as PagerDuty's do, unless *scattered*."""
     template = json.dumps(_payload(), separators=(",", ":"))
     return [_request(template, number, scattered=scattered) for number in range(count)]
 
@@ -66,7 +66,7 @@ def incident_id(number: int) -> str:
 
 
 def _payload() -> Any:
-    """Return the adapter's own example, with the responders of a larger team: 3 KB when compact."""
+    """Return the example of the adapter with the responders of a larger team: 3 KB as compact JSON."""
     example = files("gitdailies_pagerduty").joinpath("examples/incident.triggered.payload.json")
     payload = json.loads(example.read_bytes())
     payload["event"]["id"] = _EVENT

@@ -1,9 +1,9 @@
-"""Figures over a million events, and over ten thousand in the same run: answers, deriving, memory.
+"""Figures over a million events, and over ten thousand in the same run: answers, derived rows, memory.
 
 .venv/bin/python benchmarks/figures.py
 .venv/bin/python benchmarks/figures.py --stores sqlite --repositories 1 --live-seconds 20
 
-README.md beside this file says how to read the table. Ends with 1 where a promise is missed.
+README.md in this folder explains the table. The exit code is 1 if a limit is missed.
 """
 
 from __future__ import annotations
@@ -40,13 +40,13 @@ SECONDS = 600
 ONE, ALL = "one repository", "all repositories"
 PAGE = "page of "
 
-# Promised, in milliseconds of the slowest but one in twenty; and how often that of the small history.
+# The limits: the 95th percentile in milliseconds, and its ratio to that of the small history.
 MOST_ONE_MS, MOST_ALL_MS, MOST_TIMES = 150, 500, 3
 
 
 @dataclass(frozen=True)
-class Asked:
-    """One question, asked many times."""
+class Query:
+    """One query, sent many times."""
 
     p50_ms: float
     p95_ms: float
@@ -54,7 +54,7 @@ class Asked:
 
 
 class Server:
-    """A receiver in a process of its own."""
+    """A receiver in its own process."""
 
     def __init__(self, address: str) -> None:
         self._process = subprocess.Popen(
@@ -95,7 +95,7 @@ def main() -> None:
         raise SystemExit("\n".join(missed))
 
 
-def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -> dict[str, Asked]:
+def _measure(address: str, kind: str, count: int, options: argparse.Namespace) -> dict[str, Query]:
     database = figures_store.at(address)
     until = datetime.now(UTC).replace(microsecond=0)
     began = time.perf_counter()
@@ -136,7 +136,7 @@ def _served(address: str) -> Iterator[Server]:
 
 def _ask(
     server: Server, key: str, database: figures_store.Database, options: argparse.Namespace
-) -> dict[str, Asked]:
+) -> dict[str, Query]:
     repos = cycle([f"larkspur/service-{n:03}" for n in range(options.repositories)])
     session = requests.Session()
     session.headers["webhook-key"] = key
@@ -160,12 +160,12 @@ def _ask(
     print("| 90 days of | p50 ms | p95 ms | CPU ms each |\n|---|---:|---:|---:|")
     table = {}
     for name, ask in cases.items():
-        table[name] = asked = _times(server, ask, options.questions)
-        print(f"| {name} | {asked.p50_ms:.1f} | {asked.p95_ms:.1f} | {asked.cpu_ms:.1f} |", flush=True)
+        table[name] = query = _times(server, ask, options.questions)
+        print(f"| {name} | {query.p50_ms:.1f} | {query.p95_ms:.1f} | {query.cpu_ms:.1f} |", flush=True)
     return table
 
 
-def _times(server: Server, ask: Callable[[], None], count: int) -> Asked:
+def _times(server: Server, ask: Callable[[], None], count: int) -> Query:
     ask()
     cpu, took = server.cpu_seconds, []
     for _ in range(count):
@@ -173,7 +173,7 @@ def _times(server: Server, ask: Callable[[], None], count: int) -> Asked:
         ask()
         took.append((time.perf_counter() - began) * 1000)
     cuts = statistics.quantiles(took, n=20, method="inclusive")
-    return Asked(cuts[9], cuts[18], (server.cpu_seconds - cpu) / count * 1000)
+    return Query(cuts[9], cuts[18], (server.cpu_seconds - cpu) / count * 1000)
 
 
 def _sign_in(session: requests.Session, url: str, link: str) -> None:
@@ -185,7 +185,7 @@ def _sign_in(session: requests.Session, url: str, link: str) -> None:
 
 
 def _live(server: Server, key: str, reader: ReadPool, options: argparse.Namespace) -> None:
-    """Send so many events a second, one at a time, and look how far rows are behind meanwhile."""
+    """Send events at a fixed rate, one at a time, and measure how far derived rows are behind."""
     ended = threading.Event()
     behind_seconds: list[float] = []
 
@@ -238,17 +238,17 @@ def _command(address: str) -> None:
     assert process.returncode == 0
 
 
-def _judged(kind: str, small: dict[str, Asked], large: dict[str, Asked]) -> Sequence[str]:
-    """Print how the two compare; return what was promised and is not so."""
+def _judged(kind: str, small: dict[str, Query], large: dict[str, Query]) -> Sequence[str]:
+    """Print how the two histories compare; return the missed limits."""
     missed = []
     print()
-    for name, asked in large.items():
-        times = asked.p95_ms / small[name].p95_ms
+    for name, query in large.items():
+        times = query.p95_ms / small[name].p95_ms
         print(f"{kind}, {name}: p95 {times:.1f} times that of the small history")
         one = name.endswith(ONE)
         most = MOST_ONE_MS if one else MOST_ALL_MS
-        if asked.p95_ms > most:
-            missed.append(f"{kind}, {name}: expected a p95 of {most} ms at most, got {asked.p95_ms:.0f}")
+        if query.p95_ms > most:
+            missed.append(f"{kind}, {name}: expected a p95 of {most} ms at most, got {query.p95_ms:.0f}")
         if one and times > MOST_TIMES:
             missed.append(
                 f"{kind}, {name}: expected {MOST_TIMES} times the small one at most, got {times:.1f}"
@@ -262,10 +262,10 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--events", type=int, default=1_000_000)
     parser.add_argument("--small", type=int, default=10_000)
     parser.add_argument("--repositories", type=int, default=200)
-    parser.add_argument("--questions", type=int, default=40, help="how often each is asked")
+    parser.add_argument("--questions", type=int, default=40, help="how often each query is sent")
     parser.add_argument("--live-seconds", type=float, default=20)
-    parser.add_argument("--rate", type=int, default=50, help="events a second sent meanwhile")
-    parser.add_argument("--patient", action="store_true", help="end with 0 though a promise is missed")
+    parser.add_argument("--rate", type=int, default=50, help="events a second that are sent at the same time")
+    parser.add_argument("--patient", action="store_true", help="exit with 0 even if a limit is missed")
     return parser.parse_args()
 
 

@@ -1,4 +1,4 @@
-"""An empty store of either kind, gone afterwards."""
+"""An empty store of either kind, deleted afterwards."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
-from gitdailies_connection.config.settings import Store
+from gitdailies_connection.config.settings import StoreSetting
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.sql.database import database_of
 
@@ -19,7 +19,7 @@ SERVER = os.environ.get("GITDAILIES_TEST_POSTGRESQL", "postgresql://127.0.0.1:54
 
 @contextmanager
 def made(kind: str, folder: Path) -> Iterator[str]:
-    """Yield what `--store` says for it; an SQLite file is in *folder*."""
+    """Yield its address for `--store`; an SQLite file is in *folder*."""
     if kind == "sqlite":
         yield f"sqlite:{folder / 'webhooks.db'}"
         return
@@ -33,4 +33,4 @@ def made(kind: str, folder: Path) -> Iterator[str]:
 
 
 def at(address: str) -> Database:
-    return database_of(Store.parse(address, Path.cwd()))
+    return database_of(StoreSetting.parse(address, Path.cwd()))

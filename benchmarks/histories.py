@@ -1,8 +1,8 @@
-"""Histories as teams have them, of any size, put into a store by the code that takes them over HTTP.
+"""Realistic histories of any size, written to a store by the code that accepts events over HTTP.
 
-Repositories deploy one or two services to three environments; a deploy brings a few commits, some are
-rollbacks or hotfixes; an incident is reported for one production deploy in eight, and one in thirty of
-them names the commit at fault. Events come in the order of time.
+Repositories deploy one or two services to three environments. A deploy has a few commits; some deploys
+are rollbacks or hotfixes. One production deploy in eight has an incident, and one incident in thirty
+names the commit at fault. Events are in order of time.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ def events(count: int, repositories: int, until: datetime, seed: int = 1) -> Ite
     """Yield *count* events of the three years before *until*."""
     chance = random.Random(seed)
     began = until - timedelta(days=365 * YEARS)
-    # A deploy comes with a quarter of the events that an incident has.
+    # On average a deploy adds a quarter of the events of an incident.
     step = (until - began) / count
     waiting: list[tuple[datetime, Body]] = []
     for number in range(count):
@@ -86,7 +86,7 @@ def text(at: datetime) -> str:
 
 
 def fill(database: Database, bodies: Iterator[Body], now: datetime | None = None) -> str:
-    """Put events into a store as if they had been posted in lists; return a key that may send and read."""
+    """Write events to a store as if they had been sent in lists; return a key that may send and read."""
     key = create_key(database, "bench", ["send", "read"])[0].reveal()
     now = now or datetime.now(UTC)
     with transaction(database) as session:

@@ -3,7 +3,7 @@
 .venv/bin/python benchmarks/intake.py
 .venv/bin/python benchmarks/intake.py --cases af --rounds 1 --seconds 10 --connections 128
 
-README.md beside this file says how to read the table.
+README.md in this folder explains the table.
 """
 
 from __future__ import annotations
@@ -113,7 +113,7 @@ def _measure(case: Case, requests: Sequence[deliveries.Request], options: Option
 
 
 def _family(process: int) -> list[int]:
-    """Return a process and its children, as gunicorn's workers are."""
+    """Return a process and its children, such as the workers of gunicorn."""
     try:
         children = Path(f"/proc/{process}/task/{process}/children").read_text().split()
     except OSError:
@@ -124,7 +124,7 @@ def _family(process: int) -> list[int]:
 def _run(load_: load.Load, meter: _Meter) -> Run:
     count = len(load_.milliseconds)
     if count < 2:
-        raise SystemExit("--events: expected some to be left after the warm-up, got none; give more")
+        raise SystemExit("--events: the warm-up used all of them; give more")
     cuts = statistics.quantiles(load_.milliseconds, n=100)
     return Run(
         count / load_.seconds,
@@ -137,7 +137,7 @@ def _run(load_: load.Load, meter: _Meter) -> Run:
 
 
 def _check(letter: str, answered: Sequence[str], stored: set[str]) -> None:
-    """Hold the promise to what was just measured: after SIGKILL, whatever got 202 is stored."""
+    """Check that every delivery answered with 202 is stored after SIGKILL."""
     missing = len(set(answered) - stored)
     print(f"{letter}: killed amid requests: {len(answered)} answers 202, {missing} missing", flush=True)
     if missing:
@@ -145,7 +145,7 @@ def _check(letter: str, answered: Sequence[str], stored: set[str]) -> None:
 
 
 class _Meter:
-    """CPU time and memory of servers, and what else ran on their cores meanwhile."""
+    """CPU time and memory of servers, and the share of other processes on their cores."""
 
     def __init__(self, processes: Sequence[int], cores: Sequence[int]) -> None:
         self._processes = processes
@@ -165,7 +165,7 @@ class _Meter:
         self.memory_mib = max(self._memory(p) for process in self._processes for p in _family(process))
 
     def _of_processes(self) -> float:
-        # proc_pid_stat(5): fields 14 and 15, counted from behind the command in parentheses.
+        # proc_pid_stat(5): fields 14 and 15, counted after the command in parentheses.
         total = 0
         for process in self._processes:
             for one in _family(process):
@@ -244,13 +244,17 @@ def _print_machine(options: Options) -> None:
 def _options() -> tuple[Options, int, bool]:
     letters = "".join(case.letter for case in CASES)
     parser = argparse.ArgumentParser(description="Measure the intake of the relay on one core.")
-    parser.add_argument("--cases", default="abcdef", help=f"of {letters}; default: %(default)s")
+    parser.add_argument("--cases", default="abcdef", help=f"letters of {letters}; default: %(default)s")
     parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--seconds", type=float, default=5.0, help="measured, of each case in each round")
+    parser.add_argument(
+        "--seconds", type=float, default=5.0, help="measured seconds for each case in each round"
+    )
     parser.add_argument("--warm-up-seconds", type=float, default=1.0)
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--events", type=int, default=80_000, help="a case ends early when they are used up")
-    parser.add_argument("--scattered", action="store_true", help="incident ids in no order")
+    parser.add_argument(
+        "--events", type=int, default=80_000, help="a case ends early when no events are left"
+    )
+    parser.add_argument("--scattered", action="store_true", help="send incident ids in random order")
     given = parser.parse_args()
     if not given.cases or not set(given.cases) <= set(letters):
         parser.error(f"--cases: expected letters of {letters}, got {given.cases!r}")

@@ -1,4 +1,4 @@
-"""The cases of the intake benchmark: which servers each starts, and how what was stored is read."""
+"""The cases of the intake benchmark: the servers of each, and how to read what they stored."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ sources:
 
 @dataclass(frozen=True)
 class Case:
-    """One line of the table; `kind` is what the server replaces, `stored` what waits there before.
+    """One row of the table; `kind` is the part that is replaced, `stored` the number of waiting events.
 
-    What is sent are starts, or the `ends` of what waits.
+    The deliveries are starts of incidents, or the `ends` of those that wait.
     """
 
     letter: str
@@ -48,7 +48,7 @@ class Case:
 
     @property
     def keeps(self) -> bool:
-        """Whether what was answered must be found again."""
+        """Whether answered deliveries must be in the store."""
         return self.kind in (DURABLE, SINGLE, PEER)
 
 
@@ -67,7 +67,7 @@ CASES = (
 
 @dataclass(frozen=True)
 class Started:
-    """A running server: where it listens, and on which core."""
+    """A running server: its address and its core."""
 
     process: subprocess.Popen[str]
     address: tuple[str, int]
@@ -76,7 +76,7 @@ class Started:
 
 @contextmanager
 def store(case: Case, name: str = "gitdailies_benchmark") -> Iterator[str]:
-    """Yield the address of an empty store; *name* is that of a database of PostgreSQL."""
+    """Yield the address of an empty store; *name* is the name of a PostgreSQL database."""
     if not case.postgresql:
         yield SQLITE
         return
@@ -92,7 +92,7 @@ def store(case: Case, name: str = "gitdailies_benchmark") -> Iterator[str]:
 def start(
     case: Case, folder: Path, address: str, core: int, log: TextIO, checkout: Path = CHECKOUT
 ) -> Started:
-    """Start one server of *case*, as it is in *checkout*, on *core*; raises SystemExit with what it said."""
+    """Start one server of *case* from *checkout* on *core*; raises SystemExit with its output on failure."""
     (folder / "gitdailies.yml").write_text(_CONFIGURATION % (address, deliveries.SERVICE))
     environ = {
         **os.environ,
@@ -125,7 +125,7 @@ def start(
 
 
 def found(case: Case, folder: Path, address: str) -> set[str]:
-    """Return the incidents that are stored; raises SystemExit where the file is not sound."""
+    """Return the stored incidents; raises SystemExit if the file is corrupt."""
     if case.kind == PEER:
         lines = (folder / "peer.log").read_bytes().splitlines()
         return {line.split(b" ", 1)[0].decode() for line in lines}
@@ -140,5 +140,5 @@ def found(case: Case, folder: Path, address: str) -> set[str]:
     sound = connection.execute("PRAGMA quick_check").fetchone()[0]
     connection.close()
     if sound != "ok":
-        raise SystemExit(f"relay.db: expected a sound file, got {sound}")
+        raise SystemExit(f"relay.db: the file is corrupt: {sound}")
     return stored

@@ -1,6 +1,6 @@
-"""The relay as `gitdailies relay` runs it, on one core, with one thing about it replaced.
+"""The relay of `gitdailies relay`, on one core, with one part replaced.
 
-Started by intake.py; prints its address once it accepts deliveries.
+intake.py starts it. It prints its address once it accepts deliveries.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ DURABLE, IMMEDIATE, SINGLE, BARE = CASES = ("durable", "immediate", "single", "b
 
 
 class ImmediateStore(store.RelayStore):
-    """Says "stored" as soon as the event loop comes round again, and stores nothing."""
+    """Reports `stored` in the next iteration of the event loop, and stores nothing."""
 
     def accept(self, delivery: Delivery) -> asyncio.Future[Accepted]:
         future: asyncio.Future[Accepted] = asyncio.get_running_loop().create_future()
@@ -40,7 +40,7 @@ class ImmediateStore(store.RelayStore):
 
 
 class BareApp:
-    """Reads a body and answers 202: what the HTTP server alone costs."""
+    """Reads a body and answers 202, to measure the HTTP server alone."""
 
     def __init__(self, **_: Any) -> None:
         self.stopping = False
@@ -54,7 +54,7 @@ class BareApp:
 
 
 def fill(session: Session, count: int) -> None:
-    """Store *count* incidents whose starts wait."""
+    """Store *count* incidents with waiting starts."""
     connection = cast("sqlite3.Connection", session)
     connection.create_function("incident", 1, lambda i: deliveries.incident_id(deliveries.BEFORE + i - 1))
     number = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < ?)"
@@ -102,7 +102,7 @@ def main() -> None:
     elif given.case == BARE:
         server.IntakeApp = BareApp  # type: ignore[misc, assignment]
     configuration = load(given.config)
-    # What is measured is intake: nothing is sent on, as while somebody has paused deliveries.
+    # Only intake is measured, so delivery is paused.
     database = store.database_of(configuration.relay.store)
     store.migrate(database)
     with store.transaction(database) as session:

@@ -1,10 +1,10 @@
-"""How many events a second a list of them is taken at: CPU time of the receiver's process, on one core.
+"""The rate at which a receiver accepts lists of events: CPU time of its process, on one core.
 
     python benchmarks/lists.py [--events 10000] [--lists 10] [--store sqlite:PATH]
 
-The receiver runs in a process of its own, pinned to one core; the sender to another. Printed are the
-receiver's CPU seconds (user and system) and what they come to an event, beside two floors in this
-process: reading the JSON alone, and reading and checking the events without a store.
+The receiver runs in its own process, pinned to one core, and the sender on another. It prints the
+receiver's CPU time (user and system) in total and for each event, and two lower bounds measured in this
+process: parsing the JSON, and parsing and validating the events without a store.
 """
 
 from __future__ import annotations
@@ -31,7 +31,7 @@ TICKS = os.sysconf("SC_CLK_TCK")
 
 
 def body(number: int, events: int) -> bytes:
-    """A list as history sends it: deploys with the commits that they brought."""
+    """A list as `history` sends it: deploys with their commits."""
     return json.dumps(
         [
             {
@@ -54,7 +54,7 @@ def cpu_of(process: int) -> float:
 
 
 def floors(raw: bytes, events: int) -> tuple[float, float]:
-    """CPU µs an event of reading the JSON, and of reading and checking."""
+    """CPU µs for each event of parsing the JSON, and of parsing and validating."""
 
     def spent(work) -> float:
         before = resource.getrusage(resource.RUSAGE_SELF)
@@ -78,7 +78,7 @@ def main(arguments: list[str] | None = None) -> float:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--events", type=int, default=10_000, help="in one list")
+    parser.add_argument("--events", type=int, default=10_000, help="events in one list")
     parser.add_argument("--lists", type=int, default=10)
     options = parser.parse_args(arguments)
     cores = sorted(os.sched_getaffinity(0))
@@ -108,7 +108,7 @@ def main(arguments: list[str] | None = None) -> float:
     sent = options.events * options.lists
     reading, checking = floors(lists[0], options.events)
     print(f"{sent} events in {options.lists} lists: {cpu / sent * 1e6:.1f} µs CPU an event")
-    print(f"  of which reading JSON {reading:.1f} µs, reading and checking {checking:.1f} µs")
+    print(f"  parsing JSON {reading:.1f} µs of it, parsing and validating {checking:.1f} µs")
     print(f"  {sent / cpu:,.0f} events a second of one core; {sent / wall:,.0f} a second by the clock")
     return sent / cpu
 

@@ -1,7 +1,7 @@
-"""A closed-loop load generator: so many keep-alive connections, each with one request in flight.
+"""A closed-loop load generator: keep-alive connections with one request in flight each.
 
-It reads no more of an answer than it must, so that a slow generator is not taken for a slow
-server: one process does over 50,000 requests a second.
+It reads only the necessary part of an answer, so that a slow generator does not look like a slow server:
+one process sends over 50,000 requests a second.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _PATIENCE_SECONDS = 10
 
 @dataclass
 class Load:
-    """What came of it: the incidents answered 202, and of the measured part the times."""
+    """The result: the incidents answered with 202, and the times of the measured part."""
 
     answered: list[str] = field(default_factory=list)
     refused: list[bytes] = field(default_factory=list)
@@ -43,7 +43,7 @@ class _Connection:
         self.socket.sendall(request.data)
 
     def receive(self, load: Load) -> bool:
-        """Take an answer, if the server is still there."""
+        """Receive an answer, if the server still runs."""
         try:
             answer = part = self.socket.recv(_ANSWER_BYTES)
             while part and not _complete(answer):
@@ -59,7 +59,7 @@ class _Connection:
 
 
 class Sending:
-    """Open connections, each with one request in flight, also while nobody looks at the answers."""
+    """Open connections with one request in flight each, even while no answers are read."""
 
     def __init__(
         self, addresses: Sequence[tuple[str, int]], requests: Sequence[Request], connections: int
@@ -74,12 +74,12 @@ class Sending:
             self._poll.register(connection.socket.fileno(), select.EPOLLIN)
 
     def go_on(self, load: Load, seconds: float, *, measure: bool = True) -> bool:
-        """Answer each answer with the next request for *seconds*; False once there is none."""
+        """Send the next request after each answer, for *seconds*; False if no requests are left."""
         now = answered_at = time.perf_counter()
         until = now + seconds
         while now < until:
-            # Never asleep: to wake a core that idles costs the server, in a virtual machine, tens of
-            # microseconds an answer, which no sender behind a network card would cost it.
+            # Never sleep: in a virtual machine, waking an idle core costs the server tens of microseconds
+            # for each answer. A sender on another machine would not cost it that.
             ready = self._poll.poll(0)
             now = time.perf_counter()
             if ready:
@@ -87,7 +87,7 @@ class Sending:
             elif now - answered_at > _PATIENCE_SECONDS:
                 raise TimeoutError(f"the server answered nothing for {_PATIENCE_SECONDS} s")
             else:
-                # Awake, but behind whoever else has work on this core, as PostgreSQL may.
+                # Awake, but after other processes on this core, such as PostgreSQL.
                 os.sched_yield()
             for number, _ in ready:
                 connection = self._by_file[number]
@@ -103,7 +103,7 @@ class Sending:
         return True
 
     def end(self, load: Load) -> None:
-        """Take what answers there still are, and close."""
+        """Receive the remaining answers, and close."""
         self._poll.close()
         for connection in self._by_file.values():
             connection.socket.settimeout(_PATIENCE_SECONDS)
@@ -121,10 +121,10 @@ def run(
     at_start: Callable[[], None],
     at_end: Callable[[], None],
 ) -> Load:
-    """Send until time or requests are over; *at_start* and *at_end* enclose what is measured.
+    """Send until the time is over or no requests are left; *at_start* and *at_end* enclose the measured part.
 
-    *at_end* is called with requests in flight, and may end the server: what it had answered by
-    then counts as answered.
+    *at_end* is called with requests in flight and may kill the server. Answers that were sent before
+    that count.
     """
     load = Load()
     sending = Sending(addresses, requests, connections)

@@ -1,6 +1,6 @@
-"""The durable peer: what a careful afternoon makes, a Flask handler that proves, appends and syncs.
+"""The durable peer: a simple Flask handler that verifies, appends and syncs.
 
-Run by gunicorn with threads, so that the disk of one delivery does not hold up the next.
+gunicorn runs it with threads, so that one delivery's disk access does not delay the next delivery.
 """
 
 from __future__ import annotations

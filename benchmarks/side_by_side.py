@@ -1,10 +1,10 @@
-"""Intake of this checkout against another one, both servers alive at once: for small differences.
+"""Compare intake of this checkout and another one, with both servers running at once: for small differences.
 
 git worktree add /tmp/before main
 .venv/bin/python benchmarks/side_by_side.py /tmp/before
 .venv/bin/python benchmarks/side_by_side.py /tmp/before --case h --scattered --seconds 60
 
-README.md beside this file says why.
+README.md in this folder explains why.
 """
 
 from __future__ import annotations
@@ -26,13 +26,13 @@ from intake_cases import CASES, CHECKOUT, PEER, Case
 
 _SLICE_SECONDS = 0.4
 _WARM_UP_SECONDS = 1.0
-# After a slice, until the answers that nobody waits for are given.
+# The pause after a slice, until the remaining answers have arrived.
 _REST_SECONDS = 0.02
 _LETTERS = [case.letter for case in CASES if case.kind != PEER and case.servers == 1]
 
 
 class _Side:
-    """A server of one checkout, and what its slices of the load cost."""
+    """The server of one checkout, and the cost of its slices of the load."""
 
     def __init__(self, sending: load.Sending, process: int) -> None:
         self._sending = sending
@@ -41,7 +41,7 @@ class _Side:
         self.a_second: list[float] = []
 
     def take(self, seconds: float, *, measure: bool = True) -> bool:
-        """Take a slice; False once requests are used up."""
+        """Run one slice; False if no requests are left."""
         slice_, cpu_us, began_at = load.Load(), self._cpu_us(), time.perf_counter()
         more = self._sending.go_on(slice_, seconds)
         took = time.perf_counter() - began_at
@@ -54,19 +54,21 @@ class _Side:
         return more
 
     def _cpu_us(self) -> float:
-        # proc(5): nanoseconds on a core, exactly, where stat has hundredths of a second.
+        # proc(5): exact nanoseconds on a core; stat has only hundredths of a second.
         threads = Path(f"/proc/{self._process}/task").iterdir()
         return sum(int((thread / "schedstat").read_text().split()[0]) for thread in threads) / 1000
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description="Compare the intake of two checkouts.")
-    parser.add_argument("other", type=Path, help="a checkout of this project, such as a worktree of git")
+    parser.add_argument("other", type=Path, help="a checkout of this project, such as a git worktree")
     parser.add_argument("--case", default="a", choices=_LETTERS)
     parser.add_argument("--seconds", type=float, default=30.0)
     parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--events", type=int, default=120_000, help="for each; it ends when they are used up")
-    parser.add_argument("--scattered", action="store_true", help="incident ids in no order")
+    parser.add_argument(
+        "--events", type=int, default=120_000, help="events for each; it ends when no events are left"
+    )
+    parser.add_argument("--scattered", action="store_true", help="send incident ids in random order")
     given = parser.parse_args()
     if not (given.other / "benchmarks" / "intake_server.py").is_file():
         parser.error(f"other: expected a checkout of this project, got {given.other}")
@@ -85,10 +87,10 @@ def main() -> None:
         for side in sides:
             side.take(_WARM_UP_SECONDS, measure=False)
         until = time.monotonic() + given.seconds
-        # In random order, so that nothing that comes at intervals meets one side alone.
+        # In random order, so that periodic disturbances do not hit one side only.
         while time.monotonic() < until and all(s.take(_SLICE_SECONDS) for s in random.sample(sides, 2)):
             pass
-    _tell(*sides)
+    _print_ratio(*sides)
 
 
 def _side(
@@ -108,10 +110,10 @@ def _side(
     return _Side(load.Sending([started.address], requests, connections), process.pid)
 
 
-def _tell(before: _Side, after: _Side) -> None:
+def _print_ratio(before: _Side, after: _Side) -> None:
     count = min(len(before.cpu_us), len(after.cpu_us))
     if count < 2:
-        raise SystemExit("--seconds, --events: expected two slices at least, got fewer")
+        raise SystemExit("--seconds, --events: too few for two slices; give more")
     for name, side in (("other", before), ("this", after)):
         rate, cpu_us = statistics.median(side.a_second), statistics.median(side.cpu_us)
         print(f"{name:5}  {rate:7,.0f} a second  {cpu_us:6.1f} µs CPU each  {len(side.cpu_us)} slices")
@@ -120,7 +122,7 @@ def _tell(before: _Side, after: _Side) -> None:
         ("CPU time", after.cpu_us, before.cpu_us),
     ):
         ratios = [mine / other for mine, other in zip(ours[:count], theirs[:count], strict=True)]
-        # 1.25: how much wider a median scatters than a mean, where what is measured is normal.
+        # 1.25: a median scatters that much more than a mean, for a normal distribution.
         error = 1.25 * statistics.stdev(ratios) / count**0.5
         print(f"this / other: {statistics.median(ratios):.3f} ± {error:.3f} of the {what}")
 

@@ -1,11 +1,12 @@
-"""A deploy reported from a CI job: start to exit of the one-file step, against the other ways to do it.
+"""Report a deploy from a CI job: the one-file step, from start to exit, compared with other ways.
 
 .venv/bin/python benchmarks/steps.py
-.venv/bin/python benchmarks/steps.py --rounds 5 --installs 0    without what takes seconds
+.venv/bin/python benchmarks/steps.py --rounds 5 --installs 0    without the slow ways
 
-Every way runs in turn, so that a busy moment of the machine meets them all; read the ratios, not the
-times. All of it is on the loopback: a real receiver adds TLS and its own time to each way that sends,
-a real package index to the install. Ends with 1 where the step is slower than it promises.
+The ways run one after the other in each round, so that a busy moment affects all of them. Read the
+ratios, not the times. Everything runs on loopback: a real receiver adds TLS and its own time to each way
+that sends, and a real package index adds time to the installation. The exit code is 1 if the step is
+slower than its limits.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ answer.raise_for_status()
 
 
 class Receiver:
-    """A receiver on the loopback that accepts everything and counts it."""
+    """A receiver on loopback that accepts and counts everything."""
 
     def __init__(self) -> None:
         self.taken = 0
@@ -68,7 +69,7 @@ class Receiver:
 
 @dataclass
 class Way:
-    """One way to report a deploy, or a part of one: commands that run one after the other."""
+    """One way to report a deploy, or a part of it: commands that run one after the other."""
 
     about: str
     commands: Callable[[Path], Sequence[Sequence[str]]]
@@ -82,7 +83,7 @@ class Way:
         return statistics.median(self.seconds)
 
     def run(self, receiver: Receiver) -> None:
-        """Run it once, in a folder of its own; anything but a clean end stops the benchmark."""
+        """Run it once in a new folder; an error stops the benchmark."""
         before = receiver.taken
         with tempfile.TemporaryDirectory() as folder:
             commands = self.commands(Path(folder))
@@ -101,8 +102,8 @@ class Way:
 def main() -> int:
     arguments = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawTextHelpFormatter)
     arguments.add_argument("--rounds", type=int, default=21)
-    arguments.add_argument("--installs", type=int, default=3, help="rounds of what takes seconds")
-    # A virtual environment's Python reads more at its start than a job's python3.
+    arguments.add_argument("--installs", type=int, default=3, help="rounds of the slow ways")
+    # The Python of a virtual environment reads more files at its start than the python3 of a job.
     arguments.add_argument("--python", default=getattr(sys, "_base_executable", sys.executable))
     options = arguments.parse_args()
     with tempfile.TemporaryDirectory() as folder:
@@ -111,7 +112,7 @@ def main() -> int:
 
 def _measure(options: argparse.Namespace, folder: Path) -> int:
     cores = sorted(os.sched_getaffinity(0))
-    # Affinity is a thread's own: the receiver's threads stay here, what this one starts goes there.
+    # Affinity belongs to a thread: the receiver's threads stay here, and new processes go there.
     os.sched_setaffinity(0, {cores[0]})
     receiver = Receiver()
     os.sched_setaffinity(0, {cores[-1]})
@@ -140,7 +141,7 @@ def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict
         "INPUT_WEBHOOK_URL": receiver.url,
         "INPUT_WEBHOOK_KEY": "gdk_benchmark",
     }
-    # Addresses and certificates of package indexes are the machine's own affair.
+    # The machine sets addresses and certificates of package indexes.
     pip = {
         name: value for name, value in os.environ.items() if name.startswith(("PIP_", "SSL_", "REQUESTS_"))
     }

@@ -1,4 +1,4 @@
-"""`python -m gitdailies_cli`, for where the command is not on the path."""
+"""`python -m gitdailies_cli`, if the command is not on the path."""
 
 from gitdailies_cli.main import main
 

@@ -1,4 +1,4 @@
-"""Where commands find gitdailies.yml: the one that is named, the one here, or that of `gitdailies up`."""
+"""Find gitdailies.yml: the file given by --config, or in the current folder, or in gitdailies-data/."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ FILE = "gitdailies.yml"
 DATA = "gitdailies-data"
 
 
-def found(path: Path | None) -> Path | None:
-    """Return *path*, or the first default that is there."""
+def find(path: Path | None) -> Path | None:
+    """Return *path*, or the first default that exists, or None."""
     if path is not None:
         return path
     return next((p for p in (Path(FILE), Path(DATA) / FILE) if p.is_file()), None)
 
 
-def configuration(path: Path | None) -> Configuration:
-    """Load it; raises ConfigurationError with every complaint."""
-    chosen = found(path)
+def load_configuration(path: Path | None) -> Configuration:
+    """Find and load it; raises ConfigurationError with every fault."""
+    chosen = find(path)
     if chosen is None:
         raise ConfigurationError(
-            f"{FILE}: expected it here or in {DATA}, got none; write one with `gitdailies init`, "
+            f"{FILE}: no such file here or in {DATA}; write one with `gitdailies init`, "
             "or name one with --config"
         )
     return load(chosen)

@@ -1,6 +1,6 @@
-"""The command and its subcommands, each imported when it runs; errors become a line and an exit code.
+"""The command and its subcommands. Each is imported when it runs; errors become a line and an exit code.
 
-Exit codes: 0 done or rightly skipped, 1 not delivered, 2 usage or configuration, 3 refused by
+Exit codes: 0 done or skipped on purpose, 1 not delivered, 2 wrong usage or configuration, 3 refused by
 GitDailies (key or payload), 4 partly done.
 """
 
@@ -16,29 +16,37 @@ from typing import Any
 import click
 from gitdailies_core.errors import GitDailiesError
 
-# Where each subcommand stands: a module of this package and the command in it. The text is
-# shown by `gitdailies --help`, so that help need not import them all.
+# The module of each subcommand, and its text in `gitdailies --help`, which need not import them all.
 COMMANDS = {
-    "up": ("commands.up", "run everything on this machine: incoming webhooks, relay, keys"),
-    "deploy": ("commands.deploy", "report a deploy; what is not given is read from the CI environment"),
-    "incident": ("commands.incident", "report an incident by hand: start, resolve"),
-    "relay": ("commands.relay", "run the relay; status, failed, unmapped, explain, replay, pause, resume"),
-    "webhooks": ("commands.webhooks", "run the incoming-webhooks system"),
-    "keys": ("commands.keys", "webhook keys: create, list, delete"),
-    "history": ("history.commands", "events of the past: import them from a file, fetch them from a vendor"),
-    "metrics": ("commands.metrics", "deployment frequency, lead time, fail rate, recovery time, rework rate"),
-    "translate": ("commands.translate", "what a delivery would become, or why nothing; sends nothing"),
-    "check": ("commands.check", "check configuration, secrets, reachability, dialect, mirrors"),
-    "conformance": ("commands.conformance", "check a receiver: does it answer as one of these events has to"),
+    "up": ("commands.up", "run incoming webhooks and a relay on this machine, ready to try"),
+    "deploy": ("commands.deploy", "report a deploy; missing values are read from the CI environment"),
+    "incident": ("commands.incident", "report the start or the end of an incident by hand"),
+    "relay": (
+        "commands.relay",
+        "run or inspect the relay; status, failed, unmapped, explain, replay, pause, resume",
+    ),
+    "webhooks": ("commands.webhooks", "run incoming webhooks, the receiver of events"),
+    "keys": ("commands.keys", "create, list and delete webhook keys"),
+    "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
+    "metrics": (
+        "commands.metrics",
+        "print deployment frequency, lead time, fail rate, recovery time, rework rate",
+    ),
+    "translate": (
+        "commands.translate",
+        "show the events that a delivery becomes, or why there are none; sends nothing",
+    ),
+    "check": ("commands.check", "check configuration, secrets, reachability, dialect and mirrors"),
+    "conformance": ("commands.conformance", "check that a receiver answers events correctly"),
     "init": ("commands.check", "write a commented first gitdailies.yml"),
 }
 
-# A disk that takes no more, be it under what is printed or under a file of ours.
+# The disk is full or broken, below the output or below a file of ours.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
 
 class Lazy(click.Group):
-    """A group whose subcommands are imported when one of them is asked for."""
+    """A group that imports a subcommand only when it is used."""
 
     def list_commands(self, ctx: click.Context) -> list[str]:  # noqa: ARG002  click's signature
         return list(COMMANDS)
@@ -58,14 +66,14 @@ class Lazy(click.Group):
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(version("gitdailies-integrations"), prog_name="gitdailies")
 def gitdailies() -> None:
-    """Deploys and incidents into GitDailies, each counted once.
+    """Send deploys and incidents to GitDailies, each counted once.
 
-    Start with `gitdailies up`: it needs no account and prints what to paste next.
+    Start with `gitdailies up`. It needs no account and prints example commands to paste.
     """
 
 
 def main(arguments: list[str] | None = None) -> Any:
-    """Run the command; ends the process with one of the documented exit codes."""
+    """Run the command, and end the process with one of the documented exit codes."""
     try:
         # Outside its standalone mode click returns the code of `Exit` instead of raising it.
         code = gitdailies.main(arguments, prog_name="gitdailies", standalone_mode=False)
@@ -78,16 +86,16 @@ def main(arguments: list[str] | None = None) -> Any:
         click.echo(f"gitdailies: {error}", err=True)
         sys.exit(error.exit_code)
     except BrokenPipeError:
-        # The reader of our output went away, as `head` does.
+        # The reader of the output ended, as `head` does.
         sys.stderr.close()
         sys.exit(1)
     except OSError as error:
         if error.errno not in _FULL:
             raise
-        said = (error.strerror or "").lower()
-        click.echo(f"gitdailies: expected to write everything, got: {said}", err=True)
+        reason = (error.strerror or "").lower()
+        click.echo(f"gitdailies: cannot write everything: {reason}", err=True)
         with suppress(OSError):
-            # Or the end of the process would try once more, and say so.
+            # Otherwise the end of the process would try again and print another error.
             sys.stdout.close()
         sys.exit(1)
     sys.exit(code if isinstance(code, int) else 0)

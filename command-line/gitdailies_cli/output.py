@@ -24,17 +24,17 @@ def as_line(value: Any) -> None:
 
 
 def counted(count: int, one: str) -> str:
-    """Write a number with its word, which an s makes plural."""
+    """Format a number with its noun, plural with s where needed."""
     return f"{count:,} {one}" if count == 1 else f"{count:,} {one}s"
 
 
 def moment(text: str | None) -> str:
-    """Write a moment for a person: to the second, and "" where there is none."""
+    """Format a time for people, to the second; "" for None."""
     return "" if text is None else _FRACTION.sub("", text)
 
 
 def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> None:
-    """Print a table, or nothing where there are no rows."""
+    """Print a table, or nothing if there are no rows."""
     from rich import box
     from rich.console import Console
     from rich.table import Table
@@ -46,22 +46,22 @@ def table(title: str, columns: Sequence[str], rows: Sequence[Sequence[Any]]) -> 
     for column in columns:
         shown.add_column(column, overflow="fold")
     for row in rows:
-        # Text, not markup: what came from outside must not color or link anything.
+        # Text, not markup: input from outside must not add colors or links.
         shown.add_row(*("" if cell is None else Text(printable(str(cell))) for cell in row))
     console = Console(soft_wrap=False, highlight=False, markup=False)
     if not console.is_terminal:
-        # A pipe has no edge at which to fold: what is searched for stays in one piece.
+        # Output to a pipe is not folded, so that a search finds every value in one piece.
         console.width = _PIPED_COLUMNS
     console.print(shown)
 
 
 def pairs(values: Mapping[str, Any]) -> None:
-    """Print names and values, one a line, the values in one column."""
+    """Print names and values, one pair for each line, with the values aligned."""
     width = max(len(name) for name in values)
     for name, value in values.items():
         click.echo(f"{name.ljust(width)}  {printable(str(value))}")
 
 
 def printable(text: str) -> str:
-    """Replace control characters, which a terminal would obey."""
+    """Replace control characters, which could control a terminal."""
     return "".join(c if c.isprintable() else "\N{REPLACEMENT CHARACTER}" for c in text)

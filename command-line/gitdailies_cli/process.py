@@ -1,4 +1,4 @@
-"""A server as a process: signals to events, one event loop, the fast loop where it is installed."""
+"""Run a server as a process: signals, one event loop, and uvloop if it is installed."""
 
 from __future__ import annotations
 
@@ -8,25 +8,25 @@ from collections.abc import Awaitable, Callable
 
 
 class Signals:
-    """What a person or a supervisor asks of the process."""
+    """The signals that a person or a supervisor sends to the process."""
 
     def __init__(self) -> None:
         self.stop = asyncio.Event()
-        self._reloading: list[asyncio.Event] = []
+        self._reload_events: list[asyncio.Event] = []
 
     def reloading(self) -> asyncio.Event:
-        """Return an event that SIGHUP sets, of the caller's own, who clears it."""
-        self._reloading.append(asyncio.Event())
-        return self._reloading[-1]
+        """Return a new event that SIGHUP sets; the caller clears it."""
+        self._reload_events.append(asyncio.Event())
+        return self._reload_events[-1]
 
     def reload(self) -> None:
-        """Ask all who listen to read their settings again."""
-        for event in self._reloading:
+        """Make all listeners read their settings again."""
+        for event in self._reload_events:
             event.set()
 
 
 def run(serve: Callable[[Signals], Awaitable[None]]) -> None:
-    """Run *serve* until it ends; SIGINT and SIGTERM ask it to stop, a second one stops at once."""
+    """Run *serve* until it ends. SIGINT and SIGTERM stop it gracefully; a second one stops it at once."""
 
     async def main() -> None:
         signals = Signals()

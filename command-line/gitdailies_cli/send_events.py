@@ -1,4 +1,4 @@
-"""Handing events over from the command line: where to, with which key, and what it came to."""
+"""Send events from the command line: find the destination and the key, send, and print the results."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gitdailies_connection.addresses import receiver as checked_address
+from gitdailies_connection.addresses import check_receiver
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
-from gitdailies_core.error_text import called
+from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -34,22 +34,29 @@ DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
 def delivery_options(
     function: Callable[..., Any], *, timeout: float = 10.0, retries: int = 3
 ) -> Callable[..., Any]:
-    """Add the options that every reporting command has, with these defaults."""
+    """Add the options that all reporting commands share, with these defaults."""
     for option in reversed(
         (
-            click.option("--url", help=f"where events go; else {URL_VARIABLE}, else gitdailies.yml"),
+            click.option(
+                "--url", help=f"the address for events; default: {URL_VARIABLE}, else gitdailies.yml"
+            ),
             click.option(
                 "--key-env",
-                help=f"the variable that holds the key; default {KEY_VARIABLE}, else gitdailies.yml",
+                help=f"the variable with the key; default: {KEY_VARIABLE}, else gitdailies.yml",
             ),
-            click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml"),
+            click.option("--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml"),
             click.option(
-                "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds an attempt"
+                "--timeout", type=click.FloatRange(0.1, 300), default=timeout, help="seconds for each attempt"
             ),
             click.option(
-                "--retries", type=click.IntRange(0, 20), default=retries, help="attempts after the first"
+                "--retries",
+                type=click.IntRange(0, 20),
+                default=retries,
+                help="retries after the first attempt",
             ),
-            click.option("--dry-run", is_flag=True, help="print what would be sent; needs no address or key"),
+            click.option(
+                "--dry-run", is_flag=True, help="print the events and send nothing; needs no address or key"
+            ),
             click.option("--json", "as_json", is_flag=True, help="print JSON"),
         )
     ):
@@ -58,17 +65,17 @@ def delivery_options(
 
 
 @contextmanager
-def naming(options: Mapping[str, str]) -> Iterator[None]:
-    """Tell what is wrong with a value by the option that it was given with, whatever core calls it."""
+def option_names_in_errors(options: Mapping[str, str]) -> Iterator[None]:
+    """Replace core's names in errors by the names of the options that the values came from."""
     try:
         yield
     except (UsageError, InvalidEvent) as error:
-        raise UsageError(called(str(error), options)) from None
+        raise UsageError(relabel(str(error), options)) from None
 
 
 @dataclass(frozen=True)
-class Sent:
-    """What one event came to."""
+class SendResult:
+    """The result of sending one event."""
 
     event: Event
     status: str
@@ -88,30 +95,30 @@ def report(
     dry_run: bool,
     as_json: bool,
 ) -> None:
-    """Send *events* in order, print what came of it, and end with the exit code for it."""
+    """Send *events* in order, print the results, and exit with the matching code."""
     for note in notes:
         click.echo(f"note: {output.printable(note)}", err=True)
     if dry_run:
         written = [event.to_wire() for event in events]
         output.as_json({"event": written[0]} if len(written) == 1 else {"events": written})
         return
-    destination, key = where_to(url, key_env, config, timeout)
+    destination, key = find_destination(url, key_env, config, timeout)
     with Sender.to(destination) as sender:
         results = _send_all(sender, destination, key, events, retries)
-    _tell(results, as_json=as_json)
+    _print_results(results, as_json=as_json)
     raise click.exceptions.Exit(_exit_code(results))
 
 
-def where_to(
+def find_destination(
     url: str | None, key_env: str | None, config: Path | None, timeout: float
 ) -> tuple[Destination, Secret]:
-    """Find address and key: what is given, then the environment, then gitdailies.yml."""
+    """Find address and key: from the options, then the environment, then gitdailies.yml."""
     address = url or os.environ.get(URL_VARIABLE, "").strip()
-    path = find_config.found(config)
+    path = find_config.find(config)
     if address:
         try:
-            # An address given by hand may be of this network; configuration is stricter.
-            checked_address(address, allow_http=True)
+            # An address on the command line may use http to another machine; the configuration is stricter.
+            check_receiver(address, allow_http=True)
         except ValueError as error:
             where = "--url" if url else URL_VARIABLE
             raise UsageError(f"{where}: {error}") from None
@@ -119,10 +126,10 @@ def where_to(
         return Destination(url=address, key=source, timeout_seconds=timeout), source.read(os.environ)
     if path is None:
         raise ConfigurationError(
-            f"address: expected --url, {URL_VARIABLE} or a gitdailies.yml, got none; "
-            "try --dry-run to see what would be sent"
+            f"no receiver is set: use --url, {URL_VARIABLE} or a gitdailies.yml; "
+            "--dry-run needs none and prints the events"
         )
-    destination = find_config.configuration(path).gitdailies
+    destination = find_config.load_configuration(path).gitdailies
     if key_env or KEY_VARIABLE in os.environ:
         return destination, SecretSource.make(env=key_env or KEY_VARIABLE).read(os.environ)
     return destination, destination.key.read(os.environ)
@@ -130,8 +137,8 @@ def where_to(
 
 def _send_all(
     sender: Sender, destination: Destination, key: Secret, events: Sequence[Event], retries: int
-) -> list[Sent]:
-    results: list[Sent] = []
+) -> list[SendResult]:
+    results: list[SendResult] = []
     dialect: Dialect | None = None
     for event in events:
         started_at = datetime.now(UTC)
@@ -147,7 +154,7 @@ def _send_all(
             if not isinstance(verdict, retry.Again) or attempt > retries:
                 break
             time.sleep(max(0.0, (verdict.at - datetime.now(UTC)).total_seconds()))
-        results.append(_sent(event, verdict))
+        results.append(_result(event, verdict))
     return results
 
 
@@ -162,22 +169,22 @@ def _attempt(
     return sender.send(dialect.dump(event), key=key, event_id=event.id), dialect
 
 
-def _sent(event: Event, verdict: retry.Verdict) -> Sent:
+def _result(event: Event, verdict: retry.Verdict) -> SendResult:
     if isinstance(verdict, retry.Done):
-        return Sent(event, "sent")
+        return SendResult(event, "sent")
     if isinstance(verdict, retry.Again) or (isinstance(verdict, retry.Pause) and verdict.what == "address"):
-        return Sent(event, "not delivered", verdict.reason, NOT_DELIVERED)
-    return Sent(event, "refused", verdict.reason, REFUSED)
+        return SendResult(event, "not delivered", verdict.reason, NOT_DELIVERED)
+    return SendResult(event, "refused", verdict.reason, REFUSED)
 
 
-def _exit_code(results: Sequence[Sent]) -> int:
+def _exit_code(results: Sequence[SendResult]) -> int:
     codes = {result.code for result in results}
     if DONE in codes and len(codes) > 1:
         return PARTLY
     return max(codes, default=DONE)
 
 
-def _tell(results: Sequence[Sent], *, as_json: bool) -> None:
+def _print_results(results: Sequence[SendResult], *, as_json: bool) -> None:
     if as_json:
         output.as_json(
             {

@@ -1,7 +1,7 @@
-"""Addresses that configuration names: https where it leaves the machine, never a cloud's metadata service.
+"""Check the addresses in the configuration: https to other machines, never a cloud's metadata service.
 
-Functions raise ValueError with `expected …, got …`. An address is not repeated in a message, since
-a password or a key may stand in it.
+Functions raise ValueError with `expected …, got …`. Messages do not repeat an address, because it may
+contain a password or a key.
 """
 
 from __future__ import annotations
@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from typing import TypeAlias
 from urllib.parse import SplitResult, urlsplit
 
-# Where clouds hand out credentials to whoever asks from the machine itself. Sources: the metadata
-# pages of AWS, Google Cloud, Azure (168.63.129.16 is its wire server), Alibaba and Oracle.
+# Here clouds give credentials to any program on the machine. Sources: the metadata pages of AWS,
+# Google Cloud, Azure (168.63.129.16 is its wire server), Alibaba and Oracle.
 _METADATA_NAMES = frozenset({"metadata", "metadata.google.internal", "metadata.goog", "instance-data"})
 _METADATA = tuple(
     ipaddress.ip_network(network)
@@ -36,7 +36,7 @@ Network: TypeAlias = ipaddress.IPv4Network | ipaddress.IPv6Network
 
 @dataclass(frozen=True)
 class Listen:
-    """Where a server listens; port 0 lets the system choose."""
+    """The address of a server; port 0 lets the system choose."""
 
     host: str
     port: int
@@ -45,16 +45,16 @@ class Listen:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 
 
-def listen(text: str) -> Listen:
-    """Read HOST:PORT; an IPv6 address stands in brackets."""
+def parse_listen(text: str) -> Listen:
+    """Parse HOST:PORT, with an IPv6 address in brackets."""
     match = re.fullmatch(r"(?:\[([0-9A-Fa-f:.]+)\]|([A-Za-z0-9._-]+)):([0-9]{1,5})", text)
     if match is None or int(match[3]) > 65535 or (match[1] is not None and not _is_ip(match[1])):
         raise ValueError("expected HOST:PORT like 127.0.0.1:8701 or [::1]:8701, got something else")
     return Listen(match[1] or match[2], int(match[3]))
 
 
-def network(text: str) -> Network:
-    """Read an address, or a network such as 10.0.0.0/8."""
+def parse_network(text: str) -> Network:
+    """Parse an address, or a network such as 10.0.0.0/8."""
     try:
         return ipaddress.ip_network(text)
     except ValueError:
@@ -68,29 +68,29 @@ def network(text: str) -> Network:
     raise ValueError(f"expected a network, got an address inside it; did you mean {whole}")
 
 
-def receiver(text: str, *, allow_http: bool = False) -> str:
+def check_receiver(text: str, *, allow_http: bool = False) -> str:
     """Check the address that events are posted to."""
     parts = _split(text, "an http or https address")
     if parts.query or parts.fragment:
-        raise ValueError("expected an address without ? and #, since keys do not belong there, got one")
+        raise ValueError("expected an address without ? and #, where keys might be, got one with them")
     host = parts.hostname or ""
-    if forbidden(host):
-        raise ValueError(f"expected the address of a receiver, got {forbidden(host)}")
+    if forbidden_reason(host):
+        raise ValueError(f"expected the address of a receiver, got {forbidden_reason(host)}")
     if parts.scheme == "http" and not allow_http and not is_loopback(host):
         raise ValueError(
-            "expected https for another machine, got http (allow_http: true permits it, in the clear)"
+            "expected https for another machine, got http (allow_http: true permits it, without encryption)"
         )
     return text
 
 
-def proxy(text: str) -> str:
+def check_proxy(text: str) -> str:
     """Check the address of a proxy."""
     _split(text, "an http or https address of a proxy")
     return text
 
 
-def forbidden(host: str) -> str:
-    """Say what *host*, a name or an IP address, is that nothing is ever sent to, or ""."""
+def forbidden_reason(host: str) -> str:
+    """Return why nothing may be sent to *host*, a name or an IP address, or ""."""
     if host.rstrip(".").lower() in _METADATA_NAMES:
         return "a cloud's metadata service"
     try:

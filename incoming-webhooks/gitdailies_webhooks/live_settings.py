@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any
 
 from gitdailies_connection.config.settings import WebhooksSettings
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from starlette.types import ASGIApp, Receive, Scope, Send
 
 from gitdailies_webhooks.api.app import create_app
@@ -114,6 +114,6 @@ async def reload_when_set(
         try:
             changed = await app.apply(reload())
         except Exception as error:  # noqa: BLE001  after any error the server goes on with the old settings
-            log.error("webhooks settings not reloaded", reason=told(error))
+            log.error("webhooks settings not reloaded", reason=describe_error(error))
         else:
             log.info("webhooks settings reloaded", changed=changed)

@@ -10,7 +10,7 @@ from functools import partial
 import structlog
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.settings import WebhooksSettings
-from gitdailies_server.gc_tuning import settle
+from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.listener import Server, address_of, bind
 from gitdailies_server.storage.timestamps import utc_now
 
@@ -60,7 +60,7 @@ async def serve(
                 first_owner((public or address) + path)
 
         def started() -> None:
-            settle()
+            freeze_startup_objects()
             LOG.info(
                 "receiver started", address=address, store=str(opened.database), strict_order=strict_order
             )

@@ -10,7 +10,7 @@ import structlog
 from gitdailies_connection.config.settings import Configuration
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core.sources import registry
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp, IntakeSettings
@@ -54,7 +54,7 @@ class Reloader:
                 await self.apply(reload())
             except Exception as error:  # noqa: BLE001  whatever is wrong with it, the old one stays active
                 self.failed = True
-                LOG.error("configuration not reloaded", reason=told(error))
+                LOG.error("configuration not reloaded", reason=describe_error(error))
             else:
                 self.failed = False
                 LOG.info("configuration reloaded")

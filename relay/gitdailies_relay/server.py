@@ -8,9 +8,9 @@ from collections.abc import Callable, Mapping
 import structlog
 from gitdailies_connection.config.settings import Configuration
 from gitdailies_connection.http.sender import Sender
-from gitdailies_server.gc_tuning import settle
+from gitdailies_server.gc_tuning import freeze_startup_objects
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
-from gitdailies_server.logging.rate_limited import Repeats
+from gitdailies_server.logging.rate_limited import RateLimitedLog
 
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp
@@ -74,7 +74,7 @@ class RelayProcess:
             lease_seconds=relay.lease_seconds,
             count_attempt=self._metrics.count_attempt,
         )
-        self._repeats = Repeats(LOG)
+        self._repeats = RateLimitedLog(LOG)
         self._app = IntakeApp(
             settings=settings,
             store=self._store,
@@ -95,7 +95,7 @@ class RelayProcess:
             self._app, self._store, self._metrics, lambda: self._health().to_json(location)
         )
         self._servers = [
-            Server(self._app, connections=relay.connections, repeats=self._repeats),
+            Server(self._app, connections=relay.connections, limited_log=self._repeats),
             Server(status_app),
         ]
 
@@ -118,7 +118,7 @@ class RelayProcess:
             for server, listener in zip(self._servers, self._listeners, strict=True)
         ]
         address, status = (address_of(listener) for listener in self._listeners)
-        settle()
+        freeze_startup_objects()
         LOG.info("relay started", listen=str(address), status=str(status), store=str(self._relay.store))
         ready(f"http://{address}")
         try:

@@ -1,1 +1,7 @@
-"""What a server stands on: its store, group commit, migrations, sockets, clock and log."""
+"""What both servers, the relay and incoming webhooks, are built on.
+
+`http` listens and bounds connections and requests. `storage` opens SQLite or PostgreSQL, migrates the
+schema and commits in groups. `logging` writes JSON lines to standard error. A request takes this way:
+
+    listener → bounded_protocol → the application → group_commit → database → answer
+"""

@@ -1,15 +1,15 @@
-"""How often a server looks for garbage that refers to itself, of which it makes next to none."""
+"""Tune the cyclic garbage collector for a long-running server."""
 
 from __future__ import annotations
 
 import gc
 
-# A hundred requests under way hold that many objects, and drop them without any help.
-_YOUNG = 20_000
+# About the number of objects of a hundred requests in progress. They need no collector: none is cyclic.
+_YOUNG_OBJECTS = 20_000
 
 
-def settle() -> None:
-    """Call it once, when a server has loaded what it needs: that is never looked through again."""
+def freeze_startup_objects() -> None:
+    """Exclude all existing objects from collections. Call it once, when the server has loaded everything."""
     gc.collect()
     gc.freeze()
-    gc.set_threshold(_YOUNG, 20, 50)
+    gc.set_threshold(_YOUNG_OBJECTS, 20, 50)

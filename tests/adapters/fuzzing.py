@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from gitdailies_core.contract import checks
-from gitdailies_core.contract.mutations import MUTANTS, at, paths
+from gitdailies_core.contract.mutations import REPLACEMENTS, paths_in, value_at
 from gitdailies_core.errors import ConfigurationError, ProofError
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import FORM, Request
@@ -41,7 +41,7 @@ _SCALAR = st.one_of(
     st.none(), st.booleans(), st.integers(), st.floats(allow_nan=False, allow_infinity=False), _TEXT
 )
 _VALUE = st.one_of(
-    st.sampled_from(MUTANTS).map(copy.deepcopy),
+    st.sampled_from(REPLACEMENTS).map(copy.deepcopy),
     _SCALAR,
     st.recursive(
         _SCALAR, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(_TEXT, inner, max_size=4)
@@ -84,7 +84,7 @@ def fuzz(adapter: Adapter, seconds: float, report: Callable[[str], None] = print
         f"fuzzed {adapter.name}: {held} deliveries in {took:.0f} s, all held; "
         f"{translated} translated, {held - translated} refused"
     )
-    # A search that never gets past the envelope proves nothing about what stands in it.
+    # A search that never gets past the envelope proves nothing about the content.
     assert held / 10 < translated < held
     return held
 
@@ -122,11 +122,11 @@ def _bodies(draw: st.DrawFn, examples: Examples) -> tuple[bytes, bool]:
 @st.composite
 def _changed(draw: st.DrawFn, whole: Any, examples: Examples) -> Any:
     """Replace, take away, add or move one value."""
-    places = paths(whole)
+    places = paths_in(whole)
     if not places:
         return draw(_VALUE)
     path = draw(st.sampled_from(places))
-    parent, last = at(whole, path[:-1]), path[-1]
+    parent, last = value_at(whole, path[:-1]), path[-1]
     way = draw(st.sampled_from(["value", "text", "gone", "new", "moved", "borrowed"]))
     if way == "gone":
         del parent[last]
@@ -135,7 +135,7 @@ def _changed(draw: st.DrawFn, whole: Any, examples: Examples) -> Any:
     elif way == "new" and isinstance(parent, dict):
         parent[draw(_TEXT)] = draw(_VALUE)
     elif way == "moved":
-        parent[last] = copy.deepcopy(at(whole, draw(st.sampled_from(places))))
+        parent[last] = copy.deepcopy(value_at(whole, draw(st.sampled_from(places))))
     elif way == "borrowed" and isinstance(parent, dict):
         _, other = draw(st.sampled_from(examples))
         if isinstance(other, dict) and other:

@@ -2,6 +2,7 @@
 
 import shutil
 from importlib.resources import files
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
@@ -41,6 +42,7 @@ def sloppy(tmp_path, monkeypatch):
         for ending in ("payload.json", "expected.json"):
             shutil.copy(str(source.joinpath(f"{stem}.{ending}")), folder)
     shutil.copy(str(source.joinpath("signatures.json")), folder)
+    shutil.copy(Path(str(source)).parent / "payload.schema.json", folder.parent)
     monkeypatch.syspath_prepend(str(tmp_path))
     real = registry.adapter("squadcast")
 
@@ -75,7 +77,7 @@ def test_a_bare_key_is_a_fault(sloppy):
         body = request.json()
         return real.translate(request, options) if body["data"]["resource_data"]["id"] else ()
 
-    assert "data.resource_data.id taken away" in faults_of(sloppy(translate)[0])
+    assert "data.resource_data.id removed" in faults_of(sloppy(translate)[0])
 
 
 def test_a_crash_on_an_example_is_a_fault_of_that_example(sloppy):
@@ -118,15 +120,15 @@ def test_a_word_that_starts_needs_an_example(sloppy):
     """A word of the table that starts something, shown by no example, is a fault."""
     adapter, _ = sloppy(table={"incident.triggered": STARTED, "incident.flared": STARTED})
 
-    assert "table['incident.flared']: expected an example of it, got none" in faults_of(adapter)
+    assert "table['incident.flared']: no example; add a delivery with this word" in faults_of(adapter)
 
 
 @pytest.mark.parametrize(
     ("stray", "fault"),
     [
-        ("a.expected.json", "a.payload.json: expected it beside a.expected.json, got no such file"),
-        ("a.options.json", "a.payload.json: expected it beside a.options.json, got no such file"),
-        ("a.payload.json", "a.expected.json: expected it beside a.payload.json, got no such file"),
+        ("a.expected.json", "examples/a.payload.json: missing; add it or delete examples/a.expected.json"),
+        ("a.options.json", "examples/a.payload.json: missing; add it or delete examples/a.options.json"),
+        ("a.payload.json", "examples/a.expected.json: missing; run `gitdailies translate sloppy --messages"),
     ],
 )
 def test_half_a_pair_is_a_fault(sloppy, stray, fault):
@@ -138,7 +140,7 @@ def test_half_a_pair_is_a_fault(sloppy, stray, fault):
 
 
 def test_a_changed_translation_shows_both_sides(sloppy):
-    """An example whose outcome changed is told with what was expected and what came."""
+    """A fault about a changed outcome shows the expected outcome and the actual one."""
     adapter, folder = sloppy()
     file = folder / "v2.incident.resolved.expected.json"
     file.write_text(file.read_text().replace("resolved", "started", 1))

@@ -32,10 +32,10 @@ def test_a_service_without_a_name_is_left_out():
     )
 
 
-@pytest.mark.parametrize("name", ["incident", "merged_into", "period", "key"])
+@pytest.mark.parametrize("name", ["incident", "merged_into", "occurrence", "key"])
 @pytest.mark.parametrize("value", ["x" * 256, "a\x00b", "a\nb"])
 def test_an_id_that_could_not_be_written_again_is_refused(name, value):
-    """An id, a period or a key is never cut or changed, since another could become the same."""
+    """An id, an occurrence or a key is never cut or changed, since another could become the same."""
     with pytest.raises(PayloadError, match="expected 1 to 255 printable characters"):
         change(**{name: value})
 

@@ -1,4 +1,4 @@
-"""Deliveries one after another, through routing and periods, to the events that go out."""
+"""Deliveries in a row, through routing and the decisions, to the events that are sent."""
 
 import json
 
@@ -62,12 +62,12 @@ def test_pagerduty_from_trigger_to_resolve_gives_two_events():
     ) == [START, END]
 
 
-def test_pagerduty_reopened_is_a_second_period():
+def test_pagerduty_reopened_is_a_second_occurrence():
     """A reopened incident starts again at reopened_at, and its own end ends it."""
     again = ("starts", "checkout-api", "3-04T11:30:22Z")
     over = ("ends", "checkout-api", "3-04T11:58:47.114Z")
 
-    told = events_of(
+    events = events_of(
         "pagerduty",
         "incident.triggered",
         "incident.resolved",
@@ -84,11 +84,11 @@ def test_pagerduty_reopened_is_a_second_period():
         "incident.resolved.after-reopening.first-start-only",
     )
 
-    assert told == first_start_only == [START, END, again, over]
+    assert events == first_start_only == [START, END, again, over]
 
 
 def test_pagerduty_reopened_without_its_time_starts_when_it_was_told():
-    """Without reopened_at the second period starts at occurred_at, never at created_at."""
+    """Without reopened_at the second occurrence starts at occurred_at, never at created_at."""
     assert events_of(
         "pagerduty", "incident.triggered", "incident.resolved", "incident.reopened.without-reopened-at"
     ) == [START, END, ("starts", "checkout-api", "3-04T11:30:22.871Z")]
@@ -219,8 +219,8 @@ def test_datadog_incident_may_skip_stable():
     ]
 
 
-def test_datadog_incident_active_again_is_a_second_period():
-    """Back from stable to active starts anew, at the moment of that notification."""
+def test_datadog_incident_active_again_is_a_second_occurrence():
+    """An incident that goes from stable back to active starts again, at the time of that notification."""
     again = {"date_ms": "1772620200000", "event_id": "3"}
 
     assert events_of(

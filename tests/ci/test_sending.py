@@ -124,7 +124,7 @@ def test_refused(status: str, outcome: str, text: str, check: str) -> None:
     with serving(answer(status, b'{"title": "no", "detail": "no such key"}')) as server:
         receipt = send(EVENT, receiver(server.url, retries=3))
 
-    assert (receipt.outcome, receipt.said, receipt.check) == (outcome, text, check)
+    assert (receipt.outcome, receipt.message, receipt.check) == (outcome, text, check)
     assert len(server.requests) == 1
 
 
@@ -160,7 +160,7 @@ def test_retry_after_beyond_the_bound() -> None:
         receipt = send(EVENT, receiver(server.url, retries=3), now=clock.now, wait=clock.wait)
 
     assert said(receipt) == (NOT_DELIVERED, 503, 1)
-    assert receipt.said.endswith("it asks to wait longer than the 60 s that a job may take")
+    assert receipt.message.endswith("it asks to wait longer than the 60 s that a job may take")
     assert clock.waits == []
 
 
@@ -171,7 +171,7 @@ def test_bounded_retries() -> None:
         receipt = send(EVENT, receiver(server.url, retries=2), now=clock.now, wait=clock.wait)
 
     assert said(receipt) == (NOT_DELIVERED, 500, 3)
-    assert receipt.said == "answered 500: broken (3 attempts)"
+    assert receipt.message == "answered 500: broken (3 attempts)"
     assert sum(clock.waits) <= 3.0
 
 
@@ -203,7 +203,7 @@ def test_an_answer_in_drips_is_bounded() -> None:
         receipt = send(EVENT, receiver(server.url, seconds=0.5))
 
     assert said(receipt) == (NOT_DELIVERED, None, 1)
-    assert "no answer within 0.5 s" in receipt.said
+    assert "no answer within 0.5 s" in receipt.message
     # The whole answer would take twenty seconds.
     assert time.monotonic() - started < 8.0
 
@@ -233,7 +233,7 @@ def test_nobody_there() -> None:
     port = free_port()
     receipt = send(EVENT, receiver(f"http://127.0.0.1:{port}/webhooks"))
 
-    assert receipt.said == f"127.0.0.1:{port}: connection refused (1 attempt)"
+    assert receipt.message == f"127.0.0.1:{port}: connection refused (1 attempt)"
 
 
 def test_not_http() -> None:
@@ -248,9 +248,9 @@ def test_the_key_is_struck_from_what_the_receiver_says() -> None:
     with serving(answer("400 Bad Request", body)) as server:
         receipt = send(EVENT, receiver(server.url))
 
-    assert PLANTED[:8] not in receipt.said
-    assert "\n" not in receipt.said
-    assert len(receipt.said) < 400
+    assert PLANTED[:8] not in receipt.message
+    assert "\n" not in receipt.message
+    assert len(receipt.message) < 400
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
@@ -260,8 +260,8 @@ def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
         receipt = send(EVENT, receiver(f"https://127.0.0.1:{server.port}/webhooks", retries=3))
 
     assert said(receipt) == (NOT_DELIVERED, None, 1)
-    assert "certificate not trusted" in receipt.said
-    assert "SSL_CERT_FILE" in receipt.said
+    assert "certificate not trusted" in receipt.message
+    assert "SSL_CERT_FILE" in receipt.message
     assert server.requests == []
 
 
@@ -316,8 +316,8 @@ def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     receipt = send(EVENT, receiver("http://receiver.invalid/webhooks", retries=3))
 
     assert said(receipt) == (NOT_DELIVERED, None, 1)
-    assert "http_proxy: expected an http:// address, got another" in receipt.said
-    assert "s3cr3t" not in receipt.said
+    assert "http_proxy: expected an http:// address, got another" in receipt.message
+    assert "s3cr3t" not in receipt.message
 
 
 @pytest.mark.parametrize(

@@ -80,7 +80,7 @@ def test_no_configuration_is_said_with_the_remedy(run):
 
 
 def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
-    """A mirror that is there and whole is ok, one that is cut or missing a fault that says what to do."""
+    """A complete mirror is ok; a shallow or missing one is a fault with a remedy."""
     git = ["git", "-c", "user.name=kim", "-c", "user.email=kim@larkspur.example"]
     subprocess.run([*git, "init", "--quiet", tmp_path / "whole"], check=True)
     for _ in range(2):
@@ -105,7 +105,7 @@ def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
 
 
 def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):
-    """Whoever only receives needs no address to send to; a typo is named as anywhere else."""
+    """A file with only webhooks needs no receiver; a typo in it is reported like any other."""
     file = tmp_path / "gitdailies.yml"
     file.write_text("webhooks:\n  window_hours: 48\n  mirrors: {larkspur/gone: gone}\n")
     checked = run("check", "--json")
@@ -115,7 +115,7 @@ def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):
     file.write_text("webhooks:\n  window_hours: 48\n")
     checked = run("check")
     assert (checked.returncode, checked.stdout.count("\n")) == (0, 1)
-    assert "webhooks alone" in checked.stdout
+    assert "it has only webhooks" in checked.stdout
 
     file.write_text("webhooks:\n  window: 48\n")
     checked = run("check")

@@ -59,7 +59,7 @@ def test_help_says_what_each_option_means(path):
 
 
 def test_commands_that_print_data_have_json():
-    """`--json` is there for every command that prints data, and the list of those is no longer than it is."""
+    """Every command that prints data has `--json`, and the list of exceptions is exact."""
     have = {
         " ".join(path) for path, command in ALL.items() if any(p.name == "as_json" for p in command.params)
     }
@@ -84,7 +84,7 @@ def test_a_command_imports_only_what_it_needs():
 
 
 def test_every_command_that_help_lists_can_be_loaded():
-    """The table of commands names only what is there."""
+    """Every command in the table exists."""
     assert {path[0] for path in ALL} == set(COMMANDS)
 
 
@@ -101,4 +101,4 @@ def test_output_that_cannot_be_written_is_one_line(tmp_path, arguments):
         ran = subprocess.run([*program, *arguments], stdout=full, stderr=subprocess.PIPE, **around)
 
     assert ran.returncode == 1
-    assert ran.stderr == "gitdailies: expected to write everything, got: no space left on device\n"
+    assert ran.stderr == "gitdailies: cannot write everything: no space left on device\n"

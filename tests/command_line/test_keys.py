@@ -44,7 +44,7 @@ def test_a_name_is_taken_once(run, webhooks):
 
 
 def test_a_piped_table_folds_nothing(run, webhooks):
-    """A long name stands in one piece in the output of `keys list` that goes to a pipe."""
+    """In a pipe, `keys list` prints a long name in one piece."""
     name = "a-name-" + "x" * 90
     webhooks.new_key(name)
 

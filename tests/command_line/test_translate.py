@@ -3,6 +3,8 @@
 import json
 from importlib.resources import files
 
+from gitdailies_core.sources import registry
+
 
 def test_each_file_is_a_line_and_earlier_ones_count(run):
     """Trigger, a repeat of it, acknowledgement and resolve give a start, two reasons and an end."""
@@ -23,15 +25,25 @@ def test_each_file_is_a_line_and_earlier_ones_count(run):
     assert "neither starts nor ends" in told[2]["ignored"]
 
 
-def test_what_cannot_be_read_is_kept_or_rejected(run, tmp_path):
-    """An unknown shape is `kept`, no JSON is `rejected`, each with where and what was expected."""
+def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
+    """An unknown shape is `quarantined`, no JSON is `rejected`, each with where and what was expected."""
     (tmp_path / "shape.json").write_text('{"event": {"id": "x", "event_type": "incident.triggered"}}')
     (tmp_path / "broken.json").write_text('{"event": ')
     shown = run("translate", "pagerduty", "shape.json", "broken.json", "--json")
 
     shape, broken = (json.loads(line) for line in shown.stdout.splitlines())
-    assert shape["kept"] == "event.data: expected an object, got null"
+    assert shape["quarantined"] == "event.data: expected an object, got null"
     assert broken["rejected"].startswith("body: expected JSON")
+
+
+def test_messages_are_printed_as_an_example_expects_them(run):
+    """With --messages the output is what the example beside the delivery holds, ready to be saved."""
+    folder = files("gitdailies_squadcast") / "examples"
+    for name in ("v2.incident.triggered", "v2.incident.incident_notes_created"):
+        shown = run("translate", "squadcast", "--messages", folder / f"{name}.payload.json")
+
+        assert json.loads(shown.stdout) == json.loads((folder / f"{name}.expected.json").read_text())
+        assert shown.stderr == ""
 
 
 def test_an_unknown_adapter_names_those_installed(run, tmp_path):
@@ -40,4 +52,4 @@ def test_an_unknown_adapter_names_those_installed(run, tmp_path):
     shown = run("translate", "pagerdutty", "x.json")
 
     assert shown.returncode == 2
-    assert "installed: datadog, pagerduty, squadcast" in shown.stderr
+    assert f"installed: {', '.join(registry.names())}" in shown.stderr

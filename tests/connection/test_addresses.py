@@ -4,8 +4,16 @@ import re
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.addresses import Listen, forbidden, listen, network, origin, proxy, receiver
-from gitdailies_connection.config.settings import Store
+from gitdailies_connection.addresses import (
+    Listen,
+    check_proxy,
+    check_receiver,
+    forbidden_reason,
+    origin,
+    parse_listen,
+    parse_network,
+)
+from gitdailies_connection.config.settings import StoreSetting
 
 
 @pytest.mark.parametrize(
@@ -22,7 +30,7 @@ from gitdailies_connection.config.settings import Store
 )
 def test_taken(url: str) -> None:
     """https is taken anywhere, http on this machine."""
-    assert receiver(url) == url
+    assert check_receiver(url) == url
 
 
 @pytest.mark.parametrize(
@@ -51,7 +59,7 @@ def test_taken(url: str) -> None:
 def test_refused(url: str) -> None:
     """What is not an address, is not safe, or holds a place for secrets is refused, and not repeated."""
     with pytest.raises(ValueError, match=r"^expected .*, got ") as caught:
-        receiver(url)
+        check_receiver(url)
 
     assert "password" not in str(caught.value).replace("user and password", "")
     assert "key=1" not in str(caught.value)
@@ -59,7 +67,7 @@ def test_refused(url: str) -> None:
 
 def test_http_by_choice() -> None:
     """allow_http permits http to another machine."""
-    assert receiver("http://10.0.0.7/webhooks", allow_http=True) == "http://10.0.0.7/webhooks"
+    assert check_receiver("http://10.0.0.7/webhooks", allow_http=True) == "http://10.0.0.7/webhooks"
 
 
 @pytest.mark.parametrize(
@@ -83,7 +91,7 @@ def test_http_by_choice() -> None:
 )
 def test_metadata(host: str) -> None:
     """Link-local addresses and metadata services are recognized in every form that reaches them."""
-    assert forbidden(host) != ""
+    assert forbidden_reason(host) != ""
 
 
 @pytest.mark.parametrize(
@@ -91,7 +99,7 @@ def test_metadata(host: str) -> None:
 )
 def test_not_metadata(host: str) -> None:
     """Private and loopback addresses are an operator's own and stay allowed."""
-    assert forbidden(host) == ""
+    assert forbidden_reason(host) == ""
 
 
 @pytest.mark.parametrize(
@@ -104,8 +112,8 @@ def test_not_metadata(host: str) -> None:
 )
 def test_listen(text: str, host: str, port: int) -> None:
     """HOST:PORT is read, and written again as it was."""
-    assert listen(text) == Listen(host, port)
-    assert str(listen(text)) == text
+    assert parse_listen(text) == Listen(host, port)
+    assert str(parse_listen(text)) == text
 
 
 @pytest.mark.parametrize(
@@ -114,14 +122,14 @@ def test_listen(text: str, host: str, port: int) -> None:
 def test_not_listen(text: str) -> None:
     """Anything else is refused."""
     with pytest.raises(ValueError, match="expected HOST:PORT"):
-        listen(text)
+        parse_listen(text)
 
 
 def test_proxy() -> None:
-    """A proxy may stand on any machine, without user and password."""
-    assert proxy("http://proxy.internal:3128") == "http://proxy.internal:3128"
+    """A proxy may be on any machine; its address has no user and password."""
+    assert check_proxy("http://proxy.internal:3128") == "http://proxy.internal:3128"
     with pytest.raises(ValueError, match="without user and password, got one with them"):
-        proxy("http://user:secret@proxy.internal:3128")
+        check_proxy("http://user:secret@proxy.internal:3128")
 
 
 def test_origin() -> None:
@@ -140,7 +148,7 @@ def test_origin() -> None:
 )
 def test_store(text: str, shown: str) -> None:
     """A store is shown without password, and its file is relative to the folder given."""
-    store = Store.parse(text, Path("/folder"))
+    store = StoreSetting.parse(text, Path("/folder"))
 
     assert str(store) == shown
     assert "planted" not in repr(store)
@@ -152,7 +160,7 @@ def test_store(text: str, shown: str) -> None:
 def test_not_a_store(text: str) -> None:
     """Other databases, none, and forms whose file would not be where one thinks are refused."""
     with pytest.raises(ValueError, match="expected sqlite:PATH or postgresql://HOST/DATABASE"):
-        Store.parse(text, Path("/folder"))
+        StoreSetting.parse(text, Path("/folder"))
 
 
 @pytest.mark.parametrize(
@@ -166,7 +174,7 @@ def test_not_a_store(text: str) -> None:
 )
 def test_networks(text: str, written: str) -> None:
     """A single address is a network of one."""
-    assert str(network(text)) == written
+    assert str(parse_network(text)) == written
 
 
 @pytest.mark.parametrize(
@@ -183,4 +191,4 @@ def test_networks(text: str, written: str) -> None:
 def test_no_networks(text: str, reason: str) -> None:
     """A name, a mask that is none and bits behind the mask are refused."""
     with pytest.raises(ValueError, match=re.escape(reason)):
-        network(text)
+        parse_network(text)

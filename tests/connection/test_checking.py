@@ -39,7 +39,7 @@ def allowing(*words: str) -> bytes:
 
 
 BEFORE = [
-    Finding("ok", "gitdailies.yml: read, 1 source"),
+    Finding("ok", "gitdailies.yml: valid, 1 source"),
     Finding("ok", "gitdailies.key: env KEY is set"),
     Finding("ok", "sources.pagerduty.secrets[0]: env SECRET is set"),
     Finding("ok", "sources.pagerduty: adapter pagerduty loads"),
@@ -49,20 +49,20 @@ BEFORE = [
 @pytest.mark.parametrize(
     ("ping", "finding"),
     [
-        (answer("200 OK"), Finding("ok", "gitdailies.key: a ping was accepted; nothing was stored")),
-        (allowing("send", "read"), Finding("ok", "gitdailies.key: a ping was accepted; nothing was stored")),
+        (answer("200 OK"), Finding("ok", "gitdailies.key: accepted by a ping, which stores nothing")),
+        (allowing("send", "read"), Finding("ok", "gitdailies.key: accepted by a ping, which stores nothing")),
         (
             allowing("read", "deployed"),
             Finding(
                 "ok",
-                "gitdailies.key: a ping was accepted; nothing was stored; it may send deployed alone",
+                "gitdailies.key: accepted by a ping, which stores nothing; it may send only deployed",
             ),
         ),
         (
             allowing("read", "delete"),
             Finding(
                 "fault",
-                "gitdailies.key: expected a key that may send events, got one that may not",
+                "gitdailies.key: this key may not send events",
                 "create a key with `gitdailies keys create NAME` or on the settings page",
             ),
         ),
@@ -70,31 +70,29 @@ BEFORE = [
             answer("401 No", f'{{"detail":"no key {PLANTED}"}}'.encode()),
             Finding(
                 "fault",
-                "gitdailies.key: refused with 401: no key ***",
+                "gitdailies.key: the receiver refused it with 401: no key ***",
                 "create a key with `gitdailies keys create NAME` or on the settings page",
             ),
         ),
         (
             answer("404 No"),
-            Finding(
-                "fault", "gitdailies.url: no such path, 404: no more than that", "look at the path of url"
-            ),
+            Finding("fault", "gitdailies.url: the receiver has no such path: 404", "check the path of url"),
         ),
         (
             answer("500 No"),
-            Finding("fault", "gitdailies.url: a ping was answered with 500: no more than that"),
+            Finding("fault", "gitdailies.url: the receiver answered a ping with 500"),
         ),
     ],
 )
 def test_ours(ping: bytes, finding: Finding) -> None:
-    """A receiver of ours is found out and pinged with the key, and nothing else is sent."""
+    """A receiver of ours is detected and pinged with the key, and nothing else is sent."""
     with serving(_receiver(ping)) as server:
         findings = check(_configuration(server.url), ENVIRON)
 
     assert findings == [
         *BEFORE,
         Finding("ok", f"gitdailies.url: http://127.0.0.1:{server.port} answers"),
-        Finding("ok", "gitdailies.receiver: found to be ours"),
+        Finding("ok", "gitdailies.receiver: detected as ours"),
         finding,
     ]
     assert [request.line for request in server.requests] == [
@@ -107,12 +105,13 @@ def test_ours(ping: bytes, finding: Finding) -> None:
 UNPROVEN = [
     Finding(
         "unproven",
-        "gitdailies.key: a documented receiver is sent nothing by a check, so the key is not tried",
-        "report a deploy with `gitdailies deploy`",
+        "gitdailies.key: not tested, because a check sends nothing to a documented receiver",
+        "report a deploy with `gitdailies deploy` to test it",
     ),
     Finding(
         "unproven",
-        "gitdailies.dialect: the names incidentStarted, incidentId, incidentResolved are not public",
+        "gitdailies.dialect: GitDailies does not publish the names incidentStarted, incidentId,"
+        " incidentResolved",
         "ask GitDailies for its OpenAPI document, then `gitdailies check --openapi FILE`",
     ),
 ]
@@ -124,20 +123,20 @@ UNPROVEN = [
         (
             answer("405 No"),
             b"",
-            Finding("ok", "gitdailies.url: its path is there, answered with 405 and not with 404"),
+            Finding("ok", "gitdailies.url: its path exists, the receiver answered 405 and not 404"),
         ),
         (
             answer("404 No"),
             answer("204 No Content"),
-            Finding("ok", "gitdailies.url: its path is there, answered with 204 and not with 404"),
+            Finding("ok", "gitdailies.url: its path exists, the receiver answered 204 and not 404"),
         ),
         (
             answer("404 No"),
             answer("404 No"),
             Finding(
                 "fault",
-                "gitdailies.url: its path is answered with 404 to GET and OPTIONS",
-                "compare it with the address that GitDailies shows; a deploy proves it",
+                "gitdailies.url: the receiver answered GET and OPTIONS of its path with 404",
+                "compare it with the address that GitDailies shows, or report a deploy to test it",
             ),
         ),
         (
@@ -145,8 +144,9 @@ UNPROVEN = [
             b"",
             Finding(
                 "fault",
-                "gitdailies.url: answered with a redirect to https://a.example/hooks, which is not followed",
-                "set url to where it leads",
+                "gitdailies.url: the receiver answered with a redirect to https://a.example/hooks,"
+                " which is not followed",
+                "set url to the target of the redirect",
             ),
         ),
         (
@@ -154,14 +154,14 @@ UNPROVEN = [
             b"",
             Finding(
                 "unproven",
-                "gitdailies.url: its path is answered with a page of HTML, as people are who have to sign in",
-                "where a proxy asks for that, let events through; its 2xx would pass for the receiver's",
+                "gitdailies.url: the receiver answered with an HTML page, perhaps one to sign in",
+                "if a proxy asks for a sign-in, exempt this path; its 2xx would pass for the receiver's",
             ),
         ),
         (
             answer("500 No"),
             b"",
-            Finding("unproven", "gitdailies.url: its path is answered with 500", "check again later"),
+            Finding("unproven", "gitdailies.url: the receiver answered 500", "check again later"),
         ),
     ],
 )
@@ -172,7 +172,7 @@ def test_documented(hooks: bytes, options: bytes, finding: Finding) -> None:
         findings = check(_configuration(server.url), ENVIRON)
 
     assert findings[len(BEFORE) + 2 :] == [finding, *UNPROVEN]
-    assert findings[len(BEFORE) + 1] == Finding("ok", "gitdailies.receiver: found to be documented")
+    assert findings[len(BEFORE) + 1] == Finding("ok", "gitdailies.receiver: detected as documented")
     assert {request.line.split()[0] for request in server.requests} <= {"GET", "OPTIONS"}
     assert [request for request in server.requests if PLANTED in str(request)] == []
 
@@ -184,14 +184,14 @@ def test_ours_that_is_not() -> None:
 
     assert findings[-1] == Finding(
         "fault",
-        "gitdailies.receiver: expected a receiver of ours, got one without our /openapi.json",
-        "leave receiver out, or look at url",
+        "gitdailies.receiver: set to ours, but the receiver has no /openapi.json that says so",
+        "remove receiver, or check url",
     )
     assert len(server.requests) == 1
 
 
 def test_nothing_there(tmp_path: Path) -> None:
-    """Everything that is missing is named at once: variables, and the receiver."""
+    """Everything that is missing is reported at once: variables and the receiver."""
     port = free_port()
 
     findings = check(_configuration(f"http://127.0.0.1:{port}/webhooks"), {})
@@ -199,33 +199,33 @@ def test_nothing_there(tmp_path: Path) -> None:
     assert [one for one in findings if one.level != "ok"] == [
         Finding(
             "fault",
-            "gitdailies.key: env KEY: expected a secret, got a variable that is not set",
+            "gitdailies.key: env KEY: this variable is not set",
             "export KEY=…",
         ),
         Finding(
             "fault",
-            "sources.pagerduty.secrets[0]: env SECRET: expected a secret, got a variable that is not set",
+            "sources.pagerduty.secrets[0]: env SECRET: this variable is not set",
             "export SECRET=…",
         ),
         Finding(
             "fault",
             f"gitdailies.url: 127.0.0.1:{port}: connection refused",
-            "look at url, proxy and ca_file, and at the receiver",
+            "check url, proxy and ca_file, and that the receiver runs",
         ),
     ]
 
 
 def test_key_not_tried() -> None:
-    """Where the key cannot be read, a receiver of ours is not pinged, and the check says so."""
+    """If the key cannot be read, a receiver of ours is not pinged, and the check says so."""
     with serving(_receiver(answer("200 OK"))) as server:
         findings = check(_configuration(server.url), {"SECRET": PLANTED})
 
-    assert findings[-1] == Finding("unproven", "gitdailies.key: not tried, since it could not be read")
+    assert findings[-1] == Finding("unproven", "gitdailies.key: not tested, because it could not be read")
     assert len(server.requests) == 1
 
 
 def test_open_file(tmp_path: Path) -> None:
-    """A key file that others may read is told beside the rest, and is used all the same."""
+    """A key file that other users can read gives a warning, and is used."""
     (tmp_path / "webhook.key").write_text(PLANTED)
     (tmp_path / "webhook.key").chmod(0o644)
     with serving(_receiver(answer("200 OK"))) as server:
@@ -236,7 +236,7 @@ def test_open_file(tmp_path: Path) -> None:
     assert [one for one in findings if one.level != "ok"] == [
         Finding(
             "unproven",
-            f"gitdailies.key: file {key}: expected mode 600, got 644: others on this machine may read it",
+            f"gitdailies.key: file {key}: expected mode 600, got 644: other users can read it",
             f"chmod 600 {key}",
         )
     ]
@@ -251,16 +251,14 @@ def test_no_services() -> None:
     findings = check(read(text, Path("gitdailies.yml")), ENVIRON)
 
     assert (
-        Finding("unproven", "services: no line, so that no incident counts", "add the lines that you need")
+        Finding("unproven", "services: empty, so no incident is counted", "add a line for each service")
         in findings
     )
 
 
 def test_missing_certificates() -> None:
-    """A ca_file that is not there is a fault of its own."""
+    """A missing ca_file is a fault."""
     findings = check(_configuration("https://127.0.0.1:1/", "  ca_file: /none\n"), ENVIRON)
 
     assert findings[-1].level == "fault"
-    assert findings[-1].text == (
-        "gitdailies.ca_file: expected a file of certificates, got /none, which is not there"
-    )
+    assert findings[-1].text == ("gitdailies.ca_file: there is no file of certificates at /none")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_connection.config.errors import nearest
+from gitdailies_connection.config.errors import did_you_mean
 
 COLUMNS = ("kind", "repo", "commitSHA", "environment", "branch", "time", "service", "commitTime")
 
@@ -26,9 +26,9 @@ COLUMNS = ("kind", "repo", "commitSHA", "environment", "branch", "time", "servic
 )
 def test_the_valid_name_that_was_probably_meant(written: str, meant: str) -> None:
     """A typo, or a part of one name alone; where it might be several, none is offered."""
-    assert nearest(written, COLUMNS) == (f"; did you mean {meant}" if meant else "")
+    assert did_you_mean(written, COLUMNS) == (f"; did you mean {meant}" if meant else "")
 
 
 def test_a_letter_is_no_hint() -> None:
     """A valid name of one or two letters is in many a name by chance."""
-    assert nearest("service_id", ("e", "id")) == ""
+    assert did_you_mean("service_id", ("e", "id")) == ""

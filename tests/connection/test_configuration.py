@@ -1,4 +1,4 @@
-"""gitdailies.yml: what loads, and how every mistake is told."""
+"""gitdailies.yml: which files load, and the message of every mistake."""
 
 from pathlib import Path
 
@@ -9,6 +9,7 @@ from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Configuration, WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Filter, Target
+from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.values.times import parse
 
@@ -18,9 +19,14 @@ PLANTED = "planted-4f2c9d"
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("bad-*.yml")), ids=lambda file: file.stem)
 def test_complaints(file: Path) -> None:
-    """Each faulty file gives exactly the complaints that its first comments name, and shows no secret."""
+    """Each faulty file gives exactly the messages in its first comments, and no message shows a secret."""
     text = file.read_text()
-    expected = [line[2:] for line in text.splitlines() if line.startswith("# bad-")]
+    installed = ", ".join(registry.names())
+    expected = [
+        line[2:].replace("installed: INSTALLED", f"installed: {installed}")
+        for line in text.splitlines()
+        if line.startswith("# bad-")
+    ]
 
     with pytest.raises(ConfigurationError) as caught:
         read(text, Path(file.name))
@@ -32,7 +38,7 @@ def test_complaints(file: Path) -> None:
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("good-*.yml")), ids=lambda file: file.stem)
 def test_good_files(file: Path) -> None:
-    """Each right file loads, and its repr and text show no password that stands in it."""
+    """Each valid file loads, and neither its repr nor its text shows a password."""
     configuration = load(file)
 
     assert PLANTED not in repr(configuration)
@@ -78,7 +84,7 @@ def test_every_setting() -> None:
 
 
 def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
-    """What only the receiver reads needs no gitdailies; whoever sends says that it is missing."""
+    """Only a sender needs `gitdailies` in the file, and reports that it is missing."""
     file = tmp_path / "gitdailies.yml"
     file.write_text(
         "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu], mirrors: {Lark/Api: a.git}}"
@@ -110,15 +116,13 @@ def test_options_are_complete() -> None:
 
 
 def test_missing_file(tmp_path: Path) -> None:
-    """A file that is not there is one line that names it and `gitdailies init`."""
+    """A missing file gives one line that names it and `gitdailies init`."""
     path = tmp_path / "gitdailies.yml"
 
     with pytest.raises(ConfigurationError) as caught:
         load(path)
 
-    assert str(caught.value) == (
-        f"{path}: expected a file, got none of that name; `gitdailies init` writes a first one"
-    )
+    assert str(caught.value) == (f"{path}: no such file; `gitdailies init` writes a first one")
 
 
 @pytest.mark.parametrize(
@@ -140,8 +144,8 @@ def test_unreadable_file(tmp_path: Path, raw: bytes, complaint: str) -> None:
 
 
 def test_folder_instead_of_file(tmp_path: Path) -> None:
-    """A folder of that name is told as what it is."""
-    with pytest.raises(ConfigurationError, match="expected a file that can be read, got: Is a directory"):
+    """A folder of that name is reported as a folder."""
+    with pytest.raises(ConfigurationError, match="cannot read it: Is a directory"):
         load(tmp_path)
 
 
@@ -159,7 +163,7 @@ class Broken:
 @pytest.mark.parametrize(
     ("raises", "complaint"),
     [
-        (None, "expected an adapter that refuses a delivery without proof, got one that takes it"),
+        (None, "expected an adapter that refuses a delivery without proof, got one that accepts it"),
         (KeyError("x-sig"), "expected an adapter that refuses a delivery without proof, got KeyError"),
     ],
 )

@@ -17,7 +17,7 @@ DATA = Path(__file__).parent / "data"
 
 def test_places() -> None:
     """A setting stands where its name does, an item where it begins, the missing where its parent does."""
-    read = yaml_document.read("a:\n  b: [1,\n    2]\n", "f")
+    read = yaml_document.parse("a:\n  b: [1,\n    2]\n", "f")
 
     assert read.places == {
         (): (1, 1),
@@ -38,15 +38,15 @@ def test_words_of_yaml_1_2() -> None:
     """`no`, `on`, dates and clock times are text; numbers, true, false and null are what they look like."""
     text = "[no, on, y, 2026-03-04, 12:30, 0o17, 1_000, .inf, true, False, ~, null, 12, -3, 1.5, 1e3, 0123]"
 
-    assert yaml_document.read(text, "f").value == [
+    assert yaml_document.parse(text, "f").value == [
         *("no", "on", "y", "2026-03-04", "12:30", "0o17", "1_000", ".inf"),
         *(True, False, None, None, 12, -3, 1.5, 1000.0, 123),
     ]
 
 
 def test_names_are_text() -> None:
-    """Names keep the form in which they are written, whatever they look like."""
-    assert yaml_document.read("007: a\n1e5: b\nno: c\n~: d\n", "f").value == {
+    """Names are text exactly as written, even if they look like numbers or booleans."""
+    assert yaml_document.parse("007: a\n1e5: b\nno: c\n~: d\n", "f").value == {
         "007": "a",
         "1e5": "b",
         "no": "c",
@@ -58,7 +58,7 @@ def test_merge() -> None:
     """`<<` brings in names that the mapping does not have itself, the first of several mappings winning."""
     text = "a: &a {x: 1, y: 1}\nb: &b {y: 2, z: 2}\nc: {<<: [*a, *b], x: 0}\n"
 
-    assert yaml_document.read(text, "f").value["c"] == {"x": 0, "y": 1, "z": 2}
+    assert yaml_document.parse(text, "f").value["c"] == {"x": 0, "y": 1, "z": 2}
 
 
 def test_byte_order_mark(tmp_path: Path) -> None:
@@ -66,33 +66,42 @@ def test_byte_order_mark(tmp_path: Path) -> None:
     path = tmp_path / "f.yml"
     path.write_bytes(b"\xef\xbb\xbfa: 1\n")
 
-    assert yaml_document.read(yaml_document.load(path), "f").value == {"a": 1}
+    assert yaml_document.parse(yaml_document.read_text(path), "f").value == {"a": 1}
 
 
 @pytest.mark.parametrize(
     ("text", "complaint"),
     [
         ('a: "\\ud800"', "f:1: a: expected text that UTF-8 can hold, got half of a surrogate pair"),
-        ("a: !!python/object:os.system x", "f:1: a: expected a value as YAML 1.2 has it, got another type"),
-        ("a: 1e999", "f:1: a: expected a value as YAML 1.2 has it, got another type"),
-        ("a: !!int planted", "f:1: a: expected a value as YAML 1.2 has it, got another type"),
-        ("a: !!set {planted}", "f:1: a: expected a value as YAML 1.2 has it, got another type"),
+        (
+            "a: !!python/object:os.system x",
+            "f:1: a: expected a plain YAML value, got another type",
+        ),
+        ("a: 1e999", "f:1: a: expected a plain YAML value, got another type"),
+        (
+            "a: !!int planted",
+            "f:1: a: expected a plain YAML value, got another type",
+        ),
+        (
+            "a: !!set {planted}",
+            "f:1: a: expected a plain YAML value, got another type",
+        ),
         ("? [planted]\n: 1", "f:1: top level: expected text for a name, got something else"),
         ("a: {<<: planted}", "f:1: a: expected a mapping after <<, got something else"),
-        ("a: 1\n\x01", "f:2: expected YAML, got a control character"),
-        ('a: "\\UFFFFFFFF"', "f: expected YAML, got an escape that is no character"),
+        ("a: 1\n\x01", "f:2: not valid YAML: it has a control character"),
+        ('a: "\\UFFFFFFFF"', "f: not valid YAML: an escape names no character"),
         ("a:\n\tb: 1", "f:2: expected spaces, got a tab at column 1"),
         ("a:\n  b:\t1", "f:2: expected spaces, got a tab at column 5"),
-        ("a: '", "f:1: expected YAML, got: found unexpected end of stream at column 5"),
+        ("a: '", "f:1: not valid YAML: found unexpected end of stream at column 5"),
         ("[" * 3000, "f: expected at most 100 levels of nesting, got more"),
         ("[" * 150 + "]" * 150, "f:1: top level: expected at most 100 levels of nesting, got more"),
         ("a" * (1024 * 1024 + 1), "f: expected at most 1048576 characters, got more"),
     ],
 )
 def test_refused(text: str, complaint: str) -> None:
-    """What cannot be read is one complaint with its line, in which nothing of the value stands."""
+    """Invalid text gives one message with its line, and the message does not repeat the value."""
     with pytest.raises(ConfigurationError) as caught:
-        yaml_document.read(text, "f")
+        yaml_document.parse(text, "f")
 
     assert caught.value.complaints == (complaint,)
 
@@ -103,7 +112,7 @@ def test_merges_are_bounded() -> None:
     layers += [f"a{n}: &a{n} {{<<: [{', '.join([f'*a{n - 1}'] * 900)}]}}" for n in range(1, 4)]
 
     with pytest.raises(ConfigurationError, match="expected at most 100000 values, got more"):
-        yaml_document.read("\n".join(layers), "f")
+        yaml_document.parse("\n".join(layers), "f")
 
 
 def test_openapi_as_json_and_yaml(tmp_path: Path) -> None:
@@ -153,7 +162,7 @@ VALUES = st.recursive(
 @given(st.data())
 def test_any_value_in_any_place_loads_or_is_refused(data: st.DataObject) -> None:
     """The full example with any value at any of its places loads or raises ConfigurationError."""
-    value = yaml_document.read((DATA / "good-postgresql.yml").read_text(), "f").value
+    value = yaml_document.parse((DATA / "good-postgresql.yml").read_text(), "f").value
     _plant(value, data)
 
     _load_or_refuse(json.dumps(value))

@@ -28,7 +28,7 @@ FOLDER = Path("/srv/gitdailies-data")
 
 
 def test_init() -> None:
-    """The file of `gitdailies init` loads: the receiver is found out, no source is on yet."""
+    """The file of `gitdailies init` loads: the receiver is detected, and no source is enabled."""
     configuration = read(first_file(**INIT), FOLDER / "gitdailies.yml")
 
     assert configuration.gitdailies.url == INIT["url"]
@@ -38,7 +38,7 @@ def test_init() -> None:
 
 
 def test_up() -> None:
-    """The file of `gitdailies up` loads: ours, files beside it, all sources on, every service routed."""
+    """The file of `gitdailies up` loads: ours, secrets in files, all sources, all services routed."""
     configuration = read(first_file(**UP), FOLDER / "gitdailies.yml")
 
     assert configuration.gitdailies.receiver == "ours"
@@ -57,7 +57,7 @@ def test_up() -> None:
 
 @pytest.mark.parametrize("values", [INIT, UP], ids=["init", "up"])
 def test_comments_are_right(values: dict[str, Any]) -> None:
-    """Every setting that stands there as a comment is right: the file still loads with all of them on."""
+    """Every commented setting is valid: the file still loads with all of them enabled."""
     text = first_file(**values)
     while (
         bare := re.sub(r"^( *)# ( *(?:# )?[\"*\w-]+: ?(?:$|[^ ].*))$", r"\1\2", text, flags=re.MULTILINE)

@@ -53,7 +53,7 @@ def test_own_schema(receiver: str) -> None:
 
 @pytest.mark.parametrize("receiver", [OURS, DOCUMENTED])
 def test_incoming_webhooks(receiver: str) -> None:
-    """The document that incoming webhooks publish differs in nothing from what is sent to them."""
+    """The published document of incoming webhooks has no difference from our dialect."""
     document = read_openapi(Path(str(files("gitdailies_webhooks.api") / "openapi.json")))
 
     assert differences(document, Dialect.make(receiver=receiver), path="/webhooks") == []

@@ -43,7 +43,7 @@ def test_describes_every_setting() -> None:
 
 
 def test_defaults_agree() -> None:
-    """A default in the schema is that of the value, and every default of a value stands in the schema."""
+    """Defaults in the schema are those of the settings, and every default of a setting is in the schema."""
     properties = schema()["properties"]
     for section, settings in (("relay", RelaySettings), ("webhooks", WebhooksSettings)):
         written = {name: node["default"] for name, node in properties[section]["properties"].items()}
@@ -64,7 +64,7 @@ def _default(setting: Field[Any]) -> Any:
 
 
 def test_is_in_the_package() -> None:
-    """The schema file is JSON that an editor can read from beside the code."""
+    """The schema file is JSON in the package, where an editor can read it."""
     import gitdailies_connection
 
     path = Path(gitdailies_connection.__file__).parent / "config" / "configuration.schema.json"

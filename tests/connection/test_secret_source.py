@@ -1,4 +1,4 @@
-"""Secrets from variables and files: what is read, what is refused, and that none of it is shown."""
+"""Secrets from variables and files: what is read, what is refused, and that no secret is shown."""
 
 from pathlib import Path
 
@@ -42,8 +42,8 @@ _NOT_ONE_LINE = "expected one line of printable ASCII without spaces around it, 
 @pytest.mark.parametrize(
     ("raw", "complaint"),
     [
-        (b"", "expected a secret, got nothing"),
-        (b"\n", "expected a secret, got nothing"),
+        (b"", "the secret is empty"),
+        (b"\n", "the secret is empty"),
         (b"planted-4f2c9d\nmore", _NOT_ONE_LINE),
         (b" planted-4f2c9d", _NOT_ONE_LINE),
         (b"planted-4f2c9d\x00", _NOT_ONE_LINE),
@@ -69,17 +69,15 @@ def test_not_set() -> None:
     with pytest.raises(ConfigurationError) as caught:
         VARIABLE.read({})
 
-    assert str(caught.value) == (
-        "env GITDAILIES_WEBHOOK_KEY: expected a secret, got a variable that is not set"
-    )
+    assert str(caught.value) == ("env GITDAILIES_WEBHOOK_KEY: this variable is not set")
 
 
 def test_no_file(tmp_path: Path) -> None:
-    """A file that is not there, and a folder in its place, are one line each."""
+    """A missing file and a folder of that name give one line each."""
     for path, reason in ((tmp_path / "none", "No such file or directory"), (tmp_path, "Is a directory")):
         with pytest.raises(ConfigurationError) as caught:
             SecretSource.make(file=path).read({})
-        assert str(caught.value) == f"file {path}: expected a secret, got: {reason}"
+        assert str(caught.value) == f"file {path}: cannot read it: {reason}"
 
 
 @pytest.mark.parametrize(("mode", "warned"), [(0o600, False), (0o400, False), (0o640, True), (0o604, True)])
@@ -89,7 +87,7 @@ def test_warning(tmp_path: Path, mode: int, warned: bool) -> None:
     path.write_text(PLANTED)
     path.chmod(mode)
 
-    expected = f"file {path}: expected mode 600, got {mode:o}: others on this machine may read it"
+    expected = f"file {path}: expected mode 600, got {mode:o}: other users can read it"
 
     assert SecretSource.make(file=path).warning() == (expected if warned else "")
     assert VARIABLE.warning() == ""

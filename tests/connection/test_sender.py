@@ -134,7 +134,7 @@ def test_a_closed_idle_connection_is_replaced() -> None:
             answer("403 No", b"<html><title>Denied\nhere</title>", Content_Type="text/html"),
             Outcome(403, "Denied here"),
         ),
-        (answer("404 No", b"<html>", Content_Type="text/html; charset=x"), Outcome(404, "a page of HTML")),
+        (answer("404 No", b"<html>", Content_Type="text/html; charset=x"), Outcome(404, "an HTML page")),
         (answer("500 No", b"a\x1b[2Jb\r\nc\xff"), Outcome(500, "a\\x1b[2Jb c\ufffd")),
         (answer("500 No", f"key {PLANTED} is wrong".encode()), Outcome(500, "key *** is wrong")),
         (answer("500 No", b"x" * 290 + PLANTED.encode()), Outcome(500, "x" * 290 + "***")),
@@ -143,7 +143,7 @@ def test_a_closed_idle_connection_is_replaced() -> None:
         (answer("200 OK", b"\x1f\x8b\x08\x00junk", Content_Encoding="gzip"), Outcome(200)),
         (
             answer("500 No", b"\x1f\x8b\x08\x00junk", Content_Encoding="gzip"),
-            Outcome(500, "an answer in an encoding that was not asked for"),
+            Outcome(500, "an answer in an unexpected encoding"),
         ),
         (
             answer("302 Found", Location="https://user:secret@other.example/login?key=1"),
@@ -209,12 +209,12 @@ def test_unknown_name() -> None:
 @pytest.mark.parametrize(
     ("reply", "error"),
     [
-        (_close, "connection closed before the whole answer came"),
-        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "connection closed before the whole answer came"),
-        (b"HTTP/1.1 abc OK\r\n\r\n", "connection closed before the whole answer came"),
+        (_close, "connection closed before the complete answer arrived"),
+        (b"SSH-2.0-OpenSSH_9.2\r\n\r\n", "connection closed before the complete answer arrived"),
+        (b"HTTP/1.1 abc OK\r\n\r\n", "connection closed before the complete answer arrived"),
         (
             b"HTTP/1.1 200 OK\r\n" + b"A: b\r\n" * 200 + b"\r\n",
-            "connection closed before the whole answer came",
+            "connection closed before the complete answer arrived",
         ),
     ],
     ids=["closed", "ssh", "status", "headers"],
@@ -316,14 +316,14 @@ def test_a_connection_is_cut_by_its_last_exchange_alone() -> None:
     deadlines = connection_pool.Deadlines(5.0)
 
     with deadlines.exchange() as first, deadlines.exchange() as second:
-        first.take(connection)
-        second.take(connection)
+        first.use(connection)
+        second.use(connection)
 
         assert (first.connection, second.connection) == (None, connection)
 
 
 def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
-    """The thread that looks after deadlines ends when nothing is sent, and starts anew when something is."""
+    """The thread that watches deadlines ends when nothing is sent, and starts again when something is."""
     monkeypatch.setattr(connection_pool, "_IDLE_TICKS", 1)
     with serving() as server, Sender(server.url, timeout_seconds=0.5) as sender:
         for _ in range(2):
@@ -334,7 +334,9 @@ def test_the_watch_ends(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_metadata_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
     """A name that leads to a link-local address gets no byte of ours, whatever its letters are."""
-    monkeypatch.setattr(connection_pool, "forbidden", lambda host: "a metadata service" if host else "")
+    monkeypatch.setattr(
+        connection_pool, "forbidden_reason", lambda host: "a metadata service" if host else ""
+    )
     with serving() as server:
         outcome = _send(server.url)
 
@@ -346,10 +348,12 @@ def test_metadata_by_name(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Such an address gets no greeting of TLS, and as a proxy no request either.
 
-    The check stands in a method that is private to urllib3. This fails where that is no longer called
+    The check is in a private method of urllib3. This test fails if urllib3 no longer calls it
     between connecting and the first byte.
     """
-    monkeypatch.setattr(connection_pool, "forbidden", lambda host: "a metadata service" if host else "")
+    monkeypatch.setattr(
+        connection_pool, "forbidden_reason", lambda host: "a metadata service" if host else ""
+    )
     file, _ = certificate(tmp_path)
     with serving() as server:
         own = f"127.0.0.1:{server.port}"
@@ -360,7 +364,7 @@ def test_metadata_behind_tls_or_a_proxy(tmp_path: Path, monkeypatch: pytest.Monk
             with Sender(url, proxy=f"http://{own}", ca_file=file) as sender:
                 proxied.append(sender.send(BODY, key=KEY, event_id=None))
         _wait_until(lambda: server.connections == 3)
-        time.sleep(0.1)  # so that what was sent has come
+        time.sleep(0.1)  # so that everything sent has arrived
 
     expected = "expected the address of a receiver, got a metadata service"
     assert tls == Outcome(None, f"{own}: {expected}")
@@ -404,15 +408,15 @@ def test_proxy_from_settings(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_proxy_that_refuses(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that refuses, and one that is not there, are told as such, without its password."""
+    """A proxy that refuses and a missing proxy have different messages, without its password."""
     monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{free_port()}")
     outcome = _send("https://receiver.invalid/")
-    assert outcome == Outcome(None, "the proxy before receiver.invalid:443: connection refused")
+    assert outcome == Outcome(None, "the proxy for receiver.invalid:443: connection refused")
 
     with serving(answer("407 No")) as proxy:
         monkeypatch.setenv("https_proxy", f"http://larkspur:{PLANTED}@127.0.0.1:{proxy.port}")
         outcome = _send("https://receiver.invalid/")
-    assert outcome == Outcome(None, "the proxy before receiver.invalid:443: refused by the proxy with 407")
+    assert outcome == Outcome(None, "the proxy for receiver.invalid:443: refused by the proxy with 407")
     assert proxy.requests[0].line.startswith("CONNECT receiver.invalid:443 ")
     assert "webhook-key" not in proxy.requests[0].headers
 
@@ -425,7 +429,7 @@ def test_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     outcome = _send("http://receiver.invalid/")
 
     assert outcome.status is None
-    assert outcome.error.endswith("the proxy that the environment names is of a kind that is not supported")
+    assert outcome.error.endswith("the kind of proxy named in the environment is not supported")
 
 
 @pytest.mark.parametrize("how", ["setting", "SSL_CERT_FILE", "REQUESTS_CA_BUNDLE"])
@@ -441,7 +445,7 @@ def test_own_certificate_authority(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 
 def test_certificates_are_checked(tmp_path: Path) -> None:
-    """A certificate that nobody vouches for, and one for another name, get no event."""
+    """A receiver with an untrusted certificate, or one for another name, gets no event."""
     file, context = certificate(tmp_path, "DNS:other.example")
     with serving(tls=context) as server:
         url = f"https://127.0.0.1:{server.port}/webhooks"
@@ -457,7 +461,7 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
 
 
 def test_no_tls_there() -> None:
-    """A receiver that speaks no TLS is told from one whose certificate is wrong."""
+    """A receiver without TLS and one with a wrong certificate have different messages."""
     with serving() as server:
         outcome = _send(f"https://127.0.0.1:{server.port}/")
 
@@ -479,15 +483,13 @@ def test_slow_over_tls(tmp_path: Path) -> None:
 
 
 def test_missing_certificates(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A file of certificates that is not there stops the start and names where it was set."""
+    """A missing file of certificates is an error that names the setting."""
     with pytest.raises(
-        ConfigurationError, match=r"gitdailies.ca_file: expected a file of certificates, got /none"
+        ConfigurationError, match=r"gitdailies.ca_file: there is no file of certificates at /none"
     ):
         Sender("https://receiver.invalid/", ca_file=Path("/none"))
     monkeypatch.setenv("SSL_CERT_FILE", "/none")
-    with pytest.raises(
-        ConfigurationError, match=r"SSL_CERT_FILE: expected a file of certificates, got /none"
-    ):
+    with pytest.raises(ConfigurationError, match=r"SSL_CERT_FILE: there is no file of certificates at /none"):
         Sender("https://receiver.invalid/")
 
 

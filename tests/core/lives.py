@@ -25,16 +25,16 @@ def at(minutes: float) -> datetime:
     return datetime(2026, 3, 4, 10, tzinfo=UTC) + timedelta(minutes=minutes)
 
 
-def started(when: float, *, incident: str = "A", period: Any = None, **more: Any) -> Change:
+def started(when: float, *, incident: str = "A", occurrence: Any = None, **more: Any) -> Change:
     """A start, of a vendor that names occurrences by their start where *occurrence* is `told`."""
-    named = text_of(at(when)) if period == "told" else period
-    return make(STARTED, when, incident=incident, period=named, **more)
+    named = text_of(at(when)) if occurrence == "told" else occurrence
+    return make(STARTED, when, incident=incident, occurrence=named, **more)
 
 
 def resolved(when: float, *, incident: str = "A", since: float | None = None, **more: Any) -> Change:
     """An end, which tells its start where *since* is given."""
     if since is not None:
-        more = {"period": text_of(at(since)), "started_at": at(since), **more}
+        more = {"occurrence": text_of(at(since)), "started_at": at(since), **more}
     return make(RESOLVED, when, incident=incident, **more)
 
 
@@ -44,7 +44,7 @@ def merged(when: float, into: str | None, *, since: float | None = None, **more:
 
 def updated(when: float, *, incident: str = "A", since: float | None = None, **more: Any) -> Change:
     if since is not None:
-        more = {"period": text_of(at(since)), "started_at": at(since), **more}
+        more = {"occurrence": text_of(at(since)), "started_at": at(since), **more}
     return make(UPDATED, when, incident=incident, **more)
 
 

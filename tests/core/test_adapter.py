@@ -1,4 +1,4 @@
-"""What an adapter says is put in order once, so that whatever it says can be written."""
+"""A change or an ignored message is cleaned when it is made, so that it can always be written."""
 
 from datetime import datetime
 from typing import Any
@@ -17,17 +17,17 @@ def change(**more: Any) -> Change:
     return Change.make(**{**CHANGE, **more})
 
 
-@pytest.mark.parametrize("field", ["incident", "merged_into", "period", "key"])
+@pytest.mark.parametrize("field", ["incident", "merged_into", "occurrence", "key"])
 @pytest.mark.parametrize("value", ["a\nb", "\x00", "a\x7f", "x" * 256], ids=ascii)
 def test_an_id_that_could_not_be_written_is_refused(field: str, value: str) -> None:
-    """What joins events is never cut or mended: the delivery is kept instead."""
+    """An id that joins events is never cut or corrected. The delivery is quarantined instead."""
     with pytest.raises(PayloadError, match="expected 1 to 255 printable characters, got "):
         change(**{field: value})
 
 
 def test_an_empty_id_is_refused_where_one_is_needed() -> None:
     """An incident without an id is none; a message without a key has none."""
-    for field in ("incident", "period", "merged_into"):
+    for field in ("incident", "occurrence", "merged_into"):
         with pytest.raises(PayloadError):
             change(**{field: ""})
     assert change(key="").key == ""
@@ -56,7 +56,7 @@ def test_text_to_show_is_put_on_one_line(field: str) -> None:
     ],
 )
 def test_only_a_web_address_is_kept(url: str | None, expected: bool) -> None:
-    """Whatever else stands there is left out, not refused: it is only shown."""
+    """Any other text is left out and not refused, because the address is only shown."""
     assert change(url=url).url == (url if expected else None)
 
 
@@ -107,7 +107,7 @@ def test_what_was_made_can_be_written() -> None:
     """The longest and oddest change that is taken becomes events that can be sent."""
     odd = change(
         incident="😀" * 255,
-        period="é" * 255,
+        occurrence="é" * 255,
         title="\x00" + "ü" * 3000,
         severity="\n" + "s" * 3000,
         environment="e" * 3000,

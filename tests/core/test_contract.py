@@ -7,6 +7,7 @@ import sys
 import textwrap
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -83,15 +84,15 @@ SLOPPY = {
     ),
     "a word without an example": (
         ("TABLE = {", 'TABLE = {\n    "lamp.relit": STARTED,'),
-        "table['lamp.relit']: expected an example of it, got none",
+        "table['lamp.relit']: no example; add a delivery with this word to examples",
     ),
     "no table": (
         ("table: Mapping[str, str] = TABLE", "table: Mapping[str, str] = {}"),
-        "table: expected the vendor's",
+        "table: no words; map each of the vendor's words",
     ),
     "an option without a value": (
         ("Option] = {}", 'Option] = {"all": Option((), "")}'),
-        "options.all: expected allowed values and a description, got none",
+        "options.all: expected allowed values and a description, got none; use Option((default, other), …)",
     ),
 }
 
@@ -143,21 +144,82 @@ def test_an_adapter_that_crashes_on_a_header_is_refused(beacon: Any) -> None:
 
 
 FILES: dict[str, tuple[dict[str, str | None], str]] = {
-    "no pair": ({"lit.expected.json": None}, "lit.expected.json: expected it beside lit.payload.json"),
-    "no payload": ({"lit.payload.json": None}, "lit.payload.json: expected it beside lit.expected.json"),
-    "no vectors": ({"signatures.json": None}, "examples/signatures.json: expected it, got no such file"),
+    "no pair": (
+        {"lit.expected.json": None},
+        "examples/lit.expected.json: missing; run `gitdailies translate beacon --messages …/examples/lit.",
+    ),
+    "no payload": (
+        {"lit.payload.json": None},
+        "examples/lit.payload.json: missing; add it or delete examples/lit.expected.json",
+    ),
+    "no vectors": ({"signatures.json": None}, "examples/signatures.json: missing; write a list of accepted"),
+    "an expectation that is no JSON": (
+        {"lit.expected.json": "{"},
+        "examples/lit.expected.json: expected JSON, got something else",
+    ),
+    "no schema": (
+        {"../payload.schema.json": None},
+        "payload.schema.json: missing; write a JSON Schema (2020-12) with the fields that the adapter needs",
+    ),
+    "a schema that is no JSON": (
+        {"../payload.schema.json": "{"},
+        "payload.schema.json: expected a JSON Schema (2020-12), got something else",
+    ),
+    "a schema that is none": (
+        {"../payload.schema.json": '{"type": 7}'},
+        "payload.schema.json: expected a JSON Schema (2020-12), got something else",
+    ),
+    "a schema that accepts anything": (
+        {"../payload.schema.json": "{}"},
+        "payload.schema.json: accepts [], not a delivery; require the fields of the envelope",
+    ),
+    "a schema that refuses an example": (
+        {"../payload.schema.json": '{"type": "object", "required": ["lamp"]}'},
+        "payload.schema.json: refuses examples/lit, which the adapter translates; require less",
+    ),
+    "a schema that asks too much": (
+        {"../payload.schema.json": '{"type": "object", "required": ["word", "title"]}'},
+        "payload.schema.json: refuses examples/lit with title removed, which the adapter translates",
+    ),
+    "vectors that are no list": (
+        {"signatures.json": "{}"},
+        "examples/signatures.json: expected a list of objects, got an object",
+    ),
+    "a vector that is no object": (
+        {"signatures.json": "[7]"},
+        "examples/signatures.json: [0]: expected an object, got 7",
+    ),
+    "a vector without its parts": (
+        {"signatures.json": '[{"about": "the token", "headers": {}, "secrets": ["t0ken"], "body": "x"}]'},
+        "examples/signatures.json: [0].accepted: expected true or false, got null",
+    ),
+    "a vector without a body": (
+        {"signatures.json": '[{"about": "a", "headers": {}, "secrets": [], "accepted": true}]'},
+        'examples/signatures.json: [0].body: expected a file name or {"text": "…"}, got null',
+    ),
+    "a vector whose body is no file": (
+        {
+            "signatures.json": json.dumps(
+                [
+                    {"about": about, "headers": {}, "secrets": [], "accepted": about == "a", "body": "gone"}
+                    for about in "ab"
+                ]
+            )
+        },
+        "examples/signatures.json: a: examples/gone is missing; name a file that exists",
+    ),
     "vectors of one kind": ({"signatures.json": "[]"}, "expected accepted and refused vectors"),
     "no examples": (
         {f"{name}.{kind}.json": None for name in ("lit", "out", "dimmed") for kind in ("payload", "expected")}
         | {"signatures.json": json.dumps([])},
-        "examples: expected at least one pair, got none",
+        "examples: no delivery; put one into examples/NAME.payload.json",
     ),
 }
 
 
 @pytest.mark.parametrize("case", FILES)
 def test_missing_files_are_named(case: str, beacon: Any) -> None:
-    """What is not there is said by name, without a crash."""
+    """Each missing or malformed file is named, and nothing crashes."""
     files, message = FILES[case]
 
     faults = list(checks.faults(beacon(files=files)))
@@ -173,3 +235,23 @@ def test_an_option_needs_values_and_words(beacon: Any) -> None:
     with pytest.raises(IndexError):
         checks.defaults(adapter)
     assert next(checks.faults(adapter)) == message
+
+
+def test_an_adapter_without_its_parts_is_named_so() -> None:
+    """An object that lacks what an adapter has is reported by its missing names, without a crash."""
+    assert list(checks.faults(SimpleNamespace(name="bare", table={}))) == [
+        f"adapter.{name}: missing; see gitdailies_core.Adapter"
+        for name in ("options", "examples", "verify", "translate")
+    ]
+
+
+def test_everything_that_is_missing_is_named_at_once(beacon: Any) -> None:
+    """A missing expectation hides neither the missing vectors nor the missing schema."""
+    adapter = beacon(
+        files={"lit.expected.json": None, "signatures.json": None, "../payload.schema.json": None}
+    )
+
+    faults = list(checks.faults(adapter))
+
+    for name in ("examples/lit.expected.json", "examples/signatures.json", "payload.schema.json"):
+        assert [fault for fault in faults if fault.startswith(f"{name}: missing; ")], faults

@@ -25,7 +25,7 @@ def drawn() -> dict[str, str]:
 
 
 def test_the_tree_is_drawn_as_it_is() -> None:
-    """Every class stands in the docstring under the class that it extends, and nothing else does."""
+    """The docstring shows every class below the class that it extends, and no other class."""
     assert drawn() == {c.__name__: c.__bases__[0].__name__ for c in CLASSES}
 
 
@@ -50,7 +50,7 @@ def test_every_error_says_when_it_is_raised() -> None:
 
 
 def test_an_invalid_event_names_its_field() -> None:
-    """The wire name at fault is there for answers that name it, empty where there is none."""
+    """`field` is the wire name at fault, or empty."""
     assert errors.InvalidEvent("repo: expected …", "repo").field == "repo"
     assert errors.InvalidEvent("event: expected …").field == ""
 

@@ -1,4 +1,4 @@
-"""Events: what is taken, what is refused and in which words, and what they keep."""
+"""Events: which bodies are accepted, which are refused with which message, and what an event holds."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any

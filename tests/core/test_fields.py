@@ -47,7 +47,7 @@ def test_a_read_gives_its_type_or_names_the_path(read: str, value: Any) -> None:
 
 @pytest.mark.parametrize("read", ["text", "object", "time", "epoch"])
 def test_what_is_absent_is_refused_where_it_is_needed(read: str) -> None:
-    """A name that is not there counts as null."""
+    """A missing name counts as null."""
     with pytest.raises(PayloadError, match=r"^x: expected .*, got null$"):
         READS[read][0](Fields({}))
 

@@ -24,7 +24,7 @@ INCIDENT: dict[str, Any] = {
     "repo": "larkspur/checkout-api",
     "environment": "production",
     "service": "checkout-api",
-    "period": "2026-03-04T09:12:41Z",
+    "occurrence": "2026-03-04T09:12:41Z",
 }
 
 

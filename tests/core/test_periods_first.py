@@ -7,7 +7,7 @@ from gitdailies_core.incidents.routing import Target
 
 from tests.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, started, told
 
-FIRST: dict[str, Any] = {"first_period": "first"}
+FIRST: dict[str, Any] = {"first_occurrence": "first"}
 
 
 def ids(events: list[Event]) -> set[str | None]:

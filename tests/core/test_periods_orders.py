@@ -55,7 +55,7 @@ class Life:
     def changes(self) -> list[Change]:
         said = []
         for index, (since, until) in enumerate(self.spans):
-            said.append(started(since, incident=self.incident, period="told"))
+            said.append(started(since, incident=self.incident, occurrence="told"))
             said.append(updated(since, incident=self.incident, since=since))
             if index + 1 < len(self.spans) or self.last == "resolved":
                 said.append(resolved(until, incident=self.incident, since=since))
@@ -81,7 +81,7 @@ def name_of(kind: str, incident: str, target: Target, since: int) -> str:
         repo=target.repo,
         environment=target.environment,
         service=target.service,
-        period=text_of(at(since)),
+        occurrence=text_of(at(since)),
     )
 
 
@@ -151,7 +151,7 @@ def test_any_order_of_filtered_starts_and_ends_gives_the_same_events(data: st.Da
     expected = {
         event_id
         for since, _ in life.spans
-        if any(wanted[id(change)] for change in changes if change.period == text_of(at(since)))
+        if any(wanted[id(change)] for change in changes if change.occurrence == text_of(at(since)))
         for event_id in Life(life.incident, ((since, 0),), "resolved", None).ids() & life.ids()
     }
 
@@ -209,7 +209,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(when=minutes, incident=incidents, named=st.booleans(), about=about, routed=routes)
     def start(self, when: int, incident: str, named: bool, about: Any, routed: Any) -> None:
-        self.take(started(when, incident=incident, period="told" if named else None, **about), routed)
+        self.take(started(when, incident=incident, occurrence="told" if named else None, **about), routed)
 
     @rule(when=minutes, incident=incidents, since=since, about=about, routed=routes)
     def end(self, when: int, incident: str, since: Any, about: Any, routed: Any) -> None:

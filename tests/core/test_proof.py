@@ -101,7 +101,7 @@ def test_half_of_a_surrogate_pair_in_a_header_is_refused() -> None:
 
 @pytest.mark.parametrize("secrets", [[], [Secret("")], [NEW, Secret("")]], ids=["none", "empty", "one empty"])
 def test_a_missing_secret_lets_nobody_in(secrets: list[Secret]) -> None:
-    """Without a secret, or with an empty one, the setting is at fault, whatever the header says."""
+    """Without a secret, or with an empty one, the error is about the setting, for any header."""
     for text in ("", "v1=", f"v1={signature(Secret(''))}", f"v1={signature(NEW)}", NEW.reveal()):
         request = Request.make(headers={HEADER: text, TOKEN: text}, body=BODY)
 
@@ -141,7 +141,7 @@ def test_a_token_needs_the_name_of_its_header() -> None:
 
 
 def test_a_refusal_tells_nothing() -> None:
-    """Neither a secret nor what was sent stands in the message."""
+    """The message contains neither a secret nor the value that was sent."""
     request = Request.make(headers={HEADER: "v1=guess", TOKEN: "guess"}, body=BODY)
 
     for verify, header in ((verify_hmac_sha256, HEADER), (verify_shared_token, TOKEN)):

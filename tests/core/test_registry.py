@@ -8,6 +8,7 @@ from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.sources import registry
 
 GROUP = "gitdailies.trial"
+ROOT = Path(__file__).resolve().parents[2]
 
 
 @pytest.fixture
@@ -78,8 +79,9 @@ def test_a_broken_adapter_is_named_with_its_distribution(
 
 
 def test_ours_are_found_by_their_names() -> None:
-    """Every adapter of this project goes by its own name."""
-    assert {"pagerduty", "datadog", "squadcast"} <= set(registry.names())
+    """Every adapter of this project is installed under the name of its folder and calls itself so."""
+    ours = {folder.name.removesuffix("-adapter") for folder in ROOT.glob("*-adapter")}
+    assert {"pagerduty", "datadog", "squadcast"} <= ours <= set(registry.names())
 
-    for name in ("pagerduty", "datadog", "squadcast"):
+    for name in ours:
         assert registry.adapter(name).name == name

@@ -82,12 +82,12 @@ def test_a_try_is_given_up_at_its_age_and_not_before(outcome: Outcome) -> None:
 
 @pytest.mark.parametrize("status", [200, 401, 404, 422])
 def test_age_changes_no_other_decision(status: int) -> None:
-    """A receiver that refuses a key pauses an old event, too; it does not bury it."""
+    """A refused key pauses an old event too, and does not make it a dead letter."""
     assert verdict(Outcome(status), first_attempt_at=OLD) == verdict(Outcome(status))
 
 
 def test_a_decision_says_what_was_answered() -> None:
-    """Status and words of the receiver stand in the reason."""
+    """The reason contains the status and the text of the receiver."""
     assert verdict(Outcome(422, "repo: unknown")) == GiveUp("answered 422: repo: unknown")
     assert verdict(Outcome(401)) == Pause("key", "the key is refused (answered 401)")
     assert verdict(Outcome(404)) == Pause("address", "the address is wrong (answered 404)")
@@ -151,7 +151,7 @@ def test_any_retry_after_gives_a_bounded_delay(value: str) -> None:
 
 
 def test_retry_after_is_the_least_delay() -> None:
-    """The receiver's wish is kept at least, and a longer delay of ours stays."""
+    """The delay is at least Retry-After, and a longer delay of ours is not shortened."""
     for wish, expected in (("90", 90), ("2", 64)):
         found = delay_seconds(Outcome(429, "", wish), attempt=8, now=NOW, jitter=lambda: 0.5)
         assert found == expected

@@ -153,7 +153,7 @@ def test_schema_and_code_agree_on_changed_examples(body: Any) -> None:
 @example({"kind": []})
 @example({"kind": {"deployed": 1}})
 def test_schema_and_code_agree_on_anything(body: Any) -> None:
-    """Whatever stands in place of an event is valid to both or to neither."""
+    """Any JSON value is valid to both or to neither."""
     assert VALIDATOR.is_valid(body) == accepted_by_code(body)
 
 

@@ -1,4 +1,4 @@
-"""A secret shows itself to `reveal` and to nobody else."""
+"""Only `reveal` shows the text of a secret."""
 
 import copy
 import io

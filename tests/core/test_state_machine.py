@@ -54,9 +54,9 @@ def of(service: str, change: Change) -> Change:
 
 API = Target("larkspur/mono", None, "api")
 START, END = started(0), resolved(5)
-HELD, NOTED_END = refused(START), resolved(5, period="cycle-1")
+HELD, NOTED_END = refused(START), resolved(5, occurrence="cycle-1")
 MERGE = (started(0, incident="B"), START, merged(5, "B"))
-ONE, TWO = started(0, period="one"), started(3, period="two")
+ONE, TWO = started(0, occurrence="one"), started(3, occurrence="two")
 # An update at minute 6 concerns both held starts. It opens the first one and releases both.
 RELEASED = (refused(ONE), refused(TWO), updated(6))
 AGAIN = started(10)
@@ -70,13 +70,13 @@ CASES: dict[tuple[str, str], Case] = {
     ("absent", "spare end"): Case([START, END, resolved(9)], [], ["closed", "noted"], "repeated_end"),
     ("absent", "update"): Case([updated(0)], [], [], "update"),
     ("held", "unwanted start"): Case(
-        [refused(started(3, period="one")), refused(ONE)], [], ["held"], "filtered"
+        [refused(started(3, occurrence="one")), refused(ONE)], [], ["held"], "filtered"
     ),
     ("held", "release"): Case([HELD, updated(3)], [("A", "starts", 0)], ["released", "open"]),
     ("held", "end"): Case([HELD, refused(END)], [], ["noted"], "filtered"),
     # The end's own name, its moment, is that of a start which arrived with another time.
     ("held", "early end"): Case(
-        [refused(started(5, period=text_of(at(0)))), resolved(0)], [], ["held"], "end_without_start"
+        [refused(started(5, occurrence=text_of(at(0)))), resolved(0)], [], ["held"], "end_without_start"
     ),
     ("held", "unwanted end"): Case([HELD, refused(resolved(0))], [], ["noted"], "filtered"),
     ("held", "spare end"): Case(
@@ -85,10 +85,10 @@ CASES: dict[tuple[str, str], Case] = {
     ("held", "update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
     ("held", "unwanted update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
     ("noted", "unwanted start"): Case(
-        [NOTED_END, refused(started(0, period="cycle-1"))], [], ["noted"], "filtered"
+        [NOTED_END, refused(started(0, occurrence="cycle-1"))], [], ["noted"], "filtered"
     ),
     ("noted", "early end"): Case(
-        [NOTED_END, resolved(7, period="cycle-1")], [], ["noted"], "end_without_start"
+        [NOTED_END, resolved(7, occurrence="cycle-1")], [], ["noted"], "end_without_start"
     ),
     ("noted", "unwanted end"): Case([NOTED_END, refused(NOTED_END)], [], ["noted"], "filtered"),
     ("noted", "spare end"): Case(
@@ -126,8 +126,8 @@ CASES: dict[tuple[str, str], Case] = {
         [
             started(0, incident="B"),
             ONE,
-            merged(5, "B", period="one"),
-            started(10, period="two"),
+            merged(5, "B", occurrence="one"),
+            started(10, occurrence="two"),
         ],
         [("A", "ends", 5, "mergedInto=B", "resolution=merged"), ("A", "starts", 10)],
         ["closed", "open"],
@@ -139,20 +139,20 @@ CASES: dict[tuple[str, str], Case] = {
         ["closed"],
     ),
     ("merged", "update"): Case([*MERGE, updated(6)], [], ["merged"], "update"),
-    ("closed", "start"): Case([ONE, resolved(5, period="one"), ONE], [], ["closed"], "repeated_start"),
+    ("closed", "start"): Case([ONE, resolved(5, occurrence="one"), ONE], [], ["closed"], "repeated_start"),
     ("closed", "start before"): Case([started(3), END, START], [], ["closed"], "late_start"),
     ("closed", "start within"): Case([START, END, started(3)], [], ["closed"], "late_start"),
     ("closed", "unwanted start"): Case([START, END, refused(started(3))], [], ["closed"], "filtered"),
     ("closed", "end"): Case([START, END, END], [], ["closed"], "repeated_end"),
     ("closed", "update"): Case([START, END, updated(6)], [], ["closed"], "update"),
     ("released", "early end"): Case(
-        [*RELEASED, resolved(9, period="two")],
+        [*RELEASED, resolved(9, occurrence="two")],
         [],
         ["released", "released", "open"],
         "end_without_start",
     ),
     ("released", "unwanted end"): Case(
-        [*RELEASED, refused(resolved(9, period="two"))], [], ["released", "released", "open"], "filtered"
+        [*RELEASED, refused(resolved(9, occurrence="two"))], [], ["released", "released", "open"], "filtered"
     ),
     # The service was over before. What is open was sent for the service of another one.
     ("released", "spare end"): Case(

@@ -91,7 +91,7 @@ def test_digits_are_written_as_needed(microseconds: int, expected: str) -> None:
 
 
 def test_a_naive_moment_is_not_written() -> None:
-    """A time without a zone would be taken for that of whoever runs this."""
+    """A time without a zone would mean the zone of the machine."""
     with pytest.raises(ValueError, match="expected an aware time, got a naive one"):
         times.text_of(SEEN.replace(tzinfo=None))
 

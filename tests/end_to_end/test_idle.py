@@ -11,7 +11,7 @@ import pytest
 from tests.processes import running
 
 SECONDS = 3.0
-# A few looks a second at what is due; a loop that does not wait takes all of it.
+# The server polls a few times a second; a loop without a wait would use a whole core.
 MOST_OF_A_CORE = 0.15
 
 RELAY = """\
@@ -35,7 +35,7 @@ def cpu_seconds(process: int) -> float:
 
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_server_at_rest_leaves_the_machine_alone(name: str, tmp_path: Path) -> None:
-    """A server to which nobody speaks takes less than a sixth of a core."""
+    """An idle server uses less than a sixth of a core."""
     (tmp_path / "gitdailies.yml").write_text(RELAY)
     environ = {"GITDAILIES_WEBHOOK_KEY": "k" * 20, "PAGERDUTY_SECRET": "s" * 20}
     with running(*SERVERS[name], folder=tmp_path, environ=environ) as server:

@@ -111,7 +111,7 @@ def test_a_second_server_on_the_same_data_is_refused(started):
     second = command("up", "--webhooks-port", free_port(), "--relay-port", free_port(), cwd=started.folder)
 
     assert second.returncode == 2
-    assert "expected no other server on this file" in second.stderr
+    assert "another server uses this file" in second.stderr
 
 
 def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
@@ -127,7 +127,7 @@ def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
 
 
 def test_a_second_start_keeps_everything(started):
-    """After Ctrl-C and a second start the same events stand there, and the lines still work."""
+    """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
     count = len(started.events())
     started.paste(started.lines[1])
     before = until(lambda: len(found := started.events()) > count and found)
@@ -168,7 +168,7 @@ def test_a_port_that_stands_elsewhere_is_told(started):
     started.start("left as it is")
 
     assert file.read_text() == text
-    assert "relay.listen is not" in started.process.printed
+    assert "set relay.listen to" in started.process.printed
 
 
 def test_ports_that_cannot_be_written_end_no_server(started):
@@ -180,7 +180,7 @@ def test_ports_that_cannot_be_written_end_no_server(started):
     started.start("in the way")
     in_the_way.rmdir()
 
-    assert "expected to write the ports, got is a directory" in started.process.printed
+    assert "cannot write the ports: is a directory" in started.process.printed
     started.paste(started.lines[0])
 
 

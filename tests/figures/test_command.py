@@ -44,10 +44,10 @@ def test_a_store_and_its_server_give_the_same_answer(tmp_path: Path) -> None:
         assert answers[0]["figures"][figure] == pytest.approx(numbers)
     table = run("--store", store, *OPTIONS).stdout
     assert "65.0 %" in table
-    assert "13 of 20 failed, 2 of them of the last 3.0 d; 1 pending, unlinked incidents: 1" in table
-    assert "no deploy of this choice" not in table
+    assert "13 of 20 failed, 2 of them in the last 3 days; 1 pending, unlinked incidents: 1" in table
+    assert "no deploys match" not in table
     nothing = run("--store", store, *OPTIONS, "--repo", "larkspur/none").stdout
-    assert "no deploy of this choice; --from, --repo, --environment" in nothing
+    assert "no deploys match; change --from, --repo, --environment" in nothing
     assert run("--store", store, *OPTIONS, "--csv").stdout.startswith("repo,environment,service,from,to")
 
 
@@ -81,10 +81,10 @@ def test_an_address_without_a_server_is_reported_as_by_other_commands(
 @pytest.mark.parametrize(
     ("reply", "message"),
     [
-        (answer("404 Not Found", b'{"detail": "no such page"}'), "got 404: no such page"),
-        (answer("200 OK", b"<html>", Content_Type="text/html"), "got something else"),
-        (answer("200 OK", b"{}"), "got something else"),
-        (answer("302 Found", Location="https://sso.example/in"), "got 302: a redirect to"),
+        (answer("404 Not Found", b'{"detail": "no such page"}'), "answered with 404: no such page"),
+        (answer("200 OK", b"<html>", Content_Type="text/html"), "answered, but not with figures"),
+        (answer("200 OK", b"{}"), "answered, but not with figures"),
+        (answer("302 Found", Location="https://sso.example/in"), "answered with 302: a redirect to"),
     ],
 )
 def test_another_kind_of_server_is_named(reply: bytes, message: str) -> None:
@@ -93,7 +93,7 @@ def test_another_kind_of_server_is_named(reply: bytes, message: str) -> None:
         url = server.url.removesuffix("/webhooks")
         ran = run("--url", url, GITDAILIES_READ_KEY="x")
     assert (ran.returncode, ran.stdout) == (1, "")
-    assert ran.stderr.startswith(f"gitdailies: --url: expected figures of {url}, {message}")
+    assert ran.stderr.startswith(f"gitdailies: --url: {url} {message}")
 
 
 def _refusals(receiver: Receiver) -> None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import psycopg
 import pytest
-from gitdailies_connection.config.settings import Store
+from gitdailies_connection.config.settings import StoreSetting
 from gitdailies_server.storage.postgresql import PostgresqlSession
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import rows as derived
@@ -28,7 +28,7 @@ ONE_ROW = "figures_read"
 @pytest.fixture
 def session(tmp_path: Path) -> Iterator[Any]:
     with postgresql_url() as url:
-        database = database_of(Store.parse(url, tmp_path))
+        database = database_of(StoreSetting.parse(url, tmp_path))
         create_key(database, "ci")
         with closing(database.connect()) as session:
             assert derived.reset(session, SETTINGS, 1)

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 import requests
 import structlog
-from gitdailies_connection.addresses import network
+from gitdailies_connection.addresses import parse_network
 from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_server.storage.database import Database, Session
@@ -62,9 +62,9 @@ def figures(receiver: Receiver, key: str) -> list[dict[str, Any]]:
 def rows(database: Database) -> tuple[FigureSettings, bool, list[list[Any]]]:
     """Return the settings of the rows, whether events wait to be derived, and the rows."""
     with closing(database.connect(read_only=True)) as session:
-        kept = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in TABLES]
+        found = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in TABLES]
         due = change_log.count_pending(session, to_us(utc_now()), 1)
-        return derived.stored_settings(session), bool(due), kept
+        return derived.stored_settings(session), bool(due), found
 
 
 def settled(database: Database, settings: FigureSettings) -> list[list[Any]]:
@@ -81,17 +81,17 @@ def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> N
     with in_thread(database(), settings=BERLIN) as receiver:
         key = receiver.key("all", "send", "read")
         assert receiver.post(key, worked()).status_code == 202
-        before, kept = figures(receiver, key), settled(database(), BERLIN)
+        before, rows_before = figures(receiver, key), settled(database(), BERLIN)
         receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["windowSeconds"] == 1800)
-        reloaded, derived_anew = figures(receiver, key), settled(database(), OTHER)
+        reloaded, derived_again = figures(receiver, key), settled(database(), OTHER)
         assert figures(receiver, key) == reloaded
         receiver.reload(settings_of(BERLIN))
         until(lambda: figures(receiver, key)[0]["windowSeconds"] == 259_200)
-        assert (figures(receiver, key), settled(database(), BERLIN)) == (before, kept)
+        assert (figures(receiver, key), settled(database(), BERLIN)) == (before, rows_before)
     with in_thread(database(), settings=OTHER) as receiver:
         assert figures(receiver, key) == reloaded != before
-        assert settled(database(), OTHER) == derived_anew != kept
+        assert settled(database(), OTHER) == derived_again != rows_before
 
 
 def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Callable[[], Database]) -> None:
@@ -106,13 +106,13 @@ def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Call
 
         def ask() -> None:
             while not ended.is_set():
-                told = receiver.get(key, "/api/metrics", **question)
-                if told.status_code != 200:
-                    odd.append(told.json())
+                answer = receiver.get(key, "/api/metrics", **question)
+                if answer.status_code != 200:
+                    odd.append(answer.json())
                     continue
-                pair = (told.json()["windowSeconds"], told.json()["period"]["timezone"])
+                pair = (answer.json()["windowSeconds"], answer.json()["period"]["timezone"])
                 if pair not in ((259_200, "Europe/Berlin"), (1800, "Asia/Tokyo")):
-                    odd.append(told.json())
+                    odd.append(answer.json())
 
         threads = [threading.Thread(target=ask) for _ in range(3)]
         for thread in threads:
@@ -122,7 +122,7 @@ def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Call
                 receiver.reload(settings_of(BERLIN if number % 2 else OTHER))
             assert receiver.post(key, event).status_code == 202
         receiver.reload(settings_of(OTHER))
-        kept = settled(database(), OTHER)
+        rows_before = settled(database(), OTHER)
         ended.set()
         for thread in threads:
             thread.join()
@@ -130,7 +130,7 @@ def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Call
     with in_thread(database(), settings=BERLIN):
         settled(database(), BERLIN)
     with in_thread(database(), settings=OTHER):
-        assert settled(database(), OTHER) == kept
+        assert settled(database(), OTHER) == rows_before
 
 
 def test_a_request_of_earlier_settings_deletes_no_rows(tmp_path: Path) -> None:
@@ -148,10 +148,10 @@ def test_a_request_of_earlier_settings_deletes_no_rows(tmp_path: Path) -> None:
         await app.apply(settings_of(OTHER))
         await app._current._deriver.derive()
         await earlier.catch_up()
-        kept = await store.read(derived.stored_settings)
+        stored = await store.read(derived.stored_settings)
         await app.stop()
         await store.close()
-        return kept
+        return stored
 
     assert asyncio.run(whole()) == OTHER
 
@@ -206,9 +206,9 @@ def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
         may_write.set()
         await reader
         await app.stop()
-        kept = await store.write(count)
+        counts = await store.write(count)
         await store.close()
-        return kept
+        return counts
 
     assert asyncio.run(whole()) == [(0,), (0,)]
 
@@ -223,7 +223,7 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
     with in_thread(tmp_path / "w.db") as receiver:
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("198.51.100.7") == 429
-        receiver.reload(settings_of(FigureSettings(), proxies=[network("127.0.0.1")]))
+        receiver.reload(settings_of(FigureSettings(), proxies=[parse_network("127.0.0.1")]))
         until(lambda: asks("198.51.100.7") == 401)
         until(lambda: asks("203.0.113.9") == 429)
         assert asks("192.0.2.44") == 401
@@ -260,18 +260,18 @@ def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:
     made = command("keys", "create", "r", "--allow", "read", "--quiet", *store[:2], cwd=tmp_path)
     env = {"GITDAILIES_READ_KEY": made.stdout.strip()}
 
-    def told() -> tuple[int, str]:
+    def answered_settings() -> tuple[int, str]:
         found = json.loads(command("metrics", "--url", url, "--json", cwd=tmp_path, env=env).stdout)
         return found["windowSeconds"], found["period"]["timezone"]
 
-    assert told() == (43_200, "Europe/Berlin")
+    assert answered_settings() == (43_200, "Europe/Berlin")
     file.write_text("webhooks: {window_hours: 1, timezone: Asia/Tokyo}")
     process.hang_up("webhooks settings reloaded")
-    assert told() == (43_200, "Asia/Tokyo")
+    assert answered_settings() == (43_200, "Asia/Tokyo")
     for fault in ("webhooks: {timezone: Mars}", None):
         file.write_text(fault) if fault else file.unlink()
         process.hang_up("webhooks settings not reloaded")
-        assert told() == (43_200, "Asia/Tokyo")
+        assert answered_settings() == (43_200, "Asia/Tokyo")
     process.stop()
 
 

@@ -53,7 +53,7 @@ def test_a_server_counts_as_its_file_and_flags_say(
         (("--timezone", "Mars"), "--timezone: expected a name like Europe/Berlin, got 'Mars'"),
         (("--window-hours", "0"), "--window-hours"),
         (("--production", ""), "--production: expected a name, got an empty one"),
-        (("--config", "none.yml"), "none.yml: expected a file, got none of that name"),
+        (("--config", "none.yml"), "none.yml: no such file"),
     ],
 )
 def test_a_wrong_setting_is_refused(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:

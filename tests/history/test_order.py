@@ -40,7 +40,7 @@ def planned(*events: Event) -> tuple[list[dict[str, Any]], list[str], Plan]:
 
 def relayed(kind: str, period: str, **more: Any) -> str:
     given = {"source": "pagerduty", "incident": "INC-7", "repo": "a/b", "environment": None, "service": None}
-    return incident_event_id(kind=kind, period=period, **{**given, **more})
+    return incident_event_id(kind=kind, occurrence=period, **{**given, **more})
 
 
 def test_an_event_that_names_its_source_is_named_as_the_relay_names_it() -> None:

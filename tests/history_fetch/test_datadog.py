@@ -193,7 +193,7 @@ def test_no_key_is_in_what_is_written(tmp_path: Path) -> None:
 )
 def test_an_incident_is_looked_at_on_the_site_of_its_api(url: str, site: str) -> None:
     """Each site of Datadog has its own address for people."""
-    assert reader.placed(url, {}).site == site
+    assert reader.for_source(url, {}).site == site
 
 
 def test_an_incident_that_is_stable_since_nobody_knows_when_stays_open() -> None:
@@ -205,7 +205,7 @@ def test_an_incident_that_is_stable_since_nobody_knows_when_stays_open() -> None
 
     assert isinstance(start, Change)
     assert isinstance(end, Ignored)
-    assert "does not tell since when" in end.reason
+    assert "does not say since when" in end.reason
 
 
 class Direct:

@@ -289,4 +289,4 @@ def test_the_log_tells_starts_and_ends(
         one.word.removeprefix("incident.") if isinstance(one, Change) else "ignored" for one in told
     ] == words
     if reopened:
-        assert told[2].period == "2025-01-01T00:12:00Z"  # type: ignore[union-attr]
+        assert told[2].occurrence == "2025-01-01T00:12:00Z"  # type: ignore[union-attr]

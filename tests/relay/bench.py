@@ -15,7 +15,7 @@ from typing import Any
 
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Destination
-from gitdailies_connection.http.event_lists import Result
+from gitdailies_connection.http.event_lists import EventResult
 from gitdailies_core.errors import DeliveryError
 from gitdailies_core.events.dialect import OURS
 from gitdailies_core.incidents.routing import Target
@@ -60,14 +60,16 @@ class FakeSender:
     _now: list[str] = field(default_factory=list)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
-    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]:
+    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
         """Answer as incoming webhooks do: what is not about an event is the answer to the whole list."""
         self.lists.append(len(events))
         outcomes = [self.send(body, key=key, event_id=json.loads(body)["id"]) for body in events]
         for outcome in outcomes:
             if not is_about_events(outcome):
                 return outcome, []
-        return Outcome(207), [Result("created" if one == TAKEN else "invalid", one.error) for one in outcomes]
+        return Outcome(207), [
+            EventResult("created" if one == TAKEN else "invalid", one.error) for one in outcomes
+        ]
 
     def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome:
         event = json.loads(body)

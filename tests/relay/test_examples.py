@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import hashlib
+import hmac
 import json
 from collections.abc import Callable
+from functools import cache
+from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli.commands.translate import translate
+from gitdailies_cli.main import gitdailies
 from gitdailies_core.contract import checks
 from gitdailies_core.contract.checks import Example
 from gitdailies_core.errors import UnreadableBody
@@ -18,11 +22,10 @@ from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.processes import eventually
-from tests.relay.deliveries import JSON, Delivery, signed, tokened
+from tests.relay.deliveries import JSON, Delivery
 from tests.relay.receiver import Receiver
 from tests.relay.running import NOBODY, Relay, configure, in_thread
 
-SIGNED = ("pagerduty",)
 REPEATED = "a redelivery of something stored"
 
 
@@ -51,9 +54,26 @@ def sources(adapter: str) -> dict[str, tuple[dict[str, Any], list[Example]]]:
     return groups
 
 
+@cache
+def vector(adapter: str) -> dict[str, Any]:
+    """Return an adapter's first signature vector that is accepted, with the digest of its own body."""
+    folder = files(registry.adapter(adapter).examples) / "examples"
+    vectors = json.loads((folder / "signatures.json").read_text("utf-8"))
+    found: dict[str, Any] = next(one for one in vectors if one["accepted"])
+    (secret,) = found["secrets"]
+    return {**found, "digest": digest(secret, (folder / found["body"]).read_bytes())}
+
+
+def digest(secret: str, body: bytes) -> str:
+    return hmac.new(secret.encode(), body, hashlib.sha256).hexdigest()
+
+
 def proven(adapter: str, source: str, body: bytes, kind: str) -> Delivery:
-    made = signed(body) if adapter in SIGNED else tokened(adapter, body, kind)
-    return Delivery(source, body, made.headers)
+    """Prove a body as the vector proves its own: with its token, or with this body's digest."""
+    own = vector(adapter)
+    signature = digest(own["secrets"][0], body)
+    proof = {name: value.replace(own["digest"], signature) for name, value in own["headers"].items()}
+    return Delivery(source, body, {"content-type": kind, **proof})
 
 
 def configured(folder: Path, adapter: str, url: str) -> Path:
@@ -63,10 +83,11 @@ def configured(folder: Path, adapter: str, url: str) -> Path:
         .partition("sources:")[0]
         .replace("services:", 'services:\n  "*": {repo: "larkspur/{service}"}')
     )
-    secret = f"{adapter}-secret" if adapter in SIGNED else f"{adapter}-token"
+    (folder / "vector-secret").write_text(vector(adapter)["secrets"][0])
+    header = f"header: {vector(adapter)['header']}, " if "header" in vector(adapter) else ""
     lines = [
-        f"  {name}: {{adapter: {adapter}, secrets: [{{file: {secret}}}], header: X-Relay-Token,"
-        f" options: {json.dumps(options)}}}"
+        f"  {name}: {{adapter: {adapter}, secrets: [{{file: vector-secret}}], {header}"
+        f"options: {json.dumps(options)}}}"
         for name, (options, _) in sources(adapter).items()
     ]
     file.write_text("\n".join([head + "sources:", *lines]) + "\n")
@@ -82,7 +103,7 @@ def translated(
         path = folder / f"{number:03}.{'json' if kind == JSON else 'form'}"
         path.write_bytes(body)
         paths.append(str(path))
-    result = CliRunner().invoke(translate, [source, *paths, "--config", str(file), "--json"])
+    result = CliRunner().invoke(gitdailies, ["translate", source, *paths, "--config", str(file), "--json"])
     assert result.exit_code == 0, result.output
     told = [json.loads(line) for line in result.stdout.splitlines()]
     return [{name: value for name, value in one.items() if name != "file"} for one in told]
@@ -94,7 +115,7 @@ def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
     told = answer.json()
     if told["status"] in ("quarantined", "unreadable"):
         assert answer.status_code == (202 if told["status"] == "quarantined" else 400)
-        return {"kept" if told["status"] == "quarantined" else "rejected": told["reason"]}
+        return {"quarantined" if told["status"] == "quarantined" else "rejected": told["reason"]}
     assert answer.status_code == (202 if "events" in told else 200)
     with store.reading(SqliteDatabase(relay.store)) as connection:
         rows = connection.execute(
@@ -137,17 +158,16 @@ def test_a_relay_makes_of_an_example_what_translate_says(
 
 @pytest.mark.parametrize("adapter", registry.names())
 def test_an_example_without_its_proof_is_refused(adapter: str, tmp_path: Path) -> None:
-    """Signed or tokened over other bytes, by another secret or not at all, no example is taken."""
+    """With a proof that differs in one character, or without one, no example is taken."""
     (source, (_, examples)), *_ = sources(adapter).items()
     with in_thread(configured(tmp_path, adapter, NOBODY)) as relay:
         for example in examples:
             right = proven(adapter, source, example.request.body, example.request.header("content-type"))
-            for name in ("x-pagerduty-signature", "X-Relay-Token"):
-                if name in right.headers:
-                    # Hex or not, the first character after the prefix is another one.
-                    value = right.headers[name][:-1] + ("0" if right.headers[name][-1] != "0" else "1")
-                    wrong = Delivery(source, right.body, {**right.headers, name: value})
-                    assert wrong.post(relay.url).status_code == 401
+            for name in vector(adapter)["headers"]:
+                # Hexadecimal or not, the last character is another one.
+                value = right.headers[name][:-1] + ("0" if right.headers[name][-1] != "0" else "1")
+                wrong = Delivery(source, right.body, {**right.headers, name: value})
+                assert wrong.post(relay.url).status_code == 401
             without = {"content-type": right.headers["content-type"]}
             assert Delivery(source, right.body, without).post(relay.url).status_code == 401
         assert relay.status()["deliveries"] == {}

@@ -88,10 +88,10 @@ def cost(database: Database, work: Work) -> int:
 
     try:
         database.begin(session)
-        if database.here:
+        if database.is_local:
             session.set_progress_handler(step, 1)
         work(database, session)
-        return steps if database.here else int(session.execute(_READ).fetchone()[0])
+        return steps if database.is_local else int(session.execute(_READ).fetchone()[0])
     finally:
         database.rollback(session)
         session.close()

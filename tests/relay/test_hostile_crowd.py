@@ -20,7 +20,7 @@ from tests.relay.running import Relay, configure, in_thread
 from tests.relay.sockets import connected, head, receive
 
 MOST = 16
-NO_ROOM = "more senders are connected than are served at once"
+NO_ROOM = "too many connections are open"
 
 
 @pytest.fixture
@@ -118,7 +118,7 @@ def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
             while more := connection.recv(65536):
                 answers += more
     count = answers.count(b"HTTP/1.1 200 OK")
-    assert 1 <= count <= bounded_protocol.REQUESTS_AHEAD + 1
+    assert 1 <= count <= bounded_protocol.PIPELINED_REQUESTS + 1
     assert answers.count(b"HTTP/1.1") == count
     assert requests.get(relay.url + "/healthz", timeout=30).status_code == 200
     assert [entry["reason"] for entry in relay.logged("request refused")] == [

@@ -107,7 +107,7 @@ def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
     assert pair.ask("status")["paused"] == []
     assert len(pair.everything()) == before + 21
     assert kinds(pair, "key-0") == ("started", "resolved")
-    assert [entry["what"] for entry in pair.relay.entries("destination paused")] == ["key"]
+    assert [entry["by"] for entry in pair.relay.entries("destination paused")] == ["key"]
 
 
 def test_pause_and_resume_by_hand(pair: Pair) -> None:
@@ -125,7 +125,7 @@ def test_pause_and_resume_by_hand(pair: Pair) -> None:
     assert pair.status()["waiting"] == 2
 
     assert pair.command("resume") == "resumed\n"
-    assert pair.command("resume") == "delivery was not paused; what waits is tried at once\n"
+    assert pair.command("resume") == "delivery was not paused; waiting events are sent at once\n"
     eventually(lambda: pair.status()["waiting"] == 0)
     assert kinds(pair, "hand") == ("started", "resolved")
 
@@ -205,8 +205,8 @@ def test_500s_are_tried_again_with_the_same_id(relay: Relay, receiver: Receiver)
     eventually(lambda: relay.explain("Q1")["events"][0]["state"] == "delivered")
     (event,) = relay.explain("Q1")["events"]
     assert [(a["status"], a["verdict"]) for a in event["attempts"]] == [
-        *((status, "again") for status in (500, 502, 503, 504, 408, 425)),
-        (202, "done"),
+        *((status, "retry") for status in (500, 502, 503, 504, 408, 425)),
+        (202, "delivered"),
     ]
 
 
@@ -246,9 +246,11 @@ def test_a_receiver_that_never_answers_holds_nothing_but_its_own_event(
     pagerduty("incident.triggered", "passes").post(relay.url)
     eventually(lambda: receiver.of("passes"))
     assert relay.explain("hangs")["events"][0]["attempts"] == [], "the request that hangs was over before"
-    eventually(
-        lambda: [a["verdict"] for a in relay.explain("hangs")["events"][0]["attempts"]] == ["again", "done"]
-    )
+
+    def verdicts() -> list[str]:
+        return [attempt["verdict"] for attempt in relay.explain("hangs")["events"][0]["attempts"]]
+
+    eventually(lambda: verdicts() == ["retry", "delivered"])
     reason = relay.explain("hangs")["events"][0]["attempts"][0]["reason"]
     assert reason.endswith(": timed out after 2 s")
 

@@ -331,7 +331,7 @@ def test_a_store_that_is_busy_for_long_is_said_plainly(relay: Relay, monkeypatch
         store.transaction(SqliteDatabase(relay.store)),
     ):
         pass
-    assert str(caught.value) == f"{relay.store}: expected to write, got database is locked"
+    assert str(caught.value) == f"{relay.store}: cannot write: database is locked"
 
 
 def test_a_summary_says_a_line_each() -> None:

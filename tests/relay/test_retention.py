@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_connection.config.settings import RelaySettings, Store
+from gitdailies_connection.config.settings import RelaySettings, StoreSetting
 from gitdailies_core.incidents.routing import Target
 from gitdailies_core.reasons import FILTERED, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change
@@ -30,7 +30,7 @@ from tests.relay.deliveries import pagerduty, signed
 from tests.relay.running import configure, in_thread
 
 DAY_US = 86_400_000_000
-SETTINGS = RelaySettings(Store("sqlite", path=Path("relay.db")))
+SETTINGS = RelaySettings(StoreSetting("sqlite", path=Path("relay.db")))
 LONG_AGO = 400
 PLANTED = Reason(UNEXPECTED_PAYLOAD, "planted")
 

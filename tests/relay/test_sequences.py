@@ -254,7 +254,7 @@ def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) ->
         quarantined[0]["reason"],
     )
     text = pair.command("explain", quarantined[0]["delivery"])
-    assert text.startswith("no incident was read\n")
+    assert text.startswith("the delivery names no incident\n")
     assert quarantined[1]["delivery"] not in text
 
 

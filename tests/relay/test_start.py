@@ -33,8 +33,7 @@ def test_a_second_relay_on_one_file_is_refused_and_the_first_goes_on(
     configure(tmp_path, url=receiver.url)
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:
         assert refusal(tmp_path) == (
-            "gitdailies: relay.db.lock: expected no other server on this file, got one with process id "
-            f"{server.process.pid}"
+            f"gitdailies: relay.db.lock: another server uses this file, process id {server.process.pid}"
         )
         assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:
@@ -64,15 +63,15 @@ def test_a_taken_port_names_what_to_change(tmp_path: Path, setting: str) -> None
         address = f"127.0.0.1:{taken.getsockname()[1]}"
         file.write_text(file.read_text().replace(f"{setting}: 127.0.0.1:0", f"{setting}: {address}"))
         line = refusal(tmp_path)
-    expected = "expected a free address to listen on, got address already in use"
+    expected = "cannot listen there: address already in use"
     assert line == f"gitdailies: {address}: {expected}; change relay.{setting} in gitdailies.yml"
     with running("relay", "--config", CONFIG, folder=tmp_path):
         pass
 
 
 MISSING = {
-    "pagerduty-secret": "file pagerduty-secret: expected a secret, got: No such file or directory",
-    "webhook-key": "file webhook-key: expected a secret, got: No such file or directory",
+    "pagerduty-secret": "file pagerduty-secret: cannot read it: No such file or directory",
+    "webhook-key": "file webhook-key: cannot read it: No such file or directory",
 }
 
 
@@ -90,7 +89,7 @@ def test_a_store_that_is_no_database_is_named(tmp_path: Path) -> None:
     (tmp_path / "relay.db").write_bytes(b"notes, not a database\n" * 500)
     done = run("relay", "--config", CONFIG, folder=tmp_path, expected=1)
     (line,) = done.stderr.splitlines()
-    assert line == "gitdailies: relay.db: expected an SQLite file to open, got file is not a database"
+    assert line == "gitdailies: relay.db: cannot open the SQLite file: file is not a database"
     assert (tmp_path / "relay.db").read_bytes().startswith(b"notes")
 
 

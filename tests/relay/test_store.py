@@ -31,7 +31,7 @@ from tests.relay.bench import BEGAN, delivery
 
 Opened = Callable[[], Database]
 ENDED = BEGAN + timedelta(hours=1)
-SETTINGS = settings.RelaySettings(settings.Store(settings.SQLITE, path=Path("relay.db")))
+SETTINGS = settings.RelaySettings(settings.StoreSetting(settings.SQLITE, path=Path("relay.db")))
 
 
 @pytest.fixture(params=databases.KINDS)
@@ -271,7 +271,7 @@ def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
     """SQLite has one server a file: the second is told, and the first goes on."""
 
     async def body(servers: Servers) -> None:
-        with pytest.raises(ConfigurationError, match="expected no other server on this file"):
+        with pytest.raises(ConfigurationError, match="another server uses this file"):
             RelayStore(SqliteDatabase(tmp_path / "room.db")).open()
         await servers.one.accept(delivery("A", STARTED, BEGAN))
 
@@ -371,10 +371,10 @@ def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
 
 def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
     """The complaint names address and reason; the password of the address stands nowhere."""
-    named = settings.Store.parse("postgresql://relay:s3cr3t-pw@127.0.0.1:1/relay", tmp_path)
+    named = settings.StoreSetting.parse("postgresql://relay:s3cr3t-pw@127.0.0.1:1/relay", tmp_path)
     with pytest.raises(StoreUnavailable) as caught:
         store.migrate(store.database_of(named))
-    assert str(caught.value).startswith("postgresql://127.0.0.1:1/relay: expected to connect, got ")
+    assert str(caught.value).startswith("postgresql://127.0.0.1:1/relay: cannot connect: ")
     assert "s3cr3t-pw" not in str(caught.value) + repr(store.database_of(named)) + repr(
         caught.value.__cause__
     )

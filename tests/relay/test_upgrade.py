@@ -162,7 +162,7 @@ def test_an_upgrade_that_fails_leaves_the_old_schema(old: OldStore) -> None:
         store.migrate(old.database)
     assert old.rows("kept") == before
     with contextlib.closing(old.database.connect()) as session:
-        assert old.database.version(session) == "0002"
+        assert old.database.schema_version(session) == "0002"
         session.execute("DROP INDEX outbox_due")
     store.migrate(old.database)
     assert len(old.rows("quarantine")) == len(before)

@@ -56,7 +56,7 @@ def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
         await on.accept("A", "start")
         await eventually(lambda: on.status()["paused"])
         (paused,) = on.status()["paused"]
-        assert paused["reason"] == "env KEY: expected a secret, got a variable that is not set"
+        assert paused["reason"] == "env KEY: this variable is not set"
         assert on.sender.sent == []
         on.environ["KEY"] = "gdk_second"
         await on.delivered()

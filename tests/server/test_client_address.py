@@ -5,12 +5,12 @@ from __future__ import annotations
 import ipaddress
 
 import pytest
-from gitdailies_connection.addresses import network
+from gitdailies_connection.addresses import parse_network
 from gitdailies_server.http.client_address import client_address
 from hypothesis import given
 from hypothesis import strategies as st
 
-PROXIES = [network(text) for text in ("127.0.0.1", "10.0.0.0/8", "fd00::/8")]
+PROXIES = [parse_network(text) for text in ("127.0.0.1", "10.0.0.0/8", "fd00::/8")]
 
 CASES = {
     "no header": ("127.0.0.1", "", "127.0.0.1"),
@@ -48,7 +48,7 @@ def test_without_trust_nothing_is_believed() -> None:
 
 @given(st.text(max_size=200))
 def test_what_is_shown_is_an_address(forwarded: str) -> None:
-    """Whatever stands in the header, what comes out is an address in its usual form."""
+    """For any header, the result is an address in its usual form."""
     shown = client_address("127.0.0.1", forwarded, PROXIES)
 
     assert str(ipaddress.ip_address(shown)) == shown

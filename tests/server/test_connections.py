@@ -1,109 +1,108 @@
-"""A full house: who gives way, and who is never made to."""
+"""Too many connections: which one is evicted, and which one never is."""
 
 from __future__ import annotations
 
-from gitdailies_server.http.connection_limits import Connections
+from gitdailies_server.http.connection_limits import ConnectionLimits
 
 
-class Guest:
-    """A connection that remembers whether it gave way."""
+class Connection:
+    """A connection that remembers whether it was evicted."""
 
     def __init__(self) -> None:
-        self.gone = False
+        self.evicted = False
 
-    def give_way(self) -> None:
-        self.gone = True
-
-
-def entered(connections: Connections, count: int) -> list[Guest]:
-    guests = [Guest() for _ in range(count)]
-    assert [connections.enter(guest) for guest in guests] == [True] * count
-    return guests
+    def evict(self) -> None:
+        self.evicted = True
 
 
-def test_who_owes_longest_gives_way() -> None:
-    """A newcomer to a full house takes the place of the one that has kept silent longest."""
-    connections = Connections(3)
-    first, second, third = entered(connections, 3)
-    connections.owes(first, known=False)
-
-    entered(connections, 1)
-
-    assert [guest.gone for guest in (first, second, third)] == [False, True, False]
-    assert len(connections) == 3
+def admitted(limits: ConnectionLimits, count: int) -> list[Connection]:
+    connections = [Connection() for _ in range(count)]
+    assert [limits.admit(connection) for connection in connections] == [True] * count
+    return connections
 
 
-def test_strangers_give_way_before_those_who_are_known() -> None:
-    """A connection that proved itself keeps its place, idle as it is, while a stranger owes anything."""
-    connections = Connections(3)
-    guests = entered(connections, 3)
-    connections.owes(guests[0], known=True)
+def test_the_longest_idle_connection_is_evicted() -> None:
+    """At the limit, a new connection replaces the one whose sender has been silent longest."""
+    limits = ConnectionLimits(3)
+    first, second, third = admitted(limits, 3)
+    limits.sender_turn(first, authenticated=False)
 
-    newcomers = entered(connections, 5)
+    admitted(limits, 1)
 
-    assert not guests[0].gone
-    assert [guest.gone for guest in newcomers] == [True, True, True, False, False]
-
-
-def test_the_known_give_way_when_there_is_nobody_else() -> None:
-    """Where all are known and idle, the one that is idle longest gives way."""
-    connections = Connections(2)
-    first, second = entered(connections, 2)
-    connections.owes(first, known=True)
-    connections.owes(second, known=True)
-
-    entered(connections, 1)
-
-    assert (first.gone, second.gone) == (True, False)
+    assert [connection.evicted for connection in (first, second, third)] == [False, True, False]
+    assert len(limits) == 3
 
 
-def test_who_is_being_answered_stays() -> None:
-    """Whoever has said all is never sent away: as many again come in, and then nobody does."""
-    connections = Connections(2)
-    guests = []
+def test_unauthenticated_connections_are_evicted_first() -> None:
+    """An idle authenticated connection stays while an unauthenticated sender has something to send."""
+    limits = ConnectionLimits(3)
+    connections = admitted(limits, 3)
+    limits.sender_turn(connections[0], authenticated=True)
+
+    newcomers = admitted(limits, 5)
+
+    assert not connections[0].evicted
+    assert [connection.evicted for connection in newcomers] == [True, True, True, False, False]
+
+
+def test_authenticated_connections_are_evicted_last() -> None:
+    """If all connections are authenticated and idle, the one idle longest is evicted."""
+    limits = ConnectionLimits(2)
+    first, second = admitted(limits, 2)
+    limits.sender_turn(first, authenticated=True)
+    limits.sender_turn(second, authenticated=True)
+
+    admitted(limits, 1)
+
+    assert (first.evicted, second.evicted) == (True, False)
+
+
+def test_a_connection_that_waits_for_its_answer_stays() -> None:
+    """It is never evicted: up to twice the limit is accepted, and then no connection is."""
+    limits = ConnectionLimits(2)
+    connections = []
     for _ in range(4):
-        guests += entered(connections, 1)
-        connections.owes_nothing(guests[-1])
+        connections += admitted(limits, 1)
+        limits.server_turn(connections[-1])
 
-    assert connections.enter(Guest()) is False
-    assert not any(guest.gone for guest in guests)
-    connections.leave(guests[0])
-    assert connections.enter(Guest()) is True
+    assert limits.admit(Connection()) is False
+    assert not any(connection.evicted for connection in connections)
+    limits.remove(connections[0])
+    assert limits.admit(Connection()) is True
 
 
-def test_who_is_over_the_bound_leaves_when_all_is_answered() -> None:
-    """Once answers are given, the house is brought back to its bound, those who owe longest first."""
-    connections = Connections(2)
-    guests = []
+def test_connections_over_the_limit_are_evicted_once_answered() -> None:
+    """After the answers, the connections idle longest are evicted until the limit is met."""
+    limits = ConnectionLimits(2)
+    connections = []
     for _ in range(4):
-        guests += entered(connections, 1)
-        connections.owes_nothing(guests[-1])
-    for guest in guests:
-        connections.owes(guest, known=False)
+        connections += admitted(limits, 1)
+        limits.server_turn(connections[-1])
+    for connection in connections:
+        limits.sender_turn(connection, authenticated=False)
 
-    assert [guest.gone for guest in guests] == [True, True, False, False]
-    assert len(connections) == 2
-
-
-def test_whoever_left_owes_nothing() -> None:
-    """A connection that ended takes no place, whatever is still said of it."""
-    connections = Connections(1)
-    (guest,) = entered(connections, 1)
-    connections.leave(guest)
-    connections.owes(guest, known=True)
-
-    entered(connections, 1)
-
-    assert not guest.gone
+    assert [connection.evicted for connection in connections] == [True, True, False, False]
+    assert len(limits) == 2
 
 
-def test_few_may_send_ahead() -> None:
-    """So many connections may have requests read that wait; one that stops makes room for another."""
-    connections = Connections(10, most_ahead=2)
-    first, second, third = entered(connections, 3)
+def test_a_closed_connection_takes_no_place() -> None:
+    """A turn noted after a connection was removed has no effect."""
+    limits = ConnectionLimits(1)
+    (connection,) = admitted(limits, 1)
+    limits.remove(connection)
+    limits.sender_turn(connection, authenticated=True)
 
-    assert [connections.may_send_ahead(guest) for guest in (first, second, first, third)] == [True] * 3 + [
-        False
-    ]
-    connections.sends_no_more_ahead(first)
-    assert connections.may_send_ahead(third)
+    admitted(limits, 1)
+
+    assert not connection.evicted
+
+
+def test_few_connections_may_pipeline() -> None:
+    """The number of connections that pipeline is bounded; one that stops makes room for another."""
+    limits = ConnectionLimits(10, most_pipelining=2)
+    first, second, third = admitted(limits, 3)
+
+    allowed = [limits.may_pipeline(connection) for connection in (first, second, first, third)]
+    assert allowed == [True] * 3 + [False]
+    limits.stop_pipelining(first)
+    assert limits.may_pipeline(third)

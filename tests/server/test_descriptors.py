@@ -5,7 +5,7 @@ from __future__ import annotations
 import resource
 
 import pytest
-from gitdailies_server.http.file_limits import room_for
+from gitdailies_server.http.file_limits import connections_that_fit
 
 
 class Limits:
@@ -42,5 +42,5 @@ def test_room(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(resource, "getrlimit", limits.get)
     monkeypatch.setattr(resource, "setrlimit", limits.put)
 
-    assert room_for(wanted) == expected
+    assert connections_that_fit(wanted) == expected
     assert limits.now[0] == soft

@@ -1,4 +1,4 @@
-"""Answers on the wire: what is written together, and what is not held back."""
+"""Writing answers: which parts are written together, and which are not delayed."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-from gitdailies_server.http.coalesced_writes import JoinedWrites
+from gitdailies_server.http.coalesced_writes import CoalescedWrites
 
 HEAD = b"HTTP/1.1 202 Accepted\r\ncontent-length: 2\r\n\r\n"
 
@@ -31,8 +31,8 @@ def wire() -> Wire:
     return Wire()
 
 
-def joined(wire: Any) -> JoinedWrites:
-    return JoinedWrites(wire)
+def joined(wire: Any) -> CoalescedWrites:
+    return CoalescedWrites(wire)
 
 
 def test_head_and_body_are_one_write(wire: Wire) -> None:
@@ -52,7 +52,7 @@ def test_a_head_without_a_body_goes_out_before_the_end(wire: Wire) -> None:
 
 
 def test_who_waits_to_be_asked_on_is_asked_at_once(wire: Wire) -> None:
-    """100 Continue is not held: the sender sends nothing until it is there."""
+    """100 Continue is written at once, because the sender waits for it."""
     transport = joined(wire)
     transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
     transport.write(HEAD)

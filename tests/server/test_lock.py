@@ -31,9 +31,7 @@ def test_a_second_server_is_refused_and_the_first_named(tmp_path: Path) -> None:
         assert process.stdout.readline() == "held\n"
         with pytest.raises(ConfigurationError) as caught:
             ServerLock(path).acquire()
-        assert str(caught.value) == (
-            f"{path}.lock: expected no other server on this file, got one with process id {process.pid}"
-        )
+        assert str(caught.value) == (f"{path}.lock: another server uses this file, process id {process.pid}")
         process.send_signal(signal.SIGKILL)
     lock = ServerLock(path)
     lock.acquire()
@@ -60,4 +58,4 @@ def test_a_folder_that_cannot_hold_the_lock_is_named(tmp_path: Path) -> None:
 
     with pytest.raises(ConfigurationError) as caught:
         ServerLock(path).acquire()
-    assert str(caught.value) == f"{path}.lock: expected to make and lock it, got file exists"
+    assert str(caught.value) == f"{path}.lock: cannot create the lock file: file exists"

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gitdailies_core.errors import UsageError
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import to_us
 
 HIDDEN = "what stood in the body"
@@ -18,17 +18,19 @@ def told_of(function: Callable[..., Any], *given: Any) -> str:
     try:
         function(*given)
     except Exception as error:
-        return told(error)
+        return describe_error(error)
     raise AssertionError("expected an error, got none")
 
 
 def test_our_own_errors_are_told_in_full() -> None:
     """The text of an error of ours is written for the log."""
-    assert told(UsageError("window: expected hours, got days")) == "window: expected hours, got days"
+    assert (
+        describe_error(UsageError("window: expected hours, got days")) == "window: expected hours, got days"
+    )
 
 
 def test_of_others_the_places_are_told_and_no_text() -> None:
-    """Of an error that is not ours kind and places stand there, those of ours with their folders."""
+    """For other errors, the line has the type and the places, with folders for our files."""
 
     def broken(_: str) -> None:
         raise ValueError(HIDDEN)
@@ -38,7 +40,7 @@ def test_of_others_the_places_are_told_and_no_text() -> None:
 
 
 def test_what_calls_itself_floods_no_line() -> None:
-    """Of a thousand places that led to an error only the innermost are told."""
+    """Of a thousand places that led to an error, only the innermost are logged."""
     ours: dict[str, Any] = {"__name__": "gitdailies_server.again"}
     exec("def again(): again()", ours)
     said = told_of(ours["again"])

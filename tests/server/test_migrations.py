@@ -114,7 +114,7 @@ def test_the_store_of_another_server_is_refused_and_left_as_it_is(tmp_path: Path
     prepare.pop(name)(database)
     before = tables(database)
     (other,) = prepare.values()
-    with pytest.raises(ConfigurationError, match=r"x\.db: expected a store with a table of .*, got one of"):
+    with pytest.raises(ConfigurationError, match=r"x\.db: this store belongs to another kind of server"):
         other(database)
 
     assert tables(database) == before
@@ -133,7 +133,7 @@ def test_an_older_store_is_brought_up_to_date(made: Callable[[], Database], tmp_
 def test_a_step_that_fails_leaves_the_one_before(made: Callable[[], Database], tmp_path: Path) -> None:
     """A revision that breaks in the middle is undone whole; the next start goes on from the one before."""
     broken = versions(tmp_path / "broken", "SELECT 1", "SELECT missing FROM made_0002", "SELECT 1")
-    with pytest.raises(StoreUnavailable, match=r": expected to bring .* column.* missing|missing.*"):
+    with pytest.raises(StoreUnavailable, match=r": cannot bring its schema up to date: .*missing"):
         migrations.upgrade(made(), broken)
     assert tables(made()) == {"alembic_version", "made_0001"}
     mended = versions(tmp_path / "mended", "SELECT 1", "SELECT 1", "SELECT 1")

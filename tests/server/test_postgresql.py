@@ -69,7 +69,7 @@ def test_after_an_error_statements_are_prepared_anew(turns: Turns, fault: str) -
     """Which of a trip were prepared before its error is not known: one too many or too few would fail."""
     statement, value = FAULTS[fault]
     turns.begin()
-    turns.session.later("SELECT ?::text", ("the first of the trip",))
+    turns.session.execute_later("SELECT ?::text", ("the first of the trip",))
     with pytest.raises(Exception, match=r"division by zero|cannot adapt"):
         turns.session.execute(statement, (value,))
     turns.rollback()

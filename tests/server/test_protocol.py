@@ -1,4 +1,4 @@
-"""What stands in for a part of uvicorn does what that part does."""
+"""Our replacements for parts of uvicorn do what those parts do."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ import inspect
 from typing import Any
 
 import pytest
-from gitdailies_server.http.bounded_protocol import CONNECTION, WHOLE, BoundedProtocol
-from gitdailies_server.http.connection_limits import Connections
+from gitdailies_server.http.bounded_protocol import BODY_COMPLETE, CONNECTION, BoundedProtocol
+from gitdailies_server.http.connection_limits import ConnectionLimits
 from uvicorn.config import Config
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 from uvicorn.server import ServerState
@@ -36,7 +36,7 @@ def test_a_field_of_a_head_is_taken_as_uvicorn_takes_it(field: tuple[bytes, byte
             protocol.on_header(*one)
         return {name: getattr(protocol, name) for name in ("headers", "expect_100_continue", "scope")}
 
-    ours = taken(BoundedProtocol, connections=Connections(8), refused=lambda *_: None)
+    ours = taken(BoundedProtocol, connections=ConnectionLimits(8), refused=lambda *_: None)
     assert asyncio.run(ours) == asyncio.run(taken(HttpToolsProtocol))
 
 
@@ -62,17 +62,17 @@ CHUNKED = (
         (GOOD[:-1], b"y", [False]),
         (CHUNKED[:-5], b"0\r\n\r\n", [False]),
         (GOOD + CHUNKED, b"", [True, True]),
-        # Which of the two lacks a part is not told apart: a clock for one that needs none does no harm.
+        # The test does not distinguish which of the two is incomplete: an unneeded timer does no harm.
         (GOOD + GOOD[:-1], b"y", [False, False]),
     ],
 )
 def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list[bool]) -> None:
-    """What the application is told when a request reaches it, and that it gets every body all the same."""
+    """The application learns whether the body is complete, and gets every body in any case."""
     told: list[bool] = []
     bodies: list[bytes] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        told.append(scope["extensions"][CONNECTION][WHOLE]())
+        told.append(scope["extensions"][CONNECTION][BODY_COMPLETE]())
         parts, more = [], True
         if len(told) == len(whole):
             reached.set()
@@ -87,7 +87,7 @@ def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list
     async def run() -> None:
         config = Config(app, log_config=None)
         config.load()
-        connections, state = Connections(8), ServerState()
+        connections, state = ConnectionLimits(8), ServerState()
         server = await asyncio.get_running_loop().create_server(
             lambda: BoundedProtocol(config, state, {}, connections=connections, refused=lambda *_: None),
             "127.0.0.1",

@@ -1,4 +1,4 @@
-"""Warnings that anybody can cause: the first is a line, the rest are counted, and both are bounded."""
+"""Warnings that any client can cause: the first is logged, the others are counted, and both are bounded."""
 
 from __future__ import annotations
 
@@ -7,45 +7,45 @@ import asyncio
 import pytest
 import structlog
 from gitdailies_server.logging import rate_limited
-from gitdailies_server.logging.rate_limited import OTHERS, Repeats, Tally, Warned
+from gitdailies_server.logging.rate_limited import OTHERS, RateLimitedLog, WarningCounts, WarningKey
 
 from tests.processes import eventually
 
 
-def warned(client: str, source: str = "pagerduty") -> Warned:
-    return Warned("delivery refused", client, "wrong or missing proof", source)
+def warned(client: str, source: str = "pagerduty") -> WarningKey:
+    return WarningKey("delivery refused", client, "wrong or missing proof", source)
 
 
-def test_the_first_is_told_and_the_rest_are_counted() -> None:
-    """Of five in one minute the first is told at once and four are told together, once."""
-    tally = Tally()
+def test_the_first_is_logged_and_the_rest_are_counted() -> None:
+    """Of five in one minute, the first is logged at once, and the other four together in one line."""
+    counts = WarningCounts()
 
-    assert [tally.note(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
-    assert tally.take() == {warned("192.0.2.1"): 4}
+    assert [counts.add(warned("192.0.2.1")) for _ in range(5)] == [warned("192.0.2.1")] + [None] * 4
+    assert counts.take_repeats() == {warned("192.0.2.1"): 4}
 
 
-def test_who_goes_on_is_told_by_count_alone() -> None:
-    """A sender that goes on is one line a minute; after a minute of silence it is news again."""
-    tally = Tally()
+def test_repeats_are_logged_as_a_count() -> None:
+    """A repeated warning is one line a minute; after a minute without it, it is logged at once again."""
+    counts = WarningCounts()
     for _ in range(2):
-        tally.note(warned("192.0.2.1"))
-    tally.take()
+        counts.add(warned("192.0.2.1"))
+    counts.take_repeats()
 
-    assert tally.note(warned("192.0.2.1")) is None
-    assert tally.take() == {warned("192.0.2.1"): 1}
-    assert tally.take() == {}
-    assert tally.note(warned("192.0.2.1")) is not None
+    assert counts.add(warned("192.0.2.1")) is None
+    assert counts.take_repeats() == {warned("192.0.2.1"): 1}
+    assert counts.take_repeats() == {}
+    assert counts.add(warned("192.0.2.1")) is not None
 
 
 def test_a_crowd_is_counted_together() -> None:
-    """From ten thousand addresses, as many lines as are kept apart, and one for the others."""
-    tally = Tally(most=20)
+    """Ten thousand addresses give the bounded number of lines, and one for the others."""
+    counts = WarningCounts(most=20)
 
-    told = [tally.note(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
+    told = [counts.add(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
 
     assert len([one for one in told if one]) == 21
-    assert len(tally) == 21
-    assert tally.take() == {warned(OTHERS): 10_000 - 21}
+    assert len(counts) == 21
+    assert counts.take_repeats() == {warned(OTHERS): 10_000 - 21}
 
 
 def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -53,7 +53,7 @@ def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limited, "SECONDS", 0.05)
 
     async def happen() -> None:
-        told = Repeats()
+        told = RateLimitedLog()
         for _ in range(3):
             told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
         await asyncio.to_thread(eventually, lambda: len(log) == 2)

@@ -38,7 +38,7 @@ def opened() -> list[str]:
 
 
 def test_only_the_owner_can_read_the_files(folder: Path) -> None:
-    """The folder is 0700, the file and what SQLite puts beside it 0600."""
+    """The folder has mode 0700; the file and the files that SQLite creates next to it have 0600."""
     with contextlib.closing(connect(folder / "deep" / "x.db")) as connection:
         connection.execute("CREATE TABLE t (n)")
         found = {path.name: mode(path) for path in (folder / "deep").iterdir()}
@@ -59,7 +59,7 @@ def test_every_commit_is_synced(folder: Path) -> None:
 def test_a_reader_neither_makes_nor_changes_a_file(folder: Path) -> None:
     """Reading only, a missing file is StoreUnavailable and stays missing, and a write is refused."""
     path = folder / "x.db"
-    with pytest.raises(StoreUnavailable, match=r"x\.db: expected an SQLite file to open, got unable to open"):
+    with pytest.raises(StoreUnavailable, match=r"x\.db: cannot open the SQLite file: unable to open"):
         connect(path, read_only=True)
     assert not folder.exists()
 
@@ -103,7 +103,7 @@ def rows(path: Path) -> list[tuple[int]]:
 
 
 def test_who_may_read_the_file_alone_reads_it_while_no_server_is_on(public: Path) -> None:
-    """Neither the file nor its folder has to be written for that, and nothing is put beside it."""
+    """It writes neither the file nor its folder, and creates no file next to it."""
     assert rows(public) == [(1,)]
     assert [path.name for path in public.parent.iterdir()] == ["x.db"]
 
@@ -136,7 +136,7 @@ def test_who_may_not_read_is_told_who_may(public: Path, closed: str) -> None:
     (public.parent / "x.db-wal").write_bytes(b"left by a server that was killed")
     public.parent.chmod(0o555)
     (public.parent / closed).chmod(0)
-    with pytest.raises(StoreUnavailable, match="; run this as the user whose file it is"):
+    with pytest.raises(StoreUnavailable, match="; run this as the user who owns the file"):
         rows(public)
 
 
@@ -157,7 +157,7 @@ def test_what_cannot_be_opened_is_named(folder: Path, name: str) -> None:
         "a file that is no database": "file is not a database",
         "below a file": "file exists",
     }
-    assert str(caught.value) == f"{path}: expected an SQLite file to open, got {expected[name]}"
+    assert str(caught.value) == f"{path}: cannot open the SQLite file: {expected[name]}"
 
 
 def test_a_reason_is_one_line_in_lower_case() -> None:

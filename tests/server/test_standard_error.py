@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 from gitdailies_server.logging import buffered_stderr
-from gitdailies_server.logging.buffered_stderr import StandardError
+from gitdailies_server.logging.buffered_stderr import BufferedStderr
 
 PIPE_BYTES = 4096
 
@@ -81,7 +81,7 @@ def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
 
 def test_lines_of_one_turn_are_written_in_order_in_pieces_that_a_pipe_takes_whole(raw: Raw) -> None:
     """Nothing before the turn is over, then whole lines, few writes, none of them over 4096 bytes."""
-    out = StandardError()
+    out = BufferedStderr()
     lines = [b"%d " % number + b"x" * (number * 7 % 900) for number in range(100)]
 
     async def turns() -> None:
@@ -100,8 +100,8 @@ def test_lines_of_one_turn_are_written_in_order_in_pieces_that_a_pipe_takes_whol
 
 
 def test_an_error_is_written_at_once_behind_what_came_before(raw: Raw) -> None:
-    """Whatever becomes of the process afterwards, an error and what led to it are there."""
-    out = StandardError()
+    """However the process ends afterwards, the error and the lines before it are written."""
+    out = BufferedStderr()
 
     async def turn() -> None:
         out.info(b"before")
@@ -113,7 +113,7 @@ def test_an_error_is_written_at_once_behind_what_came_before(raw: Raw) -> None:
 
 def test_a_line_from_where_no_event_loop_runs_is_written_at_once(raw: Raw) -> None:
     """A thread's line takes with it what a turn has not written yet; none comes twice."""
-    out = StandardError()
+    out = BufferedStderr()
 
     async def turn() -> None:
         out.info(b"one")
@@ -129,7 +129,7 @@ def test_a_line_from_where_no_event_loop_runs_is_written_at_once(raw: Raw) -> No
 
 def test_a_loop_that_ended_before_it_wrote_loses_nothing(raw: Raw) -> None:
     """The next line, or the end of the process, writes what an event loop left behind."""
-    out = StandardError()
+    out = BufferedStderr()
 
     def log_and_stop() -> None:
         out.info(b"left")
@@ -150,7 +150,7 @@ def test_a_loop_that_ended_before_it_wrote_loses_nothing(raw: Raw) -> None:
 
 def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
     """What cannot be written is given up; what comes when there is room again is written."""
-    out = StandardError()
+    out = BufferedStderr()
     raw.full = True
     out.info(b"lost")
     out.error(b"lost too")
@@ -163,8 +163,8 @@ def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
 
 
 def test_one_write_that_fails_costs_no_other(raw: Raw) -> None:
-    """Of a turn whose lines take several writes, those behind the one that failed are there."""
-    out = StandardError()
+    """If one of several writes of an iteration fails, the later ones are still made."""
+    out = BufferedStderr()
     lines = [b"%03d " % number + b"x" * 996 for number in range(40)]
     raw.failing = 1
 
@@ -180,7 +180,7 @@ def test_one_write_that_fails_costs_no_other(raw: Raw) -> None:
 
 def test_threads_that_log_together_lose_no_line_and_double_none(pipe: Pipe) -> None:
     """Of eight threads and an event loop each line arrives once, those of one thread in order."""
-    out = StandardError()
+    out = BufferedStderr()
 
     def lines(name: int) -> list[str]:
         return [f"{name}-{number} {'x' * (number % 90)}" for number in range(400)]
@@ -212,7 +212,7 @@ def test_an_error_is_there_when_it_was_logged_though_another_thread_writes(
     pipe: Pipe,
 ) -> None:
     """Eight threads log errors: what one notes after each, in the same pipe, stands behind it."""
-    out = StandardError()
+    out = BufferedStderr()
 
     def log(name: int) -> None:
         for number in range(200):
@@ -232,7 +232,7 @@ def test_an_error_is_there_when_it_was_logged_though_another_thread_writes(
 
 
 def test_the_end_of_the_process_writes_what_is_left() -> None:
-    """A loop that is stopped in the turn in which it logs, and a process that ends then."""
+    """The loop stops in the iteration that logs, and then the process ends."""
     program = (
         "import asyncio, structlog\n"
         "from gitdailies_server.logging import setup as logs\n"

@@ -14,8 +14,8 @@ import gitdailies_server.http.bounded_protocol
 import pytest
 import uvicorn
 from gitdailies_server.http.bounded_protocol import BoundedProtocol
-from gitdailies_server.http.coalesced_writes import JoinedWrites
-from gitdailies_server.http.connection_limits import Connections
+from gitdailies_server.http.coalesced_writes import CoalescedWrites
+from gitdailies_server.http.connection_limits import ConnectionLimits
 from uvicorn.config import Config
 from uvicorn.protocols.http.flow_control import FlowControl
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol, RequestResponseCycle
@@ -144,7 +144,7 @@ def test_uvicorn_has_what_is_used_of_it(where: str) -> None:
 
     async def check(protocol: HttpToolsProtocol, _wire: Wire, application: Application) -> None:
         ours = BoundedProtocol(
-            protocol.config, ServerState(), {}, connections=Connections(8), refused=lambda *_: None
+            protocol.config, ServerState(), {}, connections=ConnectionLimits(8), refused=lambda *_: None
         )
         assert used(where) - (set(dir(ours)) - set(dir(protocol))) == INSIDE[where]
         protocol.data_received(REQUEST)
@@ -176,7 +176,7 @@ def test_a_cycle_asks_its_transport_for_no_more_than_joined_writes_have() -> Non
         and node.value.attr == "transport"
     }
 
-    assert asked == {name for name in vars(JoinedWrites) if name.islower() and not name.startswith("_")}
+    assert asked == {name for name in vars(CoalescedWrites) if name.islower() and not name.startswith("_")}
 
 
 def test_an_answer_is_written_to_the_transport_of_its_cycle() -> None:

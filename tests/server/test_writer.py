@@ -99,7 +99,7 @@ def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
 
 
 def test_a_result_comes_after_its_commit(diary: Diary) -> None:
-    """When an item's result is there, another connection reads what it wrote."""
+    """When the result of an item is available, another connection can read what it wrote."""
 
     async def body(writer: GroupWriter[Any, Any]) -> None:
         assert await writer.put("a") == "wrote a"
@@ -146,7 +146,7 @@ def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
 
 
 def test_a_bad_item_is_written_by_no_half(diary: Diary) -> None:
-    """What an item wrote before it failed is not there afterwards."""
+    """The changes of a failed item are undone."""
 
     def half(connection: sqlite3.Connection) -> None:
         diary.write(connection, "half")
@@ -187,7 +187,7 @@ def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault:
         await first
         for result in await settled(*futures):
             assert isinstance(result, StoreUnavailable)
-            assert str(result).startswith("store: expected to commit, got ")
+            assert str(result).startswith("store: cannot commit: ")
             assert writer.fault in str(result)
         assert writer.fault
         assert await writer.put("after") == "wrote after"
@@ -200,7 +200,7 @@ def test_a_fault_of_the_database_fails_the_batch_and_passes(diary: Diary, fault:
 
 def test_a_database_that_cannot_be_opened_is_tried_again(diary: Diary) -> None:
     """While opening fails, items are StoreUnavailable; once it works, they are written."""
-    diary.fault = StoreUnavailable("diary.db: expected an SQLite file to open, got permission denied")
+    diary.fault = StoreUnavailable("diary.db: cannot open the SQLite file: permission denied")
 
     async def body(writer: GroupWriter[Any, Any]) -> None:
         for _ in range(2):
@@ -242,7 +242,7 @@ def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
         go.set()
         await stopping
         assert len(await settled(*futures)) == 601
-        with pytest.raises(StoreUnavailable, match="got one that is stopped"):
+        with pytest.raises(StoreUnavailable, match="the writer is stopped"):
             writer.put("late")
 
     run(diary, body)
@@ -264,10 +264,10 @@ def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
 
 
 def test_before_it_is_started_it_refuses(diary: Diary) -> None:
-    """A writer that nobody started says so, instead of keeping an item for ever."""
+    """A writer that was not started raises, and does not hold an item forever."""
     writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
 
-    with pytest.raises(StoreUnavailable, match="expected a running writer"):
+    with pytest.raises(StoreUnavailable, match="the writer is stopped"):
         writer.put("early")
 
 

@@ -19,7 +19,7 @@ from typing import Any
 import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.config.settings import Store, WebhooksSettings
+from gitdailies_connection.config.settings import StoreSetting, WebhooksSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.figures.settings import FigureSettings
@@ -172,7 +172,7 @@ def settings_of(
 
 def at(address: str) -> Database:
     """Return the database of a `--store` address."""
-    return database_of(Store.parse(address, Path.cwd()))
+    return database_of(StoreSetting.parse(address, Path.cwd()))
 
 
 @contextmanager

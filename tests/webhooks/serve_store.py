@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.config.settings import Store
+from gitdailies_connection.config.settings import StoreSetting
 from gitdailies_server.logging import setup
 from gitdailies_webhooks.server import serve
 from gitdailies_webhooks.sql.database import database_of
@@ -19,7 +19,7 @@ async def main(store: str, *options: str) -> None:
     asyncio.get_running_loop().add_reader(sys.stdin.fileno(), stop.set)
     await serve(
         listen=Listen("127.0.0.1", 0),
-        store=database_of(Store.parse(store, Path.cwd())),
+        store=database_of(StoreSetting.parse(store, Path.cwd())),
         strict_order="--strict-order" in options,
         ready=lambda address: print(address, flush=True),
         stop=stop,

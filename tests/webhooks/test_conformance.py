@@ -13,7 +13,7 @@ import pytest
 import requests
 from click.testing import CliRunner, Result
 from gitdailies_cli.commands.conformance import conformance
-from gitdailies_cli.conformance_probes import probes
+from gitdailies_cli.commands.conformance_probes import probes
 from gitdailies_cli.main import gitdailies
 
 from tests.webhooks.running import Receiver
@@ -56,7 +56,7 @@ def test_a_missing_key_and_a_missing_receiver_are_usage_and_fault(receiver: Rece
     """Without a key it ends with 2 and names the variable; a receiver that is away is no success."""
     runner = CliRunner()
     result = runner.invoke(gitdailies, ["conformance", receiver.url], env={"GITDAILIES_WEBHOOK_KEY": None})
-    assert "env GITDAILIES_WEBHOOK_KEY: expected a secret" in str(result.exception)
+    assert "env GITDAILIES_WEBHOOK_KEY: this variable is not set" in str(result.exception)
     away = runner.invoke(
         gitdailies, ["conformance", "http://127.0.0.1:9/"], env={"GITDAILIES_WEBHOOK_KEY": "x"}
     )

@@ -36,6 +36,6 @@ def test_lists_of_any_length_are_known_by_one_prepared_statement(
                 database().commit(session)
                 assert outcomes is not None
                 assert {outcome.status for outcome in outcomes} == {expected}
-        if not database().here:
+        if not database().is_local:
             query = "SELECT statement FROM pg_prepared_statements WHERE statement LIKE '%digest%FROM events%'"
             assert len(session.execute(query).fetchall()) == 1

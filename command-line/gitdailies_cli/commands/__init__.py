@@ -1,1 +1,1 @@
-"""The subcommands of `gitdailies`, one module each."""
+"""The subcommands, one module each; the commands about history are in `gitdailies_cli.history`."""

@@ -1,4 +1,4 @@
-"""`gitdailies check` and `gitdailies init`: the configuration, looked at and written."""
+"""`gitdailies check` and `gitdailies init`: check the configuration, and write a first one."""
 
 from __future__ import annotations
 
@@ -25,11 +25,11 @@ _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 @click.option(
     "--openapi",
     type=click.Path(path_type=Path),
-    help="the document that GitDailies mailed: say where it and the dialect differ; asks no server",
+    help="compare the dialect with this OpenAPI document of GitDailies; contacts no server",
 )
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
-    """Check gitdailies.yml: configuration, secrets, reachability, dialect, mirrors. Sends no event.
+    """Check gitdailies.yml: configuration, secrets, reachability, dialect and mirrors. Sends no event.
 
     \b
     gitdailies check gitdailies.yml
@@ -38,10 +38,10 @@ def check(file: Path | None, openapi: Path | None, as_json: bool) -> None:
     if openapi is not None:
         _compare(file, openapi, as_json=as_json)
     else:
-        _look(file, as_json=as_json)
+        _check(file, as_json=as_json)
 
 
-def _look(file: Path | None, *, as_json: bool) -> None:
+def _check(file: Path | None, *, as_json: bool) -> None:
     from gitdailies_connection.check import reachability
 
     findings = _findings(file)
@@ -60,19 +60,19 @@ def _findings(file: Path | None) -> list[Finding]:
     from gitdailies_connection.check import reachability
     from gitdailies_connection.config.load import load_webhooks_alone
 
-    path = find_config.found(file)
+    path = find_config.find(file)
     webhooks = load_webhooks_alone(path) if path is not None else None
     if webhooks is not None:
-        found = reachability.Finding(
-            reachability.OK, f"{path}: read, webhooks alone: nothing is sent from here"
+        finding = reachability.Finding(
+            reachability.OK, f"{path}: valid; it has only webhooks, so it sends no events"
         )
-        return [found, *_mirrors(webhooks.mirrors)]
-    configuration = find_config.configuration(path)
+        return [finding, *_mirrors(webhooks.mirrors)]
+    configuration = find_config.load_configuration(path)
     return reachability.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
 
 
 def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:
-    """Look at the repositories that the figures are to ask, as the server does."""
+    """Check the repositories that figures use, in the same way as the server."""
     if not mirrors:
         return []
     from gitdailies_connection.check.reachability import FAULT, OK, Finding
@@ -81,11 +81,11 @@ def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:
     findings = []
     for repo, path in mirrors.items():
         where, fault = f"webhooks.mirrors.{repo}", Mirror(path).fault()
-        remedy = "`git clone --mirror` makes one; until then what its deploys brought is unknown"
+        remedy = "create it with `git clone --mirror`; without it, the commits of its deploys are unknown"
         findings.append(
             Finding(FAULT, f"{where}: {fault}", remedy)
             if fault
-            else Finding(OK, f"{where}: {path} is a git repository with its whole history")
+            else Finding(OK, f"{where}: {path} is a git repository with full history")
         )
     return findings
 
@@ -95,12 +95,12 @@ def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
     from gitdailies_connection.config.yaml_document import read_openapi
     from gitdailies_core.events.dialect import DOCUMENTED, Dialect
 
-    path = find_config.found(file)
+    path = find_config.find(file)
     document = read_openapi(openapi)
     if path is None:
         found = list(differences(document, Dialect.make(receiver=DOCUMENTED)))
     else:
-        destination = find_config.configuration(path).gitdailies
+        destination = find_config.load_configuration(path).gitdailies
         found = list(differences(document, destination.dialect(), path=urlsplit(destination.address).path))
     if as_json:
         output.as_json({"differences": found})
@@ -108,7 +108,7 @@ def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
         for difference in found:
             click.echo(output.printable(difference))
         click.echo(
-            f"{len(found)} differences" if found else "no differences: the dialect is as the document says"
+            f"{len(found)} differences" if found else "no differences between the dialect and the document"
         )
     if found:
         raise click.exceptions.Exit(2)
@@ -116,8 +116,8 @@ def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
 
 @click.command()
 @click.argument("file", required=False, type=click.Path(path_type=Path), default=Path(find_config.FILE))
-@click.option("--url", default="", help="where events go")
-@click.option("--force", is_flag=True, help="write over a file that is there")
+@click.option("--url", default="", help="the address for events")
+@click.option("--force", is_flag=True, help="overwrite an existing file")
 def init(file: Path, url: str, force: bool) -> None:
     """Write a commented first gitdailies.yml to FILE.
 
@@ -137,7 +137,7 @@ def init(file: Path, url: str, force: bool) -> None:
         with file.open("w" if force else "x", encoding="utf-8") as opened:
             opened.write(text)
     except FileExistsError:
-        raise UsageError(f"{file}: expected no such file, got one; --force writes over it") from None
+        raise UsageError(f"{file}: this file exists; --force overwrites it") from None
     except OSError as error:
-        raise UsageError(f"{file}: expected to write it, got {(error.strerror or '').lower()}") from None
-    click.echo(f"wrote {file}; next: edit it, then `gitdailies check {file}`")
+        raise UsageError(f"{file}: cannot write it: {(error.strerror or '').lower()}") from None
+    click.echo(f"wrote {file}; now edit it, then run `gitdailies check {file}`")

@@ -1,4 +1,4 @@
-"""`gitdailies deploy`: report a deploy; what is not given comes from the CI job, then from git."""
+"""`gitdailies deploy`: report a deploy. Missing values come from the CI job, then from git."""
 
 from __future__ import annotations
 
@@ -14,29 +14,33 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
-from gitdailies_cli.send_events import delivery_options, naming, report
+from gitdailies_cli.send_events import delivery_options, option_names_in_errors, report
 
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"
 OPTIONS = {**{name: f"--{name}" for name in DEPLOY_INPUTS}, "url": "--page"}
 
 
 @click.command()
-@click.option("--repo", "repos", multiple=True, help="PATH or PATH@SHA; may repeat")
-@click.option("--sha", help="the deployed commit, in full")
-@click.option("--branch", help="the branch it was built from")
-@click.option("--environment", help="where it went, as production")
-@click.option("--service", help="the service, where a repository holds several")
+@click.option(
+    "--repo", "repos", multiple=True, help="the repository, as owner/name or owner/name@SHA; may be repeated"
+)
+@click.option("--sha", help="the full SHA of the deployed commit")
+@click.option("--branch", help="the branch of the build")
+@click.option("--environment", help="the environment, such as production")
+@click.option("--service", help="the service, if the repository has several")
 @click.option("--type", "type_", help="deploy, rollback or hotfix")
-@click.option("--time", help="when, as 2026-03-04T08:55:12Z; default: now")
-@click.option("--id", "id_", help="names the deploy; default: from the CI run, so that a re-run counts once")
-@click.option("--status", help="how the job went; a failed one is skipped; overrides the platform")
-@click.option("--page", help="a page about the deploy; default: the CI run")
-@click.option("--fixes", help="the id of the incident that it fixes")
+@click.option("--time", help="the time, such as 2026-03-04T08:55:12Z; default: now")
+@click.option(
+    "--id", "id_", help="the id of the deploy; default: from the CI run, so that a re-run counts once"
+)
+@click.option("--status", help="the result of the job, instead of the platform's; failed jobs are skipped")
+@click.option("--page", help="the address of a page about the deploy; default: the CI run")
+@click.option("--fixes", help="the id of the incident that this deploy fixes")
 @delivery_options
 def deploy(
     repos: tuple[str, ...], type_: str | None, id_: str | None, page: str | None, **given: Any
 ) -> None:
-    """Report a deploy, after it happened.
+    """Report a deploy that has happened.
 
     \b
     gitdailies deploy --environment production
@@ -45,23 +49,23 @@ def deploy(
     names = ("sha", "branch", "environment", "service", "time", "status", "fixes")
     texts = {name: given.pop(name) for name in names}
     event = _event_file()
-    with naming(OPTIONS):
-        found = checkout.deploys_in(
+    with option_names_in_errors(OPTIONS):
+        result = checkout.deploys_in(
             ".",
             detect(os.environ),
             environ=os.environ,
             event=event,
             inputs=Inputs.make(repos=repos, type=type_, id=id_, url=page, **texts),
-            # Without a run to name it, each call is a deploy of its own.
+            # Without a CI run, each call is a separate deploy.
             call=secrets.token_hex(16),
         )
-    if isinstance(found, Skipped):
+    if isinstance(result, Skipped):
         if given["as_json"]:
-            output.as_json({"skipped": found.reason})
+            output.as_json({"skipped": result.reason})
         else:
-            click.echo(output.printable(f"skipped: {found.reason}"))
+            click.echo(output.printable(f"skipped: {result.reason}"))
         return
-    report(found.events, found.notes, **given)
+    report(result.events, result.notes, **given)
 
 
 def _event_file() -> Any:
@@ -71,4 +75,6 @@ def _event_file() -> Any:
     try:
         return json.loads(Path(path).read_text("utf-8"))
     except (OSError, ValueError):
-        raise UsageError(f"{EVENT_VARIABLE}: expected a JSON file to read, got none") from None
+        raise UsageError(
+            f"{EVENT_VARIABLE}: expected the path of a readable JSON file, got something else"
+        ) from None

@@ -9,7 +9,7 @@ import click
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id
 
-from gitdailies_cli.send_events import delivery_options, naming, report
+from gitdailies_cli.send_events import delivery_options, option_names_in_errors, report
 
 SOURCE = "command-line"
 OPTIONS = {
@@ -37,12 +37,16 @@ def _common(function: Any) -> Any:
     for option in reversed(
         (
             click.argument("incident_id", metavar="ID"),
-            click.option("--repo", "repos", multiple=True, required=True, help="owner/name; may repeat"),
-            click.option("--environment", help="where it happened"),
-            click.option("--service", help="the service, where a repository holds several"),
-            click.option("--time", help="when, as 2026-03-04T09:12:41Z; default: now"),
-            click.option("--id", "event_id", help="names the event; default: derived or new"),
-            click.option("--page", help="a page about the incident"),
+            click.option("--repo", "repos", multiple=True, required=True, help="owner/name; may be repeated"),
+            click.option("--environment", help="the environment"),
+            click.option("--service", help="the service, if the repository has several"),
+            click.option("--time", help="the time, such as 2026-03-04T09:12:41Z; default: now"),
+            click.option(
+                "--id",
+                "event_id",
+                help="the id of the event; default: derived from its content if --time is given, else new",
+            ),
+            click.option("--page", help="the address of a page about the incident"),
         )
     ):
         function = option(function)
@@ -51,9 +55,9 @@ def _common(function: Any) -> Any:
 
 @incident.command()
 @_common
-@click.option("--title", help="what it is about")
-@click.option("--severity", help="how bad it is")
-@click.option("--caused-by", help="the commit that caused it")
+@click.option("--title", help="the title of the incident")
+@click.option("--severity", help="the severity, in your own words")
+@click.option("--caused-by", help="the SHA of the commit that caused it")
 def start(
     incident_id: str, title: str | None, severity: str | None, caused_by: str | None, **given: Any
 ) -> None:
@@ -63,8 +67,8 @@ def start(
 
 @incident.command()
 @_common
-@click.option("--resolution", help="how it ended")
-@click.option("--caused-by", help="the commit that caused it")
+@click.option("--resolution", help="how the incident was resolved")
+@click.option("--caused-by", help="the SHA of the commit that caused it")
 def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **given: Any) -> None:
     """Report that incident ID was resolved."""
     _send(INCIDENT_RESOLVED, incident_id, given, resolution=resolution, causedBy=caused_by)
@@ -73,7 +77,7 @@ def resolve(incident_id: str, resolution: str | None, caused_by: str | None, **g
 def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None) -> None:
     events = []
     for repo in given.pop("repos"):
-        with naming(OPTIONS):
+        with option_names_in_errors(OPTIONS):
             event = Event.make(
                 kind,
                 incidentId=incident_id,
@@ -87,7 +91,7 @@ def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None
                 **more,
             )
         if event.id is None:
-            # With a time it is the same event at every call; without, each call is a new one.
+            # With --time, every call means the same event; without it, each call is a new event.
             event = event.replace(
                 id=content_id(event.digest()) if event.time else f"cli-{secrets.token_hex(16)}"
             )

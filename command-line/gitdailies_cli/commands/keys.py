@@ -1,4 +1,4 @@
-"""`gitdailies keys`: webhook keys of an incoming-webhooks store."""
+"""`gitdailies keys`: the webhook keys in a store of incoming webhooks."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ _STORE = click.option("--store", default=STORE, show_default=True, help="sqlite:
 
 @click.group()
 def keys() -> None:
-    """Create, list and delete webhook keys; a key is shown once, when it is made.
+    """Create, list and delete webhook keys. A key is shown only once, when it is created.
 
     \b
     gitdailies keys create ci --store sqlite:webhooks.db
@@ -34,15 +34,15 @@ def keys() -> None:
 @click.option(
     "--allow",
     multiple=True,
-    help="send, read, delete, or a kind of event that it may send; may repeat; default: send",
+    help="a permission: send, read, delete, or one kind of event to send; may be repeated; default: send",
 )
-@click.option("--expires", help="refuse it from this time on, as 2027-01-01T00:00:00Z")
-@click.option("--quiet", is_flag=True, help="print the key alone")
+@click.option("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; default: never")
+@click.option("--quiet", is_flag=True, help="print only the key")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def create(
     name: str, store: str, allow: tuple[str, ...], expires: str | None, quiet: bool, as_json: bool
 ) -> None:
-    """Make the key NAME and print it, this once."""
+    """Create the key NAME and print it. It is shown only once."""
     from gitdailies_webhooks.accounts.key_store import create_key
 
     secret, key = create_key(database(store), name, allow, _time(expires), _person())
@@ -52,31 +52,31 @@ def create(
         output.as_json({"name": key.name, "key": secret.reveal(), "allow": sorted(key.allow)})
     else:
         click.echo(f"{secret.reveal()}\n")
-        click.echo("this is the only time that it is shown; send it in the header webhook-key")
+        click.echo("Shown only once. Send it in the header webhook-key.")
 
 
 @keys.command(name="list")
 @_STORE
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 def list_(store: str, as_json: bool) -> None:
-    """List live keys: names, when they were last used, what they may do."""
+    """List active keys with their permissions and their last use."""
     from gitdailies_webhooks.accounts.key_store import list_keys
 
     found = list_keys(database(store))
     if as_json:
-        output.as_json({"keys": [_told(key) for key in found]})
+        output.as_json({"keys": [_fields(key) for key in found]})
     elif not found:
-        click.echo("no keys; make one with `gitdailies keys create NAME`")
+        click.echo("no keys; create one with `gitdailies keys create NAME`")
     else:
-        columns = ("name", "key", "may", "created", "by", "last used", "expires")
-        output.table("webhook keys", columns, [_shown(_told(key)) for key in found])
+        columns = ("name", "key", "permissions", "created", "by", "last used", "expires")
+        output.table("webhook keys", columns, [_for_people(_fields(key)) for key in found])
 
 
-def _shown(told: dict[str, str | None]) -> list[str | None]:
-    return [output.moment(value) if name.endswith("At") else value for name, value in told.items()]
+def _for_people(fields: dict[str, str | None]) -> list[str | None]:
+    return [output.moment(value) if name.endswith("At") else value for name, value in fields.items()]
 
 
-def _told(key: Key) -> dict[str, str | None]:
+def _fields(key: Key) -> dict[str, str | None]:
     return {
         "name": key.name,
         "key": key.shown,
@@ -92,7 +92,7 @@ def _told(key: Key) -> dict[str, str | None]:
 @click.argument("name")
 @_STORE
 def delete(name: str, store: str) -> None:
-    """Delete the key NAME: every server refuses it from now on."""
+    """Delete the key NAME. Every server refuses it from now on."""
     from gitdailies_webhooks.accounts.key_store import delete_key
 
     key = delete_key(database(store), name, _person())

@@ -1,4 +1,4 @@
-"""`gitdailies metrics`: the five figures of a server, or of a store file, as a table."""
+"""`gitdailies metrics`: print the five figures of a server, or of a store."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ _KEY = "GITDAILIES_READ_KEY"
 _SECONDS = 30
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
-# Each figure: its title, its main number, that number's unit, and what stands beside it.
+# Each figure: its name, its title, its main number, the unit of that, and the counts behind it.
 _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
     (
         "deploymentFrequency",
@@ -41,7 +41,7 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "value",
         "%",
         (
-            "{numerator} of {denominator} failed, {failedYoung} of them of the last {window}; {pending}"
+            "{numerator} of {denominator} failed, {failedYoung} of them in the last {window}; {pending}"
             " pending, unlinked incidents: {unlinked}"
         ),
     ),
@@ -64,19 +64,17 @@ _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
 
 
 @click.command()
-@click.option(
-    "--url", help="a server, as http://127.0.0.1:8700, or where its events go; default: read the store"
-)
-@click.option(
-    "--key-env", default=_KEY, show_default=True, help="the variable that holds a key that may read"
-)
+@click.option("--url", help="the address of a server, such as http://127.0.0.1:8700; default: read the store")
+@click.option("--key-env", default=_KEY, show_default=True, help="the variable with a key that may read")
 @click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
 @click.option("--repo", default="", help="only this repository")
-@click.option("--environment", default="", help="default: production, under all its names")
+@click.option("--environment", default="", help="the environment; default: production, under all its names")
 @click.option("--service", default="", help="only events that name this service")
-@click.option("--from", "since", default="", help="a date or time; default: 90 days before the end")
-@click.option("--to", "until", default="", help="a date or time; default: the period is not over")
-@click.option("--now", default="", help="answer as of this moment")
+@click.option(
+    "--from", "since", default="", help="the start, a date or time; default: 90 days before the end"
+)
+@click.option("--to", "until", default="", help="the end, a date or time; default: now")
+@click.option("--now", default="", help="compute the figures as of this time")
 @click.option("--json", "as_json", is_flag=True, help="print JSON")
 @click.option("--csv", "as_csv", is_flag=True, help="print CSV")
 def metrics(
@@ -99,7 +97,7 @@ def metrics(
     gitdailies metrics --url http://127.0.0.1:8700 --json
     """
     if as_json and as_csv:
-        raise UsageError("metrics: expected --json or --csv, got both")
+        raise UsageError("metrics: use either --json or --csv")
     named = {
         "repo": repo,
         "environment": environment,
@@ -108,19 +106,19 @@ def metrics(
         "to": until,
         "now": now,
     }
-    asked = {name: text for name, text in named.items() if text}
-    told = _of_server(url, key_env, asked) if url else _of_store(store, asked)
+    filters = {name: text for name, text in named.items() if text}
+    answer = _of_server(url, key_env, filters) if url else _of_store(store, filters)
     if as_json:
-        output.as_json(told)
+        output.as_json(answer)
     elif as_csv:
         from gitdailies_webhooks.api import metric_formats
 
-        click.echo(metric_formats.as_csv(told), nl=False)
+        click.echo(metric_formats.as_csv(answer), nl=False)
     else:
-        _print(told)
+        _print(answer)
 
 
-def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
+def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
     from gitdailies_server.storage.timestamps import now_us
     from gitdailies_webhooks.derived import queries
     from gitdailies_webhooks.derived import rows as derived
@@ -137,10 +135,10 @@ def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
 
     def read(session: Any) -> dict[str, Any]:
         settings = derived.stored_settings(session)
-        # No server may be there to derive what is behind, so that the events are asked, unless nothing is.
+        # If derived rows are behind, the figures come from the events: no server may be updating the rows.
         current = now_us()
         behind = change_log.behind_since(session, current) is not None
-        asking = question(asked, settings, current)
+        asking = question(filters, settings, current)
         return queries.answer(session, asking._replace(live=asking.live and not behind), settings)
 
     try:
@@ -151,56 +149,60 @@ def _of_store(store: str, asked: Mapping[str, str]) -> dict[str, Any]:
         reader.close()
 
 
-def _of_server(url: str, key_env: str, asked: Mapping[str, str]) -> dict[str, Any]:
+def _of_server(url: str, key_env: str, filters: Mapping[str, str]) -> dict[str, Any]:
     from gitdailies_connection import addresses
     from gitdailies_connection.http.sender import Sender
 
     key = Secret(os.environ.get(key_env, "").strip(), key_env)
     if not key:
-        raise UsageError(f"{key_env}: expected a key that may read in this variable, got nothing")
+        raise UsageError(f"{key_env}: this variable is empty; put a key in it that may read")
     try:
-        # Where events go is what every other command is told.
-        server = addresses.receiver(url, allow_http=True).rstrip("/").removesuffix("/webhooks")
+        # Other commands take the address for events, so this one accepts it too.
+        server = addresses.check_receiver(url, allow_http=True).rstrip("/").removesuffix("/webhooks")
     except ValueError as error:
         raise UsageError(f"--url: {error}") from None
-    question = f"?{urlencode(asked)}" if asked else ""
+    question = f"?{urlencode(filters)}" if filters else ""
     with Sender(f"{server}/api/metrics{question}", timeout_seconds=_SECONDS) as sender:
-        answer = sender.look(key=key)
+        answer = sender.fetch(key=key)
     if answer.status == 200:
         with suppress(UnreadableBody):
-            told = answer.json()
-            if isinstance(told, dict) and "figures" in told:
-                return told
-        raise DeliveryError(f"--url: expected figures of {server}, got something else")
-    said = answer.saying(key)
+            body = answer.json()
+            if isinstance(body, dict) and "figures" in body:
+                return body
+        raise DeliveryError(f"--url: {server} answered, but not with figures")
+    message = answer.message(key)
     if answer.status in (401, 403):
-        raise Refused(said)
+        raise Refused(message)
     if answer.status == 400:
-        raise UsageError(said)
-    raise DeliveryError(f"--url: expected figures of {server}, got {answer.status}: {said}")
+        raise UsageError(message)
+    raise DeliveryError(f"--url: {server} answered with {answer.status}: {message}")
 
 
-def _print(told: Mapping[str, Any]) -> None:
-    where, period = told["filter"], told["period"]
+def _print(answer: Mapping[str, Any]) -> None:
+    where, period = answer["filter"], answer["period"]
     place = ", ".join(
         text for text in (where["repo"] or "every repository", where["environment"], where["service"]) if text
     )
     until = period["to"] or period["now"]
-    since, until, now = (output.moment(text) for text in (period["from"], until, told["asOf"]))
+    since, until, now = (output.moment(text) for text in (period["from"], until, answer["asOf"]))
     click.echo(output.printable(f"{place}: {since} to {until}, as of {now}"))
     rows = []
-    for name, title, main, unit, beside in _ROWS:
-        numbers = told["figures"][name]
-        said = {"window": _shown(told["windowSeconds"], "s")} | {
+    for name, title, main, unit, counts in _ROWS:
+        numbers = answer["figures"][name]
+        values = {"window": _window(answer["windowSeconds"])} | {
             measure: _shown(number, "s" if measure in _DURATIONS else "")
             for measure, number in numbers.items()
             if not isinstance(number, str)
         }
-        more = beside.format_map(said)
-        rows.append((title, _shown(numbers[main], unit), more))
-    output.table("", ("figure", "value", "of"), rows)
-    if not told["figures"]["deploymentFrequency"]["numerator"]:
-        click.echo("no deploy of this choice; --from, --repo, --environment and --service choose others")
+        rows.append((title, _shown(numbers[main], unit), counts.format_map(values)))
+    output.table("", ("figure", "value", "based on"), rows)
+    if not answer["figures"]["deploymentFrequency"]["numerator"]:
+        click.echo("no deploys match; change --from, --repo, --environment or --service")
+
+
+def _window(seconds: float) -> str:
+    hours = seconds / 3600
+    return f"{hours / 24:g} days" if hours > 24 and hours % 24 == 0 else f"{hours:g} hours"
 
 
 def _shown(number: float | None, unit: str) -> str:

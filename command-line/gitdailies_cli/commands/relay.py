@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from gitdailies_connection.config.errors import nearest
+from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values import times
@@ -46,7 +46,7 @@ def relay(ctx: click.Context, config: Path | None) -> None:
     from gitdailies_cli import process
 
     setup.configure()
-    configuration = find_config.configuration(config)
+    configuration = find_config.load_configuration(config)
 
     async def serve(signals: process.Signals) -> None:
         await server.serve(
@@ -54,7 +54,7 @@ def relay(ctx: click.Context, config: Path | None) -> None:
             os.environ,
             ready=lambda address: click.echo(f"relay listens on {address}/hooks/NAME"),
             stop=signals.stop,
-            reload=lambda: find_config.configuration(config),
+            reload=lambda: find_config.load_configuration(config),
             reloading=signals.reloading(),
         )
 
@@ -63,13 +63,13 @@ def relay(ctx: click.Context, config: Path | None) -> None:
 
 def _store(ctx: click.Context, config: Path | None) -> Database:
     from gitdailies_relay.store.store import database_of, reading
-    from gitdailies_server.storage.sqlite import is_there
+    from gitdailies_server.storage.sqlite import file_exists
 
-    database = database_of(store := find_config.configuration(config or ctx.obj).relay.store)
-    if store.path is not None and not is_there(store.path):
+    database = database_of(store := find_config.load_configuration(config or ctx.obj).relay.store)
+    if store.path is not None and not file_exists(store.path):
         raise _never_started(database, "the file does not exist")
     with reading(database) as session:
-        if not database.has(session, "deliveries"):
+        if not database.has_table(session, "deliveries"):
             raise _never_started(database, "it has none of a relay's tables")
     return database
 
@@ -81,7 +81,7 @@ def _never_started(database: Database, reason: str) -> UsageError:
 def _server(ctx: click.Context, config: Path | None) -> dict[str, Any] | None:
     from gitdailies_relay.operations import reports
 
-    settings = find_config.configuration(config or ctx.obj).relay
+    settings = find_config.load_configuration(config or ctx.obj).relay
     return relay_status.server(settings, reports.store_location(settings.store))
 
 
@@ -101,7 +101,7 @@ def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     if as_json:
         output.as_json(current)
         return
-    output.pairs(relay_status.pairs(current, find_config.configuration(config or ctx.obj).relay.status))
+    output.pairs(relay_status.pairs(current, find_config.load_configuration(config or ctx.obj).relay.status))
     for title in ("deliveries", "replays"):
         rows = [(s, o, n) for s, outcomes in current[title].items() for o, n in outcomes.items()]
         output.table(title, ("source", "outcome", "count"), rows)
@@ -122,7 +122,7 @@ def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     from gitdailies_relay.operations.unmapped import lines, services
     from gitdailies_relay.store.store import reading
 
-    configuration = find_config.configuration(config or ctx.obj)
+    configuration = find_config.load_configuration(config or ctx.obj)
     with reading(_store(ctx, config)) as session:
         found = services(session, configuration.sources, configuration.routes)
     if as_json:
@@ -225,11 +225,13 @@ def replay(
     if not (id_ or source or since or until or unmapped or everything):
         raise UsageError("replay: say what to replay: --id, --source, --since, --until, --unmapped or --all")
     database = _store(ctx, config)
-    configuration = find_config.configuration(config or ctx.obj)
+    configuration = find_config.load_configuration(config or ctx.obj)
     sources = configuration.sources
     if source is not None and source not in sources:
         known = ", ".join(sources)
-        raise UsageError(f"--source: expected one of {known}, got {got(source)}{nearest(source, sources)}")
+        raise UsageError(
+            f"--source: expected one of {known}, got {got(source)}{did_you_mean(source, sources)}"
+        )
     selection = Selection(id_, source, _time(since, "--since"), _time(until, "--until"), unmapped)
     begin, end = selection.span
     if since and until and begin >= end:

@@ -1,7 +1,7 @@
-"""The lines that `gitdailies up` prints to paste: deliveries as the vendors send them.
+"""The example commands that `gitdailies up` prints: deliveries in the form of each vendor.
 
-Each is one line of POSIX shell. Keys and secrets are read where they stand, so that none is
-printed; ids and times are made at every paste.
+Each is one line of POSIX shell. It reads keys and secrets from their files, so none is printed, and it
+creates new ids and times each time it runs.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ _NOW_MS = "$(date +%s)000"
 
 
 def deploy(data: str, webhooks: str) -> str:
-    """A deploy of a commit that nobody has seen."""
+    """A deploy of a new commit."""
     body = {
         "kind": "deployed",
         "repo": "larkspur/checkout-api",
@@ -28,7 +28,7 @@ def deploy(data: str, webhooks: str) -> str:
 
 
 def pagerduty(data: str, relay: str) -> str:
-    """A V3 delivery, signed."""
+    """A signed V3 delivery."""
     body = {
         "event": {
             "id": _NEW_ID,
@@ -55,7 +55,7 @@ def pagerduty(data: str, relay: str) -> str:
 
 
 def datadog(data: str, relay: str) -> str:
-    """A delivery by the recommended monitor template."""
+    """A delivery of the recommended monitor template."""
     body = {
         "schema": "datadog-monitor",
         "event_id": _NEW_ID,
@@ -92,7 +92,7 @@ def squadcast(data: str, relay: str) -> str:
 
 
 def events(data: str, webhooks: str) -> str:
-    """Everything that stands in incoming webhooks."""
+    """All events in incoming webhooks."""
     return f'curl -sS -H "webhook-key: {_read(data, "read-key")}" {webhooks}/api/events'
 
 
@@ -108,5 +108,5 @@ def _read(data: str, file: str) -> str:
 
 
 def _shell(body: Any) -> str:
-    """Write JSON for the inside of double quotes, where only the $(…) of ours are run."""
+    """Write JSON for double quotes in the shell, where only our own $(…) run."""
     return json.dumps(body, separators=(",", ":")).replace('"', '\\"')

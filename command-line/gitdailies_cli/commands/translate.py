@@ -1,7 +1,8 @@
-"""`gitdailies translate`: what a delivery would become, without a relay and without sending."""
+"""`gitdailies translate`: show the events that a delivery becomes, without a relay and without sending."""
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -21,24 +22,39 @@ from gitdailies_relay.accepting.interpret import RoutedMessage, interpret
 
 from gitdailies_cli import find_config, output
 
-_STAND_IN = Routes.make({FALLBACK: [Route("example/{service}")]})
+_EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 
 
 @click.command()
 @click.argument("adapter")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
-@click.option("--config", type=click.Path(path_type=Path), help="gitdailies.yml, for routes and filters")
+@click.option(
+    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for services and filters"
+)
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
-@click.option("--json", "as_json", is_flag=True, help="print one JSON object a file and line")
-def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool) -> None:
-    """Show what deliveries of ADAPTER would become, in order; earlier files count for later ones.
+@click.option("--json", "as_json", is_flag=True, help="print one line of JSON for each file")
+@click.option(
+    "--messages", is_flag=True, help="print the adapter's messages in the form of NAME.expected.json"
+)
+def translate(
+    adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool, messages: bool
+) -> None:
+    """Show the events that deliveries become, in the order of the files, which belong together.
 
-    FILE may be - for standard input.
+    ADAPTER translates them. FILE is the body of a delivery, or - for standard input.
 
     \b
     gitdailies translate pagerduty delivery.json --config gitdailies.yml
     """
-    source, routes = _set_up(adapter, config)
+    # Routes do not change the messages, so --messages needs no word about them.
+    source, routes = _set_up(adapter, config, quiet=messages)
+    if messages:
+        for name in files:
+            found = checks.outcome(
+                registry.adapter(source.adapter), _request(name, form=form), source.options
+            )
+            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
     reader = _Reader(registry.adapter(source.adapter), source, routes)
     for name in files:
         told = {"file": name, **reader.tell(_request(name, form=form))}
@@ -48,16 +64,17 @@ def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: b
             _show(told)
 
 
-def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
-    path = find_config.found(config)
+def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
+    path = find_config.find(config)
     if path is None:
-        click.echo(
-            f"no {find_config.FILE} here: every service counts for example/NAME; name one with --config",
-            err=True,
-        )
+        if not quiet:
+            click.echo(
+                f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config",
+                err=True,
+            )
         defaults = checks.defaults(registry.adapter(adapter))
-        return Source(adapter, adapter, (), options=defaults), _STAND_IN
-    configuration = find_config.configuration(path)
+        return Source(adapter, adapter, (), options=defaults), _EXAMPLE_ROUTES
+    configuration = find_config.load_configuration(path)
     by_name = configuration.sources.get(adapter)
     sources = [by_name] if by_name else [s for s in configuration.sources.values() if s.adapter == adapter]
     if sources:
@@ -70,7 +87,7 @@ def _request(name: str, *, form: bool) -> Request:
     try:
         body = sys.stdin.buffer.read() if name == "-" else Path(name).read_bytes()
     except OSError as error:
-        raise UsageError(f"{name}: expected a file to read, got {(error.strerror or '').lower()}") from None
+        raise UsageError(f"{name}: cannot read it: {(error.strerror or '').lower()}") from None
     kind = FORM if form or name.endswith(".form") else "application/json"
     return Request.make(headers={"content-type": kind}, body=body)
 
@@ -84,7 +101,7 @@ class _Reader:
         self._seen: set[str] = set()
 
     def tell(self, request: Request) -> dict[str, Any]:
-        """Return events, and the reasons to ignore, keep or reject; only what applies."""
+        """Return the events, and the reasons to ignore, quarantine or reject; only what applies."""
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
         if interpretation.reason is not None:
             outcome = "rejected" if interpretation.reason.code == INVALID_JSON else "quarantined"
@@ -122,6 +139,6 @@ def _show(told: dict[str, Any]) -> None:
     for event in told.get("events", ()):
         rest = "  ".join(f"{name}={value}" for name, value in event.items() if name != "kind")
         click.echo(f"  {event['kind']}  {output.printable(rest)}")
-    for outcome in ("ignored", "kept", "rejected"):
+    for outcome in ("ignored", "quarantined", "rejected"):
         if outcome in told:
             click.echo(f"  {outcome}: {output.printable(told[outcome])}")

@@ -1,4 +1,4 @@
-"""`gitdailies up`: the embedded default, everything on this machine in one process."""
+"""`gitdailies up`: run incoming webhooks and a relay on this machine, in one process."""
 
 from __future__ import annotations
 
@@ -22,14 +22,14 @@ from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_cli import find_config, process
 from gitdailies_cli.commands import samples
-from gitdailies_cli.commands.webhooks import say_first_owner
+from gitdailies_cli.commands.webhooks import print_first_owner_link
 
 WEBHOOKS_PORT, RELAY_PORT = 8700, 8701
 HOST = "127.0.0.1"
 SEND_KEY, READ_KEY = "webhook-key", "read-key"
 SECRETS = {"pagerduty": "pagerduty-secret", "datadog": "datadog-token", "squadcast": "squadcast-token"}
 FALLBACK = "larkspur/{service}"
-# Port 0: the system's choice, another one at each start.
+# With port 0 the system chooses a port, a different one at each start.
 _ANY_PORT = re.compile(r":0\b")
 
 
@@ -39,14 +39,22 @@ _ANY_PORT = re.compile(r":0\b")
     type=click.Path(path_type=Path),
     default=Path(find_config.DATA),
     show_default=True,
-    help="the folder of everything: stores, keys, secrets, gitdailies.yml",
+    help="the folder for stores, keys, secrets and gitdailies.yml",
 )
-@click.option("--webhooks-port", type=click.IntRange(0, 65535), help=f"default {WEBHOOKS_PORT}")
-@click.option("--relay-port", type=click.IntRange(0, 65535), help=f"default {RELAY_PORT}")
+@click.option(
+    "--webhooks-port",
+    type=click.IntRange(0, 65535),
+    help=f"the port of incoming webhooks; default: {WEBHOOKS_PORT}",
+)
+@click.option(
+    "--relay-port",
+    type=click.IntRange(0, 65535),
+    help=f"the port of the relay; default: {RELAY_PORT}; the next port is for its status",
+)
 def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
-    """Run incoming webhooks and a relay on this machine, with keys and secrets of their own.
+    """Run incoming webhooks and a relay on this machine, with their own keys and secrets.
 
-    Everything stands in one folder; a second start keeps it, the ports too. Ctrl-C ends it.
+    Everything is stored in one folder. The next start uses it again, with the same ports. Ctrl-C stops.
 
     \b
     gitdailies up
@@ -71,10 +79,10 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
         def ready(name: str, address: str) -> None:
             addresses[name] = address
             if len(addresses) == 2:
-                _keep_ports(file, settings)
-                _welcome(data, addresses["webhooks"], addresses["relay"])
+                _store_ports(file, settings)
+                _print_examples(data, addresses["webhooks"], addresses["relay"])
 
-        # The first to end, by a fault or on demand, ends the other.
+        # When one server ends, by a fault or on demand, the other ends too.
         servers = [
             webhooks.serve(
                 listen=Listen(HOST, port),
@@ -83,7 +91,7 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 ready=lambda address: ready("webhooks", address),
                 stop=signals.stop,
                 flag="--webhooks-port",
-                first_owner=say_first_owner,
+                first_owner=print_first_owner_link,
                 settings=settings.webhooks,
                 reload=lambda: configuration().webhooks,
                 reloading=signals.reloading(),
@@ -98,13 +106,13 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 flag="--relay-port, or relay.listen in gitdailies.yml",
             ),
         ]
-        await _together(servers, signals.stop)
+        await _run_all(servers, signals.stop)
 
     process.run(serve)
-    click.echo(f"stopped; everything is kept in {os.path.relpath(data)}")
+    click.echo(f"stopped; everything is stored in {os.path.relpath(data)}")
 
 
-async def _together(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
+async def _run_all(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
     tasks = [asyncio.create_task(server) for server in servers]
     for task in tasks:
         task.add_done_callback(lambda _: stop.set())
@@ -115,7 +123,7 @@ async def _together(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.
 
 
 def _prepare(data: Path, webhooks_port: int | None, relay_port: int | None) -> Path:
-    """Make what is missing of the data folder; return its gitdailies.yml."""
+    """Create the missing files of the data folder; return its gitdailies.yml."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in SECRETS.values():
@@ -124,8 +132,8 @@ def _prepare(data: Path, webhooks_port: int | None, relay_port: int | None) -> P
         _write_once(data / READ_KEY, lambda: _new_key(data, "up-read", ("read",)))
     except OSError as error:
         raise ConfigurationError(
-            f"{data}: expected a folder to write to, got {(error.strerror or '').lower()}; "
-            "choose one with --data"
+            f"{data}: cannot write to this folder: {(error.strerror or '').lower()}; "
+            "choose another one with --data"
         ) from None
     file = data / find_config.FILE
     relay = RELAY_PORT if relay_port is None else relay_port
@@ -145,7 +153,7 @@ def _prepare(data: Path, webhooks_port: int | None, relay_port: int | None) -> P
 
 
 def _new_key(data: Path, name: str, allow: Sequence[str]) -> str:
-    """Make a key; the file of an earlier one of that name may have been lost, so another is chosen."""
+    """Create a key with a free name; the file of an earlier key may be lost, so its name may be taken."""
     from gitdailies_webhooks.accounts.key_store import create_key, list_keys
 
     store = data / "webhooks.db"
@@ -155,7 +163,7 @@ def _new_key(data: Path, name: str, allow: Sequence[str]) -> str:
 
 
 def _write_once(path: Path, text: Callable[[], str]) -> None:
-    """Write a file of mode 0600, unless it is there; complete, or not at all."""
+    """Write a file of mode 0600 unless it exists. It is written completely or not at all."""
     if path.exists():
         return
     _write(path, text().rstrip("\n") + "\n")
@@ -179,7 +187,7 @@ def _status_port(relay: int, webhooks: int) -> int:
 
 
 def _with_ports(settings: Configuration, webhooks_port: int | None, relay_port: int | None) -> Configuration:
-    """Let the flags of this start hold over the ports of the file."""
+    """Apply the flags of this start, which override the ports in the file."""
     destination, relay = settings.gitdailies, settings.relay
     if webhooks_port is not None:
         path = urlsplit(destination.url).path
@@ -191,40 +199,40 @@ def _with_ports(settings: Configuration, webhooks_port: int | None, relay_port: 
     return replace(settings, gitdailies=destination, relay=relay)
 
 
-def _keep_ports(file: Path, settings: Configuration) -> None:
-    """Let the file have the ports of this start, since other commands find the servers by it."""
-    said, text = load(file), yaml_document.load(file)
-    found, lines = yaml_document.read(text, str(file)), text.splitlines(keepends=True)
+def _store_ports(file: Path, settings: Configuration) -> None:
+    """Write the ports of this start to the file, where other commands look for the servers."""
+    stored, text = load(file), yaml_document.read_text(file)
+    document, lines = yaml_document.parse(text, str(file)), text.splitlines(keepends=True)
     for place, old, new in (
-        (("gitdailies", "url"), said.gitdailies.url, settings.gitdailies.url),
-        (("relay", "listen"), str(said.relay.listen), str(settings.relay.listen)),
-        (("relay", "status"), str(said.relay.status), str(settings.relay.status)),
+        (("gitdailies", "url"), stored.gitdailies.url, settings.gitdailies.url),
+        (("relay", "listen"), str(stored.relay.listen), str(settings.relay.listen)),
+        (("relay", "status"), str(stored.relay.status), str(settings.relay.status)),
     ):
         if old == new or _ANY_PORT.search(new):
             continue
-        line = found.line(place) - 1
+        line = document.line(place) - 1
         if lines[line].count(old) == 1:
             lines[line] = lines[line].replace(old, new)
         else:
-            click.echo(f"note: {file}: {'.'.join(place)} is not {new}, where other commands look", err=True)
+            click.echo(
+                f"note: {file}: set {'.'.join(place)} to {new}, so that other commands find it", err=True
+            )
     try:
         if (written := "".join(lines)) != text:
             _write(file, written)
     except OSError as error:
-        # The servers run; a folder that is full is no reason to end them.
-        click.echo(
-            f"note: {file}: expected to write the ports, got {(error.strerror or '').lower()}", err=True
-        )
+        # The servers run; a full disk is no reason to end them.
+        click.echo(f"note: {file}: cannot write the ports: {(error.strerror or '').lower()}", err=True)
 
 
-def _welcome(data: Path, webhooks: str, relay: str) -> None:
+def _print_examples(data: Path, webhooks: str, relay: str) -> None:
     folder = os.path.relpath(data)
     click.echo(f"""
 incoming webhooks  {webhooks}/webhooks
 relay              {relay}/hooks/pagerduty, datadog, squadcast
-all of it is in    {folder}; Ctrl-C ends it, the next start keeps it
+data folder        {folder}, kept for the next start; Ctrl-C stops
 
-Paste any of these into another terminal, in this folder; each is new at every paste:
+Paste any of these commands into a second terminal, in this folder. Each run sends a new event.
 
 # a deploy
 {samples.deploy(folder, webhooks)}
@@ -238,6 +246,6 @@ Paste any of these into another terminal, in this folder; each is new at every p
 # an incident in Squadcast
 {samples.squadcast(folder, relay)}
 
-# what has arrived
+# all events that have arrived
 {samples.events(folder, webhooks)}
 """)

@@ -1,4 +1,4 @@
-"""`gitdailies webhooks`: run the incoming-webhooks system."""
+"""`gitdailies webhooks`: run incoming webhooks."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import click
-from gitdailies_connection.addresses import listen as read_listen
-from gitdailies_connection.config.settings import Store, WebhooksSettings
+from gitdailies_connection.addresses import parse_listen
+from gitdailies_connection.config.settings import StoreSetting, WebhooksSettings
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
@@ -21,28 +21,28 @@ STORE = "sqlite:gitdailies-data/webhooks.db"
 
 
 def database(text: str) -> Database:
-    """Return the database of a `--store` address; a file's is relative to the current folder."""
+    """Return the database of a `--store` address; the path of a file is relative to the current folder."""
     from gitdailies_webhooks.sql.database import database_of
 
     try:
-        return database_of(Store.parse(text, Path.cwd()))
+        return database_of(StoreSetting.parse(text, Path.cwd()))
     except ValueError as error:
         raise UsageError(f"--store: {error}") from None
 
 
-def say_first_owner(link: str) -> None:
-    """Print the link by which the first owner gets in: to who started the server, and into no log."""
+def print_first_owner_link(link: str) -> None:
+    """Print the sign-up link of the first owner for the person who started the server; it is never logged."""
     click.echo(f"first owner: open {link}")
 
 
-def _public(text: str) -> str:
+def _public_origin(text: str) -> str:
     """Check `--public-url`; raises UsageError."""
-    from gitdailies_connection.addresses import origin, receiver
+    from gitdailies_connection.addresses import check_receiver, origin
 
     if not text:
         return ""
     try:
-        address = receiver(text, allow_http=True)
+        address = check_receiver(text, allow_http=True)
     except ValueError as error:
         raise UsageError(f"--public-url: {error}") from None
     if address.rstrip("/") != origin(address):
@@ -50,60 +50,62 @@ def _public(text: str) -> str:
     return origin(address)
 
 
-def _said(
+def _settings(
     path: Path | None, window_hours: float | None, timezone: str | None, production: tuple[str, ...]
 ) -> WebhooksSettings:
-    """Return what the file says, if there is one, and what flags say instead; raises UsageError."""
+    """Return the settings of the file, if there is one, overridden by flags; raises UsageError."""
     from gitdailies_connection.config.load import load_webhooks
     from gitdailies_connection.config.timezones import zone
 
-    said = WebhooksSettings() if path is None else load_webhooks(path)
+    settings = WebhooksSettings() if path is None else load_webhooks(path)
     if window_hours is not None:
-        said = replace(said, window_hours=window_hours)
+        settings = replace(settings, window_hours=window_hours)
     if timezone is not None:
         try:
             zone(timezone)
         except ValueError as error:
             raise UsageError(f"--timezone: {error}") from None
-        said = replace(said, timezone=timezone)
+        settings = replace(settings, timezone=timezone)
     if "" in production:
         raise UsageError("--production: expected a name, got an empty one")
-    return replace(said, production=production) if production else said
+    return replace(settings, production=production) if production else settings
 
 
 @click.command()
 @click.option(
     "--config",
     type=click.Path(path_type=Path),
-    help="gitdailies.yml, for its `webhooks`; default: the one here, if there is one",
+    help="the path of gitdailies.yml, for its settings under `webhooks`; default: the one here, if it exists",
 )
-@click.option("--listen", default="127.0.0.1:8700", show_default=True, help="HOST:PORT")
-@click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
-@click.option("--strict-order", is_flag=True, help="refuse a history that is not sent oldest first")
+@click.option("--listen", default="127.0.0.1:8700", show_default=True, help="the address to listen on")
+@click.option("--store", default=STORE, show_default=True, help="the database, sqlite:PATH or postgresql://…")
+@click.option("--strict-order", is_flag=True, help="refuse past events that are not sent oldest first")
 @click.option(
     "--keep-days",
     type=click.FloatRange(1, 36_500),
-    help="take events away that happened longer ago; default: keep them all",
+    help="delete events that happened more days ago; default: keep all",
 )
 @click.option(
-    "--public-url", default="", help="the address in front of this one, as https://dora.example.com"
+    "--public-url", default="", help="the public address of this server, such as https://dora.example.com"
 )
 @click.option(
     "--window-hours",
     type=click.FloatRange(0.01, 8784),
-    help="how long after a deploy an incident may be laid to it; default: the file's, else 72",
+    help="the hours after a deploy in which incidents are attributed to it; default: the file's, else 72",
 )
-@click.option("--timezone", help="whose clock days are of, as Europe/Berlin; default: the file's, else UTC")
+@click.option(
+    "--timezone", help="the time zone of days, such as Europe/Berlin; default: the file's, else UTC"
+)
 @click.option(
     "--production",
     multiple=True,
     metavar="NAME",
-    help="what production is called; may repeat; default: the file's, else production, prod, prd, live",
+    help="a name of production; may be repeated; default: the file's, else production, prod, prd, live",
 )
 @click.option(
     "--invite-owner",
     is_flag=True,
-    help="print a one-time link for another owner and end; works beside a server",
+    help="print a one-time link for another owner, and exit; the server may run at the same time",
 )
 def webhooks(
     config: Path | None,
@@ -117,7 +119,7 @@ def webhooks(
     production: tuple[str, ...],
     invite_owner: bool,
 ) -> None:
-    """Run the incoming-webhooks system: keys, the event API, what stands in it.
+    """Run incoming webhooks: a receiver of events with keys, an API and pages with figures.
 
     \b
     gitdailies webhooks --listen 127.0.0.1:8700 --store sqlite:webhooks.db
@@ -128,17 +130,17 @@ def webhooks(
     from gitdailies_cli import process
 
     try:
-        address = read_listen(listen)
+        address = parse_listen(listen)
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
-    where, public = database(store), _public(public_url)
-    # Found once: were a file that was read at the start gone, a reload would else count by defaults.
-    path = find_config.found(config)
+    where, public = database(store), _public_origin(public_url)
+    # The path is fixed at the start. If the file disappears, a reload fails and does not use defaults.
+    path = find_config.find(config)
 
     def reload() -> WebhooksSettings:
-        return _said(path or find_config.found(None), window_hours, timezone, production)
+        return _settings(path or find_config.find(None), window_hours, timezone, production)
 
-    said = reload()
+    settings = reload()
     if invite_owner:
         from gitdailies_webhooks.accounts.first_owner import invite_owner as invite
 
@@ -155,10 +157,10 @@ def webhooks(
             stop=signals.stop,
             public=public,
             keep_days=keep_days,
-            settings=said,
+            settings=settings,
             reload=reload,
             reloading=signals.reloading(),
-            first_owner=say_first_owner,
+            first_owner=print_first_owner_link,
         )
 
     process.run(serve)

@@ -103,7 +103,7 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
     mapped = (
         Mapped()
         if mapping is None
-        else Mapped.of(yaml_document.read(yaml_document.load(mapping), str(mapping)))
+        else Mapped.of(yaml_document.parse(yaml_document.read_text(mapping), str(mapping)))
     )
     try:
         zone = ZoneInfo(timezone) if timezone else None
@@ -114,7 +114,7 @@ def _read_options(mapping: Path | None, timezone: str | None, config: Path | Non
         zone = None
     if timezone and zone is None:
         raise UsageError(f"--timezone: expected a name like Europe/Berlin, got {timezone!a}")
-    routes = find_config.configuration(config).routes if mapped.routed else None
+    routes = find_config.load_configuration(config).routes if mapped.routed else None
     return ReadOptions(latest=datetime.now(UTC) + AHEAD, mapped=mapped, zone=zone, routes=routes)
 
 

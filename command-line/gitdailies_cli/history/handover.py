@@ -20,7 +20,7 @@ from gitdailies_history.sending.sending import Report, Stream
 
 from gitdailies_cli import find_config
 from gitdailies_cli.progress import ImportProgress
-from gitdailies_cli.send_events import delivery_options, where_to
+from gitdailies_cli.send_events import delivery_options, find_destination
 
 STATE = Path(find_config.DATA) / "history"
 INTERRUPTED_BY = "interrupted"
@@ -42,7 +42,7 @@ class Handover:
 
     def where(self) -> tuple[Destination, Secret] | None:
         """Return address and key, or None for a dry run."""
-        return None if self.dry_run else where_to(self.url, self.key_env, self.config, self.timeout)
+        return None if self.dry_run else find_destination(self.url, self.key_env, self.config, self.timeout)
 
     def send(
         self, where: tuple[Destination, Secret], plan: Plan, total: int, folder: Path, watch: ImportProgress

@@ -1,1 +1,5 @@
-"""Checks of a receiver: can it be reached, and does it take what is sent."""
+"""Checks of a receiver.
+
+`reachability` looks whether it answers and accepts the key. `openapi` compares its OpenAPI document with
+the dialect that we send; `openapi_schema` and `openapi_field` read that document.
+"""

@@ -1,4 +1,4 @@
-"""Where a receiver's OpenAPI document and our dialect disagree: pure, one line a difference."""
+"""Compare a receiver's OpenAPI document with our dialect: pure, one line for each difference."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, K
 from gitdailies_connection.check.openapi_field import faults
 from gitdailies_connection.check.openapi_schema import Api, Variant, words_of
 
-# Sent with every request, whatever the document says of them.
+# We send these with every request, whether the document names them or not.
 _SENT_HEADERS = frozenset(
     {
         KEY_HEADER,
@@ -25,7 +25,7 @@ _SENT_HEADERS = frozenset(
         "user-agent",
     }
 )
-# Stems by which others say that an incident starts or ends.
+# Stems of the words that other systems use for the start and the end of an incident.
 _STEMS = {
     INCIDENT_STARTED: ("start", "open", "trigger", "creat", "begin", "began", "detect"),
     INCIDENT_RESOLVED: ("resol", "clos", "end", "recover", "finish", "restor", "fix"),
@@ -36,10 +36,10 @@ _METHODS = frozenset({"get", "put", "post", "delete", "options", "head", "patch"
 def differences(
     document: Any, dialect: Dialect, *, path: str | None = None, table: tuple[Kind, ...] = KINDS
 ) -> list[str]:
-    """Name every difference between *document* and what is sent in *dialect*; none is an empty list.
+    """Return every difference between *document* and what we send in *dialect*.
 
-    *path* is that of the receiver's address, where the dialect sets none. Each line is
-    `where: what is sent, what the document has`, with the setting that would bring them together.
+    *path* is the path of the receiver's address, used if the dialect sets none. Each line is
+    `where: what we send, what the document has`, with the setting that removes the difference.
     """
     version = document.get("openapi") if isinstance(document, Mapping) else None
     if not isinstance(version, str) or not version.startswith(("3.0", "3.1")):
@@ -50,9 +50,9 @@ def differences(
         return [f"document: expected OpenAPI 3.0 or 3.1, got {what}"]
     api = Api(document)
     lines = list(_compared(api, dialect, dialect.path or path, table))
-    outside = [f"document: {one!a} cannot be followed inside it" for one in sorted(api.unfollowed)]
+    outside = [f"document: {one!a} cannot be resolved inside it" for one in sorted(api.unfollowed)]
     if api.steps_left < 0:
-        outside.append("document: too entangled to be compared whole")
+        outside.append("document: too complex to compare completely")
     return [_printable(line) for line in (*dict.fromkeys(lines), *outside)]
 
 
@@ -65,10 +65,10 @@ def _compared(api: Api, dialect: Dialect, path: str | None, table: tuple[Kind, .
     elif path is not None and path not in paths:
         yield f"path: we send to {path}, the document has {_listed(posts, 'no POST')}{_set_path(path, posts)}"
     if path not in posts:
-        near = difflib.get_close_matches(path or "/webhooks", posts, n=1, cutoff=0.0)
-        if not near:
+        closest = difflib.get_close_matches(path or "/webhooks", posts, n=1, cutoff=0.0)
+        if not closest:
             return
-        path = near[0]
+        path = closest[0]
     item = paths[path]
     operation = api.follow(item["post"])
     yield from _headers(api.header_names(item, operation))
@@ -108,17 +108,17 @@ def _kinds(api: Api, dialect: Dialect, variants: list[Variant], table: tuple[Kin
     free = [word for word in by_word if word not in ours.values()]
     for kind in table:
         word = ours[kind.word]
-        # Without a list of words, any word is taken, and the forms tell nothing apart.
+        # Without a list of words, the document accepts any word and does not distinguish the forms.
         found = by_word.get(word) if by_word else (variants[0] if len(variants) == 1 else None)
         if found is None and by_word:
             stems = _STEMS.get(kind.word, ())
-            meant = [other for other in free if any(stem in other.lower() for stem in stems)]
-            near = _near(word, meant or free, 0.5)
-            hint = f"; set dialect.kinds: {{{kind.word}: {near}}}" if near else ""
+            likely = [other for other in free if any(stem in other.lower() for stem in stems)]
+            closest = _closest(word, likely or free, 0.5)
+            hint = f"; set dialect.kinds: {{{kind.word}: {closest}}}" if closest else ""
             yield f"kind {kind.word}: we send {word}, the document has {_listed(by_word, 'no word')}{hint}"
-            if near:
-                free.remove(near)
-                found = by_word[near]
+            if closest:
+                free.remove(closest)
+                found = by_word[closest]
         elif found is None:
             yield f"kind {kind.word}: the document does not say which of its {len(variants)} forms it has"
         if found is not None:
@@ -134,13 +134,15 @@ def _fields(api: Api, dialect: Dialect, kind: Kind, variant: Variant, kind_name:
     for name, field in sent.items():
         where = f"{kind.word}.{name}"
         if name not in variant.properties:
-            near = _near(name, free, 0.6)
-            if near:
-                free.remove(near)
-                suggested.add(near)
+            closest = _closest(name, free, 0.6)
+            if closest:
+                free.remove(closest)
+                suggested.add(closest)
             closed = ", which takes no other" if variant.closed else ""
-            remedy = f"dialect.rename: {{{field.name}: {near}}}" if near else f"dialect.drop: [{field.name}]"
-            there = f"perhaps as {near}; " if near else ""
+            remedy = (
+                f"dialect.rename: {{{field.name}: {closest}}}" if closest else f"dialect.drop: [{field.name}]"
+            )
+            there = f"perhaps as {closest}; " if closest else ""
             yield f"{where}: sent by us, not in the document{closed}; {there}set {remedy}"
         else:
             for fault in faults(api, variant.properties[name], kind, field):
@@ -155,7 +157,7 @@ def _fields(api: Api, dialect: Dialect, kind: Kind, variant: Variant, kind_name:
 
 
 def _kind_field(api: Api, variants: list[Variant]) -> str | None:
-    """Find the field that tells the forms apart: one whose words the document lists."""
+    """Find the field that distinguishes the forms: one whose words the document lists."""
     candidates = {
         name: None
         for variant in variants
@@ -170,15 +172,15 @@ def _closeness(name: str, names: Iterable[str]) -> float:
     return max(difflib.SequenceMatcher(None, name.lower(), other.lower()).ratio() for other in names)
 
 
-def _near(name: str, names: list[str], cutoff: float) -> str | None:
-    """Return the name most like *name* without case and punctuation, or None."""
+def _closest(name: str, names: list[str], cutoff: float) -> str | None:
+    """Return the name most similar to *name*, ignoring case and punctuation, or None."""
 
-    def plain(text: str) -> str:
+    def simplified(text: str) -> str:
         return "".join(one for one in text.lower() if one.isalnum())
 
     def likeness(other: str) -> float:
-        one, two = plain(name), plain(other)
-        # `sha` stands for commitSHA, though they share few letters.
+        one, two = simplified(name), simplified(other)
+        # `sha` may mean commitSHA, though they share few letters.
         within = min(len(one), len(two)) >= 3 and (one in two or two in one)
         return max(difflib.SequenceMatcher(None, one, two).ratio(), 0.6 if within else 0.0)
 
@@ -187,13 +189,13 @@ def _near(name: str, names: list[str], cutoff: float) -> str | None:
 
 
 def _printable(line: str) -> str:
-    # Names come from the document: they must not forge a line or steer a terminal.
+    # Names come from the document. They must not forge a line or control a terminal.
     return "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line)
 
 
 def _set_path(path: str, posts: list[str]) -> str:
-    near = difflib.get_close_matches(path, posts, n=1, cutoff=0.0)
-    return f"; set dialect.path: {near[0]}" if near else ""
+    closest = difflib.get_close_matches(path, posts, n=1, cutoff=0.0)
+    return f"; set dialect.path: {closest[0]}" if closest else ""
 
 
 def _listed(names: Iterable[str], none: str) -> str:

@@ -1,4 +1,4 @@
-"""One field of ours against its schema in a receiver's document: type, words, format, pattern, length."""
+"""Compare one of our fields with a receiver's schema: type, words, format, pattern, length."""
 
 from __future__ import annotations
 
@@ -16,13 +16,13 @@ _URL_FORMATS = frozenset({"uri", "url", "uri-reference", "iri"})
 
 
 def faults(api: Api, schema: Any, kind: Kind, field: Field) -> list[str]:
-    """Say where what we send for *field* may not fit *schema*; empty where any alternative takes it."""
+    """Return how our values of *field* may not fit *schema*; empty if any alternative accepts them."""
     found: list[list[str]] = []
     for node in _alternatives(api, schema, 0)[:_MOST_ALTERNATIVES]:
-        told = list(_told(api, node, kind, field))
-        if not told:
+        mismatches = list(_mismatches(api, node, kind, field))
+        if not mismatches:
             return []
-        found.append(told)
+        found.append(mismatches)
     return found[0] if found else []
 
 
@@ -35,7 +35,7 @@ def _alternatives(api: Api, schema: Any, depth: int) -> list[dict[str, Any]]:
     branches = [one for word in ("anyOf", "oneOf") for one in items_of(node.get(word))]
     if not branches or depth >= 10:
         return [node]
-    # Null and "" alone are how a schema says "left out"; we leave out by not sending.
+    # A schema allows null or "" for a missing value; we send no field instead.
     return [
         inner
         for branch in branches
@@ -49,7 +49,7 @@ def _is_absence(node: Mapping[str, Any]) -> bool:
     return bool(words) and all(word is None or word == "" for word in words)
 
 
-def _told(api: Api, node: Mapping[str, Any], kind: Kind, field: Field) -> Iterator[str]:
+def _mismatches(api: Api, node: Mapping[str, Any], kind: Kind, field: Field) -> Iterator[str]:
     ours = "array" if field.type.form == "commits" else "string"
     types = node.get("type", ours)
     types = [types] if isinstance(types, str) else types
@@ -96,7 +96,7 @@ def _pattern(node: Mapping[str, Any], kind: Kind, field: Field) -> Iterator[str]
             "" if not isinstance(example, str) or re.search(pattern, example) else f", {example} does not fit"
         )
     except (re.error, RecursionError):
-        # ECMA's expressions know forms that Python's do not.
+        # ECMAScript patterns have syntax that Python's do not.
         fits = ""
     yield f"we send {field.type.expected}, the document has pattern {pattern}{fits}"
 

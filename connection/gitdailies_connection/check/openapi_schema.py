@@ -1,4 +1,4 @@
-"""An OpenAPI document (3.0 or 3.1) as far as a sender needs it: references, operations, forms of a body."""
+"""The parts of an OpenAPI document (3.0 or 3.1) that a sender needs: references, operations, body forms."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import unquote, urlsplit
 
-# Deeper than any body is; it ends a reference that leads back to itself.
+# Deeper than any body; it stops a reference that leads back to itself.
 _DEEPEST = 40
 _MOST_VARIANTS = 200
 _EITHER = ("oneOf", "anyOf")
-# Schemas that lead back to themselves twice at every level would take for ever otherwise.
+# Without it, schemas with two references to themselves at every level would take forever.
 _MOST_STEPS = 50_000
 
 
 @dataclass
 class Variant:
-    """One form of the body: an object, with all that `allOf` brings together."""
+    """One form of the body: an object, with everything that `allOf` combines."""
 
     properties: dict[str, Any] = field(default_factory=dict)
     required: set[str] = field(default_factory=set)
@@ -27,14 +27,14 @@ class Variant:
 
 @dataclass
 class Api:
-    """A document; `unfollowed` gathers references that lead out of it or nowhere."""
+    """A document; `unfollowed` collects references that lead out of it or nowhere."""
 
     document: Mapping[str, Any]
     unfollowed: set[str] = field(default_factory=set)
     steps_left: int = _MOST_STEPS
 
     def follow(self, node: Any) -> dict[str, Any]:
-        """Return the object that *node* is or refers to; an empty one where there is none."""
+        """Return the object that *node* is or refers to; an empty one if there is none."""
         self.steps_left -= 1
         for _ in range(_DEEPEST):
             if not isinstance(node, dict) or self.steps_left < 0:
@@ -42,14 +42,14 @@ class Api:
             reference = node.get("$ref")
             if not isinstance(reference, str):
                 return node
-            # In 3.1 other keywords may stand beside $ref; they add to what it names.
-            beside = {name: value for name, value in node.items() if name != "$ref"}
+            # In 3.1 an object may have other keywords next to $ref; both apply.
+            siblings = {name: value for name, value in node.items() if name != "$ref"}
             target = self._target(reference)
-            node = {"allOf": [target, beside]} if target and beside.keys() - {"description"} else target
+            node = {"allOf": [target, siblings]} if target and siblings.keys() - {"description"} else target
         return {}
 
     def paths(self) -> dict[str, Any]:
-        """Return the path items by path, each with what its server puts before it."""
+        """Return the path items by path, with the path of the server as prefix."""
         items = self.follow(self.document.get("paths"))
         prefix = _server_path(self.document)
         return {prefix + path: self.follow(item) for path, item in items.items() if isinstance(path, str)}
@@ -57,7 +57,7 @@ class Api:
     def header_names(
         self, item: Mapping[str, Any], operation: Mapping[str, Any]
     ) -> Iterator[tuple[str, bool]]:
-        """Yield the headers that an operation names, and whether it needs them: keys first."""
+        """Yield the headers of an operation and whether it requires them, keys first."""
         schemes = self.follow(self.follow(self.document.get("components")).get("securitySchemes"))
         security = operation.get("security", self.document.get("security"))
         for requirement in security if isinstance(security, list) else []:
@@ -74,7 +74,7 @@ class Api:
                     yield str(parameter.get("name")), parameter.get("required") is True
 
     def variants(self, schema: Any) -> list[Variant]:
-        """Return every form that a body may take; a list of them counts as the form of its items."""
+        """Return every form of a body; a list counts as the form of its items."""
         found: list[Variant] = []
         self._gather(schema, Variant(), found, ())
         return found
@@ -93,7 +93,7 @@ class Api:
         discriminator = self.follow(node.get("discriminator"))
         mapping = self.follow(discriminator.get("mapping"))
         if not branches:
-            # The form of inheritance: the children name their parent, which lists them only here.
+            # Inheritance: the children refer to their parent, which lists them only in this mapping.
             branches = [{"$ref": _reference(target)} for target in mapping.values()]
         first = len(found)
         for branch in branches:
@@ -114,7 +114,7 @@ class Api:
         return into
 
     def _parts(self, node: Mapping[str, Any]) -> list[dict[str, Any]]:
-        """Return all that `allOf` brings in, however deep, each once."""
+        """Return all parts of `allOf` at any depth, each once."""
         found: dict[int, dict[str, Any]] = {}
         waiting = list(items_of(node.get("allOf")))
         while waiting:
@@ -142,7 +142,7 @@ class Api:
 
 
 def words_of(api: Api, schema: Any, depth: int = 0) -> tuple[str, ...]:
-    """Return the values that a property may have, where the document lists them."""
+    """Return the values that the document lists for a property."""
     node = api.follow(schema)
     if isinstance(node.get("const"), str):
         return (node["const"],)
@@ -155,7 +155,7 @@ def words_of(api: Api, schema: Any, depth: int = 0) -> tuple[str, ...]:
 
 
 def _discriminate(variant: Variant, name: Any, mapping: Mapping[str, Any], reference: Any) -> None:
-    """Note the words that lead to this variant: those mapped to it, else the name of its schema."""
+    """Set the words that select this variant: those mapped to it, else the name of its schema."""
     if not isinstance(name, str):
         return
     words = [word for word, target in mapping.items() if reference is not None and _same(target, reference)]
@@ -169,7 +169,7 @@ def _same(target: Any, reference: Any) -> bool:
 
 
 def _reference(target: Any) -> Any:
-    # A mapping may give the bare name of a schema.
+    # A mapping may have only the name of a schema.
     if isinstance(target, str) and "/" not in target:
         return f"#/components/schemas/{target}"
     return target
@@ -190,5 +190,5 @@ def _name(schema: Any) -> str:
 
 
 def items_of(value: Any) -> list[Any]:
-    """Return a list as it is, and an empty one for anything else."""
+    """Return a list unchanged, and an empty list for anything else."""
     return value if isinstance(value, list) else []

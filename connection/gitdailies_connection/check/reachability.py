@@ -1,4 +1,4 @@
-"""`gitdailies check`: whether what gitdailies.yml names is there and answers."""
+"""`gitdailies check`: whether the secrets and the receiver in gitdailies.yml exist and work."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gitdailies_core.values.secret import Secret, redact
 from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Configuration, Destination
-from gitdailies_connection.http.response import Answer
+from gitdailies_connection.http.response import Response
 from gitdailies_connection.http.sender import Sender
 
 OK = "ok"
@@ -24,7 +24,7 @@ _ANOTHER_KEY = "create a key with `gitdailies keys create NAME` or on the settin
 
 @dataclass(frozen=True)
 class Finding:
-    """One thing that was looked at: `level` is ok, fault or unproven; `remedy` says what to do."""
+    """One checked item: `level` is ok, fault or unproven; `remedy` says what to do."""
 
     level: str
     text: str
@@ -37,27 +37,27 @@ def check(
     *,
     sender: Callable[[Destination], Sender] = Sender.to,
 ) -> list[Finding]:
-    """Look at secrets, sources and the receiver; sends no event, and a ping only to a receiver of ours."""
+    """Check secrets, sources and the receiver. It sends no event, and a ping only to a receiver of ours."""
     sources = configuration.sources.values()
-    findings = [Finding(OK, f"{configuration.path}: read, {len(sources)} {_plural(len(sources), 'source')}")]
+    findings = [Finding(OK, f"{configuration.path}: valid, {len(sources)} {_plural(len(sources), 'source')}")]
     key = None
-    for found, secret in _secret("gitdailies.key", configuration.gitdailies.key, environ):
-        findings.append(found)
+    for finding, secret in _secret("gitdailies.key", configuration.gitdailies.key, environ):
+        findings.append(finding)
         key = secret or key
     for source in sources:
-        for index, one in enumerate(source.secrets):
+        for index, secret_source in enumerate(source.secrets):
             where = f"sources.{source.name}.secrets[{index}]"
-            findings += [found for found, _ in _secret(where, one, environ)]
+            findings += [finding for finding, _ in _secret(where, secret_source, environ)]
         findings.append(Finding(OK, f"sources.{source.name}: adapter {source.adapter} loads"))
     if sources and not configuration.routes.table:
         findings.append(
-            Finding(UNPROVEN, "services: no line, so that no incident counts", "add the lines that you need")
+            Finding(UNPROVEN, "services: empty, so no incident is counted", "add a line for each service")
         )
     try:
         with sender(configuration.gitdailies) as opened:
             findings += _receiver(configuration.gitdailies, opened, key)
     except ConfigurationError as error:
-        findings.append(Finding(FAULT, str(error), "put the file there, or name another"))
+        findings.append(Finding(FAULT, str(error), "create the file, or name another one"))
     return findings
 
 
@@ -80,7 +80,7 @@ def _receiver(destination: Destination, sender: Sender, key: Secret | None) -> I
         found = sender.receiver()
     except DeliveryError as error:
         yield Finding(
-            FAULT, f"gitdailies.url: {error}", "look at url, proxy and ca_file, and at the receiver"
+            FAULT, f"gitdailies.url: {error}", "check url, proxy and ca_file, and that the receiver runs"
         )
         return
     secure = ", its certificate is trusted" if sender.url.startswith("https:") else ""
@@ -88,63 +88,66 @@ def _receiver(destination: Destination, sender: Sender, key: Secret | None) -> I
     if destination.receiver == OURS and found != OURS:
         yield Finding(
             FAULT,
-            "gitdailies.receiver: expected a receiver of ours, got one without our /openapi.json",
-            "leave receiver out, or look at url",
+            "gitdailies.receiver: set to ours, but the receiver has no /openapi.json that says so",
+            "remove receiver, or check url",
         )
         return
     if destination.receiver is None:
-        yield Finding(OK, f"gitdailies.receiver: found to be {found}")
+        yield Finding(OK, f"gitdailies.receiver: detected as {found}")
     if (destination.receiver or found) == OURS:
         yield from _pinged(sender, key)
     else:
-        yield from _looked_at(sender)
+        yield from _documented(sender)
 
 
 def _pinged(sender: Sender, key: Secret | None) -> Iterator[Finding]:
     if key is None:
-        yield Finding(UNPROVEN, "gitdailies.key: not tried, since it could not be read")
+        yield Finding(UNPROVEN, "gitdailies.key: not tested, because it could not be read")
         return
     try:
         answer = sender.ping(key)
     except DeliveryError as error:
-        said = redact(str(error), key)
-        yield Finding(FAULT, f"gitdailies.url: {said}", "look at the receiver, then check again")
+        reason = redact(str(error), key)
+        yield Finding(FAULT, f"gitdailies.url: {reason}", "look at the receiver, then check again")
         return
-    status, said = answer.status, answer.saying(key) or "no more than that"
+    status, message = answer.status, answer.message(key)
+    shown = f"{status}: {message}" if message else str(status)
     if 200 <= status < 300:
         yield _allowed(answer)
     elif status in (401, 403):
-        yield Finding(FAULT, f"gitdailies.key: refused with {status}: {said}", _ANOTHER_KEY)
+        yield Finding(FAULT, f"gitdailies.key: the receiver refused it with {shown}", _ANOTHER_KEY)
     elif status in (404, 405):
-        yield Finding(FAULT, f"gitdailies.url: no such path, {status}: {said}", "look at the path of url")
+        yield Finding(
+            FAULT, f"gitdailies.url: the receiver has no such path: {shown}", "check the path of url"
+        )
     else:
-        yield Finding(FAULT, f"gitdailies.url: a ping was answered with {status}: {said}")
+        yield Finding(FAULT, f"gitdailies.url: the receiver answered a ping with {shown}")
 
 
-def _allowed(answer: Answer) -> Finding:
-    """Say what the key that was pinged with may send, as far as the receiver tells."""
+def _allowed(answer: Response) -> Finding:
+    """Return what the key may send, as far as the answer to the ping says."""
     try:
-        told = answer.json()
+        body = answer.json()
     except UnreadableBody:
-        told = None
-    allowed = told.get("allow") if isinstance(told, dict) else None
-    accepted = "gitdailies.key: a ping was accepted; nothing was stored"
+        body = None
+    allowed = body.get("allow") if isinstance(body, dict) else None
+    accepted = "gitdailies.key: accepted by a ping, which stores nothing"
     if not isinstance(allowed, list) or "send" in allowed:
         return Finding(OK, accepted)
     words = [kind.word for kind in KINDS if kind.word in allowed]
     if not words:
-        fault = "gitdailies.key: expected a key that may send events, got one that may not"
+        fault = "gitdailies.key: this key may not send events"
         return Finding(FAULT, fault, _ANOTHER_KEY)
-    return Finding(OK, f"{accepted}; it may send {', '.join(words)} alone")
+    return Finding(OK, f"{accepted}; it may send only {', '.join(words)}")
 
 
-def _looked_at(sender: Sender) -> Iterator[Finding]:
-    """Prove the path as far as that goes without sending: by a method that a receiver need not have."""
+def _documented(sender: Sender) -> Iterator[Finding]:
+    """Check the path without sending an event, by methods that the receiver may not support."""
     try:
-        answer = sender.look("GET")
+        answer = sender.fetch("GET")
         if answer.status in (404, 410):
-            # Some servers hide a path that only takes POST from GET, but not from OPTIONS.
-            answer = sender.look("OPTIONS")
+            # Some servers answer GET with 404 on a path that only accepts POST, but answer OPTIONS.
+            answer = sender.fetch("OPTIONS")
     except DeliveryError as error:
         yield Finding(FAULT, f"gitdailies.url: {error}", "look at url and at the receiver")
         return
@@ -153,36 +156,40 @@ def _looked_at(sender: Sender) -> Iterator[Finding]:
     unverified = ", ".join(dict.fromkeys(name for name in names if name not in VERIFIED))
     yield Finding(
         UNPROVEN,
-        "gitdailies.key: a documented receiver is sent nothing by a check, so the key is not tried",
-        "report a deploy with `gitdailies deploy`",
+        "gitdailies.key: not tested, because a check sends nothing to a documented receiver",
+        "report a deploy with `gitdailies deploy` to test it",
     )
     yield Finding(
         UNPROVEN,
-        f"gitdailies.dialect: the names {unverified} are not public",
+        f"gitdailies.dialect: GitDailies does not publish the names {unverified}",
         "ask GitDailies for its OpenAPI document, then `gitdailies check --openapi FILE`",
     )
 
 
-def _path(answer: Answer) -> Finding:
+def _path(answer: Response) -> Finding:
     if answer.status in (404, 410):
         return Finding(
             FAULT,
-            f"gitdailies.url: its path is answered with {answer.status} to GET and OPTIONS",
-            "compare it with the address that GitDailies shows; a deploy proves it",
+            f"gitdailies.url: the receiver answered GET and OPTIONS of its path with {answer.status}",
+            "compare it with the address that GitDailies shows, or report a deploy to test it",
         )
     if 300 <= answer.status < 400:
-        return Finding(FAULT, f"gitdailies.url: answered with {answer.saying()}", "set url to where it leads")
+        return Finding(
+            FAULT,
+            f"gitdailies.url: the receiver answered with {answer.message()}",
+            "set url to the target of the redirect",
+        )
     if answer.status >= 500 or answer.status == 429:
         return Finding(
-            UNPROVEN, f"gitdailies.url: its path is answered with {answer.status}", "check again later"
+            UNPROVEN, f"gitdailies.url: the receiver answered {answer.status}", "check again later"
         )
     if answer.status < 300 and answer.content_type == "text/html":
         return Finding(
             UNPROVEN,
-            "gitdailies.url: its path is answered with a page of HTML, as people are who have to sign in",
-            "where a proxy asks for that, let events through; its 2xx would pass for the receiver's",
+            "gitdailies.url: the receiver answered with an HTML page, perhaps one to sign in",
+            "if a proxy asks for a sign-in, exempt this path; its 2xx would pass for the receiver's",
         )
-    return Finding(OK, f"gitdailies.url: its path is there, answered with {answer.status} and not with 404")
+    return Finding(OK, f"gitdailies.url: its path exists, the receiver answered {answer.status} and not 404")
 
 
 def _plural(count: int, word: str) -> str:

@@ -1,4 +1,4 @@
-"""How a fault in a file is told: `FILE:LINE: path: expected X, got Y`, and the nearest valid name."""
+"""Format a fault in a file: `FILE:LINE: path: expected X, got Y`, with the most similar valid name."""
 
 from __future__ import annotations
 
@@ -13,23 +13,21 @@ Place = tuple[str | int, ...]
 
 
 @dataclass(frozen=True, order=True)
-class Complaint:
-    """A fault: the line it stands on, the path of the setting, and `expected X, got Y`."""
+class FileFault:
+    """A fault: its line, the path of the setting, and `expected X, got Y`."""
 
     line: int
     place: str
     text: str
 
 
-def refused(file: str, complaints: Iterable[Complaint]) -> ConfigurationError:
-    """Return the error that tells all *complaints* about *file*, by line, each once."""
-    return ConfigurationError(
-        *(f"{file}:{one.line}: {one.place}: {one.text}" for one in sorted(set(complaints)))
-    )
+def configuration_error(file: str, faults: Iterable[FileFault]) -> ConfigurationError:
+    """Return the error that lists all *faults* of *file*, by line, each once."""
+    return ConfigurationError(*(f"{file}:{one.line}: {one.place}: {one.text}" for one in sorted(set(faults))))
 
 
-def written(place: Place) -> str:
-    """Write a path as `sources.pagerduty.secrets[0]`; `top level` for the empty one."""
+def setting_name(place: Place) -> str:
+    """Format a path as `sources.pagerduty.secrets[0]`; the empty path is `top level`."""
     text = ""
     for step in place:
         if isinstance(step, int):
@@ -41,11 +39,11 @@ def written(place: Place) -> str:
     return text or "top level"
 
 
-def nearest(name: str, names: Iterable[str], *, needed: Iterable[str] = ()) -> str:
-    """Return `; did you mean X` for the valid name that *name* may be a typo of, or nothing.
+def did_you_mean(name: str, names: Iterable[str], *, needed: Iterable[str] = ()) -> str:
+    """Return `; did you mean X` for the valid name that *name* may be a typo of, or "".
 
-    Also for the only one that is a part of it, or that it is a part of: `sha`, `repository`, `env`;
-    such a one of *needed*, without which it will not do, goes before any that is spelled more alike.
+    If only one valid name contains *name* or is contained in it, as with `sha`, `repository` or `env`,
+    it counts too. Such a name in *needed*, the required names, is preferred to a more similar spelling.
     """
     valid = sorted(names)
     close = _related(name[:80], needed)
@@ -59,5 +57,5 @@ def _related(name: str, names: Iterable[str]) -> list[str]:
 
 
 def _is_part(part: str, name: str) -> bool:
-    # A letter or two are in many a name by chance.
+    # One or two letters occur in many names by chance.
     return len(part) >= 3 and part.casefold() in name.casefold()

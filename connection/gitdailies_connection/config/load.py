@@ -1,7 +1,6 @@
-"""gitdailies.yml, read into values, with every complaint about it at once.
+"""Read gitdailies.yml into settings, and report all its faults at once.
 
-The structure is that of `configuration.schema.json`; what a schema cannot say is checked here
-and in `sources`.
+`configuration.schema.json` defines the structure. This module and `sources` check what a schema cannot.
 """
 
 from __future__ import annotations
@@ -20,14 +19,14 @@ from gitdailies_core.sources.protocol import Adapter
 
 from gitdailies_connection import addresses
 from gitdailies_connection.config import sources, timezones, yaml_document
-from gitdailies_connection.config.errors import Place, nearest
-from gitdailies_connection.config.reader import Reading
+from gitdailies_connection.config.errors import Place, did_you_mean
+from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.schema_errors import is_secret, schema
 from gitdailies_connection.config.settings import (
     Configuration,
     Destination,
     RelaySettings,
-    Store,
+    StoreSetting,
     WebhooksSettings,
 )
 
@@ -44,12 +43,12 @@ def load(
     adapter: Callable[[str], Adapter] = registry.adapter,
     installed: Callable[[], Sequence[str]] = registry.names,
 ) -> Configuration:
-    """Read a file; raises ConfigurationError, whose `complaints` hold a line for each fault."""
+    """Read a file; raises ConfigurationError, whose `complaints` have one line for each fault."""
     return read(_text(path), path, adapter=adapter, installed=installed)
 
 
 def load_webhooks(path: Path) -> WebhooksSettings:
-    """Read the `webhooks` of a file that may say nothing else; raises ConfigurationError as `load` does."""
+    """Read only `webhooks`, which may be all of the file; raises ConfigurationError as `load` does."""
     reading = _reading(_text(path), path, "webhooks with settings")
     settings = _webhooks(reading)
     reading.finish()
@@ -57,7 +56,7 @@ def load_webhooks(path: Path) -> WebhooksSettings:
 
 
 def load_webhooks_alone(path: Path) -> WebhooksSettings | None:
-    """Read a file as `load_webhooks` does; None where it says more than `webhooks`."""
+    """Read a file that has nothing but `webhooks`; None if it has more."""
     reading = _reading(_text(path), path, "gitdailies with url and key")
     return load_webhooks(path) if reading.names(()) == ["webhooks"] else None
 
@@ -69,7 +68,7 @@ def read(
     adapter: Callable[[str], Adapter] = registry.adapter,
     installed: Callable[[], Sequence[str]] = registry.names,
 ) -> Configuration:
-    """Read text as if it stood in *path*: messages name it, and files are relative to its folder."""
+    """Read the text of *path*: messages name that file, and paths are relative to its folder."""
     reading = _reading(text, path, "gitdailies with url and key")
     if reading.absent(("gitdailies",)):
         reading.fault(
@@ -88,17 +87,17 @@ def read(
 
 
 def _text(path: Path) -> str:
-    return yaml_document.load(path, remedy="; `gitdailies init` writes a first one")
+    return yaml_document.read_text(path, remedy="; `gitdailies init` writes a first one")
 
 
-def _reading(text: str, path: Path, expected: str) -> Reading:
-    read_document = yaml_document.read(text, str(path), hidden=is_secret)
-    if read_document.value is None:
+def _reading(text: str, path: Path, expected: str) -> SettingsReader:
+    document = yaml_document.parse(text, str(path), hidden=is_secret)
+    if document.value is None:
         raise ConfigurationError(f"{path}: expected {expected}, got an empty file")
-    return Reading(read_document, path.parent)
+    return SettingsReader(document, path.parent)
 
 
-def _destination(reading: Reading) -> Destination:
+def _destination(reading: SettingsReader) -> Destination:
     place: Place = ("gitdailies",)
     dialect: Place = (*place, "dialect")
     default = Destination("", sources.secret(reading, (*place, "key")))
@@ -110,7 +109,7 @@ def _destination(reading: Reading) -> Destination:
         for index, name in enumerate(reading.get((*dialect, where)) or ()):
             _known(reading, (*dialect, where, index), name, _FIELDS)
     destination = Destination(
-        url=reading.of((*place, "url"), lambda url: addresses.receiver(url, allow_http=allow_http), ""),
+        url=reading.of((*place, "url"), lambda url: addresses.check_receiver(url, allow_http=allow_http), ""),
         key=default.key,
         receiver=reading.get((*place, "receiver")),
         kinds=reading.of((*dialect, "kinds"), MappingProxyType, MappingProxyType({})),
@@ -118,7 +117,7 @@ def _destination(reading: Reading) -> Destination:
         drop=reading.of((*dialect, "drop"), tuple, ()),
         add=reading.of((*dialect, "add"), tuple, ()),
         path=reading.get((*dialect, "path")),
-        proxy=reading.of((*place, "proxy"), addresses.proxy, None),
+        proxy=reading.of((*place, "proxy"), addresses.check_proxy, None),
         ca_file=reading.of((*place, "ca_file"), lambda path: reading.folder / path, None),
         timeout_seconds=reading.of((*place, "timeout_seconds"), float, default.timeout_seconds),
         allow_http=allow_http,
@@ -131,7 +130,7 @@ def _destination(reading: Reading) -> Destination:
     return destination
 
 
-def _lease_seconds(reading: Reading, place: Place, default: float) -> float:
+def _lease_seconds(reading: SettingsReader, place: Place, default: float) -> float:
     attempt = reading.of(("gitdailies", "timeout_seconds"), float, 0.0)
     lease = reading.of(place, float, max(default, 2 * attempt))
     if lease <= attempt:
@@ -141,22 +140,24 @@ def _lease_seconds(reading: Reading, place: Place, default: float) -> float:
     return lease
 
 
-def _known(reading: Reading, place: Place, name: str, known: Sequence[str]) -> None:
+def _known(reading: SettingsReader, place: Place, name: str, known: Sequence[str]) -> None:
     if name not in known:
-        reading.fault(place, f"expected one of {', '.join(known)}, got {got(name)}{nearest(name, known)}")
+        reading.fault(
+            place, f"expected one of {', '.join(known)}, got {got(name)}{did_you_mean(name, known)}"
+        )
 
 
-def _relay(reading: Reading) -> RelaySettings:
+def _relay(reading: SettingsReader) -> RelaySettings:
     place: Place = ("relay",)
 
-    def store(text: str) -> Store:
-        return Store.parse(text, reading.folder)
+    def store(text: str) -> StoreSetting:
+        return StoreSetting.parse(text, reading.folder)
 
     default = RelaySettings(store(STORE))
     settings = RelaySettings(
         store=reading.of((*place, "store"), store, default.store),
-        listen=reading.of((*place, "listen"), addresses.listen, default.listen),
-        status=reading.of((*place, "status"), addresses.listen, default.status),
+        listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
+        status=reading.of((*place, "status"), addresses.parse_listen, default.status),
         give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
         quarantine_days=reading.of((*place, "quarantine_days"), float, default.quarantine_days),
         delivered_days=reading.of((*place, "delivered_days"), float, default.delivered_days),
@@ -177,15 +178,15 @@ def _relay(reading: Reading) -> RelaySettings:
     return settings
 
 
-def _networks(reading: Reading, place: Place) -> tuple[addresses.Network, ...]:
+def _networks(reading: SettingsReader, place: Place) -> tuple[addresses.Network, ...]:
     read = (
-        reading.of((*place, index), addresses.network, None)
+        reading.of((*place, index), addresses.parse_network, None)
         for index, _ in enumerate(reading.get(place) or ())
     )
     return tuple(network for network in read if network is not None)
 
 
-def _webhooks(reading: Reading) -> WebhooksSettings:
+def _webhooks(reading: SettingsReader) -> WebhooksSettings:
     place: Place = ("webhooks",)
     default = WebhooksSettings()
     timezone = reading.of((*place, "timezone"), str, default.timezone)
@@ -199,11 +200,11 @@ def _webhooks(reading: Reading) -> WebhooksSettings:
     )
 
 
-def _mirrors(reading: Reading, place: Place) -> Mapping[str, Path]:
-    """Read the path of each repository's mirror, by the name as names are compared."""
+def _mirrors(reading: SettingsReader, place: Place) -> Mapping[str, Path]:
+    """Read the path of each repository's mirror, by the repository's name in lower case."""
     found: dict[str, Path] = {}
     for name in reading.names(place):
-        if not REPO.takes(name):
+        if not REPO.accepts(name):
             reading.fault((*place, name), f"expected {REPO.expected}, got {got(name)}")
         if name.casefold() in found:
             reading.fault(

@@ -1,4 +1,4 @@
-"""A document on its way to values: settings are read one by one, and every fault is noted."""
+"""Convert the settings of a document one by one, and collect every fault."""
 
 from __future__ import annotations
 
@@ -7,16 +7,16 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 from gitdailies_connection.config import schema_errors
-from gitdailies_connection.config.errors import Complaint, Place, refused, written
+from gitdailies_connection.config.errors import FileFault, Place, configuration_error, setting_name
 from gitdailies_connection.config.yaml_document import Document
 
 T = TypeVar("T")
 
 
-class Reading:
-    """Reads settings of a document; begins with the complaints of the schema.
+class SettingsReader:
+    """Reads the settings of a document, starting with the faults that the schema found.
 
-    Values that are read while there are faults only serve to find more faults: `finish` raises.
+    After a fault, reading goes on only to find more faults. `finish` then raises all of them.
     """
 
     def __init__(self, document: Document, folder: Path) -> None:
@@ -26,25 +26,25 @@ class Reading:
         self._around = {place[:end] for place in self._faults for end in range(len(place))}
 
     def get(self, place: Place) -> Any:
-        """Return what stands at *place*; None where nothing does, or where a fault is at, in or around it."""
+        """Return the value at *place*; None if there is none, or if it has, contains or is inside a fault."""
         if place in self._around or any(place[:end] in self._faults for end in range(len(place) + 1)):
             return None
         return self._document.value_at(place)
 
     def absent(self, place: Place) -> bool:
-        """Whether nothing stands at *place*, and no fault at or around it."""
+        """Whether there is no value at *place*, and no fault at or around it."""
         at_fault = any(place[:end] in self._faults for end in range(len(place) + 1))
         return self._document.value_at(place) is None and not at_fault
 
     def names(self, place: Place) -> list[str]:
-        """Return the names in a mapping that have no fault of their own, though others may have."""
+        """Return the names in a mapping that have no fault themselves."""
         value = self._document.value_at(place)
         if not isinstance(value, dict):
             return []
         return [name for name in value if (*place, name) not in self._faults]
 
     def of(self, place: Place, convert: Callable[[Any], T], default: T) -> T:
-        """Convert what stands at *place*; its ValueError becomes a complaint, and *default* stands in."""
+        """Convert the value at *place*. A ValueError becomes a fault, and *default* is returned."""
         value = self.get(place)
         if value is None:
             return default
@@ -55,11 +55,11 @@ class Reading:
             return default
 
     def fault(self, place: Place, text: str) -> None:
-        """Note a fault: `expected X, got Y`."""
-        self._faults.setdefault(place, Complaint(self._document.line(place), written(place), text))
+        """Add a fault: `expected X, got Y`."""
+        self._faults.setdefault(place, FileFault(self._document.line(place), setting_name(place), text))
         self._around.update(place[:end] for end in range(len(place)))
 
     def finish(self) -> None:
-        """Raise ConfigurationError with all complaints, if there are any."""
+        """Raise ConfigurationError with all faults, if there are any."""
         if self._faults:
-            raise refused(self._document.file, self._faults.values())
+            raise configuration_error(self._document.file, self._faults.values())

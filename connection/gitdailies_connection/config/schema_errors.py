@@ -1,4 +1,4 @@
-"""What the JSON Schema of gitdailies.yml says against a document, as complaints.
+"""The faults that the JSON Schema of gitdailies.yml finds in a document.
 
 Each node of the schema carries `x-expected`, the left half of `expected X, got Y`.
 """
@@ -15,11 +15,11 @@ from typing import Any
 from gitdailies_core.error_text import got
 from jsonschema import Draft202012Validator, ValidationError
 
-from gitdailies_connection.config.errors import Complaint, Place, nearest, written
+from gitdailies_connection.config.errors import FileFault, Place, did_you_mean, setting_name
 from gitdailies_connection.config.yaml_document import Document
 
 _SOURCE = "{env: NAME} or {file: PATH}"
-_NEVER = "a secret itself never stands here"
+_NEVER = "never write the secret itself here"
 SCHEMA_FILE = "configuration.schema.json"
 # Earlier names that are not spelled like the new one.
 _RENAMED = {"keep_days": "quarantine_days"}
@@ -34,27 +34,27 @@ def schema() -> dict[str, Any]:
 
 
 def is_secret(place: Place) -> bool:
-    """Whether a secret may have been written at *place* by mistake: nothing below it is ever repeated."""
+    """Whether a secret may be at *place* by mistake; messages repeat no value or name below such a place."""
     return place == ("gitdailies", "key") or (
         len(place) in (3, 4) and place[0] == "sources" and place[2] == "secrets"
     )
 
 
-def faults(document: Document) -> dict[Place, Complaint]:
-    """Return the complaints about *document*, one for each place that is at fault."""
-    found: dict[Place, Complaint] = {}
-    # A wrong type explains whatever else is wrong at the same place.
+def faults(document: Document) -> dict[Place, FileFault]:
+    """Return the faults of *document*, at most one for each place."""
+    found: dict[Place, FileFault] = {}
+    # A wrong type explains other errors at the same place.
     errors = sorted(
         Draft202012Validator(schema()).iter_errors(document.value),
         key=lambda error: error.validator != "type",
     )
-    for place, text in _told(errors, document):
+    for place, text in _described(errors, document):
         if place not in found:
-            found[place] = Complaint(document.line(place), written(place), text)
+            found[place] = FileFault(document.line(place), setting_name(place), text)
     return found
 
 
-def _told(errors: Iterable[ValidationError], document: Document) -> Iterator[tuple[Place, str]]:
+def _described(errors: Iterable[ValidationError], document: Document) -> Iterator[tuple[Place, str]]:
     for error in errors:
         place: Place = tuple(error.absolute_path)
         # Every node of our schema is an object; the stubs allow `true` as well.
@@ -64,7 +64,7 @@ def _told(errors: Iterable[ValidationError], document: Document) -> Iterator[tup
         if secret is not None:
             yield secret, _about_secret(document, secret)
         elif error.validator == "anyOf":
-            yield from _told(_meant(error), document)
+            yield from _described(_meant(error), document)
         elif error.validator == "additionalProperties":
             yield from _unknown(node.get("properties", {}), document.value_at(place), place)
         elif error.validator == "required":
@@ -80,7 +80,7 @@ def _told(errors: Iterable[ValidationError], document: Document) -> Iterator[tup
 
 def _secret_root(place: Place, document: Document) -> Place | None:
     for end in range(2, len(place) + 1):
-        # What should be a list of secrets may be the secret itself; a list is told item by item.
+        # Where a list of secrets belongs, there may be the secret itself. A list is reported by item.
         if is_secret(place[:end]) and not isinstance(document.value_at(place[:end]), list):
             return place[:end]
     return None
@@ -102,14 +102,14 @@ def _about_secret(document: Document, place: Place) -> str:
     for name in value:
         if name in ("env", "file"):
             continue
-        # Only a name that is all but env or file is surely not the secret itself.
-        return f"{expected}another name{nearest(name, ('env', 'file'))}; {_NEVER}"
+        # Only a name that is similar to env or file is certainly not the secret itself.
+        return f"{expected}another name{did_you_mean(name, ('env', 'file'))}; {_NEVER}"
     named = "env, the name of a variable in capitals" if "env" in value else "file, the path of a file"
     return f"expected {named}, got a value; {_NEVER}"
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:
-    """Return the errors of the branch of `anyOf` whose type fits, else one that names them all."""
+    """Return the errors of the branch of `anyOf` whose type fits, or one error for all branches."""
     branches: dict[Any, list[ValidationError]] = {}
     for one in error.context or ():
         branches.setdefault(one.schema_path[0], []).append(one)
@@ -123,7 +123,7 @@ def _meant(error: ValidationError) -> list[ValidationError]:
 def _unknown(names: Any, given: Any, place: Place) -> Iterator[tuple[Place, str]]:
     for name in given:
         if name not in names:
-            near = nearest(_RENAMED.get(name, name), names)
+            near = did_you_mean(_RENAMED.get(name, name), names)
             text = f"expected one of {', '.join(names)}, got another name{near}"
             yield (*place, name), text
 
@@ -138,6 +138,6 @@ def _expected(node: Any, name: str) -> str:
 
 def _got(value: Any) -> str:
     if isinstance(value, str) and ("://" in value or "@" in value):
-        # A password may stand in an address.
+        # An address may contain a password.
         return "a value"
     return "an empty list" if value == [] else got(value)

@@ -1,4 +1,4 @@
-"""Where a secret is read from: an environment variable or a file, never the configuration itself."""
+"""The source of a secret: an environment variable or a file, never the configuration itself."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.values.secret import Secret
 
-# A key is a hundred characters; this only keeps an endless file from being read.
+# A key has about a hundred characters; the limit protects against an endless file.
 _LARGEST = 16 * 1024
 
 
@@ -28,26 +28,24 @@ class SecretSource:
         return cls(env, file)
 
     def describe(self) -> str:
-        """Name it as messages do: `env GITDAILIES_WEBHOOK_KEY` or `file /run/secrets/key`."""
+        """Return its name for messages: `env GITDAILIES_WEBHOOK_KEY` or `file /run/secrets/key`."""
         return f"env {self.env}" if self.env is not None else f"file {self.file}"
 
     def read(self, environ: Mapping[str, str]) -> Secret:
-        """Read the secret anew; line ends after it do not count.
+        """Read the current secret, without line ends after it.
 
-        Raises ConfigurationError of one line where it is not set, empty, or not printable ASCII.
+        Raises ConfigurationError if it is missing, empty, or not printable ASCII.
         """
         if self.env is not None:
             if self.env not in environ:
-                raise ConfigurationError(
-                    f"{self.describe()}: expected a secret, got a variable that is not set"
-                )
+                raise ConfigurationError(f"{self.describe()}: this variable is not set")
             text = environ[self.env]
         else:
             text = self._text_of_file()
         text = text.rstrip("\r\n")
         if not text:
-            raise ConfigurationError(f"{self.describe()}: expected a secret, got nothing")
-        # It is sent in a header, which holds no other characters; most often a copied quote or line end.
+            raise ConfigurationError(f"{self.describe()}: the secret is empty")
+        # A header cannot hold other characters. Most often they are a copied quote or line end.
         if not all(" " <= character <= "~" for character in text) or text != text.strip():
             raise ConfigurationError(
                 f"{self.describe()}: expected one line of printable ASCII without spaces around it, "
@@ -56,7 +54,7 @@ class SecretSource:
         return Secret(text, self.describe())
 
     def warning(self) -> str:
-        """Say that other users of this machine can read the file, or ""."""
+        """Return a warning if other users of this machine can read the file, or ""."""
         if self.file is None:
             return ""
         try:
@@ -64,7 +62,7 @@ class SecretSource:
         except (OSError, ValueError):
             return ""
         if mode & (stat.S_IRWXG | stat.S_IRWXO):
-            return f"{self.describe()}: expected mode 600, got {mode:o}: others on this machine may read it"
+            return f"{self.describe()}: expected mode 600, got {mode:o}: other users can read it"
         return ""
 
     def _text_of_file(self) -> str:
@@ -73,9 +71,9 @@ class SecretSource:
             with self.file.open("rb") as file:
                 raw = file.read(_LARGEST + 1)
         except (OSError, ValueError) as error:
-            reason = error.strerror if isinstance(error, OSError) else "no name of a file"
-            raise ConfigurationError(f"{self.describe()}: expected a secret, got: {reason}") from None
+            reason = error.strerror if isinstance(error, OSError) else "not the name of a file"
+            raise ConfigurationError(f"{self.describe()}: cannot read it: {reason}") from None
         if len(raw) > _LARGEST:
             raise ConfigurationError(f"{self.describe()}: expected at most {_LARGEST} bytes, got more")
-        # Bytes that are no ASCII are refused by `read`, whatever character they become.
+        # `read` refuses all characters outside ASCII, so the encoding does not matter.
         return raw.decode("latin-1")

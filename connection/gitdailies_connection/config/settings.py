@@ -1,4 +1,4 @@
-"""What gitdailies.yml says, as frozen values; `configuration` reads the file into them."""
+"""The settings of gitdailies.yml as frozen values; `load` reads the file into them."""
 
 from __future__ import annotations
 
@@ -22,9 +22,9 @@ POSTGRESQL = "postgresql"
 
 @dataclass(frozen=True)
 class Destination:
-    """Where events go: address and key of the receiver, and how they are written for it.
+    """The receiver of events: its address, its key, and how events are written for it.
 
-    `receiver` is ours, documented, or None: then whoever sends finds it out from the receiver.
+    `receiver` is `ours`, `documented`, or None; with None, the sender asks the receiver which it is.
     """
 
     url: str
@@ -42,11 +42,11 @@ class Destination:
 
     @property
     def address(self) -> str:
-        """The address that is posted to: `url`, with `dialect.path` in place of its path."""
+        """The address for POST: `url`, with its path replaced by `dialect.path` if that is set."""
         return self.url if self.path is None else origin(self.url) + self.path
 
     def dialect(self, receiver: str | None = None) -> Dialect:
-        """Return the dialect for *receiver*, else for the one set here, else for *documented*."""
+        """Return the dialect for *receiver*, or for the receiver set here, or for `documented`."""
         return Dialect.make(
             receiver=receiver or self.receiver or DOCUMENTED,
             kinds=self.kinds,
@@ -58,18 +58,18 @@ class Destination:
 
 
 @dataclass(frozen=True)
-class Store:
-    """A database: the file of a SQLite one, or the address of a PostgreSQL one, which may hold a password."""
+class StoreSetting:
+    """A database: the file of SQLite, or the address of PostgreSQL, which may contain a password."""
 
     kind: str
     path: Path | None = None
     url: Secret | None = None
 
     @classmethod
-    def parse(cls, text: str, folder: Path) -> Store:
-        """Read `sqlite:PATH`, relative to *folder*, or `postgresql://…`.
+    def parse(cls, text: str, folder: Path) -> StoreSetting:
+        """Parse `sqlite:PATH`, relative to *folder*, or `postgresql://…`.
 
-        Raises ValueError, in which the address is not repeated.
+        Raises ValueError, which does not repeat the address.
         """
         if text.startswith("sqlite:"):
             path = text.removeprefix("sqlite:")
@@ -90,9 +90,9 @@ class Store:
 
 @dataclass(frozen=True)
 class RelaySettings:
-    """How the relay listens, stores and gives up."""
+    """How the relay listens, stores and retries."""
 
-    store: Store
+    store: StoreSetting
     listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
     status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
     give_up_days: float = 7
@@ -108,7 +108,7 @@ class RelaySettings:
 
 @dataclass(frozen=True)
 class Source:
-    """One sender of webhooks, served at /hooks/NAME; `options` holds every option of its adapter."""
+    """One sender of webhooks, served at /hooks/NAME; `options` has every option of its adapter."""
 
     name: str
     adapter: str
@@ -120,7 +120,7 @@ class Source:
 
 @dataclass(frozen=True)
 class WebhooksSettings:
-    """What figures are made with, and what is before incoming webhooks; `mirrors` are paths by repository."""
+    """How incoming webhooks compute figures, and their proxies; `mirrors` are paths by repository."""
 
     window_hours: float = 72
     timezone: str = "UTC"

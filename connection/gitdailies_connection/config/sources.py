@@ -1,4 +1,4 @@
-"""The `services` and `sources` of gitdailies.yml: where incidents count, and who sends them."""
+"""The `services` and `sources` of gitdailies.yml: repositories of incidents, and tools that send them."""
 
 from __future__ import annotations
 
@@ -15,13 +15,13 @@ from gitdailies_core.sources.protocol import Adapter, Option
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
-from gitdailies_connection.config.errors import Place, nearest
-from gitdailies_connection.config.reader import Reading
+from gitdailies_connection.config.errors import Place, did_you_mean
+from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Source
 
 
-def routes(reading: Reading) -> Routes:
+def routes(reading: SettingsReader) -> Routes:
     """Read `services`."""
     table: dict[str, list[Route]] = {}
     first: dict[str, str] = {}
@@ -39,9 +39,9 @@ def routes(reading: Reading) -> Routes:
 
 
 def sources(
-    reading: Reading, *, load: Callable[[str], Adapter], installed: Callable[[], Sequence[str]]
+    reading: SettingsReader, *, load: Callable[[str], Adapter], installed: Callable[[], Sequence[str]]
 ) -> Mapping[str, Source]:
-    """Read `sources`; adapters are loaded by *load*, and *installed* names those to choose from."""
+    """Read `sources`; *load* loads an adapter by name, and *installed* returns the names of all."""
     found = {}
     for name in reading.names(("sources",)):
         place: Place = ("sources", name)
@@ -63,7 +63,7 @@ def sources(
     return MappingProxyType(found)
 
 
-def secret(reading: Reading, place: Place) -> SecretSource:
+def secret(reading: SettingsReader, place: Place) -> SecretSource:
     """Read `{env: NAME}` or `{file: PATH}`."""
     return reading.of(
         place,
@@ -74,12 +74,12 @@ def secret(reading: Reading, place: Place) -> SecretSource:
     )
 
 
-def _route(reading: Reading, place: Place) -> Route:
+def _route(reading: SettingsReader, place: Place) -> Route:
     return Route(reading.of((*place, "repo"), _repo, ""), reading.get((*place, "environment")))
 
 
 def _repo(text: str) -> str:
-    # A service's name may hold a space or a slash; that is found where the event is made.
+    # A service's name may contain a space or a slash; making the event finds that.
     if not re.search(REPO.pattern, text.replace("{service}", "service")):
         raise ValueError(f"expected {REPO.expected}, got {got(text)}")
     braced = re.search(r"\{[^}]*\}?", text.replace("{service}", ""))
@@ -89,7 +89,7 @@ def _repo(text: str) -> str:
 
 
 def _adapter(
-    reading: Reading,
+    reading: SettingsReader,
     place: Place,
     load: Callable[[str], Adapter],
     installed: Callable[[], Sequence[str]],
@@ -101,33 +101,33 @@ def _adapter(
         return load(name)
     except ConfigurationError as error:
         names = installed()
-        hint = "" if name in names else nearest(name, names)
+        hint = "" if name in names else did_you_mean(name, names)
         reading.fault((*place, "adapter"), str(error).removeprefix("adapter: ") + hint)
-    except Exception as error:  # noqa: BLE001  a stranger's package may fail in any way while it is imported
+    except Exception as error:  # noqa: BLE001  importing an unknown package may raise anything
         reading.fault(
             (*place, "adapter"), f"expected an adapter that loads, got {type(error).__name__}: {error}"
         )
     return None
 
 
-def _probe(reading: Reading, place: Place, adapter: Adapter, header: str) -> None:
-    """Show the adapter a delivery without proof: it must refuse it, and says if it needs `header`."""
+def _probe(reading: SettingsReader, place: Place, adapter: Adapter, header: str) -> None:
+    """Give the adapter an unsigned delivery. It must refuse it, and it reports a missing `header`."""
     request = Request.make(headers={}, body=b"{}")
     try:
         adapter.verify(request, [Secret("no sender has this")], header)
-        instead = "one that takes it"
+        instead = "one that accepts it"
     except ProofError:
         return
     except ConfigurationError as error:
         reading.fault((*place, "header"), str(error).removeprefix("header: "))
         return
-    except Exception as error:  # noqa: BLE001  the same
+    except Exception as error:  # noqa: BLE001  an adapter may raise anything
         instead = type(error).__name__
     expected = "expected an adapter that refuses a delivery without proof"
     reading.fault((*place, "adapter"), f"{expected}, got {instead}")
 
 
-def _filter(reading: Reading, place: Place) -> Filter:
+def _filter(reading: SettingsReader, place: Place) -> Filter:
     return Filter(
         urgency=reading.of((*place, "urgency"), _lines, ()),
         priority=reading.of((*place, "priority"), _lines, ()),
@@ -141,7 +141,9 @@ def _lines(value: str | list[str]) -> tuple[str, ...]:
     return (value,) if isinstance(value, str) else tuple(value)
 
 
-def _options(reading: Reading, place: Place, options: Mapping[str, Option] | None) -> Mapping[str, Any]:
+def _options(
+    reading: SettingsReader, place: Place, options: Mapping[str, Option] | None
+) -> Mapping[str, Any]:
     if options is None:
         return {}
     chosen = {name: option.values[0] for name, option in options.items()}
@@ -149,7 +151,7 @@ def _options(reading: Reading, place: Place, options: Mapping[str, Option] | Non
         where = (*place, "options", name)
         if name not in options:
             known = f"one of {', '.join(options)}" if options else "no options, since this adapter has none"
-            reading.fault(where, f"expected {known}, got another name{nearest(name, options)}")
+            reading.fault(where, f"expected {known}, got another name{did_you_mean(name, options)}")
             continue
         value = reading.get(where)
         # 1 equals true in Python, but not in YAML.

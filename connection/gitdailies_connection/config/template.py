@@ -5,36 +5,36 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 
-# The header of vendors that do not sign: the word that the documentation uses everywhere.
+# The header for vendors that do not sign; the documentation uses this name everywhere.
 TOKEN_HEADER = "X-Relay-Token"  # noqa: S105  the name of a header
 
 _HEAD = """\
-# Where GitDailies is, where the relay listens, which service counts for which repository,
-# and who sends webhooks. `gitdailies check` reads this file and says what is wrong with it.
-# A key or secret never stands here: {env: NAME} names a variable, {file: PATH} a file beside this one.
+# The receiver of events, the relay, the repository of each service, and the tools that send webhooks.
+# `gitdailies check` checks this file.
+# Never write a key or secret here: {env: NAME} names a variable, {file: PATH} a file next to this one.
 
 gitdailies:
-  # Events are posted to this address: https, or http on this machine.
+  # Events are sent to this address: https, or http on this machine.
 """
 _PROXY = """\
-  # Left out, HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE of the environment hold.
+  # Without these, the variables HTTPS_PROXY, HTTP_PROXY, NO_PROXY and SSL_CERT_FILE apply.
   # proxy: http://proxy:3128
   # ca_file: /etc/ssl/corp.pem
 """
 _SERVICES = """\
 
-# A service of the vendor, by id or name, and the repository where its incidents count.
+# Each service of the vendor, by id or name, with the repository that its incidents count for.
 services:
   # checkout-api: {repo: larkspur/checkout-api, environment: production}
   # P1SVC42: [{repo: larkspur/ledger}, {repo: larkspur/ledger-web}]
 """
 _FALLBACK = """\
-  # "*" takes every service that no line names; without it, such deliveries are kept and reported.
+  # "*" is for every other service; without it, deliveries about other services are quarantined.
 """
 _WEBHOOKS = """
-# What the figures of incoming webhooks are made with, where they run on this machine.
+# How incoming webhooks compute their figures, if you run them on this machine.
 webhooks:
-  # window_hours: 72    # how long after a deploy an incident may be laid to it
+  # window_hours: 72    # the time after a deploy in which incidents are attributed to it
   # timezone: Europe/Berlin
   # mirrors: {larkspur/checkout-api: mirrors/checkout-api.git}    # git clone --mirror, for lead times
 """
@@ -51,31 +51,31 @@ def first_file(
     secrets: Mapping[str, Mapping[str, str]] | None = None,
     fallback: str | None = None,
 ) -> str:
-    """Return the text of a first file; it loads as it is.
+    """Return the text of a first file, which loads without a change.
 
     *key* and each of *secrets*, by source, are `{"env": NAME}` or `{"file": PATH}`, relative to
-    the file; a source without secret is written as a comment. *fallback* is the repository for
-    every service, such as `larkspur/{service}`.
+    the file; a source without secret becomes a comment. *fallback* is the repository for every
+    service, such as `larkspur/{service}`.
     """
     lines = [_HEAD + f"  url: {_text(url)}", f"  key: {_flow(key)}"]
     if receiver is not None:
-        lines.append(f"  receiver: {receiver}    # documented: only documented fields; ours: everything")
+        lines.append(f"  receiver: {receiver}    # documented: only documented fields; ours: all fields")
     else:
-        lines.append("  # receiver: documented    # or ours; left out, it is found out")
+        lines.append("  # receiver: documented    # or ours; without it, the sender asks the receiver")
     lines += [
         _PROXY,
         "relay:",
-        f"  listen: {_text(listen)}    # /hooks/NAME takes webhooks; /healthz, /readyz",
-        f"  status: {_text(status)}    # /metrics and status, not for the public",
+        f"  listen: {_text(listen)}    # for webhooks at /hooks/NAME, and for /healthz and /readyz",
+        f"  status: {_text(status)}    # for /metrics and status; do not make it public",
         f"  store: {_text(store)}    # relative to this file, or postgresql://HOST/DATABASE",
         _SERVICES + _FALLBACK + f"  {_comment(fallback is None)}{_fallback(fallback)}",
-        "\n# Each source takes deliveries at POST /hooks/NAME.\nsources:",
+        "\n# Each source receives its deliveries at POST /hooks/NAME.\nsources:",
         *(_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items()),
     ]
     return "\n".join(lines) + "\n" + _WEBHOOKS
 
 
-# The settings of a source beside adapter and secrets, and the variable to name for its secret.
+# For each source, the variable of its secret and the settings other than adapter and secrets.
 _SOURCES: Mapping[str, tuple[str, Sequence[str]]] = {
     "pagerduty": (
         "PAGERDUTY_SECRET",
@@ -110,8 +110,8 @@ def _flow(values: Mapping[str, str]) -> str:
 
 
 def _text(value: str) -> str:
-    """Write text for YAML: plain where that is safe in braces too, else quoted as JSON is."""
-    # A colon is plain only inside a word; everything else that could mean something is quoted.
+    """Write text for YAML: plain if that is safe even in braces, else quoted as in JSON."""
+    # A colon is safe only inside a word; text with other special characters is quoted.
     safe = value.replace(":", "").replace("/", "").replace(".", "").replace("-", "").replace("_", "")
     plain = safe.isascii() and safe.isalnum() and value[:1].isalpha() and not value.endswith(":")
     word = value.lower() in ("true", "false", "null")

@@ -11,8 +11,8 @@ from gitdailies_core.error_text import got
 def zone(name: str) -> tzinfo:
     """Return the time zone of a name; raises ValueError `expected …, got …`."""
     if name == "UTC":
-        return UTC  # which needs no database of zones
+        return UTC  # needs no database of time zones
     try:
         return ZoneInfo(name)
-    except (KeyError, ValueError, OSError):  # KeyError: no such zone; the others: no name of one at all
+    except (KeyError, ValueError, OSError):  # KeyError: no such zone; the others: not the name of a zone
         raise ValueError(f"expected a name like Europe/Berlin, got {got(name)}") from None

@@ -1,8 +1,8 @@
-"""YAML and JSON files as plain values, each with the line and column where it stands.
+"""YAML and JSON files as plain values, each with its line and column.
 
-The rules: UTF-8, at most a megabyte, one document, each name once in a mapping, a bounded number
-of values after aliases are followed. Words mean what YAML 1.2 says: `no` and `on` are text, not
-booleans, and a date is text too.
+The rules: UTF-8, at most a megabyte, one document, each name once in a mapping, and a bounded number of
+values after aliases are resolved. Words have the meaning of YAML 1.2: `no` and `on` are text, not
+booleans, and so is a date.
 """
 
 from __future__ import annotations
@@ -18,7 +18,7 @@ from typing import Any
 import yaml
 from gitdailies_core.errors import ConfigurationError
 
-from gitdailies_connection.config.errors import Complaint, Place, refused, written
+from gitdailies_connection.config.errors import FileFault, Place, configuration_error, setting_name
 
 LARGEST = 1024 * 1024
 MOST_VALUES = 100_000
@@ -27,9 +27,9 @@ DEEPEST = 100
 
 @dataclass(frozen=True)
 class Document:
-    """What a file says; `places` maps a path to line and column, both from 1.
+    """The content of a file; `places` maps a path to line and column, both from 1.
 
-    A setting stands where its name does, an item of a list where it begins.
+    The place of a setting is that of its name; the place of an item in a list is its beginning.
     """
 
     file: str
@@ -37,7 +37,7 @@ class Document:
     places: Mapping[Place, tuple[int, int]] = field(repr=False)
 
     def value_at(self, place: Place) -> Any:
-        """Return what stands at *place*, or None."""
+        """Return the value at *place*, or None."""
         value = self.value
         for step in place:
             if isinstance(step, str):
@@ -47,7 +47,7 @@ class Document:
         return value
 
     def line(self, place: Place) -> int:
-        """Return the line of *place*, or of the nearest thing around it that is written."""
+        """Return the line of *place*, or of the nearest existing place around it."""
         while place not in self.places:
             if not place:
                 return 1
@@ -55,19 +55,19 @@ class Document:
         return self.places[place][0]
 
 
-def load(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
-    """Read the text of a file; raises ConfigurationError where it is too large, not UTF-8 or not there.
+def read_text(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
+    """Read the text of a file; raises ConfigurationError if it is missing, too large or not UTF-8.
 
-    *remedy* says what to do where it is not there.
+    *remedy* is added to the message about a missing file.
     """
     try:
         with path.open("rb") as file:
             raw = file.read(largest + 1)
     except FileNotFoundError:
-        raise ConfigurationError(f"{path}: expected a file, got none of that name{remedy}") from None
+        raise ConfigurationError(f"{path}: no such file{remedy}") from None
     except (OSError, ValueError) as error:
-        reason = error.strerror if isinstance(error, OSError) else "no name of a file"
-        raise ConfigurationError(f"{path}: expected a file that can be read, got: {reason}") from None
+        reason = error.strerror if isinstance(error, OSError) else "not the name of a file"
+        raise ConfigurationError(f"{path}: cannot read it: {reason}") from None
     if len(raw) > largest:
         raise ConfigurationError(f"{path}: expected at most {largest} bytes, got more")
     try:
@@ -77,16 +77,16 @@ def load(path: Path, *, largest: int = LARGEST, remedy: str = "") -> str:
         raise ConfigurationError(f"{path}:{line}: expected UTF-8, got other bytes") from None
 
 
-def read(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _place: False) -> Document:
-    """Read YAML; raises ConfigurationError that names *file* and line.
+def parse(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _place: False) -> Document:
+    """Parse YAML; raises ConfigurationError that names *file* and the line.
 
-    Where *hidden* says so, what stands below a path is not named in a complaint.
+    If *hidden* is true for a path, messages do not name anything below it.
     """
     if len(text) > LARGEST:
         raise ConfigurationError(f"{file}: expected at most {LARGEST} characters, got more")
     loader = None
     try:
-        # The loader is our subclass of the safe one; values are built below, from nodes.
+        # The loader is a subclass of the safe one; `_Builder` builds values from its nodes.
         loader = _Loader(text)
         node = loader.get_single_node()
     except yaml.YAMLError as error:
@@ -94,28 +94,28 @@ def read(text: str, file: str, *, hidden: Callable[[Place], bool] = lambda _plac
     except RecursionError:
         raise ConfigurationError(f"{file}: expected {_DEPTH}, got more") from None
     except (ValueError, OverflowError):
-        # PyYAML lets chr() complain about an escape such as \UFFFFFFFF.
-        raise ConfigurationError(f"{file}: expected YAML, got an escape that is no character") from None
+        # chr() raises for an escape such as \UFFFFFFFF, and PyYAML lets the error through.
+        raise ConfigurationError(f"{file}: not valid YAML: an escape names no character") from None
     finally:
         if loader is not None:
             loader.dispose()
     builder = _Builder(file, hidden)
     value = builder.build(node, ()) if node is not None else None
-    if builder.complaints:
-        raise refused(file, builder.complaints)
+    if builder.faults:
+        raise configuration_error(file, builder.faults)
     return Document(file, value, builder.places)
 
 
 def read_openapi(path: Path) -> Any:
-    """Read an OpenAPI document, which is JSON or YAML; raises ConfigurationError."""
-    text = load(path, largest=4 * LARGEST)
-    # Documents made by tools are large, and PyYAML needs seconds for what json reads at once.
+    """Read an OpenAPI document in JSON or YAML; raises ConfigurationError."""
+    text = read_text(path, largest=4 * LARGEST)
+    # Generated documents are large. PyYAML needs seconds where json takes milliseconds.
     if text.lstrip().startswith("{"):
         try:
             return json.loads(text)
         except (ValueError, RecursionError):
             pass
-    return read(text, str(path)).value
+    return parse(text, str(path)).value
 
 
 _TAG = "tag:yaml.org,2002:"
@@ -139,11 +139,11 @@ for _tag, _pattern, _first in (
 
 
 class _Builder:
-    """Builds plain values from nodes, notes where each stands and what is wrong."""
+    """Builds plain values from nodes, with the place of each, and collects faults."""
 
     def __init__(self, file: str, hidden: Callable[[Place], bool]) -> None:
         self.places: dict[Place, tuple[int, int]] = {}
-        self.complaints: list[Complaint] = []
+        self.faults: list[FileFault] = []
         self._file, self._hidden, self._count = file, hidden, 0
 
     def build(self, node: yaml.Node, place: Place) -> Any:
@@ -157,25 +157,25 @@ class _Builder:
         return self._scalar(node, place)
 
     def _bounded(self, node: yaml.Node, place: Place, more: int) -> None:
-        # A few aliases of aliases can stand for billions of values, one of itself for endless depth.
+        # A few nested aliases can expand to billions of values, and an alias of itself to endless depth.
         self._count += more
         if self._count > MOST_VALUES or len(place) > DEEPEST:
             limit = f"at most {MOST_VALUES} values" if self._count > MOST_VALUES else _DEPTH
-            complaint = Complaint(node.start_mark.line + 1, "top level", f"expected {limit}, got more")
-            raise refused(self._file, [complaint])
+            fault = FileFault(node.start_mark.line + 1, "top level", f"expected {limit}, got more")
+            raise configuration_error(self._file, [fault])
 
     def _mapping(self, node: yaml.MappingNode, place: Place) -> dict[str, Any]:
         built: dict[str, Any] = {}
         lines: dict[str, int] = {}
         for name_node, value_node in self._pairs(node, place, 0):
             if not isinstance(name_node, yaml.ScalarNode) or not _writable(name_node.value):
-                self._complain(name_node, place, "expected text for a name, got something else")
+                self._add_fault(name_node, place, "expected text for a name, got something else")
                 continue
             name: str = name_node.value
             line = name_node.start_mark.line + 1
             if name in lines:
-                what = f"expected each name once, got one twice, first on line {lines[name]}"
-                self._complain(name_node, (*place, name), what)
+                what = f"expected each name once, got one twice; the first is on line {lines[name]}"
+                self._add_fault(name_node, (*place, name), what)
                 continue
             lines[name] = line
             self.places[*place, name] = (line, name_node.start_mark.column + 1)
@@ -183,13 +183,13 @@ class _Builder:
         return built
 
     def _pairs(self, node: yaml.MappingNode, place: Place, depth: int) -> list[tuple[yaml.Node, yaml.Node]]:
-        """Return names and values, with those that `<<` brings in and the mapping does not have itself."""
+        """Return names and values, with those that `<<` adds; the mapping's own names override them."""
         pairs = [pair for pair in node.value if pair[0].tag != _TAG + "merge"]
         own = {str(name.value) for name, _ in pairs}
         for _, value in (pair for pair in node.value if pair[0].tag == _TAG + "merge"):
             for other in value.value if isinstance(value, yaml.SequenceNode) else [value]:
                 if not isinstance(other, yaml.MappingNode):
-                    self._complain(other, place, "expected a mapping after <<, got something else")
+                    self._add_fault(other, place, "expected a mapping after <<, got something else")
                     continue
                 self._bounded(other, (0,) * depth, 1 + len(other.value))
                 for pair in self._pairs(other, place, depth + 1):
@@ -201,7 +201,7 @@ class _Builder:
     def _scalar(self, node: yaml.Node, place: Place) -> Any:
         kind, text = node.tag.removeprefix(_TAG), node.value
         if isinstance(text, str) and not _writable(text):
-            self._complain(node, place, "expected text that UTF-8 can hold, got half of a surrogate pair")
+            self._add_fault(node, place, "expected text that UTF-8 can hold, got half of a surrogate pair")
             return None
         try:
             if kind == "str":
@@ -216,16 +216,16 @@ class _Builder:
                 return float(text)
         except (ValueError, KeyError):
             pass
-        # Neither tag nor text is repeated: `!secret abc` may stand where a secret belongs.
-        self._complain(node, place, "expected a value as YAML 1.2 has it, got another type")
+        # Neither tag nor text is repeated, because `!secret abc` may contain a secret.
+        self._add_fault(node, place, "expected a plain YAML value, got another type")
         return None
 
-    def _complain(self, node: yaml.Node, place: Place, text: str) -> None:
+    def _add_fault(self, node: yaml.Node, place: Place, text: str) -> None:
         for end in range(len(place)):
             if self._hidden(place[:end]):
                 place = place[:end]
                 break
-        self.complaints.append(Complaint(node.start_mark.line + 1, written(place), text))
+        self.faults.append(FileFault(node.start_mark.line + 1, setting_name(place), text))
 
 
 def _writable(text: str) -> bool:
@@ -243,12 +243,12 @@ def _unreadable(file: str, text: str, error: yaml.YAMLError) -> ConfigurationErr
         column = f" at column {mark.column + 1}" if mark else ""
         if "found character '\\t'" in (error.problem or ""):
             return ConfigurationError(f"{file}{where}: expected spaces, got a tab{column}")
-        # PyYAML quotes names and tags of the file, which may be a secret in a wrong place.
-        problem = re.sub(
-            r"'[^']{2,}'|\"[^\"]{2,}\"", "a word", error.problem or error.context or "something else"
-        )
-        return ConfigurationError(f"{file}{where}: expected YAML, got: {problem}{column}")
+        problem = error.problem or error.context or "unknown problem"
+        # PyYAML quotes names and tags of the file, which may be a misplaced secret.
+        shown = re.sub(r"'[^'\s]{2,}'|\"[^\"\s]{2,}\"", "a word", problem)
+        hint = "; put quotes around a value with braces" if "'}', but got '{'" in problem else ""
+        return ConfigurationError(f"{file}{where}: not valid YAML: {shown}{column}{hint}")
     if isinstance(error, yaml.reader.ReaderError):
         line = text.count("\n", 0, error.position) + 1
-        return ConfigurationError(f"{file}:{line}: expected YAML, got a control character")
-    return ConfigurationError(f"{file}: expected YAML, got something else")
+        return ConfigurationError(f"{file}:{line}: not valid YAML: it has a control character")
+    return ConfigurationError(f"{file}: not valid YAML")

@@ -1,1 +1,5 @@
-"""Sending events over HTTP."""
+"""The HTTP sender.
+
+`sender` posts events to one receiver. `connection_pool` refuses forbidden addresses and bounds the time
+of each exchange, `event_lists` sends several events in one request, and `response` describes answers.
+"""

@@ -1,7 +1,7 @@
-"""Connections of requests that stay away from metadata services and end when their time is over.
+"""Connections for requests that refuse metadata services and end at a deadline.
 
-An address is checked after the name was resolved and before a byte is sent, so that no name,
-number form or redirecting resolver leads there.
+The address is checked after the name is resolved and before a byte is sent. So no name, no other
+form of a number and no manipulated resolver can lead to a forbidden address.
 """
 
 from __future__ import annotations
@@ -19,43 +19,43 @@ from requests.adapters import HTTPAdapter
 from urllib3 import HTTPConnectionPool, HTTPSConnectionPool, PoolManager
 from urllib3.connection import HTTPConnection, HTTPSConnection
 
-from gitdailies_connection.addresses import forbidden
+from gitdailies_connection.addresses import forbidden_reason
 
 _LONGEST_TICK_SECONDS = 0.5
 _IDLE_TICKS = 20
 
 
 class ForbiddenAddress(OSError):
-    """A name leads to an address that must get nothing."""
+    """The address that a name resolves to must not be contacted."""
 
 
 @dataclass(eq=False)
 class Exchange:
     """One request and its answer.
 
-    `ends_at` is when it must be over (seconds, monotonic clock). `lock` is held while it is cut or
-    changes its connection. `cut` says that its time was over first.
+    `ends_at` is its deadline (seconds, monotonic clock). `lock` is held while it is ended or changes its
+    connection. `timed_out` says that it reached the deadline.
     """
 
     ends_at: float
     lock: threading.Lock
     connection: GuardedConnection | None = None
-    cut: bool = False
+    timed_out: bool = False
 
-    def take(self, connection: GuardedConnection) -> None:
-        """Use *connection* from now on; an earlier exchange can no longer cut it."""
+    def use(self, connection: GuardedConnection) -> None:
+        """Use *connection* from now on; an earlier exchange can no longer end it."""
         with self.lock:
             if connection.exchange is not None:
                 connection.exchange.connection = None
             connection.exchange, self.connection = self, connection
 
 
-# The exchange of this thread, for its connection: urllib3 has no way to pass it on.
+# The exchange of this thread. urllib3 has no way to pass it to the connection.
 _CURRENT: ContextVar[Exchange | None] = ContextVar("exchange", default=None)
 
 
 class GuardedConnection(HTTPConnection):
-    """A connection that knows which exchange it carries, and refuses forbidden addresses."""
+    """A connection that knows its exchange and refuses forbidden addresses."""
 
     exchange: Exchange | None = None
 
@@ -71,7 +71,7 @@ class GuardedConnection(HTTPConnection):
         # This method is private to urllib3. No public one runs between connecting and the first byte:
         # `connect` also asks a proxy for a tunnel and starts TLS. So pyproject.toml has an upper bound.
         sock = super()._new_conn()
-        what = forbidden(str(sock.getpeername()[0]))
+        what = forbidden_reason(str(sock.getpeername()[0]))
         if what:
             sock.close()
             raise ForbiddenAddress(what)
@@ -80,7 +80,7 @@ class GuardedConnection(HTTPConnection):
     def _join_exchange(self) -> None:
         exchange = _CURRENT.get()
         if exchange is not None:
-            exchange.take(self)
+            exchange.use(self)
 
 
 class GuardedTlsConnection(GuardedConnection, HTTPSConnection):
@@ -109,10 +109,10 @@ class GuardedAdapter(HTTPAdapter):
 
 
 class Deadlines:
-    """Bounds the time of each exchange: a receiver that sends a byte now and then would hold it forever.
+    """Bounds the time of each exchange, even if the receiver sends a byte now and then.
 
-    The timeouts of a socket count from byte to byte, so one thread looks after all exchanges
-    and shuts the socket of one that is over. It ends by itself when there is nothing to do.
+    The timeout of a socket starts again with every byte. So one thread watches all exchanges and shuts
+    the socket of each one past its deadline. The thread ends when there is nothing to watch.
     """
 
     def __init__(self, seconds: float) -> None:
@@ -124,7 +124,7 @@ class Deadlines:
 
     @contextmanager
     def exchange(self) -> Iterator[Exchange]:
-        """Bound what this thread sends and reads inside the block."""
+        """Bound the time of everything that this thread sends and reads inside the block."""
         exchange = Exchange(time.monotonic() + self._seconds, self._lock)
         with self._lock:
             self._exchanges.add(exchange)
@@ -140,7 +140,7 @@ class Deadlines:
                 self._exchanges.discard(exchange)
 
     def cut(self) -> None:
-        """End every exchange that is on its way, as if its time were over."""
+        """End every exchange in progress, as if it had timed out."""
         with self._lock:
             for exchange in self._exchanges:
                 exchange.ends_at = 0.0
@@ -157,16 +157,16 @@ class Deadlines:
                 now = time.monotonic()
                 for exchange in self._exchanges:
                     if exchange.ends_at <= now and exchange.connection is not None:
-                        exchange.cut = True
+                        exchange.timed_out = True
                         _shut(exchange.connection)
 
 
 def _shut(connection: GuardedConnection) -> None:
-    # TLS inside the TLS of a proxy is a transport of urllib3, which holds the socket.
+    # For TLS inside the TLS of a proxy, urllib3 wraps the socket in a transport of its own.
     sock = getattr(connection.sock, "socket", connection.sock)
     if sock is not None:
         with suppress(OSError):
-            # Not the method of an SSLSocket, which would take the TLS state away from the thread that reads.
+            # The method of SSLSocket would drop the TLS state that the reading thread still uses.
             socket.socket.shutdown(sock, socket.SHUT_RDWR)
 
 

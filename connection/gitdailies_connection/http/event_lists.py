@@ -1,6 +1,6 @@
-"""Several events in one request, for a receiver of ours: what goes out, and what its answer says of each.
+"""Several events in one request, for a receiver of ours: the body, and the result of each event.
 
-The form is incoming webhooks' own: a JSON array, answered with `{"results": [{"status", "error"}]}`.
+The form is that of incoming webhooks: a JSON array, answered with `{"results": [{"status", "error"}]}`.
 """
 
 from __future__ import annotations
@@ -11,51 +11,51 @@ from dataclasses import dataclass
 from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.values.secret import Secret, redact
 
-from gitdailies_connection.http.response import Answer, excerpt
+from gitdailies_connection.http.response import Response, excerpt
 
 CREATED, UNCHANGED = "created", "unchanged"
-# A result is some hundred bytes; a reason may be longer.
+# A result has about a hundred bytes; a reason may be longer.
 LARGEST_ANSWER = 16 * 1024 * 1024
 
 
 @dataclass(frozen=True)
-class Result:
-    """What became of one event: the receiver's word for it, and in a short line why, where it was refused."""
+class EventResult:
+    """The result of one event: the status that the receiver gave it, and for a refusal a short reason."""
 
-    word: str
+    status: str
     reason: str = ""
 
     @property
-    def taken(self) -> bool:
-        """Whether the receiver has the event, from this request or from one before."""
-        return self.word in (CREATED, UNCHANGED)
+    def accepted(self) -> bool:
+        """Whether the receiver has the event, from this request or from an earlier one."""
+        return self.status in (CREATED, UNCHANGED)
 
 
-def body_of(events: Iterable[bytes]) -> bytes:
-    """Join events, each written as JSON, to the body of one request."""
+def join_events(events: Iterable[bytes]) -> bytes:
+    """Join events, each as JSON, to the body of one request."""
     return b"[" + b",".join(events) + b"]"
 
 
-def results(answer: Answer, count: int, *secrets: Secret) -> list[Result]:
-    """Read the answer to a list of *count* events; *secrets* are struck from what the receiver says.
+def parse_results(answer: Response, count: int, *secrets: Secret) -> list[EventResult]:
+    """Parse the answer to a list of *count* events; *secrets* are removed from its texts.
 
-    A request that was refused whole has no results. Raises UnreadableBody where the answer does
-    not speak of every event.
+    A request that was refused as a whole has no results. Raises UnreadableBody if the answer does not
+    have a result for every event.
     """
     if not 200 <= answer.status < 300:
         return []
     body = answer.json()
-    told = body.get("results") if isinstance(body, dict) else None
-    if not isinstance(told, list) or len(told) != count:
+    items = body.get("results") if isinstance(body, dict) else None
+    if not isinstance(items, list) or len(items) != count:
         raise UnreadableBody(f"answer: expected results for {count} events, got something else")
-    return [_result(one, secrets) for one in told]
+    return [_parse_result(item, secrets) for item in items]
 
 
-def _result(told: object, secrets: tuple[Secret, ...]) -> Result:
-    word = told.get("status") if isinstance(told, dict) else None
-    if not isinstance(told, dict) or not isinstance(word, str):
+def _parse_result(item: object, secrets: tuple[Secret, ...]) -> EventResult:
+    status = item.get("status") if isinstance(item, dict) else None
+    if not isinstance(item, dict) or not isinstance(status, str):
         raise UnreadableBody("answer: expected a status for each event, got something else")
-    if word in (CREATED, UNCHANGED):
-        return Result(word)
-    reason = told.get("error")
-    return Result(word, excerpt(redact(reason if isinstance(reason, str) else word, *secrets)))
+    if status in (CREATED, UNCHANGED):
+        return EventResult(status)
+    reason = item.get("error")
+    return EventResult(status, excerpt(redact(reason if isinstance(reason, str) else status, *secrets)))

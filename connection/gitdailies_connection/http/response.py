@@ -1,4 +1,4 @@
-"""What a receiver answered, and what kept it from answering, in plain and harmless words."""
+"""A receiver's response, or the reason why there is none, as a short and safe text."""
 
 from __future__ import annotations
 
@@ -20,12 +20,12 @@ from gitdailies_connection.http.connection_pool import ForbiddenAddress
 
 _LONGEST_EXCERPT = 300
 # Names under which servers say what is wrong: problem+json (RFC 9457) first, then common habits.
-_SAYING = ("detail", "title", "message", "error", "error_description")
+_MESSAGE_FIELDS = ("detail", "title", "message", "error", "error_description")
 
 
 @dataclass(frozen=True)
-class Answer:
-    """Status, the headers that matter (names in lower case) and the body, cut where it is too long.
+class Response:
+    """Status, the relevant headers (names in lower case), and the body, cut if it is too long.
 
     `broken` says that the connection ended inside the body.
     """
@@ -44,35 +44,35 @@ class Answer:
         return strict_json.loads(self.body)
 
     def outcome(self, *secrets: Secret) -> Outcome:
-        """Return what core's decision needs to know; *secrets* are struck from what the receiver says."""
-        error = "" if 200 <= self.status < 300 else self.saying(*secrets)
+        """Return the outcome that core decides on; *secrets* are removed from its text."""
+        error = "" if 200 <= self.status < 300 else self.message(*secrets)
         return Outcome(self.status, error, self.headers.get("retry-after", "")[:100])
 
-    def saying(self, *secrets: Secret) -> str:
-        """Return a short line of what the receiver says about it, with *secrets* struck from it."""
+    def message(self, *secrets: Secret) -> str:
+        """Return the receiver's explanation as a short line, without *secrets*."""
         if 300 <= self.status < 400:
             return excerpt(redact(_redirect(self.headers.get("location", "")), *secrets))
         if self.headers.get("content-encoding", "identity").lower() != "identity":
-            return "an answer in an encoding that was not asked for"
+            return "an answer in an unexpected encoding"
         text = self.body.decode("utf-8", "replace")
         if self.content_type.endswith("json") or text.lstrip().startswith("{"):
-            text = _said(self.body) or text
+            text = _message_in(self.body) or text
         elif self.content_type == "text/html":
             title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
-            text = title[1] if title else "a page of HTML"
-        # Before it is cut: half a key would not be found any more.
+            text = title[1] if title else "an HTML page"
+        # Secrets are removed before the text is cut: part of a key would not be found.
         return excerpt(redact(text, *secrets))
 
 
 def excerpt(text: str) -> str:
-    """Put text by others on one line, control characters escaped, and cut it."""
+    """Put text from outside on one line, escape control characters, and cut it."""
     line = " ".join(text.split())
     line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line[: _LONGEST_EXCERPT + 1])
     return line if len(line) <= _LONGEST_EXCERPT else line[:_LONGEST_EXCERPT] + "…"
 
 
-def obstacle(error: BaseException, *, url: str, proxied: bool, seconds: float) -> str:
-    """Say in plain words with host and port why *error* kept an answer from coming."""
+def failure_reason(error: BaseException, *, url: str, proxied: bool, seconds: float) -> str:
+    """Return why there was no response, from *error*, with host and port."""
     parts = urlsplit(url)
     where = f"{parts.hostname}:{parts.port or (443 if parts.scheme == 'https' else 80)}"
     chain = list(_chain(error))
@@ -81,7 +81,7 @@ def obstacle(error: BaseException, *, url: str, proxied: bool, seconds: float) -
         return any(isinstance(one, kinds) for one in chain)
 
     if proxied and any_is(urllib3.exceptions.ProxyError, requests.exceptions.ProxyError):
-        where = f"the proxy before {where}"
+        where = f"the proxy for {where}"
     blocked = next((one for one in chain if isinstance(one, ForbiddenAddress)), None)
     if blocked is not None:
         return f"{where}: expected the address of a receiver, got {blocked}"
@@ -89,7 +89,8 @@ def obstacle(error: BaseException, *, url: str, proxied: bool, seconds: float) -
     if isinstance(tls, ssl.SSLCertVerificationError):
         return f"{where}: TLS: certificate not trusted: {excerpt(tls.verify_message)}"
     if tls is not None:
-        return f"{where}: TLS: {excerpt((tls.reason or 'no TLS is spoken there').replace('_', ' ').lower())}"
+        reason = tls.reason or "the server does not speak TLS"
+        return f"{where}: TLS: {excerpt(reason.replace('_', ' ').lower())}"
     if any_is(urllib3.exceptions.NameResolutionError):
         return f"{where}: name not resolved"
     if any_is(ConnectionRefusedError):
@@ -97,24 +98,26 @@ def obstacle(error: BaseException, *, url: str, proxied: bool, seconds: float) -
     if any_is(requests.exceptions.Timeout, urllib3.exceptions.TimeoutError, TimeoutError):
         return f"{where}: timed out after {seconds:g} s"
     if any_is(requests.exceptions.InvalidSchema):
-        return f"{where}: the proxy that the environment names is of a kind that is not supported"
+        return f"{where}: the kind of proxy named in the environment is not supported"
     refused = re.search(r"Tunnel connection failed: (\d{3})", " ".join(map(str, chain)))
     if refused:
         return f"{where}: refused by the proxy with {refused[1]}"
     if any_is(ConnectionError, urllib3.exceptions.ProtocolError):
-        return f"{where}: connection closed before the whole answer came"
+        return f"{where}: connection closed before the complete answer arrived"
     reason = next((one.strerror for one in chain if isinstance(one, OSError) and one.strerror), "")
     return f"{where}: {excerpt(reason or type(chain[-1]).__name__).lower()}"
 
 
-def _said(body: bytes) -> str:
+def _message_in(body: bytes) -> str:
     try:
         value = strict_json.loads(body)
     except UnreadableBody:
         return ""
     if not isinstance(value, dict):
         return ""
-    return next((value[name] for name in _SAYING if isinstance(value.get(name), str) and value[name]), "")
+    return next(
+        (value[name] for name in _MESSAGE_FIELDS if isinstance(value.get(name), str) and value[name]), ""
+    )
 
 
 def _redirect(location: str) -> str:
@@ -125,12 +128,12 @@ def _redirect(location: str) -> str:
         host = None
     if not host:
         return "a redirect, which is not followed"
-    # Without query and user: a server may put anything there.
+    # Without query and user, which may contain anything.
     return f"a redirect to {parts.scheme}://{host}{parts.path}, which is not followed"
 
 
 def _chain(error: BaseException) -> Iterator[BaseException]:
-    """Yield *error* and everything that it wraps: libraries keep the cause in args, reason or cause."""
+    """Yield *error* and all errors that it wraps; libraries keep the cause in args, reason or cause."""
     seen: set[int] = set()
     waiting: list[Any] = [error]
     while waiting:

@@ -1,6 +1,6 @@
-"""The sender: posts bodies to one receiver over pooled connections of requests, from any thread.
+"""The sender: posts bodies to one receiver over pooled connections, from any thread.
 
-It decides nothing: one attempt, one outcome, no retry, no redirect, and no netrc.
+It makes no decisions: one attempt gives one outcome, without retry, redirect or netrc.
 """
 
 from __future__ import annotations
@@ -26,21 +26,21 @@ from gitdailies_connection.addresses import is_loopback, origin
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http import event_lists
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
-from gitdailies_connection.http.event_lists import Result
-from gitdailies_connection.http.response import Answer, obstacle
+from gitdailies_connection.http.event_lists import EventResult
+from gitdailies_connection.http.response import Response, failure_reason
 
 DISTRIBUTION = "gitdailies-integrations"
 LARGEST_ANSWER = 64 * 1024
-# Ours is a tenth of this; what is larger is some other server's.
+# Our document has a tenth of this size; a larger one is from another server.
 _LARGEST_DESCRIPTION = 2 * 1024 * 1024
-# A gateway says so while nobody is behind it: that tells nothing of the receiver.
-_NOBODY_THERE = frozenset({429, 502, 503, 504})
-_TOLD = ("Content-Type", "Content-Encoding", "Retry-After", "Location")
+# A gateway sends these while the receiver is down, so they say nothing about the receiver.
+_GATEWAY_STATUSES = frozenset({429, 502, 503, 504})
+_KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Retry-After", "Location")
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
 
 class Sender:
-    """Sends to one address; build it with `to`, close it when done."""
+    """Sends to one address. Build it with `to`, and close it when done."""
 
     def __init__(
         self,
@@ -51,16 +51,16 @@ class Sender:
         ca_file: Path | None = None,
         in_flight: int = 16,
     ) -> None:
-        """Take settings; where they are None, the usual variables of the environment hold.
+        """Set the address and options; for None, the usual environment variables apply.
 
-        Raises ConfigurationError for a certificate file that is not there.
+        Raises ConfigurationError if the certificate file does not exist.
         """
         prepared = requests.Request("POST", url).prepare()
         assert prepared.url is not None
         self.url: str = prepared.url
         self._seconds = timeout_seconds
         self._verify = _trusted(ca_file)
-        # No proxy reaches this machine's own loopback, though many a shell names one for everything.
+        # A proxy cannot reach this machine's loopback, although many shells set one for all addresses.
         if proxy is None and not is_loopback(urlsplit(self.url).hostname or ""):
             proxy = requests.utils.select_proxy(self.url, requests.utils.get_environ_proxies(self.url))
         self._proxies = {"http": proxy, "https": proxy} if proxy else {}
@@ -69,7 +69,7 @@ class Sender:
 
     @classmethod
     def to(cls, destination: Destination, *, in_flight: int = 16) -> Sender:
-        """Build the sender for what gitdailies.yml says."""
+        """Build the sender for a destination in gitdailies.yml."""
         return cls(
             destination.address,
             timeout_seconds=destination.timeout_seconds,
@@ -79,21 +79,21 @@ class Sender:
         )
 
     def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome:
-        """Post one event; no answer is an outcome too."""
+        """Post one event; a missing answer is an outcome too."""
         try:
             return self.post(body, key=key, event_id=event_id).outcome(key)
         except DeliveryError as error:
             return Outcome(None, redact(str(error), key))
 
-    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]:
-        """Post several events in one request, to a receiver of ours, and return what became of each.
+    def send_list(self, events: Sequence[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]:
+        """Post several events in one request to a receiver of ours, and return the result of each.
 
-        Where it was refused whole there are no results; an answer that does not speak of every
-        event is as good as none.
+        If the request was refused as a whole, there are no results. An answer without a result for
+        every event counts as no answer.
         """
         try:
-            answer = self.post(event_lists.body_of(events), key=key, largest=event_lists.LARGEST_ANSWER)
-            return answer.outcome(key), event_lists.results(answer, len(events), key)
+            answer = self.post(event_lists.join_events(events), key=key, largest=event_lists.LARGEST_ANSWER)
+            return answer.outcome(key), event_lists.parse_results(answer, len(events), key)
         except (DeliveryError, UnreadableBody) as error:
             return Outcome(None, redact(str(error), key)), []
 
@@ -105,33 +105,32 @@ class Sender:
         event_id: str | None = None,
         suffix: str = "",
         largest: int = LARGEST_ANSWER,
-    ) -> Answer:
+    ) -> Response:
         """Post JSON to the address with *suffix*, such as `?validate=true`, and return the answer.
 
-        At most *largest* bytes of it are read: a list of events is answered with one of results.
-        Raises DeliveryError where no answer came.
+        At most *largest* bytes of the answer are read. Raises DeliveryError if no answer came.
         """
         headers = {KEY_HEADER: key.reveal(), "Content-Type": "application/json"}
         if event_id:
             headers[ID_HEADER] = event_id
         return self._exchange("POST", self._address(suffix), headers, body, largest)
 
-    def ping(self, key: Secret) -> Answer:
-        """Prove key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
+    def ping(self, key: Secret) -> Response:
+        """Test key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
         return self.post(b"", key=key, suffix="/ping")
 
-    def look(self, method: str = "GET", *, key: Secret | None = None) -> Answer:
-        """Ask the address itself, with *key* if one is needed; raises DeliveryError where nothing answers."""
+    def fetch(self, method: str = "GET", *, key: Secret | None = None) -> Response:
+        """Send a request without body, with *key* if needed; raises DeliveryError if no answer came."""
         return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
 
     def receiver(self) -> str:
-        """Find out whether the receiver is `ours` or only `documented`, without the key.
+        """Detect whether the receiver is `ours` or only `documented`, without sending the key.
 
-        Raises DeliveryError where nothing answers, and where only a gateway does.
+        Raises DeliveryError if nothing answers, or only a gateway does.
         """
         answer = self._exchange("GET", origin(self.url) + "/openapi.json", {}, largest=_LARGEST_DESCRIPTION)
-        if answer.status in _NOBODY_THERE or answer.broken:
-            got = answer.status if not answer.broken else "an answer that broke off"
+        if answer.status in _GATEWAY_STATUSES or answer.broken:
+            got = answer.status if not answer.broken else "an incomplete answer"
             raise DeliveryError(f"{origin(self.url)}: expected a receiver, got {got}")
         try:
             document = answer.json() if answer.status == 200 else None
@@ -142,7 +141,7 @@ class Sender:
         return OURS if found == OURS else DOCUMENTED
 
     def cut(self) -> None:
-        """End what is on its way in any thread, as if it had timed out; later attempts are not touched."""
+        """End all requests in progress, in any thread, as if they had timed out; later ones go on."""
         self._deadlines.cut()
 
     def close(self) -> None:
@@ -170,11 +169,11 @@ class Sender:
         headers: dict[str, str],
         body: bytes | None = None,
         largest: int = LARGEST_ANSWER,
-    ) -> Answer:
+    ) -> Response:
         with self._deadlines.exchange() as exchange:
             try:
                 request = _request(method, url, headers, body)
-                # The adapter alone: a session would follow redirects, keep cookies and read netrc.
+                # Only the adapter: a session would follow redirects, keep cookies and read netrc.
                 with self._adapter.send(
                     request,
                     stream=True,
@@ -183,17 +182,17 @@ class Sender:
                     proxies=self._proxies,
                 ) as response:
                     return _read(response, largest)
-            # http.client lets a ValueError out for some broken status lines and chunk sizes.
+            # http.client raises ValueError for some broken status lines and chunk sizes.
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                told: BaseException = TimeoutError() if exchange.cut else error
-                text = obstacle(told, url=url, proxied=bool(self._proxies), seconds=self._seconds)
+                cause: BaseException = TimeoutError() if exchange.timed_out else error
+                text = failure_reason(cause, url=url, proxied=bool(self._proxies), seconds=self._seconds)
                 raise DeliveryError(text) from None
 
 
 def _request(method: str, url: str, headers: dict[str, str], body: bytes | None) -> requests.PreparedRequest:
     request = requests.PreparedRequest()
     request.prepare_method(method)
-    # `Sender.url` is prepared already; preparing it again would take a tenth of the time of sending an event.
+    # `Sender.url` is prepared already. Preparing it again would take a tenth of the time to send an event.
     request.url = url
     always = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
     request.prepare_headers({**always, **headers})
@@ -202,7 +201,7 @@ def _request(method: str, url: str, headers: dict[str, str], body: bytes | None)
     return request
 
 
-def _read(response: requests.Response, largest: int) -> Answer:
+def _read(response: requests.Response, largest: int) -> Response:
     body, broken = b"", False
     try:
         while len(body) <= largest and (
@@ -210,19 +209,19 @@ def _read(response: requests.Response, largest: int) -> Answer:
         ):
             body += more
     except (urllib3.exceptions.HTTPError, OSError, ValueError):
-        # The status has come, and it decides; only the words about it are lost.
+        # The status has arrived and decides the outcome; only the text of the body is lost.
         broken = True
     headers = {
         name.lower(): re.sub(r"[^\x20-\x7e]", "?", values[0])
-        for name in _TOLD
+        for name in _KEPT_HEADERS
         if (values := response.raw.headers.getlist(name))
     }
-    return Answer(response.status_code, headers, body[:largest], broken)
+    return Response(response.status_code, headers, body[:largest], broken)
 
 
 @cache
 def user_agent() -> str:
-    """Return the name and version that requests carry."""
+    """Return the name and version for the User-Agent header."""
     try:
         return f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
     except PackageNotFoundError:
@@ -233,5 +232,5 @@ def _trusted(ca_file: Path | None) -> str | bool:
     named = [(name, os.environ[name]) for name in _CA_VARIABLES if os.environ.get(name)]
     where, path = ("gitdailies.ca_file", str(ca_file)) if ca_file else named[0] if named else ("", "")
     if path and not Path(path).exists():
-        raise ConfigurationError(f"{where}: expected a file of certificates, got {path}, which is not there")
+        raise ConfigurationError(f"{where}: there is no file of certificates at {path}")
     return path or True

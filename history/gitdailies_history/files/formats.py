@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gitdailies_connection.config.errors import nearest
+from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.values import strict_json
@@ -162,14 +162,16 @@ def _header_faults(columns: list[str], file: str, line: int, mapped: Mapped) -> 
         yield Fault(file, line, name, f"expected one column of this name, got {columns.count(name)}")
     unknown = [name for name in columns if name not in FIELDS]
     for name in sorted(mapped.needed - set(columns)):
-        yield Fault(file, line, name, f"expected a column of this name, got none{nearest(name, unknown)}")
+        yield Fault(
+            file, line, name, f"expected a column of this name, got none{did_you_mean(name, unknown)}"
+        )
 
 
 def _unknown(columns: list[str], mapped: Mapped) -> Iterator[str]:
     free = FIELDS.difference(columns, *(rule.filled for rule in mapped.rules))
     for name in columns:
         if not mapped.knows(name):
-            hint = nearest(name, free, needed=REQUIRED & free).removeprefix("; ")
+            hint = did_you_mean(name, free, needed=REQUIRED & free).removeprefix("; ")
             yield f"{name} ({hint})" if hint else name
 
 

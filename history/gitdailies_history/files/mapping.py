@@ -19,7 +19,13 @@ from functools import cached_property
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_connection.config.errors import Complaint, Place, nearest, refused, written
+from gitdailies_connection.config.errors import (
+    FileFault,
+    Place,
+    configuration_error,
+    did_you_mean,
+    setting_name,
+)
 from gitdailies_connection.config.yaml_document import Document
 from gitdailies_core.error_text import got
 from gitdailies_core.events.events import KINDS, kind_of
@@ -108,10 +114,10 @@ class Mapped:
     def of(cls, document: Document) -> Mapped:
         """Read a mapping. Raises ConfigurationError with every error in it."""
         complaints = [
-            Complaint(document.line(place), written(place), text) for place, text in _faults(document)
+            FileFault(document.line(place), setting_name(place), text) for place, text in _faults(document)
         ]
         if complaints:
-            raise refused(document.file, complaints)
+            raise configuration_error(document.file, complaints)
         return cls(tuple(_rule(item) for item in document.value["events"]))
 
 
@@ -132,7 +138,7 @@ def _faults(document: Document) -> Iterator[tuple[Place, str]]:
         return
     for name in value:
         if name != "events":
-            yield (name,), f"expected events, got another name{nearest(name, ('events',))}"
+            yield (name,), f"expected events, got another name{did_you_mean(name, ('events',))}"
     for index, item in enumerate(value["events"]):
         place: Place = ("events", index)
         if not isinstance(item, dict):
@@ -149,15 +155,16 @@ def _faults_of_rule(item: Mapping[str, Any], place: Place) -> Iterator[tuple[Pla
         if kind["text"] in words:
             names = kind_of(kind["text"]).names
         else:
+            hint = did_you_mean(kind["text"], words)
             yield (
                 (*place, "kind", "text"),
-                f"expected one of {', '.join(words)}, got {got(kind['text'])}{nearest(kind['text'], words)}",
+                f"expected one of {', '.join(words)}, got {got(kind['text'])}{hint}",
             )
     for name, value in item.items():
         if name not in names:
             yield (
                 (*place, name),
-                f"expected one of {', '.join(sorted(names))}, got another name{nearest(name, names)}",
+                f"expected one of {', '.join(sorted(names))}, got another name{did_you_mean(name, names)}",
             )
         elif isinstance(value, dict):
             ways = {"text", "service"} if name == "repo" else {"text"}

@@ -14,7 +14,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from gitdailies_connection.http.event_lists import CREATED, Result
+from gitdailies_connection.http.event_lists import CREATED, EventResult
 from gitdailies_connection.http.event_lists import UNCHANGED as HAS_IT
 
 from gitdailies_history.plan.entries import Entry
@@ -35,10 +35,10 @@ class Verdict:
     reason: str = ""
 
 
-def of_list(results: Sequence[Result], batch: Sequence[Entry]) -> list[Verdict]:
+def of_list(results: Sequence[EventResult], batch: Sequence[Entry]) -> list[Verdict]:
     """Return the verdicts of a list, in its order."""
     return [
-        of_status(entry, result.word, result.reason) for entry, result in zip(batch, results, strict=True)
+        of_status(entry, result.status, result.reason) for entry, result in zip(batch, results, strict=True)
     ]
 
 

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitdailies_connection.addresses import Network
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -100,7 +100,9 @@ class Guard:
             await self._respond(Request(scope), refusal.problem)(scope, receive, send_with_headers)
         except Exception as error:  # noqa: BLE001  any bug: the sender gets a number, the log the details
             fault = secrets.token_hex(6)
-            self._log.error("fault", fault=fault, path=loggable_path(scope["path"]), reason=told(error))
+            self._log.error(
+                "fault", fault=fault, path=loggable_path(scope["path"]), reason=describe_error(error)
+            )
             if not started:
                 problem = Problem("fault", f"internal error {fault}; the server log has the details")
                 await self._respond(Request(scope), problem)(scope, receive, send_with_headers)

@@ -11,7 +11,7 @@ from functools import partial
 from typing import Any
 
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
@@ -117,7 +117,7 @@ class Deriver:
             try:
                 await self.derive()
             except GitDailiesError as error:
-                self._log.error("figures are behind", reason=told(error))
+                self._log.error("figures are behind", reason=describe_error(error))
             except Exception as error:  # noqa: BLE001  a fault of one step must not end the next
-                self._log.error("figures are behind", reason=told(error))
+                self._log.error("figures are behind", reason=describe_error(error))
             await asyncio.sleep(PAUSE_SECONDS)

@@ -73,7 +73,7 @@ class EventStore:
         """Find a key by its hash; a key that any process has deleted is returned as deleted."""
         find = partial(find_key, hash_=hash_)
         # Reading an SQLite file takes microseconds. Waking up a thread would take longer.
-        return self._read_pool.read(find) if self.database.here else await self.read(find)
+        return self._read_pool.read(find) if self.database.is_local else await self.read(find)
 
     async def accept(self, submission: Submission, key: Key, now: datetime) -> tuple[Outcome, ...] | None:
         """Store the valid events of a submission; return once they are synced, None if *key* is deleted."""

@@ -12,7 +12,7 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 from gitdailies_core.errors import GitDailiesError
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
@@ -98,9 +98,9 @@ class MirrorWorker:
         try:
             return await work
         except GitDailiesError as error:
-            self._log.error("mirrors cannot be read", reason=told(error))
+            self._log.error("mirrors cannot be read", reason=describe_error(error))
         except Exception as error:  # noqa: BLE001  one failed lookup must not prevent the next
-            self._log.error("mirrors cannot be read", reason=told(error))
+            self._log.error("mirrors cannot be read", reason=describe_error(error))
         return None
 
     async def _delete_unmirrored(self) -> float:

@@ -12,7 +12,7 @@ from gitdailies_connection.config import settings
 from gitdailies_core.errors import UsageError
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database, Session, unavailable
-from gitdailies_server.storage.sqlite import SqliteDatabase, is_there
+from gitdailies_server.storage.sqlite import SqliteDatabase, file_exists
 
 MIGRATIONS = Path(__file__).parent / "migrations"
 _SCHEMA = "gitdailies_webhooks"
@@ -24,7 +24,7 @@ Result = TypeVar("Result")
 StoreLocation: TypeAlias = Path | Database
 
 
-def database_of(store: settings.Store) -> Database:
+def database_of(store: settings.StoreSetting) -> Database:
     """Return the database that a `--store` address names."""
     if store.path is not None:
         return SqliteDatabase(store.path)
@@ -42,7 +42,7 @@ def database_at(location: StoreLocation) -> Database:
 def existing_database(location: StoreLocation) -> Database:
     """Return the database at *location*; raises UsageError for an SQLite file that does not exist."""
     database = database_at(location)
-    if isinstance(database, SqliteDatabase) and not is_there(database.path):
+    if isinstance(database, SqliteDatabase) and not file_exists(database.path):
         raise UsageError(
             f"store: {database.path} does not exist; name the file of a store, "
             "or start a server with it, which creates it"
@@ -77,7 +77,7 @@ def transaction(location: StoreLocation) -> Iterator[Session]:
             with suppress(*database.errors):
                 database.rollback(session)
             if isinstance(error, database.errors):
-                raise unavailable(database, "to read and write it", error) from error
+                raise unavailable(database, "read and write it", error) from error
             raise
 
 
@@ -90,7 +90,7 @@ class ReadPool:
         self._lock = threading.Lock()
         self._closed = False
         # Every transaction of SQLite reads one snapshot. PostgreSQL does so at this isolation level.
-        self._begin = "BEGIN" if database.here else "BEGIN ISOLATION LEVEL REPEATABLE READ"
+        self._begin = "BEGIN" if database.is_local else "BEGIN ISOLATION LEVEL REPEATABLE READ"
 
     def read(self, work: Callable[[Session], Result]) -> Result:
         """Run *work* on a snapshot of the store; raises StoreUnavailable."""
@@ -104,7 +104,7 @@ class ReadPool:
         try:
             return self._run(self._database.connect(read_only=True), work)
         except self._database.errors as error:
-            raise unavailable(self._database, "to read", error) from error
+            raise unavailable(self._database, "read", error) from error
 
     def close(self) -> None:
         """Close idle connections, and from now on every connection after its use."""

@@ -29,5 +29,5 @@ class ReceiverDatabase(PostgresqlDatabase):
         except self.errors as error:
             with suppress(*self.errors):
                 session.close()
-            raise unavailable(self, "to connect", error) from None
+            raise unavailable(self, "connect", error) from None
         return session

@@ -11,7 +11,7 @@ from typing import Any
 
 import structlog
 from gitdailies_core import retry
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import now_us
 
@@ -125,6 +125,6 @@ def make_due(session: Session) -> None:
 
 def _record_fault(result: BatchResult, error: Exception, circuit: CircuitBreaker) -> None:
     seq = result.batch.events[0].seq
-    reason = told(error)
+    reason = describe_error(error)
     LOG.error("result not recorded", seq=seq, reason=reason)
     circuit.failed(time.monotonic(), 0.0, seq, reason=f"the result of a delivery was not recorded: {reason}")

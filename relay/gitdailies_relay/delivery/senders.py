@@ -18,13 +18,13 @@ from queue import Empty, SimpleQueue
 from typing import Protocol, TypeAlias
 
 import structlog
-from gitdailies_connection.http.event_lists import Result
+from gitdailies_connection.http.event_lists import EventResult
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.delivery.batches import Batch, BatchResult, is_about_events
@@ -37,7 +37,7 @@ class Sender(Protocol):
 
     def send(self, body: bytes, *, key: Secret, event_id: str | None) -> Outcome: ...
 
-    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[Result]]: ...
+    def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]: ...
 
     def receiver(self) -> str: ...
 
@@ -123,8 +123,10 @@ class SenderPool:
             try:
                 result = send_batch(work.batch, work.sender, work.dialect)
             except Exception as error:  # noqa: BLE001  a thread outlives any batch
-                LOG.error("sender failed", seq=work.batch.events[0].seq, reason=told(error))
-                result = BatchResult(work.batch, now_us(), Outcome(None, f"the sender failed: {told(error)}"))
+                LOG.error("sender failed", seq=work.batch.events[0].seq, reason=describe_error(error))
+                result = BatchResult(
+                    work.batch, now_us(), Outcome(None, f"the sender failed: {describe_error(error)}")
+                )
             if result.outcome is not None and not is_about_events(result.outcome):
                 self.return_unsent()
             self._finish(result)
@@ -173,7 +175,7 @@ def send_batch(batch: Batch, sender: Sender, dialect: Dialect) -> BatchResult:
         try:
             written[event.seq] = dialect.dump(Event.from_wire(json.loads(event.body)))
         except (InvalidEvent, ValueError, RecursionError) as error:
-            unreadable[event.seq] = told(error)
+            unreadable[event.seq] = describe_error(error)
     outcome: Outcome | None = None
     refused: frozenset[int] = frozenset()
     if len(written) == 1:
@@ -183,5 +185,5 @@ def send_batch(batch: Batch, sender: Sender, dialect: Dialect) -> BatchResult:
     elif written:
         outcome, results = sender.send_list(list(written.values()), key=batch.key)
         pairs = zip(written, results, strict=True) if results else ()
-        refused = frozenset(seq for seq, result in pairs if not result.taken)
+        refused = frozenset(seq for seq, result in pairs if not result.accepted)
     return BatchResult(batch, began_at, outcome, refused, unreadable)

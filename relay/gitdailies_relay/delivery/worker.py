@@ -17,7 +17,7 @@ from gitdailies_connection.config.settings import Destination
 from gitdailies_core.errors import ConfigurationError, DeliveryError, StoreUnavailable
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.values.secret import Secret
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.delivery import batches, clock_jumps
@@ -114,7 +114,7 @@ class DeliveryWorker:
             try:
                 full = await self._turn()
             except Exception as error:  # noqa: BLE001  without the worker nothing would be delivered any more
-                LOG.error("delivery interrupted", reason=told(error))
+                LOG.error("delivery interrupted", reason=describe_error(error))
                 full = False
                 await self._dead_letter_damaged()
             if self._in_flight or not full:
@@ -145,7 +145,7 @@ class DeliveryWorker:
     async def _dead_letter_damaged(self) -> None:
         """Make dead letters of damaged rows, if any stopped delivery. PostgreSQL reports damage itself."""
         database = self._store.database
-        if database.here:
+        if database.is_local:
             with suppress(StoreUnavailable):
                 job = partial(corruption.dead_letter_damaged, errors=database.errors, now=now_us())
                 for seq in await self._store.run(job):

@@ -19,12 +19,12 @@ from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Adapter
-from gitdailies_core.sources.request import Request, read_headers
+from gitdailies_core.sources.request import Request, decode_headers
 from gitdailies_core.values.secret import Secret
-from gitdailies_server.http.bounded_protocol import CONNECTION, PROVEN, WHOLE
+from gitdailies_server.http.bounded_protocol import AUTHENTICATED, BODY_COMPLETE, CONNECTION
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
-from gitdailies_server.logging.rate_limited import Repeats
-from gitdailies_server.logging.setup import told
+from gitdailies_server.logging.rate_limited import RateLimitedLog
+from gitdailies_server.logging.setup import describe_error
 from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
@@ -93,7 +93,7 @@ class IntakeApp:
         on_stored: Callable[[], None],
         count_request: Callable[[str, int], None] = lambda _source, _status: None,
         count_delivery: Callable[[str, Accepted], None] = lambda _source, _accepted: None,
-        repeats: Repeats | None = None,
+        repeats: RateLimitedLog | None = None,
         most_bytes: int = 64 * 1024 * 1024,
         trusted_proxies: Sequence[Network] = (),
         destination: str = "default",
@@ -104,7 +104,7 @@ class IntakeApp:
         self._on_stored = on_stored
         self._count_request = count_request
         self._count_delivery = count_delivery
-        self._repeats = repeats or Repeats(LOG)
+        self._repeats = repeats or RateLimitedLog(LOG)
         # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
         self._budget = MemoryBudget(most_bytes)
@@ -154,7 +154,7 @@ class IntakeApp:
             self._count_request(name, refusal.answer.status)
             raise
         except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor sends it again
-            LOG.error("delivery not handled", source=name, reason=told(error))
+            LOG.error("delivery not handled", source=name, reason=describe_error(error))
             answer = responses.unavailable("the relay has an internal error")
         self._count_request(name, answer.status)
         return answer
@@ -162,12 +162,12 @@ class IntakeApp:
     async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] not in _METHODS:
             raise Refusal(responses.WRONG_METHOD)
-        headers = read_headers(scope["headers"])
+        headers = decode_headers(scope["headers"])
         self._check_headers(headers)
         connection = scope.get("extensions", {}).get(CONNECTION)
         with Body(self._budget) as body:
             try:
-                arrived = connection is not None and connection[WHOLE]()
+                arrived = connection is not None and connection[BODY_COMPLETE]()
                 request = Request(headers, await body.read(receive, arrived=arrived), decode)
             except BodyTooLarge:
                 raise Refusal(responses.too_large(BODY_BYTES)) from None
@@ -206,10 +206,12 @@ class IntakeApp:
             )
             return responses.UNPROVEN
         except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
-            LOG.error("proof cannot be checked", source=source.name, client=client, reason=told(error))
+            LOG.error(
+                "proof cannot be checked", source=source.name, client=client, reason=describe_error(error)
+            )
             return responses.unavailable("the proof cannot be checked")
         if connection is not None:
-            connection[PROVEN]()
+            connection[AUTHENTICATED]()
         interpretation = interpret(request, source, adapter, self.settings.routes, proof)
         at = now_us()
         delivery = Delivery(delivery_id(at), at, self._destination, interpretation)
@@ -272,7 +274,7 @@ def delivery_id(at: int) -> str:
 
 
 def _reason(error: Exception) -> str:
-    return "the store does not answer in time" if isinstance(error, TimeoutError) else told(error)
+    return "the store does not answer in time" if isinstance(error, TimeoutError) else describe_error(error)
 
 
 # Any row will do. A destination without a name is never paused.

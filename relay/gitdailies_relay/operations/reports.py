@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
-from gitdailies_connection.config.settings import Store
+from gitdailies_connection.config.settings import StoreSetting
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import from_us, now_us
@@ -95,7 +95,7 @@ class StoreState:
     paused: Mapping[str, str]
 
 
-def store_location(store: Store) -> str:
+def store_location(store: StoreSetting) -> str:
     """Name a store the same way wherever its configuration was read."""
     return str(store) if store.path is None else f"{store.kind}:{store.path.resolve()}"
 

@@ -118,7 +118,7 @@ class PostgresqlAcceptanceStore:
                 ending.add((owner, incident))
         if not messages:
             return
-        stored, occurrences, merged = self._session.together(
+        stored, occurrences, merged = self._session.query_together(
             (_STORED_EVENTS, (_json(messages),)),
             (_OCCURRENCES, _keys(incidents)),
             (_MERGED_INTO, _keys(ending)),
@@ -151,9 +151,11 @@ class PostgresqlAcceptanceStore:
         return records
 
     def write(self, rows: NewRows) -> None:
-        self._session.later(_WRITE, (_json(rows.deliveries), _json(rows.occurrences), _json(rows.events)))
+        self._session.execute_later(
+            _WRITE, (_json(rows.deliveries), _json(rows.occurrences), _json(rows.events))
+        )
         for quarantined in rows.quarantine.values():
-            self._session.later(_QUARANTINE, quarantined)
+            self._session.execute_later(_QUARANTINE, quarantined)
 
 
 def _keys(incidents: Iterable[tuple[Owner, str]]) -> tuple[str]:

@@ -105,7 +105,7 @@ class RelayStore:
 
         In a database with one server it gets all of them.
         """
-        if self.database.here or not events:
+        if self.database.is_local or not events:
             return list(events)
         now = now_us()
         leased = await self._read(
@@ -115,7 +115,7 @@ class RelayStore:
 
     async def release(self, events: Sequence[ReadyEvent]) -> None:
         """End the leases of events that were not sent."""
-        if not self.database.here and events:
+        if not self.database.is_local and events:
             await self._read(lambda s: outbox.release(s, [event.seq for event in events]))
 
     async def paused(self, destination: str) -> tuple[str, str]:
@@ -123,7 +123,7 @@ class RelayStore:
         return await self._read(lambda s: s.execute(_PAUSED, (destination,)).fetchone() or ("", ""))
 
     async def _read(self, read: Callable[[Session], Value]) -> Value:
-        if self.database.here:
+        if self.database.is_local:
             return self._read_now(read)
         return await asyncio.to_thread(self._read_now, read)
 
@@ -138,7 +138,7 @@ class RelayStore:
                     with contextlib.suppress(*self.database.errors):
                         self._reader.close()
                     self._reader = None
-                raise unavailable(self.database, "to read", error) from error
+                raise unavailable(self.database, "read", error) from error
 
     def _apply(self, session: Session, items: Sequence[Item]) -> list[Any]:
         """Write the items of one commit: all deliveries together, all attempts together, then each job."""
@@ -163,7 +163,7 @@ def _is_quick(item: Item) -> bool:
     return isinstance(item, (Delivery, AttemptGroup))
 
 
-def database_of(store: settings.Store) -> Database:
+def database_of(store: settings.StoreSetting) -> Database:
     """Return the database that `relay.store` names."""
     if store.path is not None:
         return SqliteDatabase(store.path)
@@ -175,7 +175,7 @@ def database_of(store: settings.Store) -> Database:
 
 def acceptance_store(database: Database, session: Session) -> AcceptanceStore:
     """Return what an acceptance in the transaction of *session* reads and writes through."""
-    if database.here:
+    if database.is_local:
         return SqliteAcceptanceStore(session)
     from gitdailies_relay.store.postgresql import PostgresqlAcceptanceStore
 
@@ -219,7 +219,7 @@ def reading(database: Database) -> Iterator[Session]:
         try:
             yield session
         except database.errors as error:
-            raise unavailable(database, "a relay's store", error) from error
+            raise unavailable(database, "read it as a relay's store", error) from error
 
 
 @contextlib.contextmanager
@@ -237,5 +237,5 @@ def transaction(database: Database) -> Iterator[Session]:
             with contextlib.suppress(*database.errors):
                 database.rollback(session)
             if isinstance(error, database.errors):
-                raise unavailable(database, "to write", error) from error
+                raise unavailable(database, "write", error) from error
             raise

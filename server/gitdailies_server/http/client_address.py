@@ -1,4 +1,4 @@
-"""Who sent a request: the address of the connection, or what proxies that are trusted say of it."""
+"""The address of a client: the peer of the connection, or the address that trusted proxies report."""
 
 from __future__ import annotations
 
@@ -12,27 +12,27 @@ from gitdailies_connection.addresses import Network
 _Address: TypeAlias = ipaddress.IPv4Address | ipaddress.IPv6Address
 
 FORWARDED_HEADER = "x-forwarded-for"
-# A chain of proxies is as long as somebody built it, and each of them is trusted.
+# The longest chain of trusted proxies that is followed.
 _LONGEST_CHAIN = 16
 _LONGEST_TEXT = 64
 
 
 def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
-    """Return the address of whoever spoke to the first proxy that is trusted.
+    """Return the address of the client that connected to the outermost trusted proxy.
 
-    *forwarded* is X-Forwarded-For, to whose end every proxy adds the address it was spoken to
-    from: it is read from there, only as far as the addresses are those of trusted proxies, since
-    what stands before was written by anybody. What is no address ends the reading.
+    *forwarded* is X-Forwarded-For. Every proxy appends the address of its own client to it, so it is
+    read from the end, and only while the addresses belong to trusted proxies: any client can write
+    what comes before. Reading stops at text that is not an address.
     """
     if not forwarded or not trusted:
-        return _shown(peer)
-    address = _read(peer)
+        return _normalized(peer)
+    address = _parse(peer)
     if address is None:
         return ""
     for text in reversed(forwarded.rsplit(",", _LONGEST_CHAIN)[-_LONGEST_CHAIN:]):
         if not any(address in network for network in trusted):
             break
-        before = _read(text)
+        before = _parse(text)
         if before is None:
             break
         address = before
@@ -40,15 +40,15 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
 
 
 @lru_cache(maxsize=1024)
-def _shown(peer: str) -> str:
-    # To write an address takes longer than to look it up, and senders come again.
-    address = _read(peer)
+def _normalized(peer: str) -> str:
+    # Formatting an address takes longer than this cache, and the same senders connect again.
+    address = _parse(peer)
     return "" if address is None else str(address)
 
 
 @lru_cache(maxsize=1024)
-def _read(text: str) -> _Address | None:
-    """Read an address, with or without a port: `192.0.2.1`, `192.0.2.1:443`, `[2001:db8::1]:443`."""
+def _parse(text: str) -> _Address | None:
+    """Parse an address, with or without a port: `192.0.2.1`, `192.0.2.1:443`, `[2001:db8::1]:443`."""
     text = text.strip()
     if len(text) > _LONGEST_TEXT:
         return None
@@ -57,7 +57,7 @@ def _read(text: str) -> _Address | None:
     elif text.count(":") == 1:
         text = text.partition(":")[0]
     try:
-        # Behind % an interface is named, in any words.
+        # The text after % names an interface.
         address = ipaddress.ip_address(text.partition("%")[0])
     except ValueError:
         return None

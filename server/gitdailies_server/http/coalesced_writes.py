@@ -1,4 +1,4 @@
-"""An answer's head and the first part of its body, written together: one call, one packet."""
+"""Write the head of an answer together with the first part of its body: one call, one packet."""
 
 from __future__ import annotations
 
@@ -7,11 +7,11 @@ from asyncio import Transport
 _CONTINUE = b"HTTP/1.1 100 "
 
 
-class JoinedWrites:
-    """A transport for one answer, whose first write is the head.
+class CoalescedWrites:
+    """A transport for one answer. The first write is the head.
 
-    A head that is written by itself costs a second call of the kernel and wakes the reader for half an
-    answer. So it is held until what follows is written, or the connection is closed.
+    Writing the head alone costs a second system call and wakes the reader for half an answer. So the
+    head is held until the next write, or until the connection is closed.
     """
 
     __slots__ = ("_head", "_transport")
@@ -26,7 +26,7 @@ class JoinedWrites:
         elif self._head:
             head, self._head = self._head, None
             self._transport.write(head + data)
-        elif data.startswith(_CONTINUE):  # for which the sender waits
+        elif data.startswith(_CONTINUE):  # the sender waits for this line
             self._transport.write(data)
         else:
             self._head = data

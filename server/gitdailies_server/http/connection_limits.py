@@ -1,8 +1,9 @@
-"""Who may stay when a server's house is full: a number of connections, and who gives way to a new one.
+"""Limit open connections; when the limit is reached, decide which one to close.
 
-A connection *owes* while its sender has to say something: a head, the rest of a body, the next
-request. Whoever owes longest leaves first, strangers before those who proved who they are; a good
-sender has said everything within milliseconds, so that no crowd of slow ones keeps it out.
+A connection is on its *sender's turn* while the sender has to send something: a head, the rest of a
+body, the next request. The connection on the sender's turn for the longest time is closed first, and
+unauthenticated ones before authenticated ones. A good sender sends everything within milliseconds, so
+a crowd of slow senders cannot keep it out.
 """
 
 from __future__ import annotations
@@ -10,69 +11,72 @@ from __future__ import annotations
 from typing import Protocol
 
 
-class Guest(Protocol):
+class Connection(Protocol):
     """One connection."""
 
-    def give_way(self) -> None:
-        """End at once, to make room."""
+    def evict(self) -> None:
+        """Close at once, to make room for another connection."""
 
 
-class Connections:
-    """The connections of one server: at most *most*, of which few may send ahead.
+class ConnectionLimits:
+    """The connections of one server: at most *most*, and at most *most_pipelining* of them pipeline.
 
-    While all of them are being answered, which takes milliseconds, as many again are let in.
+    While the server is answering all of them, which takes milliseconds, up to twice as many are accepted.
     """
 
-    def __init__(self, most: int, most_ahead: int = 64) -> None:
+    def __init__(self, most: int, most_pipelining: int = 64) -> None:
         self._most = most
-        self._most_ahead = most_ahead
-        self._inside: set[Guest] = set()
-        self._ahead: set[Guest] = set()
-        # In the order in which they began to owe.
-        self._strangers: dict[Guest, None] = {}
-        self._known: dict[Guest, None] = {}
+        self._most_pipelining = most_pipelining
+        self._open: set[Connection] = set()
+        self._pipelining: set[Connection] = set()
+        # Connections on the sender's turn, in the order in which the turns began.
+        self._unauthenticated: dict[Connection, None] = {}
+        self._authenticated: dict[Connection, None] = {}
 
     def __len__(self) -> int:
-        return len(self._inside)
+        return len(self._open)
 
-    def enter(self, guest: Guest) -> bool:
-        """Let a connection in, and another out if there is no room; False where nobody can be."""
-        if len(self._inside) >= 2 * self._most:
+    def admit(self, connection: Connection) -> bool:
+        """Add a connection, and evict another one if needed; False if none can be evicted."""
+        if len(self._open) >= 2 * self._most:
             return False
-        self._inside.add(guest)
+        self._open.add(connection)
         self._make_room()
-        self._strangers[guest] = None
+        self._unauthenticated[connection] = None
         return True
 
-    def leave(self, guest: Guest) -> None:
-        self._inside.discard(guest)
-        self._ahead.discard(guest)
-        self.owes_nothing(guest)
+    def remove(self, connection: Connection) -> None:
+        """Forget a connection that was closed."""
+        self._open.discard(connection)
+        self._pipelining.discard(connection)
+        self.server_turn(connection)
 
-    def owes(self, guest: Guest, *, known: bool) -> None:
-        """It is the sender's turn, from now on."""
-        if guest in self._inside:
-            self.owes_nothing(guest)
-            (self._known if known else self._strangers)[guest] = None
-            if len(self._inside) > self._most:
+    def sender_turn(self, connection: Connection, *, authenticated: bool) -> None:
+        """Note that from now on the sender has to send something."""
+        if connection in self._open:
+            self.server_turn(connection)
+            (self._authenticated if authenticated else self._unauthenticated)[connection] = None
+            if len(self._open) > self._most:
                 self._make_room()
 
-    def owes_nothing(self, guest: Guest) -> None:
-        self._strangers.pop(guest, None)
-        self._known.pop(guest, None)
+    def server_turn(self, connection: Connection) -> None:
+        """Note that the sender has sent everything that is needed for an answer."""
+        self._unauthenticated.pop(connection, None)
+        self._authenticated.pop(connection, None)
 
     def _make_room(self) -> None:
-        while len(self._inside) > self._most and (self._strangers or self._known):
-            leaving = next(iter(self._strangers or self._known))
-            self.leave(leaving)
-            leaving.give_way()
+        while len(self._open) > self._most and (self._unauthenticated or self._authenticated):
+            idle_longest = next(iter(self._unauthenticated or self._authenticated))
+            self.remove(idle_longest)
+            idle_longest.evict()
 
-    def may_send_ahead(self, guest: Guest) -> bool:
-        """Whether one more connection may have requests read that wait for the answer to another."""
-        if guest not in self._ahead and len(self._ahead) >= self._most_ahead:
+    def may_pipeline(self, connection: Connection) -> bool:
+        """Whether *connection* may send requests before the answer to an earlier one."""
+        if connection not in self._pipelining and len(self._pipelining) >= self._most_pipelining:
             return False
-        self._ahead.add(guest)
+        self._pipelining.add(connection)
         return True
 
-    def sends_no_more_ahead(self, guest: Guest) -> None:
-        self._ahead.discard(guest)
+    def stop_pipelining(self, connection: Connection) -> None:
+        """Note that no request of *connection* waits for the answer to an earlier one."""
+        self._pipelining.discard(connection)

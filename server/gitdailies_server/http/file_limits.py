@@ -1,20 +1,20 @@
-"""How many connections this process may have open: the system counts files and sockets together."""
+"""How many connections the limit of open files allows; the system counts files and sockets together."""
 
 from __future__ import annotations
 
 import resource
 from contextlib import suppress
 
-# The store, the sender, the log; and connections that the kernel hands over before one is sent away.
+# For the store, the sender and the log, and for connections that are accepted before another is closed.
 _RESERVE = 256
 
 
-def room_for(connections: int) -> int:
-    """Raise the limit of open files as far as is needed and allowed; return how many connections fit."""
+def connections_that_fit(connections: int) -> int:
+    """Raise the limit of open files as far as needed and allowed; return how many connections fit."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
     wanted = connections + _RESERVE
     if soft != resource.RLIM_INFINITY and soft < wanted:
-        # The kernel may allow less than it says, in a container.
+        # In a container the kernel may allow less than it reports.
         with suppress(OSError, ValueError):
             allowed = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
             resource.setrlimit(resource.RLIMIT_NOFILE, (allowed, hard))

@@ -1,4 +1,4 @@
-"""Sockets and the HTTP server on them, inside an event loop that somebody else runs and stops."""
+"""Listening sockets, and an HTTP server on them that runs in the caller's event loop."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from gitdailies_connection.addresses import Listen
 from gitdailies_core.errors import ConfigurationError
 
 from gitdailies_server.http.bounded_protocol import BoundedProtocol
-from gitdailies_server.http.connection_limits import Connections
-from gitdailies_server.http.file_limits import room_for
-from gitdailies_server.logging.rate_limited import Repeats
+from gitdailies_server.http.connection_limits import ConnectionLimits
+from gitdailies_server.http.file_limits import connections_that_fit
+from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.storage.database import reason
 
-# Supervisors wait 10 s before they kill; what is then on its way still has to be committed.
+# Supervisors wait 10 s before they kill the process; requests in progress are committed after this time.
 STOP_SECONDS = 5
 CONNECTIONS = 512
 _BACKLOG = 2048
 
 
 def bind(address: Listen, remedy: str) -> socket.socket:
-    """Listen on *address*; port 0 takes a free one, which `address_of` tells.
+    """Listen on *address*. Port 0 chooses a free one; `address_of` returns it.
 
-    Raises ConfigurationError where it cannot be had, with *remedy* as what to change.
+    Raises ConfigurationError if the address is not available; *remedy* names the setting to change.
     """
     try:
         family, kind, protocol, _, name = socket.getaddrinfo(
@@ -35,29 +35,29 @@ def bind(address: Listen, remedy: str) -> socket.socket:
         )[0]
         listener = socket.socket(family, kind, protocol)
     except OSError as error:
-        raise _not_had(address, remedy, error) from None
+        raise _unavailable(address, remedy, error) from None
     try:
         listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
         listener.bind(name)
-        # Now, so that whoever is told the address is not refused before the server has come so far.
+        # Listen now: a client that learns the address must not be refused while the server still starts.
         listener.listen(_BACKLOG)
     except OSError as error:
         listener.close()
-        raise _not_had(address, remedy, error) from None
+        raise _unavailable(address, remedy, error) from None
     listener.setblocking(False)
     return listener
 
 
 def address_of(listener: socket.socket) -> Listen:
-    """Return the address that a socket really has."""
+    """Return the actual address of a socket, with the port that the system chose."""
     host, port = listener.getsockname()[:2]
     return Listen(host, port)
 
 
 class Server(uvicorn.Server):
-    """Serve *app*; whoever started it sets `should_exit`, and has the signals.
+    """Serve *app*. The caller handles signals and sets `should_exit` to stop the server.
 
-    *connections* bounds how many are open at once; those that are turned away are told to *repeats*.
+    *connections* is the maximum of open connections; refused ones are logged to *limited_log*.
     """
 
     def __init__(
@@ -66,14 +66,14 @@ class Server(uvicorn.Server):
         on_started: Callable[[], None] = lambda: None,
         *,
         connections: int = CONNECTIONS,
-        repeats: Repeats | None = None,
+        limited_log: RateLimitedLog | None = None,
     ) -> None:
-        told = repeats or Repeats()
-        # uvicorn calls what it takes for a class.
+        refusals = limited_log or RateLimitedLog()
+        # uvicorn calls this value as if it were a class.
         protocol: Any = partial(
             BoundedProtocol,
-            connections=Connections(room_for(2 * connections) // 2),
-            refused=lambda client, reason: told.warn("request refused", client=client, reason=reason),
+            connections=ConnectionLimits(connections_that_fit(2 * connections) // 2),
+            refused=lambda client, reason: refusals.warn("request refused", client=client, reason=reason),
         )
         super().__init__(
             uvicorn.Config(
@@ -85,10 +85,10 @@ class Server(uvicorn.Server):
                 log_config=None,
                 server_header=False,
                 date_header=False,
-                # Whom to believe about a sender's address is the configuration's, not every proxy's.
+                # The configuration names the proxies to trust; uvicorn would trust any.
                 proxy_headers=False,
                 timeout_graceful_shutdown=STOP_SECONDS,
-                # Longer than proxies keep theirs (nginx 60 s), so that the side that closes is theirs.
+                # Longer than proxies keep connections (nginx 60 s), so that the proxy closes them, not we.
                 timeout_keep_alive=75,
                 backlog=_BACKLOG,
             )
@@ -104,7 +104,5 @@ class Server(uvicorn.Server):
         self._on_started()
 
 
-def _not_had(address: Listen, remedy: str, error: OSError) -> ConfigurationError:
-    return ConfigurationError(
-        f"{address}: expected a free address to listen on, got {reason(error)}; change {remedy}"
-    )
+def _unavailable(address: Listen, remedy: str, error: OSError) -> ConfigurationError:
+    return ConfigurationError(f"{address}: cannot listen there: {reason(error)}; change {remedy}")

@@ -1,4 +1,4 @@
-"""Lines on standard error: those of one turn of an event loop together, since each write is a system call."""
+"""Write log lines to standard error. Lines of one iteration of the event loop share one system call."""
 
 from __future__ import annotations
 
@@ -9,21 +9,21 @@ from collections import deque
 from collections.abc import Iterable, Iterator
 from contextlib import suppress
 
-# PIPE_BUF of Linux: what is no longer, a pipe takes whole, whoever else writes to it.
+# PIPE_BUF of Linux: a pipe takes up to this size as a whole, even if other processes write to it too.
 _PIECE_BYTES = 4096
 
 
-class StandardError:
-    """Where structlog puts its lines; errors are written at once, and so is what no event loop logs.
+class BufferedStderr:
+    """The output of structlog. Errors, and lines logged outside an event loop, are written at once.
 
-    Never raises: a disk that is full, or a reader that went away, must not stop deliveries.
+    It never raises: a full disk, or a reader that went away, must not stop deliveries.
     """
 
     def __init__(self) -> None:
         self._lines: deque[bytes] = deque()
-        # The event loop that will write them when its turn is over.
+        # The event loop that has scheduled a write.
         self._writing: asyncio.AbstractEventLoop | None = None
-        # Whoever takes lines has written them before others take more.
+        # Lines are taken and written under this lock, so that they stay in order.
         self._lock = threading.Lock()
 
     def msg(self, line: bytes) -> None:
@@ -46,7 +46,7 @@ class StandardError:
     critical = error
 
     def write(self) -> None:
-        """Write what has come so far, in order."""
+        """Write all waiting lines, in order."""
         with self._lock:
             self._writing = None
             lines = [self._lines.popleft() for _ in range(len(self._lines))]
@@ -57,7 +57,7 @@ class StandardError:
 
 
 def _pieces(lines: Iterable[bytes]) -> Iterator[bytes]:
-    """Join lines, each piece of whole ones."""
+    """Join lines to pieces of at most `_PIECE_BYTES`; a line is never split."""
     piece = b""
     for line in lines:
         if piece and len(piece) + len(line) >= _PIECE_BYTES:

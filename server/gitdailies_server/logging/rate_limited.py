@@ -1,4 +1,4 @@
-"""Warnings that input can cause again and again: said at once, and then once a minute with a count."""
+"""Warnings that input can trigger often: the first is logged at once, repeats once a minute with a count."""
 
 from __future__ import annotations
 
@@ -8,14 +8,14 @@ from typing import Any, NamedTuple
 
 import structlog
 
-# Enough to see who it is; what is over the bound is counted together.
-MOST_KEPT_APART = 200
+# Enough to see which clients cause them; warnings beyond it are counted together.
+MOST_COUNTED_APART = 200
 SECONDS = 60.0
 OTHERS = "others"
 
 
-class Warned(NamedTuple):
-    """What a line says; `client` is whose doing it is."""
+class WarningKey(NamedTuple):
+    """What identifies a warning; `client` is the address that caused it."""
 
     event: str
     client: str
@@ -26,62 +26,64 @@ class Warned(NamedTuple):
         return {name: text for name, text in self._asdict().items() if text and name != "event"}
 
 
-class Tally:
-    """How often each thing happened since it was told last. It holds a bounded number of them."""
+class WarningCounts:
+    """Counts repeats of each warning since it was last logged. The number of entries is bounded."""
 
-    def __init__(self, most: int = MOST_KEPT_APART) -> None:
+    def __init__(self, most: int = MOST_COUNTED_APART) -> None:
         self._most = most
-        self._counts: dict[Warned, int] = {}
+        self._counts: dict[WarningKey, int] = {}
 
     def __len__(self) -> int:
         return len(self._counts)
 
-    def note(self, warned: Warned) -> Warned | None:
-        """Count it, under the name of others if it is one too many; return what is to be told now."""
-        if warned not in self._counts and len(self._counts) >= self._most:
-            warned = warned._replace(client=OTHERS)
-        if warned in self._counts:
-            self._counts[warned] += 1
+    def add(self, warning: WarningKey) -> WarningKey | None:
+        """Count a warning, beyond the bound as client `others`; return it if it must be logged now."""
+        if warning not in self._counts and len(self._counts) >= self._most:
+            warning = warning._replace(client=OTHERS)
+        if warning in self._counts:
+            self._counts[warning] += 1
             return None
-        self._counts[warned] = 0
-        return warned
+        self._counts[warning] = 0
+        return warning
 
-    def take(self) -> Mapping[Warned, int]:
-        """Return what happened again and how often, and forget what did not."""
-        again = {warned: count for warned, count in self._counts.items() if count}
-        self._counts = dict.fromkeys(again, 0)
-        return again
+    def take_repeats(self) -> Mapping[WarningKey, int]:
+        """Return the repeated warnings with their counts, and forget the others."""
+        repeated = {warning: count for warning, count in self._counts.items() if count}
+        self._counts = dict.fromkeys(repeated, 0)
+        return repeated
 
 
-class Repeats:
-    """Writes warnings to a log so that their number is bounded, whoever causes them.
+class RateLimitedLog:
+    """Writes warnings to a log so that input cannot flood it.
 
-    It lives in an event loop. Sources and reasons are few, clients are anybody.
+    Use it inside an event loop. The numbers of sources and reasons are small; that of clients is not bounded.
     """
 
     def __init__(self, log: Any = None) -> None:
         self._log = structlog.get_logger("gitdailies.server") if log is None else log
-        self._tally = Tally()
+        self._counts = WarningCounts()
         self._handle: asyncio.TimerHandle | None = None
 
     def warn(self, event: str, *, client: str, reason: str, source: str = "") -> None:
-        told = self._tally.note(Warned(event, client, reason, source))
-        if told is not None:
-            self._log.warning(event, **told.fields())
+        first = self._counts.add(WarningKey(event, client, reason, source))
+        if first is not None:
+            self._log.warning(event, **first.fields())
             if self._handle is None:
-                self._handle = asyncio.get_running_loop().call_later(SECONDS, self._tell)
+                self._handle = asyncio.get_running_loop().call_later(SECONDS, self._write_again)
 
     def close(self) -> None:
-        """Tell what was counted since the last time."""
+        """Log what was counted since the last time."""
         if self._handle is not None:
             self._handle.cancel()
             self._handle = None
             self._write()
 
-    def _tell(self) -> None:
+    def _write_again(self) -> None:
         self._write()
-        self._handle = asyncio.get_running_loop().call_later(SECONDS, self._tell) if self._tally else None
+        self._handle = (
+            asyncio.get_running_loop().call_later(SECONDS, self._write_again) if self._counts else None
+        )
 
     def _write(self) -> None:
-        for warned, count in self._tally.take().items():
-            self._log.warning(warned.event, **warned.fields(), again=count, seconds=int(SECONDS))
+        for warning, count in self._counts.take_repeats().items():
+            self._log.warning(warning.event, **warning.fields(), again=count, seconds=int(SECONDS))

@@ -1,4 +1,4 @@
-"""Logs as JSON lines on standard error; what came from outside can neither forge a line nor flood it."""
+"""Logs as JSON lines on standard error. Input from outside can neither forge a line nor make it very long."""
 
 from __future__ import annotations
 
@@ -18,19 +18,19 @@ import structlog
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.values.times import text_of
 
-from gitdailies_server.logging.buffered_stderr import StandardError
+from gitdailies_server.logging.buffered_stderr import BufferedStderr
 
-# Half a key in a line is as bad as a whole one; what lists show of a key is shorter than this.
+# Part of a key is as bad as a whole one. Lists of keys show fewer characters than this pattern matches.
 _KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
 _LONGEST = 2000
 
-# More there are only where something calls itself again and again.
+# Only recursion reaches more.
 _MOST_PLACES = 20
 
 
 def configure() -> None:
-    """Set structlog up: a line an entry, control characters escaped by JSON, no colors."""
-    out = StandardError()
+    """Set up structlog: one line for each entry, control characters escaped by JSON, no colors."""
+    out = BufferedStderr()
     atexit.register(out.write)
     structlog.configure(
         processors=[_line],
@@ -41,12 +41,12 @@ def configure() -> None:
 
 
 def forward_libraries() -> None:
-    """Write what libraries warn of (uvicorn: a request that is none) in the same form."""
+    """Log warnings of libraries, such as uvicorn's about invalid requests, in the same form."""
     logging.basicConfig(handlers=[_Forwarding()], level=logging.WARNING, force=True)
 
 
 def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
-    """Write an entry as JSON in ASCII: beyond it there are characters that steer a terminal."""
+    """Write an entry as JSON in ASCII, since other characters may control a terminal."""
     entry["level"] = level
     entry["timestamp"] = datetime.now(UTC)
     line = _dump(entry)
@@ -58,7 +58,7 @@ def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
 def _dump(entry: Mapping[str, Any]) -> bytes:
     try:
         line = orjson.dumps(entry, option=orjson.OPT_UTC_Z)
-    except TypeError:  # half of a surrogate pair, or what is no JSON
+    except TypeError:  # half of a surrogate pair, or a value that JSON does not have
         line = b"\xff"
     return line if line.isascii() else json.dumps(entry, default=_plain).encode()
 
@@ -76,15 +76,15 @@ def _cut(value: Any) -> Any:
 class _Forwarding(logging.Handler):
     def emit(self, record: logging.LogRecord) -> None:
         fault = record.exc_info[1] if record.exc_info else None
-        more = {"reason": told(fault)} if fault else {}
+        more = {"reason": describe_error(fault)} if fault else {}
         structlog.get_logger(record.name).log(record.levelno, record.getMessage(), **more)
 
 
-def told(error: BaseException) -> str:
-    """Say what went wrong: our own errors in full, of others only kind and places.
+def describe_error(error: BaseException) -> str:
+    """Return the text of our own errors; for other errors only their type and the places in the code.
 
-    Their text may hold anything, a body or a secret among it. Of places the innermost comes first, then
-    those of our own modules that led there.
+    The text of other errors may hold anything, even a body or a secret. The innermost place comes
+    first, then the places in our own modules that led there.
     """
     if isinstance(error, GitDailiesError):
         return str(error)
@@ -100,7 +100,7 @@ def _module(frame: FrameType) -> str:
 
 
 def _place(frame: FrameType, line: int) -> str:
-    """Name file and line; a file of ours with its folders, since several have one name."""
+    """Name file and line; our files with their folders, since some have the same name."""
     module = _module(frame)
     parts = module.count(".") + 1 if module.startswith("gitdailies_") else 1
     return f"{'/'.join(Path(frame.f_code.co_filename).parts[-parts:])}:{line}"

@@ -1,4 +1,4 @@
-"""What a room asks of a database, whichever it is; `sqlite` and `postgresql` answer.
+"""The interface of a database; `sqlite` and `postgresql` implement it.
 
 Statements are written once, with `?` for a parameter, in the SQL that both understand.
 """
@@ -16,88 +16,89 @@ if TYPE_CHECKING:
 
 
 class Session(Protocol):
-    """One connection, on which whoever has it begins and ends transactions through its `Database`."""
+    """One connection. Its owner begins and ends transactions through the `Database`."""
 
     def execute(self, statement: str, parameters: Sequence[Any] = ..., /) -> Any:
-        """Run a statement; the cursor that is returned has rows as tuples, and `rowcount`."""
+        """Run a statement; the returned cursor has rows as tuples, and `rowcount`."""
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> Any:
-        """Run a statement once for each of *rows*; in a transaction, by its commit at the latest."""
+        """Run a statement for each of *rows*; inside a transaction possibly only at its commit."""
 
     def close(self) -> None: ...
 
 
-class Whose(Enum):
-    """What an error of a driver is about."""
+class ErrorScope(Enum):
+    """What caused an error of a driver."""
 
-    ITEM = auto()  # a value or a statement: the same again would fail the same way
-    TURN = auto()  # two transactions in each other's way: the same again may succeed
-    STORE = auto()  # the database: nothing can be read or written for now
+    ITEM = auto()  # a value or a statement: the same again would fail too
+    CONFLICT = auto()  # two transactions blocked each other: a retry may succeed
+    STORE = auto()  # the database: it cannot be read or written now
 
 
 class Size(NamedTuple):
-    """How many bytes a database takes, and how many of them are free for what comes."""
+    """The size of a database in bytes, and how many of them are free for new rows."""
 
     bytes: int
     free_bytes: int
 
 
 class Database(Protocol):
-    """A database of one room: its sessions, transactions, errors and schema."""
+    """The database of one server: its sessions, transactions, errors and schema."""
 
     # The driver's errors, for `except`.
     errors: tuple[type[Exception], ...]
-    # Whether reading takes microseconds, so that an event loop may do it itself.
-    here: bool
+    # Whether a read takes microseconds, so that the event loop may run it.
+    is_local: bool
 
-    # How a column of text is read as bytes.
+    # The SQL that converts a text column to bytes; {} is the column.
     as_bytes: str
 
     def __str__(self) -> str:
-        """Return its address without a password."""
+        """Return the address without a password."""
 
     def connect(self, *, read_only: bool = False) -> Session:
-        """Open a connection; raises StoreUnavailable, which names database and reason."""
+        """Open a connection; raises StoreUnavailable, which names the database and the reason."""
 
     def begin(self, session: Session) -> None:
-        """Begin a transaction that writes; those of one room take turns, from its first statement on."""
+        """Begin a transaction that writes. Only one such transaction of a schema runs at a time."""
 
     def commit(self, session: Session) -> None:
-        """Commit; returns after everything is on stable storage."""
+        """Commit; returns when all changes are on stable storage."""
 
     def rollback(self, session: Session) -> None:
-        """End the transaction, if there is one, and undo it."""
+        """Undo and end the transaction, if one is open."""
 
-    def whose(self, error: Exception) -> Whose: ...
+    def error_scope(self, error: Exception) -> ErrorScope:
+        """Return what caused *error*."""
 
     def lock(self) -> None:
-        """Take the database for one server, where only one may have it; raises ConfigurationError."""
+        """Lock the database for this server if only one may use it; raises ConfigurationError."""
 
     def unlock(self) -> None: ...
 
-    def version(self, session: Session) -> str | None:
-        """Return the name of the schema that is there, or None where there is none."""
+    def schema_version(self, session: Session) -> str | None:
+        """Return the revision of the schema, or None for an empty database."""
 
-    def has(self, session: Session, table: str) -> bool:
+    def has_table(self, session: Session, table: str) -> bool:
         """Return whether the schema has *table*."""
 
     def size(self, session: Session) -> Size: ...
 
     def shrink(self, session: Session, most_bytes: int) -> None:
-        """Give back at most that much of what is free, in a transaction, where nothing else does."""
+        """Return at most *most_bytes* of free space to the file system, inside a transaction."""
 
     def engine(self, session: Session) -> Engine:
-        """Return an engine whose one connection is *session*, for Alembic."""
+        """Return an engine with *session* as its only connection, for Alembic."""
 
 
 def reason(error: BaseException) -> str:
-    """Say in a line what the disk or the database answered."""
+    """Return in one line what the disk or the database reported."""
     if isinstance(error, OSError) and error.strerror:
         return error.strerror.lower()
-    told = str(error).strip().splitlines()
-    return (told[0] if told else type(error).__name__).lower()
+    lines = str(error).strip().splitlines()
+    return (lines[0] if lines else type(error).__name__).lower()
 
 
-def unavailable(database: Database, wanted: str, error: Exception) -> StoreUnavailable:
-    """Say what was wanted of a database, and what came instead."""
-    return StoreUnavailable(f"{database}: expected {wanted}, got {reason(error)}")
+def unavailable(database: Database, action: str, error: Exception) -> StoreUnavailable:
+    """Return the error that says why the database cannot do *action*, such as `connect`."""
+    return StoreUnavailable(f"{database}: cannot {action}: {reason(error)}")

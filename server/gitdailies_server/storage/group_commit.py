@@ -1,12 +1,12 @@
-"""One writer a store; what arrives while it commits shares the next commit.
+"""One writer for each store. Items that arrive during a commit share the next commit.
 
-There is no waiting to fill a batch: under light load a batch is one item, under load it fills
-itself while the commit before it reaches the disk. What comes up in one turn of the event loop is
-in one batch; else the first of it would be committed alone.
+The writer never waits to fill a batch. Under light load a batch is one item. Under heavy load it fills
+while the previous commit reaches the disk. Items of one iteration of the event loop share a batch;
+otherwise the first of them would be committed alone.
 
-Beginning and committing wait for locks and disks, so a thread of its own does that. Statements in
-between run in that thread as well, unless they are over in microseconds: then the event loop runs
-them itself, since a thread that asks for Python's lock at each statement costs more than it saves.
+Beginning and committing wait for locks and disks, so a separate thread does both. It also runs the
+statements in between, unless they take only microseconds. The event loop runs those itself: a thread
+that needs Python's global lock for each statement would cost more than it saves.
 """
 
 from __future__ import annotations
@@ -22,27 +22,27 @@ from typing import Any, Generic, TypeAlias, TypeVar
 
 from gitdailies_core.errors import StoreUnavailable
 
-from gitdailies_server.storage.database import Database, Session, Whose, reason
+from gitdailies_server.storage.database import Database, ErrorScope, Session, reason
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
 _Entry: TypeAlias = tuple[Item, "asyncio.Future[Result]"]
 
-# Bounds how long the first of a batch waits for the last.
+# Bounds how long the first item of a batch waits for the last one.
 MOST_A_BATCH = 256
-# Two servers in each other's way: one of them begins again.
-_TURNS = 5
+# If two servers block each other, one of them tries again, this often.
+_ATTEMPTS = 5
 
 
 class GroupWriter(Generic[Item, Result]):
-    """Apply items in batches, each batch one transaction that is synced before anyone is told.
+    """Apply items in batches. Each batch is one transaction, synced before its futures are done.
 
-    *apply* writes a batch inside a transaction that is begun and committed here, and returns a
-    result an item. Where it fails for a reason that is not the database's, the batch is rolled
-    back and its items are tried alone, so that one cannot spoil the others.
+    *apply* writes a batch and returns one result for each item; the transaction is begun and committed
+    here. If it fails for a reason other than the database, the batch is rolled back and its items are
+    tried one by one, so that a bad item cannot make the others fail.
 
-    *quick* says of an item that its statements take microseconds on a database that is `here`.
-    *timed* is told, in the writer's thread, how many seconds a commit took and how many items it held.
+    *quick* says whether the statements of an item take only microseconds if the database is local.
+    *timed* is called in the writer's thread with the seconds that a commit took and its number of items.
     """
 
     def __init__(
@@ -56,43 +56,43 @@ class GroupWriter(Generic[Item, Result]):
     ) -> None:
         self._database = database
         self._apply = apply
-        self._quick = quick if database.here else lambda _item: False
+        self._quick = quick if database.is_local else lambda _item: False
         self._timed = timed
         self._arrived: list[_Entry[Item, Result]] = []
         self._session: Session | None = None
         self._work: SimpleQueue[Callable[[], None] | None] = SimpleQueue()
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._loop: asyncio.AbstractEventLoop | None = None
-        self._resting = asyncio.Event()
-        self._resting.set()
+        self._idle = asyncio.Event()
+        self._idle.set()
         self._closed = False
-        # Why the last commit failed, or "" since one succeeded: what readiness shows.
+        # Why the last commit failed, or "" if it succeeded; readiness shows it.
         self.fault = ""
 
     def start(self) -> None:
-        """Start the thread; results are handed to the running event loop."""
+        """Start the thread; results go to the running event loop."""
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
     def put(self, item: Item) -> asyncio.Future[Result]:
-        """Hand over an item; the future is done after the commit that holds it was synced.
+        """Write an item; the future is done when its commit is synced.
 
-        It raises StoreUnavailable where the database cannot write.
+        The future raises StoreUnavailable if the database cannot write.
         """
         if self._loop is None or self._closed:
-            raise StoreUnavailable("store: expected a running writer, got one that is stopped")
+            raise StoreUnavailable("store: the writer is stopped")
         future: asyncio.Future[Result] = self._loop.create_future()
         self._arrived.append((item, future))
-        if self._resting.is_set():
-            self._resting.clear()
+        if self._idle.is_set():
+            self._idle.clear()
             self._loop.call_soon(self._next)
         return future
 
     async def stop(self) -> None:
-        """Commit what was handed over, then end the thread."""
+        """Commit all waiting items, then end the thread."""
         if not self._closed:
             self._closed = True
-            await self._resting.wait()
+            await self._idle.wait()
             self._work.put(None)
             await asyncio.to_thread(self._thread.join)
 
@@ -100,12 +100,12 @@ class GroupWriter(Generic[Item, Result]):
 
     def _next(self) -> None:
         if not self._arrived:
-            self._resting.set()
+            self._idle.set()
         elif self._quick(self._arrived[0][0]):
             self._work.put(self._open)
         else:
             batch = self._batch(lambda item: not self._quick(item))
-            self._work.put(partial(self._alone, batch))
+            self._work.put(partial(self._write_in_thread, batch))
 
     def _batch(self, fits: Callable[[Item], bool]) -> list[_Entry[Item, Result]]:
         batch = self._arrived[:MOST_A_BATCH]
@@ -116,26 +116,26 @@ class GroupWriter(Generic[Item, Result]):
         del self._arrived[: len(batch)]
         return batch
 
-    def _opened(self, fault: StoreUnavailable | None) -> None:
-        """Run the statements of a batch in the transaction that the thread has begun for it."""
+    def _apply_here(self, fault: StoreUnavailable | None) -> None:
+        """Run the statements of a batch in the event loop, in the transaction that the thread has begun."""
         batch = self._batch(self._quick)
         if fault is not None or self._session is None:
-            self._closed_with(batch, [fault] * len(batch), reopened=False)
+            self._finish_batch(batch, [fault] * len(batch), reopened=False)
             return
         try:
             results = self._apply(self._session, [item for item, _ in batch])
-        except Exception:  # noqa: BLE001  the thread finds out whose it is
-            self._work.put(partial(self._alone, batch))
+        except Exception:  # noqa: BLE001  the thread finds the cause
+            self._work.put(partial(self._write_in_thread, batch))
         else:
             self._work.put(partial(self._close, batch, results))
 
-    def _closed_with(
+    def _finish_batch(
         self, batch: Sequence[_Entry[Item, Result]], outcomes: Sequence[Any], *, reopened: bool
     ) -> None:
         _resolve(batch, outcomes)
-        # After those who were waiting: they answer while the next batch is on its way to the disk.
+        # The waiting requests run first: they answer while the next batch is written.
         if reopened and self._loop is not None:
-            self._loop.call_soon(self._opened, None)
+            self._loop.call_soon(self._apply_here, None)
         else:
             self._next()
 
@@ -151,9 +151,9 @@ class GroupWriter(Generic[Item, Result]):
         fault = None
         try:
             self._begin()
-        except Exception as error:  # noqa: BLE001  whatever it is, the thread lives on
+        except Exception as error:  # noqa: BLE001  the thread must survive any error
             fault = self._fault(error)
-        self._tell(self._opened, fault)
+        self._call_in_loop(self._apply_here, fault)
 
     def _close(self, batch: Sequence[_Entry[Item, Result]], results: Sequence[Result]) -> None:
         outcomes: Sequence[Any] = results
@@ -161,10 +161,10 @@ class GroupWriter(Generic[Item, Result]):
             self._commit(len(batch))
         except Exception as error:  # noqa: BLE001
             outcomes = [self._fault(error)] * len(batch)
-        self._tell(partial(self._closed_with, batch, outcomes, reopened=self._reopen()))
+        self._call_in_loop(partial(self._finish_batch, batch, outcomes, reopened=self._reopen()))
 
     def _reopen(self) -> bool:
-        """Begin for what has arrived meanwhile; a fault is found out when that is asked for."""
+        """Begin a transaction for items that arrived meanwhile; False if there are none or on an error."""
         if not self._arrived or not self._quick(self._arrived[0][0]):
             return False
         try:
@@ -174,28 +174,28 @@ class GroupWriter(Generic[Item, Result]):
             return False
         return True
 
-    def _alone(self, batch: Sequence[_Entry[Item, Result]]) -> None:
+    def _write_in_thread(self, batch: Sequence[_Entry[Item, Result]]) -> None:
         self._roll_back()
         outcomes = self._write([item for item, _ in batch])
-        self._tell(partial(self._closed_with, batch, outcomes, reopened=False))
+        self._call_in_loop(partial(self._finish_batch, batch, outcomes, reopened=False))
 
     def _write(self, items: Sequence[Item]) -> Sequence[Result | BaseException]:
         try:
-            return self._in_turn(items)
-        except Exception as error:  # noqa: BLE001  whatever an item does, the thread lives on
-            if self._is_of_the_store(error):
+            return self._retry_conflicts(items)
+        except Exception as error:  # noqa: BLE001  the thread must survive any error of an item
+            if self._is_store_error(error):
                 return [self._fault(error)] * len(items)
             self._roll_back()
             if len(items) == 1:
                 return [error]
             return [outcome for item in items for outcome in self._write([item])]
 
-    def _in_turn(self, items: Sequence[Item]) -> Sequence[Result]:
-        for _ in range(_TURNS - 1):
+    def _retry_conflicts(self, items: Sequence[Item]) -> Sequence[Result]:
+        for _ in range(_ATTEMPTS - 1):
             try:
                 return self._transaction(items)
             except self._database.errors as error:
-                if self._database.whose(error) is not Whose.TURN:
+                if self._database.error_scope(error) is not ErrorScope.CONFLICT:
                     raise
                 self._roll_back()
         return self._transaction(items)
@@ -221,7 +221,7 @@ class GroupWriter(Generic[Item, Result]):
     def _fault(self, error: Exception) -> StoreUnavailable:
         self.fault = reason(error)
         self._drop()
-        return StoreUnavailable(f"store: expected to commit, got {self.fault}")
+        return StoreUnavailable(f"store: cannot commit: {self.fault}")
 
     def _roll_back(self) -> None:
         if self._session is not None:
@@ -231,25 +231,25 @@ class GroupWriter(Generic[Item, Result]):
                 self._drop()
 
     def _drop(self) -> None:
-        # After a failed sync nothing is known of what is cached: a new connection reads the database.
+        # After a failed sync the cache of a connection cannot be trusted; a new one reads the database.
         if self._session is not None:
             with suppress(*self._database.errors):
                 self._session.close()
             self._session = None
 
-    def _is_of_the_store(self, error: Exception) -> bool:
+    def _is_store_error(self, error: Exception) -> bool:
         if isinstance(error, self._database.errors):
-            return self._database.whose(error) is not Whose.ITEM
+            return self._database.error_scope(error) is not ErrorScope.ITEM
         return isinstance(error, (OSError, StoreUnavailable))
 
-    def _tell(self, told: Callable[..., None], *given: Any) -> None:
+    def _call_in_loop(self, function: Callable[..., None], *arguments: Any) -> None:
         if self._loop is not None and not self._loop.is_closed():
-            self._loop.call_soon_threadsafe(told, *given)
+            self._loop.call_soon_threadsafe(function, *arguments)
 
 
 def _resolve(entries: Sequence[_Entry[Item, Result]], outcomes: Sequence[Result | BaseException]) -> None:
     for (_, future), outcome in zip(entries, outcomes, strict=True):
-        if future.done():  # its caller went away
+        if future.done():  # the caller is gone
             continue
         if isinstance(outcome, BaseException):
             future.set_exception(outcome)

@@ -1,7 +1,7 @@
-"""Bring a store to the schema of this version, with Alembic; refuse one of a newer version.
+"""Upgrade a store to the schema of this version, with Alembic; refuse a store of a newer version.
 
-A store that is up to date is known as such without importing Alembic, which takes longer to
-import than everything else a command needs.
+Alembic is imported only for stores that need an upgrade: importing it takes longer than everything
+else that a command needs.
 """
 
 from __future__ import annotations
@@ -20,26 +20,26 @@ if TYPE_CHECKING:
 
 
 def revisions(folder: Path) -> list[str]:
-    """Return the names of the schemas that *folder* leads to, first to last.
+    """Return the names of the revisions in *folder*, first to last.
 
-    A revision's file begins with its name, `0001_first.py`, and names sort as they follow each other.
+    The name is the start of the file's name, as in `0001_first.py`. Names sort in order of the revisions.
     """
     return sorted(file.name.partition("_")[0] for file in (folder / "versions").glob("[0-9]*.py"))
 
 
 def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
-    """Run what is missing of *folder*'s revisions; each of its schemas has *table*.
+    """Run the missing revisions of *folder*. *table* is a table that each of its schemas has.
 
-    Raises ConfigurationError where the store is another room's, or newer than this version, with
-    both versions named, and StoreUnavailable where it cannot be read or written.
+    Raises ConfigurationError if the store belongs to another kind of server, or if it is newer than this
+    version, and StoreUnavailable if it cannot be read or written.
     """
     known = revisions(folder)
     with contextlib.closing(database.connect()) as session:
         current, fits = _current(database, session, table)
         if not fits:
             raise ConfigurationError(
-                f"{database}: expected a store with a table of {table}, got one of another kind of server; "
-                "a relay and incoming webhooks have one each"
+                f"{database}: this store belongs to another kind of server, since it has no table {table}; "
+                "give the relay and incoming webhooks a store each"
             )
         if current == known[-1]:
             return
@@ -53,10 +53,10 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
 
 def _current(database: Database, session: Session, table: str) -> tuple[str | None, bool]:
     try:
-        current = database.version(session)
-        return current, current is None or not table or database.has(session, table)
+        current = database.schema_version(session)
+        return current, current is None or not table or database.has_table(session, table)
     except database.errors as error:
-        raise unavailable(database, "to read its schema", error) from error
+        raise unavailable(database, "read its schema", error) from error
 
 
 def _run(database: Database, session: Session, folder: Path) -> None:
@@ -77,13 +77,13 @@ def _run(database: Database, session: Session, folder: Path) -> None:
             database.engine(session).connect() as bound,
             EnvironmentContext(Config(), script, fn=steps) as environment,
         ):
-            # Each revision is one transaction: a crash between two leaves a schema that has a name.
+            # Each revision is one transaction, so a crash between two leaves a known schema.
             environment.configure(connection=bound, transaction_per_migration=True)
             with environment.begin_transaction():
                 environment.run_migrations()
             bound.commit()
     except DBAPIError as error:
-        raise unavailable(database, "to bring its schema up to date", _of_driver(error)) from error
+        raise unavailable(database, "bring its schema up to date", _of_driver(error)) from error
 
 
 def _of_driver(error: Exception) -> Exception:

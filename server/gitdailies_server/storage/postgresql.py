@@ -1,8 +1,7 @@
-"""PostgreSQL: one schema of a database for each room, shared by any number of servers.
+"""PostgreSQL: one schema for each kind of server, shared by any number of servers.
 
-Transactions that write take turns by an advisory lock, as they do on an SQLite file by its lock.
-So nothing above has to think of two that write at once, and a turn is a whole batch, which makes
-waiting for it cheap.
+An advisory lock lets one transaction write at a time, as the file lock of SQLite does. So the code
+above never meets two writers at once. Each transaction is a whole batch, so waiting for it is cheap.
 """
 
 from __future__ import annotations
@@ -16,49 +15,49 @@ import psycopg
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.values.secret import Secret
 
-from gitdailies_server.storage.database import Size, Whose, unavailable
+from gitdailies_server.storage.database import ErrorScope, Size, unavailable
 
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
 _Cursor: TypeAlias = "psycopg.Cursor[tuple[Any, ...]]"
-_Asked: TypeAlias = "tuple[str, Sequence[Any]]"
+_Query: TypeAlias = "tuple[str, Sequence[Any]]"
 
 _PLACES, _NUMBERED = "%s", "${}"
 _PREPARED = ("SELECT", "INSERT", "UPDATE", "DELETE", "WITH")
-_MOST_A_TRIP = 1_000
+_MOST_STATEMENTS_PER_TRIP = 1_000
 
 _CONNECT_SECONDS = 5
 _SETTINGS = {
     "application_name": "gitdailies",
     "client_encoding": "UTF8",
     "connect_timeout": _CONNECT_SECONDS,
-    # A machine that is gone is found out about, on either side.
+    # Both sides notice when the other machine is gone.
     "keepalives_idle": 10,
     "keepalives_interval": 5,
     "keepalives_count": 3,
     "tcp_user_timeout": 15_000,
 }
 _SESSION = (
-    # Whatever the server's own settings are: a commit that returned is on its disk.
+    # Overrides the server's setting: when a commit returns, it is on disk.
     "SET synchronous_commit = on",
-    # A server that hangs amid its turn, or lost its network, must not hold up the others.
+    # A server that hangs inside a transaction, or lost its network, must not block the others.
     "SET idle_in_transaction_session_timeout = '10s'",
     "SET lock_timeout = '10s'",
     "SET statement_timeout = '60s'",
     "SET timezone = 'UTC'",
-    # Plans are kept. One made while a table was empty would go through all of it when it is large.
+    # Plans are cached. A plan made for an empty table would scan the whole table once it is large.
     "SET enable_seqscan = off",
-    # What can only be gone through counts as dear then. PostgreSQL would compile such a statement each
-    # time: a tenth of a second the first time in a session, milliseconds for each one after it.
+    # With that setting a necessary scan gets a high cost, so PostgreSQL would compile the statement each
+    # time: a tenth of a second the first time in a session, and milliseconds after that.
     "SET jit = off",
 )
 _SIZE = (
     "SELECT coalesce(sum(pg_total_relation_size(oid)), 0)::bigint FROM pg_class"
     " WHERE relnamespace = current_schema()::regnamespace AND relkind = 'r'"
 )
-_TURN = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
-_OF_AN_ITEM = (
+_CONFLICT_ERRORS = (psycopg.errors.DeadlockDetected, psycopg.errors.SerializationFailure)
+_ITEM_ERRORS = (
     psycopg.DataError,
     psycopg.IntegrityError,
     psycopg.ProgrammingError,
@@ -69,142 +68,143 @@ _OF_AN_ITEM = (
 class PostgresqlSession:
     """A psycopg connection that takes statements with `?` for a parameter, which may be a list.
 
-    In a transaction, what nobody needs an answer to goes in one trip with the next statement that
-    is read, or with the commit; an error of it comes up there. A trip is a text of statements, with
-    their values in it. The extended protocol's pipeline would do as well, but PostgreSQL does not
-    end a session that hangs after one: psycopg asks for a flush last, which stops that clock.
+    In a transaction, statements whose result is not needed wait for the next statement that returns
+    rows, or for the commit, and are sent in the same round trip. Their errors are raised there. A trip
+    is one text with all statements and their values. The pipeline of the extended protocol would work
+    too, but PostgreSQL does not end a session that hangs after one: psycopg asks for a flush last, which
+    stops the timeout.
     """
 
     takes_lists = True
 
     def __init__(self, connection: psycopg.Connection[tuple[Any, ...]]) -> None:
         self.connection = connection
-        self._in_turn = False
-        self._ahead: list[_Asked] = []
+        self._in_transaction = False
+        self._pending: list[_Query] = []
         self._names: dict[str, str] = {}
         self._in_doubt = False
-        # Whether psycopg may have prepared some, before the first turn: a rollback of its takes all away.
-        self._has_theirs = False
+        # Whether psycopg may have prepared statements before the first transaction. Its rollback drops all.
+        self._psycopg_prepared = False
 
     def begin(self, *statements: str) -> None:
-        """Begin a transaction, with *statements* first in it."""
-        # What psycopg prepares is its own to take away, and it takes all there is.
+        """Begin a transaction that starts with *statements*."""
+        # psycopg must prepare nothing here: when it drops its statements, it drops ours too.
         self.connection.prepare_threshold = None
-        self._in_turn = True
-        self._ahead = [(statement, ()) for statement in ("BEGIN", *statements)]
+        self._in_transaction = True
+        self._pending = [(statement, ()) for statement in ("BEGIN", *statements)]
 
     def commit(self) -> str:
-        """Commit; returns the name of what the server did, which may be another thing."""
-        told = self.execute("COMMIT").statusmessage
-        self._in_turn = False
-        return str(told)
+        """Commit; returns the server's status, which is ROLLBACK after an error."""
+        status = self.execute("COMMIT").statusmessage
+        self._in_transaction = False
+        return str(status)
 
     def rollback(self) -> None:
-        """End the transaction, if there is one, and undo it."""
-        self._in_turn = False
-        self._ahead = []
+        """Undo and end the transaction, if one is open."""
+        self._in_transaction = False
+        self._pending = []
         if not self.connection.closed:
             self.connection.rollback()
-            if self._in_doubt or self._has_theirs:
+            if self._in_doubt or self._psycopg_prepared:
                 self.connection.execute("DEALLOCATE ALL")
                 self._names.clear()
                 self._in_doubt = False
 
     def execute(self, statement: str, parameters: Sequence[Any] = (), /) -> _Cursor:
-        if self._in_turn:
-            self._ahead.append((statement, parameters))
+        if self._in_transaction:
+            self._pending.append((statement, parameters))
             cursor = self._send()
             while cursor.nextset():
                 pass
             return cursor
-        kept = None if _may_be_kept(parameters) else False
-        self._has_theirs |= kept is None and self.connection.prepare_threshold is not None
-        return self.connection.execute(_with(statement, _PLACES), parameters, prepare=kept)
+        prepare = None if _plan_is_reusable(parameters) else False
+        self._psycopg_prepared |= prepare is None and self.connection.prepare_threshold is not None
+        return self.connection.execute(_with(statement, _PLACES), parameters, prepare=prepare)
 
     def executemany(self, statement: str, rows: Iterable[Sequence[Any]], /) -> None:
-        if not self._in_turn:
+        if not self._in_transaction:
             self.connection.cursor().executemany(_with(statement, _PLACES), rows)
             return
         for row in rows:
-            self.later(statement, row)
+            self.execute_later(statement, row)
 
-    def later(self, statement: str, parameters: Sequence[Any] = (), /) -> None:
-        """Run a statement of which nobody needs an answer."""
-        if not self._in_turn:
+    def execute_later(self, statement: str, parameters: Sequence[Any] = (), /) -> None:
+        """Run a statement without reading its result."""
+        if not self._in_transaction:
             self.execute(statement, parameters)
             return
-        self._ahead.append((statement, parameters))
-        if len(self._ahead) >= _MOST_A_TRIP:
+        self._pending.append((statement, parameters))
+        if len(self._pending) >= _MOST_STATEMENTS_PER_TRIP:
             self._send()
 
-    def together(self, *asked: _Asked) -> list[list[tuple[Any, ...]]]:
-        """Return the rows of queries that go in one trip, in a transaction."""
-        self._ahead += asked
+    def query_together(self, *queries: _Query) -> list[list[tuple[Any, ...]]]:
+        """Return the rows of each query; they are sent in one round trip, in a transaction."""
+        self._pending += queries
         cursor = self._send()
         rows = []
         while True:
             if cursor.description is not None:
                 rows.append(cursor.fetchall())
             if not cursor.nextset():
-                return rows[-len(asked) :]
+                return rows[-len(queries) :]
 
     def close(self) -> None:
         self.connection.close()
 
     def _send(self) -> _Cursor:
-        ahead, self._ahead = self._ahead, []
+        pending, self._pending = self._pending, []
         texts: list[str] = []
         values: list[Any] = []
-        for statement, parameters in ahead:
+        for statement, parameters in pending:
             texts += self._texts(statement, parameters)
             values += parameters
         try:
             return psycopg.ClientCursor(self.connection).execute(cast("Any", ";".join(texts)), values)
         except BaseException:
-            # Which were prepared before an error is not known, and what is prepared outlasts a rollback.
+            # After an error we do not know which statements were prepared; they survive a rollback.
             self._in_doubt = True
             raise
 
     def _texts(self, statement: str, parameters: Sequence[Any]) -> list[str]:
-        """Write a statement with places for its values: prepared once, and executed by name."""
-        if not (statement.startswith(_PREPARED) and _may_be_kept(parameters)):
+        """Write a statement for a trip: it is prepared once and executed by name."""
+        if not (statement.startswith(_PREPARED) and _plan_is_reusable(parameters)):
             return [_with(statement, _PLACES)]
         texts = []
         name = self._names.get(statement)
         if name is None:
-            name = self._names[statement] = f"kept_{len(self._names)}"
+            name = self._names[statement] = f"statement_{len(self._names)}"
             texts.append(f"PREPARE {name} AS {_with(statement, _NUMBERED)}")
         places = ",".join(["%s"] * len(parameters))
         return [*texts, f"EXECUTE {name}({places})" if places else f"EXECUTE {name}"]
 
 
-def _may_be_kept(parameters: Sequence[Any]) -> bool:
-    """Say whether a plan may be: one may have been made while tables were empty.
+def _plan_is_reusable(parameters: Sequence[Any]) -> bool:
+    """Whether a cached plan may be used; it may have been made while tables were empty.
 
-    Where much is asked at once, a new one costs little beside what a wrong one would.
+    For a list of values a new plan costs little, compared with the cost of a wrong one.
     """
     return not any(type(value) is list for value in parameters)
 
 
 @cache
 def _with(statement: str, place: str) -> Any:
-    """Write a statement as psycopg takes it, with *place* for each `?`; `{}` in it is its number."""
+    """Replace each `?` of a statement by *place*, as psycopg expects; `{}` in *place* is the number."""
     first, *others = statement.replace("%", "%%").split("?")
     return first + "".join(place.format(number) + text for number, text in enumerate(others, 1))
 
 
 class PostgresqlDatabase:
-    """The schema *schema* of the database at *url*; it is made where it is not there."""
+    """The schema *schema* of the database at *url*; it is created if it does not exist."""
 
     errors: tuple[type[Exception], ...] = (psycopg.Error,)
-    here = False
+    is_local = False
     as_bytes = "convert_to({}, 'UTF8')"
 
     def __init__(self, url: Secret, schema: str) -> None:
         self._url = url
         self._schema = schema
-        # Of one database; a checksum, since the lock's name is a number.
-        self._turn = zlib.crc32(schema.encode())
+        # The id of the advisory lock. PostgreSQL wants a number, so it is a checksum of the name.
+        self._lock_id = zlib.crc32(schema.encode())
 
     def __str__(self) -> str:
         return self._url.origin
@@ -218,47 +218,47 @@ class PostgresqlDatabase:
             if read_only:
                 connection.execute("SET default_transaction_read_only = on")
         except psycopg.Error as error:
-            raise unavailable(self, "to connect", error) from None
+            raise unavailable(self, "connect", error) from None
         return PostgresqlSession(connection)
 
     def begin(self, session: Any) -> None:
-        # The lock is had before the snapshot is taken of the first statement that reads.
-        session.begin(f"SELECT pg_advisory_xact_lock({self._turn})")
+        # The lock is taken before the first statement that reads takes its snapshot.
+        session.begin(f"SELECT pg_advisory_xact_lock({self._lock_id})")
 
     def commit(self, session: Any) -> None:
-        told = session.commit()
-        if told != "COMMIT":  # a transaction that failed is answered with ROLLBACK, and no error
-            raise unavailable(self, "to commit", psycopg.OperationalError(told))
+        status = session.commit()
+        if status != "COMMIT":  # for a failed transaction the status is ROLLBACK, without an error
+            raise unavailable(self, "commit", psycopg.OperationalError(status))
 
     def rollback(self, session: Any) -> None:
         session.rollback()
 
-    def whose(self, error: Exception) -> Whose:
-        if isinstance(error, _TURN):
-            return Whose.TURN
-        of_driver = isinstance(error, psycopg.Error) and not isinstance(error, _OF_AN_ITEM)
-        return Whose.STORE if of_driver else Whose.ITEM
+    def error_scope(self, error: Exception) -> ErrorScope:
+        if isinstance(error, _CONFLICT_ERRORS):
+            return ErrorScope.CONFLICT
+        is_driver_error = isinstance(error, psycopg.Error) and not isinstance(error, _ITEM_ERRORS)
+        return ErrorScope.STORE if is_driver_error else ErrorScope.ITEM
 
     def lock(self) -> None:
-        """Do nothing: any number of servers share it."""
+        """Do nothing: any number of servers share the schema."""
 
     def unlock(self) -> None:
         """Do nothing."""
 
-    def version(self, session: Any) -> str | None:
-        """Return the schema's name; other servers wait until *session* is closed."""
-        session.execute(f"SELECT pg_advisory_lock({self._turn + 1})")
+    def schema_version(self, session: Any) -> str | None:
+        """Return the revision of the schema; other servers wait until *session* is closed."""
+        session.execute(f"SELECT pg_advisory_lock({self._lock_id + 1})")
         if session.execute("SHOW fsync").fetchone() != ("on",):
             raise ConfigurationError(
-                f"{self}: expected fsync = on, since an answer promises that an event is kept, got off"
+                f"{self}: expected fsync = on, got off; the servers promise that accepted events are durable"
             )
         session.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
-        if not self.has(session, "alembic_version"):
+        if not self.has_table(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
-    def has(self, session: Any, table: str) -> bool:
+    def has_table(self, session: Any, table: str) -> bool:
         (found,) = session.execute("SELECT to_regclass(?)", (table,)).fetchone()
         return found is not None
 
@@ -266,7 +266,7 @@ class PostgresqlDatabase:
         return Size(session.execute(_SIZE).fetchone()[0], 0)
 
     def shrink(self, session: Any, most_bytes: int) -> None:
-        """Do nothing: autovacuum keeps what is free for what comes."""
+        """Do nothing: autovacuum keeps free space for new rows."""
 
     def engine(self, session: Any) -> Engine:
         from sqlalchemy import create_engine

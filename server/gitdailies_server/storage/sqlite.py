@@ -1,4 +1,4 @@
-"""SQLite files, set so that a commit that returned is on stable storage."""
+"""SQLite files, with settings that make every commit durable."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 from gitdailies_core.errors import StoreUnavailable
 
-from gitdailies_server.storage.database import Size, Whose, unavailable
+from gitdailies_server.storage.database import ErrorScope, Size, unavailable
 from gitdailies_server.storage.lock import ServerLock
 
 if TYPE_CHECKING:
@@ -24,35 +24,35 @@ _PRAGMAS = (
     "PRAGMA foreign_keys=ON",
     "PRAGMA temp_store=MEMORY",
 )
-# Little and often: a long checkpoint is what a delivery would wait for.
+# Small, frequent checkpoints: a delivery would have to wait for a long one.
 _CHECKPOINT_BYTES = 8 * 1024 * 1024
 _BUSY_SECONDS = 5.0
 
-# Faults of a statement or a value; every other error of SQLite is the file's.
-_OF_AN_ITEM = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
+# Errors of a statement or a value; the file causes every other error of SQLite.
+_ITEM_ERRORS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
 
 
 def connect(path: Path, *, read_only: bool = False) -> sqlite3.Connection:
-    """Open *path*, making it (mode 0600) and its folder (0700) where they are not there.
+    """Open *path*; create the file (mode 0600) and its folder (0700) if they do not exist.
 
-    Transactions are begun by the caller. Raises StoreUnavailable, which names file and reason.
+    The caller begins transactions. Raises StoreUnavailable, which names the file and the reason.
     """
     try:
         if read_only:
             return _open_to_read(path)
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-        # What retention frees can be given back while the file is in use, if it is made so.
+        # Lets retention return freed space while the file is in use; it must be set when the file is created.
         first = ["PRAGMA auto_vacuum=INCREMENTAL"] if _create(path) else []
         return _open(path, "mode=rwc", *first, "PRAGMA journal_mode=WAL")
     except (sqlite3.Error, OSError) as error:
-        told = unavailable(SqliteDatabase(path), "an SQLite file to open", error)
-        if is_there(path) and not _may_write(path):
-            told = StoreUnavailable(f"{told}; run this as the user whose file it is")
-        raise told from error
+        failure = unavailable(SqliteDatabase(path), "open the SQLite file", error)
+        if file_exists(path) and not _may_write(path):
+            failure = StoreUnavailable(f"{failure}; run this as the user who owns the file")
+        raise failure from error
 
 
-def is_there(path: Path) -> bool:
-    """Say whether *path* is a file; where this user may not look, that it is, since opening it tells."""
+def file_exists(path: Path) -> bool:
+    """Whether *path* is a file; also True without permission to look, since opening it gives the error."""
     try:
         return stat.S_ISREG(path.stat().st_mode)
     except OSError as error:
@@ -60,15 +60,15 @@ def is_there(path: Path) -> bool:
 
 
 def _open_to_read(path: Path) -> sqlite3.Connection:
-    """Open *path* for who may not write it, nor what SQLite would make beside it.
+    """Open *path* read-only, even for a user who may not write the file or its folder.
 
-    Without a log nobody has the file open, and all that was committed stands in it. It can be read
-    by itself then, which SQLite does where it is told that nobody changes it.
+    If the -wal file does not exist, no process has the file open and the file holds all commits. Then
+    SQLite can read it alone, with `immutable=1`, and needs no files next to it.
     """
     try:
         return _open(path, "mode=ro")
     except sqlite3.OperationalError:
-        if _may_write(path) or is_there(path.with_name(f"{path.name}-wal")):
+        if _may_write(path) or file_exists(path.with_name(f"{path.name}-wal")):
             raise
     return _open(path, "mode=ro&immutable=1")
 
@@ -85,7 +85,7 @@ def _open(path: Path, how: str, *first: str) -> sqlite3.Connection:
     try:
         for pragma in (*first, *_PRAGMAS):
             connection.execute(pragma).fetchall()
-        # In pages, whose size is the file's own.
+        # The unit is pages; each file has its own page size.
         connection.execute(f"PRAGMA wal_autocheckpoint={_CHECKPOINT_BYTES // _page_bytes(connection)}")
     except sqlite3.Error:
         connection.close()
@@ -103,11 +103,11 @@ def _page_bytes(connection: sqlite3.Connection) -> int:
 
 
 def _create(path: Path) -> bool:
-    """Make the file where it is not there, since sqlite3 would make it readable by others; say whether.
+    """Create the file if it does not exist, and return whether it did; sqlite3 would let others read it.
 
-    One that is there is not touched: closing any descriptor of a file gives up every POSIX lock
-    that the process holds on it, SQLite's too, and another process would then take the log away
-    from under us (SQLite's "How To Corrupt An SQLite Database File", 2.2).
+    An existing file is not opened. Closing any descriptor of a file releases every POSIX lock that the
+    process holds on it, also SQLite's. Another process could then delete the log that we use
+    (SQLite's "How To Corrupt An SQLite Database File", 2.2).
     """
     try:
         os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
@@ -117,10 +117,10 @@ def _create(path: Path) -> bool:
 
 
 class SqliteDatabase:
-    """One file, with one server at a time; commands share it. *opening* opens it, for tests of bad disks."""
+    """One file, used by one server at a time and by commands. Tests of bad disks replace *opening*."""
 
     errors: tuple[type[Exception], ...] = (sqlite3.Error,)
-    here = True
+    is_local = True
     as_bytes = "CAST({} AS BLOB)"
 
     def __init__(self, path: Path, opening: Callable[..., sqlite3.Connection] = connect) -> None:
@@ -144,9 +144,9 @@ class SqliteDatabase:
         if session.in_transaction:
             session.execute("ROLLBACK")
 
-    def whose(self, error: Exception) -> Whose:
-        of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _OF_AN_ITEM)
-        return Whose.STORE if of_sqlite else Whose.ITEM
+    def error_scope(self, error: Exception) -> ErrorScope:
+        of_sqlite = isinstance(error, sqlite3.Error) and not isinstance(error, _ITEM_ERRORS)
+        return ErrorScope.STORE if of_sqlite else ErrorScope.ITEM
 
     def lock(self) -> None:
         self._lock.acquire()
@@ -154,13 +154,13 @@ class SqliteDatabase:
     def unlock(self) -> None:
         self._lock.release()
 
-    def version(self, session: Any) -> str | None:
-        if not self.has(session, "alembic_version"):
+    def schema_version(self, session: Any) -> str | None:
+        if not self.has_table(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
 
-    def has(self, session: Any, table: str) -> bool:
+    def has_table(self, session: Any, table: str) -> bool:
         return session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
 
     def size(self, session: Any) -> Size:
@@ -170,8 +170,8 @@ class SqliteDatabase:
         return Size(pages * page, free * page)
 
     def shrink(self, session: Any, most_bytes: int) -> None:
-        # A page at a time: the driver of Python 3.11 ends the statement after the first, however many
-        # are asked for. A file that was made without auto_vacuum needs a VACUUM first.
+        # One page at a time: the driver of Python 3.11 ends the statement after the first page. A file
+        # that was created without auto_vacuum needs a VACUUM first.
         for _ in range(most_bytes // _page_bytes(session)):
             session.execute("PRAGMA incremental_vacuum(1)").fetchall()
 
@@ -183,7 +183,7 @@ class SqliteDatabase:
 
         @event.listens_for(engine, "begin")
         def begin(bound: Connection) -> None:
-            # The driver is left without its own transactions, so that DDL is inside ours.
+            # The driver begins no transactions of its own, so DDL is part of ours.
             bound.exec_driver_sql("BEGIN IMMEDIATE")
 
         return engine

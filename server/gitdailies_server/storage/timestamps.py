@@ -1,4 +1,4 @@
-"""Moments as stores keep them: whole microseconds since 1970."""
+"""Times as stored in databases: whole microseconds since 1970, UTC."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ _MICROSECOND = timedelta(microseconds=1)
 
 
 def utc_now() -> datetime:
-    """Return this moment, aware, in UTC."""
+    """Return the current time, aware, in UTC."""
     return datetime.now(UTC)
 
 
 def now_us() -> int:
-    """Return this moment as a store keeps it."""
+    """Return the current time in microseconds since 1970."""
     return time.time_ns() // 1000
 
 
@@ -25,7 +25,7 @@ def to_us(moment: datetime) -> int: ...
 @overload
 def to_us(moment: datetime | None) -> int | None: ...
 def to_us(moment: datetime | None) -> int | None:
-    """Write *moment* as a store keeps it; one that is not known is kept as null."""
+    """Convert an aware time to microseconds since 1970; None stays None."""
     return None if moment is None else (moment - _EPOCH) // _MICROSECOND
 
 
@@ -34,5 +34,5 @@ def from_us(microseconds: int) -> datetime: ...
 @overload
 def from_us(microseconds: int | None) -> datetime | None: ...
 def from_us(microseconds: int | None) -> datetime | None:
-    """Read a moment of a store."""
+    """Convert microseconds since 1970 to an aware time in UTC; None stays None."""
     return None if microseconds is None else _EPOCH + timedelta(microseconds=microseconds)

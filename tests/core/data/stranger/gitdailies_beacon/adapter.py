@@ -5,21 +5,23 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import (
+from gitdailies_core import (
+    OTHER,
     RESOLVED,
     STARTED,
     STATES,
+    UNKNOWN_TYPE,
     Change,
+    Code,
+    Fields,
     Ignored,
     Message,
     Option,
+    Request,
+    Secret,
     Service,
+    verify_shared_token,
 )
-from gitdailies_core.sources.request import Request
-from gitdailies_core.sources.signatures import verify_shared_token
-from gitdailies_core.values.secret import Secret
 
 TABLE = {
     "lamp.lit": STARTED,
