@@ -14,7 +14,7 @@ from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.programs import program
-from tests.webhooks.running import Receiver, in_thread
+from tests.support.webhooks.running import Receiver, in_thread
 
 PASSWORD = "nine quiet larks at dawn"
 LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {

@@ -76,7 +76,11 @@ PLANTS = [
     ("relay/gitdailies_relay/intake/app.py", "import_module('gitdailies_datadog')", "gitdailies_datadog"),
     ("relay/gitdailies_relay/intake/app.py", "__import__(name)", "import_module(…)"),
     ("relay/gitdailies_relay/intake/app.py", "import gitdailies_webhooks", "gitdailies_webhooks"),
-    ("relay/gitdailies_relay/intake/app.py", "from tests import processes", "tests.processes"),
+    (
+        "relay/gitdailies_relay/intake/app.py",
+        "from tests.support import processes",
+        "tests.support.processes",
+    ),
     ("relay/gitdailies_relay/intake/app.py", "import click", "click"),
     ("history/gitdailies_history/files/rows.py", "import os", "os"),
     ("history/gitdailies_history/files/formats.py", "TEXT = open('seen')", "open()"),
