@@ -1,7 +1,6 @@
 """Translate PagerDuty's webhooks: all of V3, and the old V2 bodies that some accounts still send.
 
-Sources: PagerDuty's developer documentation, "Webhooks" (overview, signatures, V2 overview),
-and its REST schema for `resolve_reason`.
+Sources: PagerDuty's "Webhooks" (overview, signatures, V2 overview), and its REST schema for `resolve_reason`.
 """
 
 from __future__ import annotations
