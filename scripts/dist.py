@@ -1,4 +1,4 @@
-"""Build what is published of the CI steps: a folder for each platform, the one step file, `SHA256SUMS`.
+"""Build what is published: a folder for each CI platform, the one step file, the schemas, `SHA256SUMS`.
 
     python scripts/dist.py                       into dist/, which git ignores
     python scripts/dist.py --folder FOLDER       elsewhere
@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import argparse
 import hashlib
+import json
 import shutil
 import sys
 from collections.abc import Callable, Iterable, Mapping
@@ -22,10 +23,18 @@ if str(ROOT) not in sys.path:
     # Run as a file, Python puts scripts/ on the path and not the root it lies in.
     sys.path.insert(0, str(ROOT))
 
+from gitdailies_core.events.schema import event_schema  # noqa: E402
+from gitdailies_webhooks.api.openapi import document  # noqa: E402
+
 from scripts.joiner import one_file  # noqa: E402
 from scripts.platforms import Folder, folders  # noqa: E402
 
 SUMS = "SHA256SUMS"
+# For tools that read them: the JSON Schema of an event, and the OpenAPI document of incoming webhooks.
+SCHEMAS: Mapping[str, Callable[[], Mapping[str, object]]] = {
+    "event.schema.json": event_schema,
+    "openapi.json": document,
+}
 # A module `scripts/builders/FORM.py` has a function `texts(folder: Folder) -> Mapping[str, str]`.
 FORMS = sorted(file.stem for file in (ROOT / "scripts" / "builders").glob("[!_]*.py"))
 
@@ -60,7 +69,10 @@ def build(target: Path, modules: Iterable[str] = (), root: Path = ROOT) -> list[
             written.update(found)
     if not wanted:
         written[one_file.STEP.name] = one_file.step(root)
-        (target / one_file.STEP.name).write_bytes(written[one_file.STEP.name].encode())
+        for name, schema in SCHEMAS.items():
+            written[name] = json.dumps(schema(), indent=2, ensure_ascii=False) + "\n"
+        for name in (one_file.STEP.name, *SCHEMAS):
+            (target / name).write_bytes(written[name].encode())
         sums = [
             f"{hashlib.sha256(text.encode()).hexdigest()}  {path}" for path, text in sorted(written.items())
         ]
@@ -70,7 +82,7 @@ def build(target: Path, modules: Iterable[str] = (), root: Path = ROOT) -> list[
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description="Build what is published of the CI steps.")
+    arguments = argparse.ArgumentParser(description="Build what is published.")
     arguments.add_argument("modules", nargs="*", help="platforms by their modules' names; default: all")
     arguments.add_argument("--folder", type=Path, default=ROOT / "dist")
     options = arguments.parse_args()

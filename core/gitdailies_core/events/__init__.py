@@ -3,5 +3,5 @@
 `events.KINDS` is the one table. Everything else reads it:
 
     KINDS ──▶ Event.make / Event.from_wire ──▶ Event ──▶ Dialect.write ──▶ JSON for one receiver
-      └────▶ schema.event_schema ──▶ event.schema.json, documentation
+      └────▶ schema.event_schema ──▶ checks of bodies, OpenAPI, `make dist`
 """

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import importlib
 import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import gitdailies_webhooks
 import pytest
 import requests
 from gitdailies_core.events.events import KINDS
@@ -24,7 +22,6 @@ from starlette.routing import Route
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
 
-FILE = Path(gitdailies_webhooks.__file__).parent / "api" / "openapi.json"
 ROOT = Path(__file__).resolve().parents[3]
 
 
@@ -45,17 +42,10 @@ def strings(value: Any, name: str) -> Iterator[str]:
             yield from strings(inner, name)
 
 
-def test_the_committed_document_is_fresh() -> None:
-    """The file in the package is what the code generates now."""
-    texts = importlib.import_module("scripts.generators.openapi").texts(ROOT)
-    assert {path: (ROOT / path).read_text() for path in texts} == texts
-    assert json.loads(FILE.read_text()) == document()
-
-
 def test_the_document_tells_senders_whose_receiver_it_is(receiver: Receiver) -> None:
-    """The running server serves the committed document without a key, with the mark of our receiver."""
+    """The running server serves the document without a key, with the mark of our receiver."""
     served = requests.get(receiver.url + "/openapi.json", timeout=30).json()
-    assert served == json.loads(FILE.read_text())
+    assert served == json.loads(json.dumps(document()))
     assert (served["openapi"], served["info"]["x-gitdailies-receiver"]) == ("3.1.0", "ours")
 
 
