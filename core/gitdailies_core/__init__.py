@@ -11,11 +11,12 @@ An adapter translates one vendor's deliveries:
         def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
             alert = Fields(request.json()).object("alert")
             word, incident = alert.text("action"), alert.text("alertId")
-            meaning = TABLE.get(word, "not in the table of Opsgenie's actions")
-            if meaning not in STATES:
-                return (Ignored(meaning, word, incident),)
+            if word not in TABLE:
+                return (Ignored("not in Opsgenie's table", word, incident, code=UNKNOWN_TYPE),)
+            if TABLE[word] not in STATES:
+                return (Ignored(TABLE[word], word, incident),)
             at = alert.epoch("updatedAt")
-            return (Change.make(state=meaning, word=word, incident=incident, at=at),)
+            return (Change.make(state=TABLE[word], word=word, incident=incident, at=at),)
 
 `python -m gitdailies_core.contract opsgenie` says what an adapter still lacks. CONTRIBUTING.md,
 "Add a vendor", has every step.

@@ -36,7 +36,13 @@ def package(tmp_path, monkeypatch):
     assert '"action": "Create"' in create
     (folder / "examples/close.payload.json").write_text(create.replace("Create", "Close"), "utf-8")
     monkeypatch.syspath_prepend(tmp_path)
+    forget()
     yield folder
+    forget()
+
+
+def forget():
+    """Unload the package, so that the next import reads its files."""
     for module in [name for name in sys.modules if name.split(".")[0] == "gitdailies_opsgenie"]:
         del sys.modules[module]
 
