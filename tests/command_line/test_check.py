@@ -99,7 +99,7 @@ def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     told = {name: text for text in found for name in ("whole", "cut", "gone") if f"larkspur/{name}:" in text}
     assert checked.returncode == 2
     assert [found[told[name]]["level"] for name in ("whole", "cut", "gone")] == ["ok", "fault", "fault"]
-    assert "expected a whole history, got a shallow clone; run git fetch --unshallow in it" in told["cut"]
+    assert "expected a full history, got a shallow clone; run git fetch --unshallow in it" in told["cut"]
     assert "expected a git repository that this user can read" in told["gone"]
     assert "git clone --mirror" in found[told["gone"]]["remedy"]
 

@@ -59,7 +59,7 @@ DECIDED_BY_HISTORY = words(
 )
 READ_BY_HISTORY = words(
     """config.errors config.yaml_document.Document config.settings.Source http.event_lists.CREATED
-    http.event_lists.UNCHANGED http.event_lists.Result""",
+    http.event_lists.UNCHANGED http.event_lists.EventResult""",
     prefix="gitdailies_connection.",
 )
 
