@@ -34,7 +34,7 @@ from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.sql.database import ReadPool
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVER = ROOT / "tests/webhooks/serve_store.py"
+SERVER = ROOT / "tests/support/webhooks/serve_store.py"
 TICKS = os.sysconf("SC_CLK_TCK")
 SECONDS = 600
 ONE, ALL = "one repository", "all repositories"

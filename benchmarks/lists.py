@@ -26,7 +26,7 @@ from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.events import intake
 
 ROOT = Path(__file__).resolve().parents[1]
-SERVER = ROOT / "tests/webhooks/serve_store.py"
+SERVER = ROOT / "tests/support/webhooks/serve_store.py"
 TICKS = os.sysconf("SC_CLK_TCK")
 
 

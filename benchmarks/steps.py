@@ -28,7 +28,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 STEP = ROOT / "ci-steps" / "report_deploy.py"
-CASE = ROOT / "tests" / "ci" / "cases" / "github_actions" / "push.json"
+CASE = ROOT / "tests" / "support" / "ci_cases" / "github_actions" / "push.json"
 DATADOG = ROOT / ".tools" / "node_modules" / ".bin" / "datadog-ci"
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 BODY = json.dumps({"kind": "deployed", "repo": "larkspur/checkout-api", "commitSHA": SHA})

@@ -70,11 +70,11 @@ if TYPE_CHECKING:
 
 
 # core/gitdailies_core/ci/frozen.py
-# Stands in for `dataclasses.dataclass(frozen=True)` in the one-file steps.
+# Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
 
 def dataclass(*, frozen: bool) -> Callable[[type], type]:
-    """Give a class `__init__`, `__repr__`, `__eq__` and `__hash__` by its fields, and forbid changes."""
+    """Add `__init__`, `__repr__`, `__eq__` and `__hash__` by the class's fields, and forbid changes."""
     if not frozen:
         raise TypeError("dataclass: expected frozen=True, got False")
 
@@ -108,7 +108,7 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
 
 
 # core/gitdailies_core/error_text.py
-# How a message names a wrong value, its type and a short, harmless excerpt, and the place of it.
+# Text for error messages: a wrong value shown safely, and the name of the setting that holds it.
 
 
 _LONGEST = 60
@@ -117,14 +117,17 @@ _LONGEST = 60
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
 
-def called(message: str, names: Mapping[str, str]) -> str:
-    """Return a message `where: expected, got` with what *names* has for where, such as an option's name."""
+def relabel(message: str, names: Mapping[str, str]) -> str:
+    """Replace the place at the start of `where: expected, got`.
+
+    *names* maps our name of a place to the name that the reader knows, such as a command-line option.
+    """
     where, colon, rest = message.partition(": ")
     return f"{names.get(where, where)}{colon}{rest}"
 
 
 def got(value: Any) -> str:
-    """Name *value* for the right half of `expected, got`."""
+    """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
     if value is None:
         return "null"
     if isinstance(value, bool):
@@ -149,7 +152,7 @@ def got(value: Any) -> str:
 
 
 class GitDailiesError(Exception):
-    """The root: catch it to catch all of ours and nothing else."""
+    """The root. Catching it catches every error of this project and no other."""
 
     status_hint = 500
     exit_code = 1
@@ -163,7 +166,7 @@ class UsageError(GitDailiesError):
 
 
 class ConfigurationError(UsageError):
-    """Wrong settings in a configuration file; `complaints` holds a line for each of them."""
+    """Wrong settings in a configuration file. `complaints` has one line for each mistake."""
 
     def __init__(self, *complaints: str) -> None:
         super().__init__("\n".join(complaints))
@@ -171,7 +174,7 @@ class ConfigurationError(UsageError):
 
 
 class InvalidEvent(GitDailiesError):
-    """An event that core's table refuses; `field` is the wire name at fault, or empty."""
+    """An event that does not fit core's table. `field` is the wire name at fault, or empty."""
 
     status_hint = 422
     exit_code = 2
@@ -182,12 +185,12 @@ class InvalidEvent(GitDailiesError):
 
 
 # core/gitdailies_core/values/times.py
-# Moments: aware UTC datetimes inside, RFC 3339 on the wire, microseconds at the finest.
+# Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest.
 
 
-# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59: a
-# leap second has no place in a datetime. Vendors send up to nine fractional digits. The first
-# line keeps out what is not between the years 1 and 9999 in UTC.
+# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59
+# because a datetime cannot hold a leap second. Vendors send up to nine fractional digits. The
+# first line refuses times outside the years 1 to 9999 in UTC.
 RFC3339 = (
     r"^(?!0000|0001-01-01T.*\+|9999-12-31T.*-)"
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -203,16 +206,16 @@ _EXPECTED = "a time like 2026-03-04T09:12:41Z"
 
 
 def parse(text: Any, where: str) -> datetime:
-    """Read an RFC 3339 time with a zone; more than six fractional digits are cut.
+    """Read an RFC 3339 time with a zone, as aware UTC. Digits after the sixth fractional one are cut.
 
-    Raises ValueError with a message `where: expected, got`.
+    Raises ValueError that says `where: expected, got`.
     """
     match = _RFC3339.search(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
     fraction, zone = match[4] or "", match[5]
     try:
-        # fromisoformat reads this form, six digits and an offset, on every Python from 3.7 on.
+        # fromisoformat reads six digits and an offset on every Python since 3.7.
         if zone == "Z":
             return datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}+00:00")
         moment = datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}{zone}")
@@ -222,20 +225,20 @@ def parse(text: Any, where: str) -> datetime:
 
 
 def text_of(moment: datetime) -> str:
-    """Write *moment*, which must be aware, as RFC 3339 in UTC with 0, 3 or 6 fractional digits, as it needs.
+    """Write an aware time as RFC 3339 in UTC, with 0, 3 or 6 fractional digits as needed.
 
-    Raises ValueError for a naive one.
+    Raises ValueError for a naive time.
     """
     if moment.tzinfo is None:
         raise ValueError("time: expected an aware time, got a naive one")
     utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
     micros = utc.microsecond
-    # isoformat leaves out a fraction of none, and writes any other with six digits.
+    # isoformat omits a fraction of zero and writes any other with six digits.
     return utc.isoformat()[: 19 if not micros else 26 if micros % 1000 else 23] + "Z"
 
 
 # core/gitdailies_core/events/field_types.py
-# How the values of an event's fields look, and the one place where they are checked.
+# The types of event fields, and the one place that checks their values.
 
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
@@ -262,9 +265,10 @@ _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
 @dataclass(frozen=True)
 class FieldType:
-    """How the values of a field look: a pattern or a list of words, and a length.
+    """A type of field: a pattern or a list of words, and a greatest length in characters.
 
-    Of one that is `printable` every text fits that Python calls so, which is quickly asked.
+    If `printable` is true, the pattern matches every text for which `str.isprintable` holds.
+    That check is fast.
     """
 
     expected: str
@@ -276,13 +280,13 @@ class FieldType:
 
     @cached_property
     def fits(self) -> Callable[[str], Any]:
-        """Ask whether a text looks as the type says, its length aside."""
-        # Made when first needed: a step checks one event, a server the same few fields for ever.
+        """A check of the pattern or the words, without the length."""
+        # Compiled on first use: a CI step checks one event, a server checks the same few fields all the time.
         return self.words.__contains__ if self.words else re.compile(self.pattern).search
 
-    def takes(self, text: str) -> bool:
-        """Say whether a text is a value of this type, its length regarded."""
-        return len(text) <= self.longest and bool(self.fits(text)) and _writable(text)
+    def accepts(self, text: str) -> bool:
+        """Return whether *text* is a value of this type."""
+        return len(text) <= self.longest and bool(self.fits(text)) and _encodable(text)
 
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
@@ -312,29 +316,29 @@ TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 COMMITS = FieldType(f"a list of at most {FIELD_TYPES_MOST_COMMITS} objects with sha and time", form="commits")
 
 
-def field_types_read(kind: FieldType, where: str, value: Any) -> Any:
-    """Return *value* as an event holds it; raises InvalidEvent that names the field *where* it stood."""
+def normalize(kind: FieldType, where: str, value: Any) -> Any:
+    """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
     if kind.printable and isinstance(value, str) and len(value) <= kind.longest and value.isprintable():
-        return value  # as nearly every one is; half of a surrogate pair is not printable
+        return value  # nearly every text; half of a surrogate pair is not printable
     if kind.form == "time":
-        return _read_time(value, where, where)
+        return _normalize_time(value, where, where)
     if kind.form == "commits":
-        return _read_commits(kind, where, value)
-    if isinstance(value, str) and kind.takes(value):
+        return _normalize_commits(kind, where, value)
+    if isinstance(value, str) and kind.accepts(value):
         return value.lower() if kind is SHA else value
-    raise InvalidEvent(f"{where}: expected {kind.expected}, got {misfit(kind, value)}", where)
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
 
-def misfit(kind: FieldType, value: Any) -> str:
-    """Name a value that the type does not take, for the right half of `expected, got`."""
+def describe_misfit(kind: FieldType, value: Any) -> str:
+    """Describe a value that the type does not accept, for the right half of `expected, got`."""
     if isinstance(value, str) and len(value) > kind.longest:
         return f"{len(value)} characters, {kind.longest} are allowed"
-    if isinstance(value, str) and not _writable(value):
+    if isinstance(value, str) and not _encodable(value):
         return "half of a surrogate pair"
     return got(value)
 
 
-def _read_time(value: Any, where: str, field: str) -> str:
+def _normalize_time(value: Any, where: str, field: str) -> str:
     if isinstance(value, datetime):
         return text_of(value)
     try:
@@ -343,7 +347,7 @@ def _read_time(value: Any, where: str, field: str) -> str:
         raise InvalidEvent(str(error), field) from None
 
 
-def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
+def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
     if not isinstance(value, list) or len(value) > FIELD_TYPES_MOST_COMMITS:
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     commits = []
@@ -354,14 +358,14 @@ def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str
         sha = commit.get("sha")
         if not isinstance(sha, str) or not SHA.fits(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
-        read_commit = {"sha": sha.lower()}
+        entry = {"sha": sha.lower()}
         if commit.get("time") is not None:
-            read_commit["time"] = _read_time(commit["time"], f"{place}.time", where)
-        commits.append(read_commit)
+            entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
+        commits.append(entry)
     return commits
 
 
-def _writable(text: str) -> bool:
+def _encodable(text: str) -> bool:
     if text.isascii():
         return True
     try:
@@ -372,7 +376,7 @@ def _writable(text: str) -> bool:
 
 
 # core/gitdailies_core/events/events.py
-# The events that GitDailies counts: one table of kinds and fields, and the value made from it.
+# The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
 
 DEPLOYED = "deployed"
@@ -386,7 +390,7 @@ INCIDENT_RESOLVED = "incidentResolved"
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a kind: its name on the wire, its type, and whether GitDailies documents it."""
+    """A field of a kind: its wire name, its type, and whether GitDailies documents it."""
 
     name: str
     type: FieldType
@@ -397,7 +401,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of event: the word for it on the wire, its fields, and an example of it."""
+    """A kind of event: its wire word, its fields and an example."""
 
     word: str
     title: str
@@ -406,11 +410,11 @@ class Kind:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name that an event of this kind may have on the wire, `kind` too."""
+        """The wire names of this kind's fields, and `kind`."""
         return frozenset({"kind", *(field.name for field in self.fields)})
 
     def field(self, name: str) -> Field | None:
-        """Find a field by its name on the wire."""
+        """Find a field by its wire name. Returns None if the kind has no such field."""
         return next((field for field in self.fields if field.name == name), None)
 
 
@@ -529,7 +533,7 @@ KINDS: tuple[Kind, ...] = (
 
 
 def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
-    """Find a kind by its word; raises InvalidEvent that names the nearest words."""
+    """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
     for kind in kinds:
         if kind.word == word:
             return kind
@@ -539,10 +543,10 @@ def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
 
 @dataclass(frozen=True)
 class Event:
-    """One event, checked against the table; build it with `make` or `from_wire`.
+    """One event, checked against the table. Build it with `make` or `from_wire`.
 
-    `values` holds wire names and plain JSON values (times as RFC 3339 text in UTC), never an
-    empty one; `extra` holds what the table does not know, kept as it came.
+    `values` maps wire names to plain JSON values. Times are RFC 3339 text in UTC. No value is
+    empty. `extra` holds unknown fields unchanged.
     """
 
     kind: str
@@ -551,9 +555,9 @@ class Event:
 
     @classmethod
     def make(cls, kind: str, **values: Any) -> Event:
-        """Build an event from wire names; times may be datetimes, None means not given.
+        """Build an event from wire names. A time may be a datetime, and None means not given.
 
-        Raises InvalidEvent for an unknown kind or field and for a value that does not fit.
+        Raises InvalidEvent for an unknown kind or field and for a wrong value.
         """
         values["kind"] = kind
         event = cls.from_wire(values)
@@ -564,9 +568,9 @@ class Event:
 
     @classmethod
     def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
-        """Check a JSON object against the table; null and "" mean that it was not given.
+        """Check a JSON object against the table. null and "" mean not given.
 
-        Raises InvalidEvent that names the field, what was expected and what stood there.
+        Raises InvalidEvent that names the field, the expected value and the actual one.
         """
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
@@ -575,7 +579,7 @@ class Event:
         for field in kind.fields:
             value = body.get(field.name)
             if value is not None and value != "":
-                values[field.name] = field_types_read(field.type, field.name, value)
+                values[field.name] = normalize(field.type, field.name, value)
             elif field.required:
                 raise InvalidEvent(
                     f"{field.name}: expected {field.type.expected}, got "
@@ -597,28 +601,28 @@ class Event:
 
     @property
     def time(self) -> datetime | None:
-        """The moment it happened, aware UTC; None means the moment of the call."""
+        """When it happened, aware UTC. None means when the receiver gets the event."""
         text = self.values.get("time")
         return None if text is None else parse(text, "time")
 
     def replace(self, **changes: Any) -> Event:
-        """Return the event with other values; None takes one away."""
+        """Return the event with changed values. None removes a value."""
         plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
-        kept = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
-        return Event.from_wire({"kind": self.kind, **kept, **self.extra})
+        values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
+        return Event.from_wire({"kind": self.kind, **values, **self.extra})
 
 
 # core/gitdailies_core/ci/facts.py
-# What goes into and comes out of the question which deploys a job made: plain values.
+# Plain values about a job: the inputs, the platform's facts, and the resulting deploys.
 
 
-# What templates and pipelines write where there is nothing: CircleCI `<nil>`, Helm and GitLab
-# `<no value>`, JSON null, JavaScript undefined, Python None.
+# Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
+# JavaScript undefined, Python None.
 _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
 
 
-# A reference that nobody filled in: Azure leaves a dollar and parentheses of an unknown one; Octopus
-# writes a number sign before the braces, which no comment here does, since it looks into scripts too.
+# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
+# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
 _FACTS_REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 
 
@@ -640,19 +644,19 @@ FACTS_FAILED = frozenset(
 
 
 def given(text: str | None) -> str | None:
-    """Return *text* without spaces and line ends around it, or None where that means nothing."""
+    """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
     return None if text.lower() in _FACTS_NOTHING else text
 
 
 def full_sha(text: str | None) -> str | None:
-    """Return *text* in lower case if it is a whole commit name that is not all zeros."""
+    """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
     text = given(text)
     return text.lower() if text and _FACTS_SHA.match(text) and text.strip("0") else None
 
 
 def branch_of(ref: str | None) -> str | None:
-    """Return the branch that *ref* names, None where it is a tag, another kind of ref or a commit."""
+    """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit."""
     ref = None if full_sha(ref) else given(ref)
     if ref and ref.startswith(_HEADS):
         return ref[len(_HEADS) :] or None
@@ -666,14 +670,14 @@ def tag_of(ref: str | None) -> str | None:
 
 
 def commit(sha: Any, time: Any) -> dict[str, str] | None:
-    """Return an entry of `commits`; a time that cannot be read is left out, None for no commit."""
+    """Return an entry of `commits`, without a time that cannot be read. Returns None for no commit."""
     name = full_sha(sha) if isinstance(sha, str) else None
     moment = readable_time(time)
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
 
 def readable_time(time: Any) -> str | None:
-    """Return a time as we write it, or None for one that cannot be read."""
+    """Return a time in our form, or None if it cannot be read."""
     try:
         return text_of(parse(time, "time"))
     except ValueError:
@@ -682,7 +686,7 @@ def readable_time(time: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository that a deploy is of: `PATH` or `PATH@SHA`."""
+    """The repository of a deploy: `PATH` or `PATH@SHA`."""
 
     path: str
     sha: str | None = None
@@ -690,7 +694,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What somebody set by hand; build it with `make`, which refuses wrong values."""
+    """The inputs that a user set. Build them with `make`, which refuses wrong values."""
 
     repos: tuple[Repository, ...] = ()
     sha: str | None = None
@@ -706,7 +710,7 @@ class Inputs:
 
     @classmethod
     def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
-        """Read texts as they came; *repos* holds `PATH` or `PATH@SHA`, several parted by spaces or commas.
+        """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
         Empty, `<nil>`, `null` and the like mean not given. Raises UsageError that names the input.
         """
@@ -762,10 +766,10 @@ def _whole(sha: str, where: str) -> str:
 
 @dataclass(frozen=True)
 class GitFacts:
-    """What the checkout says of its HEAD; `commits` newest first, without merges.
+    """What the checkout knows about its HEAD. `commits` are newest first, without merges.
 
-    `commits` is empty for a shallow clone, which does not tell what came before, and `cut`
-    tells that there are more than were read.
+    `commits` is empty for a shallow clone, which lacks earlier commits. `cut` is true if there are
+    more commits than were read.
     """
 
     sha: str
@@ -778,10 +782,10 @@ class GitFacts:
 
 @dataclass(frozen=True)
 class Target:
-    """A repository at a commit, as a platform tells it; each of it may be unknown.
+    """A repository at a commit, from a platform. Each value may be unknown.
 
-    `no_branch` says why there is no branch, a tag above all; then none is taken from git. The
-    log gets `notes`, and so does the error where the commit is missing.
+    `no_branch` says why there is no branch, most often a tag. Then git's branch is not used. The
+    log shows `notes`, and so does the error about a missing commit.
     """
 
     repo: str | None = None
@@ -794,18 +798,18 @@ class Target:
     notes: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> Target:
-        """Return it with other values."""
+        """Return the target with other values."""
         return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a platform tells of the job that runs.
+    """What a platform knows about the running job.
 
-    run      names the run, the same when a job of it is run again
-    status   the platform's word for how it went, `status_of` for what that word is about
+    run      the id of the run, the same when one of its jobs runs again
+    status   the platform's word for the result, and `status_of` for what it is the result of
     skip     why the run deployed nothing
-    remedy   what to do, beside setting an input, where repository or commit are unknown
+    remedy   what to do, besides setting an input, if the repository or the commit is unknown
     """
 
     targets: tuple[Target, ...] = (Target(),)
@@ -820,21 +824,21 @@ class Facts:
 
 
 class Variables:
-    """The environment, read with care: what means nothing is None."""
+    """The environment. A value that means no value is None."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
     def first(self, *names: str) -> str | None:
-        """Return the first of these variables that says something."""
+        """Return the first of these variables that has a value."""
         return next((text for text in map(given, map(self._environ.get, names)) if text), None)
 
 
 @dataclass(frozen=True)
 class Deploys:
-    """The deploys that a job made, at least one, and what the log should say beside them.
+    """The deploys that a job made, at least one, and notes for the log.
 
-    `lacking` tells that git might know more: there is neither `commits` nor `commitTime`.
+    `lacking` is true if an event has neither `commits` nor `commitTime`, which git may know.
     """
 
     platform: str
@@ -845,13 +849,13 @@ class Deploys:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Nothing to report, and why."""
+    """There is nothing to report, for this reason."""
 
     reason: str
 
 
 # core/gitdailies_core/events/dialect.py
-# The dialect: every name on the wire, in one table, and what configuration may change of it.
+# The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
 
 KEY_HEADER = "webhook-key"
@@ -869,13 +873,13 @@ DOCUMENTED = "documented"
 RECEIVERS = (DOCUMENTED, OURS)
 
 
-# What keys of our own incoming webhooks begin with, so that a job need not ask who will read it.
+# Keys of our own incoming webhooks begin with this. A CI job can so tell the receiver from the key.
 OUR_KEY_PREFIX = "gdk_"
 
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an event is written for one receiver: build it with `make`, write with `write`."""
+    """How an event is written for one receiver. Build it with `make`."""
 
     receiver: str
     kinds: Mapping[str, str]
@@ -894,10 +898,11 @@ class Dialect:
         path: str | None = None,
         table: tuple[Kind, ...] = KINDS,
     ) -> Dialect:
-        """Build a dialect: all fields for *ours*, the documented ones and *add* for *documented*.
+        """Build a dialect for the receiver `ours` (all fields) or `documented` (documented fields).
 
-        *kinds* and *rename* map our words to the receiver's, *drop* leaves fields out, *path*
-        replaces the path of the address. Raises ConfigurationError for a name we do not have.
+        *kinds* and *rename* map our kinds and fields to the receiver's names. *drop* leaves
+        fields out, *add* sends further ones to a documented receiver. *path* replaces the path of
+        the address. Raises ConfigurationError for a kind or field that does not exist.
         """
         if receiver not in RECEIVERS:
             raise ConfigurationError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
@@ -928,7 +933,7 @@ class Dialect:
         return cls(receiver, {**words, **(kinds or {})}, names, path)
 
     def write(self, event: Event) -> dict[str, Any]:
-        """Return the JSON object that this receiver is sent for *event*."""
+        """Return *event* as the JSON object for this receiver."""
         body: dict[str, Any] = {}
         for name, value in {**event.values, "kind": self.kinds.get(event.kind, event.kind)}.items():
             if name in self.names:
@@ -938,12 +943,12 @@ class Dialect:
         return body
 
     def dump(self, event: Event) -> bytes:
-        """Return the body bytes for *event*: compact JSON in UTF-8."""
+        """Return *event* as a request body: compact JSON in UTF-8."""
         return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
 
 
 # core/gitdailies_core/ci/report.py
-# What a step says in the end, whatever its platform: an outcome, lines for the log, an exit code.
+# The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
 
 REPORTED, SKIPPED, DRY_RUN, REPORT_FAILED = "reported", "skipped", "dry-run", "failed"
@@ -954,12 +959,12 @@ DONE, REPORT_NOT_DELIVERED, USAGE, REPORT_REFUSED, PARTLY = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Attempted:
-    """An event and what came of sending it: `code` is that of this event alone."""
+    """An event and the result of sending it. `code` is the exit code for this event alone."""
 
     event: Event
     code: int
     status: int | None
-    said: str
+    message: str
     unchanged: bool = False
 
 
@@ -967,10 +972,10 @@ class Attempted:
 class Report:
     """How a step ended.
 
-    lines      what to tell, most important last, each on one line
+    lines      messages for the log, each on one line, the most important last
     reason     why nothing was reported, or ""
-    code       the exit code where the step is told to fail on an error
-    payload    the events as they were written for the receiver: JSON, a list if there are several
+    code       the exit code if the step is set to fail on an error
+    payload    the events in the receiver's form: JSON, a list if there are several
     """
 
     outcome: str
@@ -983,7 +988,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing went wrong: reported, rightly skipped, or only tried."""
+        """Whether nothing went wrong: the deploy was reported or rightly skipped, or this was a dry run."""
         return self.code == DONE
 
 
@@ -991,14 +996,14 @@ def skipped(found: Skipped) -> Report:
     return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
 
 
-def tried(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
-    """Report of a dry run."""
+def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
+    """Return the report of a dry run."""
     lines = tuple(f"dry run, not sent: {_deploy(event)}" for event in events)
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
 
 
 def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str]) -> Report:
-    """Report of events that were sent, some of them perhaps in vain."""
+    """Return the report of events that were sent. Some of them may have failed."""
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
     if 0 < len(failed) < len(results):
@@ -1016,13 +1021,13 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
 
 
 def refused(error: Exception, names: Mapping[str, str]) -> Report:
-    """Report of an error before anything was sent; one that is not ours is a fault of the step itself.
+    """Return the report of an error before anything was sent. A foreign error is a fault of the step itself.
 
-    *names* are what the platform calls the inputs, where it has names of its own for them.
+    *names* maps our names of inputs to the platform's, if it has other names.
     """
     ours = isinstance(error, GitDailiesError)
     reason = (
-        called(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+        relabel(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
     )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else REPORT_NOT_DELIVERED
@@ -1031,7 +1036,7 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
 
 def _report_line(result: Attempted) -> str:
     if result.code != DONE:
-        return f"not reported: {_deploy(result.event)}: {result.said}"
+        return f"not reported: {_deploy(result.event)}: {result.message}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {_deploy(result.event)}{again}"
 
@@ -1055,24 +1060,24 @@ def _payload(events: Sequence[Event], dialect: Dialect) -> str:
 
 
 # core/gitdailies_core/values/secret.py
-# A secret that does not show itself.
+# A secret that no log, message or pickle shows.
 
 
 class Secret:
-    """A key, token or signing secret; `reveal()` is the one way to its text.
+    """A key, token or signing secret. Only `reveal()` returns its text.
 
-    It has no readable repr, cannot be pickled, and compares in constant time.
+    Its repr hides the text, it cannot be pickled, and it compares in constant time.
     """
 
     __slots__ = ("_text", "origin")
 
     def __init__(self, text: str, origin: str = "") -> None:
         self._text = text
-        # Where it came from ("env PAGERDUTY_SECRET"), for messages that must name it.
+        # Where the secret was read from, such as "env PAGERDUTY_SECRET". Messages name this.
         self.origin = origin
 
     def reveal(self) -> str:
-        """Return the secret itself: for a header or a signature, never for a message."""
+        """Return the text, for a header or a signature. Never put it into a message."""
         return self._text
 
     def matches(self, given: bytes) -> bool:
@@ -1101,7 +1106,7 @@ class Secret:
 
 
 def redact(text: str, *secrets: Any) -> str:
-    """Replace every given secret in *text*, for answers and errors written by others."""
+    """Replace each of *secrets* in *text* by `***`. Use it on text that another program wrote."""
     for secret in secrets:
         plain = secret.reveal() if isinstance(secret, Secret) else secret
         if plain:
@@ -1110,10 +1115,10 @@ def redact(text: str, *secrets: Any) -> str:
 
 
 # core/gitdailies_core/ci/settings.py
-# What a step was told, apart from the deploy itself: where to, with which key, how hard to try.
+# The settings of a step besides the deploy itself: the address, the key, timeouts and retries.
 
 
-# Every step takes these, each under the name that its platform's habits give it.
+# Every step has these inputs. Each platform names them by its own conventions.
 DEPLOY_INPUTS = (
     "repo",
     "sha",
@@ -1148,7 +1153,7 @@ _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 @dataclass(frozen=True)
 class Settings:
-    """A step's settings; build them with `make`."""
+    """A step's settings. Build them with `make`."""
 
     inputs: Inputs
     url: str | None
@@ -1160,13 +1165,13 @@ class Settings:
 
     @classmethod
     def make(cls, texts: Mapping[str, str | None]) -> Settings:
-        """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`; a missing name was not given.
+        """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`. A missing name means not given.
 
         Raises UsageError that names the input.
         """
         key = Secret((texts.get("webhook-key") or "").strip(), "webhook-key")
         dry_run = flag(texts, "dry-run")
-        # Who ends the process reads it; a wrong word for it is told here, like any other.
+        # The end of the process reads this input. A wrong value is reported here like any other.
         flag(texts, "fail-on-error")
         receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
         if receiver not in RECEIVERS:
@@ -1186,7 +1191,7 @@ class Settings:
 
 
 def flag(texts: Mapping[str, str | None], name: str) -> bool:
-    """Read a yes or no, no by default; raises UsageError."""
+    """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
     if word not in _TRUE + _FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
@@ -1314,29 +1319,29 @@ class Step:
 
 
 # core/gitdailies_core/ci/git_url.py
-# Addresses of repositories: the slug in any form of them, and what of one may be shown.
+# Read addresses of repositories: the slug in any form of address, and an address without user name.
 
 
 # https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
 _GIT_URL_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
 
 
-# git@host:group/name.git, which ssh takes; C:\work and C:/work are paths of Windows.
+# git@host:group/name.git, as ssh has it. C:\work and C:/work are Windows paths.
 _SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
 
 
 _USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
 
-# What stands before or between the parts of a name: Azure's `_git` and, over ssh, `v3`;
+# Parts of a path that are not parts of the name: Azure's `_git` and, with ssh, `v3`;
 # Bitbucket Data Center's `scm`.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
 
 
 def slug(address: str) -> str | None:
-    """Return `owner/name` (or more parts, as GitLab has them) of a repository's address.
+    """Return `owner/name` of a repository's address, with more parts if it has subgroups.
 
-    None for a path on this machine, and for an address with fewer than two parts.
+    Returns None for a path on this machine and for an address with fewer than two parts.
     """
     found = _GIT_URL_ADDRESS.match(address.strip()) or _SCP.match(address.strip())
     if not found or address.strip().lower().startswith("file:"):
@@ -1353,16 +1358,16 @@ def slug(address: str) -> str | None:
 
 
 def without_user(address: str) -> str:
-    """Return *address* without user name and password, which leave no machine."""
+    """Return *address* without user name and password. These never leave the machine."""
     return _USER.sub(r"\1", address.strip())
 
 
 def _azure(host: str, parts: list[str]) -> list[str]:
-    # All forms come to organization/project/name.
+    # All forms become organization/project/name.
     parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
     if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
         parts = [host.partition(".")[0], *parts]
-    # A project's first repository bears its name, which the address then gives once.
+    # A project's first repository has the project's name, and the address has that name only once.
     return [*parts, parts[-1]] if len(parts) == 2 else parts
 
 
@@ -1444,7 +1449,7 @@ class Platform:
 
 
 # core/gitdailies_core/events/ids.py
-# Names of events: the same for the same thing, at every attempt, on every path.
+# Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
 
 def deploy_id(
@@ -1457,21 +1462,21 @@ def deploy_id(
     service: str | None,
     type: str | None,
 ) -> str:
-    """Name a deploy by what a re-run of the same CI job repeats."""
+    """Return the id of a deploy. Its parts stay the same when the CI job runs again."""
     return _name("deploy", platform, run, sha.lower(), repo, environment, service, type or "deploy")
 
 
 def _name(prefix: str, *parts: str | None) -> str:
-    # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
+    # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"
 
 
 # core/gitdailies_core/ci/deploy.py
-# From a job to the deploys it made: input, else event payload, else variable, else git, else an error.
+# Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
 
-# Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
+# Receivers allow more. A longer list would only repeat the commits of earlier deploys.
 DEPLOY_MOST_COMMITS = 250
 
 
@@ -1493,8 +1498,8 @@ def resolve(
     """Find out which deploys the job made, or why it made none.
 
     *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
-    this call where no run does, so that its retries count once. Raises UsageError that names
-    the input to set, InvalidEvent where a value does not fit an event.
+    this call if the platform has no run id, so its retries count once. Raises UsageError that
+    names the input to set, and InvalidEvent if an event cannot hold a value.
     """
     facts = platform.read(Variables(environ), event) if platform else _DEPLOY_NOTHING
     unwanted = _unwanted(facts, inputs.status)
@@ -1512,7 +1517,7 @@ def resolve(
 
 
 def _unwanted(facts: Facts, status: str | None) -> str | None:
-    """Say why there is nothing to report; a *status* set by hand overrules the platform."""
+    """Return why there is nothing to report. A *status* that was set by hand overrides the platform's."""
     if status:
         word = status.lower()
         return f"status is {word}" if word in FACTS_FAILED else None
@@ -1524,7 +1529,7 @@ def _unwanted(facts: Facts, status: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class _Job:
-    """All that is known of the job, and the steps from it to its events."""
+    """The facts about the job, and the steps from them to its events."""
 
     platform: Platform | None
     facts: Facts
@@ -1537,7 +1542,7 @@ class _Job:
         return self.platform.title if self.platform else "the environment"
 
     def chosen(self) -> list[Target]:
-        """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
+        """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
         here = slug(self.git.remote or "") if self.git else None
         own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
         if self.inputs.repos:
@@ -1553,17 +1558,17 @@ class _Job:
         path, sha = repository.path, repository.sha or self.inputs.sha
         target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
         if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
-            # One name for one repository: the same commits under another name, such as a mirror's.
+            # The same commits under another name, such as that of a mirror.
             target = own[0]
         if target is None and sha is None:
             known = ", ".join(t.repo for t in own if t.repo) or "no repository"
             raise UsageError(
-                f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
+                f"repo: expected {path}@SHA, got no commit: {self.title} has the commit of {known} only"
             )
         return _at(target or Target(), sha).but(repo=path)
 
     def with_git(self, target: Target) -> Target:
-        """Fill in from the checkout what is still open, where both speak of one commit."""
+        """Fill in missing facts from the checkout if it is at the same commit."""
         git, sha = self.git, target.sha or (self.git.sha if self.git else None)
         if git is None or sha != git.sha:
             return target
@@ -1576,7 +1581,7 @@ class _Job:
         )
 
     def event(self, target: Target) -> Event:
-        """Write the event of *target*."""
+        """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
         repo = self._known("repo", target, target.repo, "the repository, as owner/name")
         sha = self._known("sha", target, target.sha, "the deployed commit")
@@ -1599,7 +1604,7 @@ class _Job:
         )
 
     def notes(self, target: Target) -> list[str]:
-        """Say where the event of *target* comes from, if not plainly, and what it leaves out."""
+        """Return what is not obvious about the event of *target*: where it comes from, what it lacks."""
         notes = list(target.notes)
         if target.no_branch and not (target.branch or self.inputs.branch):
             notes.append(f"no branch: {target.no_branch}")
@@ -1621,7 +1626,7 @@ class _Job:
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
             return self.inputs.id
         if self.inputs.id:
-            # One name for several events: each gets its own from it.
+            # One id for several events: each event gets its own id, derived from it.
             platform, run = "id", self.inputs.id
         elif not run:
             platform, run = "call", self.call
@@ -1639,23 +1644,23 @@ class _Job:
 
 
 def _at(target: Target, sha: str | None) -> Target:
-    # Branch and commits are those of the platform's commit; of another one they are not known.
+    # The branch and the commits belong to the platform's commit. For another one they are unknown.
     if sha in (None, target.sha):
         return target
     return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
 
 
 def _shown(url: str | None) -> str | None:
-    # The platform's address is worth having, and not worth failing for.
+    # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
     return address if _DEPLOY_ADDRESS.match(address) else None
 
 
 # core/gitdailies_core/ci/checkout.py
-# What the checkout's git tells a job about the deploy: the last source, asked only where needed.
+# Read facts about the deploy from the checkout's git: the last source, used only if needed.
 
 
-# Twice as many as are sent, since merges among them are left out.
+# Twice as many as are sent, because merges are left out.
 _READ = 2 * DEPLOY_MOST_COMMITS
 
 
@@ -1671,27 +1676,27 @@ def deploys_in(
     inputs: Inputs,
     call: str = "",
 ) -> Deploys | Skipped:
-    """Resolve the job's deploys; git in *directory* is asked where the platform leaves something open.
+    """Resolve the job's deploys. If the platform's facts are not enough, read git in *directory*.
 
-    Git costs a step a third of its time, hence two ways through. Raises what `resolve` raises.
+    Git takes a third of a step's time, so it runs only if needed. Raises what `resolve` raises.
     """
     try:
         found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
         if isinstance(found, Skipped) or not found.lacking:
             return found
     except UsageError:
-        # Raised again below, unless git fills the gap.
+        # The second call raises it again, unless git has what is missing.
         found = None
-    git = checkout_read(directory)
+    git = read(directory)
     if found is not None and git is None:
         return found
     return resolve(platform, environ=environ, event=event, inputs=inputs, git=git, call=call)
 
 
-def checkout_read(directory: str) -> GitFacts | None:
-    """Read HEAD, its branch, its remote and the commits before it; None where there is no checkout.
+def read(directory: str) -> GitFacts | None:
+    """Read HEAD, its branch, its remote and earlier commits. Returns None if there is no checkout.
 
-    Of a shallow clone the commits are not known: what came before was not fetched.
+    In a shallow clone earlier commits are unknown, because they were not fetched.
     """
     if not os.path.exists(os.path.join(directory, ".git")):
         return None
@@ -1719,7 +1724,7 @@ def checkout_read(directory: str) -> GitFacts | None:
 def _git(directory: str, *arguments: str) -> str | None:
     import subprocess
 
-    # In a container the checkout often belongs to another user; no setting is written for that.
+    # In a container the checkout often belongs to another user. This changes no configuration file.
     command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
     try:
         done = subprocess.run(
@@ -1736,7 +1741,7 @@ def _git(directory: str, *arguments: str) -> str | None:
 
 
 # core/gitdailies_core/retry.py
-# What follows from an attempt to deliver: done, again at, pause or give up. A pure decision.
+# Decide what to do after a delivery attempt: done, retry, pause or give up. Pure.
 
 
 AGAIN_STATUSES = frozenset({408, 425, 429})
@@ -1754,7 +1759,7 @@ FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 300.0
 
 
-# An absurd Retry-After must not stop deliveries for good: an hour is the longest we wait for one.
+# A Retry-After of years must not stop deliveries, so we wait at most an hour for one.
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 
 
@@ -1763,7 +1768,7 @@ GIVE_UP_AGE_SECONDS = 7 * 86400.0
 
 @dataclass(frozen=True)
 class Outcome:
-    """What came of one attempt: a status, or None and the `error` where no answer came."""
+    """The result of one attempt: an HTTP status, or None with the `error` when no answer came."""
 
     status: int | None
     error: str = ""
@@ -1777,7 +1782,7 @@ class Done:
 
 @dataclass(frozen=True)
 class Again:
-    """Try again at `at`, aware UTC."""
+    """Retry at `at`, aware UTC."""
 
     at: datetime
     reason: str
@@ -1785,7 +1790,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Pause:
-    """Send nothing more until key (`what` is key) or address (`what` is address) changes."""
+    """Send nothing until the key or the address changes. `what` is `key` or `address`."""
 
     what: str
     reason: str
@@ -1793,7 +1798,7 @@ class Pause:
 
 @dataclass(frozen=True)
 class GiveUp:
-    """This event will never be taken; set it aside with the reason."""
+    """The receiver will never accept this event. It becomes a dead letter with this reason."""
 
     reason: str
 
@@ -1811,47 +1816,47 @@ def decide(
     jitter: Callable[[], float],
     give_up_age_seconds: float = GIVE_UP_AGE_SECONDS,
 ) -> Verdict:
-    """Decide after attempt number *attempt* (from 1); *jitter* returns a number in [0, 1).
+    """Decide after attempt number *attempt*, counted from 1. *jitter* returns a number in [0, 1).
 
-    Age counts from the first attempt, not from when the event was stored: waiting for the
-    events before it is not a failure of its own.
+    The age counts from the first attempt, not from when the event was stored. Waiting for
+    earlier events is not a failure.
     """
     status = outcome.status
-    said = f"answered {status}" if status is not None else outcome.error or "no answer"
+    result = f"answered {status}" if status is not None else outcome.error or "no answer"
     if outcome.error and status is not None:
-        said = f"{said}: {outcome.error}"
+        result = f"{result}: {outcome.error}"
     if status is not None:
         if 200 <= status < 300:
             return Done()
         if status in KEY_STATUSES:
-            return Pause("key", f"the key is refused ({said})")
+            return Pause("key", f"the key is refused ({result})")
         if status in ADDRESS_STATUSES or 300 <= status < 400:
-            return Pause("address", f"the address is wrong ({said})")
+            return Pause("address", f"the address is wrong ({result})")
         if is_answer(outcome):
-            return GiveUp(said)
+            return GiveUp(result)
     if (now - first_attempt_at).total_seconds() >= give_up_age_seconds:
-        return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {said}")
+        return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {result}")
     return Again(
-        now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), said
+        now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
     )
 
 
 def is_answer(outcome: Outcome) -> bool:
-    """Whether the receiver answered for good, with yes or no; else it may answer otherwise later."""
+    """Whether the answer is final. A later attempt may get another answer only if it is not."""
     return outcome.status is not None and outcome.status < 500 and outcome.status not in AGAIN_STATUSES
 
 
 def delay_seconds(outcome: Outcome, *, attempt: int, now: datetime, jitter: Callable[[], float]) -> float:
-    """Full jitter under an exponential bound, and never earlier than Retry-After asks (up to an hour)."""
+    """Full jitter under an exponential bound, but at least Retry-After, which counts up to an hour."""
     bound = min(LONGEST_DELAY_SECONDS, FIRST_DELAY_SECONDS * 2.0 ** min(attempt - 1, 30))
     return max(bound * jitter(), retry_after_seconds(outcome.retry_after, now))
 
 
 def retry_after_seconds(value: str, now: datetime) -> float:
-    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3); anything else is 0."""
+    """Read Retry-After: seconds or an HTTP date (RFC 9110, 10.2.3). Anything else is 0."""
     value = value.strip()
     if value.isascii() and value.isdigit():
-        # More digits than an hour has would only be cut to it.
+        # A longer number is over an hour anyway.
         seconds = float(value[:9]) if len(value) <= 9 else LONGEST_RETRY_AFTER_SECONDS
     else:
         try:
@@ -1863,7 +1868,7 @@ def retry_after_seconds(value: str, now: datetime) -> float:
 
 
 # core/gitdailies_core/ci/sender.py
-# The sender of the one-file steps: an event by POST, on the standard library alone.
+# Send events by POST, with the standard library alone, because a CI step installs nothing.
 
 
 DELIVERED = "delivered"
@@ -1881,14 +1886,14 @@ TIMEOUT_SECONDS = 10.0
 RETRIES = 3
 
 
-# All attempts and waits together: a deploy job waits for them.
+# All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
 
 _LONGEST_ANSWER_BYTES = 64 * 1024
 
 
-_LONGEST_SAID = 300
+_LONGEST_MESSAGE = 300
 
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
@@ -1899,7 +1904,7 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where events go and how hard is tried; build it with `make`."""
+    """Where events go, and how many attempts are made. Build it with `make`."""
 
     url: str
     key: Secret
@@ -1921,9 +1926,9 @@ class Receiver:
         retries: int = RETRIES,
         longest_seconds: float = LONGEST_SECONDS,
     ) -> Receiver:
-        """Check address and key; spaces and line ends around them are taken away.
+        """Check the address and the key. Spaces and line ends around them are removed.
 
-        Raises UsageError, which shows neither the key nor a user in the address.
+        Raises UsageError. It shows neither the key nor a user name in the address.
         """
         parts = _address(url.strip())
         if dialect.path is not None:
@@ -1947,21 +1952,21 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What came of sending an event; `said` never holds the key and is one line.
+    """The result of sending an event. `message` is one line and never contains the key.
 
-    `check` is the input that is wrong, as far as the receiver tells one.
+    `check` names the input that is probably wrong, or is empty.
     """
 
     outcome: str
     status: int | None
     attempts: int
-    said: str
+    message: str
     unchanged: bool = False
     check: str = ""
 
 
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
-    """Send *events* in order; the receiver's longest time is that of all of them together."""
+    """Send *events* in order. `longest_seconds` applies to all of them together."""
     until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
     return [send(event, receiver, until=until) for event in events]
 
@@ -1969,7 +1974,7 @@ def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
 @dataclass(frozen=True)
 class _Answer:
     status: int | None
-    said: str
+    message: str
     retry_after: str = ""
     body: Any = None
     final: bool = False
@@ -1983,9 +1988,9 @@ def send(
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     wait: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Send *event*, again after no answer, 429 or 5xx, within the receiver's bounds; raises nothing.
+    """Send *event*. Retry after no answer, 429 or 5xx, within the receiver's limits. Raises nothing.
 
-    *until* is the moment when a caller that sends several events gives up.
+    *until* is the time at which a caller that sends several events gives up.
     """
     first_attempt_at = now()
     until = until or first_attempt_at + timedelta(seconds=receiver.longest_seconds)
@@ -1994,7 +1999,7 @@ def send(
         attempt += 1
         answer = _bounded_post(event, receiver, (until - now()).total_seconds())
         verdict = decide(
-            Outcome(answer.status, answer.said, answer.retry_after),
+            Outcome(answer.status, answer.message, answer.retry_after),
             attempt=attempt,
             first_attempt_at=first_attempt_at,
             now=now(),
@@ -2003,7 +2008,7 @@ def send(
         if isinstance(verdict, Done):
             body = answer.body if isinstance(answer.body, dict) else {}
             return Receipt(
-                DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
+                DELIVERED, answer.status, attempt, answer.message, unchanged=body.get("status") == "unchanged"
             )
         if isinstance(verdict, Pause) and verdict.what == "address":
             return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
@@ -2123,11 +2128,11 @@ def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
         return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
         # Waiting does not mend a certificate. TLS is loaded where it is used alone.
-        said = _sender_line(str(getattr(error, "verify_message", error)), receiver)
+        message = _sender_line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
-        return _Answer(None, f"{where}: certificate not trusted: {said}; {remedy}", final=True)
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _Answer(None, f"{where}: {_sender_line(said, receiver).lower()}", final=isinstance(error, ValueError))
+        return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _Answer(None, f"{where}: {_sender_line(message, receiver).lower()}", final=isinstance(error, ValueError))
 
 
 def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
@@ -2143,7 +2148,7 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
 
 def _sender_line(text: str, receiver: Receiver) -> str:
     line = _CONTROL.sub(" ", redact(text, receiver.key)).strip()
-    return line if len(line) <= _LONGEST_SAID else line[:_LONGEST_SAID] + "…"
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 
 def _jitter() -> float:
@@ -2153,13 +2158,13 @@ def _jitter() -> float:
 
 
 # core/gitdailies_core/ci/step.py
-# A step from its inputs to its report: the same for every platform, told what differs.
+# Run a step from its inputs to its report. The arguments are what differs between platforms.
 
 
 _OUR_NAMES: Mapping[str, str] = {}
 
 
-# Sending and its urllib are imported where they are needed, a skipped or dry run needs neither.
+# The sender is imported only when events are sent. A skipped or dry run does not need it.
 
 
 def run(
@@ -2173,11 +2178,11 @@ def run(
     no_key: str = "",
     names: Mapping[str, str] = _OUR_NAMES,
 ) -> Report:
-    """Report the job's deploys and say how it went; raises nothing.
+    """Report the job's deploys and return how it went. Raises nothing.
 
-    *texts* are the inputs by the names of `settings`, *agent* names the step to the receiver,
-    *no_key* says where this platform keeps the key, for who has set none, *names* what it calls
-    the inputs, where it has names of its own for them.
+    *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
+    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
+    maps our names of inputs to the platform's, if it has other names.
     """
     try:
         settings = Settings.make(texts)
@@ -2193,14 +2198,14 @@ def run(
             return skipped(found)
         dialect = Dialect.make(receiver=settings.receiver)
         if settings.dry_run:
-            return tried(found.events, dialect, found.notes)
+            return dry_run(found.events, dialect, found.notes)
         return attempted(_send(found.events, settings, dialect, agent, no_key, names), dialect, found.notes)
     except Exception as error:
         return refused(error, names)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once: taking the interpreter apart would be a tenth of a step's time."""
+    """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
     sys.stdout.flush()
     os._exit(code)
 
@@ -2232,7 +2237,7 @@ def _send(
             event,
             codes[receipt.outcome],
             receipt.status,
-            receipt.said + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
+            receipt.message + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
             receipt.unchanged,
         )
         for event, receipt in zip(events, send_all(events, receiver))

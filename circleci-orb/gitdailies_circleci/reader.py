@@ -10,7 +10,15 @@ from urllib.parse import quote
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, readable, rows_of
+from gitdailies_core.sources.history import (
+    Pages,
+    PastMessage,
+    Row,
+    Window,
+    ignore_unreadable,
+    newest_first,
+    rows_of,
+)
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_circleci import past
@@ -40,7 +48,7 @@ class Reader:
     def headers(self, token: Secret) -> Mapping[str, str]:
         return {"Circle-Token": token.reveal(), "Accept": "application/json"}
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Tell the deploys of the pipelines that were created in *window*.
 
         Raises UsageError for a wrong parameter.
@@ -60,7 +68,7 @@ class Reader:
                 web=pages.url.removesuffix("/api/v2"),
                 own_reruns="reruns" in parameters,
             )
-            yield from readable(told)
+            yield from ignore_unreadable(told)
 
 
 def _created_at(pipeline: Row) -> datetime:

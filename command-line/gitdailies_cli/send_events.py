@@ -18,7 +18,7 @@ from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http.sender import Sender
 from gitdailies_core import retry
-from gitdailies_core.error_text import called
+from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -70,7 +70,7 @@ def option_names_in_errors(options: Mapping[str, str]) -> Iterator[None]:
     try:
         yield
     except (UsageError, InvalidEvent) as error:
-        raise UsageError(called(str(error), options)) from None
+        raise UsageError(relabel(str(error), options)) from None
 
 
 @dataclass(frozen=True)

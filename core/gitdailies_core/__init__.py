@@ -1,5 +1,117 @@
-"""Values and decisions: events and their wire, adapters' protocol, routing, periods, retries.
+"""The names that an adapter needs, exported from one place, and the parts of core.
 
-Nothing here opens a file or a socket, reads the clock or the environment; the exceptions are
-named in tests/test_rooms.py.
+An adapter translates one vendor's deliveries:
+
+    class Opsgenie:
+        name, table, options, examples = "opsgenie", TABLE, {}, "gitdailies_opsgenie"
+
+        def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
+            verify_shared_token(request, secrets, header=header)
+
+        def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
+            alert = Fields(request.json()).object("alert")
+            word, incident = alert.text("action"), alert.text("alertId")
+            meaning = TABLE.get(word, "not in the table of Opsgenie's actions")
+            if meaning not in STATES:
+                return (Ignored(meaning, word, incident),)
+            at = alert.epoch("updatedAt")
+            return (Change.make(state=meaning, word=word, incident=incident, at=at),)
+
+`python -m gitdailies_core.contract opsgenie` says what an adapter still lacks. CONTRIBUTING.md,
+"Add a vendor", has every step.
+
+This package holds values and decisions. It does no I/O and reads no clock; `tests/rooms/rules.py`
+lists the exceptions. Its parts, an arrow from the part that is imported:
+
+    errors, error_text, retry ─▶ values ─▶ events ─▶ sources ─▶ incidents ─▶ contract
+                                              └────▶ ci
 """
+
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from gitdailies_core.error_text import got
+    from gitdailies_core.errors import (
+        ConfigurationError,
+        PayloadError,
+        ProofError,
+        UnreadableBody,
+    )
+    from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
+    from gitdailies_core.sources.fields import Fields
+    from gitdailies_core.sources.protocol import (
+        RESOLVED,
+        STARTED,
+        STATES,
+        UPDATED,
+        Adapter,
+        Change,
+        Ignored,
+        Message,
+        Option,
+        Service,
+    )
+    from gitdailies_core.sources.request import Request
+    from gitdailies_core.sources.signatures import verify_hmac_sha256, verify_shared_token
+    from gitdailies_core.values.secret import Secret
+    from gitdailies_core.values.times import text_of
+
+__all__ = [
+    "OTHER",
+    "RESOLVED",
+    "STARTED",
+    "STATES",
+    "UNKNOWN_TYPE",
+    "UPDATED",
+    "Adapter",
+    "Change",
+    "Code",
+    "ConfigurationError",
+    "Fields",
+    "Ignored",
+    "Message",
+    "Option",
+    "PayloadError",
+    "ProofError",
+    "Request",
+    "Secret",
+    "Service",
+    "UnreadableBody",
+    "got",
+    "text_of",
+    "verify_hmac_sha256",
+    "verify_shared_token",
+]
+
+# The module of each name. It is imported when the name is first used (PEP 562), so importing one
+# module of core, as every CI step does, loads no other.
+_MODULES = {
+    "error_text": ("got",),
+    "errors": ("ConfigurationError", "PayloadError", "ProofError", "UnreadableBody"),
+    "reasons": ("OTHER", "UNKNOWN_TYPE", "Code"),
+    "sources.fields": ("Fields",),
+    "sources.protocol": (
+        *("RESOLVED", "STARTED", "STATES", "UPDATED"),
+        *("Adapter", "Change", "Ignored", "Message", "Option", "Service"),
+    ),
+    "sources.request": ("Request",),
+    "sources.signatures": ("verify_hmac_sha256", "verify_shared_token"),
+    "values.secret": ("Secret",),
+    "values.times": ("text_of",),
+}
+
+# Type checkers do not see this function, so they still report a misspelled name.
+if not TYPE_CHECKING:
+
+    def __getattr__(name: str) -> object:
+        for module, names in _MODULES.items():
+            if name in names:
+                from importlib import import_module
+
+                value = getattr(import_module(f"{__name__}.{module}"), name)
+                globals()[name] = value
+                return value
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+    def __dir__() -> list[str]:
+        return sorted({*globals(), *__all__})

@@ -1,4 +1,4 @@
-"""How a message names a wrong value, its type and a short, harmless excerpt, and the place of it."""
+"""Text for error messages: a wrong value shown safely, and the name of the setting that holds it."""
 
 from __future__ import annotations
 
@@ -9,14 +9,17 @@ _LONGEST = 60
 _MOST_BITS = 200  # as many as 60 digits hold; Python refuses to write out very long ones
 
 
-def called(message: str, names: Mapping[str, str]) -> str:
-    """Return a message `where: expected, got` with what *names* has for where, such as an option's name."""
+def relabel(message: str, names: Mapping[str, str]) -> str:
+    """Replace the place at the start of `where: expected, got`.
+
+    *names* maps our name of a place to the name that the reader knows, such as a command-line option.
+    """
     where, colon, rest = message.partition(": ")
     return f"{names.get(where, where)}{colon}{rest}"
 
 
 def got(value: Any) -> str:
-    """Name *value* for the right half of `expected, got`."""
+    """Describe *value* for the right half of `expected, got`: one short line of printable ASCII."""
     if value is None:
         return "null"
     if isinstance(value, bool):

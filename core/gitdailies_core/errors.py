@@ -2,26 +2,26 @@
 
     GitDailiesError
     ├── UsageError            a wrong argument or setting: exit 2, nothing was sent
-    │   └── ConfigurationError    the same, found in gitdailies.yml or another file
-    ├── ProofError            a delivery whose proof is wrong or missing: 401
-    ├── UnreadableBody        bytes that are not the promised format: 400
-    │   └── BodyTooLarge      more of them than is read: 413
-    ├── PayloadError          authentic, readable, but not what the table knows: kept
-    ├── InvalidEvent          one of our own events is not as core's table says: 422
-    ├── StoreUnavailable      our own store cannot write or read: 503, come again
-    └── DeliveryError         an event could not be handed over
-        └── Refused           the receiver will never take it, or not with this key: exit 3
+    │   └── ConfigurationError    a wrong setting in gitdailies.yml or another file
+    ├── ProofError            a delivery with a wrong or missing proof: 401
+    ├── UnreadableBody        a body that is not JSON, or not the form it claims to be: 400
+    │   └── BodyTooLarge      a body over the limit: 413
+    ├── PayloadError          a valid body that the adapter cannot translate: it is quarantined
+    ├── InvalidEvent          an event that does not fit core's table of fields: 422
+    ├── StoreUnavailable      our own store cannot be read or written: 503, try again later
+    └── DeliveryError         an event could not be delivered
+        └── Refused           the receiver will never accept it, or not with this key: exit 3
 
-A class stands for one decision that a caller makes; `status_hint` is the HTTP status with
-which a server would answer, `exit_code` the one with which a command would end. Messages say
-`where: expected, got`, in lower case, and never hold a secret.
+Each class is one decision for the caller. `status_hint` is the HTTP status that a server
+answers with, and `exit_code` is the exit code of a command. A message about a wrong value
+says `where: expected, got`, in lower case. No message holds a secret.
 """
 
 from __future__ import annotations
 
 
 class GitDailiesError(Exception):
-    """The root: catch it to catch all of ours and nothing else."""
+    """The root. Catching it catches every error of this project and no other."""
 
     status_hint = 500
     exit_code = 1
@@ -35,7 +35,7 @@ class UsageError(GitDailiesError):
 
 
 class ConfigurationError(UsageError):
-    """Wrong settings in a configuration file; `complaints` holds a line for each of them."""
+    """Wrong settings in a configuration file. `complaints` has one line for each mistake."""
 
     def __init__(self, *complaints: str) -> None:
         super().__init__("\n".join(complaints))
@@ -43,13 +43,13 @@ class ConfigurationError(UsageError):
 
 
 class ProofError(GitDailiesError):
-    """A delivery whose proof of origin is wrong or missing. It says no more than that."""
+    """A delivery whose proof of origin is wrong or missing. The message gives no further detail."""
 
     status_hint = 401
 
 
 class UnreadableBody(GitDailiesError):
-    """A body that is not JSON (or not the form encoding that was announced)."""
+    """A body that is not JSON, or not a form although its content type says so."""
 
     status_hint = 400
 
@@ -61,13 +61,13 @@ class BodyTooLarge(UnreadableBody):
 
 
 class PayloadError(GitDailiesError):
-    """An authentic delivery whose shape the vendor's table cannot read."""
+    """An authentic delivery that the adapter cannot translate."""
 
     status_hint = 202
 
 
 class InvalidEvent(GitDailiesError):
-    """An event that core's table refuses; `field` is the wire name at fault, or empty."""
+    """An event that does not fit core's table. `field` is the wire name at fault, or empty."""
 
     status_hint = 422
     exit_code = 2
@@ -78,18 +78,18 @@ class InvalidEvent(GitDailiesError):
 
 
 class StoreUnavailable(GitDailiesError):
-    """The store cannot be written or read: our own fault, and worth another try."""
+    """Our own store cannot be read or written. A later attempt may succeed."""
 
     status_hint = 503
 
 
 class DeliveryError(GitDailiesError):
-    """An event was not delivered, though it may be later."""
+    """An event was not delivered. A later attempt may succeed."""
 
     status_hint = 503
 
 
 class Refused(DeliveryError):
-    """The receiver refused key or payload; sending the same again will not help."""
+    """The receiver refused the key or the event. Sending the same again will not help."""
 
     exit_code = 3

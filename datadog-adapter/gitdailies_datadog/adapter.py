@@ -1,7 +1,7 @@
-"""Datadog's webhooks: monitors and Incident Management, in the bodies that its users' templates give.
+"""Translate Datadog's webhooks, for monitors and Incident Management. A user's template gives the body.
 
-Datadog signs nothing: the proof is a token in a custom header. Source: Datadog's documentation,
-"Webhooks" integration.
+Datadog does not sign deliveries. The proof is a token in a custom header. Source: Datadog's
+documentation, "Webhooks" integration.
 """
 
 from __future__ import annotations
@@ -9,19 +9,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitdailies_core.error_text import got
-from gitdailies_core.errors import PayloadError
-from gitdailies_core.sources.protocol import Message
-from gitdailies_core.sources.request import Request
-from gitdailies_core.sources.signatures import verify_shared_token
-from gitdailies_core.values.secret import Secret
+from gitdailies_core import Message, PayloadError, Request, Secret, got, verify_shared_token
 
 from gitdailies_datadog.incidents import incident
 from gitdailies_datadog.monitors import default, monitor
 from gitdailies_datadog.table import OPTIONS, TABLE
 from gitdailies_datadog.variables import filled
 
-# The templates name what they hold, so that a body is never taken for another.
+# Each template names its own schema, so a body is never mistaken for another kind.
 SCHEMAS = {"datadog-monitor": monitor, "datadog-incident": incident}
 
 
@@ -38,26 +33,26 @@ class Datadog:
         verify_shared_token(request, secrets, header=header)
 
     def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
-        """Read one filled template, or Datadog's default payload."""
+        """Translate one filled template, or Datadog's default payload."""
         body = filled(_decoded(request))
         schema = body.optional_text("schema")
         if schema is None and body.has("event_type"):
             return (default(body, options),)
-        read = SCHEMAS.get(schema or "")
-        if read is None:
+        translate = SCHEMAS.get(schema or "")
+        if translate is None:
             expected = ", ".join(SCHEMAS)
             raise PayloadError(
                 f"schema: expected one of {expected}, or none in Datadog's default payload, got {got(schema)}"
             )
-        return (read(body, options),)
+        return (translate(body, options),)
 
 
 def _decoded(request: Request) -> Any:
-    """Decode JSON, or a form: its fields are the template's, or one, `payload`, holds it all."""
+    """Decode JSON or a form. A form has the template's fields, or one field `payload` with JSON."""
     if not request.is_form:
         return request.json()
     form = request.form()
-    # How "Encode as form" lays out a custom payload is documented nowhere.
+    # The documentation does not say how "Encode as form" lays out a custom payload.
     return request.decode(form["payload"].encode()) if "payload" in form else form
 
 

@@ -1,14 +1,21 @@
-"""An incident of Datadog's Incident Management, by either of the incident templates."""
+"""Translate an incident of Datadog's Incident Management, sent with either incident template."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.error_text import got
-from gitdailies_core.errors import PayloadError, UnreadableBody
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import STATES, Change, Ignored, Message, Service
+from gitdailies_core import (
+    STATES,
+    Change,
+    Fields,
+    Ignored,
+    Message,
+    PayloadError,
+    Service,
+    UnreadableBody,
+    got,
+)
 from gitdailies_core.values import strict_json
 
 from gitdailies_datadog.table import NO_INCIDENT, code, meaning, status
@@ -16,35 +23,35 @@ from gitdailies_datadog.variables import Tags, environment, identity, with_templ
 
 
 def incident(body: Fields, options: Mapping[str, Any]) -> Message:
-    """Read templates/incident.json.txt or incident-with-fields.json.txt as Datadog filled it."""
+    """Translate templates/incident.json.txt or incident-with-fields.json.txt, filled by Datadog."""
     given = body.optional_text("status") or ""
     word = status(given)
-    key, fixed = body.optional_text("event_id") or "", body.optional_text("service")
+    key, fixed_service = body.optional_text("event_id") or "", body.optional_text("service")
     if key:
-        # Whether each webhook and each notification has an $ID of its own is documented nowhere.
-        key = ":".join(part for part in (key, given.casefold(), fixed) if part)
-    name = identity(_name(body))
-    found = meaning(word, options) if given else NO_INCIDENT
-    if found not in STATES:
-        return Ignored(found, given, name, key, code(found))
-    if not name:
-        raise PayloadError("incident_uuid: expected it, or org_id and incident_public_id, got neither")
+        # The documentation does not say whether each webhook and notification has its own $ID.
+        key = ":".join(part for part in (key, given.casefold(), fixed_service) if part)
+    incident_id = identity(_id(body))
+    state_or_reason = meaning(word, options) if given else NO_INCIDENT
+    if state_or_reason not in STATES:
+        return Ignored(state_or_reason, given, incident_id, key, code(state_or_reason))
+    if not incident_id:
+        raise PayloadError("incident_uuid: missing; the template needs it, or org_id and incident_public_id")
     fields = _fields(body.raw("fields"))
     severity, env = body.optional_text("severity"), body.optional_text("env")
     tags = with_template(_tags(fields), severity=severity, env=env)
-    listed = _names(fields.get("services"), "fields.services")
-    names = listed or ([fixed] if fixed else [])
+    listed_services = _names(fields.get("services"), "fields.services")
+    names = listed_services or ([fixed_service] if fixed_service else [])
     return Change.make(
-        state=found,
+        state=state_or_reason,
         word=word,
-        incident=name,
-        # No variable tells when the incident was declared: each notification has its own moment.
+        incident=incident_id,
+        # No variable has the time when the incident was declared, only that of the notification.
         at=body.epoch("date_ms"),
-        first_period="first",
+        first_occurrence="first",
         key=key,
         services=[Service(service) for service in names],
-        # One webhook a service: it speaks for that service alone.
-        whole=bool(listed) or not fixed,
+        # With one webhook for each service, an end applies to that service only.
+        whole=bool(listed_services) or not fixed_service,
         environment=environment(env, tags),
         title=body.optional_text("title"),
         severity=severity,
@@ -53,14 +60,14 @@ def incident(body: Fields, options: Mapping[str, Any]) -> Message:
     )
 
 
-def _name(body: Fields) -> str:
+def _id(body: Fields) -> str:
     public, org = body.optional_text("incident_public_id"), body.optional_text("org_id")
-    # Public ids are counted in each organization.
+    # Public ids are unique only within an organization.
     return body.optional_text("incident_uuid") or (f"{org}-{public}" if org and public else "")
 
 
 def _fields(value: Any) -> dict[str, Any]:
-    """Read $INCIDENT_FIELDS: an object, or the text of one where a template put it in quotes."""
+    """Read $INCIDENT_FIELDS: an object, or its JSON as text if a template has it in quotes."""
     if isinstance(value, str):
         try:
             value = strict_json.loads(value.encode())
@@ -83,7 +90,7 @@ def _names(value: Any, where: str) -> list[str]:
 
 
 def _tags(fields: Mapping[str, Any]) -> Tags:
-    """Every field that holds text, for filters."""
+    """Return every field that has text, for filters."""
     tags: dict[str, list[str]] = {}
     for name, value in fields.items():
         values = value if isinstance(value, list) else [value]

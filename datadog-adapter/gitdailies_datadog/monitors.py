@@ -1,4 +1,4 @@
-"""A monitor's alert: the recommended template, and the payload that Datadog sends without one."""
+"""Translate a monitor's alert: the recommended template, and the payload that Datadog sends without one."""
 
 from __future__ import annotations
 
@@ -6,20 +6,18 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from gitdailies_core.errors import PayloadError
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import STATES, Change, Ignored, Message
+from gitdailies_core import STATES, Change, Fields, Ignored, Message, PayloadError
 
 from gitdailies_datadog.table import NO_MONITOR, TEST, UNKNOWN, code, meaning, transition
 from gitdailies_datadog.title import Title
 from gitdailies_datadog.variables import environment, identity, services, tags, with_template
 
-# The host is bounded, so that a body full of beginnings is read in one pass.
+# The host has a length limit. Otherwise a body with many false matches would take quadratic time.
 _MONITOR_LINK = re.compile(r"https://[a-z0-9.-]{1,100}/monitors/([0-9]{1,20})\b")
 
 
 def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
-    """Read templates/monitor.json.txt as Datadog filled it."""
+    """Translate templates/monitor.json.txt, filled by Datadog."""
     given = body.optional_text("transition") or ""
     word = transition(given)
     title = Title.read(body.optional_text("title") or "")
@@ -30,7 +28,9 @@ def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
     if ignored:
         return Ignored(ignored, given, incident, key, code(ignored))
     if not incident:
-        raise PayloadError("cycle_key: expected it, aggreg_key or monitor_id, got none of them")
+        raise PayloadError(
+            "cycle_key: missing, and so are aggreg_key and monitor_id; the template needs one of them"
+        )
     env = body.optional_text("env")
     found = with_template(tags(body.optional_text("tags")), env=env)
     return Change.make(
@@ -38,8 +38,8 @@ def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
         word=word,
         incident=incident,
         at=body.epoch("date_ms"),
-        # No variable tells the start; only a cycle key names one alert from start to end.
-        period=incident if cycle else None,
+        # No variable has the start time. Only a cycle key names one alert from start to end.
+        occurrence=incident if cycle else None,
         key=key,
         services=services(body.optional_text("service"), found),
         environment=environment(env, found),
@@ -51,15 +51,15 @@ def monitor(body: Fields, options: Mapping[str, Any]) -> Message:
 
 
 def default(body: Fields, options: Mapping[str, Any]) -> Message:
-    """Read Datadog's own payload, whose state and scope stand in the title's brackets alone.
+    """Translate Datadog's own payload. Its state and scope are only in the brackets of the title.
 
-    It has no key that joins a recovery to its alert: the monitor's number, from the link that
-    Datadog puts below the message, and the scope are taken for one.
+    It has no key that joins a recovery to its alert. The id is made of the scope and the monitor's
+    number, which is in the link that Datadog puts below the message.
     """
     title = Title.read(body.text("title"))
     word = transition(title.word)
     key = body.optional_text("id") or ""
-    # The last one: above it stands the user's message, which may link to other monitors.
+    # Take the last link. The user's message above it may link to other monitors.
     link = next(reversed([*_MONITOR_LINK.finditer(body.optional_text("body") or "")]), None)
     incident = identity(f"{link[1]} {title.scope}" if link and title.scope else title.name)
     ignored = _ignored(title, title.word, word, options)
@@ -81,7 +81,7 @@ def default(body: Fields, options: Mapping[str, Any]) -> Message:
 
 
 def _ignored(title: Title, given: str, word: str, options: Mapping[str, Any]) -> str:
-    """Say why there is nothing to count, or ""."""
+    """Return why there is nothing to count, or ""."""
     if title.test:
         return TEST
     if not given:
@@ -93,6 +93,6 @@ def _ignored(title: Title, given: str, word: str, options: Mapping[str, Any]) ->
 
 
 def _scoped(body: Fields) -> str:
-    # A monitor with several groups alerts for each: the number alone would close the wrong one.
+    # A monitor with several groups alerts for each. The number alone would close the wrong alert.
     number, scope = body.optional_text("monitor_id"), body.optional_text("scope")
     return f"{number} {scope}" if number and scope else number or ""

@@ -1,9 +1,10 @@
-"""Datadog's incidents and its monitors' events of the past, as the webhooks that its users' templates make.
+"""Translate past incidents and monitor events of Datadog to the changes that its webhooks send.
 
-A record is put as the filled template, and read by what reads those; so ids cannot differ where the
-record has what the template had. Sources: Datadog's API reference, "Search for incidents" and "Get a
-list of events". Two fields are in no schema of theirs, and known from answers that others recorded:
-an incident's `field_analytics.state`, and an event's `monitor.alert_cycle_key_txt`, with its `transition`.
+A record gets the shape of a filled template, and the same functions translate it. So the ids are
+the same if the record has every field of the template. Sources: Datadog's API reference, "Search
+for incidents" and "Get a list of events". Two fields are not in Datadog's schemas and are known
+from recorded answers: `field_analytics.state` of an incident, and `monitor.alert_cycle_key_txt`
+of an event, with its `transition`.
 """
 
 from __future__ import annotations
@@ -13,8 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import Ignored, Message
+from gitdailies_core import Fields, Ignored, Message
 
 from gitdailies_datadog.incidents import incident
 from gitdailies_datadog.monitors import monitor
@@ -22,7 +22,7 @@ from gitdailies_datadog.table import TEST
 from gitdailies_datadog.title import Title
 from gitdailies_datadog.variables import filled
 
-# `transition_type` of an event, as $ALERT_TRANSITION has it; most titles say it, too.
+# `transition_type` of an event, and the same as $ALERT_TRANSITION. Most titles have it too.
 TRANSITIONS: Mapping[str, str] = MappingProxyType(
     {
         "alert": "Triggered",
@@ -34,15 +34,15 @@ TRANSITIONS: Mapping[str, str] = MappingProxyType(
         "renotify": "Renotify",
     }
 )
-# The states that `resolved` is the time of.
+# The states whose time is in `resolved`.
 _OVER = ("resolved", "completed")
-_UNTOLD = "an incident that is stable, of which the listing does not tell since when"
+_STABLE_TIME_UNKNOWN = "the incident is stable, and the listing does not say since when"
 
 
 def of_incident(
     row: Fields, given: Mapping[str, str], site: str, options: Mapping[str, Any]
 ) -> Iterator[Message]:
-    """Tell an incident's changes of state; *given* is what its template has fixed: service, env."""
+    """Yield an incident's changes of state. *given* are the fixed values of its template: service, env."""
     attributes = row.object("attributes")
     if attributes.raw("is_test") is True:
         yield Ignored(TEST, incident=row.text("id"))
@@ -55,7 +55,7 @@ def of_incident(
             values[name] = field.raw("value") if field else None
     for at, state in _states(attributes):
         if at is None:
-            yield Ignored(_UNTOLD, state, row.text("id"))
+            yield Ignored(_STABLE_TIME_UNKNOWN, state, row.text("id"))
             continue
         body = {
             "incident_uuid": row.text("id"),
@@ -64,14 +64,14 @@ def of_incident(
             "title": attributes.raw("title"),
             "url": f"https://{site}/incidents/{public_id}" if public_id else None,
             "date_ms": _milliseconds(at),
-            # What has changed since is told as it is now; the state is that of the moment.
+            # The other fields have their present values. The state is the one at this time.
             "fields": {**values, "state": state},
         }
         yield incident(filled({**body, **given}), options)
 
 
 def _states(attributes: Fields) -> list[tuple[datetime | None, str]]:
-    """Return each state and its beginning; where the listing has only the last of them, that one."""
+    """Return each state with its start time. The listing may have only the last state."""
     created_at = attributes.time("created")
     analytics = attributes.optional_object("field_analytics")
     states = analytics.optional_object("state") if analytics else None
@@ -80,7 +80,7 @@ def _states(attributes: Fields) -> list[tuple[datetime | None, str]]:
         for state in analytics.raw("state"):
             spans += [(span.epoch("start"), state) for span in states.object(state).objects("spans")]
     if spans:
-        # The first one began with the incident.
+        # The first state began with the incident.
         (_, first), *later = sorted(spans)
         return [(created_at, first), *later]
     state = (attributes.optional_text("state") or "").casefold()
@@ -91,7 +91,7 @@ def _states(attributes: Fields) -> list[tuple[datetime | None, str]]:
 def of_event(
     row: Fields, given: Mapping[str, str], site: str, options: Mapping[str, Any]
 ) -> Iterator[Message]:
-    """Tell what a monitor's event says; *given* is what its template has fixed: service, env."""
+    """Yield the message of a monitor's event. *given* are the fixed values of its template: service, env."""
     outer = row.object("attributes")
     event = outer.object("attributes")
     about = event.optional_object("monitor") or Fields({}, "monitor")
@@ -120,7 +120,7 @@ def of_event(
 
 
 def happened_at(row: Fields) -> datetime:
-    """Return the time of an event, in milliseconds as $DATE has it."""
+    """Return the time of an event. Its milliseconds are those of $DATE."""
     return row.object("attributes").object("attributes").epoch("timestamp")
 
 

@@ -1,7 +1,7 @@
-"""Reads Datadog's past, page by page; found by entry point in the group `gitdailies.history`.
+"""Fetch Datadog's past page by page. The entry point is in the group `gitdailies.history`.
 
-The vendor's own client is not used: it overlooks `Retry-After`, and where it tries again it prints the
-status on standard output, which is where the command prints its JSON.
+Datadog's own client is not used. It ignores `Retry-After`. Before a retry it prints the status to
+standard output, where our command prints JSON.
 """
 
 from __future__ import annotations
@@ -13,14 +13,20 @@ from types import MappingProxyType
 from typing import Any, ClassVar
 from urllib.parse import urlsplit
 
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, readable, rows_of
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
-from gitdailies_core.values.secret import Secret
+from gitdailies_core import RESOLVED, STARTED, Change, Fields, Secret
+from gitdailies_core.sources.history import (
+    Pages,
+    PastMessage,
+    Row,
+    Window,
+    ignore_unreadable,
+    newest_first,
+    rows_of,
+)
 
 from gitdailies_datadog import past
 
-# "Search for incidents" and "Get a list of events": the largest pages there are.
+# "Search for incidents" and "Get a list of events": the largest page sizes.
 INCIDENTS, EVENTS = 100, 1_000
 _SEARCH = "/api/v2/incidents/search"
 _ANY_STATE = "state:(active OR stable OR resolved OR completed)"
@@ -28,7 +34,7 @@ _ANY_STATE = "state:(active OR stable OR resolved OR completed)"
 
 @dataclass(frozen=True)
 class Reader:
-    """The reader `datadog`: incidents, or the events of monitors; *site* is where people look at them."""
+    """The reader `datadog`: incidents, or the events of monitors. *site* is the host of their pages."""
 
     name: ClassVar[str] = "datadog"
     url: ClassVar[str] = "https://api.datadoghq.com"
@@ -37,58 +43,62 @@ class Reader:
     second_header: ClassVar[str] = "DD-APPLICATION-KEY"
     parameters: ClassVar[Mapping[str, str]] = MappingProxyType(
         {
-            "monitors?": "a search for monitors' events, as env:prod, or * for all; else incidents are read",
-            "service?": "the service, where the template of the webhook names one",
-            "env?": "the environment, likewise",
+            "monitors?": "a search for monitors' events, such as env:prod, or * for all; else incidents",
+            "service?": "the service, if the webhook's template names one",
+            "env?": "the environment, if the webhook's template names one",
         }
     )
     site: str = "app.datadoghq.com"
     options: Mapping[str, Any] = field(default_factory=dict)
 
-    def placed(self, url: str, options: Mapping[str, Any]) -> Reader:
-        """Read a site: api.datadoghq.eu is looked at on app.datadoghq.eu, api.us3.… on us3.datadoghq.com."""
+    def for_source(self, url: str, options: Mapping[str, Any]) -> Reader:
+        """Find the site: app.datadoghq.eu for api.datadoghq.eu, us3.… for api.us3.datadoghq.com."""
         host = urlsplit(url).hostname or ""
         site = host.removeprefix("api.") if host.startswith("api.") else self.site
         return replace(self, site=f"app.{site}" if site.count(".") == 1 else site, options=options)
 
-    def apart(self, parameters: Mapping[str, str]) -> str:
+    def may_count_twice(self, parameters: Mapping[str, str]) -> str:
         if "monitors" not in parameters:
             return ""
-        return "Datadog documents no cycle key of its events, without which an alert has another id than live"
+        return (
+            "Datadog does not document a cycle key for events; without one, an alert has another id than live"
+        )
 
     def headers(self, token: Secret) -> Mapping[str, str]:
         return {"DD-API-KEY": token.reveal(), "Accept": "application/json"}
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
-        """Tell the incidents that were created in *window*, or the alerts of monitors that began in it."""
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
+        """Yield the incidents that were created in *window*, or the monitor alerts that began in it."""
         given = {name: value for name, value in parameters.items() if name != "monitors"}
         if "monitors" in parameters:
             yield from self._alerts(pages, window, parameters["monitors"], given)
             return
         for row in newest_first(_incidents(pages), window, _created_at):
-            yield from readable(past.of_incident(_data(row), given, self.site, self.options))
+            yield from ignore_unreadable(past.of_incident(_data(row), given, self.site, self.options))
 
-    def _alerts(self, pages: Pages, window: Window, search: str, given: Mapping[str, str]) -> Iterator[Told]:
-        """Tell what happened in *window*, and after it the ends of what began in it."""
-        begun: set[str] = set()
+    def _alerts(
+        self, pages: Pages, window: Window, search: str, given: Mapping[str, str]
+    ) -> Iterator[PastMessage]:
+        """Yield the alerts in *window*, and the later ends of alerts that began in it."""
+        open_alerts: set[str] = set()
         for row in _events(pages, window, search):
-            within = window.holds(past.happened_at(row))
-            if not within and not begun:
+            within = window.contains(past.happened_at(row))
+            if not within and not open_alerts:
                 return
-            for told in readable(past.of_event(row, given, self.site, self.options)):
-                if not isinstance(told, Change):
+            for message in ignore_unreadable(past.of_event(row, given, self.site, self.options)):
+                if not isinstance(message, Change):
                     if within:
-                        yield told
-                elif within or (told.state == RESOLVED and told.incident in begun):
-                    yield told
-                    if told.state == STARTED:
-                        begun.add(told.incident)
-                    elif told.state == RESOLVED:
-                        begun.discard(told.incident)
+                        yield message
+                elif within or (message.state == RESOLVED and message.incident in open_alerts):
+                    yield message
+                    if message.state == STARTED:
+                        open_alerts.add(message.incident)
+                    elif message.state == RESOLVED:
+                        open_alerts.discard(message.incident)
 
 
 def _incidents(pages: Pages) -> Iterator[list[Row]]:
-    """List incidents, newest first: the search knows no time."""
+    """List all incidents, newest first, because the search has no time filter."""
     offset = 0
     while True:
         query = [
@@ -114,7 +124,7 @@ def _created_at(row: Row) -> datetime:
 
 
 def _events(pages: Pages, window: Window, search: str) -> Iterator[Fields]:
-    """List monitors' events from the beginning of *window* on, oldest first, up to now."""
+    """List monitors' events from the start of *window* until now, oldest first."""
     query = [
         ("filter[query]", "source:alert" if search == "*" else f"source:alert ({search})"),
         ("filter[from]", str(round(window.since.timestamp() * 1000))),
@@ -128,8 +138,8 @@ def _events(pages: Pages, window: Window, search: str) -> Iterator[Fields]:
         rows = page.objects("data")
         yield from rows
         meta = page.optional_object("meta")
-        onward = meta.optional_object("page") if meta else None
-        cursor = (onward.optional_text("after") if onward else None) or ""
+        position = meta.optional_object("page") if meta else None
+        cursor = (position.optional_text("after") if position else None) or ""
         if not cursor or not rows:
             return
 

@@ -1,7 +1,7 @@
-"""Datadog's words for what happened, each as started, resolved, updated or why it is ignored.
+"""Datadog's words: each is started, resolved, updated or the reason why it is ignored.
 
 Sources: Datadog's documentation, "Webhooks" ($ALERT_TRANSITION, $INCIDENT_STATUS) and "Describe
-an incident" (its states). Other spellings than the documented ones were met by other receivers.
+an incident" (its states). The undocumented spellings are known from other receivers.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from collections.abc import Mapping
 from types import MappingProxyType
 from typing import Any
 
+from gitdailies_core import RESOLVED, STARTED, UPDATED, Option
 from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Option
 
 UNKNOWN = "not in the table of Datadog's words"
 TEST = "a test notification"
@@ -23,9 +23,9 @@ _NO_DATA = "missing data; it counts only with the option no_data: true"
 TRANSITIONS: Mapping[str, str] = MappingProxyType(
     {
         "Triggered": STARTED,
-        # The same cycle again; a start only where the first one never arrived.
+        # The same cycle again. It is a start only if the first one never arrived.
         "Re-Triggered": STARTED,
-        # Whatever begins with Recovered ends, as other receivers take it.
+        # Every word that begins with Recovered is an end, as in other receivers.
         "Recovered": RESOLVED,
         "Warn Recovered": RESOLVED,
         "No Data Recovered": RESOLVED,
@@ -43,9 +43,9 @@ TRANSITIONS: Mapping[str, str] = MappingProxyType(
 STATUSES: Mapping[str, str] = MappingProxyType(
     {
         "active": STARTED,
-        # Users are no longer hurt: Datadog's own time to restore ends here too.
+        # Users are no longer affected. Datadog's own time to restore ends here too.
         "stable": RESOLVED,
-        # After stable these are a second end, which is not passed on.
+        # After stable, these are a second end, which is not sent.
         "resolved": RESOLVED,
         "completed": RESOLVED,
     }
@@ -63,7 +63,7 @@ OPTIONS: Mapping[str, Option] = MappingProxyType(
     }
 )
 
-# What a word means instead, where an option has the given value.
+# Another meaning of a word: the option, its value, and the meaning with that value.
 _SWITCHED: Mapping[str, tuple[str, Any, str]] = MappingProxyType(
     {
         "Warn": ("warn", True, STARTED),
@@ -73,12 +73,12 @@ _SWITCHED: Mapping[str, tuple[str, Any, str]] = MappingProxyType(
         "stable": ("incident_ends_at", "resolved", UPDATED),
     }
 )
-# The letter case of $INCIDENT_STATUS is documented nowhere.
+# The documentation does not say in which case $INCIDENT_STATUS is written.
 _WRITTEN = {word.casefold(): word for word in TABLE}
 
 
 def transition(given: str) -> str:
-    """Return the table's word for a transition, or "" where it has none."""
+    """Return the table's word for a transition, or "" if it has none."""
     word = _WRITTEN.get(given.casefold(), "")
     if not word and given.casefold().startswith("recovered"):
         word = "Recovered"
@@ -86,7 +86,7 @@ def transition(given: str) -> str:
 
 
 def status(given: str) -> str:
-    """Return the table's word for an incident's status, or "" where it has none."""
+    """Return the table's word for an incident's status, or "" if it has none."""
     word = _WRITTEN.get(given.casefold(), "")
     return word if word in STATUSES else ""
 

@@ -1,7 +1,7 @@
-"""A monitor's title: what its leading brackets say, and the name that follows.
+"""Read a monitor's title: the brackets at its beginning, and the name after them.
 
-`[P1] [Triggered on {env:prod}] Checkout error rate is high`. Only leading brackets are read: a
-name may hold any word.
+An example is `[P1] [Triggered on {env:prod}] Checkout error rate is high`. Later brackets belong
+to the name, which may contain any word.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from dataclasses import dataclass
 
 from gitdailies_datadog.table import transition
 
-# Braces hold a scope, which may hold brackets.
+# The scope in braces may contain brackets.
 _BRACKET = re.compile(r"\s*\[((?:[^\[\]{}]|\{[^{}]*\})*)\]")
 _PRIORITY = re.compile(r"P[1-5]")
 _STATE = re.compile(r"([^{}]+?)(?: on \{([^{}]*)\})?")
@@ -28,7 +28,7 @@ class Title:
 
     @classmethod
     def read(cls, text: str) -> Title:
-        """Read a title; without a bracket that could be a transition, all of it is the name."""
+        """Read a title. Without brackets that name a transition, the whole title is the name."""
         test, word, scope, end = False, "", "", 0
         while match := _BRACKET.match(text, end):
             mark = match[1].strip()

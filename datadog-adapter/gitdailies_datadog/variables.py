@@ -1,4 +1,4 @@
-"""The values that Datadog put in place of a template's variables, and its tags."""
+"""Read the values that replace the variables of a template, and Datadog's tags."""
 
 from __future__ import annotations
 
@@ -7,14 +7,11 @@ import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitdailies_core.error_text import got
-from gitdailies_core.errors import PayloadError
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import Service
+from gitdailies_core import Fields, PayloadError, Service, got
 
 Tags = Mapping[str, Sequence[str]]
 
-# A variable that does not apply arrives empty or as this text.
+# A variable without a value arrives empty or as this text.
 _ABSENT = ("", "null")
 _VARIABLE = re.compile(r"\$[A-Z_]+(\[[^\]]*\])?")
 _LONGEST_ID = 255
@@ -22,10 +19,10 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def filled(body: Any) -> Fields:
-    """Return the values of a rendered template without the absent ones.
+    """Return the values of a rendered template. Variables without a value are left out.
 
-    Numbers become text, for templates written without quotes. Raises PayloadError for a
-    variable that was not replaced: as a key it would join every incident to one.
+    Numbers become text, because a template may have no quotes. Raises PayloadError for a variable
+    that was not replaced: as a key, it would make all incidents one.
     """
     Fields(body)
     values: dict[str, Any] = {}
@@ -45,28 +42,28 @@ def filled(body: Any) -> Fields:
 
 
 def tags(text: str | None) -> Tags:
-    """Read `env:prod,service:checkout-api`; a value may hold colons, a name may have several.
+    """Read tags like `env:prod,service:checkout-api` as a mapping of names to values.
 
-    A tag without a value is left out.
+    A value may contain colons, and a name may have several values. A tag without a value is left out.
     """
-    read: dict[str, list[str]] = {}
+    values: dict[str, list[str]] = {}
     for tag in (text or "").split(","):
         name, _, value = tag.strip().partition(":")
-        if name and value and value not in read.get(name, ()):
-            read.setdefault(name, []).append(value)
-    return read
+        if name and value and value not in values.get(name, ()):
+            values.setdefault(name, []).append(value)
+    return values
 
 
 def with_template(tags: Tags, **named: str | None) -> Tags:
-    """Add what only the template names, so that a filter by tag sees it."""
+    """Add values of the template as tags, so that filters by tag see them."""
     return {**{name: [value] for name, value in named.items() if value}, **tags}
 
 
 def services(given: str | None, tags: Tags) -> list[Service]:
-    """Return the service that the template names, else every one of the tags.
+    """Return the service in the template, or the services in the tags.
 
-    `$TAGS[service]` names one where there are several, so a name that the tags know too stands
-    for all of theirs.
+    If there are several, `$TAGS[service]` has only one of them. So a name that is also a tag means
+    all services in the tags.
     """
     tagged = tags.get("service", ())
     names = tagged if given is None or given in tagged else (given,)
@@ -74,13 +71,13 @@ def services(given: str | None, tags: Tags) -> list[Service]:
 
 
 def environment(given: str | None, tags: Tags) -> str | None:
-    """Return the environment that the template names, else that of the tags, if it is one."""
+    """Return the environment in the template, or the one in the tags if they have exactly one."""
     tagged = tags.get("env", ())
     return given or (tagged[0] if len(tagged) == 1 else None)
 
 
 def identity(text: str) -> str:
-    """Return *text* as an incident's id: on one line, a long one cut and told apart by its hash."""
+    """Return *text* as an incident's id: on one line, and if too long, cut with a hash at the end."""
     line = _CONTROL.sub(" ", text).strip()
     if len(line) <= _LONGEST_ID:
         return line

@@ -9,7 +9,15 @@ from urllib.parse import quote
 
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, numbered, readable
+from gitdailies_core.sources.history import (
+    Pages,
+    PastMessage,
+    Row,
+    Window,
+    ignore_unreadable,
+    newest_first,
+    numbered_pages,
+)
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
@@ -42,24 +50,24 @@ class Reader:
             "X-GitHub-Api-Version": "2022-11-28",
         }
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Tell the deploys of what was created in *window*; raises UsageError for a wrong parameter."""
         inputs = inputs_of(parameters)
         repo = inputs.repos[0].path
         if "workflow" in parameters:
             for run in _runs(pages, repo, parameters["workflow"], window):
-                yield from readable(past.of_run(repo, run, inputs))
+                yield from ignore_unreadable(past.of_run(repo, run, inputs))
             return
         for deployment in _deployments(pages, repo, parameters.get("environment"), window):
             path = f"/repos/{quote(repo)}/deployments/{deployment.get('id')}/statuses"
-            statuses = [row for page in numbered(pages, path, [], size=PAGE) for row in page]
-            yield from readable(past.of_deployment(repo, deployment, statuses, inputs))
+            statuses = [row for page in numbered_pages(pages, path, [], size=PAGE) for row in page]
+            yield from ignore_unreadable(past.of_deployment(repo, deployment, statuses, inputs))
 
 
 def _deployments(pages: Pages, repo: str, environment: str | None, window: Window) -> Iterator[Row]:
     """List deployments, which cannot be asked for by time."""
     query = [("environment", environment)] if environment else []
-    listed = numbered(pages, f"/repos/{quote(repo)}/deployments", query, size=PAGE)
+    listed = numbered_pages(pages, f"/repos/{quote(repo)}/deployments", query, size=PAGE)
     return newest_first(listed, window, _created_at)
 
 
@@ -77,9 +85,9 @@ def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[Ro
         for half in window.halves():
             yield from _runs(pages, repo, workflow, half)
         return
-    for page in numbered(pages, path, query, size=PAGE, name="workflow_runs"):
+    for page in numbered_pages(pages, path, query, size=PAGE, name="workflow_runs"):
         # One at the very end of a part may be listed in the next part, too.
-        yield from (run for run in page if window.holds(Fields(run, "run").time("created_at")))
+        yield from (run for run in page if window.contains(Fields(run, "run").time("created_at")))
 
 
 reader = Reader()

@@ -1,7 +1,6 @@
-"""PagerDuty's webhooks: V3 in full, and the old V2 bodies that still arrive.
+"""Translate PagerDuty's webhooks: all of V3, and the old V2 bodies that some accounts still send.
 
-Sources: PagerDuty's developer documentation, "Webhooks" (overview, signatures, V2 overview),
-and its REST schema for `resolve_reason`.
+Sources: PagerDuty's "Webhooks" (overview, signatures, V2 overview), and its REST schema for `resolve_reason`.
 """
 
 from __future__ import annotations
@@ -11,21 +10,22 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.errors import PayloadError
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import (
+from gitdailies_core import (
     STARTED,
     STATES,
     Change,
+    Fields,
     Ignored,
     Message,
     Option,
+    PayloadError,
+    Request,
+    Secret,
     Service,
+    text_of,
+    verify_hmac_sha256,
+    verify_shared_token,
 )
-from gitdailies_core.sources.request import Request
-from gitdailies_core.sources.signatures import verify_hmac_sha256, verify_shared_token
-from gitdailies_core.values.secret import Secret
-from gitdailies_core.values.times import text_of
 
 from gitdailies_pagerduty.table import TABLE, UNKNOWN, code
 
@@ -41,7 +41,7 @@ class PagerDuty:
     examples = "gitdailies_pagerduty"
 
     def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
-        """Check the signature; a delivery without one (V2) needs the token in *header*."""
+        """Check the signature. A V2 delivery has none and needs a token in *header*."""
         if header and not request.header(SIGNATURE_HEADER):
             verify_shared_token(request, secrets, header=header)
         else:
@@ -52,7 +52,7 @@ class PagerDuty:
         request: Request,
         options: Mapping[str, Any],  # noqa: ARG002  there are none
     ) -> tuple[Message, ...]:
-        """Read one V3 event, or every message of a V2 body."""
+        """Translate one V3 event, or every message of a V2 body."""
         body = Fields(request.json())
         if body.has("messages"):
             messages = body.objects("messages")
@@ -72,13 +72,13 @@ def _v3(event: Fields) -> Message:
             meaning, word, (incident.optional_text("id") or "") if incident else "", key, code(word)
         )
     data = event.object("data")
-    # created_at stays that of the first start; it was absent in bodies of 2021, and then only
-    # the order of arrival is known.
+    # created_at is always the first start. Bodies of 2021 did not have it; then only the order of
+    # arrival is known.
     created_at, reopened_at = data.optional_time("created_at"), data.optional_time("reopened_at")
     started_at = reopened_at or (None if word == "incident.reopened" else created_at)
     reason = data.optional_object("resolve_reason")
     merged = reason is not None and reason.optional_text("type") == "merge_resolve_reason"
-    into = reason.optional_object("incident") if merged and reason else None
+    merge_target = reason.optional_object("incident") if merged and reason else None
     return _change(
         meaning,
         word,
@@ -87,7 +87,7 @@ def _v3(event: Fields) -> Message:
         started_at=started_at,
         occurred_at=event.time("occurred_at"),
         merged=merged,
-        merged_into=into.optional_text("id") if into else None,
+        merged_into=merge_target.optional_text("id") if merge_target else None,
     )
 
 
@@ -97,7 +97,7 @@ def _v2(message: Fields) -> Message:
     incident = message.object("incident")
     if meaning not in STATES:
         return Ignored(meaning, word, incident.optional_text("id") or "", key, code(word))
-    # V2 says only that an incident was merged, not into what.
+    # V2 does not say into which incident this one was merged.
     return _change(
         meaning,
         word,
@@ -125,9 +125,9 @@ def _change(
         state=state,
         word=word,
         incident=incident.text("id"),
-        # There is no resolved_at: an end's time is that of its event.
+        # There is no resolved_at, so the end is the time of the event.
         at=(started_at or occurred_at) if state == STARTED else occurred_at,
-        period=text_of(started_at) if started_at else None,
+        occurrence=text_of(started_at) if started_at else None,
         started_at=started_at,
         key=key,
         services=[_service(service)] if service else [],
@@ -136,13 +136,13 @@ def _change(
         title=incident.optional_text("title"),
         url=incident.optional_text("html_url"),
         urgency=incident.optional_text("urgency"),
-        # The name (P1) stands in summary; there is no name field.
+        # The name, such as P1, is in summary. There is no field for it.
         priority=priority.optional_text("summary") if priority else None,
     )
 
 
 def _service(service: Fields) -> Service:
-    # A reference (V3) has its name in summary; a whole service (V2) has both.
+    # A reference (V3) has the name in summary. A whole service (V2) has both fields.
     identifier = service.text("id")
     return Service(service.optional_text("summary") or identifier, (identifier,))
 

@@ -1,8 +1,8 @@
-"""PagerDuty's incidents and their log entries of the past, as the changes that its webhooks tell.
+"""Translate past incidents of PagerDuty and their log entries to the changes that its webhooks send.
 
 Sources: PagerDuty's REST API reference, "List incidents", "List log entries for an incident" and
-the schema of log entries. No list of log entry types has a word for reopening: an entry that
-starts an incident which had ended is one, and so is an end without a start since the end before.
+the schema of log entries. No log entry type means reopening. So a trigger entry after an end is a
+reopening, and an end that follows an end shows that a reopening came between them.
 """
 
 from __future__ import annotations
@@ -12,9 +12,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored, Message, Service
-from gitdailies_core.values.times import text_of
+from gitdailies_core import RESOLVED, STARTED, Change, Fields, Ignored, Message, Service, text_of
 
 ENTRIES: Mapping[str, str] = MappingProxyType(
     {
@@ -22,47 +20,50 @@ ENTRIES: Mapping[str, str] = MappingProxyType(
         "resolve_log_entry": RESOLVED,
     }
 )
-_UNTOLD = "ended again, and neither the log nor the incident tells when it was reopened"
+_REOPENING_UNKNOWN = "ended again, and neither the log nor the incident says when it was reopened"
 
 
 def translate(incident: Fields, entries: Sequence[Fields]) -> Iterator[Message]:
-    """Tell the starts and ends of one incident, oldest first.
+    """Yield the starts and ends of one incident, oldest first.
 
-    Its first start is `created_at`, as in a webhook. The last reopening is at `reopened_at`, where
-    the incident tells it; every other at the time of its entry.
+    The first start is `created_at`, as in a webhook. The last reopening is at `reopened_at` if the
+    incident has it. Every other reopening is at the time of its log entry.
     """
     reopened_at = incident.optional_time("reopened_at")
-    told = _since_the_first(sorted(_told(entries)))
-    last_reopening = max((at for at, state in told if state == STARTED), default=None)
+    transitions = _without_first_start(sorted(_transitions(entries)))
+    last_reopening = max((at for at, state in transitions if state == STARTED), default=None)
     created_at = ended_at = incident.time("created_at")
     started_at: datetime | None = created_at
     yield _change(incident, STARTED, "incident.triggered", created_at, created_at)
-    for number, (at, state) in enumerate(told):
+    for number, (at, state) in enumerate(transitions):
         if started_at is None:
             if state == STARTED:
                 started_at = reopened_at if at == last_reopening and reopened_at else at
             elif reopened_at is not None and ended_at <= reopened_at <= at:
                 started_at = reopened_at
             else:
-                yield Ignored(_UNTOLD, "incident.resolved", incident.text("id"))
+                yield Ignored(_REOPENING_UNKNOWN, "incident.resolved", incident.text("id"))
                 continue
             yield _change(incident, STARTED, "incident.reopened", started_at, started_at)
         if state == RESOLVED:
-            # What the incident says of merging is true of its last end.
-            merge = _merge(incident) if number == len(told) - 1 else None
+            # resolve_reason is about the last end only.
+            merge = _merge(incident) if number == len(transitions) - 1 else None
             yield _change(incident, RESOLVED, "incident.resolved", at, started_at, merge)
             started_at, ended_at = None, at
 
 
-def _since_the_first(told: list[tuple[datetime, str]]) -> list[tuple[datetime, str]]:
-    """Leave out the entry of the first start, which `created_at` tells, also where an end has its second."""
-    first = next((n for n, (_, state) in enumerate(told) if state == STARTED), None)
-    if first is None or told[first][0] > told[0][0]:
-        return told
-    return told[:first] + told[first + 1 :]
+def _without_first_start(transitions: list[tuple[datetime, str]]) -> list[tuple[datetime, str]]:
+    """Leave out the log entry of the first start, because `created_at` replaces it.
+
+    An end in the same second may be sorted before that entry.
+    """
+    first = next((n for n, (_, state) in enumerate(transitions) if state == STARTED), None)
+    if first is None or transitions[first][0] > transitions[0][0]:
+        return transitions
+    return transitions[:first] + transitions[first + 1 :]
 
 
-def _told(entries: Sequence[Fields]) -> Iterator[tuple[datetime, str]]:
+def _transitions(entries: Sequence[Fields]) -> Iterator[tuple[datetime, str]]:
     for entry in entries:
         state = ENTRIES.get(entry.text("type"))
         if state is not None:
@@ -83,14 +84,14 @@ def _change(
     merge: Fields | None = None,
 ) -> Change:
     service, priority = incident.optional_object("service"), incident.optional_object("priority")
-    into = merge.optional_object("incident") if merge else None
-    more: dict[str, Any] = {"merged_into": into.optional_text("id")} if into else {}
+    merge_target = merge.optional_object("incident") if merge else None
+    more: dict[str, Any] = {"merged_into": merge_target.optional_text("id")} if merge_target else {}
     return Change.make(
         state=state,
         word=word,
         incident=incident.text("id"),
         at=at,
-        period=text_of(started_at),
+        occurrence=text_of(started_at),
         started_at=started_at,
         services=[_service(service)] if service else [],
         merged=merge is not None,

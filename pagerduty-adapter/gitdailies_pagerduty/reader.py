@@ -1,7 +1,7 @@
-"""Reads PagerDuty's past, page by page; found by entry point in the group `gitdailies.history`.
+"""Fetch PagerDuty's past incidents page by page. The entry point is in the group `gitdailies.history`.
 
-The vendor's own client is not used: it takes no word of a 429 on when to come again, and speaks
-to https addresses alone, so that it cannot be tried against a server of a test.
+PagerDuty's own client is not used. It ignores the Retry-After header of a 429, and it accepts only
+https addresses, so tests could not run it against a local server.
 """
 
 from __future__ import annotations
@@ -10,19 +10,17 @@ from collections.abc import Iterator, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, Told, Window, readable
-from gitdailies_core.values.secret import Secret
-from gitdailies_core.values.times import text_of
+from gitdailies_core import Fields, Secret, text_of
+from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable
 
 from gitdailies_pagerduty import past
 
 PAGE = 100
-# "Pagination" in PagerDuty's REST API overview: offset and limit may not go beyond 10,000.
+# "Pagination" in PagerDuty's REST API overview: offset plus limit is at most 10,000.
 MOST_ROWS = 10_000
 # "List incidents": a range of at most six months.
 WIDEST = timedelta(days=170)
-# Times have whole seconds, so that no window is cut into less.
+# The API has times in whole seconds, so no window is split further.
 _NARROWEST = timedelta(seconds=2)
 
 
@@ -45,16 +43,16 @@ class Reader:
         pages: Pages,
         window: Window,
         parameters: Mapping[str, str],  # noqa: ARG002  there are none
-    ) -> Iterator[Told]:
-        """Tell the incidents that were created in *window*, each with all that happened to it since."""
+    ) -> Iterator[PastMessage]:
+        """Yield the incidents that were created in *window*, each with all its later changes."""
         for part in window.parts(WIDEST):
             for incident in _incidents(pages, part):
                 entries = list(_entries(pages, incident.text("id")))
-                yield from readable(past.translate(incident, entries))
+                yield from ignore_unreadable(past.translate(incident, entries))
 
 
 def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
-    """List incidents, in parts of *window* that the listing shows to their ends."""
+    """List incidents. A window with more rows than the API lists is split in two."""
     query = [
         ("since", text_of(window.since)),
         ("until", text_of(window.until)),
@@ -68,8 +66,8 @@ def _incidents(pages: Pages, window: Window) -> Iterator[Fields]:
             yield from _incidents(pages, half)
         return
     for incident in _listed(pages, "/incidents", "incidents", query, first):
-        # One at the very end of a part may be listed in the next part, too.
-        if window.holds(incident.time("created_at")):
+        # An incident at the very end of a part may also be listed in the next part.
+        if window.contains(incident.time("created_at")):
             yield incident
 
 

@@ -1,8 +1,8 @@
-"""PagerDuty's words for what happened, each as started, resolved, updated or why it is ignored.
+"""PagerDuty's event types: each is started, resolved, updated or the reason why it is ignored.
 
 Sources: PagerDuty's developer documentation, "Webhooks" overview (which says that the list may
-grow) and "V2 overview". `updated` are those that carry the whole incident and may therefore
-find that a filter or a route thinks otherwise of it now.
+grow) and "V2 overview". An `updated` event contains the whole incident. With its new priority or
+service, the incident may now pass a filter or a route.
 """
 
 from __future__ import annotations
@@ -10,10 +10,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gitdailies_core import RESOLVED, STARTED, UPDATED
 from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
 
-# In these, data.id is that of a note, a task or the like; the incident is data.incident.
+# In these events data.id is the id of a note, a task or the like. The incident is data.incident.
 _WORK = "about the work on an incident, which neither starts nor ends it"
 _SERVICE = "about a service, not an incident"
 
@@ -22,9 +22,9 @@ UNKNOWN = "not in the table of PagerDuty's event types"
 TABLE: Mapping[str, str] = MappingProxyType(
     {
         "incident.triggered": STARTED,
-        # Starts at reopened_at; created_at stays that of the first start.
+        # It starts at reopened_at. created_at is still the first start.
         "incident.reopened": STARTED,
-        # Also the end of an incident that was merged away: see resolve_reason.
+        # A merged incident ends with this event too: see resolve_reason.
         "incident.resolved": RESOLVED,
         "incident.acknowledged": UPDATED,
         "incident.unacknowledged": UPDATED,
@@ -53,9 +53,9 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "service.updated": _SERVICE,
         "service.deleted": _SERVICE,
         "service.custom_field_values.updated": _SERVICE,
-        # In no list of types that can be subscribed to: the test button sends it.
+        # The test button sends it. No list of event types has it.
         "pagey.ping": "a ping: the connection works",
-        # V2, which has no word for reopening.
+        # V2. It has no event for reopening.
         "incident.trigger": STARTED,
         "incident.resolve": RESOLVED,
         "incident.acknowledge": UPDATED,

@@ -1,4 +1,4 @@
-"""The pages of the adapters: each vendor's words, the options and the templates, from the code."""
+"""The pages of the adapters, generated in part: words, options and templates. And the list of these pages."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Adapter
 
 from scripts import sections
 
+_LISTING = "docs/relay.md"
 MEANINGS = {
     STARTED: "**starts** an incident",
     RESOLVED: "**ends** an incident",
@@ -20,15 +21,22 @@ MEANINGS = {
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return the whole text of every `*-adapter/README.md` with its generated parts renewed."""
-    found = {}
-    for page in sorted(root.glob("*-adapter/README.md")):
+    """Return every `*-adapter/README.md` and the page that lists them, with fresh generated parts."""
+    pages = sorted(root.glob("*-adapter/README.md"))
+    listing = (root / _LISTING).read_text("utf-8")
+    found = {_LISTING: sections.replace(listing, "vendors", "\n".join(map(_link, pages)))}
+    for page in pages:
         adapter = registry.adapter(page.parent.name.removesuffix("-adapter"))
         text = page.read_text("utf-8")
         for name, body in _parts(adapter):
             text = sections.replace(text, name, body)
         found[str(page.relative_to(root))] = text
     return found
+
+
+def _link(page: Path) -> str:
+    title = page.read_text("utf-8").partition("\n")[0].removeprefix("# ")
+    return f"* [{title}](../{page.parent.name}/README.md)"
 
 
 def _parts(adapter: Adapter) -> Iterator[tuple[str, str]]:
@@ -56,7 +64,7 @@ def _parts(adapter: Adapter) -> Iterator[tuple[str, str]]:
     templates = files(adapter.examples).joinpath("templates")
     if templates.is_dir():
         for template in sorted(templates.iterdir(), key=lambda item: item.name):
-            # No language: what Datadog fills in without quotes is not JSON yet.
+            # `text`, because a template with variables outside of quotes is not JSON.
             yield f"templates/{template.name}", f"```text\n{template.read_text('utf-8').strip()}\n```"
 
 

@@ -1,4 +1,4 @@
-"""Generated passages of docs/: fields of events, settings, commands with their options."""
+"""Generated passages of docs/: fields of events, settings with a complaint, commands with their options."""
 
 from __future__ import annotations
 
@@ -9,7 +9,9 @@ from typing import Any
 
 import click
 from gitdailies_cli.main import gitdailies
+from gitdailies_connection.config.load import read
 from gitdailies_connection.config.schema_errors import schema
+from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.events.dialect import VERIFIED
 from gitdailies_core.events.events import KINDS, Kind
 
@@ -22,6 +24,7 @@ def texts(root: Path) -> Mapping[str, str]:
     for kind in KINDS:
         events = sections.replace(events, kind.word, fields(kind))
     settings = (root / "docs/configuration.md").read_text(encoding="utf-8")
+    settings = sections.replace(settings, "complaint", complaint(settings))
     commands = (root / "docs/command-line.md").read_text(encoding="utf-8")
     return {
         "docs/events.md": events,
@@ -39,6 +42,19 @@ def fields(kind: Kind) -> str:
         rows.append(f"| {name} | {need} | {field.about} | {field.type.expected} |")
     example = json.dumps(dict(kind.example), indent=2, ensure_ascii=False)
     return "\n".join(rows) + f"\n\n```json\n{example}\n```"
+
+
+def complaint(page: str) -> str:
+    """Write what the first gitdailies.yml on *page* gives with a misspelled adapter."""
+    text = page.partition("```yaml\n")[2].partition("```")[0]
+    misspelled = text.replace("adapter: pagerduty", "adapter: pagerdutty")
+    try:
+        read(misspelled, Path("gitdailies.yml"))
+    except ConfigurationError as error:
+        return f"```text\n{error}\n```"
+    raise ValueError(
+        "docs/configuration.md: expected a first YAML block with `adapter: pagerduty`, got another"
+    )
 
 
 def table_of_settings() -> str:

@@ -1,7 +1,7 @@
-"""Squadcast's outgoing webhooks (now SolarWinds Incident Response), payloads v2 and v1.
+"""Translate the outgoing webhooks of Squadcast (now SolarWinds Incident Response), payloads v2 and v1.
 
-Squadcast signs nothing: the proof is a token in an additional header. Source: Squadcast's
-developer documentation, "Outgoing webhooks".
+Squadcast does not sign deliveries. The proof is a token in an additional header. Source:
+Squadcast's developer documentation, "Outgoing webhooks".
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core.errors import PayloadError
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import (
+from gitdailies_core import (
     STARTED,
     STATES,
     UPDATED,
     Change,
+    Fields,
     Ignored,
     Message,
     Option,
+    PayloadError,
+    Request,
+    Secret,
     Service,
+    text_of,
+    verify_shared_token,
 )
-from gitdailies_core.sources.request import Request
-from gitdailies_core.sources.signatures import verify_shared_token
-from gitdailies_core.values.secret import Secret
-from gitdailies_core.values.times import text_of
 
 from gitdailies_squadcast.table import TABLE, UNKNOWN, code
 
@@ -48,7 +48,7 @@ class Squadcast:
         request: Request,
         options: Mapping[str, Any],  # noqa: ARG002  there are none
     ) -> tuple[Message, ...]:
-        """Read one event of payload v2, or of v1, which has no `event`."""
+        """Translate one event of payload v2, or of v1, which has no field `event`."""
         body = Fields(request.json())
         return (_v2(body) if body.has("event") else _v1(body),)
 
@@ -56,31 +56,34 @@ class Squadcast:
 def _v2(body: Fields) -> Message:
     event, data = body.object("event"), body.object("data")
     word, key = event.text("type"), event.text("id")
-    # Notes, tasks and tags may carry an id of their own in resource_data; then this is there.
-    around = data.optional_object("incident")
+    # For notes, tasks and tags, resource_data may be the note itself. Then data has `incident` too.
+    parent = data.optional_object("incident")
     meaning = TABLE.get(word, UNKNOWN)
     if meaning not in STATES:
-        return Ignored(meaning, word, (around.optional_text("id") or "") if around else "", key, code(word))
-    incident = around or data.object("resource_data")
+        return Ignored(meaning, word, (parent.optional_text("id") or "") if parent else "", key, code(word))
+    incident = parent or data.object("resource_data")
     missing = "event.timestamp: expected a time"
     return change(meaning, word, key, incident, at=moment(event, "timestamp"), missing=missing)
 
 
 def _v1(incident: Fields) -> Message:
     word, identifier = incident.text("event_type"), incident.text("id")
-    # There is no event id: a second event of one type is taken for a repeat.
+    # v1 has no event id. A second event of the same type counts as a redelivery.
     key = f"{identifier}:{word}"
     meaning = TABLE.get(word, UNKNOWN)
     if meaning not in STATES:
         return Ignored(meaning, word, identifier, key, code(word))
-    # Nor is there an event time: the timeline tells when the incident last came to this.
+    # v1 has no event time either. The timeline has the last time of this action.
     action = word.removeprefix("incident_")
     missing = f"timeline: expected an entry with action {action!r} and a time"
-    return change(meaning, word, key, incident, at=_last(incident, action), missing=missing)
+    return change(meaning, word, key, incident, at=_last_time(incident, action), missing=missing)
 
 
 def change(state: str, word: str, key: str, incident: Fields, *, at: datetime | None, missing: str) -> Change:
-    """Read the incident of a message that tells *at*, or not; *missing* says where it should."""
+    """Build the change of one incident. *at* is the event's time, or None if the message has none.
+
+    *missing* is the beginning of the error for a message in which no time is found.
+    """
     started_at = moment(incident, "created_at")
     if state == STARTED:
         at = started_at or at
@@ -94,7 +97,7 @@ def change(state: str, word: str, key: str, incident: Fields, *, at: datetime | 
         word=word,
         incident=incident.text("id"),
         at=at,
-        period=text_of(started_at) if started_at else None,
+        occurrence=text_of(started_at) if started_at else None,
         started_at=started_at,
         key=key,
         services=[_service(service)] if service else [],
@@ -114,7 +117,7 @@ def _service(service: Fields) -> Service:
 
 
 def _tags(incident: Fields) -> dict[str, str]:
-    """Read the tags: null, or an object of name to `{value, color}`; empty values are left out."""
+    """Read the tags: null, or an object that maps a name to `{value, color}`. Empty values are left out."""
     found: dict[str, str] = {}
     tags = incident.optional_object("tags")
     if tags is not None:
@@ -126,13 +129,13 @@ def _tags(incident: Fields) -> dict[str, str]:
     return found
 
 
-def _last(incident: Fields, action: str) -> datetime | None:
+def _last_time(incident: Fields, action: str) -> datetime | None:
     entries = [entry for entry in incident.objects("timeline") if entry.raw("action") == action]
     return moment(entries[-1], "time") if entries else None
 
 
 def moment(fields: Fields, name: str) -> datetime | None:
-    # 0001-01-01T00:00:00Z is how Squadcast writes a time that was not set.
+    # Squadcast writes a time that is not set as 0001-01-01T00:00:00Z.
     moment = fields.optional_time(name)
     return None if moment is None or moment.year == 1 else moment
 

@@ -1,8 +1,8 @@
-"""Squadcast's incidents of the past, as the changes that its webhooks tell.
+"""Translate past incidents of Squadcast to the changes that its webhooks send.
 
-An incident is put as one that a webhook carries, and read by what reads those; so ids cannot differ.
-Sources: Squadcast's API reference, "Incident Export", "Get Incident by ID" and "Get All Services".
-What a row of the export holds is in no schema of theirs, and is known from an answer that others recorded.
+An incident gets the shape of a webhook's incident, and the adapter translates it. So the ids are
+the same. Sources: Squadcast's API reference, "Incident Export", "Get Incident by ID" and "Get All
+Services". No schema describes a row of the export; its fields are known from a recorded answer.
 """
 
 from __future__ import annotations
@@ -11,22 +11,22 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, Ignored, Message
+from gitdailies_core import RESOLVED, STARTED, Fields, Ignored, Message
 
 from gitdailies_squadcast.adapter import change, moment
 
-# Nobody was told of it, and no webhook.
+# Squadcast notifies no one and sends no webhook about such an incident.
 _SUPPRESSED = "suppressed"
 
 
 def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[Message]:
-    """Tell start and ends of one incident, by its row and all of it; the first end counts, as live.
+    """Yield the start and the ends of one incident. The first end counts, as it does live.
 
-    *service* is its own in the list of services, None where it is there no longer.
+    *row* is the incident in the export, *whole* the incident itself. *service* is its entry in the
+    list of services, or None if the service was deleted.
     """
     if whole.optional_text("status") == _SUPPRESSED:
-        yield Ignored("suppressed, so that no webhook told of it", incident=row.text("id"))
+        yield Ignored("suppressed, so no webhook was sent", incident=row.text("id"))
         return
     incident = Fields(
         {
@@ -36,7 +36,7 @@ def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[Me
             "message": whole.raw("message"),
             "tags": whole.raw("tags"),
             "priority": whole.raw("priority") if whole.raw("has_priority") is not False else None,
-            "service": _named(service) if service else _gone(row, whole),
+            "service": _listed_service(service) if service else _deleted_service(row, whole),
         },
         "incident",
     )
@@ -46,11 +46,11 @@ def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[Me
         yield change(RESOLVED, "incident.resolved", "", incident, at=at, missing=missing)
 
 
-def _named(service: Fields) -> dict[str, Any]:
+def _listed_service(service: Fields) -> dict[str, Any]:
     return {name: service.raw(name) for name in ("id", "name", "slug")}
 
 
-def _gone(row: Fields, whole: Fields) -> dict[str, Any]:
+def _deleted_service(row: Fields, whole: Fields) -> dict[str, Any]:
     return {"id": whole.raw("service_id"), "name": row.raw("service")}
 
 

@@ -1,4 +1,4 @@
-"""Reads Squadcast's past, part by part; found by entry point in the group `gitdailies.history`."""
+"""Fetch Squadcast's past incidents. The entry point is in the group `gitdailies.history`."""
 
 from __future__ import annotations
 
@@ -8,15 +8,12 @@ from types import MappingProxyType
 from typing import Any
 from urllib.parse import quote, urlsplit
 
-from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, Told, Window, readable
-from gitdailies_core.sources.protocol import Ignored
-from gitdailies_core.values.secret import Secret
-from gitdailies_core.values.times import text_of
+from gitdailies_core import Fields, Ignored, Secret, text_of
+from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable
 
 from gitdailies_squadcast import past
 
-# An export has no pages, and no limit that is documented: this keeps each answer of a busy team small.
+# An export has no pages and no documented limit. A month keeps the answer of a busy team small.
 WIDEST = timedelta(days=31)
 
 
@@ -27,41 +24,41 @@ class Reader:
     url = "https://api.squadcast.com/v3"
     token_env = "SQUADCAST_REFRESH_TOKEN"  # noqa: S105  a name, not a token
     parameters: Mapping[str, str] = MappingProxyType(
-        {"team?": "the id of one team; else all that the token may see are read"}
+        {"team?": "the id of one team; without it, all teams that the token may see"}
     )
 
     def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
-        """Each region hands out access tokens beside its API: api.eu.squadcast.com, auth.eu.squadcast.com."""
+        """Each region has a host that issues access tokens: auth.eu.… for api.eu.squadcast.com."""
         parts = urlsplit(url)
         host = f"auth.{parts.netloc[4:]}" if parts.netloc.startswith("api.") else parts.netloc
         return f"{parts.scheme}://{host}/oauth/access-token", {"X-Refresh-Token": token.reveal()}
 
-    def access(self, answer: Any) -> str:
+    def access_token(self, answer: Any) -> str:
         return Fields(answer, "access token").object("data").text("access_token")
 
     def headers(self, token: Secret) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {token.reveal()}", "Accept": "application/json"}
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
-        """Tell the incidents that were created in *window*, each with its end."""
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
+        """Yield the incidents that were created in *window*, each with its end."""
         if "team" in parameters:
             teams = [parameters["team"]]
         else:
-            teams = [team.text("id") for team in _asked(pages, "/teams").objects("data")]
+            teams = [team.text("id") for team in _get(pages, "/teams").objects("data")]
         if not teams:
             yield Ignored("no team that the token may see")
         for team in teams:
-            listed = _asked(pages, "/services", ("owner_id", team)).objects("data")
+            listed = _get(pages, "/services", ("owner_id", team)).objects("data")
             services = {service.text("id"): service for service in listed}
-            for row in _exported(pages, window, team):
-                yield from readable(_told(pages, row, services))
+            for row in _exported_rows(pages, window, team):
+                yield from ignore_unreadable(_messages(pages, row, services))
 
 
-def _asked(pages: Pages, path: str, *query: tuple[str, str]) -> Fields:
+def _get(pages: Pages, path: str, *query: tuple[str, str]) -> Fields:
     return Fields(pages.get(path, query), path)
 
 
-def _exported(pages: Pages, window: Window, team: str) -> Iterator[Fields]:
+def _exported_rows(pages: Pages, window: Window, team: str) -> Iterator[Fields]:
     for part in window.parts(WIDEST):
         query = [
             ("type", "json"),
@@ -69,16 +66,16 @@ def _exported(pages: Pages, window: Window, team: str) -> Iterator[Fields]:
             ("end_time", text_of(part.until)),
             ("owner_id", team),
         ]
-        for row in _asked(pages, "/incidents/export", *query).objects("incidents"):
-            # Whether its ends belong to a range is documented nowhere.
-            if part.holds(row.time("created_at")):
+        for row in _get(pages, "/incidents/export", *query).objects("incidents"):
+            # The documentation does not say whether a range includes its ends.
+            if part.contains(row.time("created_at")):
                 yield row
 
 
-def _told(pages: Pages, row: Fields, services: Mapping[str, Fields]) -> Iterator[Told]:
-    """Tell an incident; the export has neither the id of its service nor its priority."""
+def _messages(pages: Pages, row: Fields, services: Mapping[str, Fields]) -> Iterator[PastMessage]:
+    """Yield the messages of one incident. The export lacks the service id and the priority."""
     path = f"/incidents/{quote(row.text('id'), safe='')}"
-    whole = _asked(pages, path).object("data")
+    whole = _get(pages, path).object("data")
     yield from past.translate(row, whole, services.get(whole.text("service_id")))
 
 

@@ -1,8 +1,8 @@
-"""Squadcast's words for what happened, each as started, resolved, updated or why it is ignored.
+"""Squadcast's event types: each is started, resolved, updated or the reason why it is ignored.
 
 Sources: Squadcast's developer documentation, "Outgoing webhooks" (payloads v2 and v1). It names
-no event for merging, reopening or suppressing an incident. `updated` are those that carry the
-whole incident and may therefore find that a filter or a route thinks otherwise of it now.
+no event for merging, reopening or suppressing an incident. An `updated` event contains the whole
+incident. With its new tags or priority, the incident may now pass a filter or a route.
 """
 
 from __future__ import annotations
@@ -10,8 +10,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from types import MappingProxyType
 
+from gitdailies_core import RESOLVED, STARTED, UPDATED
 from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED
 
 _WORK = "about the work on an incident, which neither starts nor ends it"
 _SLO = "about a service level objective, not an incident"
@@ -23,7 +23,7 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "incident.triggered": STARTED,
         "incident.resolved": RESOLVED,
         "incident.acknowledged": UPDATED,
-        # Its status says `triggered`, though nothing started: the type decides.
+        # Its status is `triggered` although nothing started. The type decides.
         "incident.reassigned": UPDATED,
         "incident.tags_updated": UPDATED,
         "incident.incident_notes_created": _WORK,
@@ -40,13 +40,13 @@ TABLE: Mapping[str, str] = MappingProxyType(
         "incident.communication_channel_updated": _WORK,
         "incident.communication_channel_deleted": _WORK,
         "incident.statuspage_updated": _WORK,
-        # In no list of the documentation; met in another party's saved queries.
+        # Not in the documentation. Saved queries of another party have them.
         "incident.postmortem_created": _WORK,
         "incident.postmortem_updated": _WORK,
         "incident.postmortem_deleted": _WORK,
-        # Of four such types the documentation spells out this one.
+        # The documentation mentions four such types and names only this one.
         "incident.slo_violating_incident_created": _SLO,
-        # v1, whose flat bodies know these four.
+        # v1 has only these four.
         "incident_triggered": STARTED,
         "incident_resolved": RESOLVED,
         "incident_acknowledged": UPDATED,

@@ -14,7 +14,7 @@ from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
 from tests.support.programs import program
-from tests.webhooks.running import Receiver, in_thread
+from tests.support.webhooks.running import Receiver, in_thread
 
 PASSWORD = "nine quiet larks at dawn"
 LOOKS: dict[str, tuple[Literal["light", "dark"], int]] = {
@@ -113,8 +113,11 @@ def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
 
 
 @pytest.fixture
-def owner(tab: Tab, receiver: Receiver) -> Tab:
-    """A tab in which the first owner is signed in, and stands on the first page."""
+def owner(receiver: Receiver, tab: Tab) -> Tab:
+    """A tab in which the first owner is signed in, on the start page.
+
+    The receiver comes first, so that the page, which asks it every two seconds, closes before it stops.
+    """
     tab.page.goto(receiver.url + invite_owner(receiver.store))
     join(tab.page, "Kim Larkspur")
     tab.page.wait_for_url(receiver.url + "/start")

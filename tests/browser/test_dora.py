@@ -10,9 +10,9 @@ import pytest
 from playwright.sync_api import Browser, Page, expect
 
 from tests.browser.conftest import PASSWORD, Tab
-from tests.figures.asking import worked
-from tests.webhooks.payloads import body
-from tests.webhooks.running import Receiver
+from tests.support.figures.asking import worked
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver
 
 SHOP = "/dora?repo=larkspur/shop&from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
 TITLES = [

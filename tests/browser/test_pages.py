@@ -9,8 +9,8 @@ from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Page, expect
 
 from tests.browser.conftest import PASSWORD, Tab, join
-from tests.webhooks.payloads import body
-from tests.webhooks.running import Receiver
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver
 
 SETTINGS = ("Settings", "API Access", "Manage Incoming Webhooks")
 

@@ -15,10 +15,10 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.connection.servers import free_port
-from tests.processes import eventually
 from tests.support.postgresql import USER, initialize
+from tests.support.processes import eventually
 from tests.support.programs import postgresql_programs
+from tests.support.servers import free_port
 
 
 @dataclass

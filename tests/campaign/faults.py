@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from tests.campaign.world import Mood, World, hold
-from tests.relay.receiver import Arrival, answer
+from tests.support.relay.receiver import Arrival, answer
 
 _HALF_A_DAY = 43_200.0
 

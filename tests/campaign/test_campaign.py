@@ -22,8 +22,8 @@ from gitdailies_core.errors import StoreUnavailable
 from tests.campaign.faults import ON_POSTGRESQL, ON_SQLITE, Fault, Faults
 from tests.campaign.vendors import Vendor
 from tests.campaign.world import World, postgresql_world, sqlite_world
-from tests.processes import eventually
 from tests.support.forms import short_and_long
+from tests.support.processes import eventually
 
 SEED = int(os.environ.get("GITDAILIES_CAMPAIGN_SEED", "20261124"))
 VENDORS, DELIVERIES = 4, 15

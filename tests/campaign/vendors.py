@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 
 import requests
 
-from tests.relay.deliveries import Delivery, pagerduty
+from tests.support.relay.deliveries import Delivery, pagerduty
 
 _ENDED_AT, _REOPENED_AT, _ENDED_AGAIN_AT = (
     "2026-03-04T10:02:18Z",

@@ -14,10 +14,10 @@ import requests
 
 from tests.campaign.cluster import Cluster, cluster
 from tests.campaign.disk import Disk, small_disk
-from tests.processes import Server, start
-from tests.relay.pair import CONFIG, Pair, running_pair
-from tests.relay.receiver import Arrival, Receiver, answer, receiving
-from tests.relay.running import configure
+from tests.support.processes import Server, start
+from tests.support.relay.pair import CONFIG, Pair, running_pair
+from tests.support.relay.receiver import Arrival, Receiver, answer, receiving
+from tests.support.relay.running import configure
 
 _CLOCK = Path(__file__).parent / "moved_clock"
 Mood = Callable[[Arrival], bytes | None]

@@ -12,10 +12,10 @@ import requests
 import yaml
 from prometheus_client.parser import text_string_to_metric_families
 
-from tests.processes import eventually
-from tests.relay.deliveries import pagerduty, signed
-from tests.relay.receiver import receiving
-from tests.relay.running import configure, in_thread
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import pagerduty, signed
+from tests.support.relay.receiver import receiving
+from tests.support.relay.running import configure, in_thread
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES: list[dict[str, Any]] = [

@@ -10,13 +10,13 @@ from pathlib import Path
 
 import pytest
 
-from tests.connection.servers import free_port
-from tests.databases import postgresql_url
-from tests.processes import eventually, run, running
-from tests.relay.deliveries import ENDED_AT, pagerduty
-from tests.relay.receiver import receiving
-from tests.relay.running import configure, in_thread
+from tests.support.databases import postgresql_url
+from tests.support.processes import eventually, run, running
 from tests.support.programs import program
+from tests.support.relay.deliveries import ENDED_AT, pagerduty
+from tests.support.relay.receiver import receiving
+from tests.support.relay.running import configure, in_thread
+from tests.support.servers import free_port
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/operating.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)

@@ -12,11 +12,11 @@ from gitdailies_connection.config.load import load, load_webhooks, read
 from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import GitDailiesError
 
-from tests.connection.servers import free_port
-from tests.end_to_end.machine import Process, environment
-from tests.figures.git.repository import week
-from tests.relay.deliveries import SECRETS, pagerduty
+from tests.support.figures.git.repository import week
+from tests.support.machine import Process, environment
 from tests.support.programs import program
+from tests.support.relay.deliveries import SECRETS, pagerduty
+from tests.support.servers import free_port
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = sorted({*ROOT.glob("*.md"), *ROOT.glob("*/*.md")})

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.processes import running
+from tests.support.processes import running
 
 SECONDS = 3.0
 # The server polls a few times a second; a loop without a wait would use a whole core.

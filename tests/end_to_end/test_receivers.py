@@ -11,8 +11,8 @@ from importlib.resources import files
 
 import pytest
 
-from tests.connection.servers import free_port
-from tests.end_to_end.machine import Process, Receiver, command, post, until
+from tests.support.machine import Process, Receiver, command, post, until
+from tests.support.servers import free_port
 
 SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
 

@@ -7,9 +7,9 @@ import time
 
 import pytest
 
-from tests.connection.servers import free_port
-from tests.end_to_end.machine import Process, command, environment, get, until
+from tests.support.machine import Process, command, environment, get, until
 from tests.support.programs import program
+from tests.support.servers import free_port
 
 SECRETS = ("webhook-key", "read-key", "pagerduty-secret", "datadog-token", "squadcast-token")
 

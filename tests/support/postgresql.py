@@ -16,8 +16,8 @@ from pathlib import Path
 import psycopg
 import pytest
 
-from tests.connection.servers import free_port
 from tests.support.programs import postgresql_programs
+from tests.support.servers import free_port
 
 NAMED = "GITDAILIES_TEST_POSTGRESQL"
 HERE = "postgresql://127.0.0.1:5432/test"

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from urllib.parse import quote
 
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
-from gitdailies_core.sources.history import Pages, Told, Window, numbered, readable
+from gitdailies_core.sources.history import Pages, PastMessage, Window, ignore_unreadable, numbered_pages
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
@@ -33,7 +33,7 @@ class Reader:
     def headers(self, token: Secret) -> Mapping[str, str]:
         return {"PRIVATE-TOKEN": token.reveal(), "Accept": "application/json"}
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Tell the deploys that were over in *window*; raises UsageError for a wrong parameter."""
         inputs = inputs_of(parameters)
         repo = inputs.repos[0].path
@@ -47,10 +47,10 @@ class Reader:
         ]
         if "environment" in parameters:
             query.append(("environment", parameters["environment"]))
-        for page in numbered(pages, f"/projects/{quote(repo, safe='')}/deployments", query, size=PAGE):
+        for page in numbered_pages(pages, f"/projects/{quote(repo, safe='')}/deployments", query, size=PAGE):
             for deployment in page:
-                if window.holds(past.finished_at(deployment)):
-                    yield from readable(past.of_deployment(repo, deployment, inputs))
+                if window.contains(past.finished_at(deployment)):
+                    yield from ignore_unreadable(past.of_deployment(repo, deployment, inputs))
 
 
 reader = Reader()

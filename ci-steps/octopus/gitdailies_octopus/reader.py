@@ -12,7 +12,15 @@ from urllib.parse import quote
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, readable, rows_of
+from gitdailies_core.sources.history import (
+    Pages,
+    PastMessage,
+    Row,
+    Window,
+    ignore_unreadable,
+    newest_first,
+    rows_of,
+)
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_octopus import past
@@ -40,7 +48,7 @@ class Reader:
     def headers(self, token: Secret) -> Mapping[str, str]:
         return {"X-Octopus-ApiKey": token.reveal(), "Accept": "application/json"}
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Tell the deploys of the deployments that were created in *window*.
 
         Raises UsageError for a wrong parameter.
@@ -63,7 +71,7 @@ class Reader:
                     release=releases.get(str(row.get("ReleaseId"))),
                     environment=environments.get(str(row.get("EnvironmentId"))),
                 )
-                yield from readable(past.of_deployment(row, around, inputs, server=pages.url))
+                yield from ignore_unreadable(past.of_deployment(row, around, inputs, server=pages.url))
 
 
 def _created_at(deployment: Row) -> datetime:

@@ -9,7 +9,15 @@ from urllib.parse import quote
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.errors import UsageError
 from gitdailies_core.sources.fields import Fields
-from gitdailies_core.sources.history import Pages, Row, Told, Window, newest_first, readable, rows_of
+from gitdailies_core.sources.history import (
+    Pages,
+    PastMessage,
+    Row,
+    Window,
+    ignore_unreadable,
+    newest_first,
+    rows_of,
+)
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_travis import past
@@ -42,7 +50,7 @@ class Reader:
             "Accept": "application/json",
         }
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Tell the deploys of the builds that were over in *window*.
 
         Raises UsageError for a wrong parameter.
@@ -62,7 +70,7 @@ class Reader:
         for build in newest_first(_listed(pages, f"{path}/builds", query), window, past.finished_at):
             # The branch of a tag's build is named like the tag.
             if bool(past.tag_of(build)) == tags:
-                yield from readable(past.of_build(repo, build, stage, inputs))
+                yield from ignore_unreadable(past.of_build(repo, build, stage, inputs))
 
 
 def _default_branch(repository: Fields) -> str:

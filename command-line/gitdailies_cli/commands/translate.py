@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import sys
 from pathlib import Path
 from typing import Any
@@ -32,7 +33,12 @@ _EXAMPLE_ROUTES = Routes.make({FALLBACK: [Route("example/{service}")]})
 )
 @click.option("--form", is_flag=True, help="the bodies are form-encoded")
 @click.option("--json", "as_json", is_flag=True, help="print one line of JSON for each file")
-def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool) -> None:
+@click.option(
+    "--messages", is_flag=True, help="print the adapter's messages in the form of NAME.expected.json"
+)
+def translate(
+    adapter: str, files: tuple[str, ...], config: Path | None, form: bool, as_json: bool, messages: bool
+) -> None:
     """Show the events that deliveries become, in the order of the files, which belong together.
 
     ADAPTER translates them. FILE is the body of a delivery, or - for standard input.
@@ -40,7 +46,15 @@ def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: b
     \b
     gitdailies translate pagerduty delivery.json --config gitdailies.yml
     """
-    source, routes = _set_up(adapter, config)
+    # Routes do not change the messages, so --messages needs no word about them.
+    source, routes = _set_up(adapter, config, quiet=messages)
+    if messages:
+        for name in files:
+            found = checks.outcome(
+                registry.adapter(source.adapter), _request(name, form=form), source.options
+            )
+            click.echo(json.dumps(found, indent=2, ensure_ascii=False))
+        return
     reader = _Reader(registry.adapter(source.adapter), source, routes)
     for name in files:
         told = {"file": name, **reader.tell(_request(name, form=form))}
@@ -50,13 +64,14 @@ def translate(adapter: str, files: tuple[str, ...], config: Path | None, form: b
             _show(told)
 
 
-def _set_up(adapter: str, config: Path | None) -> tuple[Source, Routes]:
+def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
     path = find_config.find(config)
     if path is None:
-        click.echo(
-            f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config",
-            err=True,
-        )
+        if not quiet:
+            click.echo(
+                f"no {find_config.FILE} here, so every service counts for example/NAME; or use --config",
+                err=True,
+            )
         defaults = checks.defaults(registry.adapter(adapter))
         return Source(adapter, adapter, (), options=defaults), _EXAMPLE_ROUTES
     configuration = find_config.load_configuration(path)

@@ -17,7 +17,7 @@ from gitdailies_connection.config.settings import Configuration, Source
 from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.sources import history, registry
-from gitdailies_core.sources.history import Apart, Placed, Reader, TwoKeys, Window
+from gitdailies_core.sources.history import MayCountTwice, PerSource, Reader, SecondKey, Window
 from gitdailies_core.values import times
 from gitdailies_core.values.secret import Secret
 from gitdailies_history.fetch.api_client import HttpPages
@@ -204,8 +204,8 @@ def _asked(
         # It reads incidents, and `services` decides which repository they count for.
         configuration = find_config.load_configuration(config)
     url = api_url or reader.url
-    if isinstance(reader, Placed):
-        reader = reader.placed(url, source.options)
+    if isinstance(reader, PerSource):
+        reader = reader.for_source(url, source.options)
     return _Asked(
         reader=reader,
         source=source,
@@ -236,7 +236,7 @@ def _read_by(name: str, configuration: Configuration | None) -> tuple[Reader, So
 
 def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
     """End the window at the first live event, if fetched events could count twice."""
-    why = asked.reader.apart(asked.parameters) if isinstance(asked.reader, Apart) else ""
+    why = asked.reader.may_count_twice(asked.parameters) if isinstance(asked.reader, MayCountTwice) else ""
     if not why and live_since:
         raise UsageError(
             f"--live-since: {asked.source.name} does not need it, because fetched events never count twice; "
@@ -265,7 +265,7 @@ def _secrets(token_env: Sequence[str], token_file: Sequence[Path]) -> list[Secre
 
 def _tokens(reader: Reader, given: Sequence[SecretSource]) -> list[Secret]:
     """Read the secrets of *reader*: the *given* ones, and the rest from the reader's own variables."""
-    names = [reader.token_env, *([reader.second_env] if isinstance(reader, TwoKeys) else [])]
+    names = [reader.token_env, *([reader.second_env] if isinstance(reader, SecondKey) else [])]
     if len(given) > len(names):
         raise UsageError(
             f"--token-env or --token-file: expected {len(names)} for {reader.name}, got {len(given)}"

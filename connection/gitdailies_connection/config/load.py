@@ -204,7 +204,7 @@ def _mirrors(reading: SettingsReader, place: Place) -> Mapping[str, Path]:
     """Read the path of each repository's mirror, by the repository's name in lower case."""
     found: dict[str, Path] = {}
     for name in reading.names(place):
-        if not REPO.takes(name):
+        if not REPO.accepts(name):
             reading.fault((*place, name), f"expected {REPO.expected}, got {got(name)}")
         if name.casefold() in found:
             reading.fault(

@@ -1,6 +1,6 @@
-"""What the checkout's git tells a job about the deploy: the last source, asked only where needed.
+"""Read facts about the deploy from the checkout's git: the last source, used only if needed.
 
-Excepted from core's rule against I/O by name: it runs git, which changes nothing and asks no network.
+This module is exempt from core's rule against I/O. It runs git, which changes nothing and uses no network.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Skipped, commit,
 from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import UsageError
 
-# Twice as many as are sent, since merges among them are left out.
+# Twice as many as are sent, because merges are left out.
 _READ = 2 * MOST_COMMITS
 _LONGEST_SECONDS = 10
 
@@ -28,16 +28,16 @@ def deploys_in(
     inputs: Inputs,
     call: str = "",
 ) -> Deploys | Skipped:
-    """Resolve the job's deploys; git in *directory* is asked where the platform leaves something open.
+    """Resolve the job's deploys. If the platform's facts are not enough, read git in *directory*.
 
-    Git costs a step a third of its time, hence two ways through. Raises what `resolve` raises.
+    Git takes a third of a step's time, so it runs only if needed. Raises what `resolve` raises.
     """
     try:
         found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
         if isinstance(found, Skipped) or not found.lacking:
             return found
     except UsageError:
-        # Raised again below, unless git fills the gap.
+        # The second call raises it again, unless git has what is missing.
         found = None
     git = read(directory)
     if found is not None and git is None:
@@ -46,9 +46,9 @@ def deploys_in(
 
 
 def read(directory: str) -> GitFacts | None:
-    """Read HEAD, its branch, its remote and the commits before it; None where there is no checkout.
+    """Read HEAD, its branch, its remote and earlier commits. Returns None if there is no checkout.
 
-    Of a shallow clone the commits are not known: what came before was not fetched.
+    In a shallow clone earlier commits are unknown, because they were not fetched.
     """
     if not os.path.exists(os.path.join(directory, ".git")):  # noqa: PTH110, PTH118  pathlib is slow to import
         return None
@@ -76,7 +76,7 @@ def read(directory: str) -> GitFacts | None:
 def _git(directory: str, *arguments: str) -> str | None:
     import subprocess
 
-    # In a container the checkout often belongs to another user; no setting is written for that.
+    # In a container the checkout often belongs to another user. This changes no configuration file.
     command = ["git", "-c", "safe.directory=*", "-c", "log.showSignature=false", "--no-pager", *arguments]
     try:
         done = subprocess.run(  # noqa: S603

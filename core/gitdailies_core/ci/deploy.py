@@ -1,7 +1,7 @@
-"""From a job to the deploys it made: input, else event payload, else variable, else git, else an error.
+"""Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
-Each is decided here from values that are handed in, so that the same job, run again, comes to
-the same bytes; only what a platform tells stands in its own file.
+The first of these that has the fact is used. A missing fact is an error. All values are arguments,
+so the same job gives the same bytes when it runs again. A platform's own file reads its variables.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.ids import deploy_id
 
-# Receivers allow more in an event; a longer list would only repeat what earlier deploys brought.
+# Receivers allow more. A longer list would only repeat the commits of earlier deploys.
 MOST_COMMITS = 250
 
 _NOTHING = Facts()
@@ -48,8 +48,8 @@ def resolve(
     """Find out which deploys the job made, or why it made none.
 
     *event* is the parsed payload that GitHub Actions keeps at GITHUB_EVENT_PATH. *call* names
-    this call where no run does, so that its retries count once. Raises UsageError that names
-    the input to set, InvalidEvent where a value does not fit an event.
+    this call if the platform has no run id, so its retries count once. Raises UsageError that
+    names the input to set, and InvalidEvent if an event cannot hold a value.
     """
     facts = platform.read(Variables(environ), event) if platform else _NOTHING
     unwanted = _unwanted(facts, inputs.status)
@@ -67,7 +67,7 @@ def resolve(
 
 
 def _unwanted(facts: Facts, status: str | None) -> str | None:
-    """Say why there is nothing to report; a *status* set by hand overrules the platform."""
+    """Return why there is nothing to report. A *status* that was set by hand overrides the platform's."""
     if status:
         word = status.lower()
         return f"status is {word}" if word in FAILED else None
@@ -79,7 +79,7 @@ def _unwanted(facts: Facts, status: str | None) -> str | None:
 
 @dataclass(frozen=True)
 class _Job:
-    """All that is known of the job, and the steps from it to its events."""
+    """The facts about the job, and the steps from them to its events."""
 
     platform: Platform | None
     facts: Facts
@@ -92,7 +92,7 @@ class _Job:
         return self.platform.title if self.platform else "the environment"
 
     def chosen(self) -> list[Target]:
-        """Pick the repositories that were named, each at its commit; all of the job's own if none was."""
+        """Return the repositories that the inputs name, each at its commit, or all of the job's own."""
         here = slug(self.git.remote or "") if self.git else None
         own = [t if t.repo else t.but(repo=here) for t in self.facts.targets]
         if self.inputs.repos:
@@ -108,17 +108,17 @@ class _Job:
         path, sha = repository.path, repository.sha or self.inputs.sha
         target = next((t for t in own if (t.repo or "").lower() == path.lower()), None)
         if target is None and len(self.inputs.repos) == 1 and len(own) == 1 and not repository.sha:
-            # One name for one repository: the same commits under another name, such as a mirror's.
+            # The same commits under another name, such as that of a mirror.
             target = own[0]
         if target is None and sha is None:
             known = ", ".join(t.repo for t in own if t.repo) or "no repository"
             raise UsageError(
-                f"repo: expected {path}@SHA, got no commit: {self.title} tells that of {known} alone"
+                f"repo: expected {path}@SHA, got no commit: {self.title} has the commit of {known} only"
             )
         return _at(target or Target(), sha).but(repo=path)
 
     def with_git(self, target: Target) -> Target:
-        """Fill in from the checkout what is still open, where both speak of one commit."""
+        """Fill in missing facts from the checkout if it is at the same commit."""
         git, sha = self.git, target.sha or (self.git.sha if self.git else None)
         if git is None or sha != git.sha:
             return target
@@ -131,7 +131,7 @@ class _Job:
         )
 
     def event(self, target: Target) -> Event:
-        """Write the event of *target*."""
+        """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
         repo = self._known("repo", target, target.repo, "the repository, as owner/name")
         sha = self._known("sha", target, target.sha, "the deployed commit")
@@ -154,7 +154,7 @@ class _Job:
         )
 
     def notes(self, target: Target) -> list[str]:
-        """Say where the event of *target* comes from, if not plainly, and what it leaves out."""
+        """Return what is not obvious about the event of *target*: where it comes from, what it lacks."""
         notes = list(target.notes)
         if target.no_branch and not (target.branch or self.inputs.branch):
             notes.append(f"no branch: {target.no_branch}")
@@ -176,7 +176,7 @@ class _Job:
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
             return self.inputs.id
         if self.inputs.id:
-            # One name for several events: each gets its own from it.
+            # One id for several events: each event gets its own id, derived from it.
             platform, run = "id", self.inputs.id
         elif not run:
             platform, run = "call", self.call
@@ -194,13 +194,13 @@ class _Job:
 
 
 def _at(target: Target, sha: str | None) -> Target:
-    # Branch and commits are those of the platform's commit; of another one they are not known.
+    # The branch and the commits belong to the platform's commit. For another one they are unknown.
     if sha in (None, target.sha):
         return target
     return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
 
 
 def _shown(url: str | None) -> str | None:
-    # The platform's address is worth having, and not worth failing for.
+    # A wrong address of the platform is left out. It is no reason to fail.
     address = without_user(url or "")
     return address if _ADDRESS.match(address) else None

@@ -1,4 +1,4 @@
-"""What goes into and comes out of the question which deploys a job made: plain values."""
+"""Plain values about a job: the inputs, the platform's facts, and the resulting deploys."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.events.field_types import DEPLOY_TYPES
 from gitdailies_core.values.times import parse, text_of
 
-# What templates and pipelines write where there is nothing: CircleCI `<nil>`, Helm and GitLab
-# `<no value>`, JSON null, JavaScript undefined, Python None.
+# Texts that mean no value: CircleCI writes `<nil>`, Helm and GitLab `<no value>`, JSON null,
+# JavaScript undefined, Python None.
 _NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "none"})
-# A reference that nobody filled in: Azure leaves a dollar and parentheses of an unknown one; Octopus
-# writes a number sign before the braces, which no comment here does, since it looks into scripts too.
+# A reference that was not replaced. Azure leaves an unknown one as a dollar and parentheses. Octopus
+# has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
 _REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
 _SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
@@ -32,19 +32,19 @@ FAILED = frozenset(
 
 
 def given(text: str | None) -> str | None:
-    """Return *text* without spaces and line ends around it, or None where that means nothing."""
+    """Return *text* without spaces and line ends around it, or None if it means no value."""
     text = (text or "").strip()
     return None if text.lower() in _NOTHING else text
 
 
 def full_sha(text: str | None) -> str | None:
-    """Return *text* in lower case if it is a whole commit name that is not all zeros."""
+    """Return *text* in lower case if it is a full commit SHA that is not all zeros."""
     text = given(text)
     return text.lower() if text and _SHA.match(text) and text.strip("0") else None
 
 
 def branch_of(ref: str | None) -> str | None:
-    """Return the branch that *ref* names, None where it is a tag, another kind of ref or a commit."""
+    """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit."""
     ref = None if full_sha(ref) else given(ref)
     if ref and ref.startswith(_HEADS):
         return ref[len(_HEADS) :] or None
@@ -58,14 +58,14 @@ def tag_of(ref: str | None) -> str | None:
 
 
 def commit(sha: Any, time: Any) -> dict[str, str] | None:
-    """Return an entry of `commits`; a time that cannot be read is left out, None for no commit."""
+    """Return an entry of `commits`, without a time that cannot be read. Returns None for no commit."""
     name = full_sha(sha) if isinstance(sha, str) else None
     moment = readable_time(time)
     return {"sha": name, **({"time": moment} if moment else {})} if name else None
 
 
 def readable_time(time: Any) -> str | None:
-    """Return a time as we write it, or None for one that cannot be read."""
+    """Return a time in our form, or None if it cannot be read."""
     try:
         return text_of(parse(time, "time"))
     except ValueError:
@@ -74,7 +74,7 @@ def readable_time(time: Any) -> str | None:
 
 @dataclass(frozen=True)
 class Repository:
-    """A repository that a deploy is of: `PATH` or `PATH@SHA`."""
+    """The repository of a deploy: `PATH` or `PATH@SHA`."""
 
     path: str
     sha: str | None = None
@@ -82,7 +82,7 @@ class Repository:
 
 @dataclass(frozen=True)
 class Inputs:
-    """What somebody set by hand; build it with `make`, which refuses wrong values."""
+    """The inputs that a user set. Build them with `make`, which refuses wrong values."""
 
     repos: tuple[Repository, ...] = ()
     sha: str | None = None
@@ -98,7 +98,7 @@ class Inputs:
 
     @classmethod
     def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
-        """Read texts as they came; *repos* holds `PATH` or `PATH@SHA`, several parted by spaces or commas.
+        """Read raw texts. *repos* holds `PATH` or `PATH@SHA`, several separated by spaces or commas.
 
         Empty, `<nil>`, `null` and the like mean not given. Raises UsageError that names the input.
         """
@@ -154,10 +154,10 @@ def _whole(sha: str, where: str) -> str:
 
 @dataclass(frozen=True)
 class GitFacts:
-    """What the checkout says of its HEAD; `commits` newest first, without merges.
+    """What the checkout knows about its HEAD. `commits` are newest first, without merges.
 
-    `commits` is empty for a shallow clone, which does not tell what came before, and `cut`
-    tells that there are more than were read.
+    `commits` is empty for a shallow clone, which lacks earlier commits. `cut` is true if there are
+    more commits than were read.
     """
 
     sha: str
@@ -170,10 +170,10 @@ class GitFacts:
 
 @dataclass(frozen=True)
 class Target:
-    """A repository at a commit, as a platform tells it; each of it may be unknown.
+    """A repository at a commit, from a platform. Each value may be unknown.
 
-    `no_branch` says why there is no branch, a tag above all; then none is taken from git. The
-    log gets `notes`, and so does the error where the commit is missing.
+    `no_branch` says why there is no branch, most often a tag. Then git's branch is not used. The
+    log shows `notes`, and so does the error about a missing commit.
     """
 
     repo: str | None = None
@@ -186,18 +186,18 @@ class Target:
     notes: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> Target:
-        """Return it with other values."""
+        """Return the target with other values."""
         return Target(**{**{name: getattr(self, name) for name in Target.__annotations__}, **changes})
 
 
 @dataclass(frozen=True)
 class Facts:
-    """What a platform tells of the job that runs.
+    """What a platform knows about the running job.
 
-    run      names the run, the same when a job of it is run again
-    status   the platform's word for how it went, `status_of` for what that word is about
+    run      the id of the run, the same when one of its jobs runs again
+    status   the platform's word for the result, and `status_of` for what it is the result of
     skip     why the run deployed nothing
-    remedy   what to do, beside setting an input, where repository or commit are unknown
+    remedy   what to do, besides setting an input, if the repository or the commit is unknown
     """
 
     targets: tuple[Target, ...] = (Target(),)
@@ -212,21 +212,21 @@ class Facts:
 
 
 class Variables:
-    """The environment, read with care: what means nothing is None."""
+    """The environment. A value that means no value is None."""
 
     def __init__(self, environ: Mapping[str, str]) -> None:
         self._environ = environ
 
     def first(self, *names: str) -> str | None:
-        """Return the first of these variables that says something."""
+        """Return the first of these variables that has a value."""
         return next((text for text in map(given, map(self._environ.get, names)) if text), None)
 
 
 @dataclass(frozen=True)
 class Deploys:
-    """The deploys that a job made, at least one, and what the log should say beside them.
+    """The deploys that a job made, at least one, and notes for the log.
 
-    `lacking` tells that git might know more: there is neither `commits` nor `commitTime`.
+    `lacking` is true if an event has neither `commits` nor `commitTime`, which git may know.
     """
 
     platform: str
@@ -237,6 +237,6 @@ class Deploys:
 
 @dataclass(frozen=True)
 class Skipped:
-    """Nothing to report, and why."""
+    """There is nothing to report, for this reason."""
 
     reason: str

@@ -1,7 +1,7 @@
-"""Stands in for `dataclasses.dataclass(frozen=True)` in the one-file steps.
+"""Replace `dataclasses.dataclass(frozen=True)` in the one-file steps.
 
-Importing dataclasses brings inspect, which takes a fifth of a step's whole time. Fields come
-from the class's own annotations, in order; there is no inheritance and no `field()`.
+Importing dataclasses imports inspect, which takes a fifth of a step's time. Fields are the class's
+own annotations, in order. Inheritance and `field()` are not supported.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from typing import Any, Callable
 
 
 def dataclass(*, frozen: bool) -> Callable[[type], type]:
-    """Give a class `__init__`, `__repr__`, `__eq__` and `__hash__` by its fields, and forbid changes."""
+    """Add `__init__`, `__repr__`, `__eq__` and `__hash__` by the class's fields, and forbid changes."""
     if not frozen:
         raise TypeError("dataclass: expected frozen=True, got False")
 

@@ -1,4 +1,4 @@
-"""Addresses of repositories: the slug in any form of them, and what of one may be shown."""
+"""Read addresses of repositories: the slug in any form of address, and an address without user name."""
 
 from __future__ import annotations
 
@@ -6,19 +6,19 @@ import re
 
 # https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
-# git@host:group/name.git, which ssh takes; C:\work and C:/work are paths of Windows.
+# git@host:group/name.git, as ssh has it. C:\work and C:/work are Windows paths.
 _SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
 _USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
-# What stands before or between the parts of a name: Azure's `_git` and, over ssh, `v3`;
+# Parts of a path that are not parts of the name: Azure's `_git` and, with ssh, `v3`;
 # Bitbucket Data Center's `scm`.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
 
 
 def slug(address: str) -> str | None:
-    """Return `owner/name` (or more parts, as GitLab has them) of a repository's address.
+    """Return `owner/name` of a repository's address, with more parts if it has subgroups.
 
-    None for a path on this machine, and for an address with fewer than two parts.
+    Returns None for a path on this machine and for an address with fewer than two parts.
     """
     found = _ADDRESS.match(address.strip()) or _SCP.match(address.strip())
     if not found or address.strip().lower().startswith("file:"):
@@ -35,14 +35,14 @@ def slug(address: str) -> str | None:
 
 
 def without_user(address: str) -> str:
-    """Return *address* without user name and password, which leave no machine."""
+    """Return *address* without user name and password. These never leave the machine."""
     return _USER.sub(r"\1", address.strip())
 
 
 def _azure(host: str, parts: list[str]) -> list[str]:
-    # All forms come to organization/project/name.
+    # All forms become organization/project/name.
     parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
     if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
         parts = [host.partition(".")[0], *parts]
-    # A project's first repository bears its name, which the address then gives once.
+    # A project's first repository has the project's name, and the address has that name only once.
     return [*parts, parts[-1]] if len(parts) == 2 else parts

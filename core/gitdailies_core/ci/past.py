@@ -1,7 +1,7 @@
-"""A record of a platform's past, told as the platform's step would have told it.
+"""Turn a record of a platform's past into the deploys that the platform's step would have reported.
 
-The record is put as the variables, and the payload, that the step's job would have had, and goes
-through the very table that the step goes through; so ids cannot differ.
+The record becomes the variables and the payload that the step's job had. They go through the same
+table as in the step, so the ids are the same.
 """
 
 from __future__ import annotations
@@ -19,14 +19,14 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.sources.protocol import Ignored
 from gitdailies_core.values.times import text_of
 
-# Parameters of a reader that are inputs of the step, and part of an id as they are there.
+# Parameters of a reader that are inputs of the step. They are part of the id, as in the step.
 STEP_PARAMETERS = {"service?": "as the step's input", "type?": "as the step's input"}
 
 
 def inputs_of(parameters: Mapping[str, str]) -> Inputs:
-    """Return the inputs that the step had, of those that a reader is told.
+    """Return the inputs of the step from a reader's parameters.
 
-    Raises UsageError for a wrong value, and where `repo` is given and is not one repository.
+    Raises UsageError for a wrong value, and if `repo` is not exactly one repository.
     """
     repos = [parameters["repo"]] if "repo" in parameters else []
     inputs = Inputs.make(
@@ -46,9 +46,9 @@ def deploys(
     git: GitFacts | None = None,
     at: datetime | None = None,
 ) -> Iterator[Event | Ignored]:
-    """Tell the deploys of a job that had *environ* and the payload *event*, or why there are none.
+    """Yield the deploys of a job that had *environ* and the payload *event*, or the reason for none.
 
-    *at* is when the job reported, where the platform does not tell a step the time.
+    *at* is the time of the report, for platforms that do not give a step the time.
     """
     if at is not None:
         inputs = replace(inputs, time=text_of(at))

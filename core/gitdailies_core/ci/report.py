@@ -1,6 +1,6 @@
-"""What a step says in the end, whatever its platform: an outcome, lines for the log, an exit code.
+"""The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
-Every way a step can end comes through here, so that none of them is silent.
+Every way in which a step can end makes a report, so no step ends silently.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 from gitdailies_core.ci.facts import Skipped
-from gitdailies_core.error_text import called
+from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -22,12 +22,12 @@ DONE, NOT_DELIVERED, USAGE, REFUSED, PARTLY = 0, 1, 2, 3, 4
 
 @dataclass(frozen=True)
 class Attempted:
-    """An event and what came of sending it: `code` is that of this event alone."""
+    """An event and the result of sending it. `code` is the exit code for this event alone."""
 
     event: Event
     code: int
     status: int | None
-    said: str
+    message: str
     unchanged: bool = False
 
 
@@ -35,10 +35,10 @@ class Attempted:
 class Report:
     """How a step ended.
 
-    lines      what to tell, most important last, each on one line
+    lines      messages for the log, each on one line, the most important last
     reason     why nothing was reported, or ""
-    code       the exit code where the step is told to fail on an error
-    payload    the events as they were written for the receiver: JSON, a list if there are several
+    code       the exit code if the step is set to fail on an error
+    payload    the events in the receiver's form: JSON, a list if there are several
     """
 
     outcome: str
@@ -51,7 +51,7 @@ class Report:
 
     @property
     def ok(self) -> bool:
-        """Whether nothing went wrong: reported, rightly skipped, or only tried."""
+        """Whether nothing went wrong: the deploy was reported or rightly skipped, or this was a dry run."""
         return self.code == DONE
 
 
@@ -59,14 +59,14 @@ def skipped(found: Skipped) -> Report:
     return Report(SKIPPED, (f"nothing reported: {found.reason}",), found.reason)
 
 
-def tried(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
-    """Report of a dry run."""
+def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
+    """Return the report of a dry run."""
     lines = tuple(f"dry run, not sent: {_deploy(event)}" for event in events)
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
 
 
 def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str]) -> Report:
-    """Report of events that were sent, some of them perhaps in vain."""
+    """Return the report of events that were sent. Some of them may have failed."""
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
     if 0 < len(failed) < len(results):
@@ -84,13 +84,13 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
 
 
 def refused(error: Exception, names: Mapping[str, str]) -> Report:
-    """Report of an error before anything was sent; one that is not ours is a fault of the step itself.
+    """Return the report of an error before anything was sent. A foreign error is a fault of the step itself.
 
-    *names* are what the platform calls the inputs, where it has names of its own for them.
+    *names* maps our names of inputs to the platform's, if it has other names.
     """
     ours = isinstance(error, GitDailiesError)
     reason = (
-        called(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
+        relabel(str(error), names) if ours else f"the step itself failed ({type(error).__name__}: {error})"
     )
     reason = " ".join(reason.split())
     code = error.exit_code if isinstance(error, GitDailiesError) else NOT_DELIVERED
@@ -99,7 +99,7 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
 
 def _line(result: Attempted) -> str:
     if result.code != DONE:
-        return f"not reported: {_deploy(result.event)}: {result.said}"
+        return f"not reported: {_deploy(result.event)}: {result.message}"
     again = ", which was counted already" if result.unchanged else ""
     return f"reported: {_deploy(result.event)}{again}"
 

@@ -1,11 +1,11 @@
-"""The sender of the one-file steps: an event by POST, on the standard library alone.
+"""Send events by POST, with the standard library alone, because a CI step installs nothing.
 
-Excepted from core's rule against I/O by name. Proxies come from HTTPS_PROXY, HTTP_PROXY and
-NO_PROXY, certificate authorities from SSL_CERT_FILE and SSL_CERT_DIR. A redirect is an answer
-like any other: the key goes to the address that was set and nowhere else.
+Proxies come from HTTPS_PROXY, HTTP_PROXY and NO_PROXY, and certificate authorities from
+SSL_CERT_FILE and SSL_CERT_DIR. A redirect is not followed, so the key goes only to the configured
+address.
 
-It stands on http.client: urllib.request takes ten milliseconds more to load, a fifth of what a
-step has, and is asked only for its reading of the proxy variables, where one is set.
+This module is exempt from core's rule against I/O. It uses http.client, because urllib.request takes
+ten milliseconds more to load, a fifth of a step's time. That is imported only to read proxy variables.
 """
 
 from __future__ import annotations
@@ -36,18 +36,18 @@ NOT_DELIVERED = "not delivered"
 
 TIMEOUT_SECONDS = 10.0
 RETRIES = 3
-# All attempts and waits together: a deploy job waits for them.
+# All attempts and waits together. The deploy job waits for them.
 LONGEST_SECONDS = 60.0
 
 _LONGEST_ANSWER_BYTES = 64 * 1024
-_LONGEST_SAID = 300
+_LONGEST_MESSAGE = 300
 _KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
 @dataclass(frozen=True)
 class Receiver:
-    """Where events go and how hard is tried; build it with `make`."""
+    """Where events go, and how many attempts are made. Build it with `make`."""
 
     url: str
     key: Secret
@@ -69,9 +69,9 @@ class Receiver:
         retries: int = RETRIES,
         longest_seconds: float = LONGEST_SECONDS,
     ) -> Receiver:
-        """Check address and key; spaces and line ends around them are taken away.
+        """Check the address and the key. Spaces and line ends around them are removed.
 
-        Raises UsageError, which shows neither the key nor a user in the address.
+        Raises UsageError. It shows neither the key nor a user name in the address.
         """
         parts = _address(url.strip())
         if dialect.path is not None:
@@ -95,21 +95,21 @@ class Receiver:
 
 @dataclass(frozen=True)
 class Receipt:
-    """What came of sending an event; `said` never holds the key and is one line.
+    """The result of sending an event. `message` is one line and never contains the key.
 
-    `check` is the input that is wrong, as far as the receiver tells one.
+    `check` names the input that is probably wrong, or is empty.
     """
 
     outcome: str
     status: int | None
     attempts: int
-    said: str
+    message: str
     unchanged: bool = False
     check: str = ""
 
 
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
-    """Send *events* in order; the receiver's longest time is that of all of them together."""
+    """Send *events* in order. `longest_seconds` applies to all of them together."""
     until = datetime.now(timezone.utc) + timedelta(seconds=receiver.longest_seconds)
     return [send(event, receiver, until=until) for event in events]
 
@@ -117,7 +117,7 @@ def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
 @dataclass(frozen=True)
 class _Answer:
     status: int | None
-    said: str
+    message: str
     retry_after: str = ""
     body: Any = None
     final: bool = False
@@ -131,9 +131,9 @@ def send(
     now: Callable[[], datetime] = lambda: datetime.now(timezone.utc),
     wait: Callable[[float], None] = time.sleep,
 ) -> Receipt:
-    """Send *event*, again after no answer, 429 or 5xx, within the receiver's bounds; raises nothing.
+    """Send *event*. Retry after no answer, 429 or 5xx, within the receiver's limits. Raises nothing.
 
-    *until* is the moment when a caller that sends several events gives up.
+    *until* is the time at which a caller that sends several events gives up.
     """
     first_attempt_at = now()
     until = until or first_attempt_at + timedelta(seconds=receiver.longest_seconds)
@@ -142,7 +142,7 @@ def send(
         attempt += 1
         answer = _bounded_post(event, receiver, (until - now()).total_seconds())
         verdict = decide(
-            Outcome(answer.status, answer.said, answer.retry_after),
+            Outcome(answer.status, answer.message, answer.retry_after),
             attempt=attempt,
             first_attempt_at=first_attempt_at,
             now=now(),
@@ -151,7 +151,7 @@ def send(
         if isinstance(verdict, Done):
             body = answer.body if isinstance(answer.body, dict) else {}
             return Receipt(
-                DELIVERED, answer.status, attempt, answer.said, unchanged=body.get("status") == "unchanged"
+                DELIVERED, answer.status, attempt, answer.message, unchanged=body.get("status") == "unchanged"
             )
         if isinstance(verdict, Pause) and verdict.what == "address":
             return Receipt(NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
@@ -271,11 +271,11 @@ def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
         return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
         # Waiting does not mend a certificate. TLS is loaded where it is used alone.
-        said = _line(str(getattr(error, "verify_message", error)), receiver)
+        message = _line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
-        return _Answer(None, f"{where}: certificate not trusted: {said}; {remedy}", final=True)
-    said = getattr(error, "strerror", None) or str(error) or type(error).__name__
-    return _Answer(None, f"{where}: {_line(said, receiver).lower()}", final=isinstance(error, ValueError))
+        return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
+    message = getattr(error, "strerror", None) or str(error) or type(error).__name__
+    return _Answer(None, f"{where}: {_line(message, receiver).lower()}", final=isinstance(error, ValueError))
 
 
 def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
@@ -291,7 +291,7 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
 
 def _line(text: str, receiver: Receiver) -> str:
     line = _CONTROL.sub(" ", redact(text, receiver.key)).strip()
-    return line if len(line) <= _LONGEST_SAID else line[:_LONGEST_SAID] + "…"
+    return line if len(line) <= _LONGEST_MESSAGE else line[:_LONGEST_MESSAGE] + "…"
 
 
 def _jitter() -> float:

@@ -1,4 +1,4 @@
-"""What a step was told, apart from the deploy itself: where to, with which key, how hard to try."""
+"""The settings of a step besides the deploy itself: the address, the key, timeouts and retries."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from gitdailies_core.errors import UsageError
 from gitdailies_core.events.dialect import DOCUMENTED, OUR_KEY_PREFIX, OURS, RECEIVERS
 from gitdailies_core.values.secret import Secret
 
-# Every step takes these, each under the name that its platform's habits give it.
+# Every step has these inputs. Each platform names them by its own conventions.
 DEPLOY_INPUTS = (
     "repo",
     "sha",
@@ -41,7 +41,7 @@ _TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 @dataclass(frozen=True)
 class Settings:
-    """A step's settings; build them with `make`."""
+    """A step's settings. Build them with `make`."""
 
     inputs: Inputs
     url: str | None
@@ -53,13 +53,13 @@ class Settings:
 
     @classmethod
     def make(cls, texts: Mapping[str, str | None]) -> Settings:
-        """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`; a missing name was not given.
+        """Read texts by the names of `DEPLOY_INPUTS` and `STEP_INPUTS`. A missing name means not given.
 
         Raises UsageError that names the input.
         """
         key = Secret((texts.get("webhook-key") or "").strip(), "webhook-key")
         dry_run = flag(texts, "dry-run")
-        # Who ends the process reads it; a wrong word for it is told here, like any other.
+        # The end of the process reads this input. A wrong value is reported here like any other.
         flag(texts, "fail-on-error")
         receiver = given(texts.get("receiver")) or _receiver_of(key, dry_run)
         if receiver not in RECEIVERS:
@@ -79,7 +79,7 @@ class Settings:
 
 
 def flag(texts: Mapping[str, str | None], name: str) -> bool:
-    """Read a yes or no, no by default; raises UsageError."""
+    """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
     if word not in _TRUE + _FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")

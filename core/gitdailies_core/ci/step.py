@@ -1,6 +1,6 @@
-"""A step from its inputs to its report: the same for every platform, told what differs.
+"""Run a step from its inputs to its report. The arguments are what differs between platforms.
 
-Excepted from core's rule against I/O by name: it asks git where needed and sends the events.
+This module is exempt from core's rule against I/O: it runs git if needed, and it sends the events.
 """
 
 from __future__ import annotations
@@ -19,9 +19,9 @@ from gitdailies_core.ci.report import (
     Attempted,
     Report,
     attempted,
+    dry_run,
     refused,
     skipped,
-    tried,
 )
 from gitdailies_core.ci.settings import Settings
 from gitdailies_core.ci.table import Platform
@@ -31,7 +31,7 @@ from gitdailies_core.events.events import Event
 
 _OUR_NAMES: Mapping[str, str] = {}
 
-# Sending and its urllib are imported where they are needed, a skipped or dry run needs neither.
+# The sender is imported only when events are sent. A skipped or dry run does not need it.
 
 
 def run(
@@ -45,11 +45,11 @@ def run(
     no_key: str = "",
     names: Mapping[str, str] = _OUR_NAMES,
 ) -> Report:
-    """Report the job's deploys and say how it went; raises nothing.
+    """Report the job's deploys and return how it went. Raises nothing.
 
-    *texts* are the inputs by the names of `settings`, *agent* names the step to the receiver,
-    *no_key* says where this platform keeps the key, for who has set none, *names* what it calls
-    the inputs, where it has names of its own for them.
+    *texts* are the inputs by the names of `settings`. *agent* names the step to the receiver.
+    *no_key* says where this platform keeps the key, for the error about a missing one. *names*
+    maps our names of inputs to the platform's, if it has other names.
     """
     try:
         settings = Settings.make(texts)
@@ -65,14 +65,14 @@ def run(
             return skipped(found)
         dialect = Dialect.make(receiver=settings.receiver)
         if settings.dry_run:
-            return tried(found.events, dialect, found.notes)
+            return dry_run(found.events, dialect, found.notes)
         return attempted(_send(found.events, settings, dialect, agent, no_key, names), dialect, found.notes)
-    except Exception as error:  # noqa: BLE001  a deploy never fails for its report
+    except Exception as error:  # noqa: BLE001  a failed report never fails the deploy
         return refused(error, names)
 
 
 def leave(code: int) -> NoReturn:
-    """End the process at once: taking the interpreter apart would be a tenth of a step's time."""
+    """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
     sys.stdout.flush()
     os._exit(code)
 
@@ -105,7 +105,7 @@ def _send(
             event,
             codes[receipt.outcome],
             receipt.status,
-            receipt.said + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
+            receipt.message + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
             receipt.unchanged,
         )
         for event, receipt in zip(events, sender.send_all(events, receiver))

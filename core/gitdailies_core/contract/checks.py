@@ -1,20 +1,6 @@
-"""The checks that every adapter must pass, ours or a stranger's.
+"""Run an adapter on its examples, and on broken variants of them.
 
-    from gitdailies_core.contract import checks as contract
-    from gitdailies_core.sources import registry
-
-    def test_contract():
-        assert list(contract.faults(registry.adapter("opsgenie"))) == []
-
-An adapter's `examples` package holds a folder `examples` with
-
-* NAME.payload.json (or .payload.form): the exact bytes of a body, and beside it
-  NAME.expected.json: `{"messages": [...]}` as `shown` writes them, `{"kept": "reason"}` or
-  `{"rejected": "reason"}`; an optional NAME.options.json sets the adapter's options for it;
-* signatures.json: a list of `{"about", "headers", "body", "secrets", "header", "accepted"}`,
-  where `body` names a file beside it or is `{"text": "..."}`.
-
-Excepted from core's rule against I/O by name: it reads the examples of installed packages.
+This module is exempt from core's rule against I/O, because it reads the examples of installed packages.
 """
 
 from __future__ import annotations
@@ -24,13 +10,13 @@ from collections.abc import Iterator, Mapping, Sequence
 from importlib.resources import files
 from typing import Any
 
+from gitdailies_core.contract import payload_schema, proofs
 from gitdailies_core.contract.mutations import mutations
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import (
     ConfigurationError,
     GitDailiesError,
     PayloadError,
-    ProofError,
     UnreadableBody,
 )
 from gitdailies_core.events.dialect import Dialect
@@ -40,16 +26,16 @@ from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.reasons import OTHER
 from gitdailies_core.sources.protocol import STATES, Adapter, Change, Ignored, Message
 from gitdailies_core.sources.request import FORM, Request
-from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
 PAYLOADS = (".payload.json", ".payload.form")
-HOSTILE = ("", "v1=", "v1=,v1=", "é", "v1=é", "\x00", "," * 10_000, "v1=" + "0" * 64)
-_BESIDE = (".expected.json", ".options.json")
+_PARTNERS = (".expected.json", ".options.json")
+# What `faults` reads of an adapter before it runs it.
+_ATTRIBUTES = ("name", "table", "options", "examples", "verify", "translate")
 
 
 class Example:
-    """One example of an adapter: its request, its options and what is expected of it."""
+    """One example of an adapter: its request, the options and the expected outcome."""
 
     def __init__(self, name: str, request: Request, options: Mapping[str, Any], expected: Any) -> None:
         self.name = name
@@ -59,32 +45,54 @@ class Example:
 
 
 def examples(adapter: Adapter) -> list[Example]:
-    """Read an adapter's examples; raises ConfigurationError for one without its pair."""
+    """Read an adapter's examples.
+
+    Raises ConfigurationError with a complaint for each file that is missing or cannot be read.
+    """
+    cases, complaints = _examples(adapter)
+    if complaints:
+        raise ConfigurationError(*complaints)
+    return cases
+
+
+def _examples(adapter: Adapter) -> tuple[list[Example], list[str]]:
+    """Return the examples that are complete, and a complaint for each file that is missing or wrong."""
     folder = files(adapter.examples).joinpath("examples")
-    found = {item.name: item for item in folder.iterdir() if item.is_file()}
-    read = []
+    found = {item.name: item for item in folder.iterdir() if item.is_file()} if folder.is_dir() else {}
+    complaints: list[str] = []
+
+    def decoded(name: str) -> Any:
+        try:
+            return json.loads(found[name].read_text("utf-8"))
+        except ValueError as error:
+            complaints.append(f"examples/{name}: expected JSON, got something else: {error}")
+
+    cases = []
     for name in sorted(found):
-        beside = next((name[: -len(ending)] for ending in _BESIDE if name.endswith(ending)), None)
-        if beside and not any(beside + ending in found for ending in PAYLOADS):
-            raise ConfigurationError(f"{beside}.payload.json: expected it beside {name}, got no such file")
+        partner = next((name[: -len(ending)] for ending in _PARTNERS if name.endswith(ending)), None)
+        if partner and not any(partner + ending in found for ending in PAYLOADS):
+            complaints.append(f"examples/{partner}.payload.json: missing; add it or delete examples/{name}")
         ending = next((ending for ending in PAYLOADS if name.endswith(ending)), None)
         if ending is None:
             continue
         stem = name[: -len(ending)]
         if f"{stem}.expected.json" not in found:
-            raise ConfigurationError(f"{stem}.expected.json: expected it beside {name}, got no such file")
+            complaints.append(
+                f"examples/{stem}.expected.json: missing; run `gitdailies translate {adapter.name} "
+                f"--messages …/examples/{name}`, check what it prints and save it there"
+            )
+            continue
         options = dict(defaults(adapter))
         if f"{stem}.options.json" in found:
-            options.update(json.loads(found[f"{stem}.options.json"].read_text("utf-8")))
+            options.update(decoded(f"{stem}.options.json") or {})
         headers = {"content-type": FORM if ending.endswith("form") else "application/json"}
         request = Request.make(headers=headers, body=found[name].read_bytes())
-        expected = json.loads(found[f"{stem}.expected.json"].read_text("utf-8"))
-        read.append(Example(stem, request, options, expected))
-    return read
+        cases.append(Example(stem, request, options, decoded(f"{stem}.expected.json")))
+    return cases, complaints
 
 
 def defaults(adapter: Adapter) -> dict[str, Any]:
-    """Return the adapter's options as they are when nothing is set."""
+    """Return the default value of each of the adapter's options."""
     return {name: option.values[0] for name, option in adapter.options.items()}
 
 
@@ -92,7 +100,7 @@ _USUAL = (("whole", True), ("merged", False), ("code", OTHER))
 
 
 def shown(message: Message) -> dict[str, Any]:
-    """Write a message as JSON, leaving out what is empty or as usual."""
+    """Return a message as a JSON object. Empty and default values are left out."""
     written: dict[str, Any] = {}
     values = message._asdict() if isinstance(message, Change) else vars(message)
     for name, value in values.items():
@@ -108,29 +116,40 @@ def shown(message: Message) -> dict[str, Any]:
 
 
 def outcome(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
-    """Translate as the expected files have it: messages, or the reason to keep or reject."""
+    """Translate to the form of an expected file: messages, or the reason to quarantine or reject."""
     try:
         return {"messages": [shown(message) for message in adapter.translate(request, options)]}
     except PayloadError as error:
-        return {"kept": str(error)}
+        return {"quarantined": str(error)}
     except GitDailiesError as error:
         return {"rejected": str(error)}
 
 
 def faults(adapter: Adapter) -> Iterator[str]:
-    """Yield what is wrong with *adapter*, each as `where: expected, got`; nothing is right."""
-    yield from _table_faults(adapter)
-    try:
-        cases = examples(adapter)
-    except ConfigurationError as error:
-        yield f"examples/{error}"
+    """Yield what is wrong with *adapter*, each fault with its place and its remedy. None means it passes."""
+    missing = [name for name in _ATTRIBUTES if not hasattr(adapter, name)]
+    for name in missing:
+        yield f"adapter.{name}: missing; see gitdailies_core.Adapter"
+    if missing:
         return
-    if not cases:
-        yield "examples: expected at least one pair, got none"
+    yield from _table_faults(adapter)
+    cases, complaints = _examples(adapter)
+    yield from complaints
+    if not cases and not complaints:
+        yield "examples: no delivery; put one into examples/NAME.payload.json and what it means beside it"
     for case in cases:
         yield from _example_faults(adapter, case)
     yield from _coverage_faults(adapter, cases)
-    yield from _proof_faults(adapter, cases)
+    yield from proofs.faults(adapter, cases[0].request.body if cases else b"{}")
+    yield from payload_schema.faults(
+        adapter,
+        [
+            (case.name, case.request, case.options)
+            for case in cases
+            if not fault_of(adapter, case.request, case.options)
+            and "messages" in outcome(adapter, case.request, case.options)
+        ],
+    )
 
 
 def _example_faults(adapter: Adapter, case: Example) -> Iterator[str]:
@@ -141,7 +160,10 @@ def _example_faults(adapter: Adapter, case: Example) -> Iterator[str]:
         return
     found = outcome(adapter, case.request, case.options)
     if found != case.expected:
-        yield f"{where}: expected {json.dumps(case.expected)}, got {json.dumps(found)}"
+        yield (
+            f"{where}: expected {json.dumps(case.expected)}, got {json.dumps(found)}; "
+            f"correct {case.name}.expected.json or the adapter"
+        )
     for about, body in mutations(case.request):
         fault = fault_of(adapter, Request(case.request.headers, body), case.options)
         if fault:
@@ -149,27 +171,36 @@ def _example_faults(adapter: Adapter, case: Example) -> Iterator[str]:
 
 
 def fault_of(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> str:
-    """Translate and write once; say what is neither messages nor one of our errors, else ""."""
+    """Translate and write once. Return what is neither messages nor an allowed error, or ""."""
     try:
         messages = adapter.translate(request, options)
     except (PayloadError, UnreadableBody):
         return ""
-    except Exception as error:  # noqa: BLE001  a sloppy adapter may raise anything
-        return f"expected messages, PayloadError or UnreadableBody, got {type(error).__name__}: {error}"
+    except Exception as error:  # noqa: BLE001  a faulty adapter may raise anything
+        return (
+            f"expected messages, PayloadError or UnreadableBody, got {type(error).__name__}: {error}; "
+            "read the payload with Fields"
+        )
     if not isinstance(messages, tuple) or not messages:
-        return f"expected at least one message, got {got(messages)}"
+        return (
+            f"expected at least one message, got {got(messages)}; return a tuple of Change or Ignored, or "
+            "raise PayloadError"
+        )
     for message in messages:
         if isinstance(message, Ignored) and not message.reason:
-            return "expected the reason of an ignored message, got nothing"
+            return "expected the reason of an ignored message, got nothing; give Ignored a reason"
         try:
             write(message)
-        except Exception as error:  # noqa: BLE001  what was translated can be written, whatever it is
-            return f"expected a message that can be written, got {type(error).__name__}: {error}"
+        except Exception as error:  # noqa: BLE001  a faulty message may raise anything
+            return (
+                f"expected a message that can be written, got {type(error).__name__}: {error}; "
+                "refuse such a value with PayloadError"
+            )
     return ""
 
 
 def write(message: Message) -> list[bytes]:
-    """Carry a message through routing and periods to bytes, as the relay would."""
+    """Turn a message into request bodies by way of routing and the decision, as the relay does."""
     if isinstance(message, Ignored):
         return [json.dumps(shown(message), ensure_ascii=False).encode()]
     routed = _ANYWHERE.route(message)
@@ -193,75 +224,26 @@ _ANYWHERE = Routes.make({FALLBACK: [Route("contract/any")]})
 def _table_faults(adapter: Adapter) -> Iterator[str]:
     for option, setting in adapter.options.items():
         if not setting.values or not setting.about:
-            yield f"options.{option}: expected allowed values and a description, got none"
+            yield (
+                f"options.{option}: expected allowed values and a description, got none; "
+                "use Option((default, other), …)"
+            )
     if not adapter.table:
-        yield "table: expected the vendor's words, got none"
+        yield "table: no words; map each of the vendor's words to STARTED, RESOLVED, UPDATED or a reason"
     for word, meaning in adapter.table.items():
         if not meaning:
-            yield f"table[{word!r}]: expected started, resolved, updated or a reason, got nothing"
+            yield f"table[{word!r}]: expected a state or a reason to ignore it, got nothing"
 
 
 def _coverage_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
-    """Every word that starts or resolves something is shown by an example."""
-    said: set[str] = set()
+    """Yield each word that starts or resolves something, and that no example contains."""
+    shown_words: set[str] = set()
     for case in cases:
         try:
             messages = adapter.translate(case.request, case.options)
-            said.update(message.word for message in messages if isinstance(message, Change))
-        except Exception:  # noqa: BLE001, S112  it was reported with its example
+            shown_words.update(message.word for message in messages if isinstance(message, Change))
+        except Exception:  # noqa: BLE001, S112  reported with the example
             continue
     for word, meaning in adapter.table.items():
-        if meaning in STATES[:2] and word not in said:
-            yield f"table[{word!r}]: expected an example of it, got none"
-
-
-def _proof_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
-    folder = files(adapter.examples).joinpath("examples")
-    if not folder.joinpath("signatures.json").is_file():
-        yield "examples/signatures.json: expected it, got no such file"
-        return
-    vectors = json.loads(folder.joinpath("signatures.json").read_text("utf-8"))
-    if {vector["accepted"] for vector in vectors} != {True, False}:
-        yield "examples/signatures.json: expected accepted and refused vectors, got one kind"
-    for vector in vectors:
-        body = vector["body"]
-        raw = body["text"].encode() if isinstance(body, dict) else folder.joinpath(body).read_bytes()
-        request = Request.make(headers=vector["headers"], body=raw)
-        accepted = _accepts(
-            adapter, request, [Secret(s) for s in vector["secrets"]], vector.get("header", "")
-        )
-        if accepted is not vector["accepted"]:
-            about, expected = vector["about"], vector["accepted"]
-            yield f"examples/signatures.json: {about}: expected {expected}, got {accepted}"
-        for others in _others(vector["secrets"] if vector["accepted"] else []):
-            if _accepts(adapter, request, others, vector.get("header", "")) is True:
-                yield f"verify: expected an error for other secrets, got acceptance of: {vector['about']}"
-    body = cases[0].request.body if cases else b"{}"
-    for carrier in sorted({vector.get("header", "") for vector in vectors}):
-        names = [*(name for vector in vectors for name in vector["headers"]), *([carrier] if carrier else [])]
-        for text in HOSTILE:
-            request = Request.make(headers=dict.fromkeys(names, text), body=body)
-            accepted = _accepts(adapter, request, [Secret("right")], carrier)
-            if accepted is not False:
-                yield f"verify with header {text[:20]!a}: expected ProofError, got {accepted}"
-
-
-def _others(secrets: Sequence[str]) -> Iterator[list[Secret]]:
-    """Yield secrets that did not sign: none, empty ones, and some that only begin like the right ones."""
-    yield []
-    for text in ("", "another", *(s[:1] for s in secrets), *(s[:-1] for s in secrets)):
-        yield [Secret(text)]
-    yield [Secret("another"), Secret("")]
-    yield [Secret(secret + "x") for secret in secrets]
-
-
-def _accepts(adapter: Adapter, request: Request, secrets: Sequence[Secret], header: str) -> Any:
-    try:
-        adapter.verify(request, secrets, header)
-    except ProofError:
-        return False
-    except ConfigurationError as error:
-        return f"ConfigurationError: {error}"
-    except Exception as error:  # noqa: BLE001  a sloppy adapter may raise anything
-        return f"{type(error).__name__}: {error}"
-    return True
+        if meaning in STATES[:2] and word not in shown_words:
+            yield f"table[{word!r}]: no example; add a delivery with this word to examples"

@@ -1,4 +1,4 @@
-"""Bodies with one thing wrong: what an adapter must survive, made from its own examples."""
+"""Make broken bodies from an adapter's examples: one field is removed or replaced in each."""
 
 from __future__ import annotations
 
@@ -8,8 +8,8 @@ from typing import Any, Union
 
 from gitdailies_core.sources.request import Request
 
-# What a field of a payload is replaced by, one at a time, beside being taken away.
-MUTANTS: tuple[Any, ...] = (
+# Each field of a payload is replaced by each of these values, one at a time.
+REPLACEMENTS: tuple[Any, ...] = (
     None,
     True,
     7,
@@ -33,10 +33,11 @@ _CUTS = 50
 Path = tuple[Union[str, int], ...]
 
 
-def mutations(request: Request) -> Iterator[tuple[str, bytes]]:
-    """Yield bodies with one field of the JSON taken away or replaced, and what was done.
+def mutations(request: Request, replacements: Sequence[Any] = REPLACEMENTS) -> Iterator[tuple[str, bytes]]:
+    """Yield bodies in which one field is removed or replaced by each of *replacements*.
 
-    What is not JSON, such as a form, is cut short instead, at many places.
+    Each body comes with a description of the change. A body that is not JSON, such as a form, is
+    cut short at many places instead.
     """
     try:
         whole = json.loads(request.body)
@@ -44,23 +45,23 @@ def mutations(request: Request) -> Iterator[tuple[str, bytes]]:
         for cut in range(0, len(request.body), max(1, len(request.body) // _CUTS)):
             yield f"the body cut at {cut}", request.body[:cut]
         return
-    for path in paths(whole):
+    for path in paths_in(whole):
         where = ".".join(str(step) for step in path)
-        parent, last = at(whole, path[:-1]), path[-1]
-        kept = parent[last]
-        for mutant in MUTANTS:
-            parent[last] = mutant
-            yield f"{where} = {json.dumps(mutant)[:40]}", json.dumps(whole).encode()
+        parent, last = value_at(whole, path[:-1]), path[-1]
+        original = parent[last]
+        for replacement in replacements:
+            parent[last] = replacement
+            yield f"{where} = {json.dumps(replacement)[:40]}", json.dumps(whole).encode()
         del parent[last]
-        yield f"{where} taken away", json.dumps(whole).encode()
+        yield f"{where} removed", json.dumps(whole).encode()
         if isinstance(parent, list):
-            parent.insert(int(last), kept)
+            parent.insert(int(last), original)
         else:
-            parent[last] = kept
+            parent[last] = original
 
 
-def paths(value: Any, path: Path = ()) -> list[Path]:
-    """Return the way to every value inside *value*, from the outside in."""
+def paths_in(value: Any, path: Path = ()) -> list[Path]:
+    """Return the path of every value inside *value*, outer values first."""
     steps: Sequence[Any] = ()
     if isinstance(value, dict):
         steps = list(value)
@@ -68,12 +69,12 @@ def paths(value: Any, path: Path = ()) -> list[Path]:
         steps = range(len(value))
     found = [path] if path else []
     for step in steps:
-        found.extend(paths(value[step], (*path, step)))
+        found.extend(paths_in(value[step], (*path, step)))
     return found
 
 
-def at(value: Any, path: Path) -> Any:
-    """Return what stands at the end of *path*."""
+def value_at(value: Any, path: Path) -> Any:
+    """Return the value at *path* inside *value*."""
     for step in path:
         value = value[step]
     return value

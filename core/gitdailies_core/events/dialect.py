@@ -1,9 +1,10 @@
-"""The dialect: every name on the wire, in one table, and what configuration may change of it.
+"""The dialect: the names that a receiver uses on the wire, and how configuration changes them.
 
-What is known of GitDailies' own names: the header, `deployed`, `repo`, `branch`, `commitSHA`,
-`environment` (one public client) and `time` (its documentation). The names for incidents are
-not public. `VERIFIED` is that list; everything else is this project's best guess until the
-document that GitDailies sends on request has been read with `gitdailies check --openapi`.
+`VERIFIED` lists the names that GitDailies itself is known to use. One public client shows the
+header, `deployed`, `repo`, `branch`, `commitSHA` and `environment`. The documentation shows
+`time`. The names for incidents are not public, so every other name is this project's best
+guess. GitDailies sends its API document on request; `gitdailies check --openapi` compares the
+names with it.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ ID_HEADER = "Idempotency-Key"
 OURS = "ours"
 DOCUMENTED = "documented"
 RECEIVERS = (DOCUMENTED, OURS)
-# What keys of our own incoming webhooks begin with, so that a job need not ask who will read it.
+# Keys of our own incoming webhooks begin with this. A CI job can so tell the receiver from the key.
 OUR_KEY_PREFIX = "gdk_"
 
 VERIFIED: frozenset[str] = frozenset(
@@ -32,7 +33,7 @@ VERIFIED: frozenset[str] = frozenset(
 
 @dataclass(frozen=True)
 class Dialect:
-    """How an event is written for one receiver: build it with `make`, write with `write`."""
+    """How an event is written for one receiver. Build it with `make`."""
 
     receiver: str
     kinds: Mapping[str, str]
@@ -51,10 +52,11 @@ class Dialect:
         path: str | None = None,
         table: tuple[Kind, ...] = KINDS,
     ) -> Dialect:
-        """Build a dialect: all fields for *ours*, the documented ones and *add* for *documented*.
+        """Build a dialect for the receiver `ours` (all fields) or `documented` (documented fields).
 
-        *kinds* and *rename* map our words to the receiver's, *drop* leaves fields out, *path*
-        replaces the path of the address. Raises ConfigurationError for a name we do not have.
+        *kinds* and *rename* map our kinds and fields to the receiver's names. *drop* leaves
+        fields out, *add* sends further ones to a documented receiver. *path* replaces the path of
+        the address. Raises ConfigurationError for a kind or field that does not exist.
         """
         if receiver not in RECEIVERS:
             raise ConfigurationError(f"receiver: expected one of {', '.join(RECEIVERS)}, got {got(receiver)}")
@@ -85,7 +87,7 @@ class Dialect:
         return cls(receiver, {**words, **(kinds or {})}, names, path)
 
     def write(self, event: Event) -> dict[str, Any]:
-        """Return the JSON object that this receiver is sent for *event*."""
+        """Return *event* as the JSON object for this receiver."""
         body: dict[str, Any] = {}
         for name, value in {**event.values, "kind": self.kinds.get(event.kind, event.kind)}.items():
             if name in self.names:
@@ -95,7 +97,7 @@ class Dialect:
         return body
 
     def dump(self, event: Event) -> bytes:
-        """Return the body bytes for *event*: compact JSON in UTF-8."""
+        """Return *event* as a request body: compact JSON in UTF-8."""
         return json.dumps(self.write(event), ensure_ascii=False, separators=(",", ":")).encode()
 
     @property

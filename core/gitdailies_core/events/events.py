@@ -1,7 +1,7 @@
-"""The events that GitDailies counts: one table of kinds and fields, and the value made from it.
+"""The events that GitDailies counts: one table of kinds and fields, and the value `Event`.
 
-Everything else that knows a kind or a field is generated from `KINDS`: JSON Schema, OpenAPI,
-the documentation's tables, the command line's checks. A new kind is one entry here.
+JSON Schema, OpenAPI, the tables in the documentation and the checks of the command line are
+generated from `KINDS`. A new kind is one entry here.
 """
 
 from __future__ import annotations
@@ -28,11 +28,11 @@ from gitdailies_core.events.field_types import (
     TYPE,
     URL,
     FieldType,
-    read,
+    normalize,
 )
 from gitdailies_core.values.times import parse, text_of
 
-# Made once: `json.dumps` makes one a call, which costs as much as writing a small event does.
+# Made once. `json.dumps` makes an encoder for each call, which doubles the cost of a small event.
 _sorted = json.JSONEncoder(sort_keys=True, separators=(",", ":"), ensure_ascii=True).encode
 
 DEPLOYED = "deployed"
@@ -42,7 +42,7 @@ INCIDENT_RESOLVED = "incidentResolved"
 
 @dataclass(frozen=True)
 class Field:
-    """A field of a kind: its name on the wire, its type, and whether GitDailies documents it."""
+    """A field of a kind: its wire name, its type, and whether GitDailies documents it."""
 
     name: str
     type: FieldType
@@ -53,7 +53,7 @@ class Field:
 
 @dataclass(frozen=True)
 class Kind:
-    """A kind of event: the word for it on the wire, its fields, and an example of it."""
+    """A kind of event: its wire word, its fields and an example."""
 
     word: str
     title: str
@@ -62,11 +62,11 @@ class Kind:
 
     @cached_property
     def names(self) -> frozenset[str]:
-        """Every name that an event of this kind may have on the wire, `kind` too."""
+        """The wire names of this kind's fields, and `kind`."""
         return frozenset({"kind", *(field.name for field in self.fields)})
 
     def field(self, name: str) -> Field | None:
-        """Find a field by its name on the wire."""
+        """Find a field by its wire name. Returns None if the kind has no such field."""
         return next((field for field in self.fields if field.name == name), None)
 
 
@@ -170,7 +170,7 @@ KINDS: tuple[Kind, ...] = (
 
 
 def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
-    """Find a kind by its word; raises InvalidEvent that names the nearest words."""
+    """Find a kind by its wire word. Raises InvalidEvent that lists the words."""
     for kind in kinds:
         if kind.word == word:
             return kind
@@ -180,10 +180,10 @@ def kind_of(word: Any, kinds: tuple[Kind, ...] = KINDS) -> Kind:
 
 @dataclass(frozen=True)
 class Event:
-    """One event, checked against the table; build it with `make` or `from_wire`.
+    """One event, checked against the table. Build it with `make` or `from_wire`.
 
-    `values` holds wire names and plain JSON values (times as RFC 3339 text in UTC), never an
-    empty one; `extra` holds what the table does not know, kept as it came.
+    `values` maps wire names to plain JSON values. Times are RFC 3339 text in UTC. No value is
+    empty. `extra` holds unknown fields unchanged.
     """
 
     kind: str
@@ -192,9 +192,9 @@ class Event:
 
     @classmethod
     def make(cls, kind: str, **values: Any) -> Event:
-        """Build an event from wire names; times may be datetimes, None means not given.
+        """Build an event from wire names. A time may be a datetime, and None means not given.
 
-        Raises InvalidEvent for an unknown kind or field and for a value that does not fit.
+        Raises InvalidEvent for an unknown kind or field and for a wrong value.
         """
         values["kind"] = kind
         event = cls.from_wire(values)
@@ -205,9 +205,9 @@ class Event:
 
     @classmethod
     def from_wire(cls, body: Any, kinds: tuple[Kind, ...] = KINDS) -> Event:
-        """Check a JSON object against the table; null and "" mean that it was not given.
+        """Check a JSON object against the table. null and "" mean not given.
 
-        Raises InvalidEvent that names the field, what was expected and what stood there.
+        Raises InvalidEvent that names the field, the expected value and the actual one.
         """
         if not isinstance(body, dict):
             raise InvalidEvent(f"event: expected an object, got {got(body)}")
@@ -216,7 +216,7 @@ class Event:
         for field in kind.fields:
             value = body.get(field.name)
             if value is not None and value != "":
-                values[field.name] = read(field.type, field.name, value)
+                values[field.name] = normalize(field.type, field.name, value)
             elif field.required:
                 raise InvalidEvent(
                     f"{field.name}: expected {field.type.expected}, got "
@@ -238,24 +238,24 @@ class Event:
 
     @property
     def time(self) -> datetime | None:
-        """The moment it happened, aware UTC; None means the moment of the call."""
+        """When it happened, aware UTC. None means when the receiver gets the event."""
         text = self.values.get("time")
         return None if text is None else parse(text, "time")
 
     def replace(self, **changes: Any) -> Event:
-        """Return the event with other values; None takes one away."""
+        """Return the event with changed values. None removes a value."""
         plain = {name: text_of(v) if isinstance(v, datetime) else v for name, v in changes.items()}
-        kept = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
-        return Event.from_wire({"kind": self.kind, **kept, **self.extra})
+        values = {name: v for name, v in {**self.values, **plain}.items() if v is not None}
+        return Event.from_wire({"kind": self.kind, **values, **self.extra})
 
     def to_wire(self) -> dict[str, Any]:
-        """Return the full form: a JSON object with `kind` first, then the table's order."""
+        """Return the event as a JSON object: `kind` first, then the fields in the table's order."""
         return {"kind": self.kind, **self.values, **self.extra}
 
     def digest(self, *without: str) -> str:
-        """Hash the content, whatever the order of names: two events are the same if it is.
+        """Return a hash of the content. Two events with equal content have equal digests.
 
-        *without* are names of values that are left out.
+        The order of names does not matter. *without* names values to leave out.
         """
         body = self.to_wire()
         for name in without:

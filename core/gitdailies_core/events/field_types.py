@@ -1,8 +1,8 @@
-"""How the values of an event's fields look, and the one place where they are checked.
+"""The types of event fields, and the one place that checks their values.
 
-Rules of this file: a `pattern` is an ECMA regular expression that stands in the published
-schema too, so what the schema cannot say must not be checked here. The one exception is half
-of a surrogate pair, which no JSON that UTF-8 can hold has.
+A `pattern` is an ECMA regular expression that is also in the published schema. So this file
+checks nothing that the schema cannot express. The one exception is half of a surrogate pair,
+which JSON in UTF-8 cannot contain.
 """
 
 from __future__ import annotations
@@ -30,9 +30,10 @@ _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
 @dataclass(frozen=True)
 class FieldType:
-    """How the values of a field look: a pattern or a list of words, and a length.
+    """A type of field: a pattern or a list of words, and a greatest length in characters.
 
-    Of one that is `printable` every text fits that Python calls so, which is quickly asked.
+    If `printable` is true, the pattern matches every text for which `str.isprintable` holds.
+    That check is fast.
     """
 
     expected: str
@@ -44,13 +45,13 @@ class FieldType:
 
     @cached_property
     def fits(self) -> Callable[[str], Any]:
-        """Ask whether a text looks as the type says, its length aside."""
-        # Made when first needed: a step checks one event, a server the same few fields for ever.
+        """A check of the pattern or the words, without the length."""
+        # Compiled on first use: a CI step checks one event, a server checks the same few fields all the time.
         return self.words.__contains__ if self.words else re.compile(self.pattern).search
 
-    def takes(self, text: str) -> bool:
-        """Say whether a text is a value of this type, its length regarded."""
-        return len(text) <= self.longest and bool(self.fits(text)) and _writable(text)
+    def accepts(self, text: str) -> bool:
+        """Return whether *text* is a value of this type."""
+        return len(text) <= self.longest and bool(self.fits(text)) and _encodable(text)
 
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
@@ -64,29 +65,29 @@ TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
 
 
-def read(kind: FieldType, where: str, value: Any) -> Any:
-    """Return *value* as an event holds it; raises InvalidEvent that names the field *where* it stood."""
+def normalize(kind: FieldType, where: str, value: Any) -> Any:
+    """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
     if kind.printable and isinstance(value, str) and len(value) <= kind.longest and value.isprintable():
-        return value  # as nearly every one is; half of a surrogate pair is not printable
+        return value  # nearly every text; half of a surrogate pair is not printable
     if kind.form == "time":
-        return _read_time(value, where, where)
+        return _normalize_time(value, where, where)
     if kind.form == "commits":
-        return _read_commits(kind, where, value)
-    if isinstance(value, str) and kind.takes(value):
+        return _normalize_commits(kind, where, value)
+    if isinstance(value, str) and kind.accepts(value):
         return value.lower() if kind is SHA else value
-    raise InvalidEvent(f"{where}: expected {kind.expected}, got {misfit(kind, value)}", where)
+    raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
 
-def misfit(kind: FieldType, value: Any) -> str:
-    """Name a value that the type does not take, for the right half of `expected, got`."""
+def describe_misfit(kind: FieldType, value: Any) -> str:
+    """Describe a value that the type does not accept, for the right half of `expected, got`."""
     if isinstance(value, str) and len(value) > kind.longest:
         return f"{len(value)} characters, {kind.longest} are allowed"
-    if isinstance(value, str) and not _writable(value):
+    if isinstance(value, str) and not _encodable(value):
         return "half of a surrogate pair"
     return got(value)
 
 
-def _read_time(value: Any, where: str, field: str) -> str:
+def _normalize_time(value: Any, where: str, field: str) -> str:
     if isinstance(value, datetime):
         return text_of(value)
     try:
@@ -95,7 +96,7 @@ def _read_time(value: Any, where: str, field: str) -> str:
         raise InvalidEvent(str(error), field) from None
 
 
-def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
+def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
     if not isinstance(value, list) or len(value) > MOST_COMMITS:
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     commits = []
@@ -106,14 +107,14 @@ def _read_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str
         sha = commit.get("sha")
         if not isinstance(sha, str) or not SHA.fits(sha):
             raise InvalidEvent(f"{place}.sha: expected {SHA.expected}, got {got(sha)}", where)
-        read_commit = {"sha": sha.lower()}
+        entry = {"sha": sha.lower()}
         if commit.get("time") is not None:
-            read_commit["time"] = _read_time(commit["time"], f"{place}.time", where)
-        commits.append(read_commit)
+            entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
+        commits.append(entry)
     return commits
 
 
-def _writable(text: str) -> bool:
+def _encodable(text: str) -> bool:
     if text.isascii():
         return True
     try:

@@ -1,6 +1,6 @@
-"""Names of events: the same for the same thing, at every attempt, on every path.
+"""Event ids. The same deploy or incident gets the same id at every attempt and on every path.
 
-The parts of each name are decided once and for all; changing them counts history twice.
+Never change the parts of an id: the receiver would count past events a second time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ def deploy_id(
     service: str | None,
     type: str | None,  # noqa: A002  the wire's word
 ) -> str:
-    """Name a deploy by what a re-run of the same CI job repeats."""
+    """Return the id of a deploy. Its parts stay the same when the CI job runs again."""
     return _name("deploy", platform, run, sha.lower(), repo, environment, service, type or "deploy")
 
 
@@ -31,18 +31,18 @@ def incident_event_id(
     repo: str,
     environment: str | None,
     service: str | None,
-    period: str,
+    occurrence: str,
 ) -> str:
-    """Name a start or an end of one period of an incident at one target."""
-    return _name("incident", source, incident, repo, environment, service, period, kind)
+    """Return the id of the start or end of one occurrence of an incident at one target."""
+    return _name("incident", source, incident, repo, environment, service, occurrence, kind)
 
 
 def content_id(digest: str) -> str:
-    """Name an event that carries a time but no id, from all its fields."""
+    """Return the id of an event that has a time but no id. *digest* is `Event.digest()`."""
     return "content-" + digest[:32]
 
 
 def _name(prefix: str, *parts: str | None) -> str:
-    # A JSON list keeps ("a", "bc") apart from ("ab", "c") and None from "".
+    # As a JSON list, ("a", "bc") differs from ("ab", "c") and None differs from "".
     text = ",".join(["null" if part is None else encode_basestring_ascii(part) for part in parts])
     return f"{prefix}-{hashlib.sha256(f'[{text}]'.encode()).hexdigest()[:32]}"

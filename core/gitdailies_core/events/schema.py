@@ -1,4 +1,4 @@
-"""JSON Schema (2020-12) of the wire, generated from core's table of kinds."""
+"""The JSON Schema (2020-12) of events, generated from `KINDS`."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def event_schema(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
-    """Return the schema of one event: any kind of the table."""
+    """Return the schema of one event of any of *kinds*."""
     return {
         "$schema": DRAFT,
         "title": "GitDailies event",
@@ -21,7 +21,7 @@ def event_schema(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
 
 
 def kind_schema(kind: Kind) -> dict[str, Any]:
-    """Return the schema of one kind; names that it does not have are allowed and kept."""
+    """Return the schema of one kind. Other names are allowed, and an event keeps them."""
     return {
         "title": kind.title,
         "type": "object",
@@ -38,7 +38,7 @@ def _field_schema(field: Field) -> dict[str, Any]:
     schema = {**_type_schema(field.type), "description": field.about}
     if field.required:
         return schema
-    # An optional field that is null or empty counts as left out.
+    # An optional field that is null or empty counts as not given.
     absent: dict[str, Any] = {"enum": [None, ""]}
     return {"description": schema.pop("description"), "anyOf": [schema, absent]}
 

@@ -58,7 +58,7 @@ class Draft:
                 repo=target.repo,
                 environment=target.environment,
                 service=target.service,
-                period=record.name,
+                occurrence=record.name,
             ),
         }
         if kind == INCIDENT_STARTED:

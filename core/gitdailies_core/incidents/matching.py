@@ -46,9 +46,9 @@ def possibly_ended(change: Change, known: Sequence[Occurrence]) -> list[Occurren
     first start again, when that occurrence is over, is about those that began since.
     """
     before = [r for r in known if r.started_at is not None and r.started_at <= change.at]
-    if change.period is None:
+    if change.occurrence is None:
         return before
-    named = [r for r in known if r.name == change.period]
+    named = [r for r in known if r.name == change.occurrence]
     over = [r.started_at for r in named if r.state == CLOSED and r.started_at is not None]
     since = [r for r in before if over and r.started_at and r.started_at > min(over)]
     return [*named, *(r for r in since if r not in named)]
@@ -73,8 +73,8 @@ def unsent_starts(change: Change, known: Sequence[Occurrence]) -> list[Occurrenc
     if not known:
         return []
     found = [r for r in known if r.is_note and r.started_at is not None and concerns(change, r)]
-    if change.period is not None:
-        found = [r for r in found if r.name == change.period]
+    if change.occurrence is not None:
+        found = [r for r in found if r.name == change.occurrence]
     else:
         found = [r for r in found if covers(r, change.at)]
     return [r for r in found if r.state in (HELD, CLOSED)]
@@ -100,12 +100,12 @@ def first_name(change: Change, known: Sequence[Occurrence], target: Target) -> s
 
     NOWHERE stands for every target that the change speaks for.
     """
-    if change.first_period is None or change.period is not None:
+    if change.first_occurrence is None or change.occurrence is not None:
         return None
     begun = [r for r in known if r.started_at is not None and r.state != RELEASED]
     if any(r.target == target or ((r.is_note or target == NOWHERE) and concerns(change, r)) for r in begun):
         return None
-    return change.first_period
+    return change.first_occurrence
 
 
 def notes(change: Change) -> list[Target]:

@@ -9,7 +9,7 @@ from types import MappingProxyType
 from typing import NamedTuple
 
 from gitdailies_core import reasons
-from gitdailies_core.events.field_types import REPO, misfit
+from gitdailies_core.events.field_types import REPO, describe_misfit
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change, Service
 
@@ -36,7 +36,7 @@ class Route:
     @cached_property
     def is_fixed(self) -> bool:
         """Whether it names a repository by itself, whatever the service is called."""
-        return _SERVICE not in self.repo and REPO.takes(self.repo)
+        return _SERVICE not in self.repo and REPO.accepts(self.repo)
 
 
 class Routed(NamedTuple):
@@ -78,12 +78,12 @@ class Routes:
             for route in routes:
                 name = None if service is None else service.name
                 repo = route.repo if route.is_fixed else route.repo.replace(_SERVICE, name or "")
-                if route.is_fixed or REPO.takes(repo):
+                if route.is_fixed or REPO.accepts(repo):
                     targets[Target(repo, route.environment or change.environment, name)] = None
                 elif name is None:
                     unmapped.append(f"services: expected a service named, for {route.repo!r}, got none")
                 else:
-                    got = misfit(REPO, repo)
+                    got = describe_misfit(REPO, repo)
                     unmapped.append(f"services: expected {REPO.expected}, got {got} from {route.repo!r}")
         return Routed(tuple(targets), tuple(unmapped))
 

@@ -206,7 +206,7 @@ def _step(draft: Draft, record: Occurrence, given: str, **fields: Any) -> Occurr
 
 def _start(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
     change = draft.change
-    name = change.period or matching.first_name(change, known, NOWHERE) or text_of(change.at)
+    name = change.occurrence or matching.first_name(change, known, NOWHERE) or text_of(change.at)
     began = Occurrence(change.incident, NOWHERE, name, ABSENT, change.at)
     if draft.refusal:
         _hold(draft, began, known)
@@ -219,7 +219,7 @@ def _hold(draft: Draft, began: Occurrence, known: Sequence[Occurrence]) -> None:
     change, at = draft.change, began.started_at or draft.change.at
     about = [r for r in known if matching.concerns(change, r) and r.state not in (RELEASED, REPEATED)]
     same = next((r for r in about if r.name == began.name), None)
-    if same is None and change.period is None:
+    if same is None and change.occurrence is None:
         same = next((r for r in about if matching.covers(r, at)), None)
     for note in matching.notes(change):
         record = same or began._replace(target=note)
@@ -244,7 +244,7 @@ def _release(
             sent.append(_open(draft, record, known))
             continue
         _step(draft, found, given)
-        if given == START and found.state == OPEN and change.period is None:
+        if given == START and found.state == OPEN and change.occurrence is None:
             _remember_again(draft, found, known)
     if sent:
         for note in starts:
@@ -257,7 +257,7 @@ def _met(change: Change, record: Occurrence, known: Sequence[Occurrence]) -> tup
     """Return the record that a start meets at its target, *record* itself if none, and the input."""
     if not known:
         return record, START  # as for nearly all
-    at, unnamed = record.started_at or change.at, change.period is None
+    at, unnamed = record.started_at or change.at, change.occurrence is None
     here = [r for r in known if r.target == record.target and r.state != REPEATED]
     for found in here:
         if found.name == record.name or (unnamed and found.state != CLOSED and matching.covers(found, at)):
@@ -340,7 +340,7 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], known: Sequence[Occur
     over = matching.ended_before(change, targets, known)
     starts = matching.unsent_starts(change, known)
     if change.started_at is not None:
-        name = change.period or text_of(change.started_at)
+        name = change.occurrence or text_of(change.started_at)
         # As its record would be, in case it was held.
         starts.append(Occurrence(change.incident, NOWHERE, name, HELD, change.started_at))
     if over:
@@ -352,7 +352,7 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], known: Sequence[Occur
         for record in _release(draft, targets, starts, known):
             _end_open(draft, record, change.at, merges.target_of(change))
     else:
-        bare = Occurrence(change.incident, NOWHERE, change.period or text_of(change.at), ABSENT)
+        bare = Occurrence(change.incident, NOWHERE, change.occurrence or text_of(change.at), ABSENT)
         given = UNWANTED_END if draft.refusal else EARLY_END
         _note_end(draft, starts[0] if starts else bare, given, known)
 

@@ -1,9 +1,9 @@
-"""Typed reads from a vendor's JSON: a value or a PayloadError that names its path.
+"""Typed access to a vendor's JSON. Each read returns a value or raises a PayloadError with the path.
 
-data = Fields(request.json(), "")
-incident = data.object("event").object("data")
-incident.text("id")            raises `event.data.id: expected text, got null`
-incident.optional_text("title")
+body = Fields(request.json())
+incident = body.object("event").object("data")
+incident.text("id")              raises `event.data.id: expected text, got null`
+incident.optional_text("title")  returns None if there is no title
 """
 
 from __future__ import annotations
@@ -17,21 +17,21 @@ from gitdailies_core.values import times
 
 
 class Fields:
-    """One JSON object of a payload, and where it stands: *path* within the object *above*, if any."""
+    """One JSON object of a payload. *path* is its place within the object *parent*, if it has one."""
 
-    __slots__ = ("_above", "_path", "_values")
+    __slots__ = ("_parent", "_path", "_values")
 
-    def __init__(self, values: Any, path: str = "", above: Fields | None = None) -> None:
+    def __init__(self, values: Any, path: str = "", parent: Fields | None = None) -> None:
         self._path = path
-        self._above = above
+        self._parent = parent
         if not isinstance(values, dict):
             raise PayloadError(f"{self.path or 'body'}: expected an object, got {got(values)}")
         self._values: dict[str, Any] = values
 
     @property
     def path(self) -> str:
-        """The path of this object; put together when it is asked for, which is in a message alone."""
-        return self._above.where(self._path) if self._above is not None else self._path
+        """The path of this object from the top. It is built only for a message."""
+        return self._parent.where(self._path) if self._parent is not None else self._path
 
     def where(self, name: str) -> str:
         """Return the path of a name in this object."""
@@ -39,11 +39,11 @@ class Fields:
         return f"{path}.{name}" if path else name
 
     def has(self, name: str) -> bool:
-        """Whether the name is there and not null."""
+        """Whether the object has a value under *name* that is not null."""
         return self._values.get(name) is not None
 
     def raw(self, name: str) -> Any:
-        """Return whatever stands there, or None."""
+        """Return the value under *name* unchecked, or None."""
         return self._values.get(name)
 
     def object(self, name: str) -> Fields:
@@ -54,7 +54,7 @@ class Fields:
         return None if value is None else Fields(value, name, self)
 
     def objects(self, name: str) -> list[Fields]:
-        """Read a list of objects; one that is not there is empty."""
+        """Read a list of objects. A missing list is empty."""
         value = self._values.get(name)
         if value is None:
             return []
@@ -63,14 +63,14 @@ class Fields:
         return [Fields(item, f"{name}[{index}]", self) for index, item in enumerate(value)]
 
     def text(self, name: str) -> str:
-        """Read text that is not empty."""
+        """Read text that is not blank."""
         value = self._values.get(name)
         if not isinstance(value, str) or not value.strip():
             raise PayloadError(f"{self.where(name)}: expected text, got {got(value)}")
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Read text; null, absent and blank are None, another type is an error."""
+        """Read text. A null, missing or blank value is None; a value of another type is an error."""
         value = self._values.get(name)
         if value is None:
             return None
@@ -81,14 +81,14 @@ class Fields:
         try:
             return times.parse(self._values.get(name), name)
         except ValueError as error:
-            # Which begins with the name.
+            # The message begins with the name, which `where` extends to the path.
             raise PayloadError(self.where(str(error))) from None
 
     def optional_time(self, name: str) -> datetime | None:
         return None if self._values.get(name) is None else self.time(name)
 
     def epoch(self, name: str) -> datetime:
-        """Read seconds to nanoseconds since 1970, as a number or its digits."""
+        """Read seconds, milliseconds, microseconds or nanoseconds since 1970, as a number or its digits."""
         try:
             return times.from_epoch(self._values.get(name), name)
         except ValueError as error:

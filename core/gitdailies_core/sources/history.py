@@ -1,9 +1,9 @@
-"""What a reader of a vendor's past is: it asks for pages, and tells what they say.
+"""The protocol of a history reader: it asks a vendor's API for pages and yields messages.
 
-Found by entry point in the group `gitdailies.history`. A reader does no I/O of its own: whoever
-runs it hands over `Pages`, which knows of rate limits, broken connections, and of pages that an
-interrupted run has read already. What it tells goes the way that a webhook's messages go: the
-same routes, filters and periods, and therefore the same ids.
+The registry finds readers by entry point in the group `gitdailies.history`. A reader does no
+I/O. Its caller passes it `Pages`, which handles rate limits, broken connections, and pages that
+an interrupted run has already fetched. The messages go through the same routes, filters and
+decisions as those of a webhook, so they get the same ids.
 """
 
 from __future__ import annotations
@@ -20,28 +20,28 @@ from gitdailies_core.values.secret import Secret
 
 GROUP = "gitdailies.history"
 
-# A change of an incident, a deploy, or why a record says nothing to count.
-Told = Union[Change, Event, Ignored]
-# A row of a listing, as the vendor has it.
+# What a reader yields: a change of an incident, a deploy, or an ignored record with its reason.
+PastMessage = Union[Change, Event, Ignored]
+# A row of a vendor's listing, unchanged.
 Row = dict[str, Any]
 
 
 class Window(NamedTuple):
-    """The time to read, half-open, both ends aware UTC."""
+    """The range of time to read: from `since`, up to but without `until`, both aware UTC."""
 
     since: datetime
     until: datetime
 
-    def holds(self, moment: datetime) -> bool:
+    def contains(self, moment: datetime) -> bool:
         return self.since <= moment < self.until
 
     def halves(self) -> tuple[Window, Window]:
-        """Cut it in two, at a whole second."""
+        """Split the window in two at a whole second."""
         middle = (self.since + (self.until - self.since) / 2).replace(microsecond=0)
         return Window(self.since, middle), Window(middle, self.until)
 
     def parts(self, widest: timedelta) -> Iterator[Window]:
-        """Cut it until no part is wider than *widest*, oldest first."""
+        """Split the window into parts of at most *widest*, oldest first."""
         if self.until - self.since <= widest:
             yield self
             return
@@ -50,34 +50,38 @@ class Window(NamedTuple):
 
 
 class Pages(Protocol):
-    """The vendor's API, one address of it."""
+    """The vendor's API at one base URL."""
 
     @property
     def url(self) -> str:
-        """Where it is, without a slash at its end."""
+        """The base URL, without a slash at the end."""
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> Any:
-        """Return the JSON that stands at *path*; a second run of the same fetch may get it from disk.
+        """Return the decoded JSON at *path*. A second run of the same fetch may read it from disk.
 
-        Raises DeliveryError where the vendor does not answer for good, Refused where it does not
-        take the token or knows no such page.
+        Raises DeliveryError if the vendor still does not answer after retries, and Refused if it
+        rejects the token or has no such page.
         """
 
 
-def readable(told: Iterator[Told]) -> Iterator[Told]:
-    """Yield what one record tells; of one that cannot be read the reason, so that it stops no other."""
+def ignore_unreadable(messages: Iterator[PastMessage]) -> Iterator[PastMessage]:
+    """Yield the *messages* of one record. If it cannot be read, yield an Ignored with the reason.
+
+    So one bad record does not stop the others.
+    """
     try:
-        yield from list(told)
+        yield from list(messages)
     except PayloadError as error:
         yield Ignored(f"a record that cannot be read: {error}")
 
 
-def numbered(
+def numbered_pages(
     pages: Pages, path: str, query: Sequence[tuple[str, str]], *, size: int, name: str = ""
 ) -> Iterator[list[Row]]:
-    """Yield pages of rows that are asked for by `page` and `per_page`, as GitHub and GitLab have them.
+    """Yield pages of rows by the parameters `page` and `per_page`, as GitHub and GitLab number them.
 
-    The rows stand under *name*, or are the page. Raises PayloadError where they are no list of objects.
+    The rows are under *name*, or the page itself is the list. Raises PayloadError if they are not
+    a list of objects.
     """
     number = 1
     while True:
@@ -91,9 +95,9 @@ def numbered(
 
 
 def rows_of(page: Any, name: str, path: str) -> list[Row]:
-    """Return the rows of *page*, which stand under *name* or are the page; *path* is what errors name.
+    """Return the rows of *page*: those under *name*, or the page itself if *name* is empty.
 
-    Raises PayloadError where they are no list of objects.
+    Raises PayloadError that names *path* if they are not a list of objects.
     """
     rows = page.get(name) if name and isinstance(page, dict) else page
     if not isinstance(rows, list) or not all(isinstance(row, dict) for row in rows):
@@ -104,23 +108,24 @@ def rows_of(page: Any, name: str, path: str) -> list[Row]:
 def newest_first(
     listed: Iterable[Sequence[Row]], window: Window, at: Callable[[Row], datetime | None]
 ) -> Iterator[Row]:
-    """Yield the rows of *window* from a listing that comes newest first and knows no window.
+    """Yield the rows in *window* from a listing that is sorted newest first and has no time filter.
 
-    *at* tells a row's time, None for one that has none yet. Older pages are not asked for.
+    *at* returns the time of a row, or None if it has none yet. The listing stops at the first page
+    on which every row is older than the window.
     """
     for rows in listed:
         times = [at(row) for row in rows]
-        yield from (row for row, moment in zip(rows, times) if moment and window.holds(moment))
+        yield from (row for row, moment in zip(rows, times) if moment and window.contains(moment))
         if times and all(moment and moment < window.since for moment in times):
             return
 
 
 class Reader(Protocol):
-    """One vendor's past.
+    """The history of one vendor.
 
-    `name` is that of its adapter, where it has one. `url` is where its API is, `token_env` the
-    variable that its token is read from unless told otherwise. `parameters` are what it has to be
-    told besides, by name, with a line about each; a name that ends in `?` may be left out.
+    `name` is the name of its adapter, if it has one. `url` is the default address of its API, and
+    `token_env` the default variable with its token. `parameters` maps the name of each further
+    parameter to a description. A parameter whose name ends in `?` is optional.
     """
 
     @property
@@ -136,21 +141,21 @@ class Reader(Protocol):
     def parameters(self) -> Mapping[str, str]: ...
 
     def headers(self, token: Secret) -> Mapping[str, str]:
-        """Return the headers that a request carries."""
+        """Return the headers of every request."""
 
-    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[Told]:
-        """Tell all that began in *window*, in any order.
+    def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
+        """Yield the messages about everything that began in *window*, in any order.
 
-        Raises PayloadError where a page is not what the vendor's documentation says.
+        Raises PayloadError if a page is not as the vendor's documentation says.
         """
 
 
-# What only some readers need, each found by its names. A reader has those that fit.
+# Optional parts of a reader. The caller detects each one by its attributes.
 
 
 @runtime_checkable
-class TwoKeys(Protocol):
-    """A reader that proves itself with a second secret: the variable it is read from, its header."""
+class SecondKey(Protocol):
+    """A reader whose API needs a second secret: the variable that holds it, and the header for it."""
 
     @property
     def second_env(self) -> str: ...
@@ -160,27 +165,27 @@ class TwoKeys(Protocol):
 
 
 @runtime_checkable
-class SignsIn(Protocol):
-    """A reader whose token is not sent with requests: it is exchanged for one that is, for a while."""
+class TokenExchange(Protocol):
+    """A reader that exchanges its token for a temporary access token."""
 
     def sign_in(self, url: str, token: Secret) -> tuple[str, Mapping[str, str]]:
-        """Return the address that gives that one, for an API at *url*, and the headers to ask with."""
+        """Return the address that issues access tokens for the API at *url*, and the request's headers."""
 
-    def access(self, answer: Any) -> str:
-        """Read it from the answer; raises PayloadError."""
+    def access_token(self, answer: Any) -> str:
+        """Return the access token in the decoded answer. Raises PayloadError."""
 
 
 @runtime_checkable
-class Placed(Protocol):
-    """A reader that tells other things by where it reads, or by the options of its source."""
+class PerSource(Protocol):
+    """A reader that depends on the address of the API or on the options of its source."""
 
-    def placed(self, url: str, options: Mapping[str, Any]) -> Reader:
+    def for_source(self, url: str, options: Mapping[str, Any]) -> Reader:
         """Return the reader of the API at *url* for a source with *options*."""
 
 
 @runtime_checkable
-class Apart(Protocol):
-    """A reader of what may get other ids than it got live, so that both count."""
+class MayCountTwice(Protocol):
+    """A reader whose events may get other ids than the live ones, so that both count."""
 
-    def apart(self, parameters: Mapping[str, str]) -> str:
-        """Say what may count twice, and why, or "" where nothing can."""
+    def may_count_twice(self, parameters: Mapping[str, str]) -> str:
+        """Return why something may count twice, or "" if nothing can."""

@@ -1,8 +1,8 @@
-"""What an adapter is, and what it says: changes of incidents, or the reason why there are none.
+"""The adapter protocol, and the messages that an adapter returns: changes of incidents, or ignored ones.
 
 An adapter knows one vendor. It does no I/O, reads no clock and keeps no state: bytes come in,
-values go out. Which repository is meant, whether the change is wanted, and which period of the
-incident it opens or closes, is decided after it (`routing`, `periods`).
+values go out. It does not choose the repository, apply filters or pair starts with ends. The
+package `incidents` does that with the messages.
 """
 
 from __future__ import annotations
@@ -32,37 +32,38 @@ _NO_TAGS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
 class Service(NamedTuple):
-    """A vendor's service: the name to show, and whatever else a route may call it by."""
+    """A vendor's service: the name to show, and other names that a route may use for it."""
 
     name: str
     aliases: tuple[str, ...] = ()
 
 
 class Change(NamedTuple):
-    """What one message of a delivery says about one incident; build it with `make`.
+    """What one message of a delivery says about one incident. Build it with `make`.
 
-    state        started, resolved, or updated: still going on, nothing to count by itself
-    word         the vendor's word for it, such as `incident.triggered`
-    incident     the vendor's own id, where that is unique
-    at           when that happened, as the vendor says
-    period       names the period by the start that the payload tells, or by a vendor's key for
-                 it; None where the payload names none
-    first_period names the incident's first period where the payload names none, and no other
-                 incident will ever have its id: two ways of telling a start may differ by a
-                 second; None where only the time can name it
-    started_at   the start that an end or an update tells, or None
-    key          names this message, the same at each redelivery; "" where the vendor has no name
-    services     the services it names, for routing
-    whole        an end speaks for the whole incident, not for one of its services alone
-    merged       an end by merging, into `merged_into` where the payload names that
+    state       started, resolved, or updated (the incident goes on, nothing to count)
+    word        the vendor's word for it, such as `incident.triggered`
+    incident    the incident's id at the vendor; unique within the source
+    at          when it happened, as the vendor reports it
+    occurrence  a name for this occurrence: its start time as text, or the vendor's own key for
+                it; None if the payload has neither
+    first_occurrence
+                a fixed name for the incident's first occurrence, for payloads without a start
+                time; only for vendors that never reuse an incident id. Live deliveries and
+                fetched history then agree, although their start times may differ by a second
+    started_at  the start time that an end or an update contains, or None
+    key         names this message, the same at each redelivery; "" if the vendor has no such id
+    services    the services that it names, for routing
+    whole       the end applies to the whole incident, not only to one of its services
+    merged      the incident ended because it was merged, into `merged_into` if that is known
     """
 
     state: str
     word: str
     incident: str
     at: datetime
-    period: str | None
-    first_period: str | None
+    occurrence: str | None
+    first_occurrence: str | None
     started_at: datetime | None
     key: str
     services: tuple[Service, ...]
@@ -85,8 +86,8 @@ class Change(NamedTuple):
         word: str,
         incident: str,
         at: datetime,
-        period: str | None = None,
-        first_period: str | None = None,
+        occurrence: str | None = None,
+        first_occurrence: str | None = None,
         started_at: datetime | None = None,
         key: str = "",
         services: Sequence[Service] = (),
@@ -101,18 +102,19 @@ class Change(NamedTuple):
         priority: str | None = None,
         tags: Mapping[str, Sequence[str]] | None = None,
     ) -> Change:
-        """Build a change; raises PayloadError where an id could not be written again.
+        """Build a change. Raises PayloadError for an id that an event cannot hold.
 
-        Text to show (title, severity, names) is put on one line and cut to what an event may
-        hold, a service without a name and an address that is not http or https are left out.
+        Text to show (title, severity, names) is put on one line and cut to the length that an
+        event allows. A service without a name is left out, and so is an address that is not
+        http or https. Raises ValueError for a mistake of the adapter: a wrong state, a naive time.
         """
         if state not in STATES:
             raise ValueError(f"state: expected one of {', '.join(STATES)}, got {got(state)}")
         for name, value in (
             ("incident id", incident),
             ("merge target", merged_into),
-            ("period", period),
-            ("first period", first_period),
+            ("occurrence", occurrence),
+            ("first occurrence", first_occurrence),
             ("key", key or None),
         ):
             if value is not None and not _is_id(value):
@@ -125,33 +127,33 @@ class Change(NamedTuple):
             url = None
         return cls(
             state=state,
-            word=_line(word, 255) or "",
+            word=_one_line(word, 255) or "",
             incident=incident,
             at=at,
-            period=period,
-            first_period=first_period,
+            occurrence=occurrence,
+            first_occurrence=first_occurrence,
             started_at=started_at,
             key=key,
-            services=tuple(_showable(services)),
+            services=tuple(_named_services(services)),
             whole=whole,
             merged=merged,
             merged_into=merged_into,
-            environment=_line(environment, 255),
-            title=_line(title, 1000),
-            severity=_line(severity, 255),
+            environment=_one_line(environment, 255),
+            title=_one_line(title, 1000),
+            severity=_one_line(severity, 255),
             url=url,
-            urgency=_line(urgency, 255),
-            priority=_line(priority, 255),
+            urgency=_one_line(urgency, 255),
+            priority=_one_line(priority, 255),
             tags=MappingProxyType({name: tuple(tags[name]) for name in tags}) if tags else _NO_TAGS,
         )
 
 
 @dataclass(frozen=True)
 class Ignored:
-    """A message that says nothing to count, and why; `incident` where it names one.
+    """A message that counts nothing, and the reason. `incident` is set if the message names one.
 
-    All of it but the code is text to show. It is put on one line and cut, whatever the vendor sent.
-    `code` is one of `reasons.IGNORED`, since it becomes the label of a metric.
+    Every field but the code is text to show: it is put on one line and cut.
+    `code` is one of `reasons.IGNORED`, because it becomes the label of a metric.
     """
 
     reason: str
@@ -164,7 +166,7 @@ class Ignored:
         if self.code not in IGNORED:
             raise ValueError(f"code: expected one of {', '.join(IGNORED)}, got {got(self.code)}")
         for name, longest in (("reason", 1000), ("word", 255), ("incident", 255), ("key", 255)):
-            object.__setattr__(self, name, _line(getattr(self, name), longest) or "")
+            object.__setattr__(self, name, _one_line(getattr(self, name), longest) or "")
 
 
 Message = Union[Change, Ignored]
@@ -172,18 +174,19 @@ Message = Union[Change, Ignored]
 
 @dataclass(frozen=True)
 class Option:
-    """A setting of an adapter: its allowed values, the first of them the default."""
+    """A setting of an adapter: its allowed values and a description. The first value is the default."""
 
     values: tuple[Any, ...]
     about: str
 
 
 class Adapter(Protocol):
-    """One vendor. Found by entry point in the group `gitdailies.adapters`.
+    """One vendor. The registry finds it by entry point in the group `gitdailies.adapters`.
 
-    `table` maps every word of the vendor to started, resolved, updated or the reason why it is
-    ignored; documentation is generated from it. `examples` names the package whose `examples`
-    folder holds pairs of NAME.payload.json and NAME.expected.json.
+    `table` maps each word of the vendor to started, resolved, updated or the reason why it is
+    ignored. Documentation is generated from it. `examples` names the package that has
+    `payload.schema.json` and a folder `examples` with pairs of NAME.payload.json and
+    NAME.expected.json.
     """
 
     @property
@@ -199,16 +202,16 @@ class Adapter(Protocol):
     def examples(self) -> str: ...
 
     def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
-        """Raise ProofError unless the delivery is proven to come from the vendor.
+        """Raise ProofError unless the delivery proves that it comes from the vendor.
 
-        *header* is the header that carries a shared token, where the source is set up with one.
+        *header* names the header with a shared token, if the source is configured with one.
         """
 
     def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
-        """Return what the delivery says, at least one message.
+        """Return the messages of the delivery, at least one.
 
-        Raises UnreadableBody where the body is not the format, PayloadError where it is but
-        the table cannot read it.
+        Raises UnreadableBody if the body is not JSON (or not a form), and PayloadError if a
+        field is missing or wrong.
         """
 
 
@@ -216,16 +219,16 @@ def _is_id(text: str) -> bool:
     return 0 < len(text) <= _LONGEST_ID and (text.isprintable() or not _CONTROL.search(text))
 
 
-def _showable(services: Sequence[Service]) -> Iterator[Service]:
+def _named_services(services: Sequence[Service]) -> Iterator[Service]:
     for service in services:
-        name = _line(service.name, 255)
+        name = _one_line(service.name, 255)
         if name:
             yield Service(name, tuple(alias for alias in service.aliases if alias.strip()))
 
 
-def _line(text: str | None, longest: int) -> str | None:
+def _one_line(text: str | None, longest: int) -> str | None:
     if text is None:
         return None
-    if not text.isprintable():  # as nearly all text is
+    if not text.isprintable():  # rare, so the substitution seldom runs
         text = _CONTROL.sub(" ", text)
     return text.strip()[:longest] or None

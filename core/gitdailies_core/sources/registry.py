@@ -1,6 +1,7 @@
-"""Adapters by entry point: ours and a stranger's are found the same way.
+"""Find installed adapters by entry point, those of this project and of other distributions alike.
 
-Excepted from core's rule against I/O by name: finding installed distributions reads files.
+This module is exempt from core's rule against I/O, because it reads the metadata of installed
+distributions.
 """
 
 from __future__ import annotations
@@ -15,15 +16,15 @@ GROUP = "gitdailies.adapters"
 
 
 def names(group: str = GROUP) -> list[str]:
-    """Return the names of all installed adapters, sorted."""
+    """Return the names of all installed adapters, sorted, each once."""
     return sorted({point.name for point in _points(group)})
 
 
 def load(name: str, group: str = GROUP) -> Any:
-    """Load what the entry point *name* of *group* names.
+    """Load the object of the entry point *name* in *group*.
 
-    Raises ConfigurationError for a name that nobody or more than one distribution claims, and
-    for one that cannot be imported.
+    Raises ConfigurationError if no distribution or more than one has the name, and if the object
+    cannot be imported.
     """
     found: dict[str, EntryPoint] = {}
     for point in _points(group):
@@ -40,14 +41,14 @@ def load(name: str, group: str = GROUP) -> Any:
     try:
         return point.load()
     except Exception as error:
-        # A stranger's package may lack a dependency, or raise anything while it is imported.
+        # A foreign package may lack a dependency, or raise any error while it is imported.
         raise ConfigurationError(
             f"adapter: {name!r} of {distribution} cannot be loaded: {type(error).__name__}: {error}"
         ) from error
 
 
 def adapter(name: str) -> Adapter:
-    """Load an adapter by name; only the one asked for is imported."""
+    """Load an adapter by name. No other adapter is imported."""
     return cast(Adapter, load(name))
 
 

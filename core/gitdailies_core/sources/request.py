@@ -1,4 +1,4 @@
-"""A delivery as it came in, and an answer: plain values, no framework, no socket."""
+"""A delivery as plain values: its headers and its exact body."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MOST_FORM_FIELDS = 200
 
 @dataclass(frozen=True)
 class Request:
-    """The headers (names in lower case) and exact body bytes of one delivery."""
+    """One delivery: its headers, with names in lower case, and its exact body bytes."""
 
     headers: Mapping[str, str]
     body: bytes = field(repr=False)
@@ -31,21 +31,21 @@ class Request:
         body: bytes,
         decode: Callable[[bytes], Any] = strict_json.loads,
     ) -> Request:
-        """Build a request from a mapping or from raw (name, value) pairs. *decode* reads JSON."""
+        """Build a request. *headers* is a mapping or raw (name, value) pairs; *decode* decodes JSON."""
         if isinstance(headers, Mapping):
             headers = [(_bytes(name), _bytes(value)) for name, value in headers.items()]
-        return cls(read_headers(headers), body, decode)
+        return cls(decode_headers(headers), body, decode)
 
     def header(self, name: str) -> str:
-        """Return a header's value, or "" where there is none."""
+        """Return a header's value, or "" if there is no such header. Case does not matter."""
         return self.headers.get(name.lower(), "")
 
     def json(self) -> Any:
-        """Decode the body as strict JSON; raises UnreadableBody."""
+        """Decode the body as strict JSON. Raises UnreadableBody."""
         return self.decode(self.body)
 
     def form(self) -> dict[str, str]:
-        """Decode the body as a form, the last of equal names holding; raises UnreadableBody."""
+        """Decode the body as a form. Of equal names the last counts. Raises UnreadableBody."""
         try:
             pairs = parse_qsl(
                 self.body.decode("utf-8"),
@@ -67,30 +67,30 @@ class Request:
         return self.header("content-type").split(";")[0].strip().lower() == FORM
 
 
-def read_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
-    """Read raw (name, value) pairs as texts by their names in lower case.
+def decode_headers(pairs: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    """Decode raw (name, value) pairs to text by name in lower case.
 
-    A header that stands twice is joined with a comma, as RFC 9110 section 5.3 has it;
-    bytes that are no UTF-8 are read as Latin-1, so that no header can raise.
+    Values of a repeated header are joined with a comma (RFC 9110, section 5.3). Bytes that are
+    not UTF-8 are decoded as Latin-1, so no header can raise an error.
     """
-    read: dict[str, str] = {}
+    headers: dict[str, str] = {}
     for given, raw in pairs:
-        name = _name(given)
+        name = _header_name(given)
         try:
             value = str(raw, "utf-8")
         except UnicodeDecodeError:
             value = str(raw, "latin-1")
-        read[name] = f"{read[name]}, {value}" if name in read else value
-    return read
+        headers[name] = f"{headers[name]}, {value}" if name in headers else value
+    return headers
 
 
 def _bytes(text: str) -> bytes:
     return text.encode("utf-8", "surrogatepass")
 
 
-# The names are a few, whoever sends them; others are soon forgotten.
+# All senders use the same few names. The cache drops rare ones.
 @lru_cache(256)
-def _name(given: bytes) -> str:
+def _header_name(given: bytes) -> str:
     try:
         return str(given, "utf-8").lower()
     except UnicodeDecodeError:

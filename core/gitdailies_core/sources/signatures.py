@@ -1,7 +1,7 @@
 """Proof of origin: an HMAC over the raw body, or a shared token in a header.
 
-Verification returns nothing, catches nothing and defaults to nothing: it raises ProofError
-unless one of the given secrets matches. Several secrets are live while one is replaced.
+A verification returns nothing, catches nothing and has no defaults. It raises ProofError unless
+one of the given secrets matches. Several secrets are valid while one is being rotated.
 """
 
 from __future__ import annotations
@@ -14,19 +14,20 @@ from gitdailies_core.errors import ConfigurationError, ProofError
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
-# A header with more entries is an attack on our time, not a rotation of secrets.
+# A rotation of secrets needs fewer entries. A longer header only costs time.
 MOST_SIGNATURES = 8
 
 
 def verify_hmac_sha256(
     request: Request, secrets: Sequence[Secret], *, header: str, prefix: str = "v1="
 ) -> None:
-    """Accept if any `prefix` entry of *header* is the hex HMAC-SHA256 of the body by any secret.
+    """Check that an entry of *header* is the HMAC-SHA256 of the body, made with one of *secrets*.
 
-    Entries are joined by commas; those of other versions are skipped. Source of the form:
-    PagerDuty's "Verifying webhook signatures". Raises ProofError.
+    The header holds entries separated by commas, each *prefix* and hexadecimal digits. Entries
+    with another prefix are skipped. Source of the form: PagerDuty's "Verifying webhook
+    signatures". Raises ProofError.
     """
-    _required(secrets)
+    _check_secrets(secrets)
     entries = map(str.strip, request.header(header).split(",")[:MOST_SIGNATURES])
     given = [_bytes(entry[len(prefix) :]) for entry in entries if entry.startswith(prefix)]
     matched = False
@@ -39,8 +40,8 @@ def verify_hmac_sha256(
 
 
 def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: str) -> None:
-    """Accept if *header* holds exactly one of the secrets; raises ProofError."""
-    _required(secrets)
+    """Check that the value of *header* is exactly one of *secrets*. Raises ProofError."""
+    _check_secrets(secrets)
     if not header:
         raise ConfigurationError("header: expected the name of the header that carries the token, got none")
     given = _bytes(request.header(header))
@@ -52,12 +53,12 @@ def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: 
 
 
 def _bytes(text: str) -> bytes:
-    # A header may hold anything; compare_digest refuses text that is not ASCII.
+    # A header may hold any text, but compare_digest refuses text that is not ASCII.
     return text.encode("utf-8", "surrogatepass")
 
 
-def _required(secrets: Sequence[Secret]) -> None:
-    # An empty secret would make anybody able to sign.
+def _check_secrets(secrets: Sequence[Secret]) -> None:
+    # With an empty secret, any sender could sign.
     if not secrets or not all(secrets):
         raise ConfigurationError(
             "secrets: expected at least one, none of them empty, got none or an empty one"

@@ -1,1 +1,1 @@
-"""Plain values: times, strict JSON, secrets."""
+"""Plain values that all other parts use: times, strict JSON and secrets."""

@@ -1,4 +1,4 @@
-"""A secret that does not show itself."""
+"""A secret that no log, message or pickle shows."""
 
 from __future__ import annotations
 
@@ -7,20 +7,20 @@ from typing import Any, NoReturn
 
 
 class Secret:
-    """A key, token or signing secret; `reveal()` is the one way to its text.
+    """A key, token or signing secret. Only `reveal()` returns its text.
 
-    It has no readable repr, cannot be pickled, and compares in constant time.
+    Its repr hides the text, it cannot be pickled, and it compares in constant time.
     """
 
     __slots__ = ("_text", "origin")
 
     def __init__(self, text: str, origin: str = "") -> None:
         self._text = text
-        # Where it came from ("env PAGERDUTY_SECRET"), for messages that must name it.
+        # Where the secret was read from, such as "env PAGERDUTY_SECRET". Messages name this.
         self.origin = origin
 
     def reveal(self) -> str:
-        """Return the secret itself: for a header or a signature, never for a message."""
+        """Return the text, for a header or a signature. Never put it into a message."""
         return self._text
 
     def matches(self, given: bytes) -> bool:
@@ -49,7 +49,7 @@ class Secret:
 
 
 def redact(text: str, *secrets: Any) -> str:
-    """Replace every given secret in *text*, for answers and errors written by others."""
+    """Replace each of *secrets* in *text* by `***`. Use it on text that another program wrote."""
     for secret in secrets:
         plain = secret.reveal() if isinstance(secret, Secret) else secret
         if plain:

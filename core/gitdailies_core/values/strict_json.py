@@ -1,12 +1,14 @@
-"""JSON as this project reads it, whoever decodes it.
+"""Strict JSON: the rules by which every part of this project decodes a body.
 
-The rules: UTF-8 without a byte order mark; no NaN, no Infinity, no number that overflows to
-one; no lone surrogate, anywhere, since it cannot be written again; at most `DEEPEST` levels.
-Integers beyond 64 bits become floats. A name that stands twice in one object is refused where
-the caller says so (our own API) and the last one holds elsewhere (vendors).
+* The body is UTF-8 without a byte order mark.
+* NaN, Infinity and numbers that overflow to them are refused.
+* A lone surrogate is refused, because it cannot be written again.
+* At most `DEEPEST` levels of nesting are accepted.
+* Integers beyond 64 bits become floats.
+* A name that occurs twice in one object: our own API refuses it, and of a vendor's body the last one counts.
 
-`loads` is the reference, on the standard library. A room may hand core a faster decoder, such
-as orjson, behind `guarded`; one corpus of cases runs through both.
+`loads` is the reference implementation, on the standard library. A room may pass core a faster
+decoder, such as orjson, wrapped in `guarded`. The same test cases run through both.
 """
 
 from __future__ import annotations
@@ -22,7 +24,7 @@ from gitdailies_core.errors import UnreadableBody
 DEEPEST = 100
 _INT64 = range(-(2**63), 2**64)
 
-# The last quote may be missing, so that text without an end is passed over once, not once a quote.
+# The last quote is optional. Otherwise text without an end would be scanned again from every quote.
 _TEXT = re.compile(rb'"[^"]*"?')
 _NO_BRACKETS = bytes(set(range(256)) - set(b"[]{}"))
 _PAIR = re.compile(r"\\u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}")
@@ -33,7 +35,10 @@ _STEPS[ord("]")] = _STEPS[ord("}")] = -1
 
 
 def loads(body: bytes, *, duplicates: bool = True) -> Any:
-    """Decode *body*; raises UnreadableBody that says where and what was expected."""
+    """Decode *body*. Raises UnreadableBody that says what was expected and where.
+
+    Without *duplicates*, a name that occurs twice in one object is refused.
+    """
     _bounded(body)
     try:
         text = body.decode("utf-8")
@@ -60,9 +65,10 @@ def loads(body: bytes, *, duplicates: bool = True) -> Any:
 
 
 def guarded(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
-    """Wrap another decoder so that it keeps the rules that it does not keep by itself.
+    """Wrap another decoder so that it follows the rules of this module.
 
-    *decode* must refuse with ValueError what is not UTF-8, NaN, overflow or a lone surrogate.
+    *decode* itself must raise ValueError for bytes that are not UTF-8, for NaN, for overflow and
+    for a lone surrogate.
     """
 
     def decode_guarded(body: bytes) -> Any:
@@ -70,18 +76,18 @@ def guarded(decode: Callable[[bytes], Any]) -> Callable[[bytes], Any]:
         try:
             return decode(body)
         except (ValueError, RecursionError):
-            # The reference says better what is wrong; it must refuse the same bodies.
+            # The reference gives a better message, and it refuses the same bodies.
             return loads(body)
 
     return decode_guarded
 
 
 def _bounded(body: bytes) -> None:
-    # Counting brackets costs two microseconds and settles nearly every body.
+    # Counting brackets takes two microseconds and is enough for nearly every body.
     if body.count(b"[") + body.count(b"{") <= DEEPEST:
         return
-    # Escapes go first, backslashes in pairs, so that every quote left begins or ends a text. What
-    # is no JSON is left to the decoder. All of it runs in C: long lists come this way.
+    # Remove escapes first, backslashes in pairs. Then every remaining quote begins or ends a text.
+    # The decoder refuses a body that is not JSON. All steps run in C because long lists get here.
     plain = body.replace(b"\\\\", b"").replace(b'\\"', b"")
     brackets = _TEXT.sub(b"", plain).translate(None, _NO_BRACKETS)
     levels = accumulate(map(_STEPS.__getitem__, brackets))
@@ -105,7 +111,7 @@ def _finite(text: str) -> float:
 
 
 def _integer(text: str) -> Any:
-    # 20 digits are the most that 64 bits hold; int() of a very long text would be quadratic.
+    # 64 bits hold at most 20 digits. int() of a very long text takes quadratic time.
     if len(text) > 20:
         return _finite(text)
     number = int(text)
@@ -122,7 +128,7 @@ def _unique(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 def _lone_surrogate(text: str) -> bool:
-    # In the text and not in the value, which no longer shows what stood under a name that came
-    # again. Escaped backslashes go first, so that every backslash left begins an escape.
+    # Search the text, because the decoded value has lost the first of two equal names. Remove
+    # escaped backslashes first. Then every remaining backslash begins an escape.
     escapes = text.replace("\\\\", "__")
     return _SURROGATE.search(_PAIR.sub("_", escapes)) is not None

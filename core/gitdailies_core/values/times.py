@@ -1,4 +1,4 @@
-"""Moments: aware UTC datetimes inside, RFC 3339 on the wire, microseconds at the finest."""
+"""Times: aware UTC datetimes in the code, RFC 3339 on the wire, microseconds at the finest."""
 
 from __future__ import annotations
 
@@ -8,9 +8,9 @@ from typing import Any
 
 from gitdailies_core.error_text import got
 
-# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59: a
-# leap second has no place in a datetime. Vendors send up to nine fractional digits. The first
-# line keeps out what is not between the years 1 and 9999 in UTC.
+# RFC 3339, section 5.6, with the upper-case T and Z that it recommends. Seconds end at 59
+# because a datetime cannot hold a leap second. Vendors send up to nine fractional digits. The
+# first line refuses times outside the years 1 to 9999 in UTC.
 RFC3339 = (
     r"^(?!0000|0001-01-01T.*\+|9999-12-31T.*-)"
     r"[0-9]{4}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])"
@@ -21,23 +21,23 @@ _RFC3339 = re.compile(RFC3339)
 _EXPECTED = "a time like 2026-03-04T09:12:41Z"
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
-# An epoch number tells its unit by its size: each range below holds the years 1973 to 5138
-# in its unit and does not touch the next.
+# The size of an epoch number shows its unit. Each range below holds the years 1973 to 5138 in
+# its unit, and no two ranges overlap.
 _EPOCH_UNITS = ((10**8, 10**11, 10**6), (10**11, 10**14, 10**3), (10**14, 10**17, 1))
 _NANOSECONDS = (10**17, 10**20)
 
 
 def parse(text: Any, where: str) -> datetime:
-    """Read an RFC 3339 time with a zone; more than six fractional digits are cut.
+    """Read an RFC 3339 time with a zone, as aware UTC. Digits after the sixth fractional one are cut.
 
-    Raises ValueError with a message `where: expected, got`.
+    Raises ValueError that says `where: expected, got`.
     """
     match = _RFC3339.search(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
     fraction, zone = match[4] or "", match[5]
     try:
-        # fromisoformat reads this form, six digits and an offset, on every Python from 3.7 on.
+        # fromisoformat reads six digits and an offset on every Python since 3.7.
         if zone == "Z":
             return datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}+00:00")
         moment = datetime.fromisoformat(f"{text[:19]}.{fraction[1:7]:0<6}{zone}")
@@ -47,9 +47,9 @@ def parse(text: Any, where: str) -> datetime:
 
 
 def from_epoch(number: Any, where: str) -> datetime:
-    """Read seconds, milliseconds, microseconds or nanoseconds since 1970, told by their size.
+    """Read seconds, milliseconds, microseconds or nanoseconds since 1970. The size shows the unit.
 
-    Takes a number or the digits of one. Raises ValueError with `where: expected, got`.
+    *number* is an integer or its digits as text. Raises ValueError that says `where: expected, got`.
     """
     try:
         if isinstance(number, bool) or not isinstance(number, (int, str)):
@@ -68,18 +68,18 @@ def from_epoch(number: Any, where: str) -> datetime:
 
 
 def text_of(moment: datetime) -> str:
-    """Write *moment*, which must be aware, as RFC 3339 in UTC with 0, 3 or 6 fractional digits, as it needs.
+    """Write an aware time as RFC 3339 in UTC, with 0, 3 or 6 fractional digits as needed.
 
-    Raises ValueError for a naive one.
+    Raises ValueError for a naive time.
     """
     if moment.tzinfo is None:
         raise ValueError("time: expected an aware time, got a naive one")
     utc = moment if moment.tzinfo is timezone.utc else moment.astimezone(timezone.utc)
     micros = utc.microsecond
-    # isoformat leaves out a fraction of none, and writes any other with six digits.
+    # isoformat omits a fraction of zero and writes any other with six digits.
     return utc.isoformat()[: 19 if not micros else 26 if micros % 1000 else 23] + "Z"
 
 
 def optional_text(moment: datetime | None) -> str | None:
-    """Write *moment* if there is one."""
+    """Write *moment* like `text_of`. None stays None."""
     return None if moment is None else text_of(moment)

@@ -23,7 +23,7 @@ from gitdailies_connection.http.response import excerpt, failure_reason
 from gitdailies_connection.http.sender import user_agent
 from gitdailies_core import retry
 from gitdailies_core.errors import DeliveryError, PayloadError, Refused, UsageError
-from gitdailies_core.sources.history import Reader, SignsIn, TwoKeys
+from gitdailies_core.sources.history import Reader, SecondKey, TokenExchange
 from gitdailies_core.values.secret import Secret, redact
 
 from gitdailies_history.fetch.state import State
@@ -95,7 +95,7 @@ class HttpPages:
 
     def _page(self, address: str) -> Any:
         url = self.url + address
-        if not isinstance(self.reader, SignsIn):
+        if not isinstance(self.reader, TokenExchange):
             return self._until_answered(url, self._proof(self.tokens[0]))
         before = self._access
         try:
@@ -106,18 +106,18 @@ class HttpPages:
             # The access token has expired.
             return self._until_answered(url, self._proof(self._sign_in(self.reader)))
 
-    def _sign_in(self, reader: SignsIn) -> Secret:
+    def _sign_in(self, reader: TokenExchange) -> Secret:
         url, headers = reader.sign_in(self.url, self.tokens[0])
         answer = self._until_answered(url, headers)
         try:
-            self._access = Secret(reader.access(answer), self.tokens[0].origin)
+            self._access = Secret(reader.access_token(answer), self.tokens[0].origin)
         except PayloadError as error:
             raise Refused(f"{self._named(url)}: {error}") from None
         return self._access
 
     def _proof(self, token: Secret) -> Mapping[str, str]:
         headers = self.reader.headers(token)
-        if isinstance(self.reader, TwoKeys):
+        if isinstance(self.reader, SecondKey):
             return {**headers, self.reader.second_header: self.tokens[1].reveal()}
         return headers
 

@@ -15,7 +15,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.incidents.state_machine import decide
-from gitdailies_core.sources.history import Told
+from gitdailies_core.sources.history import PastMessage
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 
 # Of several changes at one instant, an end goes before the next start.
@@ -30,7 +30,7 @@ class IgnoredCounts:
 
 
 def events(
-    records: Iterable[Told], source: Source, routes: Routes, ignored: IgnoredCounts
+    records: Iterable[PastMessage], source: Source, routes: Routes, ignored: IgnoredCounts
 ) -> Iterator[Event]:
     """Yield the events of *records*. Records that give none are counted in *ignored*."""
     changes: list[Change] = []
@@ -64,10 +64,10 @@ def _in_order(changes: list[Change]) -> list[Change]:
     began: dict[tuple[str, str | None], Change] = {}
     for change in changes:
         if change.state == STARTED:
-            began.setdefault((change.incident, change.period), change)
+            began.setdefault((change.incident, change.occurrence), change)
 
     def turn(change: Change) -> tuple[object, int]:
-        start = began.get((change.incident, change.period))
+        start = began.get((change.incident, change.occurrence))
         late = change.state == RESOLVED and start is not None and start.at == change.at
         return change.at, 3 if late else _TURN.get(change.state, 0)
 

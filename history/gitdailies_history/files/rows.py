@@ -15,7 +15,7 @@ from typing import Any
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, Kind, kind_of
-from gitdailies_core.events.field_types import read
+from gitdailies_core.events.field_types import normalize
 from gitdailies_core.incidents.routing import Routes, Target
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
 from gitdailies_core.values.times import text_of
@@ -152,7 +152,7 @@ def _check(
         column = rule.column(one.name)
         try:
             if one.name in body:
-                read(one.type, one.name, body[one.name])
+                normalize(one.type, one.name, body[one.name])
             elif one.required:
                 text = f"expected {one.type.expected}, got {_nothing(row, column)}"
                 raise InvalidEvent(f"{one.name}: {text}")

@@ -104,7 +104,7 @@ def name(paired: Paired, *, source: str, incident: str, repo: str) -> str:
         repo=repo,
         environment=paired.environment,
         service=paired.service,
-        period=paired.period,
+        occurrence=paired.period,
     )
 
 

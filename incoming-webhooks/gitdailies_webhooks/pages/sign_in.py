@@ -105,7 +105,7 @@ class SignInPages:
         return self._site.render(visit, "password.html", form=ChangePassword())
 
     async def change_password(self, visit: Visit) -> Response:
-        """Change the password of a person who enters the current one; end their other sessions."""
+        """Change the password of a person who enters the current one, and sign them out elsewhere."""
         form, now = ChangePassword(visit.fields), self._site.clock()
         form.person_name = visit.user.name
         network, tick = network_of(visit.address), time.monotonic()

@@ -19,7 +19,7 @@ from gitdailies_core.errors import ProofError, StoreUnavailable
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Adapter
-from gitdailies_core.sources.request import Request, read_headers
+from gitdailies_core.sources.request import Request, decode_headers
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.http.bounded_protocol import AUTHENTICATED, BODY_COMPLETE, CONNECTION
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
@@ -162,7 +162,7 @@ class IntakeApp:
     async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
         if scope["method"] not in _METHODS:
             raise Refusal(responses.WRONG_METHOD)
-        headers = read_headers(scope["headers"])
+        headers = decode_headers(scope["headers"])
         self._check_headers(headers)
         connection = scope.get("extensions", {}).get(CONNECTION)
         with Body(self._budget) as body:

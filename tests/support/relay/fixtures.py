@@ -9,8 +9,8 @@ import pytest
 from gitdailies_core import retry
 from gitdailies_relay.delivery import worker
 
-from tests.relay.receiver import Receiver, receiving
-from tests.relay.running import Relay, configure, in_thread
+from tests.support.relay.receiver import Receiver, receiving
+from tests.support.relay.running import Relay, configure, in_thread
 
 
 @pytest.fixture

@@ -11,8 +11,8 @@ import structlog
 from gitdailies_server.logging import setup
 from gitdailies_server.storage.database import Database
 
-from tests.databases import postgresql_url
-from tests.webhooks.running import Receiver, at, in_thread, lines_written
+from tests.support.databases import postgresql_url
+from tests.support.webhooks.running import Receiver, at, in_thread, lines_written
 
 
 @pytest.fixture

@@ -1,0 +1,160 @@
+"""The plugin: its hook under bats beside incoming webhooks, its manifest against the linter's rules."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import jsonschema
+import pytest
+import yaml
+from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+
+from tests.support.servers import answer, serving
+from tests.support.shell_scripts import ROOT, TOOLS, tool
+from tests.support.steps import SHELLS, Webhooks, case, published, webhooks
+
+ROOM = ROOT / "ci-steps" / "buildkite"
+HERE = Path(__file__).parent
+PLUGIN: dict[str, Any] = yaml.safe_load((ROOM / "plugin.yml").read_text("utf-8"))
+OPTIONS: dict[str, Any] = PLUGIN["configuration"]["properties"]
+RECIPES = re.findall(r"```yaml\n(.*?)```", (ROOM / "README.md").read_text("utf-8"), re.DOTALL)
+BATS = re.findall(r'@test "(.+)"', (HERE / "hook.bats").read_text("utf-8"))
+
+
+@pytest.fixture(scope="module")
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
+    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def tap(incoming: Webhooks) -> str:
+    """Run every test of hook.bats, once."""
+    # From PyPI, or from npm, which does not always link it into .bin.
+    own = Path(sys.executable).with_name("bats")
+    program = str(own) if own.exists() else tool("bats", TOOLS / "node_modules" / "bats" / "bin")
+    with serving(answer("401 Unauthorized", b"{}")) as refusing:
+        done = subprocess.run(
+            [program, "--formatter", "tap", HERE / "hook.bats"],
+            env={
+                "PATH": os.environ["PATH"],
+                "HOME": os.environ.get("HOME", "/"),
+                "TERM": "dumb",
+                "PLUGIN": str(published("buildkite")),
+                "URL": incoming.url,
+                "KEY": incoming.key,
+                "REFUSING_URL": refusing.url,
+            },
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            timeout=240,
+        )
+    return done.stdout
+
+
+@pytest.mark.parametrize("claim", BATS)
+def test_hook(claim: str, tap: str) -> None:
+    """Each claim of hook.bats holds."""
+    assert re.search(rf"^ok \d+ {re.escape(claim)}$", tap, re.MULTILINE), tap
+
+
+def test_what_arrived(tap: str, incoming: Webhooks) -> None:
+    """Of all those runs, the deploys that were reported stand in incoming webhooks, each once."""
+    found = sorted(
+        (event["repo"], event.get("environment", ""), event.get("service", ""), event.get("type", ""))
+        for event in incoming.events
+    )
+    api, web = "larkspur/checkout-api", "larkspur/checkout-web"
+
+    assert found == sorted(
+        [
+            (api, "production", "", ""),  # reported
+            (api, "production", "", ""),  # the same job again
+            (api, "production", "", ""),  # nothing is left in the shell
+            (api, "production", "checkout", "hotfix"),
+            (web, "production", "checkout", "hotfix"),
+            (api, "production", "ledger", ""),
+            (api, "", "", ""),  # another name for the key
+        ]
+    ), tap
+
+
+@pytest.mark.parametrize("plugin", [ROOM, published("buildkite")], ids=["in its repository", "built"])
+def test_where_the_step_is(plugin: Path, tmp_path: Path) -> None:
+    """In a checkout of its repository the hook runs the one step, and the built plugin its own."""
+    environ = {**case("buildkite", "branch")["environ"], "GITDAILIES_DRY_RUN": "true"}
+    done = subprocess.run(
+        [*SHELLS["bash"], "-c", '. "$PLUGIN/hooks/post-command"'],
+        cwd=tmp_path,
+        env={"PATH": os.environ["PATH"], "PLUGIN": str(plugin), **environ},
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert done.stdout.startswith("GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6")
+    assert (plugin / "report_deploy.sh").exists() == (plugin != ROOM)
+
+
+def test_manifest() -> None:
+    """plugin.yml has what the plugin linter asks for, options are closed, and their schema is a schema."""
+    jsonschema.validate(PLUGIN, json.loads((HERE / "plugin.schema.json").read_text("utf-8")))
+    jsonschema.Draft7Validator.check_schema(PLUGIN["configuration"])
+
+    assert PLUGIN["configuration"]["additionalProperties"] is False
+    assert all(option["description"].endswith(".") for option in OPTIONS.values())
+
+
+def plugins(text: str) -> list[dict[str, Any]]:
+    return [
+        options
+        for step in yaml.safe_load(text)["steps"]
+        for plugin in step["plugins"]
+        for options in plugin.values()
+    ]
+
+
+@pytest.mark.parametrize("text", RECIPES)
+def test_recipe(text: str, tmp_path: Path) -> None:
+    """Each recipe of the page is what Buildkite's schema allows, with options that plugin.yml allows."""
+    (tmp_path / "pipeline.yml").write_text(text)
+    done = subprocess.run(
+        [
+            Path(sys.executable).with_name("check-jsonschema"),
+            "--builtin-schema",
+            "vendor.buildkite",
+            "pipeline.yml",
+        ],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    for options in plugins(text):
+        jsonschema.validate(options, PLUGIN["configuration"])
+
+
+def test_declared_options_are_used_options() -> None:
+    """What plugin.yml declares and what the step knows are the same names."""
+    assert set(OPTIONS) == {*DEPLOY_INPUTS, *STEP_INPUTS} - {"webhook-key"} | {"webhook-key-env"}
+
+
+def test_shellcheck() -> None:
+    """shellcheck finds nothing in the hook, and the hook may be run."""
+    hook = ROOM / "hooks" / "post-command"
+    program = Path(sys.executable).with_name("shellcheck")
+    done = subprocess.run([program, hook], capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert os.access(hook, os.X_OK)
+    assert os.access(published("buildkite") / "hooks" / "post-command", os.X_OK)

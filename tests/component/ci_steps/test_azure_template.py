@@ -1,0 +1,236 @@
+"""The template, filled in as Azure fills in its expressions, against the schema and in bash."""
+
+from __future__ import annotations
+
+import json
+import re
+import subprocess
+import sys
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+
+from tests.support.servers import answer, serving
+from tests.support.shell_scripts import KEY, ROOT, case_of, programs
+from tests.support.steps import Webhooks, published, webhooks
+
+ROOM = ROOT / "ci-steps" / "azure"
+README = (ROOM / "README.md").read_text("utf-8")
+TEMPLATE: dict[str, Any] = yaml.safe_load((published("azure") / "report-deploy.yml").read_text("utf-8"))
+PARAMETERS: dict[str, str] = {one["name"]: str(one["default"]) for one in TEMPLATE["parameters"]}
+STEP: dict[str, Any] = TEMPLATE["steps"][0]
+RECIPES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+SECRETS = {"GITDAILIES_WEBHOOK_KEY", "KEY_OF_LARKSPUR"}
+
+
+@pytest.fixture(scope="module")
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
+    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+        yield running
+
+
+def expanded(given: Mapping[str, str]) -> dict[str, Any]:
+    """Return the step with its `${{ }}` put in, as Azure does before a run."""
+    assert set(given) <= set(PARAMETERS)
+    values = {**PARAMETERS, **given}
+
+    def put_in(found: re.Match[str]) -> str:
+        if found[2]:
+            return str(values[found[3]].lower() != "true").lower()
+        return values[found[3]]
+
+    def fill(value: Any) -> Any:
+        if isinstance(value, dict):
+            return {name: fill(one) for name, one in value.items()}
+        return re.sub(r"\$\{\{ (?:((not)\()?)parameters\.(\w+)\)? \}\}", put_in, str(value))
+
+    step = fill({name: value for name, value in STEP.items() if name != "bash"})
+    assert "${{" not in json.dumps(step)
+    return {**step, "bash": STEP["bash"]}
+
+
+def run(
+    folder: Path, given: Mapping[str, str], *, case: str = "branch", **variables: str
+) -> subprocess.CompletedProcess[str]:
+    """Run the step as an agent does: `$(NAME)` put in where there is such a variable, secrets by `env`."""
+    step = expanded(given)
+    macro = re.compile(r"\$\(([\w.]+)\)")
+
+    def put_in(text: str) -> str:
+        return macro.sub(lambda found: variables.get(found[1], found[0]), text)
+
+    (folder / "script.sh").write_text(put_in(step["bash"]))
+    return subprocess.run(
+        ["/bin/bash", "--noprofile", "--norc", folder / "script.sh"],
+        cwd=folder,
+        env={
+            "PATH": programs(folder, sys.executable),
+            "HOME": str(folder),
+            **case_of("azure", case)["environ"],
+            **{name: value for name, value in variables.items() if name not in SECRETS},
+            **{name: put_in(value) for name, value in step["env"].items()},
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_it_arrives_in_incoming_webhooks(incoming: Webhooks, tmp_path: Path) -> None:
+    """With address and key as the pipeline's variables, a deploy arrives with the parameters given."""
+    given = {"environment": "production", "service": "checkout", "type": "rollback"}
+    done = run(tmp_path, given, GITDAILIES_WEBHOOK_URL=incoming.url, GITDAILIES_WEBHOOK_KEY=incoming.key)
+
+    [event] = incoming.events
+    assert (done.returncode, done.stderr) == (0, "")
+    assert [event[name] for name in ("repo", "branch", *given)] == [
+        "larkspur/checkout-api",
+        "feature/tools",
+        *given.values(),
+    ]
+    assert incoming.key not in done.stdout
+
+
+def test_another_secret(tmp_path: Path) -> None:
+    """The key may be another secret, passed as its reference."""
+    with serving() as server:
+        run(
+            tmp_path,
+            {"webhookKey": "$(KEY_OF_LARKSPUR)"},
+            GITDAILIES_WEBHOOK_URL=server.url,
+            KEY_OF_LARKSPUR=KEY,
+        )
+
+    [request] = server.requests
+    assert request.headers["webhook-key"] == KEY
+
+
+def test_no_variables(tmp_path: Path) -> None:
+    """Where neither variable exists, the warning says what to set, and the literal reference is not sent."""
+    with serving() as server:
+        done = run(tmp_path, {"webhookUrl": server.url})
+
+    assert (done.returncode, server.requests) == (0, [])
+    assert done.stdout.startswith("##vso[task.logissue type=warning]GitDailies: WARNING: ")
+    assert "set GITDAILIES_WEBHOOK_KEY as a secret variable" in done.stdout
+
+
+def test_a_deployment_job(tmp_path: Path) -> None:
+    """A deployment job's environment is reported without a parameter."""
+    with serving() as server:
+        run(
+            tmp_path,
+            {},
+            case="deployment_job",
+            GITDAILIES_WEBHOOK_URL=server.url,
+            GITDAILIES_WEBHOOK_KEY=KEY,
+        )
+
+    [request] = server.requests
+    expected = case_of("azure", "deployment_job")["expected"]["events"][0]
+    assert json.loads(request.body)["environment"] == expected["environment"]
+
+
+@pytest.mark.parametrize(("strict", "level", "code"), [("false", "warning", 0), ("True", "error", 3)])
+def test_a_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
+    """A refused key is an issue on the run's page, and fails the step where errors are to fail."""
+    with serving(answer("401 Unauthorized", b"{}")) as server:
+        done = run(
+            tmp_path,
+            {"failOnError": strict},
+            GITDAILIES_WEBHOOK_URL=server.url,
+            GITDAILIES_WEBHOOK_KEY=KEY,
+        )
+
+    assert done.returncode == code
+    assert done.stdout.startswith(f"##vso[task.logissue type={level}]GitDailies: {level.upper()}: ")
+    assert KEY not in done.stdout
+
+
+def test_no_command_of_others(tmp_path: Path) -> None:
+    """What a receiver says cannot be a command to the agent."""
+    said = b'{"detail": "##vso[task.setvariable variable=x]y"}'
+    with serving(answer("422 Unprocessable Content", said)) as server:
+        done = run(tmp_path, {}, GITDAILIES_WEBHOOK_URL=server.url, GITDAILIES_WEBHOOK_KEY=KEY)
+
+    assert "task.setvariable" in done.stdout
+    assert re.findall(r"##vso\[[\w.]+", done.stdout) == ["##vso[task.logissue"]
+
+
+def test_dry_run(tmp_path: Path) -> None:
+    """A dry run needs no variable, and shows the event."""
+    done = run(tmp_path, {"dryRun": "True", "repo": f"larkspur/ledger@{'4f' * 20}"})
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert '"repo":"larkspur/ledger"' in done.stdout
+
+
+@pytest.mark.parametrize("strict", ["false", "true"])
+def test_schema(strict: str, tmp_path: Path) -> None:
+    """The template, its step filled in, is what the schema of Azure Pipelines allows."""
+    check({**TEMPLATE, "steps": [expanded({"failOnError": strict})]}, tmp_path)
+
+
+@pytest.mark.parametrize("text", RECIPES)
+def test_recipe(text: str, tmp_path: Path) -> None:
+    """Each recipe of the page is what the schema allows, and sets parameters that exist."""
+    recipe = yaml.safe_load(text)
+    check(recipe, tmp_path)
+    given = re.findall(r"template: (?:gitdailies/)?report-deploy\.yml", text)
+
+    assert len(given) == 1
+    assert parameters(recipe) <= set(PARAMETERS)
+
+
+def parameters(value: Any) -> set[str]:
+    if isinstance(value, dict):
+        own = set(value.get("parameters", ())) if "template" in value else set()
+        return own.union(*map(parameters, value.values()))
+    return set().union(*map(parameters, value)) if isinstance(value, list) else set()
+
+
+def check(document: Any, folder: Path) -> None:
+    # Azure reads every scalar as text, and so does the schema.
+    text = yaml.dump(yaml.load(yaml.dump(document), yaml.BaseLoader), sort_keys=False)
+    (folder / "azure-pipelines.yml").write_text(text)
+    program = Path(sys.executable).with_name("check-jsonschema")
+    # The schema's patterns are ECMA's; those of deployment jobs need Python's way.
+    options = ["--builtin-schema", "vendor.azure-pipelines", "--regex-variant", "python"]
+    done = subprocess.run(
+        [program, *options, "azure-pipelines.yml"], cwd=folder, capture_output=True, text=True
+    )
+    assert done.returncode == 0, (done.stdout + done.stderr)[-2000:]
+
+
+def test_the_check_can_fail(tmp_path: Path) -> None:
+    """The schema refuses a step with a misspelled key."""
+    with pytest.raises(AssertionError):
+        check({**TEMPLATE, "steps": [{**expanded({}), "conditions": "x"}]}, tmp_path)
+
+
+def test_declared_parameters_are_used_parameters() -> None:
+    """What the template declares, what its step passes on and what the script reads are the same names."""
+    names = (*DEPLOY_INPUTS, *STEP_INPUTS)
+    declared = {re.sub(r"-(\w)", lambda found: found[1].upper(), name): name for name in names}
+
+    assert set(PARAMETERS) == set(declared)
+    assert STEP["env"] == {
+        "GITDAILIES_" + name.upper().replace("-", "_"): f"${{{{ parameters.{parameter} }}}}"
+        for parameter, name in declared.items()
+    }
+
+
+def test_nothing_is_pasted_into_the_shell() -> None:
+    """The script holds no expression, and no reference that a variable of a pipeline could fill in."""
+    assert "${{" not in STEP["bash"]
+    assert re.findall(r"\$\(\w[\w.-]*\)", STEP["bash"]) == []
+
+
+def test_one_step() -> None:
+    """The template is one step, run only after those before it succeeded."""
+    assert [step["condition"] for step in TEMPLATE["steps"]] == ["succeeded()"]

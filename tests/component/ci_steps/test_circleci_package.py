@@ -1,0 +1,191 @@
+"""The orb as it ships: packed, against the vendor's schema and the review checks that work offline."""
+
+import re
+import tomllib
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+
+from scripts.builders.orb import pack
+from scripts.joiner import one_file
+from tests.support.circleci_orb import COMMAND, FILE, JOB, ORB, ROOM
+from tests.support.steps import ROOT, tool
+
+SOURCE = ROOM / "src"
+COMPONENTS = {
+    file: yaml.safe_load(file.read_text("utf-8"))
+    for folder in ("commands", "jobs", "executors", "examples")
+    for file in sorted((SOURCE / folder).glob("*.yml"))
+}
+REUSABLE = {file: item for file, item in COMPONENTS.items() if file.parent.name != "examples"}
+EXAMPLES = {file: item for file, item in COMPONENTS.items() if file.parent.name == "examples"}
+RUNS = [
+    (file.name, step["run"])
+    for file, item in REUSABLE.items()
+    for step in item["steps"]
+    if isinstance(step, dict) and "run" in step
+]
+# Where the job has parameters of its own.
+OF_THE_JOB = {"checkout", "image"}
+INPUTS = {name.replace("-", "_") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
+# A text that Linux hands to a process, name and sign included, may have 128 KiB.
+LONGEST_VARIABLE_BYTES = 131_072
+
+
+def test_schema() -> None:
+    """The packed orb is what CircleCI's schema allows."""
+    tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(FILE))
+
+
+def test_packing_keeps_the_scripts() -> None:
+    """Each script is in the packed orb whole, with nothing that CircleCI would read as a template."""
+    run = COMMAND["steps"][0]["run"]
+    for text, script in (
+        (run["command"], (SOURCE / "scripts" / "report_deploy.sh").read_text("utf-8")),
+        (run["environment"]["PARAM_STEP"], one_file.step_of(ROOT, "circleci")),
+    ):
+        assert not re.search(r"(?<!\\)<<", text)
+        assert text.replace("\\<<", "<<") == script
+
+
+def test_a_missing_script_is_named(tmp_path: Path) -> None:
+    """An include of a file that is not there is refused by its name."""
+    (tmp_path / "commands").mkdir()
+    (tmp_path / "@orb.yml").write_text("version: 2.1\n")
+    (tmp_path / "commands" / "a.yml").write_text("steps: [{run: {command: <<include(scripts/no.sh)>>}}]\n")
+
+    with pytest.raises(ValueError, match=r"include\(scripts/no\.sh\).*: expected a file below"):
+        pack(tmp_path)
+
+
+def test_packing_escapes_templates(tmp_path: Path) -> None:
+    """`<<` in a script is escaped, parameters of the YAML around it are not."""
+    for folder in ("commands", "scripts"):
+        (tmp_path / folder).mkdir()
+    (tmp_path / "@orb.yml").write_text("version: 2.1\n")
+    (tmp_path / "scripts" / "a.sh").write_text("cat <<END\nEND\n")
+    (tmp_path / "commands" / "a.yml").write_text("x: << parameters.x >>\ny: <<include(scripts/a.sh)>>\n")
+
+    packed = yaml.safe_load(pack(tmp_path))["commands"]["a"]
+    assert packed == {"x": "<< parameters.x >>", "y": "cat \\<<END\nEND\n"}
+
+
+def test_the_step_fits_into_a_variable() -> None:
+    """The Python that the orb carries is well below the longest text that a variable may have."""
+    assert (
+        len(COMMAND["steps"][0]["run"]["environment"]["PARAM_STEP"].encode()) < LONGEST_VARIABLE_BYTES * 0.85
+    )
+
+
+def test_declared_parameters_are_used_parameters() -> None:
+    """What the command declares, what it passes on, what the step reads and what the job hands over agree."""
+    environment = COMMAND["steps"][0]["run"]["environment"]
+    passed = {
+        name: text for name, text in environment.items() if name.startswith("PARAM_") and name != "PARAM_STEP"
+    }
+
+    assert set(COMMAND["parameters"]) == INPUTS
+    assert passed == {f"PARAM_{name.upper()}": f"<< parameters.{name} >>" for name in INPUTS}
+    assert JOB["steps"][-1]["report_deploy"] == {name: f"<< parameters.{name} >>" for name in INPUTS}
+    assert set(JOB["parameters"]) == INPUTS | OF_THE_JOB
+    assert {name: item for name, item in JOB["parameters"].items() if name in INPUTS} == COMMAND["parameters"]
+    for name in OF_THE_JOB:
+        assert f"<< parameters.{name} >>" in yaml.safe_dump({**JOB, "parameters": None}, width=1000)
+
+
+def test_pipeline_values_are_those_that_core_reads() -> None:
+    """Every PIPELINE_GIT_* that core's table reads is passed, and no other."""
+    text = (ROOT / "core/gitdailies_core/ci/platforms/circleci.py").read_text("utf-8")
+    read = set(re.findall(r'"PIPELINE_GIT_([A-Z_]+)"', text))
+    environment = COMMAND["steps"][0]["run"]["environment"]
+
+    assert {name: text for name, text in environment.items() if name.startswith("PIPELINE_GIT_")} == {
+        f"PIPELINE_GIT_{name}": f"<< pipeline.git.{name.lower()} >>" for name in read
+    }
+
+
+def test_shellcheck() -> None:
+    """shellcheck finds nothing in the launcher, as POSIX sh."""
+    tool("shellcheck", "--shell=sh", str(SOURCE / "scripts" / "report_deploy.sh"))
+
+
+@pytest.mark.parametrize(("file", "item"), EXAMPLES.items(), ids=[file.stem for file in EXAMPLES])
+def test_example(file: Path, item: dict[str, Any], tmp_path: Path) -> None:
+    """Each example is a valid configuration that sets only parameters that exist."""
+    config = tmp_path / "config.yml"
+    config.write_text(yaml.safe_dump(item["usage"]))
+    tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(config))
+
+    usage = item["usage"]
+    ours = [
+        (step["gitdailies/report_deploy"], INPUTS)
+        for one in usage["jobs"].values()
+        for step in one["steps"]
+        if isinstance(step, dict) and "gitdailies/report_deploy" in step
+    ] + [
+        (one["gitdailies/report_deploy"], INPUTS | OF_THE_JOB | {"context", "requires", "filters", "name"})
+        for workflow in usage["workflows"].values()
+        for one in workflow["jobs"]
+        if isinstance(one, dict) and "gitdailies/report_deploy" in one
+    ]
+    assert ours
+    for given, allowed in ours:
+        assert set(given) <= allowed
+
+
+# CircleCI's review checks, RC001 to RC012, as orb-tools' review.bats has them. RC006 and RC007 ask
+# whether addresses answer, which needs a network.
+
+
+def test_rc001_source() -> None:
+    """The orb names where its source is."""
+    assert ORB["display"]["source_url"].startswith("https://")
+
+
+@pytest.mark.parametrize(("file", "item"), COMPONENTS.items(), ids=[file.stem for file in COMPONENTS])
+def test_rc002_descriptions(file: Path, item: dict[str, Any]) -> None:
+    """Every component has a description, and so has every parameter."""
+    described = [item, *item.get("parameters", {}).values()]
+    assert all(one.get("description", "").strip() for one in described)
+
+
+def test_rc003_rc004_examples() -> None:
+    """There is an example, and none is named after being one."""
+    assert len(EXAMPLES) >= 1
+    assert not [file.name for file in EXAMPLES if "example" in file.name]
+
+
+def test_rc005_description() -> None:
+    """The orb's description has 64 characters or more."""
+    assert len(ORB["description"]) >= 64
+
+
+def test_rc008_rc009_runs() -> None:
+    """Every run step has a name, and includes its command where that is longer than 64 characters."""
+    assert RUNS
+    for name, run in RUNS:
+        assert isinstance(run, dict), name
+        assert run["name"].strip(), name
+        assert len(run["command"]) <= 64 or re.match(r"<<\s*include\(", run["command"]), name
+
+
+def test_rc010_snake_case() -> None:
+    """Names of components and of parameters are written in snake_case."""
+    names = [file.stem for file in REUSABLE] + [n for item in REUSABLE.values() for n in item["parameters"]]
+    assert [name for name in names if not re.fullmatch(r"[a-z][a-z0-9_]*", name)] == []
+
+
+def test_rc011_current_version() -> None:
+    """Examples show the version of the orb that they ship with."""
+    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
+    for item in EXAMPLES.values():
+        assert item["usage"]["orbs"]["gitdailies"].split("@")[1] == version
+
+
+def test_rc012_no_variable_as_a_default() -> None:
+    """No parameter's default refers to a variable, which would reach a script unfilled."""
+    defaults = [p["default"] for item in REUSABLE.values() for p in item["parameters"].values()]
+    assert [default for default in defaults if "$" in str(default)] == []

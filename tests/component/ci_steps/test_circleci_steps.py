@@ -1,0 +1,212 @@
+"""The packed orb's step, run in bash and in dash as CircleCI runs it."""
+
+import json
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.circleci_orb import report
+from tests.support.servers import answer, free_port, serving
+from tests.support.steps import KEY, SHELLS, Webhooks, case, webhooks
+
+each_shell = pytest.mark.parametrize("name", SHELLS)
+CASES = ("branch", "tag", "forked_pull_request", "app_pipeline", "empty_pipeline_values", "slug_from_https")
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+        yield running
+
+
+def job(name: str, **more: str) -> dict[str, str]:
+    return {**case("circleci", name)["environ"], "GITDAILIES_WEBHOOK_KEY": KEY, **more}
+
+
+@each_shell
+@pytest.mark.parametrize("situation", CASES)
+def test_a_deploy_is_reported(name: str, situation: str, tmp_path: Path) -> None:
+    """On a branch, a tag, a forked pull request and in an App pipeline the event is that of core's tables."""
+    expected = case("circleci", situation)["expected"]
+    [event] = expected["events"]
+    with serving(answer("202 Accepted", b'{"status": "created"}')) as server:
+        ended = report(name, tmp_path, job(situation), {"webhook_url": server.url})
+
+    [request] = server.requests
+    assert json.loads(request.body) == event
+    assert request.headers["user-agent"] == "gitdailies-circleci-orb"
+    assert ended.code == 0
+    assert ended.log == "".join(
+        f"GitDailies: {line}\n"
+        for line in (
+            *expected.get("notes", ()),
+            f"reported: deploy of {event['repo']} at {event['commitSHA'][:7]}",
+        )
+    )
+
+
+@each_shell
+def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, tmp_path: Path) -> None:
+    """A job that runs again, and two services of one job, are one deploy and two."""
+    environ = job("branch", GITDAILIES_WEBHOOK_KEY=receiver.key, GITDAILIES_WEBHOOK_URL=receiver.url)
+    for again in ("branch", "run_again"):
+        more = {**environ, **case("circleci", again)["environ"]}
+        for service in ("checkout", "ledger"):
+            ended = report(name, tmp_path, more, {"environment": name, "service": service, "type": "hotfix"})
+            assert (ended.code, "GitDailies: reported: hotfix" in ended.log) == (0, True), ended.log
+
+    found = [event for event in receiver.events if event["environment"] == name]
+    assert [(event["service"], event["type"]) for event in found] == [
+        ("checkout", "hotfix"),
+        ("ledger", "hotfix"),
+    ]
+
+
+def test_every_parameter_arrives(tmp_path: Path) -> None:
+    """What is set by hand is what is sent, variables in it filled in, for each of several repositories."""
+    sha = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
+    parameters = {
+        "environment": "${STAGE}-eu",
+        "service": "$SERVICE",
+        "type": "rollback",
+        "repo": f"larkspur/checkout-api larkspur/ledger@{sha}",
+        "branch": "release",
+        "time": "2026-03-04T08:55:12Z",
+        "id": "release-$STAGE",
+        "status": "success",
+        "url": "https://deploys.example/77",
+        "fixes": "Q2W3",
+        "receiver": "ours",
+        "timeout": 5,
+        "retries": 0,
+        "webhook_key": "OTHER_KEY",
+    }
+    environ = job("branch", STAGE="production", SERVICE="api", OTHER_KEY="another")
+    with serving() as server:
+        ended = report("dash", tmp_path, environ, {**parameters, "webhook_url": server.url})
+
+    assert (ended.code, len(server.requests)) == (0, 2), ended.log
+    first, second = (json.loads(request.body) for request in server.requests)
+    assert {request.headers["webhook-key"] for request in server.requests} == {"another"}
+    assert (first["repo"], second["repo"], second["commitSHA"]) == (
+        "larkspur/checkout-api",
+        "larkspur/ledger",
+        sha,
+    )
+    assert first["id"] != second["id"]
+    for event in (first, second):
+        assert {name: event[name] for name in ("environment", "service", "type", "branch", "time")} == {
+            "environment": "production-eu",
+            "service": "api",
+            "type": "rollback",
+            "branch": "release",
+            "time": "2026-03-04T08:55:12Z",
+        }
+        assert (event["url"], event["fixes"]) == ("https://deploys.example/77", "Q2W3")
+
+
+@pytest.mark.parametrize("text", ["$UNSET", "${UNSET}", "eu-$UNSET"])
+def test_a_variable_that_is_not_set(text: str, tmp_path: Path) -> None:
+    """A parameter with a variable that is not set is refused whole, and nothing is sent."""
+    with serving() as server:
+        ended = report("bash", tmp_path, job("branch"), {"webhook_url": server.url, "environment": text})
+
+    assert server.requests == []
+    assert ended.code == 0
+    reference = text.removeprefix("eu-")
+    assert ended.log == (
+        f"GitDailies: WARNING: deploy not reported: environment: expected a value, got '{reference}', "
+        "which nothing filled in\n"
+    )
+
+
+@each_shell
+@pytest.mark.parametrize(("strict", "code", "word"), [(False, 0, "WARNING"), (True, 1, "ERROR")])
+def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path) -> None:
+    """With no Python on the PATH the step warns and the job stays green, unless it was told to fail."""
+    (tmp_path / "empty").mkdir()
+    ended = report(name, tmp_path, job("branch"), {"fail_on_error": strict}, path=str(tmp_path / "empty"))
+
+    assert ended.code == code
+    assert ended.log == (
+        f"GitDailies: {word}: deploy not reported: "
+        "Python 3.9 or later was not found as python3, python or py -3\n"
+    )
+
+
+@each_shell
+@pytest.mark.parametrize("strict", [False, True])
+@pytest.mark.parametrize(
+    ("reply", "code", "said"),
+    [
+        (answer("401 Unauthorized", b'{"detail": "no such key"}'), 3, "the key is refused"),
+        (answer("503 Service Unavailable", b"down"), 1, "answered 503: down (1 attempt)"),
+        (answer("200 OK", b"GitDailies"), 0, "reported: deploy of"),
+    ],
+)
+def test_what_the_job_learns(
+    name: str, strict: bool, reply: bytes, code: int, said: str, tmp_path: Path
+) -> None:
+    """Every end is told in the log without the key; the job fails where it was told to, and nowhere else."""
+    with serving(reply) as server:
+        parameters = {"webhook_url": server.url, "retries": 0, "fail_on_error": strict}
+        ended = report(name, tmp_path, job("branch"), parameters)
+
+    assert ended.code == (code if strict else 0)
+    assert said in ended.log
+    assert ("WARNING" in ended.log, "ERROR" in ended.log) == (code > 0 and not strict, code > 0 and strict)
+    assert KEY not in ended.log
+
+
+@each_shell
+def test_no_key(name: str, tmp_path: Path) -> None:
+    """A forked pull request, which has no key, gets one line that says where the key belongs."""
+    environ = job("forked_pull_request")
+    del environ["GITDAILIES_WEBHOOK_KEY"]
+    ended = report(name, tmp_path, environ, {"webhook_url": f"http://127.0.0.1:{free_port()}/webhooks"})
+
+    assert ended.code == 0
+    assert ended.log.startswith(
+        "GitDailies: WARNING: deploy not reported: webhook_key: expected a webhook key, got nothing; "
+    )
+    assert ended.log.count("\n") == 1
+
+
+def test_again_after_429(tmp_path: Path) -> None:
+    """A receiver that asks to come again later is asked again, under the same id, as late as it said."""
+    replies = iter([answer("429 Too Many Requests", Retry_After="1"), answer("202 Accepted")])
+    with serving(lambda *_: next(replies)) as server:
+        ended = report("dash", tmp_path, job("branch"), {"webhook_url": server.url})
+
+    assert (ended.code, "reported: deploy of" in ended.log) == (0, True)
+    assert len({request.headers["idempotency-key"] for request in server.requests}) == 1
+    assert len(server.requests) == 2
+
+
+def test_a_dry_run_needs_nothing(tmp_path: Path) -> None:
+    """A dry run prints the event, with neither address nor key."""
+    ended = report("dash", tmp_path, case("circleci", "branch")["environ"], {"dry_run": True})
+
+    assert ended.code == 0
+    said, payload = ended.log.splitlines()
+    assert said == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"
+    assert [json.loads(payload.removeprefix("GitDailies: "))] == case("circleci", "branch")["expected"][
+        "events"
+    ]
+
+
+def test_commits_come_from_the_checkout(tmp_path: Path) -> None:
+    """In a checkout of the deployed commit its commits are reported, each with its time."""
+    git = ["git", "-c", "user.name=a", "-c", "user.email=a@b", "-c", "init.defaultBranch=main"]
+    for arguments in (["init", "-q"], ["commit", "-q", "--allow-empty", "-m", "x"]):
+        subprocess.run([*git, *arguments], cwd=tmp_path, check=True)
+    sha = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=tmp_path, capture_output=True, text=True, check=True
+    ).stdout.strip()
+    with serving() as server:
+        report("bash", tmp_path, job("branch", CIRCLE_SHA1=sha), {"webhook_url": server.url})
+
+    [commit] = json.loads(server.requests[0].body)["commits"]
+    assert (commit["sha"], set(commit)) == (sha, {"sha", "time"})

@@ -1,0 +1,93 @@
+"""What is published of the CI steps: built again it is the same, its list of checksums is true."""
+
+import re
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from scripts import dist
+from scripts.joiner import one_file
+from scripts.platforms import folder_of, folders
+from tests.support.steps import tool
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture(scope="module")
+def built(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Everything, built by the command that `make dist` runs."""
+    folder = tmp_path_factory.mktemp("dist")
+    run(folder)
+    return folder
+
+
+def run(*arguments: object) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "scripts/dist.py", "--folder", *map(str, arguments)]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120)
+
+
+def bytes_of(folder: Path) -> dict[str, bytes]:
+    files = (file for file in folder.rglob("*") if file.is_file())
+    return {file.relative_to(folder).as_posix(): file.read_bytes() for file in files}
+
+
+def test_the_same_again(built: Path, tmp_path: Path) -> None:
+    """Two builds of the same sources, in two processes, are the same bytes, checksums among them."""
+    (tmp_path / "jenkins").mkdir()
+    (tmp_path / "jenkins" / "left_over.sh").write_text("of an earlier version")
+    done = run(tmp_path)
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert bytes_of(tmp_path) == bytes_of(built)
+
+
+def test_the_list_of_checksums(built: Path) -> None:
+    """Every file is in the list with its checksum, and the list names no other."""
+    done = subprocess.run(
+        ["sha256sum", "--check", "--strict", dist.SUMS], cwd=built, capture_output=True, text=True
+    )
+    listed = re.findall(r"^[0-9a-f]{64}  (.+)$", (built / dist.SUMS).read_text("utf-8"), re.MULTILINE)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert sorted([*listed, dist.SUMS]) == sorted(bytes_of(built))
+
+
+def test_every_platform_is_built(built: Path) -> None:
+    """Each platform has a folder with files, but one whose step is run from the repository."""
+    assert {path.name for path in built.iterdir() if path.is_dir()} == {
+        folder.module for folder in folders(ROOT) if folder.form
+    }
+    assert [folder.module for folder in folders(ROOT) if not folder.form] == ["github_actions"]
+    assert (built / one_file.STEP.name).read_text("utf-8") == (ROOT / one_file.STEP).read_text("utf-8")
+
+
+def test_one_platform_alone(tmp_path: Path) -> None:
+    """A platform that is named is built alone, without a list of checksums that would not be whole."""
+    done = run(tmp_path, "travis")
+
+    assert (done.returncode, set(bytes_of(tmp_path))) == (0, {"travis/report_deploy.sh"})
+
+
+def test_an_unknown_platform(tmp_path: Path) -> None:
+    """A name that is no platform's is refused, with the names that are, and nothing is built."""
+    done = run(tmp_path, "hudson")
+
+    assert done.returncode == 2
+    assert done.stdout.startswith("modules: expected some of azure, bitbucket, ")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_unknown_form() -> None:
+    """A form that no builder makes is refused by the file that names it."""
+    folder = replace(folder_of(ROOT, "jenkins"), form="pipe")
+
+    with pytest.raises(ValueError, match=r"ci-steps/jenkins/step\.toml: expected form octopus, orb, script"):
+        dist.texts(folder)
+
+
+def test_the_launcher_of_the_one_step() -> None:
+    """shellcheck finds nothing in the script that runs the one step."""
+    tool("shellcheck", "--shell=sh", str(ROOT / "ci-steps" / "launch.sh"))

@@ -1,0 +1,355 @@
+"""What holds of every step that is a script of shell, on whatever platform."""
+
+import ast
+import json
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS, Settings, flag
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import Event
+
+from scripts.builders import script
+from scripts.generators import platform_pages, step
+from scripts.inputs import ABOUT
+from tests.component.ci_steps.test_github_interpreters import NEW_ENOUGH
+from tests.support.servers import ACCEPTED, answer, free_port, serving
+from tests.support.shell_scripts import (
+    CASES,
+    KEY,
+    ROOT,
+    SCRIPTS,
+    case_of,
+    mark,
+    name_of,
+    programs,
+    python_of,
+    repository,
+    run,
+    scripts_in_manifest,
+    text_of,
+)
+
+REFUSED = answer("401 Unauthorized", b'{"detail": "no such key"}')
+HERE = sys.executable
+
+each = pytest.mark.parametrize("room", SCRIPTS)
+on_each_python = pytest.mark.parametrize(
+    "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
+)
+
+
+def settings(url: str, **more: str) -> dict[str, str]:
+    return {"GITDAILIES_WEBHOOK_URL": url, "GITDAILIES_WEBHOOK_KEY": KEY, **more}
+
+
+@each
+@on_each_python
+def test_it_sends(room: str, python: str, tmp_path: Path) -> None:
+    """On every Python from 3.9 on, a deploy of a branch arrives as core writes it, once."""
+    case = case_of(room)
+    with serving() as server:
+        done = run(room, tmp_path, environ={**case["environ"], **settings(server.url)}, python=python)
+
+    [request] = server.requests
+    [event] = case["expected"]["events"]
+    assert json.loads(request.body) == Dialect.make().write(Event.from_wire(event))
+    assert request.headers["webhook-key"] == KEY
+    assert request.headers["idempotency-key"] == event["id"]
+    assert (done.returncode, done.stderr) == (0, "")
+    assert re.fullmatch(r"GitDailies: reported: deploy of \S+ at 4f0c2d6( to \S+)?\n", done.stdout)
+
+
+def cases() -> list[tuple[str, str]]:
+    return [
+        (room, file.stem)
+        for room in SCRIPTS
+        for file in sorted((CASES / room).glob("*.json"))
+        if "git" not in json.loads(file.read_text("utf-8"))
+    ]
+
+
+@pytest.mark.parametrize(("room", "name"), cases())
+def test_it_resolves(room: str, name: str, tmp_path: Path) -> None:
+    """Each case of the platform comes to the same deploy in the script as in core, or to the same reason."""
+    case = case_of(room, name)
+    inputs = dict(case.get("inputs", {}))
+    if repos := inputs.pop("repos", None):
+        inputs["repo"] = " ".join(repos)
+    environ = {**case["environ"], "GITDAILIES_DRY_RUN": "true"}
+    environ.update({f"GITDAILIES_{input_.upper()}": text for input_, text in inputs.items()})
+    done = run(room, tmp_path, environ=environ, python=HERE)
+    expected = case["expected"]
+
+    assert (done.returncode, done.stderr) == (0, "")
+    if "error" in expected or "skipped" in expected:
+        where, colon, rest = expected.get("error", expected.get("skipped")).partition(": ")
+        assert f": {name_of(room, where) if colon else where}{colon}{rest}" in done.stdout
+        return
+    [event] = expected["events"]
+    written = Dialect.make().write(Event.from_wire(event))
+    assert written in [
+        json.loads(line.removeprefix("GitDailies: "))
+        for line in done.stdout.splitlines()
+        if line.startswith("GitDailies: {")
+    ]
+
+
+@each
+@pytest.mark.parametrize("shell", ["dash", "bash"])
+def test_it_runs_in_every_shell(room: str, shell: str, tmp_path: Path) -> None:
+    """dash and bash run it alike, with the options that platforms set."""
+    options = ["-eu"] if shell == "dash" else ["-euo", "pipefail"]
+    (tmp_path / "script.sh").write_text(text_of(room))
+    done = subprocess.run(
+        [f"/bin/{shell}", *options, tmp_path / "script.sh"],
+        env={
+            "PATH": programs(tmp_path, HERE),
+            **case_of(room)["environ"],
+            "GITDAILIES_DRY_RUN": "true",
+        },
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "GitDailies: dry run, not sent: deploy of" in done.stdout
+
+
+@each
+@pytest.mark.parametrize("word", ["", "false", "true", "True", "1"])
+def test_no_python(room: str, word: str, tmp_path: Path) -> None:
+    """Without Python the job stays green with a warning, and fails where errors are to fail."""
+    environ = settings("http://127.0.0.1:9/webhooks", GITDAILIES_FAIL_ON_ERROR=word)
+    done = run(room, tmp_path, environ=environ, python=None)
+    strict = word.lower() in ("true", "1")
+
+    assert done.returncode == (1 if strict else 0)
+    said = mark(room, "error" if strict else "warning")
+    assert done.stdout == (
+        f"{said}deploy not reported: Python 3.9 or later was not found as python3, python or py -3\n"
+    )
+
+
+@each
+@pytest.mark.parametrize(("strict", "code"), [("false", 0), ("true", 3)])
+def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
+    """A refused key is a warning, or an error with its exit code; the log names the remedy, not the key."""
+    with serving(REFUSED) as server:
+        environ = {**case_of(room)["environ"], **settings(server.url, GITDAILIES_FAIL_ON_ERROR=strict)}
+        done = run(room, tmp_path, environ=environ, python=HERE)
+
+    assert (done.returncode, len(server.requests)) == (code, 1)
+    assert done.stdout.startswith(mark(room, "error" if code else "warning"))
+    assert "401" in done.stdout
+    assert f"check {name_of(room, 'webhook-key')}\n" in done.stdout
+    assert KEY not in done.stdout + done.stderr
+
+
+@each
+def test_no_key(room: str, tmp_path: Path) -> None:
+    """Without a key, one line says where this platform keeps it, and nothing is sent."""
+    with serving() as server:
+        environ = {**case_of(room)["environ"], "GITDAILIES_WEBHOOK_URL": server.url}
+        done = run(room, tmp_path, environ=environ, python=HERE)
+
+    assert (done.returncode, server.requests) == (0, [])
+    assert done.stdout.count("\n") == 1
+    assert f" {name_of(room, 'webhook-key')}: expected a webhook key, got nothing; " in done.stdout
+    assert "GITDAILIES_WEBHOOK_KEY" in done.stdout
+
+
+@each
+@pytest.mark.parametrize(("strict", "code"), [("false", 0), ("true", 1)])
+def test_server_down(room: str, strict: str, code: int, tmp_path: Path) -> None:
+    """A receiver that is not there ends as a warning, or with the exit code for it, after the retries set."""
+    environ = settings(
+        f"http://127.0.0.1:{free_port()}/webhooks", GITDAILIES_FAIL_ON_ERROR=strict, GITDAILIES_RETRIES="0"
+    )
+    done = run(room, tmp_path, environ={**case_of(room)["environ"], **environ}, python=HERE)
+
+    assert done.returncode == code
+    assert "(1 attempt)" in done.stdout
+    assert done.stdout.startswith(mark(room, "error" if code else "warning"))
+
+
+@each
+def test_429_then_202(room: str, tmp_path: Path) -> None:
+    """A receiver that asks to wait gets the same event again, and the deploy counts as reported."""
+    replies = [answer("429 Too Many Requests", Retry_After="0"), ACCEPTED]
+    with serving(lambda *_: replies.pop(0)) as server:
+        environ = {**case_of(room)["environ"], **settings(server.url)}
+        done = run(room, tmp_path, environ=environ, python=HERE)
+
+    first, second = (json.loads(request.body) for request in server.requests)
+    assert first == second
+    assert "GitDailies: reported:" in done.stdout
+
+
+@each
+def test_everything_by_hand(room: str, tmp_path: Path) -> None:
+    """Environment, service, type and time are what was set, and several repositories are several deploys."""
+    other = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
+    own = case_of(room)["expected"]["events"][0]
+    with serving() as server:
+        environ = settings(
+            server.url,
+            GITDAILIES_ENVIRONMENT="staging",
+            GITDAILIES_SERVICE="checkout",
+            GITDAILIES_TYPE="hotfix",
+            GITDAILIES_TIME="2026-03-04T08:55:12Z",
+            GITDAILIES_REPO=f"{own['repo']} larkspur/ledger@{other}",
+        )
+        done = run(room, tmp_path, environ={**case_of(room)["environ"], **environ}, python=HERE)
+
+    bodies = [json.loads(request.body) for request in server.requests]
+    assert done.returncode == 0
+    assert [(body["repo"], body["commitSHA"]) for body in bodies] == [
+        (own["repo"], own["commitSHA"]),
+        ("larkspur/ledger", other),
+    ]
+    for body in bodies:
+        assert [body[name] for name in ("environment", "service", "type", "time")] == [
+            "staging",
+            "checkout",
+            "hotfix",
+            "2026-03-04T08:55:12Z",
+        ]
+    assert len({body["id"] for body in bodies}) == 2
+
+
+@each
+def test_commits_come_along(room: str, tmp_path: Path) -> None:
+    """With a checkout of the deployed commit, the commits before it are sent with their times."""
+    sha = repository(tmp_path / "checkout")
+    case = case_of(room)
+    told = case["expected"]["events"][0]["commitSHA"]
+    environ = {name: text.replace(told, sha) for name, text in case["environ"].items()}
+    with serving() as server:
+        done = run(
+            room,
+            tmp_path,
+            environ={**environ, **settings(server.url)},
+            python=HERE,
+            cwd=tmp_path / "checkout",
+        )
+
+    [request] = server.requests
+    commits = json.loads(request.body)["commits"]
+    assert done.returncode == 0
+    assert commits[0]["sha"] == sha
+    assert len(commits) == 2
+
+
+@each
+def test_the_proxy_of_the_usual_variable(room: str, tmp_path: Path) -> None:
+    """HTTP_PROXY is where the event goes, with the whole address in it."""
+    with serving() as proxy:
+        environ = settings("http://hooks.example.com/webhooks", http_proxy=f"http://127.0.0.1:{proxy.port}")
+        done = run(room, tmp_path, environ={**case_of(room)["environ"], **environ}, python=HERE)
+
+    [request] = proxy.requests
+    assert request.line.startswith("POST http://hooks.example.com/webhooks ")
+    assert "GitDailies: reported:" in done.stdout
+
+
+@each
+def test_every_input_is_used(room: str, tmp_path: Path) -> None:
+    """A wrong value of each checked input is refused by the name that the platform has for it."""
+    wrong = {
+        "sha": "main",
+        "type": "release",
+        "time": "yesterday",
+        "status": "maybe",
+        "repo": "checkout-api",
+        "receiver": "theirs",
+        "timeout": "long",
+        "retries": "1.5",
+        "dry-run": "perhaps",
+    }
+    assert set(wrong) < {*DEPLOY_INPUTS, *STEP_INPUTS}
+    for name, text in wrong.items():
+        environ = settings("http://127.0.0.1:9/", **{"GITDAILIES_" + name.upper().replace("-", "_"): text})
+        done = run(room, tmp_path, environ={**case_of(room)["environ"], **environ}, python=HERE)
+
+        assert done.returncode == 0
+        assert f"WARNING: deploy not reported: {name_of(room, name)}: expected" in done.stdout
+
+
+@each
+def test_only_the_standard_library(room: str) -> None:
+    """Every import of its Python is of the standard library, and none is of this project."""
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
+        for node in ast.walk(ast.parse(python_of(text_of(room))))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+
+    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)
+
+
+@each
+def test_no_name_is_lost_in_joining(room: str) -> None:
+    """No name in the joined Python is undefined, or hidden by a local one before it is used."""
+    done = subprocess.run(
+        [HERE, "-m", "ruff", "check", "--isolated", "--select", "F821,F823,F811", "-"],
+        input=python_of(text_of(room)),
+        capture_output=True,
+        text=True,
+    )
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@each
+def test_shellcheck(room: str, tmp_path: Path) -> None:
+    """shellcheck finds nothing in it, read as POSIX shell."""
+    (tmp_path / "script.sh").write_text("#!/bin/sh\n" + text_of(room).removeprefix("#!/bin/sh\n"))
+    program = Path(HERE).with_name("shellcheck")
+    done = subprocess.run([program, "script.sh"], cwd=tmp_path, capture_output=True, text=True)
+
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_generated_files_are_fresh() -> None:
+    """The one step, its launcher and the pages are what their sources say."""
+    for generator in (step, platform_pages):
+        for path, text in generator.texts(ROOT).items():
+            assert (ROOT / path).read_text("utf-8") == text, f"{path}: run python scripts/generate.py"
+
+
+@pytest.mark.parametrize("room", [room for room, folder in SCRIPTS.items() if folder.manifest])
+def test_manifest_holds_the_script(room: str) -> None:
+    """The manifest is whole YAML, and the script in it is the built one, byte for byte."""
+    built = script.script_of(SCRIPTS[room]).removeprefix("#!/bin/sh\n")
+
+    assert scripts_in_manifest(room) == [built]
+
+
+def test_defaults_are_those_of_the_step() -> None:
+    """Every default that a manifest or a page shows is what the step does without that input."""
+    settings = Settings.make({})
+    done = {
+        "timeout": f"{settings.timeout_seconds:g}",
+        "retries": str(settings.retries),
+        "dry-run": str(settings.dry_run).lower(),
+        "fail-on-error": str(flag({}, "fail-on-error")).lower(),
+    }
+    manifests = {
+        room: {name: str(default).lower() for name, default, _ in platform_pages.rows(folder)}
+        for room, folder in SCRIPTS.items()
+    }
+
+    for name, default in done.items():
+        assert ABOUT[name][0] == default
+        for room, shown in manifests.items():
+            assert [shown[one] for one in shown if _plain(one) == _plain(name)] == [default], room
+
+
+def _plain(name: str) -> str:
+    return re.sub("[-_]", "", name.lower().removeprefix("gitdailies_"))

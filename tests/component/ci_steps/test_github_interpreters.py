@@ -1,0 +1,270 @@
+"""The one file on every Python that is found here, from 3.9 on: the same bytes go out, the same is said."""
+
+import ast
+import json
+import os
+import re
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.events import Event
+
+from tests.support.servers import answer, serving
+from tests.support.steps import CASES, ROOT
+
+FILE = ROOT / "ci-steps" / "report_deploy.py"
+KEY = "gdk_planted-3f9b"
+
+
+def interpreters() -> dict[tuple[int, int], str]:
+    """Find a Python of each minor version: on the PATH, where pyenv keeps them, and this one."""
+    folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
+    folders += sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
+    found: dict[tuple[int, int], str] = {}
+    for program in [Path(sys.executable), *(p for f in folders for p in sorted(f.glob("python3*")))]:
+        if not re.fullmatch(r"python3(\.\d+)?", program.name) and program != Path(sys.executable):
+            continue
+        done = subprocess.run(
+            [program, "-I", "-c", "import sys; print(*sys.version_info[:2], sys.executable)"],
+            capture_output=True,
+            text=True,
+        )
+        if done.returncode == 0:
+            # A shim of pyenv's is a shell script; what it starts is the Python.
+            major, minor, path = done.stdout.strip().split(" ", 2)
+            found.setdefault((int(major), int(minor)), path)
+    return found
+
+
+FOUND = interpreters()
+NEW_ENOUGH = {version: path for version, path in sorted(FOUND.items()) if version >= (3, 9)}
+each = pytest.mark.parametrize(
+    "python", NEW_ENOUGH.values(), ids=[".".join(map(str, version)) for version in NEW_ENOUGH]
+)
+
+
+def run(
+    python: str, folder: Path, environ: dict[str, str], event: Any = None
+) -> tuple[int, str, dict[str, str]]:
+    """Run the file as the launcher does; return exit code, log and outputs."""
+    output = folder / "output"
+    environ = {
+        "GITHUB_OUTPUT": str(output),
+        "GITHUB_STEP_SUMMARY": str(folder / "summary"),
+        "GITHUB_WORKSPACE": str(folder),
+        "PATH": "/nowhere",
+        **environ,
+    }
+    if event is not None:
+        (folder / "event.json").write_text(json.dumps(event))
+        environ["GITHUB_EVENT_PATH"] = str(folder / "event.json")
+    done = subprocess.run(
+        [python, "-I", "-S", "-W", "error", FILE], env=environ, capture_output=True, text=True, timeout=60
+    )
+    assert done.stderr == ""
+    outputs = dict(line.split("=", 1) for line in output.read_text("utf-8").splitlines())
+    return done.returncode, done.stdout, outputs
+
+
+def test_the_interpreters_that_must_be_there() -> None:
+    """This Python is found; in continuous integration both versions that the project is tested on are."""
+    wanted = {(3, 11), (3, 13)} if os.environ.get("CI") == "true" else {sys.version_info[:2]}
+
+    assert wanted <= set(FOUND)
+
+
+@each
+def test_it_sends(python: str, tmp_path: Path) -> None:
+    """A push is sent with its commits, counted once, and the key is nowhere in the log."""
+    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
+    environ = {**case["environ"], "INPUT_WEBHOOK_KEY": KEY}
+    with serving(answer("202 Accepted", b'{"status": "created"}')) as server:
+        environ["INPUT_WEBHOOK_URL"] = server.url
+        code, log, outputs = run(python, tmp_path, environ, case["event"])
+
+    [request] = server.requests
+    assert json.loads(request.body) == case["expected"]["events"][0]
+    assert request.headers["webhook-key"] == KEY
+    assert request.headers["user-agent"] == "gitdailies-github-action"
+    assert code == 0
+    assert log.replace(f"::add-mask::{KEY}\n", "") == (
+        "GitDailies: reported: deploy of larkspur/checkout-api at 4f0c2d6\n"
+    )
+    assert (outputs["ok"], outputs["http-status"]) == ("true", "202")
+
+
+# One case an event; what they have in common runs on each Python above.
+EVERY_EVENT = (
+    "tag",
+    "pull_request_merged",
+    "workflow_run",
+    "deployment_status",
+    "several_repositories",
+    "wrong_sha_by_hand",
+)
+
+
+@each
+@pytest.mark.parametrize("name", EVERY_EVENT)
+def test_it_resolves(python: str, name: str, tmp_path: Path) -> None:
+    """The one file comes to what core comes to, in a dry run without key and address."""
+    case = json.loads((CASES / "github_actions" / f"{name}.json").read_text("utf-8"))
+    inputs = dict(case.get("inputs", {}))
+    if repos := inputs.pop("repos", None):
+        inputs["repo"] = " ".join(repos)
+    environ = {**case["environ"], "INPUT_DRY_RUN": "true"}
+    environ.update({f"INPUT_{input_.upper()}": text for input_, text in inputs.items()})
+    _, _, outputs = run(python, tmp_path, environ, case.get("event"))
+
+    if "error" in case["expected"]:
+        assert (outputs["ok"], outputs["reason"]) == ("false", case["expected"]["error"])
+        return
+    written = [Dialect.make().write(Event.from_wire(event)) for event in case["expected"]["events"]]
+    payload = json.loads(outputs["payload"])
+    assert (payload if isinstance(payload, list) else [payload]) == written
+
+
+@each
+def test_it_refuses_plainly(python: str, tmp_path: Path) -> None:
+    """A wrong key ends with the exit code for it where errors fail, on every version."""
+    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
+    environ = {**case["environ"], "INPUT_WEBHOOK_KEY": KEY, "INPUT_FAIL_ON_ERROR": "true"}
+    with serving(answer("401 Unauthorized", b'{"detail": "no such key"}')) as server:
+        environ["INPUT_WEBHOOK_URL"] = server.url
+        code, log, _ = run(python, tmp_path, environ, case["event"])
+
+    assert code == 3
+    assert "::error title=GitDailies::not reported: deploy of larkspur/checkout-api at 4f0c2d6" in log
+
+
+@each
+def test_bytes_that_are_no_text(python: str, tmp_path: Path) -> None:
+    """A variable that is no UTF-8 is a warning like any other wrong input, and fails no job."""
+    case = json.loads((CASES / "github_actions" / "push.json").read_text("utf-8"))
+    environ = {**case["environ"], "INPUT_DRY_RUN": "true", "INPUT_ENVIRONMENT": "prod\udcff"}
+    code, log, outputs = run(python, tmp_path, environ, case["event"])
+
+    assert (code, outputs["ok"]) == (0, "false")
+    assert "::warning title=GitDailies::deploy not reported: environment: expected" in log
+
+
+def test_files_that_cannot_be_written(tmp_path: Path) -> None:
+    """Where outputs and summary have no file the log says so, and the job stays green."""
+    done = subprocess.run(
+        [sys.executable, "-I", "-S", FILE],
+        env={
+            "GITHUB_ACTIONS": "true",
+            "INPUT_DRY_RUN": "true",
+            "GITHUB_OUTPUT": str(tmp_path),
+            "PATH": "/nowhere",
+        },
+        capture_output=True,
+        text=True,
+    )
+
+    assert (done.returncode, done.stderr) == (0, "")
+    assert "::warning title=GitDailies::GITHUB_OUTPUT: expected a file to write to, got none" in done.stdout
+    assert "::warning title=GitDailies::GITHUB_STEP_SUMMARY: expected a file" in done.stdout
+
+
+@pytest.mark.parametrize(
+    "python", [path for version, path in FOUND.items() if (3, 7) <= version < (3, 9)] or [None]
+)
+def test_an_older_one(python: str | None) -> None:
+    """A Python before 3.9 says in one sentence what it needs; below 3.7 the launcher says it."""
+    if python is None:
+        # There is none here; the check is at least the first thing that the file does.
+        first = next(node for node in ast.parse(FILE.read_text("utf-8")).body if isinstance(node, ast.If))
+        assert ast.unparse(first.test) == "sys.version_info < (3, 9)"
+        return
+    done = subprocess.run([python, "-I", FILE], capture_output=True, text=True)
+
+    assert done.returncode == 1
+    assert re.fullmatch(r"expected Python 3\.9 or later, got 3\.[78]\n", done.stderr)
+
+
+# What later versions brought, where a syntax check does not help: names, and keywords of calls.
+NEWER = {
+    *(
+        "tomllib",
+        "StrEnum",
+        "batched",
+        "pairwise",
+        "bit_count",
+        "UTC",
+        "ExceptionGroup",
+        "BaseExceptionGroup",
+    ),
+    *(
+        "add_note",
+        "aiter",
+        "anext",
+        "Self",
+        "override",
+        "assert_never",
+        "TypeAlias",
+        "ParamSpec",
+        "TypeGuard",
+    ),
+    *("LiteralString", "NotRequired", "Required", "dataclass_transform", "file_digest", "EnumType", "cbrt"),
+}
+NEWER_KEYWORDS = {
+    "kw_only",
+    "slots",
+    "strict",
+    "root_dir",
+    "weakref_slot",
+    "delete_on_close",
+    "process_group",
+}
+
+
+def test_nothing_newer_than_3_9() -> None:
+    """The file's syntax is that of 3.9, no annotation is evaluated, and no later name is used."""
+    tree = ast.parse(FILE.read_text("utf-8"), feature_version=(3, 9))
+    names = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    names |= {node.id for node in ast.walk(tree) if isinstance(node, ast.Name)}
+    names |= {
+        alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+    }
+    keywords = {
+        keyword.arg for node in ast.walk(tree) if isinstance(node, ast.Call) for keyword in node.keywords
+    }
+    annotations = {
+        id(inner)
+        for node in ast.walk(tree)
+        for annotation in (getattr(node, "annotation", None), getattr(node, "returns", None))
+        if annotation
+        for inner in ast.walk(annotation)
+    }
+    unions = [
+        node.lineno
+        for node in ast.walk(tree)
+        if isinstance(node, ast.BinOp)
+        and isinstance(node.op, ast.BitOr)
+        and id(node) not in annotations
+        and any(isinstance(side, ast.Constant) and side.value is None for side in (node.left, node.right))
+    ]
+
+    assert names & NEWER == set()
+    assert keywords & NEWER_KEYWORDS == set()
+    assert unions == []
+    assert any(isinstance(node, ast.ImportFrom) and node.module == "__future__" for node in tree.body), (
+        "annotations would be evaluated"
+    )
+
+
+def test_only_the_standard_library() -> None:
+    """Every import is of the standard library, and none is of this project."""
+    imported = {
+        (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
+        for node in ast.walk(ast.parse(FILE.read_text("utf-8")))
+        if isinstance(node, (ast.Import, ast.ImportFrom))
+        for alias in node.names
+    }
+
+    assert {name.partition(".")[0] for name in imported} <= set(sys.stdlib_module_names)

@@ -1,0 +1,191 @@
+"""What ships: action.yml against its schema, its own step and its README; the launcher in a shell."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gitdailies_core.ci import workflow_commands
+from gitdailies_core.ci.platforms import github_actions
+from gitdailies_core.ci.report import SKIPPED, Report
+
+from tests.support.github_action.acting import HERE, ROOM
+
+ACTION: dict[str, Any] = yaml.safe_load((ROOM / "action.yml").read_text("utf-8"))
+STEP: dict[str, Any] = ACTION["runs"]["steps"][0]
+# The runner's own; it reaches the step under another name.
+OF_THE_JOB = {"job-status"}
+
+
+def tool(*command: str, cwd: Path = ROOM) -> None:
+    program = str(Path(sys.executable).with_name(command[0]))
+    done = subprocess.run([program, *command[1:]], cwd=cwd, capture_output=True, text=True)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_schema() -> None:
+    """action.yml is what GitHub's schema for actions allows."""
+    tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
+
+
+def test_zizmor() -> None:
+    """zizmor finds nothing in the Action."""
+    tool("zizmor", "--offline", "--no-config", "--pedantic", "action.yml")
+
+
+def test_shellcheck(tmp_path: Path) -> None:
+    """shellcheck finds nothing in the launcher."""
+    (tmp_path / "launcher.sh").write_text(f"#!/bin/bash\n{STEP['run']}")
+    tool("shellcheck", "launcher.sh", cwd=tmp_path)
+
+
+def test_declared_inputs_are_used_inputs() -> None:
+    """What action.yml declares, what it passes on and what the step reads are the same names."""
+    declared = set(ACTION["inputs"]) - OF_THE_JOB
+    passed = {name for value in STEP["env"].values() for name in re.findall(r"inputs\.([a-z-]+)", value)}
+
+    assert declared == set(github_actions.inputs({}))
+    assert passed == set(ACTION["inputs"])
+    for name in declared:
+        variable = "INPUT_" + name.upper().replace("-", "_")
+        assert STEP["env"][variable] == f"${{{{ inputs.{name} }}}}"
+        assert github_actions.inputs({variable: "x"})[name] == "x"
+
+
+def test_declared_outputs_are_written_outputs() -> None:
+    """What action.yml declares and what the step writes are the same names."""
+    written = [line.partition("=")[0] for line in workflow_commands.outputs(Report(SKIPPED, ())).splitlines()]
+
+    assert list(ACTION["outputs"]) == written
+    for name, output in ACTION["outputs"].items():
+        assert output["value"] == f"${{{{ steps.{STEP['id']}.outputs.{name} }}}}"
+
+
+def test_nothing_is_pasted_into_the_shell() -> None:
+    """The launcher holds no expression: inputs come by the environment alone."""
+    assert "${{" not in STEP["run"]
+
+
+def test_one_step() -> None:
+    """The Action is one composite step, and uses no other action."""
+    assert (ACTION["runs"]["using"], len(ACTION["runs"]["steps"]), "uses" in STEP) == ("composite", 1, False)
+
+
+def test_no_default_is_a_boolean() -> None:
+    """Defaults are text, as the schema of the Marketplace wants them."""
+    assert {type(item["default"]) for item in ACTION["inputs"].values()} == {str}
+
+
+def recipes() -> list[tuple[str, str]]:
+    readme = (ROOM / "README.md").read_text("utf-8")
+    found = re.findall(r"### (.+?)\n(.*?)(?=\n##|\Z)", readme, re.DOTALL)
+    blocks = [
+        (title, block) for title, text in found for block in re.findall(r"```yaml\n(.*?)```", text, re.DOTALL)
+    ]
+    assert len(blocks) >= 9
+    return blocks
+
+
+@pytest.mark.parametrize(("title", "text"), recipes(), ids=[title for title, _ in recipes()])
+def test_recipe(title: str, text: str, tmp_path: Path) -> None:
+    """Each recipe of the README is a valid workflow that sets only inputs that exist."""
+    text = text.replace("@COMMIT", "@" + "0" * 40)
+    if not re.search(r"^on:", text, re.MULTILINE):
+        text = f"on: push\n{text}"
+    (tmp_path / "workflow.yml").write_text(text)
+    tool("check-jsonschema", "--builtin-schema", "vendor.github-workflows", "workflow.yml", cwd=tmp_path)
+    jobs = yaml.safe_load(text)["jobs"].values()
+    ours = [one for job in jobs for one in job.get("steps", ()) if "gitdailies" in one.get("uses", "")]
+
+    assert ours or "uses" in next(iter(jobs))
+    for one in ours:
+        assert set(one["with"]) <= set(ACTION["inputs"])
+
+
+PYTHON = shutil.which("bash")
+
+
+def launch(tmp_path: Path, pythons: dict[str, str], **environ: str) -> tuple[int, str, str, str]:
+    """Run the launcher as GitHub does, with nothing but *pythons* on the PATH."""
+    programs = tmp_path / "programs"
+    programs.mkdir()
+    for name, text in pythons.items():
+        (programs / name).write_text(f"#!/bin/bash\n{text}\n")
+        (programs / name).chmod(0o755)
+    output, summary = tmp_path / "output", tmp_path / "summary"
+    assert PYTHON is not None
+    done = subprocess.run(
+        [PYTHON, "--noprofile", "--norc", "-eo", "pipefail", "-c", STEP["run"]],
+        env={
+            "PATH": str(programs),
+            "GITHUB_ACTION_PATH": "/somewhere/an action",
+            "GITHUB_OUTPUT": str(output),
+            "GITHUB_STEP_SUMMARY": str(summary),
+            "INPUT_FAIL_ON_ERROR": "false",
+            **environ,
+        },
+        capture_output=True,
+        text=True,
+    )
+    read = [file.read_text("utf-8") if file.exists() else "" for file in (output, summary)]
+    return done.returncode, done.stdout, read[0], read[1]
+
+
+NEW = 'if [ "$1" = -S ]; then exit 0; fi; echo "$0" "$@"'
+OLD = 'if [ "$1" = -S ]; then exit 1; fi; echo "too old, and run"'
+# What Windows has for a python3 that is not installed: words, and an exit status of its own.
+SHOP = "echo Python was not found; exit 49"
+
+
+@pytest.mark.parametrize(
+    ("pythons", "used"),
+    [
+        ({"python3": NEW, "python": NEW}, "python3 -I -S"),
+        ({"python3": OLD, "python": NEW}, "python -I -S"),
+        ({"python3": SHOP, "python": SHOP, "py": 'shift; set -- "$@"; ' + NEW}, "py -I -S"),
+        ({"python": NEW}, "python -I -S"),
+    ],
+    ids=["python3", "python3-too-old", "windows-launcher", "python-alone"],
+)
+def test_launcher(pythons: dict[str, str], used: str, tmp_path: Path) -> None:
+    """The first Python that is new enough runs the one step, apart from site-packages."""
+    code, log, _, _ = launch(tmp_path, pythons)
+
+    assert (code, log) == (
+        0,
+        f"{tmp_path}/programs/{used} /somewhere/an action/../ci-steps/report_deploy.py\n",
+    )
+
+
+@pytest.mark.parametrize("pythons", [{}, {"python3": OLD, "python": OLD}, {"python3": SHOP}])
+def test_no_python(pythons: dict[str, str], tmp_path: Path) -> None:
+    """Without a usable Python the job stays green, with a warning, a summary and outputs."""
+    code, log, output, summary = launch(tmp_path, pythons)
+
+    assert code == 0
+    assert log == (
+        "::warning title=GitDailies::deploy not reported: "
+        "Python 3.9 or later was not found as python3, python or py -3\n"
+    )
+    assert output.startswith("ok=false\noutcome=failed\nreason=deploy not reported")
+    assert "**GitDailies**" in summary
+
+
+def test_no_python_where_errors_fail(tmp_path: Path) -> None:
+    """Where an error is to fail the job, that does."""
+    code, log, _, _ = launch(tmp_path, {}, INPUT_FAIL_ON_ERROR="true")
+
+    assert (code, log.startswith("::error title=GitDailies::")) == (1, True)
+
+
+def test_the_examples_payloads_are_objects() -> None:
+    """Every payload that the runs under act use is a JSON object."""
+    files = sorted((HERE / "payloads").glob("*.json"))
+
+    assert len(files) >= 6
+    assert all(isinstance(json.loads(file.read_text("utf-8")), dict) for file in files)

@@ -1,0 +1,161 @@
+"""The sh lines of the page, lifted from its Groovy and run in a shell as Jenkins does."""
+
+from __future__ import annotations
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+
+from tests.support.servers import answer, serving
+from tests.support.shell_scripts import KEY, ROOT, case_of, programs, repository
+from tests.support.steps import Webhooks, published, webhooks
+
+SCRIPT = published("jenkins") / "report_deploy.sh"
+README = (ROOT / "ci-steps" / "jenkins" / "README.md").read_text("utf-8")
+PAGES = re.findall(r"```groovy\n(.*?)```", README, re.DOTALL)
+LINES = [line for text in PAGES for line in re.findall(r"sh '(.*report_deploy\.sh)'", text)]
+# What the git plugin sets in a declarative pipeline.
+OF_GIT = ("GIT_COMMIT", "GIT_URL", "GIT_BRANCH", "GIT_LOCAL_BRANCH", "BRANCH_NAME")
+OTHER = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+
+
+@pytest.fixture(scope="module")
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
+    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+        yield running
+
+
+def line(folder: Path, text: str, url: str, key: str = KEY, **more: str) -> subprocess.CompletedProcess[str]:
+    """Run a line in a workspace as the sh step does: sh -xe on a file."""
+    workspace = folder / "workspace"
+    if not workspace.exists():
+        (workspace / "gitdailies").mkdir(parents=True)
+        shutil.copy(SCRIPT, workspace / "gitdailies")
+        repository(workspace)
+    (folder / "script.sh").write_text(f"#!/bin/sh -xe\n{text}\n")
+    sha = (workspace / ".git" / "refs" / "heads" / "main").read_text().strip()
+    environ = {
+        name: value.replace(OTHER, sha)
+        for name, value in case_of("jenkins", "multibranch")["environ"].items()
+    }
+    return subprocess.run(
+        ["/bin/sh", "-xe", folder / "script.sh"],
+        cwd=workspace,
+        env={
+            "PATH": f"{programs(folder, sys.executable)}:/usr/bin:/bin",
+            "HOME": str(folder),
+            "GITDAILIES_WEBHOOK_URL": url,
+            "GITDAILIES_WEBHOOK_KEY": key,
+            **environ,
+            **more,
+        },
+        stdin=subprocess.DEVNULL,
+        capture_output=True,
+        text=True,
+        timeout=60,
+    )
+
+
+def test_there_are_lines() -> None:
+    """The page shows a declarative line, a scripted one, a strict one and one of several repositories."""
+    assert len(LINES) == 4
+    assert [text for text in LINES if "FAIL_ON_ERROR=true" in text]
+    assert [text for text in LINES if "GITDAILIES_REPO=" in text]
+
+
+@pytest.mark.parametrize("text", LINES)
+def test_it_arrives_in_incoming_webhooks(text: str, incoming: Webhooks, tmp_path: Path) -> None:
+    """Each line reports the build's commit, and shows no key though the shell echoes commands."""
+    before = {event["id"] for event in incoming.events}
+    done = line(tmp_path, text, incoming.url, incoming.key, BUILD_TAG=tmp_path.name)
+    sha = (tmp_path / "workspace" / ".git" / "refs" / "heads" / "main").read_text().strip()
+    found = [event for event in incoming.events if event["id"] not in before]
+
+    assert done.returncode == 0, done.stderr
+    assert found[0]["repo"] == "larkspur/checkout-api"
+    assert (found[0]["commitSHA"], len(found)) == (sha, 2 if "GITDAILIES_REPO=" in text else 1)
+    assert found[0].get("environment") == ("production" if "production" in text else None)
+    assert "GitDailies: reported:" in done.stdout
+    assert incoming.key not in done.stdout + done.stderr
+
+
+def test_a_build_that_is_reported_twice(incoming: Webhooks, tmp_path: Path) -> None:
+    """The same line in the same build is the same deploy, and says so."""
+    line(tmp_path, LINES[0], incoming.url, incoming.key)
+    count = len(incoming.events)
+    done = line(tmp_path, LINES[0], incoming.url, incoming.key)
+
+    assert len(incoming.events) == count
+    assert "which was counted already" in done.stdout
+
+
+def test_several_repositories(tmp_path: Path) -> None:
+    """The line of several repositories sends one deploy of each, the other at its own commit."""
+    [text] = [text for text in LINES if "GITDAILIES_REPO=" in text]
+    with serving() as server:
+        done = line(tmp_path, text, server.url)
+
+    bodies = [json.loads(request.body) for request in server.requests]
+    assert done.returncode == 0, done.stderr
+    assert [body["repo"] for body in bodies] == ["larkspur/checkout-api", "larkspur/checkout-web"]
+    assert bodies[1]["commitSHA"] == OTHER
+    assert len(bodies[0]["commits"]) == 2
+
+
+def test_a_scripted_pipeline_without_variables_of_git(tmp_path: Path) -> None:
+    """Where no variable tells the commit, the checkout does."""
+    with serving() as server:
+        done = line(tmp_path, LINES[1], server.url, **dict.fromkeys(OF_GIT, ""))
+
+    [request] = server.requests
+    body = json.loads(request.body)
+    sha = (tmp_path / "workspace" / ".git" / "refs" / "heads" / "main").read_text().strip()
+    assert (body["repo"], body["commitSHA"], body["branch"]) == ("larkspur/checkout-api", sha, "main")
+    assert done.returncode == 0
+
+
+@pytest.mark.parametrize("text", LINES)
+def test_a_wrong_key(text: str, tmp_path: Path) -> None:
+    """A refused key fails only the line that asks for it."""
+    with serving(answer("401 Unauthorized", b"{}")) as server:
+        done = line(tmp_path, text, server.url)
+
+    assert done.returncode == (3 if "FAIL_ON_ERROR=true" in text else 0)
+    assert "check GITDAILIES_WEBHOOK_KEY" in done.stdout
+    assert KEY not in done.stdout + done.stderr
+
+
+def test_groovy_fills_in_no_secret() -> None:
+    """Every sh line stands in single quotes, and every line that sends has its key from credentials."""
+    assert 'sh "' not in README
+    for text in PAGES:
+        if "report_deploy.sh" in text and "GITDAILIES_REPO" not in text:
+            assert "withCredentials([string(credentialsId: 'gitdailies-webhook-key'" in text
+
+
+@pytest.mark.parametrize("text", PAGES)
+def test_braces(text: str) -> None:
+    """Every block of the page's Groovy is closed, in order."""
+    bare = re.sub(r"'[^']*'", "''", text)
+    open_ = []
+    for mark in re.findall(r"[{}()\[\]]", bare):
+        if mark in "{([":
+            open_.append(mark)
+        else:
+            assert open_.pop() == {"}": "{", ")": "(", "]": "["}[mark]
+    assert open_ == []
+
+
+def test_declared_inputs_are_used_inputs() -> None:
+    """The variables of the page's table and of its lines are the inputs of the step."""
+    names = {"GITDAILIES_" + name.upper().replace("-", "_") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
+
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == names
+    assert set(re.findall(r"GITDAILIES_\w+", README)) == names

@@ -1,0 +1,388 @@
+"""The steps' sender against real servers, whole and broken: what goes out, how often, how long."""
+
+import json
+import socket
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from gitdailies_core.ci import sender
+from gitdailies_core.ci.sender import DELIVERED, NOT_DELIVERED, REFUSED, Receipt, Receiver, send, send_all
+from gitdailies_core.errors import UsageError
+from gitdailies_core.events.dialect import DOCUMENTED, OURS, Dialect
+from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.values.secret import Secret
+
+from tests.support.servers import Received, Server, answer, certificate, free_port, serving
+
+PLANTED = "planted-5e1f0a"
+EVENT = Event.make(
+    DEPLOYED,
+    repo="larkspur/checkout-api",
+    commitSHA="4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+    service="zuständig",
+    id="deploy-1",
+)
+
+
+@pytest.fixture(autouse=True)
+def _no_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    for name in ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY", "SSL_CERT_FILE", "SSL_CERT_DIR"):
+        monkeypatch.delenv(name, raising=False)
+        monkeypatch.delenv(name.lower(), raising=False)
+
+
+def receiver(
+    url: str, *, ours: bool = True, seconds: float = 5.0, retries: int = 0, longest: float = 60.0
+) -> Receiver:
+    return Receiver.make(
+        url=url,
+        key=Secret(PLANTED),
+        dialect=Dialect.make(receiver=OURS if ours else DOCUMENTED),
+        agent="test-step",
+        timeout_seconds=seconds,
+        retries=retries,
+        longest_seconds=longest,
+    )
+
+
+class Clock:
+    """A clock that waiting sets forward."""
+
+    def __init__(self) -> None:
+        self.at = datetime(2026, 3, 4, 9, 0, tzinfo=UTC)
+        self.waits: list[float] = []
+
+    def now(self) -> datetime:
+        return self.at
+
+    def wait(self, seconds: float) -> None:
+        self.waits.append(seconds)
+        self.at += timedelta(seconds=seconds)
+
+
+def said(receipt: Receipt) -> tuple[str, int | None, int]:
+    return receipt.outcome, receipt.status, receipt.attempts
+
+
+def test_what_goes_out() -> None:
+    """One POST carries the event in UTF-8, the key, the id and the step's name."""
+    with serving() as server:
+        receipt = send(EVENT, receiver(server.url))
+
+    assert said(receipt) == (DELIVERED, 202, 1)
+    [request] = server.requests
+    body = json.dumps(Dialect.make().write(EVENT), ensure_ascii=False, separators=(",", ":")).encode()
+    assert request == Received(
+        "POST /webhooks HTTP/1.1",
+        {
+            "host": f"127.0.0.1:{server.port}",
+            "accept-encoding": "identity",
+            "content-length": str(len(body)),
+            "content-type": "application/json",
+            "user-agent": "test-step",
+            "webhook-key": PLANTED,
+            "idempotency-key": "deploy-1",
+        },
+        body,
+    )
+
+
+def test_documented() -> None:
+    """A receiver that documents its fields gets those alone, the id in its header all the same."""
+    with serving() as server:
+        send(EVENT, receiver(server.url, ours=False))
+
+    assert json.loads(server.requests[0].body) == {
+        "kind": "deployed",
+        "repo": "larkspur/checkout-api",
+        "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+    }
+    assert server.requests[0].headers["idempotency-key"] == "deploy-1"
+
+
+def test_unchanged() -> None:
+    """An event that the receiver had already is known as such."""
+    with serving(answer("202 Accepted", b'{"status": "unchanged", "id": "deploy-1"}')) as server:
+        assert send(EVENT, receiver(server.url)).unchanged is True
+
+
+@pytest.mark.parametrize(
+    ("status", "outcome", "text", "check"),
+    [
+        ("401 Unauthorized", REFUSED, "the key is refused (answered 401: no such key)", "webhook-key"),
+        ("403 Forbidden", REFUSED, "the key is refused (answered 403: no such key)", "webhook-key"),
+        ("404 Not Found", NOT_DELIVERED, "the address is wrong (answered 404: no such key)", "webhook-url"),
+        ("400 Bad Request", REFUSED, "answered 400: no such key", ""),
+        ("409 Conflict", REFUSED, "answered 409: no such key", ""),
+    ],
+)
+def test_refused(status: str, outcome: str, text: str, check: str) -> None:
+    """An answer that repeating will not change ends it at once, in the receiver's words."""
+    with serving(answer(status, b'{"title": "no", "detail": "no such key"}')) as server:
+        receipt = send(EVENT, receiver(server.url, retries=3))
+
+    assert (receipt.outcome, receipt.message, receipt.check) == (outcome, text, check)
+    assert len(server.requests) == 1
+
+
+def _in_turn(*answers: bytes | None) -> Callable[[socket.socket, Received], bytes | None]:
+    left = list(answers)
+    return lambda connection, request: left.pop(0) if len(left) > 1 else left[0]
+
+
+@pytest.mark.parametrize("first", [answer("429 Too Many Requests"), answer("503 Unavailable"), None])
+def test_again(first: bytes | None) -> None:
+    """After 429, 5xx and no answer the same bytes go out again, under the same id."""
+    clock = Clock()
+    with serving(_in_turn(first, answer("202 Accepted"))) as server:
+        receipt = send(EVENT, receiver(server.url, retries=1), now=clock.now, wait=clock.wait)
+
+    assert said(receipt) == (DELIVERED, 202, 2)
+    assert server.requests[0] == server.requests[1]
+
+
+def test_retry_after() -> None:
+    """The wait that the receiver asks for is kept."""
+    clock = Clock()
+    with serving(_in_turn(answer("429 Slow Down", Retry_After="7"), answer("202 Accepted"))) as server:
+        send(EVENT, receiver(server.url, retries=1), now=clock.now, wait=clock.wait)
+
+    assert clock.waits == [7.0]
+
+
+def test_retry_after_beyond_the_bound() -> None:
+    """A wait longer than a job may take is not begun, and the reason is told."""
+    clock = Clock()
+    with serving(answer("503 Unavailable", Retry_After="3600")) as server:
+        receipt = send(EVENT, receiver(server.url, retries=3), now=clock.now, wait=clock.wait)
+
+    assert said(receipt) == (NOT_DELIVERED, 503, 1)
+    assert receipt.message.endswith("it asks to wait longer than the 60 s that a job may take")
+    assert clock.waits == []
+
+
+def test_bounded_retries() -> None:
+    """After the last retry it is over."""
+    clock = Clock()
+    with serving(answer("500 Oops", b"broken")) as server:
+        receipt = send(EVENT, receiver(server.url, retries=2), now=clock.now, wait=clock.wait)
+
+    assert said(receipt) == (NOT_DELIVERED, 500, 3)
+    assert receipt.message == "answered 500: broken (3 attempts)"
+    assert sum(clock.waits) <= 3.0
+
+
+def test_several_share_one_bound() -> None:
+    """The longest time is that of all events together, not of each."""
+    started = time.monotonic()
+
+    def sleepy(_connection: object, _request: object) -> None:
+        time.sleep(30)
+
+    with serving(sleepy) as server:
+        receipts = send_all([EVENT, EVENT, EVENT], receiver(server.url, seconds=5, retries=5, longest=0.5))
+
+    assert [receipt.outcome for receipt in receipts] == [NOT_DELIVERED] * 3
+    # A bound for each of them would be five seconds.
+    assert time.monotonic() - started < 4.0
+
+
+def test_an_answer_in_drips_is_bounded() -> None:
+    """A server that sends its answer byte by byte holds a job no longer than the time-out."""
+
+    def drip(connection: socket.socket, request: Received) -> None:
+        for byte in b"HTTP/1.1 202 Accepted\r\nX-Slow: " + b"y" * 400:
+            connection.sendall(bytes([byte]))
+            time.sleep(0.05)
+
+    started = time.monotonic()
+    with serving(drip) as server:
+        receipt = send(EVENT, receiver(server.url, seconds=0.5))
+
+    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    assert "no answer within 0.5 s" in receipt.message
+    # The whole answer would take twenty seconds.
+    assert time.monotonic() - started < 8.0
+
+
+def test_a_broken_answer_with_a_status_counts() -> None:
+    """Where the connection breaks inside the body, the status that came before it decides."""
+    broken = b"HTTP/1.1 202 Accepted\r\nContent-Length: 500\r\n\r\n{"
+
+    def talk(connection: socket.socket, request: Received) -> None:
+        connection.sendall(broken)
+
+    with serving(talk) as server:
+        assert said(send(EVENT, receiver(server.url))) == (DELIVERED, 202, 1)
+
+
+def test_no_redirect_is_followed() -> None:
+    """A redirect is an answer, and the key goes nowhere else."""
+    with serving() as other, serving(answer("307 Elsewhere", Location=other.url)) as server:
+        receipt = send(EVENT, receiver(server.url, retries=2))
+
+    assert said(receipt) == (NOT_DELIVERED, 307, 1)
+    assert other.requests == []
+
+
+def test_nobody_there() -> None:
+    """A refused connection is named with its host and port."""
+    port = free_port()
+    receipt = send(EVENT, receiver(f"http://127.0.0.1:{port}/webhooks"))
+
+    assert receipt.message == f"127.0.0.1:{port}: connection refused (1 attempt)"
+
+
+def test_not_http() -> None:
+    """What is no HTTP is no answer, and no crash."""
+    with serving(b"220 mail.example ESMTP\r\n") as server:
+        assert said(send(EVENT, receiver(server.url))) == (NOT_DELIVERED, None, 1)
+
+
+def test_the_key_is_struck_from_what_the_receiver_says() -> None:
+    """A receiver that repeats the key does not bring it into the log, across the cut either."""
+    body = ("x" * 290 + PLANTED + "\r\n::error::forged" + "y" * 100_000).encode()
+    with serving(answer("400 Bad Request", body)) as server:
+        receipt = send(EVENT, receiver(server.url))
+
+    assert PLANTED[:8] not in receipt.message
+    assert "\n" not in receipt.message
+    assert len(receipt.message) < 400
+
+
+def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
+    """It is told at once, with the variable that names one's own authority, and nothing is sent."""
+    _, context = certificate(tmp_path)
+    with serving(tls=context) as server:
+        receipt = send(EVENT, receiver(f"https://127.0.0.1:{server.port}/webhooks", retries=3))
+
+    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    assert "certificate not trusted" in receipt.message
+    assert "SSL_CERT_FILE" in receipt.message
+    assert server.requests == []
+
+
+def test_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """SSL_CERT_FILE adds it."""
+    file, context = certificate(tmp_path)
+    monkeypatch.setenv("SSL_CERT_FILE", str(file))
+    with serving(tls=context) as server:
+        receipt = send(EVENT, receiver(f"https://127.0.0.1:{server.port}/webhooks"))
+
+    assert said(receipt) == (DELIVERED, 202, 1)
+
+
+@pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
+def test_proxy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that the environment names is asked for the whole address, with its own user."""
+    with serving() as proxy:
+        monkeypatch.setenv(name, f"http://robin:s%20cret@127.0.0.1:{proxy.port}")
+        receipt = send(EVENT, receiver("http://receiver.invalid/webhooks?a=1"))
+
+    assert said(receipt) == (DELIVERED, 202, 1)
+    [request] = proxy.requests
+    assert request.line == "POST http://receiver.invalid/webhooks?a=1 HTTP/1.1"
+    assert request.headers["host"] == "receiver.invalid"
+    assert request.headers["proxy-authorization"] == "Basic cm9iaW46cyBjcmV0"
+
+
+def test_proxy_for_tls(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Through a proxy TLS is tunneled: the proxy sees the host, and never the key."""
+    with serving(answer("502 Bad Gateway")) as proxy:
+        monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
+        receipt = send(EVENT, receiver("https://receiver.invalid/webhooks"))
+
+    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    [request] = proxy.requests
+    assert request.line.startswith("CONNECT receiver.invalid:443 HTTP/1.")
+    assert "webhook-key" not in request.headers
+
+
+@pytest.mark.parametrize("names", ["127.0.0.1", "*", "example.com, 127.0.0.1"])
+def test_no_proxy(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """NO_PROXY takes hosts out."""
+    with serving() as server:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
+        monkeypatch.setenv("NO_PROXY", names)
+        assert said(send(EVENT, receiver(server.url))) == (DELIVERED, 202, 1)
+
+
+def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A kind of proxy that is not spoken is named by its variable, once, without its user."""
+    monkeypatch.setenv("HTTP_PROXY", "socks5://robin:s3cr3t@127.0.0.1:1080")
+    receipt = send(EVENT, receiver("http://receiver.invalid/webhooks", retries=3))
+
+    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    assert "http_proxy: expected an http:// address, got another" in receipt.message
+    assert "s3cr3t" not in receipt.message
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "",
+        "receiver.example/webhooks",
+        "ftp://receiver.example/",
+        "http://",
+        "https://robin:s3cr3t@receiver.example/",
+    ],
+)
+def test_wrong_address(url: str) -> None:
+    """An address that is none, or has a user, is refused without showing the user."""
+    with pytest.raises(UsageError, match="webhook-url: expected an http or https address") as raised:
+        receiver(url)
+
+    assert "s3cr3t" not in str(raised.value)
+
+
+@pytest.mark.parametrize("key", ["", " \r\n", "two words", "zwei\nzeilen", "schlüssel"])
+def test_wrong_key(key: str) -> None:
+    """A key that no header can carry is refused without showing it."""
+    with pytest.raises(UsageError, match="webhook-key: expected printable characters") as raised:
+        Receiver.make(
+            url="http://receiver.example/", key=Secret(key), dialect=Dialect.make(), agent="test-step"
+        )
+
+    assert not key.strip() or key.strip() not in str(raised.value)
+
+
+def test_stray_line_ends() -> None:
+    """Spaces and line ends around address and key are taken away."""
+    with serving() as server:
+        target = Receiver.make(
+            url=f" {server.url}\r\n", key=Secret(f"{PLANTED}\r\n"), dialect=Dialect.make(), agent="test-step"
+        )
+        send(EVENT, target)
+
+    assert server.requests[0].headers["webhook-key"] == PLANTED
+
+
+def test_a_dialect_may_set_the_path() -> None:
+    """A path that the dialect names takes the place of the address's."""
+    with serving() as server:
+        target = Receiver.make(
+            url=server.url, key=Secret(PLANTED), dialect=Dialect.make(path="/api/deploys"), agent="test-step"
+        )
+        send(EVENT, target)
+
+    assert server.requests[0].line == "POST /api/deploys HTTP/1.1"
+
+
+def test_nothing_of_a_secret_shows() -> None:
+    """The key is in no repr of the receiver."""
+    assert PLANTED not in repr(receiver("http://receiver.example/"))
+
+
+def test_a_wait_of_real_time_is_what_was_asked_for() -> None:
+    """Without a test's clock the wait is real."""
+    server: Server
+    with serving(_in_turn(answer("429 Slow Down", Retry_After="1"), answer("202 Accepted"))) as server:
+        started = time.monotonic()
+        receipt = send(EVENT, receiver(server.url, retries=1))
+
+    assert said(receipt) == (DELIVERED, 202, 2)
+    assert 0.9 < time.monotonic() - started < 20.0
+    assert sender.LONGEST_SECONDS == 60.0

@@ -1,0 +1,187 @@
+"""The lines of the Travis examples, lifted from their YAML and run in a shell with Travis' variables."""
+
+import json
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+
+from tests.support.servers import answer, free_port, serving
+from tests.support.steps import KEY, ROOT, SHELLS, Ended, Webhooks, case, published, shell, tool, webhooks
+
+ROOM = ROOT / "ci-steps" / "travis"
+SCRIPT = published("travis") / "report_deploy.sh"
+EXAMPLES = sorted(ROOM.glob("example*.travis.yml"))
+ONE, SEVERAL = (
+    yaml.safe_load((ROOM / name).read_text("utf-8"))
+    for name in ("example.travis.yml", "example.several-providers.travis.yml")
+)
+[LINE] = ONE["after_deploy"]
+TAKEN = answer("202 Accepted", b'{"status": "created"}')
+
+each_shell = pytest.mark.parametrize("name", SHELLS)
+
+
+@pytest.fixture(scope="module")
+def receiver(tmp_path_factory: pytest.TempPathFactory) -> Any:
+    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+        yield running
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A checkout as the README makes it, with a deploy that does nothing."""
+    (tmp_path / ".travis").mkdir()
+    (tmp_path / ".travis" / "report_deploy.sh").write_bytes(SCRIPT.read_bytes())
+    (tmp_path / "deploy.sh").write_text("#!/bin/sh\nexit ${DEPLOY:-0}\n")
+    (tmp_path / "deploy.sh").chmod(0o755)
+    return tmp_path
+
+
+def build(name: str, **more: str) -> dict[str, str]:
+    return {**case("travis", name)["environ"], "GITDAILIES_WEBHOOK_KEY": KEY, **more}
+
+
+def run(name: str, line: str, folder: Path, environ: dict[str, str], path: str | None = None) -> Ended:
+    return shell(name, f"{line}\n", folder=folder, environ=environ, path=path)
+
+
+@each_shell
+@pytest.mark.parametrize("situation", ["branch", "tag"])
+def test_after_deploy(name: str, situation: str, folder: Path) -> None:
+    """After a deploy of a branch and of a tag, the event is that of core's tables, in production."""
+    [event] = case("travis", situation)["expected"]["events"]
+    with serving(TAKEN) as server:
+        ended = run(name, LINE, folder, build(situation, GITDAILIES_WEBHOOK_URL=server.url))
+
+    [request] = server.requests
+    sent = json.loads(request.body)
+    # The environment is a part of the id.
+    assert sent.pop("id") != event.pop("id")
+    assert sent == {**event, "environment": "production"}
+    assert request.headers["user-agent"] == "gitdailies-travis"
+    assert (ended.code, "reported: deploy of larkspur/checkout-api" in ended.log) == (0, True)
+
+
+@each_shell
+def test_pull_requests_are_left_out(name: str, folder: Path) -> None:
+    """The build of a pull request reports nothing, and ends well."""
+    with serving(TAKEN) as server:
+        environ = build("pull_request", GITDAILIES_WEBHOOK_URL=server.url, TRAVIS_PULL_REQUEST="7")
+        ended = run(name, LINE, folder, environ)
+
+    assert (ended, server.requests) == (Ended(0, ""), [])
+
+
+@each_shell
+def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, folder: Path) -> None:
+    """`after_deploy` of two providers, and a build that is restarted, are one deploy."""
+    environ = build(
+        "branch",
+        GITDAILIES_WEBHOOK_KEY=receiver.key,
+        GITDAILIES_WEBHOOK_URL=receiver.url,
+        GITDAILIES_SERVICE=name,
+    )
+    logs = [run(name, LINE, folder, environ).log for _ in range(2)]
+
+    assert [event["service"] for event in receiver.events].count(name) == 1
+    assert "which was counted already" not in logs[0]
+    assert "which was counted already" in logs[1]
+
+
+@each_shell
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (answer("401 Unauthorized"), "the key is refused"),
+        (answer("503 Service Unavailable"), "answered 503"),
+    ],
+)
+def test_what_goes_wrong_is_a_warning(name: str, reply: bytes, said: str, folder: Path) -> None:
+    """A receiver that refuses or is down leaves a warning without the key, and exit code 0."""
+    with serving(reply) as server:
+        environ = build("branch", GITDAILIES_WEBHOOK_URL=server.url, GITDAILIES_RETRIES="0")
+        ended = run(name, LINE, folder, environ)
+
+    assert ended.code == 0
+    assert re.match("GitDailies: WARNING: not reported: .*" + said, ended.log)
+    assert KEY not in ended.log
+
+
+@each_shell
+def test_no_python(name: str, folder: Path) -> None:
+    """With no Python on the PATH the line warns, and ends well."""
+    programs = folder / "programs"
+    programs.mkdir()
+    (programs / "sh").symlink_to("/bin/sh")
+    ended = run(name, LINE, folder, build("branch"), path=str(programs))
+
+    assert ended.code == 0
+    assert ended.log.startswith("GitDailies: WARNING: deploy not reported: Python 3.9 or later was not found")
+
+
+@pytest.mark.parametrize(("deployed", "strict", "code"), [("0", "", 0), ("0", "true", 1), ("5", "", 5)])
+def test_the_provider_that_counts(deployed: str, strict: str, code: int, folder: Path) -> None:
+    """In a provider's own script a failed deploy is not reported, and a failed report fails it if told to."""
+    [line] = [one["script"] for one in SEVERAL["deploy"] if "report_deploy" in one["script"]]
+    environ = build(
+        "branch",
+        GITDAILIES_WEBHOOK_URL=f"http://127.0.0.1:{free_port()}/webhooks",
+        GITDAILIES_RETRIES="0",
+        GITDAILIES_FAIL_ON_ERROR=strict,
+        DEPLOY=deployed,
+    )
+    ended = run("bash", line, folder, environ)
+
+    assert ended.code == code
+    assert ("not reported" in ended.log) == (deployed == "0")
+
+
+@pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
+def test_schema(file: Path) -> None:
+    """Each example is what Travis' schema allows, and stands in the README as it is."""
+    tool("check-jsonschema", "--builtin-schema", "vendor.travis", str(file))
+    assert file.read_text("utf-8").strip() in (ROOM / "README.md").read_text("utf-8")
+
+
+def test_shellcheck(tmp_path: Path) -> None:
+    """shellcheck finds nothing in the lines and in the script."""
+    lines = [LINE, *(one["script"] for one in SEVERAL["deploy"])]
+    (tmp_path / "lines.sh").write_text("\n".join(["#!/bin/sh", *lines, ""]))
+    tool("shellcheck", str(tmp_path / "lines.sh"), str(SCRIPT))
+
+
+def test_declared_inputs_are_used_inputs(folder: Path) -> None:
+    """The README lists every variable that the step reads and no other, and each is read."""
+    declared = set(
+        re.findall(r"^\| `(GITDAILIES_\w+)` \|", (ROOM / "README.md").read_text("utf-8"), re.MULTILINE)
+    )
+    inputs = {f"GITDAILIES_{name.upper().replace('-', '_')}" for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
+    assert declared == inputs
+
+    set_by_hand = {
+        "GITDAILIES_SERVICE": "api",
+        "GITDAILIES_TYPE": "hotfix",
+        "GITDAILIES_REPO": "larkspur/ledger",
+        "GITDAILIES_SHA": "b7d3e9f0a1c25846d9e8f7061524334251607f8e",
+        "GITDAILIES_BRANCH": "release",
+        "GITDAILIES_TIME": "2026-03-04T08:55:12Z",
+        "GITDAILIES_ID": "release-77",
+        "GITDAILIES_STATUS": "success",
+        "GITDAILIES_URL": "https://deploys.example/77",
+        "GITDAILIES_FIXES": "Q2W3",
+        "GITDAILIES_RECEIVER": "ours",
+        "GITDAILIES_TIMEOUT": "5",
+        "GITDAILIES_RETRIES": "0",
+        "GITDAILIES_DRY_RUN": "true",
+    }
+    ended = run("dash", LINE, folder, build("branch", **set_by_hand))
+    event = json.loads(ended.log.splitlines()[-1].removeprefix("GitDailies: "))
+    names = {"GITDAILIES_SHA": "commitSHA"}
+    for variable in ("SERVICE", "TYPE", "REPO", "SHA", "BRANCH", "TIME", "ID", "URL", "FIXES"):
+        variable = f"GITDAILIES_{variable}"
+        name = names.get(variable, variable.removeprefix("GITDAILIES_").lower())
+        assert event[name] == set_by_hand[variable]

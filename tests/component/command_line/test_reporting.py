@@ -1,0 +1,163 @@
+"""`deploy` and `incident`: the events that are sent, the output, and the exit code."""
+
+import json
+
+import pytest
+
+from tests.component.command_line.conftest import SHA
+from tests.support.servers import free_port
+
+DEPLOY = ("deploy", "--repo", "larkspur/checkout-api", "--sha", SHA)
+INCIDENT = ("incident", "start", "INC-7", "--repo", "larkspur/checkout-api")
+
+
+def sender(webhooks):
+    return {"GITDAILIES_WEBHOOK_URL": webhooks.url, "GITDAILIES_WEBHOOK_KEY": webhooks.key}
+
+
+def test_dry_run_needs_neither_address_nor_key(run):
+    """`--dry-run --json` prints the event alone."""
+    shown = run(*DEPLOY, "--environment", "production", "--dry-run", "--json")
+
+    event = json.loads(shown.stdout)["event"]
+    assert shown.returncode == 0
+    assert {name: event[name] for name in ("kind", "repo", "commitSHA", "environment")} == {
+        "kind": "deployed",
+        "repo": "larkspur/checkout-api",
+        "commitSHA": SHA,
+        "environment": "production",
+    }
+
+
+def test_several_repositories_are_several_events(run):
+    """`--repo` that repeats prints a list of events, each at its own commit."""
+    other = "a" * 40
+    shown = run(*DEPLOY, "--repo", f"larkspur/ledger@{other}", "--dry-run", "--json")
+
+    events = json.loads(shown.stdout)["events"]
+    assert [(e["repo"], e["commitSHA"]) for e in events] == [
+        ("larkspur/checkout-api", SHA),
+        ("larkspur/ledger", other),
+    ]
+
+
+def test_a_failed_job_is_skipped(run):
+    """What the platform says failed is skipped, with code 0 and the reason."""
+    shown = run(*DEPLOY, "--status", "failure", "--dry-run", "--json")
+
+    assert shown.returncode == 0
+    assert json.loads(shown.stdout) == {"skipped": "status is failure"}
+
+
+def test_a_re_run_of_a_ci_job_is_counted_once(run, webhooks):
+    """Two calls of one GitHub Actions run are one event; the second is unchanged."""
+    job = {
+        **sender(webhooks),
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REPOSITORY": "larkspur/rerun",
+        "GITHUB_SHA": SHA,
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_RUN_ID": "4711",
+        "GITHUB_EVENT_NAME": "push",
+        "GITHUB_SERVER_URL": "https://github.com",
+    }
+    codes = [run("deploy", **job, GITHUB_RUN_ATTEMPT=attempt).returncode for attempt in ("1", "2")]
+
+    assert codes == [0, 0]
+    found = [event for event in webhooks.events if event["repo"] == "larkspur/rerun"]
+    assert [(e["branch"], e["commitSHA"]) for e in found] == [("main", SHA)]
+
+
+def test_a_deploy_by_hand_is_new_at_every_call(run, webhooks):
+    """Without a CI run to name it, each call is a deploy of its own."""
+    for _ in range(2):
+        assert run("deploy", "--repo", "larkspur/hand", "--sha", SHA, **sender(webhooks)).returncode == 0
+
+    assert len([event for event in webhooks.events if event["repo"] == "larkspur/hand"]) == 2
+
+
+def test_an_incident_by_hand_stands_in_incoming_webhooks(run, webhooks):
+    """`incident start` and `resolve` give a start and an end of one incident."""
+    for word, at in (("start", "2026-03-04T09:00:00Z"), ("resolve", "2026-03-04T09:30:00Z")):
+        arguments = ("incident", word, "INC-7", "--repo", "larkspur/checkout-api", "--time", at)
+        # With a time, a second call is the same event.
+        for _ in range(2):
+            assert run(*arguments, **sender(webhooks)).returncode == 0
+
+    found = [e for e in webhooks.events if e.get("incidentId") == "INC-7"]
+    assert [(e["kind"], e["time"]) for e in found] == [
+        ("incidentStarted", "2026-03-04T09:00:00Z"),
+        ("incidentResolved", "2026-03-04T09:30:00Z"),
+    ]
+
+
+def test_not_delivered_is_1(run):
+    """No receiver at the address ends with code 1, and says which address."""
+    port = free_port()
+    url = f"http://127.0.0.1:{port}/webhooks"
+    failed = run(*DEPLOY, "--url", url, "--retries", "1", GITDAILIES_WEBHOOK_KEY="key")
+
+    assert failed.returncode == 1
+    assert "not delivered" in failed.stderr
+    assert str(port) in failed.stderr
+    assert "sent" not in failed.stdout
+
+
+@pytest.mark.parametrize(
+    ("arguments", "env", "said"),
+    [
+        (("deploy",), {}, "--repo: expected the repository, as owner/name, got nothing"),
+        (("deploy", "--repo", "checkout"), {}, "--repo: expected a repository like"),
+        (("deploy", "--repo", "a/b", "--sha", "xyz"), {}, "--sha: expected a commit of 40 or 64"),
+        ((*DEPLOY, "--time", "yesterday"), {}, "--time: expected a time like"),
+        ((*DEPLOY, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
+        ((*INCIDENT, "--page", "foo"), {}, "--page: expected an http or https address, got 'foo'"),
+        ((*INCIDENT, "--caused-by", "v1"), {}, "--caused-by: expected 7 to 64 hexadecimal digits"),
+        (DEPLOY, {}, "no receiver is set: use --url, GITDAILIES_WEBHOOK_URL or a gitdailies.yml"),
+        (
+            (*DEPLOY, "--url", "http://127.0.0.1:9/x"),
+            {},
+            "env GITDAILIES_WEBHOOK_KEY: this variable is not set",
+        ),
+        (
+            (*DEPLOY, "--url", "ftp://x/y"),
+            {"GITDAILIES_WEBHOOK_KEY": "k"},
+            "--url: expected an http or https",
+        ),
+        (("deploy", "--nonsense"), {}, "No such option"),
+        (("incident", "start", "x\n", "--repo", "a/b"), {}, "gitdailies: ID: expected text on one line"),
+    ],
+)
+def test_usage_is_2(run, arguments, env, said):
+    """A wrong or missing argument ends with code 2 and says by the name of the option what was expected."""
+    failed = run(*arguments, **env)
+
+    assert failed.returncode == 2
+    assert said in failed.stderr
+    assert "Traceback" not in failed.stderr
+
+
+def test_refused_by_the_receiver_is_3(run, webhooks):
+    """A key that the receiver does not know ends with code 3, without printing it."""
+    failed = run(*DEPLOY, GITDAILIES_WEBHOOK_URL=webhooks.url, GITDAILIES_WEBHOOK_KEY="a-planted-wrong-key")
+
+    assert failed.returncode == 3
+    assert "refused" in failed.stderr
+    assert "a-planted-wrong-key" not in failed.stdout + failed.stderr
+
+
+def test_partly_done_is_4(run, webhooks):
+    """Of two repositories one is refused, since its id was used for another: code 4."""
+    first = run("deploy", "--repo", "larkspur/one", "--sha", SHA, "--id", "partly-1", **sender(webhooks))
+    event = next(e for e in webhooks.events if e["repo"] == "larkspur/one")
+    both = run(
+        *("incident", "start", "PARTLY", "--repo", "larkspur/a", "--repo", "larkspur/b"),
+        *("--id", "partly-2"),
+        **sender(webhooks),
+    )
+
+    assert first.returncode == 0
+    assert event["id"] == "partly-1"
+    assert both.returncode == 4
+    assert "sent" in both.stdout
+    assert "409" in both.stderr

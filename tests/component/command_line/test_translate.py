@@ -1,0 +1,55 @@
+"""`translate`: one line of JSON a file, with the state of the files before it."""
+
+import json
+from importlib.resources import files
+
+from gitdailies_core.sources import registry
+
+
+def test_each_file_is_a_line_and_earlier_ones_count(run):
+    """Trigger, a repeat of it, acknowledgement and resolve give a start, two reasons and an end."""
+    folder = files("gitdailies_pagerduty") / "examples"
+    names = ("triggered", "triggered", "acknowledged", "resolved")
+    shown = run(
+        "translate", "pagerduty", *(folder / f"incident.{name}.payload.json" for name in names), "--json"
+    )
+
+    told = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [[event["kind"] for event in line.get("events", ())] for line in told] == [
+        ["incidentStarted"],
+        [],
+        [],
+        ["incidentResolved"],
+    ]
+    assert told[1]["ignored"] == "a redelivery of something stored"
+    assert "neither starts nor ends" in told[2]["ignored"]
+
+
+def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
+    """An unknown shape is `quarantined`, no JSON is `rejected`, each with where and what was expected."""
+    (tmp_path / "shape.json").write_text('{"event": {"id": "x", "event_type": "incident.triggered"}}')
+    (tmp_path / "broken.json").write_text('{"event": ')
+    shown = run("translate", "pagerduty", "shape.json", "broken.json", "--json")
+
+    shape, broken = (json.loads(line) for line in shown.stdout.splitlines())
+    assert shape["quarantined"] == "event.data: expected an object, got null"
+    assert broken["rejected"].startswith("body: expected JSON")
+
+
+def test_messages_are_printed_as_an_example_expects_them(run):
+    """With --messages the output is what the example beside the delivery holds, ready to be saved."""
+    folder = files("gitdailies_squadcast") / "examples"
+    for name in ("v2.incident.triggered", "v2.incident.incident_notes_created"):
+        shown = run("translate", "squadcast", "--messages", folder / f"{name}.payload.json")
+
+        assert json.loads(shown.stdout) == json.loads((folder / f"{name}.expected.json").read_text())
+        assert shown.stderr == ""
+
+
+def test_an_unknown_adapter_names_those_installed(run, tmp_path):
+    """A typo in the adapter's name ends with code 2 and the names that there are."""
+    (tmp_path / "x.json").write_text("{}")
+    shown = run("translate", "pagerdutty", "x.json")
+
+    assert shown.returncode == 2
+    assert f"installed: {', '.join(registry.names())}" in shown.stderr

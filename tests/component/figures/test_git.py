@@ -1,0 +1,174 @@
+"""Lead times from a real repository, against `git log` by hand (`git/derivation.md`) and by git itself."""
+
+from __future__ import annotations
+
+import json
+import random
+import time
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_server.storage.timestamps import to_us
+from gitdailies_webhooks.figures import ancestry
+from gitdailies_webhooks.figures.events import GitCommits, read_history
+from gitdailies_webhooks.figures.facts import DeployFacts, derive
+from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.mirrors.lookup import MirrorLookup
+from gitdailies_webhooks.mirrors.repository import Mirror
+from gitdailies_webhooks.mirrors.rows import RepositoryState
+
+from tests.support.databases import KINDS, postgresql_url
+from tests.support.figures.git.events import ANSWERS, BROUGHT, DEPLOYS, HOUR, PERIOD, REPO, deploys
+from tests.support.figures.git.repository import DERIVATION, Repository, week
+from tests.support.machine import command
+from tests.support.webhooks.running import Receiver, at, in_thread
+
+NOW = to_us(datetime.fromisoformat("2026-03-06T00:00:00Z"))
+SETTINGS = FigureSettings()
+
+
+@pytest.fixture(scope="module")
+def repository(tmp_path_factory: pytest.TempPathFactory) -> Repository:
+    return week(tmp_path_factory.mktemp("git") / "work")
+
+
+@pytest.fixture
+def address(kind: str, tmp_path: Path) -> Iterator[str]:
+    if kind == "sqlite":
+        yield f"sqlite:{tmp_path / 'w.db'}"
+    else:
+        with postgresql_url() as url:
+            yield url
+
+
+def commits(path: Path, events: list[dict[str, Any]]) -> dict[str, GitCommits]:
+    """Ask a repository about events until everything is decided."""
+    history = read_history(events, SETTINGS, now=NOW)
+    lookup = MirrorLookup(
+        Mirror(path), RepositoryState(REPO, ancestry.deploys_to_ask_about(history.deploys), {}, {}, {})
+    )
+    while not (found := lookup.next_facts()).done:
+        pass
+    assert lookup.fault == ""
+    return found.decided.commits
+
+
+def facts(path: Path, events: list[dict[str, Any]]) -> dict[str, DeployFacts]:
+    history = read_history(events, SETTINGS, now=NOW, git_commits=commits(path, events))
+    return {found.deploy.id: found for found in derive(history, SETTINGS).deploys}
+
+
+def hours(found: DeployFacts, shas: Mapping[str, str]) -> Mapping[str, float | None] | str:
+    names = {sha: name for name, sha in shas.items()}
+    if found.new.unknown:
+        return found.new.unknown
+    return {
+        names[commit.sha]: None if commit.lead_time is None else commit.lead_time / 1e6 / HOUR
+        for commit in found.new.commits
+    }
+
+
+def test_each_deploy_brought_what_the_derivation_says(repository: Repository) -> None:
+    """Commits and hours of every deploy are those of the table, worked by hand from `git log`."""
+    found = facts(repository.path, deploys(repository.shas))
+    assert {id_: hours(one, repository.shas) for id_, one in found.items()} == BROUGHT
+
+
+def test_git_log_lists_the_same(repository: Repository) -> None:
+    """`git log` of a deploy's commit, without those of all deploys before it, lists what it brought."""
+    by_git = {name for name, _, _, fields in DEPLOYS if "commits" not in fields}
+    found = facts(repository.path, deploys(repository.shas))
+    for id_, sha, moment, fields in DEPLOYS:
+        place = (fields.get("environment"), fields.get("service"))
+        before = [
+            f"^{repository.shas[other]}"
+            for _, other, earlier, more in DEPLOYS
+            if (more.get("environment"), more.get("service")) == place and earlier < moment
+        ]
+        if id_ not in by_git or not before:
+            continue
+        lines = repository.git("log", "--no-merges", "--format=%H %cI", repository.shas[sha], *before)
+        deployed = found[id_].deploy.at
+        expected = {}
+        for line in lines.splitlines():
+            name, made = line.split()
+            lead = deployed - to_us(datetime.fromisoformat(made))
+            expected[name] = lead if lead >= 0 else None
+        assert {c.sha: c.lead_time for c in found[id_].new.commits} == expected, id_
+
+
+def test_a_range_lists_the_commits_between_neighbors(repository: Repository) -> None:
+    """If every deploy goes forward, `git log A..B` of neighbors lists what the second one brought."""
+    found = facts(repository.path, deploys(repository.shas))
+    for earlier, later in (("d01", "d02"), ("d02", "d03"), ("d03", "d04"), ("d04", "d05"), ("e1", "e2")):
+        ends = [
+            next(repository.shas[sha] for id_, sha, _, _ in DEPLOYS if id_ == x) for x in (earlier, later)
+        ]
+        listed = repository.git("log", "--no-merges", "--format=%H", "..".join(ends)).split()
+        assert sorted(commit.sha for commit in found[later].new.commits) == sorted(listed)
+
+
+def test_the_drawing_of_the_derivation_is_that_of_git(repository: Repository) -> None:
+    """The derivation lists every commit with the SHA and the time that git shows."""
+    drawn = DERIVATION.read_text()
+    for name, sha in repository.shas.items():
+        made = repository.git("show", "--no-patch", "--format=%cI", sha).strip()
+        assert f"{sha[:7]} {name} {made}" in drawn
+
+
+def test_a_commit_may_be_cut(repository: Repository) -> None:
+    """A SHA of nine digits is the commit whose SHA begins with them."""
+    events = [{**event, "commitSHA": event["commitSHA"][:9]} for event in deploys(repository.shas)]
+    found = facts(repository.path, events)
+    assert {id_: hours(one, repository.shas) for id_, one in found.items()} == BROUGHT
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_server_reads_its_mirror(kind: str, address: str, repository: Repository, tmp_path: Path) -> None:
+    """Deploys that arrive in any order have the lead times of the derivation, read from a bare mirror."""
+    repository.git("clone", "--quiet", "--mirror", ".", str(tmp_path / "mirror.git"))
+    events = deploys(repository.shas)
+    random.Random(kind).shuffle(events)
+    with in_thread(at(address), mirrors={REPO.upper(): tmp_path / "mirror.git"}) as receiver:
+        key = receiver.key("all", "deployed", "read")
+        for event in events:
+            assert receiver.post(key, event).status_code == 202
+        for question, numbers in ANSWERS.values():
+            assert answered(receiver, key, question, numbers) == pytest.approx(numbers)
+        verdict = why(receiver, key, "d02")
+    assert verdict["reason"] == "3 new commits with a lead time"
+    # The store keeps what was found, until a server names no mirror for the repository.
+    ran = command(
+        "metrics", "--store", address, "--json", *(f"--{k}={v}" for k, v in PERIOD.items()), cwd=tmp_path
+    )
+    assert lead_times(json.loads(ran.stdout)) == pytest.approx(ANSWERS["production"][1])
+    with in_thread(at(address)) as receiver:
+        alone = (3.25 * HOUR, 3.45 * HOUR, 2, 12, 0)
+        assert answered(receiver, receiver.key("again", "read"), {}, alone) == pytest.approx(alone)
+
+
+def answered(
+    receiver: Receiver, key: str, question: Mapping[str, str], numbers: tuple[float, ...]
+) -> tuple[float, ...]:
+    """Ask until the answer is the expected one, for ten seconds at most; return the last answer."""
+    for _ in range(100):
+        got = lead_times(receiver.get(key, "/api/metrics", **PERIOD, **question).json())
+        if got == pytest.approx(numbers):
+            break
+        time.sleep(0.1)
+    return got
+
+
+def lead_times(answer: Mapping[str, Any]) -> tuple[float, ...]:
+    figure = answer["figures"]["changeLeadTime"]
+    return tuple(figure[name] for name in ("median", "p90", "count", "unknownDeploys", "unknownCommits"))
+
+
+def why(receiver: Receiver, key: str, id_: str, **question: str) -> dict[str, Any]:
+    verdicts = receiver.get(key, "/api/metrics/why", id=id_, **PERIOD, **question).json()["events"][0][
+        "verdicts"
+    ]
+    return next(verdict for verdict in verdicts if verdict["figure"] == "changeLeadTime")

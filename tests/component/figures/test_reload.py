@@ -1,0 +1,291 @@
+"""Settings that a running server reloads: its answers and rows are those of one started with them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+import structlog
+from gitdailies_connection.addresses import parse_network
+from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.timestamps import to_us, utc_now
+from gitdailies_webhooks.derived import rows as derived
+from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events.store import open_store
+from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.live_settings import ReloadableApp
+from gitdailies_webhooks.mirrors import rows as mirror_rows
+
+from tests.component.figures.test_git import answered
+from tests.support.databases import KINDS, opened
+from tests.support.figures.asking import worked
+from tests.support.figures.git.events import ANSWERS, HOUR, REPO, deploys
+from tests.support.figures.git.repository import week
+from tests.support.figures.worked.expected import QUESTIONS
+from tests.support.machine import Process, command
+from tests.support.servers import free_port
+from tests.support.webhooks.running import Receiver, at, in_thread, settings_of
+
+TABLES = ("figures_deploys", "figures_incidents")
+BERLIN = FigureSettings(timezone="Europe/Berlin")
+OTHER = FigureSettings(timezone="Asia/Tokyo", window=timedelta(minutes=30), production=("staging", "eu"))
+
+
+@pytest.fixture(params=KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    with opened(str(request.param), tmp_path, "gitdailies_webhooks") as found:
+        yield found
+
+
+def until(holds: Callable[[], bool]) -> None:
+    ends = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < ends
+        time.sleep(0.02)
+
+
+def figures(receiver: Receiver, key: str) -> list[dict[str, Any]]:
+    return [receiver.get(key, "/api/metrics", **question).json() for question in QUESTIONS.values()]
+
+
+def rows(database: Database) -> tuple[FigureSettings, bool, list[list[Any]]]:
+    """Return the settings of the rows, whether events wait to be derived, and the rows."""
+    with closing(database.connect(read_only=True)) as session:
+        found = [sorted(session.execute(f"SELECT * FROM {t}").fetchall()) for t in TABLES]
+        due = change_log.count_pending(session, to_us(utc_now()), 1)
+        return derived.stored_settings(session), bool(due), found
+
+
+def settled(database: Database, settings: FigureSettings) -> list[list[Any]]:
+    def there() -> bool:
+        found = rows(database)
+        return found[0] == settings and not found[1] and all(found[2])
+
+    until(there)
+    return rows(database)[2]
+
+
+def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> None:
+    """After a reload, figures and rows are those of a server started with the settings, there and back."""
+    with in_thread(database(), settings=BERLIN) as receiver:
+        key = receiver.key("all", "send", "read")
+        assert receiver.post(key, worked()).status_code == 202
+        before, rows_before = figures(receiver, key), settled(database(), BERLIN)
+        receiver.reload(settings_of(OTHER))
+        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 1800)
+        reloaded, derived_again = figures(receiver, key), settled(database(), OTHER)
+        assert figures(receiver, key) == reloaded
+        receiver.reload(settings_of(BERLIN))
+        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 259_200)
+        assert (figures(receiver, key), settled(database(), BERLIN)) == (before, rows_before)
+    with in_thread(database(), settings=OTHER) as receiver:
+        assert figures(receiver, key) == reloaded != before
+        assert settled(database(), OTHER) == derived_again != rows_before
+
+
+def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Callable[[], Database]) -> None:
+    """While settings change again and again, no answer mixes them; the rows are those of the last ones."""
+    odd: list[dict[str, Any]] = []
+    with in_thread(database(), settings=BERLIN) as receiver:
+        key = receiver.key("all", "send", "read")
+        events = worked()
+        assert receiver.post(key, events[: len(events) // 2]).status_code == 202
+        question = QUESTIONS["shop-staging"]
+        ended = threading.Event()
+
+        def ask() -> None:
+            while not ended.is_set():
+                answer = receiver.get(key, "/api/metrics", **question)
+                if answer.status_code != 200:
+                    odd.append(answer.json())
+                    continue
+                pair = (answer.json()["windowSeconds"], answer.json()["period"]["timezone"])
+                if pair not in ((259_200, "Europe/Berlin"), (1800, "Asia/Tokyo")):
+                    odd.append(answer.json())
+
+        threads = [threading.Thread(target=ask) for _ in range(3)]
+        for thread in threads:
+            thread.start()
+        for number, event in enumerate(events[len(events) // 2 :]):
+            if number % 5 == 0:
+                receiver.reload(settings_of(BERLIN if number % 2 else OTHER))
+            assert receiver.post(key, event).status_code == 202
+        receiver.reload(settings_of(OTHER))
+        rows_before = settled(database(), OTHER)
+        ended.set()
+        for thread in threads:
+            thread.join()
+    assert odd == []
+    with in_thread(database(), settings=BERLIN):
+        settled(database(), BERLIN)
+    with in_thread(database(), settings=OTHER):
+        assert settled(database(), OTHER) == rows_before
+
+
+def test_a_request_of_earlier_settings_deletes_no_rows(tmp_path: Path) -> None:
+    """A request that began under earlier settings leaves the rows of the current settings as they are."""
+    with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
+        assert receiver.post(receiver.key("all", "send"), worked()).status_code == 202
+        settled(at(f"sqlite:{tmp_path}/w.db"), BERLIN)
+
+    async def whole() -> FigureSettings:
+        store = open_store(tmp_path / "w.db")
+        store.start()
+        app = ReloadableApp(store, settings_of(BERLIN), utc_now, structlog.get_logger())
+        app.start()
+        earlier = app._current._deriver
+        await app.apply(settings_of(OTHER))
+        await app._current._deriver.derive()
+        await earlier.catch_up()
+        stored = await store.read(derived.stored_settings)
+        await app.stop()
+        await store.close()
+        return stored
+
+    assert asyncio.run(whole()) == OTHER
+
+
+def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
+    """A mirror that is added gives lead times without a restart; one that is removed no longer does."""
+    repository = week(tmp_path / "work")
+    with in_thread(tmp_path / "w.db") as receiver:
+        key = receiver.key("all", "deployed", "read")
+        assert receiver.post(key, deploys(repository.shas)).status_code == 202
+        alone = (3.25 * HOUR, 3.45 * HOUR, 2, 12, 0)
+        assert answered(receiver, key, {}, alone) == pytest.approx(alone)
+        receiver.reload(settings_of(FigureSettings(), {REPO: repository.path}))
+        numbers = ANSWERS["production"][1]
+        assert answered(receiver, key, {}, numbers) == pytest.approx(numbers)
+        receiver.reload(settings_of(FigureSettings()))
+        assert answered(receiver, key, {}, alone) == pytest.approx(alone)
+
+
+def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What the earlier worker handed to the writer is deleted, too, however late it is written."""
+    repository = week(tmp_path / "work")
+    with in_thread(tmp_path / "w.db") as receiver:
+        assert receiver.post(receiver.key("all", "deployed"), deploys(repository.shas)).status_code == 202
+    writes, may_write = threading.Event(), threading.Event()
+    save = mirror_rows.save
+
+    def late(*given: Any, **named: Any) -> None:
+        writes.set()
+        assert may_write.wait(10)
+        save(*given, **named)
+
+    monkeypatch.setattr(mirror_rows, "save", late)
+
+    def count(session: Session) -> list[tuple[int]]:
+        return [session.execute(f"SELECT count(*) FROM {t}").fetchone() for t in ("git_deploys", "git_pairs")]
+
+    async def whole() -> list[tuple[int]]:
+        store = open_store(tmp_path / "w.db")
+        store.start()
+        settings = settings_of(FigureSettings(), {REPO: repository.path})
+        app = ReloadableApp(store, settings, utc_now, structlog.get_logger())
+        app.start()
+        assert await asyncio.to_thread(writes.wait, 10)
+        await app.apply(settings_of(FigureSettings()))
+        reader = app._current._mirrors._task
+        assert reader is not None
+        # It is done here only if it does not wait for what is being written.
+        await asyncio.wait([reader], timeout=0.3)
+        may_write.set()
+        await reader
+        await app.stop()
+        counts = await store.write(count)
+        await store.close()
+        return counts
+
+    assert asyncio.run(whole()) == [(0,), (0,)]
+
+
+def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
+    """After a reload that adds a proxy, one client that guesses keys does not slow down another."""
+
+    def asks(client: str) -> int:
+        headers = {"X-Forwarded-For": client, "webhook-key": "wrong"}
+        return requests.get(f"{receiver.url}/api/events", headers=headers, timeout=10).status_code
+
+    with in_thread(tmp_path / "w.db") as receiver:
+        until(lambda: asks("203.0.113.9") == 429)
+        assert asks("198.51.100.7") == 429
+        receiver.reload(settings_of(FigureSettings(), proxies=[parse_network("127.0.0.1")]))
+        until(lambda: asks("198.51.100.7") == 401)
+        until(lambda: asks("203.0.113.9") == 429)
+        assert asks("192.0.2.44") == 401
+
+
+@pytest.mark.parametrize(
+    ("fault", "said"),
+    [
+        (ConfigurationError("gitdailies.yml:3: webhooks.window_hours: expected a number"), "window_hours: e"),
+        (WebhooksSettings(window_hours=0), "window: expected more than nothing"),
+    ],
+)
+def test_a_faulty_reload_leaves_the_old_settings(
+    fault: WebhooksSettings | Exception, said: str, tmp_path: Path
+) -> None:
+    """The log says what is wrong, answers stay as they were, and the next reload works."""
+    with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
+        key = receiver.key("reader", "read")
+        receiver.reload(fault)
+        assert figures(receiver, key)[0]["period"]["timezone"] == "Europe/Berlin"
+        receiver.reload(settings_of(OTHER))
+        until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
+    (entry,) = receiver.logged("webhooks settings not reloaded")
+    assert said in entry["reason"]
+
+
+def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:
+    """SIGHUP reloads the file of `gitdailies webhooks`; a missing or faulty file changes nothing."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text("webhooks: {window_hours: 24, timezone: Europe/Berlin}")
+    url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db", "--window-hours", "12")
+    process = Process(tmp_path, "webhooks", *store, "--listen", url.removeprefix("http://"))
+    process.wait_for("listen on")
+    made = command("keys", "create", "r", "--allow", "read", "--quiet", *store[:2], cwd=tmp_path)
+    env = {"GITDAILIES_READ_KEY": made.stdout.strip()}
+
+    def answered_settings() -> tuple[int, str]:
+        found = json.loads(command("metrics", "--url", url, "--json", cwd=tmp_path, env=env).stdout)
+        return found["windowSeconds"], found["period"]["timezone"]
+
+    assert answered_settings() == (43_200, "Europe/Berlin")
+    file.write_text("webhooks: {window_hours: 1, timezone: Asia/Tokyo}")
+    process.hang_up("webhooks settings reloaded")
+    assert answered_settings() == (43_200, "Asia/Tokyo")
+    for fault in ("webhooks: {timezone: Mars}", None):
+        file.write_text(fault) if fault else file.unlink()
+        process.hang_up("webhooks settings not reloaded")
+        assert answered_settings() == (43_200, "Asia/Tokyo")
+    process.stop()
+
+
+def test_hup_reaches_both_servers_of_up(tmp_path: Path) -> None:
+    """At each SIGHUP to `gitdailies up`, the relay and incoming webhooks reload."""
+    ports = [free_port(), free_port()]
+    process = Process(tmp_path, "up", "--webhooks-port", ports[0], "--relay-port", ports[1])
+    process.wait_for("/api/events\n")
+    file = tmp_path / "gitdailies-data/gitdailies.yml"
+    env = {"GITDAILIES_READ_KEY": (tmp_path / "gitdailies-data/read-key").read_text()}
+    text = file.read_text()
+    for zone in ("Europe/Berlin", "Asia/Tokyo"):
+        file.write_text(text.replace("  # timezone: Europe/Berlin", f"  timezone: {zone}"))
+        process.hang_up("webhooks settings reloaded", "configuration reloaded")
+        at = ("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json")
+        assert json.loads(command(*at, cwd=tmp_path, env=env).stdout)["period"]["timezone"] == zone
+    process.stop()

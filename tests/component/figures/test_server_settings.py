@@ -1,0 +1,82 @@
+"""The settings of a server's figures, from gitdailies.yml and from flags, which win."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from gitdailies_webhooks.accounts.key_store import create_key
+
+from tests.support.machine import Process, command
+from tests.support.servers import free_port
+
+FILE = "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu, us]}"
+DEPLOY = ("--repo", "larkspur/ledger", "--sha", "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214")
+QUESTION = ("--now", "2026-03-05", "--from", "2026-03-04", "--json")
+
+
+@pytest.mark.parametrize(
+    ("flags", "window", "timezone", "production", "deploys"),
+    [
+        ((), 86_400, "Europe/Berlin", "eu", 1),
+        (("--window-hours", "1.5", "--timezone", "UTC"), 5_400, "UTC", "eu", 0),
+        (("--production", "us"), 86_400, "Europe/Berlin", "us", 0),
+    ],
+)
+def test_a_server_counts_as_its_file_and_flags_say(
+    flags: tuple[str, ...], window: int, timezone: str, production: str, deploys: int, tmp_path: Path
+) -> None:
+    """Window, time zone and production come from the file unless a flag is given; for the store, too."""
+    (tmp_path / "gitdailies.yml").write_text(FILE)
+    secret = create_key(tmp_path / "w.db", "all", ("deployed", "read"))[0].reveal()
+    url, store = f"http://127.0.0.1:{free_port()}", ("--store", "sqlite:w.db")
+    process = Process(tmp_path, "webhooks", *store, "--listen", url.removeprefix("http://"), *flags)
+    process.wait_for("listen on")
+    at = ("--environment", "EU", "--time", "2026-03-03T23:30:00Z", "--url", f"{url}/webhooks")
+    key = {"GITDAILIES_WEBHOOK_KEY": secret, "GITDAILIES_READ_KEY": secret}
+    sent = command("deploy", *DEPLOY, *at, cwd=tmp_path, env=key)
+    assert sent.returncode == 0, sent.stderr
+    of_server = command("metrics", "--url", url, *QUESTION, cwd=tmp_path, env=key)
+    process.stop()
+    of_store = command("metrics", *store, *QUESTION, cwd=tmp_path)
+
+    for answer in (json.loads(of_server.stdout), json.loads(of_store.stdout)):
+        assert answer["windowSeconds"] == window
+        assert (answer["period"]["timezone"], answer["filter"]["environment"]) == (timezone, production)
+        assert answer["figures"]["deploymentFrequency"]["numerator"] == deploys
+
+
+@pytest.mark.parametrize(
+    ("flags", "message"),
+    [
+        (("--timezone", "Mars"), "--timezone: expected a name like Europe/Berlin, got 'Mars'"),
+        (("--window-hours", "0"), "--window-hours"),
+        (("--production", ""), "--production: expected a name, got an empty one"),
+        (("--config", "none.yml"), "none.yml: no such file"),
+    ],
+)
+def test_a_wrong_setting_is_refused(flags: tuple[str, ...], message: str, tmp_path: Path) -> None:
+    """A wrong flag ends the command with code 2, before it creates a store."""
+    result = command("webhooks", "--store", "sqlite:w.db", *flags, cwd=tmp_path)
+    assert (result.returncode, list(tmp_path.iterdir())) == (2, [])
+    assert message in result.stderr
+
+
+def test_up_reads_the_file_of_its_folder(tmp_path: Path) -> None:
+    """`gitdailies up` uses the settings of its gitdailies.yml, which has them as comments."""
+    data = tmp_path / "gitdailies-data"
+    ports = [free_port(), free_port()]
+    options = ("up", "--webhooks-port", ports[0], "--relay-port", ports[1])
+    first = Process(tmp_path, *options, name="first")
+    first.wait_for("/api/events\n")
+    first.stop()
+    file = data / "gitdailies.yml"
+    file.write_text(file.read_text().replace("  # timezone: Europe/Berlin", "  timezone: Europe/Berlin"))
+    second = Process(tmp_path, *options, name="second")
+    second.wait_for("/api/events\n")
+    env = {"GITDAILIES_READ_KEY": (data / "read-key").read_text()}
+    answer = command("metrics", "--url", f"http://127.0.0.1:{ports[0]}", "--json", cwd=tmp_path, env=env)
+    second.stop()
+
+    assert json.loads(answer.stdout)["period"]["timezone"] == "Europe/Berlin"

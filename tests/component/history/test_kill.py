@@ -1,0 +1,102 @@
+"""The command killed at any moment and started again.
+
+GITDAILIES_HISTORY_KILLS says how often in the long form.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import signal
+import subprocess
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+from gitdailies_history.sending import batches
+
+from tests.support.forms import short_and_long
+from tests.support.history.making import shuffled
+from tests.support.history.running import Importer, in_order
+from tests.support.webhooks.running import in_process
+
+# Some lists more than one: a kill may come between any two.
+ROWS = batches.MOST_EVENTS * 4
+
+
+@short_and_long("many", "GITDAILIES_HISTORY_KILLS", short=2, long=8, seconds=lambda many: 300 + 90 * many)
+def test_everything_is_there_once_and_in_order_after_kills(
+    many: int, tmp_path: Path, measure: Callable[[str], None]
+) -> None:
+    """Killed at random moments and resumed, the command has each event taken once by a strict receiver."""
+    made = random.Random(11)
+    rows = max(ROWS, batches.MOST_EVENTS * many // 5)
+    shuffled(tmp_path / "h.csv", rows)
+    with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
+        importer = Importer(tmp_path, receiver, receiver.key("history"))
+        reader = receiver.key("reader", "read")
+        whole = rows / 8000 + 1
+        kills = finished = 0
+        while kills < many:
+            # Once all is there, another import has something to do only when it sends all again.
+            arguments = ("h.csv", "--json", *(("--again",) if finished else ()))
+            process = importer.start(*arguments)
+            try:
+                process.communicate(timeout=made.uniform(0.2, whole))
+                finished += 1
+            except subprocess.TimeoutExpired:
+                process.kill()
+                process.communicate()
+                kills += 1
+        last = importer.run("h.csv", "--json")
+
+        assert last.code == 0, last.err
+        assert last.counts["refused"] == last.counts["left"] == 0
+        events = receiver.events(reader, limit=str(rows + 1))
+        assert len(events) == len({event["id"] for event in events}) == rows
+        assert in_order(events)
+        measure(f"history: {kills} kills, {rows} rows, {finished} runs that ended before they were killed")
+
+
+def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -> None:
+    """Interrupted while it sends, the command ends soon with code 130 and says what is left."""
+    shuffled(tmp_path / "h.csv", ROWS)
+    with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
+        importer = Importer(tmp_path, receiver, receiver.key("history"))
+        reader = receiver.key("reader", "read")
+        process = importer.start("h.csv", "--json")
+        ends = time.monotonic() + 60
+        # Something behind the first list is there, so that was answered.
+        while not receiver.events(reader, limit="1", after=str(batches.MOST_EVENTS)):
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        out, _ = process.communicate(timeout=30)
+        first = json.loads(out)
+        last = importer.run("h.csv", "--json")
+
+        assert (process.returncode, first["stopped"]) == (130, "interrupted")
+        assert 0 < first["sent"] < ROWS
+        assert first["sent"] + first["left"] == ROWS
+        assert last.counts["skipped"] == first["sent"]
+        assert last.counts["sent"] + last.counts["unchanged"] == first["left"]
+
+
+def test_ctrl_c_while_it_reads_says_that_nothing_was_sent(tmp_path: Path) -> None:
+    """Interrupted before it sends, the command ends with code 130 and one line that tells so."""
+    shuffled(tmp_path / "h.csv", 100_000)
+    with in_process(f"sqlite:{tmp_path}/webhooks.db") as (receiver, _):
+        importer = Importer(tmp_path, receiver, receiver.key("history"))
+        process = importer.start("h.csv")
+        ends = time.monotonic() + 60
+        while not (tmp_path / "gitdailies-data/history/plan.db").exists():
+            assert time.monotonic() < ends
+            time.sleep(0.01)
+        # The plan is there a moment before the first row is read; reading takes seconds.
+        time.sleep(0.5)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+
+        assert (process.returncode, out) == (130, "")
+        assert err.splitlines()[0] == "interrupted; nothing was sent"
+        assert receiver.events(receiver.key("reader", "read")) == []

@@ -1,0 +1,76 @@
+"""Pages with one thing wrong, for every source of incidents: what a vendor sends ends no fetch in a crash."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from itertools import islice
+from typing import Any
+
+import pytest
+from gitdailies_core.contract.mutations import mutations
+from gitdailies_core.errors import PayloadError, Refused
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP, Window
+from gitdailies_core.sources.protocol import Change, Ignored
+from gitdailies_core.sources.request import Request
+
+from tests.support.forms import short_and_long
+from tests.support.history_fetch import datadog, pagerduty, squadcast
+from tests.support.history_fetch.pagerduty import BEGIN, END
+
+SQUADCAST = squadcast.Squadcast(squadcast.year(3)[1:], "")
+SOURCES: Mapping[str, tuple[str, Any, Mapping[str, str]]] = {
+    "pagerduty": ("pagerduty", pagerduty.answers(pagerduty.year(4)), {}),
+    "datadog": ("datadog", datadog.searched(datadog.year(7)[5:]), {}),
+    "datadog monitors": ("datadog", datadog.listed(datadog.alerts(6)[8:]), {"monitors": "*"}),
+    "squadcast": ("squadcast", lambda path, query: SQUADCAST.answer(f"/v3{path}", query), {}),
+}
+
+
+class Kept:
+    """Pages of a first reading, to be broken; any other one is not there."""
+
+    url = "https://api.example.com"
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+        self.pages: dict[str, bytes] = {}
+        self.writing = True
+
+    def get(self, path: str, query: Any = ()) -> Any:
+        address = f"{path} {sorted(query)}"
+        if self.writing:
+            self.pages.setdefault(address, json.dumps(self.answer(path, dict(query))).encode())
+        if address not in self.pages:
+            raise Refused(f"{address}: expected a page, got answered 404")
+        return json.loads(self.pages[address])
+
+
+def told(source: str, pages: Kept) -> Iterator[Any]:
+    name, _, parameters = SOURCES[source]
+    yield from registry.load(name, GROUP).read(pages, Window(BEGIN, END), parameters)
+
+
+@short_and_long("part", short=5, long=1)
+@pytest.mark.parametrize("source", SOURCES)
+def test_one_wrong_value_is_told_or_named(source: str, part: int) -> None:
+    """Whatever one value of one page becomes, the records come to changes, to reasons, or to an error.
+
+    The short form makes every fifth change.
+    """
+    pages = Kept(SOURCES[source][1])
+    assert any(isinstance(one, Change) for one in told(source, pages))
+    pages.writing = False
+    changes = broken = 0
+    for address, page in list(pages.pages.items()):
+        for what, body in islice(mutations(Request.make(headers={}, body=page)), 0, None, part):
+            pages.pages[address] = body
+            try:
+                for one in told(source, pages):
+                    assert isinstance(one, (Change, Ignored)), what
+                    changes += isinstance(one, Change)
+            except (PayloadError, Refused):
+                broken += 1
+        pages.pages[address] = page
+    assert changes > broken > 0

@@ -1,0 +1,59 @@
+"""What steps have reported, then fetched over it: at a real receiver, for every source of deploys."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP
+
+from tests.component.history_fetch import test_circleci, test_github, test_gitlab, test_octopus, test_travis
+from tests.support.history_fetch.api import Api, listening
+from tests.support.history_fetch.deploys import command
+from tests.support.webhooks.running import in_process
+
+SOURCES = {
+    "circleci": test_circleci,
+    "github": test_github,
+    "gitlab": test_gitlab,
+    "octopus": test_octopus,
+    "travis": test_travis,
+}
+QUARTER = ("--since", "2025-10-01")
+
+
+@pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
+def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_path: Path) -> None:
+    """A quarter that is fetched adds what no step reported, changes nothing that one did, and goes once."""
+    token_env = registry.load(name, GROUP).token_env
+    store = f"sqlite:{tmp_path}/webhooks.db"
+    with listening(Api(module.answer, module.TOKEN)) as api, in_process(store) as (receiver, _):
+        command(tmp_path, api, name, token_env, module.GIVEN, *QUARTER, "--output", "out.ndjson")
+        quarter = [json.loads(line) for line in (tmp_path / "out.ndjson").read_text().splitlines()]
+        # Live, the time is that of the call.
+        live = [{part: value for part, value in event.items() if part != "time"} for event in quarter[::3]]
+        assert receiver.post(receiver.key("steps"), live).status_code == 202
+        environ = {
+            "GITDAILIES_WEBHOOK_URL": f"{receiver.url}/webhooks",
+            "GITDAILIES_WEBHOOK_KEY": receiver.key("history"),
+        }
+        options = (*QUARTER, "--json")
+        first, second = (
+            command(tmp_path, api, name, token_env, module.GIVEN, *options, environ=environ) for _ in range(2)
+        )
+        there = receiver.events(receiver.key("reader", "read"), limit="1000")
+
+    assert json.loads(first.stdout)["sent"] == len(quarter) - len(live)
+    assert json.loads(second.stdout)["skipped"] == len(quarter)
+    assert sorted(event["id"] for event in there) == sorted(event["id"] for event in quarter)
+    reported = {event["id"] for event in live}
+    assert len(reported) > 10
+    assert all(event["time"] > "2026" for event in there if event["id"] in reported)
+
+
+def test_every_source_of_deploys_is_here() -> None:
+    """Each reader that is no adapter's, and so tells of deploys, has its year here."""
+    assert {*registry.names(GROUP)} - {*registry.names()} == {*SOURCES}

@@ -1,0 +1,234 @@
+"""Datadog's past, read from a server that listens, against what its webhooks would have brought."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Window
+from gitdailies_core.sources.protocol import Change, Ignored
+from gitdailies_datadog import past
+from gitdailies_datadog.reader import reader
+
+from tests.support.history_fetch import incidents
+from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.datadog import (
+    API_KEY,
+    APP_KEY,
+    BEGIN,
+    Incident,
+    admits,
+    alerts,
+    listed,
+    searched,
+    year,
+)
+
+CONFIGURATION = """\
+gitdailies:
+  url: http://127.0.0.1:9/webhooks
+  key: {env: GITDAILIES_WEBHOOK_KEY}
+services:
+  checkout-api: {repo: larkspur/checkout, environment: production}
+  search: [{repo: larkspur/search}, {repo: larkspur/search-web}]
+sources:
+  watch:
+    adapter: datadog
+    secrets: [{env: DATADOG_TOKEN}]
+    header: X-Relay-Token
+    only: {tags: {env: [prod]}}
+    options: {incident_ends_at: ENDS}
+"""
+STABLE, RESOLVED = (CONFIGURATION.replace("ENDS", state) for state in ("stable", "resolved"))
+
+
+def fetched(
+    folder: Path, api: Api, *arguments: str, configuration: str = STABLE, app_key: str = APP_KEY
+) -> subprocess.CompletedProcess[str]:
+    api.admits = admits
+    with listening(api):
+        return incidents.fetched(
+            folder,
+            api.url,
+            "watch",
+            "--output",
+            "out.ndjson",
+            *arguments,
+            configuration=configuration,
+            DD_API_KEY=API_KEY,
+            DD_APP_KEY=app_key,
+        )
+
+
+def live(told: list[Incident], configuration: str = STABLE, **more: Any) -> list[dict[str, Any]]:
+    return incidents.live(configuration, "watch", [at for one in told for at in one.deliveries(**more)])
+
+
+@pytest.mark.parametrize("configuration", [STABLE, RESOLVED], ids=["stable", "resolved"])
+def test_a_year_of_incidents_is_what_its_webhooks_would_have_brought(
+    tmp_path: Path, configuration: str
+) -> None:
+    """Every event of a year is the live one, ids and all, through a 429 and connections cut in a page."""
+    told = year(460)
+    # Older ones than were asked for, too: the search knows no time.
+    older = [
+        Incident(90_000 + n, ("search",), "prod", ((BEGIN - timedelta(days=n + 1), "active"),))
+        for n in range(150)
+    ]
+    api = Api(searched([*older, *told]), API_KEY, {2: LIMITED, 3: CUT, 5: CUT})
+    ran = fetched(tmp_path, api, configuration=configuration)
+
+    assert ran.returncode == 0, ran.stderr
+    expected = live(told, configuration)
+    assert len(expected) > 500
+    assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
+    # Of seven pages the one that holds nothing new enough is the last.
+    assert len(set(api.asked)) == 6
+    for reason in (
+        "a test notification",
+        "filtered: tag env staging",
+        "no line under services for 'billing'",
+    ):
+        assert reason in ran.stderr
+
+
+def test_the_first_period_has_the_live_id_whenever_its_webhook_came(tmp_path: Path) -> None:
+    """Ids of first periods are the live ones, though webhooks told their times seconds later."""
+    told = [one for one in year(60) if len(one.states) < 4]
+    fetched(tmp_path, Api(searched(told), API_KEY))
+
+    there = incidents.written(tmp_path / "out.ndjson")
+    assert [one["id"] for one in there] == [
+        one["id"] for one in incidents.by_id(live(told, late=timedelta(seconds=3)))
+    ]
+
+
+def test_without_spans_an_incident_ends_when_it_was_resolved(tmp_path: Path) -> None:
+    """A listing as the schema has it gives the start, and the end of what is over, under the live ids."""
+    told = [one for one in year(60) if len(one.states) < 4]
+    fetched(tmp_path, Api(searched(told, spans=False), API_KEY))
+
+    there = incidents.written(tmp_path / "out.ndjson")
+    assert [one["id"] for one in there] == [one["id"] for one in incidents.by_id(live(told))]
+    assert there == incidents.by_id(live(told, RESOLVED))
+
+
+def test_what_a_template_has_fixed_is_told_to_the_fetch(tmp_path: Path) -> None:
+    """An incident without service and environment counts where --with says, as by a webhook of its own."""
+    (told,) = (Incident(1, (), "", ((BEGIN, "active"), (BEGIN + timedelta(hours=1), "stable"))),)
+    fixed = [
+        (at, {**body, "fields": {}, "service": "search", "env": "prod"}) for at, body in told.deliveries()
+    ]
+    fetched(tmp_path, Api(searched([told]), API_KEY), "--with", "service=search", "--with", "env=prod")
+
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(
+        incidents.live(STABLE, "watch", fixed)
+    )
+
+
+def test_a_year_of_alerts_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
+    """Every event of a year of alerts is the live one, where events have the cycle key that webhooks had."""
+    told = alerts()
+    api = Api(listed(told), API_KEY, {2: LIMITED, 3: CUT})
+    ran = fetched(tmp_path, api, "--with", "monitors=env:prod", "--live-since", "2026-01-01")
+
+    assert ran.returncode == 0, ran.stderr
+    expected = incidents.live(STABLE, "watch", [one.delivery() for one in told])
+    assert len(expected) > 1_300
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
+    assert len(set(api.asked)) >= 3
+    assert "source%3Aalert+%28env%3Aprod%29" in api.asked[0]
+
+
+def test_alerts_without_a_cycle_key_go_by_their_aggregation_key(tmp_path: Path) -> None:
+    """Events as the schema has them come to the same starts and ends as templates without a cycle key."""
+    told = alerts(90)
+    ran = fetched(tmp_path, Api(listed(told, keyed=False), API_KEY), "--with", "monitors=*", "--overlap")
+
+    assert ran.returncode == 0, ran.stderr
+    expected = incidents.live(STABLE, "watch", [one.delivery(keyed=False) for one in told])
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
+
+
+def test_alerts_are_refused_until_it_is_said_since_when_the_relay_tells_of_them(tmp_path: Path) -> None:
+    """Monitors of a source in gitdailies.yml are not read without --live-since or --overlap."""
+    api = Api(listed(alerts(5)), API_KEY)
+    ran = fetched(tmp_path, api, "--with", "monitors=*")
+    late = fetched(tmp_path, api, "--with", "monitors=*", "--live-since", "2025-12-01")
+
+    assert (ran.returncode, late.returncode) == (2, 2)
+    assert "--live-since: expected the time of the relay's first event from watch, got none" in ran.stderr
+    assert "--until: expected no later than --live-since, got 2026-01-01" in late.stderr
+    assert api.asked == []
+
+
+def test_no_key_is_in_what_is_written(tmp_path: Path) -> None:
+    """A refused key ends with code 3 and the names of both variables; no key stands in output or files."""
+    wrong = "planted-wrong-key-777"
+    api = Api(searched(year(3)), API_KEY)
+    refused = fetched(tmp_path, api, app_key=wrong)
+    ran = fetched(tmp_path, api, "--dry-run")
+
+    assert (refused.returncode, ran.returncode) == (3, 0), refused.stderr + ran.stderr
+    assert "expected a token (env DD_API_KEY and env DD_APP_KEY) that may read it, got 401" in refused.stderr
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for key in (wrong, API_KEY, APP_KEY):
+        assert key not in refused.stdout + refused.stderr + ran.stdout + ran.stderr
+        assert not any(key.encode() in content for content in files)
+
+
+@pytest.mark.parametrize(
+    ("url", "site"),
+    [
+        ("https://api.datadoghq.com", "app.datadoghq.com"),
+        ("https://api.datadoghq.eu", "app.datadoghq.eu"),
+        ("https://api.us3.datadoghq.com", "us3.datadoghq.com"),
+        ("https://proxy.larkspur.example", "app.datadoghq.com"),
+    ],
+)
+def test_an_incident_is_looked_at_on_the_site_of_its_api(url: str, site: str) -> None:
+    """Each site of Datadog has its own address for people."""
+    assert reader.for_source(url, {}).site == site
+
+
+def test_an_incident_that_is_stable_since_nobody_knows_when_stays_open() -> None:
+    """Without spans and without a time of resolution the end is left out with a reason."""
+    told = Incident(1, ("search",), "prod", ((BEGIN, "active"), (BEGIN + timedelta(hours=1), "stable")))
+    row = Fields(told.listed(spans=False)["data"])
+
+    start, end = past.of_incident(row, {}, reader.site, {})
+
+    assert isinstance(start, Change)
+    assert isinstance(end, Ignored)
+    assert "does not say since when" in end.reason
+
+
+class Direct:
+    """Pages without a server between."""
+
+    url = "https://api.example"
+
+    def __init__(self, answer: Any) -> None:
+        self.answer = answer
+
+    def get(self, path: str, query: Any = ()) -> Any:
+        return self.answer(path, dict(query))
+
+
+def test_after_the_window_only_ends_are_told() -> None:
+    """Of alerts, those that began before the end are told to theirs, and none that began after it."""
+    told = alerts(200)
+    middle = next(one.at for one in told[150:] if one.word == "Triggered") + timedelta(minutes=1)
+    read = reader.read(Direct(listed(told)), Window(BEGIN, middle), {"monitors": "*"})
+
+    changes = [one for one in read if isinstance(one, Change)]
+    started = {one.incident for one in changes if one.state == "started"}
+    late = [one for one in changes if one.at >= middle]
+    assert all(one.at < middle for one in changes if one.state == "started")
+    assert late
+    assert all(one.state == "resolved" and one.incident in started for one in late)

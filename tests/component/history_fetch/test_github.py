@@ -1,0 +1,187 @@
+"""GitHub's past, read from a server that listens, against what the action would have reported.
+
+Shapes are those of GitHub's REST API reference; every value is invented.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
+from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.history import Window
+from gitdailies_github_action import reader
+
+from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.deploys import (
+    BEGIN,
+    COUNT,
+    END,
+    Direct,
+    by_id,
+    fetched,
+    later,
+    moment,
+    reported,
+    sha,
+)
+
+REPO = "larkspur/checkout-api"
+TOKEN = "larkspur-github-000042"
+GIVEN = {"repo": REPO}
+
+
+def deployment(number: int) -> dict[str, Any]:
+    return {
+        "id": 9_000_000 + number,
+        "sha": sha(number),
+        "ref": ("main", "v1.4.2", sha(number))[number % 3],
+        "task": "deploy",
+        "environment": "staging" if number % 7 == 3 else "production",
+        "created_at": later(moment(number)),
+    }
+
+
+def statuses(number: int) -> list[dict[str, Any]]:
+    """Newest first; some fail, some succeed, and are made inactive by a later one."""
+    at = moment(number)
+    states = ["queued", "in_progress", *(["failure"] if number % 11 == 5 else ["success", "inactive"])]
+    return [
+        {
+            "id": number * 10 + step,
+            "state": state,
+            "environment": deployment(number)["environment"],
+            "created_at": later(at, minutes=step),
+            "log_url": f"https://github.com/{REPO}/actions/runs/{number}",
+            "target_url": "",
+        }
+        for step, state in enumerate(states)
+    ][::-1]
+
+
+def run(number: int) -> dict[str, Any]:
+    at = moment(number)
+    return {
+        "id": 7_000_000 + number,
+        "event": ("push", "workflow_dispatch", "release", "pull_request")[number % 4],
+        "head_sha": sha(number),
+        "head_branch": "v1.4.2" if number % 4 == 2 else "main",
+        "status": "completed",
+        "conclusion": "success",
+        "created_at": later(at),
+        "updated_at": later(at, minutes=9),
+        "html_url": f"https://github.com/{REPO}/actions/runs/{7_000_000 + number}",
+        "head_commit": {"id": sha(number), "timestamp": later(at, hours=-1)},
+    }
+
+
+def answer(path: str, query: dict[str, str]) -> Any:
+    size, page = int(query["per_page"]), int(query["page"])
+    rows: list[dict[str, Any]]
+    if path == f"/repos/{REPO}/deployments":
+        # Older ones than were asked for, too: this listing knows no time.
+        rows = [deployment(number) for number in range(COUNT - 1, -120, -1)]
+    elif path.endswith("/statuses"):
+        rows = statuses(int(path.split("/")[-2]) - 9_000_000)
+    elif path == f"/repos/{REPO}/actions/workflows/deploy.yml/runs":
+        since, until = (datetime.fromisoformat(one) for one in query["created"].split(".."))
+        rows = [run(number) for number in range(COUNT - 1, -1, -1)]
+        rows = [row for row in rows if since <= datetime.fromisoformat(row["created_at"]) <= until]
+        shown = rows[: reader.MOST_RUNS]
+        return {"total_count": len(rows), "workflow_runs": shown[(page - 1) * size : page * size]}
+    else:
+        return None
+    return rows[(page - 1) * size : page * size]
+
+
+def live(environ: dict[str, str], payload: Any, folder: Path, **inputs: str) -> list[dict[str, Any]]:
+    """What the action reported in a job with these variables of its own, and this payload."""
+    every = {
+        "GITHUB_REPOSITORY": REPO,
+        "GITHUB_SERVER_URL": "https://github.com",
+        "GITDAILIES_JOB_STATUS": "success",
+        **environ,
+    }
+    return reported(GITHUB_ACTIONS, every, folder, event=payload, **inputs)
+
+
+def test_deployments_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
+    """Each deployment of a year that succeeded is the event of a job on its deployment_status, whole."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    expected = []
+    for number in range(COUNT):
+        ref = deployment(number)["ref"]
+        for status in statuses(number):
+            if status["state"] == "success":
+                environ = {
+                    "GITHUB_EVENT_NAME": "deployment_status",
+                    "GITHUB_RUN_ID": "31",
+                    "GITHUB_SHA": sha(number),
+                    "GITHUB_REF": {"main": "refs/heads/main", "v1.4.2": "refs/tags/v1.4.2"}.get(ref, ""),
+                }
+                payload = {"deployment": deployment(number), "deployment_status": status}
+                expected += live(environ, payload, empty)
+
+    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 50: CUT, 51: LIMITED})
+    with listening(api):
+        events, _ = fetched(tmp_path, api, "github", "GITHUB_TOKEN", repo=REPO)
+
+    assert len(expected) > 200
+    assert events == by_id(expected)
+    assert len({path for path in api.asked if "/deployments?" in path}) >= 3
+
+
+def test_runs_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
+    """Each run of a workflow that succeeded is the event of a step at its end, in a shallow checkout."""
+    empty = tmp_path / "empty"
+    empty.mkdir()
+    expected = []
+    for number in range(COUNT):
+        row = run(number)
+        if row["event"] != "pull_request":
+            environ = {
+                "GITHUB_EVENT_NAME": row["event"],
+                "GITHUB_RUN_ID": str(row["id"]),
+                "GITHUB_RUN_ATTEMPT": "2",
+                "GITHUB_SHA": row["head_sha"],
+                "GITHUB_REF": "refs/tags/v1.4.2" if row["event"] == "release" else "refs/heads/main",
+            }
+            given = {"environment": "production", "time": row["updated_at"]}
+            told = live(environ, None, empty, **given)
+            expected += [{**event, "commitTime": row["head_commit"]["timestamp"]} for event in told]
+
+    api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
+    with listening(api):
+        events, _ = fetched(
+            tmp_path,
+            api,
+            "github",
+            "GITHUB_TOKEN",
+            repo=REPO,
+            workflow="deploy.yml",
+            environment="production",
+        )
+
+    assert events == by_id(expected)
+    assert len({path for path in api.asked if "/runs?" in path}) >= 3
+
+
+def test_more_runs_than_a_listing_shows_are_read_in_parts(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where a listing stops short, its window is cut, and no run comes twice or is lost."""
+    monkeypatch.setattr(reader, "MOST_RUNS", 40)
+    parameters = {"repo": REPO, "workflow": "deploy.yml"}
+
+    told = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
+
+    assert len(told) == COUNT
+
+
+@pytest.mark.parametrize("repo", ["checkout-api", f"{REPO} {REPO}", f"{REPO}@{sha(1)}"])
+def test_a_wrong_repository_is_refused(repo: str) -> None:
+    """Anything but one repository is a wrong argument."""
+    with pytest.raises(UsageError, match="expected"):
+        list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), {"repo": repo}))

@@ -1,0 +1,101 @@
+"""What the relay has told, then fetched over it: at a real receiver, for every source of incidents."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP
+
+from tests.component.history_fetch import test_datadog as of_datadog
+from tests.component.history_fetch import test_pagerduty as of_pagerduty
+from tests.component.history_fetch import test_squadcast as of_squadcast
+from tests.support.history_fetch import datadog, incidents, pagerduty, squadcast
+from tests.support.history_fetch.api import Api, listening
+from tests.support.webhooks.running import in_process
+
+LATE = timedelta(seconds=2)
+
+
+@dataclass(frozen=True)
+class Case:
+    """A vendor that listens, its source, and what the relay has told of some of its incidents."""
+
+    api: Api
+    source: str
+    configuration: str
+    every: list[dict[str, Any]]
+    told: list[dict[str, Any]]
+    environ: dict[str, str]
+    base: str = ""
+    arguments: tuple[str, ...] = ()
+
+
+def of(vendor: str) -> Case:
+    if vendor == "pagerduty":
+        year = pagerduty.year(40)
+        every = of_pagerduty.live(year)
+        api = Api(pagerduty.answers(year), of_pagerduty.TOKEN)
+        environ = {"PAGERDUTY_API_TOKEN": of_pagerduty.TOKEN}
+        return Case(api, "pager", of_pagerduty.CONFIGURATION, every, every[::3], environ)
+    if vendor == "squadcast":
+        calls = squadcast.year(40)
+        served = squadcast.Squadcast(calls, of_squadcast.REFRESH)
+        api = Api(served.answer, of_squadcast.REFRESH, admits=served.admits)
+        environ = {"SQUADCAST_REFRESH_TOKEN": of_squadcast.REFRESH}
+        told = of_squadcast.live(calls[::2], late=LATE)
+        return Case(
+            api, "oncall", of_squadcast.CONFIGURATION, of_squadcast.live(calls), told, environ, base="/v3"
+        )
+    environ = {"DD_API_KEY": datadog.API_KEY, "DD_APP_KEY": datadog.APP_KEY}
+    if vendor == "datadog monitors":
+        alerts = datadog.alerts(40)
+        every = incidents.live(of_datadog.STABLE, "watch", [one.delivery() for one in alerts])
+        api = Api(datadog.listed(alerts), datadog.API_KEY, admits=datadog.admits)
+        arguments = ("--with", "monitors=*", "--overlap")
+        return Case(api, "watch", of_datadog.STABLE, every, every[::3], environ, arguments=arguments)
+    once = [one for one in datadog.year(40) if len(one.states) < 4]
+    api = Api(datadog.searched(once), datadog.API_KEY, admits=datadog.admits)
+    told = of_datadog.live(once[::2], late=LATE)
+    return Case(api, "watch", of_datadog.STABLE, of_datadog.live(once), told, environ)
+
+
+VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast")
+
+
+@pytest.mark.parametrize("vendor", VENDORS)
+def test_what_the_relay_told_counts_once(vendor: str, tmp_path: Path) -> None:
+    """A year that is fetched adds what the relay did not tell, and changes nothing of what it did."""
+    case = of(vendor)
+    store = f"sqlite:{tmp_path}/webhooks.db"
+    with listening(case.api), in_process(store) as (receiver, _):
+        assert receiver.post(receiver.key("relay"), case.told).status_code == 202
+        ran = incidents.fetched(
+            tmp_path,
+            case.api.url + case.base,
+            case.source,
+            "--json",
+            *case.arguments,
+            configuration=case.configuration,
+            GITDAILIES_WEBHOOK_URL=f"{receiver.url}/webhooks",
+            GITDAILIES_WEBHOOK_KEY=receiver.key("history"),
+            **case.environ,
+        )
+        there = receiver.events(receiver.key("reader", "read"), limit="1000")
+
+    assert ran.returncode == 0, ran.stderr
+    assert json.loads(ran.stdout)["sent"] == len(case.every) - len(case.told) > 10
+    times = {event["id"]: event["time"] for event in there}
+    assert set(times) == {event["id"] for event in case.every}
+    assert len(there) == len(times)
+    assert all(times[event["id"]] == event["time"] for event in case.told)
+
+
+def test_every_source_of_incidents_is_here() -> None:
+    """Each reader that has an adapter of its name tells of incidents, and has its year here."""
+    assert {*registry.names(GROUP)} & {*registry.names()} == {name.split()[0] for name in VENDORS}

@@ -1,0 +1,292 @@
+"""PagerDuty's past, read from a server that listens, against what its webhooks would have brought."""
+
+from __future__ import annotations
+
+import json
+import signal
+import subprocess
+import threading
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from gitdailies_cli.main import gitdailies
+from gitdailies_core.errors import UsageError
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.history import Window
+from gitdailies_core.sources.protocol import Change, Ignored
+from gitdailies_pagerduty import past, reader
+
+from tests.support.history_fetch import incidents
+from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.pagerduty import BEGIN, END, Incident, answers, year
+from tests.support.webhooks.running import in_process
+
+TOKEN = "larkspur-token-000042"
+NOWHERE = {"GITDAILIES_WEBHOOK_URL": "http://127.0.0.1:9/webhooks", "GITDAILIES_WEBHOOK_KEY": "gdk_none"}
+CONFIGURATION = """\
+gitdailies:
+  url: http://127.0.0.1:9/webhooks
+  key: {env: GITDAILIES_WEBHOOK_KEY}
+services:
+  PCHECKOUT: {repo: larkspur/checkout, environment: production}
+  search: [{repo: larkspur/search}, {repo: larkspur/search-web}]
+sources:
+  pager:
+    adapter: pagerduty
+    secrets: [{env: PAGERDUTY_SECRET}]
+    only: {urgency: high}
+"""
+
+
+def fetched(
+    folder: Path, api: Api, *arguments: str, token: str = TOKEN, **environ: str
+) -> subprocess.CompletedProcess[str]:
+    return incidents.fetched(
+        folder,
+        api.url,
+        "pager",
+        *arguments,
+        configuration=CONFIGURATION,
+        PAGERDUTY_API_TOKEN=token,
+        **environ,
+    )
+
+
+def live(year: list[Incident]) -> list[dict[str, Any]]:
+    deliveries = [told for one in year for told in one.deliveries()]
+    return incidents.live(CONFIGURATION, "pager", deliveries)
+
+
+def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
+    """Every event of a year, ids and all, is the live one, through a 429 and a connection cut in a page."""
+    told = year()
+    api = Api(answers(told), TOKEN, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
+    with listening(api):
+        ran = fetched(tmp_path, api, "--output", "out.ndjson")
+
+    assert ran.returncode == 0, ran.stderr
+    expected = live(told)
+    assert len(expected) > 300
+    assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
+    assert any(one.get("mergedInto") for one in expected)
+    assert len([one for one in api.asked if one.startswith("/incidents?")]) >= 3
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
+    assert "filtered: urgency low" in ran.stderr
+    assert "no line under services for 'unmapped'" in ran.stderr
+
+
+def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
+    """A second run asks for no page that the first one has read, and comes to the same events."""
+    told = year(60)
+    whole = tmp_path / "whole"
+    whole.mkdir()
+    with listening(Api(answers(told), TOKEN)) as api:
+        fetched(whole, api, "--output", "out.ndjson")
+    api = Api(answers(told), TOKEN, dict.fromkeys(range(31, 33), CUT))
+    with listening(api):
+        first = fetched(tmp_path, api, "--output", "out.ndjson", "--retries", "1")
+        before = list(api.asked)
+        second = fetched(tmp_path, api, "--output", "out.ndjson")
+
+    assert first.returncode == 1
+    assert "run the same command again to continue" in first.stderr
+    assert second.returncode == 0, second.stderr
+    assert set(api.asked[len(before) :]) & set(before[:30]) == set()
+    assert (tmp_path / "out.ndjson").read_text() == (whole / "out.ndjson").read_text()
+    assert not list(tmp_path.glob("gitdailies-data/history/fetch.db*"))
+
+
+def test_ctrl_c_while_it_reads_says_where_it_stopped_and_how_to_go_on(tmp_path: Path) -> None:
+    """Interrupted while it waits for a page it ends with 130, and the same command reads on from there."""
+    tell = answers(year(60))
+    asked, go = threading.Event(), threading.Event()
+
+    def held(path: str, query: dict[str, str]) -> Any:
+        if len(api.asked) == 31:
+            asked.set()
+            go.wait(60)
+        return tell(path, query)
+
+    with listening(Api(held, TOKEN)) as api:
+        process = incidents.begun(
+            tmp_path, api.url, "pager", configuration=CONFIGURATION, **NOWHERE, PAGERDUTY_API_TOKEN=TOKEN
+        )
+        assert asked.wait(60)
+        process.send_signal(signal.SIGINT)
+        out, err = process.communicate(timeout=10)
+        go.set()
+        before = list(api.asked)
+        second = fetched(tmp_path, api, "--output", "out.ndjson")
+
+    assert (process.returncode, out) == (130, "")
+    assert err.splitlines()[0] == (
+        "interrupted after 30 pages; nothing was sent; run the same command within a day to continue"
+    )
+    assert second.returncode == 0, second.stderr
+    assert "continues with 30 pages that were read before" in second.stderr
+    assert set(api.asked[len(before) :]) & set(before[:30]) == set()
+
+
+def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
+    """A receiver that insists on the order takes the year, and a second fetch of it sends nothing."""
+    told = year(60)
+    with (
+        listening(Api(answers(told), TOKEN)) as api,
+        in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _),
+    ):
+        where = {
+            "GITDAILIES_WEBHOOK_URL": receiver.url + "/webhooks",
+            "GITDAILIES_WEBHOOK_KEY": receiver.key("history"),
+        }
+        first = fetched(tmp_path, api, "--json", **where)
+        second = fetched(tmp_path, api, "--json", **where)
+        there = receiver.events(receiver.key("reader", "read"), limit="1000")
+
+    expected = live(told)
+    assert first.returncode == second.returncode == 0, first.stderr + second.stderr
+    assert json.loads(first.stdout)["sent"] == len(expected)
+    assert json.loads(second.stdout)["skipped"] == len(expected)
+    assert {one["id"] for one in there} == {one["id"] for one in expected}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["nothing", "--since", "2025-01-01"], "SOURCE: expected a source to fetch from ("),
+        (["pager", "--since", "yesterday"], "--since: expected a day like 2025-01-01"),
+        (["pager", "--since", "2025-02-01", "--until", "2025-01-01"], "--until: expected a time after"),
+        (["pager", "--since", "2025-01-01", "--with", "team=x"], "--with: expected none for pagerduty"),
+        (["pager", "--since", "2025-01-01", "--token-env", "NOT_SET"], "env NOT_SET: expected a secret"),
+        (["pager", "--since", "2025-01-01", *(["--token-env", "A"] * 2)], "expected 1 for pagerduty, got 2"),
+        (["pager", "--since", "2025-01-01", "--live-since", "2025-02-01"], "pager does not need it"),
+    ],
+)
+def test_a_wrong_argument_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+) -> None:
+    """Each wrong argument ends with an error that names it, before anything is asked for."""
+    (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PAGERDUTY_API_TOKEN", TOKEN)
+
+    ran = CliRunner().invoke(gitdailies, ["history", "fetch", *arguments, "--dry-run"])
+
+    assert isinstance(ran.exception, UsageError)
+    assert said in str(ran.exception)
+
+
+def test_a_page_of_another_server_is_told_with_its_address(tmp_path: Path) -> None:
+    """JSON that the vendor's listing is not ends the fetch with the address that was asked."""
+    with listening(Api(lambda path, query: [], TOKEN)) as api:
+        ran = fetched(tmp_path, api, "--dry-run")
+
+    assert ran.returncode == 1
+    assert f"gitdailies: {api.url}: body: expected an object, got a list of 0\n" in ran.stderr
+
+
+def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
+    """A refused token ends with code 3, and stands in no output and no file, though the vendor repeats it."""
+    api = Api(answers(year(3)), TOKEN)
+    wrong = "planted-wrong-token-777"
+    with listening(api):
+        ran = fetched(tmp_path, api, "--output", "out.ndjson", token=wrong)
+        right = fetched(tmp_path, api, "--dry-run")
+
+    assert ran.returncode == 3, ran.stderr
+    assert "expected a token (env PAGERDUTY_API_TOKEN) that may read it, got 401" in ran.stderr
+    assert right.returncode == 0, right.stderr
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for token in (wrong, TOKEN):
+        assert token not in ran.stdout + ran.stderr + right.stdout + right.stderr
+        assert not any(token.encode() in content for content in files)
+
+
+class Counting:
+    """Pages of a listing that shows no more than so many rows, and how wide each window was."""
+
+    url = "https://api.example"
+
+    def __init__(self, told: list[Incident], most: int) -> None:
+        self.answer = answers(told, most=most)
+
+    def get(self, path: str, query: Any = ()) -> Any:
+        page = self.answer(path, dict(query))
+        assert page is not None, f"{path} {query}"
+        return page
+
+
+def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Windows are halved until each listing shows its end, and no incident comes twice or is lost."""
+    told_of = year(250)
+    monkeypatch.setattr(reader, "MOST_ROWS", 30)
+    monkeypatch.setattr(reader, "PAGE", 10)
+
+    told = list(reader.reader.read(Counting(told_of, 30), Window(BEGIN, END), {}))
+
+    starts = [one.incident for one in told if isinstance(one, Change) and one.word == "incident.triggered"]
+    assert sorted(starts) == [one.id for one in told_of]
+
+
+def test_a_record_that_cannot_be_read_stops_no_other() -> None:
+    """An incident whose service has no id comes to a reason that names the place; the next one is told."""
+    first, second = year(2)
+    pages = Counting([first, second], 10_000)
+    broken = {**first.listed(), "service": {"summary": "checkout"}}
+    whole = pages.answer
+
+    def answer(path: str, query: dict[str, str]) -> Any:
+        page = whole(path, query)
+        if path == "/incidents" and page["incidents"] and page["incidents"][0]["id"] == first.id:
+            page["incidents"][0] = broken
+        return page
+
+    pages.answer = answer
+
+    told = list(reader.reader.read(pages, Window(BEGIN, END), {}))
+
+    assert isinstance(told[0], Ignored)
+    assert "incidents[0].service.id: expected text, got null" in told[0].reason
+    assert [one.incident for one in told[1:] if isinstance(one, Change)] == [second.id, second.id]
+
+
+def entry(kind: str, minutes: float) -> Fields:
+    return Fields(
+        {"type": f"{kind}_log_entry", "created_at": f"{(BEGIN + timedelta(minutes=minutes)).isoformat()}"}
+    )
+
+
+@pytest.mark.parametrize(
+    ("reopened", "entries", "words"),
+    [
+        (None, [("trigger", 0), ("resolve", 0)], ["triggered", "resolved"]),
+        (None, [("resolve", 9), ("trigger", 0)], ["triggered", "resolved"]),
+        (None, [("trigger", 0), ("trigger", 3), ("resolve", 9)], ["triggered", "resolved"]),
+        (None, [("trigger", 0), ("resolve", 9), ("resolve", 20)], ["triggered", "resolved", "ignored"]),
+        (
+            12,
+            [("trigger", 0), ("resolve", 9), ("resolve", 20)],
+            ["triggered", "resolved", "reopened", "resolved"],
+        ),
+        (12, [("trigger", 0), ("resolve", 9), ("trigger", 12)], ["triggered", "resolved", "reopened"]),
+        (None, [], ["triggered"]),
+        (None, [("notify", 1), ("annotate", 2)], ["triggered"]),
+    ],
+)
+def test_the_log_tells_starts_and_ends(
+    reopened: float | None, entries: list[tuple[str, float]], words: list[str]
+) -> None:
+    """Entries in any order come to starts and ends in turn; an end that no start leads to is ignored."""
+    listed = {"id": "Q1", "created_at": BEGIN.isoformat()}
+    if reopened:
+        listed["reopened_at"] = (BEGIN + timedelta(minutes=reopened)).isoformat()
+
+    told = list(past.translate(Fields(listed), [entry(*one) for one in entries]))
+
+    assert [
+        one.word.removeprefix("incident.") if isinstance(one, Change) else "ignored" for one in told
+    ] == words
+    if reopened:
+        assert told[2].occurrence == "2025-01-01T00:12:00Z"  # type: ignore[union-attr]

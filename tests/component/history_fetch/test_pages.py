@@ -1,0 +1,181 @@
+"""Reading pages: rate limits, what is tried again, and addresses that get no token."""
+
+from __future__ import annotations
+
+import re
+import socket
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+from gitdailies_core.errors import DeliveryError, Refused, UsageError
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.history import GROUP
+from gitdailies_core.values.secret import Secret
+from gitdailies_history.fetch.api_client import HttpPages, asked_to_wait
+from gitdailies_history.fetch.state import State
+from gitdailies_pagerduty.reader import reader
+
+from tests.support.history_fetch.api import LIMITED, Api, listening
+from tests.support.servers import answer, serving
+
+NOW = datetime(2026, 3, 4, tzinfo=UTC)
+
+
+@pytest.fixture
+def state(tmp_path: Path) -> Iterator[State]:
+    with State(tmp_path) as opened:
+        yield opened
+
+
+def pages(url: str, state: State, waited: list[float], retries: int = 2, seconds: float = 60.0) -> HttpPages:
+    return HttpPages(
+        reader,
+        url,
+        [Secret("token", "env TOKEN")],
+        state,
+        retries=retries,
+        sleep=waited.append,
+        now=lambda: NOW,
+        jitter=lambda: 0.0,
+        seconds=seconds,
+    )
+
+
+@pytest.mark.parametrize(
+    ("headers", "seconds"),
+    [
+        ({"Retry-After": "17"}, 17),
+        ({"ratelimit-reset": "23"}, 23),
+        ({"X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}, 41),
+        ({}, 0),
+    ],
+)
+def test_a_limit_is_waited_for_as_long_as_it_says(
+    state: State, headers: dict[str, str], seconds: float
+) -> None:
+    """After a 429 the next attempt comes when the vendor's header says."""
+    waited: list[float] = []
+    api = Api(lambda path, query: {"path": path}, "token", {1: LIMITED}, limit_headers=headers)
+    with listening(api), pages(api.url, state, waited) as read:
+        assert read.get("/here") == {"path": "/here"}
+
+    assert waited == [seconds]
+
+
+@pytest.mark.parametrize(
+    ("headers", "waits"),
+    [
+        ({"Retry-After": "17"}, [17]),
+        ({"X-RateLimit-Remaining": "0", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 41)}, [41]),
+        ({"X-RateLimit-Remaining": "4711", "X-RateLimit-Reset": str(int(NOW.timestamp()) + 3000)}, None),
+    ],
+)
+def test_a_403_is_a_limit_only_where_it_says_so(
+    state: State, headers: dict[str, str], waits: list[float] | None
+) -> None:
+    """A token that may not read ends the fetch at once, though the answer tells of a limit far away."""
+    waited: list[float] = []
+    api = Api(lambda path, query: {}, "token", {1: LIMITED}, limit_status=403, limit_headers=headers)
+    with listening(api), pages(api.url, state, waited) as read:
+        if waits is None:
+            with pytest.raises(Refused, match="expected a token"):
+                read.get("/here")
+        else:
+            assert read.get("/here") == {}
+
+    assert waited == (waits or [])
+
+
+def test_a_page_that_never_ends_is_given_up(state: State) -> None:
+    """An attempt ends after its time in all, even where a byte comes now and then."""
+
+    def drip(connection: socket.socket, _: object) -> None:
+        connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n")
+        while True:
+            connection.sendall(b" ")
+            time.sleep(0.1)
+
+    with (
+        serving(drip) as server,
+        pages(f"http://127.0.0.1:{server.port}", state, [], retries=0, seconds=0.6) as read,
+        pytest.raises(DeliveryError, match=r"timed out after 0\.6 s"),
+    ):
+        read.get("/here")
+
+
+def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
+    """What the vendor answered for good is not tried again."""
+    api = Api(lambda path, query: None, "token")
+    with listening(api), pages(api.url, state, []) as read, pytest.raises(Refused, match="answered 404"):
+        read.get("/gone")
+
+    assert len(api.asked) == 1
+
+
+@pytest.mark.parametrize(
+    ("reply", "said"),
+    [
+        (answer("202 Accepted", b"{}"), "/here: expected a page, got answered 202"),
+        (
+            answer("200 OK", b"<html>"),
+            "/here: expected a page in 1 attempts, the last got: an answer that is",
+        ),
+    ],
+)
+def test_what_is_no_page_is_told_with_its_address(state: State, reply: bytes, said: str) -> None:
+    """Another server than the vendor's may answer anything; none of it is kept for a page."""
+    with serving(reply) as server:
+        read = pages(server.url, state, [], retries=0)
+        with read, pytest.raises(DeliveryError) as caught:
+            read.get("/here")
+
+    assert str(caught.value).startswith(f"{server.url}{said}")
+    assert state.count() == 0
+
+
+def test_nobody_there_is_tried_to_the_end(state: State) -> None:
+    """A dead address is tried retries + 1 times, and the error names it."""
+    with listening(Api(lambda path, query: {}, "token")) as api:
+        url = api.url
+    waited: list[float] = []
+    with pages(url, state, waited) as read, pytest.raises(DeliveryError, match="in 3 attempts"):
+        read.get("/here")
+
+    assert len(waited) == 2
+
+
+@pytest.mark.parametrize(
+    "url",
+    ["http://api.example.com", "ftp://127.0.0.1", "https://name:pass@api.example.com", "https://", "here"],
+)
+def test_a_token_goes_to_no_such_address(state: State, url: str) -> None:
+    """An address without TLS beyond this machine, or with a password in it, is refused and not repeated."""
+    with pytest.raises(UsageError, match="--api-url: expected") as caught:
+        pages(url, state, [])
+
+    assert "pass" not in str(caught.value)
+
+
+def test_half_a_character_holds_up_nothing(state: State) -> None:
+    """A title that was cut in the middle of a character is read, with a mark in its place."""
+    api = Api(lambda path, query: {"title": "fire \ud83d"}, "token")
+    with listening(api), pages(api.url, state, []) as read:
+        assert read.get("/here") == {"title": "fire �"}
+
+
+def test_no_header_asks_for_no_wait() -> None:
+    """Words that are no number of seconds ask for nothing."""
+    assert asked_to_wait({"ratelimit-reset": "soon"}, NOW) == ""
+
+
+def test_every_source_is_documented() -> None:
+    """The page about history has a row for each reader that is installed, with its variable."""
+    page = (Path(__file__).resolve().parents[3] / "docs/history.md").read_text("utf-8")
+    rows = dict(re.findall(r"^\| `([\w-]+)` \| [^|]+ \| `([A-Z_]+)`", page, re.MULTILINE))
+
+    installed = {name: registry.load(name, GROUP) for name in registry.names(GROUP)}
+
+    assert rows == {name: one.token_env for name, one in installed.items()}

@@ -1,0 +1,147 @@
+"""Squadcast's past, read from a server that listens, against what its webhooks would have brought."""
+
+from __future__ import annotations
+
+import subprocess
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.sources.fields import Fields
+from gitdailies_core.sources.protocol import Change, Ignored
+from gitdailies_core.values.secret import Secret
+from gitdailies_squadcast import past
+from gitdailies_squadcast.reader import reader
+
+from tests.support.history_fetch import incidents
+from tests.support.history_fetch.api import CUT, LIMITED, Api, listening
+from tests.support.history_fetch.squadcast import NOT_SET, SERVICES, TEAM, Incident, Squadcast, year
+
+REFRESH = "larkspur-refresh-000042"
+CONFIGURATION = """\
+gitdailies:
+  url: http://127.0.0.1:9/webhooks
+  key: {env: GITDAILIES_WEBHOOK_KEY}
+services:
+  checkout-api: {repo: larkspur/checkout, environment: production}
+  Search: [{repo: larkspur/search}, {repo: larkspur/search-web}]
+sources:
+  oncall:
+    adapter: squadcast
+    secrets: [{env: SQUADCAST_TOKEN}]
+    header: X-Relay-Token
+    only: {priority: [P1, P2, none], tags: {env: [prod]}}
+"""
+
+
+def fetched(
+    folder: Path, vendor: Squadcast, api: Api, *arguments: str, refresh: str = REFRESH
+) -> subprocess.CompletedProcess[str]:
+    api.answer, api.admits = vendor.answer, vendor.admits
+    with listening(api):
+        return incidents.fetched(
+            folder,
+            api.url + "/v3",
+            "oncall",
+            "--output",
+            "out.ndjson",
+            *arguments,
+            configuration=CONFIGURATION,
+            SQUADCAST_REFRESH_TOKEN=refresh,
+        )
+
+
+def api(troubles: dict[int, str] | None = None) -> Api:
+    return Api(lambda path, query: None, REFRESH, troubles or {})
+
+
+def live(told: list[Incident], **more: Any) -> list[dict[str, Any]]:
+    return incidents.live(CONFIGURATION, "oncall", [at for one in told for at in one.deliveries(**more)])
+
+
+def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
+    """Every event of a year is the live one, ids and all, through 429s, cut connections and spent tokens."""
+    told = year()
+    vendor, served = Squadcast(told, REFRESH, good_for=100), api({2: LIMITED, 5: CUT, 90: CUT, 120: LIMITED})
+    ran = fetched(tmp_path, vendor, served)
+
+    assert ran.returncode == 0, ran.stderr
+    expected = live(told)
+    assert len(expected) > 150
+    assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
+    assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
+    assert len({one for one in served.asked if one.startswith("/v3/incidents/export?")}) >= 12
+    assert vendor.signed_in >= 3
+    for reason in ("suppressed", "filtered: priority p4", "filtered: tag env staging", "for 'billing'"):
+        assert reason in ran.stderr
+
+
+def test_an_end_told_late_has_the_same_id(tmp_path: Path) -> None:
+    """Ids are the live ones even where a webhook told the end some milliseconds later than the log has it."""
+    told = year(40)
+    fetched(tmp_path, Squadcast(told, REFRESH), api())
+
+    ids = [one["id"] for one in incidents.written(tmp_path / "out.ndjson")]
+    assert ids == [one["id"] for one in incidents.by_id(live(told, late=timedelta(milliseconds=77)))]
+
+
+def test_one_team_alone_is_read(tmp_path: Path) -> None:
+    """With a team named, the list of teams is not asked for."""
+    served = api()
+    ran = fetched(tmp_path, Squadcast(year(5), REFRESH), served, "--with", f"team={TEAM}")
+
+    assert ran.returncode == 0, ran.stderr
+    assert "/v3/teams" not in served.asked
+
+
+def test_no_token_is_in_what_is_written(tmp_path: Path) -> None:
+    """A refused refresh token ends with code 3; neither it nor an access token stands in output or files."""
+    vendor = Squadcast(year(5), REFRESH)
+    wrong = "planted-wrong-token-777"
+    refused = fetched(tmp_path, vendor, api(), refresh=wrong)
+    ran = fetched(tmp_path, vendor, api(), "--dry-run")
+
+    assert (refused.returncode, ran.returncode) == (3, 0), refused.stderr + ran.stderr
+    assert "/oauth/access-token: expected a token (env SQUADCAST_REFRESH_TOKEN)" in refused.stderr
+    files = [path.read_bytes() for path in tmp_path.rglob("*") if path.is_file()]
+    for token in (wrong, REFRESH, "larkspur-access-"):
+        assert token not in refused.stdout + refused.stderr + ran.stdout + ran.stderr
+        assert not any(token.encode() in content for content in files)
+
+
+@pytest.mark.parametrize(
+    ("url", "address"),
+    [
+        ("https://api.squadcast.com/v3", "https://auth.squadcast.com/oauth/access-token"),
+        ("https://api.eu.squadcast.com/v3", "https://auth.eu.squadcast.com/oauth/access-token"),
+    ],
+)
+def test_each_region_signs_in_at_its_own_address(url: str, address: str) -> None:
+    """The refresh token goes to the region of the API, in its header alone."""
+    assert reader.sign_in(url, Secret("r")) == (address, {"X-Refresh-Token": "r"})
+    assert reader.headers(Secret("a"))["Authorization"] == "Bearer a"
+
+
+def test_a_service_that_is_gone_is_told_by_name() -> None:
+    """An incident whose service is in no list any more keeps its id and name for routing."""
+    told = year(1)[0]
+
+    start = next(iter(past.translate(Fields(told.row()), Fields(told.whole()), None)))
+
+    assert isinstance(start, Change)
+    assert start.services[0].name == "Checkout API"
+    assert set(start.services[0].aliases) == {SERVICES["checkout"]["id"], "Checkout API"}
+
+
+def test_an_end_without_an_entry_is_the_rows() -> None:
+    """Where the log has no entry of the end, the export's time is it; a time that was not set is none."""
+    told = year(1)[0]
+    bare = Fields({**told.whole(), "logs": []})
+
+    ended = list(past.translate(Fields(told.row()), bare, None))
+    still_open = list(past.translate(Fields({**told.row(), "resolved_at": NOT_SET}), bare, None))
+
+    assert [one.at for one in ended if isinstance(one, Change)] == [told.created_at, told.resolved[0]]
+    assert len(still_open) == 1
+    assert not isinstance(still_open[0], Ignored)

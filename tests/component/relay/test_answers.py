@@ -1,0 +1,259 @@
+"""What a sender is answered, over real sockets: each row of the table in `answers`."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_relay.store import store as stores
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.processes import eventually
+from tests.support.relay import deliveries
+from tests.support.relay.deliveries import JSON, Delivery, pagerduty, signed, tokened
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import Relay
+
+UNKNOWN_SHAPE = (
+    b'{"event": {"id": "e1", "event_type": "incident.triggered", "occurred_at": "2026-03-04T09:12:41Z",'
+    b' "data": {"planted": "body-text"}}}'
+)
+
+
+def test_stored_is_202_with_the_ids_that_arrive(relay: Relay, receiver: Receiver) -> None:
+    """A start and an end are 202 with the ids under which GitDailies gets them, in order."""
+    ids = []
+    for word in ("incident.triggered", "incident.resolved"):
+        answer = pagerduty(word, "Q1").post(relay.url)
+        assert (answer.status_code, answer.json()["status"]) == (202, "stored")
+        ids += answer.json()["events"]
+
+    eventually(lambda: len(receiver.arrivals) == 2)
+    assert [one.id for one in receiver.arrivals] == ids
+    assert [one.event["id"] for one in receiver.arrivals] == ids
+    assert len(set(ids)) == 2
+
+
+def test_a_redelivery_is_202_with_the_same_ids(relay: Relay, receiver: Receiver) -> None:
+    """The same delivery again is 202 with the same ids, and nothing more is sent."""
+    delivery = pagerduty("incident.triggered", "Q1")
+    first, second = delivery.post(relay.url), delivery.post(relay.url)
+
+    assert (second.status_code, second.json()["events"]) == (202, first.json()["events"])
+    assert second.json()["delivery"] != first.json()["delivery"]
+    pagerduty("incident.resolved", "Q1").post(relay.url)
+    eventually(lambda: len(receiver.arrivals) >= 2)
+    assert [one.event["kind"] for one in receiver.arrivals] == ["incidentStarted", "incidentResolved"]
+
+
+IGNORED = {
+    "acknowledged": (
+        pagerduty("incident.acknowledged", "Q1"),
+        "incident.acknowledged neither starts nor ends an incident",
+    ),
+    "a type that is not in the table": (
+        pagerduty("incident.renamed", "Q1"),
+        "not in the table of PagerDuty's event types",
+    ),
+    "a ping": (
+        signed(deliveries.example("pagerduty", "pagey.ping")),
+        "a ping: the connection works",
+    ),
+    "filtered": (
+        pagerduty("incident.triggered", "Q1", source="filtered", urgency="low"),
+        "filtered: urgency low is not in high",
+    ),
+    "a service without a line": (
+        pagerduty("incident.triggered", "Q1", service="attic"),
+        "unmapped: no line under services for 'attic'",
+    ),
+}
+
+
+# Of what is in no table, not even `data.id` is known to be an incident's.
+_WITHOUT_INCIDENT = ("a ping", "a type that is not in the table")
+
+
+@pytest.mark.parametrize("name", IGNORED)
+def test_nothing_to_say_is_200_with_the_reason(relay: Relay, name: str) -> None:
+    """What is authentic and counts nothing is 200, and the reason stands in answer and explain."""
+    delivery, reason = IGNORED[name]
+    answer = delivery.post(relay.url)
+
+    assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
+    assert answer.json()["reasons"] == [reason]
+    if name not in _WITHOUT_INCIDENT:
+        (told,) = relay.explain("Q1")["deliveries"]
+        assert (told["delivery"], told["reason"]) == (answer.json()["delivery"], reason)
+
+
+def test_a_second_start_of_an_open_occurrence_is_200(relay: Relay) -> None:
+    """Another delivery that starts what is open says so and adds nothing."""
+    assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
+    answer = pagerduty("incident.triggered", "Q1").post(relay.url)
+
+    assert (answer.status_code, answer.json()["reasons"]) == (
+        200,
+        ["second start of an occurrence that is open: 2026-03-04T09:12:41Z"],
+    )
+
+
+def test_a_shape_that_the_table_cannot_read_is_202_quarantined(relay: Relay) -> None:
+    """Its body is quarantined; answer, list, log and metrics say what was expected."""
+    answer = signed(UNKNOWN_SHAPE).post(relay.url)
+
+    assert (answer.status_code, answer.json()["status"]) == (202, "quarantined")
+    reason = answer.json()["reason"]
+    assert reason.startswith("event.data.id: expected")
+    (quarantined,) = relay.failed()["quarantined"]
+    assert (quarantined["delivery"], quarantined["code"], quarantined["reason"]) == (
+        answer.json()["delivery"],
+        "unexpected_payload",
+        reason,
+    )
+    assert relay.status()["quarantined"] == {"unexpected_payload": 1}
+    (entry,) = relay.logged("delivery")
+    assert (entry["log_level"], entry["reasons"]) == ("warning", (reason,))
+    metrics = requests.get(f"{relay.status_url}/metrics", timeout=30).text
+    assert 'gitdailies_relay_messages_total{outcome="unexpected_payload",source="pagerduty"} 1.0' in metrics
+
+
+PROOFS: dict[str, dict[str, Any]] = {
+    "none": {},
+    "empty": {"x-pagerduty-signature": ""},
+    "the bare prefix": {"x-pagerduty-signature": "v1="},
+    "another version": {"x-pagerduty-signature": "v0=" + "0" * 64},
+    "another secret's": {"x-pagerduty-signature": "v1=" + "0" * 64},
+    "not ASCII": {"x-pagerduty-signature": b"v1=\xe9\xff"},
+    "ten thousand": {"x-pagerduty-signature": ",".join(["v1=" + "0" * 64] * 900)},
+    "a wrong token": {deliveries.TOKEN_HEADER: "pd-secret"},
+    "the token of another source": {deliveries.TOKEN_HEADER: deliveries.SECRETS["datadog-token"]},
+}
+
+
+@pytest.mark.parametrize("name", PROOFS)
+def test_a_wrong_or_missing_proof_is_401_and_leaves_nothing_behind(relay: Relay, name: str) -> None:
+    """The answer has no detail; neither body nor proof is logged or stored."""
+    answer = Delivery("pagerduty", UNKNOWN_SHAPE, {"content-type": JSON, **PROOFS[name]}).post(relay.url)
+
+    assert (answer.status_code, answer.json()) == (401, {"status": "unauthorized"})
+    (entry,) = relay.logged("delivery refused")
+    assert set(entry) == {"event", "log_level", "source", "client", "reason"}
+    assert "body-text" not in repr(relay.log)
+    assert relay.failed()["quarantined"] == []
+    assert relay.status()["deliveries"] == {}
+
+
+def test_an_older_secret_proves_and_is_named(relay: Relay) -> None:
+    """Any secret of the source is a proof, and explain names the one, so that an old one can go."""
+    body = pagerduty("incident.triggered", "Q1").body
+    assert signed(body, secret="old-secret").post(relay.url).status_code == 202
+
+    (told,) = relay.explain("Q1")["deliveries"]
+    assert told["proof"].endswith("/old-secret")
+
+
+def test_a_body_changed_by_one_space_is_401(relay: Relay) -> None:
+    """The signature holds for the exact bytes, not for what they mean."""
+    delivery = pagerduty("incident.triggered", "Q1")
+    changed = Delivery("pagerduty", delivery.body + b" ", delivery.headers)
+
+    assert changed.post(relay.url).status_code == 401
+
+
+NOT_JSON = {
+    "cut": (b'{"event": {"id": ', "body: expected JSON, got expecting value at line 1 column 18"),
+    "empty": (b"", "body: expected JSON, got expecting value at line 1 column 1"),
+    "NaN": (b'{"event": NaN}', "body: expected JSON, got NaN"),
+    "too large a number": (b'{"event": 1e999}', "body: expected a number that fits a double"),
+    "half a surrogate": (b'{"event": "\\ud800"}', "body: expected text that UTF-8 can hold"),
+    "too deep": (b"[" * 100_000 + b"]" * 100_000, "body: expected at most 100 levels of nesting, got more"),
+    "not UTF-8": (b'{"event": "\xff"}', "body: expected UTF-8, got other bytes at offset 11"),
+    "a byte order mark": (
+        b'\xef\xbb\xbf{"event": {}}',
+        "body: expected UTF-8 without a byte order mark, got one",
+    ),
+}
+
+
+@pytest.mark.parametrize("name", NOT_JSON)
+def test_what_is_not_json_is_400_and_quarantined(relay: Relay, name: str) -> None:
+    """The answer says where and what was expected; the body can be looked at later."""
+    body, reason = NOT_JSON[name]
+    answer = signed(body).post(relay.url)
+
+    assert (answer.status_code, answer.json()["status"]) == (400, "unreadable")
+    assert answer.json()["reason"].startswith(reason)
+    (quarantined,) = relay.failed()["quarantined"]
+    assert quarantined["code"] == "invalid_json"
+    with stores.reading(SqliteDatabase(relay.store)) as connection:
+        assert connection.execute("SELECT body FROM quarantine").fetchone() == (body,)
+
+
+def test_a_name_that_stands_twice_is_tolerated_from_a_vendor(relay: Relay) -> None:
+    """Of two equal names in a vendor's JSON the last one holds, and the delivery is taken."""
+    body = pagerduty("incident.triggered", "Q1").body.replace(b'{"id"', b'{"id": "x", "id"', 1)
+    twice = body.replace(b'"event_type"', b'"event_type": "pagey.ping", "event_type"')
+
+    assert signed(twice).post(relay.url).json()["status"] == "stored"
+
+
+@pytest.mark.parametrize(
+    "kind", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; a=b"]
+)
+def test_datadogs_form_encoding_is_read(relay: Relay, kind: str) -> None:
+    """A form is read as one, whatever the letters of its type, and is 400 where it is none."""
+    form = deliveries.example("datadog", "monitor-form")
+
+    assert tokened("datadog", form, kind).post(relay.url).json()["status"] == "stored"
+    assert tokened("datadog", b"no pairs", kind).post(relay.url).status_code == 400
+
+
+def test_an_unknown_source_is_404(relay: Relay) -> None:
+    """No other path is served on the intake, status and metrics least of all."""
+    for path in ("/hooks/opsgenie", "/hooks/", "/hooks", "/", "/status", "/metrics", "/hooks/pagerduty/x"):
+        assert requests.post(relay.url + path, data=b"{}", timeout=30).status_code == 404
+
+
+def test_other_methods_are_405_and_name_those_allowed(relay: Relay) -> None:
+    """GET, HEAD and DELETE are refused; POST, PUT and PATCH, which Squadcast offers, are taken."""
+    for method in ("GET", "HEAD", "DELETE", "OPTIONS"):
+        answer = requests.request(method, relay.url + "/hooks/squadcast", timeout=30)
+        assert (answer.status_code, answer.headers["allow"]) == (405, "POST, PUT, PATCH")
+    for number, method in enumerate(("PUT", "PATCH")):
+        delivery = deliveries.squadcast("v2.incident.triggered", f"S{number}")
+        url = relay.url + "/hooks/squadcast"
+        answer = requests.request(method, url, data=delivery.body, headers=delivery.headers, timeout=30)
+        assert answer.status_code == 202
+
+
+def test_an_encoded_body_is_415(relay: Relay) -> None:
+    """Compressed bodies are refused, since a small one may grow without bound; identity is none."""
+    delivery = pagerduty("incident.triggered", "Q1")
+    for encoding, status in (("gzip", 415), ("br, gzip", 415), ("identity", 202), ("", 202)):
+        headers = {**delivery.headers, "content-encoding": encoding}
+        answer = Delivery("pagerduty", delivery.body, headers).post(relay.url)
+        assert answer.status_code == status
+
+
+def test_health_is_answered_on_both_listeners(relay: Relay) -> None:
+    """healthz and readyz are 200 on the intake and beside the metrics."""
+    for url in (relay.url, relay.status_url):
+        assert requests.get(f"{url}/healthz", timeout=30).json() == {"status": "alive"}
+        assert requests.get(f"{url}/readyz", timeout=30).json() == {"status": "ready"}
+    assert requests.get(f"{relay.status_url}/hooks/pagerduty", timeout=30).status_code == 404
+
+
+def test_every_answer_is_json(relay: Relay) -> None:
+    """Each answer, good or bad, is a JSON object with a status in words."""
+    for answer in (
+        pagerduty("incident.triggered", "Q1").post(relay.url),
+        signed(b"{").post(relay.url),
+        requests.get(relay.url + "/nowhere", timeout=30),
+        requests.get(relay.url + "/hooks/pagerduty", timeout=30),
+        requests.post(relay.url + "/hooks/pagerduty", data=b"{}", timeout=30),
+    ):
+        assert answer.headers["content-type"] == "application/json"
+        assert isinstance(json.loads(answer.content)["status"], str)

@@ -1,0 +1,74 @@
+"""Who sent it, in the log: the address of the connection, or what a trusted proxy says."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from tests.support.relay.deliveries import Delivery, pagerduty
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import configure, in_thread
+
+SENDER = "198.51.100.7"
+
+
+def told(folder: Path, receiver: Receiver, headers: Mapping[str, str], **settings: str) -> list[str]:
+    """Post a good and a wrong delivery with these headers; return the addresses that the log shows."""
+    good = pagerduty("incident.triggered", "Q1")
+    wrong = Delivery("pagerduty", b"{}", {})
+    with in_thread(configure(folder, url=receiver.url, **settings)) as relay:
+        for delivery, status in ((good, 202), (wrong, 401)):
+            answer = replace(delivery, headers={**delivery.headers, **headers}).post(relay.url)
+            assert answer.status_code == status
+        return [entry["client"] for entry in (*relay.logged("delivery"), *relay.logged("delivery refused"))]
+
+
+TRUSTED = {
+    "an address": "[127.0.0.1]",
+    "a network": "[10.0.0.0/8, 127.0.0.0/8]",
+}
+
+
+@pytest.mark.parametrize("name", TRUSTED)
+def test_a_trusted_proxy_says_who_sent_it(tmp_path: Path, receiver: Receiver, name: str) -> None:
+    """Accepted and refused deliveries show the sender's address, not the proxy's, nor an invented one."""
+    forwarded = {"X-Forwarded-For": f"192.0.2.1, {SENDER}"}
+
+    assert told(tmp_path, receiver, forwarded, trusted_proxies=TRUSTED[name]) == [SENDER] * 2
+
+
+@pytest.mark.parametrize("trusted", ["[]", "[10.0.0.1]"])
+def test_anybody_else_is_not_believed(tmp_path: Path, receiver: Receiver, trusted: str) -> None:
+    """Without a line for it, the address before the relay is the sender, whatever it writes."""
+    forwarded = {"X-Forwarded-For": SENDER}
+
+    assert told(tmp_path, receiver, forwarded, trusted_proxies=trusted) == ["127.0.0.1"] * 2
+
+
+def test_what_is_no_address_is_not_shown(tmp_path: Path, receiver: Receiver) -> None:
+    """Words in place of an address, through a trusted proxy, reach no line of the log."""
+    forwarded = {"X-Forwarded-For": 'planted"}{"event": "forged"'}
+
+    assert told(tmp_path, receiver, forwarded, trusted_proxies="[127.0.0.1]") == ["127.0.0.1"] * 2
+
+
+def test_wrong_proofs_are_counted_for_each_sender(tmp_path: Path, receiver: Receiver) -> None:
+    """A hundred wrong proofs from two addresses are two lines at once and two counts at the end."""
+    with in_thread(configure(tmp_path, url=receiver.url, trusted_proxies="[127.0.0.1]")) as relay:
+        for number in range(100):
+            client = f"198.51.100.{number % 2}"
+            wrong = Delivery("pagerduty", b"{}", {"X-Forwarded-For": client})
+            assert wrong.post(relay.url).status_code == 401
+        assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
+        assert len(relay.logged("delivery refused")) == 2
+        log = relay.log
+    lines = [entry for entry in log if entry["event"] == "delivery refused"]
+    assert [(entry["client"], entry.get("again")) for entry in lines] == [
+        ("198.51.100.0", None),
+        ("198.51.100.1", None),
+        ("198.51.100.0", 49),
+        ("198.51.100.1", 49),
+    ]

@@ -1,0 +1,96 @@
+"""What retention frees is given back: the file grows with what is kept, not with what ever was."""
+
+from __future__ import annotations
+
+import sqlite3
+from pathlib import Path
+
+import pytest
+from gitdailies_relay.store import pruner, store
+from gitdailies_relay.store.retention import SPARE_BYTES, STEP_BYTES, bytes_to_give_back
+from gitdailies_server.storage.database import Size
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import pagerduty
+from tests.support.relay.running import Relay, configure, in_thread
+
+MIB = 2**20
+
+
+@pytest.mark.parametrize(
+    ("size", "step"),
+    [
+        (Size(8 * MIB, 0), 0),
+        (Size(8 * MIB, SPARE_BYTES), 0),
+        (Size(8 * MIB, SPARE_BYTES + 8192), 8192),
+        (Size(50 * MIB, 20 * MIB), STEP_BYTES),
+        (Size(500 * MIB, 50 * MIB), 0),
+        (Size(500 * MIB, 51 * MIB), STEP_BYTES),
+    ],
+)
+def test_a_tenth_or_four_mebibytes_stay_free(size: Size, step: int) -> None:
+    """Space is given back in steps of a mebibyte, and what is likely to be needed again is not."""
+    assert bytes_to_give_back(size) == step
+
+
+def grow(relay: Relay, mebibytes: int) -> None:
+    """Make the file larger by bodies that are too old to be kept."""
+    with store.transaction(SqliteDatabase(relay.store)) as session:
+        for number in range(mebibytes):
+            row = (f"old-{number}", 1, "pagerduty", "unexpected_payload", "", "", bytes(MIB))
+            session.execute(
+                "INSERT INTO quarantine (delivery, received_at, source, code, reason, content_type, body)"
+                " VALUES (?,?,?,?,?,?,?)",
+                row,
+            )
+
+
+def test_the_file_shrinks_while_deliveries_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After 24 MiB went the file is back under 8, and every delivery in between was stored."""
+    monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 0.2)
+    with in_thread(configure(tmp_path)) as relay:
+        grow(relay, 24)
+        assert relay.status()["bytes"] > 24 * MIB
+        posted: list[int] = []
+
+        def small() -> bool:
+            posted.append(pagerduty("incident.triggered", f"Q{len(posted)}").post(relay.url).status_code)
+            return bool(relay.status()["bytes"] < 8 * MIB)
+
+        eventually(small)
+        assert set(posted) == {202}
+        # What was given back leaves the file itself with the next checkpoint.
+        with sqlite3.connect(relay.store) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.close()
+        assert relay.store.stat().st_size < 8 * MIB
+    with sqlite3.connect(relay.store) as connection:
+        assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+    connection.close()
+
+
+def test_a_file_made_without_it_is_left_as_large_as_it_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A file of an older version is not asked again and again for what it cannot give, until a VACUUM."""
+    monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 3600)
+    path = tmp_path / "relay.db"
+    with sqlite3.connect(path) as connection:
+        connection.execute("PRAGMA page_size=8192")
+        connection.execute("PRAGMA journal_mode=WAL")
+    connection.close()
+    file = configure(tmp_path)
+    with in_thread(file) as relay:
+        grow(relay, 12)
+    with in_thread(file) as relay:
+        eventually(lambda: relay.status()["freeBytes"] > 10 * MIB)
+    with sqlite3.connect(path, isolation_level=None) as connection:
+        connection.execute("PRAGMA auto_vacuum=INCREMENTAL")
+        connection.execute("VACUUM")
+    connection.close()
+    assert path.stat().st_size < MIB
+    with in_thread(file) as relay:
+        grow(relay, 12)
+    with in_thread(file) as relay:
+        eventually(lambda: relay.status()["bytes"] < 8 * MIB)

@@ -1,0 +1,137 @@
+"""A full house: crowds of silent, slow and greedy senders keep no good one out."""
+
+from __future__ import annotations
+
+import contextlib
+import gc
+import socket
+import struct
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import requests
+from gitdailies_server.http import bounded_protocol
+
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import Delivery, pagerduty
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.sockets import connected, head, receive
+
+MOST = 16
+NO_ROOM = "too many connections are open"
+
+
+@pytest.fixture
+def small(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
+    """A relay that serves sixteen senders at once."""
+    with in_thread(configure(tmp_path, url=receiver.url, connections=str(MOST))) as running:
+        yield running
+
+
+def raw(delivery: Delivery) -> bytes:
+    headers = {**delivery.headers, "Content-Length": str(len(delivery.body))}
+    return head(f"/hooks/{delivery.source}", headers) + delivery.body
+
+
+AFTER_A_WRONG_PROOF = "idle after a wrong proof"
+SILENT = {
+    "silent": b"",
+    "in the head": b"POST /hooks/pagerduty HTTP/1.1\r\nx: ",
+    "in the body": head("/hooks/pagerduty", {"Content-Length": "900000"}) + b"{",
+    AFTER_A_WRONG_PROOF: head("/hooks/pagerduty", {"Content-Length": "2"}) + b"{}",
+    "asleep between chunks": head("/hooks/pagerduty", {"Transfer-Encoding": "chunked"}) + b"1\r\n{\r\n",
+}
+
+
+@pytest.mark.parametrize("name", SILENT)
+def test_a_crowd_that_keeps_silent_keeps_nobody_out(small: Relay, name: str) -> None:
+    """With five times as many as are served, all of them silent in the same way, good ones are answered."""
+    with contextlib.ExitStack() as stack:
+        for number in range(5 * MOST):
+            silent = stack.enter_context(connected(small.url))
+            silent.sendall(SILENT[name])
+            if name == AFTER_A_WRONG_PROOF:
+                # It is idle once it has its answer.
+                assert receive(silent).status == 401
+            if number % MOST == 0:
+                assert pagerduty("incident.triggered", f"Q{number}").post(small.url).status_code == 202
+        assert pagerduty("incident.triggered", "Q-last").post(small.url).status_code == 202
+    assert {entry["reason"] for entry in small.logged("request refused")} == {NO_ROOM}
+
+
+def test_a_sender_that_proved_itself_keeps_its_connection(small: Relay) -> None:
+    """A kept connection of a vendor or a proxy outlasts a crowd of strangers."""
+    with contextlib.ExitStack() as stack:
+        good = stack.enter_context(connected(small.url))
+        good.sendall(raw(pagerduty("incident.triggered", "Q1")))
+        assert receive(good).status == 202
+        for _ in range(5 * MOST):
+            stack.enter_context(connected(small.url)).sendall(b"POST /")
+        good.sendall(raw(pagerduty("incident.triggered", "Q2")))
+        assert receive(good).status == 202
+
+
+def test_a_connection_that_was_reset_leaves_nothing_behind(relay: Relay) -> None:
+    """However a connection ends, nothing of it waits for a clock: a crowd that resets costs no memory."""
+    for answered in (True, False):
+        for number in range(20):
+            with connected(relay.url) as connection:
+                connection.sendall(raw(pagerduty("incident.triggered", f"Q{answered}-{number}")))
+                if answered:
+                    assert receive(connection).status == 202
+                connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+    # The shortest clock that could hold one back is a minute.
+    eventually(lambda: not _connections(), 30)
+
+
+def _connections() -> list[bounded_protocol.BoundedProtocol]:
+    gc.collect()
+    return [one for one in gc.get_objects() if isinstance(one, bounded_protocol.BoundedProtocol)]
+
+
+def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who sends on and on and reads no answer is cut after the set time."""
+    monkeypatch.setattr(bounded_protocol, "WRITE_SECONDS", 0.3)
+    with socket.socket() as connection:
+        # Room for a few answers on this side; the relay's side fills by itself.
+        connection.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        connection.settimeout(20)
+        host, port = relay.url.removeprefix("http://").split(":")
+        connection.connect((host, int(port)))
+        with pytest.raises(ConnectionError):
+            _send_on_and_on(connection, b"GET /healthz HTTP/1.1\r\n\r\n" * 16)
+
+
+def _send_on_and_on(connection: socket.socket, part: bytes) -> None:
+    for _ in range(200_000):
+        connection.sendall(part)
+
+
+def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
+    """Of a thousand requests in one write the first ones are answered, in order, then the connection ends."""
+    with connected(relay.url) as connection:
+        connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n" * 1000)
+        answers = b""
+        with contextlib.suppress(ConnectionError):
+            while more := connection.recv(65536):
+                answers += more
+    count = answers.count(b"HTTP/1.1 200 OK")
+    assert 1 <= count <= bounded_protocol.PIPELINED_REQUESTS + 1
+    assert answers.count(b"HTTP/1.1") == count
+    assert requests.get(relay.url + "/healthz", timeout=30).status_code == 200
+    assert [entry["reason"] for entry in relay.logged("request refused")] == [
+        "expected at most 16 requests before an answer is read, got more"
+    ]
+
+
+def test_what_is_refused_at_the_door_is_told_once(relay: Relay) -> None:
+    """Fifty times garbage from one address is one line now, and a count when the minute or the relay ends."""
+    for _ in range(50):
+        with connected(relay.url) as connection:
+            connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")
+            assert receive(connection).status == 400
+    (entry,) = relay.logged("request refused")
+    assert (entry["client"], entry["reason"]) == ("127.0.0.1", bounded_protocol.NO_REQUEST)
+    assert eventually(lambda: requests.get(relay.url + "/healthz", timeout=30).status_code == 200)

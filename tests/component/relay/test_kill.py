@@ -1,0 +1,159 @@
+"""kill -9 of a relay under load: whatever was accepted arrives, once and in order.
+
+GITDAILIES_KILL_ROUNDS sets how often it is killed in the long form.
+"""
+
+from __future__ import annotations
+
+import json
+import random
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import requests
+
+from tests.support.forms import short_and_long
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import ENDED_AT, Delivery, pagerduty
+from tests.support.relay.pair import Pair, running_pair
+from tests.support.relay.receiver import Arrival, answer, receiving
+from tests.support.relay.running import configure
+
+VENDORS = 4
+
+
+@dataclass
+class Vendor:
+    """Sends start, acknowledgement and end of one incident after another, each until it is answered."""
+
+    name: str
+    accepted: dict[str, str] = field(default_factory=dict)
+    unanswered: int = 0
+    _deliveries: Iterator[Delivery] = field(init=False)
+    _next: Delivery = field(init=False)
+
+    def __post_init__(self) -> None:
+        self._deliveries = self._all()
+        self._next = next(self._deliveries)
+
+    def send_until_it_is_gone(self, url: str) -> None:
+        with requests.Session() as session:
+            while True:
+                try:
+                    told = self._next.post(url, session)
+                except requests.RequestException:
+                    self.unanswered += 1
+                    return
+                assert told.status_code in (200, 202), told.text
+                for id_ in told.json().get("events", ()):
+                    self.accepted[id_] = told.json()["delivery"]
+                self._next = next(self._deliveries)
+
+    def finish(self, url: str) -> None:
+        """Send again what was never answered, as a vendor does."""
+        told = self._next.post(url)
+        assert told.status_code in (200, 202), told.text
+        self.accepted.update(dict.fromkeys(told.json().get("events", ()), told.json()["delivery"]))
+
+    def _all(self) -> Iterator[Delivery]:
+        number = 0
+        while True:
+            incident = f"{self.name}-{number}"
+            yield pagerduty("incident.triggered", incident, service="ledger")
+            yield pagerduty("incident.acknowledged", incident, service="ledger")
+            yield pagerduty("incident.resolved", incident, at=ENDED_AT, service="ledger")
+            number += 1
+
+
+@contextmanager
+def recorded(pair: Pair) -> Iterator[list[Arrival]]:
+    """Put a recorder between relay and incoming webhooks: slow, and now and then its answer is lost."""
+    odds, session = random.Random(20), requests.Session()
+    url = f"http://127.0.0.1:{pair.port}/webhooks"
+
+    def forward(one: Arrival) -> bytes | None:
+        # Ends overtake starts wherever the relay lets them.
+        time.sleep(odds.random() * (0.04 if one.event["kind"] == "incidentStarted" else 0.001))
+        headers = {"webhook-key": one.key, "idempotency-key": one.id}
+        told = session.post(url, json=one.event, headers=headers, timeout=20)
+        lost = odds.random() < 0.05
+        return (
+            None if lost else answer(f"{told.status_code} X", told.content, Content_Type="application/json")
+        )
+
+    with receiving() as receiver, session:
+        receiver.script = forward
+        configure(pair.folder, url=receiver.url, key=(pair.folder / "webhook-key").read_text().strip())
+        yield receiver.arrivals
+
+
+@short_and_long(
+    "rounds", "GITDAILIES_KILL_ROUNDS", short=5, long=40, seconds=lambda rounds: 120 + 30 * rounds
+)
+def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(
+    rounds: int, tmp_path: Path, measure: Callable[[str], None]
+) -> None:
+    """What was answered 202 stands once in incoming webhooks, starts before ends, and nothing else."""
+    vendors = [Vendor(f"v{number}") for number in range(VENDORS)]
+    cut = random.Random(9)
+    undelivered = 0
+    with running_pair(tmp_path) as pair, recorded(pair) as arrivals:
+        pair.relay.terminate()
+        for _ in range(rounds):
+            pair.start_relay()
+            undelivered += _round(pair, vendors, arrivals, cut)
+        pair.start_relay()
+        for vendor in vendors:
+            vendor.finish(pair.relay.address)
+        eventually(lambda: pair.status()["waiting"] == 0, 120)
+        standing = pair.everything()
+        assert pair.status()["deadLetters"] == 0
+
+    accepted = set().union(*(vendor.accepted for vendor in vendors))
+    assert undelivered > rounds, "too little waited at the kills to prove anything"
+    assert sum(vendor.unanswered for vendor in vendors) >= rounds
+    counts = Counter(event["id"] for event in standing)
+    assert accepted - counts.keys() == set()
+    assert counts.keys() - accepted == set()
+    assert set(counts.values()) == {1}
+    _in_order(standing)
+    _in_order([one.event for one in arrivals])
+    assert len({(one.id, json.dumps(one.event)) for one in arrivals}) == len(counts)
+    measure(
+        f"relay: {rounds} kills, {len(accepted)} events, {undelivered} on their way, {len(arrivals)} attempts"
+    )
+
+
+def _round(pair: Pair, vendors: list[Vendor], arrivals: list[Arrival], cut: random.Random) -> int:
+    """Send until the relay is killed; return how many accepted events had not arrived by then."""
+    before = sum(len(vendor.accepted) for vendor in vendors)
+    threads = [
+        threading.Thread(target=vendor.send_until_it_is_gone, args=(pair.relay.address,))
+        for vendor in vendors
+    ]
+    for thread in threads:
+        thread.start()
+    eventually(lambda: sum(len(vendor.accepted) for vendor in vendors) >= before + 20, 30)
+    time.sleep(cut.random() * 0.2)
+    pair.relay.kill()
+    for thread in threads:
+        thread.join(30)
+    accepted = set().union(*(vendor.accepted for vendor in vendors))
+    return len(accepted - {one.id for one in list(arrivals)})
+
+
+def _in_order(events: list[dict[str, Any]]) -> None:
+    """Of each incident in each repository the start was seen before the end."""
+    seen: dict[tuple[str, str], list[str]] = {}
+    for event in events:
+        kinds = seen.setdefault((event["incidentId"], event["repo"]), [])
+        if event["kind"] not in kinds:
+            kinds.append(event["kind"])
+    wrong = {name: kinds for name, kinds in seen.items() if kinds[0] != "incidentStarted"}
+    assert wrong == {}

@@ -1,0 +1,273 @@
+"""What /metrics tells: each thing once, in bounded labels, and also while the store is out of reach."""
+
+from __future__ import annotations
+
+import itertools
+import platform
+import sqlite3
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_core.reasons import IGNORED, OTHER
+from gitdailies_relay.operations.metrics import VERSION
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from prometheus_client.parser import text_string_to_metric_families
+
+from tests.support.processes import eventually, run
+from tests.support.relay.deliveries import ENDED_AT, datadog, pagerduty, signed
+from tests.support.relay.receiver import Receiver, answer
+from tests.support.relay.running import Relay, configure, in_thread
+
+PREFIX = "gitdailies_relay_"
+
+
+def scrape(relay: Relay) -> str:
+    told = requests.get(f"{relay.status_url}/metrics", timeout=10)
+    assert (told.status_code, told.headers["content-type"]) == (
+        200,
+        "text/plain; version=0.0.4; charset=utf-8",
+    )
+    return told.text
+
+
+def samples(relay: Relay) -> dict[str, float]:
+    """Return every sample of the relay's own by its name and labels, as they are written."""
+    return {
+        line.rpartition(" ")[0].removeprefix(PREFIX): float(line.rpartition(" ")[2])
+        for line in scrape(relay).splitlines()
+        if line.startswith(PREFIX)
+    }
+
+
+def value(relay: Relay, name: str) -> float:
+    return samples(relay).get(name, 0.0)
+
+
+@pytest.fixture
+def busy(relay: Relay, receiver: Receiver) -> Relay:
+    """A relay that met every outcome of a delivery, and the verdicts delivered, retry and dead letter."""
+
+    def script(one: Any) -> bytes:
+        statuses = {"refused": "400 X", "failing": "429 X"}
+        return answer(statuses.get(one.event["incidentId"], "202 X"), Retry_After="60")
+
+    receiver.script = script
+    fine = pagerduty("incident.triggered", "fine")
+    fine.post(relay.url)
+    fine.post(relay.url)
+    pagerduty("incident.triggered", "refused").post(relay.url)
+    pagerduty("incident.triggered", "failing").post(relay.url)
+    pagerduty("incident.acknowledged", "fine").post(relay.url)
+    pagerduty("incident.triggered", "fine").post(relay.url)
+    pagerduty("incident.levitated", "fine").post(relay.url)
+    pagerduty("incident.triggered", "low", source="filtered", urgency="low").post(relay.url)
+    pagerduty("incident.triggered", "nowhere", service="attic").post(relay.url)
+    signed(b"{}").post(relay.url)
+    signed(b"{").post(relay.url)
+    requests.post(relay.url + "/hooks/planted-name", data=b"", timeout=30)
+    requests.post(relay.url + "/hooks/pagerduty", data=b"", timeout=30)
+    for verdict in ("delivered", "retry", "dead_letter"):
+        eventually(partial(value, relay, f'attempts_total{{verdict="{verdict}"}}'))
+    return relay
+
+
+def test_intake_is_counted(busy: Relay) -> None:
+    """Requests by their answer, messages by their outcome and reason, quarantined bodies by reason."""
+    told = samples(busy)
+    counted = {
+        'requests_total{source="pagerduty",status="202"}': 5,
+        'requests_total{source="pagerduty",status="200"}': 4,
+        'requests_total{source="filtered",status="200"}': 1,
+        'requests_total{source="pagerduty",status="400"}': 1,
+        'requests_total{source="pagerduty",status="401"}': 1,
+        'requests_total{source="",status="404"}': 1,
+        'messages_total{outcome="stored",source="pagerduty"}': 3,
+        'messages_total{outcome="repeated",source="pagerduty"}': 1,
+        'messages_total{outcome="ignored",source="pagerduty"}': 3,
+        'messages_total{outcome="ignored",source="filtered"}': 1,
+        'messages_total{outcome="unmapped",source="pagerduty"}': 1,
+        'messages_total{outcome="unexpected_payload",source="pagerduty"}': 1,
+        'messages_total{outcome="invalid_json",source="pagerduty"}': 1,
+        'ignored_total{reason="update",source="pagerduty"}': 1,
+        'ignored_total{reason="repeated_start",source="pagerduty"}': 1,
+        'ignored_total{reason="unknown_type",source="pagerduty"}': 1,
+        'ignored_total{reason="unmapped",source="pagerduty"}': 1,
+        'ignored_total{reason="filtered",source="filtered"}': 1,
+        'quarantined_total{reason="unmapped",source="pagerduty"}': 1,
+        'quarantined_total{reason="unexpected_payload",source="pagerduty"}': 1,
+        'quarantined_total{reason="invalid_json",source="pagerduty"}': 1,
+    }
+    families = ("requests_total", "messages_total", "ignored_total", "quarantined_total")
+    assert {name: n for name, n in told.items() if name.partition("{")[0] in families} == counted
+
+
+def test_delivery_is_counted(busy: Relay) -> None:
+    """Attempts by their verdict, how long arrivals took since acceptance, commits with their items."""
+    told = samples(busy)
+    for verdict, count in {"delivered": 1, "retry": 1, "dead_letter": 1, "paused": 0}.items():
+        assert told[f'attempts_total{{verdict="{verdict}"}}'] == count
+    assert told["attempt_seconds_count"] == 3
+    assert told["delivery_delay_seconds_count"] == 1
+    assert 0 < told["delivery_delay_seconds_sum"] < 60
+    assert 1 <= told["commit_seconds_count"] <= told["committed_total"]
+    assert told["commit_seconds_sum"] > 0
+
+
+def test_the_queue_is_told(busy: Relay) -> None:
+    """Waiting events, dead letters and quarantined bodies are those of `relay status`."""
+    told, status = samples(busy), busy.status()
+    assert (
+        (told["undelivered_events"], told["dead_letter_events"])
+        == (status["waiting"], status["deadLetters"])
+        == (1, 1)
+    )
+    assert {why: told[f'quarantined_bodies{{reason="{why}"}}'] for why in status["quarantined"]} == status[
+        "quarantined"
+    ]
+    assert 0 < told["oldest_undelivered_seconds"] < 60
+    assert busy.store.stat().st_size <= told["store_bytes"]
+    assert 0 <= told["store_free_bytes"] < told["store_bytes"]
+    assert f'build_info{{python="{platform.python_version()}",version="{VERSION}"}}' in told
+
+
+def test_age_is_that_of_the_oldest_undelivered(busy: Relay) -> None:
+    """Delivered events and dead letters do not make the outbox older, one that waits does."""
+    with store.transaction(SqliteDatabase(busy.store)) as connection:
+        connection.execute("UPDATE events SET stored_at = stored_at - 7200000000 WHERE incident != 'failing'")
+    assert value(busy, "oldest_undelivered_seconds") < 3600
+    with store.transaction(SqliteDatabase(busy.store)) as connection:
+        connection.execute("UPDATE events SET stored_at = stored_at - 7200000000 WHERE incident = 'failing'")
+    assert 7200 <= value(busy, "oldest_undelivered_seconds") < 7300
+
+
+def test_nothing_from_outside_becomes_a_label(busy: Relay) -> None:
+    """Names, words and reasons that a sender chose are nowhere in the exposition."""
+    datadog("monitor-triggered", transition="planted-word").post(busy.url)
+    told = scrape(busy)
+    for planted in ("planted-name", "planted-word", "levitated", "attic", "fine", "Q1"):
+        assert planted not in told
+
+
+def test_a_pause_is_told(busy: Relay) -> None:
+    """A destination that is paused shows by what, and no longer after it was resumed."""
+    folder = busy.store.parent
+    assert value(busy, 'paused{by="manual",destination="default"}') == 0
+    run("relay", "pause", "--config", "gitdailies.yml", folder=folder)
+    told = samples(busy)
+    assert [told[f'paused{{by="{by}",destination="default"}}'] for by in ("manual", "key", "address")] == [
+        1,
+        0,
+        0,
+    ]
+    run("relay", "resume", "--config", "gitdailies.yml", folder=folder)
+    assert value(busy, 'paused{by="manual",destination="default"}') == 0
+
+
+def test_a_failing_receiver_and_a_faulty_configuration_are_told(relay: Relay, receiver: Receiver) -> None:
+    """The circuit shows as open until the receiver answers, a faulty file until a right one was read."""
+    receiver.script = lambda _: answer("503 X")
+    for incident in ("A", "B", "C"):
+        pagerduty("incident.triggered", incident).post(relay.url)
+    eventually(lambda: value(relay, "circuit_open"))
+    file = relay.store.parent / "gitdailies.yml"
+    right = file.read_text()
+    file.write_text("gitdailies: []")
+    relay.reload()
+    eventually(lambda: value(relay, "reload_failed"))
+    receiver.script = lambda _: answer("202 X")
+    file.write_text(right)
+    relay.reload()
+    eventually(lambda: not value(relay, "reload_failed"))
+    eventually(lambda: not value(relay, "circuit_open"))
+
+
+def test_a_store_out_of_reach_is_told_and_comes_back_without_a_restart(relay: Relay) -> None:
+    """While the store cannot be read the rest is told, with that; then all is as it was."""
+    pagerduty("incident.triggered", "Q1").post(relay.url)
+    ready = f"{relay.status_url}/readyz"
+    assert requests.get(ready, timeout=10).status_code == 200
+    moved = relay.store.with_suffix(".moved")
+    relay.store.rename(moved)
+    relay.store.mkdir()
+    try:
+        told = samples(relay)
+        assert told["store_failing"] == 1
+        assert told['requests_total{source="pagerduty",status="202"}'] == 1
+        assert "undelivered_events" not in told
+    finally:
+        relay.store.rmdir()
+        moved.rename(relay.store)
+    eventually(lambda: not value(relay, "store_failing"))
+    assert requests.get(ready, timeout=10).status_code == 200
+
+
+def test_readiness_really_writes(relay: Relay) -> None:
+    """While another process holds the file nothing can be written: not ready, yet alive; then ready again."""
+    holder = sqlite3.connect(relay.store, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    answers = {
+        name: requests.get(f"{relay.url}/{name}", timeout=10).status_code for name in ("readyz", "healthz")
+    }
+    assert answers == {"readyz": 503, "healthz": 200}
+    holder.execute("ROLLBACK")
+    holder.close()
+    eventually(lambda: requests.get(f"{relay.url}/readyz", timeout=10).status_code == 200)
+
+
+def test_the_exposition_is_well_formed(busy: Relay) -> None:
+    """Each series has a type and a text, names end in their unit, and counters in total."""
+    families = list(text_string_to_metric_families(scrape(busy)))
+    assert len(families) == len({family.name for family in families})
+    for family in families:
+        assert family.documentation, family.name
+        assert family.type in ("counter", "gauge", "histogram"), family.name
+        if family.type == "histogram":
+            assert family.name.endswith("_seconds"), family.name
+    assert {f.name for f in families if f.name.startswith("process_")} >= {
+        "process_resident_memory_bytes",
+        "process_start_time_seconds",
+    }
+
+
+def test_a_scrape_does_not_wait_for_a_writer(relay: Relay) -> None:
+    """While a transaction of another process holds the file the queue is told all the same."""
+    pagerduty("incident.triggered", "Q1").post(relay.url)
+    holder = sqlite3.connect(relay.store, isolation_level=None)
+    holder.execute("BEGIN IMMEDIATE")
+    try:
+        assert "undelivered_events" in samples(relay)
+    finally:
+        holder.execute("ROLLBACK")
+        holder.close()
+
+
+def test_every_reason_of_occurrences_has_a_label(tmp_path: Path) -> None:
+    """In whatever order starts, ends, updates and merges come, no reason that core gives is `other`."""
+    with in_thread(configure(tmp_path)) as relay:
+        for number, order in enumerate(itertools.product(range(6), repeat=2)):
+            for step in order:
+                _step(step, f"Q{number}").post(relay.url)
+        for step in (4, 0, 3):
+            _step(step, "merged").post(relay.url)
+        told = samples(relay)
+    labels = {name.split('"')[1] for name in told if name.startswith("ignored_total")}
+    assert labels <= IGNORED.keys() - {OTHER}
+    assert labels >= {"repeated_start", "repeated_end", "update", "merged"}
+
+
+def _step(step: int, incident: str) -> Any:
+    if step == 0:
+        return pagerduty("incident.triggered", incident)
+    if step == 1:
+        return pagerduty("incident.resolved", incident, at=ENDED_AT)
+    if step == 2:
+        return pagerduty("incident.acknowledged", incident)
+    if step == 3:
+        return pagerduty("incident.resolved", incident, at=ENDED_AT, merged_into=f"{incident}-other")
+    if step == 4:
+        return pagerduty("incident.triggered", f"{incident}-other")
+    return pagerduty("incident.reopened", incident, at=ENDED_AT, reopened_at=ENDED_AT)

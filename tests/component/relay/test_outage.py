@@ -1,0 +1,299 @@
+"""A receiver that is down, refuses the key, moves or fails: vendors notice nothing, and nothing is lost."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+
+import pytest
+import requests
+from gitdailies_core import retry
+from gitdailies_relay.delivery import circuit_breaker, pauses, worker
+from gitdailies_webhooks.accounts.key_store import delete_key
+
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty
+from tests.support.relay.pair import Pair, running_pair
+from tests.support.relay.receiver import ACCEPTED, Arrival, Receiver, answer
+from tests.support.relay.running import Relay
+
+REOPENED_AT, ENDED_AGAIN_AT = "2026-03-04T11:30:22Z", "2026-03-04T11:58:47Z"
+PERIODS = ("started", "resolved", "started", "resolved")
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with running_pair(tmp_path_factory.mktemp("outage")) as running:
+        yield running
+
+
+@pytest.fixture(autouse=True)
+def soon(monkeypatch: pytest.MonkeyPatch) -> None:
+    """In the thread of a test, wait tenths of what a relay waits."""
+    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.05)
+    monkeypatch.setattr(circuit_breaker, "FIRST_BACKOFF_SECONDS", 0.1)
+    monkeypatch.setattr(circuit_breaker, "LONGEST_BACKOFF_SECONDS", 0.5)
+    monkeypatch.setattr(worker, "POLL_SECONDS", 0.05)
+
+
+def whole_life(incident: str) -> Iterator[tuple[str, dict[str, str]]]:
+    """Two occurrences of an incident, as word and times."""
+    yield "incident.triggered", {}
+    yield "incident.resolved", {"at": ENDED_AT}
+    yield "incident.reopened", {"at": REOPENED_AT, "reopened_at": REOPENED_AT}
+    yield "incident.resolved", {"at": ENDED_AGAIN_AT, "reopened_at": REOPENED_AT}
+
+
+def kinds(pair: Pair, incident: str) -> tuple[str, ...]:
+    return tuple(event["kind"].removeprefix("incident").lower() for event in pair.events(incident))
+
+
+def percentile(pair: Pair, name: str) -> float:
+    """Deliver the whole life of fifty incidents; return the 99th percentile of the seconds an answer took."""
+    took = []
+    with requests.Session() as session:
+        for number in range(50):
+            for word, times in whole_life(f"{name}-{number}"):
+                begun = time.monotonic()
+                told = pagerduty(word, f"{name}-{number}", **times).post(pair.relay.address, session)
+                took.append(time.monotonic() - begun)
+                assert (told.status_code, len(told.json()["events"])) == (202, 1)
+    return sorted(took)[int(len(took) * 0.99)]
+
+
+def test_while_incoming_webhooks_are_down_answers_are_quick_and_order_is_kept(pair: Pair) -> None:
+    """Every delivery is 202, the 99th percentile within 250 ms; soon after the end all stand in order.
+
+    A machine that is busy is slower: then it is at most thrice what it is with incoming webhooks there.
+    """
+    usual = percentile(pair, "up")
+    eventually(lambda: pair.status()["waiting"] == 0)
+    pair.webhooks.kill()
+    assert percentile(pair, "down") < max(0.25, 3 * usual)
+    status = pair.status()
+    assert (status["waiting"], status["deadLetters"], status["paused"]) == (200, 0, [])
+    assert status["oldestWaitingSince"] is not None
+
+    pair.start_webhooks()
+    eventually(lambda: pair.status()["waiting"] == 0)
+    for number in range(50):
+        assert kinds(pair, f"down-{number}") == PERIODS
+    assert len(pair.everything()) == 400
+
+
+def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
+    """Status says what is paused and why; once the file holds a new key all is delivered, nothing lost."""
+    before = len(pair.everything())
+    delete_key(pair.folder / "webhooks.db", "relay")
+    for number in range(20):
+        pair.post(pagerduty("incident.triggered", f"key-{number}"))
+    eventually(lambda: pair.status()["paused"])
+    told = pair.ask("status")
+    (paused,) = told["paused"]
+    assert (paused["destination"], paused["by"]) == ("default", "key")
+    assert paused["reason"].startswith("the key is refused (answered 401")
+    assert (told["waiting"], told["deadLetters"]) == (20, 0)
+    assert "paused by key" in pair.command("status")
+    assert len(pair.everything()) == before
+    pair.post(pagerduty("incident.resolved", "key-0", at=ENDED_AT))
+
+    pair.write_key(pair.new_key("relay"))
+    eventually(lambda: pair.status()["waiting"] == 0)
+    assert pair.ask("status")["paused"] == []
+    assert len(pair.everything()) == before + 21
+    assert kinds(pair, "key-0") == ("started", "resolved")
+    assert [entry["by"] for entry in pair.relay.entries("destination paused")] == ["key"]
+
+
+def test_pause_and_resume_by_hand(pair: Pair) -> None:
+    """Paused, deliveries are taken and wait, over a restart too; resume sends them at once.
+
+    A second resume says that there was no pause.
+    """
+    assert "paused" in pair.command("pause", "--reason", "their window")
+    pair.post(pagerduty("incident.triggered", "hand"))
+    pair.relay.terminate()
+    pair.start_relay()
+    pair.post(pagerduty("incident.resolved", "hand", at=ENDED_AT))
+    (paused,) = pair.ask("status")["paused"]
+    assert (paused["by"], paused["reason"]) == ("manual", "their window")
+    assert pair.status()["waiting"] == 2
+
+    assert pair.command("resume") == "resumed\n"
+    assert pair.command("resume") == "delivery was not paused; waiting events are sent at once\n"
+    eventually(lambda: pair.status()["waiting"] == 0)
+    assert kinds(pair, "hand") == ("started", "resolved")
+
+
+def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) -> None:
+    """A wrong path pauses; with the right one in the file, SIGHUP is enough to deliver what waited."""
+    config = relay.store.with_name("gitdailies.yml")
+    right = config.read_text()
+    receiver.script = lambda _one: answer("404 Not Found")
+    pagerduty("incident.triggered", "Q1").post(relay.url)
+    eventually(lambda: relay.status()["paused"])
+    (paused,) = relay.status()["paused"]
+    assert (paused["by"], paused["reason"]) == ("address", "the address is wrong (answered 404)")
+    receiver.script = Receiver.script
+    config.write_text(right.replace("/webhooks", "/webhooks/v2") + "\n")
+    relay.reload()
+
+    eventually(receiver.taken)
+    assert relay.status()["paused"] == []
+    assert relay.failed()["deadLetters"] == []
+
+
+def test_settings_that_need_a_restart_are_named(relay: Relay) -> None:
+    """What a reload cannot change of the relay itself is said, once for each reload, and does not hold."""
+    config = relay.store.with_name("gitdailies.yml")
+    config.write_text(config.read_text().replace("give_up_days: 7", "give_up_days: 2\n  in_flight: 3"))
+    relay.reload()
+
+    (entry,) = eventually(lambda: relay.logged("settings of relay need a restart"))
+    assert entry["settings"] == ["give_up_days", "in_flight"]
+
+
+def test_an_address_that_comes_back_is_noticed(
+    relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A receiver that was 404 while it was replaced gets what waited, without anybody's doing."""
+    monkeypatch.setitem(pauses.PROBE_SECONDS, "address", 0.3)
+    receiver.script = lambda one: ACCEPTED if len(receiver.arrivals) >= 3 else answer("404 Not Found")
+    pagerduty("incident.triggered", "Q1").post(relay.url)
+    pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)
+
+    eventually(lambda: len(receiver.taken()) == 2)
+    assert [one.status for one in receiver.arrivals] == [404, 404, 404, 202, 202]
+    assert relay.status()["paused"] == []
+
+
+def retry_after_date() -> str:
+    return format_datetime(datetime.now(UTC) + timedelta(seconds=2), usegmt=True)
+
+
+@pytest.mark.parametrize("form", ["seconds", "date"])
+def test_retry_after_is_honored_in_both_forms(relay: Relay, receiver: Receiver, form: str) -> None:
+    """After a 429 the event, and every other one, comes no earlier than was asked, and then soon."""
+    asked = "1" if form == "seconds" else retry_after_date()
+    receiver.script = lambda _one: ACCEPTED if receiver.arrivals else answer("429 X", Retry_After=asked)
+    pagerduty("incident.triggered", "Q1").post(relay.url)
+    eventually(lambda: receiver.arrivals)
+    pagerduty("incident.triggered", "Q2").post(relay.url)
+
+    eventually(lambda: len(receiver.arrivals) == 3)
+    first, *rest = receiver.arrivals
+    assert [one.status for one in rest] == [202, 202]
+    # A date has whole seconds, so that two seconds from now may be little more than one.
+    assert min(one.at for one in rest) - first.at >= 0.99
+    assert min(one.at for one in rest) - first.at < 4.0
+
+
+def test_500s_are_tried_again_with_the_same_id(relay: Relay, receiver: Receiver) -> None:
+    """Through a run of server errors an event is sent until it is taken, always by the same id."""
+    statuses = iter(["500 X", "502 X", "503 X", "504 X", "408 X", "425 X"])
+    receiver.script = lambda _one: answer(status) if (status := next(statuses, "")) else ACCEPTED
+    (id_,) = pagerduty("incident.triggered", "Q1").post(relay.url).json()["events"]
+
+    eventually(receiver.taken)
+    assert [one.status for one in receiver.arrivals] == [500, 502, 503, 504, 408, 425, 202]
+    assert {one.id for one in receiver.arrivals} == {id_}
+    eventually(lambda: relay.explain("Q1")["events"][0]["state"] == "delivered")
+    (event,) = relay.explain("Q1")["events"]
+    assert [(a["status"], a["verdict"]) for a in event["attempts"]] == [
+        *((status, "retry") for status in (500, 502, 503, 504, 408, 425)),
+        (202, "delivered"),
+    ]
+
+
+def test_a_connection_cut_after_the_request_was_read_gives_one_event_by_id(
+    relay: Relay, receiver: Receiver
+) -> None:
+    """The receiver that had it and lost the answer sees the same id again, and the end only after it."""
+    receiver.script = lambda one: None if len(receiver.arrivals) in (0, 2) else ACCEPTED
+    for word, at in (("incident.triggered", STARTED_AT), ("incident.resolved", ENDED_AT)):
+        pagerduty(word, "Q1", at=at).post(relay.url)
+
+    eventually(lambda: len(receiver.taken()) == 2)
+    assert [(one.event["kind"], one.status) for one in receiver.arrivals] == [
+        ("incidentStarted", None),
+        ("incidentStarted", 202),
+        ("incidentResolved", None),
+        ("incidentResolved", 202),
+    ]
+    assert len({one.id for one in receiver.arrivals}) == 2
+
+
+def test_a_receiver_that_never_answers_holds_nothing_but_its_own_event(
+    relay: Relay, receiver: Receiver
+) -> None:
+    """A hanging request ends at the timeout and is tried again; other incidents pass it."""
+    reached = threading.Event()
+
+    def script(one: Arrival) -> bytes | None:
+        if one.event["incidentId"] == "hangs" and not reached.is_set():
+            reached.set()
+            time.sleep(3)
+        return ACCEPTED
+
+    receiver.script = script
+    pagerduty("incident.triggered", "hangs").post(relay.url)
+    assert reached.wait(20)
+    pagerduty("incident.triggered", "passes").post(relay.url)
+    eventually(lambda: receiver.of("passes"))
+    assert relay.explain("hangs")["events"][0]["attempts"] == [], "the request that hangs was over before"
+
+    def verdicts() -> list[str]:
+        return [attempt["verdict"] for attempt in relay.explain("hangs")["events"][0]["attempts"]]
+
+    eventually(lambda: verdicts() == ["retry", "delivered"])
+    reason = relay.explain("hangs")["events"][0]["attempts"][0]["reason"]
+    assert reason.endswith(": timed out after 2 s")
+
+
+def test_a_refusal_buries_with_its_reason_and_lets_the_rest_pass(relay: Relay, receiver: Receiver) -> None:
+    """A 400 is listed with the receiver's words after one try; the end of that incident is delivered."""
+    problem = json.dumps({"title": "no", "detail": "repo: expected one of yours"}).encode()
+    receiver.script = lambda one: (
+        answer("400 X", problem, Content_Type="application/problem+json")
+        if one.event["kind"] == "incidentStarted"
+        else ACCEPTED
+    )
+    (id_,) = pagerduty("incident.triggered", "Q1").post(relay.url).json()["events"]
+    pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(relay.url)
+
+    eventually(receiver.taken)
+    eventually(lambda: relay.failed()["deadLetters"])
+    (dead,) = relay.failed()["deadLetters"]
+    assert (dead["id"], dead["incident"], dead["attempts"]) == (id_, "Q1", 1)
+    assert dead["reason"] == "answered 400: repo: expected one of yours"
+    assert [one["kind"] for one in receiver.taken()] == ["incidentResolved"]
+    assert relay.status()["deadLetters"] == 1
+
+
+def test_a_dead_letter_is_listed_and_sent_again_by_command(pair: Pair, tmp_path: Path) -> None:
+    """`relay failed` names it, `relay replay --id` sends it once the receiver takes it."""
+    config = pair.folder / "gitdailies.yml"
+    text = config.read_text()
+    # A word for the kind that our receiver does not know.
+    config.write_text(
+        text.replace("  timeout_seconds", "  dialect: {kinds: {incidentStarted: opened}}\n  timeout_seconds")
+    )
+    pair.relay.reload()
+    eventually(lambda: pair.relay.entries("configuration reloaded"))
+    (id_,) = pair.post(pagerduty("incident.triggered", "buried"))["events"]
+    (dead,) = eventually(lambda: pair.ask("failed")["deadLetters"])
+    assert dead["id"] == id_
+    assert "answered 422: kind: expected one of" in dead["reason"]
+    assert "dead letters" in pair.command("failed")
+    config.write_text(text)
+    pair.relay.reload()
+    eventually(lambda: len(pair.relay.entries("configuration reloaded")) == 2)
+
+    assert pair.ask("replay", "--id", id_)["events"] == [id_]
+    assert kinds(pair, "buried") == ("started",)
+    assert pair.ask("failed")["deadLetters"] == []

@@ -1,0 +1,124 @@
+"""The code of a reason: which deliveries lead to it, and that no wording does."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Iterator
+from itertools import count
+from pathlib import Path
+
+import pytest
+import requests
+from gitdailies_connection.config.load import load
+from gitdailies_core import reasons
+from gitdailies_core.reasons import Code, Reason
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.request import Request
+from gitdailies_relay.accepting.interpret import interpret
+
+from tests.support.relay.deliveries import ENDED_AT, Delivery, datadog, pagerduty, signed, squadcast
+from tests.support.relay.running import Relay, configure, in_thread
+
+_numbers = count(1)
+
+
+def outage(minutes: int, status: str, name: str) -> Delivery:
+    """An incident of Datadog, which does not say when it started."""
+    at = str(1772615940000 + minutes * 60_000)
+    return datadog("incident-active", incident_uuid=name, status=status, date_ms=at)
+
+
+# What leads to each code. Only the last delivery of a list is not passed on.
+IGNORED: dict[Code, list[list[Delivery]]] = {
+    reasons.FILTERED: [[pagerduty("incident.triggered", "low", source="filtered", urgency="low")]],
+    reasons.UNMAPPED: [[pagerduty("incident.triggered", "nowhere", service="attic")]],
+    reasons.UPDATE: [[pagerduty("incident.acknowledged", "noted")]],
+    reasons.UNKNOWN_TYPE: [
+        [pagerduty("incident.levitated", "strange")],
+        [datadog("monitor-triggered", transition="levitated")],
+        [outage(0, "levitated", "strange")],
+        [squadcast("v2.incident.merged", "strange")],
+    ],
+    reasons.REPEATED_START: [
+        [pagerduty("incident.triggered", "twice"), pagerduty("incident.triggered", "twice")]
+    ],
+    reasons.REPEATED_END: [
+        [
+            pagerduty("incident.triggered", "over"),
+            pagerduty("incident.resolved", "over", at=ENDED_AT),
+            pagerduty("incident.resolved", "over", at=ENDED_AT),
+        ]
+    ],
+    reasons.LATE_START: [
+        [outage(10, "active", "late"), outage(0, "active", "late")],
+        [outage(0, "active", "later"), outage(10, "stable", "later"), outage(5, "active", "later")],
+    ],
+    reasons.END_WITHOUT_START: [[outage(10, "stable", "early")]],
+    reasons.MERGED: [
+        [
+            pagerduty("incident.triggered", "kept"),
+            pagerduty("incident.triggered", "gone"),
+            pagerduty("incident.resolved", "gone", at=ENDED_AT, merged_into="kept"),
+        ]
+    ],
+    reasons.OTHER: [[pagerduty("pagey.ping", "none")], [datadog("monitor-warn")]],
+}
+UNREAD: dict[Code, bytes] = {
+    reasons.UNEXPECTED_PAYLOAD: b'{"event": {}}',
+    reasons.INVALID_JSON: b'{"event": ',
+}
+
+
+def test_every_code_has_its_path() -> None:
+    """The deliveries of this file lead to every code of the list, and each code has a sentence."""
+    assert IGNORED.keys() == reasons.IGNORED.keys()
+    assert UNREAD.keys() == reasons.UNREAD.keys()
+    assert all(sentence.endswith(".") for sentence in reasons.CODES.values())
+
+
+@pytest.fixture(params=["as it is", "reworded"])
+def wording(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+    """Every reason keeps its text, or every reason that is made gets another one."""
+    if request.param == "reworded":
+        makers = [
+            module
+            for name, module in sys.modules.items()
+            if name.startswith("gitdailies_") and getattr(module, "Reason", None) is Reason
+        ]
+        assert {"gitdailies_core.incidents.routing", "gitdailies_relay.accepting.acceptance"} <= {
+            module.__name__ for module in makers
+        }
+        for module in makers:
+            monkeypatch.setattr(module, "Reason", lambda code, _: Reason(code, f"words {next(_numbers)}"))
+    return str(request.param)
+
+
+@pytest.fixture
+def relay(wording: str, tmp_path: Path) -> Iterator[Relay]:
+    with in_thread(configure(tmp_path)) as relay:
+        yield relay
+
+
+@pytest.mark.parametrize("code", IGNORED)
+def test_a_label_is_the_code_whatever_the_text_says(code: Code, relay: Relay) -> None:
+    """The metric counts the message under its code alone, with the texts of today and with others."""
+    for deliveries in IGNORED[code]:
+        for delivery in deliveries[:-1]:
+            assert "events" in delivery.post(relay.url).json()
+        answer = deliveries[-1].post(relay.url).json()
+        assert (answer["status"], len(answer["reasons"])) == ("ignored", 1)
+    told = requests.get(f"{relay.status_url}/metrics", timeout=10).text
+    counted = [line for line in told.splitlines() if line.startswith("gitdailies_relay_ignored_total{")]
+    assert {line.split('reason="')[1].split('"')[0] for line in counted} == {code}
+    assert sum(float(line.rpartition(" ")[2]) for line in counted) == len(IGNORED[code])
+
+
+@pytest.mark.parametrize("code", UNREAD)
+def test_a_body_that_cannot_be_read_has_a_code(code: Code, tmp_path: Path) -> None:
+    """JSON that the table does not expect, and what is no JSON, are two codes."""
+    configuration = load(configure(tmp_path))
+    source, delivery = configuration.sources["pagerduty"], signed(UNREAD[code])
+    request = Request.make(headers=delivery.headers, body=delivery.body)
+    read = interpret(request, source, registry.adapter("pagerduty"), configuration.routes, "")
+    assert read.reason is not None
+    assert (read.reason.code, read.messages) == (code, ())

@@ -1,0 +1,352 @@
+"""Replays: quarantined deliveries and dead letters that are sent after all."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import threading
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_connection.config.load import load
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.reasons import FILTERED, Reason
+from gitdailies_relay.accepting.acceptance import Accepted
+from gitdailies_relay.operations import replay as replays
+from gitdailies_relay.operations.replay import Replayed, Selection, replay, summary
+from gitdailies_relay.store import store
+from gitdailies_relay.store.store import transaction
+from gitdailies_server.storage import sqlite
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.databases import KINDS, setting
+from tests.support.processes import eventually, run, running
+from tests.support.relay.deliveries import ENDED_AT, SECRETS, STARTED_AT, Delivery, datadog, pagerduty, signed
+from tests.support.relay.receiver import Receiver, answer, receiving
+from tests.support.relay.running import KEY_FILE, Relay, configure, in_thread
+
+DATA = Path(__file__).parent / "data"
+UNREADABLE = b'{"event": '
+UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
+
+
+def replayed(relay: Relay, **selection: Any) -> Replayed:
+    """Replay as the command does: with the configuration as it stands in the file now."""
+    configuration = load(relay.store.with_name("gitdailies.yml"))
+    database = SqliteDatabase(relay.store)
+    return replay(database, configuration.sources, configuration.routes, Selection(**selection))
+
+
+def add_line(relay: Relay, line: str) -> None:
+    config = relay.store.with_name("gitdailies.yml")
+    config.write_text(config.read_text().replace("services:", f"services:\n  {line}", 1))
+
+
+def incidents(receiver: Receiver) -> list[str]:
+    return [one["incidentId"] for one in receiver.taken()]
+
+
+def test_a_shape_that_a_newer_adapter_reads_counts_after_its_upgrade(
+    tmp_path: Path, receiver: Receiver
+) -> None:
+    """Quarantined bodies of a stranger's adapter are translated by its next version, in their order."""
+    packages = tmp_path / "packages"
+    packages.mkdir()
+    shutil.copy(DATA / "opsdesk.py", packages)
+    shutil.copytree(DATA / "opsdesk-1.0.dist-info", packages / "opsdesk-1.0.dist-info")
+    config = configure(tmp_path, url=receiver.url)
+    source = "  opsdesk: {adapter: opsdesk, secrets: [{file: datadog-token}], header: X-Relay-Token}\n"
+    config.write_text(config.read_text() + source)
+    environ = {"PYTHONPATH": str(packages)}
+    told = {"case": "C1", "service": "shop", "version": "2"}
+    bodies = [{**told, "word": "opened", "at": STARTED_AT}, {**told, "word": "done", "at": ENDED_AT}]
+    headers = datadog("monitor-triggered").headers
+    with running("relay", "--config", str(config), folder=tmp_path, environ=environ) as server:
+        for body in bodies:
+            quarantined = Delivery("opsdesk", json.dumps(body).encode(), headers).post(server.address)
+            assert (quarantined.status_code, quarantined.json()["reason"]) == (
+                202,
+                "version: expected one of 1, got '2'",
+            )
+        adapter = packages / "opsdesk.py"
+        adapter.write_text(adapter.read_text().replace('READS = ("1",)', 'READS = ("1", "2")'))
+        shutil.rmtree(packages / "__pycache__", ignore_errors=True)
+        run(
+            "relay",
+            "replay",
+            "--source",
+            "opsdesk",
+            "--config",
+            str(config),
+            folder=tmp_path,
+            environ=environ,
+        )
+        eventually(lambda: len(receiver.taken()) == 2)
+    assert [(one["kind"], one["time"], one["source"]) for one in receiver.taken()] == [
+        ("incidentStarted", STARTED_AT, "opsdesk"),
+        ("incidentResolved", ENDED_AT, "opsdesk"),
+    ]
+
+
+def test_what_still_cannot_be_read_stays_quarantined(relay: Relay) -> None:
+    """A replay that changes nothing says why, and the body waits for the next one."""
+    quarantined = [signed(body).post(relay.url).json()["delivery"] for body in (UNREADABLE, UNKNOWN)]
+    for _ in range(2):
+        told = replayed(relay, source="pagerduty")
+        assert [(one.delivery, one.events, one.quarantine_code) for one in told.deliveries] == [
+            (quarantined[0], (), "invalid_json"),
+            (quarantined[1], (), "unexpected_payload"),
+        ]
+    assert [one["delivery"] for one in relay.failed()["quarantined"]] == quarantined
+
+
+def test_one_delivery_is_chosen_by_its_id(relay: Relay, receiver: Receiver) -> None:
+    """Only the delivery that is named is replayed."""
+    ids = [
+        pagerduty("incident.triggered", name, service="attic").post(relay.url).json()["delivery"]
+        for name in ("A", "B", "C")
+    ]
+    add_line(relay, "attic: {repo: larkspur/attic}")
+    (one,) = replayed(relay, id=ids[1]).deliveries
+
+    assert one.delivery == ids[1]
+    eventually(lambda: incidents(receiver) == ["B"])
+    assert [quarantined["delivery"] for quarantined in relay.failed()["quarantined"]] == [ids[0], ids[2]]
+
+
+@pytest.mark.parametrize(
+    ("choice", "fault"),
+    [
+        (
+            ("--source", "pagerdty"),
+            (
+                "--source: expected one of pagerduty, filtered, datadog, squadcast, got 'pagerdty';"
+                " did you mean pagerduty"
+            ),
+        ),
+        (
+            ("--id", "nope"),
+            (
+                "--id: expected a quarantined delivery or a dead letter, got 'nope';"
+                " `gitdailies relay failed` lists them"
+            ),
+        ),
+        (
+            ("--since", "2026-03-04T09:00:00Z", "--until", "2026-03-04T10:00:00+01:00"),
+            (
+                "--since: expected a time before that of --until, 2026-03-04T10:00:00+01:00,"
+                " got 2026-03-04T09:00:00Z"
+            ),
+        ),
+    ],
+)
+def test_a_choice_that_can_name_nothing_is_an_error(
+    relay: Relay, choice: tuple[str, ...], fault: str
+) -> None:
+    """A source, an id or a span that nothing can match is refused, and the quarantine stays as it is."""
+    signed(UNKNOWN).post(relay.url)
+    folder = relay.store.parent
+    done = run("relay", "replay", *choice, "--config", "gitdailies.yml", folder=folder, expected=2)
+    assert done.stderr == f"gitdailies: {fault}\n"
+    assert relay.status()["replays"] == {}
+
+
+def test_deliveries_are_chosen_by_source_and_time(relay: Relay) -> None:
+    """A span is half-open; another source, or a span without any, chooses nothing."""
+    before = datetime.now(UTC)
+    pagerduty("incident.triggered", "A", service="attic").post(relay.url)
+    after = datetime.now(UTC) + timedelta(microseconds=1)
+
+    def chosen(**selection: Any) -> int:
+        return len(replayed(relay, **selection).deliveries)
+
+    assert chosen(source="datadog") == 0
+    assert chosen(since=after) == 0
+    assert chosen(until=before) == 0
+    assert chosen(id="d0") == 0
+    assert chosen(since=before, until=after, source="pagerduty") == 1
+
+
+def test_the_service_that_had_no_line_gets_its_events_and_no_other(relay: Relay, receiver: Receiver) -> None:
+    """Of an incident of two services, one of them unmapped, a replay adds only the other's start."""
+    fields = {"services": ["shop", "attic"]}
+    first = datadog("incident-with-fields", incident_uuid="two", fields=fields).post(relay.url)
+    assert len(first.json()["events"]) == 1
+    add_line(relay, "attic: {repo: larkspur/attic}")
+    for expected in (1, 0):
+        told = replayed(relay, unmapped=True)
+        assert sum(len(one.events) for one in told.deliveries) == expected
+
+    eventually(lambda: len(receiver.arrivals) == 2)
+    assert [one["repo"] for one in receiver.taken()] == ["larkspur/shop", "larkspur/attic"]
+    assert relay.failed()["quarantined"] == []
+
+
+def test_a_replay_asks_for_no_secret(relay: Relay) -> None:
+    """A person who has neither secrets nor the key can still have the quarantine translated."""
+    pagerduty("incident.triggered", "A", service="attic").post(relay.url)
+    add_line(relay, "attic: {repo: larkspur/attic}")
+    folder = relay.store.parent
+    for secret in (KEY_FILE, *SECRETS):
+        (folder / secret).unlink()
+    told = run("relay", "replay", "--unmapped", "--json", "--config", "gitdailies.yml", folder=folder).stdout
+    (one,) = json.loads(told)["deliveries"]
+    assert len(one["events"]) == 1
+
+
+def test_a_redelivery_of_what_was_replayed_is_known(relay: Relay, receiver: Receiver) -> None:
+    """After the replay the vendor's own next try is a repeat with the same ids."""
+    delivery = pagerduty("incident.triggered", "A", service="attic")
+    delivery.post(relay.url)
+    add_line(relay, "attic: {repo: larkspur/attic}")
+    (one,) = replayed(relay, unmapped=True).deliveries
+
+    again = delivery.post(relay.url)
+    assert (again.status_code, again.json()["events"]) == (202, list(one.events))
+    eventually(lambda: receiver.arrivals)
+    assert len(receiver.arrivals) == 1
+
+
+def test_a_replay_is_told_at_its_own_time(relay: Relay) -> None:
+    """Explain shows the delivery when it came and again when it was replayed, with proof replay."""
+    pagerduty("incident.triggered", "A", service="attic").post(relay.url)
+    add_line(relay, "attic: {repo: larkspur/attic}")
+    time.sleep(0.01)
+    replayed(relay, unmapped=True)
+
+    came, again = relay.explain("A")["deliveries"]
+    assert (came["outcome"], again["outcome"], again["proof"]) == ("unmapped", "stored", "replay")
+    assert came["delivery"] == again["delivery"]
+    assert came["receivedAt"] < again["receivedAt"]
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> None:
+    """Status counts each delivery once, as it came, and what replays made of it by itself."""
+    with setting(kind) as at, in_thread(configure(tmp_path, store=at)) as relay:
+        pagerduty("incident.triggered", "A", service="attic").post(relay.url)
+        signed(UNKNOWN).post(relay.url)
+        file = tmp_path / "gitdailies.yml"
+        for line in ("", "attic: {repo: larkspur/attic}"):
+            file.write_text(file.read_text().replace("services:", f"services:\n  {line}", 1))
+            printed = run("relay", "replay", "--all", "--config", str(file), folder=tmp_path).stdout
+        told = relay.status()
+        shown = run("relay", "status", "--config", str(file), folder=tmp_path).stdout
+    assert len(printed.splitlines()) == 2
+    assert told["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
+    assert told["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
+    assert [line for line in map(str.strip, shown.splitlines()) if line in told] == ["deliveries", "replays"]
+
+
+def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
+    """What came from a source that the configuration no longer has is named and stays."""
+    quarantined = signed(UNKNOWN).post(relay.url).json()["delivery"]
+    config = relay.store.with_name("gitdailies.yml")
+    config.write_text(
+        "\n".join(line for line in config.read_text().splitlines() if "  pagerduty:" not in line)
+    )
+    told = replayed(relay, since=datetime(2020, 1, 1, tzinfo=UTC))
+
+    assert told.left_out == (f"{quarantined}: no source named 'pagerduty' in the configuration",)
+    assert [one["delivery"] for one in relay.failed()["quarantined"]] == [quarantined]
+
+
+def test_a_dead_letter_is_sent_again_in_its_place(relay: Relay, receiver: Receiver) -> None:
+    """A refused start is listed with the receiver's words, and after a replay it is sent."""
+    receiver.script = lambda one: (
+        answer("400 Bad Request", b'{"detail": "no such repository"}')
+        if one.event["kind"][8:] == "Started"
+        else None
+    )
+    ids = pagerduty("incident.triggered", "A").post(relay.url).json()["events"]
+    (dead,) = eventually(lambda: relay.failed()["deadLetters"])
+    assert (dead["id"], dead["reason"]) == (ids[0], "answered 400: no such repository")
+    receiver.script = Receiver.script
+    told = replayed(relay, id=ids[0])
+
+    assert told.events == tuple(ids)
+    eventually(lambda: [one.status for one in receiver.arrivals] == [400, 202])
+    assert [one.id for one in receiver.arrivals] == ids * 2
+    assert relay.failed()["deadLetters"] == []
+
+
+@pytest.fixture
+def many(tmp_path: Path) -> Iterator[tuple[Relay, Receiver]]:
+    """A relay with two thousand quarantined deliveries, whose service has a line by now."""
+    with receiving() as receiver, in_thread(configure(tmp_path, url=receiver.url)) as relay:
+        rows = [
+            (f"d{number:06}", number, "pagerduty", "unmapped", "", "application/json", delivery.body)
+            for number in range(2000)
+            for delivery in [pagerduty("incident.triggered", f"I{number}", service="attic")]
+        ]
+        with store.transaction(SqliteDatabase(relay.store)) as connection:
+            columns = "delivery, received_at, source, code, reason, content_type, body"
+            connection.executemany(f"INSERT INTO quarantine ({columns}) VALUES (?,?,?,?,?,?,?)", rows)
+        add_line(relay, "attic: {repo: larkspur/attic}")
+        yield relay, receiver
+
+
+def test_a_long_replay_does_not_keep_a_running_relay_from_storing(
+    many: tuple[Relay, Receiver], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While thousands are replayed, in many short transactions, each delivery is 202 within a second.
+
+    On a busy machine it is at most a quarter of the time that the replay takes as a whole.
+    """
+    relay, _ = many
+    real, transactions = transaction, []
+
+    def counted(database: Database) -> Any:
+        transactions.append(database)
+        return real(database)
+
+    monkeypatch.setattr(replays, "transaction", counted)
+    thread = threading.Thread(target=replayed, args=(relay,), kwargs={"unmapped": True})
+    thread.start()
+    began, times = time.monotonic(), []
+    while thread.is_alive():
+        begun = time.monotonic()
+        assert pagerduty("incident.triggered", f"live-{len(times)}").post(relay.url).status_code == 202
+        times.append(time.monotonic() - begun)
+    thread.join()
+
+    assert len(times) > 5
+    assert max(times) < max(1.0, (time.monotonic() - began) / 4)
+    assert len(transactions) >= 100
+    assert relay.failed()["quarantined"] == []
+
+
+def test_a_store_that_is_busy_for_long_is_said_plainly(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A command that cannot get the store's lock says file and reason."""
+    monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
+    refused = pytest.raises(StoreUnavailable)
+    with (
+        store.transaction(SqliteDatabase(relay.store)),
+        refused as caught,
+        store.transaction(SqliteDatabase(relay.store)),
+    ):
+        pass
+    assert str(caught.value) == f"{relay.store}: cannot write: database is locked"
+
+
+def test_a_summary_says_a_line_each() -> None:
+    """Events, reasons, requeued events and what was left out each have a line of their own."""
+    told = Replayed(
+        (
+            Accepted("d1", ("e1", "e2"), (), "", ("stored",)),
+            Accepted("d2", (), (Reason(FILTERED, "filtered: urgency low"),), "", ("ignored",)),
+        ),
+        ("e9",),
+        ("d3: no source named 'old' in the configuration",),
+    )
+    assert list(summary(told)) == [
+        "d1: e1, e2",
+        "d2: nothing to send: filtered: urgency low",
+        "e9: requeued",
+        "d3: no source named 'old' in the configuration",
+    ]

@@ -1,0 +1,350 @@
+"""Status, failed and explain as JSON: their whole shapes, and that each is told as it is."""
+
+from __future__ import annotations
+
+import json
+import re
+import socket
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from threading import Thread
+from typing import Any
+
+import pytest
+from gitdailies_cli import output
+from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.metrics import VERSION
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.databases import KINDS, setting
+from tests.support.processes import eventually, run
+from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, pagerduty, signed
+from tests.support.relay.receiver import Receiver, answer
+from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.servers import free_port
+
+TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
+
+
+def shape(value: Any) -> Any:
+    """Replace what differs from run to run: moments of now by `time`, ids by what they name."""
+    if isinstance(value, dict):
+        return {name: shape(one) for name, one in value.items()}
+    if isinstance(value, list):
+        return [shape(one) for one in value]
+    if isinstance(value, str) and value not in (STARTED_AT, ENDED_AT):
+        if TIME.fullmatch(value):
+            return "time"
+        value = re.sub(r"\bd[0-9a-f]{22}\b", "delivery", value)
+        value = re.sub(r"\bincident-[0-9a-f]{32}\b", "event", value)
+        return re.sub(r"file \S+/", "file ", value)
+    return value
+
+
+def pairs(printed: str) -> dict[str, str]:
+    """Read what a command printed as names and values."""
+    found = [line.split("  ", 1) for line in printed.splitlines() if "  " in line]
+    return {name: value.strip() for name, value in found}
+
+
+@pytest.fixture
+def busy(relay: Relay, receiver: Receiver) -> Relay:
+    """A relay with one event delivered, one dead letter, one retry, and two quarantined bodies."""
+
+    def script(one: Any) -> bytes:
+        statuses = {"refused": "400 X", "failing": "429 X"}
+        return answer(statuses.get(one.event["incidentId"], "202 X"), Retry_After="60")
+
+    receiver.script = script
+    for incident in ("fine", "refused", "failing"):
+        pagerduty("incident.triggered", incident).post(relay.url)
+        eventually(partial(receiver.of, incident))
+    pagerduty("incident.resolved", "failing", at=ENDED_AT).post(relay.url)
+    pagerduty("incident.triggered", "nowhere", service="attic").post(relay.url)
+    signed(b"{}").post(relay.url)
+    eventually(lambda: relay.status()["retrying"])
+    return relay
+
+
+def test_status_as_json(busy: Relay) -> None:
+    """The status listener and the report tell the same, in numbers that add up."""
+    told = busy.status()
+    assert shape(told.pop("server")) == {
+        "version": VERSION,
+        "store": f"sqlite:{busy.store.resolve()}",
+        "storeFault": None,
+        "circuit": "open",
+        "circuitReason": "answered 429",
+        "reloadFailed": False,
+    }
+    size = told.pop("bytes")
+    assert busy.store.stat().st_size <= size < 2**20
+    assert 0 <= told.pop("freeBytes") < size
+    assert shape(told) == {
+        "paused": [],
+        "waiting": 2,
+        "retrying": 1,
+        "deadLetters": 1,
+        "oldestWaitingSince": "time",
+        "lastAttempt": {"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429"},
+        "quarantined": {"unexpected_payload": 1, "unmapped": 1},
+        "deliveries": {"pagerduty": {"stored": 4, "unexpected_payload": 1, "unmapped": 1}},
+        "replays": {},
+    }
+    with store.reading(SqliteDatabase(busy.store)) as connection:
+        assert told.items() <= reports.status(connection).items()
+
+
+def test_failed_as_json(busy: Relay) -> None:
+    """Dead letters and quarantined deliveries, each with its reason."""
+    assert shape(busy.failed()) == {
+        "deadLetters": [
+            {
+                "id": "event",
+                "source": "pagerduty",
+                "incident": "refused",
+                "storedAt": "time",
+                "attempts": 1,
+                "reason": "answered 400",
+            }
+        ],
+        "quarantined": [
+            {
+                "delivery": "delivery",
+                "source": "pagerduty",
+                "receivedAt": "time",
+                "code": "unmapped",
+                "reason": "no line under services for 'attic'",
+            },
+            {
+                "delivery": "delivery",
+                "source": "pagerduty",
+                "receivedAt": "time",
+                "code": "unexpected_payload",
+                "reason": "event: expected an object, got null",
+            },
+        ],
+    }
+
+
+def test_explain_as_json(busy: Relay) -> None:
+    """Deliveries, occurrences, events and attempts of one incident, in order, with nothing left out."""
+    told = busy.explain("failing")
+    start, end = told["events"]
+    assert shape({**told, "events": []}) == {
+        "incident": "failing",
+        "deliveries": [
+            {
+                "delivery": "delivery",
+                "receivedAt": "time",
+                "source": "pagerduty",
+                "word": word,
+                "proof": "file pagerduty-secret",
+                "outcome": "stored",
+                "reason": "",
+                "events": ["event"],
+            }
+            for word in ("incident.triggered", "incident.resolved")
+        ],
+        "occurrences": [
+            {
+                "source": "pagerduty",
+                "repo": "larkspur/checkout-api",
+                "environment": "production",
+                "service": "checkout-api",
+                "occurrence": STARTED_AT,
+                "state": "closed",
+                "startedAt": STARTED_AT,
+                "endedAt": ENDED_AT,
+                "mergedInto": None,
+            }
+        ],
+        "events": [],
+    }
+    assert shape({**start, "event": None}) == {
+        "id": "event",
+        "event": None,
+        "delivery": "delivery",
+        "storedAt": "time",
+        "state": "waiting",
+        "reason": None,
+        "dueAt": "time",
+        "attempts": [{"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429"}],
+    }
+    assert (start["event"]["kind"], start["event"]["id"]) == ("incidentStarted", start["id"])
+    assert (end["state"], end["dueAt"], end["attempts"]) == ("blocked", None, [])
+
+
+@pytest.mark.parametrize(("incident", "state"), [("fine", "delivered"), ("refused", "dead_letter")])
+def test_the_state_of_an_event_is_told(busy: Relay, incident: str, state: str) -> None:
+    """A delivered event and a dead letter are shown as such, the dead letter with its reason."""
+    (event,) = busy.explain(incident)["events"]
+    assert (event["state"], event["reason"]) == (state, "answered 400" if state == "dead_letter" else None)
+
+
+def test_status_and_explain_use_the_same_words(busy: Relay) -> None:
+    """Verdicts and states are shown as JSON has them, in `status` and in `explain`."""
+    folder = busy.store.parent
+    assert pairs(ask(folder, "status"))["last attempt"].endswith("Z retry: answered 429")
+    retried, refused = (ask(folder, "explain", incident) for incident in ("failing", "refused"))
+    assert ": 429 retry: answered 429\n" in retried
+    assert ": 400 dead_letter: answered 400\n" in refused
+    assert refused.endswith(": dead_letter, answered 400\n")
+
+
+def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
+    """Explain of an unknown incident is empty, not an error."""
+    assert busy.explain("never") == {"incident": "never", "deliveries": [], "occurrences": [], "events": []}
+
+
+def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
+    """The verbs need no running server."""
+    with in_thread(configure(tmp_path)) as relay:
+        pagerduty("incident.triggered", "Q1").post(relay.url)
+    done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
+    told = pairs(done.stdout)
+    assert told["server"] == "no server at 127.0.0.1:0 (relay.status) uses this store"
+    assert told["waiting"].startswith("1, ")
+    assert told["delivery"] == "not paused"
+    assert told["dead letters"] == "0"
+
+
+def with_status(file: Path) -> Path:
+    """Have a configuration name the address of its status listener, for commands to ask."""
+    file.write_text(file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{free_port()}"))
+    return file
+
+
+@pytest.fixture
+def at_home(tmp_path: Path, receiver: Receiver) -> Iterator[Relay]:
+    """A relay whose configuration names the address of its status listener."""
+    with in_thread(with_status(configure(tmp_path, url=receiver.url))) as running:
+        yield running
+
+
+def ask(folder: Path, *arguments: str) -> str:
+    return run("relay", *arguments, "--config", "gitdailies.yml", folder=folder).stdout
+
+
+def status(relay: Relay, *options: str) -> str:
+    return ask(relay.store.parent, "status", *options)
+
+
+def test_status_says_that_the_server_runs(at_home: Relay) -> None:
+    """The command asks the server of the same store, and tells its version."""
+    told = pairs(status(at_home))
+    assert told["server"] == f"runs, version {VERSION}"
+    assert told["delivery"] == "delivering"
+    assert json.loads(status(at_home, "--json"))["server"] == at_home.status()["server"]
+
+
+def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver: Receiver) -> None:
+    """A faulty configuration and a failing receiver show, each with what to do."""
+    receiver.script = lambda _: answer("503 X", Retry_After="60")
+    pagerduty("incident.triggered", "Q1").post(at_home.url)
+    file = at_home.store.parent / "gitdailies.yml"
+    right = file.read_text()
+    file.write_text(right.replace("services:", "servces:"))
+    at_home.reload()
+    server = eventually(lambda: (s := at_home.status()["server"])["reloadFailed"] and s)
+    assert eventually(lambda: at_home.status()["server"]["circuit"] == "open")
+    file.write_text(right)
+    told = pairs(status(at_home))
+    assert told["server"].endswith(
+        "gitdailies.yml has errors, still using the previous one; run `gitdailies check`"
+    )
+    assert told["delivery"] == "the receiver fails and is probed: answered 503"
+    assert server["storeFault"] is None
+    at_home.reload()
+    eventually(lambda: not at_home.status()["server"]["reloadFailed"])
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_receiver_that_never_answered_is_told_with_the_reason(tmp_path: Path, kind: str) -> None:
+    """Down since the start, with no event tried: status and explain say why, on either store."""
+    with setting(kind) as at:
+        file = with_status(configure(tmp_path, store=at))
+        file.write_text(file.read_text().replace("  receiver: ours\n", ""))
+        with in_thread(file) as relay:
+            pagerduty("incident.triggered", "Q1").post(relay.url)
+            reason = eventually(lambda: relay.status()["server"]["circuitReason"])
+            told = pairs(ask(tmp_path, "status"))
+            story = ask(tmp_path, "explain", "Q1")
+            assert relay.status()["lastAttempt"] is None
+    assert reason == "127.0.0.1:1: connection refused"
+    assert told["delivery"] == f"the receiver fails and is probed: {reason}"
+    assert story.endswith(f": waiting, {told['delivery']}\n")
+
+
+@pytest.mark.parametrize("by", ["a person", "key"])
+def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver, by: str) -> None:
+    """By what, why and since when stand in the story of what waits, in words and as JSON."""
+    folder = at_home.store.parent
+    pagerduty("incident.triggered", "before").post(at_home.url)
+    eventually(lambda: at_home.explain("before")["events"][0]["state"] == "delivered")
+    receiver.script = lambda _: answer("401 X")
+    if by == "a person":
+        ask(folder, "pause", "--reason", "maint")
+    pagerduty("incident.triggered", "Q1").post(at_home.url)
+    (paused,) = eventually(lambda: at_home.status()["paused"])
+
+    told = json.loads(ask(folder, "explain", "Q1", "--json"))
+    assert told["paused"] == [paused]
+    assert told["server"]["store"] == at_home.status()["server"]["store"]
+    since = output.moment(paused["since"])
+    story = ask(folder, "explain", "Q1").splitlines()
+    assert story[-1].endswith(f": waiting, paused by {by} since {since}: {paused['reason']}")
+    assert "maint" in story[-1] or "the key is refused" in story[-1]
+    assert "paused" not in ask(folder, "explain", "before")
+
+
+@pytest.mark.parametrize(
+    ("by", "begins"), [("a person", "nothing changed, delivery is "), ("key", "before, it was ")]
+)
+def test_pause_says_what_delivery_was_paused_by(
+    at_home: Relay, receiver: Receiver, by: str, begins: str
+) -> None:
+    """A pause by a person stays as it is, reason and all; another becomes one, and is named."""
+    folder = at_home.store.parent
+    receiver.script = lambda _: answer("401 X")
+    if by == "a person":
+        ask(folder, "pause", "--reason", "maint")
+    pagerduty("incident.triggered", "Q1").post(at_home.url)
+    (paused,) = eventually(lambda: at_home.status()["paused"])
+
+    said = ask(folder, "pause", "--reason", "mine").splitlines()[-1]
+    since = output.moment(paused["since"])
+    assert said == f"{begins}paused by {by} since {since}: {paused['reason']}"
+    (paused,) = at_home.status()["paused"]
+    assert (paused["by"], paused["reason"]) == ("manual", "maint" if by == "a person" else "mine")
+
+
+def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_path: Path) -> None:
+    """A relay that listens where ours would, with another store, is no server of ours."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(file.read_text().replace("relay.db", "other.db"))
+    store.migrate(SqliteDatabase(tmp_path / "other.db"))
+    assert pairs(status(at_home))["server"].startswith("no server at 127.0.0.1:")
+
+
+def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
+    """Whatever listens where the server would, the command goes on without it."""
+    file = configure(tmp_path)
+    store.migrate(SqliteDatabase(tmp_path / "relay.db"))
+    for answered in (b"", b"220 mail.example\r\n", b"HTTP/1.1 200 OK\r\n\r\n[1]", b"HTTP/1.1 500 X\r\n\r\n{"):
+        with socket.create_server(("127.0.0.1", 0)) as other:
+            Thread(target=_answer_once, args=(other, answered)).start()
+            port = other.getsockname()[1]
+            file.write_text(re.sub(r"status: \S+", f"status: 127.0.0.1:{port}", file.read_text()))
+            done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
+        said = f"no server at 127.0.0.1:{port} (relay.status) uses this store"
+        assert pairs(done.stdout)["server"] == said
+
+
+def _answer_once(listener: socket.socket, answered: bytes) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65536)
+        connection.sendall(answered)

@@ -1,0 +1,255 @@
+"""What is thrown away after its time, and what never is."""
+
+from __future__ import annotations
+
+import contextlib
+import sqlite3
+from collections.abc import Iterator
+from dataclasses import dataclass, replace
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_connection.config.settings import RelaySettings, StoreSetting
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import FILTERED, UNEXPECTED_PAYLOAD, Reason
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change
+from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
+from gitdailies_relay.store import outbox, pruner, retention, store
+from gitdailies_relay.store.retention import delete_expired, find_expired
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.timestamps import now_us
+
+from tests.support import databases
+from tests.support.processes import eventually
+from tests.support.relay.bench import BEGAN
+from tests.support.relay.deliveries import pagerduty, signed
+from tests.support.relay.running import configure, in_thread
+
+DAY_US = 86_400_000_000
+SETTINGS = RelaySettings(StoreSetting("sqlite", path=Path("relay.db")))
+LONG_AGO = 400
+PLANTED = Reason(UNEXPECTED_PAYLOAD, "planted")
+
+
+@dataclass(frozen=True)
+class Shelf:
+    """A store on either database, as one connection of it."""
+
+    database: Database
+    session: Session
+
+    def put(self, given: Delivery, days: float = 0.0) -> Accepted:
+        """Accept a delivery as if that many days ago."""
+        aged = given._replace(received_at=now_us() - int(days * DAY_US))
+        (accepted,) = accept(store.acceptance_store(self.database, self.session), [aged])
+        return accepted
+
+    def due(self) -> list[outbox.ReadyEvent]:
+        return outbox.ready(self.session, self.database.as_bytes, now_us(), now_us(), 1000)
+
+    def deliver(self, days: float) -> None:
+        """Take every event as delivered, that many days ago."""
+        at = now_us() - int(days * DAY_US)
+        while due := self.due():
+            outbox.record(self.session, [outbox.Attempt(one.seq, at, 202, outbox.DELIVERED) for one in due])
+
+    def pruned(self, settings: RelaySettings = SETTINGS, days_ago: float = 0.0) -> dict[str, int]:
+        """Prune until nothing is left to prune; return how many rows each table has."""
+        while found := find_expired(self.session, settings, now_us() - int(days_ago * DAY_US)):
+            self.database.begin(self.session)
+            delete_expired(self.session, found)
+            self.database.commit(self.session)
+        tables = ("attempts", "deliveries", "events", "occurrences", "outbox", "quarantine")
+        return {table: self.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self.session.execute(statement).fetchall()
+        return found
+
+
+@pytest.fixture(params=databases.KINDS)
+def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
+    with databases.opened(request.param, tmp_path) as again:
+        database = again()
+        store.migrate(database)
+        with contextlib.closing(database.connect()) as session:
+            yield Shelf(database, session)
+
+
+def said(incident: str, state: str, *, refusal: Reason | None = None, into: str | None = None) -> Delivery:
+    change = Change.make(
+        state=state,
+        word=state,
+        incident=incident,
+        at=BEGAN + timedelta(hours=state != STARTED),
+        merged=into is not None,
+        merged_into=into,
+    )
+    targets = () if refusal else (Target("larkspur/shop"),)
+    one = RoutedMessage(change, f"{incident}-{state}", targets, refusal)
+    return Delivery(f"d-{incident}-{state}", now_us(), "default", Interpretation("test", "", b"", "", (one,)))
+
+
+def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) -> None:
+    """A week after, an event and its attempts are gone; six days after, both are there."""
+    for incident, days in (("old", 7.1), ("young", 6.9)):
+        shelf.put(said(incident, STARTED), days)
+        shelf.deliver(days)
+    left = shelf.pruned()
+
+    assert (left["events"], left["attempts"], left["deliveries"], left["occurrences"]) == (1, 1, 2, 2)
+    assert shelf.rows("SELECT incident FROM events") == [("young",)]
+
+
+def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
+    """Events that wait and dead letters stay however old they are, with their attempts."""
+    shelf.put(said("waits", STARTED), LONG_AGO)
+    shelf.put(said("refused", STARTED), LONG_AGO)
+    (waits, refused) = shelf.due()
+    long_ago = now_us() - LONG_AGO * DAY_US
+    again = outbox.Attempt(waits.seq, long_ago, 500, outbox.RETRY, "answered 500", long_ago)
+    dead_letter = outbox.Attempt(refused.seq, long_ago, 400, outbox.DEAD_LETTER, "answered 400")
+    outbox.record(shelf.session, [again, dead_letter])
+    left = shelf.pruned()
+
+    assert (left["events"], left["outbox"], left["attempts"]) == (2, 2, 2)
+
+
+def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None:
+    """However old, an occurrence that may still end is known: its end goes where its start went."""
+    shelf.put(said("open", STARTED), LONG_AGO)
+    shelf.put(said("held", STARTED, refusal=Reason(FILTERED, "filtered")), LONG_AGO)
+    shelf.put(said("target", STARTED), LONG_AGO)
+    shelf.put(said("merged", STARTED), LONG_AGO)
+    shelf.put(said("merged", RESOLVED, into="target"), LONG_AGO)
+    shelf.deliver(LONG_AGO)
+    left = shelf.pruned()
+    assert (left["events"], left["deliveries"]) == (0, 0)
+    states = dict(shelf.rows("SELECT incident, state FROM occurrences"))
+    assert states == {"open": "open", "held": "held", "target": "open", "merged": "merged"}
+
+    shelf.put(said("open", RESOLVED), 0)
+    shelf.put(said("held", UPDATED), 0)
+    shelf.put(said("target", RESOLVED), 0)
+    kinds = shelf.rows("SELECT incident, body FROM events ORDER BY seq")
+    assert [(name, "Started" in body) for name, body in kinds] == [
+        ("open", False),
+        ("held", True),
+        ("target", False),
+        ("merged", False),
+    ]
+
+
+def test_closed_occurrences_and_known_ids_stay_for_ninety_days(shelf: Shelf) -> None:
+    """Within ninety days a late repeat adds nothing; after them the closed occurrence is gone."""
+    for incident, days in (("old", 90.1), ("young", 89.9)):
+        shelf.put(said(incident, STARTED), days)
+        shelf.put(said(incident, RESOLVED), days)
+        shelf.deliver(days)
+    left = shelf.pruned()
+
+    assert (left["occurrences"], left["deliveries"]) == (1, 2)
+    repeat = shelf.put(said("young", STARTED))
+    assert (repeat.repeated, len(repeat.events)) == (True, 1)
+    assert shelf.rows("SELECT count(*) FROM outbox") == [(0,)]
+
+
+def quarantine(shelf: Shelf, name: str, days: float, size: int = 10) -> None:
+    reading = Interpretation("test", "", b"x" * size, "", (), PLANTED)
+    shelf.put(Delivery(name, now_us(), "default", reading), days)
+
+
+def quarantined(shelf: Shelf) -> list[str]:
+    return [name for (name,) in shelf.rows("SELECT delivery FROM quarantine ORDER BY seq")]
+
+
+def test_quarantined_bodies_go_after_their_days(shelf: Shelf) -> None:
+    """A quarantined body is stored for thirty days."""
+    quarantine(shelf, "old", 30.1)
+    quarantine(shelf, "young", 29.9)
+    shelf.pruned()
+    assert quarantined(shelf) == ["young"]
+
+
+def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the bound those go first that were replayed, then the oldest."""
+    monkeypatch.setattr(retention, "QUARANTINE_BYTES", 2500)
+    for name in ("a", "b", "c", "replayed"):
+        quarantine(shelf, name, 1, size=1000)
+    shelf.session.execute("UPDATE quarantine SET replayed_at = 1 WHERE delivery = 'replayed'")
+    shelf.pruned()
+    assert quarantined(shelf) == ["b", "c"]
+
+
+def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
+    """With a day for each, what is two days old goes everywhere."""
+    quarantine(shelf, "kept", 2)
+    shelf.put(said("A", STARTED), 2)
+    shelf.put(said("A", RESOLVED), 2)
+    shelf.deliver(2)
+    settings = replace(SETTINGS, delivered_days=1, quarantine_days=1, closed_occurrence_days=1)
+    assert set(shelf.pruned(settings).values()) == {0}
+
+
+def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
+    """No transaction deletes more than a batch of a kind."""
+    shelf.database.begin(shelf.session)
+    for number in range(1200):
+        quarantine(shelf, f"d{number}", 31)
+    shelf.database.commit(shelf.session)
+    sizes = []
+    while found := find_expired(shelf.session, SETTINGS, now_us()):
+        sizes.append(max(len(rows) for rows in found.values()))
+        delete_expired(shelf.session, found)
+    assert sizes == [500, 500, 200]
+
+
+def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
+    """From the day on which the oldest things go, a file grows no more, whatever comes in day after day."""
+    settings = replace(SETTINGS, delivered_days=2, quarantine_days=3, closed_occurrence_days=5)
+    database = SqliteDatabase(tmp_path / "relay.db")
+    store.migrate(database)
+    sizes: list[int] = []
+    with contextlib.closing(database.connect()) as session:
+        shelf = Shelf(database, session)
+        for day in range(30, 0, -1):
+            database.begin(session)
+            for number in range(80):
+                name = f"day{day}-{number}"
+                shelf.put(said(name, STARTED), day)
+                shelf.put(said(name, RESOLVED), day)
+                quarantine(shelf, f"kept-{name}", day, size=1000)
+            shelf.deliver(day)
+            database.commit(session)
+            left = shelf.pruned(settings, days_ago=day)
+            session.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            sizes.append((tmp_path / "relay.db").stat().st_size)
+    assert left["outbox"] == 0
+    assert left["deliveries"] < 6 * 240
+    week, last_week = max(sizes[:7]), max(sizes[-7:])
+    assert last_week <= 1.1 * week, f"expected no growth after a week, got {sizes}"
+    assert sizes[6] > 2 * sizes[0], "too little came in to prove anything"
+
+
+def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What is too old goes while deliveries are taken, and a fault of the store does not end it."""
+    monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 0.05)
+    real, faults = pruner.find_expired, [sqlite3.OperationalError("planted")]
+
+    def sometimes(*rest: Any) -> Any:
+        if faults:
+            raise faults.pop()
+        return real(*rest)
+
+    monkeypatch.setattr(pruner, "find_expired", sometimes)
+    with in_thread(configure(tmp_path)) as relay:
+        signed(b"{}").post(relay.url)
+        with store.transaction(relay.database) as session:
+            session.execute("UPDATE quarantine SET received_at = 0")
+        eventually(lambda: relay.failed()["quarantined"] == [])
+        assert relay.logged("store cannot be pruned")
+        assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202

@@ -1,0 +1,312 @@
+"""Deliveries one after another through a running relay, read from incoming webhooks."""
+
+from __future__ import annotations
+
+import json
+import threading
+from collections.abc import Iterator
+from functools import partial
+from typing import Any
+
+import pytest
+
+from tests.support import databases
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import ENDED_AT, STARTED_AT, datadog, pagerduty, signed, squadcast
+from tests.support.relay.pair import Pair, running_pair
+
+HERE = "larkspur/checkout-api production checkout-api"
+REOPENED_AT, ENDED_AGAIN_AT = "2026-03-04T11:30:22Z", "2026-03-04T11:58:47Z"
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def pair(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    """One pair for the file and database: every test has incidents of its own."""
+    folder = tmp_path_factory.mktemp("pair")
+    with databases.setting(request.param) as store, running_pair(folder, store=store) as running:
+        yield running
+
+
+def ended(incident: str, **more: Any) -> Any:
+    return pagerduty("incident.resolved", incident, at=ENDED_AT, **more)
+
+
+def test_the_same_delivery_five_times_at_once_gives_one_event(pair: Pair) -> None:
+    """Five copies at the same moment are all answered with the one id of the one event that arrives."""
+    delivery, answers = pagerduty("incident.triggered", "five"), []
+    together = threading.Barrier(5, timeout=10)
+
+    def send() -> None:
+        together.wait()
+        answers.append(pair.post(delivery))
+
+    threads = [threading.Thread(target=send) for _ in range(5)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+
+    (event,) = pair.events("five")
+    assert [answer["events"] for answer in answers] == [[event["id"]]] * 5
+    assert len({answer["delivery"] for answer in answers}) == 5
+
+
+def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
+    """The end alone sends start and end; the late start is told that it is no news and adds nothing."""
+    assert len(pair.post(ended("early"))["events"]) == 2
+    late = pair.post(pagerduty("incident.triggered", "early"), 200)
+
+    assert late["reasons"] == [f"second start of an occurrence that is closed: {STARTED_AT}"]
+    assert pair.story("early") == [f"early started {STARTED_AT} {HERE}", f"early resolved {ENDED_AT} {HERE}"]
+
+
+def test_an_end_that_tells_no_start_waits_for_it(pair: Pair) -> None:
+    """A recovery whose alert was not seen sends nothing; when the alert comes late, both go out."""
+    cycle = {"cycle_key": "late-cycle"}
+    assert pair.post(datadog("monitor-recovered", **cycle), 200)["status"] == "ignored"
+    assert pair.story("late-cycle") == []
+
+    pair.post(datadog("monitor-triggered", **cycle))
+    assert pair.story("late-cycle") == [
+        "late-cycle started 2026-03-04T09:17:00Z larkspur/checkout-api production checkout-api",
+        "late-cycle resolved 2026-03-04T10:05:00Z larkspur/checkout-api production checkout-api",
+    ]
+
+
+def test_a_reopened_incident_has_a_second_occurrence(pair: Pair) -> None:
+    """It starts again at reopened_at, not at created_at, and its own end ends it."""
+    pair.post(pagerduty("incident.triggered", "again"))
+    pair.post(ended("again"))
+    pair.post(pagerduty("incident.reopened", "again", at=REOPENED_AT, reopened_at=REOPENED_AT))
+    pair.post(pagerduty("incident.resolved", "again", at=ENDED_AGAIN_AT, reopened_at=REOPENED_AT))
+
+    assert pair.story("again") == [
+        f"again started {STARTED_AT} {HERE}",
+        f"again resolved {ENDED_AT} {HERE}",
+        f"again started {REOPENED_AT} {HERE}",
+        f"again resolved {ENDED_AGAIN_AT} {HERE}",
+    ]
+    assert len({event["id"] for event in pair.events("again")}) == 4
+
+
+def test_a_merge_sends_nothing_until_its_target_ends(pair: Pair) -> None:
+    """The merged incident ends with the other, at that one's time, and names it."""
+    pair.post(pagerduty("incident.triggered", "target"))
+    pair.post(pagerduty("incident.triggered", "merged"))
+    answer = pair.post(ended("merged", merged_into="target"), 200)
+    assert answer["reasons"] == ["merged into target: it ends when that one ends"]
+    assert [line.split()[1] for line in pair.story("target", "merged")] == ["started", "started"]
+
+    pair.post(pagerduty("incident.resolved", "target", at=ENDED_AGAIN_AT))
+    ends = [event for event in pair.events("target", "merged") if event["kind"] == "incidentResolved"]
+    assert sorted((e["incidentId"], e["time"], e.get("mergedInto"), e.get("resolution")) for e in ends) == [
+        ("merged", ENDED_AGAIN_AT, "target", None),
+        ("target", ENDED_AGAIN_AT, None, None),
+    ]
+
+
+def test_a_merge_into_an_unknown_incident_ends_at_once(pair: Pair) -> None:
+    """Where the relay never saw the target, the end goes out as merged, so that it is no recovery."""
+    pair.post(pagerduty("incident.triggered", "alone"))
+    pair.post(ended("alone", merged_into="never-seen"))
+
+    _, end = pair.events("alone")
+    assert (end["time"], end["mergedInto"], end["resolution"]) == (ENDED_AT, "never-seen", "merged")
+
+
+def test_an_acknowledgement_gives_nothing(pair: Pair) -> None:
+    """Acknowledging before, during and after an incident sends nothing and ends nothing."""
+    acknowledged = {"status": "acknowledged"}
+    pair.post(pagerduty("incident.acknowledged", "acked", **acknowledged), 200)
+    assert pair.story("acked") == []
+    pair.post(pagerduty("incident.triggered", "acked"))
+    pair.post(pagerduty("incident.acknowledged", "acked", **acknowledged), 200)
+    assert pair.story("acked") == [f"acked started {STARTED_AT} {HERE}"]
+
+
+def test_two_repositories_for_one_service_give_two_events_each(pair: Pair) -> None:
+    """A start and an end reach both repositories of the service's line, four ids in all."""
+    pair.post(pagerduty("incident.triggered", "both", service="ledger"))
+    pair.post(ended("both", service="ledger"))
+
+    assert pair.story("both") == [
+        f"both started {STARTED_AT} larkspur/ledger ledger",
+        f"both started {STARTED_AT} larkspur/ledger-web ledger",
+        f"both resolved {ENDED_AT} larkspur/ledger ledger",
+        f"both resolved {ENDED_AT} larkspur/ledger-web ledger",
+    ]
+    assert len({event["id"] for event in pair.events("both")}) == 4
+
+
+def test_two_services_of_one_repository_are_not_taken_for_one_another(pair: Pair) -> None:
+    """With a webhook a service, one incident starts and ends for each of the two apart."""
+    for status, at in (("active", "1772615940000"), ("stable", "1772618400000")):
+        for service in ("search", "mail"):
+            pair.post(
+                datadog("incident-active", status=status, date_ms=at, service=service, incident_uuid="two")
+            )
+            assert len(pair.events("two")) == len({event["id"] for event in pair.events("two")})
+
+    assert pair.story("two") == [
+        "two started 2026-03-04T09:19:00Z larkspur/platform search",
+        "two started 2026-03-04T09:19:00Z larkspur/platform mail",
+        "two resolved 2026-03-04T10:00:00Z larkspur/platform search",
+        "two resolved 2026-03-04T10:00:00Z larkspur/platform mail",
+    ]
+
+
+def test_two_environments_of_one_repository_are_not_taken_for_one_another(pair: Pair) -> None:
+    """Cycles of one monitor in two environments of a repository start and end each in its own."""
+    for number, environment in ((1, "staging"), (2, "production")):
+        for name in ("monitor-triggered", "monitor-recovered"):
+            key = {"cycle_key": f"env-{number}", "service": "shop", "env": environment}
+            pair.post(datadog(name, **key, tags=f"env:{environment},service:shop"))
+
+    # Between incidents there is no order to keep.
+    assert sorted(pair.story("env-1", "env-2"), key=lambda line: line.split()[0]) == [
+        "env-1 started 2026-03-04T09:17:00Z larkspur/shop staging shop",
+        "env-1 resolved 2026-03-04T10:05:00Z larkspur/shop staging shop",
+        "env-2 started 2026-03-04T09:17:00Z larkspur/shop production shop",
+        "env-2 resolved 2026-03-04T10:05:00Z larkspur/shop production shop",
+    ]
+
+
+def test_an_end_goes_where_its_start_went(pair: Pair) -> None:
+    """An incident that was handed to another service ends in the repository in which it started."""
+    pair.post(pagerduty("incident.triggered", "handed"))
+    pair.post(ended("handed", service="shop"))
+
+    assert pair.story("handed") == [
+        f"handed started {STARTED_AT} {HERE}",
+        f"handed resolved {ENDED_AT} {HERE}",
+    ]
+
+
+def test_what_a_filter_held_starts_when_it_is_raised(pair: Pair) -> None:
+    """A low incident is held; once raised, it starts at the time when it began, and ends as any other."""
+    low = pagerduty("incident.triggered", "raised", source="filtered", urgency="low", priority=None)
+    assert pair.post(low, 200)["reasons"] == ["filtered: urgency low is not in high"]
+    assert pair.story("raised") == []
+    raised: dict[str, Any] = {"source": "filtered", "urgency": "high", "priority": {"summary": "P1"}}
+    pair.post(pagerduty("incident.priority_updated", "raised", at="2026-03-04T09:40:00Z", **raised))
+    pair.post(ended("raised", **raised))
+
+    assert pair.story("raised") == [
+        f"raised started {STARTED_AT} {HERE}",
+        f"raised resolved {ENDED_AT} {HERE}",
+    ]
+
+
+def test_what_a_filter_held_to_its_end_never_counts(pair: Pair) -> None:
+    """An incident that stays low gives nothing, its end included."""
+    for word in ("incident.triggered", "incident.acknowledged", "incident.resolved"):
+        low: dict[str, Any] = {"urgency": "low", "priority": {"summary": "P1"}, "source": "filtered"}
+        pair.post(pagerduty(word, "low", at=ENDED_AT, **low), 200)
+
+    assert pair.story("low") == []
+
+
+def test_two_sources_with_the_same_incident_id_are_two_incidents(pair: Pair) -> None:
+    """The same id from PagerDuty and Squadcast is two starts, each with its source."""
+    pair.post(pagerduty("incident.triggered", "same"))
+    pair.post(squadcast("v2.incident.triggered", "same"))
+
+    assert sorted(event["source"] for event in pair.events("same")) == ["pagerduty", "squadcast"]
+
+
+def test_explain_tells_the_story(pair: Pair) -> None:
+    """The command names every delivery with its decision, the occurrence, and each attempt."""
+    first = pair.post(pagerduty("incident.triggered", "told"))
+    pair.post(pagerduty("incident.acknowledged", "told"), 200)
+    assert len(pair.events("told")) == 1
+    told = pair.ask("explain", "told")
+
+    assert [(d["word"], d["outcome"], d["events"]) for d in told["deliveries"]] == [
+        ("incident.triggered", "stored", first["events"]),
+        ("incident.acknowledged", "ignored", []),
+    ]
+    assert [(p["state"], p["repo"], p["startedAt"]) for p in told["occurrences"]] == [
+        ("open", "larkspur/checkout-api", STARTED_AT)
+    ]
+    (event,) = told["events"]
+    assert (event["state"], [a["status"] for a in event["attempts"]]) == ("delivered", [202])
+    text = pair.command("explain", "told")
+    assert f"because {told['deliveries'][1]['reason']}" in text
+    assert first["delivery"] in text
+    for named in (first["delivery"], event["id"], told["deliveries"][1]["delivery"], " told\n"):
+        assert pair.ask("explain", named) == told
+
+
+@pytest.mark.parametrize("options", [(), ("--json",)])
+def test_an_id_that_nothing_has_is_an_error(pair: Pair, options: tuple[str, ...]) -> None:
+    """Explain of what the store does not know says so, with a code of its own, as JSON too."""
+    assert pair.command("explain", "never", *options, expected=2) == (
+        "gitdailies: ID: expected an incident, a delivery or an event of this store, got 'never'\n"
+    )
+
+
+def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) -> None:
+    """What `failed` lists is told with its reason, alone, though others could not be read either."""
+    quarantined = [pair.post(signed(body)) for body in (b'{"event": {}}', b'{"event": {"id": 1}}')]
+    (delivery,) = pair.ask("explain", quarantined[0]["delivery"])["deliveries"]
+    assert (delivery["delivery"], delivery["reason"]) == (
+        quarantined[0]["delivery"],
+        quarantined[0]["reason"],
+    )
+    text = pair.command("explain", quarantined[0]["delivery"])
+    assert text.startswith("the delivery names no incident\n")
+    assert quarantined[1]["delivery"] not in text
+
+
+UNMAPPED = "no line under services for 'attic'"
+
+
+def test_an_unmapped_service_counts_after_its_line_was_added(pair: Pair) -> None:
+    """The start is quarantined and reported; with the line, a reload and a replay, both events arrive."""
+    quarantined = pair.post(pagerduty("incident.triggered", "attic", service="attic"), 200)
+    assert quarantined["reasons"] == [f"unmapped: {UNMAPPED}"]
+    listed = [one for one in pair.ask("failed")["quarantined"] if one["delivery"] == quarantined["delivery"]]
+    assert [(one["code"], one["reason"]) for one in listed] == [("unmapped", UNMAPPED)]
+    config = pair.folder / "gitdailies.yml"
+    text = config.read_text()
+    config.write_text(text.replace("services:", "services:\n  attic: {repo: larkspur/attic}", 1))
+    pair.relay.reload()
+    eventually(lambda: pair.relay.entries("configuration reloaded"))
+
+    replayed = pair.ask("replay", "--unmapped")
+    assert [(d["delivery"], len(d["events"])) for d in replayed["deliveries"]] == [
+        (quarantined["delivery"], 1)
+    ]
+    pair.post(ended("attic", service="attic"))
+    assert pair.story("attic") == [
+        f"attic started {STARTED_AT} larkspur/attic attic",
+        f"attic resolved {ENDED_AT} larkspur/attic attic",
+    ]
+    assert quarantined["delivery"] not in json.dumps(pair.ask("failed"))
+    assert pair.ask("replay", "--unmapped") == {"deliveries": [], "events": [], "leftOut": []}
+
+
+def test_a_faulty_configuration_leaves_the_old_one_in_force(pair: Pair) -> None:
+    """After SIGHUP with a fault the log names file and line, and deliveries go on as before."""
+    config = pair.folder / "gitdailies.yml"
+    text = config.read_text()
+    faults = [
+        "services: [",
+        "nonsense: 1",
+        text.replace("{repo: larkspur/shop}", "{repo: nowhere}"),
+        "\0",
+        "",
+    ]
+    faults.append(text.replace("pagerduty-secret", "no-such-file"))
+    try:
+        for number, fault in enumerate(faults, 1):
+            config.write_text(fault)
+            pair.relay.reload()
+            refused = eventually(
+                partial(lambda n: pair.relay.entries("configuration not reloaded")[n - 1 :], number)
+            )
+            assert "no-such-file" in refused[0]["reason"] or "gitdailies.yml" in refused[0]["reason"]
+            pair.post(pagerduty("incident.triggered", f"fault-{number}"))
+    finally:
+        config.write_text(text)
+    assert len(pair.events(*(f"fault-{number}" for number in range(1, len(faults) + 1)))) == len(faults)

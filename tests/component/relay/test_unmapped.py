@@ -1,0 +1,138 @@
+"""The report of services without a line: what it asks for, and that pasting it makes them count."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+from gitdailies_connection.config.load import load, read
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_relay.operations.unmapped import PLACEHOLDER, lines, services
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.processes import eventually, run
+from tests.support.relay.deliveries import STARTED_AT, pagerduty, signed, squadcast
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import Relay, configure, in_thread
+
+AWKWARD = 'attic "two": \\ #1 – 屋根裏\u200b'
+
+
+def report(relay: Relay) -> str:
+    return run("relay", "unmapped", "--config", "gitdailies.yml", folder=relay.store.parent).stdout
+
+
+def paste(file: Path, printed: str) -> str:
+    """Put the lines under `services`, as a person does."""
+    return file.read_text().replace("services:\n", f"services:\n{printed}")
+
+
+@pytest.mark.parametrize("name", ["attic", "true", "12", "- a", AWKWARD])
+def test_what_is_printed_can_be_pasted(relay: Relay, receiver: Receiver, name: str) -> None:
+    """Pasted with a repository, read again and replayed, the service's incidents count, whatever its name."""
+    pagerduty("incident.triggered", "Q1", service=name).post(relay.url)
+    file = relay.store.parent / "gitdailies.yml"
+    file.write_text(paste(file, report(relay)).replace(PLACEHOLDER, "larkspur/attic"))
+    relay.reload()
+    eventually(lambda: relay.logged("configuration reloaded"))
+    run("relay", "replay", "--unmapped", "--config", "gitdailies.yml", folder=file.parent)
+    (arrival,) = eventually(lambda: receiver.of("Q1"))
+    assert (arrival.event["repo"], arrival.event["time"]) == ("larkspur/attic", STARTED_AT)
+    assert report(relay) == "# every service that was named has a line\n"
+
+
+def test_a_repository_that_was_forgotten_is_asked_for(relay: Relay) -> None:
+    """Pasted as it stands, the configuration is refused, and the line is named."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
+    file = relay.store.parent / "gitdailies.yml"
+    with pytest.raises(ConfigurationError, match=f"services.attic.repo: .* got '{PLACEHOLDER}'"):
+        read(paste(file, report(relay)), file)
+
+
+def test_every_service_is_named_once_with_how_often(relay: Relay) -> None:
+    """Repeats and letter case add up; sources stay apart; the most frequent comes first."""
+    for incident, service in (("Q1", "Attic"), ("Q1", "attic"), ("Q2", "attic"), ("Q3", "cellar")):
+        pagerduty("incident.triggered", incident, service=service).post(relay.url)
+    squadcast("v2.incident.triggered", "S1", service="attic").post(relay.url)
+    pagerduty("incident.triggered", "Q4").post(relay.url)
+    signed(b"{}").post(relay.url)
+    options = ("--config", "gitdailies.yml", "--json")
+    told = json.loads(run("relay", "unmapped", *options, folder=relay.store.parent).stdout)
+    assert [(s["source"], s["service"], s["deliveries"], s["incidents"]) for s in told] == [
+        ("pagerduty", "Attic", 3, 2),
+        ("pagerduty", "cellar", 1, 1),
+        ("squadcast", "attic", 1, 1),
+    ]
+    assert told[0]["aliases"] == ["P-Attic"]
+
+
+def test_a_delivery_without_a_service_asks_for_the_line_of_all_others(relay: Relay) -> None:
+    """Where no service is named only `*` can take it, and the report says so."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
+    with store.transaction(SqliteDatabase(relay.store)) as connection:
+        (body,) = connection.execute("SELECT body FROM quarantine").fetchone()
+        bare = json.loads(body)
+        bare["event"]["data"]["service"] = None
+        connection.execute("UPDATE quarantine SET body = ?", (json.dumps(bare).encode(),))
+    assert f'  "*": {{repo: {PLACEHOLDER}}}' in report(relay).splitlines()
+
+
+def test_what_several_sources_name_is_one_line(relay: Relay) -> None:
+    """A service that two sources name, in any case, is pasted once, or the file would be refused."""
+    pagerduty("incident.triggered", "Q1", service="Attic").post(relay.url)
+    squadcast("v2.incident.triggered", "S1", service="attic").post(relay.url)
+    printed = report(relay)
+    assert [line for line in printed.splitlines() if PLACEHOLDER in line][1:] == [
+        f'  "Attic": {{repo: {PLACEHOLDER}}}'
+    ]
+    assert ("  # pagerduty, 1 delivery" in printed, "  # squadcast, 1 delivery" in printed) == (True, True)
+    file = relay.store.parent / "gitdailies.yml"
+    assert "attic" in read(paste(file, printed.replace(PLACEHOLDER, "larkspur/attic")), file).routes.table
+
+
+def test_a_line_for_all_others_is_not_printed_a_second_time(relay: Relay) -> None:
+    """Where `*` stands there and needs the service's name, the report says so and can be pasted."""
+    file = relay.store.parent / "gitdailies.yml"
+    file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
+    relay.reload()
+    eventually(lambda: relay.logged("configuration reloaded"))
+    bare = json.loads(pagerduty("incident.triggered", "Q1", service="attic").body)
+    bare["event"]["data"]["service"] = None
+    answer = signed(json.dumps(bare).encode()).post(relay.url).json()
+    assert answer["reasons"] == [
+        "unmapped: services: expected a service named, for 'larkspur/{service}', got none"
+    ]
+    printed = report(relay)
+    assert 'The delivery names no service, but the line "*" needs its name' in printed
+    assert "*" in read(paste(file, printed), file).routes.table
+
+
+def test_a_body_that_can_be_read_no_more_is_left_out(relay: Relay) -> None:
+    """One damaged body, and one of a source that is gone, do not spoil the report."""
+    for service in ("attic", "cellar", "roof"):
+        pagerduty("incident.triggered", service, service=service).post(relay.url)
+    with store.transaction(SqliteDatabase(relay.store)) as connection:
+        connection.execute("UPDATE quarantine SET body = x'ff' WHERE reason LIKE '%attic%'")
+        connection.execute("UPDATE quarantine SET source = 'gone' WHERE reason LIKE '%roof%'")
+    configuration = load(relay.store.parent / "gitdailies.yml")
+    with store.reading(SqliteDatabase(relay.store)) as connection:
+        found = services(connection, configuration.sources, configuration.routes)
+    assert [one.name for one in found] == ["cellar"]
+    assert list(lines(found))[-1] == f'  "cellar": {{repo: {PLACEHOLDER}}}'
+
+
+def test_a_name_that_is_too_long_for_a_repository_is_unmapped(tmp_path: Path) -> None:
+    """Where the line for all others gives a repository of 256 characters, the vendor is not put off."""
+    file = configure(tmp_path)
+    file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
+    with in_thread(file) as relay:
+        answers = [
+            pagerduty("incident.triggered", f"Q{length}", service="s" * length).post(relay.url)
+            for length in (246, 247)
+        ]
+        (quarantined,) = relay.failed()["quarantined"]
+    assert [answer.status_code for answer in answers] == [202, 200]
+    assert (quarantined["delivery"], quarantined["code"]) == (answers[1].json()["delivery"], "unmapped")
+    assert "got 256 characters, 255 are allowed from 'larkspur/{service}'" in quarantined["reason"]

@@ -1,0 +1,127 @@
+"""The DORA page on both databases: the numbers of the interface, whoever asks and whenever."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+
+from tests.component.webhooks.test_pages_security import Visitor
+from tests.support.databases import KINDS
+from tests.support.figures.asking import worked
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver
+
+on_each = pytest.mark.parametrize("kind", KINDS)
+PERIOD = "from=2026-03-01&to=2026-04-06&now=2026-04-05T12:00:00Z"
+BESIDE = {
+    "deploymentFrequency": {"Deploys": "numerator"},
+    "changeLeadTime": {
+        "Commits": "count",
+        "Unknown deploys": "unknownDeploys",
+        "Unknown commits": "unknownCommits",
+    },
+    "changeFailRate": {
+        "Failed": "numerator",
+        "Settled": "denominator",
+        "Pending": "pending",
+        "Recent failures": "failedYoung",
+        "Unlinked incidents": "unlinked",
+    },
+    "failedDeploymentRecoveryTime": {
+        "Recovered": "count",
+        "Open": "open",
+        "Without incident": "withoutIncident",
+    },
+    "deploymentReworkRate": {"Rework": "numerator", "Deploys": "denominator"},
+}
+
+
+@pytest.fixture
+def owner(receiver: Receiver) -> Visitor:
+    visitor = Visitor(receiver)
+    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    return visitor
+
+
+def beside(page: str) -> dict[str, dict[str, str]]:
+    """Return what stands beside each figure, by its name."""
+    cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="counts">(.*?)</dl>', page, re.DOTALL)
+    return {name: dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", numbers)) for name, numbers in cards}
+
+
+@on_each
+@pytest.mark.parametrize("where", ["repo=larkspur/shop", "", "environment=staging", "service=api"])
+def test_the_numbers_are_those_of_the_interface(
+    kind: str, receiver: Receiver, owner: Visitor, where: str
+) -> None:
+    """For every filter the page and `GET /api/metrics` tell the same counts, of a past moment too."""
+    key = receiver.key("all", "send", "read")
+    assert receiver.post(key, worked()).status_code == 202
+    for query in (f"{where}&{PERIOD}", f"{where}&from=2026-03-01"):
+        asked = dict(pair.split("=") for pair in query.split("&") if pair)
+        figures = receiver.get(key, "/api/metrics", **asked).json()["figures"]
+        shown = beside(owner.get(f"/dora?{query}").text)
+        for figure, labels in BESIDE.items():
+            told = {label: str(figures[figure][number]) for label, number in labels.items()}
+            assert {label: shown[figure][label] for label in labels} == told, figure
+
+
+def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> None:
+    """An event that was accepted is in the figures of the next look."""
+    key = receiver.key("ci")
+    event = {name: text for name, text in body("deploy").items() if name not in ("id", "time")}
+    for number in (1, 2, 3):
+        assert receiver.post(key, event).status_code == 202
+        assert beside(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
+
+
+def test_hostile_names_are_shown_as_they_are(receiver: Receiver, owner: Visitor) -> None:
+    """Markup in a title, a repository or a service is text on the page, and so it is in what is asked for."""
+    key = receiver.key("ci")
+    hostile = "<script>alert(1)</script>"
+    at = {"time": "2026-03-04T09:00:00Z"}
+    deploy = body("deploy", repo=f"larkspur/{hostile[:-9]}x", service=hostile, **at)
+    start = body("incident-started", repo=deploy["repo"], title=f'"{hostile}', service=hostile, **at)
+    assert receiver.post(key, [deploy, start]).status_code == 202
+    for query in ("from=2026-03-01", f"from=2026-03-01&service={hostile}&repo={hostile}"):
+        page = owner.get(f"/dora?{query}").text
+        assert hostile not in page
+        assert "&lt;script&gt;" in page
+
+
+def test_neither_style_nor_script_stands_in_the_page(receiver: Receiver, owner: Visitor) -> None:
+    """Drawings carry no style and no script, so that the policy of the pages stays as strict as it was."""
+    key = receiver.key("all", "send", "read")
+    assert receiver.post(key, worked()).status_code == 202
+    answer = owner.get(f"/dora?{PERIOD}")
+    assert answer.text.count('class="chart"') == 5
+    assert re.findall(r"<style|\sstyle=|<script(?! src=\"/static/)|\son\w+=|javascript:", answer.text) == []
+    assert "unsafe" not in answer.headers["content-security-policy"]
+    assert key not in answer.text
+
+
+def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, owner: Visitor) -> None:
+    """A key that was put into a filter by mistake is in no page and in no list of what was asked."""
+    key = receiver.key("ci")
+    answer = owner.get(f"/dora?repo={key}")
+    assert answer.status_code == 400
+    assert key not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "said"),
+    [
+        ("from=2999-03-01", "from: expected a time up to now"),
+        ("from=2999-03-01&to=2999-03-02", "from: expected a time up to now"),
+        ("from=2025-01-01&now=2020-01-01", "from: expected a time up to now, 2020-01-01T00:00:00Z"),
+        ("from=2026-03-02&to=2026-03-01", "to: expected a time after from, 2026-03-02T00:00:00Z"),
+    ],
+)
+def test_a_period_that_is_none_is_said(receiver: Receiver, owner: Visitor, query: str, said: str) -> None:
+    """A period that is over before it begins, or begins after now, is a page that says which end is wrong."""
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    answer = owner.get(f"/dora?{query}")
+    assert answer.status_code == 400
+    assert said in answer.text

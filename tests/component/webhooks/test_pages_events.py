@@ -1,0 +1,187 @@
+"""The page of an event says what it counts for, and why."""
+
+from __future__ import annotations
+
+import ast
+import html
+import re
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import utc_now
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+from gitdailies_webhooks.figures import reasons
+from gitdailies_webhooks.pages.why_table import NAMES
+
+from tests.component.webhooks.test_pages_security import Visitor
+from tests.support.databases import KINDS
+from tests.support.figures.asking import worked
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver
+
+
+def lines(page: str) -> list[str]:
+    """Return the facts of a page, each as `name: text`."""
+    found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL)
+    return [f"{name}: {html.unescape(text)}" for name, text in found]
+
+
+def verdicts(page: str) -> list[str]:
+    """Return what the page says that its event counts for, a line a figure."""
+    return [line for line in lines(page) if line.split(": ")[0] in NAMES.values()]
+
+
+@pytest.fixture
+def owner(receiver: Receiver) -> Visitor:
+    visitor = Visitor(receiver)
+    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    return visitor
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """A deploy that an incident followed counts as failed, the first has no lead time, and both say so."""
+    key = receiver.key("ci")
+    for event in ("deploy", "incident-started"):
+        assert receiver.post(key, body(event)).status_code == 202
+
+    deploy, incident = (lines(owner.get(path).text) for path in ("/events/1", "/events/2"))
+    said = [": ".join(line.split(": ")[:2]) for line in (*deploy, *incident)]
+    assert "Deployment frequency: Counts" in said
+    assert "Change lead time: Does not count" in said
+    assert "Change fail rate: Counts" in said
+    assert "Failed deployment recovery time: Does not count" in said
+
+
+def test_an_event_of_another_environment_is_asked_about_there(receiver: Receiver, owner: Visitor) -> None:
+    """A deploy to staging counts among those of staging, on its own page."""
+    assert receiver.post(receiver.key("ci"), body("deploy", environment="staging")).status_code == 202
+
+    said = lines(owner.get("/events/1").text)
+    assert any(line.startswith("Deployment frequency: Counts: ") for line in said)
+
+
+def test_every_verdict_has_a_name_on_the_page() -> None:
+    """What the code gives verdicts on, and what the page can name, are the same figures."""
+    found = {
+        ast.unparse(node.args[0])
+        for node in ast.walk(ast.parse(Path(reasons.__file__).read_text()))
+        if isinstance(node, ast.Call) and ast.unparse(node.func) == "Verdict"
+    }
+    assert {eval(figure, vars(reasons)) for figure in found} == set(NAMES)
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_event_of_a_history_has_its_verdicts(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """Each page of the worked history opens, and none leaves its event or what that is laid to out."""
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    for number, event in enumerate(worked(), 1):
+        page = owner.get(f"/events/{number}")
+        said = verdicts(page.text)
+        assert (page.status_code, len(said)) == (200, 5 if event["kind"] == "deployed" else len(said))
+        assert said, event["id"]
+        assert not [line for line in said if "left out" in line or "outside" in line], event["id"]
+
+
+REPO = "larkspur/checkout-api"
+
+
+def deploy(id_: str, time: str, **more: Any) -> dict[str, Any]:
+    return body("deploy", id=id_, time=f"2026-03-{time}Z", service=None, **more)
+
+
+def started(id_: str, time: str, **more: Any) -> dict[str, Any]:
+    return body("incident-started", id=id_, time=f"2026-03-{time}Z", **{"repo": REPO, **more})
+
+
+def ended(id_: str, time: str, **more: Any) -> dict[str, Any]:
+    return body("incident-resolved", id=id_, time=f"2026-03-{time}Z", **{"repo": REPO, **more})
+
+
+DEPLOY = deploy("d", "04T08:00:00", commitSHA="a" * 40)
+START, END = started("s", "04T08:00:01"), ended("e", "04T09:00:01")
+STAGING = {"environment": "staging"}
+
+
+@pytest.mark.parametrize(
+    ("events", "said"),
+    [
+        (
+            (DEPLOY, START),
+            [
+                "Change fail rate: Counts: attributed to deploy d of 2026-03-04T08:00:00Z, the latest in",
+                "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
+            ],
+        ),
+        ((DEPLOY, START, END), ["Failed deployment recovery time: Counts: ends the incident that started"]),
+        (
+            (DEPLOY, started("s", "30T00:00:00", causedBy="a" * 8)),
+            [
+                "Change fail rate: Counts: attributed to deploy d of 2026-03-04T08:00:00Z, named by causedBy",
+                "Failed deployment recovery time: Does not count: deploy d is not recovered yet",
+            ],
+        ),
+        (
+            (DEPLOY, started("s", "04T08:00:01", causedBy="b" * 8)),
+            ["Change fail rate: Does not count: unlinked: no deploy of its repository and environment"],
+        ),
+        ((START,), ["Change fail rate: Does not count: unlinked: no deploy of its repository, environment"]),
+        (
+            (START, END),
+            ["Failed deployment recovery time: Does not count: ends the incident that started"],
+        ),
+        (
+            (DEPLOY, START, started("s2", "04T08:30:00")),
+            ["Every figure: Does not count: the incident was open already, since 2026-03-04T08:00:01Z"],
+        ),
+        (
+            (DEPLOY, START, END, ended("e2", "04T10:00:00")),
+            ["Every figure: Does not count: the incident was over already"],
+        ),
+        ((END,), ["Every figure: Does not count: no start of it is here"]),
+        (
+            (DEPLOY, START, ended("e", "03T00:00:00")),
+            ["Every figure: Does not count: it comes before the incident's start"],
+        ),
+        (
+            (DEPLOY, started("s", "04T08:00:01", **STAGING), ended("e", "04T09:00:01", environment="live")),
+            ["Every figure: Does not count: the incident started in another environment or service"],
+        ),
+        (
+            (deploy("d", "04T08:00:00", **STAGING), started("s", "04T08:00:01", **STAGING), END),
+            ["Failed deployment recovery time: Counts: ends the incident that started"],
+        ),
+        (
+            (DEPLOY, deploy("r", "04T08:30:00", type="rollback")),
+            [
+                "Deployment frequency: Counts: a deploy in the period",
+                "Change lead time: Does not count: unknown: it says neither",
+                "Change fail rate: Counts: neither an incident nor a rollback",
+                "Failed deployment recovery time: Does not count: it did not fail",
+                "Deployment rework rate: Counts: a rollback: undoes deploy d",
+            ],
+        ),
+    ],
+)
+def test_an_event_is_judged_by_all_that_is_here(
+    receiver: Receiver, owner: Visitor, events: tuple[dict[str, Any], ...], said: list[str]
+) -> None:
+    """The page of an event counts in what it is laid to, ends, repeats or undoes, whenever and wherever."""
+    assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
+    page = owner.get(f"/events/{len(events)}")
+    told = verdicts(page.text)
+    assert page.status_code == 200
+    assert len(told) == len(said), told
+    assert [line[: len(beginning)] for line, beginning in zip(told, said, strict=True)] == said
+
+
+def test_an_event_of_a_clock_that_is_ahead_counts_later(receiver: Receiver, owner: Visitor) -> None:
+    """An event that has not happened yet counts in nothing, and its page says so."""
+    ahead = body("deploy", time=text_of(utc_now() + timedelta(minutes=4)))
+    assert receiver.post(receiver.key("ci"), ahead).status_code == 202
+    assert verdicts(owner.get("/events/1").text) == [
+        "Every figure: Does not count: later than now, or than the moment asked for"
+    ]

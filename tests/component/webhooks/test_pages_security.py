@@ -1,0 +1,428 @@
+"""What keeps the pages safe: sessions, forms of others, hostile text, guesses, headers, and the log."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+import pytest
+import requests
+from gitdailies_core.errors import StoreUnavailable
+from gitdailies_server.storage.timestamps import to_us
+from gitdailies_webhooks.accounts import people, people_store
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+from gitdailies_webhooks.pages.routes import pages
+from gitdailies_webhooks.pages.site import EVERYONE, OWNERS, Site
+from gitdailies_webhooks.sql.database import transaction
+
+from tests.support.databases import KINDS
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver, in_thread
+
+PASSWORD = "nine quiet larks at dawn"
+MANAGE = "/settings/api-access/incoming-webhooks"
+
+
+class Visitor:
+    """A browser without a screen: cookies, and forms with what stands in them."""
+
+    def __init__(self, receiver: Receiver) -> None:
+        self.session = requests.Session()
+        self.url = receiver.url
+
+    def get(self, path: str, **more: Any) -> requests.Response:
+        more.setdefault("headers", {"accept": "text/html"})
+        return self.session.get(self.url + path, timeout=10, **more)
+
+    def token(self, path: str) -> str:
+        return re.search(r'name="form_token" value="(\w+)"', self.get(path).text)[1]
+
+    def post(self, path: str, form: str = "", headers: Any = None, **fields: str) -> requests.Response:
+        fields = {"form_token": self.token(form or path), **fields}
+        return self.session.post(
+            self.url + path, data=fields, headers=headers, timeout=10, allow_redirects=False
+        )
+
+    def join(self, link: str, name: str) -> requests.Response:
+        return self.post(link, name=name, password=PASSWORD, again=PASSWORD)
+
+    def sign_in(self, name: str, password: str = PASSWORD) -> requests.Response:
+        return self.post("/sign-in", name=name, password=password)
+
+
+on_each = pytest.mark.parametrize("kind", KINDS)
+
+
+@pytest.fixture
+def owner(receiver: Receiver) -> Visitor:
+    visitor = Visitor(receiver)
+    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    return visitor
+
+
+def key_of(owner: Visitor, name: str = "ci") -> str:
+    page = owner.post(f"{MANAGE}/new-key", name=name, sends="every")
+    return re.search(r"gdk_\w{38}", page.text)[0]
+
+
+def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
+    """Each page but the way in sends a stranger to sign in, and shows a viewer no page of owners."""
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    viewer, stranger = Visitor(receiver), Visitor(receiver)
+    viewer.join(link, "Vic")
+    asked = [page for page in pages(Site(None, None, None)) if page.needs != EVERYONE]
+    assert len(asked) > 20
+    for page in asked:
+        path = re.sub(r"\{\w+:int\}", "1", page.path)
+        for visitor, expected in ((stranger, 303), (viewer, 403 if page.needs == OWNERS else None)):
+            form = "/sign-in" if visitor is stranger else "/events"
+            asks = visitor.get if page.method == "GET" else visitor.post
+            more = {"allow_redirects": False} if page.method == "GET" else {"form": form}
+            status = asks(path, **more).status_code
+            assert expected in (None, status), (page, status)
+
+
+def test_a_session_that_was_put_upon_somebody_is_not_theirs(receiver: Receiver, owner: Visitor) -> None:
+    """A cookie that is there before signing in is replaced by it, and stays nobody's."""
+    victim, attacker = Visitor(receiver), Visitor(receiver)
+    for visitor in (victim, attacker):
+        visitor.session.cookies.set("gitdailies", "planted", domain="127.0.0.1")
+    assert victim.sign_in("kim").status_code == 303
+    assert victim.get("/settings").status_code == 200
+    assert "Sign in" in attacker.get("/settings").text
+
+
+@on_each
+def test_signing_out_ends_the_session_in_the_store(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """A copy of the cookie is worth nothing after its owner signed out."""
+    copy = dict(owner.session.cookies)
+    owner.post("/sign-out", form="/start")
+    answer = requests.get(receiver.url + "/settings", cookies=copy, timeout=10, allow_redirects=False)
+    assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/settings")
+
+
+@on_each
+@pytest.mark.parametrize("age", ["idle", "absolute"])
+def test_sessions_end_by_themselves(kind: str, receiver: Receiver, owner: Visitor, age: str) -> None:
+    """A session ends after twelve idle hours, and after seven days however often it is used."""
+    past = datetime.now(UTC) - (people.IDLE if age == "idle" else people.ABSOLUTE) - timedelta(seconds=1)
+    column = "seen_at" if age == "idle" else "created_at"
+    with transaction(receiver.store) as session:
+        session.execute(f"UPDATE sessions SET {column} = ?", (to_us(past),))
+    assert owner.get("/settings", allow_redirects=False).status_code == 303
+
+
+@on_each
+def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """Whoever is removed has no session, no password and no link that they gave; the last owner stays."""
+    second = Visitor(receiver)
+    second.join(
+        re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0], "Sam"
+    )
+    given = re.search(r"/join/[\w-]+", second.post("/settings/people/invite", role="owner").text)[0]
+    assert owner.post("/settings/people/2/remove").status_code == 303
+    assert second.get("/settings", allow_redirects=False).status_code == 303
+    assert Visitor(receiver).sign_in("Sam").status_code == 401
+    assert Visitor(receiver).get(given).status_code == 410
+    assert "the only owner cannot be removed" in owner.post("/settings/people/1/remove").text
+
+
+def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: Visitor) -> None:
+    """Who is the only owner stands without a way to be removed, until there is another one."""
+    assert re.findall(r"people/(\d+)/remove|(the only owner)", owner.get("/settings/people").text) == [
+        ("", "the only owner")
+    ]
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0]
+    assert Visitor(receiver).join(link, "Sam").status_code == 303
+    assert re.findall(r"people/(\d+)/remove", owner.get("/settings/people").text) == ["1", "2"]
+
+
+def test_a_viewer_is_not_told_of_keys(receiver: Receiver, owner: Visitor) -> None:
+    """The first page tells an owner what keys are called and look like, and a viewer how many there are."""
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    viewer = Visitor(receiver)
+    viewer.join(link, "Vic")
+    shown = key_of(owner, "larkspur pipeline")[:8]
+    for visitor, told in ((owner, True), (viewer, False)):
+        page = visitor.get("/start").text
+        assert "There is one key" in page
+        assert (shown in page, "larkspur pipeline" in page) == (told, told)
+
+
+@pytest.mark.parametrize(
+    ("fields", "headers"),
+    [
+        ({"form_token": ""}, {}),
+        ({"form_token": "0" * 64}, {}),
+        ({}, {"origin": "https://evil.example"}),
+        ({}, {"origin": "null"}),
+        ({}, {"sec-fetch-site": "cross-site"}),
+        ({}, {"sec-fetch-site": "same-site"}),
+    ],
+)
+def test_a_form_of_another_site_does_nothing(
+    receiver: Receiver, owner: Visitor, fields: dict[str, str], headers: dict[str, str]
+) -> None:
+    """Without our page's token, or from another origin, a signed-in browser's form is 403."""
+    answer = owner.post(f"{MANAGE}/new-key", headers=headers, name="evil", sends="every", **fields)
+    assert answer.status_code == 403
+    with transaction(receiver.store) as session:
+        assert session.execute("SELECT count(*) FROM keys").fetchone() == (0,)
+
+
+def test_a_token_of_one_visitor_is_none_of_another(receiver: Receiver, owner: Visitor) -> None:
+    """A form token is bound to the cookie it was made for."""
+    token = Visitor(receiver).token("/sign-in")
+    answer = owner.post(f"{MANAGE}/new-key", form_token=token, name="evil", sends="every")
+    assert answer.status_code == 403
+
+
+HOSTILE = "<script>alert(1)</script>\"'><img src=x onerror=alert(1)>{{7*7}}"
+
+
+@on_each
+def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Visitor) -> None:
+    """Titles, repositories, key and person names, searches and paths are text on every page."""
+    key = key_of(owner, HOSTILE)
+    repo = "larkspur/<script>alert(1)</script>"
+    receiver.post(key, body("incident-started", title=HOSTILE, repo=repo, service=HOSTILE))
+    search = quote(HOSTILE)
+    for path in (
+        "/start",
+        "/start/newest",
+        "/events",
+        "/events/1",
+        "/events/1/delete",
+        MANAGE,
+        f"{MANAGE}/keys/1",
+        f"{MANAGE}/keys/1/delete",
+        f"{MANAGE}/new-key?like=1",
+        "/settings/audit",
+        f"/events?search={search}&repo={search}",
+        f"/sign-in?next={search}",
+        f"/{search}",
+    ):
+        page = owner.get(path)
+        assert page.status_code in (200, 404), path
+        assert "<script>alert" not in page.text, path
+        assert "<img src=x" not in page.text, path
+        assert "unsafe" not in page.headers["content-security-policy"], path
+
+
+def test_no_page_leads_elsewhere_after_signing_in(receiver: Receiver, owner: Visitor) -> None:
+    """`next` may name a page of ours and nothing else."""
+    for target in (
+        "https://evil.example",
+        "//evil.example",
+        "/\\evil.example",
+        "javascript:alert(1)",
+        "/\t/evil",
+    ):
+        visitor = Visitor(receiver)
+        answer = visitor.post("/sign-in", name="Kim", password=PASSWORD, next=target)
+        assert answer.headers["location"] == "/", target
+    assert (
+        Visitor(receiver).post("/sign-in", name="Kim", password=PASSWORD, next="/events").headers["location"]
+        == "/events"
+    )
+
+
+def test_guessing_passwords_is_slowed(receiver: Receiver, owner: Visitor) -> None:
+    """After ten wrong passwords from an address the right one waits too; the answer says how long."""
+    visitor = Visitor(receiver)
+    statuses = [visitor.sign_in("Kim", f"wrong password {n}").status_code for n in range(10)]
+    assert statuses == [401] * 10
+    answer = visitor.sign_in("Kim")
+    assert answer.status_code == 429
+    assert 0 < int(answer.headers["retry-after"]) <= 30
+
+
+def test_guessing_keys_is_slowed_and_live_keys_are_not(receiver: Receiver) -> None:
+    """Requests without a live key become 429 with Retry-After; a live key beside them is taken."""
+    key = receiver.key("ci")
+    statuses = [receiver.post(f"{key[:-1]}-", body("deploy")).status_code for _ in range(80)]
+    assert statuses[:50] == [401] * 50
+    refused = receiver.post("wrong", body("deploy"))
+    assert (statuses[-1], refused.status_code) == (429, 429)
+    assert int(refused.headers["retry-after"]) >= 1
+    assert receiver.post(key, body("deploy")).status_code == 202
+
+
+def test_names_cannot_be_found_out(receiver: Receiver, owner: Visitor) -> None:
+    """A wrong password and a name that is not there are answered with the same page."""
+    there, not_there = (Visitor(receiver).sign_in(name, "wrong password") for name in ("Kim", "Eve"))
+    strip = lambda page, name: re.sub(r'value="\w{64}"', "", page.text).replace(name, "")  # noqa: E731
+    assert strip(there, "Kim") == strip(not_there, "Eve")
+    assert there.status_code == not_there.status_code == 401
+
+
+def test_a_key_in_an_address_is_refused_and_repeated_nowhere(
+    receiver: Receiver, owner: Visitor, log_lines: pytest.CaptureFixture[str]
+) -> None:
+    """A key in a path or query is never answered with what was asked, nor written down."""
+    key = receiver.key("ci")
+    for path in (f"/webhooks?key={key}", f"/events?search={key}", f"/{key}", f"/join/{key}"):
+        answer = owner.get(path)
+        assert answer.status_code in (400, 404, 405, 410), path
+        assert key not in answer.text
+    assert key[8:] not in log_lines.readouterr().err
+
+
+def test_one_time_links_and_passwords_stand_in_no_log(
+    receiver: Receiver, log_lines: pytest.CaptureFixture[str]
+) -> None:
+    """Neither the token of a link, nor a password, nor a cookie is in any line of the log."""
+    link, visitor = invite_owner(receiver.store), Visitor(receiver)
+    visitor.join(link, "Kim")
+    visitor.sign_in("Kim", "wrong " + PASSWORD)
+    visitor.get(link)
+    said = log_lines.readouterr().err
+    assert "joined" in said
+    secrets = [link.rpartition("/")[2], PASSWORD, *visitor.session.cookies.values()]
+    assert [secret for secret in secrets if secret in said] == []
+    with transaction(receiver.store) as session:
+        rows = [
+            str(row)
+            for table in ("people", "sessions", "invitations", "audit")
+            for row in session.execute(f"SELECT * FROM {table}").fetchall()
+        ]
+    assert [secret for secret in secrets if any(secret in row for row in rows)] == []
+
+
+@on_each
+def test_a_link_is_used_once(kind: str, receiver: Receiver) -> None:
+    """The second who follows a link is told that it is used; the first owner's links all end with it."""
+    first, second = invite_owner(receiver.store), invite_owner(receiver.store)
+    assert Visitor(receiver).join(first, "Kim").status_code == 303
+    for link in (first, second):
+        assert Visitor(receiver).get(link).status_code == 410
+
+
+@contextmanager
+def behind_tls(folder: Path) -> Iterator[Receiver]:
+    with in_thread(folder / "w.db", public="https://dora.example.com") as running:
+        yield running
+
+
+def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
+    """Behind TLS the cookie is Secure and of this host alone, browsers are told to stay on TLS, and forms
+    come from the public address."""
+    with behind_tls(tmp_path) as receiver:
+        link = invite_owner(receiver.store)
+        page = requests.get(receiver.url + link, timeout=10)
+        cookie = page.headers["set-cookie"]
+        assert re.fullmatch(r"__Host-gitdailies=[\w-]{43}; Path=/; HttpOnly; SameSite=Lax; Secure", cookie)
+        assert page.headers["strict-transport-security"] == "max-age=31536000"
+        token = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
+        form = {"form_token": token, "name": "Kim", "password": PASSWORD, "again": PASSWORD}
+        headers = {"cookie": cookie.split(";")[0]}
+        for origin, status in ((receiver.url, 403), ("https://dora.example.com", 303)):
+            answer = requests.post(
+                receiver.url + link,
+                data=form,
+                headers={**headers, "origin": origin},
+                timeout=10,
+                allow_redirects=False,
+            )
+            assert answer.status_code == status
+        assert "Max-Age=604800" in answer.headers["set-cookie"]
+
+
+def test_every_answer_has_the_headers(receiver: Receiver, owner: Visitor) -> None:
+    """Pages, problems, JSON and files alike tell browsers not to guess, frame or run anything else."""
+    for path in ("/start", "/nowhere", "/openapi.json", "/api/events", "/static/style.css", "/sign-in"):
+        headers = owner.get(path).headers
+        assert headers["x-content-type-options"] == "nosniff", path
+        assert "frame-ancestors 'none'" in headers["content-security-policy"], path
+        assert headers["referrer-policy"] == "same-origin", path
+        assert headers["cache-control"] == ("no-store" if "static" not in path else headers["cache-control"])
+
+
+def test_a_fault_on_a_page_shows_no_trace(
+    receiver: Receiver,
+    owner: Visitor,
+    monkeypatch: pytest.MonkeyPatch,
+    log_lines: pytest.CaptureFixture[str],
+) -> None:
+    """A fault of ours is a page with a number and a way back, without trace or text; under the number the
+    log names the places that led there, from the inside out."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise RuntimeError("the reason inside")
+
+    monkeypatch.setattr(people_store, "all_people", broken)
+    answer = owner.get("/settings/people")
+    assert answer.status_code == 500
+    assert answer.headers["content-type"] == "text/html; charset=utf-8"
+    assert '<a href="/">Go to the start page</a>' in answer.text
+    assert "Traceback" not in answer.text
+    number = re.search(r"internal error (\w{12})", answer.text)[1]
+    (line,) = [line for line in log_lines.readouterr().err.splitlines() if number in line]
+    places = re.findall(r"([\w/]+\.py):\d+", json.loads(line)["reason"])
+    assert places[0] == "test_pages_security.py"
+    assert places[-1] == "gitdailies_webhooks/api/middleware.py"
+    assert "gitdailies_webhooks/pages/members.py" in places
+    assert "the reason inside" not in answer.text + line
+
+
+def test_a_store_that_cannot_be_read_is_a_page(
+    receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Where even who is signed in cannot be read, a browser is shown a page, and told when to come again."""
+
+    def broken(*_: Any, **__: Any) -> None:
+        raise StoreUnavailable("store: expected to read it, got a fault")
+
+    monkeypatch.setattr(people_store, "find_session", broken)
+    answer = owner.get("/events")
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
+    assert "The store is unavailable</h1>" in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/nowhere", 404),
+        ("/dora/", 404),
+        ("/events/", 404),
+        ("/events/-1", 404),
+        ("/events/99", 404),
+        (f"{MANAGE}/keys/x", 404),
+        (f"{MANAGE}/keys/99", 404),
+        ("/sign-out", 405),
+        ("/events?key=x", 400),
+    ],
+)
+def test_what_is_not_there_is_a_page_in_a_browser(
+    receiver: Receiver, owner: Visitor, path: str, status: int
+) -> None:
+    """A browser is shown a page with a way back, and a program the problem as JSON."""
+    page = owner.get(path)
+    assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
+    assert '<a href="/">Go to the start page</a>' in page.text
+    problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
+    if problem.status_code != 303:  # pages send whoever is not signed in to sign in
+        assert (problem.status_code, problem.json()["status"]) == (status, status)
+
+
+@pytest.mark.parametrize(
+    ("path", "status"), [("/webhooks", 405), ("/api/events", 401), ("/api/nothing", 404)]
+)
+def test_the_interface_answers_programs_that_name_html_first(
+    receiver: Receiver, path: str, status: int
+) -> None:
+    """A program whose library accepts HTML before all else is told a problem as JSON, not as a page."""
+    answer = Visitor(receiver).get(path, headers={"accept": "text/html, image/gif, *; q=.2, */*; q=.2"})
+    assert (answer.status_code, answer.json()["status"]) == (status, status)
+
+
+def test_host_headers_are_not_repeated_unread(receiver: Receiver, owner: Visitor) -> None:
+    """A Host header that is no host is shown nowhere."""
+    page = owner.get(MANAGE, headers={"host": 'x"><script>alert(1)</script>', "accept": "text/html"})
+    assert "<script>alert" not in page.text

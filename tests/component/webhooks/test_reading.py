@@ -1,0 +1,201 @@
+"""GET /api/events and DELETE of one: cursors, filters, streams, audit lines."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import requests
+from gitdailies_webhooks.accounts.audit import read_audit
+from gitdailies_webhooks.sql.database import transaction
+
+from tests.support.databases import KINDS
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver, in_process
+
+ROWS = 200_000
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each test of this module runs on either database."""
+    return str(request.param)
+
+
+def seven(receiver: Receiver) -> str:
+    """Send seven events and return a key that may read."""
+    key = receiver.key("all", "send", "read", "delete")
+    sent = [
+        body("deploy"),
+        body("deploy", id="deploy-2", environment="Staging", service=None),
+        body("deploy", id="deploy-3", repo="larkspur/ledger", environment=None),
+        body("incident-started", id="start-1"),
+        body("incident-resolved", id="end-1"),
+        body("incident-started", id="start-2", incidentId="Q2", service="API"),
+        body("public-client", id="deploy-4"),
+    ]
+    assert receiver.post(key, sent).status_code == 202
+    return key
+
+
+def test_events_are_listed_in_full(receiver: Receiver) -> None:
+    """A listed event has its kind, id and time, all its fields, and when it was received."""
+    key = receiver.key("ci", "send", "read")
+    receiver.post(key, body("deploy", team="payments"))
+    answer = receiver.get(key)
+    (event,) = answer.json()["events"]
+    assert answer.headers["content-type"] == "application/json"
+    assert event.pop("receivedAt").endswith("Z")
+    assert event == body("deploy", team="payments")
+
+
+def test_pages_follow_each_other(receiver: Receiver) -> None:
+    """Whatever the limit, following `next` gives every event once, oldest received first."""
+    key = seven(receiver)
+    whole = [event["id"] for event in receiver.events(key)]
+    assert whole == ["deploy-1", "deploy-2", "deploy-3", "start-1", "end-1", "start-2", "deploy-4"]
+    for limit in (1, 2, 3, 6, 7, 8):
+        found, after, pages = [], "0", 0
+        while after != "None":
+            page = receiver.get(key, limit=str(limit), after=after).json()
+            found += [event["id"] for event in page["events"]]
+            after, pages = str(page["next"]), pages + 1
+        assert (found, pages) == (whole, -(-len(whole) // limit))
+
+
+@pytest.mark.parametrize(
+    ("filters", "ids"),
+    [
+        ({"kind": "incidentStarted"}, ["start-1", "start-2"]),
+        ({"repo": "LARKSPUR/Ledger"}, ["deploy-3", "start-1", "end-1", "start-2"]),
+        ({"environment": "staging"}, ["deploy-2"]),
+        ({"environment": "", "kind": "deployed"}, ["deploy-3", "deploy-4"]),
+        ({"service": "api"}, ["deploy-1", "deploy-3", "start-2"]),
+        ({"incidentId": "Q1LARK7XW2M4CD"}, ["start-1", "end-1"]),
+        ({"incidentId": "q1lark7xw2m4cd"}, []),
+        ({"repo": "' OR 1=1 --"}, []),
+        ({"repo": "larkspur/checkout-api", "limit": "1"}, ["deploy-1"]),
+        ({"kind": "deployed", "after": "1"}, ["deploy-2", "deploy-3", "deploy-4"]),
+    ],
+)
+def test_filters(receiver: Receiver, filters: dict[str, str], ids: list[str]) -> None:
+    """A filter gives the events that say so; names in any case, an empty one those that say nothing."""
+    assert [event["id"] for event in receiver.events(seven(receiver), **filters)] == ids
+
+
+def test_next_counts_only_what_matches(receiver: Receiver) -> None:
+    """`next` is null where no event that matches follows, though others do."""
+    key = seven(receiver)
+    assert receiver.get(key, kind="incidentResolved", limit="1").json()["next"] is None
+    assert receiver.get(key, kind="incidentStarted", limit="1").json()["next"] == 4
+
+
+@pytest.mark.parametrize("query", ["limit=0", "after=x", "kind=deploy", "order=desc"])
+def test_a_wrong_query_is_400(receiver: Receiver, query: str) -> None:
+    """A query that is not understood is refused by name."""
+    answer = receiver.get(receiver.key("dash", "read"), f"/api/events?{query}")
+    assert (answer.status_code, answer.headers["content-type"]) == (400, "application/problem+json")
+    assert query.partition("=")[0] in answer.json()["detail"]
+
+
+def test_a_key_that_may_not_read(receiver: Receiver) -> None:
+    """A key made without --allow sends and cannot read."""
+    answer = receiver.get(receiver.key("ci"))
+    assert (answer.status_code, answer.json()["type"]) == (403, "urn:gitdailies:problem:forbidden")
+
+
+def test_an_event_is_deleted_and_kept_in_the_audit(receiver: Receiver) -> None:
+    """A deleted event is in no list, stands in an audit line, and may be sent anew."""
+    key = seven(receiver)
+    assert _delete(receiver, key, "deploy-2").json() == {"status": "deleted", "id": "deploy-2"}
+    assert _delete(receiver, key, "deploy-2").status_code == 404
+    assert "deploy-2" not in [event["id"] for event in receiver.events(key)]
+    with transaction(receiver.store) as session:
+        line = read_audit(session)[0]
+    assert (line.actor, line.action, line.subject) == ("all", "event.deleted", "deploy-2")
+    assert line.detail["event"] == body("deploy", id="deploy-2", environment="Staging", service=None)
+    assert receiver.post(key, body("deploy", id="deploy-2")).json()["status"] == "created"
+
+
+def test_a_key_that_may_not_delete(receiver: Receiver) -> None:
+    """Neither sending nor reading is enough to delete."""
+    key = receiver.key("ci", "send", "read")
+    receiver.post(key, body("deploy"))
+    assert _delete(receiver, key, "deploy-1").status_code == 403
+    assert len(receiver.events(key)) == 1
+
+
+@pytest.mark.parametrize("name", ["a/b", "a?b=c", "a%2Fb", "a#b", ".."])
+def test_ids_of_every_form_can_be_deleted(receiver: Receiver, name: str) -> None:
+    """Whatever an id may look like, it can be named in the address, percent-encoded."""
+    key = receiver.key("ci", "send", "delete")
+    receiver.post(key, body("deploy", id=name))
+    encoded = "".join(f"%{byte:02X}" for byte in name.encode())
+    prepared = requests.Request("DELETE", receiver.url, headers={"webhook-key": key}).prepare()
+    prepared.url = f"{receiver.url}/api/events/{encoded}"  # as it is: requests would resolve the dots
+    with requests.Session() as session:
+        answer = session.send(prepared, timeout=10)
+    assert (answer.status_code, answer.json()["id"]) == (200, name)
+
+
+def test_a_cursor_stays_good_when_the_newest_event_is_deleted(receiver: Receiver) -> None:
+    """A number that a reader holds as cursor is never given to another event."""
+    key = receiver.key("all", "send", "read", "delete")
+    receiver.post(key, [body("deploy", id="a"), body("deploy", id="b")])
+    _delete(receiver, key, "b")
+    receiver.post(key, body("deploy", id="c"))
+    assert [event["id"] for event in receiver.events(key, after="2")] == ["c"]
+
+
+def test_a_million_events_are_listed_in_little_memory(tmp_path: Path) -> None:
+    """A listing of a large store is streamed: the server grows by a fraction of what it sends."""
+    with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
+        key = receiver.key("all", "send", "read")
+        receiver.post(key, body("deploy", title="x" * 200))
+        assert len(receiver.events(key)) == 1
+        # Figures are derived of what stands there by then, and not of a million events meanwhile.
+        assert receiver.get(key, "/api/metrics").status_code == 200
+        _multiply(tmp_path / "w.db", ROWS)
+        before = _peak_kilobytes(process.pid)
+        with requests.get(
+            f"{receiver.url}/api/events?limit=1000000",
+            headers={"webhook-key": key},
+            stream=True,
+            timeout=120,
+        ) as answer:
+            raw = b"".join(answer.iter_content(1 << 20))
+        grown = _peak_kilobytes(process.pid) - before
+    listed = json.loads(raw)
+    assert (len(listed["events"]), listed["next"]) == (ROWS, None)
+    assert len(raw) > 64 << 20
+    assert grown < 16 << 10, f"{grown} KiB for an answer of {len(raw) >> 10} KiB"
+
+
+def _multiply(store: Path, rows: int) -> None:
+    """Copy the one event of the store until there are *rows*: the list is what is tested here."""
+    columns = "kind, time, time_given, repo, environment, service, received_at, key_id, digest, body"
+    with closing(sqlite3.connect(store, isolation_level=None)) as connection:
+        connection.execute(
+            f"WITH RECURSIVE n(i) AS (SELECT 2 UNION ALL SELECT i + 1 FROM n WHERE i < {rows})"
+            f" INSERT INTO events (id, {columns}) SELECT 'copy-' || printf('%07d', i), {columns}"
+            " FROM n, (SELECT * FROM events LIMIT 1)"
+        )
+
+
+def _peak_kilobytes(pid: int) -> int:
+    lines = Path(f"/proc/{pid}/status").read_text().splitlines()
+    return int(next(line for line in lines if line.startswith("VmHWM:")).split()[1])
+
+
+def _delete(receiver: Receiver, key: str, name: str) -> requests.Response:
+    return requests.delete(f"{receiver.url}/api/events/{name}", headers={"webhook-key": key}, timeout=10)
+
+
+def test_the_front_page_says_where_things_are(receiver: Receiver) -> None:
+    """Whoever opens the address without a key learns what this is and which paths there are."""
+    front = requests.get(receiver.url + "/", timeout=30)
+    assert (front.status_code, front.json()["this"]) == (200, "GitDailies incoming webhooks")
+    assert front.json()["send"] == "POST /webhooks"

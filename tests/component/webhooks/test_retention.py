@@ -1,0 +1,56 @@
+"""How long events are kept: for ever unless it is asked for, then as long as was said."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.audit import read_audit
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.events import retention
+from gitdailies_webhooks.sql.database import transaction
+
+from tests.support.databases import KINDS
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import in_thread
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_events_go_when_they_are_older_than_they_are_kept(
+    kind: str, database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """In parts of a few at a time, those that happened before the limit go and the others stay."""
+    monkeypatch.setattr(retention, "_AT_ONCE", 3)
+    now = datetime.now(UTC)
+    with in_thread(database()) as receiver:
+        old = [body("deploy", id=f"old-{n}", time=text_of(now - timedelta(days=31))) for n in range(7)]
+        new = [body("deploy", id=f"new-{n}", time=text_of(now - timedelta(days=29))) for n in range(2)]
+        assert receiver.post(receiver.key("ci"), [*old, *new]).status_code == 202
+    gone = []
+    for _ in range(4):
+        with transaction(database()) as session:
+            gone.append(retention.expire(session, now - timedelta(days=30), now))
+    with transaction(database()) as session:
+        left = session.execute("SELECT id FROM events ORDER BY id").fetchall()
+        lines = [line for line in read_audit(session) if line.action == "events.expired"]
+    assert (gone, left) == ([3, 3, 1, 0], [("new-0",), ("new-1",)])
+    assert [line.detail["events"] for line in lines] == [1, 3, 3]
+    assert "old-" not in str(lines)
+
+
+def test_a_server_keeps_as_long_as_it_is_told(database: Callable[[], Database]) -> None:
+    """A server that is told to keep 30 days rids itself of older events when it starts, and of no others."""
+    key, now = create_key(database(), "all", ("send", "read"))[0].reveal(), datetime.now(UTC)
+    sent = [body("deploy", id=f"{days}", time=text_of(now - timedelta(days=days))) for days in (400, 1)]
+    with in_thread(database()) as receiver:
+        receiver.post(key, sent)
+        assert len(receiver.events(key)) == 2
+    with in_thread(database(), keep_days=30) as receiver:
+        end = time.monotonic() + 60
+        while len(receiver.events(key)) == 2 and time.monotonic() < end:
+            time.sleep(0.05)
+        assert [event["id"] for event in receiver.events(key)] == ["1"]

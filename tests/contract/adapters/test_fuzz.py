@@ -1,0 +1,63 @@
+"""Fuzzing of every installed adapter; GITDAILIES_FUZZ_SECONDS says for how long each in the long form."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from types import SimpleNamespace
+from typing import Any
+
+import pytest
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import STARTED, Change
+from gitdailies_core.sources.request import Request
+from gitdailies_core.values.times import from_epoch
+
+from tests.contract.adapters.fuzzing import fuzz
+from tests.support.forms import short_and_long
+
+
+@short_and_long("seconds", "GITDAILIES_FUZZ_SECONDS", short=5, long=60, seconds=lambda given: given + 600)
+@pytest.mark.parametrize("name", registry.names())
+def test_no_delivery_breaks_an_adapter(name: str, seconds: int, measure: Callable[[str], None]) -> None:
+    """No headers and no body make an adapter raise a foreign error or say what cannot be written."""
+    held = fuzz(registry.adapter(name), seconds, measure)
+
+    assert held > 10 * min(seconds, 60)
+
+
+def sloppy(read: Callable[..., Any]) -> Any:
+    """The Datadog adapter's examples and proof, with another translation."""
+    real = registry.adapter("datadog")
+    fields = {name: getattr(real, name) for name in ("name", "table", "options", "examples", "verify")}
+    return SimpleNamespace(**fields, translate=read)
+
+
+def bare_key(request: Request, options: object) -> Any:
+    body = request.json()
+    name = body["event_id"] if isinstance(body, dict) else "none"
+    at = from_epoch("1772615820", "at")
+    return (Change.make(state=STARTED, word="Triggered", incident=f"id-{len(name)}", at=at),)
+
+
+def unwritable(request: Request, options: object) -> Any:
+    at = from_epoch("1772615820", "at")
+    return (Change.make(state=STARTED, word="\ud800", incident="a\ud800", at=at),)
+
+
+@pytest.mark.parametrize(
+    ("read", "finding"),
+    [(bare_key, "KeyError|TypeError"), (unwritable, "message that can be written, got .*surrogate")],
+)
+def test_the_search_finds_a_sloppy_adapter_in_seconds(read: Callable[..., Any], finding: str) -> None:
+    """A bare key and a lone surrogate, each planted in an adapter, are found within five seconds."""
+    with pytest.raises(AssertionError, match=finding):
+        fuzz(sloppy(read), 5)
+
+
+def test_the_search_finds_a_proof_that_fails_open() -> None:
+    """An adapter that accepts an empty signature is found within five seconds."""
+    adapter = sloppy(registry.adapter("datadog").translate)
+    adapter.verify = lambda request, secrets, header="": None
+
+    with pytest.raises(AssertionError, match="acceptance"):
+        fuzz(adapter, 5)

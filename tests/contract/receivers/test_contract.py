@@ -1,0 +1,96 @@
+"""The published document against the running receiver: whatever it allows is answered as it says.
+
+GITDAILIES_CONTRACT_EXAMPLES says how many requests an operation gets in the long form.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import UTC, datetime
+from typing import Any
+
+import pytest
+import requests
+import schemathesis
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.rate_limit import Rate
+from gitdailies_webhooks.api import app
+from hypothesis import HealthCheck, assume, given, settings
+from hypothesis.strategies import SearchStrategy
+from schemathesis import Case, GenerationMode
+from schemathesis.core.result import Ok
+from schemathesis.specs.openapi.checks import positive_data_acceptance
+
+from tests.support.databases import KINDS
+from tests.support.forms import short_and_long
+from tests.support.webhooks.running import in_thread
+
+
+@short_and_long(
+    "examples", "GITDAILIES_CONTRACT_EXAMPLES", short=10, long=60, seconds=lambda given: 300 + given * 6
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_document_holds_whatever_is_sent(
+    kind: str, examples: int, database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Requests generated from the document, right and wrong ones, pass every check of schemathesis."""
+    monkeypatch.setattr(app, "KEYS", Rate(10**6, 1.0))  # wrong keys are much of what is sent here
+    statuses: set[int] = set()
+    with in_thread(database()) as receiver, requests.Session() as session:
+        headers = {"webhook-key": receiver.key("all", "send", "read", "delete")}
+        schema = schemathesis.openapi.from_url(receiver.url + "/openapi.json")
+        # A list is taken one by one: 207 refuses what is wrong in it.
+        schema.config.checks.negative_data_rejection.expected_statuses += ["207", "413"]
+        operations = [found.ok() for found in schema.get_all_operations() if isinstance(found, Ok)]
+
+        def answered(case: Case) -> None:
+            response = case.call(session=session, headers=headers, timeout=30)
+            statuses.add(response.status_code)
+            assert response.status_code < 500, response.text
+            # The moments that figures are asked for are described in words: wrong ones are 400.
+            left_out: list[Any] = [positive_data_acceptance] if "/metrics" in case.operation.path else []
+            case.validate_response(response, headers=headers, excluded_checks=left_out)
+
+        for operation in operations:
+            takes = (operation.body, operation.query, operation.headers, operation.path_parameters)
+            for mode in GenerationMode:
+                if mode is GenerationMode.NEGATIVE and not any(takes):
+                    continue  # what takes nothing cannot be given anything wrong
+                _generated(operation.as_strategy(generation_mode=mode), mode, examples, answered)
+    assert len(operations) >= 5
+    assert {200, 202, 400, 401, 404} <= statuses
+
+
+def _generated(
+    strategy: SearchStrategy[Case], mode: GenerationMode, examples: int, answered: Callable[[Case], None]
+) -> None:
+    @settings(
+        max_examples=examples,
+        deadline=None,
+        derandomize=examples < 100,
+        database=None,
+        suppress_health_check=list(HealthCheck),
+    )
+    @given(case=strategy)
+    def holds(case: Case) -> None:
+        assume(mode is GenerationMode.NEGATIVE or not _beyond_schema(case))
+        answered(case)
+
+    holds()
+
+
+def _beyond_schema(case: Case) -> bool:
+    """Whether a request is wrong by what the document says in words alone: the id twice, a time to come."""
+    events = case.body if isinstance(case.body, list) else [case.body]
+    given = [event for event in events if isinstance(event, dict)]
+    named = "Idempotency-Key" in (case.headers or {})
+    twice = named and (isinstance(case.body, list) or any(event.get("id") for event in given))
+    return twice or any(_to_come(event.get("time")) for event in given)
+
+
+def _to_come(time: Any) -> bool:
+    try:
+        return parse(time, "time") > datetime.now(UTC)
+    except ValueError:
+        return False

@@ -1,0 +1,152 @@
+"""The published document: fresh, consistent in itself, and true of the running server."""
+
+from __future__ import annotations
+
+import importlib
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import gitdailies_webhooks
+import pytest
+import requests
+from gitdailies_core.events.events import KINDS
+from gitdailies_server.storage.timestamps import utc_now
+from gitdailies_webhooks.api.app import create_app
+from gitdailies_webhooks.api.openapi import document
+from gitdailies_webhooks.events.problem import PROBLEMS
+from gitdailies_webhooks.pages.routes import routes as page_routes
+from gitdailies_webhooks.pages.site import Site
+from jsonschema import Draft202012Validator
+from starlette.routing import Route
+
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver
+
+FILE = Path(gitdailies_webhooks.__file__).parent / "api" / "openapi.json"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+def validator(name: str) -> Draft202012Validator:
+    schema = {"$ref": f"#/components/schemas/{name}", "components": document()["components"]}
+    return Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER)
+
+
+def strings(value: Any, name: str) -> Iterator[str]:
+    """Find every value of *name* in a document, at any depth."""
+    if isinstance(value, dict):
+        for key, inner in value.items():
+            if key == name and isinstance(inner, str):
+                yield inner
+            yield from strings(inner, name)
+    elif isinstance(value, list):
+        for inner in value:
+            yield from strings(inner, name)
+
+
+def test_the_committed_document_is_fresh() -> None:
+    """The file in the package is what the code generates now."""
+    texts = importlib.import_module("scripts.generators.openapi").texts(ROOT)
+    assert {path: (ROOT / path).read_text() for path in texts} == texts
+    assert json.loads(FILE.read_text()) == document()
+
+
+def test_the_document_tells_senders_whose_receiver_it_is(receiver: Receiver) -> None:
+    """The running server serves the committed document without a key, with the mark of our receiver."""
+    served = requests.get(receiver.url + "/openapi.json", timeout=30).json()
+    assert served == json.loads(FILE.read_text())
+    assert (served["openapi"], served["info"]["x-gitdailies-receiver"]) == ("3.1.0", "ours")
+
+
+def test_every_reference_leads_somewhere() -> None:
+    """No $ref and no discriminator points at a schema that is not there."""
+    whole = document()
+    schemas = {f"#/components/schemas/{name}" for name in whole["components"]["schemas"]}
+    mapped = whole["components"]["schemas"]["Event"]["discriminator"]["mapping"].values()
+    assert set(strings(whole, "$ref")) | set(mapped) <= schemas
+    for schema in whole["components"]["schemas"].values():
+        Draft202012Validator.check_schema(schema)
+
+
+def test_every_example_is_valid_and_is_taken(receiver: Receiver) -> None:
+    """The document's example of each kind validates as an event and is created by the server."""
+    content = document()["paths"]["/webhooks"]["post"]["requestBody"]["content"]["application/json"]
+    examples = {name: example["value"] for name, example in content["examples"].items()}
+    assert examples.keys() == {kind.word for kind in KINDS}
+    key = receiver.key("ci")
+    for example in examples.values():
+        validator("Event").validate(example)
+        assert receiver.post(key, example).json()["status"] == "created"
+
+
+def test_every_path_and_method_is_in_the_document() -> None:
+    """What the application routes and what the document describes are the same, but for the pages."""
+    routes = {
+        (route.path.replace(":path", ""), method.lower())
+        for route in create_app(None, None).routes
+        if isinstance(route, Route)
+        for method in route.methods - {"HEAD"}
+    }
+    of_pages = {
+        (route.path, method.lower())
+        for route in page_routes(Site(None, None, utc_now))
+        if isinstance(route, Route)
+        for method in route.methods - {"HEAD"}
+    }
+    described = {(path, method) for path, item in document()["paths"].items() for method in item}
+    assert routes - {("/", "get")} - of_pages == described
+    assert of_pages & described == set()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "sent", "schema"),
+    [
+        ("POST", "/webhooks", "deploy", "Taken"),
+        ("POST", "/webhooks?validate=true", "deploy", "Taken"),
+        ("POST", "/webhooks", "list-mixed", "Results"),
+        ("POST", "/webhooks?validate=true", "list-mixed", "Results"),
+        ("POST", "/webhooks/ping", None, "Pong"),
+        ("GET", "/api/events", None, "Events"),
+        ("DELETE", "/api/events/known", None, "Deleted"),
+        ("DELETE", "/api/events/unknown", None, "Problem"),
+        ("POST", "/webhooks?validate=1", "deploy", "Problem"),
+        ("PUT", "/webhooks", "deploy", "Problem"),
+        ("GET", "/api/events?limit=0", None, "Problem"),
+    ],
+)
+def test_answers_are_as_described(
+    receiver: Receiver, method: str, path: str, sent: str | None, schema: str
+) -> None:
+    """A live answer has a status that the document lists for its path, and validates against its schema."""
+    key = receiver.key("all", "send", "read", "delete")
+    receiver.post(key, body("deploy", id="known", team="payments"))
+    answer = requests.request(
+        method,
+        receiver.url + path,
+        json=None if sent is None else body(sent),
+        headers={"webhook-key": key},
+        timeout=10,
+    )
+    validator(schema).validate(answer.json())
+    described = document()["paths"].get(
+        path.partition("?")[0].replace("known", "{id}").replace("un{", "{"), {}
+    )
+    if operation := described.get(method.lower()):
+        assert str(answer.status_code) in operation["responses"]
+
+
+def test_every_problem_is_described_where_it_can_happen() -> None:
+    """Each word of the problems' table stands in the answers of some operation, but for the router's."""
+    text = json.dumps(document()["paths"])
+    assert {word for word in PROBLEMS if f"`{word}`" not in text} == {"method"}
+
+
+def test_a_new_kind_is_in_the_document_by_its_entry_alone() -> None:
+    """A kind that is added to core's table appears with schema and example."""
+    from dataclasses import replace
+
+    added = replace(KINDS[0], word="restarted", title="restart occurred")
+    made = document((*KINDS, added))
+    assert "restarted" in made["components"]["schemas"]
+    assert {"$ref": "#/components/schemas/restarted"} in made["components"]["schemas"]["Event"]["oneOf"]

@@ -1,0 +1,161 @@
+"""Schemas: made once, brought up to date, and refused where they are of a later version."""
+
+from __future__ import annotations
+
+import contextlib
+import threading
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import gitdailies_relay.store.store
+import gitdailies_relay.store.tables
+import gitdailies_webhooks.sql.database
+import gitdailies_webhooks.sql.tables
+import pytest
+from alembic.autogenerate import compare_metadata
+from alembic.runtime.migration import MigrationContext
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_server.storage import migrations
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from sqlalchemy import inspect
+
+from tests.support import databases
+
+STORES = {
+    "relay": (gitdailies_relay.store.store.MIGRATIONS, gitdailies_relay.store.tables.METADATA),
+    "incoming webhooks": (
+        gitdailies_webhooks.sql.database.MIGRATIONS,
+        gitdailies_webhooks.sql.tables.METADATA,
+    ),
+}
+STEP = """
+from alembic import op
+
+revision = "{revision}"
+down_revision = {down!r}
+
+
+def upgrade() -> None:
+    op.execute("CREATE TABLE made_{revision} (n INTEGER)")
+    op.execute("{then}")
+"""
+
+
+def versions(folder: Path, *steps: str) -> Path:
+    """Write revisions 0001, 0002, … each with a last statement of its own."""
+    (folder / "versions").mkdir(parents=True)
+    for number, then in enumerate(steps, 1):
+        down = f"{number - 1:04}" if number > 1 else None
+        text = STEP.format(revision=f"{number:04}", down=down, then=then)
+        (folder / "versions" / f"{number:04}_step.py").write_text(text)
+    return folder
+
+
+@pytest.fixture(params=databases.KINDS)
+def made(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    with databases.opened(request.param, tmp_path) as database:
+        yield database
+
+
+def tables(database: Database) -> set[str]:
+    with contextlib.closing(database.connect()) as session, database.engine(session).connect() as bound:
+        return set(inspect(bound).get_table_names())
+
+
+def rows(database: Database, query: str) -> list[tuple[object, ...]]:
+    with contextlib.closing(database.connect()) as session:
+        return list(session.execute(query).fetchall())
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_migrations_make_the_tables_that_the_code_knows(made: Callable[[], Database], name: str) -> None:
+    """A store made by the revisions has exactly the tables, columns and indexes of `tables`."""
+    folder, metadata = STORES[name]
+    migrations.upgrade(made(), folder)
+    with contextlib.closing(made().connect()) as session, made().engine(session).connect() as bound:
+        assert compare_metadata(MigrationContext.configure(bound), metadata) == []
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_a_second_start_changes_nothing(
+    made: Callable[[], Database], name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Upgrading what is up to date runs no revision at all."""
+    migrations.upgrade(made(), STORES[name][0])
+    monkeypatch.setattr(migrations, "_run", None)
+    migrations.upgrade(made(), STORES[name][0])
+
+
+def test_a_newer_store_is_refused_with_both_versions_named(
+    made: Callable[[], Database], tmp_path: Path
+) -> None:
+    """A schema that this version does not know is left alone, and the message says what to do."""
+    newer = versions(tmp_path / "newer", "SELECT 1", "SELECT 1")
+    older = versions(tmp_path / "older", "SELECT 1")
+    migrations.upgrade(made(), newer)
+    with pytest.raises(ConfigurationError) as caught:
+        migrations.upgrade(made(), older)
+
+    assert str(caught.value) == (
+        f"{made()}: expected a schema up to 0001, got 0002; it was written by a newer version of "
+        "gitdailies-integrations: install that one"
+    )
+
+
+@pytest.mark.parametrize("name", STORES)
+def test_the_store_of_another_server_is_refused_and_left_as_it_is(tmp_path: Path, name: str) -> None:
+    """Whichever revision either has, the message says what it is, and nothing of the other's is made."""
+    prepare = {
+        "relay": gitdailies_relay.store.store.migrate,
+        "incoming webhooks": gitdailies_webhooks.sql.database.migrate,
+    }
+    database = SqliteDatabase(tmp_path / "x.db")
+    prepare.pop(name)(database)
+    before = tables(database)
+    (other,) = prepare.values()
+    with pytest.raises(ConfigurationError, match=r"x\.db: this store belongs to another kind of server"):
+        other(database)
+
+    assert tables(database) == before
+
+
+def test_an_older_store_is_brought_up_to_date(made: Callable[[], Database], tmp_path: Path) -> None:
+    """Only the missing revision runs, and what stood in the store stays."""
+    migrations.upgrade(made(), versions(tmp_path / "one", "INSERT INTO made_0001 VALUES (7)"))
+    two = versions(tmp_path / "two", "SELECT missing FROM made_0001", "SELECT 1")
+    migrations.upgrade(made(), two)
+
+    assert {"made_0001", "made_0002"} <= tables(made())
+    assert rows(made(), "SELECT n FROM made_0001") == [(7,)]
+
+
+def test_a_step_that_fails_leaves_the_one_before(made: Callable[[], Database], tmp_path: Path) -> None:
+    """A revision that breaks in the middle is undone whole; the next start goes on from the one before."""
+    broken = versions(tmp_path / "broken", "SELECT 1", "SELECT missing FROM made_0002", "SELECT 1")
+    with pytest.raises(StoreUnavailable, match=r": cannot bring its schema up to date: .*missing"):
+        migrations.upgrade(made(), broken)
+    assert tables(made()) == {"alembic_version", "made_0001"}
+    mended = versions(tmp_path / "mended", "SELECT 1", "SELECT 1", "SELECT 1")
+    migrations.upgrade(made(), mended)
+    assert tables(made()) == {"alembic_version", "made_0001", "made_0002", "made_0003"}
+
+
+def test_servers_that_start_at_once_make_one_schema(tmp_path: Path) -> None:
+    """Of several that find an empty PostgreSQL database one makes the schema, and the others find it."""
+    steps = versions(tmp_path / "steps", "SELECT pg_sleep(0.2)", "SELECT 1")
+    faults: list[BaseException] = []
+
+    def start(database: Database) -> None:
+        try:
+            migrations.upgrade(database, steps)
+        except BaseException as error:
+            faults.append(error)
+
+    with databases.opened("postgresql", tmp_path) as made:
+        threads = [threading.Thread(target=start, args=(made(),)) for _ in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (faults, tables(made())) == ([], {"alembic_version", "made_0001", "made_0002"})

@@ -1,0 +1,135 @@
+"""How PostgreSQL looks up the neighborhood of an event, even without statistics of its tables."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import psycopg
+import pytest
+from gitdailies_connection.config.settings import StoreSetting
+from gitdailies_server.storage.postgresql import PostgresqlSession
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived import rows as derived
+from gitdailies_webhooks.derived.update.advance import advance
+from gitdailies_webhooks.sql.database import database_of
+
+from tests.contract.stores.test_derived import LATE, SETTINGS, add_event, delete_event
+from tests.support.databases import postgresql_url
+from tests.support.figures.histories import text
+
+EVENTS, AT_ONCE = 3000, 200
+# A table of one row, without an index.
+ONE_ROW = "figures_read"
+
+
+@pytest.fixture
+def session(tmp_path: Path) -> Iterator[Any]:
+    with postgresql_url() as url:
+        database = database_of(StoreSetting.parse(url, tmp_path))
+        create_key(database, "ci")
+        with closing(database.connect()) as session:
+            assert derived.reset(session, SETTINGS, 1)
+            yield session
+
+
+class ExplainingSession:
+    """A session that asks PostgreSQL for the plan of each statement before it is run."""
+
+    takes_lists = True
+
+    def __init__(self, session: PostgresqlSession) -> None:
+        self._session = session
+        self.plans: dict[str, dict[str, Any]] = {}
+
+    def execute(self, statement: str, parameters: Sequence[Any] = ()) -> Any:
+        listed = any(isinstance(value, list) for value in parameters)
+        self.plans[statement] = (self._plan if listed else self._generic_plan)(statement, parameters)
+        return self._session.execute(statement, parameters)
+
+    def _plan(self, statement: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        """Return the plan for these values; a statement with arrays is planned for each run."""
+        row = self._session.execute(f"EXPLAIN (FORMAT JSON) {statement}", parameters).fetchone()
+        return dict(row[0][0]["Plan"])
+
+    def _generic_plan(self, statement: str, parameters: Sequence[Any]) -> dict[str, Any]:
+        """Return the plan for any values, which PostgreSQL may use after five runs of a statement."""
+        first, *others = statement.split("?")
+        numbered = first + "".join(f"${number}{text}" for number, text in enumerate(others, 1))
+        values = f"({', '.join(['%s'] * len(parameters))})" if parameters else ""
+        self._session.execute("SET plan_cache_mode = force_generic_plan")
+        self._session.execute(f"PREPARE explained AS {numbered}")
+        # The values of EXECUTE cannot be parameters of a prepared statement.
+        cursor = psycopg.ClientCursor(self._session.connection)
+        row = cursor.execute(f"EXPLAIN (FORMAT JSON) EXECUTE explained{values}", parameters).fetchone()
+        self._session.execute("DEALLOCATE explained")
+        self._session.execute("RESET plan_cache_mode")
+        return dict(row[0][0]["Plan"])
+
+    def executemany(self, statement: str, rows: Sequence[Sequence[Any]]) -> Any:
+        for row in rows:
+            self.execute(statement, row)
+
+    def close(self) -> None:
+        self._session.close()
+
+
+def parts(plan: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    yield plan
+    for part in plan.get("Plans", ()):
+        yield from parts(part)
+
+
+def history() -> list[dict[str, Any]]:
+    """Deploys of twenty repositories, every sixth with an incident after it."""
+    made: list[dict[str, Any]] = []
+    for number in range(EVENTS):
+        where: dict[str, Any] = {
+            "id": f"e{number}",
+            "repo": f"larkspur/{number // 3 % 20}",
+            "time": text(number),
+        }
+        sha = f"{number * 2654435761 % 2**32:08x}"
+        incident = {**where, "incidentId": f"i{number // 6}"}
+        if number % 6 == 4:
+            made.append({**incident, "kind": "incidentStarted", "causedBy": sha if number % 4 else None})
+        elif number % 6 == 5:
+            made.append({**incident, "kind": "incidentResolved"})
+        else:
+            listed = [{"sha": sha, "time": text(number - 60)}]
+            made.append({**where, "kind": "deployed", "commitSHA": sha, "commits": listed})
+    return [{name: value for name, value in body.items() if value is not None} for body in made]
+
+
+def test_no_statement_of_an_update_scans_a_table(session: PostgresqlSession) -> None:
+    """However many events a step has, it looks each of them up in an index: it scans no table."""
+    events = history()
+    for body in events:
+        add_event(session, body, LATE)
+    for _ in range(EVENTS // AT_ONCE - 1):
+        advance(session, SETTINGS, LATE, AT_ONCE)
+    for body in events[:40]:
+        delete_event(session, body, LATE)
+    explaining: Any = ExplainingSession(session)
+    assert advance(explaining, SETTINGS, LATE, AT_ONCE).events == AT_ONCE
+    assert len(explaining.plans) > 15
+    # Plans for any values, and plans for these, are among them.
+    conditions = [part.get("Index Cond", "") for plan in explaining.plans.values() for part in parts(plan)]
+    assert {"$1" in condition for condition in conditions if condition} == {True, False}
+    for statement, plan in explaining.plans.items():
+        for part in parts(plan):
+            kind = part["Node Type"]
+            assert kind not in ("Hash Join", "Merge Join"), (statement, plan)
+            if part.get("Relation Name") not in (None, ONE_ROW) and "Scan" in kind:
+                assert "Index Cond" in part, (statement, plan)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("jit", "off"), ("max_parallel_workers_per_gather", "0"), ("enable_bitmapscan", "off")],
+)
+def test_a_receiver_has_its_own_planner_settings(session: PostgresqlSession, name: str, value: str) -> None:
+    """A session of a receiver uses no JIT, starts no processes, and reads in the order of an index."""
+    assert session.execute(f"SHOW {name}").fetchone() == (value,)

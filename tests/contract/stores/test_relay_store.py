@@ -1,0 +1,403 @@
+"""The contract of a store, on SQLite and on the real PostgreSQL: what `Store` promises to those above it."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_connection.config import settings
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNMAPPED, Reason
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
+from gitdailies_relay.accepting.acceptance import Delivery
+from gitdailies_relay.accepting.interpret import Interpretation
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import retention, store
+from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, RETRY, Attempt
+from gitdailies_relay.store.store import RelayStore
+from gitdailies_server.storage import postgresql
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.timestamps import now_us
+
+from tests.support import databases
+from tests.support.relay.bench import BEGAN, delivery
+
+Opened = Callable[[], Database]
+ENDED = BEGAN + timedelta(hours=1)
+SETTINGS = settings.RelaySettings(settings.StoreSetting(settings.SQLITE, path=Path("relay.db")))
+
+
+@pytest.fixture(params=databases.KINDS)
+def opened(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Opened]:
+    with databases.opened(request.param, tmp_path) as database:
+        yield database
+
+
+@pytest.fixture
+def shared(tmp_path: Path) -> Iterator[Opened]:
+    """A database that several servers may have."""
+    with databases.opened("postgresql", tmp_path) as database:
+        yield database
+
+
+@dataclass
+class Servers:
+    """Stores of as many servers on one database."""
+
+    stores: list[RelayStore]
+
+    @property
+    def one(self) -> RelayStore:
+        return self.stores[0]
+
+    def rows(self, statement: str) -> list[tuple[Any, ...]]:
+        found: list[tuple[Any, ...]] = self.one.report(lambda s: s.execute(statement).fetchall())
+        return found
+
+
+def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, servers: int = 1) -> None:
+    async def whole() -> None:
+        running = Servers([RelayStore(database()) for _ in range(servers)])
+        for each in running.stores:
+            each.open()
+        try:
+            await body(running)
+        finally:
+            for each in running.stores:
+                await each.close()
+
+    asyncio.run(whole())
+
+
+def merged(incident: str, into: str) -> Delivery:
+    made = delivery(incident, RESOLVED, ENDED)
+    (said,) = made.interpretation.messages
+    assert isinstance(said.message, Change)
+    change = said.message._replace(merged=True, merged_into=into, started_at=None)
+    return made._replace(
+        interpretation=made.interpretation._replace(messages=(said._replace(message=change),))
+    )
+
+
+def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> None:
+    """Once accept returns, a reader of its own finds the delivery, its event and its place in the outbox."""
+
+    async def body(servers: Servers) -> None:
+        accepted = await servers.one.accept(delivery("A", STARTED, BEGAN))
+        assert servers.rows("SELECT id FROM events") == [(accepted.events[0],)]
+        assert servers.rows("SELECT is_next, attempts, dead_letter FROM outbox") == [(1, 0, None)]
+        assert servers.rows("SELECT outcome FROM deliveries") == [("stored",)]
+
+    serve(opened, body)
+
+
+def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(opened: Opened) -> None:
+    """A message told three times, twice of them at once, gives one event, and its id each time."""
+
+    async def body(servers: Servers) -> None:
+        told = delivery("A", STARTED, BEGAN)
+        first, second = await asyncio.gather(servers.one.accept(told), servers.one.accept(told))
+        third = await servers.one.accept(told)
+        assert first.events == second.events == third.events
+        assert [a.repeated for a in (first, second, third)] == [False, True, True]
+        assert len(servers.rows("SELECT 1 FROM events")) == 1
+
+    serve(opened, body)
+
+
+def test_deliveries_of_one_batch_know_of_each_other(opened: Opened) -> None:
+    """Start, second start and end that share a commit are decided as if each had its own."""
+
+    async def body(servers: Servers) -> None:
+        start, again, end = await asyncio.gather(
+            servers.one.accept(delivery("A", STARTED, BEGAN)),
+            servers.one.accept(delivery("A", STARTED, BEGAN)),
+            servers.one.accept(delivery("A", RESOLVED, ENDED)),
+        )
+        assert (len(start.events), again.events, len(end.events)) == (1, (), 1)
+        assert "second start" in again.texts[0]
+        assert servers.rows("SELECT state FROM occurrences") == [("closed",)]
+
+    serve(opened, body)
+
+
+@pytest.mark.parametrize("together", [True, False], ids=["in one batch", "one after another"])
+def test_a_merge_waits_for_its_target(opened: Opened, together: bool) -> None:
+    """An incident merged into an open one ends when that one ends, in one batch or over several."""
+
+    async def body(servers: Servers) -> None:
+        told = [
+            delivery("A", STARTED, BEGAN),
+            delivery("B", STARTED, BEGAN),
+            merged("A", "B"),
+            delivery("B", RESOLVED, ENDED),
+        ]
+        if together:
+            accepted = await asyncio.gather(*(servers.one.accept(one) for one in told))
+        else:
+            accepted = [await servers.one.accept(one) for one in told]
+        assert [len(one.events) for one in accepted] == [1, 1, 0, 2]
+        assert servers.rows("SELECT DISTINCT state FROM occurrences") == [("closed",)]
+        bodies = servers.rows("SELECT body FROM events ORDER BY seq")
+        assert sum('"mergedInto":"B"' in body for (body,) in bodies) == 1
+
+    serve(opened, body)
+
+
+def test_an_item_that_cannot_be_written_spoils_nothing_else(opened: Opened) -> None:
+    """Of three deliveries in one commit the one that breaks is refused, and the other two are stored."""
+
+    async def body(servers: Servers) -> None:
+        bad = delivery("bad", STARTED, BEGAN)
+        bad = bad._replace(interpretation=bad.interpretation._replace(source="half a \ud800"))
+        results = await asyncio.gather(
+            servers.one.accept(delivery("A", STARTED, BEGAN)),
+            servers.one.accept(bad),
+            servers.one.accept(delivery("B", STARTED, BEGAN)),
+            return_exceptions=True,
+        )
+        assert isinstance(results[1], Exception)
+        assert servers.rows("SELECT incident FROM events ORDER BY 1") == [("A",), ("B",)]
+        assert servers.one.fault == ""
+
+    serve(opened, body)
+
+
+def test_what_is_quarantined_and_reported(opened: Opened) -> None:
+    """Status, failed and explain show a quarantined delivery, an unmapped one, a dead letter and a retry."""
+
+    async def body(servers: Servers) -> None:
+        one = servers.one
+        unread = Interpretation(
+            "test", "application/json", b"{\x00\xff", "token", (), Reason(UNEXPECTED_PAYLOAD, "no such shape")
+        )
+        await one.accept(Delivery("d-unread", now_us(), "default", unread))
+        lost = delivery("lost", STARTED, BEGAN)
+        said = lost.interpretation.messages[0]._replace(
+            targets=(), refusal=Reason(UNMAPPED, "unmapped: mail"), unmapped=("mail",)
+        )
+        await one.accept(
+            lost._replace(interpretation=lost.interpretation._replace(messages=(said,), body=b"{}"))
+        )
+        for name in "AB":
+            await one.accept(delivery(name, STARTED, BEGAN))
+        a, b = await one.ready(10)
+        await one.record([Attempt(a.seq, now_us(), 422, DEAD_LETTER, "no")])
+        await one.record([Attempt(b.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
+
+        status = one.report(reports.status)
+        assert (status["waiting"], status["deadLetters"], status["retrying"]) == (1, 1, 1)
+        assert status["quarantined"] == {UNEXPECTED_PAYLOAD: 1, UNMAPPED: 1}
+        assert status["deliveries"] == {"test": {UNEXPECTED_PAYLOAD: 1, "stored": 2, UNMAPPED: 1}}
+        failed = one.report(reports.failed)
+        assert [entry["incident"] for entry in failed["deadLetters"]] == ["A"]
+        assert [entry["code"] for entry in failed["quarantined"]] == [UNEXPECTED_PAYLOAD, UNMAPPED]
+        (event,) = one.report(lambda s: reports.explain(s, "B"))["events"]
+        assert (event["state"], event["attempts"][0]["status"]) == ("waiting", 503)
+        assert servers.rows("SELECT body FROM quarantine ORDER BY seq")[0][0] == b"{\x00\xff"
+
+    serve(opened, body)
+
+
+def test_pauses(opened: Opened) -> None:
+    """A pause by hand outlives one by key; resuming makes everything due at once."""
+
+    async def body(servers: Servers) -> None:
+        one = servers.one
+        await one.accept(delivery("A", STARTED, BEGAN))
+        (event,) = await one.ready(1)
+        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us() + 60_000_000)])
+        assert await one.paused("default") == ("", "")
+        await one.run(lambda s: store.pause(s, "default", "manual", "tea"))
+        await one.run(lambda s: store.pause(s, "default", "key", "401"))
+        assert await one.paused("default") == ("manual", "tea")
+        assert (await one.ready(1), len(await one.ready(1, waiting=True))) == ([], 1)
+        await one.run(lambda s: store.resume(s, "default"))
+        assert await one.paused("default") == ("", "")
+        assert len(await one.ready(1)) == 1
+
+    serve(opened, body)
+
+
+def test_retention_takes_what_is_old_and_done(opened: Opened) -> None:
+    """Delivered events and closed occurrences past their time go; what waits or is open stays."""
+
+    async def body(servers: Servers) -> None:
+        one = servers.one
+        for name in ("done", "waits", "open"):
+            await one.accept(delivery(name, STARTED, BEGAN))
+        await one.accept(delivery("done", RESOLVED, ENDED))
+        await one.accept(delivery("waits", RESOLVED, ENDED))
+        for _ in range(2):
+            for event in await one.ready(10):
+                if event.body.find(b'"waits"') < 0:
+                    await one.record([Attempt(event.seq, now_us(), 202, DELIVERED)])
+        found = one.report(lambda s: retention.find_expired(s, SETTINGS, now_us() + 100 * 86_400_000_000))
+        await one.run(lambda s: retention.delete_expired(s, found))
+        assert servers.rows("SELECT DISTINCT incident FROM events") == [("waits",)]
+        assert sorted(servers.rows("SELECT incident, state FROM occurrences")) == [("open", "open")]
+
+    serve(opened, body)
+
+
+def test_many_writers_at_once(opened: Opened) -> None:
+    """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one next event."""
+
+    async def body(servers: Servers) -> None:
+        told = [
+            delivery(f"i{n}", state, at)
+            for n in range(50)
+            for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
+        ]
+        accepted = await asyncio.gather(
+            *(servers.stores[n % len(servers.stores)].accept(one) for n, one in enumerate(told * 3))
+        )
+        ids = {id_ for one in accepted for id_ in one.events}
+        assert {id_ for (id_,) in servers.rows("SELECT id FROM events")} == ids
+        assert len(ids) == 100
+        assert servers.rows("SELECT count(*) FROM outbox WHERE is_next = 1") == [(50,)]
+
+    serve(opened, body)
+
+
+def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
+    """SQLite has one server a file: the second is told, and the first goes on."""
+
+    async def body(servers: Servers) -> None:
+        with pytest.raises(ConfigurationError, match="another server uses this file"):
+            RelayStore(SqliteDatabase(tmp_path / "room.db")).open()
+        await servers.one.accept(delivery("A", STARTED, BEGAN))
+
+    with databases.opened("sqlite", tmp_path) as database:
+        serve(database, body)
+
+
+def test_servers_share_a_postgresql_database(shared: Opened) -> None:
+    """Four servers that take the same starts and ends at once make one story of each incident."""
+
+    async def body(servers: Servers) -> None:
+        told = [
+            delivery(f"i{n}", state, at)
+            for n in range(30)
+            for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
+        ]
+        await asyncio.gather(*(each.accept(one) for one in told for each in servers.stores))
+        rows = servers.rows("SELECT incident, count(*) FROM events GROUP BY 1")
+        assert dict(rows) == {f"i{n}": 2 for n in range(30)}
+        order = servers.rows(
+            "SELECT incident, array_agg(body LIKE '%incidentStarted%' ORDER BY seq) FROM events GROUP BY 1"
+        )
+        assert all(kinds == [True, False] for _, kinds in order)
+
+    serve(shared, body, servers=4)
+
+
+def test_an_event_is_leased_by_one_server(shared: Opened) -> None:
+    """Of two servers that want the same events at once each gets some, nobody another's, all are had."""
+
+    async def body(servers: Servers) -> None:
+        for n in range(40):
+            await servers.one.accept(delivery(f"i{n}", STARTED, BEGAN))
+        events = [await each.ready(40) for each in servers.stores]
+        leased = await asyncio.gather(
+            *(each.lease(found, 60.0) for each, found in zip(servers.stores, events, strict=True))
+        )
+        seqs = [{event.seq for event in mine} for mine in leased]
+        assert seqs[0] & seqs[1] == set()
+        assert len(seqs[0] | seqs[1]) == 40
+        assert await servers.one.ready(40) == []
+
+    serve(shared, body, servers=2)
+
+
+def test_a_lease_ends_with_its_time_or_its_release(shared: Opened) -> None:
+    """What a server leased is another's once its time is over, and at once where it was released."""
+
+    async def body(servers: Servers) -> None:
+        dead, other = servers.stores
+        for name in "ABC":
+            await dead.accept(delivery(name, STARTED, BEGAN))
+        a, b, c = await dead.ready(3)
+        await dead.lease([a], 0.0)
+        await dead.lease([b, c], 60.0)
+        await dead.release([b])
+        assert [event.seq for event in await other.lease(await other.ready(3), 60.0)] == [a.seq, b.seq]
+
+    serve(shared, body, servers=2)
+
+
+def test_a_result_ends_the_lease(shared: Opened) -> None:
+    """An event that is to be tried again later may then be tried by any server."""
+
+    async def body(servers: Servers) -> None:
+        one, other = servers.stores
+        await one.accept(delivery("A", STARTED, BEGAN))
+        (event,) = await one.lease(await one.ready(1), 60.0)
+        await one.record([Attempt(event.seq, now_us(), 503, RETRY, "busy", now_us())])
+        assert [found.attempts for found in await other.ready(1)] == [1]
+
+    serve(shared, body, servers=2)
+
+
+def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
+    shared: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """PostgreSQL ends a turn in which nothing happens; then the others go on."""
+    monkeypatch.setattr(
+        postgresql,
+        "_SESSION",
+        tuple(line.replace("'10s'", "'300ms'") if "idle" in line else line for line in postgresql._SESSION),
+    )
+
+    async def body(servers: Servers) -> None:
+        database = servers.one.database
+        hung = database.connect()
+        database.begin(hung)
+        hung.execute("SELECT ?::bigint", (1,))
+        accepted = await servers.stores[1].accept(delivery("A", STARTED, BEGAN))
+        assert len(accepted.events) == 1
+        with pytest.raises(database.errors):
+            database.commit(hung)
+
+    serve(shared, body, servers=2)
+
+
+def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
+    """The complaint names address and reason; the password of the address stands nowhere."""
+    named = settings.StoreSetting.parse("postgresql://relay:s3cr3t-pw@127.0.0.1:1/relay", tmp_path)
+    with pytest.raises(StoreUnavailable) as caught:
+        store.migrate(store.database_of(named))
+    assert str(caught.value).startswith("postgresql://127.0.0.1:1/relay: cannot connect: ")
+    assert "s3cr3t-pw" not in str(caught.value) + repr(store.database_of(named)) + repr(
+        caught.value.__cause__
+    )
+
+
+def test_a_target_of_its_own_is_another_occurrence(opened: Opened) -> None:
+    """Two repositories of one incident are two records and two events, which keep one order."""
+
+    async def body(servers: Servers) -> None:
+        made = delivery("A", STARTED, BEGAN)
+        said = made.interpretation.messages[0]._replace(
+            targets=(Target("larkspur/a"), Target("larkspur/b", "staging"))
+        )
+        accepted = await servers.one.accept(
+            made._replace(interpretation=made.interpretation._replace(messages=(said,)))
+        )
+        assert len(set(accepted.events)) == 2
+        assert servers.rows("SELECT repo, environment, service FROM occurrences ORDER BY repo") == [
+            ("larkspur/a", "", ""),
+            ("larkspur/b", "staging", ""),
+        ]
+        assert [found.seq for found in await servers.one.ready(10)] == [
+            seq for (seq,) in servers.rows("SELECT min(seq) FROM events")
+        ]
+
+    serve(opened, body)

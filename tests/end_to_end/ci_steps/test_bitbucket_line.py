@@ -1,0 +1,214 @@
+"""The pipelines of the page, run for real under bb-run on this machine."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
+
+from scripts import dist
+from tests.support.servers import answer, serving
+from tests.support.shell_scripts import KEY, ROOT, TOOLS, repository, tool
+from tests.support.steps import Webhooks, published, webhooks
+
+SCRIPT = published("bitbucket") / "report_deploy.sh"
+README = (ROOT / "ci-steps" / "bitbucket" / "README.md").read_text("utf-8")
+PAGES = re.findall(r"```yaml\n(.*?)```", README, re.DOTALL)
+COPIED, FETCHED, SERVICES = PAGES
+
+
+@pytest.fixture(scope="module")
+def incoming(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Webhooks]:
+    with webhooks(tmp_path_factory.mktemp("webhooks")) as running:
+        yield running
+
+
+def pipeline(folder: Path, text: str, deploy: str = "exit 0", **variables: str) -> tuple[int, str, str]:
+    """Run the pipeline *text* in a new repository; return exit code, log and the commit that it was of."""
+    program = tool("bb-run", TOOLS / "bb-run" / "bin")
+    project = folder / "checkout-api"
+    (project / "gitdailies").mkdir(parents=True)
+    shutil.copy(SCRIPT, project / "gitdailies")
+    (project / "bitbucket-pipelines.yml").write_text(text)
+    (project / "deploy.sh").write_text(f"#!/bin/sh\n{deploy}\n")
+    (project / "deploy.sh").chmod(0o755)
+    sha = repository(project, remote="git@bitbucket.org:larkspur/checkout-api.git")
+    # What bb-run leaves empty of what Bitbucket sets.
+    variables = {"bitbucket_repo_full_name": "larkspur/checkout-api", **variables}
+    command = [program, "--mode", "host", "--branch", "main", "--color", "never"]
+    for name, value in variables.items():
+        command += ["--variables", f"{name.upper()}={value}"]
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env={"PATH": f"{Path(sys.executable).parent}:{os.environ['PATH']}", "HOME": str(folder)},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    return done.returncode, done.stdout, sha
+
+
+def test_it_arrives_in_incoming_webhooks(incoming: Webhooks, tmp_path: Path) -> None:
+    """The first pipeline of the page reports the commit to the deployment that the step names."""
+    code, log, sha = pipeline(
+        tmp_path,
+        COPIED,
+        gitdailies_webhook_url=incoming.url,
+        gitdailies_webhook_key=incoming.key,
+        bitbucket_deployment_environment="production",
+    )
+
+    [event] = incoming.events
+    assert code == 0, log
+    assert (event["repo"], event["commitSHA"], event["branch"], event["environment"]) == (
+        "larkspur/checkout-api",
+        sha,
+        "main",
+        "production",
+    )
+    assert incoming.key not in log
+
+
+def test_the_fetched_file(tmp_path: Path) -> None:
+    """The file, pinned to its checksum, is fetched, found to be what it should be, and run."""
+    with serving() as server:
+        code, log, sha = fetched(tmp_path, checksum(tmp_path), server.url)
+
+    [request] = server.requests
+    assert (code, json.loads(request.body)["commitSHA"]) == (0, sha), log
+
+
+def test_the_fetched_file_is_another(tmp_path: Path) -> None:
+    """A file with another checksum is not run, the log says so, and the step stays green."""
+    with serving() as server:
+        code, log, _ = fetched(tmp_path, "0" * 64, server.url)
+
+    assert (code, server.requests) == (0, [])
+    assert "GitDailies: WARNING: report_deploy.sh was not fetched" in log
+
+
+def fetched(folder: Path, checksum: str, url: str) -> tuple[int, str, str]:
+    """Run the second pipeline of the page with the built file, no network."""
+    text = re.sub(r"https://files\S+", f"file://{SCRIPT}", FETCHED)
+    assert text != FETCHED
+    return pipeline(
+        folder,
+        text.replace("CHECKSUM", checksum),
+        gitdailies_webhook_url=url,
+        gitdailies_webhook_key=KEY,
+    )
+
+
+def checksum(folder: Path) -> str:
+    """Return the checksum of the file as `make dist` lists it."""
+    dist.build(folder / "dist")
+    sums = (folder / "dist" / "SHA256SUMS").read_text("utf-8")
+    found = re.search(r"^([0-9a-f]{64})  bitbucket/report_deploy\.sh$", sums, re.MULTILINE)
+    assert found
+    return found[1]
+
+
+def test_the_listed_checksum(tmp_path: Path) -> None:
+    """The list that the page names has the checksum of the built file."""
+    assert "`dist/SHA256SUMS`" in README
+    assert checksum(tmp_path) == hashlib.sha256(SCRIPT.read_bytes()).hexdigest()
+
+
+def test_two_services(tmp_path: Path) -> None:
+    """Two lines report two services of one run, as two deploys."""
+    with serving() as server:
+        code, log, _ = pipeline(
+            tmp_path, SERVICES, gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
+        )
+
+    bodies = [json.loads(request.body) for request in server.requests]
+    assert code == 0, log
+    assert [(body["service"], body["environment"]) for body in bodies] == [
+        ("checkout", "production"),
+        ("ledger", "production"),
+    ]
+    assert len({body["id"] for body in bodies}) == 2
+    assert all(len(body["commits"]) == 2 for body in bodies)
+
+
+def test_a_failed_deploy(tmp_path: Path) -> None:
+    """After a line that fails, nothing is reported."""
+    with serving() as server:
+        code, _, _ = pipeline(
+            tmp_path, COPIED, "exit 3", gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
+        )
+
+    assert code != 0
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(("deploy", "reported"), [("exit 0", 1), ("exit 3", 0)])
+def test_after_script(deploy: str, reported: int, tmp_path: Path) -> None:
+    """In after-script the line reports a script that succeeded, and not one that failed."""
+    text = COPIED.replace("            - sh gitdailies/report_deploy.sh\n", "")
+    text += "          after-script:\n            - sh gitdailies/report_deploy.sh\n"
+    with serving() as server:
+        _, log, _ = pipeline(
+            tmp_path, text, deploy, gitdailies_webhook_url=server.url, gitdailies_webhook_key=KEY
+        )
+
+    assert len(server.requests) == reported, log
+    assert reported or "the script did not succeed (exit status 3)" in log
+
+
+@pytest.mark.parametrize(("strict", "ok"), [("", True), ("true", False)])
+def test_a_wrong_key(strict: str, ok: bool, tmp_path: Path) -> None:
+    """A refused key leaves the step green with a warning in the log, or red where errors are to fail."""
+    with serving(answer("401 Unauthorized", b"{}")) as server:
+        code, log, _ = pipeline(
+            tmp_path,
+            COPIED,
+            gitdailies_webhook_url=server.url,
+            gitdailies_webhook_key=KEY,
+            gitdailies_fail_on_error=strict,
+        )
+
+    assert (code == 0) is ok, log
+    assert f"GitDailies: {'WARNING' if ok else 'ERROR'}: not reported" in log
+    assert KEY not in log
+
+
+@pytest.mark.parametrize("text", PAGES)
+def test_schema(text: str, tmp_path: Path) -> None:
+    """Each pipeline of the page is what Bitbucket's schema allows."""
+    (tmp_path / "bitbucket-pipelines.yml").write_text(text)
+    program = Path(sys.executable).with_name("check-jsonschema")
+    done = subprocess.run(
+        [program, "--builtin-schema", "vendor.bitbucket-pipelines", "bitbucket-pipelines.yml"],
+        cwd=tmp_path,
+        capture_output=True,
+        text=True,
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+def test_declared_inputs_are_used_inputs() -> None:
+    """The variables of the page's table and of its pipelines are the inputs of the step."""
+    names = {"GITDAILIES_" + name.upper().replace("-", "_") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
+
+    assert set(re.findall(r"^\| `(\w+)` \|", README, re.MULTILINE)) == names
+    assert set(re.findall(r"GITDAILIES_\w+", README)) == names
+    assert all(isinstance(document(text), dict) for text in PAGES)
+
+
+def document(text: str) -> Any:
+    return yaml.safe_load(text)

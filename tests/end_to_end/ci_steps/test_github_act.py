@@ -1,0 +1,227 @@
+"""The packaged Action, run for real: for each event what arrives, what the job learns, what the log says."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.github_action.acting import REPOSITORY, Run, act, bodies
+from tests.support.servers import answer, free_port, serving
+
+KEY = "planted-a7c4e1-key"
+HEAD = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
+MERGED = "9e8d7c6b5a49382716050f1e2d3c4b5a69788796"
+TAKEN = answer("202 Accepted", b'{"status": "created"}')
+
+
+def check(run: Run, *, code: int, ok: str, outcome: str, status: str) -> None:
+    """Check what every run must show: exit code, outputs, a summary, and no key in the log."""
+    assert run.code == code, run.log
+    assert (run.report["ok"], run.report["outcome"], run.report["http-status"]) == (ok, outcome, status), (
+        run.log
+    )
+    assert len(run.summaries) == 1
+    assert "**GitDailies**" in run.summaries[0]
+    assert KEY not in run.log
+    assert KEY not in json.dumps(run.outputs)
+
+
+def reported(run: Run) -> None:
+    check(run, code=0, ok="true", outcome="reported", status="202")
+    assert run.summaries[0].startswith("✅")
+    assert "GitDailies: reported: deploy of larkspur/checkout-api" in run.log
+    assert [level for level, _ in run.annotations if level != "notice"] == []
+
+
+@pytest.mark.parametrize(
+    ("event", "payload", "expected", "note"),
+    [
+        ("push", None, {"commitSHA": None, "branch": "main"}, ""),
+        ("push", "tag", {"commitSHA": None}, "no branch: the run is of tag v1.4.0"),
+        (
+            "pull_request",
+            "pull_request",
+            {"commitSHA": HEAD, "branch": "retry-cards"},
+            "the head of pull request 7",
+        ),
+        ("pull_request", "pull_request_merged", {"commitSHA": MERGED, "branch": "main"}, "was merged as"),
+        (
+            "workflow_run",
+            "workflow_run_success",
+            {"commitSHA": HEAD, "branch": "main", "commitTime": "2026-03-04T07:41:00Z"},
+            "",
+        ),
+        (
+            "deployment_status",
+            "deployment_status",
+            {"commitSHA": HEAD, "environment": "production-eu", "time": "2026-03-04T08:55:12Z"},
+            "",
+        ),
+    ],
+    ids=["push", "tag", "pull-request", "merged-pull-request", "workflow-run", "deployment-status"],
+)
+def test_event(event: str, payload: str | None, expected: dict[str, Any], note: str, tmp_path: Path) -> None:
+    """Each event reports the commit, branch and environment that were deployed, once, and says so."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "deploy", event=event, payload=payload, key=KEY, url=server.url)
+
+    reported(run)
+    wanted = {"kind": "deployed", "repo": REPOSITORY, **expected}
+    wanted["commitSHA"] = wanted["commitSHA"] or run.sha
+    assert bodies(server.requests) == [wanted]
+    [request] = server.requests
+    sent = json.loads(request.body)
+    assert request.headers["webhook-key"] == KEY
+    assert request.headers["idempotency-key"] == sent["id"]
+    assert json.loads(run.report["payload"]) == sent
+    assert not note or any(note in text for _, text in run.annotations)
+
+
+def test_commits_come_along(tmp_path: Path) -> None:
+    """Of a push whose payload tells no commits they are read from the checkout."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "deploy", key=KEY, url=server.url)
+
+    assert [commit["sha"] for commit in json.loads(server.requests[0].body)["commits"]] == [run.sha]
+
+
+def test_workflow_run_failure(tmp_path: Path) -> None:
+    """A workflow run that failed is not reported, and the job is told why."""
+    with serving(TAKEN) as server:
+        run = act(
+            tmp_path, "deploy", event="workflow_run", payload="workflow_run_failure", key=KEY, url=server.url
+        )
+
+    check(run, code=0, ok="true", outcome="skipped", status="")
+    assert run.report["reason"] == "workflow_run did not succeed (failure)"
+    assert ("notice", "nothing reported: workflow_run did not succeed (failure)") in run.annotations
+    assert server.requests == []
+
+
+def test_failed_job(tmp_path: Path) -> None:
+    """In a job whose deploy failed the Action, run all the same, reports nothing."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "after_failure", key=KEY, url=server.url)
+
+    check(run, code=1, ok="true", outcome="skipped", status="")
+    assert run.report["reason"] == "the job did not succeed (failure)"
+    assert server.requests == []
+
+
+def test_reusable_workflow(tmp_path: Path) -> None:
+    """In a reusable workflow that is given the key the caller's commit is reported."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "caller", key=KEY, url=server.url)
+
+    reported(run)
+    assert bodies(server.requests) == [
+        {
+            "kind": "deployed",
+            "repo": REPOSITORY,
+            "commitSHA": run.sha,
+            "environment": "production",
+            "branch": "main",
+        }
+    ]
+
+
+@pytest.mark.parametrize(("strict", "level", "code"), [("false", "warning", 0), ("true", "error", 1)])
+def test_missing_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
+    """Without a key, as in a fork, one line says what to do; the job fails only where it was told to."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "deploy", key=None, url=server.url, fail_on_error=strict)
+
+    check(run, code=code, ok="false", outcome="failed", status="")
+    [(said, text)] = [one for one in run.annotations if one[0] != "notice"]
+    assert said == level
+    assert "webhook-key: expected a webhook key, got nothing" in text
+    assert "forks" in text
+    assert server.requests == []
+
+
+def test_missing_key_in_a_reusable_workflow(tmp_path: Path) -> None:
+    """A reusable workflow that is not given the key says that secrets must be passed."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "caller_without_secrets", key=KEY, url=server.url)
+
+    check(run, code=0, ok="false", outcome="failed", status="")
+    assert "a reusable workflow only those passed to it" in run.report["reason"]
+    assert server.requests == []
+
+
+@pytest.mark.parametrize(("strict", "level", "code"), [("", "warning", 0), ("true", "error", 1)])
+def test_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
+    """A refused key is a warning with the receiver's status and words, never a green silence."""
+    refusal = answer("401 Unauthorized", json.dumps({"detail": f"no key {KEY} here"}).encode())
+    with serving(refusal) as server:
+        run = act(tmp_path, "deploy", key=KEY, url=server.url, fail_on_error=strict)
+
+    check(run, code=code, ok="false", outcome="failed", status="401")
+    assert run.summaries[0].startswith("⚠️")
+    [(said, text)] = run.annotations
+    assert said == level
+    assert "the key is refused (answered 401: no key *** here); check webhook-key" in text
+    assert len(server.requests) == 1
+
+
+def test_server_down(tmp_path: Path) -> None:
+    """A receiver that is not there is a warning, after the retries, with the job still green."""
+    run = act(tmp_path, "deploy", key=KEY, url=f"http://127.0.0.1:{free_port()}/webhooks", retries="1")
+
+    check(run, code=0, ok="false", outcome="failed", status="")
+    [(level, text)] = run.annotations
+    assert level == "warning"
+    assert "connection refused (2 attempts)" in text
+
+
+def test_429_then_202(tmp_path: Path) -> None:
+    """A receiver that asks for a pause gets it, and then the same bytes again."""
+    answers = [answer("429 Too Many Requests", Retry_After="1"), TAKEN]
+    with serving(lambda connection, request: answers.pop(0)) as server:
+        run = act(tmp_path, "deploy", key=KEY, url=server.url)
+
+    reported(run)
+    assert len(server.requests) == 2
+    assert server.requests[0] == server.requests[1]
+
+
+def test_matrix(tmp_path: Path) -> None:
+    """Two services of one run are two deploys, and neither is taken for the other."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "matrix", key=KEY, url=server.url)
+
+    assert run.code == 0, run.log
+    assert {body["service"] for body in bodies(server.requests)} == {"api", "worker"}
+    assert len({request.headers["idempotency-key"] for request in server.requests}) == 2
+    assert {name: outputs["ok"] for name, outputs in run.outputs.items()} == {"api": "true", "worker": "true"}
+    assert KEY not in run.log
+
+
+def test_dry_run(tmp_path: Path) -> None:
+    """A dry run needs neither address nor key, says what it would send, and sends nothing."""
+    run = act(tmp_path, "deploy", key=None, dry_run="true", environment="staging")
+
+    check(run, code=0, ok="true", outcome="dry-run", status="")
+    assert json.loads(run.report["payload"])["environment"] == "staging"
+
+
+def test_wrong_input(tmp_path: Path) -> None:
+    """A wrong input is named, and nothing is sent in its place."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "deploy", key=KEY, url=server.url, sha="main")
+
+    check(run, code=0, ok="false", outcome="failed", status="")
+    assert "sha: expected a commit of 40 or 64 hexadecimal digits, got 'main'" in run.report["reason"]
+    assert server.requests == []
+
+
+def test_a_key_that_is_no_secret_is_masked(tmp_path: Path) -> None:
+    """A key that the runner does not know for a secret is masked by the Action before anything else."""
+    with serving(TAKEN) as server:
+        run = act(tmp_path, "key_in_the_open", key=None, url=server.url, open_key=KEY)
+
+    assert server.requests[0].headers["webhook-key"] == KEY
+    spoken = [line for line in run.log.splitlines() if "| spoken:" in line]
+    assert spoken
+    assert all(KEY not in line for line in spoken)

@@ -1,0 +1,93 @@
+"""The documented way of a new user, typed as it stands, beside `gitdailies up`."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.machine import Process, environment
+from tests.support.programs import program
+from tests.support.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[2]
+PAGE = ROOT / "docs/history.md"
+BLOCK = re.compile(r"(?:^`([\w.]+)`:\n\n)?^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
+YEAR = [
+    ("deployed", "2025-02-17T14:20:00Z"),
+    ("deployed", "2025-11-03T08:55:12Z"),
+    ("incidentStarted", "2025-11-03T09:12:41Z"),
+    ("incidentResolved", "2025-11-03T10:02:18Z"),
+]
+
+
+@pytest.fixture
+def typed(tmp_path: Path) -> Iterator[Callable[[str], str]]:
+    """Type a line in a new folder, in which `gitdailies up` runs; it must end with code 0."""
+    program("curl")
+    port = free_port()
+    (tmp_path / "bin").mkdir()
+    script = tmp_path / "bin/gitdailies"
+    script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
+    script.chmod(0o755)
+    path = {"PATH": f"{tmp_path / 'bin'}{os.pathsep}{os.environ['PATH']}"}
+    up = Process(tmp_path, "up", "--webhooks-port", port, "--relay-port", free_port(), name="up")
+
+    def type_(line: str) -> str:
+        ran = subprocess.run(
+            ["sh", "-c", line.replace(":8700/", f":{port}/")],
+            cwd=tmp_path,
+            env=environment(path),
+            capture_output=True,
+            text=True,
+            timeout=60,
+        )
+        assert ran.returncode == 0, f"{line}\n{ran.stdout}{ran.stderr}"
+        return ran.stdout
+
+    try:
+        up.wait_for("/api/events\n")
+        yield type_
+    finally:
+        up.stop()
+
+
+def listed(printed: dict[str, str]) -> list[tuple[str, str]]:
+    (asked,) = [line for line in printed if line.startswith("curl")]
+    return [(event["kind"], event["time"]) for event in json.loads(printed[asked])["events"]]
+
+
+def test_the_documented_way_ends_with_the_year_in_the_receiver(
+    typed: Callable[[str], str], tmp_path: Path
+) -> None:
+    """Each file of the page is written, each command typed, and the events come back deploys first."""
+    printed: dict[str, str] = {}
+    for name, language, text in BLOCK.findall(PAGE.read_text("utf-8")):
+        if name:
+            (tmp_path / name).write_text(text, "utf-8")
+        elif language == "bash":
+            printed |= {line: typed(line) for line in text.splitlines()}
+
+    assert listed(printed) == YEAR
+    assert "sent       3\n" in printed["gitdailies history import incidents.csv --mapping pagerduty.yml"]
+    dry = printed["gitdailies history import history.csv --dry-run"]
+    assert re.search(r"2025-11 +1 +1 +1", dry)
+    assert "1 of 2 failed" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]
+
+
+def test_the_way_in_the_readme_does_the_same(typed: Callable[[str], str], tmp_path: Path) -> None:
+    """The short form that README has, with the page's spreadsheet, ends with the same events and figures."""
+    blocks = BLOCK.findall((ROOT / "README.md").read_text("utf-8"))
+    (way,) = [text for _, language, text in blocks if language == "bash"]
+    (sheet,) = [text for name, _, text in BLOCK.findall(PAGE.read_text("utf-8")) if name == "history.csv"]
+    (tmp_path / "history.csv").write_text(sheet, "utf-8")
+    printed = {line: typed(line) for line in way.splitlines()}
+
+    assert listed(printed) == YEAR
+    assert "1 of 2 failed" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]

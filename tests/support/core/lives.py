@@ -1,0 +1,103 @@
+"""Incidents told in short: what a vendor says of one, when, and what comes of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from gitdailies_core import reasons
+from gitdailies_core.events.events import INCIDENT_STARTED, Event
+from gitdailies_core.incidents.memory import MemoryRecords
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.incidents.state_machine import Decision, decide
+from gitdailies_core.reasons import Reason
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Service
+from gitdailies_core.values.times import text_of
+
+CHECKOUT = Target("larkspur/checkout-api", "production", "checkout-api")
+LEDGER = Target("larkspur/ledger", "production", "ledger-worker")
+LOW = Reason(reasons.FILTERED, "filtered: urgency low is not in high")
+UNMAPPED = Reason(reasons.UNMAPPED, "unmapped: no line under services for 'checkout-api'")
+
+
+def at(minutes: float) -> datetime:
+    """Minutes after ten o'clock of the day on which all of this happens."""
+    return datetime(2026, 3, 4, 10, tzinfo=UTC) + timedelta(minutes=minutes)
+
+
+def started(when: float, *, incident: str = "A", occurrence: Any = None, **more: Any) -> Change:
+    """A start, of a vendor that names occurrences by their start where *occurrence* is `told`."""
+    named = text_of(at(when)) if occurrence == "told" else occurrence
+    return make(STARTED, when, incident=incident, occurrence=named, **more)
+
+
+def resolved(when: float, *, incident: str = "A", since: float | None = None, **more: Any) -> Change:
+    """An end, which tells its start where *since* is given."""
+    if since is not None:
+        more = {"occurrence": text_of(at(since)), "started_at": at(since), **more}
+    return make(RESOLVED, when, incident=incident, **more)
+
+
+def merged(when: float, into: str | None, *, since: float | None = None, **more: Any) -> Change:
+    return resolved(when, since=since, merged=True, merged_into=into, **more)
+
+
+def updated(when: float, *, incident: str = "A", since: float | None = None, **more: Any) -> Change:
+    if since is not None:
+        more = {"occurrence": text_of(at(since)), "started_at": at(since), **more}
+    return make(UPDATED, when, incident=incident, **more)
+
+
+def make(state: str, when: float, *, incident: str, services: Sequence[str] = (), **more: Any) -> Change:
+    return Change.make(
+        state=state,
+        word=f"incident.{state}",
+        incident=incident,
+        at=at(when),
+        services=[Service(name) for name in services],
+        **more,
+    )
+
+
+def told(event: Event) -> tuple[Any, ...]:
+    """Shorten an event to (incident, `starts` or `ends`, minutes), and whatever else it says."""
+    assert event.time is not None
+    verb = "starts" if event.kind == INCIDENT_STARTED else "ends"
+    minutes = (event.time - at(0)).total_seconds() / 60
+    more = tuple(f"{name}={event.get(name)}" for name in ("mergedInto", "resolution") if event.get(name))
+    return (event.get("incidentId"), verb, minutes, *more)
+
+
+@dataclass
+class Relay:
+    """What a relay does with changes, without its store: decide, remember, keep what was sent."""
+
+    targets: Sequence[Target] = (CHECKOUT,)
+    records: MemoryRecords = field(default_factory=MemoryRecords)
+    sent: list[Event] = field(default_factory=list)
+
+    def take(
+        self, change: Change, *, to: Sequence[Target] | None = None, refusal: Reason | None = None
+    ) -> Decision:
+        targets = self.targets if to is None else to
+        decision = decide(
+            source="pagerduty", change=change, targets=targets, refusal=refusal, records=self.records
+        )
+        assert bool(decision.events) != bool(decision.reason), "events or a reason, never both or neither"
+        self.records.apply(decision)
+        self.sent += decision.events
+        return decision
+
+    def say(self, *changes: Change) -> list[tuple[Any, ...]]:
+        """Take all *changes* and return, shortened, what this caused."""
+        before = len(self.sent)
+        for change in changes:
+            self.take(change)
+        return [told(event) for event in self.sent[before:]]
+
+    @property
+    def story(self) -> list[tuple[Any, ...]]:
+        return [told(event) for event in self.sent]
+
+    def states(self, incident: str = "A") -> list[str]:
+        return [record.state for record in self.records.occurrences(incident)]

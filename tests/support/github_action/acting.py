@@ -1,0 +1,127 @@
+"""Runs a workflow with the packaged Action for real, under act on this very machine."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).parent
+ROOM = HERE.parents[2] / "github-action"
+STEP = HERE.parents[2] / "ci-steps" / "report_deploy.py"
+REPOSITORY = "larkspur/checkout-api"
+ACT = Path(sys.executable).with_name("act")
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a run went: the whole log, act's exit code, each job's outputs, and what was annotated."""
+
+    log: str
+    code: int
+    outputs: dict[str, dict[str, str]]
+    summaries: list[str]
+    annotations: list[tuple[str, str]]
+    sha: str
+
+    @property
+    def report(self) -> dict[str, str]:
+        return self.outputs["report"]
+
+
+def act(
+    folder: Path,
+    workflow: str,
+    *,
+    event: str = "push",
+    payload: str | None = None,
+    key: str | None,
+    **variables: str,
+) -> Run:
+    """Run *workflow* in a new repository that holds the Action; *key* is its secret, *variables* its vars."""
+    repository, results = folder / "checkout-api", folder / "results"
+    sha = _repository(repository)
+    results.mkdir()
+    command = [str(ACT), event, "--workflows", f".github/workflows/{workflow}.yml"]
+    command += ["--platform", "ubuntu-latest=-self-hosted", "--pull=false", "--no-cache-server"]
+    command += ["--cache-server-addr", "127.0.0.1", "--artifact-server-addr", "127.0.0.1"]
+    command += ["--env", f"RESULTS={results}"]
+    for name, value in variables.items():
+        command += ["--var", f"{name.upper()}={value}"]
+    if payload is not None:
+        command += ["--eventpath", str(HERE / "payloads" / f"{payload}.json")]
+    if key is not None:
+        # By the environment, so that no process list shows it.
+        command += ["--secret", "WEBHOOK_KEY"]
+    environ = {
+        "PATH": os.environ["PATH"],
+        "HOME": str(folder),
+        "XDG_CACHE_HOME": str(folder / "cache"),
+        **({"WEBHOOK_KEY": key} if key is not None else {}),
+    }
+    done = subprocess.run(
+        command,
+        cwd=repository,
+        env=environ,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    log = done.stdout
+    return Run(
+        log=log,
+        code=done.returncode,
+        outputs={file.stem: _read(file) for file in results.glob("*.json")},
+        # act tells a composite's summary twice: of its step, and of itself.
+        summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", log))),
+        annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", log),
+        sha=sha,
+    )
+
+
+def _read(file: Path) -> dict[str, str]:
+    outputs: dict[str, str] = json.loads(file.read_text("utf-8"))
+    return outputs
+
+
+def _repository(folder: Path) -> str:
+    """Make a repository with one commit on main, the Action and the workflows in it."""
+    shutil.copytree(
+        ROOM, folder / "github-action", ignore=shutil.ignore_patterns("gitdailies_*", "__pycache__")
+    )
+    # GitHub fetches the whole repository of an action, hence the step from beside its folder.
+    (folder / "ci-steps").mkdir()
+    shutil.copy(STEP, folder / "ci-steps")
+    shutil.copytree(HERE / "workflows", folder / ".github" / "workflows")
+    who = ["-c", "user.name=Robin", "-c", "user.email=robin@example.com"]
+    for arguments in (
+        ["init", "-q", "-b", "main"],
+        ["remote", "add", "origin", f"https://github.com/{REPOSITORY}.git"],
+        ["add", "."],
+        [*who, "commit", "-q", "-m", "all"],
+    ):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    done = subprocess.run(
+        ["git", "rev-parse", "HEAD"], cwd=folder, check=True, capture_output=True, text=True
+    )
+    return done.stdout.strip()
+
+
+def bodies(requests: list[Any]) -> list[dict[str, Any]]:
+    """Return what arrived, without the id and the page, which no test of an event is about."""
+    return [
+        {
+            name: value
+            for name, value in json.loads(request.body).items()
+            if name not in ("id", "url", "commits")
+        }
+        for request in requests
+    ]

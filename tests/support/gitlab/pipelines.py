@@ -1,0 +1,65 @@
+"""Runs pipelines that include the component, under gitlab-ci-local with its shell executor."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.shell_scripts import ROOT, repository, tool
+from tests.support.steps import published
+
+ROOM = ROOT / "ci-steps" / "gitlab"
+BUILT = published("gitlab")
+HERE = Path(__file__).parent
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a pipeline went: the whole log, the exit code, each job's outcome, and the commit of it.
+
+    Of a job with `allow_failure: exit_codes`, gitlab-ci-local tells the outcome as GitLab would, but
+    ends with 0 whatever it was: look at `jobs`.
+    """
+
+    log: str
+    code: int
+    jobs: dict[str, str]
+    sha: str
+
+
+def pipeline(folder: Path, name: str, *, path: str | None = None, **variables: str) -> Run:
+    """Run the pipeline *name* in a new project with the component; *variables* are those of its settings."""
+    program = tool("gitlab-ci-local")
+    project = folder / "checkout-api"
+    shutil.copytree(BUILT / "templates", project / "templates")
+    (project / "gitdailies").mkdir()
+    shutil.copy(BUILT / "report_deploy.sh", project / "gitdailies")
+    shutil.copy(HERE / "pipelines" / f"{name}.yml", project / ".gitlab-ci.yml")
+    sha = repository(project, remote="https://gitlab.example.com/larkspur/checkout-api.git")
+    command = [program, "--force-shell-executor", "--home", str(folder)]
+    for variable, value in variables.items():
+        command += ["--variable", f"{variable.upper()}={value}"]
+    done = subprocess.run(
+        command,
+        cwd=project,
+        env={
+            "PATH": path or f"{Path(sys.executable).parent}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "FORCE_COLOR": "0",
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=120,
+    )
+    jobs = {
+        name: outcome
+        for outcome, name in re.findall(r"^ *(PASS|WARN|FAIL) +(\S+)", done.stdout, re.MULTILINE)
+    }
+    return Run(done.stdout, done.returncode, jobs, sha)

@@ -1,0 +1,99 @@
+"""A year of deploys: what a step reports in its jobs, and what `history fetch` makes of the listings."""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from gitdailies_core.ci import step
+from gitdailies_core.ci.table import Platform
+
+from tests.support.history_fetch.api import Api
+
+BEGIN, END = datetime(2025, 1, 1, tzinfo=UTC), datetime(2026, 1, 1, tzinfo=UTC)
+COUNT = 260
+
+
+def moment(number: int) -> datetime:
+    """When deploy *number* of the year begins; those below 0 are of the year before."""
+    return (BEGIN + (END - BEGIN) * number / COUNT).replace(microsecond=0)
+
+
+def sha(number: int) -> str:
+    return f"{number + 1_000:040x}"
+
+
+def reported(
+    platform: Platform, environ: Mapping[str, str], folder: Path, *, event: Any = None, **inputs: str
+) -> list[dict[str, Any]]:
+    """What the step of *platform* reports in a job with these variables and inputs, without a checkout."""
+    texts = {"dry-run": "true", "receiver": "ours", **inputs}
+    report = step.run(platform, texts, environ=environ, event=event, directory=str(folder), agent="test")
+    assert report.ok, report.lines
+    found = json.loads(report.payload) if report.payload else []
+    return found if isinstance(found, list) else [found]
+
+
+def command(
+    folder: Path,
+    api: Api,
+    source: str,
+    token_env: str,
+    arguments: Mapping[str, str],
+    *options: str,
+    environ: Mapping[str, str] | None = None,
+) -> subprocess.CompletedProcess[str]:
+    """Fetch the year of *source* from *api*, with *options* beside its parameters."""
+    asked = [source, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01", *options]
+    for name, value in arguments.items():
+        asked += ["--with", f"{name}={value}"]
+    ran = subprocess.run(
+        [sys.executable, "-m", "gitdailies_cli", "history", "fetch", *asked],
+        cwd=folder,
+        env={**os.environ, token_env: api.token, **(environ or {})},
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert ran.returncode == 0, ran.stderr
+    assert api.token not in ran.stdout + ran.stderr
+    return ran
+
+
+def fetched(
+    folder: Path, api: Api, source: str, token_env: str, **arguments: str
+) -> tuple[list[dict[str, Any]], str]:
+    """The events of the year, by id, and what was said beside them."""
+    ran = command(folder, api, source, token_env, arguments, "--output", "out.ndjson")
+    events = [json.loads(line) for line in (folder / "out.ndjson").read_text().splitlines()]
+    return by_id(events), ran.stderr
+
+
+def by_id(events: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    return sorted(events, key=lambda event: str(event["id"]))
+
+
+def later(at: datetime, **parts: float) -> str:
+    """Write the time that comes *parts* after *at*."""
+    return (at + timedelta(**parts)).isoformat().replace("+00:00", "Z")
+
+
+class Direct:
+    """Pages without a network between."""
+
+    def __init__(self, answer: Callable[[str, dict[str, str]], Any], url: str) -> None:
+        self.answer = answer
+        self.url = url
+        self.asked: list[str] = []
+
+    def get(self, path: str, query: Any = ()) -> Any:
+        self.asked.append(path)
+        page = self.answer(path, dict(query))
+        assert page is not None, f"{path} {query}"
+        return page

@@ -1,0 +1,130 @@
+"""Incoming webhooks and a relay before them, each a process of the command line."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import requests
+from gitdailies_connection.config.load import load
+from gitdailies_relay.operations import reports
+from gitdailies_relay.store import store
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts.key_store import create_key
+
+from tests.support.processes import Server, eventually, run, start
+from tests.support.relay.deliveries import Delivery
+from tests.support.relay.running import KEY_FILE, configure
+from tests.support.servers import free_port
+
+CONFIG = "gitdailies.yml"
+
+
+@dataclass
+class Pair:
+    """Both servers in one folder; either may be ended and started again."""
+
+    folder: Path
+    port: int
+    reading: str
+    relay: Server
+    webhooks: Server
+
+    def start_webhooks(self) -> None:
+        self.webhooks = _webhooks(self.folder, self.port)
+
+    def start_relay(self) -> None:
+        self.relay = _relay(self.folder)
+
+    def post(self, delivery: Delivery, expected: int = 202) -> dict[str, Any]:
+        answer = delivery.post(self.relay.address)
+        assert answer.status_code == expected, answer.text
+        told: dict[str, Any] = answer.json()
+        return told
+
+    def command(self, *arguments: str, expected: int = 0) -> str:
+        """Run a verb of `gitdailies relay` beside the server and return what it prints."""
+        verb, *rest = arguments
+        done = run("relay", verb, *rest, "--config", CONFIG, folder=self.folder, expected=expected)
+        return done.stdout if not expected else done.stderr
+
+    def ask(self, *arguments: str) -> dict[str, Any]:
+        told: dict[str, Any] = json.loads(self.command(*arguments, "--json"))
+        return told
+
+    @property
+    def database(self) -> Database:
+        return store.database_of(load(self.folder / CONFIG).relay.store)
+
+    def status(self) -> dict[str, Any]:
+        with store.reading(self.database) as session:
+            return reports.status(session)
+
+    def everything(self) -> list[dict[str, Any]]:
+        """Return all that stands in incoming webhooks, oldest received first."""
+        answer = requests.get(
+            f"http://127.0.0.1:{self.port}/api/events",
+            headers={"webhook-key": self.reading},
+            params={"limit": "1000000"},
+            timeout=60,
+        )
+        found: list[dict[str, Any]] = answer.json()["events"]
+        return found
+
+    def events(self, *incidents: str) -> list[dict[str, Any]]:
+        """Return the events of some incidents, once the relay has nothing left to deliver."""
+        eventually(lambda: self.status()["waiting"] == 0)
+        return [event for event in self.everything() if event["incidentId"] in incidents]
+
+    def story(self, *incidents: str) -> list[str]:
+        """Return the events of some incidents as lines: incident, kind, time, where."""
+        return [
+            " ".join(
+                [
+                    event["incidentId"],
+                    event["kind"].removeprefix("incident").lower(),
+                    event["time"],
+                    event["repo"],
+                ]
+                + [event[name] for name in ("environment", "service") if name in event]
+            )
+            for event in self.events(*incidents)
+        ]
+
+    def new_key(self, name: str) -> str:
+        return create_key(self.folder / "webhooks.db", name)[0].reveal()
+
+    def write_key(self, key: str) -> None:
+        (self.folder / KEY_FILE).write_text(key + "\n")
+
+
+def _webhooks(folder: Path, port: int) -> Server:
+    store = f"sqlite:{folder / 'webhooks.db'}"
+    return start("webhooks", "--listen", f"127.0.0.1:{port}", "--store", store, folder=folder)
+
+
+def _relay(folder: Path) -> Server:
+    return start("relay", "--config", CONFIG, folder=folder)
+
+
+@contextmanager
+def running_pair(folder: Path, **settings: str) -> Iterator[Pair]:
+    port = free_port()
+    reading, _ = create_key(folder / "webhooks.db", "reader", ["read"])
+    sending, _ = create_key(folder / "webhooks.db", "relay")
+    configure(folder, url=f"http://127.0.0.1:{port}/webhooks", key=sending.reveal(), **settings)
+    servers = []
+    try:
+        servers.append(_webhooks(folder, port))
+        servers.append(_relay(folder))
+        pair = Pair(folder, port, reading.reveal(), servers[1], servers[0])
+        yield pair
+        servers = [pair.relay, pair.webhooks]
+        assert pair.relay.process.poll() is not None or pair.relay.terminate() == 0
+    finally:
+        for server in servers:
+            server.kill()

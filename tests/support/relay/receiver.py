@@ -1,0 +1,105 @@
+"""A receiver that keeps what it was sent and answers as a test tells it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from gitdailies_core.retry import Outcome
+from gitdailies_relay.delivery.batches import is_about_events
+
+from tests.support.servers import ACCEPTED, Received, answer, serving
+
+__all__ = ["ACCEPTED", "Arrival", "Receiver", "answer", "receiving"]
+
+
+@dataclass(frozen=True)
+class Arrival:
+    """One event: its id in the header or, of a list, its own; its key, the answer it got and when."""
+
+    event: dict[str, Any]
+    id: str
+    key: str
+    status: int | None
+    at: float
+
+
+Script = Callable[[Arrival], bytes | None]
+
+
+@dataclass
+class Receiver:
+    """`script` decides the answer; None cuts the connection after the request was read.
+
+    A list is answered as incoming webhooks do: with a result an event, or whole where the answer
+    to one of its events is not about that event. `lists` says how many events each had.
+    """
+
+    url: str = ""
+    arrivals: list[Arrival] = field(default_factory=list)
+    script: Script = lambda _arrival: ACCEPTED
+    most_at_once: int = 0
+    lists: list[int] = field(default_factory=list)
+    _at_once: int = 0
+    _lock: threading.Lock = field(default_factory=threading.Lock)
+
+    def taken(self) -> list[dict[str, Any]]:
+        """Return the accepted events in the order of arrival, each id once, as a receiver of ours would."""
+        return list({one.id: one.event for one in self.arrivals if one.status == 202}.values())
+
+    def of(self, incident: str) -> list[Arrival]:
+        return [one for one in self.arrivals if one.event["incidentId"] == incident]
+
+    def reply(self, _connection: socket.socket, request: Received) -> bytes | None:
+        sent, key, at = json.loads(request.body), request.headers["webhook-key"], time.time()
+        with self._lock:
+            self._at_once += 1
+            self.most_at_once = max(self.most_at_once, self._at_once)
+        if isinstance(sent, list):
+            assert "idempotency-key" not in request.headers
+            arrivals = [Arrival(event, event["id"], key, None, at) for event in sent]
+            answers = [self.script(one) for one in arrivals]
+            said = _of_list(answers)
+        else:
+            arrivals = [Arrival(sent, request.headers["idempotency-key"], key, None, at)]
+            said = self.script(arrivals[0])
+            answers = [said]
+        with self._lock:
+            self._at_once -= 1
+            for one, answered in zip(arrivals, answers, strict=True):
+                status = _status(answered if said is not None and _status(said) == 207 else said)
+                self.arrivals.append(replace(one, status=status))
+            if isinstance(sent, list):
+                self.lists.append(len(sent))
+        return said
+
+
+def _status(said: bytes | None) -> int | None:
+    return None if said is None else int(said[9:12])
+
+
+def _of_list(answers: Sequence[bytes | None]) -> bytes | None:
+    for said in answers:
+        status = _status(said)
+        if status is None or not is_about_events(Outcome(status)):
+            return said
+    statuses = [_status(said) for said in answers]
+    results = [
+        {"status": "created"} if one == 202 else {"status": "invalid", "error": "no"} for one in statuses
+    ]
+    status_line = "202 Accepted" if set(statuses) == {202} else "207 Multi-Status"
+    return answer(status_line, json.dumps({"results": results}).encode(), Content_Type="application/json")
+
+
+@contextmanager
+def receiving() -> Iterator[Receiver]:
+    receiver = Receiver()
+    with serving(receiver.reply) as server:
+        receiver.url = server.url
+        yield receiver

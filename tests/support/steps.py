@@ -1,0 +1,118 @@
+"""What tests of steps share: a shell with given variables alone, checkers of manifests, incoming webhooks."""
+
+from __future__ import annotations
+
+import atexit
+import json
+import re
+import shutil
+import subprocess
+import sys
+import tempfile
+import urllib.request
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import cache
+from pathlib import Path
+from typing import Any
+
+from scripts import dist
+from tests.support.processes import run, running
+from tests.support.programs import program
+
+ROOT = Path(__file__).parents[2]
+# What each platform hands to a job, and the deploys that must come of it.
+CASES = ROOT / "tests/support/ci_cases"
+KEY = "gdk_planted-5d0c"
+# As the platforms call them; dash is what /bin/sh is on Debian, and knows no pipefail.
+SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": ("dash", "-e")}
+
+
+@cache
+def published(module: str) -> Path:
+    """Build what is published of a platform, once a session, and return its folder."""
+    folder = tempfile.mkdtemp(prefix="gitdailies-dist-")
+    atexit.register(shutil.rmtree, folder, ignore_errors=True)
+    dist.build(Path(folder), [module])
+    return Path(folder) / module
+
+
+def case(platform: str, name: str) -> dict[str, Any]:
+    """Return a case of the CI tables: `environ` in, `expected` out."""
+    found: dict[str, Any] = json.loads((CASES / platform / f"{name}.json").read_text("utf-8"))
+    return found
+
+
+@dataclass(frozen=True)
+class Ended:
+    """How a process ended, and all that it printed."""
+
+    code: int
+    log: str
+
+
+def shell(
+    name: str,
+    text: str,
+    *,
+    folder: Path,
+    environ: Mapping[str, str],
+    path: str | None = None,
+    arguments: Sequence[str] = (),
+) -> Ended:
+    """Run *text* as a shell's script, with *environ* alone; *path* overrules where programs are found."""
+    called, *options = SHELLS[name]
+    found = program(called)
+    file = folder / f"script.{name}"
+    file.write_text(text, "utf-8")
+    done = subprocess.run(
+        [found, *options, str(file), *arguments],
+        cwd=folder,
+        env={"PATH": f"{Path(sys.executable).parent}:/usr/bin:/bin" if path is None else path, **environ},
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=60,
+    )
+    return Ended(done.returncode, done.stdout)
+
+
+def tool(*command: str) -> None:
+    """Run a checker of the virtual environment; it must find nothing."""
+    program = Path(sys.executable).with_name(command[0])
+    done = subprocess.run([str(program), *command[1:]], capture_output=True, text=True, timeout=120)
+    assert done.returncode == 0, done.stdout + done.stderr
+
+
+@dataclass(frozen=True)
+class Webhooks:
+    """Running incoming webhooks: where to send, and a key for it."""
+
+    url: str
+    key: str
+    reader: str
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        request = urllib.request.Request(
+            self.url.replace("/webhooks", "/api/events"), headers={"webhook-key": self.reader}
+        )
+        with urllib.request.urlopen(request, timeout=10) as answer:
+            found: list[dict[str, Any]] = json.load(answer)["events"]
+        return found
+
+
+@contextmanager
+def webhooks(folder: Path) -> Iterator[Webhooks]:
+    """Run incoming webhooks as long as the block lasts."""
+    store = f"sqlite:{folder}/webhooks.db"
+
+    def key(name: str, *more: str) -> str:
+        return run("keys", "create", name, "--store", store, "--quiet", *more, folder=folder).stdout.strip()
+
+    sender, reader = key("sender"), key("reader", "--allow", "read")
+    with running("webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=folder) as server:
+        address = re.sub(r"/$", "", server.address)
+        yield Webhooks(f"{address}/webhooks", sender, reader)

@@ -1,0 +1,182 @@
+"""The PowerShell body, which no test can run: it parses, and what names a deploy in it is what core does.
+
+There is no PowerShell in a package registry that does not download one. The rules below are read
+out of the body's syntax tree and carried out here, so that a change on one side alone fails.
+"""
+
+import hashlib
+import json
+import re
+from collections.abc import Iterator
+
+import pytest
+import tree_sitter
+import tree_sitter_powershell
+from gitdailies_core.ci.facts import FAILED, SUCCEEDED
+from gitdailies_core.events.events import KINDS
+from gitdailies_core.events.field_types import DEPLOY_TYPES
+from gitdailies_core.events.ids import deploy_id
+from gitdailies_core.retry import ADDRESS_STATUSES, AGAIN_STATUSES, KEY_STATUSES
+
+from tests.support.octopus_agent import ROOM, body
+
+SOURCE = body("PowerShell")
+TREE = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language())).parse(SOURCE.encode())
+
+
+def nodes(node: tree_sitter.Node | None = None) -> Iterator[tree_sitter.Node]:
+    node = node or TREE.root_node
+    yield node
+    for child in node.children:
+        yield from nodes(child)
+
+
+def functions() -> dict[str, str]:
+    """Return the text of each function by its name."""
+    found = {}
+    for node in nodes():
+        if node.type == "function_statement":
+            name = next(child for child in node.children if child.type == "function_name")
+            found[(name.text or b"").decode()] = (node.text or b"").decode()
+    return found
+
+
+FUNCTIONS = functions()
+
+
+def words(name: str) -> set[str]:
+    """Return the texts of `$name = 'a', 'b'`."""
+    [line] = re.findall(rf"^\${name} = (.+)$", SOURCE, re.MULTILINE)
+    return set(re.findall(r"'([^']*)'", line))
+
+
+def test_it_parses() -> None:
+    """The body is PowerShell without an error or a missing part."""
+    assert not TREE.root_node.has_error
+    assert [node.type for node in nodes() if node.is_missing] == []
+    assert len(FUNCTIONS) >= 10
+
+
+def test_a_planted_error_is_found() -> None:
+    """A brace that is left out is seen by the parser, so that the test above can fail."""
+    parser = tree_sitter.Parser(tree_sitter.Language(tree_sitter_powershell.language()))
+    broken = SOURCE.replace("function Get-Text([string] $Name) {", "function Get-Text([string] $Name {", 1)
+
+    assert broken != SOURCE
+    assert parser.parse(broken.encode()).root_node.has_error
+
+
+def test_every_function_that_is_called_is_there() -> None:
+    """Each Verb-Noun that the body calls is its own or one of PowerShell's, and each of its own is called."""
+    called = {
+        (node.text or b"").decode()
+        for node in nodes()
+        if node.type == "command_name" and re.fullmatch(rb"[A-Z][A-Za-z]+-[A-Za-z]+", node.text or b"")
+    }
+    theirs = {
+        *("Add-Type", "ConvertFrom-Json", "ConvertTo-Json", "ForEach-Object", "Get-Random", "New-Object"),
+        *("Select-Object", "Start-Sleep", "Where-Object", "Write-Host"),
+    }
+
+    assert called - theirs == set(FUNCTIONS)
+
+
+def described_id(**parts: str | None) -> str:
+    """Name a deploy as the body describes it: its list of parts, its rule for each letter, its digest."""
+    text = FUNCTIONS["Get-DeployId"]
+    [listed] = re.findall(r"ConvertTo-JsonList @\((.+?)\)", text)
+    order = [name.strip().lstrip("$").lower() for name in listed.split(",")]
+    [prefix, length] = re.search(r"'([a-z]+-)' \+ .*Substring\(0, (\d+)\)", text).groups()
+    rule = FUNCTIONS["ConvertTo-JsonList"]
+    named = {int(code): said for code, said in re.findall(r"(\d+) \{ '(.+?)'; break \}", rule)}
+    low, high = map(int, re.search(r"-lt (\d+) -or \$_ -gt (\d+)", rule).groups())
+    assert r"'\u{0:x4}' -f $_" in rule
+    assert "SHA256" in text
+    assert "'x2'" in text
+
+    def written(part: str | None) -> str:
+        if part is None:
+            return "null"
+        units = part.encode("utf-16-be")
+        codes = [int.from_bytes(units[i : i + 2], "big") for i in range(0, len(units), 2)]
+        letters = (
+            named.get(code) or (chr(code) if low <= code <= high else f"\\u{code:04x}") for code in codes
+        )
+        return f'"{"".join(letters)}"'
+
+    listing = "[" + ",".join(written(parts[name]) for name in order) + "]"
+    return prefix + hashlib.sha256(listing.encode("ascii")).hexdigest()[: int(length)]
+
+
+@pytest.mark.parametrize(
+    "texts",
+    [
+        {"environment": "Production", "service": None},
+        {"environment": None, "service": "checkout"},
+        {"environment": "Zürich — Prüfung 🚀", "service": 'a "quoted" \\ one'},
+        {"environment": "tab\tline\nreturn\rback\bfeed\f\x01\x7f", "service": ""},
+    ],
+)
+def test_the_deploy_id(texts: dict[str, str | None]) -> None:
+    """The id that the body describes, carried out here, is core's for the same deploy, in any letters."""
+    given = {
+        "platform": "octopus",
+        "run": "Deployments-1202",
+        "sha": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+        "repo": "larkspur/checkout-api",
+        "type": "rollback",
+        **texts,
+    }
+    assert described_id(**given) == deploy_id(**given)
+
+
+def test_words_are_those_of_core() -> None:
+    """Words for success and failure, the statuses that decide, fields and types are those of core."""
+    assert words("FailedWords") == FAILED
+    assert words("GoodWords") == SUCCEEDED
+    [deployed] = [kind for kind in KINDS if kind.word == "deployed"]
+    documented = {field.name for field in deployed.fields if field.documented}
+    assert words("Documented") == {"kind", *documented}
+    text = FUNCTIONS["Send-Deploy"]
+    statuses = [
+        {int(number) for number in re.findall(r"\d+", listed)}
+        for listed in re.findall(r"\$status -(?:not)?in ([\d, ]+)", text)
+    ]
+    assert statuses == [set(KEY_STATUSES), set(ADDRESS_STATUSES), set(AGAIN_STATUSES)]
+    [types] = re.findall(r"if \(\$type -and (.+?) -cnotcontains", FUNCTIONS["Get-Deploys"])
+    assert set(re.findall(r"\w+", types)) == set(DEPLOY_TYPES)
+
+
+def test_every_field_of_a_deploy_is_written() -> None:
+    """The body writes every field of core's table but those that Octopus cannot know."""
+    [deployed] = [kind for kind in KINDS if kind.word == "deployed"]
+    [line] = re.findall(r"\$fields = \[ordered\]@\{ (.+?) \}\n", FUNCTIONS["Get-Deploys"])
+    written = set(re.findall(r"(\w+) = ", line)) | set(
+        re.findall(r"\$body\['(\w+)'\]", FUNCTIONS["Get-Deploys"])
+    )
+
+    assert written == {"kind", *(field.name for field in deployed.fields)} - {"commitTime"}
+
+
+def test_the_slug_pattern_reads_what_core_reads() -> None:
+    """The body's pattern for addresses, tried here, finds what core finds in the usual forms."""
+    from gitdailies_core.ci.git_url import slug
+
+    [pattern] = re.findall(r"-notmatch '(\^\(\?:\[A-Za-z\].+?)'\)", FUNCTIONS["Get-Slug"])
+    for address in (
+        "https://github.com/larkspur/checkout-api.git",
+        "https://user:token@git.example:8443/group/sub/name.git/",
+        "ssh://git@github.com:22/larkspur/checkout-api.git",
+        "git@github.com:larkspur/checkout-api.git",
+        "https://github.com/larkspur/checkout-api?tab=readme",
+    ):
+        found = re.match(pattern, address)
+        assert found is not None, address
+        path = re.sub(r"\.git$", "", found[1].strip("/"))
+        assert path == slug(address)
+    assert re.match(pattern, "C:\\work\\name") is None
+
+
+def test_no_body_on_disk_differs() -> None:
+    """What the template holds is the file beside it, byte for byte."""
+    assert json.dumps(SOURCE) == json.dumps((ROOM / "bodies/report_deploy.ps1").read_text("utf-8"))

@@ -1,0 +1,209 @@
+"""gitdailies.yml: which files load, and the message of every mistake."""
+
+from pathlib import Path
+
+import pytest
+from gitdailies_connection.addresses import Listen
+from gitdailies_connection.config.load import load, load_webhooks, read
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.settings import Configuration, WebhooksSettings
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.incidents.routing import Filter, Target
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.values.times import parse
+
+DATA = Path(__file__).parent / "data"
+PLANTED = "planted-4f2c9d"
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("bad-*.yml")), ids=lambda file: file.stem)
+def test_complaints(file: Path) -> None:
+    """Each faulty file gives exactly the messages in its first comments, and no message shows a secret."""
+    text = file.read_text()
+    installed = ", ".join(registry.names())
+    expected = [
+        line[2:].replace("installed: INSTALLED", f"installed: {installed}")
+        for line in text.splitlines()
+        if line.startswith("# bad-")
+    ]
+
+    with pytest.raises(ConfigurationError) as caught:
+        read(text, Path(file.name))
+
+    assert list(caught.value.complaints) == expected
+    assert str(caught.value) == "\n".join(expected)
+    assert PLANTED not in repr(caught.value)
+
+
+@pytest.mark.parametrize("file", sorted(DATA.glob("good-*.yml")), ids=lambda file: file.stem)
+def test_good_files(file: Path) -> None:
+    """Each valid file loads, and neither its repr nor its text shows a password."""
+    configuration = load(file)
+
+    assert PLANTED not in repr(configuration)
+    assert PLANTED not in str(configuration.relay.store)
+
+
+def test_every_setting() -> None:
+    """The settings of a file arrive as values, words as YAML 1.2 has them and names as they are written."""
+    configuration = load(DATA / "good-postgresql.yml")
+    destination, relay = configuration.gitdailies, configuration.relay
+
+    assert destination.key == SecretSource.make(file=Path("/run/secrets/webhook.key"))
+    assert (destination.address, destination.proxy) == (
+        "http://receiver.internal/v1/events",
+        "http://proxy:3128",
+    )
+    assert (destination.ca_file, destination.timeout_seconds) == (DATA / "corp.pem", 2.5)
+    assert destination.dialect().names == {
+        "kind": "type",
+        "repo": "repo",
+        "commitSHA": "commitSHA",
+        "environment": "environment",
+        "time": "time",
+        "incidentId": "incident",
+        "id": "id",
+        "service": "service",
+    }
+    assert destination.dialect().kinds["incidentStarted"] == "incident_opened"
+    assert (relay.listen, relay.status) == (Listen("::1", 8701), Listen("localhost", 0))
+    assert relay.store.url is not None
+    assert relay.store.url.reveal() == f"postgresql://relay:{PLANTED}@db.internal:5432/relay?sslmode=require"
+    assert str(relay.store) == "postgresql://db.internal:5432/relay"
+    assert (relay.give_up_days, relay.in_flight, relay.queue_bytes) == (0.5, 4, 1048576)
+    source = configuration.sources["pagerduty-eu"]
+    assert source.secrets == (SecretSource.make(file=DATA / "pagerduty.secret"),)
+    assert source.only == Filter(priority=("none",), tags={"team": ("payments",)})
+    assert [_routed(configuration, name) for name in ("123", "NO", "1e5", "2")] == [
+        (Target("larkspur/ledger", None, "123"),),
+        (Target("larkspur/norway", None, "NO"),),
+        (Target("larkspur/norway", "no", "1e5"),),
+        (),
+    ]
+
+
+def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
+    """Only a sender needs `gitdailies` in the file, and reports that it is missing."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(
+        "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu], mirrors: {Lark/Api: a.git}}"
+    )
+
+    expected = WebhooksSettings(24, "Europe/Berlin", ("eu",), {"lark/api": tmp_path / "a.git"})
+    assert load_webhooks(file) == expected
+    with pytest.raises(ConfigurationError, match=r"yml:1: gitdailies: expected url and key of the receiver"):
+        load(file)
+
+
+def test_the_receiver_reads_the_file_of_a_relay(tmp_path: Path) -> None:
+    """A file without `webhooks` leaves every setting at its default; a faulty or empty one is refused."""
+    assert load_webhooks(DATA / "good-postgresql.yml") == WebhooksSettings()
+    for text, said in (("relay: {}", "gitdailies: expected url and key"), ("", "got an empty file")):
+        file = tmp_path / "gitdailies.yml"
+        file.write_text(text)
+        with pytest.raises(ConfigurationError, match=said):
+            load_webhooks(file)
+
+
+def test_options_are_complete() -> None:
+    """A source holds every option of its adapter: the given ones as given, others at their default."""
+    text = (DATA / "good-full.yml").read_text().replace("{warn: false, no_data: false, ", "{warn: true, ")
+
+    options = read(text, Path("gitdailies.yml")).sources["datadog"].options
+
+    assert dict(options) == {"warn": True, "no_data": False, "incident_ends_at": "stable"}
+
+
+def test_missing_file(tmp_path: Path) -> None:
+    """A missing file gives one line that names it and `gitdailies init`."""
+    path = tmp_path / "gitdailies.yml"
+
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+
+    assert str(caught.value) == (f"{path}: no such file; `gitdailies init` writes a first one")
+
+
+@pytest.mark.parametrize(
+    ("raw", "complaint"),
+    [
+        (b"gitdailies:\n  url: caf\xe9\n", ":2: expected UTF-8, got other bytes"),
+        (b"#" * (1024 * 1024 + 1), ": expected at most 1048576 bytes, got more"),
+    ],
+)
+def test_unreadable_file(tmp_path: Path, raw: bytes, complaint: str) -> None:
+    """Bytes that are no UTF-8 and more than a megabyte are refused in one line."""
+    path = tmp_path / "gitdailies.yml"
+    path.write_bytes(raw)
+
+    with pytest.raises(ConfigurationError) as caught:
+        load(path)
+
+    assert str(caught.value) == f"{path}{complaint}"
+
+
+def test_folder_instead_of_file(tmp_path: Path) -> None:
+    """A folder of that name is reported as a folder."""
+    with pytest.raises(ConfigurationError, match="cannot read it: Is a directory"):
+        load(tmp_path)
+
+
+class Broken:
+    """An adapter that a stranger wrote: what its `verify` does is set by each test."""
+
+    name, table, options, examples = "broken", {}, {}, "broken"
+    raises: Exception | None = None
+
+    def verify(self, request: object, secrets: object, header: str = "") -> None:
+        if self.raises:
+            raise self.raises
+
+
+@pytest.mark.parametrize(
+    ("raises", "complaint"),
+    [
+        (None, "expected an adapter that refuses a delivery without proof, got one that accepts it"),
+        (KeyError("x-sig"), "expected an adapter that refuses a delivery without proof, got KeyError"),
+    ],
+)
+def test_sloppy_adapter(raises: Exception | None, complaint: str) -> None:
+    """An adapter that takes a delivery without proof, or breaks on it, is refused when the file is read."""
+    adapter = Broken()
+    adapter.raises = raises
+
+    with pytest.raises(ConfigurationError) as caught:
+        read(_with_source("broken"), Path("g.yml"), adapter=lambda _: adapter)  # type: ignore[arg-type,return-value]
+
+    assert caught.value.complaints == (f"g.yml:5: sources.one.adapter: {complaint}",)
+
+
+def test_adapter_that_does_not_load() -> None:
+    """An adapter whose import fails is a complaint at its line, not a traceback."""
+
+    def load_adapter(name: str) -> object:
+        raise ImportError("no module named 'frobnicate'")
+
+    with pytest.raises(ConfigurationError) as caught:
+        read(_with_source("broken"), Path("g.yml"), adapter=load_adapter)  # type: ignore[arg-type]
+
+    complaint = "expected an adapter that loads, got ImportError: no module named 'frobnicate'"
+    assert caught.value.complaints == (f"g.yml:5: sources.one.adapter: {complaint}",)
+
+
+def _with_source(adapter: str) -> str:
+    return (
+        "gitdailies:\n  url: http://127.0.0.1:1/\n  key: {env: K}\nsources:\n"
+        f"  one: {{adapter: {adapter}, secrets: [{{env: S}}]}}\n"
+    )
+
+
+def _routed(configuration: Configuration, service: str) -> tuple[Target, ...]:
+    change = Change.make(
+        state="started",
+        word="x",
+        incident="I1",
+        at=parse("2026-03-04T09:12:41Z", "at"),
+        services=[Service(service)],
+    )
+    return configuration.routes.route(change).targets

@@ -1,0 +1,62 @@
+"""The tree of errors in the module's docstring is the tree of classes."""
+
+import inspect
+import re
+
+import pytest
+from gitdailies_core import errors
+from gitdailies_core.errors import GitDailiesError
+
+CLASSES = [c for _, c in inspect.getmembers(errors, inspect.isclass) if issubclass(c, GitDailiesError)]
+
+
+def drawn() -> dict[str, str]:
+    """Read the tree: each class and the one above it."""
+    above: list[tuple[int, str]] = []
+    tree = {}
+    for line in (errors.__doc__ or "").splitlines():
+        found = re.match(r"^ {4}([│ ]*)(?:[├└]── )?([A-Z]\w+)", line)
+        if found:
+            depth = found.start(2)
+            above = [(column, name) for column, name in above if column < depth]
+            tree[found[2]] = above[-1][1] if above else "Exception"
+            above.append((depth, found[2]))
+    return tree
+
+
+def test_the_tree_is_drawn_as_it_is() -> None:
+    """The docstring shows every class below the class that it extends, and no other class."""
+    assert drawn() == {c.__name__: c.__bases__[0].__name__ for c in CLASSES}
+
+
+@pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
+def test_the_tree_tells_statuses_and_exit_codes(error: type[GitDailiesError]) -> None:
+    """A status or exit code that the docstring names beside a class is that class's."""
+    line = next(
+        line for line in (errors.__doc__ or "").splitlines() if re.search(rf"\b{error.__name__}\b", line)
+    )
+
+    for status in re.findall(r": (\d{3})\b", line):
+        assert error.status_hint == int(status)
+    for code in re.findall(r"exit (\d)", line):
+        assert error.exit_code == int(code)
+    assert error.status_hint in range(200, 600)
+    assert error.exit_code in (1, 2, 3)
+
+
+def test_every_error_says_when_it_is_raised() -> None:
+    """Each class has a docstring of its own."""
+    assert [c.__name__ for c in CLASSES if not c.__dict__.get("__doc__")] == []
+
+
+def test_an_invalid_event_names_its_field() -> None:
+    """`field` is the wire name at fault, or empty."""
+    assert errors.InvalidEvent("repo: expected …", "repo").field == "repo"
+    assert errors.InvalidEvent("event: expected …").field == ""
+
+
+def test_a_configuration_error_holds_each_complaint() -> None:
+    """Several complaints are one error, a line each."""
+    error = errors.ConfigurationError("a", "b")
+
+    assert (str(error), error.complaints) == ("a\nb", ("a", "b"))

@@ -1,0 +1,181 @@
+"""Events: which bodies are accepted, which are refused with which message, and what an event holds."""
+
+from datetime import UTC, datetime, timedelta, timezone
+from typing import Any
+
+import pytest
+from gitdailies_core.errors import InvalidEvent
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED, KINDS, Event, kind_of
+
+DEPLOY = {"kind": DEPLOYED, "repo": "larkspur/checkout-api", "commitSHA": "4F0C2D6"}
+
+
+def refusal(body: Any) -> str:
+    with pytest.raises(InvalidEvent) as refused:
+        Event.from_wire(body)
+    assert str(refused.value).startswith(refused.value.field)
+    return str(refused.value)
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
+def test_every_example_is_taken(kind: Any) -> None:
+    """The example of a kind is an event of that kind and comes back as it is."""
+    event = Event.from_wire(dict(kind.example))
+
+    assert event.to_wire() == dict(kind.example)
+    assert not event.extra
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
+def test_required_fields_are_required(kind: Any) -> None:
+    """A required field that is absent, null or empty is refused by name."""
+    for field in kind.fields:
+        if field.required:
+            absent = {name: value for name, value in kind.example.items() if name != field.name}
+
+            assert refusal(absent) == f"{field.name}: expected {field.type.expected}, got nothing"
+            assert refusal({**absent, field.name: None}).endswith(", got null")
+            assert refusal({**absent, field.name: ""}).endswith(", got ''")
+
+
+@pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
+def test_optional_fields_may_be_left_out(kind: Any) -> None:
+    """An optional field that is null or empty is one that was not given."""
+    for field in kind.fields:
+        if not field.required:
+            without = Event.from_wire({n: v for n, v in kind.example.items() if n != field.name})
+
+            for nothing in (None, ""):
+                assert Event.from_wire({**kind.example, field.name: nothing}) == without
+            assert without.get(field.name) is None
+
+
+@pytest.mark.parametrize(
+    ("body", "message"),
+    [
+        ([], "event: expected an object, got a list of 0"),
+        ({}, "kind: expected one of deployed, incidentStarted, incidentResolved, got null"),
+        (
+            {**DEPLOY, "kind": "deploy"},
+            "kind: expected one of deployed, incidentStarted, incidentResolved, got 'deploy'",
+        ),
+        ({**DEPLOY, "repo": 7}, "repo: expected a repository like 'larkspur/checkout-api', got 7"),
+        (
+            {**DEPLOY, "branch": "b" * 256},
+            "branch: expected text on one line, got 256 characters, 255 are allowed",
+        ),
+        ({**DEPLOY, "branch": "a\nb"}, "branch: expected text on one line, got 'a\\nb'"),
+        ({**DEPLOY, "branch": "\udcff"}, "branch: expected text on one line, got half of a surrogate pair"),
+        (
+            {**DEPLOY, "type": "canary"},
+            "type: expected one of deploy, rollback, hotfix, got 'canary'",
+        ),
+        ({**DEPLOY, "time": 7}, "time: expected a time like 2026-03-04T09:12:41Z, got 7"),
+        (
+            {**DEPLOY, "commits": {}},
+            "commits: expected a list of at most 1000 objects with sha and time, got an object",
+        ),
+        ({**DEPLOY, "commits": [7]}, "commits[0]: expected an object with sha and time, got 7"),
+        ({**DEPLOY, "commits": [{}]}, "commits[0].sha: expected 7 to 64 hexadecimal digits, got null"),
+        (
+            {**DEPLOY, "commits": [{"sha": "abcdef0", "time": ""}]},
+            "commits[0].time: expected a time like 2026-03-04T09:12:41Z, got ''",
+        ),
+        ({**DEPLOY, "id": "a b"}, "id: expected printable ASCII without spaces, got 'a b'"),
+        ({**DEPLOY, "url": "ftp://a"}, "url: expected an http or https address, got 'ftp://a'"),
+    ],
+)
+def test_a_refusal_names_field_expectation_and_value(body: Any, message: str) -> None:
+    """One wording for one mistake, with the name of the field at fault."""
+    assert refusal(body) == message
+
+
+def test_values_are_written_one_way() -> None:
+    """Commits are in lower case and times in UTC, however they came."""
+    event = Event.from_wire(
+        {
+            **DEPLOY,
+            "time": "2026-03-04T10:12:41.5+01:00",
+            "commits": [{"sha": "ABCDEF0", "time": "2026-03-04T09:00:00.000+00:00", "author": "x"}],
+        }
+    )
+
+    assert event.get("commitSHA") == "4f0c2d6"
+    assert event.get("time") == "2026-03-04T09:12:41.500Z"
+    assert event.get("commits") == [{"sha": "abcdef0", "time": "2026-03-04T09:00:00Z"}]
+
+
+def test_times_may_be_datetimes() -> None:
+    """`make` and `replace` write aware moments in UTC and refuse naive ones."""
+    moment = datetime(2026, 3, 4, 10, tzinfo=timezone(timedelta(hours=1)))
+    event = Event.make(DEPLOYED, repo="a/b", commitSHA="abcdef0", time=moment)
+
+    assert event.get("time") == "2026-03-04T09:00:00Z"
+    assert event.time == moment
+    assert event.time.tzinfo == UTC
+    assert event.replace(time=moment + timedelta(hours=1)).get("time") == "2026-03-04T10:00:00Z"
+    with pytest.raises(ValueError, match="time: expected an aware time, got a naive one"):
+        Event.make(DEPLOYED, repo="a/b", commitSHA="abcdef0", time=moment.replace(tzinfo=None))
+
+
+def test_make_refuses_names_that_the_kind_does_not_have() -> None:
+    """A misspelled field in code is a mistake, not an extra field."""
+    with pytest.raises(
+        InvalidEvent, match=r"^branche: expected one of repo, commitSHA, .*, got another name$"
+    ):
+        Event.make(DEPLOYED, repo="a/b", commitSHA="abcdef0", branche="main")
+
+
+def test_unknown_fields_are_kept_as_they_came() -> None:
+    """What the table does not know goes through, is no field, and counts for the content."""
+    event = Event.from_wire({**DEPLOY, "team": {"name": "web"}})
+
+    assert event.extra == {"team": {"name": "web"}}
+    assert event.get("team") is None
+    assert event.to_wire()["team"] == {"name": "web"}
+    assert event.replace(branch="main").extra == event.extra
+    assert event.digest() != Event.from_wire(DEPLOY).digest()
+
+
+def test_replace_takes_values_away() -> None:
+    """None removes a value; a required one cannot be removed."""
+    event = Event.from_wire({**DEPLOY, "branch": "main"})
+
+    assert "branch" not in event.replace(branch=None).values
+    with pytest.raises(InvalidEvent, match=r"^repo: expected a repository"):
+        event.replace(repo=None)
+
+
+def test_the_content_is_what_was_sent_in_any_order() -> None:
+    """Two bodies with the same values have the same digest, others have not."""
+    event = Event.from_wire(DEPLOY)
+
+    assert event.digest() == Event.from_wire(dict(reversed(DEPLOY.items()))).digest()
+    assert event.digest() != event.replace(branch="main").digest()
+    assert event.digest() != Event.make(INCIDENT_STARTED, incidentId="A", repo="a/b").digest()
+
+
+def test_an_event_cannot_be_changed() -> None:
+    """Neither an event nor its values take assignments."""
+    event = Event.from_wire(DEPLOY)
+
+    with pytest.raises(AttributeError):
+        event.kind = INCIDENT_STARTED  # type: ignore[misc]
+    with pytest.raises(TypeError):
+        event.values["repo"] = "c/d"  # type: ignore[index]
+
+
+def test_the_wire_begins_with_the_kind_and_keeps_the_order_of_the_table() -> None:
+    """Whatever order a body came in, it is written in one."""
+    event = Event.from_wire({"branch": "main", "x": 1, **dict(reversed(DEPLOY.items()))})
+
+    assert list(event.to_wire()) == ["kind", "repo", "commitSHA", "branch", "x"]
+
+
+def test_a_kind_finds_its_fields() -> None:
+    """A field is found by its name on the wire, another name is not."""
+    kind = kind_of(DEPLOYED)
+
+    assert kind.field("commitSHA") == kind.fields[1]
+    assert kind.field("sha") is None
+    assert Event.from_wire(DEPLOY).id is None

@@ -1,0 +1,87 @@
+"""Adapters are found by entry point, ours and a stranger's alike."""
+
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.sources import registry
+
+GROUP = "gitdailies.trial"
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.fixture
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+    """Put a distribution on the path that claims a name in the group."""
+
+    def put(distribution: str, name: str, value: str) -> None:
+        folder = tmp_path / distribution
+        info = folder / f"{distribution.replace('-', '_')}-1.0.dist-info"
+        info.mkdir(parents=True)
+        (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
+        (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {value}\n")
+        monkeypatch.syspath_prepend(folder)
+
+    return put
+
+
+def test_names_are_sorted_and_each_stands_once(install: Callable[[str, str, str], None]) -> None:
+    """What several distributions bring is one list."""
+    install("one", "zebra", "json:loads")
+    install("two", "ant", "json:dumps")
+    install("three", "ant", "json:loads")
+
+    assert registry.names(GROUP) == ["ant", "zebra"]
+
+
+def test_a_name_is_loaded(install: Callable[[str, str, str], None]) -> None:
+    """What the entry point names is imported, and only that."""
+    install("one", "pretty", "pprint:pformat")
+    install("two", "broken", "no_such_module_anywhere:adapter")
+
+    assert registry.load("pretty", GROUP)([1]) == "[1]"
+
+
+def test_a_name_that_nobody_claims_is_refused(install: Callable[[str, str, str], None]) -> None:
+    """The message lists what is installed."""
+    with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'ant'; installed: none$"):
+        registry.load("ant", GROUP)
+    install("one", "bee", "json:loads")
+    install("two", "cat", "json:loads")
+    with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'ant'; installed: bee, cat$"):
+        registry.load("ant", GROUP)
+
+
+def test_two_distributions_that_claim_one_name_are_refused(install: Callable[[str, str, str], None]) -> None:
+    """Both are named, even where they name the same thing, and nothing is imported."""
+    install("gitdailies-ant", "ant", "json:loads")
+    install("rival-ant", "ant", "no_such_module_anywhere:adapter")
+
+    with pytest.raises(ConfigurationError) as refused:
+        registry.load("ant", GROUP)
+    assert str(refused.value) == (
+        "adapter: 'ant' is claimed by gitdailies-ant and by rival-ant; uninstall all but one"
+    )
+
+
+@pytest.mark.parametrize("value", ["no_such_module_anywhere:adapter", "json:no_such_name", "antigravity_not"])
+def test_a_broken_adapter_is_named_with_its_distribution(
+    value: str, install: Callable[[str, str, str], None]
+) -> None:
+    """One that cannot be imported is a setting at fault, not a crash."""
+    install("rival-ant", "ant", value)
+
+    with pytest.raises(
+        ConfigurationError, match=r"^adapter: 'ant' of rival-ant cannot be loaded: \w+Error: "
+    ):
+        registry.load("ant", GROUP)
+
+
+def test_ours_are_found_by_their_names() -> None:
+    """Every adapter of this project is installed under the name of its folder and calls itself so."""
+    ours = {folder.name.removesuffix("-adapter") for folder in ROOT.glob("*-adapter")}
+    assert {"pagerduty", "datadog", "squadcast"} <= ours <= set(registry.names())
+
+    for name in ours:
+        assert registry.adapter(name).name == name

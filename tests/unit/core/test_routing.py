@@ -1,0 +1,153 @@
+"""Routes from services to targets, and filters."""
+
+from typing import Any
+
+import pytest
+from gitdailies_core.events.field_types import REPO
+from gitdailies_core.incidents.routing import Filter, Route, Routes, Target
+from gitdailies_core.reasons import FILTERED, Reason
+from gitdailies_core.sources.protocol import Service
+
+from tests.support.core.lives import make
+
+TABLE = Routes.make(
+    {
+        "checkout-api": [Route("larkspur/checkout-api", "production")],
+        "P1SVC42": [Route("larkspur/ledger"), Route("larkspur/ledger-web")],
+        "Straße": [Route("larkspur/street")],
+    }
+)
+CATCHING = Routes.make({"checkout-api": [Route("larkspur/checkout")], "*": [Route("larkspur/{service}")]})
+
+
+def routed(routes: Routes, *services: Service, environment: str | None = None) -> Any:
+    change = make("started", 0, incident="A", environment=environment)
+    return routes.route(change._replace(services=services))
+
+
+@pytest.mark.parametrize(
+    ("service", "repos"),
+    [
+        (Service("checkout-api"), ["larkspur/checkout-api"]),
+        (Service("Checkout-API"), ["larkspur/checkout-api"]),
+        (Service("Checkout", ("checkout-api",)), ["larkspur/checkout-api"]),
+        (Service("Ledger worker", ("p1svc42",)), ["larkspur/ledger", "larkspur/ledger-web"]),
+        (Service("STRASSE"), ["larkspur/street"]),
+        (Service("search"), []),
+        (Service("*"), []),
+    ],
+)
+def test_a_service_is_found_by_id_or_name_without_case(service: Service, repos: list[str]) -> None:
+    """Every route of the line counts, and the target names the service, not its alias."""
+    found = routed(TABLE, service)
+
+    assert [target.repo for target in found.targets] == repos
+    assert all(target.service == service.name for target in found.targets)
+    assert bool(found.unmapped) == (not repos)
+
+
+def test_an_id_goes_before_a_name() -> None:
+    """Where both have a line, the vendor's id, which nobody renames, decides."""
+    assert [t.repo for t in routed(TABLE, Service("checkout-api", ("P1SVC42",))).targets] == [
+        "larkspur/ledger",
+        "larkspur/ledger-web",
+    ]
+
+
+def test_an_unmapped_service_is_named() -> None:
+    """What is missing is said so that the line can be added."""
+    assert routed(TABLE, Service("search")).unmapped == ("no line under services for 'search'",)
+    assert routed(TABLE).unmapped == ("the delivery names no service",)
+
+
+def test_a_mapped_and_an_unmapped_service_of_one_change() -> None:
+    """The one counts, the other is reported."""
+    found = routed(TABLE, Service("search"), Service("checkout-api"))
+
+    assert found.targets == (Target("larkspur/checkout-api", "production", "checkout-api"),)
+    assert found.unmapped == ("no line under services for 'search'",)
+
+
+def test_two_services_of_one_repository_are_two_targets() -> None:
+    """Services are kept apart, and one that is named twice counts once."""
+    routes = Routes.make({"a": [Route("larkspur/mono")], "b": [Route("larkspur/mono")]})
+
+    found = routed(routes, Service("a"), Service("b"), Service("a"))
+
+    assert found.targets == (Target("larkspur/mono", None, "a"), Target("larkspur/mono", None, "b"))
+
+
+def test_the_route_s_environment_goes_before_the_payload_s() -> None:
+    """Left out of the route, the payload's own tag counts; left out of both, there is none."""
+    assert routed(TABLE, Service("checkout-api"), environment="eu").targets[0].environment == "production"
+    assert routed(TABLE, Service("P1SVC42"), environment="eu").targets[0].environment == "eu"
+    assert routed(TABLE, Service("P1SVC42")).targets[0].environment is None
+
+
+def test_the_fallback_takes_what_no_other_line_does() -> None:
+    """`*` is used only where no line fits, and `{service}` becomes the service's name."""
+    assert [t.repo for t in routed(CATCHING, Service("checkout-api")).targets] == ["larkspur/checkout"]
+    assert [t.repo for t in routed(CATCHING, Service("search")).targets] == ["larkspur/search"]
+
+
+@pytest.mark.parametrize(
+    ("name", "got"),
+    [
+        ("a b", "'larkspur/a b'"),
+        ("/", "'larkspur//'"),
+        ("s" * 247, "256 characters, 255 are allowed"),
+        ("s\ud800", "half of a surrogate pair"),
+    ],
+)
+def test_a_fallback_that_gives_no_repository_maps_nothing(name: str, got: str) -> None:
+    """A service whose name cannot stand in a repository's, or is too long for it, is reported, never sent."""
+    found = routed(CATCHING, Service(name))
+
+    assert found.targets == ()
+    assert found.unmapped == (f"services: expected {REPO.expected}, got {got} from 'larkspur/{{service}}'",)
+    assert routed(CATCHING, Service("s" * 246)).targets
+
+
+def test_a_delivery_without_service_uses_a_fixed_fallback() -> None:
+    """One repository for everything works for vendors that name no service."""
+    fixed = Routes.make({"*": [Route("larkspur/all")]})
+
+    assert routed(fixed).targets == (Target("larkspur/all"),)
+    assert routed(CATCHING).targets == ()
+
+
+ONLY = Filter(
+    urgency=("high",),
+    priority=("P1", "P2", "none"),
+    tags={"env": ("prod", "production"), "team": ("web", "none")},
+)
+WANTED: dict[str, Any] = {"urgency": "high", "priority": "P1", "tags": {"env": ["prod"], "team": ["web"]}}
+
+
+@pytest.mark.parametrize(
+    ("change", "refusal"),
+    [
+        ({}, None),
+        ({"urgency": "HIGH", "priority": "p2"}, None),
+        ({"priority": None}, None),
+        ({"tags": {"env": ["dev", "Production"]}}, None),
+        ({"urgency": "low"}, "filtered: urgency low is not in high"),
+        ({"urgency": None}, "filtered: urgency none is not in high"),
+        ({"priority": "P3"}, "filtered: priority p3 is not in P1, P2, none"),
+        (
+            {"tags": {"env": ["dev", "qa"], "team": ["web"]}},
+            "filtered: tag env dev, qa is not in prod, production",
+        ),
+        ({"tags": {"team": ["web"]}}, "filtered: tag env none is not in prod, production"),
+        ({"tags": {"env": ["prod"], "team": ["api"]}}, "filtered: tag team api is not in web, none"),
+    ],
+)
+def test_a_filter_takes_what_it_lists(change: dict[str, Any], refusal: str | None) -> None:
+    """Each setting must hold, any of its values does, `none` stands for no value, case is nothing."""
+    found = ONLY.refusal(make("started", 0, incident="A", **{**WANTED, **change}))
+    assert found == (refusal and Reason(FILTERED, refusal))
+
+
+def test_a_filter_without_settings_takes_everything() -> None:
+    """What is not set is not asked."""
+    assert Filter().refusal(make("started", 0, incident="A", urgency="low")) is None

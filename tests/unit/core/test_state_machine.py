@@ -1,0 +1,278 @@
+"""Every cell of the transition table: which changes lead to it, and what comes of them.
+
+Minutes count from ten o'clock. A held start, a noted end and a released start have no repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import pytest
+from gitdailies_core.incidents import state_machine
+from gitdailies_core.incidents.memory import MemoryRecords
+from gitdailies_core.incidents.records import ABSENT, NOTED, STATES, Decision
+from gitdailies_core.incidents.routing import Target
+from gitdailies_core.incidents.state_machine import INPUTS, REFUSAL, TABLE
+from gitdailies_core.reasons import IGNORED, Code, Reason
+from gitdailies_core.sources.protocol import Change
+from gitdailies_core.values.times import text_of
+
+from tests.support.core.lives import (
+    CHECKOUT,
+    LEDGER,
+    LOW,
+    Relay,
+    at,
+    merged,
+    resolved,
+    started,
+    told,
+    updated,
+)
+
+Story = list[tuple[Any, ...]]
+
+
+class Sent(NamedTuple):
+    """A change, where routing sends it, and why it is not wanted."""
+
+    change: Change
+    to: Sequence[Target] = (CHECKOUT,)
+    refusal: Reason | None = None
+
+
+class Case(NamedTuple):
+    """A list of changes. The last one leads to a cell of the table, and causes the events and the code.
+
+    `states` are those of all records of incident A after it, in the order of their first writing.
+    """
+
+    changes: Sequence[Change | Sent]
+    events: Story
+    states: list[str]
+    code: Code | None = None
+
+
+def refused(change: Change) -> Sent:
+    return Sent(change, refusal=LOW)
+
+
+def of(service: str, change: Change) -> Change:
+    """Let *change* speak for one service alone."""
+    return change._replace(services=updated(0, services=[service]).services, whole=False)
+
+
+API = Target("larkspur/mono", None, "api")
+START, END = started(0), resolved(5)
+HELD, NOTED_END = refused(START), resolved(5, occurrence="cycle-1")
+MERGE = (started(0, incident="B"), START, merged(5, "B"))
+ONE, TWO = started(0, occurrence="one"), started(3, occurrence="two")
+# An update at minute 6 concerns both held starts. It opens the first one and releases both.
+RELEASED = (refused(ONE), refused(TWO), updated(6))
+AGAIN = started(10)
+
+CASES: dict[tuple[str, str], Case] = {
+    ("absent", "start"): Case([START], [("A", "starts", 0)], ["open"]),
+    ("absent", "start again"): Case([START, AGAIN], [], ["open", "repeated"], "repeated_start"),
+    ("absent", "unwanted start"): Case([HELD], [], ["held"], "filtered"),
+    ("absent", "early end"): Case([END], [], ["noted"], "end_without_start"),
+    ("absent", "unwanted end"): Case([refused(END)], [], ["noted"], "filtered"),
+    ("absent", "spare end"): Case([START, END, resolved(9)], [], ["closed", "noted"], "repeated_end"),
+    ("absent", "update"): Case([updated(0)], [], [], "update"),
+    ("held", "unwanted start"): Case(
+        [refused(started(3, occurrence="one")), refused(ONE)], [], ["held"], "filtered"
+    ),
+    ("held", "release"): Case([HELD, updated(3)], [("A", "starts", 0)], ["released", "open"]),
+    ("held", "end"): Case([HELD, refused(END)], [], ["noted"], "filtered"),
+    # The end's own name, its moment, is that of a start which arrived with another time.
+    ("held", "early end"): Case(
+        [refused(started(5, occurrence=text_of(at(0)))), resolved(0)], [], ["held"], "end_without_start"
+    ),
+    ("held", "unwanted end"): Case([HELD, refused(resolved(0))], [], ["noted"], "filtered"),
+    ("held", "spare end"): Case(
+        [START, END, refused(AGAIN), resolved(10)], [], ["closed", "noted"], "repeated_end"
+    ),
+    ("held", "update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
+    ("held", "unwanted update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
+    ("noted", "unwanted start"): Case(
+        [NOTED_END, refused(started(0, occurrence="cycle-1"))], [], ["noted"], "filtered"
+    ),
+    ("noted", "early end"): Case(
+        [NOTED_END, resolved(7, occurrence="cycle-1")], [], ["noted"], "end_without_start"
+    ),
+    ("noted", "unwanted end"): Case([NOTED_END, refused(NOTED_END)], [], ["noted"], "filtered"),
+    ("noted", "spare end"): Case(
+        [START, END, resolved(9), resolved(9)], [], ["closed", "noted"], "repeated_end"
+    ),
+    ("noted", "update"): Case([NOTED_END, updated(6)], [], ["noted"], "update"),
+    ("noted", "unwanted update"): Case([HELD, refused(END), refused(updated(3))], [], ["noted"], "filtered"),
+    ("open", "start"): Case([ONE, ONE], [], ["open"], "repeated_start"),
+    ("open", "start before"): Case([AGAIN, START], [], ["open"], "late_start"),
+    ("open", "unwanted start"): Case([START, refused(started(3))], [], ["open"], "filtered"),
+    ("open", "end"): Case([START, END], [("A", "ends", 5)], ["closed"]),
+    ("open", "merge"): Case(MERGE, [], ["merged"], "merged"),
+    ("open", "late merge"): Case(
+        [started(0, incident="B"), resolved(7, incident="B"), START, merged(5, "B")],
+        [("A", "ends", 7, "mergedInto=B")],
+        ["closed"],
+    ),
+    ("open", "lone merge"): Case(
+        [START, merged(5, "Z")], [("A", "ends", 5, "mergedInto=Z", "resolution=merged")], ["closed"]
+    ),
+    ("open", "update"): Case([START, updated(3)], [], ["open"], "update"),
+    ("repeated", "start again"): Case(
+        [START, AGAIN, started(12)], [], ["open", "repeated"], "repeated_start"
+    ),
+    ("repeated", "end"): Case(
+        [START, AGAIN, END], [("A", "ends", 5), ("A", "starts", 10)], ["closed", "repeated", "open"]
+    ),
+    ("repeated", "update"): Case([START, AGAIN, updated(12)], [], ["open", "repeated"], "update"),
+    ("merged", "start"): Case([*MERGE, started(3)], [], ["merged"], "repeated_start"),
+    ("merged", "start before"): Case(
+        [started(0, incident="B"), started(3), merged(5, "B"), START], [], ["merged"], "late_start"
+    ),
+    ("merged", "unwanted start"): Case([*MERGE, refused(started(3))], [], ["merged"], "filtered"),
+    ("merged", "reopened"): Case(
+        [
+            started(0, incident="B"),
+            ONE,
+            merged(5, "B", occurrence="one"),
+            started(10, occurrence="two"),
+        ],
+        [("A", "ends", 5, "mergedInto=B", "resolution=merged"), ("A", "starts", 10)],
+        ["closed", "open"],
+    ),
+    ("merged", "end"): Case([*MERGE, resolved(7)], [], ["merged"], "repeated_end"),
+    ("merged", "target ended"): Case(
+        [*MERGE, resolved(9, incident="B")],
+        [("B", "ends", 9), ("A", "ends", 9, "mergedInto=B")],
+        ["closed"],
+    ),
+    ("merged", "update"): Case([*MERGE, updated(6)], [], ["merged"], "update"),
+    ("closed", "start"): Case([ONE, resolved(5, occurrence="one"), ONE], [], ["closed"], "repeated_start"),
+    ("closed", "start before"): Case([started(3), END, START], [], ["closed"], "late_start"),
+    ("closed", "start within"): Case([START, END, started(3)], [], ["closed"], "late_start"),
+    ("closed", "unwanted start"): Case([START, END, refused(started(3))], [], ["closed"], "filtered"),
+    ("closed", "end"): Case([START, END, END], [], ["closed"], "repeated_end"),
+    ("closed", "update"): Case([START, END, updated(6)], [], ["closed"], "update"),
+    ("released", "early end"): Case(
+        [*RELEASED, resolved(9, occurrence="two")],
+        [],
+        ["released", "released", "open"],
+        "end_without_start",
+    ),
+    ("released", "unwanted end"): Case(
+        [*RELEASED, refused(resolved(9, occurrence="two"))], [], ["released", "released", "open"], "filtered"
+    ),
+    # The service was over before. What is open was sent for the service of another one.
+    ("released", "spare end"): Case(
+        [
+            Sent(of("api", START), [API]),
+            Sent(of("api", END), [API]),
+            Sent(of("api", AGAIN), [API], LOW),
+            Sent(of("api", updated(11)), [LEDGER]),
+            Sent(of("api", resolved(10)), [API]),
+        ],
+        [],
+        ["closed", "released", "open"],
+        "repeated_end",
+    ),
+    ("released", "update"): Case([*RELEASED, updated(7)], [], ["released", "released", "open"], "update"),
+}
+
+
+def take(relay: Relay, change: Change | Sent) -> Decision:
+    one = change if isinstance(change, Sent) else Sent(change)
+    return relay.take(one.change, to=one.to, refusal=one.refusal)
+
+
+def rows(records: MemoryRecords) -> list[str]:
+    return [record.row for record in records.occurrences("A")]
+
+
+def test_there_is_a_case_for_every_cell() -> None:
+    """The cases below and the cells of the table are the same."""
+    assert CASES.keys() == TABLE.keys()
+
+
+@pytest.mark.parametrize("cell", CASES, ids=" × ".join)
+def test_a_cell_has_its_outcome(cell: tuple[str, str]) -> None:
+    """The last change of the case causes what the case says, and nothing else."""
+    case, relay = CASES[cell], Relay()
+    for change in case.changes[:-1]:
+        take(relay, change)
+    decision = take(relay, case.changes[-1])
+
+    assert [told(event) for event in decision.events] == case.events
+    assert rows(relay.records) == case.states
+    assert (decision.reason.code if decision.reason else None) == case.code
+
+
+@pytest.mark.parametrize("cell", CASES, ids=" × ".join)
+def test_the_code_runs_from_the_table(cell: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Without its cell the last change of the case, and no change before it, cannot be decided."""
+    case, relay = CASES[cell], Relay()
+    monkeypatch.setattr(state_machine, "TABLE", {one: TABLE[one] for one in TABLE if one != cell})
+    for change in case.changes[:-1]:
+        take(relay, change)
+    with pytest.raises(KeyError) as caught:
+        take(relay, case.changes[-1])
+
+    assert caught.value.args == (cell,)
+
+
+@pytest.mark.parametrize("cell", CASES, ids=" × ".join)
+def test_a_step_does_what_its_cell_says(cell: tuple[str, str], monkeypatch: pytest.MonkeyPatch) -> None:
+    """Next state, event, resolution and reason of every step of a case are those of its cell."""
+    steps = 0
+    step = state_machine._step
+
+    def watched(draft: Any, record: Any, given: str, **fields: Any) -> Any:
+        nonlocal steps
+        steps += 1
+        transition, events, reasons = TABLE[record.row, given], len(draft.events), len(draft.reasons)
+        after = step(draft, record, given, **fields)
+        assert after.row == (transition.state or record.row)
+        assert (after == record) or transition.state
+        assert [event.kind for event in draft.events[events:]] == [transition.event][: bool(transition.event)]
+        for event in draft.events[events:]:
+            assert (event.get("resolution") or "") == transition.resolution
+        if transition.reason is None:
+            assert len(draft.reasons) == reasons
+        else:
+            wanted = draft.refusal if transition.reason is REFUSAL else transition.reason
+            assert draft.reasons[-1].code == wanted.code
+        return after
+
+    monkeypatch.setattr(state_machine, "_step", watched)
+    relay = Relay()
+    for change in CASES[cell].changes:
+        take(relay, change)
+    assert steps >= len(CASES[cell].changes)
+
+
+def test_the_table_uses_its_words() -> None:
+    """Every state and every input has a cell, and no cell has another word, event or code."""
+    assert {state for state, _ in TABLE} == set(STATES)
+    assert {given for _, given in TABLE} == set(INPUTS)
+    nexts = {transition.state for transition in TABLE.values()}
+    assert nexts == {None, *STATES} - {ABSENT}
+    assert {transition.event for transition in TABLE.values()} == {"", "incidentStarted", "incidentResolved"}
+    assert {transition.reason.code for transition in TABLE.values() if transition.reason} <= IGNORED.keys()
+
+
+def test_only_what_was_open_or_merged_is_sent_an_end() -> None:
+    """A start is sent on the way to open, an end on the way from open or merged to closed."""
+    for (state, _), transition in TABLE.items():
+        assert (transition.event == "incidentStarted") == (transition.state == "open")
+        assert (transition.event == "incidentResolved") == (transition.state == "closed")
+        if transition.event == "incidentResolved":
+            assert state in ("open", "merged")
+        if transition.state == NOTED:
+            assert state in (ABSENT, "held")
+
+
+def test_a_transition_that_stays_has_no_event() -> None:
+    """What a record does not change by cannot send anything."""
+    assert all(not one.event for one in TABLE.values() if one.state is None)

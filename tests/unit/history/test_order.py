@@ -1,0 +1,199 @@
+"""Pairing, naming and order: what a plan makes of events, whatever their order."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+import pytest
+from gitdailies_core.errors import InvalidEvent, StoreUnavailable
+from gitdailies_core.events.events import Event
+from gitdailies_core.events.ids import content_id, incident_event_id
+from gitdailies_history.plan.plan import Plan
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from tests.support.forms import examples
+from tests.support.history.running import in_order
+
+SHA = "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214"
+
+
+def deploy(time: str, **more: Any) -> Event:
+    return Event.make("deployed", repo="a/b", commitSHA=SHA, time=time, **more)
+
+
+def incident(kind: str, time: str, **more: Any) -> Event:
+    word = {"S": "incidentStarted", "E": "incidentResolved"}[kind]
+    given = {"incidentId": "INC-7", "repo": "a/b", "source": "pagerduty", **more}
+    return Event.make(word, time=time, **given)
+
+
+def planned(*events: Event) -> tuple[list[dict[str, Any]], list[str], Plan]:
+    with TemporaryDirectory() as folder, Plan(Path(folder) / "plan.db") as plan:
+        for line, event in enumerate(events, 1):
+            plan.add(event, file="h", line=line)
+        faults = [str(fault) for fault in plan.settle()]
+        return [entry.event.to_wire() for entry in plan.entries()], faults, plan
+
+
+def relayed(kind: str, period: str, **more: Any) -> str:
+    given = {"source": "pagerduty", "incident": "INC-7", "repo": "a/b", "environment": None, "service": None}
+    return incident_event_id(kind=kind, occurrence=period, **{**given, **more})
+
+
+def test_an_event_that_names_its_source_is_named_as_the_relay_names_it() -> None:
+    """Start and end have the id of their period, though the end leaves out where it happened."""
+    events, faults, _ = planned(
+        incident("E", "2025-03-04T11:00:00Z"),
+        incident("S", "2025-03-04T10:00:00Z", environment="production", service="api"),
+    )
+
+    where = {"environment": "production", "service": "api"}
+    assert faults == []
+    assert [event["id"] for event in events] == [
+        relayed("incidentStarted", "2025-03-04T10:00:00Z", **where),
+        relayed("incidentResolved", "2025-03-04T10:00:00Z", **where),
+    ]
+
+
+def test_each_period_has_names_of_its_own() -> None:
+    """An incident that began twice has four ids, each of its own start."""
+    times = [f"2025-03-04T1{hour}:00:00Z" for hour in range(4)]
+    events, _, _ = planned(*(incident("SE"[at % 2], time) for at, time in enumerate(times)))
+
+    assert [event["id"] for event in events] == [
+        relayed(kind, period) for period in times[::2] for kind in ("incidentStarted", "incidentResolved")
+    ]
+
+
+def test_an_event_without_source_is_named_by_its_content() -> None:
+    """A deploy, and an incident that no source is named for, have the id that the receiver would give."""
+    bare = incident("S", "2025-03-04T10:00:00Z", source=None)
+    one = deploy("2025-03-04T10:00:00Z")
+
+    events, _, _ = planned(bare, one)
+
+    assert [event["id"] for event in events] == [content_id(one.digest()), content_id(bare.digest())]
+
+
+def test_at_one_instant_an_open_incident_takes_its_end_first_and_a_closed_one_its_start() -> None:
+    """An incident over at the instant it began again goes end, start; one of no length start, end."""
+    first, second, last = (f"2025-03-04T1{hour}:00:00Z" for hour in range(3))
+    again, _, _ = planned(
+        incident("S", second),
+        incident("E", second),
+        incident("S", first),
+        incident("E", last),
+    )
+    short, _, _ = planned(incident("E", first), incident("S", first))
+
+    kinds = [event["kind"] for event in again]
+    assert kinds == ["incidentStarted", "incidentResolved"] * 2
+    assert [event["kind"] for event in short] == ["incidentStarted", "incidentResolved"]
+
+
+def test_fractions_of_a_second_count() -> None:
+    """An event of a fraction after another comes behind it, though its text sorts before it."""
+    times = [
+        "2025-03-04T10:00:00Z",
+        "2025-03-04T10:00:00.204Z",
+        "2025-03-04T10:00:00.204001Z",
+        "2025-03-04T10:00:01Z",
+    ]
+    events, _, _ = planned(*(deploy(time) for time in reversed(times)))
+
+    assert [event["time"] for event in events] == times
+
+
+def test_a_repeat_is_left_out_and_counted() -> None:
+    """The same event in two rows goes out once."""
+    events, faults, plan = planned(deploy("2025-03-04T10:00:00Z"), deploy("2025-03-04T10:00:00Z"))
+
+    assert (len(events), faults, plan.repeated) == (1, [], 1)
+
+
+@pytest.mark.parametrize(
+    ("rows", "sent", "repeated"),
+    [
+        ("S0 E1 E1", "S0 E1", 1),
+        ("S0 S0 E1 E1", "S0 E1", 2),
+        ("S0 S0 E0 E0", "S0 E0", 2),
+        ("E1 E1", "E1", 1),
+        # Over at the instant it began, and an end that belongs to no other start.
+        ("S0 S0 E0 E1", "S0 E0 E1", 1),
+        # Over at the instant it began again, and over then, too: two ends, though they look alike.
+        ("S0 E1 S1 E1 E2", "S0 E1 S1 E1 E2", 0),
+    ],
+)
+def test_rows_that_tell_an_event_of_an_incident_again_are_left_out(
+    rows: str, sent: str, repeated: int
+) -> None:
+    """A start or an end in two rows goes out once, in whatever order the rows are."""
+    told = [incident(row[0], f"2025-03-04T10:00:0{row[1]}Z") for row in rows.split()]
+    for events in (told, told[::-1]):
+        found, faults, plan = planned(*events)
+        words = ["SE"[event["kind"] == "incidentResolved"] + event["time"][-2] for event in found]
+        assert (" ".join(words), faults, plan.repeated) == (sent, [], repeated)
+
+
+def test_ends_whose_start_was_not_told_go_out_and_are_counted() -> None:
+    """A file that begins in the middle of an incident is no fault."""
+    events, faults, plan = planned(
+        incident("E", "2025-03-04T09:00:00Z"),
+        incident("S", "2025-03-04T10:00:00Z"),
+        incident("E", "2025-03-04T11:00:00Z"),
+    )
+
+    assert (len(events), faults, plan.unpaired) == (3, [], 1)
+
+
+def test_an_end_of_another_environment_leaves_an_incident_open() -> None:
+    """A start in staging is not ended by an end in production, which then has no start."""
+    _, faults, plan = planned(
+        incident("S", "2025-03-04T10:00:00Z", environment="staging"),
+        incident("E", "2025-03-04T11:00:00Z", environment="production"),
+    )
+
+    assert (faults, plan.unpaired) == ([], 1)
+
+
+def test_history_needs_a_time(tmp_path: Path) -> None:
+    """An event that means the moment of the call is refused."""
+    with Plan(tmp_path / "plan.db") as plan, pytest.raises(InvalidEvent, match="time: expected"):
+        plan.add(Event.make("deployed", repo="a/b", commitSHA=SHA))
+
+
+def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
+    """A plan in a folder that is not there names its file."""
+    with pytest.raises(StoreUnavailable, match=r"none/plan\.db"):
+        Plan(tmp_path / "none" / "plan.db")
+
+
+STEPS = st.tuples(st.sampled_from("DSE"), st.integers(0, 6), st.sampled_from(["INC-1", "INC-2"]))
+
+
+@settings(deadline=None, max_examples=examples(60))
+@given(st.lists(STEPS, max_size=12), st.randoms(use_true_random=False))
+def test_the_order_of_rows_does_not_matter(steps: list[tuple[str, int, str]], shuffle: Any) -> None:
+    """Any order of the same rows gives the same events in the same order, deploys first, oldest to newest."""
+    events = [
+        deploy(f"2025-03-04T10:00:0{at}Z", branch=name)
+        if kind == "D"
+        else incident(kind, f"2025-03-04T10:00:0{at}Z", incidentId=name)
+        for kind, at, name in steps
+    ]
+    one, _, _ = planned(*events)
+    shuffle.shuffle(events)
+    other, _, _ = planned(*events)
+
+    assert one == other
+    assert [(e["kind"] != "deployed", e["time"]) for e in one] == sorted(
+        (e["kind"] != "deployed", e["time"]) for e in one
+    )
+    # Where every end has a start that is not later, no end goes out before one.
+    starts = {e["incidentId"]: e["time"] for e in reversed(one) if e["kind"] == "incidentStarted"}
+    ends = [e for e in one if e["kind"] == "incidentResolved"]
+    if all(starts.get(e["incidentId"], "9") <= e["time"] for e in ends):
+        assert in_order(one)

@@ -1,0 +1,221 @@
+"""The delivery worker: order, what counts as a try, and when a failing receiver is left alone."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import threading
+import time
+from collections.abc import Iterator
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core import retry
+from gitdailies_core.retry import Outcome
+
+from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually
+
+REFUSED, BROKEN, DOWN = Outcome(400, "no such repository"), Outcome(500), Outcome(None, "connection refused")
+
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
+
+def answering(**of: Any) -> FakeSender:
+    """Answer by incident: an outcome for ever, or a list of them, the last one for ever."""
+    waiting: dict[str, Iterator[Outcome]] = {n: iter(o) for n, o in of.items() if isinstance(o, list)}
+
+    def answer(incident: str, _kind: str) -> Outcome:
+        if incident in waiting:
+            return next(waiting[incident], TAKEN)
+        outcome: Outcome = of.get(incident, TAKEN)
+        return outcome
+
+    return FakeSender(answer)
+
+
+def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) -> None:
+    """Of one incident never two are on their way, and they arrive as they were decided."""
+
+    def slow(_incident: str, _kind: str) -> Outcome:
+        time.sleep(0.05)
+        return TAKEN
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await on.accept("A", "start", "end", minute=10)
+        await on.delivered()
+
+    sender = bench(tmp_path, body, sender=FakeSender(slow))
+    assert sender.of("A") == ["started", "resolved", "started", "resolved"]
+    assert sender.most_of_one == 1
+    assert len(set(sender.ids)) == 4
+
+
+def test_many_incidents_are_on_their_way_at_once_up_to_the_bound(tmp_path: Path) -> None:
+    """Twenty incidents keep all eight places busy, and no ninth is taken."""
+    full = threading.Barrier(8, timeout=10)
+
+    def answer(_incident: str, kind: str) -> Outcome:
+        if kind == "started" and len(sender.sent) <= 8:
+            full.wait()
+        return TAKEN
+
+    sender = FakeSender(answer)
+
+    async def body(on: Bench) -> None:
+        for number in range(20):
+            await on.accept(f"I{number}", "start", "end")
+        await on.delivered()
+
+    bench(tmp_path, body, sender=sender)
+    assert sender.most_at_once == 8
+    assert all(sender.of(f"I{number}") == ["started", "resolved"] for number in range(20))
+
+
+def test_a_stuck_incident_does_not_hold_up_another(tmp_path: Path) -> None:
+    """While one event fails and fails, incidents that come after it go through at once, both events."""
+    sender = answering(stuck=BROKEN)
+
+    async def body(on: Bench) -> None:
+        await on.accept("stuck", "start", "end")
+        await eventually(lambda: len(sender.of("stuck")) > 4)
+        for number in range(5):
+            await on.accept(f"I{number}", "start", "end")
+            await eventually(partial(lambda name: len(sender.of(name)) == 2, f"I{number}"))
+        await eventually(lambda: [row[0] for row in on.outbox()] == ["stuck", "stuck"])
+
+    bench(tmp_path, body, sender=sender)
+    assert "resolved" not in sender.of("stuck")
+
+
+def test_waiting_for_its_turn_is_no_attempt(tmp_path: Path) -> None:
+    """While the start is tried again and again, the end has neither attempts nor a first one."""
+    sender = answering(A=BROKEN)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await eventually(lambda: len(sender.sent) > 3)
+        start, end = on.outbox()
+        assert (start[1], start[2] > 2, start[3] is not None) == (1, True, True)
+        assert end == ("A", 0, 0, None, None)
+
+    bench(tmp_path, body, sender=sender)
+
+
+def test_at_the_give_up_age_an_event_is_given_up_and_the_next_has_its_own_time(tmp_path: Path) -> None:
+    """The start is given up with its last answer; the end, which waited for it, is then tried as long."""
+    sender = answering(A=BROKEN)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await eventually(lambda: len(on.dead_letters()) == 1)
+        assert on.dead_letters()[0]["reason"].startswith("given up after ")
+        assert on.dead_letters()[0]["reason"].endswith(": answered 500")
+        first = on.outbox()[1]
+        await eventually(lambda: len(on.dead_letters()) == 2)
+        assert first[:2] == ("A", 1)
+
+    bench(tmp_path, body, sender=sender, give_up_seconds=0.4)
+    moments = {
+        kind: [at for (_, k), at in zip(sender.sent, sender.times, strict=True) if k == kind]
+        for kind in ("started", "resolved")
+    }
+    for times in moments.values():
+        assert times[-1] - times[0] >= 0.4
+    assert max(moments["started"]) < min(moments["resolved"])
+
+
+def test_giving_up_by_age_does_not_take_the_receiver_for_well(tmp_path: Path) -> None:
+    """Events that are given up because nothing answers leave the circuit open."""
+    sender = FakeSender(lambda _incident, _kind: DOWN)
+
+    async def body(on: Bench) -> None:
+        for number in range(4):
+            await on.accept(f"I{number}", "start")
+        await eventually(on.dead_letters)
+        assert not on.worker.circuit.closed
+
+    bench(tmp_path, body, sender=sender, give_up_seconds=0.1)
+
+
+def test_a_refused_event_is_a_dead_letter_and_the_next_flows(tmp_path: Path) -> None:
+    """A 400 makes the start a dead letter with the receiver's words, and the end is delivered."""
+    sender = answering(A=[REFUSED])
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await on.accept("B", "start")
+        await on.delivered()
+        (dead,) = on.dead_letters()
+        assert (dead["incident"], dead["attempts"]) == ("A", 1)
+        assert dead["reason"] == "answered 400: no such repository"
+
+    bench(tmp_path, body, sender=sender)
+    assert sender.of("A") == ["started", "resolved"]
+
+
+def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """After the first failures one request at a time goes out; with the first success all go, in order."""
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.2)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.2)
+    up = threading.Event()
+    sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
+
+    async def body(on: Bench) -> None:
+        for number in range(30):
+            await on.accept(f"I{number:02}", "start", "end")
+        await eventually(lambda: not on.worker.circuit.closed)
+        await asyncio.sleep(0.1)
+        opened, began = len(sender.sent), time.monotonic()
+        sender.most_at_once = 0
+        await eventually(lambda: len(sender.sent) - opened >= 3)
+        # Five a second, and one that was due.
+        assert len(sender.sent) - opened <= (time.monotonic() - began) / 0.2 + 2
+        assert sender.most_at_once <= 1
+        up.set()
+        await on.delivered()
+        assert on.worker.circuit.closed
+        assert on.dead_letters() == []
+
+    bench(tmp_path, body, sender=sender)
+    for number in range(30):
+        taken = sender.of(f"I{number:02}")
+        assert taken[-2:] == ["started", "resolved"]
+        assert taken.count("resolved") == 1
+
+
+def test_the_first_success_makes_due_what_would_have_waited_long(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Events whose next try is minutes away go out as soon as a probe has shown that the receiver is back."""
+    monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
+    monkeypatch.setattr(random, "random", lambda: 0.9)
+    up = threading.Event()
+    sender = FakeSender(lambda _incident, _kind: TAKEN if up.is_set() else DOWN)
+
+    async def body(on: Bench) -> None:
+        for number in range(6):
+            await on.accept(f"I{number}", "start")
+        await eventually(lambda: len(sender.sent) >= 6)
+        up.set()
+        await on.delivered()
+
+    bench(tmp_path, body, sender=sender)
+
+
+def test_retry_after_keeps_all_events_back(tmp_path: Path) -> None:
+    """After one 429 that asks for a second, nothing goes out for a second, new events neither."""
+    sender = answering(A=[Outcome(429, retry_after="1")])
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start")
+        await eventually(lambda: not on.worker.circuit.closed)
+        await on.accept("B", "start")
+        await on.delivered()
+
+    bench(tmp_path, body, sender=sender)
+    assert sorted(sender.sent[1:]) == [("A", "started"), ("B", "started")]
+    assert sender.times[1] - sender.times[0] >= 1.0

@@ -1,0 +1,174 @@
+"""The delivery worker and a receiver that takes lists: fewer requests, and every promise as before."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gitdailies_core.events.dialect import DOCUMENTED
+from gitdailies_core.retry import Outcome
+from gitdailies_relay.delivery.batches import MOST_IN_A_BATCH
+
+from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
+
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
+POISON = Outcome(500, "a fault of the server")
+
+
+async def stored(on: Bench, count: int) -> None:
+    """Let starts and ends of *count* incidents wait, behind a pause by key."""
+    on.environ.clear()
+    for number in range(count):
+        await on.accept(f"I{number}", "start", "end")
+
+
+def waiting(folder: Path, count: int) -> None:
+    async def body(on: Bench) -> None:
+        await stored(on, count)
+
+    bench(folder, body)
+
+
+async def all_gone(on: Bench) -> None:
+    await on.delivered()
+
+
+def test_what_waits_goes_out_in_lists(tmp_path: Path) -> None:
+    """Of 200 events none is sent twice, ends follow their starts, and there are far fewer requests."""
+    waiting(tmp_path, 100)
+    sender = bench(tmp_path, all_gone, in_flight=2)
+    assert len(sender.sent) == len(set(sender.sent)) == 200
+    assert all(sender.of(f"I{number}") == ["started", "resolved"] for number in range(100))
+    assert sender.most_of_one == 1
+    assert sum(sender.lists) > 150
+    assert len(sender.lists) < 20
+    assert max(sender.lists) <= MOST_IN_A_BATCH
+
+
+def test_a_documented_receiver_gets_one_event_a_request(tmp_path: Path) -> None:
+    """However much waits, no list goes to a receiver that is not known to take them."""
+    waiting(tmp_path, 40)
+    destination = replace(DESTINATION, receiver=DOCUMENTED)
+    sender = bench(tmp_path, all_gone, in_flight=2, destination=destination)
+    assert (len(sender.sent), sender.lists) == (80, [])
+
+
+def test_one_event_that_breaks_the_receiver_spoils_no_other(tmp_path: Path) -> None:
+    """The lists that hold it fail; all others arrive nevertheless, and it alone is tried again and again."""
+    sender = FakeSender(lambda incident, _kind: POISON if incident == "I7" else TAKEN)
+
+    async def body(on: Bench) -> None:
+        await eventually(lambda: on.status()["waiting"] == 2)
+        assert [row[0] for row in on.outbox()] == ["I7", "I7"]
+        assert on.dead_letters() == []
+
+    waiting(tmp_path, 60)
+    bench(tmp_path, body, sender=sender, in_flight=2)
+    assert "resolved" not in sender.of("I7")
+    assert any(size > 1 for size in sender.lists)
+
+
+def test_an_event_that_a_batch_refuses_is_a_dead_letter_by_its_own_answer(tmp_path: Path) -> None:
+    """It is asked about alone, and what is said then is the reason; its end goes on, and all others."""
+    refusals = [Outcome(422, "repo: expected text")] * 2
+
+    def answer(incident: str, kind: str) -> Outcome:
+        return refusals.pop() if (incident, kind) == ("I3", "started") else TAKEN
+
+    async def body(on: Bench) -> None:
+        await on.delivered()
+        (dead,) = on.dead_letters()
+        assert (dead["incident"], dead["attempts"]) == ("I3", 1)
+        assert dead["reason"] == "answered 422: repo: expected text"
+
+    waiting(tmp_path, 40)
+    sender = bench(tmp_path, body, sender=FakeSender(answer), in_flight=2)
+    assert sender.of("I3") == ["started", "started", "resolved"]
+
+
+def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
+    """A 401 pauses; nothing that waited behind it for a sender goes out, and no attempt is counted."""
+    sender = FakeSender(lambda _incident, _kind: TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401))
+
+    async def body(on: Bench) -> None:
+        await eventually(lambda: on.status()["paused"])
+        await asyncio.sleep(0.3)
+        asked = len(sender.lists)
+        await asyncio.sleep(0.3)
+        assert len(sender.lists) == asked <= 2
+        assert {row[2] for row in on.outbox()} == {0}
+        on.environ["KEY"] = "gdk_second"
+        await on.delivered()
+
+    waiting(tmp_path, 300)
+    bench(tmp_path, body, sender=sender, in_flight=1)
+
+
+def test_a_receiver_that_is_down_costs_what_waits_for_a_sender_no_try(tmp_path: Path) -> None:
+    """While senders wait for an answer that never comes, what is behind them counts no attempt."""
+    began = threading.Event()
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        began.set()
+        time.sleep(0.2)
+        return Outcome(None, "timed out")
+
+    async def body(on: Bench) -> None:
+        await asyncio.to_thread(began.wait, 10)
+        await eventually(lambda: not on.worker.circuit.closed)
+        # Three failures open the circuit, of two senders; the last of each may be under way by then.
+        assert sum(row[2] > 0 for row in on.outbox()) <= 5
+
+    waiting(tmp_path, 60)
+    destination = replace(DESTINATION, receiver=DOCUMENTED)
+    bench(tmp_path, body, sender=FakeSender(answer), in_flight=2, destination=destination)
+
+
+def test_stop_gives_back_what_has_not_been_sent(tmp_path: Path) -> None:
+    """A stop waits for requests in flight, not for batches behind them; the next start sends those once."""
+    held = threading.Event()
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        held.wait(10)
+        return TAKEN
+
+    sender = FakeSender(answer)
+
+    async def body(on: Bench) -> None:
+        await eventually(lambda: sender.sent)
+        stopping = asyncio.create_task(on.worker.stop(50.0))
+        await asyncio.sleep(0.05)
+        held.set()
+        async with asyncio.timeout(20):
+            await stopping
+        sent = len(sender.sent)
+        assert sent == 120 - len(on.outbox())
+        await asyncio.sleep(0.1)
+        assert len(sender.sent) == sent < 120
+
+    waiting(tmp_path, 60)
+    bench(tmp_path, body, sender=sender, in_flight=2, destination=replace(DESTINATION, receiver=DOCUMENTED))
+    bench(tmp_path, all_gone, sender=sender)
+    assert len(sender.sent) == len(set(sender.sent)) == 120
+
+
+def test_attempts_of_a_list_are_told_for_each_event(tmp_path: Path) -> None:
+    """Every event has its own attempt in the store, whatever it went out with."""
+
+    async def body(on: Bench) -> None:
+        await on.delivered()
+        rows = on.store.report(
+            lambda s: s.execute(
+                "SELECT count(*), count(DISTINCT event_seq), min(verdict) FROM attempts"
+            ).fetchall()
+        )
+        assert json.dumps(rows) == '[[80, 80, "delivered"]]'
+
+    waiting(tmp_path, 40)
+    bench(tmp_path, body, in_flight=2)

@@ -1,0 +1,260 @@
+"""The delivery worker: what stops all deliveries, what starts them again, and that no try is burnt."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+import time
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from gitdailies_core.events.dialect import DOCUMENTED
+from gitdailies_core.retry import Outcome
+from gitdailies_relay.delivery import pauses as pausing
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, bench, eventually
+
+
+def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
+    """A 401 stops everything with nothing lost and no try burnt; another key in its place starts it again."""
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        return TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401, "no such key")
+
+    sender = FakeSender(answer)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await eventually(lambda: on.status()["paused"])
+        (paused,) = on.status()["paused"]
+        assert (paused["by"], paused["reason"]) == ("key", "the key is refused (answered 401: no such key)")
+        for number in range(10):
+            await on.accept(f"I{number}", "start")
+        tries = len(sender.sent)
+        await asyncio.sleep(0.2)
+        assert len(sender.sent) == tries
+        assert [row[2] for row in on.outbox()] == [0] * 12
+        on.environ["KEY"] = "gdk_second"
+        await on.delivered()
+        assert on.status()["paused"] == []
+
+    bench(tmp_path, body, sender=sender, in_flight=1)
+    assert sender.sent.count(("A", "resolved")) == 1
+
+
+pytestmark = pytest.mark.usefixtures("quick_retries")
+
+
+def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
+    """Where the variable is gone, nothing is sent; once it is there, everything is."""
+
+    async def body(on: Bench) -> None:
+        del on.environ["KEY"]
+        await on.accept("A", "start")
+        await eventually(lambda: on.status()["paused"])
+        (paused,) = on.status()["paused"]
+        assert paused["reason"] == "env KEY: this variable is not set"
+        assert on.sender.sent == []
+        on.environ["KEY"] = "gdk_second"
+        await on.delivered()
+
+    assert bench(tmp_path, body).keys == ["gdk_second"]
+
+
+def test_a_wrong_address_is_asked_again_now_and_then(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A 404 pauses; one request at a time asks again, and its success resumes all by itself."""
+    monkeypatch.setitem(pausing.PROBE_SECONDS, "address", 0.3)
+    there = threading.Event()
+    sender = FakeSender(lambda _incident, _kind: TAKEN if there.is_set() else Outcome(404))
+
+    async def body(on: Bench) -> None:
+        for number in range(5):
+            await on.accept(f"I{number}", "start")
+        await eventually(lambda: on.status()["paused"])
+        assert on.status()["paused"][0]["by"] == "address"
+        await asyncio.sleep(0.1)
+        before, began = len(sender.sent), time.monotonic()
+        await eventually(lambda: len(sender.sent) - before == 2)
+        # Two requests are a pause apart.
+        assert time.monotonic() - began > 0.25
+        assert all(row[2] == 0 for row in on.outbox())
+        there.set()
+        await on.delivered()
+        assert on.status()["paused"] == []
+
+    bench(tmp_path, body, sender=sender)
+
+
+def test_what_a_person_paused_only_a_person_resumes(tmp_path: Path) -> None:
+    """A pause by hand outlasts a refused key, an event that was on its way, and a start."""
+    held = threading.Event()
+
+    def answer(incident: str, _kind: str) -> Outcome:
+        assert held.wait(10)
+        return Outcome(401) if incident == "refused" and sender.of(incident) == ["started"] else TAKEN
+
+    sender = FakeSender(answer)
+    path = tmp_path / "relay.db"
+
+    def paused_by(on: Bench) -> list[str]:
+        return [one["by"] for one in on.status()["paused"]]
+
+    async def by_hand(on: Bench) -> None:
+        await on.accept("refused", "start", "end")
+        await on.accept("taken", "start", "end")
+        await eventually(lambda: len(sender.sent) == 2)
+        with store.transaction(SqliteDatabase(path)) as connection:
+            store.pause(connection, "default", "manual", "by hand")
+        held.set()
+        await asyncio.sleep(0.2)
+        assert sorted(sender.sent) == [("refused", "started"), ("taken", "started")]
+        assert paused_by(on) == ["manual"]
+
+    async def after_a_start(on: Bench) -> None:
+        await on.accept("later", "start")
+        await asyncio.sleep(0.2)
+        assert paused_by(on) == ["manual"]
+        assert len(sender.sent) == 2
+        with store.transaction(SqliteDatabase(path)) as connection:
+            store.resume(connection, "default")
+        await on.delivered()
+
+    bench(tmp_path, by_hand, sender=sender)
+    bench(tmp_path, after_a_start, sender=sender)
+    assert sender.of("refused") == ["started", "started", "resolved"]
+    assert sender.of("taken") == ["started", "resolved"]
+
+
+def test_a_start_ends_pauses_that_may_be_over(tmp_path: Path) -> None:
+    """After a start an old pause for key or address is over, with nothing to send too."""
+
+    path = tmp_path / "relay.db"
+    store.migrate(SqliteDatabase(path))
+    for what in ("key", "address"):
+        with store.transaction(SqliteDatabase(path)) as connection:
+            store.pause(connection, "default", what, "before")
+
+        async def body(on: Bench, name: str = what) -> None:
+            await eventually(lambda: not on.status()["paused"])
+            await on.accept(name, "start")
+            await on.delivered()
+
+        assert bench(tmp_path, body).sent == [(what, "started")]
+
+
+def test_another_destination_is_taken_while_it_runs(tmp_path: Path) -> None:
+    """After redirect the new sender gets everything, and a pause for the old address is over."""
+    old, new = FakeSender(lambda _incident, _kind: Outcome(404)), FakeSender()
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start", "end")
+        await eventually(lambda: on.status()["paused"])
+        await on.worker.redirect(DESTINATION, new)
+        await on.delivered()
+
+    bench(tmp_path, body, sender=old)
+    assert new.of("A") == ["started", "resolved"]
+
+
+def test_the_sender_of_an_earlier_destination_is_closed_once_nothing_is_on_its_way(tmp_path: Path) -> None:
+    """Each redirect closes the sender before, never with an event on its way and never the one in use."""
+    held = threading.Event()
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        assert held.wait(10)
+        return TAKEN
+
+    carrying, idle, last = FakeSender(answer), FakeSender(), FakeSender()
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start")
+        await on.accept("B", "start")
+        await eventually(lambda: len(carrying.sent) == 2)
+        await on.worker.redirect(DESTINATION, idle)
+        await on.worker.redirect(DESTINATION, last)
+        await asyncio.sleep(0.1)
+        assert carrying.closed == []
+        held.set()
+        await eventually(lambda: carrying.closed)
+        await on.accept("C", "start")
+        await on.delivered()
+        assert (carrying.closed, idle.closed, last.closed) == ([0], [0], [])
+
+    bench(tmp_path, body, sender=carrying)
+    assert (sorted(carrying.sent), last.sent) == ([("A", "started"), ("B", "started")], [("C", "started")])
+    assert last.closed == [0]
+
+
+def test_a_stop_cuts_what_an_earlier_destination_has_too(tmp_path: Path) -> None:
+    """What is on its way to a destination that was replaced is cut by a stop, as the rest is."""
+
+    def answer(_incident: str, _kind: str) -> Outcome:
+        assert old.cut_off.wait(10)
+        return Outcome(None, "cut")
+
+    old = FakeSender(answer)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start")
+        await eventually(lambda: old.sent)
+        await on.worker.redirect(DESTINATION, FakeSender())
+
+    bench(tmp_path, body, sender=old)
+    assert old.closed == [0]
+
+
+def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_path: Path) -> None:
+    """A receiver that answers what it is after a redirect does not decide how the next one is written to."""
+    asked, go = threading.Event(), threading.Event()
+
+    class Slow(FakeSender):
+        def receiver(self) -> str:
+            asked.set()
+            assert go.wait(10)
+            return DOCUMENTED
+
+    new = FakeSender()
+    unknown = replace(DESTINATION, receiver=None)
+
+    async def body(on: Bench) -> None:
+        await on.accept("A", "start")
+        await eventually(asked.is_set)
+        await on.worker.redirect(unknown, new)
+        go.set()
+        await on.delivered()
+
+    bench(tmp_path, body, sender=Slow(), destination=unknown)
+    assert new.bodies[0]["source"] == "test"
+
+
+def test_what_is_accepted_meanwhile_is_no_work_for_a_worker_that_is_paused(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Fifty events that come one after the other make it look as seldom as none; resumed, all go out."""
+    looks = 0
+    real = pausing.Pauses.current
+
+    async def current(pauses: pausing.Pauses) -> str:
+        nonlocal looks
+        looks += 1
+        return await real(pauses)
+
+    monkeypatch.setattr(pausing.Pauses, "current", current)
+    monkeypatch.setattr("gitdailies_relay.delivery.worker.POLL_SECONDS", 0.2)
+
+    async def body(on: Bench) -> None:
+        await on.store.run(lambda session: store.pause(session, "default", "manual", "a test"))
+        await asyncio.sleep(0.5)  # so that the worker has seen it
+        before, began = looks, time.monotonic()
+        for number in range(50):
+            await on.accept(f"I{number}", "start")
+            await asyncio.sleep(0.01)
+        # Five a second are its own, and ten are spared; each of the events would be one more.
+        assert looks - before < (time.monotonic() - began) / 0.2 + 10
+        await on.store.run(lambda session: store.resume(session, "default"))
+        await on.delivered()
+
+    assert len(bench(tmp_path, body).sent) == 50

@@ -1,0 +1,61 @@
+"""Generated files are as their sources have them, and the check for that can fail."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from scripts import generate
+from scripts.sections import replace
+
+ROOT = Path(__file__).parents[3]
+
+
+def test_every_generated_file_is_fresh() -> None:
+    """Running the generators would change no file."""
+    assert sorted(generate.stale()) == []
+
+
+def test_the_command_line_says_so() -> None:
+    """`--check` ends with 0 where all is fresh, and writes nothing."""
+    done = subprocess.run(
+        [sys.executable, "scripts/generate.py", "--check"], cwd=ROOT, capture_output=True, text=True
+    )
+
+    assert (done.returncode, done.stdout) == (0, "")
+
+
+def test_a_stale_file_is_named(tmp_path: Path) -> None:
+    """A file that differs, or is not there, is stale, and one that is as it should be is not."""
+    scripts = tmp_path / "scripts"
+    scripts.mkdir()
+    for name, text in (("fresh", "same"), ("stale", "old"), ("absent", None)):
+        if text is not None:
+            (tmp_path / name).write_text(text)
+    found = {"fresh": "same", "stale": "new", "absent": "new"}
+
+    assert set(generate.differing(found, tmp_path)) == {"stale", "absent"}
+
+
+def test_a_section() -> None:
+    """The text between two marks is replaced, and nothing around it."""
+    text = "before\n<!-- generated: inputs -->\nold\n<!-- end: inputs -->\nafter\n"
+
+    assert replace(text, "inputs", "new") == (
+        "before\n<!-- generated: inputs -->\n\nnew\n\n<!-- end: inputs -->\nafter\n"
+    )
+
+
+def test_a_section_stays_as_it_is() -> None:
+    """Replacing with the same again changes nothing."""
+    once = replace("<!-- generated: a -->\n<!-- end: a -->", "a", "x")
+
+    assert replace(once, "a", "x") == once
+
+
+@pytest.mark.parametrize("text", ["", "<!-- generated: a -->\n", "<!-- end: a --><!-- generated: a -->\n"])
+def test_a_missing_mark(text: str) -> None:
+    """A file without its marks is refused, so that no table is lost silently."""
+    with pytest.raises(ValueError, match="a: expected"):
+        replace(text, "a", "x")

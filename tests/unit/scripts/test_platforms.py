@@ -1,0 +1,76 @@
+"""A platform's folder goes with its module in core, and what is missing is named with what to add."""
+
+import shutil
+from pathlib import Path
+
+import pytest
+from gitdailies_core.ci import platforms
+
+from scripts.platforms import folder_of, folders
+
+ROOT = Path(__file__).parents[3]
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> Path:
+    """The step.toml of every folder, in a tree of its own."""
+    for folder in folders(ROOT):
+        (tmp_path / folder.path).mkdir(parents=True)
+        shutil.copy(ROOT / folder.path / "step.toml", tmp_path / folder.path)
+    return tmp_path
+
+
+def test_every_module_has_one_folder() -> None:
+    """Modules and folders go together, each folder with a page and a text for each column of the guide."""
+    found = folders(ROOT)
+
+    assert {folder.module for folder in found} == set(platforms.BY_MODULE)
+    assert [folder.path for folder in found if not (ROOT / folder.path / "README.md").is_file()] == []
+    assert all(folder.use and folder.tests and folder.untested for folder in found)
+
+
+def test_every_folder_is_a_platform_s() -> None:
+    """Below ci-steps there are folders of platforms and the one step, and nothing else."""
+    entries = {path.name for path in (ROOT / "ci-steps").iterdir() if path.name != "__pycache__"}
+    named = {folder.module for folder in folders(ROOT) if folder.path.startswith("ci-steps/")}
+
+    assert entries == {*named, "report_deploy.py", "launch.sh"}
+
+
+def test_a_module_without_a_folder(copy: Path) -> None:
+    """A module without a folder is named, with the folder to add."""
+    shutil.rmtree(copy / "ci-steps" / "jenkins")
+
+    with pytest.raises(ValueError, match=r"platforms/jenkins\.py: expected one folder .* ci-steps/jenkins"):
+        folders(copy)
+
+
+def test_a_folder_without_a_module(copy: Path) -> None:
+    """A folder without a module is named, with the module to add."""
+    shutil.copytree(copy / "ci-steps" / "jenkins", copy / "ci-steps" / "hudson")
+
+    with pytest.raises(ValueError, match=r"ci-steps/hudson/step\.toml: expected .*platforms/hudson\.py"):
+        folders(copy)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "wrong"), [("tests = ", "# ", "tests"), ("tests = ", "x = 1\ntests = ", "'x'")]
+)
+def test_a_wrong_key(old: str, new: str, wrong: str, copy: Path) -> None:
+    """A key of step.toml that is missing or unknown is named."""
+    file = copy / "ci-steps" / "jenkins" / "step.toml"
+    file.write_text(file.read_text("utf-8").replace(old, new), "utf-8")
+
+    with pytest.raises(ValueError, match=rf"ci-steps/jenkins/step\.toml: .*{wrong}.*scripts/platforms\.py"):
+        folders(copy)
+
+
+def test_a_module_without_a_platform() -> None:
+    """A module that defines no platform, or two, is refused by its name."""
+    with pytest.raises(ValueError, match=r"gitdailies_core\.ci\.table: expected one Platform, got 0"):
+        platforms._in("gitdailies_core.ci.table")
+
+
+def test_a_folder_s_files() -> None:
+    """A folder reads its own files."""
+    assert folder_of(ROOT, "jenkins").text("step.toml").startswith("# This platform's row")

@@ -1,0 +1,99 @@
+"""What holds for every history: the order of arrival does not matter, and a reference agrees."""
+
+from __future__ import annotations
+
+import random
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from gitdailies_webhooks.figures.selection import Selection
+from gitdailies_webhooks.figures.settings import FigureSettings
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.figures.asking import compute, worked
+from tests.support.figures.histories import HISTORIES, QUESTIONS
+from tests.support.figures.reference import Reference
+from tests.support.figures.worked import expected as by_hand
+from tests.support.forms import examples
+
+ZONE, HOURS = "Europe/Berlin", 24
+BERLIN = FigureSettings(timezone=ZONE)
+SHORT = FigureSettings(timezone=ZONE, window=timedelta(hours=HOURS))
+
+Events = list[dict[str, Any]]
+crowded = settings(
+    max_examples=examples(400),
+    deadline=None,
+    suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large],
+)
+
+
+def alike(figures: dict[str, Any], expected: dict[str, Any]) -> None:
+    assert figures.keys() == expected.keys()
+    for figure, numbers in expected.items():
+        assert (figure, figures[figure]) == (figure, pytest.approx(numbers))
+
+
+@pytest.mark.parametrize("name", by_hand.QUESTIONS)
+def test_the_reference_agrees_with_what_was_worked_by_hand(name: str) -> None:
+    """The reference, too, gives the numbers of the derivation."""
+    alike(Reference(worked(), by_hand.QUESTIONS[name], zone=ZONE).figures(), by_hand.expected(name))
+
+
+@crowded
+@given(HISTORIES, QUESTIONS)
+def test_the_figures_are_those_of_the_reference(events: Events, question: dict[str, str]) -> None:
+    """No history gives a figure that the definitions, read slowly, do not give."""
+    figures = compute(events, question, SHORT).figures()
+    alike(figures, Reference(events, question, hours=HOURS, zone=ZONE).figures())
+
+
+@crowded
+@given(HISTORIES, QUESTIONS, st.randoms(use_true_random=False))
+def test_any_order_of_arrival_gives_the_same(
+    events: Events, question: dict[str, str], chance: random.Random
+) -> None:
+    """Figures and reasons of a history do not depend on the order in which its events arrived."""
+    shuffled = list(events)
+    chance.shuffle(shuffled)
+    first, second = compute(events, question, SHORT), compute(shuffled, question, SHORT)
+    assert first.figures() == second.figures()
+    assert {e["id"]: first.why(e["id"]) for e in events} == {e["id"]: second.why(e["id"]) for e in events}
+
+
+@crowded
+@given(HISTORIES, QUESTIONS)
+def test_the_reasons_add_up_to_the_figures(events: Events, question: dict[str, str]) -> None:
+    """The words of the verdicts, counted, are the numbers of the figures."""
+    computed = compute(events, question, SHORT)
+    figures = computed.figures()
+    words = [(e["kind"], computed.why(e["id"]).split()) for e in events]
+    deploys = [of_deploy for kind, of_deploy in words if kind == "deployed" and len(of_deploy) == 5]
+    starts = [of_start for kind, of_start in words if kind == "incidentStarted"]
+
+    def count(column: int, *wanted: str) -> int:
+        return sum(of_deploy[column] in wanted for of_deploy in deploys)
+
+    assert len(deploys) == figures["deploymentFrequency"]["numerator"]
+    assert count(1, "no-predecessor", "no-commits") == figures["changeLeadTime"]["unknownDeploys"]
+    assert count(2, "failed") == figures["changeFailRate"]["numerator"]
+    assert count(2, "pending") == figures["changeFailRate"]["pending"]
+    assert count(2, "failed", "succeeded") == figures["changeFailRate"]["denominator"]
+    assert count(3, "recovered") == figures["failedDeploymentRecoveryTime"]["count"]
+    assert count(3, "open") == figures["failedDeploymentRecoveryTime"]["open"]
+    assert count(3, "without-incident") == figures["failedDeploymentRecoveryTime"]["withoutIncident"]
+    assert count(4, "rework") == figures["deploymentReworkRate"]["numerator"]
+    unlinked = sum(of_start in (["unlinked"], ["window"]) for of_start in starts)
+    assert unlinked == figures["changeFailRate"]["unlinked"]
+
+
+@crowded
+@given(HISTORIES, QUESTIONS)
+def test_the_selection_of_everything_leaves_nothing_out(events: Events, question: dict[str, str]) -> None:
+    """Without a period and a place, no verdict is that an event, or its deploy, is somewhere else."""
+    computed = compute(events, question, SHORT)
+    everything = computed._replace(selection=Selection.all_until(computed.selection.period.now))
+    words = {word for event in events for word in everything.why(event["id"]).split()}
+    assert not words & {"repository", "environment", "service", "period"}
