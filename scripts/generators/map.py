@@ -35,20 +35,25 @@ def _listed(names: list[str]) -> str:
 
 
 def _tables(found: list[Room]) -> Iterator[str]:
-    """Write a table for each room: its entries, lowest floor first, and what each imports in the room."""
+    """Write a table for each room: its entries, lowest floor first, and what each imports in the room.
+
+    Rooms with the same entries and imports, such as those of CI platforms, share the table of the first.
+    """
+    alike: dict[str, list[Room]] = {}
     for room in found:
-        arrows = arrows_within(room)
-        order = [entry for floor in floors(arrows) for entry in floor]
-        rows = [
-            f"| `{entry}` | {subject(room, entry)} | {_listed(sorted(arrows[entry]))} |" for entry in order
-        ]
-        if not rows:
-            continue
-        others = [
-            entry
-            for entry in entries(room)
-            if entry not in arrows and entry not in ("__init__.py", "py.typed")
-        ]
-        files = f"\n\nBesides: {_listed(others)}." if others else ""
-        head = "| entry | what it holds | imports |\n| --- | --- | --- |"
-        yield f"### `{room.folder}`\n\n{head}\n" + "\n".join(rows) + files
+        if arrows_within(room):
+            alike.setdefault(repr((entries(room), sorted(arrows_within(room).items()))), []).append(room)
+    for rooms_alike in alike.values():
+        folders = ", ".join(f"`{room.folder}`" for room in rooms_alike)
+        yield f"### {folders}\n\n{_table(rooms_alike[0])}"
+
+
+def _table(room: Room) -> str:
+    arrows = arrows_within(room)
+    order = [entry for floor in floors(arrows) for entry in floor]
+    rows = [f"| `{entry}` | {subject(room, entry)} | {_listed(sorted(arrows[entry]))} |" for entry in order]
+    others = [
+        entry for entry in entries(room) if entry not in arrows and entry not in ("__init__.py", "py.typed")
+    ]
+    files = f"\n\nOther files: {_listed(others)}." if others else ""
+    return "| entry | what it holds | imports |\n| --- | --- | --- |\n" + "\n".join(rows) + files
