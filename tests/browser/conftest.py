@@ -1,4 +1,4 @@
-"""A real browser before a real receiver; what it sees is kept as pictures."""
+"""A real browser and a real receiver; screenshots of the pages are saved."""
 
 from __future__ import annotations
 
@@ -114,7 +114,7 @@ def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
 
 @pytest.fixture
 def owner(receiver: Receiver, tab: Tab) -> Tab:
-    """A tab in which the first owner is signed in, on the start page.
+    """A tab on the start page, with the first owner signed in.
 
     The receiver comes first, so that the page, which asks it every two seconds, closes before it stops.
     """

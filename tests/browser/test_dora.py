@@ -51,7 +51,7 @@ def column(page: Page, title: str, heading: str) -> list[str]:
 
 
 def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver) -> None:
-    """Each figure stands there with its count and denominator, and with what is pending, unlinked or open."""
+    """The page shows each figure with its count, its denominator and its pending, unlinked or open items."""
     page = shop.page
     page.goto(receiver.url + SHOP)
     figures = told(receiver, SHOP)["figures"]
@@ -72,8 +72,8 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
     assert re.search(rf"Without incident\s+{recovery['withoutIncident']}\b", shown)
 
 
-def test_under_each_chart_stands_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:
-    """One click opens the numbers of a chart; what a column counts is, added up, what the figure counts."""
+def test_each_chart_has_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:
+    """One click opens the table of a chart. The sum of a column equals the count of the figure."""
     page = shop.page
     page.goto(receiver.url + SHOP)
     expect(page.locator("svg.chart")).to_have_count(5)
@@ -89,8 +89,8 @@ def test_under_each_chart_stands_a_table_that_adds_up(shop: Tab, receiver: Recei
     assert "–" in column(page, "Deployment rework rate", "Rate"), "a ratio of nothing is no 0"
 
 
-def test_filters_stand_in_the_address(shop: Tab, receiver: Receiver) -> None:
-    """What the form asks for is in the address, which shows the same again, after signing in as well."""
+def test_filters_are_in_the_address(shop: Tab, receiver: Receiver) -> None:
+    """The form's filters are in the address. Opening that address shows the same page, after sign-in too."""
     page = shop.page
     page.goto(f"{receiver.url}/dora?now=2026-04-05T12:00:00Z")
     page.get_by_label("Repository").fill("LARKSPUR/Shop")
@@ -161,7 +161,7 @@ _OVERLAPS = """() => Array.from(document.querySelectorAll("svg")).flatMap((svg) 
     "since", ["2026-03-30", "2026-03-01", "2026-01-05", "2025-04-06", "2023-04-06", "1990-01-01"]
 )
 def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: str) -> None:
-    """However long the period and narrow the screen, the labels of charts and of the line stand apart."""
+    """Labels of the charts never overlap, for long periods and narrow screens too."""
     page = shop.page
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
@@ -170,8 +170,8 @@ def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: 
         assert page.evaluate(_OVERLAPS) == [], width
 
 
-def test_what_is_wrong_with_an_address_is_said(shop: Tab, receiver: Receiver) -> None:
-    """A wrong filter is answered with where, what was expected and what stands there, beside the form."""
+def test_a_fault_in_an_address_is_shown(shop: Tab, receiver: Receiver) -> None:
+    """A page with a wrong filter shows the form, the filter's name, the expected value and the given one."""
     page = shop.page
     for query, fault in (
         ("from=yesterday", "from: expected a date like 2026-03-04"),

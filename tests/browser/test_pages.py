@@ -180,7 +180,7 @@ def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> No
 
 
 def test_the_way_in_looks_right_to_axe(tab: Tab, receiver: Receiver) -> None:
-    """The pages of whoever is not signed in have no fault either, with a wrong password too."""
+    """The pages of a visitor who is not signed in have no fault, also after a wrong password."""
     page = tab.page
     page.goto(receiver.url)
     tab.look("set-up")

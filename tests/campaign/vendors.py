@@ -20,7 +20,7 @@ _ENDED_AT, _REOPENED_AT, _ENDED_AGAIN_AT = (
 
 @dataclass
 class Vendor:
-    """`accepted` are the ids it was answered with 202, in the order in which they were decided."""
+    """`accepted` has the ids from its 202 answers, in the order of the decisions."""
 
     name: str
     odds: random.Random

@@ -25,7 +25,7 @@ Mood = Callable[[Arrival], bytes | None]
 
 @dataclass
 class Recorder:
-    """Stands between relay and incoming webhooks; `mood` is asked first, and None means: pass it on."""
+    """A proxy between relay and incoming webhooks. If `mood` returns None, the request is passed on."""
 
     url: str
     receiver: Receiver
@@ -38,7 +38,7 @@ class Recorder:
         self.receiver.script = self._reply
 
     def pass_on(self, one: Arrival) -> bytes | None:
-        """Hand an event to incoming webhooks; None, which cuts the connection, where they are not there."""
+        """Pass an event on to incoming webhooks. If they are down, return None, which cuts the connection."""
         headers = {"webhook-key": one.key, "idempotency-key": one.id}
         try:
             told = self._session.post(self.url, json=one.event, headers=headers, timeout=20)

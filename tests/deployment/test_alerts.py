@@ -62,7 +62,7 @@ def test_the_guide_lists_every_metric(exposed: dict[str, tuple[str, set[str]]]) 
 def test_every_rule_asks_for_what_is_exposed(
     rule: dict[str, Any], exposed: dict[str, tuple[str, set[str]]]
 ) -> None:
-    """Each series and label of a rule is there, and a person is told what it is and what to do."""
+    """Each series and label of a rule is exposed, and its annotations say what is wrong and what to do."""
     names = re.findall(r"gitdailies_\w+", rule["expr"])
     assert names
     labels = {"instance", "job", "le"}

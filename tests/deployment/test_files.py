@@ -42,8 +42,8 @@ def test_compose_fits_its_schema() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_everything_that_compose_mounts_and_builds_is_there() -> None:
-    """Each file that a service mounts or builds from is beside the compose file."""
+def test_every_file_that_compose_mounts_and_builds_exists() -> None:
+    """Each file that a service mounts is in the folder of the compose file, and it builds from the root."""
     for name, service in compose()["services"].items():
         for volume in service["volumes"]:
             source = volume.partition(":")[0]

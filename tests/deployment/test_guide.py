@@ -44,8 +44,8 @@ def typed(block: str, folder: Path, **replaced: str) -> None:
 
 
 @pytest.mark.parametrize("block", SQLITE)
-def test_commands_beside_a_relay(block: str, tmp_path: Path) -> None:
-    """Each ends with code 0 beside a running relay on SQLite."""
+def test_commands_with_a_running_relay(block: str, tmp_path: Path) -> None:
+    """Each command ends with code 0 while a relay runs on SQLite."""
     file = configure(tmp_path)
     port = free_port()
     text = file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{port}")
@@ -55,7 +55,7 @@ def test_commands_beside_a_relay(block: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", POSTGRESQL)
-def test_commands_beside_postgresql(block: str, tmp_path: Path) -> None:
+def test_commands_with_postgresql(block: str, tmp_path: Path) -> None:
     """A dump of the relay's schema, restored into an empty database, holds what was accepted."""
     with postgresql_url() as url, postgresql_url() as empty:
         file = configure(tmp_path)

@@ -45,7 +45,7 @@ ROOMS_BELOW = CORE | CONNECTION | SERVER
 
 @dataclass(frozen=True)
 class Rule:
-    """What modules of a room may import beside their own package; *pure*: they make no impure call."""
+    """What modules of a room may import besides their own package; *pure*: they make no impure call."""
 
     room: str
     module: str
@@ -53,7 +53,7 @@ class Rule:
     pure: bool = False
 
 
-# What decides about a job's deploys; `step`, `sender` and `checkout` beside them read, send and run.
+# These modules decide about a job's deploys; `step`, `sender` and `checkout` read, send and run.
 CI_DECISIONS = frozenset(
     f"gitdailies_core.ci.{path.stem}"
     for path in (Path(__file__).resolve().parents[2] / "core/gitdailies_core/ci").glob("*.py")

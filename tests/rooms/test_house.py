@@ -57,7 +57,7 @@ def test_every_adapter_has_its_entry_point() -> None:
 
 
 def test_every_room_is_installed() -> None:
-    """Each room has its line in the wheel's list, once, and each line is of a room."""
+    """Each room has one line in the wheel's list, and each line names a room."""
     assert sorted(INSTALLED) == sorted(f"{room}/{package}" for room, package in rooms(ROOT).items())
 
 

@@ -23,7 +23,7 @@ def short_and_long(
 ) -> pytest.MarkDecorator:
     """Give *argument* the size of each form; the environment variable *variable* replaces the long one's.
 
-    *seconds* tells how long a form of a size may take.
+    *seconds* gives the time limit of a form of a size.
     """
     most = int(os.environ.get(variable, long)) if variable else long
     return pytest.mark.parametrize(

@@ -58,7 +58,7 @@ def deploy(
     old: bool = False,
     path: str | None = None,
 ) -> Ended:
-    """Run a body; an *old* agent raises, or prints words, where a variable is not there."""
+    """Run a body. For a missing variable an *old* agent raises or prints words."""
     folder.mkdir(exist_ok=True)
     unknown = set(parameters) - set(DEFAULTS)
     assert not unknown, unknown

@@ -62,7 +62,7 @@ def server() -> str:
 
 
 def initialize(programs: Path, folder: Path, superuser: str) -> None:
-    """Make an empty cluster in `folder / "data"` that believes whoever connects from this machine."""
+    """Make an empty cluster in `folder / "data"` that trusts every connection from this machine."""
     if USER is not None:
         shutil.chown(folder, USER)
     command: list[str | Path] = [programs / "initdb", "-D", folder / "data", "-U", superuser, "-A", "trust"]

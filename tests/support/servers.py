@@ -1,4 +1,4 @@
-"""Local servers for the sender: each request is kept, each answer is bytes of the test's choice."""
+"""Local servers for the sender: each request is recorded, each answer is bytes that the test sets."""
 
 from __future__ import annotations
 

@@ -15,7 +15,7 @@ def compared(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_a_checkout_compared_with_itself_is_told_in_ratios() -> None:
+def test_a_checkout_compared_with_itself_gives_ratios() -> None:
     """Both sides have a line, and each ratio its error."""
     run = compared(CHECKOUT, "--seconds=3", "--events=30000", "--connections=8")
     assert (run.returncode, run.stderr) == (0, "")

@@ -40,7 +40,7 @@ def test_schema() -> None:
     tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(FILE))
 
 
-def test_packing_keeps_the_scripts() -> None:
+def test_the_packed_orb_has_the_scripts_unchanged() -> None:
     """Each script is in the packed orb whole, with nothing that CircleCI would read as a template."""
     run = COMMAND["steps"][0]["run"]
     for text, script in (
@@ -52,7 +52,7 @@ def test_packing_keeps_the_scripts() -> None:
 
 
 def test_a_missing_script_is_named(tmp_path: Path) -> None:
-    """An include of a file that is not there is refused by its name."""
+    """An include of a missing file is refused, and the message names the file."""
     (tmp_path / "commands").mkdir()
     (tmp_path / "@orb.yml").write_text("version: 2.1\n")
     (tmp_path / "commands" / "a.yml").write_text("steps: [{run: {command: <<include(scripts/no.sh)>>}}]\n")

@@ -65,7 +65,7 @@ def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, tmp_path: P
 
 
 def test_every_parameter_arrives(tmp_path: Path) -> None:
-    """What is set by hand is what is sent, variables in it filled in, for each of several repositories."""
+    """Parameters are sent as given, with their variables filled in, for each of several repositories."""
     sha = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
     parameters = {
         "environment": "${STAGE}-eu",
@@ -125,7 +125,7 @@ def test_a_variable_that_is_not_set(text: str, tmp_path: Path) -> None:
 @each_shell
 @pytest.mark.parametrize(("strict", "code", "word"), [(False, 0, "WARNING"), (True, 1, "ERROR")])
 def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path) -> None:
-    """With no Python on the PATH the step warns and the job stays green, unless it was told to fail."""
+    """Without Python on the PATH the step warns and the job passes, unless `fail_on_error` is set."""
     (tmp_path / "empty").mkdir()
     ended = report(name, tmp_path, job("branch"), {"fail_on_error": strict}, path=str(tmp_path / "empty"))
 
@@ -149,7 +149,7 @@ def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path
 def test_what_the_job_learns(
     name: str, strict: bool, reply: bytes, code: int, said: str, tmp_path: Path
 ) -> None:
-    """Every end is told in the log without the key; the job fails where it was told to, and nowhere else."""
+    """The log has every outcome and never the key. A job fails only with `fail_on_error`."""
     with serving(reply) as server:
         parameters = {"webhook_url": server.url, "retries": 0, "fail_on_error": strict}
         ended = report(name, tmp_path, job("branch"), parameters)

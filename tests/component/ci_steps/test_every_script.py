@@ -166,7 +166,7 @@ def test_no_key(room: str, tmp_path: Path) -> None:
 @each
 @pytest.mark.parametrize(("strict", "code"), [("false", 0), ("true", 1)])
 def test_server_down(room: str, strict: str, code: int, tmp_path: Path) -> None:
-    """A receiver that is not there ends as a warning, or with the exit code for it, after the retries set."""
+    """After the set retries a receiver that is down gives a warning or, in strict mode, its exit code."""
     environ = settings(
         f"http://127.0.0.1:{free_port()}/webhooks", GITDAILIES_FAIL_ON_ERROR=strict, GITDAILIES_RETRIES="0"
     )
@@ -282,7 +282,7 @@ def test_every_input_is_used(room: str, tmp_path: Path) -> None:
 
 @each
 def test_only_the_standard_library(room: str) -> None:
-    """Every import of its Python is of the standard library, and none is of this project."""
+    """Its Python imports only modules of the standard library."""
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
         for node in ast.walk(ast.parse(python_of(text_of(room))))

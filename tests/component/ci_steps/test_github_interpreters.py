@@ -70,7 +70,7 @@ def run(
     return done.returncode, done.stdout, outputs
 
 
-def test_the_interpreters_that_must_be_there() -> None:
+def test_the_required_interpreters_are_found() -> None:
     """This Python is found; in continuous integration both versions that the project is tested on are."""
     wanted = {(3, 11), (3, 13)} if os.environ.get("CI") == "true" else {sys.version_info[:2]}
 
@@ -259,7 +259,7 @@ def test_nothing_newer_than_3_9() -> None:
 
 
 def test_only_the_standard_library() -> None:
-    """Every import is of the standard library, and none is of this project."""
+    """The file imports only modules of the standard library."""
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
         for node in ast.walk(ast.parse(FILE.read_text("utf-8")))

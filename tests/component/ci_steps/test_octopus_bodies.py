@@ -76,7 +76,7 @@ def test_incoming_webhooks_count_once(receiver: Webhooks, tmp_path: Path) -> Non
 
 @each
 def test_an_old_agent(syntax: str, tmp_path: Path) -> None:
-    """What an older agent does for a variable that is not there counts as not given."""
+    """A missing variable counts as not given, however an older agent treats it."""
     variables = case("octopus", "build_information")["environ"]
     del variables["Octopus.Deployment.Error"]
     with serving(TAKEN) as server:
@@ -98,7 +98,7 @@ def test_an_old_agent(syntax: str, tmp_path: Path) -> None:
 def test_what_the_deployment_learns(
     syntax: str, strict: str, reply: bytes, code: int, said: str, tmp_path: Path
 ) -> None:
-    """A failed report is a warning, or fails the step where it was told to; an answer commands nothing."""
+    """A failed report is a warning, or fails a strict step. The answer's text is never run as a command."""
     with serving(reply) as server:
         given = {
             "GitDailies.WebhookUrl": server.url,
@@ -154,7 +154,7 @@ def test_large_build_information(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("strict", "level", "code"), [("False", "warning", 0), ("True", "error", 1)])
 def test_bash_without_python(strict: str, level: str, code: int, tmp_path: Path) -> None:
-    """With no Python on the PATH the Bash body warns, or fails where it was told to."""
+    """Without Python on the PATH the Bash body warns, or fails if `FailOnError` is set."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "cat").symlink_to("/bin/cat")

@@ -145,7 +145,7 @@ def test_again(first: bytes | None) -> None:
 
 
 def test_retry_after() -> None:
-    """The wait that the receiver asks for is kept."""
+    """The next attempt waits as long as the receiver's Retry-After says."""
     clock = Clock()
     with serving(_in_turn(answer("429 Slow Down", Retry_After="7"), answer("202 Accepted"))) as server:
         send(EVENT, receiver(server.url, retries=1), now=clock.now, wait=clock.wait)
@@ -154,7 +154,7 @@ def test_retry_after() -> None:
 
 
 def test_retry_after_beyond_the_bound() -> None:
-    """A wait longer than a job may take is not begun, and the reason is told."""
+    """If Retry-After exceeds the job's limit, no wait begins and the message gives the reason."""
     clock = Clock()
     with serving(answer("503 Unavailable", Retry_After="3600")) as server:
         receipt = send(EVENT, receiver(server.url, retries=3), now=clock.now, wait=clock.wait)
@@ -228,7 +228,7 @@ def test_no_redirect_is_followed() -> None:
     assert other.requests == []
 
 
-def test_nobody_there() -> None:
+def test_a_refused_connection() -> None:
     """A refused connection is named with its host and port."""
     port = free_port()
     receipt = send(EVENT, receiver(f"http://127.0.0.1:{port}/webhooks"))
@@ -254,7 +254,7 @@ def test_the_key_is_struck_from_what_the_receiver_says() -> None:
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
-    """It is told at once, with the variable that names one's own authority, and nothing is sent."""
+    """The first attempt fails and nothing is sent. The message names the variable for another authority."""
     _, context = certificate(tmp_path)
     with serving(tls=context) as server:
         receipt = send(EVENT, receiver(f"https://127.0.0.1:{server.port}/webhooks", retries=3))

@@ -125,7 +125,7 @@ def test_no_python(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(("deployed", "strict", "code"), [("0", "", 0), ("0", "true", 1), ("5", "", 5)])
 def test_the_provider_that_counts(deployed: str, strict: str, code: int, folder: Path) -> None:
-    """In a provider's own script a failed deploy is not reported, and a failed report fails it if told to."""
+    """In a provider's own script a failed deploy is not reported. A failed report fails a strict script."""
     [line] = [one["script"] for one in SEVERAL["deploy"] if "report_deploy" in one["script"]]
     environ = build(
         "branch",
@@ -142,7 +142,7 @@ def test_the_provider_that_counts(deployed: str, strict: str, code: int, folder:
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_schema(file: Path) -> None:
-    """Each example is what Travis' schema allows, and stands in the README as it is."""
+    """Each example is valid by Travis' schema and is in the README unchanged."""
     tool("check-jsonschema", "--builtin-schema", "vendor.travis", str(file))
     assert file.read_text("utf-8").strip() in (ROOM / "README.md").read_text("utf-8")
 

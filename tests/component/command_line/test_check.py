@@ -71,7 +71,7 @@ def test_check_openapi_names_each_difference_to_a_planted_document(run, tmp_path
         assert any(planted in line for line in checked.stdout.splitlines()), planted
 
 
-def test_no_configuration_is_said_with_the_remedy(run):
+def test_a_missing_configuration_is_reported_with_the_remedy(run):
     """Without a gitdailies.yml the message names the command that writes one."""
     checked = run("check")
 

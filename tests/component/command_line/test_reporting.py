@@ -76,7 +76,7 @@ def test_a_deploy_by_hand_is_new_at_every_call(run, webhooks):
     assert len([event for event in webhooks.events if event["repo"] == "larkspur/hand"]) == 2
 
 
-def test_an_incident_by_hand_stands_in_incoming_webhooks(run, webhooks):
+def test_an_incident_by_hand_arrives_in_incoming_webhooks(run, webhooks):
     """`incident start` and `resolve` give a start and an end of one incident."""
     for word, at in (("start", "2026-03-04T09:00:00Z"), ("resolve", "2026-03-04T09:30:00Z")):
         arguments = ("incident", word, "INC-7", "--repo", "larkspur/checkout-api", "--time", at)

@@ -37,7 +37,7 @@ def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
 
 
 def test_messages_are_printed_as_an_example_expects_them(run):
-    """With --messages the output is what the example beside the delivery holds, ready to be saved."""
+    """With --messages the output equals the expected file of the example."""
     folder = files("gitdailies_squadcast") / "examples"
     for name in ("v2.incident.triggered", "v2.incident.incident_notes_created"):
         shown = run("translate", "squadcast", "--messages", folder / f"{name}.payload.json")

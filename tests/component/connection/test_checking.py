@@ -190,7 +190,7 @@ def test_ours_that_is_not() -> None:
     assert len(server.requests) == 1
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_a_missing_variable_and_no_receiver(tmp_path: Path) -> None:
     """Everything that is missing is reported at once: variables and the receiver."""
     port = free_port()
 

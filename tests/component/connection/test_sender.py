@@ -238,14 +238,14 @@ def _dripping(connection: socket.socket, _: Received) -> None:
 
 @pytest.mark.parametrize("reply", [_silent, _dripping], ids=["silent", "dripping"])
 def test_slow(reply: object) -> None:
-    """An attempt ends after its time in all, even where a byte comes now and then."""
+    """An attempt ends after its total time limit, even if single bytes keep arriving."""
     with serving(reply) as server:  # type: ignore[arg-type]
         started = time.monotonic()
         outcome = _send(server.url, seconds=0.6)
         took = time.monotonic() - started
 
     assert outcome == Outcome(None, f"127.0.0.1:{server.port}: timed out after 0.6 s")
-    # Without an end of its own it would take for ever.
+    # Without the limit on the total time the attempt would never end.
     assert 0.5 < took < 10
 
 
@@ -387,7 +387,7 @@ def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that the environment names for everything does not stand before this machine's own receiver."""
+    """A receiver on this machine is reached directly, although the environment names a proxy for all hosts."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
 
@@ -460,7 +460,7 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
     assert server.requests == []
 
 
-def test_no_tls_there() -> None:
+def test_a_receiver_without_tls() -> None:
     """A receiver without TLS and one with a wrong certificate have different messages."""
     with serving() as server:
         outcome = _send(f"https://127.0.0.1:{server.port}/")
@@ -537,7 +537,7 @@ def test_receiver_not_found_out(reply: bytes) -> None:
         sender.receiver()
 
 
-def test_receiver_that_is_not_there() -> None:
+def test_the_receiver_document_of_a_closed_port() -> None:
     """Where nothing answers, the reason is raised."""
     port = free_port()
     with Sender(f"http://127.0.0.1:{port}/webhooks") as sender, pytest.raises(DeliveryError) as caught:

@@ -185,7 +185,7 @@ def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_
 
 
 def test_no_answer_for_good_is_tried_again_not_before_retry_after(scripted: Scripted, tmp_path: Path) -> None:
-    """503 and 429 are followed by the same list; the wait is at least what was asked for."""
+    """After 503 and 429 the same list is sent again, no earlier than Retry-After says."""
     scripted.answers = [lambda _: (503, {}, {"Retry-After": "17"}), lambda _: (429, {}, {})]
     report, seen = send(scripted, tmp_path)
 
@@ -223,7 +223,7 @@ def test_a_list_that_is_too_large_is_cut_in_two(scripted: Scripted, tmp_path: Pa
 
 
 def test_one_refused_event_does_not_take_the_others_with_it(scripted: Scripted, tmp_path: Path) -> None:
-    """Its reason is told without the key, and the next run tries it again."""
+    """Its reason is reported without the key, and the next run sends it again."""
     reason = f"time: expected another, got this; {KEY}"
 
     def mixed(body: Any) -> Answer:
@@ -243,7 +243,7 @@ def test_one_refused_event_does_not_take_the_others_with_it(scripted: Scripted, 
 def test_a_refused_key_and_a_wrong_address_stop_at_once(
     scripted: Scripted, tmp_path: Path, status: int, key: bool
 ) -> None:
-    """Nothing is tried again, and the report tells which of the two it was."""
+    """There is no second attempt, and the report shows which of the two faults it was."""
     scripted.answers = [lambda _: (status, {}, {})]
     report, _ = send(scripted, tmp_path)
 
@@ -251,8 +251,8 @@ def test_a_refused_key_and_a_wrong_address_stop_at_once(
     assert report.stopped
 
 
-def test_what_a_webhook_told_before_is_known_not_refused(scripted: Scripted, tmp_path: Path) -> None:
-    """A conflict under an id made of source and period means that it is there, with other details."""
+def test_an_event_that_a_webhook_sent_before_is_known_not_refused(scripted: Scripted, tmp_path: Path) -> None:
+    """A conflict under an id of source and occurrence counts as known: the receiver has it, details differ."""
     scripted.answers = [lambda body: (207, taken(body, "conflict")[1], {})]
     start = Event.make(
         "incidentStarted", incidentId="Q1", repo="a/b", source="pagerduty", time="2025-03-04T10:00:00Z"

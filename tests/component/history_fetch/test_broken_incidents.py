@@ -29,7 +29,7 @@ SOURCES: Mapping[str, tuple[str, Any, Mapping[str, str]]] = {
 
 
 class Kept:
-    """Pages of a first reading, to be broken; any other one is not there."""
+    """Pages of a first reading, for a test to break. Any other page is answered as missing."""
 
     url = "https://api.example.com"
 
@@ -54,8 +54,8 @@ def told(source: str, pages: Kept) -> Iterator[Any]:
 
 @short_and_long("part", short=5, long=1)
 @pytest.mark.parametrize("source", SOURCES)
-def test_one_wrong_value_is_told_or_named(source: str, part: int) -> None:
-    """Whatever one value of one page becomes, the records come to changes, to reasons, or to an error.
+def test_one_wrong_value_gives_a_change_a_reason_or_an_error(source: str, part: int) -> None:
+    """Whatever one value of one page becomes, the reader gives changes, reasons or an error.
 
     The short form makes every fifth change.
     """

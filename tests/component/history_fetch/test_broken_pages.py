@@ -25,7 +25,7 @@ FEW = 2
 
 
 class Kept:
-    """Pages of a first reading, cut to a few rows each; any other one is not there."""
+    """Pages of a first reading, cut to a few rows each. Any other page is answered as missing."""
 
     url = "https://api.example.com"
 
@@ -51,14 +51,14 @@ class Kept:
 
 
 def told(name: str, module: ModuleType, pages: Kept) -> Iterator[Any]:
-    # The newest rows of a listing, which come first in most, are in it too.
+    # The window includes the newest rows of a listing, which come first in most.
     yield from registry.load(name, GROUP).read(pages, Window(BEGIN, moment(COUNT + 9)), module.GIVEN)
 
 
 @short_and_long("part", short=5, long=1)
 @pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
-def test_one_wrong_value_is_told_or_named(name: str, module: ModuleType, part: int) -> None:
-    """Whatever one value of one page becomes, the records come to events, to reasons, or to an error.
+def test_one_wrong_value_gives_an_event_a_reason_or_an_error(name: str, module: ModuleType, part: int) -> None:
+    """Whatever one value of one page becomes, the reader gives events, reasons or an error.
 
     The short form makes every fifth change.
     """

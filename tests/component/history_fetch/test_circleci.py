@@ -224,7 +224,7 @@ def told(**parameters: str) -> list[Any]:
     return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 
-def test_runs_as_a_whole_are_told_when_asked_for() -> None:
+def test_reruns_of_whole_workflows_are_events_on_request() -> None:
     """With `reruns=own`, a workflow that was run again as a whole is a deploy under its own name."""
     before = {one.id for one in told() if isinstance(one, Event)}
     after = {one.id for one in told(reruns="own") if isinstance(one, Event)}
@@ -242,7 +242,7 @@ def test_one_branch_alone_can_be_asked_for() -> None:
 
 
 def test_one_workflow_alone_can_be_asked_for() -> None:
-    """With a workflow, jobs of others are neither told nor asked for."""
+    """With `workflow` set, jobs of other workflows are neither read nor returned."""
     pages = Direct(answer, "https://circleci.com/api/v2")
 
     found = list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, "workflow": "tests"}))
@@ -261,7 +261,7 @@ def test_older_pipelines_are_not_asked_for() -> None:
 
 
 def test_a_pipeline_without_repository_is_left_out() -> None:
-    """A pipeline that names neither repository nor commit comes to a reason, and the next one is told."""
+    """A pipeline without repository and commit gives a reason, and the next one still gives an event."""
 
     def bare(path: str, query: dict[str, str]) -> Any:
         page = answer(path, query)

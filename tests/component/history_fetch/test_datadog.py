@@ -97,8 +97,8 @@ def test_a_year_of_incidents_is_what_its_webhooks_would_have_brought(
         assert reason in ran.stderr
 
 
-def test_the_first_period_has_the_live_id_whenever_its_webhook_came(tmp_path: Path) -> None:
-    """Ids of first periods are the live ones, though webhooks told their times seconds later."""
+def test_the_first_occurrence_has_the_live_id_whenever_its_webhook_came(tmp_path: Path) -> None:
+    """Ids of first occurrences equal the live ones, although the times in webhooks are seconds later."""
     told = [one for one in year(60) if len(one.states) < 4]
     fetched(tmp_path, Api(searched(told), API_KEY))
 
@@ -118,8 +118,8 @@ def test_without_spans_an_incident_ends_when_it_was_resolved(tmp_path: Path) -> 
     assert there == incidents.by_id(live(told, RESOLVED))
 
 
-def test_what_a_template_has_fixed_is_told_to_the_fetch(tmp_path: Path) -> None:
-    """An incident without service and environment counts where --with says, as by a webhook of its own."""
+def test_fixed_values_of_a_template_are_given_with_an_option(tmp_path: Path) -> None:
+    """--with gives service and environment to an incident that has none, as a template's webhook does."""
     (told,) = (Incident(1, (), "", ((BEGIN, "active"), (BEGIN + timedelta(hours=1), "stable"))),)
     fixed = [
         (at, {**body, "fields": {}, "service": "search", "env": "prod"}) for at, body in told.deliveries()
@@ -155,7 +155,7 @@ def test_alerts_without_a_cycle_key_go_by_their_aggregation_key(tmp_path: Path) 
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
 
 
-def test_alerts_are_refused_until_it_is_said_since_when_the_relay_tells_of_them(tmp_path: Path) -> None:
+def test_alerts_are_refused_until_the_begin_of_live_events_is_given(tmp_path: Path) -> None:
     """Monitors of a source in gitdailies.yml are not read without --live-since or --overlap."""
     api = Api(listed(alerts(5)), API_KEY)
     ran = fetched(tmp_path, api, "--with", "monitors=*")
@@ -168,7 +168,7 @@ def test_alerts_are_refused_until_it_is_said_since_when_the_relay_tells_of_them(
 
 
 def test_no_key_is_in_what_is_written(tmp_path: Path) -> None:
-    """A refused key ends with code 3 and the names of both variables; no key stands in output or files."""
+    """A refused key ends with code 3 and the names of both variables. No key is in output or files."""
     wrong = "planted-wrong-key-777"
     api = Api(searched(year(3)), API_KEY)
     refused = fetched(tmp_path, api, app_key=wrong)
@@ -220,8 +220,8 @@ class Direct:
         return self.answer(path, dict(query))
 
 
-def test_after_the_window_only_ends_are_told() -> None:
-    """Of alerts, those that began before the end are told to theirs, and none that began after it."""
+def test_after_the_window_only_ends_are_read() -> None:
+    """Alerts that began inside the window are read up to their end, and later ones are not read."""
     told = alerts(200)
     middle = next(one.at for one in told[150:] if one.word == "Triggered") + timedelta(minutes=1)
     read = reader.read(Direct(listed(told)), Window(BEGIN, middle), {"monitors": "*"})

@@ -1,4 +1,4 @@
-"""What the relay has told, then fetched over it: at a real receiver, for every source of incidents."""
+"""Events of the relay, then a fetch of the same year: at a real receiver, for every source of incidents."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ LATE = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Case:
-    """A vendor that listens, its source, and what the relay has told of some of its incidents."""
+    """A vendor that listens, its source, and the events that the relay has sent of some of its incidents."""
 
     api: Api
     source: str
@@ -69,8 +69,8 @@ VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast")
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_what_the_relay_told_counts_once(vendor: str, tmp_path: Path) -> None:
-    """A year that is fetched adds what the relay did not tell, and changes nothing of what it did."""
+def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> None:
+    """A fetched year adds the events that the relay did not send and changes none that it sent."""
     case = of(vendor)
     store = f"sqlite:{tmp_path}/webhooks.db"
     with listening(case.api), in_process(store) as (receiver, _):

@@ -36,8 +36,8 @@ def told(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_source_that_the_relay_tells_of_needs_to_be_told_since_when(told: Path) -> None:
-    """Without --live-since it is refused, and the oldest delivery of the store is named."""
+def test_a_source_with_live_deliveries_needs_live_since(told: Path) -> None:
+    """Without --live-since it is refused, and the message has the time of the oldest stored delivery."""
     with pytest.raises(
         UsageError, match="--live-since: expected the time of the relay's first event"
     ) as caught:
@@ -49,7 +49,7 @@ def test_a_source_that_the_relay_tells_of_needs_to_be_told_since_when(told: Path
 
 
 def test_the_window_ends_where_the_relay_began(told: Path) -> None:
-    """--live-since is the end, unless an earlier one is asked for; a later one is refused."""
+    """The window ends at --live-since or at an earlier --until; a later --until is refused."""
     earlier = LONG_AGO - timedelta(days=9)
 
     assert end(told, live_since=LONG_AGO) == LONG_AGO
@@ -58,16 +58,16 @@ def test_the_window_ends_where_the_relay_began(told: Path) -> None:
         end(told, live_since=LONG_AGO, until=LONG_AGO + timedelta(days=9))
 
 
-def test_a_time_that_the_store_belies_is_refused(told: Path) -> None:
-    """A relay that has a delivery of the source before --live-since did not begin then."""
+def test_a_time_after_the_oldest_delivery_is_refused(told: Path) -> None:
+    """--live-since may not be later than the source's oldest stored delivery."""
     later = datetime.now(UTC) + timedelta(days=1)
 
     with pytest.raises(UsageError, match="--live-since: expected no later than 20"):
         end(told, live_since=later)
 
 
-def test_what_the_relay_was_never_told_is_fetched_up_to_now(told: Path) -> None:
-    """A source without a delivery in the store, or that stands in no file, ends where it is asked to."""
+def test_a_source_without_deliveries_is_fetched_up_to_now(told: Path) -> None:
+    """The window of a source without stored deliveries or configuration ends at --until, or now."""
     assert end(told, source="datadog") is None
     assert end(told, source="elsewhere", until=LONG_AGO) == LONG_AGO
     nowhere = live.end(WHY, source="datadog", configuration=None, until=None, live_since=None)

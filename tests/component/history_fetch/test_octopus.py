@@ -172,14 +172,14 @@ def told(**parameters: str) -> list[Any]:
 
 
 def test_one_environment_alone_can_be_asked_for() -> None:
-    """With an environment in whatever case, deployments to others are not read, and Octopus' name is told."""
+    """An environment is matched without regard to case, and events have Octopus' spelling of its name."""
     found = [one for one in told(environment="STAGING") if isinstance(one, Event)]
 
     assert {one.get("environment") for one in found} == {"Staging"}
 
 
 @pytest.mark.parametrize("what", past.Around._fields)
-def test_what_is_gone_is_said(what: str) -> None:
+def test_the_reason_names_the_deleted_part(what: str) -> None:
     """A deployment whose task, release or environment is gone is left out, and the reason names which."""
     around = past.Around(task(1), {"Version": "1.1.0"}, ENVIRONMENTS[0])
 

@@ -178,8 +178,8 @@ def test_a_wrong_argument_is_named(
     assert said in str(ran.exception)
 
 
-def test_a_page_of_another_server_is_told_with_its_address(tmp_path: Path) -> None:
-    """JSON that the vendor's listing is not ends the fetch with the address that was asked."""
+def test_a_page_of_another_server_is_reported_with_its_address(tmp_path: Path) -> None:
+    """JSON that is no listing of the vendor ends the fetch, and the error names the address."""
     with listening(Api(lambda path, query: [], TOKEN)) as api:
         ran = fetched(tmp_path, api, "--dry-run")
 
@@ -188,7 +188,7 @@ def test_a_page_of_another_server_is_told_with_its_address(tmp_path: Path) -> No
 
 
 def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
-    """A refused token ends with code 3, and stands in no output and no file, though the vendor repeats it."""
+    """A refused token ends with code 3. It is in no output and no file, although the vendor repeats it."""
     api = Api(answers(year(3)), TOKEN)
     wrong = "planted-wrong-token-777"
     with listening(api):
@@ -205,7 +205,7 @@ def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
 
 
 class Counting:
-    """Pages of a listing that shows no more than so many rows, and how wide each window was."""
+    """A listing that shows at most *most* rows."""
 
     url = "https://api.example"
 
@@ -231,7 +231,7 @@ def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> 
 
 
 def test_a_record_that_cannot_be_read_stops_no_other() -> None:
-    """An incident whose service has no id comes to a reason that names the place; the next one is told."""
+    """An incident whose service has no id gives a reason with the place. The next one gives its changes."""
     first, second = year(2)
     pages = Counting([first, second], 10_000)
     broken = {**first.listed(), "service": {"summary": "checkout"}}
@@ -278,7 +278,7 @@ def entry(kind: str, minutes: float) -> Fields:
 def test_the_log_tells_starts_and_ends(
     reopened: float | None, entries: list[tuple[str, float]], words: list[str]
 ) -> None:
-    """Entries in any order come to starts and ends in turn; an end that no start leads to is ignored."""
+    """Entries in any order give alternating starts and ends. An end without a start is ignored."""
     listed = {"id": "Q1", "created_at": BEGIN.isoformat()}
     if reopened:
         listed["reopened_at"] = (BEGIN + timedelta(minutes=reopened)).isoformat()

@@ -106,8 +106,8 @@ def test_a_page_that_never_ends_is_given_up(state: State) -> None:
         read.get("/here")
 
 
-def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
-    """What the vendor answered for good is not tried again."""
+def test_a_missing_page_is_requested_once(state: State) -> None:
+    """After a 404 there is no second attempt."""
     api = Api(lambda path, query: None, "token")
     with listening(api), pages(api.url, state, []) as read, pytest.raises(Refused, match="answered 404"):
         read.get("/gone")
@@ -125,8 +125,8 @@ def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
         ),
     ],
 )
-def test_what_is_no_page_is_told_with_its_address(state: State, reply: bytes, said: str) -> None:
-    """Another server than the vendor's may answer anything; none of it is kept for a page."""
+def test_an_answer_that_is_no_page_is_reported_with_its_address(state: State, reply: bytes, said: str) -> None:
+    """The answer of another server than the vendor's is an error and is not saved as a page."""
     with serving(reply) as server:
         read = pages(server.url, state, [], retries=0)
         with read, pytest.raises(DeliveryError) as caught:
@@ -136,7 +136,7 @@ def test_what_is_no_page_is_told_with_its_address(state: State, reply: bytes, sa
     assert state.count() == 0
 
 
-def test_nobody_there_is_tried_to_the_end(state: State) -> None:
+def test_a_dead_address_gets_all_attempts(state: State) -> None:
     """A dead address is tried retries + 1 times, and the error names it."""
     with listening(Api(lambda path, query: {}, "token")) as api:
         url = api.url

@@ -77,8 +77,8 @@ def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
         assert reason in ran.stderr
 
 
-def test_an_end_told_late_has_the_same_id(tmp_path: Path) -> None:
-    """Ids are the live ones even where a webhook told the end some milliseconds later than the log has it."""
+def test_an_end_that_a_webhook_sent_late_has_the_same_id(tmp_path: Path) -> None:
+    """Ids equal the live ones, although the webhook's end is some milliseconds later than the log's."""
     told = year(40)
     fetched(tmp_path, Squadcast(told, REFRESH), api())
 
@@ -96,7 +96,7 @@ def test_one_team_alone_is_read(tmp_path: Path) -> None:
 
 
 def test_no_token_is_in_what_is_written(tmp_path: Path) -> None:
-    """A refused refresh token ends with code 3; neither it nor an access token stands in output or files."""
+    """A refused refresh token ends with code 3. Neither it nor an access token is in output or files."""
     vendor = Squadcast(year(5), REFRESH)
     wrong = "planted-wrong-token-777"
     refused = fetched(tmp_path, vendor, api(), refresh=wrong)
@@ -123,7 +123,7 @@ def test_each_region_signs_in_at_its_own_address(url: str, address: str) -> None
     assert reader.headers(Secret("a"))["Authorization"] == "Bearer a"
 
 
-def test_a_service_that_is_gone_is_told_by_name() -> None:
+def test_a_deleted_service_keeps_its_name() -> None:
     """An incident whose service is in no list any more keeps its id and name for routing."""
     told = year(1)[0]
 

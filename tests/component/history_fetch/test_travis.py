@@ -152,7 +152,7 @@ def test_builds_are_what_the_step_would_have_reported(tmp_path: Path) -> None:
     assert len({one for one in api.asked if "/builds?" in one}) >= 3
 
 
-def test_a_stage_is_told_at_its_end(tmp_path: Path) -> None:
+def test_a_stage_counts_at_its_end(tmp_path: Path) -> None:
     """With a stage, a build counts where that stage passed, at its end, whatever became of those after it."""
     api = Api(answer, TOKEN)
     with listening(api):
@@ -169,7 +169,7 @@ def test_a_stage_is_told_at_its_end(tmp_path: Path) -> None:
     assert events == by_id(expected)
 
 
-def test_tags_are_told_when_asked_for(tmp_path: Path) -> None:
+def test_tags_are_read_on_request(tmp_path: Path) -> None:
     """With `tags=only`, the builds of tags are the events, without a branch, and no others."""
     api = Api(answer, TOKEN)
     with listening(api):
@@ -190,7 +190,7 @@ def told(**parameters: str) -> list[Any]:
 
 
 def test_another_branch_can_be_asked_for() -> None:
-    """With a branch, its builds are told, and the default branch is not asked for."""
+    """With `branch` set, its builds are read and the default branch is not requested."""
     found = told(branch="retry")
 
     assert found

@@ -78,7 +78,7 @@ _WITHOUT_INCIDENT = ("a ping", "a type that is not in the table")
 
 @pytest.mark.parametrize("name", IGNORED)
 def test_nothing_to_say_is_200_with_the_reason(relay: Relay, name: str) -> None:
-    """What is authentic and counts nothing is 200, and the reason stands in answer and explain."""
+    """An authentic delivery without an event is answered 200; the answer and `explain` have the reason."""
     delivery, reason = IGNORED[name]
     answer = delivery.post(relay.url)
 
@@ -192,8 +192,8 @@ def test_what_is_not_json_is_400_and_quarantined(relay: Relay, name: str) -> Non
         assert connection.execute("SELECT body FROM quarantine").fetchone() == (body,)
 
 
-def test_a_name_that_stands_twice_is_tolerated_from_a_vendor(relay: Relay) -> None:
-    """Of two equal names in a vendor's JSON the last one holds, and the delivery is taken."""
+def test_a_duplicate_name_in_a_vendors_json_is_tolerated(relay: Relay) -> None:
+    """If a vendor's JSON has a name twice, the last value counts and the delivery is stored."""
     body = pagerduty("incident.triggered", "Q1").body.replace(b'{"id"', b'{"id": "x", "id"', 1)
     twice = body.replace(b'"event_type"', b'"event_type": "pagey.ping", "event_type"')
 
@@ -239,7 +239,7 @@ def test_an_encoded_body_is_415(relay: Relay) -> None:
 
 
 def test_health_is_answered_on_both_listeners(relay: Relay) -> None:
-    """healthz and readyz are 200 on the intake and beside the metrics."""
+    """healthz and readyz are 200 on the intake's listener and on the one for metrics."""
     for url in (relay.url, relay.status_url):
         assert requests.get(f"{url}/healthz", timeout=30).json() == {"status": "alive"}
         assert requests.get(f"{url}/readyz", timeout=30).json() == {"status": "ready"}

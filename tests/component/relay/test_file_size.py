@@ -1,4 +1,4 @@
-"""What retention frees is given back: the file grows with what is kept, not with what ever was."""
+"""Space that retention frees is returned: the file grows with the rows stored now, not with all there were."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_tenth_or_four_mebibytes_stay_free(size: Size, step: int) -> None:
 
 
 def grow(relay: Relay, mebibytes: int) -> None:
-    """Make the file larger by bodies that are too old to be kept."""
+    """Make the file larger by bodies older than the retention time."""
     with store.transaction(SqliteDatabase(relay.store)) as session:
         for number in range(mebibytes):
             row = (f"old-{number}", 1, "pagerduty", "unexpected_payload", "", "", bytes(MIB))

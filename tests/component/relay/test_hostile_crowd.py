@@ -46,8 +46,8 @@ SILENT = {
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_a_crowd_that_keeps_silent_keeps_nobody_out(small: Relay, name: str) -> None:
-    """With five times as many as are served, all of them silent in the same way, good ones are answered."""
+def test_a_silent_crowd_locks_no_sender_out(small: Relay, name: str) -> None:
+    """A good delivery is answered, although five times as many silent connections as are served are open."""
     with contextlib.ExitStack() as stack:
         for number in range(5 * MOST):
             silent = stack.enter_context(connected(small.url))
@@ -62,7 +62,7 @@ def test_a_crowd_that_keeps_silent_keeps_nobody_out(small: Relay, name: str) -> 
 
 
 def test_a_sender_that_proved_itself_keeps_its_connection(small: Relay) -> None:
-    """A kept connection of a vendor or a proxy outlasts a crowd of strangers."""
+    """A connection that sent an authentic delivery outlasts a crowd of strangers."""
     with contextlib.ExitStack() as stack:
         good = stack.enter_context(connected(small.url))
         good.sendall(raw(pagerduty("incident.triggered", "Q1")))
@@ -126,8 +126,8 @@ def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
     ]
 
 
-def test_what_is_refused_at_the_door_is_told_once(relay: Relay) -> None:
-    """Fifty times garbage from one address is one line now, and a count when the minute or the relay ends."""
+def test_repeated_garbage_is_logged_once(relay: Relay) -> None:
+    """Fifty requests of garbage from one address give one log line, and a count when the relay ends."""
     for _ in range(50):
         with connected(relay.url) as connection:
             connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")

@@ -164,7 +164,7 @@ def test_empty_lines_hold_no_connection(relay: Relay, monkeypatch: pytest.Monkey
 
 
 def test_a_body_that_falls_silent_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body of which no byte comes for a set time ends the connection, whatever its time in all."""
+    """The connection ends if no byte of the body comes for a set time."""
     monkeypatch.setattr(protocol, "BODY_SILENCE_SECONDS", 0.3)
     with connected(relay.url) as connection:
         connection.sendall(head("/hooks/pagerduty", {"Content-Length": "100"}) + b"{")

@@ -99,7 +99,7 @@ def recorded(pair: Pair) -> Iterator[list[Arrival]]:
 def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(
     rounds: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:
-    """What was answered 202 stands once in incoming webhooks, starts before ends, and nothing else."""
+    """Incoming webhooks have exactly the events that were answered 202, each once, starts before ends."""
     vendors = [Vendor(f"v{number}") for number in range(VENDORS)]
     cut = random.Random(9)
     undelivered = 0

@@ -117,7 +117,7 @@ def test_delivery_is_counted(busy: Relay) -> None:
     assert told["commit_seconds_sum"] > 0
 
 
-def test_the_queue_is_told(busy: Relay) -> None:
+def test_the_queue_is_exposed(busy: Relay) -> None:
     """Waiting events, dead letters and quarantined bodies are those of `relay status`."""
     told, status = samples(busy), busy.status()
     assert (
@@ -152,8 +152,8 @@ def test_nothing_from_outside_becomes_a_label(busy: Relay) -> None:
         assert planted not in told
 
 
-def test_a_pause_is_told(busy: Relay) -> None:
-    """A destination that is paused shows by what, and no longer after it was resumed."""
+def test_a_pause_is_exposed(busy: Relay) -> None:
+    """The gauge of a paused destination names the cause, and is 0 again after the resume."""
     folder = busy.store.parent
     assert value(busy, 'paused{by="manual",destination="default"}') == 0
     run("relay", "pause", "--config", "gitdailies.yml", folder=folder)
@@ -167,8 +167,8 @@ def test_a_pause_is_told(busy: Relay) -> None:
     assert value(busy, 'paused{by="manual",destination="default"}') == 0
 
 
-def test_a_failing_receiver_and_a_faulty_configuration_are_told(relay: Relay, receiver: Receiver) -> None:
-    """The circuit shows as open until the receiver answers, a faulty file until a right one was read."""
+def test_a_failing_receiver_and_a_faulty_configuration_are_exposed(relay: Relay, receiver: Receiver) -> None:
+    """The circuit shows as open until the receiver answers, and a faulty file until a correct one was read."""
     receiver.script = lambda _: answer("503 X")
     for incident in ("A", "B", "C"):
         pagerduty("incident.triggered", incident).post(relay.url)
@@ -185,8 +185,8 @@ def test_a_failing_receiver_and_a_faulty_configuration_are_told(relay: Relay, re
     eventually(lambda: not value(relay, "circuit_open"))
 
 
-def test_a_store_out_of_reach_is_told_and_comes_back_without_a_restart(relay: Relay) -> None:
-    """While the store cannot be read the rest is told, with that; then all is as it was."""
+def test_an_unreadable_store_is_exposed_and_recovers_without_a_restart(relay: Relay) -> None:
+    """While the store cannot be read, a gauge says so and the other metrics stay; later all are back."""
     pagerduty("incident.triggered", "Q1").post(relay.url)
     ready = f"{relay.status_url}/readyz"
     assert requests.get(ready, timeout=10).status_code == 200
@@ -234,7 +234,7 @@ def test_the_exposition_is_well_formed(busy: Relay) -> None:
 
 
 def test_a_scrape_does_not_wait_for_a_writer(relay: Relay) -> None:
-    """While a transaction of another process holds the file the queue is told all the same."""
+    """The queue's metrics are exposed while a transaction of another process holds the file."""
     pagerduty("incident.triggered", "Q1").post(relay.url)
     holder = sqlite3.connect(relay.store, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")

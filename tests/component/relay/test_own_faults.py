@@ -1,4 +1,4 @@
-"""When the relay itself is at fault the vendor is told to come again, never that its delivery is wrong."""
+"""If the relay itself is at fault, the vendor is asked to send again, never told of a wrong delivery."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.relay.sockets import connected, head, receive
 def test_more_bytes_than_are_held_at_once_are_503(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While whole bodies wait for a slow store, what would go over the bound is told to come again."""
+    """While whole bodies wait for a slow store, a delivery beyond the bound is answered 503 with Retry-After."""
     file = configure(tmp_path, url=receiver.url, queue_bytes="1048576")
     large = signed(pagerduty("incident.triggered", "Q-large").body.ljust(request_body.BODY_BYTES))
     small = pagerduty("incident.triggered", "Q-small")
@@ -64,7 +64,7 @@ def test_slow_bodies_give_way_to_whole_ones(tmp_path: Path, receiver: Receiver) 
             connection.sendall(head("/hooks/pagerduty", {"Content-Length": "1000000"}) + part)
         large = pagerduty("incident.triggered", "Q1").body.ljust(900_000)
         assert signed(large).post(relay.url).status_code == 202
-        # They are told why, the oldest first.
+        # Their answers give the reason, the oldest first.
         answer = receive(slow[0])
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert answer.json()["reason"] == "too many deliveries are waiting to be stored"
@@ -112,7 +112,7 @@ def test_a_fault_outside_the_store_is_503_too(relay: Relay, monkeypatch: pytest.
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand before `relay`, whose answers then have a fifth of a second."""
+    """Requested before `relay`: its answers then have a fifth of a second."""
     monkeypatch.setattr(app, "ANSWER_SECONDS", 0.2)
 
 

@@ -1,4 +1,4 @@
-"""Power loss at any moment: what was answered as stored is there when the power is back.
+"""Power loss at any moment: an acknowledged delivery is in the store when the power is back.
 
 The store writes with its own statements, settings and transactions to a disk that keeps only what
 was synced and a torn part of the rest. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
@@ -149,7 +149,7 @@ class Tally:
 
 
 def crashed(workload: Workload, folder: Path, points: int, odds: random.Random) -> Tally:
-    """Let the power fail at *points* moments of the log, and ask what is left each time."""
+    """Let the power fail at *points* moments of the log, and check the store each time."""
     moments = Counter(odds.randrange(1, len(workload.log) + 1) for _ in range(points))
     disk, tally = power.Disk(odds), Tally()
     told: list[Told] = []
@@ -199,7 +199,7 @@ async def _reopened(path: Path) -> None:
 
 
 def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequence[Recorded]) -> list[str]:
-    """Return the deliveries that were acknowledged and of which something is missing."""
+    """Return the acknowledged deliveries that the store lacks in whole or in part."""
     rows = dict(connection.execute("SELECT delivery, outcome FROM deliveries").fetchall())
     kept = dict(connection.execute("SELECT delivery, body FROM quarantine").fetchall())
     events = {id_ for (id_,) in connection.execute("SELECT id FROM events")}
@@ -226,7 +226,7 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
 
 
 def _consistent(connection: sqlite3.Connection) -> None:
-    """Every incident that waits has one head, its first event; no event stands twice."""
+    """Every partition has one next event, its first; no event is stored twice."""
     heads = connection.execute(
         "SELECT partition, sum(is_next), min(seq), min(seq) FILTER (WHERE is_next = 1) FROM outbox"
         " WHERE dead_letter IS NULL GROUP BY partition"

@@ -36,7 +36,7 @@ UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
 
 
 def replayed(relay: Relay, **selection: Any) -> Replayed:
-    """Replay as the command does: with the configuration as it stands in the file now."""
+    """Replay as the command does: with the configuration that the file has now."""
     configuration = load(relay.store.with_name("gitdailies.yml"))
     database = SqliteDatabase(relay.store)
     return replay(database, configuration.sources, configuration.routes, Selection(**selection))
@@ -212,8 +212,8 @@ def test_a_redelivery_of_what_was_replayed_is_known(relay: Relay, receiver: Rece
     assert len(receiver.arrivals) == 1
 
 
-def test_a_replay_is_told_at_its_own_time(relay: Relay) -> None:
-    """Explain shows the delivery when it came and again when it was replayed, with proof replay."""
+def test_explain_shows_a_replay_at_its_own_time(relay: Relay) -> None:
+    """The delivery is listed at its arrival, and again at the replay with the proof `replay`."""
     pagerduty("incident.triggered", "A", service="attic").post(relay.url)
     add_line(relay, "attic: {repo: larkspur/attic}")
     time.sleep(0.01)
@@ -291,7 +291,7 @@ def many(tmp_path: Path) -> Iterator[tuple[Relay, Receiver]]:
         yield relay, receiver
 
 
-def test_a_long_replay_does_not_keep_a_running_relay_from_storing(
+def test_a_running_relay_stores_deliveries_during_a_long_replay(
     many: tuple[Relay, Receiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While thousands are replayed, in many short transactions, each delivery is 202 within a second.
@@ -321,8 +321,8 @@ def test_a_long_replay_does_not_keep_a_running_relay_from_storing(
     assert relay.failed()["quarantined"] == []
 
 
-def test_a_store_that_is_busy_for_long_is_said_plainly(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that cannot get the store's lock says file and reason."""
+def test_a_store_that_is_busy_for_long_is_named_in_the_error(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a command cannot get the store's lock, the error gives file and reason."""
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     refused = pytest.raises(StoreUnavailable)
     with (
@@ -334,8 +334,8 @@ def test_a_store_that_is_busy_for_long_is_said_plainly(relay: Relay, monkeypatch
     assert str(caught.value) == f"{relay.store}: cannot write: database is locked"
 
 
-def test_a_summary_says_a_line_each() -> None:
-    """Events, reasons, requeued events and what was left out each have a line of their own."""
+def test_a_summary_has_a_line_for_each_item() -> None:
+    """Events, reasons, requeued events and omitted deliveries each have a line of their own."""
     told = Replayed(
         (
             Accepted("d1", ("e1", "e2"), (), "", ("stored",)),

@@ -1,4 +1,4 @@
-"""Status, failed and explain as JSON: their whole shapes, and that each is told as it is."""
+"""Status, failed and explain: their whole shapes as JSON, and the truth of their values."""
 
 from __future__ import annotations
 
@@ -178,7 +178,7 @@ def test_explain_as_json(busy: Relay) -> None:
 
 
 @pytest.mark.parametrize(("incident", "state"), [("fine", "delivered"), ("refused", "dead_letter")])
-def test_the_state_of_an_event_is_told(busy: Relay, incident: str, state: str) -> None:
+def test_the_state_of_an_event_is_shown(busy: Relay, incident: str, state: str) -> None:
     """A delivered event and a dead letter are shown as such, the dead letter with its reason."""
     (event,) = busy.explain(incident)["events"]
     assert (event["state"], event["reason"]) == (state, "answered 400" if state == "dead_letter" else None)
@@ -199,8 +199,8 @@ def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
     assert busy.explain("never") == {"incident": "never", "deliveries": [], "occurrences": [], "events": []}
 
 
-def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
-    """The verbs need no running server."""
+def test_status_of_a_stopped_relay_is_shown(tmp_path: Path) -> None:
+    """`relay status` needs no running server."""
     with in_thread(configure(tmp_path)) as relay:
         pagerduty("incident.triggered", "Q1").post(relay.url)
     done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
@@ -262,8 +262,8 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_receiver_that_never_answered_is_told_with_the_reason(tmp_path: Path, kind: str) -> None:
-    """Down since the start, with no event tried: status and explain say why, on either store."""
+def test_a_receiver_that_never_answered_is_shown_with_the_reason(tmp_path: Path, kind: str) -> None:
+    """If the receiver is down since the start, status and explain give the reason, on either store."""
     with setting(kind) as at:
         file = with_status(configure(tmp_path, store=at))
         file.write_text(file.read_text().replace("  receiver: ours\n", ""))
@@ -280,7 +280,7 @@ def test_a_receiver_that_never_answered_is_told_with_the_reason(tmp_path: Path, 
 
 @pytest.mark.parametrize("by", ["a person", "key"])
 def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver, by: str) -> None:
-    """By what, why and since when stand in the story of what waits, in words and as JSON."""
+    """The cause, the reason and the time of a pause are in `explain`, as text and as JSON."""
     folder = at_home.store.parent
     pagerduty("incident.triggered", "before").post(at_home.url)
     eventually(lambda: at_home.explain("before")["events"][0]["state"] == "delivered")
@@ -329,8 +329,8 @@ def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_p
     assert pairs(status(at_home))["server"].startswith("no server at 127.0.0.1:")
 
 
-def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
-    """Whatever listens where the server would, the command goes on without it."""
+def test_status_is_shown_whatever_answers_in_place_of_the_server(tmp_path: Path) -> None:
+    """If another program answers at the server's address, the command goes on without the server."""
     file = configure(tmp_path)
     store.migrate(SqliteDatabase(tmp_path / "relay.db"))
     for answered in (b"", b"220 mail.example\r\n", b"HTTP/1.1 200 OK\r\n\r\n[1]", b"HTTP/1.1 500 X\r\n\r\n{"):

@@ -95,7 +95,7 @@ def said(incident: str, state: str, *, refusal: Reason | None = None, into: str 
 
 
 def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) -> None:
-    """A week after, an event and its attempts are gone; six days after, both are there."""
+    """Seven days after delivery an event and its attempts are deleted, and not before."""
     for incident, days in (("old", 7.1), ("young", 6.9)):
         shelf.put(said(incident, STARTED), days)
         shelf.deliver(days)
@@ -208,8 +208,8 @@ def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
     assert sizes == [500, 500, 200]
 
 
-def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
-    """From the day on which the oldest things go, a file grows no more, whatever comes in day after day."""
+def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
+    """Once the oldest rows are due for deletion, the file stops growing, although rows arrive every day."""
     settings = replace(SETTINGS, delivered_days=2, quarantine_days=3, closed_occurrence_days=5)
     database = SqliteDatabase(tmp_path / "relay.db")
     store.migrate(database)

@@ -33,7 +33,7 @@ def echo(one: Arrival) -> bytes:
 
 
 def found(text: str | bytes) -> list[str]:
-    """Name the secrets that stand in a text, whole or in part."""
+    """Name the secrets that a text contains, whole or in part."""
     raw = text.encode() if isinstance(text, str) else text
     return [secret for secret in PLANTED if secret[4:].encode() in raw]
 
@@ -96,7 +96,7 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
     texts["files"] = b"".join(path.read_bytes() for path in tmp_path.glob("relay.db*"))
 
     assert {name: found(text) for name, text in texts.items() if found(text)} == {}
-    assert b"***" in texts["log"] + texts["files"], "no receiver's words were kept: the test proves nothing"
+    assert b"***" in texts["log"] + texts["files"], "no receiver's words were logged: the test proves nothing"
     assert {one.key for one in receiver.arrivals} == {KEY}
 
 
@@ -113,7 +113,7 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
 
 
 def test_a_delivery_body_is_in_no_log(tmp_path: Path, receiver: Receiver) -> None:
-    """What a vendor writes of its incidents stands in the store alone; the log has ids and reasons."""
+    """A vendor's text about incidents is in the store alone; the log has ids and reasons."""
     configure(tmp_path, url=receiver.url)
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:
         for title in ("planted-title", 'planted\n{"event": "forged"}'):

@@ -52,7 +52,7 @@ def test_the_same_delivery_five_times_at_once_gives_one_event(pair: Pair) -> Non
 
 
 def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
-    """The end alone sends start and end; the late start is told that it is no news and adds nothing."""
+    """The end alone sends start and end. The late start adds no event and is answered with the reason."""
     assert len(pair.post(ended("early"))["events"]) == 2
     late = pair.post(pagerduty("incident.triggered", "early"), 200)
 
@@ -172,7 +172,7 @@ def test_two_environments_of_one_repository_are_not_taken_for_one_another(pair: 
 
 
 def test_an_end_goes_where_its_start_went(pair: Pair) -> None:
-    """An incident that was handed to another service ends in the repository in which it started."""
+    """An incident that moved to another service ends in the repository of its start."""
     pair.post(pagerduty("incident.triggered", "handed"))
     pair.post(ended("handed", service="shop"))
 
@@ -246,7 +246,7 @@ def test_an_id_that_nothing_has_is_an_error(pair: Pair, options: tuple[str, ...]
 
 
 def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) -> None:
-    """What `failed` lists is told with its reason, alone, though others could not be read either."""
+    """`explain` of a quarantined delivery shows that delivery alone, with its reason."""
     quarantined = [pair.post(signed(body)) for body in (b'{"event": {}}', b'{"event": {"id": 1}}')]
     (delivery,) = pair.ask("explain", quarantined[0]["delivery"])["deliveries"]
     assert (delivery["delivery"], delivery["reason"]) == (

@@ -60,7 +60,7 @@ def send_in_order(relays: Sequence[Server], delivery: Sequence[Delivery], seed: 
 
 
 def send_all(relays: Sequence[Server], repeats: int) -> None:
-    """Send each source's deliveries in their order, the sources beside each other."""
+    """Send each source's deliveries in their order, all sources at the same time."""
     told = [deliveries for adapter in ADAPTERS for deliveries in sequences(adapter)]
     threads = [
         threading.Thread(target=send_in_order, args=(relays, deliveries, SEED + n, repeats))

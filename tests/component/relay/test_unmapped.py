@@ -44,7 +44,7 @@ def test_what_is_printed_can_be_pasted(relay: Relay, receiver: Receiver, name: s
 
 
 def test_a_repository_that_was_forgotten_is_asked_for(relay: Relay) -> None:
-    """Pasted as it stands, the configuration is refused, and the line is named."""
+    """A report that is pasted unchanged is refused, and the error names the line."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
     file = relay.store.parent / "gitdailies.yml"
     with pytest.raises(ConfigurationError, match=f"services.attic.repo: .* got '{PLACEHOLDER}'"):
@@ -93,7 +93,7 @@ def test_what_several_sources_name_is_one_line(relay: Relay) -> None:
 
 
 def test_a_line_for_all_others_is_not_printed_a_second_time(relay: Relay) -> None:
-    """Where `*` stands there and needs the service's name, the report says so and can be pasted."""
+    """If the `*` line needs the service's name, the report says so and can still be pasted."""
     file = relay.store.parent / "gitdailies.yml"
     file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
     relay.reload()

@@ -143,7 +143,7 @@ def in_new_words(table: str, row: dict[str, Any]) -> dict[str, Any]:
     return renamed if table != "pending" else {"leased_until": None, **renamed}
 
 
-def test_every_row_is_kept_and_its_words_are_the_new_ones(old: OldStore) -> None:
+def test_every_row_survives_with_the_new_words(old: OldStore) -> None:
     """After the upgrade each table has the rows that it had, with the new names and words alone."""
     before = {table: old.rows(table) for table in TABLES}
     store.migrate(old.database)
@@ -206,7 +206,7 @@ def test_repeats_of_old_deliveries_are_known(upgraded: Relay, receiver: Receiver
 
 
 def test_open_held_and_merged_incidents_go_on(upgraded: Relay, receiver: Receiver) -> None:
-    """Ends go where starts went, a merge ends with its target, what was held starts when it passes."""
+    """An end follows its start, a merge ends with its target, and a held incident starts when it passes."""
     assert pagerduty("incident.resolved", "OPEN", at=ENDED_AT).post(upgraded.url).status_code == 202
     both = pagerduty("incident.resolved", "TARGET", at=ENDED_AT).post(upgraded.url)
     assert (both.status_code, len(both.json()["events"])) == (202, 2)

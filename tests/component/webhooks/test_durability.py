@@ -26,7 +26,7 @@ SENDERS = 4
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_202_survives_kill_9(kind: str, address: str) -> None:
-    """After kills under load every event that was accepted is there, and none is there twice."""
+    """After kills under load the store has every accepted event exactly once."""
     accepted, sent = set(), set()
     for number in range(ROUNDS):
         with in_process(address) as (receiver, process):
@@ -131,7 +131,7 @@ def test_a_fault_of_ours_shows_a_number_and_no_more(
     assert receiver.post(key, body("deploy")).json()["status"] == "created"
 
 
-def test_one_faulty_request_does_not_spoil_those_beside_it(
+def test_one_faulty_request_does_not_spoil_the_others(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that breaks inside the shared transaction fails alone."""

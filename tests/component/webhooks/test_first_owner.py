@@ -1,4 +1,4 @@
-"""How the first owner, and whoever lost a password, gets in: by a link that only the terminal shows."""
+"""How the first owner, or a person who lost a password, gets in: by a link that only the terminal shows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def join(link: str) -> requests.Response:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_owner_gets_in_by_the_link_that_is_printed(kind: str, address: str, tmp_path: Path) -> None:
-    """The link leads to the first page, stands in no log, and is printed no more once there is an owner."""
+    """The link leads to the first page and is in no log. Once there is an owner, no link is printed."""
     options = ("webhooks", "--store", address, "--listen", f"127.0.0.1:{free_port()}")
     first = Process(tmp_path, *options, name="first")
     printed = first.wait_for("listen on")

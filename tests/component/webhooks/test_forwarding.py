@@ -1,4 +1,4 @@
-"""Behind a proxy: limits hold for whoever spoke to it, and nobody chooses who that is."""
+"""Behind a proxy: limits hold for the proxy's client, and no client can forge its address."""
 
 from __future__ import annotations
 

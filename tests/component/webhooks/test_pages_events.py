@@ -56,7 +56,7 @@ def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: 
     assert "Failed deployment recovery time: Does not count" in said
 
 
-def test_an_event_of_another_environment_is_asked_about_there(receiver: Receiver, owner: Visitor) -> None:
+def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, owner: Visitor) -> None:
     """A deploy to staging counts among those of staging, on its own page."""
     assert receiver.post(receiver.key("ci"), body("deploy", environment="staging")).status_code == 202
 
@@ -76,7 +76,7 @@ def test_every_verdict_has_a_name_on_the_page() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_event_of_a_history_has_its_verdicts(kind: str, receiver: Receiver, owner: Visitor) -> None:
-    """Each page of the worked history opens, and none leaves its event or what that is laid to out."""
+    """Each page of the worked history opens. None leaves out its event or the deploy it is attributed to."""
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
     for number, event in enumerate(worked(), 1):
         page = owner.get(f"/events/{number}")
@@ -169,7 +169,7 @@ STAGING = {"environment": "staging"}
 def test_an_event_is_judged_by_all_that_is_here(
     receiver: Receiver, owner: Visitor, events: tuple[dict[str, Any], ...], said: list[str]
 ) -> None:
-    """The page of an event counts in what it is laid to, ends, repeats or undoes, whenever and wherever."""
+    """An event's verdicts use the events that it is attributed to, ends, repeats or undoes, of any time."""
     assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
     page = owner.get(f"/events/{len(events)}")
     told = verdicts(page.text)

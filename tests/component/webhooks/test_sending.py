@@ -41,7 +41,7 @@ def problem(answer: requests.Response) -> tuple[int, str, str]:
 
 
 def test_an_event_is_taken_once(receiver: Receiver) -> None:
-    """The same event twice is created, then unchanged, and stands once in the list."""
+    """The same event sent twice is created, then unchanged, and is in the list once."""
     key, reader = receiver.key("ci"), receiver.key("dash", "read")
     answers = [receiver.post(key, body("deploy")) for _ in range(2)]
     assert [(a.status_code, a.json()) for a in answers] == [
@@ -52,7 +52,7 @@ def test_an_event_is_taken_once(receiver: Receiver) -> None:
 
 
 def test_the_same_event_many_times_at_once_is_taken_once(receiver: Receiver) -> None:
-    """Of twenty equal requests at once exactly one is told that it created the event."""
+    """Of twenty equal requests at once exactly one is answered `created`."""
     key = receiver.key("ci", "send", "read")
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: receiver.post(key, body("deploy")).json()["status"], range(20)))
@@ -238,7 +238,7 @@ def test_a_deleted_key_is_refused_from_that_moment(receiver: Receiver, address: 
 
 
 def test_an_expired_key_is_refused(receiver: Receiver) -> None:
-    """A key stops at its expiry without anybody doing anything."""
+    """A key is refused from its expiry on."""
     soon = datetime.now(UTC) + timedelta(seconds=2)
     key = create_key(receiver.store, "ci", expires_at=soon)[0].reveal()
     assert receiver.post(key, body("deploy")).status_code == 202
@@ -262,8 +262,8 @@ def test_a_key_deleted_while_its_body_comes_in_stores_nothing(receiver: Receiver
     assert receiver.events(reader) == []
 
 
-def test_last_used_is_kept_to_the_minute(receiver: Receiver) -> None:
-    """The first use of a key stands in the store at once; the next ones of that minute do not move it."""
+def test_last_used_is_stored_to_the_minute(receiver: Receiver) -> None:
+    """The first use of a key is stored at once; later uses in the same minute do not change it."""
     key = receiver.key("ci")
     assert [k.last_used_at for k in list_keys(receiver.store)] == [None]
     receiver.post(key, body("deploy"))
@@ -299,7 +299,7 @@ def test_order_is_not_asked_unless_it_is_strict(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("query", ["?key={key}", "?webhook-key={key}", "?x={key}", "?token=abc"])
 def test_a_key_in_the_address_is_refused_unseen(receiver: Receiver, query: str) -> None:
-    """A key in the query is refused on every path, even beside a good header, and not repeated."""
+    """A key in the query is refused on every path, even with a good header, and not repeated."""
     key = receiver.key("ci", "send", "read")
     for path in ("/webhooks", "/webhooks/ping", "/api/events", "/nowhere"):
         answer = receiver.post(key, body("deploy"), path + query.format(key=key))
@@ -330,7 +330,7 @@ def test_another_method_is_405_with_those_there_are(
 
 @pytest.mark.parametrize("path", ["/nowhere", "/webhooks/", "/webhook", "/api", "/webhooks/gdk_secret"])
 def test_other_paths_are_404_and_not_repeated(receiver: Receiver, path: str) -> None:
-    """A path that is not there is 404 with those there are, never a redirect that loses the body."""
+    """An unknown path is 404 with a list of the known ones, never a redirect that loses the body."""
     answer = receiver.post(receiver.key("ci"), body("deploy"), path)
     assert problem(answer)[:2] == (404, "not-found")
     assert "/webhooks/ping" in answer.text
@@ -393,7 +393,7 @@ def test_chunks_are_counted(receiver: Receiver) -> None:
 
 
 def test_a_body_that_does_not_come_ends_in_408(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sender that stops in the middle is told so and loses the connection."""
+    """A sender that stops in the middle of a body gets 408, and the connection is closed."""
     monkeypatch.setattr(body_module, "READ_SECONDS", 0.3)
     key = receiver.key("ci")
     head = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nContent-Length: 100\r\n\r\n{{"

@@ -60,8 +60,8 @@ def test_one_server_a_store(receiver: Receiver) -> None:
     assert requests.get(receiver.url + "/healthz", timeout=30).status_code == 200
 
 
-def test_a_second_start_keeps_everything(tmp_path: Path) -> None:
-    """Events and keys are there after a stop and a start."""
+def test_a_second_start_finds_everything(tmp_path: Path) -> None:
+    """Events and keys survive a stop and a start."""
     with in_thread(tmp_path / "w.db") as receiver:
         key = receiver.key("ci", "send", "read")
         receiver.post(key, body("deploy"))

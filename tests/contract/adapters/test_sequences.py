@@ -87,7 +87,7 @@ def test_pagerduty_reopened_is_a_second_occurrence():
     assert events == first_start_only == [START, END, again, over]
 
 
-def test_pagerduty_reopened_without_its_time_starts_when_it_was_told():
+def test_pagerduty_reopened_without_its_time_starts_at_its_event():
     """Without reopened_at the second occurrence starts at occurred_at, never at created_at."""
     assert events_of(
         "pagerduty", "incident.triggered", "incident.resolved", "incident.reopened.without-reopened-at"

@@ -52,7 +52,7 @@ def _value(kept: Any) -> Any:
 
 
 def filled(database: Database, revision: str, folder: Path) -> list[dict[str, Any]]:
-    """Make a store as *revision* left it; return its events in the order in which they came."""
+    """Make a store as *revision* left it; return its events in the order of arrival."""
     (folder / "versions").mkdir(parents=True)
     for script in (MIGRATIONS / "versions").glob("*.py"):
         if script.name[:4] <= revision:
@@ -68,7 +68,7 @@ def filled(database: Database, revision: str, folder: Path) -> list[dict[str, An
 
 
 def told(receiver: Receiver, key: str) -> list[dict[str, Any]]:
-    """Ask all questions of the worked history and of the week; when it was asked differs."""
+    """Return the answers to all questions of the worked history and of the week, without their `asOf`."""
     week_ = [
         receiver.get(key, "/api/metrics", **PERIOD, **asked, repo=REPO).json()
         for asked, _ in ANSWERS.values()
@@ -87,7 +87,7 @@ def test_an_upgraded_store_counts_as_a_new_one(
 ) -> None:
     """Rows and figures after the upgrade, and after one more event, are those of a new store of the events.
 
-    What git told is kept: the upgraded store's mirror is gone.
+    What git said survives: the upgraded store's mirror is gone.
     """
     mirror = week(tmp_path / "work").path
     events = filled(database(), revision, tmp_path / "earlier")

@@ -76,7 +76,7 @@ def live(store: Opened, seed: int) -> None:
             if chance.random() < 0.4:
                 gone = lived.delete(chance.choice(sorted(lived.left)))
                 then = chance.random()
-                if then < 0.3:  # it is deleted in the same step in which the next one arrives
+                if then < 0.3:  # it is deleted in the step that adds the next one
                     continue
                 if then < 0.6:  # it is corrected: sent again with another time or kind
                     lived.add({**chance.choice(events), "id": gone["id"]})

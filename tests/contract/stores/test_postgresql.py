@@ -65,8 +65,8 @@ def test_a_rollback_without_an_error_takes_no_statement_away(
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_after_an_error_statements_are_prepared_anew(turns: Turns, fault: str) -> None:
-    """Which of a trip were prepared before its error is not known: one too many or too few would fail."""
+def test_after_an_error_statements_are_prepared_again(turns: Turns, fault: str) -> None:
+    """After an error no statement counts as prepared, since those before it may or may not have been."""
     statement, value = FAULTS[fault]
     turns.begin()
     turns.session.execute_later("SELECT ?::text", ("the first of the trip",))

@@ -86,8 +86,8 @@ def merged(incident: str, into: str) -> Delivery:
     )
 
 
-def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> None:
-    """Once accept returns, a reader of its own finds the delivery, its event and its place in the outbox."""
+def test_an_accepted_delivery_is_visible_to_another_connection(opened: Opened) -> None:
+    """After accept returns, another connection reads the delivery, its event and its row in the outbox."""
 
     async def body(servers: Servers) -> None:
         accepted = await servers.one.accept(delivery("A", STARTED, BEGAN))
@@ -99,7 +99,7 @@ def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> Non
 
 
 def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(opened: Opened) -> None:
-    """A message told three times, twice of them at once, gives one event, and its id each time."""
+    """A delivery sent three times, twice of them at once, gives one event, and its id each time."""
 
     async def body(servers: Servers) -> None:
         told = delivery("A", STARTED, BEGAN)
@@ -268,7 +268,7 @@ def test_many_writers_at_once(opened: Opened) -> None:
 
 
 def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
-    """SQLite has one server a file: the second is told, and the first goes on."""
+    """A second server on a SQLite file is refused, and the first goes on."""
 
     async def body(servers: Servers) -> None:
         with pytest.raises(ConfigurationError, match="another server uses this file"):
@@ -300,7 +300,7 @@ def test_servers_share_a_postgresql_database(shared: Opened) -> None:
 
 
 def test_an_event_is_leased_by_one_server(shared: Opened) -> None:
-    """Of two servers that want the same events at once each gets some, nobody another's, all are had."""
+    """Two servers lease the same events at once: each gets some, none is leased twice, and none is left."""
 
     async def body(servers: Servers) -> None:
         for n in range(40):
@@ -349,7 +349,7 @@ def test_a_result_ends_the_lease(shared: Opened) -> None:
 def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
     shared: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL ends a turn in which nothing happens; then the others go on."""
+    """PostgreSQL ends an idle turn after its timeout; then the other servers go on."""
     monkeypatch.setattr(
         postgresql,
         "_SESSION",
@@ -369,8 +369,8 @@ def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
     serve(shared, body, servers=2)
 
 
-def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
-    """The complaint names address and reason; the password of the address stands nowhere."""
+def test_the_error_for_an_unreachable_database_has_no_password(tmp_path: Path) -> None:
+    """The error names address and reason. The password is in no text of the error, its cause or the store."""
     named = settings.StoreSetting.parse("postgresql://relay:s3cr3t-pw@127.0.0.1:1/relay", tmp_path)
     with pytest.raises(StoreUnavailable) as caught:
         store.migrate(store.database_of(named))

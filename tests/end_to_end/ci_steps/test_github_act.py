@@ -87,7 +87,7 @@ def test_commits_come_along(tmp_path: Path) -> None:
 
 
 def test_workflow_run_failure(tmp_path: Path) -> None:
-    """A workflow run that failed is not reported, and the job is told why."""
+    """A failed workflow run is not reported, and the job's output gives the reason."""
     with serving(TAKEN) as server:
         run = act(
             tmp_path, "deploy", event="workflow_run", payload="workflow_run_failure", key=KEY, url=server.url
@@ -128,7 +128,7 @@ def test_reusable_workflow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("strict", "level", "code"), [("false", "warning", 0), ("true", "error", 1)])
 def test_missing_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
-    """Without a key, as in a fork, one line says what to do; the job fails only where it was told to."""
+    """Without a key, as in a fork, one line says what to do. The job fails only with `fail-on-error`."""
     with serving(TAKEN) as server:
         run = act(tmp_path, "deploy", key=None, url=server.url, fail_on_error=strict)
 
@@ -166,7 +166,7 @@ def test_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
 
 
 def test_server_down(tmp_path: Path) -> None:
-    """A receiver that is not there is a warning, after the retries, with the job still green."""
+    """After the retries a receiver that is down gives a warning, and the job passes."""
     run = act(tmp_path, "deploy", key=KEY, url=f"http://127.0.0.1:{free_port()}/webhooks", retries="1")
 
     check(run, code=0, ok="false", outcome="failed", status="")

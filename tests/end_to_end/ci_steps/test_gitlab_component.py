@@ -51,7 +51,7 @@ def test_it_arrives_in_incoming_webhooks(name: str, incoming: Webhooks, tmp_path
 
 
 def test_a_tag(tmp_path: Path) -> None:
-    """Of a tag no branch is made; the job is there where its rules ask for it."""
+    """A deploy of a tag has no branch, and the job runs if its rules include tags."""
     with serving() as server:
         run = pipeline(
             tmp_path,
@@ -120,7 +120,7 @@ def test_a_missing_key(tmp_path: Path) -> None:
 
 
 def test_a_receiver_that_is_down(tmp_path: Path) -> None:
-    """Where errors are to fail, a receiver that is not there fails the job."""
+    """In strict mode a receiver that is down fails the job."""
     url = f"http://127.0.0.1:{free_port()}/webhooks"
     run = pipeline(tmp_path, "strict", gitdailies_webhook_url=url, gitdailies_webhook_key=KEY)
 

@@ -1,4 +1,4 @@
-"""Incidents told in short: what a vendor says of one, when, and what comes of it."""
+"""Short forms of an incident's changes, their times and the events they give."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -32,7 +32,7 @@ def started(when: float, *, incident: str = "A", occurrence: Any = None, **more:
 
 
 def resolved(when: float, *, incident: str = "A", since: float | None = None, **more: Any) -> Change:
-    """An end, which tells its start where *since* is given."""
+    """An end, with the time of its start if *since* is given."""
     if since is not None:
         more = {"occurrence": text_of(at(since)), "started_at": at(since), **more}
     return make(RESOLVED, when, incident=incident, **more)
@@ -70,7 +70,7 @@ def told(event: Event) -> tuple[Any, ...]:
 
 @dataclass
 class Relay:
-    """What a relay does with changes, without its store: decide, remember, keep what was sent."""
+    """A relay without its store: it decides on changes, remembers records and collects the sent events."""
 
     targets: Sequence[Target] = (CHECKOUT,)
     records: MemoryRecords = field(default_factory=MemoryRecords)
@@ -89,7 +89,7 @@ class Relay:
         return decision
 
     def say(self, *changes: Change) -> list[tuple[Any, ...]]:
-        """Take all *changes* and return, shortened, what this caused."""
+        """Take all *changes* and return their events, shortened."""
         before = len(self.sent)
         for change in changes:
             self.take(change)

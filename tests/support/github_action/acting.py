@@ -97,7 +97,7 @@ def _repository(folder: Path) -> str:
     shutil.copytree(
         ROOM, folder / "github-action", ignore=shutil.ignore_patterns("gitdailies_*", "__pycache__")
     )
-    # GitHub fetches the whole repository of an action, hence the step from beside its folder.
+    # GitHub fetches the whole repository of an action, so the step comes from the folder next to it.
     (folder / "ci-steps").mkdir()
     shutil.copy(STEP, folder / "ci-steps")
     shutil.copytree(HERE / "workflows", folder / ".github" / "workflows")

@@ -1,4 +1,4 @@
-"""A year of Datadog's incidents and alerts, told twice: as its API lists them, and as the webhooks came.
+"""A year of Datadog's incidents and alerts in two forms: as its API lists them, and as the webhooks came.
 
 Shapes are those of Datadog's API reference and of answers that others recorded; every value is invented.
 """
@@ -19,7 +19,7 @@ API_KEY, APP_KEY = "larkspur-api-key-42", "larkspur-app-key-42"
 
 
 def admits(path: str, headers: Mapping[str, str]) -> bool:
-    """Whether both keys are there, each in its header."""
+    """Whether both keys were sent, each in its header."""
     return (headers.get("DD-API-KEY"), headers.get("DD-APPLICATION-KEY")) == (API_KEY, APP_KEY)
 
 
@@ -152,7 +152,7 @@ def searched(told: list[Incident], *, spans: bool = True) -> Any:
 
 @dataclass(frozen=True)
 class Event:
-    """What a monitor said: the key of its cycle, when, in which word, for which service."""
+    """One message of a monitor: the key of its cycle, its time, its word and its service."""
 
     number: int
     cycle: int

@@ -1,4 +1,4 @@
-"""A year of PagerDuty incidents, told twice: as the REST API lists them, and as the webhooks came.
+"""A year of PagerDuty incidents in two forms: as the REST API lists them, and as the webhooks came.
 
 Shapes are those of the REST API reference and of the adapter's examples; every value is invented.
 """
@@ -18,7 +18,7 @@ _SERVICES = ("checkout", "search", "unmapped")
 
 @dataclass(frozen=True)
 class Incident:
-    """An incident: its id, service, urgency, and its starts and ends in turn; merged into another or not."""
+    """An incident: its id, service, urgency, its alternating starts and ends, and whether it was merged."""
 
     id: str
     service: str

@@ -1,4 +1,4 @@
-"""A year of Squadcast incidents, told twice: as its API has them, and as the webhooks came.
+"""A year of Squadcast incidents in two forms: as its API has them, and as the webhooks came.
 
 Shapes are those of Squadcast's API reference and of an export that others recorded; every value is invented.
 """
@@ -75,7 +75,7 @@ class Incident:
         }
 
     def deliveries(self, *, late: timedelta = timedelta()) -> list[tuple[datetime, dict[str, Any]]]:
-        """The webhooks of it, each with its time; ends are told *late*."""
+        """Return its webhooks, each with its time; the times of ends are *late* by that much."""
         if self.suppressed:
             return []
         told = []

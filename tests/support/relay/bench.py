@@ -165,7 +165,7 @@ def bench(
     give_up_seconds: float = 3600.0,
     destination: Destination = DESTINATION,
 ) -> FakeSender:
-    """Run *body* beside a worker; whatever happens in it, worker and store are stopped."""
+    """Run *body* while a worker runs. Worker and store are stopped even if *body* fails."""
     sender = sender or FakeSender()
 
     async def whole() -> None:
@@ -194,6 +194,6 @@ def bench(
 
 
 def write(path: Path, statement: str, *values: Any) -> None:
-    """Change the store as a command beside the server does."""
+    """Change the store as a command does while the server runs."""
     with store.transaction(SqliteDatabase(path)) as connection:
         connection.execute(statement, values)

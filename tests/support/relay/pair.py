@@ -47,7 +47,7 @@ class Pair:
         return told
 
     def command(self, *arguments: str, expected: int = 0) -> str:
-        """Run a verb of `gitdailies relay` beside the server and return what it prints."""
+        """Run a verb of `gitdailies relay` while the server runs, and return its output."""
         verb, *rest = arguments
         done = run("relay", verb, *rest, "--config", CONFIG, folder=self.folder, expected=expected)
         return done.stdout if not expected else done.stderr
@@ -65,7 +65,7 @@ class Pair:
             return reports.status(session)
 
     def everything(self) -> list[dict[str, Any]]:
-        """Return all that stands in incoming webhooks, oldest received first."""
+        """Return all events of incoming webhooks, oldest received first."""
         answer = requests.get(
             f"http://127.0.0.1:{self.port}/api/events",
             headers={"webhook-key": self.reading},

@@ -53,10 +53,10 @@ def strict(database: Callable[[], Database]) -> Iterator[Receiver]:
 
 @pytest.fixture
 def log_lines(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """What the receiver logs stands on stderr, as it does under a command."""
+    """The receiver logs to stderr, as it does under a command."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    if setup._line in structlog.get_config()["processors"]:  # loggers keep what they were configured with
+    if setup._line in structlog.get_config()["processors"]:  # loggers hold on to their configuration
         setup.forward_libraries()
     else:
         setup.configure()

@@ -66,7 +66,7 @@ def test_a_planted_error_is_found() -> None:
     assert parser.parse(broken.encode()).root_node.has_error
 
 
-def test_every_function_that_is_called_is_there() -> None:
+def test_every_function_that_is_called_exists() -> None:
     """Each Verb-Noun that the body calls is its own or one of PowerShell's, and each of its own is called."""
     called = {
         (node.text or b"").decode()
@@ -178,5 +178,5 @@ def test_the_slug_pattern_reads_what_core_reads() -> None:
 
 
 def test_no_body_on_disk_differs() -> None:
-    """What the template holds is the file beside it, byte for byte."""
+    """The body in the template equals the file in `bodies`, byte for byte."""
     assert json.dumps(SOURCE) == json.dumps((ROOM / "bodies/report_deploy.ps1").read_text("utf-8"))

@@ -52,7 +52,7 @@ def test_a_moment_is_shown_to_the_second(text: str | None, shown: str) -> None:
 
 
 def told(**more: Any) -> dict[str, Any]:
-    """What a relay tells that has nothing to do, but for *more*."""
+    """The status of an idle relay, with *more* replaced."""
     nothing = {"server": None, "paused": [], "waiting": 0, "deadLetters": 0, "quarantined": {}}
     return {**nothing, "lastAttempt": None, "bytes": 0, "freeBytes": 0, **more}
 
@@ -69,7 +69,7 @@ def test_status_says_who_paused_and_what_was_quarantined() -> None:
 
 
 def test_status_says_how_the_last_attempt_ended() -> None:
-    """Moment, verdict and reason stand in one line, without a space for a reason that is none."""
+    """Time, verdict and reason are in one line. An empty reason adds no space."""
     last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "delivered", "reason": ""}
     assert (
         relay_status.pairs(told(lastAttempt=last), ASKED)["last attempt"] == "2026-03-04T09:12:41Z delivered"

@@ -16,7 +16,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def test_places() -> None:
-    """A setting stands where its name does, an item where it begins, the missing where its parent does."""
+    """A setting's place is its name, an item's its beginning, and a missing one's the place of its parent."""
     read = yaml_document.parse("a:\n  b: [1,\n    2]\n", "f")
 
     assert read.places == {

@@ -55,7 +55,7 @@ def test_text_to_show_is_put_on_one_line(field: str) -> None:
         (None, False),
     ],
 )
-def test_only_a_web_address_is_kept(url: str | None, expected: bool) -> None:
+def test_only_a_web_address_is_taken(url: str | None, expected: bool) -> None:
     """Any other text is left out and not refused, because the address is only shown."""
     assert change(url=url).url == (url if expected else None)
 

@@ -126,8 +126,8 @@ def test_make_refuses_names_that_the_kind_does_not_have() -> None:
         Event.make(DEPLOYED, repo="a/b", commitSHA="abcdef0", branche="main")
 
 
-def test_unknown_fields_are_kept_as_they_came() -> None:
-    """What the table does not know goes through, is no field, and counts for the content."""
+def test_unknown_fields_are_preserved() -> None:
+    """A field that is not in the table is sent on, is not in `get`, and changes the digest."""
     event = Event.from_wire({**DEPLOY, "team": {"name": "web"}})
 
     assert event.extra == {"team": {"name": "web"}}
@@ -165,8 +165,8 @@ def test_an_event_cannot_be_changed() -> None:
         event.values["repo"] = "c/d"  # type: ignore[index]
 
 
-def test_the_wire_begins_with_the_kind_and_keeps_the_order_of_the_table() -> None:
-    """Whatever order a body came in, it is written in one."""
+def test_the_wire_begins_with_the_kind_and_has_the_order_of_the_table() -> None:
+    """The order of fields in a body does not change the order in which they are written."""
     event = Event.from_wire({"branch": "main", "x": 1, **dict(reversed(DEPLOY.items()))})
 
     assert list(event.to_wire()) == ["kind", "repo", "commitSHA", "branch", "x"]

@@ -209,7 +209,7 @@ def test_an_unnamed_end_before_its_start_is_remembered():
 
 
 def test_an_end_remembered_after_another_closes_a_late_second_occurrence():
-    """Resolved, which followed stable, also ends an outage between the two that was told late."""
+    """Resolved, which followed stable, also ends an outage between the two that is reported late."""
     relay = Relay()
     relay.say(started(0), resolved(5))
 
@@ -271,7 +271,7 @@ def test_two_repositories_of_one_service_get_two_events_each():
 
 
 def test_two_services_of_one_repository_are_two_targets():
-    """The service is part of what a record is kept for."""
+    """The service is part of a record's key."""
     relay = Relay()
     one, other = Target("larkspur/mono", None, "api"), Target("larkspur/mono", None, "web")
 
@@ -282,7 +282,7 @@ def test_two_services_of_one_repository_are_two_targets():
 
 
 def test_two_environments_are_two_targets():
-    """The environment is part of what a record is kept for; none is another than any."""
+    """The environment is part of a record's key; none differs from every named one."""
     relay = Relay(targets=[Target("larkspur/mono", name) for name in ("production", "staging", None)])
 
     relay.say(started(0, occurrence="told"), resolved(5, since=0))

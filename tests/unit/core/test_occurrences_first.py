@@ -18,8 +18,8 @@ def names(relay: Relay, target: Target = CHECKOUT) -> list[str]:
     return [p.name for p in relay.records.occurrences("A") if p.target == target]
 
 
-def test_two_tellings_of_the_first_start_have_one_id():
-    """Starts of one incident that were told a second apart have one id, and so have their ends."""
+def test_two_reports_of_the_first_start_have_one_id():
+    """Starts of one incident whose times differ by a second have one id, and so have their ends."""
     one, other = Relay(), Relay()
 
     one.say(started(0, **FIRST), resolved(5, **FIRST))
@@ -49,8 +49,8 @@ def test_each_target_has_a_first_occurrence():
     assert names(relay) == names(relay, LEDGER) == ["first"]
 
 
-def test_a_held_first_start_keeps_its_name():
-    """What a filter held back goes out as the first occurrence, and a reopening after it does not."""
+def test_a_held_first_start_is_still_the_first_occurrence():
+    """A start that a filter held is sent as the first occurrence, and a later reopening is not."""
     relay = Relay()
     relay.take(started(0, **FIRST), refusal=LOW)
 

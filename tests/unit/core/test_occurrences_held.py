@@ -17,7 +17,7 @@ def test_a_held_start_goes_out_with_its_own_time_when_it_is_raised():
 
 
 def test_an_update_that_is_not_wanted_either_leaves_the_start_held():
-    """The filter's reason stands until something passes it."""
+    """The start stays held, with the filter's reason, until a change passes the filter."""
     relay = Relay()
     relay.take(started(0, occurrence="told"), refusal=LOW)
 

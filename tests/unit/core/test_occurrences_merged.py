@@ -51,7 +51,7 @@ def test_a_redelivered_merge_adds_nothing():
 
 
 def test_merged_into_one_that_is_not_known_ends_at_once_as_merged():
-    """A target that is not named, or of which nothing was seen, will never bring the end."""
+    """If the target is not named or has no record, the end is sent at once as merged."""
     for into, words in (("B", ("mergedInto=B", "resolution=merged")), (None, ("resolution=merged",))):
         relay = Relay()
         relay.say(started(0, occurrence="told"))
@@ -70,7 +70,7 @@ def test_merged_into_one_that_is_over_ends_with_it():
 
 
 def test_a_merge_that_comes_before_its_start_is_a_merge():
-    """The start told by the merge goes out, and the end waits for the target."""
+    """The merge gives the start at once, and the end waits for the target."""
     relay = Relay()
     relay.say(started(1, incident="B", occurrence="told"))
 
@@ -213,7 +213,7 @@ def test_what_waits_does_not_end_before_it_was_merged():
     assert relay.say(resolved(4, incident="B", since=1))[1:] == [("A", "ends", 6, "mergedInto=B")]
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["in order", "merging told late"])
+@pytest.mark.parametrize("late", [False, True], ids=["in order", "merging comes late"])
 def test_a_merged_incident_that_is_reopened_has_a_second_occurrence(late: bool):
     """The first one ends where it was merged, so that the second can begin while the target is open."""
     relay = Relay()
@@ -246,7 +246,7 @@ def test_a_target_added_later_learns_that_its_incident_was_merged():
 
 
 def test_a_target_added_later_learns_that_the_end_was_no_recovery():
-    """Merged into what was not known, the sibling's end says merged, too."""
+    """If the target was unknown, the end for the added target says merged too."""
     relay = Relay()
     relay.say(started(0, occurrence="told"), merged(3, None, since=0))
 

@@ -132,7 +132,7 @@ def test_any_order_of_arrival_gives_the_same_events(data: st.DataObject) -> None
 
 @given(st.data())
 def test_any_order_of_merges_ends_every_incident(data: st.DataObject) -> None:
-    """Merged into each other, into themselves or into the unknown, all that ended is told to end."""
+    """Incidents merged into each other, into themselves or into an unknown one all get their ends."""
     drawn, relay = data.draw(lives(lasts=("resolved", "merged"))), Relay()
 
     deliver(data.draw(arrivals(drawn)), relay)

@@ -26,8 +26,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     return put
 
 
-def test_names_are_sorted_and_each_stands_once(install: Callable[[str, str, str], None]) -> None:
-    """What several distributions bring is one list."""
+def test_names_are_sorted_and_without_repeats(install: Callable[[str, str, str], None]) -> None:
+    """The names of all distributions are one list."""
     install("one", "zebra", "json:loads")
     install("two", "ant", "json:dumps")
     install("three", "ant", "json:loads")
@@ -43,7 +43,7 @@ def test_a_name_is_loaded(install: Callable[[str, str, str], None]) -> None:
     assert registry.load("pretty", GROUP)([1]) == "[1]"
 
 
-def test_a_name_that_nobody_claims_is_refused(install: Callable[[str, str, str], None]) -> None:
+def test_an_unknown_name_is_refused(install: Callable[[str, str, str], None]) -> None:
     """The message lists what is installed."""
     with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'ant'; installed: none$"):
         registry.load("ant", GROUP)

@@ -22,7 +22,7 @@ def test_headers_are_found_without_case() -> None:
         assert request.header("x-other") == ""
 
 
-def test_a_header_that_stands_twice_is_joined() -> None:
+def test_a_header_that_is_sent_twice_is_joined() -> None:
     """Two lines of one name are one list, in their order."""
     assert make([(b"X-A", b"1"), (b"x-b", b"0"), (b"x-a", b"2")]).header("x-a") == "1, 2"
 
@@ -52,13 +52,13 @@ def test_header_bytes_are_utf_8_or_else_latin_1() -> None:
         ("", False),
     ],
 )
-def test_a_form_is_told_by_its_content_type(content_type: str, expected: bool) -> None:
+def test_a_form_is_recognized_by_its_content_type(content_type: str, expected: bool) -> None:
     """Parameters and case change nothing."""
     assert make({"Content-Type": content_type}).is_form is expected
 
 
 def test_a_form_is_read() -> None:
-    """Names and values are decoded, blank ones kept, and the last of equal names holds."""
+    """Names and values are decoded, blank values stay, and the last of equal names counts."""
     assert make(body=b"a=1&b=%C3%A9+x&a=2&c=").form() == {"a": "2", "b": "é x", "c": ""}
 
 

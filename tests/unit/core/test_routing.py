@@ -46,8 +46,8 @@ def test_a_service_is_found_by_id_or_name_without_case(service: Service, repos: 
     assert bool(found.unmapped) == (not repos)
 
 
-def test_an_id_goes_before_a_name() -> None:
-    """Where both have a line, the vendor's id, which nobody renames, decides."""
+def test_an_id_has_precedence_over_a_name() -> None:
+    """If both have a line, the line of the vendor's id decides, since an id is never renamed."""
     assert [t.repo for t in routed(TABLE, Service("checkout-api", ("P1SVC42",))).targets] == [
         "larkspur/ledger",
         "larkspur/ledger-web",
@@ -69,7 +69,7 @@ def test_a_mapped_and_an_unmapped_service_of_one_change() -> None:
 
 
 def test_two_services_of_one_repository_are_two_targets() -> None:
-    """Services are kept apart, and one that is named twice counts once."""
+    """Different services are separate, and one that is named twice counts once."""
     routes = Routes.make({"a": [Route("larkspur/mono")], "b": [Route("larkspur/mono")]})
 
     found = routed(routes, Service("a"), Service("b"), Service("a"))
@@ -100,7 +100,7 @@ def test_the_fallback_takes_what_no_other_line_does() -> None:
     ],
 )
 def test_a_fallback_that_gives_no_repository_maps_nothing(name: str, got: str) -> None:
-    """A service whose name cannot stand in a repository's, or is too long for it, is reported, never sent."""
+    """A service whose name gives no valid repository name is reported as unmapped and never sent."""
     found = routed(CATCHING, Service(name))
 
     assert found.targets == ()
@@ -143,7 +143,7 @@ WANTED: dict[str, Any] = {"urgency": "high", "priority": "P1", "tags": {"env": [
     ],
 )
 def test_a_filter_takes_what_it_lists(change: dict[str, Any], refusal: str | None) -> None:
-    """Each setting must hold, any of its values does, `none` stands for no value, case is nothing."""
+    """Each setting must match one of its values, without regard to case; `none` matches no value."""
     found = ONLY.refusal(make("started", 0, incident="A", **{**WANTED, **change}))
     assert found == (refusal and Reason(FILTERED, refusal))
 

@@ -112,7 +112,7 @@ CORPUS: dict[str, tuple[bytes, Any]] = {
 
 
 def outcome(decoder: Any, body: bytes) -> Any:
-    """Return the value read, told apart by type and sign, or that it was refused."""
+    """Return the value read with its type and sign, or that it was refused."""
     try:
         value = decoder(body)
     except UnreadableBody:

@@ -68,7 +68,7 @@ def test_hook(claim: str, tap: str) -> None:
 
 
 def test_what_arrived(tap: str, incoming: Webhooks) -> None:
-    """Of all those runs, the deploys that were reported stand in incoming webhooks, each once."""
+    """Incoming webhooks have each reported deploy of all these runs exactly once."""
     found = sorted(
         (event["repo"], event.get("environment", ""), event.get("service", ""), event.get("type", ""))
         for event in incoming.events
