@@ -145,7 +145,7 @@ def test_a_vendor_s_reader_may_do_what_its_adapter_may_not(tmp_path: Path) -> No
 
 
 def test_an_unknown_room_is_held_to_the_last_rule(tmp_path: Path) -> None:
-    """A room without a rule of its own may not import `socket`."""
+    """A room without a rule of its own may use only what the last rule allows."""
     room = tmp_path / "new-room" / "gitdailies_new"
     room.mkdir(parents=True)
     (room / "thing.py").write_text("import socket\nimport json\n", "utf-8")

@@ -52,7 +52,7 @@ def test_a_moment_is_shown_to_the_second(text: str | None, shown: str) -> None:
 
 
 def told(**more: Any) -> dict[str, Any]:
-    """The status of an idle relay, with *more* replaced."""
+    """The status of an idle relay, with the fields *more* replaced."""
     nothing = {"server": None, "paused": [], "waiting": 0, "deadLetters": 0, "quarantined": {}}
     return {**nothing, "lastAttempt": None, "bytes": 0, "freeBytes": 0, **more}
 

@@ -45,8 +45,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_it_is_found_beside_ours_and_keeps_the_contract(installed: Path) -> None:
-    """The registry lists and loads it from where pip put it, with its examples, without a fault."""
+def test_it_is_found_next_to_ours_and_meets_the_contract(installed: Path) -> None:
+    """The registry lists and loads it from pip's folder, with its examples, and the contract finds no fault."""
     answers = json.loads(run("-c", QUESTIONS, path=installed))
 
     assert {"beacon", "pagerduty"} <= set(answers["names"])

@@ -185,7 +185,7 @@ def test_the_bound_on_depth_counts_brackets_outside_of_text(parts: list[bytes]) 
 
 
 def test_duplicate_names_are_refused_where_asked() -> None:
-    """Our own API refuses a name that stands twice, at any level, and names it."""
+    """With `duplicates=False` a name that occurs twice in one object is refused at any level, and named."""
     with pytest.raises(UnreadableBody, match=r"expected each name once, got 'a' twice in one object"):
         strict_json.loads(b'[{"b": {"a": 1, "a": 1}}]', duplicates=False)
 

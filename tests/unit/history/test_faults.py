@@ -30,7 +30,7 @@ NO_ROW = {"plan.py": "history, got nothing"}
 
 
 def told(case: Case, folder: Path) -> str:
-    """Import the file of *case* and return what it is told, for a cell of a table."""
+    """Import the file of *case* and return the printed faults, for a cell of a table."""
     (folder / case.file).write_bytes(case.content)
     (folder / "gitdailies.yml").write_text(CONFIG)
     options = case.options
@@ -54,8 +54,8 @@ def documented() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_a_fault_is_told_stands_in_the_documentation(name: str, tmp_path: Path) -> None:
-    """The table of faults has, word for word, what the command prints for such a file."""
+def test_the_message_of_a_fault_is_in_the_documentation(name: str, tmp_path: Path) -> None:
+    """The table of faults has the command's message for such a file, word for word."""
     assert documented().get(name) == told(CASES[name], tmp_path)
 
 
@@ -103,7 +103,7 @@ def test_every_place_that_makes_a_fault_is_reached(tmp_path: Path, monkeypatch: 
     assert missed == []
 
 
-def test_every_fault_of_every_row_is_told(tmp_path: Path) -> None:
+def test_every_fault_of_every_row_is_reported(tmp_path: Path) -> None:
     """Two faults of one row and one of another are three lines, and nothing is sent."""
     bad = "deployed,b,zz,production,2025-03-04T08:55:12Z,,\n" + GOOD + "deployed,a/b,zz,,2025-03-04,,\n"
 
@@ -147,16 +147,16 @@ def test_a_column_that_no_event_has_is_named(header: str, said: str) -> None:
 
 
 @pytest.mark.parametrize("time", ["03.11.2025 08:55", "11/3/2025 8:55 AM", "3-11-25", "45964.3715", "45964"])
-def test_a_time_as_a_spreadsheet_shows_it_is_told_how_to_format_it(time: str, tmp_path: Path) -> None:
-    """Which country's form it is is not guessed; a number of days is none of seconds."""
+def test_the_message_for_a_spreadsheet_time_says_how_to_format_it(time: str, tmp_path: Path) -> None:
+    """A country's time format is not guessed, and a number of days is not read as seconds."""
     said = told(Case("h.csv", (HEADER + deploy(time=time)).encode()), tmp_path)
 
     assert said.endswith(f"got '{time}'; format the column as yyyy-mm-dd hh:mm:ss`")
 
 
 @pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
-def test_a_first_line_that_tells_the_separator_is_no_row(first: str, tmp_path: Path) -> None:
-    """What stands behind it is read as if it were not there, and told with its own line."""
+def test_a_first_line_with_the_separator_is_no_row(first: str, tmp_path: Path) -> None:
+    """The rows after it are read with that separator, and faults have the line numbers of the file."""
     rows = (HEADER + deploy(repo="b")).replace(",", ";")
 
     assert told(Case("h.csv", f"{first}\r\n{rows}".encode()), tmp_path) == (
@@ -166,7 +166,7 @@ def test_a_first_line_that_tells_the_separator_is_no_row(first: str, tmp_path: P
 
 
 def test_a_field_that_the_mapping_fills_is_offered_for_no_column() -> None:
-    """Repository and environment come from the service; a column of theirs would stand for nothing."""
+    """If a mapping gives repository and environment, their columns are listed among the unused ones."""
     Path("h.csv").write_text("number,opened,closed,team,repository,env,color\n")
     Path("mapping.yml").write_text(MAPPING)
     Path("gitdailies.yml").write_text(CONFIG)

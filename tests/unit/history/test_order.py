@@ -58,7 +58,7 @@ def test_an_event_that_names_its_source_is_named_as_the_relay_names_it() -> None
     ]
 
 
-def test_each_period_has_names_of_its_own() -> None:
+def test_each_occurrence_has_ids_of_its_own() -> None:
     """An incident that began twice has four ids, each of its own start."""
     times = [f"2025-03-04T1{hour}:00:00Z" for hour in range(4)]
     events, _, _ = planned(*(incident("SE"[at % 2], time) for at, time in enumerate(times)))
@@ -138,7 +138,7 @@ def test_rows_that_tell_an_event_of_an_incident_again_are_left_out(
         assert (" ".join(words), faults, plan.repeated) == (sent, [], repeated)
 
 
-def test_ends_whose_start_was_not_told_go_out_and_are_counted() -> None:
+def test_ends_without_a_start_are_sent_and_counted() -> None:
     """A file that begins in the middle of an incident is no fault."""
     events, faults, plan = planned(
         incident("E", "2025-03-04T09:00:00Z"),
@@ -166,7 +166,7 @@ def test_history_needs_a_time(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
-    """A plan in a folder that is not there names its file."""
+    """The error for a plan in a missing folder names its file."""
     with pytest.raises(StoreUnavailable, match=r"none/plan\.db"):
         Plan(tmp_path / "none" / "plan.db")
 

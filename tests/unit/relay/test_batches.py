@@ -47,13 +47,13 @@ def sizes(batcher: Batcher, sent: Sequence[ReadyEvent], waiting: int = 10**6) ->
     ("waiting", "expected"),
     [(0, [1] * 6), (1, [1] * 6), (7, [1] * 6), (8, [2, 2, 2]), (12, [3, 3]), (10**6, [6])],
 )
-def test_lists_are_as_long_as_keeps_every_sender_busy(waiting: int, expected: list[int]) -> None:
-    """With four senders, events go alone while they are few, and in lists of a fourth of what waits."""
+def test_batches_are_sized_to_use_every_sender(waiting: int, expected: list[int]) -> None:
+    """With four senders few events are sent alone; many are sent in batches of a fourth of the waiting ones."""
     assert sizes(Batcher(4), events(6), waiting) == expected
 
 
 def test_a_list_is_bounded() -> None:
-    """However much waits, a list has at most so many events, and none is left out or twice in it."""
+    """A batch has at most MOST_IN_A_BATCH events, and every event is in exactly one batch."""
     cut = Batcher(1).divide(events(150), 10**6, KEY)
     assert [len(batch.events) for batch in cut] == [
         MOST_IN_A_BATCH,
@@ -117,8 +117,8 @@ def test_events_of_a_list_that_failed_go_alone_until_they_are_done() -> None:
     assert sizes(batcher, others) == [1, 64, 63]
 
 
-def test_a_receiver_that_asks_for_time_keeps_its_lists() -> None:
-    """429 says nothing against the list: nobody is asked more often for it."""
+def test_a_receiver_that_asks_for_time_still_gets_batches() -> None:
+    """After a 429 the batches stay as large as they were."""
     batcher, sent = Batcher(1), events(64)
     one = carried(sent, Outcome(429, retry_after="5"))
     batcher.learn(one, judged(one))

@@ -34,8 +34,8 @@ def test_each_future_ends_when_its_own_time_is_over() -> None:
     assert all(isinstance(lasted, float) and lasted >= SECONDS - 0.002 for lasted in (first, *later))
 
 
-def test_who_waits_no_longer_is_not_told() -> None:
-    """A future that was cancelled before its time stays so, and those behind it still end."""
+def test_a_cancelled_future_gets_no_timeout() -> None:
+    """A future that was cancelled before its deadline stays cancelled, and later ones still time out."""
 
     async def run() -> None:
         loop, patience = asyncio.get_running_loop(), FutureTimeouts(SECONDS)

@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def answering(**of: Any) -> FakeSender:
-    """Answer by incident: an outcome for ever, or a list of them, the last one for ever."""
+    """Answer by incident: with one outcome always, or with a list of them and then TAKEN."""
     waiting: dict[str, Iterator[Outcome]] = {n: iter(o) for n, o in of.items() if isinstance(o, list)}
 
     def answer(incident: str, _kind: str) -> Outcome:
@@ -206,8 +206,8 @@ def test_the_first_success_makes_due_what_would_have_waited_long(
     bench(tmp_path, body, sender=sender)
 
 
-def test_retry_after_keeps_all_events_back(tmp_path: Path) -> None:
-    """After one 429 that asks for a second, nothing goes out for a second, new events neither."""
+def test_retry_after_blocks_all_events(tmp_path: Path) -> None:
+    """After one 429 that asks for a second, no event is sent for a second, not even a new one."""
     sender = answering(A=[Outcome(429, retry_after="1")])
 
     async def body(on: Bench) -> None:

@@ -177,7 +177,7 @@ def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
 
 
 def test_what_the_receiver_is_is_found_out_once_it_answers(tmp_path: Path) -> None:
-    """Where the configuration does not say, nothing is sent until the receiver tells what it takes."""
+    """Without a configured receiver nothing is sent until the receiver's document was read."""
     destination: Destination = replace(DESTINATION, receiver=None)
     sender = FakeSender(there=False)
 

@@ -75,7 +75,7 @@ def test_one_event_that_breaks_the_receiver_spoils_no_other(tmp_path: Path) -> N
 
 
 def test_an_event_that_a_batch_refuses_is_a_dead_letter_by_its_own_answer(tmp_path: Path) -> None:
-    """It is asked about alone, and what is said then is the reason; its end goes on, and all others."""
+    """It is sent again alone, and that answer is its reason. Its end and all other events are delivered."""
     refusals = [Outcome(422, "repo: expected text")] * 2
 
     def answer(incident: str, kind: str) -> Outcome:
@@ -158,8 +158,8 @@ def test_stop_gives_back_what_has_not_been_sent(tmp_path: Path) -> None:
     assert len(sender.sent) == len(set(sender.sent)) == 120
 
 
-def test_attempts_of_a_list_are_told_for_each_event(tmp_path: Path) -> None:
-    """Every event has its own attempt in the store, whatever it went out with."""
+def test_attempts_of_a_batch_are_stored_for_each_event(tmp_path: Path) -> None:
+    """Every event of a batch has its own attempt in the store."""
 
     async def body(on: Bench) -> None:
         await on.delivered()

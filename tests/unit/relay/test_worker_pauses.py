@@ -19,7 +19,7 @@ from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, ben
 
 
 def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
-    """A 401 stops everything with nothing lost and no try burnt; another key in its place starts it again."""
+    """A 401 pauses delivery without loss and without a counted attempt. A new key resumes it."""
 
     def answer(_incident: str, _kind: str) -> Outcome:
         return TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401, "no such key")
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
-    """Where the variable is gone, nothing is sent; once it is there, everything is."""
+    """While the variable is missing nothing is sent; once it is set, every event is."""
 
     async def body(on: Bench) -> None:
         del on.environ["KEY"]

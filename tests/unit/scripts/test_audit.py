@@ -35,8 +35,8 @@ def test_what_is_found_decides(
     assert capsys.readouterr().out == said
 
 
-def test_a_service_that_is_away_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without an answer it is no failure, and one line says that nothing was asked, and why."""
+def test_an_unreachable_service_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an answer the exit code is 0, and one line gives the reason."""
     assert main(lambda: (1, "", "Traceback\nConnectionError: no route\n")) == 0
     assert capsys.readouterr().out == (
         "audit: the advisory service could not be asked: ConnectionError: no route\n"

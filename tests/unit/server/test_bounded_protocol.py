@@ -40,8 +40,8 @@ def test_a_field_of_a_head_is_taken_as_uvicorn_takes_it(field: tuple[bytes, byte
     assert asyncio.run(ours) == asyncio.run(taken(HttpToolsProtocol))
 
 
-def test_uvicorn_takes_a_field_with_nothing_but_what_stands_in_for_it() -> None:
-    """uvicorn's own sets no attribute that ours does not know of; a new one shows here."""
+def test_uvicorns_method_uses_only_known_names() -> None:
+    """uvicorn's `on_header` uses only the names that ours replaces, so that a new one fails here."""
     names = set(HttpToolsProtocol.on_header.__code__.co_names)
     known = {"lower", "expect_100_continue", "headers", "append"}
     assert names == known, inspect.getsource(HttpToolsProtocol.on_header)

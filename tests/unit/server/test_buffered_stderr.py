@@ -208,10 +208,10 @@ def test_threads_that_log_together_lose_no_line_and_double_none(pipe: Pipe) -> N
     assert len(written) == 9 * 400
 
 
-def test_an_error_is_there_when_it_was_logged_though_another_thread_writes(
+def test_an_error_is_written_when_it_was_logged_though_another_thread_writes(
     pipe: Pipe,
 ) -> None:
-    """Eight threads log errors: what one notes after each, in the same pipe, stands behind it."""
+    """Eight threads log errors. In the pipe each error comes before its thread's note about it."""
     out = BufferedStderr()
 
     def log(name: int) -> None:

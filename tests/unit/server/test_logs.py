@@ -14,7 +14,7 @@ HIDDEN = "what stood in the body"
 
 
 def told_of(function: Callable[..., Any], *given: Any) -> str:
-    """Say what the log would of the error that a call ends with."""
+    """Return the log's description of the error that a call raises."""
     try:
         function(*given)
     except Exception as error:
@@ -22,14 +22,14 @@ def told_of(function: Callable[..., Any], *given: Any) -> str:
     raise AssertionError("expected an error, got none")
 
 
-def test_our_own_errors_are_told_in_full() -> None:
-    """The text of an error of ours is written for the log."""
+def test_our_own_errors_are_logged_in_full() -> None:
+    """The description of an error of ours is its whole text."""
     assert (
         describe_error(UsageError("window: expected hours, got days")) == "window: expected hours, got days"
     )
 
 
-def test_of_others_the_places_are_told_and_no_text() -> None:
+def test_other_errors_are_logged_with_their_places_and_no_text() -> None:
     """For other errors, the line has the type and the places, with folders for our files."""
 
     def broken(_: str) -> None:

@@ -130,8 +130,8 @@ def test_who_may_read_log_and_index_reads_what_was_committed_last(public: Path) 
 
 
 @pytest.mark.parametrize("closed", ["x.db", "x.db-wal", "."])
-def test_who_may_not_read_is_told_who_may(public: Path, closed: str) -> None:
-    """A file, a log or a folder that is closed to this user is a message with what to do."""
+def test_a_file_closed_to_this_user_names_who_may_read_it(public: Path, closed: str) -> None:
+    """If a file, a log or a folder is closed to this user, the error says what to do."""
     public.parent.chmod(0o755)
     (public.parent / "x.db-wal").write_bytes(b"left by a server that was killed")
     public.parent.chmod(0o555)

@@ -171,8 +171,8 @@ def test_a_list_is_decided_entry_by_entry_in_its_order() -> None:
     assert answer["results"][3]["error"].startswith("repo: expected")
 
 
-def test_a_list_of_which_all_is_taken_is_202() -> None:
-    """207 is for lists of which something was refused; an empty list has nothing to refuse."""
+def test_a_list_without_a_refused_event_is_202() -> None:
+    """A list is answered 202 if no event of it was refused; so is an empty list."""
     assert decide([body("deploy"), body("deploy")])[0] == 202
     assert decide([]) == (202, {"results": []})
 
@@ -199,14 +199,14 @@ def test_lists_end_at_ten_thousand() -> None:
     ],
 )
 def test_what_is_no_strict_json(raw: bytes, said: str) -> None:
-    """NaN, overflow, names that stand twice, half characters and deep nesting are refused by name."""
+    """NaN, overflow, duplicate names, half characters and deep nesting are refused by name."""
     with pytest.raises(UnreadableBody) as refused:
         read(raw)
     assert str(refused.value).startswith(said)
 
 
-def test_unknown_fields_are_kept_and_named() -> None:
-    """What the table does not know is stored as it came, and the answer names it."""
+def test_unknown_fields_are_stored_and_named() -> None:
+    """A field that is not in the table is stored unchanged, and the answer names it."""
     entry = only(body("deploy", team="payments", score={"a": [1, None]}))
     assert entry.unknown == ("team", "score")
     assert entry.event.to_wire()["score"] == {"a": [1, None]}
@@ -273,8 +273,8 @@ def test_strict_order_holds_within_a_list() -> None:
     assert "deployed d3 of 2026-03-04T08:09:00Z" in answer["results"][4]["error"]
 
 
-def test_an_event_that_is_there_is_unchanged_however_old() -> None:
-    """Order is asked of new events only, so that history can be sent again from its start."""
+def test_a_stored_event_is_unchanged_however_old() -> None:
+    """Only new events must be in order, so that a history can be sent again from its start."""
     assert decide(body("deploy"), existing_of(body("deploy")), LatestEvents(None, INCIDENT))[0] == 202
 
 

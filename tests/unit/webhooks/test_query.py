@@ -10,7 +10,7 @@ KEY = "gdk_0aZ90aZ90aZ90aZ90aZ90aZ90aZ90aZ9123456"
 
 
 def test_a_listing_is_read_from_its_query() -> None:
-    """Limit, cursor and filters are read; what is left out has the documented value."""
+    """Limit, cursor and filters are read; a missing one has its documented default."""
     assert query.listing("") == query.Listing(1000, 0, {})
     read = query.listing("limit=1000000&after=7&repo=larkspur%2Fledger&environment=")
     assert read == query.Listing(1_000_000, 7, {"repo": "larkspur/ledger", "environment": ""})
