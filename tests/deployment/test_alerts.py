@@ -29,7 +29,7 @@ ROW = re.compile(r"^\| `((?:gitdailies|process)_\w+)` \| (\w+) \|([^|]*)\|", re.
 
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, set[str]]]:
-    """Every family of a relay that has something to tell, with its type and labels."""
+    """Every metric family of a busy relay, with its type and labels."""
     with (
         receiving() as receiver,
         in_thread(configure(tmp_path_factory.mktemp("alerts"), url=receiver.url)) as relay,

@@ -1,4 +1,4 @@
-"""The commands of the operating guide that `tests/docs` cannot run beside `gitdailies up`."""
+"""The commands of the operating guide that `tests/docs` cannot run with `gitdailies up`."""
 
 from __future__ import annotations
 
@@ -69,7 +69,7 @@ def test_commands_with_postgresql(block: str, tmp_path: Path) -> None:
 
 
 def test_a_move_to_postgresql_counts_what_began_before_it_once(tmp_path: Path) -> None:
-    """An incident that began in the old store ends in the new one, and its start keeps its id."""
+    """An incident that began in the old store ends in the new one, and the id of its start is the same."""
     with receiving() as receiver, postgresql_url() as url:
         file = configure(tmp_path, url=receiver.url)
         with in_thread(file) as old:

@@ -1,4 +1,4 @@
-"""The guide for a new vendor works: the files that it shows are an adapter that keeps the contract."""
+"""The guide for a new vendor works: its files are an adapter that meets the contract."""
 
 import importlib
 import json

@@ -1,4 +1,4 @@
-"""The documented way of a new user, typed as it stands, beside `gitdailies up`."""
+"""The documented steps of a new user, typed unchanged while `gitdailies up` runs."""
 
 from __future__ import annotations
 

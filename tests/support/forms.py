@@ -42,7 +42,7 @@ def examples(count: int) -> int:
 
 @pytest.fixture
 def measure(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Keep what a test measured for the end of the run, where it is printed for the long forms."""
+    """Store a test's measurement until the end of the run, where long forms print it."""
     return lambda text: request.node.user_properties.append((_MEASURED, text))
 
 

@@ -152,7 +152,7 @@ def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
 
 @each
 def test_no_key(room: str, tmp_path: Path) -> None:
-    """Without a key, one line says where this platform keeps it, and nothing is sent."""
+    """Without a key, one line names this platform's place for it, and nothing is sent."""
     with serving() as server:
         environ = {**case_of(room)["environ"], "GITDAILIES_WEBHOOK_URL": server.url}
         done = run(room, tmp_path, environ=environ, python=HERE)
@@ -223,7 +223,7 @@ def test_everything_by_hand(room: str, tmp_path: Path) -> None:
 
 
 @each
-def test_commits_come_along(room: str, tmp_path: Path) -> None:
+def test_commits_are_read_from_the_checkout(room: str, tmp_path: Path) -> None:
     """With a checkout of the deployed commit, the commits before it are sent with their times."""
     sha = repository(tmp_path / "checkout")
     case = case_of(room)

@@ -21,7 +21,7 @@ KEY = "gdk_planted-3f9b"
 
 
 def interpreters() -> dict[tuple[int, int], str]:
-    """Find a Python of each minor version: on the PATH, where pyenv keeps them, and this one."""
+    """Find a Python of each minor version: on the PATH, in pyenv's folder, and this one."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
     found: dict[tuple[int, int], str] = {}

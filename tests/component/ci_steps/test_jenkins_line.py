@@ -110,7 +110,7 @@ def test_several_repositories(tmp_path: Path) -> None:
 
 
 def test_a_scripted_pipeline_without_variables_of_git(tmp_path: Path) -> None:
-    """Where no variable tells the commit, the checkout does."""
+    """Without a variable for the commit, it is read from the checkout."""
     with serving() as server:
         done = line(tmp_path, LINES[1], server.url, **dict.fromkeys(OF_GIT, ""))
 

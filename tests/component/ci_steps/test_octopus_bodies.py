@@ -40,7 +40,7 @@ def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:
             syntax, tmp_path / "work", read["environ"], {**given, **parameters(read.get("inputs", {}))}
         )
 
-    # The template's type is always set, which neither the id nor the figures tell from none.
+    # The template always sets a type. For the id and the figures it equals none.
     events = [{**event, "type": event.get("type", "deploy")} for event in expected.get("events", ())]
     assert [json.loads(request.body) for request in server.requests] == events
     assert ended.code == 0

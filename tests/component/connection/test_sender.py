@@ -238,7 +238,7 @@ def _dripping(connection: socket.socket, _: Received) -> None:
 
 @pytest.mark.parametrize("reply", [_silent, _dripping], ids=["silent", "dripping"])
 def test_slow(reply: object) -> None:
-    """An attempt ends after its total time limit, even if single bytes keep arriving."""
+    """An attempt ends after its total time limit, even if single bytes arrive now and then."""
     with serving(reply) as server:  # type: ignore[arg-type]
         started = time.monotonic()
         outcome = _send(server.url, seconds=0.6)
@@ -387,7 +387,7 @@ def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A receiver on this machine is reached directly, although the environment names a proxy for all hosts."""
+    """A receiver on this machine is reached directly, although the environment sets a proxy for all hosts."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
 

@@ -59,7 +59,7 @@ def test_every_event_arrives_once_and_in_order_after_kills(
 
 
 def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    """A command that is interrupted while it sends ends soon with code 130 and reports the remaining events."""
+    """A command interrupted while it sends ends soon with code 130 and reports the remaining events."""
     shuffled(tmp_path / "h.csv", ROWS)
     with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
         importer = Importer(tmp_path, receiver, receiver.key("history"))
@@ -83,7 +83,7 @@ def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -
 
 
 def test_ctrl_c_while_it_reads_says_that_nothing_was_sent(tmp_path: Path) -> None:
-    """Interrupted before it sends, the command ends with code 130 and one line that tells so."""
+    """Interrupted before it sends, the command ends with code 130 and one line that says so."""
     shuffled(tmp_path / "h.csv", 100_000)
     with in_process(f"sqlite:{tmp_path}/webhooks.db") as (receiver, _):
         importer = Importer(tmp_path, receiver, receiver.key("history"))

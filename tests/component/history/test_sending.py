@@ -252,7 +252,7 @@ def test_a_refused_key_and_a_wrong_address_stop_at_once(
 
 
 def test_an_event_that_a_webhook_sent_before_is_known_not_refused(scripted: Scripted, tmp_path: Path) -> None:
-    """A conflict under an id of source and occurrence counts as known: the receiver has it, details differ."""
+    """A conflict under an id of source and occurrence counts as known, since only details differ."""
     scripted.answers = [lambda body: (207, taken(body, "conflict")[1], {})]
     start = Event.make(
         "incidentStarted", incidentId="Q1", repo="a/b", source="pagerduty", time="2025-03-04T10:00:00Z"

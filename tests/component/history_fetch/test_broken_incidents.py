@@ -54,7 +54,7 @@ def told(source: str, pages: Kept) -> Iterator[Any]:
 
 @short_and_long("part", short=5, long=1)
 @pytest.mark.parametrize("source", SOURCES)
-def test_one_wrong_value_gives_a_change_a_reason_or_an_error(source: str, part: int) -> None:
+def test_one_wrong_value_gives_a_change_reason_or_error(source: str, part: int) -> None:
     """Whatever one value of one page becomes, the reader gives changes, reasons or an error.
 
     The short form makes every fifth change.

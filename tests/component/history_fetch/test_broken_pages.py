@@ -57,7 +57,7 @@ def told(name: str, module: ModuleType, pages: Kept) -> Iterator[Any]:
 
 @short_and_long("part", short=5, long=1)
 @pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
-def test_one_wrong_value_gives_an_event_a_reason_or_an_error(name: str, module: ModuleType, part: int) -> None:
+def test_one_wrong_value_gives_an_event_reason_or_error(name: str, module: ModuleType, part: int) -> None:
     """Whatever one value of one page becomes, the reader gives events, reasons or an error.
 
     The short form makes every fifth change.

@@ -55,5 +55,5 @@ def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_pat
 
 
 def test_every_source_of_deploys_is_here() -> None:
-    """Each reader that is no adapter's, and so tells of deploys, has its year here."""
+    """Each reader without an adapter, so one of deploys, has its year in this file."""
     assert {*registry.names(GROUP)} - {*registry.names()} == {*SOURCES}

@@ -97,5 +97,5 @@ def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> N
 
 
 def test_every_source_of_incidents_is_here() -> None:
-    """Each reader that has an adapter of its name tells of incidents, and has its year here."""
+    """Each reader with an adapter of its name, so one of incidents, has its year in this file."""
     assert {*registry.names(GROUP)} & {*registry.names()} == {name.split()[0] for name in VENDORS}

@@ -1,4 +1,4 @@
-"""What may count twice is fetched up to where the relay began to tell of it, or where the user says so."""
+"""A source with a relay is fetched up to the relay's first event, or up to the time that the user gives."""
 
 from __future__ import annotations
 
@@ -74,8 +74,8 @@ def test_a_source_without_deliveries_is_fetched_up_to_now(told: Path) -> None:
     assert nowhere is None
 
 
-def test_a_store_that_is_not_here_tells_nothing(tmp_path: Path) -> None:
-    """A relay on another machine may tell of the source: --live-since is asked for, and taken as it is."""
+def test_without_the_relays_store_live_since_is_needed(tmp_path: Path) -> None:
+    """If the relay runs on another machine, --live-since is required and taken unchecked."""
     file = configure(tmp_path)
 
     with pytest.raises(UsageError, match="--live-since: expected the time"):

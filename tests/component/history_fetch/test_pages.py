@@ -76,7 +76,7 @@ def test_a_limit_is_waited_for_as_long_as_it_says(
 def test_a_403_is_a_limit_only_where_it_says_so(
     state: State, headers: dict[str, str], waits: list[float] | None
 ) -> None:
-    """A token that may not read ends the fetch at once, though the answer tells of a limit far away."""
+    """A token without the right to read ends the fetch at once, although the headers show an unused limit."""
     waited: list[float] = []
     api = Api(lambda path, query: {}, "token", {1: LIMITED}, limit_status=403, limit_headers=headers)
     with listening(api), pages(api.url, state, waited) as read:
@@ -90,7 +90,7 @@ def test_a_403_is_a_limit_only_where_it_says_so(
 
 
 def test_a_page_that_never_ends_is_given_up(state: State) -> None:
-    """An attempt ends after its time in all, even where a byte comes now and then."""
+    """An attempt ends after its total time limit, even if single bytes arrive now and then."""
 
     def drip(connection: socket.socket, _: object) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n")
@@ -125,7 +125,7 @@ def test_a_missing_page_is_requested_once(state: State) -> None:
         ),
     ],
 )
-def test_an_answer_that_is_no_page_is_reported_with_its_address(state: State, reply: bytes, said: str) -> None:
+def test_an_answer_that_is_no_page_is_named_with_its_address(state: State, reply: bytes, said: str) -> None:
     """The answer of another server than the vendor's is an error and is not saved as a page."""
     with serving(reply) as server:
         read = pages(server.url, state, [], retries=0)

@@ -124,7 +124,7 @@ def test_each_region_signs_in_at_its_own_address(url: str, address: str) -> None
 
 
 def test_a_deleted_service_keeps_its_name() -> None:
-    """An incident whose service is in no list any more keeps its id and name for routing."""
+    """An incident of a deleted service still has its id and name for routing."""
     told = year(1)[0]
 
     start = next(iter(past.translate(Fields(told.row()), Fields(told.whole()), None)))

@@ -139,7 +139,7 @@ def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
 def test_a_relay_makes_of_an_example_what_translate_says(
     adapter: str, layout: Callable[[Example], bytes], tmp_path: Path, receiver: Receiver
 ) -> None:
-    """In the same order both give the same events, and the same reasons to ignore, keep or reject."""
+    """Both give the same events, and the same reasons to ignore, quarantine or reject, in the same order."""
     file = configured(tmp_path, adapter, receiver.url)
     arrived: list[dict[str, Any]] = []
     with in_thread(file) as relay:

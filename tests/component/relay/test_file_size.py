@@ -1,4 +1,4 @@
-"""Space that retention frees is returned: the file grows with the rows stored now, not with all there were."""
+"""The file gives back the space that retention frees: it is as large as the rows stored now need."""
 
 from __future__ import annotations
 

@@ -98,7 +98,7 @@ def test_a_body_that_does_not_come_to_its_end_is_503(relay: Relay) -> None:
 
 @pytest.mark.parametrize("sent", [0, 100])
 def test_a_sender_that_goes_away_inside_the_body_leaves_nothing(relay: Relay, sent: int) -> None:
-    """A body that was cut, before its first byte or after some, is no delivery: nothing is stored or logged."""
+    """A body cut before its first byte, or after some, is no delivery: nothing is stored or logged."""
     delivery = datadog("monitor-triggered")
     headers = {**delivery.headers, "Content-Length": str(len(delivery.body))}
     with connected(relay.url) as connection:

@@ -1,4 +1,4 @@
-"""A full house: crowds of silent, slow and greedy senders keep no good one out."""
+"""At the bound of connections: crowds of silent, slow and greedy senders lock no good one out."""
 
 from __future__ import annotations
 

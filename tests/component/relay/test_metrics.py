@@ -1,4 +1,4 @@
-"""What /metrics tells: each thing once, in bounded labels, and also while the store is out of reach."""
+"""/metrics: each value once, with a bounded number of labels, also while the store cannot be read."""
 
 from __future__ import annotations
 
@@ -168,7 +168,7 @@ def test_a_pause_is_exposed(busy: Relay) -> None:
 
 
 def test_a_failing_receiver_and_a_faulty_configuration_are_exposed(relay: Relay, receiver: Receiver) -> None:
-    """The circuit shows as open until the receiver answers, and a faulty file until a correct one was read."""
+    """The circuit shows as open until the receiver answers, and a faulty file until a correct one is read."""
     receiver.script = lambda _: answer("503 X")
     for incident in ("A", "B", "C"):
         pagerduty("incident.triggered", incident).post(relay.url)

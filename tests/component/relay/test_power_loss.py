@@ -1,7 +1,7 @@
 """Power loss at any moment: an acknowledged delivery is in the store when the power is back.
 
-The store writes with its own statements, settings and transactions to a disk that keeps only what
-was synced and a torn part of the rest. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
+The store writes with its own statements, settings and transactions. The disk loses everything that
+was not synced, except a torn part. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
 """
 
 from __future__ import annotations
@@ -289,7 +289,7 @@ def test_what_was_acknowledged_survives_every_power_loss(
 def test_what_was_acknowledged_between_failed_syncs_survives_too(
     points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
-    """A sync that fails, and what it was for forgotten by the system, takes nothing acknowledged along."""
+    """If a sync fails and the system drops its pages, no acknowledged delivery is lost."""
     tally = ran(tmp_path, monkeypatch, points, failing=8)
     measure(f"one sync in twelve fails: {tally}")
     assert (tally.points, tally.losing, tally.damaged) == (points, 0, 0)
@@ -299,7 +299,7 @@ def test_what_was_acknowledged_between_failed_syncs_survives_too(
 def test_with_synchronous_normal_the_same_crashes_lose(
     points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
-    """The simulation tells settings apart: with NORMAL in place of FULL most crashes lose deliveries."""
+    """With synchronous NORMAL in place of FULL most of the same crashes lose deliveries."""
     tally = ran(tmp_path, monkeypatch, points, (IN_FORCE, "PRAGMA synchronous=NORMAL"))
     measure(f"synchronous=NORMAL: {tally}")
     assert tally.losing > points / 2

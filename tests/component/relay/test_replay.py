@@ -321,7 +321,7 @@ def test_a_running_relay_stores_deliveries_during_a_long_replay(
     assert relay.failed()["quarantined"] == []
 
 
-def test_a_store_that_is_busy_for_long_is_named_in_the_error(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_store_that_is_busy_for_long_is_named(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """If a command cannot get the store's lock, the error gives file and reason."""
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     refused = pytest.raises(StoreUnavailable)

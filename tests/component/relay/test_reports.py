@@ -69,7 +69,7 @@ def busy(relay: Relay, receiver: Receiver) -> Relay:
 
 
 def test_status_as_json(busy: Relay) -> None:
-    """The status listener and the report tell the same, in numbers that add up."""
+    """The status listener and the report have the same numbers, and they add up."""
     told = busy.status()
     assert shape(told.pop("server")) == {
         "version": VERSION,
@@ -233,7 +233,7 @@ def status(relay: Relay, *options: str) -> str:
 
 
 def test_status_says_that_the_server_runs(at_home: Relay) -> None:
-    """The command asks the server of the same store, and tells its version."""
+    """The command asks the server of the same store and shows its version."""
     told = pairs(status(at_home))
     assert told["server"] == f"runs, version {VERSION}"
     assert told["delivery"] == "delivering"

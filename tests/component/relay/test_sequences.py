@@ -162,7 +162,7 @@ def test_two_environments_of_one_repository_are_not_taken_for_one_another(pair: 
             key = {"cycle_key": f"env-{number}", "service": "shop", "env": environment}
             pair.post(datadog(name, **key, tags=f"env:{environment},service:shop"))
 
-    # Between incidents there is no order to keep.
+    # There is no order between incidents.
     assert sorted(pair.story("env-1", "env-2"), key=lambda line: line.split()[0]) == [
         "env-1 started 2026-03-04T09:17:00Z larkspur/shop staging shop",
         "env-1 resolved 2026-03-04T10:05:00Z larkspur/shop staging shop",

@@ -1,4 +1,4 @@
-"""What keeps a relay from starting: each is one plain line that says what to change."""
+"""Faults that stop a relay's start: the error of each is one line that says what to change."""
 
 from __future__ import annotations
 

@@ -1,10 +1,10 @@
-"""A store of schema 0001 or 0002 under this version: nothing in it is lost, and all of it goes on.
+"""A store of schema 0001 or 0002 under this version: no row is lost, and every incident goes on.
 
 `data/relay-0001.db` and `data/relay-0002.db` were written by the last version that had that schema, run as
 a process against a receiver that answered WAITS with 500 and the start of BURIED with 400, and ended with
 SIGTERM. Their deliveries are PagerDuty's, with event ids 01OF00010001 to 01OF00010013:
 
-| incident | in the file it is |
+| incident | its state in the file |
 | --- | --- |
 | DONE | started and ended in two repositories, all four events delivered |
 | OPEN | open, its start delivered |

@@ -55,7 +55,7 @@ def test_every_202_survives_kill_9(kind: str, address: str) -> None:
 
 
 def _send(receiver: Receiver, key: str, prefix: str, accepted: set[str], sent: set[str]) -> None:
-    """Send events and lists until the server is gone, and keep what it said that it took."""
+    """Send events and lists until the server is gone, and collect the ids that it accepted."""
     number = 0
     while True:
         events = [body("public-client", id=f"{prefix}-{number + n}") for n in range(1 + number % 3)]

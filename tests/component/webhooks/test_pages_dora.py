@@ -56,7 +56,7 @@ def beside(page: str) -> dict[str, dict[str, str]]:
 def test_the_numbers_are_those_of_the_interface(
     kind: str, receiver: Receiver, owner: Visitor, where: str
 ) -> None:
-    """For every filter the page and `GET /api/metrics` tell the same counts, of a past moment too."""
+    """For every filter the page and `GET /api/metrics` have the same counts, for a past moment too."""
     key = receiver.key("all", "send", "read")
     assert receiver.post(key, worked()).status_code == 202
     for query in (f"{where}&{PERIOD}", f"{where}&from=2026-03-01"):

@@ -1,4 +1,4 @@
-"""What keeps the pages safe: sessions, forms of others, hostile text, guesses, headers, and the log."""
+"""The safety of the pages: sessions, forms of other sites, hostile text, guesses, headers, and the log."""
 
 from __future__ import annotations
 
@@ -311,7 +311,7 @@ def behind_tls(folder: Path) -> Iterator[Receiver]:
 
 
 def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
-    """Behind TLS the cookie is Secure and of this host alone, HSTS is sent, and forms need the public origin."""
+    """Behind TLS the cookie is Secure and for one host, HSTS is sent, and forms need the public origin."""
     with behind_tls(tmp_path) as receiver:
         link = invite_owner(receiver.store)
         page = requests.get(receiver.url + link, timeout=10)
@@ -334,7 +334,7 @@ def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
 
 
 def test_every_answer_has_the_headers(receiver: Receiver, owner: Visitor) -> None:
-    """Pages, problems, JSON and files alike tell browsers not to guess, frame or run anything else."""
+    """Pages, problems, JSON and files have the headers against sniffing, framing and foreign content."""
     for path in ("/start", "/nowhere", "/openapi.json", "/api/events", "/static/style.css", "/sign-in"):
         headers = owner.get(path).headers
         assert headers["x-content-type-options"] == "nosniff", path

@@ -36,7 +36,7 @@ def start(listen: Listen, store: StoreLocation, flag: str = "--listen") -> None:
 
 
 def test_a_taken_port_names_the_flag_to_change(tmp_path: Path) -> None:
-    """StoreLocation another program listens, the complaint names the address, the reason and the flag."""
+    """If another program listens there, the error names the address, the reason and the flag."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError) as refused:
@@ -54,7 +54,7 @@ def test_an_address_that_is_not_here(tmp_path: Path) -> None:
 
 
 def test_one_server_a_store(receiver: Receiver) -> None:
-    """A second server on the same file is refused, and the first one keeps working."""
+    """A second server on the same file is refused, and the first one still works."""
     with pytest.raises(ConfigurationError, match="another server uses this file"):
         start(Listen("127.0.0.1", 0), receiver.store)
     assert requests.get(receiver.url + "/healthz", timeout=30).status_code == 200
@@ -70,7 +70,7 @@ def test_a_second_start_finds_everything(tmp_path: Path) -> None:
 
 
 def test_it_shares_a_loop_and_leaves_signals_alone(tmp_path: Path) -> None:
-    """Two receivers run side by side in one loop, and the process keeps its own signal handlers."""
+    """Two receivers run in one loop, and the process's own signal handlers stay in place."""
     seen: list[list[object]] = []
 
     def handlers() -> None:

@@ -110,7 +110,7 @@ def test_an_upgraded_store_counts_as_a_new_one(
 
 
 def test_what_git_said_moves_to_its_new_table(database: Callable[[], Database], tmp_path: Path) -> None:
-    """Revision 0013 renames `git_told` to `git_deploys` and keeps every row of it."""
+    """Revision 0013 renames `git_told` to `git_deploys` without the loss of a row."""
     filled(database(), "0012", tmp_path / "earlier")
     (before,) = (rows for statement, rows in statements("0012") if " git_told " in statement)
     with transaction(database()) as session:

@@ -150,7 +150,7 @@ PLANTS: dict[str, tuple[Any, str, Any]] = {
     "what an arrived or deleted rollback undoes": (failure_rows, "maybe_undone", _none),
     "the old neighbors of deleted deploys": (failure_rows, "maybe_undone", _merged_sides_of_removed),
     "the old neighbors of arrived deploys": (failure_rows, "maybe_undone", _merged_sides_of_arrived),
-    "the deploys to which incidents were attributed": (incident_rows, "attribute", _none_changed),
+    "the deploys that incidents were attributed to": (incident_rows, "attribute", _none_changed),
     "incidents of a failed deploy": (neighbors, "incidents_attributed_to", _nothing),
 }
 

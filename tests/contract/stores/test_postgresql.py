@@ -1,4 +1,4 @@
-"""What a session on PostgreSQL keeps from one turn to the next: the statements that it has prepared."""
+"""The prepared statements of a PostgreSQL session, from one turn to the next."""
 
 from __future__ import annotations
 

@@ -381,7 +381,7 @@ def test_the_error_for_an_unreachable_database_has_no_password(tmp_path: Path) -
 
 
 def test_a_target_of_its_own_is_another_occurrence(opened: Opened) -> None:
-    """Two repositories of one incident are two records and two events, which keep one order."""
+    """Two repositories of one incident give two records and two events, in one order."""
 
     async def body(servers: Servers) -> None:
         made = delivery("A", STARTED, BEGAN)

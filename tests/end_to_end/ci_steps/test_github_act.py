@@ -78,8 +78,8 @@ def test_event(event: str, payload: str | None, expected: dict[str, Any], note: 
     assert not note or any(note in text for _, text in run.annotations)
 
 
-def test_commits_come_along(tmp_path: Path) -> None:
-    """Of a push whose payload tells no commits they are read from the checkout."""
+def test_commits_are_read_from_the_checkout(tmp_path: Path) -> None:
+    """If a push's payload has no commits, they are read from the checkout."""
     with serving(TAKEN) as server:
         run = act(tmp_path, "deploy", key=KEY, url=server.url)
 

@@ -168,7 +168,7 @@ def test_schema(number: int, tmp_path: Path) -> None:
     """Both documents of the template are what GitLab's schema allows."""
     document = DOCUMENTS[number]
     if number:
-        # GitLab puts whole lists where these stand.
+        # GitLab replaces these by whole lists.
         lists = {"needs": ["deploy"], "rules": INPUTS["rules"]["default"]}
         document = {"report-deploy": {**JOB, **lists}}
     check(document, tmp_path)

@@ -80,7 +80,7 @@ def act(
         log=log,
         code=done.returncode,
         outputs={file.stem: _read(file) for file in results.glob("*.json")},
-        # act tells a composite's summary twice: of its step, and of itself.
+        # act prints a composite's summary twice: for its step, and for itself.
         summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", log))),
         annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", log),
         sha=sha,

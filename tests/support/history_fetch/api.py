@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, *arguments: Any) -> None:
-        """Keep the output of tests clean."""
+        """Print nothing, so that the output of tests stays clean."""
 
 
 @contextmanager

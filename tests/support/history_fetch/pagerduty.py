@@ -59,7 +59,7 @@ class Incident:
         return {**self.data(), **more, "incident_number": int(self.id[1:]), "status": status}
 
     def log(self) -> list[dict[str, Any]]:
-        """Its log entries, newest first; the entry of a start comes a moment after what it tells."""
+        """Its log entries, newest first; the entry of a start is a moment later than the start."""
         entries = []
         for number, at in enumerate(self.moments):
             kind = "resolve" if number % 2 else "trigger"

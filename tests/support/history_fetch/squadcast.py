@@ -126,7 +126,7 @@ def year(count: int = 240) -> list[Incident]:
 
 @dataclass
 class Squadcast:
-    """Its API for *told*; an access token is good for some requests, the refresh token for its exchange."""
+    """Its API for *incidents*; an access token holds for some requests, the refresh token for an exchange."""
 
     told: list[Incident]
     refresh: str

@@ -1,4 +1,4 @@
-"""The delivery worker on a bench: a real store, and a sender that answers as a test tells it."""
+"""The delivery worker on a bench: a real store, and a sender whose answers the test sets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class FakeSender:
-    """Keeps what it was given; `answer` decides, in the thread that sends."""
+    """Records what it was given; `answer` decides, in the thread that sends."""
 
     answer: Callable[[str, str], Outcome] = lambda _incident, _kind: TAKEN
     sent: list[tuple[str, str]] = field(default_factory=list)

@@ -82,7 +82,7 @@ class Cursor:
 
     def executemany(self, statement: str, rows: Iterable[Any]) -> Cursor:
         before = self._connection.total_changes()
-        # Taken away again, since a cycle would keep a statement open that is done with.
+        # Removed again, since a cycle would leave a finished statement open.
         self._cursor.exec_trace = self._describe
         try:
             with _translated():
@@ -167,7 +167,7 @@ class Connection:
 def watched(
     monkeypatch: pytest.MonkeyPatch, seen: Observer, reword: Callable[[str], str] = str
 ) -> Iterator[None]:
-    """Open every SQLite file through apsw, and tell *seen* each change before the next one.
+    """Open every SQLite file through apsw, and call *seen* with each change before the next one.
 
     What *seen* raises, such as `sync_failed()`, is what the disk answers. *reword* may put another
     statement in place of one.

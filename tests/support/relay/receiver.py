@@ -1,4 +1,4 @@
-"""A receiver that keeps what it was sent and answers as a test tells it."""
+"""A receiver that records its requests and gives the answers that a test sets."""
 
 from __future__ import annotations
 

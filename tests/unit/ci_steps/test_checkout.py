@@ -1,4 +1,4 @@
-"""What git tells, read from real repositories."""
+"""Commit, branch, remote and commits, read from real repositories."""
 
 import subprocess
 from pathlib import Path
@@ -92,7 +92,7 @@ def test_many_commits(repository: Path) -> None:
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    """A folder without .git tells nothing, whatever lies above it."""
+    """A folder without .git gives nothing, even inside a repository."""
     git(tmp_path, "init", "-q")
     (tmp_path / "below").mkdir()
 
@@ -100,14 +100,14 @@ def test_no_repository(tmp_path: Path) -> None:
 
 
 def test_no_commit(tmp_path: Path) -> None:
-    """A repository without a commit tells nothing."""
+    """A repository without a commit gives nothing."""
     git(tmp_path, "init", "-q")
 
     assert checkout.read(str(tmp_path)) is None
 
 
 def test_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without git on the PATH a checkout tells nothing."""
+    """Without git on the PATH a checkout gives nothing."""
     monkeypatch.setenv("PATH", str(repository))
 
     assert checkout.read(str(repository)) is None

@@ -59,7 +59,7 @@ def test_defaults() -> None:
     ],
 )
 def test_receiver(texts: dict[str, str], receiver: str) -> None:
-    """The key tells who will read the event, unless it is said."""
+    """The key's form decides the receiver, unless a setting names it."""
     assert Settings.make(texts).receiver == receiver
 
 

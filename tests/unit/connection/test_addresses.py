@@ -133,7 +133,7 @@ def test_proxy() -> None:
 
 
 def test_origin() -> None:
-    """The origin keeps host and port and loses the path."""
+    """The origin has the host and port, without the path."""
     assert origin("http://[::1]:8700/webhooks/a") == "http://[::1]:8700"
 
 

@@ -179,7 +179,7 @@ def test_sloppy_adapter(raises: Exception | None, complaint: str) -> None:
 
 
 def test_adapter_that_does_not_load() -> None:
-    """An adapter whose import fails is a complaint at its line, not a traceback."""
+    """An adapter whose import fails gives an error with its line, not a traceback."""
 
     def load_adapter(name: str) -> object:
         raise ImportError("no module named 'frobnicate'")

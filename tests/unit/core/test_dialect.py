@@ -62,7 +62,7 @@ def test_fields_are_dropped_and_added() -> None:
 
 
 def test_kinds_have_the_receiver_s_words() -> None:
-    """A kind whose word is changed goes out with the other word, the rest keep theirs."""
+    """A kind with a changed word is sent with that word, and the other kinds with theirs."""
     dialect = Dialect.make(kinds={"incidentStarted": "incident_opened"})
 
     assert [dialect.write(event)["kind"] for event in EVENTS] == [
@@ -73,7 +73,7 @@ def test_kinds_have_the_receiver_s_words() -> None:
 
 
 def test_an_extra_field_does_not_hide_ours() -> None:
-    """A field that came along is left out where its name is taken."""
+    """An unknown field is left out if a field of ours was renamed to its name."""
     event = Event.from_wire({**KINDS[0].example, "sha": "theirs"})
 
     assert Dialect.make(rename={"commitSHA": "sha"}).write(event)["sha"] == event.get("commitSHA")

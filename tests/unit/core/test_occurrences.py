@@ -52,7 +52,7 @@ def test_a_reopened_incident_has_a_second_occurrence():
 
 
 def test_an_end_that_names_the_first_occurrence_ends_the_one_that_is_open():
-    """After a reopening, an end that still tells the first start closes the second occurrence."""
+    """After a reopening, an end that still has the first start's time closes the second occurrence."""
     relay = Relay()
     relay.say(started(0, occurrence="told"), resolved(5, since=0), started(10, occurrence="told"))
 
@@ -115,7 +115,7 @@ def test_an_early_end_that_tells_its_start_sends_both():
 
 
 def test_early_ends_of_two_occurrences_send_four_events():
-    """Occurrence names keep apart two ends that both came before their starts."""
+    """Occurrence names separate two ends that both came before their starts."""
     relay = Relay()
 
     relay.say(resolved(15, since=10), resolved(5, since=0))
@@ -246,7 +246,7 @@ def test_a_start_within_the_occurrence_is_no_second_one_when_the_end_comes():
 
 
 def test_an_unnamed_end_before_the_open_start_closes_nothing():
-    """Without a name only time tells: an end from before the start is that of something earlier."""
+    """Without a name only the time decides: an end from before the start belongs to an earlier occurrence."""
     relay = Relay()
     relay.say(started(0))
 

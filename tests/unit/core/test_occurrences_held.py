@@ -26,7 +26,7 @@ def test_an_update_that_is_not_wanted_either_leaves_the_start_held():
 
 
 def test_a_held_incident_whose_end_is_wanted_counts_whole():
-    """An end that passes the filter brings its held start along."""
+    """An end that passes the filter gives its held start too."""
     relay = Relay()
     relay.take(started(0, occurrence="cycle-1"), refusal=LOW)
 
@@ -56,7 +56,7 @@ def test_an_incident_raised_after_its_end_counts_whole():
 
 
 def test_an_incident_of_which_only_a_refused_end_came_is_raised_whole():
-    """A refused end that tells its start is enough for a later change that is wanted."""
+    """After a refused end with its start's time, a later wanted change gives start and end."""
     relay = Relay()
     relay.take(resolved(9, since=0), refusal=LOW)
 

@@ -181,7 +181,7 @@ def test_what_waits_does_not_wait_for_a_held_start_that_was_overtaken():
 
 
 def test_what_waits_for_a_raised_incident_ends_with_it():
-    """That a target was held back at first, or started twice, does not keep it from being over."""
+    """A target that was held at first, or started twice, still ends what was merged into it."""
     for first, refusal in ((started(1, incident="B"), LOW), (started(1, incident="B"), None)):
         relay = Relay()
         relay.take(first, refusal=refusal)

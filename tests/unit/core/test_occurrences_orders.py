@@ -1,6 +1,6 @@
-"""What holds of occurrences in any order of arrival, and in any sequence of changes at all.
+"""Rules for occurrences in any order of arrival, and in any sequence of changes.
 
-Where payloads tell the starts (each end that of its own occurrence), the set of events does not
+If payloads have the starts (each end that of its own occurrence), the set of events does not
 depend on the order or on repeats. The exceptions: an update that passes a filter counts only
 after its held start, and a merge waits only for a target that was seen before it.
 """

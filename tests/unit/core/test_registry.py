@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
-    """Put a distribution on the path that claims a name in the group."""
+    """Put a distribution on the path that registers a name in the group."""
 
     def put(distribution: str, name: str, value: str) -> None:
         folder = tmp_path / distribution
@@ -53,7 +53,7 @@ def test_an_unknown_name_is_refused(install: Callable[[str, str, str], None]) ->
         registry.load("ant", GROUP)
 
 
-def test_two_distributions_that_claim_one_name_are_refused(install: Callable[[str, str, str], None]) -> None:
+def test_two_distributions_with_one_name_are_refused(install: Callable[[str, str, str], None]) -> None:
     """Both are named, even where they name the same thing, and nothing is imported."""
     install("gitdailies-ant", "ant", "json:loads")
     install("rival-ant", "ant", "no_such_module_anywhere:adapter")

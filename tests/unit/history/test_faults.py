@@ -73,7 +73,7 @@ def places(path: Path) -> Iterator[tuple[int, int, str]]:
 
 
 def test_every_place_that_makes_a_fault_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No line of the code tells a fault that the table does not have."""
+    """Every line of the code that makes a fault is reached by a case of the table."""
     monkeypatch.setattr(formats, "LARGEST_JSON", 999)
     seen: dict[str, set[int]] = {}
 

@@ -53,7 +53,7 @@ def test_faulty_rows_are_written_to_a_file_and_the_others_sent(receiver: Scripte
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
 def test_an_existing_file_is_refused_and_unchanged(receiver: Scripted, more: tuple[str, ...]) -> None:
-    """The file to import is refused too, wherever the option is in the line, and nothing is sent."""
+    """Neither the file to import nor another existing file is overwritten, and nothing is sent."""
     Path("good.csv").write_text(HEADER + GOOD)
     before = {name: Path(name).read_bytes() for name in names()}
 

@@ -48,7 +48,7 @@ def sizes(batcher: Batcher, sent: Sequence[ReadyEvent], waiting: int = 10**6) ->
     [(0, [1] * 6), (1, [1] * 6), (7, [1] * 6), (8, [2, 2, 2]), (12, [3, 3]), (10**6, [6])],
 )
 def test_batches_are_sized_to_use_every_sender(waiting: int, expected: list[int]) -> None:
-    """With four senders few events are sent alone; many are sent in batches of a fourth of the waiting ones."""
+    """With four senders a few events are sent alone, and many in batches of a fourth of those that wait."""
     assert sizes(Batcher(4), events(6), waiting) == expected
 
 

@@ -71,7 +71,7 @@ def test_failures_at_the_same_time_count_as_one() -> None:
 
 
 def test_retry_after_opens_it_at_once_and_for_that_long() -> None:
-    """One answer that asks for a minute keeps every event back as long; a shorter one shortens nothing."""
+    """An answer that asks for a minute blocks every event for a minute, even after a shorter request."""
     circuit = CircuitBreaker()
     circuit.failed(100.0, 60.0, 1)
     circuit.failed(101.0, 5.0, 2)

@@ -101,8 +101,8 @@ def test_an_evicted_body_takes_no_more_bytes() -> None:
     asyncio.run(run())
 
 
-def test_a_body_that_gives_way_is_over_at_once() -> None:
-    """Though nothing more comes of it, it does not keep its connection for the time a body has."""
+def test_an_evicted_body_ends_at_once() -> None:
+    """Its reader ends before the body's time limit, although no more bytes arrive."""
 
     async def run() -> None:
         held, slow = MemoryBudget(10), Sender()

@@ -54,7 +54,7 @@ def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) -> Non
 
 
 def test_many_incidents_are_on_their_way_at_once_up_to_the_bound(tmp_path: Path) -> None:
-    """Twenty incidents keep all eight places busy, and no ninth is taken."""
+    """Of twenty incidents eight are in flight, and never more."""
     full = threading.Barrier(8, timeout=10)
 
     def answer(_incident: str, kind: str) -> Outcome:

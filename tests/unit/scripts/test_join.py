@@ -275,7 +275,7 @@ def test_a_text_in_place_of_a_module(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["every platform", *BY_MODULE])
 def test_steps_are_readable(module: str) -> None:
-    """Each one-file step keeps the docstrings, has no long line, and is no heavier than it may be."""
+    """Each one-file step has its docstrings, no long line, and no more bytes than its limit."""
     text = one_file.step_of(ROOT, module) if module in BY_MODULE else one_file.step(ROOT)
 
     # An orb carries its platform's step in one environment variable, whose limit is 128 KiB. The step

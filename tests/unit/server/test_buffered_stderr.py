@@ -41,7 +41,7 @@ class Raw(io.RawIOBase):
 
 @pytest.fixture
 def raw(monkeypatch: pytest.MonkeyPatch) -> Raw:
-    """What the module takes for standard error; pytest has the real one, and changes it amid a test."""
+    """The module's standard error for a test, since pytest replaces the real one during a test."""
     raw = Raw()
     out = io.TextIOWrapper(io.BufferedWriter(raw))
     monkeypatch.setattr(buffered_stderr, "sys", SimpleNamespace(stderr=out))
@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
     raw.full = False
     out.info(b"here")
 
-    # The buffer of the stream still has what failed, and brings it along.
+    # The buffer of the stream still has the failed bytes and writes them too.
     assert raw.writes[-1].endswith(b"here\n")
 
 

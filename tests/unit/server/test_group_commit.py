@@ -264,7 +264,7 @@ def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
 
 
 def test_before_it_is_started_it_refuses(diary: Diary) -> None:
-    """A writer that was not started raises, and does not hold an item forever."""
+    """A writer that was not started raises instead of waiting."""
     writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
 
     with pytest.raises(StoreUnavailable, match="the writer is stopped"):

@@ -161,7 +161,7 @@ def test_what_cannot_be_opened_is_named(folder: Path, name: str) -> None:
 
 
 def test_a_reason_is_one_line_in_lower_case() -> None:
-    """The system's words and SQLite's come in lower case; an error without words tells its kind."""
+    """The system's and SQLite's reasons are in lower case; an error without text gives its type."""
     assert reason(OSError(28, "No space left on device")) == "no space left on device"
     assert reason(sqlite3.OperationalError("database or disk is full")) == "database or disk is full"
     assert reason(KeyError()) == "keyerror"
@@ -169,7 +169,7 @@ def test_a_reason_is_one_line_in_lower_case() -> None:
 
 @pytest.mark.parametrize("page", [4096, 8192])
 def test_a_log_is_copied_back_after_as_many_bytes_whatever_a_page_has(folder: Path, page: int) -> None:
-    """A file keeps the page size it was made with, and its log grows to 8 MiB all the same."""
+    """Whatever page size a file was made with, its log grows to 8 MiB."""
     folder.mkdir(parents=True)
     with contextlib.closing(sqlite3.connect(folder / "x.db")) as made:
         made.execute(f"PRAGMA page_size={page}")

@@ -28,7 +28,7 @@ ZONES = st.sampled_from(("UTC", "Europe/Berlin", "America/Havana", "Asia/Beirut"
     ],
 )
 def test_durations_are_written_with_two_units(seconds: float | None, text: str) -> None:
-    """A duration is written with its two greatest units. The smaller one is left out if it is zero."""
+    """A duration has its two greatest units; the smaller one is left out if it is zero or negligible."""
     assert formatting.duration(seconds) == text
 
 

@@ -1,4 +1,4 @@
-"""Webhook keys: form, check characters, rights, and what the store keeps of them."""
+"""Webhook keys: form, check characters, rights, and their rows in the store."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The plugin: its hook under bats beside incoming webhooks, its manifest against the linter's rules."""
+"""The plugin: its hook under bats with real incoming webhooks, its manifest against the linter's rules."""
 
 from __future__ import annotations
 
@@ -63,7 +63,7 @@ def tap(incoming: Webhooks) -> str:
 
 @pytest.mark.parametrize("claim", BATS)
 def test_hook(claim: str, tap: str) -> None:
-    """Each claim of hook.bats holds."""
+    """Each test of hook.bats passes."""
     assert re.search(rf"^ok \d+ {re.escape(claim)}$", tap, re.MULTILINE), tap
 
 
