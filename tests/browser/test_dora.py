@@ -31,7 +31,7 @@ def shop(owner: Tab, receiver: Receiver) -> Tab:
     return owner
 
 
-def told(receiver: Receiver, address: str) -> dict[str, Any]:
+def metrics_of(receiver: Receiver, address: str) -> dict[str, Any]:
     query = {name: texts[0] for name, texts in parse_qs(urlsplit(address).query).items()}
     return receiver.get(receiver.key(f"reader of {len(query)}", "read"), "/api/metrics", **query).json()
 
@@ -54,7 +54,7 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
     """The page shows each figure with its count, its denominator and its pending, unlinked or open items."""
     page = shop.page
     page.goto(receiver.url + SHOP)
-    figures = told(receiver, SHOP)["figures"]
+    figures = metrics_of(receiver, SHOP)["figures"]
     rate, recovery = figures["changeFailRate"], figures["failedDeploymentRecoveryTime"]
     expect(page.locator("section.figure h2")).to_have_text([*TITLES, "How to read the figures"])
     shown = card(page, "Change fail rate").inner_text()
@@ -77,7 +77,7 @@ def test_each_chart_has_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> N
     page = shop.page
     page.goto(receiver.url + SHOP)
     expect(page.locator("svg.chart")).to_have_count(5)
-    figures = told(receiver, SHOP)["figures"]
+    figures = metrics_of(receiver, SHOP)["figures"]
     for title, heading, figure, number in (
         ("Deployment frequency", "Deploys", "deploymentFrequency", "numerator"),
         ("Change lead time", "Commits", "changeLeadTime", "count"),
@@ -99,7 +99,7 @@ def test_filters_are_in_the_address(shop: Tab, receiver: Receiver) -> None:
     page.get_by_role("button", name="Show").click()
     asked = parse_qs(urlsplit(page.url).query)
     assert (asked["repo"], asked["environment"]) == (["LARKSPUR/Shop"], ["staging"])
-    deploys = told(receiver, page.url)["figures"]["deploymentFrequency"]["numerator"]
+    deploys = metrics_of(receiver, page.url)["figures"]["deploymentFrequency"]["numerator"]
     assert deploys > 0
     expect(card(page, "Deployment frequency").locator("dd").first).to_have_text(str(deploys))
 
@@ -121,7 +121,7 @@ def test_events_are_behind_the_marks(shop: Tab, receiver: Receiver) -> None:
     """A mark leads to its event, which says why it counts; a bar and a row to a part of the period."""
     page = shop.page
     page.goto(receiver.url + SHOP)
-    answer = told(receiver, SHOP)["figures"]
+    answer = metrics_of(receiver, SHOP)["figures"]
     failed = page.locator("g.failed a")
     bars = page.locator("g.failed a", has=page.locator("rect"))
     assert 0 < failed.count() <= answer["changeFailRate"]["numerator"]

@@ -84,9 +84,9 @@ def rounds(world: World, kinds: Faults, count: int) -> dict[str, Figures]:
     for number, fault in zip(range(count), shuffled(kinds, world.odds), strict=False):
         figures = _round(world, vendors, fault)
         by_kind[fault.name].add(figures)
-        told = f"round {number}, {fault.name}: {figures}"
-        assert figures.accepted == figures.arrived > 0, told
-        assert (figures.twice, figures.disordered) == (0, 0), told
+        summary = f"round {number}, {fault.name}: {figures}"
+        assert figures.accepted == figures.arrived > 0, summary
+        assert (figures.twice, figures.disordered) == (0, 0), summary
     return by_kind
 
 

@@ -41,10 +41,10 @@ class Recorder:
         """Pass an event on to incoming webhooks. If they are down, return None, which cuts the connection."""
         headers = {"webhook-key": one.key, "idempotency-key": one.id}
         try:
-            told = self._session.post(self.url, json=one.event, headers=headers, timeout=20)
+            reply = self._session.post(self.url, json=one.event, headers=headers, timeout=20)
         except requests.RequestException:
             return None
-        return answer(f"{told.status_code} X", told.content, Content_Type="application/json")
+        return answer(f"{reply.status_code} X", reply.content, Content_Type="application/json")
 
     def _reply(self, one: Arrival) -> bytes | None:
         return self.pass_on(one) if self.mood is None else self.mood(one)

@@ -24,8 +24,8 @@ IGNORED = (DEPLOYMENT / "Dockerfile.dockerignore").read_text().splitlines()
 
 
 def compose() -> dict[str, Any]:
-    told: dict[str, Any] = yaml.safe_load((DEPLOYMENT / "compose.yaml").read_text())
-    return told
+    content: dict[str, Any] = yaml.safe_load((DEPLOYMENT / "compose.yaml").read_text())
+    return content
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -82,14 +82,14 @@ def test_nothing_of_compose_but_the_proxy_is_published() -> None:
 
 def test_the_image_runs_the_command_as_nobody_in_particular() -> None:
     """The image ends in our command with a subcommand there is, under a number that is not root's."""
-    told = dict(instructions())
+    directives = dict(instructions())
     scripts = PROJECT["project"]["scripts"]
-    assert told["ENTRYPOINT"] == f'["{next(iter(scripts))}"]'
-    arguments = re.findall(r'"([^"]+)"', told["CMD"])
+    assert directives["ENTRYPOINT"] == f'["{next(iter(scripts))}"]'
+    arguments = re.findall(r'"([^"]+)"', directives["CMD"])
     assert arguments[0] in COMMANDS
     assert arguments[2].startswith("/etc/gitdailies/")
-    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", told["USER"])
-    assert told["EXPOSE"].split() == ["8701", "8702"]
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", directives["USER"])
+    assert directives["EXPOSE"].split() == ["8701", "8702"]
     images = [rest.split()[0] for word, rest in instructions() if word == "FROM"]
     assert len(images) == 2
     extras = re.search(r"'\.\[(\w+)\]'", DOCKERFILE)

@@ -64,8 +64,8 @@ def test_commands_with_postgresql(block: str, tmp_path: Path) -> None:
             assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
         typed(block, tmp_path, **{"postgresql://db.example/relay": url, "postgresql://db.example/new": empty})
         file.write_text(file.read_text().replace(url, empty))
-        told = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=tmp_path).stdout
-    assert "incidentStarted" in told
+        printed = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=tmp_path).stdout
+    assert "incidentStarted" in printed
 
 
 def test_a_move_to_postgresql_counts_what_began_before_it_once(tmp_path: Path) -> None:

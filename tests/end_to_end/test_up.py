@@ -81,7 +81,7 @@ def test_explain_tells_the_story_of_a_pasted_incident(started):
     """`relay explain` names delivery, proof, event, attempt and period of an incident."""
     started.paste(started.lines[1])
     incident = until(lambda: [e for e in started.events() if e.get("source") == "pagerduty"])[-1]
-    told = until(
+    printed = until(
         lambda: (
             "delivered"
             in (out := command("relay", "explain", incident["incidentId"], cwd=started.folder).stdout)
@@ -90,7 +90,7 @@ def test_explain_tells_the_story_of_a_pasted_incident(started):
     )
 
     for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 delivered", "open from"):
-        assert part in told
+        assert part in printed
 
 
 def test_everything_in_the_data_folder_is_for_its_owner_alone(started):

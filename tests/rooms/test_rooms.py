@@ -159,9 +159,9 @@ def test_a_stale_exemption_is_reported() -> None:
     """An exemption of a deleted file and one without a use are named with their reasons."""
     gone = exempt("core/gitdailies_core/gone.py", "os", "it was here")
     unused = exempt("core/gitdailies_core/values/times.py", "socket", "no more")
-    kept: tuple[Exemption, ...] = (gone, unused, *EXEMPTIONS)
+    exemptions: tuple[Exemption, ...] = (gone, unused, *EXEMPTIONS)
 
-    assert list(stale(ROOT, kept)) == [
+    assert list(stale(ROOT, exemptions)) == [
         "core/gitdailies_core/gone.py: expected a use of os (it was here), got none",
         "core/gitdailies_core/values/times.py: expected a use of socket (no more), got none",
     ]

@@ -78,8 +78,8 @@ def initialize(programs: Path, folder: Path, superuser: str) -> None:
 def _started(programs: Path, folder: Path) -> str:
     with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        told = folder / "url"
-        if not told.exists():
+        url_file = folder / "url"
+        if not url_file.exists():
             initialize(programs, folder, "test")
             port = free_port()
             options = ["-p", str(port), "-k", str(folder), "-h", "127.0.0.1", *_FASTER]
@@ -92,8 +92,8 @@ def _started(programs: Path, folder: Path) -> str:
                 stdout=subprocess.DEVNULL,
                 cwd=folder,
             )
-            told.write_text(f"postgresql://test@127.0.0.1:{port}/postgres")
-        return told.read_text()
+            url_file.write_text(f"postgresql://test@127.0.0.1:{port}/postgres")
+        return url_file.read_text()
 
 
 def _answers(url: str) -> bool:

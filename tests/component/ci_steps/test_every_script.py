@@ -227,8 +227,8 @@ def test_commits_are_read_from_the_checkout(room: str, tmp_path: Path) -> None:
     """With a checkout of the deployed commit, the commits before it are sent with their times."""
     sha = repository(tmp_path / "checkout")
     case = case_of(room)
-    told = case["expected"]["events"][0]["commitSHA"]
-    environ = {name: text.replace(told, sha) for name, text in case["environ"].items()}
+    example_sha = case["expected"]["events"][0]["commitSHA"]
+    environ = {name: text.replace(example_sha, sha) for name, text in case["environ"].items()}
     with serving() as server:
         done = run(
             room,

@@ -96,12 +96,14 @@ def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     checked = run("check", "--json", GITDAILIES_WEBHOOK_KEY="key")
 
     found = {finding["text"]: finding for finding in json.loads(checked.stdout)["findings"]}
-    told = {name: text for text in found for name in ("whole", "cut", "gone") if f"larkspur/{name}:" in text}
+    messages = {
+        name: text for text in found for name in ("whole", "cut", "gone") if f"larkspur/{name}:" in text
+    }
     assert checked.returncode == 2
-    assert [found[told[name]]["level"] for name in ("whole", "cut", "gone")] == ["ok", "fault", "fault"]
-    assert "expected a full history, got a shallow clone; run git fetch --unshallow in it" in told["cut"]
-    assert "expected a git repository that this user can read" in told["gone"]
-    assert "git clone --mirror" in found[told["gone"]]["remedy"]
+    assert [found[messages[name]]["level"] for name in ("whole", "cut", "gone")] == ["ok", "fault", "fault"]
+    assert "expected a full history, got a shallow clone; run git fetch --unshallow in it" in messages["cut"]
+    assert "expected a git repository that this user can read" in messages["gone"]
+    assert "git clone --mirror" in found[messages["gone"]]["remedy"]
 
 
 def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):

@@ -14,15 +14,15 @@ def test_each_file_is_a_line_and_earlier_ones_count(run):
         "translate", "pagerduty", *(folder / f"incident.{name}.payload.json" for name in names), "--json"
     )
 
-    told = [json.loads(line) for line in shown.stdout.splitlines()]
-    assert [[event["kind"] for event in line.get("events", ())] for line in told] == [
+    outcomes = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [[event["kind"] for event in line.get("events", ())] for line in outcomes] == [
         ["incidentStarted"],
         [],
         [],
         ["incidentResolved"],
     ]
-    assert told[1]["ignored"] == "a redelivery of something stored"
-    assert "neither starts nor ends" in told[2]["ignored"]
+    assert outcomes[1]["ignored"] == "a redelivery of something stored"
+    assert "neither starts nor ends" in outcomes[2]["ignored"]
 
 
 def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):

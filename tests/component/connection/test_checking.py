@@ -34,8 +34,8 @@ def _receiver(ping: bytes = b"", hooks: bytes = b"", describes: bytes = OURS, op
 
 def allowing(*words: str) -> bytes:
     """Answer a ping as a receiver of ours does."""
-    told = {"status": "ok", "key": "ci", "allow": list(words)}
-    return answer("200 OK", json.dumps(told).encode(), Content_Type="application/json")
+    ping = {"status": "ok", "key": "ci", "allow": list(words)}
+    return answer("200 OK", json.dumps(ping).encode(), Content_Type="application/json")
 
 
 BEFORE = [

@@ -28,7 +28,7 @@ SOURCES: Mapping[str, tuple[str, Any, Mapping[str, str]]] = {
 }
 
 
-class Kept:
+class RecordedPages:
     """Pages of a first reading, for a test to break. Any other page is answered as missing."""
 
     url = "https://api.example.com"
@@ -47,7 +47,7 @@ class Kept:
         return json.loads(self.pages[address])
 
 
-def told(source: str, pages: Kept) -> Iterator[Any]:
+def read(source: str, pages: RecordedPages) -> Iterator[Any]:
     name, _, parameters = SOURCES[source]
     yield from registry.load(name, GROUP).read(pages, Window(BEGIN, END), parameters)
 
@@ -59,15 +59,15 @@ def test_one_wrong_value_gives_a_change_reason_or_error(source: str, part: int) 
 
     The short form makes every fifth change.
     """
-    pages = Kept(SOURCES[source][1])
-    assert any(isinstance(one, Change) for one in told(source, pages))
+    pages = RecordedPages(SOURCES[source][1])
+    assert any(isinstance(one, Change) for one in read(source, pages))
     pages.writing = False
     changes = broken = 0
     for address, page in list(pages.pages.items()):
         for what, body in islice(mutations(Request.make(headers={}, body=page)), 0, None, part):
             pages.pages[address] = body
             try:
-                for one in told(source, pages):
+                for one in read(source, pages):
                     assert isinstance(one, (Change, Ignored)), what
                     changes += isinstance(one, Change)
             except (PayloadError, Refused):

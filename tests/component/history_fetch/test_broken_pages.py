@@ -24,7 +24,7 @@ from tests.support.history_fetch.deploys import BEGIN, COUNT, moment
 FEW = 2
 
 
-class Kept:
+class RecordedPages:
     """Pages of a first reading, cut to a few rows each. Any other page is answered as missing."""
 
     url = "https://api.example.com"
@@ -50,7 +50,7 @@ class Kept:
         return {**page, **rows, **{name: value for name, value in last.items() if name in page}}
 
 
-def told(name: str, module: ModuleType, pages: Kept) -> Iterator[Any]:
+def read(name: str, module: ModuleType, pages: RecordedPages) -> Iterator[Any]:
     # The window includes the newest rows of a listing, which come first in most.
     yield from registry.load(name, GROUP).read(pages, Window(BEGIN, moment(COUNT + 9)), module.GIVEN)
 
@@ -62,15 +62,15 @@ def test_one_wrong_value_gives_an_event_reason_or_error(name: str, module: Modul
 
     The short form makes every fifth change.
     """
-    pages = Kept(module.answer)
-    assert any(isinstance(one, Event) for one in told(name, module, pages))
+    pages = RecordedPages(module.answer)
+    assert any(isinstance(one, Event) for one in read(name, module, pages))
     pages.writing = False
     events = broken = 0
     for address, page in list(pages.pages.items()):
         for what, body in islice(mutations(Request.make(headers={}, body=page)), 0, None, part):
             pages.pages[address] = body
             try:
-                for one in told(name, module, pages):
+                for one in read(name, module, pages):
                     assert isinstance(one, (Event, Ignored)), what
                     if isinstance(one, Event):
                         json.dumps(one.to_wire(), ensure_ascii=False).encode()

@@ -171,7 +171,7 @@ def branch(row: dict[str, Any]) -> Any:
 
 def live(number: int, web: str, folder: Path) -> list[dict[str, Any]]:
     """What the orb reported in the jobs of a pipeline, in their order, each at its end."""
-    told = []
+    events = []
     for flow, jobs in reversed(runs(number)):
         for row in jobs:
             again = int(flow["id"][-1])
@@ -191,9 +191,9 @@ def live(number: int, web: str, folder: Path) -> list[dict[str, Any]]:
                 "CIRCLE_BUILD_URL": f"{web}/{PROJECT}/{row['job_number']}",
             }
             given = {"environment": "production", "service": "api", "time": row["stopped_at"]}
-            told += reported(CIRCLECI, environ, folder, **given)
+            events += reported(CIRCLECI, environ, folder, **given)
     # Of two under one id, what came first stays.
-    return list({event["id"]: event for event in reversed(told)}.values())
+    return list({event["id"]: event for event in reversed(events)}.values())
 
 
 def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
@@ -219,15 +219,15 @@ def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     assert "note: 26 gave no event: the job did not succeed (failed)" in said
 
 
-def told(**parameters: str) -> list[Any]:
+def read(**parameters: str) -> list[Any]:
     pages = Direct(answer, "https://circleci.com/api/v2")
     return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 
 def test_reruns_of_whole_workflows_are_events_on_request() -> None:
     """With `reruns=own`, a workflow that was run again as a whole is a deploy under its own name."""
-    before = {one.id for one in told() if isinstance(one, Event)}
-    after = {one.id for one in told(reruns="own") if isinstance(one, Event)}
+    before = {one.id for one in read() if isinstance(one, Event)}
+    after = {one.id for one in read(reruns="own") if isinstance(one, Event)}
 
     assert before < after
     assert len(after - before) == len([number for number in range(COUNT) if number % 30 == 13])
@@ -235,7 +235,7 @@ def test_reruns_of_whole_workflows_are_events_on_request() -> None:
 
 def test_one_branch_alone_can_be_asked_for() -> None:
     """With a branch, pipelines of others and of tags are not read."""
-    found = [one for one in told(branch="main") if isinstance(one, Event)]
+    found = [one for one in read(branch="main") if isinstance(one, Event)]
 
     assert found
     assert all(one.get("branch") == "main" for one in found)

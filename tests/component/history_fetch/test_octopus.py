@@ -155,8 +155,8 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
 
     empty = tmp_path / "empty"
     empty.mkdir()
-    told = [number for number in range(COUNT) if number % 11 != 5 and number % 40 != 6 and number != 100]
-    expected = [event for number in told for event in live(number, api.url, empty)]
+    numbers = [number for number in range(COUNT) if number % 11 != 5 and number % 40 != 6 and number != 100]
+    expected = [event for number in numbers for event in live(number, api.url, empty)]
     assert len(expected) > 200
     assert events == by_id(expected)
     assert {event["repo"] for event in events} == {"larkspur/checkout-api", "larkspur/ledger"}
@@ -166,14 +166,14 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
     assert "gave no event: repo: expected the repository" in said
 
 
-def told(**parameters: str) -> list[Any]:
+def read(**parameters: str) -> list[Any]:
     pages = Direct(answer, "https://octopus.example.com")
     return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 
 def test_one_environment_alone_can_be_asked_for() -> None:
     """An environment is matched without regard to case, and events have Octopus' spelling of its name."""
-    found = [one for one in told(environment="STAGING") if isinstance(one, Event)]
+    found = [one for one in read(environment="STAGING") if isinstance(one, Event)]
 
     assert {one.get("environment") for one in found} == {"Staging"}
 
@@ -199,7 +199,7 @@ def test_a_deployment_that_failed_is_none() -> None:
 
 def test_a_repository_can_be_named() -> None:
     """With `repo`, the release's one repository counts under that name."""
-    found = [one for one in told(repo="larkspur/mirror") if isinstance(one, Event)]
+    found = [one for one in read(repo="larkspur/mirror") if isinstance(one, Event)]
 
     assert {one.get("repo") for one in found} == {"larkspur/mirror"}
 
@@ -207,7 +207,7 @@ def test_a_repository_can_be_named() -> None:
 def test_an_unknown_environment_is_refused() -> None:
     """An environment that the space does not have is named, with those it has."""
     with pytest.raises(UsageError, match="environment=NAME with one of Production, Staging, got 'live'"):
-        told(environment="live")
+        read(environment="live")
 
 
 def test_a_server_has_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

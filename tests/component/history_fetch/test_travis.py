@@ -124,8 +124,8 @@ def live(number: int, at: str, folder: Path) -> list[dict[str, Any]]:
         "GITDAILIES_TIME": at,
     }
     inputs = {name: text for name, text in console.texts(environ, "GITDAILIES_").items() if text}
-    told = reported(TRAVIS, environ, folder, **inputs)
-    return [{**event, "commitTime": row["commit"]["committed_at"]} for event in told]
+    events = reported(TRAVIS, environ, folder, **inputs)
+    return [{**event, "commitTime": row["commit"]["committed_at"]} for event in events]
 
 
 def of(branch: str) -> list[int]:
@@ -184,14 +184,14 @@ def test_tags_are_read_on_request(tmp_path: Path) -> None:
     assert not any("branch" in event for event in events)
 
 
-def told(**parameters: str) -> list[Any]:
+def read(**parameters: str) -> list[Any]:
     pages = Direct(answer, "https://api.travis-ci.com")
     return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 
 def test_another_branch_can_be_asked_for() -> None:
     """With `branch` set, its builds are read and the default branch is not requested."""
-    found = told(branch="retry")
+    found = read(branch="retry")
 
     assert found
     assert {one.get("branch") for one in found} == {"retry"}
@@ -234,4 +234,4 @@ def test_a_tag_may_be_text() -> None:
 def test_a_wrong_parameter_is_refused(parameters: dict[str, str]) -> None:
     """Tags are asked for with one word, and not together with a branch."""
     with pytest.raises(UsageError, match="expected tags=only and no branch"):
-        told(**parameters)
+        read(**parameters)

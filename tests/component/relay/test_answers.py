@@ -85,8 +85,8 @@ def test_nothing_to_say_is_200_with_the_reason(relay: Relay, name: str) -> None:
     assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
     assert answer.json()["reasons"] == [reason]
     if name not in _WITHOUT_INCIDENT:
-        (told,) = relay.explain("Q1")["deliveries"]
-        assert (told["delivery"], told["reason"]) == (answer.json()["delivery"], reason)
+        (explained,) = relay.explain("Q1")["deliveries"]
+        assert (explained["delivery"], explained["reason"]) == (answer.json()["delivery"], reason)
 
 
 def test_a_second_start_of_an_open_occurrence_is_200(relay: Relay) -> None:
@@ -151,8 +151,8 @@ def test_an_older_secret_proves_and_is_named(relay: Relay) -> None:
     body = pagerduty("incident.triggered", "Q1").body
     assert signed(body, secret="old-secret").post(relay.url).status_code == 202
 
-    (told,) = relay.explain("Q1")["deliveries"]
-    assert told["proof"].endswith("/old-secret")
+    (explained,) = relay.explain("Q1")["deliveries"]
+    assert explained["proof"].endswith("/old-secret")
 
 
 def test_a_body_changed_by_one_space_is_401(relay: Relay) -> None:

@@ -278,10 +278,10 @@ def test_the_files_are_for_the_owner_alone(relay: Relay) -> None:
 def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:
     """Asked about a relay that never ran, a command names the file and makes none."""
     configure(tmp_path)
-    told = run("relay", "status", "--config", CONFIG, folder=tmp_path, expected=2)
+    ended = run("relay", "status", "--config", CONFIG, folder=tmp_path, expected=2)
     assert (
         "relay.db: no relay has used this store yet, the file does not exist; start the relay first"
-        in told.stderr
+        in ended.stderr
     )
     assert not (tmp_path / "relay.db").exists()
 
@@ -293,7 +293,7 @@ def test_a_verb_on_a_database_without_tables_says_so(tmp_path: Path, kind: str, 
     with setting(kind) as at:
         configure(tmp_path, store=at)
         (tmp_path / "relay.db").touch()
-        told = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)
-    assert told.stderr.endswith(
+        ended = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)
+    assert ended.stderr.endswith(
         ": no relay has used this store yet, it has none of a relay's tables; start the relay first\n"
     )

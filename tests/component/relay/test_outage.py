@@ -60,9 +60,9 @@ def percentile(pair: Pair, name: str) -> float:
         for number in range(50):
             for word, times in whole_life(f"{name}-{number}"):
                 begun = time.monotonic()
-                told = pagerduty(word, f"{name}-{number}", **times).post(pair.relay.address, session)
+                reply = pagerduty(word, f"{name}-{number}", **times).post(pair.relay.address, session)
                 took.append(time.monotonic() - begun)
-                assert (told.status_code, len(told.json()["events"])) == (202, 1)
+                assert (reply.status_code, len(reply.json()["events"])) == (202, 1)
     return sorted(took)[int(len(took) * 0.99)]
 
 
@@ -93,11 +93,11 @@ def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
     for number in range(20):
         pair.post(pagerduty("incident.triggered", f"key-{number}"))
     eventually(lambda: pair.status()["paused"])
-    told = pair.ask("status")
-    (paused,) = told["paused"]
+    status = pair.ask("status")
+    (paused,) = status["paused"]
     assert (paused["destination"], paused["by"]) == ("default", "key")
     assert paused["reason"].startswith("the key is refused (answered 401")
-    assert (told["waiting"], told["deadLetters"]) == (20, 0)
+    assert (status["waiting"], status["deadLetters"]) == (20, 0)
     assert "paused by key" in pair.command("status")
     assert len(pair.everything()) == before
     pair.post(pagerduty("incident.resolved", "key-0", at=ENDED_AT))

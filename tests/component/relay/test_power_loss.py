@@ -45,7 +45,7 @@ IN_FORCE = "PRAGMA synchronous=FULL"
 
 
 @dataclass(frozen=True)
-class Told:
+class Acknowledged:
     """The store said that a delivery is stored."""
 
     delivery: Delivery
@@ -61,7 +61,7 @@ class Recorded:
     begun: bool = False
 
 
-Entry: TypeAlias = power.Change | Told | Recorded
+Entry: TypeAlias = power.Change | Acknowledged | Recorded
 
 
 @dataclass
@@ -89,25 +89,25 @@ class Workload:
         for turn in range(TURNS):
             burst = [self._delivery(turn, number) for number in range(self.odds.choice((1, 1, 2, 5, 17)))]
             self.deliveries += burst
-            heads = await store.ready(self.odds.choice((0, 4, 12)))
+            ready = await store.ready(self.odds.choice((0, 4, 12)))
             await asyncio.gather(
-                *(self._accept(store, one) for one in burst), *(self._record(store, head) for head in heads)
+                *(self._accept(store, one) for one in burst), *(self._record(store, event) for event in ready)
             )
         await store.close()
 
     async def _accept(self, store: RelayStore, delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
-            self.log.append(Told(delivery, await store.accept(delivery)))
+            self.log.append(Acknowledged(delivery, await store.accept(delivery)))
 
-    async def _record(self, store: RelayStore, head: outbox.ReadyEvent) -> None:
+    async def _record(self, store: RelayStore, event: outbox.ReadyEvent) -> None:
         verdict = self.odds.choice(
             (outbox.DELIVERED, outbox.DELIVERED, outbox.DELIVERED, outbox.RETRY, outbox.DEAD_LETTER)
         )
-        attempt = outbox.Attempt(head.seq, now_us(), None, verdict, "planted", now_us())
-        self.log.append(Recorded(attempt, head.id, begun=True))
+        attempt = outbox.Attempt(event.seq, now_us(), None, verdict, "planted", now_us())
+        self.log.append(Recorded(attempt, event.id, begun=True))
         with contextlib.suppress(StoreUnavailable):
             await store.record([attempt])
-            self.log.append(Recorded(attempt, head.id))
+            self.log.append(Recorded(attempt, event.id))
 
     def _delivery(self, turn: int, number: int) -> Delivery:
         name = f"d{turn:04}-{number:02}"
@@ -152,11 +152,11 @@ def crashed(workload: Workload, folder: Path, points: int, odds: random.Random) 
     """Let the power fail at *points* moments of the log, and check the store each time."""
     moments = Counter(odds.randrange(1, len(workload.log) + 1) for _ in range(points))
     disk, tally = power.Disk(odds), Tally()
-    told: list[Told] = []
+    acknowledged: list[Acknowledged] = []
     recorded: list[Recorded] = []
     for number, entry in enumerate(workload.log, 1):
-        if isinstance(entry, Told):
-            told.append(entry)
+        if isinstance(entry, Acknowledged):
+            acknowledged.append(entry)
         elif isinstance(entry, Recorded):
             recorded.append(entry)
         else:
@@ -166,21 +166,25 @@ def crashed(workload: Workload, folder: Path, points: int, odds: random.Random) 
             after.mkdir()
             for name, content in disk.after_crash().items():
                 (after / name).write_bytes(content)
-            _judge(tally, after / "relay.db", workload, told, recorded)
+            _judge(tally, after / "relay.db", workload, acknowledged, recorded)
             for file in after.iterdir():
                 file.unlink()
     return tally
 
 
 def _judge(
-    tally: Tally, path: Path, workload: Workload, told: Sequence[Told], recorded: Sequence[Recorded]
+    tally: Tally,
+    path: Path,
+    workload: Workload,
+    acknowledged: Sequence[Acknowledged],
+    recorded: Sequence[Recorded],
 ) -> None:
     tally.points += 1
     try:
         asyncio.run(_reopened(path))
         with contextlib.closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            lost = _lost(connection, told, recorded)
+            lost = _lost(connection, acknowledged, recorded)
             if not lost:
                 _consistent(connection)
     except (sqlite3.DatabaseError, StoreUnavailable):
@@ -189,7 +193,7 @@ def _judge(
     tally.losing += bool(lost)
     tally.worst = max(tally.worst, len(lost))
     if not lost:
-        asyncio.run(_sent_again(path, workload, told))
+        asyncio.run(_sent_again(path, workload, acknowledged))
 
 
 async def _reopened(path: Path) -> None:
@@ -198,10 +202,12 @@ async def _reopened(path: Path) -> None:
     await store.close()
 
 
-def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequence[Recorded]) -> list[str]:
+def _lost(
+    connection: sqlite3.Connection, acknowledged: Sequence[Acknowledged], recorded: Sequence[Recorded]
+) -> list[str]:
     """Return the acknowledged deliveries that the store lacks in whole or in part."""
     rows = dict(connection.execute("SELECT delivery, outcome FROM deliveries").fetchall())
-    kept = dict(connection.execute("SELECT delivery, body FROM quarantine").fetchall())
+    quarantined = dict(connection.execute("SELECT delivery, body FROM quarantine").fetchall())
     events = {id_ for (id_,) in connection.execute("SELECT id FROM events")}
     pending = dict(
         connection.execute(
@@ -209,9 +215,12 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
         ).fetchall()
     )
     gone = {one.event for one in recorded if one.attempt.verdict == outbox.DELIVERED}
-    lost = [one.delivery.id for one in told if rows.get(one.delivery.id) not in one.accepted.outcomes]
-    for one in told:
-        if one.accepted.quarantine_code and kept.get(one.delivery.id) != one.delivery.interpretation.body:
+    lost = [one.delivery.id for one in acknowledged if rows.get(one.delivery.id) not in one.accepted.outcomes]
+    for one in acknowledged:
+        if (
+            one.accepted.quarantine_code
+            and quarantined.get(one.delivery.id) != one.delivery.interpretation.body
+        ):
             lost.append(one.delivery.id)
         # An attempt that was begun to be recorded may or may not have been.
         lost += [id_ for id_ in one.accepted.events if id_ not in events or id_ not in pending.keys() | gone]
@@ -227,23 +236,23 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
 
 def _consistent(connection: sqlite3.Connection) -> None:
     """Every partition has one next event, its first; no event is stored twice."""
-    heads = connection.execute(
+    partitions = connection.execute(
         "SELECT partition, sum(is_next), min(seq), min(seq) FILTER (WHERE is_next = 1) FROM outbox"
         " WHERE dead_letter IS NULL GROUP BY partition"
     ).fetchall()
-    assert [row for row in heads if row[1] != 1 or row[2] != row[3]] == []
+    assert [row for row in partitions if row[1] != 1 or row[2] != row[3]] == []
     assert connection.execute("SELECT count(*) - count(DISTINCT id) FROM events").fetchone() == (0,)
     orphans = "SELECT count(*) FROM outbox WHERE seq NOT IN (SELECT seq FROM events)"
     assert connection.execute(orphans).fetchone() == (0,)
 
 
-async def _sent_again(path: Path, workload: Workload, told: Sequence[Told]) -> None:
+async def _sent_again(path: Path, workload: Workload, acknowledged: Sequence[Acknowledged]) -> None:
     """Vendors send again what they have no answer for, and some of what they have: no event comes twice."""
     store = RelayStore(SqliteDatabase(path))
     store.open()
     before = {
         one.delivery.interpretation.messages[0].key: one.accepted
-        for one in told
+        for one in acknowledged
         if one.delivery.interpretation.messages
     }
     sent = [one for one in workload.deliveries if one.interpretation.messages]

@@ -107,8 +107,8 @@ def test_a_label_is_the_code_whatever_the_text_says(code: Code, relay: Relay) ->
             assert "events" in delivery.post(relay.url).json()
         answer = deliveries[-1].post(relay.url).json()
         assert (answer["status"], len(answer["reasons"])) == ("ignored", 1)
-    told = requests.get(f"{relay.status_url}/metrics", timeout=10).text
-    counted = [line for line in told.splitlines() if line.startswith("gitdailies_relay_ignored_total{")]
+    exposed = requests.get(f"{relay.status_url}/metrics", timeout=10).text
+    counted = [line for line in exposed.splitlines() if line.startswith("gitdailies_relay_ignored_total{")]
     assert {line.split('reason="')[1].split('"')[0] for line in counted} == {code}
     assert sum(float(line.rpartition(" ")[2]) for line in counted) == len(IGNORED[code])
 

@@ -63,8 +63,8 @@ def test_a_shape_that_a_newer_adapter_reads_counts_after_its_upgrade(
     source = "  opsdesk: {adapter: opsdesk, secrets: [{file: datadog-token}], header: X-Relay-Token}\n"
     config.write_text(config.read_text() + source)
     environ = {"PYTHONPATH": str(packages)}
-    told = {"case": "C1", "service": "shop", "version": "2"}
-    bodies = [{**told, "word": "opened", "at": STARTED_AT}, {**told, "word": "done", "at": ENDED_AT}]
+    fields = {"case": "C1", "service": "shop", "version": "2"}
+    bodies = [{**fields, "word": "opened", "at": STARTED_AT}, {**fields, "word": "done", "at": ENDED_AT}]
     headers = datadog("monitor-triggered").headers
     with running("relay", "--config", str(config), folder=tmp_path, environ=environ) as server:
         for body in bodies:
@@ -97,8 +97,8 @@ def test_what_still_cannot_be_read_stays_quarantined(relay: Relay) -> None:
     """A replay that changes nothing says why, and the body waits for the next one."""
     quarantined = [signed(body).post(relay.url).json()["delivery"] for body in (UNREADABLE, UNKNOWN)]
     for _ in range(2):
-        told = replayed(relay, source="pagerduty")
-        assert [(one.delivery, one.events, one.quarantine_code) for one in told.deliveries] == [
+        result = replayed(relay, source="pagerduty")
+        assert [(one.delivery, one.events, one.quarantine_code) for one in result.deliveries] == [
             (quarantined[0], (), "invalid_json"),
             (quarantined[1], (), "unexpected_payload"),
         ]
@@ -179,8 +179,8 @@ def test_the_service_that_had_no_line_gets_its_events_and_no_other(relay: Relay,
     assert len(first.json()["events"]) == 1
     add_line(relay, "attic: {repo: larkspur/attic}")
     for expected in (1, 0):
-        told = replayed(relay, unmapped=True)
-        assert sum(len(one.events) for one in told.deliveries) == expected
+        result = replayed(relay, unmapped=True)
+        assert sum(len(one.events) for one in result.deliveries) == expected
 
     eventually(lambda: len(receiver.arrivals) == 2)
     assert [one["repo"] for one in receiver.taken()] == ["larkspur/shop", "larkspur/attic"]
@@ -194,8 +194,10 @@ def test_a_replay_asks_for_no_secret(relay: Relay) -> None:
     folder = relay.store.parent
     for secret in (KEY_FILE, *SECRETS):
         (folder / secret).unlink()
-    told = run("relay", "replay", "--unmapped", "--json", "--config", "gitdailies.yml", folder=folder).stdout
-    (one,) = json.loads(told)["deliveries"]
+    printed = run(
+        "relay", "replay", "--unmapped", "--json", "--config", "gitdailies.yml", folder=folder
+    ).stdout
+    (one,) = json.loads(printed)["deliveries"]
     assert len(one["events"]) == 1
 
 
@@ -235,12 +237,15 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
         for line in ("", "attic: {repo: larkspur/attic}"):
             file.write_text(file.read_text().replace("services:", f"services:\n  {line}", 1))
             printed = run("relay", "replay", "--all", "--config", str(file), folder=tmp_path).stdout
-        told = relay.status()
+        status = relay.status()
         shown = run("relay", "status", "--config", str(file), folder=tmp_path).stdout
     assert len(printed.splitlines()) == 2
-    assert told["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
-    assert told["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
-    assert [line for line in map(str.strip, shown.splitlines()) if line in told] == ["deliveries", "replays"]
+    assert status["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
+    assert status["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
+    assert [line for line in map(str.strip, shown.splitlines()) if line in status] == [
+        "deliveries",
+        "replays",
+    ]
 
 
 def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
@@ -250,9 +255,9 @@ def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
     config.write_text(
         "\n".join(line for line in config.read_text().splitlines() if "  pagerduty:" not in line)
     )
-    told = replayed(relay, since=datetime(2020, 1, 1, tzinfo=UTC))
+    result = replayed(relay, since=datetime(2020, 1, 1, tzinfo=UTC))
 
-    assert told.left_out == (f"{quarantined}: no source named 'pagerduty' in the configuration",)
+    assert result.left_out == (f"{quarantined}: no source named 'pagerduty' in the configuration",)
     assert [one["delivery"] for one in relay.failed()["quarantined"]] == [quarantined]
 
 
@@ -267,9 +272,9 @@ def test_a_dead_letter_is_sent_again_in_its_place(relay: Relay, receiver: Receiv
     (dead,) = eventually(lambda: relay.failed()["deadLetters"])
     assert (dead["id"], dead["reason"]) == (ids[0], "answered 400: no such repository")
     receiver.script = Receiver.script
-    told = replayed(relay, id=ids[0])
+    result = replayed(relay, id=ids[0])
 
-    assert told.events == tuple(ids)
+    assert result.events == tuple(ids)
     eventually(lambda: [one.status for one in receiver.arrivals] == [400, 202])
     assert [one.id for one in receiver.arrivals] == ids * 2
     assert relay.failed()["deadLetters"] == []
@@ -336,7 +341,7 @@ def test_a_store_that_is_busy_for_long_is_named(relay: Relay, monkeypatch: pytes
 
 def test_a_summary_has_a_line_for_each_item() -> None:
     """Events, reasons, requeued events and omitted deliveries each have a line of their own."""
-    told = Replayed(
+    result = Replayed(
         (
             Accepted("d1", ("e1", "e2"), (), "", ("stored",)),
             Accepted("d2", (), (Reason(FILTERED, "filtered: urgency low"),), "", ("ignored",)),
@@ -344,7 +349,7 @@ def test_a_summary_has_a_line_for_each_item() -> None:
         ("e9",),
         ("d3: no source named 'old' in the configuration",),
     )
-    assert list(summary(told)) == [
+    assert list(summary(result)) == [
         "d1: e1, e2",
         "d2: nothing to send: filtered: urgency low",
         "e9: requeued",

@@ -70,8 +70,8 @@ def busy(relay: Relay, receiver: Receiver) -> Relay:
 
 def test_status_as_json(busy: Relay) -> None:
     """The status listener and the report have the same numbers, and they add up."""
-    told = busy.status()
-    assert shape(told.pop("server")) == {
+    status = busy.status()
+    assert shape(status.pop("server")) == {
         "version": VERSION,
         "store": f"sqlite:{busy.store.resolve()}",
         "storeFault": None,
@@ -79,10 +79,10 @@ def test_status_as_json(busy: Relay) -> None:
         "circuitReason": "answered 429",
         "reloadFailed": False,
     }
-    size = told.pop("bytes")
+    size = status.pop("bytes")
     assert busy.store.stat().st_size <= size < 2**20
-    assert 0 <= told.pop("freeBytes") < size
-    assert shape(told) == {
+    assert 0 <= status.pop("freeBytes") < size
+    assert shape(status) == {
         "paused": [],
         "waiting": 2,
         "retrying": 1,
@@ -94,7 +94,7 @@ def test_status_as_json(busy: Relay) -> None:
         "replays": {},
     }
     with store.reading(SqliteDatabase(busy.store)) as connection:
-        assert told.items() <= reports.status(connection).items()
+        assert status.items() <= reports.status(connection).items()
 
 
 def test_failed_as_json(busy: Relay) -> None:
@@ -131,9 +131,9 @@ def test_failed_as_json(busy: Relay) -> None:
 
 def test_explain_as_json(busy: Relay) -> None:
     """Deliveries, occurrences, events and attempts of one incident, in order, with nothing left out."""
-    told = busy.explain("failing")
-    start, end = told["events"]
-    assert shape({**told, "events": []}) == {
+    explained = busy.explain("failing")
+    start, end = explained["events"]
+    assert shape({**explained, "events": []}) == {
         "incident": "failing",
         "deliveries": [
             {
@@ -204,11 +204,11 @@ def test_status_of_a_stopped_relay_is_shown(tmp_path: Path) -> None:
     with in_thread(configure(tmp_path)) as relay:
         pagerduty("incident.triggered", "Q1").post(relay.url)
     done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
-    told = pairs(done.stdout)
-    assert told["server"] == "no server at 127.0.0.1:0 (relay.status) uses this store"
-    assert told["waiting"].startswith("1, ")
-    assert told["delivery"] == "not paused"
-    assert told["dead letters"] == "0"
+    rows = pairs(done.stdout)
+    assert rows["server"] == "no server at 127.0.0.1:0 (relay.status) uses this store"
+    assert rows["waiting"].startswith("1, ")
+    assert rows["delivery"] == "not paused"
+    assert rows["dead letters"] == "0"
 
 
 def with_status(file: Path) -> Path:
@@ -234,9 +234,9 @@ def status(relay: Relay, *options: str) -> str:
 
 def test_status_says_that_the_server_runs(at_home: Relay) -> None:
     """The command asks the server of the same store and shows its version."""
-    told = pairs(status(at_home))
-    assert told["server"] == f"runs, version {VERSION}"
-    assert told["delivery"] == "delivering"
+    rows = pairs(status(at_home))
+    assert rows["server"] == f"runs, version {VERSION}"
+    assert rows["delivery"] == "delivering"
     assert json.loads(status(at_home, "--json"))["server"] == at_home.status()["server"]
 
 
@@ -251,11 +251,11 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
     server = eventually(lambda: (s := at_home.status()["server"])["reloadFailed"] and s)
     assert eventually(lambda: at_home.status()["server"]["circuit"] == "open")
     file.write_text(right)
-    told = pairs(status(at_home))
-    assert told["server"].endswith(
+    rows = pairs(status(at_home))
+    assert rows["server"].endswith(
         "gitdailies.yml has errors, still using the previous one; run `gitdailies check`"
     )
-    assert told["delivery"] == "the receiver fails and is probed: answered 503"
+    assert rows["delivery"] == "the receiver fails and is probed: answered 503"
     assert server["storeFault"] is None
     at_home.reload()
     eventually(lambda: not at_home.status()["server"]["reloadFailed"])
@@ -270,12 +270,12 @@ def test_a_receiver_that_never_answered_is_shown_with_the_reason(tmp_path: Path,
         with in_thread(file) as relay:
             pagerduty("incident.triggered", "Q1").post(relay.url)
             reason = eventually(lambda: relay.status()["server"]["circuitReason"])
-            told = pairs(ask(tmp_path, "status"))
+            rows = pairs(ask(tmp_path, "status"))
             story = ask(tmp_path, "explain", "Q1")
             assert relay.status()["lastAttempt"] is None
     assert reason == "127.0.0.1:1: connection refused"
-    assert told["delivery"] == f"the receiver fails and is probed: {reason}"
-    assert story.endswith(f": waiting, {told['delivery']}\n")
+    assert rows["delivery"] == f"the receiver fails and is probed: {reason}"
+    assert story.endswith(f": waiting, {rows['delivery']}\n")
 
 
 @pytest.mark.parametrize("by", ["a person", "key"])
@@ -290,9 +290,9 @@ def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     (paused,) = eventually(lambda: at_home.status()["paused"])
 
-    told = json.loads(ask(folder, "explain", "Q1", "--json"))
-    assert told["paused"] == [paused]
-    assert told["server"]["store"] == at_home.status()["server"]["store"]
+    explained = json.loads(ask(folder, "explain", "Q1", "--json"))
+    assert explained["paused"] == [paused]
+    assert explained["server"]["store"] == at_home.status()["server"]["store"]
     since = output.moment(paused["since"])
     story = ask(folder, "explain", "Q1").splitlines()
     assert story[-1].endswith(f": waiting, paused by {by} since {since}: {paused['reason']}")

@@ -52,8 +52,8 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
         url = server.address
         # The redirect last: it pauses the rest.
         for name in ("Q-202", "Q-400", "Q-500", "Q-reason", "Q-302"):
-            told = pagerduty("incident.triggered", name).post(url)
-            texts[f"answer {name}"] = told.content + repr(told.headers).encode()
+            answer = pagerduty("incident.triggered", name).post(url)
+            texts[f"answer {name}"] = answer.content + repr(answer.headers).encode()
             eventually(partial(receiver.of, name))
         right = pagerduty("incident.triggered", "Q-wrong")
         posts = [
@@ -68,8 +68,8 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
             Delivery(SECRETS["datadog-token"], right.body, {}),
         ]
         for number, post in enumerate(posts):
-            told = post.post(url)
-            texts[f"answer {number}"] = told.content + repr(told.headers).encode()
+            answer = post.post(url)
+            texts[f"answer {number}"] = answer.content + repr(answer.headers).encode()
         status = server.entries("relay started")[0]["status"]
         eventually(lambda: server.entries("dead letter"))
         (tmp_path / "pagerduty-secret").chmod(0o000)

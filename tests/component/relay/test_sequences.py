@@ -216,25 +216,25 @@ def test_two_sources_with_the_same_incident_id_are_two_incidents(pair: Pair) -> 
 
 def test_explain_tells_the_story(pair: Pair) -> None:
     """The command names every delivery with its decision, the occurrence, and each attempt."""
-    first = pair.post(pagerduty("incident.triggered", "told"))
-    pair.post(pagerduty("incident.acknowledged", "told"), 200)
-    assert len(pair.events("told")) == 1
-    told = pair.ask("explain", "told")
+    first = pair.post(pagerduty("incident.triggered", "seen"))
+    pair.post(pagerduty("incident.acknowledged", "seen"), 200)
+    assert len(pair.events("seen")) == 1
+    explained = pair.ask("explain", "seen")
 
-    assert [(d["word"], d["outcome"], d["events"]) for d in told["deliveries"]] == [
+    assert [(d["word"], d["outcome"], d["events"]) for d in explained["deliveries"]] == [
         ("incident.triggered", "stored", first["events"]),
         ("incident.acknowledged", "ignored", []),
     ]
-    assert [(p["state"], p["repo"], p["startedAt"]) for p in told["occurrences"]] == [
+    assert [(p["state"], p["repo"], p["startedAt"]) for p in explained["occurrences"]] == [
         ("open", "larkspur/checkout-api", STARTED_AT)
     ]
-    (event,) = told["events"]
+    (event,) = explained["events"]
     assert (event["state"], [a["status"] for a in event["attempts"]]) == ("delivered", [202])
-    text = pair.command("explain", "told")
-    assert f"because {told['deliveries'][1]['reason']}" in text
+    text = pair.command("explain", "seen")
+    assert f"because {explained['deliveries'][1]['reason']}" in text
     assert first["delivery"] in text
-    for named in (first["delivery"], event["id"], told["deliveries"][1]["delivery"], " told\n"):
-        assert pair.ask("explain", named) == told
+    for named in (first["delivery"], event["id"], explained["deliveries"][1]["delivery"], " seen\n"):
+        assert pair.ask("explain", named) == explained
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])

@@ -59,13 +59,13 @@ def test_every_service_is_named_once_with_how_often(relay: Relay) -> None:
     pagerduty("incident.triggered", "Q4").post(relay.url)
     signed(b"{}").post(relay.url)
     options = ("--config", "gitdailies.yml", "--json")
-    told = json.loads(run("relay", "unmapped", *options, folder=relay.store.parent).stdout)
-    assert [(s["source"], s["service"], s["deliveries"], s["incidents"]) for s in told] == [
+    rows = json.loads(run("relay", "unmapped", *options, folder=relay.store.parent).stdout)
+    assert [(s["source"], s["service"], s["deliveries"], s["incidents"]) for s in rows] == [
         ("pagerduty", "Attic", 3, 2),
         ("pagerduty", "cellar", 1, 1),
         ("squadcast", "attic", 1, 1),
     ]
-    assert told[0]["aliases"] == ["P-Attic"]
+    assert rows[0]["aliases"] == ["P-Attic"]
 
 
 def test_a_delivery_without_a_service_asks_for_the_line_of_all_others(relay: Relay) -> None:

@@ -45,7 +45,7 @@ def owner(receiver: Receiver) -> Visitor:
     return visitor
 
 
-def beside(page: str) -> dict[str, dict[str, str]]:
+def counts_by_figure(page: str) -> dict[str, dict[str, str]]:
     """Return the counts that are shown with each figure, by the figure's name."""
     cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="counts">(.*?)</dl>', page, re.DOTALL)
     return {name: dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", numbers)) for name, numbers in cards}
@@ -62,10 +62,10 @@ def test_the_numbers_are_those_of_the_interface(
     for query in (f"{where}&{PERIOD}", f"{where}&from=2026-03-01"):
         asked = dict(pair.split("=") for pair in query.split("&") if pair)
         figures = receiver.get(key, "/api/metrics", **asked).json()["figures"]
-        shown = beside(owner.get(f"/dora?{query}").text)
+        shown = counts_by_figure(owner.get(f"/dora?{query}").text)
         for figure, labels in BESIDE.items():
-            told = {label: str(figures[figure][number]) for label, number in labels.items()}
-            assert {label: shown[figure][label] for label in labels} == told, figure
+            expected = {label: str(figures[figure][number]) for label, number in labels.items()}
+            assert {label: shown[figure][label] for label in labels} == expected, figure
 
 
 def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> None:
@@ -74,7 +74,7 @@ def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> Non
     event = {name: text for name, text in body("deploy").items() if name not in ("id", "time")}
     for number in (1, 2, 3):
         assert receiver.post(key, event).status_code == 202
-        assert beside(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
+        assert counts_by_figure(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
 
 
 def test_hostile_names_are_shown_as_they_are(receiver: Receiver, owner: Visitor) -> None:

@@ -172,10 +172,10 @@ def test_an_event_is_judged_by_all_that_is_here(
     """An event's verdicts use the events that it is attributed to, ends, repeats or undoes, of any time."""
     assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
     page = owner.get(f"/events/{len(events)}")
-    told = verdicts(page.text)
+    shown = verdicts(page.text)
     assert page.status_code == 200
-    assert len(told) == len(said), told
-    assert [line[: len(beginning)] for line, beginning in zip(told, said, strict=True)] == said
+    assert len(shown) == len(said), shown
+    assert [line[: len(beginning)] for line, beginning in zip(shown, said, strict=True)] == said
 
 
 def test_an_event_of_a_clock_that_is_ahead_counts_later(receiver: Receiver, owner: Visitor) -> None:

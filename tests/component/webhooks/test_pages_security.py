@@ -149,10 +149,10 @@ def test_a_viewer_is_not_shown_keys(receiver: Receiver, owner: Visitor) -> None:
     viewer = Visitor(receiver)
     viewer.join(link, "Vic")
     shown = key_of(owner, "larkspur pipeline")[:8]
-    for visitor, told in ((owner, True), (viewer, False)):
+    for visitor, visible in ((owner, True), (viewer, False)):
         page = visitor.get("/start").text
         assert "There is one key" in page
-        assert (shown in page, "larkspur pipeline" in page) == (told, told)
+        assert (shown in page, "larkspur pipeline" in page) == (visible, visible)
 
 
 @pytest.mark.parametrize(

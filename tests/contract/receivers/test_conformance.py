@@ -47,9 +47,9 @@ def test_our_receiver_has_no_fault(receiver: Receiver) -> None:
 def test_only_what_is_documented_is_asked_of_others(receiver: Receiver) -> None:
     """With --receiver documented neither lists nor ids nor ping are asked for."""
     result = run(receiver.url, receiver.key("ci"), "--receiver", "documented", "--json")
-    told = json.loads(result.output[result.output.index("{\n") :])
-    assert (told["receiver"], len(told["probes"])) == ("documented", 13)
-    assert {probe["fault"] for probe in told["probes"]} == {None}
+    report = json.loads(result.output[result.output.index("{\n") :])
+    assert (report["receiver"], len(report["probes"])) == ("documented", 13)
+    assert {probe["fault"] for probe in report["probes"]} == {None}
 
 
 def test_a_missing_key_and_a_missing_receiver_are_usage_and_fault(receiver: Receiver) -> None:
@@ -173,8 +173,8 @@ def twisted(receiver: Receiver, twist: Twist, ignore: bytes = b"") -> Iterator[s
 
         def answer(self, body: bytes) -> None:
             path = self.path.replace(ignore.decode(), "") if ignore else self.path
-            kept = ("webhook-key", "content-type", "idempotency-key")
-            headers = {name: text for name, text in self.headers.items() if name.lower() in kept}
+            compared = ("webhook-key", "content-type", "idempotency-key")
+            headers = {name: text for name, text in self.headers.items() if name.lower() in compared}
             right = requests.request(
                 self.command, receiver.url + path, data=body, headers=headers, timeout=20
             )

@@ -47,8 +47,8 @@ def statements(revision: str) -> Iterator[tuple[str, list[list[Any]]]]:
         yield statement, [[_value(one) for one in row] for row in rows]
 
 
-def _value(kept: Any) -> Any:
-    return bytes.fromhex(kept["hex"]) if isinstance(kept, dict) else kept
+def _value(cell: Any) -> Any:
+    return bytes.fromhex(cell["hex"]) if isinstance(cell, dict) else cell
 
 
 def filled(database: Database, revision: str, folder: Path) -> list[dict[str, Any]]:
@@ -67,7 +67,7 @@ def filled(database: Database, revision: str, folder: Path) -> list[dict[str, An
     return [json.loads(body) for (body,) in bodies]
 
 
-def told(receiver: Receiver, key: str) -> list[dict[str, Any]]:
+def all_answers(receiver: Receiver, key: str) -> list[dict[str, Any]]:
     """Return the answers to all questions of the worked history and of the week, without their `asOf`."""
     week_ = [
         receiver.get(key, "/api/metrics", **PERIOD, **asked, repo=REPO).json()
@@ -103,8 +103,8 @@ def test_an_upgraded_store_counts_as_a_new_one(
             # The mirror of the new store is read a moment later.
             until(lambda: settled(database(), BERLIN) == settled(new_store(tmp_path), BERLIN))
             assert commits(database()) == commits(new_store(tmp_path))
-            found = told(upgraded, keys[0])
-            assert found == told(new, keys[1])
+            found = all_answers(upgraded, keys[0])
+            assert found == all_answers(new, keys[1])
             weeks = [lead_times(one) for one in found[-len(ANSWERS) :]]
             assert revision < "0011" or weeks == [pytest.approx(numbers) for _, numbers in ANSWERS.values()]
 

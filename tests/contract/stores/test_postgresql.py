@@ -56,12 +56,12 @@ def test_a_rollback_without_an_error_takes_no_statement_away(
 ) -> None:
     """A writer rolls back before each item that is written alone, which must cost the next batch nothing."""
     turns.whole()
-    kept = turns.prepared()
+    statements = turns.prepared()
     before(turns)
     turns.rollback()
     turns.whole()
-    assert turns.prepared() == kept
-    assert len(kept) == 2  # the lock, and the question
+    assert turns.prepared() == statements
+    assert len(statements) == 2  # the lock, and the question
 
 
 @pytest.mark.parametrize("fault", FAULTS)

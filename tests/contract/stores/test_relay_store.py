@@ -102,9 +102,9 @@ def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(opened: Ope
     """A delivery sent three times, twice of them at once, gives one event, and its id each time."""
 
     async def body(servers: Servers) -> None:
-        told = delivery("A", STARTED, BEGAN)
-        first, second = await asyncio.gather(servers.one.accept(told), servers.one.accept(told))
-        third = await servers.one.accept(told)
+        message = delivery("A", STARTED, BEGAN)
+        first, second = await asyncio.gather(servers.one.accept(message), servers.one.accept(message))
+        third = await servers.one.accept(message)
         assert first.events == second.events == third.events
         assert [a.repeated for a in (first, second, third)] == [False, True, True]
         assert len(servers.rows("SELECT 1 FROM events")) == 1
@@ -133,16 +133,16 @@ def test_a_merge_waits_for_its_target(opened: Opened, together: bool) -> None:
     """An incident merged into an open one ends when that one ends, in one batch or over several."""
 
     async def body(servers: Servers) -> None:
-        told = [
+        deliveries = [
             delivery("A", STARTED, BEGAN),
             delivery("B", STARTED, BEGAN),
             merged("A", "B"),
             delivery("B", RESOLVED, ENDED),
         ]
         if together:
-            accepted = await asyncio.gather(*(servers.one.accept(one) for one in told))
+            accepted = await asyncio.gather(*(servers.one.accept(one) for one in deliveries))
         else:
-            accepted = [await servers.one.accept(one) for one in told]
+            accepted = [await servers.one.accept(one) for one in deliveries]
         assert [len(one.events) for one in accepted] == [1, 1, 0, 2]
         assert servers.rows("SELECT DISTINCT state FROM occurrences") == [("closed",)]
         bodies = servers.rows("SELECT body FROM events ORDER BY seq")
@@ -251,13 +251,13 @@ def test_many_writers_at_once(opened: Opened) -> None:
     """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one next event."""
 
     async def body(servers: Servers) -> None:
-        told = [
+        deliveries = [
             delivery(f"i{n}", state, at)
             for n in range(50)
             for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
         ]
         accepted = await asyncio.gather(
-            *(servers.stores[n % len(servers.stores)].accept(one) for n, one in enumerate(told * 3))
+            *(servers.stores[n % len(servers.stores)].accept(one) for n, one in enumerate(deliveries * 3))
         )
         ids = {id_ for one in accepted for id_ in one.events}
         assert {id_ for (id_,) in servers.rows("SELECT id FROM events")} == ids
@@ -283,12 +283,12 @@ def test_servers_share_a_postgresql_database(shared: Opened) -> None:
     """Four servers that take the same starts and ends at once make one story of each incident."""
 
     async def body(servers: Servers) -> None:
-        told = [
+        deliveries = [
             delivery(f"i{n}", state, at)
             for n in range(30)
             for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
         ]
-        await asyncio.gather(*(each.accept(one) for one in told for each in servers.stores))
+        await asyncio.gather(*(each.accept(one) for one in deliveries for each in servers.stores))
         rows = servers.rows("SELECT incident, count(*) FROM events GROUP BY 1")
         assert dict(rows) == {f"i{n}": 2 for n in range(30)}
         order = servers.rows(

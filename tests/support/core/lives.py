@@ -26,8 +26,8 @@ def at(minutes: float) -> datetime:
 
 
 def started(when: float, *, incident: str = "A", occurrence: Any = None, **more: Any) -> Change:
-    """A start, of a vendor that names occurrences by their start where *occurrence* is `told`."""
-    named = text_of(at(when)) if occurrence == "told" else occurrence
+    """A start, of a vendor that names occurrences by their start if *occurrence* is `named`."""
+    named = text_of(at(when)) if occurrence == "named" else occurrence
     return make(STARTED, when, incident=incident, occurrence=named, **more)
 
 
@@ -59,7 +59,7 @@ def make(state: str, when: float, *, incident: str, services: Sequence[str] = ()
     )
 
 
-def told(event: Event) -> tuple[Any, ...]:
+def short(event: Event) -> tuple[Any, ...]:
     """Shorten an event to (incident, `starts` or `ends`, minutes), and whatever else it says."""
     assert event.time is not None
     verb = "starts" if event.kind == INCIDENT_STARTED else "ends"
@@ -93,11 +93,11 @@ class Relay:
         before = len(self.sent)
         for change in changes:
             self.take(change)
-        return [told(event) for event in self.sent[before:]]
+        return [short(event) for event in self.sent[before:]]
 
     @property
     def story(self) -> list[tuple[Any, ...]]:
-        return [told(event) for event in self.sent]
+        return [short(event) for event in self.sent]
 
     def states(self, incident: str = "A") -> list[str]:
         return [record.state for record in self.records.occurrences(incident)]

@@ -53,7 +53,7 @@ def live(
     source, records = found.sources[name], MemoryRecords()
     adapter = registry.adapter(source.adapter)
     sent = []
-    for _, body in sorted(deliveries, key=lambda told: told[0]):
+    for _, body in sorted(deliveries, key=lambda delivery: delivery[0]):
         request = Request.make(headers={}, body=json.dumps(body).encode())
         for routed in interpret(request, source, adapter, found.routes, "").messages:
             if isinstance(routed.message, Change):

@@ -78,7 +78,7 @@ class Incident:
 
     def deliveries(self) -> list[tuple[datetime, dict[str, Any]]]:
         """The webhooks of it, each with its time."""
-        told = []
+        webhooks = []
         for number, at in enumerate(self.moments):
             word = "resolved" if number % 2 else "reopened" if number else "triggered"
             data = replace(self, moments=self.moments[: number + 1]).data()
@@ -93,8 +93,8 @@ class Incident:
                 "occurred_at": text_of(at),
                 "data": data,
             }
-            told.append((at, {"event": event}))
-        return told
+            webhooks.append((at, {"event": event}))
+        return webhooks
 
 
 def year(count: int = 250) -> list[Incident]:

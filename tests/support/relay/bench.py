@@ -121,12 +121,12 @@ class Bench:
         self.worker.wake()
 
     def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = self.store.report(reports.status)
-        return told
+        status: dict[str, Any] = self.store.report(reports.status)
+        return status
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
-        return told
+        dead: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
+        return dead
 
     def outbox(self) -> list[tuple[Any, ...]]:
         """Return incident, is_next, attempts, first attempt and dead letter's reason of each outbox row."""

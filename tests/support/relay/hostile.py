@@ -212,17 +212,17 @@ class Sender:
                 assert time.monotonic() - key.data.since < _PATIENCE_SECONDS, "expected answers, got none"
         return self.found
 
-    def _begin(self, kept: socket.socket | None) -> None:
+    def _begin(self, opened: socket.socket | None) -> None:
         batch: list[Hostile] = []
         for one in self._ahead:
             batch.append(one)
             if one.last or len(batch) == _BATCH:
                 break
         if not batch:
-            if kept is not None:
-                kept.close()
+            if opened is not None:
+                opened.close()
             return
-        connection = kept or socket.create_connection(self._address, timeout=_PATIENCE_SECONDS)
+        connection = opened or socket.create_connection(self._address, timeout=_PATIENCE_SECONDS)
         # A reset, so that no port of ours waits.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         line = _Line(connection, sum(one.answers for one in batch), batch[-1].last, time.monotonic())

@@ -43,8 +43,8 @@ class Pair:
     def post(self, delivery: Delivery, expected: int = 202) -> dict[str, Any]:
         answer = delivery.post(self.relay.address)
         assert answer.status_code == expected, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        reply: dict[str, Any] = answer.json()
+        return reply
 
     def command(self, *arguments: str, expected: int = 0) -> str:
         """Run a verb of `gitdailies relay` while the server runs, and return its output."""
@@ -53,8 +53,8 @@ class Pair:
         return done.stdout if not expected else done.stderr
 
     def ask(self, *arguments: str) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.command(*arguments, "--json"))
-        return told
+        printed: dict[str, Any] = json.loads(self.command(*arguments, "--json"))
+        return printed
 
     @property
     def database(self) -> Database:

@@ -73,8 +73,8 @@ class Relay:
         return [entry for entry in self.log if entry["event"] == event]
 
     def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = requests.get(f"{self.status_url}/status", timeout=10).json()
-        return told
+        status: dict[str, Any] = requests.get(f"{self.status_url}/status", timeout=10).json()
+        return status
 
     def failed(self) -> dict[str, Any]:
         with store.reading(self.database) as connection:

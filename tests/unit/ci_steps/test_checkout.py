@@ -144,8 +144,8 @@ def test_git_is_asked_where_something_is_open(repository: Path, monkeypatch: pyt
 
     payload = {"after": sha, "commits": [{"id": sha, "timestamp": "2026-03-03T08:00:00Z"}]}
     monkeypatch.setattr(checkout, "read", lambda directory: pytest.fail(f"git was run in {directory}"))
-    told = checkout.deploys_in(
+    deploys = checkout.deploys_in(
         str(repository), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs()
     )
-    assert isinstance(told, Deploys)
-    assert told.events[0].get("commits") == [{"sha": sha, "time": "2026-03-03T08:00:00Z"}]
+    assert isinstance(deploys, Deploys)
+    assert deploys.events[0].get("commits") == [{"sha": sha, "time": "2026-03-03T08:00:00Z"}]

@@ -5,7 +5,7 @@ from typing import Any
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.routing import Target
 
-from tests.support.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, started, told
+from tests.support.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, short, started
 
 FIRST: dict[str, Any] = {"first_occurrence": "first"}
 
@@ -66,7 +66,7 @@ def test_a_reopening_that_is_held_is_not_the_first_occurrence():
     relay.say(started(0, **FIRST), resolved(5, **FIRST))
     relay.take(started(9, **FIRST), refusal=LOW)
 
-    assert [told(event) for event in relay.take(started(11, **FIRST)).events] == [("A", "starts", 9)]
+    assert [short(event) for event in relay.take(started(11, **FIRST)).events] == [("A", "starts", 9)]
     assert names(relay) == ["first", "2026-03-04T10:09:00Z"]
 
 

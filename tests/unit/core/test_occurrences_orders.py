@@ -32,8 +32,8 @@ from tests.support.core.lives import (
     at,
     merged,
     resolved,
+    short,
     started,
-    told,
     updated,
 )
 from tests.support.forms import examples
@@ -55,7 +55,7 @@ class Life:
     def changes(self) -> list[Change]:
         said = []
         for index, (since, until) in enumerate(self.spans):
-            said.append(started(since, incident=self.incident, occurrence="told"))
+            said.append(started(since, incident=self.incident, occurrence="named"))
             said.append(updated(since, incident=self.incident, since=since))
             if index + 1 < len(self.spans) or self.last == "resolved":
                 said.append(resolved(until, incident=self.incident, since=since))
@@ -209,7 +209,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(when=minutes, incident=incidents, named=st.booleans(), about=about, routed=routes)
     def start(self, when: int, incident: str, named: bool, about: Any, routed: Any) -> None:
-        self.take(started(when, incident=incident, occurrence="told" if named else None, **about), routed)
+        self.take(started(when, incident=incident, occurrence="named" if named else None, **about), routed)
 
     @rule(when=minutes, incident=incidents, since=since, about=about, routed=routes)
     def end(self, when: int, incident: str, since: Any, about: Any, routed: Any) -> None:
@@ -270,4 +270,4 @@ def test_the_check_of_order_can_fail() -> None:
             check_order(wrong)
         except AssertionError:
             continue
-        raise AssertionError([told(event) for event in wrong])
+        raise AssertionError([short(event) for event in wrong])

@@ -26,8 +26,8 @@ from tests.support.core.lives import (
     at,
     merged,
     resolved,
+    short,
     started,
-    told,
     updated,
 )
 
@@ -204,7 +204,7 @@ def test_a_cell_has_its_outcome(cell: tuple[str, str]) -> None:
         take(relay, change)
     decision = take(relay, case.changes[-1])
 
-    assert [told(event) for event in decision.events] == case.events
+    assert [short(event) for event in decision.events] == case.events
     assert rows(relay.records) == case.states
     assert (decision.reason.code if decision.reason else None) == case.code
 

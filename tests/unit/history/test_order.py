@@ -131,8 +131,8 @@ def test_rows_that_tell_an_event_of_an_incident_again_are_left_out(
     rows: str, sent: str, repeated: int
 ) -> None:
     """A start or an end in two rows goes out once, in whatever order the rows are."""
-    told = [incident(row[0], f"2025-03-04T10:00:0{row[1]}Z") for row in rows.split()]
-    for events in (told, told[::-1]):
+    ordered = [incident(row[0], f"2025-03-04T10:00:0{row[1]}Z") for row in rows.split()]
+    for events in (ordered, ordered[::-1]):
         found, faults, plan = planned(*events)
         words = ["SE"[event["kind"] == "incidentResolved"] + event["time"][-2] for event in found]
         assert (" ".join(words), faults, plan.repeated) == (sent, [], repeated)

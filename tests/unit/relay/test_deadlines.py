@@ -39,13 +39,13 @@ def test_a_cancelled_future_gets_no_timeout() -> None:
 
     async def run() -> None:
         loop, patience = asyncio.get_running_loop(), FutureTimeouts(SECONDS)
-        left, kept = patience.limit(loop.create_future()), patience.limit(loop.create_future())
+        left, waiting = patience.limit(loop.create_future()), patience.limit(loop.create_future())
         left.cancel()
-        await asyncio.wait({kept}, timeout=30)
+        await asyncio.wait({waiting}, timeout=30)
         assert left.cancelled()
-        assert kept.done()
+        assert waiting.done()
         with pytest.raises(TimeoutError):
-            kept.result()
+            waiting.result()
 
     asyncio.run(run())
 

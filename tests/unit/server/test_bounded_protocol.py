@@ -68,13 +68,13 @@ CHUNKED = (
 )
 def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list[bool]) -> None:
     """The application learns whether the body is complete, and gets every body in any case."""
-    told: list[bool] = []
+    complete: list[bool] = []
     bodies: list[bytes] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        told.append(scope["extensions"][CONNECTION][BODY_COMPLETE]())
+        complete.append(scope["extensions"][CONNECTION][BODY_COMPLETE]())
         parts, more = [], True
-        if len(told) == len(whole):
+        if len(complete) == len(whole):
             reached.set()
         while more:
             message = await receive()
@@ -103,5 +103,5 @@ def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list
 
     reached = asyncio.Event()
     asyncio.run(run())
-    assert told == whole
+    assert complete == whole
     assert bodies == [b"body"] * len(whole)

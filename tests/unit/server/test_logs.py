@@ -13,7 +13,7 @@ from gitdailies_server.storage.timestamps import to_us
 HIDDEN = "what stood in the body"
 
 
-def told_of(function: Callable[..., Any], *given: Any) -> str:
+def description_of(function: Callable[..., Any], *given: Any) -> str:
     """Return the log's description of the error that a call raises."""
     try:
         function(*given)
@@ -35,15 +35,17 @@ def test_other_errors_are_logged_with_their_places_and_no_text() -> None:
     def broken(_: str) -> None:
         raise ValueError(HIDDEN)
 
-    assert re.fullmatch(r"ValueError at test_logs\.py:\d+", told_of(broken, HIDDEN))
-    assert re.fullmatch(r"TypeError at gitdailies_server/storage/timestamps\.py:\d+", told_of(to_us, HIDDEN))
+    assert re.fullmatch(r"ValueError at test_logs\.py:\d+", description_of(broken, HIDDEN))
+    assert re.fullmatch(
+        r"TypeError at gitdailies_server/storage/timestamps\.py:\d+", description_of(to_us, HIDDEN)
+    )
 
 
 def test_what_calls_itself_floods_no_line() -> None:
     """Of a thousand places that led to an error, only the innermost are logged."""
     ours: dict[str, Any] = {"__name__": "gitdailies_server.again"}
     exec("def again(): again()", ours)
-    said = told_of(ours["again"])
+    said = description_of(ours["again"])
     assert said.startswith("RecursionError at ")
     assert 10 < said.count(" by ") < 50
     assert len(said) < 1000

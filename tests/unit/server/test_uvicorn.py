@@ -247,7 +247,7 @@ def test_an_idle_connection_has_a_clock_that_can_be_stopped() -> None:
 
 
 def test_a_head_is_gathered_in_the_connection() -> None:
-    """Parts of an unfinished head are in the protocol, without the last field; a whole one is in the scope."""
+    """An unfinished head is in the protocol, without its last field; a whole one is in the scope."""
 
     async def check(protocol: HttpToolsProtocol, _wire: Wire, application: Application) -> None:
         head, _, body = REQUEST.partition(b"\r\n\r\n")
