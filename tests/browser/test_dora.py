@@ -130,9 +130,9 @@ def test_events_are_behind_the_marks(shop: Tab, receiver: Receiver) -> None:
     expect(page.locator("dl.facts").nth(1)).to_contain_text("Counts: ")
     page.go_back()
     if bars.count():
-        said = bars.first.get_attribute("aria-label")
+        label = bars.first.get_attribute("aria-label")
         bars.first.click()
-        expect(card(page, "Change fail rate").locator("dd").first).to_have_text(said.split()[0])
+        expect(card(page, "Change fail rate").locator("dd").first).to_have_text(label.split()[0])
         page.go_back()
     row = page.locator("table.events tbody tr").first
     expect(row).to_be_visible()

@@ -70,10 +70,10 @@ def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = No
                 opened.append(connection)
             while (request := _receive(connection)) is not None:
                 server.requests.append(request)
-                said = reply if isinstance(reply, bytes) else reply(connection, request)
-                if said is None:
+                data = reply if isinstance(reply, bytes) else reply(connection, request)
+                if data is None:
                     break
-                connection.sendall(said)
+                connection.sendall(data)
             connection.close()
 
     def accept() -> None:

@@ -154,8 +154,8 @@ def test_a_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None
 
 def test_no_command_of_others(tmp_path: Path) -> None:
     """What a receiver says cannot be a command to the agent."""
-    said = b'{"detail": "##vso[task.setvariable variable=x]y"}'
-    with serving(answer("422 Unprocessable Content", said)) as server:
+    refusal = b'{"detail": "##vso[task.setvariable variable=x]y"}'
+    with serving(answer("422 Unprocessable Content", refusal)) as server:
         done = run(tmp_path, {}, GITDAILIES_WEBHOOK_URL=server.url, GITDAILIES_WEBHOOK_KEY=KEY)
 
     assert "task.setvariable" in done.stdout

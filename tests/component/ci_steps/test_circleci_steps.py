@@ -139,7 +139,7 @@ def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path
 @each_shell
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize(
-    ("reply", "code", "said"),
+    ("reply", "code", "message"),
     [
         (answer("401 Unauthorized", b'{"detail": "no such key"}'), 3, "the key is refused"),
         (answer("503 Service Unavailable", b"down"), 1, "answered 503: down (1 attempt)"),
@@ -147,7 +147,7 @@ def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path
     ],
 )
 def test_what_the_job_learns(
-    name: str, strict: bool, reply: bytes, code: int, said: str, tmp_path: Path
+    name: str, strict: bool, reply: bytes, code: int, message: str, tmp_path: Path
 ) -> None:
     """The log has every outcome and never the key. A job fails only with `fail_on_error`."""
     with serving(reply) as server:
@@ -155,7 +155,7 @@ def test_what_the_job_learns(
         ended = report(name, tmp_path, job("branch"), parameters)
 
     assert ended.code == (code if strict else 0)
-    assert said in ended.log
+    assert message in ended.log
     assert ("WARNING" in ended.log, "ERROR" in ended.log) == (code > 0 and not strict, code > 0 and strict)
     assert KEY not in ended.log
 
@@ -190,8 +190,8 @@ def test_a_dry_run_needs_nothing(tmp_path: Path) -> None:
     ended = report("dash", tmp_path, case("circleci", "branch")["environ"], {"dry_run": True})
 
     assert ended.code == 0
-    said, payload = ended.log.splitlines()
-    assert said == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"
+    line, payload = ended.log.splitlines()
+    assert line == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"
     assert [json.loads(payload.removeprefix("GitDailies: "))] == case("circleci", "branch")["expected"][
         "events"
     ]

@@ -129,9 +129,9 @@ def test_no_python(room: str, word: str, tmp_path: Path) -> None:
     strict = word.lower() in ("true", "1")
 
     assert done.returncode == (1 if strict else 0)
-    said = mark(room, "error" if strict else "warning")
+    level = mark(room, "error" if strict else "warning")
     assert done.stdout == (
-        f"{said}deploy not reported: Python 3.9 or later was not found as python3, python or py -3\n"
+        f"{level}deploy not reported: Python 3.9 or later was not found as python3, python or py -3\n"
     )
 
 

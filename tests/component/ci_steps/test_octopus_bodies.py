@@ -89,14 +89,14 @@ def test_an_old_agent(syntax: str, tmp_path: Path) -> None:
 @each
 @pytest.mark.parametrize("strict", ["False", "True"])
 @pytest.mark.parametrize(
-    ("reply", "code", "said"),
+    ("reply", "code", "message"),
     [
         (answer("401 Unauthorized", b"##octopus[setVariable name='x']"), 3, "the key is refused"),
         (answer("503 Service Unavailable", b"down"), 1, "answered 503"),
     ],
 )
 def test_what_the_deployment_learns(
-    syntax: str, strict: str, reply: bytes, code: int, said: str, tmp_path: Path
+    syntax: str, strict: str, reply: bytes, code: int, message: str, tmp_path: Path
 ) -> None:
     """A failed report is a warning, or fails a strict step. The answer's text is never run as a command."""
     with serving(reply) as server:
@@ -112,7 +112,7 @@ def test_what_the_deployment_learns(
     lines = ended.log.splitlines()
     level = "error" if strict == "True" else "warning"
     assert (lines[0], lines[-1]) == (f"##octopus[stdout-{level}]", "##octopus[stdout-default]")
-    assert said in ended.log
+    assert message in ended.log
     assert ended.log.count("##octopus[") == 2
     assert KEY not in ended.log
 

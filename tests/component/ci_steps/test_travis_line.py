@@ -94,20 +94,20 @@ def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, folder: Pat
 
 @each_shell
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (answer("401 Unauthorized"), "the key is refused"),
         (answer("503 Service Unavailable"), "answered 503"),
     ],
 )
-def test_what_goes_wrong_is_a_warning(name: str, reply: bytes, said: str, folder: Path) -> None:
+def test_what_goes_wrong_is_a_warning(name: str, reply: bytes, message: str, folder: Path) -> None:
     """A receiver that refuses or is down leaves a warning without the key, and exit code 0."""
     with serving(reply) as server:
         environ = build("branch", GITDAILIES_WEBHOOK_URL=server.url, GITDAILIES_RETRIES="0")
         ended = run(name, LINE, folder, environ)
 
     assert ended.code == 0
-    assert re.match("GitDailies: WARNING: not reported: .*" + said, ended.log)
+    assert re.match("GitDailies: WARNING: not reported: .*" + message, ended.log)
     assert KEY not in ended.log
 
 

@@ -104,7 +104,7 @@ def test_not_delivered_is_1(run):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "env", "said"),
+    ("arguments", "env", "message"),
     [
         (("deploy",), {}, "--repo: expected the repository, as owner/name, got nothing"),
         (("deploy", "--repo", "checkout"), {}, "--repo: expected a repository like"),
@@ -128,12 +128,12 @@ def test_not_delivered_is_1(run):
         (("incident", "start", "x\n", "--repo", "a/b"), {}, "gitdailies: ID: expected text on one line"),
     ],
 )
-def test_usage_is_2(run, arguments, env, said):
+def test_usage_is_2(run, arguments, env, message):
     """A wrong or missing argument ends with code 2 and says by the name of the option what was expected."""
     failed = run(*arguments, **env)
 
     assert failed.returncode == 2
-    assert said in failed.stderr
+    assert message in failed.stderr
     assert "Traceback" not in failed.stderr
 
 

@@ -230,14 +230,14 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (ConfigurationError("gitdailies.yml:3: webhooks.window_hours: expected a number"), "window_hours: e"),
         (WebhooksSettings(window_hours=0), "window: expected more than nothing"),
     ],
 )
 def test_a_faulty_reload_leaves_the_old_settings(
-    fault: WebhooksSettings | Exception, said: str, tmp_path: Path
+    fault: WebhooksSettings | Exception, message: str, tmp_path: Path
 ) -> None:
     """The log says what is wrong, answers stay as they were, and the next reload works."""
     with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
@@ -247,7 +247,7 @@ def test_a_faulty_reload_leaves_the_old_settings(
         receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
     (entry,) = receiver.logged("webhooks settings not reloaded")
-    assert said in entry["reason"]
+    assert message in entry["reason"]
 
 
 def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:

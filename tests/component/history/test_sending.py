@@ -52,9 +52,9 @@ class Scripted:
                 in_flight.append(body)
                 scripted.at_once.append(len(in_flight))
                 answer = scripted.answers.pop(0) if scripted.answers else taken
-                status, said, headers = answer(body)
+                status, content, headers = answer(body)
                 in_flight.remove(body)
-                data = json.dumps(said).encode()
+                data = json.dumps(content).encode()
                 self.send_response(status)
                 for name, text in {**headers, "content-length": str(len(data))}.items():
                     self.send_header(name, text)
@@ -227,9 +227,9 @@ def test_one_refused_event_does_not_take_the_others_with_it(scripted: Scripted, 
     reason = f"time: expected another, got this; {KEY}"
 
     def mixed(body: Any) -> Answer:
-        _, said, _ = taken(body)
-        said["results"][1] |= {"status": "out-of-order", "error": reason}
-        return 207, said, {}
+        _, content, _ = taken(body)
+        content["results"][1] |= {"status": "out-of-order", "error": reason}
+        return 207, content, {}
 
     scripted.answers = [mixed]
     report, seen = send(scripted, tmp_path)

@@ -201,7 +201,7 @@ def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 90: CUT, 91: LIMITED})
     with listening(api):
         api.url += "/api/v2"
-        events, said = fetched(tmp_path, api, "circleci", "CIRCLE_TOKEN", **GIVEN)
+        events, printed = fetched(tmp_path, api, "circleci", "CIRCLE_TOKEN", **GIVEN)
 
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -213,10 +213,10 @@ def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     assert len(expected) > 200
     assert events == by_id(expected)
     assert len({one for one in api.asked if "/pipeline?page-token" in one}) >= 3
-    assert "note: 6 gave no event: a pipeline of a forked pull request" in said
-    assert "note: 9 gave no event: a workflow run again as a whole" in said
-    assert "note: 9 gave no event: deployed again by the same run" in said
-    assert "note: 26 gave no event: the job did not succeed (failed)" in said
+    assert "note: 6 gave no event: a pipeline of a forked pull request" in printed
+    assert "note: 9 gave no event: a workflow run again as a whole" in printed
+    assert "note: 9 gave no event: deployed again by the same run" in printed
+    assert "note: 26 gave no event: the job did not succeed (failed)" in printed
 
 
 def read(**parameters: str) -> list[Any]:
@@ -284,18 +284,18 @@ def test_a_pipeline_without_repository_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         ({"repo": f"{REPO} {REPO}"}, "expected one repository"),
         ({"reruns": "all"}, "expected reruns=own, got 'all'"),
         ({"type": "release"}, "type: expected one of"),
     ],
 )
-def test_a_wrong_parameter_is_refused(parameters: dict[str, str], said: str) -> None:
+def test_a_wrong_parameter_is_refused(parameters: dict[str, str], message: str) -> None:
     """A value that is none of those a parameter may have is named before anything is asked for."""
     pages = Direct(lambda path, query: None, "")
 
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 

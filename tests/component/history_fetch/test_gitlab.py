@@ -109,13 +109,13 @@ def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) 
     expected = {event["id"]: event for row in reversed(deployed) for event in live(row, empty)}
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
     with listening(api):
-        events, said = fetched(tmp_path, api, "gitlab", "GITLAB_TOKEN", repo=REPO, service="api")
+        events, printed = fetched(tmp_path, api, "gitlab", "GITLAB_TOKEN", repo=REPO, service="api")
 
     assert len(expected) > 200
     assert events == by_id(list(expected.values()))
     assert len(set(api.asked)) >= 3
-    assert "deployed again by the same run" in said
-    assert "a deployment of a merge request" in said
+    assert "deployed again by the same run" in printed
+    assert "a deployment of a merge request" in printed
 
 
 def test_one_environment_alone_can_be_asked_for() -> None:

@@ -151,7 +151,7 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
     """Each deployment of a year that succeeded is the step's events, whole, through a 429 and cut pages."""
     api = Api(answer, TOKEN, {3: LIMITED, 4: CUT, 9: CUT, 10: LIMITED})
     with listening(api):
-        events, said = fetched(tmp_path, api, "octopus", "OCTOPUS_API_KEY", **GIVEN)
+        events, printed = fetched(tmp_path, api, "octopus", "OCTOPUS_API_KEY", **GIVEN)
 
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -162,8 +162,8 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
     assert {event["repo"] for event in events} == {"larkspur/checkout-api", "larkspur/ledger"}
     assert any(len(event["commits"]) == 2 for event in events)
     assert len({one for one in api.asked if "/deployments?" in one}) >= 3
-    assert "note: 1 gave no event: a deployment whose release is not there any more" in said
-    assert "gave no event: repo: expected the repository" in said
+    assert "note: 1 gave no event: a deployment whose release is not there any more" in printed
+    assert "gave no event: repo: expected the repository" in printed
 
 
 def read(**parameters: str) -> list[Any]:

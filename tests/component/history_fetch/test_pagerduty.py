@@ -153,7 +153,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nothing", "--since", "2025-01-01"], "SOURCE: expected a source to fetch from ("),
         (["pager", "--since", "yesterday"], "--since: expected a day like 2025-01-01"),
@@ -165,7 +165,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_argument_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     """Each wrong argument ends with an error that names it, before anything is asked for."""
     (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
@@ -175,7 +175,7 @@ def test_a_wrong_argument_is_named(
     ran = CliRunner().invoke(gitdailies, ["history", "fetch", *arguments, "--dry-run"])
 
     assert isinstance(ran.exception, UsageError)
-    assert said in str(ran.exception)
+    assert message in str(ran.exception)
 
 
 def test_a_page_of_another_server_is_reported_with_its_address(tmp_path: Path) -> None:

@@ -116,7 +116,7 @@ def test_a_missing_page_is_requested_once(state: State) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (answer("202 Accepted", b"{}"), "/here: expected a page, got answered 202"),
         (
@@ -125,14 +125,16 @@ def test_a_missing_page_is_requested_once(state: State) -> None:
         ),
     ],
 )
-def test_an_answer_that_is_no_page_is_named_with_its_address(state: State, reply: bytes, said: str) -> None:
+def test_an_answer_that_is_no_page_is_named_with_its_address(
+    state: State, reply: bytes, message: str
+) -> None:
     """The answer of another server than the vendor's is an error and is not saved as a page."""
     with serving(reply) as server:
         read = pages(server.url, state, [], retries=0)
         with read, pytest.raises(DeliveryError) as caught:
             read.get("/here")
 
-    assert str(caught.value).startswith(f"{server.url}{said}")
+    assert str(caught.value).startswith(f"{server.url}{message}")
     assert state.count() == 0
 
 

@@ -127,8 +127,8 @@ class Workload:
         change = Change.make(
             state=state, word=state, incident=incident, at=BEGAN + timedelta(hours=hours), title="x" * 500
         )
-        said = RoutedMessage(change, name, TARGETS[: self.odds.choice((1, 2))])
-        return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (said,)))
+        routed = RoutedMessage(change, name, TARGETS[: self.odds.choice((1, 2))])
+        return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (routed,)))
 
 
 @dataclass

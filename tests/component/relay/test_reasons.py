@@ -56,9 +56,9 @@ IGNORED: dict[Code, list[list[Delivery]]] = {
     reasons.END_WITHOUT_START: [[outage(10, "stable", "early")]],
     reasons.MERGED: [
         [
-            pagerduty("incident.triggered", "kept"),
+            pagerduty("incident.triggered", "target"),
             pagerduty("incident.triggered", "gone"),
-            pagerduty("incident.resolved", "gone", at=ENDED_AT, merged_into="kept"),
+            pagerduty("incident.resolved", "gone", at=ENDED_AT, merged_into="target"),
         ]
     ],
     reasons.OTHER: [[pagerduty("pagey.ping", "none")], [datadog("monitor-warn")]],

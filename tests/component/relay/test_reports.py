@@ -314,9 +314,9 @@ def test_pause_says_what_delivery_was_paused_by(
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     (paused,) = eventually(lambda: at_home.status()["paused"])
 
-    said = ask(folder, "pause", "--reason", "mine").splitlines()[-1]
+    line = ask(folder, "pause", "--reason", "mine").splitlines()[-1]
     since = output.moment(paused["since"])
-    assert said == f"{begins}paused by {by} since {since}: {paused['reason']}"
+    assert line == f"{begins}paused by {by} since {since}: {paused['reason']}"
     (paused,) = at_home.status()["paused"]
     assert (paused["by"], paused["reason"]) == ("manual", "maint" if by == "a person" else "mine")
 
@@ -339,8 +339,8 @@ def test_status_is_shown_whatever_answers_in_place_of_the_server(tmp_path: Path)
             port = other.getsockname()[1]
             file.write_text(re.sub(r"status: \S+", f"status: 127.0.0.1:{port}", file.read_text()))
             done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
-        said = f"no server at 127.0.0.1:{port} (relay.status) uses this store"
-        assert pairs(done.stdout)["server"] == said
+        line = f"no server at 127.0.0.1:{port} (relay.status) uses this store"
+        assert pairs(done.stdout)["server"] == line
 
 
 def _answer_once(listener: socket.socket, answered: bytes) -> None:

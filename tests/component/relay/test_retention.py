@@ -80,7 +80,9 @@ def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
             yield Shelf(database, session)
 
 
-def said(incident: str, state: str, *, refusal: Reason | None = None, into: str | None = None) -> Delivery:
+def message_of(
+    incident: str, state: str, *, refusal: Reason | None = None, into: str | None = None
+) -> Delivery:
     change = Change.make(
         state=state,
         word=state,
@@ -97,7 +99,7 @@ def said(incident: str, state: str, *, refusal: Reason | None = None, into: str 
 def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) -> None:
     """Seven days after delivery an event and its attempts are deleted, and not before."""
     for incident, days in (("old", 7.1), ("young", 6.9)):
-        shelf.put(said(incident, STARTED), days)
+        shelf.put(message_of(incident, STARTED), days)
         shelf.deliver(days)
     left = shelf.pruned()
 
@@ -107,8 +109,8 @@ def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) 
 
 def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
     """Events that wait and dead letters stay however old they are, with their attempts."""
-    shelf.put(said("waits", STARTED), LONG_AGO)
-    shelf.put(said("refused", STARTED), LONG_AGO)
+    shelf.put(message_of("waits", STARTED), LONG_AGO)
+    shelf.put(message_of("refused", STARTED), LONG_AGO)
     (waits, refused) = shelf.due()
     long_ago = now_us() - LONG_AGO * DAY_US
     again = outbox.Attempt(waits.seq, long_ago, 500, outbox.RETRY, "answered 500", long_ago)
@@ -121,20 +123,20 @@ def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
 
 def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None:
     """However old, an occurrence that may still end is known: its end goes where its start went."""
-    shelf.put(said("open", STARTED), LONG_AGO)
-    shelf.put(said("held", STARTED, refusal=Reason(FILTERED, "filtered")), LONG_AGO)
-    shelf.put(said("target", STARTED), LONG_AGO)
-    shelf.put(said("merged", STARTED), LONG_AGO)
-    shelf.put(said("merged", RESOLVED, into="target"), LONG_AGO)
+    shelf.put(message_of("open", STARTED), LONG_AGO)
+    shelf.put(message_of("held", STARTED, refusal=Reason(FILTERED, "filtered")), LONG_AGO)
+    shelf.put(message_of("target", STARTED), LONG_AGO)
+    shelf.put(message_of("merged", STARTED), LONG_AGO)
+    shelf.put(message_of("merged", RESOLVED, into="target"), LONG_AGO)
     shelf.deliver(LONG_AGO)
     left = shelf.pruned()
     assert (left["events"], left["deliveries"]) == (0, 0)
     states = dict(shelf.rows("SELECT incident, state FROM occurrences"))
     assert states == {"open": "open", "held": "held", "target": "open", "merged": "merged"}
 
-    shelf.put(said("open", RESOLVED), 0)
-    shelf.put(said("held", UPDATED), 0)
-    shelf.put(said("target", RESOLVED), 0)
+    shelf.put(message_of("open", RESOLVED), 0)
+    shelf.put(message_of("held", UPDATED), 0)
+    shelf.put(message_of("target", RESOLVED), 0)
     kinds = shelf.rows("SELECT incident, body FROM events ORDER BY seq")
     assert [(name, "Started" in body) for name, body in kinds] == [
         ("open", False),
@@ -147,13 +149,13 @@ def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None
 def test_closed_occurrences_and_known_ids_stay_for_ninety_days(shelf: Shelf) -> None:
     """Within ninety days a late repeat adds nothing; after them the closed occurrence is gone."""
     for incident, days in (("old", 90.1), ("young", 89.9)):
-        shelf.put(said(incident, STARTED), days)
-        shelf.put(said(incident, RESOLVED), days)
+        shelf.put(message_of(incident, STARTED), days)
+        shelf.put(message_of(incident, RESOLVED), days)
         shelf.deliver(days)
     left = shelf.pruned()
 
     assert (left["occurrences"], left["deliveries"]) == (1, 2)
-    repeat = shelf.put(said("young", STARTED))
+    repeat = shelf.put(message_of("young", STARTED))
     assert (repeat.repeated, len(repeat.events)) == (True, 1)
     assert shelf.rows("SELECT count(*) FROM outbox") == [(0,)]
 
@@ -188,8 +190,8 @@ def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.Monkey
 def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
     """With a day for each, what is two days old goes everywhere."""
     quarantine(shelf, "kept", 2)
-    shelf.put(said("A", STARTED), 2)
-    shelf.put(said("A", RESOLVED), 2)
+    shelf.put(message_of("A", STARTED), 2)
+    shelf.put(message_of("A", RESOLVED), 2)
     shelf.deliver(2)
     settings = replace(SETTINGS, delivered_days=1, quarantine_days=1, closed_occurrence_days=1)
     assert set(shelf.pruned(settings).values()) == {0}
@@ -220,8 +222,8 @@ def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Pa
             database.begin(session)
             for number in range(80):
                 name = f"day{day}-{number}"
-                shelf.put(said(name, STARTED), day)
-                shelf.put(said(name, RESOLVED), day)
+                shelf.put(message_of(name, STARTED), day)
+                shelf.put(message_of(name, RESOLVED), day)
                 quarantine(shelf, f"kept-{name}", day, size=1000)
             shelf.deliver(day)
             database.commit(session)

@@ -81,7 +81,7 @@ def test_a_batch(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"id": None}, "id"),
         ({"source": ""}, "source"),
@@ -93,10 +93,10 @@ def test_a_batch(receiver: Receiver) -> None:
         ({"data_base64": "?"}, "data_base64: expected base64"),
     ],
 )
-def test_what_is_no_cloud_event_is_named(receiver: Receiver, change: dict[str, Any], said: str) -> None:
+def test_what_is_no_cloud_event_is_named(receiver: Receiver, change: dict[str, Any], message: str) -> None:
     """A wrapping that lacks something, or holds no event of ours, is 422 and says what."""
     one = {**json.loads(to_structured(wrapped({"commitSHA": "a" * 40}), JSONFormat()).body), **change}
     raw = json.dumps({name: value for name, value in one.items() if value is not None}).encode()
     answer = send(receiver, receiver.key("ci"), {"content-type": "application/cloudevents+json"}, raw)
     assert answer.status_code == 422, answer.text
-    assert said in answer.json()["detail"]
+    assert message in answer.json()["detail"]

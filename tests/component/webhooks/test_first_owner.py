@@ -50,16 +50,16 @@ def test_up_prints_it_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("dora.example.com", "expected an http or https address"),
         ("https://dora.example.com/x", "expected an address without a path"),
         ("https://kim:pw@dora.example.com", "without user and password"),
     ],
 )
-def test_a_public_address_that_is_none(url: str, said: str, tmp_path: Path) -> None:
+def test_a_public_address_that_is_none(url: str, message: str, tmp_path: Path) -> None:
     """A wrong --public-url is refused before anything is made, and is not repeated."""
     result = command("webhooks", "--store", "sqlite:w.db", "--public-url", url, cwd=tmp_path)
     assert (result.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert f"--public-url: {said}" in result.stderr or said in result.stderr
+    assert f"--public-url: {message}" in result.stderr or message in result.stderr
     assert "pw" not in result.stderr.replace("password", "")

@@ -111,7 +111,7 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, ow
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ("from=2999-03-01", "from: expected a time up to now"),
         ("from=2999-03-01&to=2999-03-02", "from: expected a time up to now"),
@@ -119,9 +119,11 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, ow
         ("from=2026-03-02&to=2026-03-01", "to: expected a time after from, 2026-03-02T00:00:00Z"),
     ],
 )
-def test_an_impossible_period_is_reported(receiver: Receiver, owner: Visitor, query: str, said: str) -> None:
+def test_an_impossible_period_is_reported(
+    receiver: Receiver, owner: Visitor, query: str, message: str
+) -> None:
     """If a period ends before it begins, or begins after now, the page says which end is wrong."""
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
     answer = owner.get(f"/dora?{query}")
     assert answer.status_code == 400
-    assert said in answer.text
+    assert message in answer.text

@@ -282,10 +282,10 @@ def test_one_time_links_and_passwords_are_in_no_log(
     visitor.join(link, "Kim")
     visitor.sign_in("Kim", "wrong " + PASSWORD)
     visitor.get(link)
-    said = log_lines.readouterr().err
-    assert "joined" in said
+    logged = log_lines.readouterr().err
+    assert "joined" in logged
     secrets = [link.rpartition("/")[2], PASSWORD, *visitor.session.cookies.values()]
-    assert [secret for secret in secrets if secret in said] == []
+    assert [secret for secret in secrets if secret in logged] == []
     with transaction(receiver.store) as session:
         rows = [
             str(row)

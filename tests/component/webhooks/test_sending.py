@@ -33,11 +33,11 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 def problem(answer: requests.Response) -> tuple[int, str, str]:
     """Read a problem and check the form that all of them share."""
-    said = answer.json()
+    fields = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
-    assert said["status"] == answer.status_code
-    assert set(said) - {"field"} == {"type", "title", "status", "detail"}
-    return answer.status_code, said["type"].removeprefix("urn:gitdailies:problem:"), said["detail"]
+    assert fields["status"] == answer.status_code
+    assert set(fields) - {"field"} == {"type", "title", "status", "detail"}
+    return answer.status_code, fields["type"].removeprefix("urn:gitdailies:problem:"), fields["detail"]
 
 
 def test_an_event_is_taken_once(receiver: Receiver) -> None:
@@ -163,15 +163,15 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "headers", "status", "word", "said"), FAULTS)
+@pytest.mark.parametrize(("sent", "headers", "status", "word", "detail"), FAULTS)
 def test_every_fault_is_a_problem_that_names_it(
-    receiver: Receiver, sent: Any, headers: dict[str, str], status: int, word: str, said: str
+    receiver: Receiver, sent: Any, headers: dict[str, str], status: int, word: str, detail: str
 ) -> None:
     """A request that cannot be taken is answered with its status, its word, and what was expected."""
     key = receiver.key("ci", "send", "read")
     got = problem(receiver.post(key, sent, **headers))
     assert got[:2] == (status, word)
-    assert got[2].startswith(said)
+    assert got[2].startswith(detail)
     assert receiver.events(key) == []
 
 

@@ -106,7 +106,7 @@ def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -
     """On ::1 the address that is announced has brackets and answers."""
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    said: list[str] = []
+    addresses: list[str] = []
 
     async def once() -> int:
         stop = asyncio.Event()
@@ -115,18 +115,18 @@ def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -
                 listen=Listen("::1", 0),
                 store=tmp_path / "w.db",
                 strict_order=False,
-                ready=said.append,
+                ready=addresses.append,
                 stop=stop,
             )
         )
-        await _until(lambda: said or task.done())
-        answer = await asyncio.to_thread(requests.get, f"{said[0]}/healthz", timeout=30)
+        await _until(lambda: addresses or task.done())
+        answer = await asyncio.to_thread(requests.get, f"{addresses[0]}/healthz", timeout=30)
         stop.set()
         await task
         return answer.status_code
 
     assert asyncio.run(once()) == 200
-    assert said[0].startswith("http://[::1]:")
+    assert addresses[0].startswith("http://[::1]:")
 
 
 def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:

@@ -78,11 +78,11 @@ def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, serve
 
 def merged(incident: str, into: str) -> Delivery:
     made = delivery(incident, RESOLVED, ENDED)
-    (said,) = made.interpretation.messages
-    assert isinstance(said.message, Change)
-    change = said.message._replace(merged=True, merged_into=into, started_at=None)
+    (routed,) = made.interpretation.messages
+    assert isinstance(routed.message, Change)
+    change = routed.message._replace(merged=True, merged_into=into, started_at=None)
     return made._replace(
-        interpretation=made.interpretation._replace(messages=(said._replace(message=change),))
+        interpretation=made.interpretation._replace(messages=(routed._replace(message=change),))
     )
 
 
@@ -180,11 +180,11 @@ def test_what_is_quarantined_and_reported(opened: Opened) -> None:
         )
         await one.accept(Delivery("d-unread", now_us(), "default", unread))
         lost = delivery("lost", STARTED, BEGAN)
-        said = lost.interpretation.messages[0]._replace(
+        routed = lost.interpretation.messages[0]._replace(
             targets=(), refusal=Reason(UNMAPPED, "unmapped: mail"), unmapped=("mail",)
         )
         await one.accept(
-            lost._replace(interpretation=lost.interpretation._replace(messages=(said,), body=b"{}"))
+            lost._replace(interpretation=lost.interpretation._replace(messages=(routed,), body=b"{}"))
         )
         for name in "AB":
             await one.accept(delivery(name, STARTED, BEGAN))
@@ -385,11 +385,11 @@ def test_a_target_of_its_own_is_another_occurrence(opened: Opened) -> None:
 
     async def body(servers: Servers) -> None:
         made = delivery("A", STARTED, BEGAN)
-        said = made.interpretation.messages[0]._replace(
+        routed = made.interpretation.messages[0]._replace(
             targets=(Target("larkspur/a"), Target("larkspur/b", "staging"))
         )
         accepted = await servers.one.accept(
-            made._replace(interpretation=made.interpretation._replace(messages=(said,)))
+            made._replace(interpretation=made.interpretation._replace(messages=(routed,)))
         )
         assert len(set(accepted.events)) == 2
         assert servers.rows("SELECT repo, environment, service FROM occurrences ORDER BY repo") == [

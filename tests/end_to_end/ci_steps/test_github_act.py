@@ -133,8 +133,8 @@ def test_missing_key(strict: str, level: str, code: int, tmp_path: Path) -> None
         run = act(tmp_path, "deploy", key=None, url=server.url, fail_on_error=strict)
 
     check(run, code=code, ok="false", outcome="failed", status="")
-    [(said, text)] = [one for one in run.annotations if one[0] != "notice"]
-    assert said == level
+    [(shown, text)] = [one for one in run.annotations if one[0] != "notice"]
+    assert shown == level
     assert "webhook-key: expected a webhook key, got nothing" in text
     assert "forks" in text
     assert server.requests == []
@@ -159,8 +159,8 @@ def test_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
 
     check(run, code=code, ok="false", outcome="failed", status="401")
     assert run.summaries[0].startswith("⚠️")
-    [(said, text)] = run.annotations
-    assert said == level
+    [(shown, text)] = run.annotations
+    assert shown == level
     assert "the key is refused (answered 401: no key *** here); check webhook-key" in text
     assert len(server.requests) == 1
 

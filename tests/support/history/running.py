@@ -68,8 +68,8 @@ class Importer:
     def run(self, *arguments: str, seconds: float = 250, stdin: str | None = None) -> Ran:
         process = self.start(*arguments, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL)
         out, err = process.communicate(stdin, timeout=seconds)
-        said, _, peak = err.rpartition("peak ")
-        return Ran(process.returncode, out, said, int(peak or 0) / KIB_IN_MIB)
+        printed, _, peak = err.rpartition("peak ")
+        return Ran(process.returncode, out, printed, int(peak or 0) / KIB_IN_MIB)
 
 
 def in_order(events: Iterable[dict[str, Any]]) -> bool:

@@ -146,8 +146,8 @@ def delivery(incident: str, state: str, at: datetime) -> Delivery:
     change = Change.make(
         state=state, word=state, incident=incident, at=at, started_at=BEGAN if state == RESOLVED else None
     )
-    said = RoutedMessage(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
-    return Delivery(f"d{next(_numbers)}", now_us(), "default", Interpretation("test", "", b"", "", (said,)))
+    routed = RoutedMessage(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
+    return Delivery(f"d{next(_numbers)}", now_us(), "default", Interpretation("test", "", b"", "", (routed,)))
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 60.0) -> None:

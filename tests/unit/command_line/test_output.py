@@ -60,12 +60,12 @@ def status(**more: Any) -> dict[str, Any]:
 def test_status_says_who_paused_and_what_was_quarantined() -> None:
     """A pause by hand is a person's, and quarantined deliveries are counted by reason, with a hint."""
     paused = {"by": "manual", "since": "2026-03-04T09:12:41.301Z", "reason": "history is imported"}
-    said = relay_status.pairs(
+    rows = relay_status.pairs(
         status(paused=[paused], quarantined={"unexpected_payload": 2, "unmapped": 1}), ASKED
     )
-    assert said["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
+    assert rows["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
     hint = "`gitdailies relay failed` shows the reasons"
-    assert said["quarantined"] == f"2 unexpected_payload; 1 unmapped; {hint}"
+    assert rows["quarantined"] == f"2 unexpected_payload; 1 unmapped; {hint}"
 
 
 def test_status_says_how_the_last_attempt_ended() -> None:

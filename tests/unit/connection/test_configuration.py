@@ -99,10 +99,10 @@ def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
 def test_the_receiver_reads_the_file_of_a_relay(tmp_path: Path) -> None:
     """A file without `webhooks` leaves every setting at its default; a faulty or empty one is refused."""
     assert load_webhooks(DATA / "good-postgresql.yml") == WebhooksSettings()
-    for text, said in (("relay: {}", "gitdailies: expected url and key"), ("", "got an empty file")):
+    for text, message in (("relay: {}", "gitdailies: expected url and key"), ("", "got an empty file")):
         file = tmp_path / "gitdailies.yml"
         file.write_text(text)
-        with pytest.raises(ConfigurationError, match=said):
+        with pytest.raises(ConfigurationError, match=message):
             load_webhooks(file)
 
 

@@ -180,12 +180,12 @@ def _plant(value: object, data: st.DataObject) -> None:
 
 
 def _load_or_refuse(text: str) -> None:
-    said: tuple[str, ...]
+    complaints: tuple[str, ...]
     try:
-        said = (f"folder/gitdailies.yml: {read_configuration(text, Path('folder/gitdailies.yml'))}",)
+        complaints = (f"folder/gitdailies.yml: {read_configuration(text, Path('folder/gitdailies.yml'))}",)
     except ConfigurationError as error:
-        said = error.complaints
+        complaints = error.complaints
 
-    assert said
-    assert all(line.startswith("folder/gitdailies.yml:") for line in said)
-    assert "\n".join(said).encode()
+    assert complaints
+    assert all(line.startswith("folder/gitdailies.yml:") for line in complaints)
+    assert "\n".join(complaints).encode()

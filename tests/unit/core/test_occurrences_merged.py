@@ -219,9 +219,9 @@ def test_a_merged_incident_that_is_reopened_has_a_second_occurrence(late: bool):
     relay = Relay()
     relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
     merging, reopening = merged(3, "B", since=0), started(5, occurrence="named")
-    said = relay.say(*((reopening, merging) if late else (merging, reopening)), resolved(7, since=5))
+    events = relay.say(*((reopening, merging) if late else (merging, reopening)), resolved(7, since=5))
 
-    assert sorted(said, key=lambda event: event[2]) == [
+    assert sorted(events, key=lambda event: event[2]) == [
         ("A", "ends", 3, "mergedInto=B", "resolution=merged"),
         ("A", "starts", 5),
         ("A", "ends", 7),

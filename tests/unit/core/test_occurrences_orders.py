@@ -53,15 +53,15 @@ class Life:
     into: str | None
 
     def changes(self) -> list[Change]:
-        said = []
+        changes = []
         for index, (since, until) in enumerate(self.spans):
-            said.append(started(since, incident=self.incident, occurrence="named"))
-            said.append(updated(since, incident=self.incident, since=since))
+            changes.append(started(since, incident=self.incident, occurrence="named"))
+            changes.append(updated(since, incident=self.incident, since=since))
             if index + 1 < len(self.spans) or self.last == "resolved":
-                said.append(resolved(until, incident=self.incident, since=since))
+                changes.append(resolved(until, incident=self.incident, since=since))
             elif self.last == "merged":
-                said.append(merged(until, self.into, incident=self.incident, since=since))
-        return said
+                changes.append(merged(until, self.into, incident=self.incident, since=since))
+        return changes
 
     def ids(self) -> set[str]:
         ended = len(self.spans) - (self.last == "open")

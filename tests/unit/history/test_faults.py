@@ -126,7 +126,7 @@ def test_an_event_in_another_row_is_at_the_line_where_it_begins(tmp_path: Path) 
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "columns"),
     [
         ("kind,repo,time,sha", "sha (did you mean commitSHA)"),
         ("kind,repo,time,commitSHA,sha", "sha"),
@@ -136,22 +136,22 @@ def test_an_event_in_another_row_is_at_the_line_where_it_begins(tmp_path: Path) 
         ("kind,repo,time,enviroment,color", "enviroment (did you mean environment), color"),
     ],
 )
-def test_a_column_that_no_event_has_is_named(header: str, said: str) -> None:
+def test_a_column_that_no_event_has_is_named(header: str, columns: str) -> None:
     """With the field that may have been meant, unless the file has a column of that name."""
     Path("h.csv").write_text(f"{header}\n")
     ran = CliRunner().invoke(
         gitdailies, ["history", "import", "h.csv", "--dry-run", "--url", "https://example.com"]
     )
 
-    assert f"note: h.csv: columns that no event has: {said}\n" in ran.stderr
+    assert f"note: h.csv: columns that no event has: {columns}\n" in ran.stderr
 
 
 @pytest.mark.parametrize("time", ["03.11.2025 08:55", "11/3/2025 8:55 AM", "3-11-25", "45964.3715", "45964"])
 def test_the_message_for_a_spreadsheet_time_says_how_to_format_it(time: str, tmp_path: Path) -> None:
     """A country's time format is not guessed, and a number of days is not read as seconds."""
-    said = printed(Case("h.csv", (HEADER + deploy(time=time)).encode()), tmp_path)
+    message = printed(Case("h.csv", (HEADER + deploy(time=time)).encode()), tmp_path)
 
-    assert said.endswith(f"got '{time}'; format the column as yyyy-mm-dd hh:mm:ss`")
+    assert message.endswith(f"got '{time}'; format the column as yyyy-mm-dd hh:mm:ss`")
 
 
 @pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])

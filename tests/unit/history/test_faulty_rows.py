@@ -77,7 +77,7 @@ def test_the_same_command_again_finds_its_own_file(receiver: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("missing/faulty.csv", "expected a file to write, got: no such file or directory"),
         ("h.csv/faulty.csv", "expected a file to write, got: not a directory"),
@@ -86,12 +86,12 @@ def test_the_same_command_again_finds_its_own_file(receiver: Scripted) -> None:
     ],
 )
 def test_an_unwritable_file_is_refused_before_anything_is_sent(
-    receiver: Scripted, path: str, said: str
+    receiver: Scripted, path: str, message: str
 ) -> None:
     """The error is one line that names the option, and no part of a file is left."""
     Path("folder").mkdir()
 
-    assert refusal(imported("h.csv", "--skip-bad", path)) == f"--skip-bad: {said}"
+    assert refusal(imported("h.csv", "--skip-bad", path)) == f"--skip-bad: {message}"
     assert (receiver.bodies, names()) == ([], {"h.csv", "folder"})
 
 

@@ -19,7 +19,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(
-    ("packages", "code", "said"),
+    ("packages", "code", "message"),
     [
         ([FINE, FINE], 0, "audit: no known vulnerability in 2 packages\n"),
         ([FINE, SKIPPED], 0, "audit: no known vulnerability in 1 packages; 1 could not be audited\n"),
@@ -28,11 +28,11 @@ BAD = {
     ],
 )
 def test_what_is_found_decides(
-    packages: list[Any], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    packages: list[Any], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A vulnerability fails and is named with its remedy; a package that cannot be asked about does not."""
     assert main(lambda: (1, json.dumps({"dependencies": packages}), "")) == code
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == message
 
 
 def test_an_unreachable_service_is_reported(capsys: pytest.CaptureFixture[str]) -> None:

@@ -45,7 +45,7 @@ def test_what_calls_itself_floods_no_line() -> None:
     """Of a thousand places that led to an error, only the innermost are logged."""
     ours: dict[str, Any] = {"__name__": "gitdailies_server.again"}
     exec("def again(): again()", ours)
-    said = description_of(ours["again"])
-    assert said.startswith("RecursionError at ")
-    assert 10 < said.count(" by ") < 50
-    assert len(said) < 1000
+    described = description_of(ours["again"])
+    assert described.startswith("RecursionError at ")
+    assert 10 < described.count(" by ") < 50
+    assert len(described) < 1000

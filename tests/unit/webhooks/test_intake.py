@@ -111,22 +111,22 @@ def test_the_header_alone_gives_the_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (body("deploy"), "Idempotency-Key: expected the event's id 'deploy-1', got 'other'"),
         ({"id": 7}, "Idempotency-Key: expected the event's id 7, got 'other'"),
         ([], "Idempotency-Key: cannot be used with a list; give each event an id"),
     ],
 )
-def test_a_header_that_contradicts_the_body(value: Any, said: str) -> None:
+def test_a_header_that_contradicts_the_body(value: Any, message: str) -> None:
     """A header that differs from the id, or comes with a list, is a wrong request."""
     with pytest.raises(Refusal) as refused:
         read(value, header="other")
-    assert (str(refused.value), refused.value.problem.status) == (said, 400)
+    assert (str(refused.value), refused.value.problem.status) == (message, 400)
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "said"),
+    ("changes", "field", "message"),
     [
         ({"kind": "deploy"}, "kind", "kind: expected one of deployed, incidentStarted, incidentResolved"),
         (
@@ -141,11 +141,11 @@ def test_a_header_that_contradicts_the_body(value: Any, said: str) -> None:
         ({"id": "a\r\nX-Evil: 1"}, "id", "id: expected printable ASCII without spaces"),
     ],
 )
-def test_a_fault_names_field_and_expectation(changes: dict[str, Any], field: str, said: str) -> None:
+def test_a_fault_names_field_and_expectation(changes: dict[str, Any], field: str, message: str) -> None:
     """An event that is not valid is answered with 422, its field, and what was expected there."""
     status, answer = decide(body("deploy", **changes))
     assert (status, answer["status"], answer["field"]) == (422, 422, field)
-    assert answer["detail"].startswith(said)
+    assert answer["detail"].startswith(message)
 
 
 def test_five_minutes_ahead_are_allowed() -> None:
@@ -186,7 +186,7 @@ def test_lists_end_at_ten_thousand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b"", "body: expected JSON"),
         (b"{", "body: expected JSON"),
@@ -198,11 +198,11 @@ def test_lists_end_at_ten_thousand() -> None:
         (b"[" * 101 + b"]" * 101, "body: expected at most 100 levels of nesting, got more"),
     ],
 )
-def test_what_is_no_strict_json(raw: bytes, said: str) -> None:
+def test_what_is_no_strict_json(raw: bytes, message: str) -> None:
     """NaN, overflow, duplicate names, half characters and deep nesting are refused by name."""
     with pytest.raises(UnreadableBody) as refused:
         read(raw)
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
 
 
 def test_unknown_fields_are_stored_and_named() -> None:

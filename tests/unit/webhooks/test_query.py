@@ -17,7 +17,7 @@ def test_a_listing_is_read_from_its_query() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("limit=0", "limit: expected a whole number from 1 to 1000000, got '0'"),
         ("limit=1000001", "limit: expected a whole number from 1 to 1000000, got '1000001'"),
@@ -32,11 +32,11 @@ def test_a_listing_is_read_from_its_query() -> None:
         ("&".join(f"a{n}=" for n in range(60)), "query: expected name=value pairs in UTF-8"),
     ],
 )
-def test_a_wrong_listing(text: str, said: str) -> None:
+def test_a_wrong_listing(text: str, message: str) -> None:
     """A query that says something else is refused by name, never read as if it said nothing."""
     with pytest.raises(Refusal) as refused:
         query.listing(text)
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
 
 
 @pytest.mark.parametrize(("text", "only"), [("", False), ("validate=true", True), ("validate=false", False)])
