@@ -68,7 +68,7 @@ class Tab:
     faults: list[str]
 
     def look(self, name: str) -> None:
-        """Take a picture in every look, and let axe judge each; nothing may stick out of a narrow screen,
+        """Take a screenshot in every look, and check each with axe; nothing may stick out of a narrow screen,
         no column may lie outside of a table's frame, and no dot outside of its drawing."""
         for look, (scheme, width) in LOOKS.items():
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -92,7 +92,7 @@ class Tab:
 
 @pytest.fixture
 def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
-    """A fresh browser profile. What the page itself complains of fails the test."""
+    """A fresh browser profile. An error that the page logs fails the test."""
     pictures = Path(os.environ.get("GITDAILIES_PICTURES") or tmp_path / "pictures")
     pictures.mkdir(parents=True, exist_ok=True)
     context = browser.new_context()

@@ -26,7 +26,7 @@ TITLES = [
 
 @pytest.fixture
 def shop(owner: Tab, receiver: Receiver) -> Tab:
-    """The worked history, and somebody who is signed in."""
+    """The worked history, and a visitor who is signed in."""
     assert receiver.post(receiver.key("all", "send", "read"), worked()).status_code == 202
     return owner
 
@@ -188,7 +188,7 @@ def test_a_fault_in_an_address_is_shown(shop: Tab, receiver: Receiver) -> None:
 
 
 def test_an_empty_page_tells_what_to_do(owner: Tab, receiver: Receiver) -> None:
-    """Without an event there are lines to paste; with events elsewhere there are links to where they are."""
+    """Without an event the page has lines to paste; with events elsewhere it has links to them."""
     page = owner.page
     page.get_by_role("link", name="DORA", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("DORA metrics")

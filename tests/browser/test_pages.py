@@ -53,7 +53,7 @@ def test_the_documented_way_to_a_key_and_back(owner: Tab, receiver: Receiver) ->
 
 
 def test_the_copy_button_copies_the_key(owner: Tab, receiver: Receiver) -> None:
-    """What Copy puts on the clipboard is the key, and the button says that it did."""
+    """Copy puts the key on the clipboard, and the button confirms it."""
     page = owner.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=receiver.url)
     page.goto(receiver.url + "/settings/api-access/incoming-webhooks/new-key")

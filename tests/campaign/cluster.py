@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, which may be stopped and killed."""
+"""A PostgreSQL server for one test, which the test may stop and kill."""
 
 from __future__ import annotations
 

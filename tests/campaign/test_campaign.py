@@ -1,4 +1,4 @@
-"""Rounds of faults against real processes: what was accepted arrives, each once, in its incident's order.
+"""Rounds of faults against real processes: each accepted event arrives once, in its incident's order.
 
 GITDAILIES_CAMPAIGN_ROUNDS and GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS say how many in the long form; by
 default every kind of fault happens once.
@@ -32,7 +32,7 @@ RECOVERY_SECONDS = 90.0
 
 @dataclass
 class Figures:
-    """What rounds of one kind came to."""
+    """The results of the rounds of one kind."""
 
     rounds: int = 0
     accepted: int = 0

@@ -52,7 +52,7 @@ class Recorder:
 
 @dataclass
 class World:
-    """All that runs. `moved` is the file that says how wrong the relays' wall clock is."""
+    """All running parts. `moved` is the file with the error of the relays' wall clock."""
 
     pair: Pair
     recorder: Recorder

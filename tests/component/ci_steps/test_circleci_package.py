@@ -36,7 +36,7 @@ LONGEST_VARIABLE_BYTES = 131_072
 
 
 def test_schema() -> None:
-    """The packed orb is what CircleCI's schema allows."""
+    """The packed orb is valid by CircleCI's schema."""
     tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(FILE))
 
 
@@ -81,7 +81,7 @@ def test_the_step_fits_into_a_variable() -> None:
 
 
 def test_declared_parameters_are_used_parameters() -> None:
-    """What the command declares, what it passes on, what the step reads and what the job hands over agree."""
+    """The command declares and passes on, the step reads and the job hands over the same names."""
     environment = COMMAND["steps"][0]["run"]["environment"]
     passed = {
         name: text for name, text in environment.items() if name.startswith("PARAM_") and name != "PARAM_STEP"

@@ -175,7 +175,7 @@ def test_no_key(name: str, tmp_path: Path) -> None:
 
 
 def test_again_after_429(tmp_path: Path) -> None:
-    """A receiver that asks to come again later is asked again, under the same id, as late as it said."""
+    """After a 429 the event is sent again under the same id, no earlier than Retry-After says."""
     replies = iter([answer("429 Too Many Requests", Retry_After="1"), answer("202 Accepted")])
     with serving(lambda *_: next(replies)) as server:
         ended = report("dash", tmp_path, job("branch"), {"webhook_url": server.url})

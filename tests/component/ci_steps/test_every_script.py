@@ -1,4 +1,4 @@
-"""What holds of every step that is a script of shell, on whatever platform."""
+"""Rules for every step that is a shell script, on every platform."""
 
 import ast
 import json
@@ -192,7 +192,7 @@ def test_429_then_202(room: str, tmp_path: Path) -> None:
 
 @each
 def test_everything_by_hand(room: str, tmp_path: Path) -> None:
-    """Environment, service, type and time are what was set, and several repositories are several deploys."""
+    """Environment, service, type and time are sent as set, and several repositories give several deploys."""
     other = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
     own = case_of(room)["expected"]["events"][0]
     with serving() as server:
@@ -317,7 +317,7 @@ def test_shellcheck(room: str, tmp_path: Path) -> None:
 
 
 def test_generated_files_are_fresh() -> None:
-    """The one step, its launcher and the pages are what their sources say."""
+    """The one step, its launcher and the pages equal what their sources generate."""
     for generator in (step, platform_pages):
         for path, text in generator.texts(ROOT).items():
             assert (ROOT / path).read_text("utf-8") == text, f"{path}: run python scripts/generate.py"
@@ -332,7 +332,7 @@ def test_manifest_holds_the_script(room: str) -> None:
 
 
 def test_defaults_are_those_of_the_step() -> None:
-    """Every default that a manifest or a page shows is what the step does without that input."""
+    """Every default in a manifest or a page equals the step's default."""
     settings = Settings.make({})
     done = {
         "timeout": f"{settings.timeout_seconds:g}",

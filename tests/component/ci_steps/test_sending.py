@@ -1,4 +1,4 @@
-"""The steps' sender against real servers, whole and broken: what goes out, how often, how long."""
+"""The steps' sender against real servers, whole and broken: bytes, attempts and times."""
 
 import json
 import socket
@@ -91,7 +91,7 @@ def test_what_goes_out() -> None:
 
 
 def test_documented() -> None:
-    """A receiver that documents its fields gets those alone, the id in its header all the same."""
+    """A documented receiver gets the documented fields alone, and the id in its header."""
     with serving() as server:
         send(EVENT, receiver(server.url, ours=False))
 
@@ -135,7 +135,7 @@ def _in_turn(*answers: bytes | None) -> Callable[[socket.socket, Received], byte
 
 @pytest.mark.parametrize("first", [answer("429 Too Many Requests"), answer("503 Unavailable"), None])
 def test_again(first: bytes | None) -> None:
-    """After 429, 5xx and no answer the same bytes go out again, under the same id."""
+    """After 429, 5xx and no answer the same bytes are sent again, under the same id."""
     clock = Clock()
     with serving(_in_turn(first, answer("202 Accepted"))) as server:
         receipt = send(EVENT, receiver(server.url, retries=1), now=clock.now, wait=clock.wait)
@@ -237,7 +237,7 @@ def test_a_refused_connection() -> None:
 
 
 def test_not_http() -> None:
-    """What is no HTTP is no answer, and no crash."""
+    """An answer that is no HTTP counts as no answer and raises no error."""
     with serving(b"220 mail.example ESMTP\r\n") as server:
         assert fields(send(EVENT, receiver(server.url))) == (NOT_DELIVERED, None, 1)
 
@@ -331,7 +331,7 @@ def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_wrong_address(url: str) -> None:
-    """An address that is none, or has a user, is refused without showing the user."""
+    """An invalid address, or one with a user, is refused without showing the user."""
     with pytest.raises(UsageError, match="webhook-url: expected an http or https address") as raised:
         receiver(url)
 

@@ -1,4 +1,4 @@
-"""`check` and `init`: what is wrong is named, and what was written is right."""
+"""`check` names each fault, and `init` writes a correct file."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ def test_init_writes_what_check_can_read(run, tmp_path, receiver):
 
 
 def test_init_does_not_write_over_a_file(run, tmp_path):
-    """A second `init` ends with code 2 and leaves the file as it is."""
+    """A second `init` ends with code 2 and does not change the file."""
     run("init")
     (tmp_path / "gitdailies.yml").write_text("mine")
     again = run("init")

@@ -42,7 +42,7 @@ def test_several_repositories_are_several_events(run):
 
 
 def test_a_failed_job_is_skipped(run):
-    """What the platform says failed is skipped, with code 0 and the reason."""
+    """A deploy that failed by the platform's variables is skipped, with code 0 and the reason."""
     shown = run(*DEPLOY, "--status", "failure", "--dry-run", "--json")
 
     assert shown.returncode == 0
@@ -147,7 +147,7 @@ def test_refused_by_the_receiver_is_3(run, webhooks):
 
 
 def test_partly_done_is_4(run, webhooks):
-    """Of two repositories one is refused, since its id was used for another: code 4."""
+    """If one of two repositories is refused, since its id was used before, the exit code is 4."""
     first = run("deploy", "--repo", "larkspur/one", "--sha", SHA, "--id", "partly-1", **sender(webhooks))
     event = next(e for e in webhooks.events if e["repo"] == "larkspur/one")
     both = run(

@@ -1,4 +1,4 @@
-"""The sender against real servers, whole and broken: what goes out, what comes back, how long it takes."""
+"""The sender against real servers, whole and broken: requests, outcomes and times."""
 
 import contextlib
 import gc
@@ -163,7 +163,7 @@ def test_answers(reply: bytes, outcome: Outcome) -> None:
 
 
 def test_huge_answer() -> None:
-    """Of an endless answer only the first part is read, and the connection is given up."""
+    """Only the first part of an endless answer is read, and the connection is closed."""
     written = 0
 
     def flood(connection: socket.socket, _: Received) -> None:
@@ -193,14 +193,14 @@ def _close(connection: socket.socket, _: Received) -> None:
 
 
 def test_nobody_listens() -> None:
-    """A refused connection is said with host and port."""
+    """A refused connection is reported with host and port."""
     port = free_port()
 
     assert _send(f"http://127.0.0.1:{port}/") == Outcome(None, f"127.0.0.1:{port}: connection refused")
 
 
 def test_unknown_name() -> None:
-    """A name that no resolver knows is said as such."""
+    """A name that no resolver knows is reported as unknown."""
     outcome = _send("http://receiver.invalid:8700/")
 
     assert outcome == Outcome(None, "receiver.invalid:8700: name not resolved")
@@ -538,7 +538,7 @@ def test_receiver_not_found_out(reply: bytes) -> None:
 
 
 def test_the_receiver_document_of_a_closed_port() -> None:
-    """Where nothing answers, the reason is raised."""
+    """If nothing answers, a DeliveryError gives the reason."""
     port = free_port()
     with Sender(f"http://127.0.0.1:{port}/webhooks") as sender, pytest.raises(DeliveryError) as caught:
         sender.receiver()

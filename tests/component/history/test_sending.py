@@ -1,4 +1,4 @@
-"""What goes over the wire and what comes of each answer, against a receiver whose answers are set."""
+"""Requests, and the result of each answer, against a receiver whose answers the test sets."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_lists_go_where_they_are_taken_and_nothing_twice(scripted: Scripted, tmp
 def test_one_request_is_in_flight(
     scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slow the receiver, no list goes out before the one before it was answered."""
+    """No list is sent before the previous one was answered, however slow the receiver is."""
     monkeypatch.setattr(batches, "MOST_EVENTS", 1)
 
     def slowly(body: Any) -> Answer:
@@ -157,7 +157,7 @@ def test_one_request_is_in_flight(
 
 
 def test_the_next_list_is_made_while_the_receiver_works() -> None:
-    """An item is made before a call is over that waits for it; what the call raises comes back."""
+    """The next item is made while a call runs, and an error of the call is raised."""
     made = Signal()
 
     def items() -> Iterator[int]:
@@ -175,7 +175,7 @@ def test_the_next_list_is_made_while_the_receiver_works() -> None:
 
 
 def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_path: Path) -> None:
-    """Only documented fields go out, one event at a time, in order."""
+    """Only documented fields are sent, one event at a time, in order."""
     scripted.answers = [lambda _: (202, {}, {})] * 2
     report, _ = send(scripted, tmp_path, 2, receiver="documented")
 

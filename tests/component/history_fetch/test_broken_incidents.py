@@ -1,4 +1,4 @@
-"""Pages with one thing wrong, for every source of incidents: what a vendor sends ends no fetch in a crash."""
+"""Pages with one thing wrong, for every source of incidents: no page of a vendor crashes a fetch."""
 
 from __future__ import annotations
 

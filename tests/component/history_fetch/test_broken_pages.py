@@ -1,4 +1,4 @@
-"""Pages with one thing wrong, for every source of deploys: what a vendor sends ends no fetch in a crash."""
+"""Pages with one thing wrong, for every source of deploys: no page of a vendor crashes a fetch."""
 
 from __future__ import annotations
 

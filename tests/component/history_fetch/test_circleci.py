@@ -292,7 +292,7 @@ def test_a_pipeline_without_repository_is_left_out() -> None:
     ],
 )
 def test_a_wrong_parameter_is_refused(parameters: dict[str, str], message: str) -> None:
-    """A value that is none of those a parameter may have is named before anything is asked for."""
+    """A value that a parameter does not allow is named before any request."""
     pages = Direct(lambda path, query: None, "")
 
     with pytest.raises(UsageError, match=message):

@@ -1,4 +1,4 @@
-"""Reading pages: rate limits, what is tried again, and addresses that get no token."""
+"""Reading pages: rate limits, retries, and addresses that get no token."""
 
 from __future__ import annotations
 

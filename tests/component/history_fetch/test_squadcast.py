@@ -135,7 +135,7 @@ def test_a_deleted_service_keeps_its_name() -> None:
 
 
 def test_an_end_without_an_entry_is_the_rows() -> None:
-    """Where the log has no entry of the end, the export's time is it; a time that was not set is none."""
+    """Without a log entry of the end, the row's time is the end; a time that is not set gives no end."""
     given = year(1)[0]
     bare = Fields({**given.whole(), "logs": []})
 

@@ -1,4 +1,4 @@
-"""What a sender is answered, over real sockets: each row of the table in `answers`."""
+"""The answers to senders, over real sockets: each row of the table in `answers`."""
 
 from __future__ import annotations
 
@@ -90,7 +90,7 @@ def test_nothing_to_say_is_200_with_the_reason(relay: Relay, name: str) -> None:
 
 
 def test_a_second_start_of_an_open_occurrence_is_200(relay: Relay) -> None:
-    """Another delivery that starts what is open says so and adds nothing."""
+    """Another start of an open occurrence adds nothing, and the answer says so."""
     assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
     answer = pagerduty("incident.triggered", "Q1").post(relay.url)
 
@@ -204,7 +204,7 @@ def test_a_duplicate_name_in_a_vendors_json_is_tolerated(relay: Relay) -> None:
     "kind", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; a=b"]
 )
 def test_datadogs_form_encoding_is_read(relay: Relay, kind: str) -> None:
-    """A form is read as one, whatever the letters of its type, and is 400 where it is none."""
+    """A form is read whatever the letter case of its type, and a body that is no form is 400."""
     form = deliveries.example("datadog", "monitor-form")
 
     assert tokened("datadog", form, kind).post(relay.url).json()["status"] == "stored"
@@ -230,7 +230,7 @@ def test_other_methods_are_405_and_name_those_allowed(relay: Relay) -> None:
 
 
 def test_an_encoded_body_is_415(relay: Relay) -> None:
-    """Compressed bodies are refused, since a small one may grow without bound; identity is none."""
+    """Compressed bodies are refused, since a small one may grow without bound; `identity` is accepted."""
     delivery = pagerduty("incident.triggered", "Q1")
     for encoding, status in (("gzip", 415), ("br, gzip", 415), ("identity", 202), ("", 202)):
         headers = {**delivery.headers, "content-encoding": encoding}

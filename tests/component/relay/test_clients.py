@@ -44,14 +44,14 @@ def test_a_trusted_proxy_says_who_sent_it(tmp_path: Path, receiver: Receiver, na
 
 @pytest.mark.parametrize("trusted", ["[]", "[10.0.0.1]"])
 def test_anybody_else_is_not_believed(tmp_path: Path, receiver: Receiver, trusted: str) -> None:
-    """Without a line for it, the address before the relay is the sender, whatever it writes."""
+    """If no trusted proxy is set, the address of the connection is logged, whatever the headers say."""
     forwarded = {"X-Forwarded-For": SENDER}
 
     assert logged_clients(tmp_path, receiver, forwarded, trusted_proxies=trusted) == ["127.0.0.1"] * 2
 
 
 def test_what_is_no_address_is_not_shown(tmp_path: Path, receiver: Receiver) -> None:
-    """Words in place of an address, through a trusted proxy, reach no line of the log."""
+    """Text that is no address is not logged, even if a trusted proxy sent it."""
     forwarded = {"X-Forwarded-For": 'planted"}{"event": "forged"'}
 
     assert logged_clients(tmp_path, receiver, forwarded, trusted_proxies="[127.0.0.1]") == ["127.0.0.1"] * 2

@@ -73,7 +73,7 @@ def test_the_file_shrinks_while_deliveries_come_in(tmp_path: Path, monkeypatch: 
 def test_a_file_made_without_it_is_left_as_large_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of an older version is not asked again and again for what it cannot give, until a VACUUM."""
+    """A file without incremental vacuum keeps its free space until a VACUUM, then it shrinks."""
     monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 3600)
     path = tmp_path / "relay.db"
     with sqlite3.connect(path) as connection:

@@ -32,7 +32,7 @@ def test_a_body_of_the_limit_is_read_and_one_byte_more_is_413(relay: Relay) -> N
 
 
 def test_413_comes_before_the_body_and_ends_the_connection(relay: Relay) -> None:
-    """What is announced as too large is refused unread, and its bytes are not taken for a request."""
+    """A body with a too large Content-Length is refused unread, and its bytes are not read as a request."""
     with connected(relay.url) as connection:
         connection.sendall(head("/hooks/pagerduty", {"Content-Length": "2000000"}))
         answer = receive(connection)

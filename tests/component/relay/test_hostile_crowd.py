@@ -74,7 +74,7 @@ def test_a_sender_that_proved_itself_keeps_its_connection(small: Relay) -> None:
 
 
 def test_a_connection_that_was_reset_leaves_nothing_behind(relay: Relay) -> None:
-    """However a connection ends, nothing of it waits for a clock: a crowd that resets costs no memory."""
+    """A connection that was reset leaves no timer, so that a crowd of resets costs no memory."""
     for answered in (True, False):
         for number in range(20):
             with connected(relay.url) as connection:
@@ -92,7 +92,7 @@ def _connections() -> list[bounded_protocol.BoundedProtocol]:
 
 
 def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who sends on and on and reads no answer is cut after the set time."""
+    """A sender that reads no answers is cut after the set time."""
     monkeypatch.setattr(bounded_protocol, "WRITE_SECONDS", 0.3)
     with socket.socket() as connection:
         # Room for a few answers on this side; the relay's side fills by itself.
@@ -110,7 +110,7 @@ def _send_on_and_on(connection: socket.socket, part: bytes) -> None:
 
 
 def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
-    """Of a thousand requests in one write the first ones are answered, in order, then the connection ends."""
+    """Of a thousand requests in one write only the first are answered, in order. Then the connection ends."""
     with connected(relay.url) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n" * 1000)
         answers = b""

@@ -34,7 +34,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the thread of a test, wait tenths of what a relay waits."""
+    """Let the relay of this test wait a tenth of its usual times."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.05)
     monkeypatch.setattr(circuit_breaker, "FIRST_BACKOFF_SECONDS", 0.1)
     monkeypatch.setattr(circuit_breaker, "LONGEST_BACKOFF_SECONDS", 0.5)
@@ -87,7 +87,7 @@ def test_while_incoming_webhooks_are_down_answers_are_quick_and_in_order(pair: P
 
 
 def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
-    """Status says what is paused and why; once the file holds a new key all is delivered, nothing lost."""
+    """Status shows the pause and its reason. Once the file has a new key, every event is delivered."""
     before = len(pair.everything())
     delete_key(pair.folder / "webhooks.db", "relay")
     for number in range(20):
@@ -131,7 +131,7 @@ def test_pause_and_resume_by_hand(pair: Pair) -> None:
 
 
 def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) -> None:
-    """A wrong path pauses; with the right one in the file, SIGHUP is enough to deliver what waited."""
+    """A wrong path pauses delivery. With the right one in the file, SIGHUP delivers the waiting events."""
     config = relay.store.with_name("gitdailies.yml")
     right = config.read_text()
     receiver.script = lambda _one: answer("404 Not Found")
@@ -149,7 +149,7 @@ def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) 
 
 
 def test_settings_that_need_a_restart_are_named(relay: Relay) -> None:
-    """What a reload cannot change of the relay itself is said, once for each reload, and does not hold."""
+    """A reload names the relay's settings that need a restart, once for each reload, and ignores them."""
     config = relay.store.with_name("gitdailies.yml")
     config.write_text(config.read_text().replace("give_up_days: 7", "give_up_days: 2\n  in_flight: 3"))
     relay.reload()

@@ -120,7 +120,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was not stored in time is 503; the vendor's next try finds what was stored after all."""
+    """A delivery not stored in time is 503. The next try finds it stored after all and adds no event."""
     real = accept
 
     def slow(rows: Any, deliveries: Any) -> Any:

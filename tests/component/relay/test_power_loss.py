@@ -46,7 +46,7 @@ IN_FORCE = "PRAGMA synchronous=FULL"
 
 @dataclass(frozen=True)
 class Acknowledged:
-    """The store said that a delivery is stored."""
+    """The store acknowledged a delivery."""
 
     delivery: Delivery
     accepted: Accepted
@@ -54,7 +54,7 @@ class Acknowledged:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The store said that an attempt is recorded, or with *begun* was asked to record it."""
+    """The store acknowledged an attempt or, with *begun*, was asked to record it."""
 
     attempt: outbox.Attempt
     event: str
@@ -66,7 +66,7 @@ Entry: TypeAlias = power.Change | Acknowledged | Recorded
 
 @dataclass
 class Workload:
-    """What a relay's store is asked to do, in bursts, and the log of disk and answers together."""
+    """The calls of a relay's store, in bursts, and one log of the disk's changes and the answers."""
 
     odds: random.Random
     # How many of a hundred syncs fail.
@@ -133,7 +133,7 @@ class Workload:
 
 @dataclass
 class Tally:
-    """What crashes did."""
+    """The results of the crashes."""
 
     points: int = 0
     losing: int = 0
@@ -247,7 +247,7 @@ def _consistent(connection: sqlite3.Connection) -> None:
 
 
 async def _sent_again(path: Path, workload: Workload, acknowledged: Sequence[Acknowledged]) -> None:
-    """Vendors send again what they have no answer for, and some of what they have: no event comes twice."""
+    """Send the unanswered deliveries again, and some of the answered ones: no event is stored twice."""
     store = RelayStore(SqliteDatabase(path))
     store.open()
     before = {

@@ -28,7 +28,7 @@ def outage(minutes: int, status: str, name: str) -> Delivery:
     return datadog("incident-active", incident_uuid=name, status=status, date_ms=at)
 
 
-# What leads to each code. Only the last delivery of a list is not passed on.
+# Deliveries that lead to each code. Only the last one of a list gives no event.
 IGNORED: dict[Code, list[list[Delivery]]] = {
     reasons.FILTERED: [[pagerduty("incident.triggered", "low", source="filtered", urgency="low")]],
     reasons.UNMAPPED: [[pagerduty("incident.triggered", "nowhere", service="attic")]],
@@ -115,7 +115,7 @@ def test_a_label_is_the_code_whatever_the_text_says(code: Code, relay: Relay) ->
 
 @pytest.mark.parametrize("code", UNREAD)
 def test_a_body_that_cannot_be_read_has_a_code(code: Code, tmp_path: Path) -> None:
-    """JSON that the table does not expect, and what is no JSON, are two codes."""
+    """Unexpected JSON and a body that is no JSON have different codes."""
     configuration = load(configure(tmp_path))
     source, delivery = configuration.sources["pagerduty"], signed(UNREAD[code])
     request = Request.make(headers=delivery.headers, body=delivery.body)

@@ -188,7 +188,7 @@ def test_the_service_that_had_no_line_gets_its_events_and_no_other(relay: Relay,
 
 
 def test_a_replay_asks_for_no_secret(relay: Relay) -> None:
-    """A person who has neither secrets nor the key can still have the quarantine translated."""
+    """The quarantine can be replayed without the secrets and the key."""
     pagerduty("incident.triggered", "A", service="attic").post(relay.url)
     add_line(relay, "attic: {repo: larkspur/attic}")
     folder = relay.store.parent
@@ -229,7 +229,7 @@ def test_explain_shows_a_replay_at_its_own_time(relay: Relay) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> None:
-    """Status counts each delivery once, as it came, and what replays made of it by itself."""
+    """Status counts each delivery once, with its first outcome, and outcomes of replays separately."""
     with setting(kind) as at, in_thread(configure(tmp_path, store=at)) as relay:
         pagerduty("incident.triggered", "A", service="attic").post(relay.url)
         signed(UNKNOWN).post(relay.url)
@@ -249,7 +249,7 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
 
 
 def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
-    """What came from a source that the configuration no longer has is named and stays."""
+    """Deliveries of a source that is no longer configured are named and stay in the quarantine."""
     quarantined = signed(UNKNOWN).post(relay.url).json()["delivery"]
     config = relay.store.with_name("gitdailies.yml")
     config.write_text(

@@ -29,7 +29,7 @@ TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def shape(value: Any) -> Any:
-    """Replace what differs from run to run: moments of now by `time`, ids by what they name."""
+    """Replace values that differ between runs: current times by `time`, ids by their kind."""
     if isinstance(value, dict):
         return {name: shape(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -44,7 +44,7 @@ def shape(value: Any) -> Any:
 
 
 def pairs(printed: str) -> dict[str, str]:
-    """Read what a command printed as names and values."""
+    """Parse a command's output as names and values."""
     found = [line.split("  ", 1) for line in printed.splitlines() if "  " in line]
     return {name: value.strip() for name, value in found}
 
@@ -241,7 +241,7 @@ def test_status_says_that_the_server_runs(at_home: Relay) -> None:
 
 
 def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver: Receiver) -> None:
-    """A faulty configuration and a failing receiver show, each with what to do."""
+    """A faulty configuration and a failing receiver are shown, each with what to do."""
     receiver.script = lambda _: answer("503 X", Retry_After="60")
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     file = at_home.store.parent / "gitdailies.yml"
@@ -306,7 +306,7 @@ def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver
 def test_pause_says_what_delivery_was_paused_by(
     at_home: Relay, receiver: Receiver, by: str, begins: str
 ) -> None:
-    """A pause by a person stays as it is, reason and all; another becomes one, and is named."""
+    """A pause by a person keeps its reason. A pause by the relay becomes one by a person, and is named."""
     folder = at_home.store.parent
     receiver.script = lambda _: answer("401 X")
     if by == "a person":

@@ -1,4 +1,4 @@
-"""What is thrown away after its time, and what never is."""
+"""Rows that are deleted after their time, and rows that never are."""
 
 from __future__ import annotations
 
@@ -122,7 +122,7 @@ def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
 
 
 def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None:
-    """However old, an occurrence that may still end is known: its end goes where its start went."""
+    """An occurrence that may still end stays, however old, and its end follows its start."""
     shelf.put(message_of("open", STARTED), LONG_AGO)
     shelf.put(message_of("held", STARTED, refusal=Reason(FILTERED, "filtered")), LONG_AGO)
     shelf.put(message_of("target", STARTED), LONG_AGO)
@@ -188,8 +188,8 @@ def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.Monkey
 
 
 def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
-    """With a day for each, what is two days old goes everywhere."""
-    quarantine(shelf, "kept", 2)
+    """With every setting at one day, all rows of two days ago are deleted."""
+    quarantine(shelf, "unread", 2)
     shelf.put(message_of("A", STARTED), 2)
     shelf.put(message_of("A", RESOLVED), 2)
     shelf.deliver(2)
@@ -238,7 +238,7 @@ def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Pa
 
 
 def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is too old goes while deliveries are taken, and a fault of the store does not end it."""
+    """Old rows are deleted while deliveries come in, and a fault of the store does not stop that."""
     monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 0.05)
     real, faults = pruner.find_expired, [sqlite3.OperationalError("planted")]
 

@@ -61,7 +61,7 @@ def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
 
 
 def test_an_end_that_tells_no_start_waits_for_it(pair: Pair) -> None:
-    """A recovery whose alert was not seen sends nothing; when the alert comes late, both go out."""
+    """A recovery whose alert was not seen sends nothing. When the alert comes late, both are sent."""
     cycle = {"cycle_key": "late-cycle"}
     assert pair.post(datadog("monitor-recovered", **cycle), 200)["status"] == "ignored"
     assert pair.story("late-cycle") == []
@@ -106,7 +106,7 @@ def test_a_merge_sends_nothing_until_its_target_ends(pair: Pair) -> None:
 
 
 def test_a_merge_into_an_unknown_incident_ends_at_once(pair: Pair) -> None:
-    """Where the relay never saw the target, the end goes out as merged, so that it is no recovery."""
+    """If the relay never saw the target, the end is sent as merged, so that it is no recovery."""
     pair.post(pagerduty("incident.triggered", "alone"))
     pair.post(ended("alone", merged_into="never-seen"))
 
@@ -239,7 +239,7 @@ def test_explain_tells_the_story(pair: Pair) -> None:
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_an_id_that_nothing_has_is_an_error(pair: Pair, options: tuple[str, ...]) -> None:
-    """Explain of what the store does not know says so, with a code of its own, as JSON too."""
+    """Explain of an unknown id says so and has an exit code of its own, with JSON too."""
     assert pair.command("explain", "never", *options, expected=2) == (
         "gitdailies: ID: expected an incident, a delivery or an event of this store, got 'never'\n"
     )

@@ -41,7 +41,7 @@ def test_a_second_relay_on_one_file_is_refused_and_the_first_goes_on(
 
 
 def test_a_newer_store_is_refused_with_both_versions_named(tmp_path: Path, receiver: Receiver) -> None:
-    """A store that a newer version wrote is left as it is."""
+    """A store that a newer version wrote is refused and not changed."""
     configure(tmp_path, url=receiver.url)
     with running("relay", "--config", CONFIG, folder=tmp_path):
         pass

@@ -112,7 +112,7 @@ def test_every_sample_sequence_sent_to_either_relay(tmp_path: Path) -> None:
 
 
 def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
-    """What a relay had leased when it was killed is sent by the other once the lease is over, in order."""
+    """Events that a killed relay had leased are sent by the other after the lease's end, in order."""
     held, let_go = threading.Event(), threading.Event()
 
     def script(_: object) -> bytes:

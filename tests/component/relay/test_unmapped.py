@@ -1,4 +1,4 @@
-"""The report of services without a line: what it asks for, and that pasting it makes them count."""
+"""The report of services without a line: its text, and that pasted lines make them count."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def paste(file: Path, printed: str) -> str:
 
 @pytest.mark.parametrize("name", ["attic", "true", "12", "- a", AWKWARD])
 def test_what_is_printed_can_be_pasted(relay: Relay, receiver: Receiver, name: str) -> None:
-    """Pasted with a repository, read again and replayed, the service's incidents count, whatever its name."""
+    """With the printed line and a repository in the file, a replay counts the service's incidents."""
     pagerduty("incident.triggered", "Q1", service=name).post(relay.url)
     file = relay.store.parent / "gitdailies.yml"
     file.write_text(paste(file, report(relay)).replace(PLACEHOLDER, "larkspur/attic"))

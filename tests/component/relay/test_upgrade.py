@@ -47,7 +47,7 @@ FOR_YEARS = "relay:\n  quarantine_days: 3650\n  delivered_days: 3650\n  closed_o
 WAITING = ["incident-f1c5f72c649d4708b95eec0c67af8fe7", "incident-ccce71a212136b48ccd8f0f84004b2b6"]
 BURIED = "incident-dab4e37c72df5e425331559f2512a49a"
 TABLES = ("deliveries", "kept", "periods", "events", "pending", "attempts", "destinations")
-# What schema 0003 renames: tables, columns, and words in a column.
+# The renames of schema 0003: tables, columns, and words in a column.
 RENAMED_TABLES = {"kept": "quarantine", "periods": "occurrences", "pending": "outbox"}
 RENAMED_COLUMNS = {
     "why": "code",
@@ -189,7 +189,7 @@ def test_reports_are_those_of_the_old_store(old: OldStore) -> None:
 
 
 def test_what_waited_is_delivered_in_order_and_nothing_else(upgraded: Relay, receiver: Receiver) -> None:
-    """Start and end that waited are sent with the ids they had; what was delivered before is not."""
+    """A waiting start and end are sent with the ids they had, and delivered events are not sent again."""
     eventually(lambda: upgraded.status()["waiting"] == 0)
     assert [one.id for one in receiver.arrivals] == WAITING
     assert kinds(receiver, "WAITS") == ["started", "resolved"]

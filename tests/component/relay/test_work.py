@@ -1,4 +1,4 @@
-"""What a delivery costs, counted in calls: time is noise on a machine that others share, calls are not.
+"""The cost of a delivery in calls, since times are noise on a shared machine and calls are not.
 
 A bound is the count at the time of writing plus a tenth. A change that needs more raises it knowingly.
 """

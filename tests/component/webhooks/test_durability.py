@@ -1,4 +1,4 @@
-"""What a 202 is worth: killed servers, full disks, faults of our own."""
+"""A 202 holds: after killed servers, full disks and faults of our own."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The page of an event says what it counts for, and why."""
+"""The page of an event: its verdict for each figure, with the reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lines(page: str) -> list[str]:
 
 
 def verdicts(page: str) -> list[str]:
-    """Return what the page says that its event counts for, a line a figure."""
+    """Return the verdicts of the page, one line for each figure."""
     return [line for line in lines(page) if line.split(": ")[0] in NAMES.values()]
 
 
@@ -65,7 +65,7 @@ def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, own
 
 
 def test_every_verdict_has_a_name_on_the_page() -> None:
-    """What the code gives verdicts on, and what the page can name, are the same figures."""
+    """The page has a name for exactly the figures that have verdicts."""
     found = {
         ast.unparse(node.args[0])
         for node in ast.walk(ast.parse(Path(reasons.__file__).read_text()))

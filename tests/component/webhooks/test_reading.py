@@ -87,7 +87,7 @@ def test_filters(receiver: Receiver, filters: dict[str, str], ids: list[str]) ->
 
 
 def test_next_counts_only_what_matches(receiver: Receiver) -> None:
-    """`next` is null where no event that matches follows, though others do."""
+    """`next` is null if no matching event follows, even if others do."""
     key = seven(receiver)
     assert receiver.get(key, kind="incidentResolved", limit="1").json()["next"] is None
     assert receiver.get(key, kind="incidentStarted", limit="1").json()["next"] == 4
@@ -130,7 +130,7 @@ def test_a_key_that_may_not_delete(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("name", ["a/b", "a?b=c", "a%2Fb", "a#b", ".."])
 def test_ids_of_every_form_can_be_deleted(receiver: Receiver, name: str) -> None:
-    """Whatever an id may look like, it can be named in the address, percent-encoded."""
+    """An id of any form can be deleted by its percent-encoded address."""
     key = receiver.key("ci", "send", "delete")
     receiver.post(key, body("deploy", id=name))
     encoded = "".join(f"%{byte:02X}" for byte in name.encode())

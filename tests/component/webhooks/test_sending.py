@@ -68,7 +68,7 @@ def test_what_the_public_client_sends_is_taken(receiver: Receiver) -> None:
 
 
 def test_what_core_writes_is_taken(receiver: Receiver) -> None:
-    """An event that core's dialect wrote is taken as it is, and known again by its id."""
+    """An event that core's dialect wrote is accepted, and a repeat is recognized by its id."""
     event = Event.make("deployed", **{k: v for k, v in body("deploy").items() if k != "kind"})
     for dialect in (Dialect.make(receiver="ours"), Dialect.make(receiver="documented")):
         answer = receiver.post(
@@ -101,7 +101,7 @@ def test_ten_thousand_events_in_one_request(receiver: Receiver) -> None:
 
 
 def test_validate_stores_nothing(receiver: Receiver) -> None:
-    """?validate=true says what sending would say, and nothing is stored."""
+    """?validate=true gives the answer that sending would give, and nothing is stored."""
     key = receiver.key("ci", "send", "read")
     good = receiver.post(key, body("deploy"), "/webhooks?validate=true")
     assert (good.status_code, good.json()) == (200, {"status": "valid", "id": "deploy-1"})
@@ -179,7 +179,7 @@ def test_every_fault_is_a_problem_that_names_it(
     "media", ["", "application/json", "Application/JSON; charset=utf-8", "application/x+json"]
 )
 def test_types_that_are_read_as_json(receiver: Receiver, media: str) -> None:
-    """JSON by any of its names is read, and so is a body that does not say what it is."""
+    """JSON is read under any of its media types, and so is a body without a type."""
     raw = json.dumps(body("deploy")).encode()
     assert receiver.post(receiver.key("ci"), raw, Content_Type=media).status_code == 202
 
@@ -189,7 +189,7 @@ def test_types_that_are_read_as_json(receiver: Receiver, media: str) -> None:
     [{}, {"webhook-key": ""}, {"webhook-key": "gdk_" + "0" * 38}, {"authorization": "Bearer x"}],
 )
 def test_without_a_live_key_nothing_is_read(receiver: Receiver, given: dict[str, str]) -> None:
-    """A request without a key, or with text that is none, is 401 on every path that asks for one."""
+    """A request without a key, or with an invalid one, is 401 on every path that needs one."""
     for method, path in (("POST", "/webhooks"), ("POST", "/webhooks/ping"), ("GET", "/api/events")):
         answer = requests.request(method, receiver.url + path, headers=given, data=b"{", timeout=10)
         assert problem(answer)[:2] == (401, "unauthorized")
@@ -222,7 +222,7 @@ def test_a_key_sends_what_it_may(receiver: Receiver, allow: tuple[str, ...], sen
 
 
 def test_a_list_of_kinds_that_a_key_may_and_may_not_send(receiver: Receiver) -> None:
-    """In a list each entry is measured by what the key may send."""
+    """In a list each entry needs the key's right to send its kind."""
     answer = receiver.post(receiver.key("ci", "deployed"), [body("incident-started"), body("deploy")])
     assert [result["status"] for result in answer.json()["results"]] == ["forbidden", "created"]
 

@@ -154,7 +154,7 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
 
 
 def test_a_sender_that_hangs_does_not_hold_the_end_up(tmp_path: Path) -> None:
-    """The server ends within 10 seconds though a request never does."""
+    """The server ends within 10 seconds, even if a request never ends."""
     with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
         key = receiver.key("ci")
         where = urlsplit(receiver.url)
@@ -190,13 +190,13 @@ def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFix
 
 async def _until(true: Callable[[], object]) -> None:
     async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110  what is waited for is said by a plain callback
+        while not true():  # noqa: ASYNC110  a plain callback reports the awaited state
             await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_two_servers_on_one_database(kind: str, database: Callable[[], Database]) -> None:
-    """What one server took the other lists and knows again, and a key that one lost is refused by both."""
+    """The other server lists and recognizes an event, and a key deleted at one is refused by both."""
     with in_thread(database()) as one, in_thread(database()) as other:
         key, reader = one.key("ci"), one.key("dash", "read")
         assert one.post(key, body("deploy")).json()["status"] == "created"

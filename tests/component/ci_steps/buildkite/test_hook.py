@@ -107,7 +107,7 @@ def test_where_the_step_is(plugin: Path, tmp_path: Path) -> None:
 
 
 def test_manifest() -> None:
-    """plugin.yml has what the plugin linter asks for, options are closed, and their schema is a schema."""
+    """plugin.yml passes the plugin linter's rules, allows no other options, and has a valid schema."""
     jsonschema.validate(PLUGIN, json.loads((HERE / "plugin.schema.json").read_text("utf-8")))
     jsonschema.Draft7Validator.check_schema(PLUGIN["configuration"])
 
@@ -145,7 +145,7 @@ def test_recipe(text: str, tmp_path: Path) -> None:
 
 
 def test_declared_options_are_used_options() -> None:
-    """What plugin.yml declares and what the step knows are the same names."""
+    """The options of plugin.yml are exactly the inputs of the step."""
     assert set(OPTIONS) == {*DEPLOY_INPUTS, *STEP_INPUTS} - {"webhook-key"} | {"webhook-key-env"}
 
 
