@@ -1,4 +1,4 @@
-"""What leaves: to a receiver that knows only what GitDailies documents, and from a stranger's adapter."""
+"""Sent events: to a receiver that knows only documented fields, and from a stranger's adapter."""
 
 import hashlib
 import hmac

@@ -78,7 +78,7 @@ def test_the_last_line_shows_what_has_arrived(started):
 
 
 def test_explain_tells_the_story_of_a_pasted_incident(started):
-    """`relay explain` names delivery, proof, event, attempt and period of an incident."""
+    """`relay explain` names delivery, proof, event, attempt and occurrence of an incident."""
     started.paste(started.lines[1])
     incident = until(lambda: [e for e in started.events() if e.get("source") == "pagerduty"])[-1]
     printed = until(
@@ -172,7 +172,7 @@ def test_a_port_set_in_another_way_is_named(started):
 
 
 def test_ports_that_cannot_be_written_end_no_server(started):
-    """Where something is in the way of the file, the servers run all the same, and the start says what."""
+    """If the file cannot be written, the servers still run, and the start prints the reason."""
     assert started.process.stop() == 0
     in_the_way = started.data / "gitdailies.yml.part"
     in_the_way.mkdir()

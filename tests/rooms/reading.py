@@ -1,4 +1,4 @@
-"""What a module imports and calls, from its syntax tree alone."""
+"""The imports and calls of a module, from its syntax tree alone."""
 
 import ast
 from collections.abc import Iterator

@@ -1,4 +1,4 @@
-"""Who may import whom, read from syntax trees; each rule is shown to refuse what it forbids."""
+"""Allowed imports, read from syntax trees; for each rule a forbidden import is refused."""
 
 import json
 import shutil
@@ -189,7 +189,7 @@ def test_every_package_is_in_a_room() -> None:
 
 
 def test_no_room_but_its_own_names_an_adapter() -> None:
-    """No decision hangs on a vendor's name, in whatever case, outside of that vendor's room."""
+    """No module outside of a vendor's room has the vendor's name, in any letter case."""
     named = {
         (path.relative_to(ROOT).as_posix(), text)
         for path in modules(ROOT)

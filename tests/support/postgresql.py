@@ -33,7 +33,7 @@ def begin_run() -> None:
 
 
 def end_run() -> None:
-    """Stop what was started, and take the folder away."""
+    """Stop a started server, and remove its folder."""
     folder = Path(os.environ.pop(_RUN))
     programs = postgresql_programs()
     if programs is not None and (folder / "data" / "postmaster.pid").exists():

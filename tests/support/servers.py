@@ -34,7 +34,7 @@ class Received:
 
 @dataclass
 class Server:
-    """What a running server has seen."""
+    """The requests that a running server has received."""
 
     port: int
     requests: list[Received] = field(default_factory=list)
@@ -100,7 +100,7 @@ def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = No
 
 
 def _ports() -> Iterator[int]:
-    """Give the ports that the kernel gives to no connection, each once, in no order.
+    """Yield the ports that the kernel gives to no connection, each once, in random order.
 
     Of several processes that run tests side by side, each gives ports of its own.
     """

@@ -1,4 +1,4 @@
-"""The packaged Action, run for real: for each event what arrives, what the job learns, what the log says."""
+"""The packaged Action, run for real: for each event the delivery, the job's outputs and the log."""
 
 import json
 from pathlib import Path
@@ -100,7 +100,7 @@ def test_workflow_run_failure(tmp_path: Path) -> None:
 
 
 def test_failed_job(tmp_path: Path) -> None:
-    """In a job whose deploy failed the Action, run all the same, reports nothing."""
+    """In a job whose deploy failed the Action reports nothing, even with `if: always()`."""
     with serving(TAKEN) as server:
         run = act(tmp_path, "after_failure", key=KEY, url=server.url)
 

@@ -60,7 +60,7 @@ def make(state: str, when: float, *, incident: str, services: Sequence[str] = ()
 
 
 def short(event: Event) -> tuple[Any, ...]:
-    """Shorten an event to (incident, `starts` or `ends`, minutes), and whatever else it says."""
+    """Shorten an event to (incident, `starts` or `ends`, minutes), and its merge and resolution."""
     assert event.time is not None
     verb = "starts" if event.kind == INCIDENT_STARTED else "ends"
     minutes = (event.time - at(0)).total_seconds() / 60

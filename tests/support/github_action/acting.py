@@ -21,7 +21,7 @@ ACT = Path(sys.executable).with_name("act")
 
 @dataclass(frozen=True)
 class Run:
-    """How a run went: the whole log, act's exit code, each job's outputs, and what was annotated."""
+    """The result of a run: the whole log, act's exit code, each job's outputs, and the annotations."""
 
     log: str
     code: int
@@ -116,7 +116,7 @@ def _repository(folder: Path) -> str:
 
 
 def bodies(requests: list[Any]) -> list[dict[str, Any]]:
-    """Return what arrived, without the id and the page, which no test of an event is about."""
+    """Return the received bodies without id and page, since no test of an event needs them."""
     return [
         {
             name: value

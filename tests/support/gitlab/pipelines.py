@@ -20,7 +20,7 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """How a pipeline went: the whole log, the exit code, each job's outcome, and the commit of it.
+    """The result of a pipeline: the whole log, the exit code, each job's outcome, and its commit.
 
     For a job with `allow_failure: exit_codes`, gitlab-ci-local prints the outcome as GitLab would, but
     its own exit code is always 0: look at `jobs`.

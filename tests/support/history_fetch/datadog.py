@@ -226,7 +226,7 @@ class Event:
 
 
 def alerts(count: int = 1_100) -> list[Event]:
-    """A year of alerts: most recover, some were said again or only warned; the last recovers after it."""
+    """A year of alerts: most recover, some were repeated or only warned; the last recovers after the year."""
     made: list[Event] = []
     for number in range(count):
         at = (BEGIN + (END - BEGIN) / count * number).replace(microsecond=0)

@@ -1,4 +1,4 @@
-"""A year of deploys: what a step reports in its jobs, and what `history fetch` makes of the listings."""
+"""A year of deploys: as a step reports them in its jobs, and as `history fetch` reads the listings."""
 
 from __future__ import annotations
 

@@ -32,7 +32,7 @@ class Incident:
         return starts[-1] if starts else None
 
     def data(self) -> dict[str, Any]:
-        """What a listing and a webhook have in common."""
+        """The fields that a listing and a webhook share."""
         reason = {
             "type": "merge_resolve_reason",
             "incident": {"id": self.merged_into, "type": "incident_reference"},

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.relay.power import Change, Cut, Removed, Synced, Written
 
-# What the module makes of SQLite's results (its documentation, "Exceptions").
+# The module's errors for SQLite's results (its documentation, "Exceptions").
 _ERRORS: tuple[tuple[type[Exception], type[Exception]], ...] = (
     (apsw.ConstraintError, sqlite3.IntegrityError),
     (apsw.MismatchError, sqlite3.IntegrityError),
@@ -169,7 +169,7 @@ def watched(
 ) -> Iterator[None]:
     """Open every SQLite file through apsw, and call *seen* with each change before the next one.
 
-    What *seen* raises, such as `sync_failed()`, is what the disk answers. *reword* may put another
+    An error that *seen* raises, such as `sync_failed()`, is the disk's answer. *reword* may put another
     statement in place of one.
     """
 
@@ -195,7 +195,7 @@ def _translated() -> Iterator[None]:
 
 
 def sync_failed() -> apsw.IOError:
-    """Return what SQLite makes of EIO on fsync."""
+    """Return SQLite's error for EIO on fsync."""
     failure = apsw.IOError("disk I/O error")
     # Its stub does not list what its documentation does.
     failure.extendedresult = apsw.SQLITE_IOERR_FSYNC  # type: ignore[attr-defined]

@@ -101,7 +101,7 @@ def a_wrong_length(chance: random.Random) -> Hostile:
     delivery = proven(*mutated(chance))
     length = len(delivery.body) - chance.randint(1, 20)
     headers = {**delivery.headers, "Content-Length": str(max(length, 0))}
-    # What is over is taken for the next request, which is none.
+    # The surplus bytes are read as the next request, which is no valid one.
     return Hostile(head(f"/hooks/{delivery.source}", headers) + delivery.body, last=True)
 
 
@@ -171,7 +171,7 @@ def deliveries(seed: int, count: int) -> Iterator[Hostile]:
 
 @dataclass
 class Found:
-    """What came of it: how many were sent, and how often each status was answered.
+    """The result: how many requests were sent, and how often each status was answered.
 
     `unanswered` may be what is no request, behind others: those are answered, and the connection
     ends. `lost` is what should have been answered.

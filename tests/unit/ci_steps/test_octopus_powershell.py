@@ -1,4 +1,4 @@
-"""The PowerShell body, which no test can run: it parses, and what names a deploy in it is what core does.
+"""The PowerShell body, which no test can run: it parses, and it names deploys as core does.
 
 There is no PowerShell in a package registry that does not download one. The rules below are read
 out of the body's syntax tree and carried out here, so that a change on one side alone fails.
@@ -159,7 +159,7 @@ def test_every_field_of_a_deploy_is_written() -> None:
 
 
 def test_the_slug_pattern_reads_what_core_reads() -> None:
-    """The body's pattern for addresses, tried here, finds what core finds in the usual forms."""
+    """The body's pattern for addresses finds the same slugs as core in the usual forms."""
     from gitdailies_core.ci.git_url import slug
 
     [pattern] = re.findall(r"-notmatch '(\^\(\?:\[A-Za-z\].+?)'\)", FUNCTIONS["Get-Slug"])

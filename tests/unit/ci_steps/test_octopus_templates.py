@@ -103,7 +103,7 @@ def test_declared_parameters_are_used_parameters() -> None:
 
 @each
 def test_octopus_fills_nothing_in(template: dict[str, Any]) -> None:
-    """No body holds what Octopus would fill in before it runs, such as a value from elsewhere."""
+    """No body has a placeholder that Octopus would replace before it runs."""
     assert "#{" not in template["Properties"]["Octopus.Action.Script.ScriptBody"]
 
 

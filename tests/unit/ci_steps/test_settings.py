@@ -1,4 +1,4 @@
-"""A step's own inputs: what means nothing, what is wrong, and to whom the events will be written."""
+"""A step's own inputs: empty values, wrong values, and the receiver of the events."""
 
 import pytest
 from gitdailies_core.ci.settings import Settings, flag

@@ -1,4 +1,4 @@
-"""What commands print for people: help that is not cut, moments that fit."""
+"""Output of commands for people: complete help, and moments that fit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUPS = [name for name, command in COMMAND.items() if isinstance(command, click
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_no_line_of_a_help_is_cut(name: str) -> None:
-    """On a terminal of 80 columns each subcommand is said in full."""
+    """On a terminal of 80 columns the summary of each subcommand is complete."""
     shown = CliRunner().invoke(gitdailies, [name, "--help"], terminal_width=80, prog_name="gitdailies").output
     assert "Commands:" in shown
     assert [line for line in shown.partition("Commands:")[2].splitlines() if line.endswith("...")] == []

@@ -150,7 +150,7 @@ def test_folder_instead_of_file(tmp_path: Path) -> None:
 
 
 class Broken:
-    """An adapter that a stranger wrote: what its `verify` does is set by each test."""
+    """An adapter that a stranger wrote; each test sets its `verify`."""
 
     name, table, options, examples = "broken", {}, {}, "broken"
     raises: Exception | None = None

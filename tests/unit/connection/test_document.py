@@ -35,7 +35,7 @@ def test_places() -> None:
 
 
 def test_words_of_yaml_1_2() -> None:
-    """`no`, `on`, dates and clock times are text; numbers, true, false and null are what they look like."""
+    """`no`, `on`, dates and clock times are text; numbers, true, false and null have their types."""
     text = "[no, on, y, 2026-03-04, 12:30, 0o17, 1_000, .inf, true, False, ~, null, 12, -3, 1.5, 1e3, 0123]"
 
     assert yaml_document.parse(text, "f").value == [

@@ -1,4 +1,4 @@
-"""Events: which bodies are accepted, which are refused with which message, and what an event holds."""
+"""Events: accepted bodies, refused bodies with their messages, and the fields of an event."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -19,7 +19,7 @@ def refusal(body: Any) -> str:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
 def test_every_example_is_taken(kind: Any) -> None:
-    """The example of a kind is an event of that kind and comes back as it is."""
+    """The example of a kind is an event of that kind and is written unchanged."""
     event = Event.from_wire(dict(kind.example))
 
     assert event.to_wire() == dict(kind.example)

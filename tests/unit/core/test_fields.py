@@ -53,7 +53,7 @@ def test_what_is_absent_is_refused_where_it_is_needed(read: str) -> None:
 
 
 def test_what_is_absent_is_none_where_it_is_not_needed() -> None:
-    """Optional reads of an absent name give nothing, and no error."""
+    """An optional read of an absent name gives None and no error."""
     absent = Fields({})
 
     assert [READS[read][0](absent) for read in ("optional_text", "optional_object", "optional_time")] == [

@@ -1,4 +1,4 @@
-"""Records in memory are found like those of a store: by incident, and by what they wait for."""
+"""Records in memory are found like those of a store: by incident, and by the target they wait for."""
 
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.records import CLOSED, MERGED, OPEN, Decision, Occurrence

@@ -107,7 +107,7 @@ def test_an_acknowledgement_gives_nothing():
 
 
 def test_an_early_end_that_tells_its_start_sends_both():
-    """Both go out in order, with their own times, and the late start adds nothing."""
+    """Both are sent in order, with their own times, and the late start adds nothing."""
     relay = Relay()
 
     assert relay.say(resolved(5, since=0)) == [("A", "starts", 0), ("A", "ends", 5)]
@@ -125,7 +125,7 @@ def test_early_ends_of_two_occurrences_send_four_events():
 
 
 def test_an_early_end_that_tells_no_start_is_remembered():
-    """Nothing goes out for it; when the start of that name comes late, both do."""
+    """Nothing is sent for it. When the start of that name comes late, both are sent."""
     relay = Relay()
 
     early = relay.take(resolved(5, occurrence="cycle-1"))
@@ -200,7 +200,7 @@ def test_a_remembered_end_is_not_that_of_a_start_before_another():
 
 
 def test_an_unnamed_end_before_its_start_is_remembered():
-    """End first, start late: both go out when the start comes."""
+    """If the end comes first, both are sent when the start comes."""
     relay = Relay()
 
     assert relay.say(resolved(5)) == []
@@ -303,7 +303,7 @@ def test_an_end_goes_where_its_start_went():
 
 
 def test_an_end_is_passed_on_whatever_filter_and_routes_say_now():
-    """What is open ends, be the end unwanted or without a route."""
+    """An open occurrence ends, even if a filter refuses the end or no route fits it."""
     for to, refusal in (((CHECKOUT,), LOW), ((), UNMAPPED)):
         relay = Relay()
         relay.take(started(0, occurrence="named"))
@@ -360,7 +360,7 @@ def test_an_early_end_of_one_service_does_not_close_another():
 
 
 def test_an_early_end_of_one_service_is_no_second_end_of_another():
-    """What is over at one service says nothing of another service's end."""
+    """An end at one service does not make another service's end a repeat."""
     relay = Relay()
     relay.take(started(0, services=["checkout-api"], whole=False), to=[CHECKOUT])
     relay.take(resolved(5, services=["checkout-api"], whole=False), to=[CHECKOUT])
@@ -406,7 +406,7 @@ def test_events_carry_what_the_change_tells():
 
 
 def test_the_page_of_one_incident_is_not_that_of_another():
-    """What ends because its target ended does not carry the target's page."""
+    """An incident that ends because its target ended does not get the target's page."""
     relay = Relay()
     relay.say(
         started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)

@@ -1,4 +1,4 @@
-"""The first occurrence of an incident whose id no other will have: its name holds no time."""
+"""The first occurrence of an incident with a unique id: its name has no time."""
 
 from typing import Any
 
@@ -61,7 +61,7 @@ def test_a_held_first_start_is_still_the_first_occurrence():
 
 
 def test_a_reopening_that_is_held_is_not_the_first_occurrence():
-    """A second start that a filter held back goes out later, under a name of its own."""
+    """A second start that a filter held is sent later, under a name of its own."""
     relay = Relay()
     relay.say(started(0, **FIRST), resolved(5, **FIRST))
     relay.take(started(9, **FIRST), refusal=LOW)

@@ -35,7 +35,7 @@ def test_a_held_incident_whose_end_is_wanted_counts_whole():
 
 
 def test_an_incident_filtered_from_start_to_end_counts_nowhere():
-    """Held, then ended while filtered: nothing goes out, and nothing stays held."""
+    """An incident that is filtered to its end gives no event, and nothing stays held."""
     relay = Relay()
 
     relay.take(started(0, occurrence="named"), refusal=LOW)
@@ -46,7 +46,7 @@ def test_an_incident_filtered_from_start_to_end_counts_nowhere():
 
 
 def test_an_incident_raised_after_its_end_counts_whole():
-    """Filtered from start to end and raised afterwards, both go out with their own times."""
+    """If an incident is filtered to its end and raised later, both are sent with their own times."""
     relay = Relay()
     relay.take(started(0, occurrence="named"), refusal=LOW)
     relay.take(resolved(9, since=0), refusal=LOW)
@@ -152,7 +152,7 @@ def test_a_held_start_of_one_service_is_not_released_by_another():
 
 
 def test_an_unmapped_incident_counts_once_it_is_mapped_and_replayed():
-    """Replayed in the order of arrival, start and end go out with their own times, once."""
+    """A replay in the order of arrival sends start and end once, with their own times."""
     for life in (
         [started(0, occurrence="named"), resolved(5, since=0)],
         [resolved(5, since=0), started(0, occurrence="named")],

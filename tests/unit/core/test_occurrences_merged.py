@@ -89,7 +89,7 @@ def test_an_early_merge_that_tells_no_start_is_remembered_as_one():
 
 
 def test_merges_form_chains():
-    """What was merged into something merged ends when the last of the chain ends."""
+    """In a chain of merges every incident ends when the last of the chain ends."""
     relay = Relay()
     relay.say(*(started(0, incident=name, occurrence="named") for name in "ABCD"))
     relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
@@ -104,7 +104,7 @@ def test_merges_form_chains():
 
 
 def test_what_waits_for_two_targets_ends_once():
-    """A chain through an incident of two repositories ends what hangs on it once."""
+    """In a chain through an incident of two repositories every incident ends once."""
     relay = Relay()
     relay.take(started(0, incident="B", occurrence="named"), to=[CHECKOUT, LEDGER])
     relay.say(started(0, occurrence="named"), started(0, incident="C", occurrence="named"))
@@ -138,7 +138,7 @@ def test_a_circle_of_merges_ends():
 
 
 def test_an_incident_merged_into_itself_ends():
-    """A target that is the incident itself is none."""
+    """A merge into the incident itself counts as a merge without a target."""
     relay = Relay()
 
     assert relay.say(started(0, occurrence="named"), merged(3, "A", since=0)) == [
@@ -256,7 +256,7 @@ def test_a_target_added_later_learns_that_the_end_was_no_recovery():
 
 
 def test_what_waits_ends_where_a_late_start_brings_the_end() -> None:
-    """Where an update sends a held occurrence whole, what was merged into its incident ends with it."""
+    """If an update sends a held occurrence whole, the incidents merged into it end too."""
     relay = Relay()
     relay.take(started(0))
     relay.take(resolved(0, since=2), refusal=LOW)

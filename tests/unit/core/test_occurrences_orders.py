@@ -121,7 +121,7 @@ def check_order(sent: Sequence[Event]) -> None:
 
 @given(st.data())
 def test_any_order_of_arrival_gives_the_same_events(data: st.DataObject) -> None:
-    """Every occurrence's start and end goes out once, in order, whatever came when and how often."""
+    """Every occurrence's start and end is sent once, in order, for any order and repeats of arrival."""
     drawn, relay = data.draw(lives()), Relay()
 
     deliver(data.draw(arrivals(drawn)), relay)

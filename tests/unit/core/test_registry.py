@@ -36,7 +36,7 @@ def test_names_are_sorted_and_without_repeats(install: Callable[[str, str, str],
 
 
 def test_a_name_is_loaded(install: Callable[[str, str, str], None]) -> None:
-    """What the entry point names is imported, and only that."""
+    """Only the object that the entry point names is imported."""
     install("one", "pretty", "pprint:pformat")
     install("two", "broken", "no_such_module_anywhere:adapter")
 

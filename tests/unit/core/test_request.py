@@ -36,7 +36,7 @@ def test_no_header_can_raise(pairs: list[tuple[bytes, bytes]]) -> None:
 
 
 def test_header_bytes_are_utf_8_or_else_latin_1() -> None:
-    """What is no UTF-8 is read byte by byte."""
+    """A header that is no UTF-8 is read as Latin-1."""
     assert make([(b"a", "é".encode())]).header("a") == "é"
     assert make([(b"a", b"\xe9")]).header("a") == "é"
 
@@ -94,5 +94,5 @@ def test_json_is_read_by_the_decoder_given() -> None:
 
 
 def test_a_request_does_not_show_its_body() -> None:
-    """What a delivery holds stays out of logs that print the request."""
+    """The repr of a request does not contain its body."""
     assert "s3cret" not in repr(make(body=b"s3cret"))

@@ -55,7 +55,7 @@ def test_an_id_has_precedence_over_a_name() -> None:
 
 
 def test_an_unmapped_service_is_named() -> None:
-    """What is missing is said so that the line can be added."""
+    """The reason names the missing line."""
     assert routed(TABLE, Service("search")).unmapped == ("no line under services for 'search'",)
     assert routed(TABLE).unmapped == ("the delivery names no service",)
 
@@ -77,8 +77,8 @@ def test_two_services_of_one_repository_are_two_targets() -> None:
     assert found.targets == (Target("larkspur/mono", None, "a"), Target("larkspur/mono", None, "b"))
 
 
-def test_the_route_s_environment_goes_before_the_payload_s() -> None:
-    """Left out of the route, the payload's own tag counts; left out of both, there is none."""
+def test_the_route_s_environment_has_precedence_over_the_payload_s() -> None:
+    """Without an environment in the route the payload's tag counts; without both there is none."""
     assert routed(TABLE, Service("checkout-api"), environment="eu").targets[0].environment == "production"
     assert routed(TABLE, Service("P1SVC42"), environment="eu").targets[0].environment == "eu"
     assert routed(TABLE, Service("P1SVC42")).targets[0].environment is None
@@ -149,5 +149,5 @@ def test_a_filter_takes_what_it_lists(change: dict[str, Any], refusal: str | Non
 
 
 def test_a_filter_without_settings_takes_everything() -> None:
-    """What is not set is not asked."""
+    """A filter with no settings refuses no change."""
     assert Filter().refusal(make("started", 0, incident="A", urgency="low")) is None

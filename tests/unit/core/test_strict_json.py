@@ -153,7 +153,7 @@ FRAGMENTS = [
 @given(st.one_of(st.binary(max_size=20), st.lists(st.sampled_from(FRAGMENTS), max_size=10).map(b"".join)))
 @example(b'"\\"[')
 def test_both_decoders_agree_on_any_bytes(body: bytes) -> None:
-    """Whatever the bytes, both give the same value or both refuse."""
+    """For any bytes both decoders give the same value, or both refuse."""
     assert outcome(DECODERS["reference"], body) == outcome(DECODERS["orjson"], body)
 
 
@@ -204,7 +204,7 @@ def test_duplicate_names_are_refused_where_asked() -> None:
     ],
 )
 def test_a_refusal_says_what_was_expected(body: bytes, message: str) -> None:
-    """Both decoders say where and what, in the same words."""
+    """Both decoders name the place and the fault in the same words."""
     for decoder in DECODERS.values():
         with pytest.raises(UnreadableBody) as refused:
             decoder(body)

@@ -1,4 +1,4 @@
-"""Pairing, naming and order: what a plan makes of events, whatever their order."""
+"""Pairing, ids and order: the plan of events that come in any order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def relayed(kind: str, period: str, **more: Any) -> str:
 
 
 def test_an_event_that_names_its_source_is_named_as_the_relay_names_it() -> None:
-    """Start and end have the id of their period, though the end leaves out where it happened."""
+    """Start and end have the id of their occurrence, although the end has no repository and environment."""
     events, faults, _ = planned(
         incident("E", "2025-03-04T11:00:00Z"),
         incident("S", "2025-03-04T10:00:00Z", environment="production", service="api"),
@@ -95,7 +95,7 @@ def test_at_one_instant_an_open_incident_takes_its_end_first_and_a_closed_one_it
 
 
 def test_fractions_of_a_second_count() -> None:
-    """An event of a fraction after another comes behind it, though its text sorts before it."""
+    """An event a fraction of a second later comes later, although its text sorts first."""
     times = [
         "2025-03-04T10:00:00Z",
         "2025-03-04T10:00:00.204Z",
@@ -108,7 +108,7 @@ def test_fractions_of_a_second_count() -> None:
 
 
 def test_a_repeat_is_left_out_and_counted() -> None:
-    """The same event in two rows goes out once."""
+    """The same event in two rows is sent once."""
     events, faults, plan = planned(deploy("2025-03-04T10:00:00Z"), deploy("2025-03-04T10:00:00Z"))
 
     assert (len(events), faults, plan.repeated) == (1, [], 1)
@@ -130,7 +130,7 @@ def test_a_repeat_is_left_out_and_counted() -> None:
 def test_rows_that_tell_an_event_of_an_incident_again_are_left_out(
     rows: str, sent: str, repeated: int
 ) -> None:
-    """A start or an end in two rows goes out once, in whatever order the rows are."""
+    """A start or an end in two rows is sent once, in any order of the rows."""
     ordered = [incident(row[0], f"2025-03-04T10:00:0{row[1]}Z") for row in rows.split()]
     for events in (ordered, ordered[::-1]):
         found, faults, plan = planned(*events)

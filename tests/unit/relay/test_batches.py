@@ -1,4 +1,4 @@
-"""What goes out in one request, and what its answer means for each event in it."""
+"""The events of one request, and the meaning of its answer for each of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def judged(one: BatchResult) -> Verdicts:
 
 
 def verdicts(one: BatchResult) -> tuple[list[tuple[int, str]], list[int]]:
-    """Return what was decided of each event, and which go alone."""
+    """Return the verdict of each event, and the events that are sent alone."""
     found = judged(one)
     return [(a.seq, a.verdict) for a in found.attempts], [event.seq for event in found.retry_singly]
 
@@ -64,13 +64,13 @@ def test_a_list_is_bounded() -> None:
 
 
 def test_of_a_list_each_event_has_its_own_verdict() -> None:
-    """What was taken is done; what was not goes alone, and its attempt is not counted."""
+    """Accepted events are delivered; others are sent alone next, and this attempt is not counted."""
     assert verdicts(carried(events(3), Outcome(207), 2)) == ([(1, DELIVERED), (3, DELIVERED)], [2])
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
 def test_a_batch_that_is_refused_makes_no_dead_letter(status: int) -> None:
-    """The events of a refused list all go alone; one that is refused alone is a dead letter."""
+    """The events of a refused batch are all sent alone; one that is refused alone is a dead letter."""
     assert verdicts(carried(events(3), Outcome(status))) == ([], [1, 2, 3])
     assert verdicts(carried(events(1), Outcome(status))) == ([(1, DEAD_LETTER)], [])
 

@@ -1,4 +1,4 @@
-"""A wall clock that jumps: what waits is neither forgotten nor held back by it."""
+"""A wall clock that jumps: waiting events are neither lost nor delayed by it."""
 
 from __future__ import annotations
 

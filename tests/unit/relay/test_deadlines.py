@@ -51,7 +51,7 @@ def test_a_cancelled_future_gets_no_timeout() -> None:
 
 
 def test_what_came_is_not_held_on_to() -> None:
-    """Of a thousand futures that came, one after the other, no more are held than the last."""
+    """Of a thousand futures that ended, one after the other, only the last is still referenced."""
 
     async def run() -> int:
         loop, patience = asyncio.get_running_loop(), FutureTimeouts(60)

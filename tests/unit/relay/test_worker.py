@@ -1,4 +1,4 @@
-"""The delivery worker: order, what counts as a try, and when a failing receiver is left alone."""
+"""The delivery worker: order, counted attempts, and pauses for a failing receiver."""
 
 from __future__ import annotations
 
@@ -157,7 +157,7 @@ def test_a_refused_event_is_a_dead_letter_and_the_next_flows(tmp_path: Path) -> 
 
 
 def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first failures one request at a time goes out; with the first success all go, in order."""
+    """After the first failures one request at a time is sent. After a success all are sent, in order."""
     monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.2)
     monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.2)
     up = threading.Event()
@@ -189,7 +189,7 @@ def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch
 def test_the_first_success_makes_due_what_would_have_waited_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Events whose next try is minutes away go out as soon as a probe has shown that the receiver is back."""
+    """Events whose next try is minutes away are sent as soon as a probe succeeds."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
     monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
     monkeypatch.setattr(random, "random", lambda: 0.9)

@@ -1,4 +1,4 @@
-"""The delivery worker: what stops all deliveries, what starts them again, and that no try is burnt."""
+"""The delivery worker: causes of a pause, the resume, and no counted attempt in between."""
 
 from __future__ import annotations
 
@@ -189,7 +189,7 @@ def test_the_sender_of_an_earlier_destination_is_closed_once_nothing_is_on_its_w
 
 
 def test_a_stop_cuts_what_an_earlier_destination_has_too(tmp_path: Path) -> None:
-    """What is on its way to a destination that was replaced is cut by a stop, as the rest is."""
+    """A stop also cuts requests in flight to a destination that was replaced."""
 
     def answer(_incident: str, _kind: str) -> Outcome:
         assert old.cut_off.wait(10)
@@ -233,7 +233,7 @@ def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_pa
 def test_what_is_accepted_meanwhile_is_no_work_for_a_worker_that_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fifty events that come one after the other make it look as seldom as none; resumed, all go out."""
+    """During a pause fifty new events cause no more polls than none. After the resume all are sent."""
     looks = 0
     real = pausing.Pauses.current
 

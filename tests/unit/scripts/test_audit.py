@@ -1,4 +1,4 @@
-"""The audit of dependencies: what fails, what is only said."""
+"""The audit of dependencies: findings that fail it, and findings that it only prints."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The joiner on small rooms made for it, and on what it makes of the real ones."""
+"""The joiner on small rooms made for it, and its output for the real ones."""
 
 import ast
 import re
@@ -182,7 +182,7 @@ def test_imports_inside_of_functions(tmp_path: Path) -> None:
 
 
 def test_annotations_cost_nothing(tmp_path: Path) -> None:
-    """What annotations alone need is not imported when the file runs."""
+    """Imports that only annotations need are not made when the file runs."""
     text = joined(
         room(
             tmp_path,

@@ -1,4 +1,4 @@
-"""What the log says of an error: enough to find where it is, and nothing of what it was about."""
+"""The description of an error in the log: the text of our own errors, else the type and the places."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ def test_other_errors_are_logged_with_their_places_and_no_text() -> None:
 
 
 def test_what_calls_itself_floods_no_line() -> None:
-    """Of a thousand places that led to an error, only the innermost are logged."""
+    """For a recursion of a thousand places only the innermost are logged."""
     ours: dict[str, Any] = {"__name__": "gitdailies_server.again"}
     exec("def again(): again()", ours)
     described = description_of(ours["again"])

@@ -1,4 +1,4 @@
-"""What the server uses of uvicorn's internals. A version of uvicorn that changes it fails here."""
+"""The internals of uvicorn that the server uses. A version of uvicorn that changes one fails here."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OVERRIDDEN = {
 
 
 class Wire(asyncio.Transport):
-    """A transport that notes what is done with it."""
+    """A transport that records its calls."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,4 +1,4 @@
-"""Numbers, times and axes of the DORA page: what is written reads back, and an axis holds its values."""
+"""Numbers, times and axes of the DORA page: a written time reads back, and an axis holds its values."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What becomes of a body, decided without a server or a store."""
+"""The decision on a body, without a server or a store."""
 
 from __future__ import annotations
 
@@ -297,7 +297,7 @@ VALUES = st.recursive(
 
 @given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()), st.text(max_size=5))
 def test_any_body_is_taken_or_refused(raw: bytes, header: str) -> None:
-    """Whatever the body and the header, the answer is one of ours and can be written as UTF-8."""
+    """For any body and header the answer is one of ours and can be written as UTF-8."""
     try:
         submission = read(raw, header=header)
     except GitDailiesError:

@@ -49,7 +49,7 @@ def test_other_text_is_no_key(text: str) -> None:
     ],
 )
 def test_rights(tmp_path: Path, allow: tuple[str, ...], sends: set[str], reads: bool, deletes: bool) -> None:
-    """What was allowed is what the key may do, and nothing named means sending every kind."""
+    """A key has the rights it was created with; without any it may send every kind."""
     _, key = create_key(tmp_path / "w.db", "ci", allow)
     kinds = ("deployed", "incidentStarted", "incidentResolved")
     assert ({kind for kind in kinds if key.may_send(kind)}, key.may_read(), key.may_delete()) == (
@@ -90,7 +90,7 @@ def test_names_are_of_one_live_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("by", ["name", "prefix", "shown", "raw"])
 def test_a_key_is_deleted_by_whatever_one_has_of_it(tmp_path: Path, by: str) -> None:
-    """Name, beginning, what a list shows, and the key itself all name the key to delete."""
+    """Its name, its beginning, its form in a list, or the key itself selects the key to delete."""
     secret, key = create_key(tmp_path / "w.db", "ci")
     other = create_key(tmp_path / "w.db", "other")[1]
     words = {"name": "ci", "prefix": key.prefix, "shown": key.shown, "raw": secret.reveal()}
@@ -144,7 +144,7 @@ def test_making_and_deleting_leaves_audit_lines(tmp_path: Path) -> None:
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """A store with a schema that is not known here is refused, with the remedy, and left as it is."""
+    """A store of an unknown schema is refused with the remedy, and not changed."""
     create_key(tmp_path / "w.db", "ci")
     with sqlite3.connect(tmp_path / "w.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

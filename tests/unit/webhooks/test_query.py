@@ -1,4 +1,4 @@
-"""What a query string may say."""
+"""Query strings: accepted and refused ones."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def test_a_listing_is_read_from_its_query() -> None:
     ],
 )
 def test_a_wrong_listing(text: str, message: str) -> None:
-    """A query that says something else is refused by name, never read as if it said nothing."""
+    """An unknown or wrong query parameter is refused by name, never ignored."""
     with pytest.raises(Refusal) as refused:
         query.listing(text)
     assert str(refused.value).startswith(message)

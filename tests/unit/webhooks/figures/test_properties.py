@@ -1,4 +1,4 @@
-"""What holds for every history: the order of arrival does not matter, and a reference agrees."""
+"""Rules for every history: the order of arrival does not matter, and a reference agrees."""
 
 from __future__ import annotations
 
