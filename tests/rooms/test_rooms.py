@@ -189,7 +189,7 @@ def test_every_package_is_in_a_room() -> None:
 
 
 def test_no_room_but_its_own_names_an_adapter() -> None:
-    """No module outside of a vendor's room has the vendor's name, in any letter case."""
+    """No text in the rooms for all vendors is the name of an adapter, in any letter case."""
     named = {
         (path.relative_to(ROOT).as_posix(), text)
         for path in modules(ROOT)

@@ -151,7 +151,7 @@ def test_a_store_held_by_another_for_too_long_is_503_in_time(
     eventually(lambda: len(receiver.taken()) == 1)
 
 
-def test_a_damaged_file_is_503_and_said(tmp_path: Path, receiver: Receiver) -> None:
+def test_a_damaged_file_is_503_with_the_reason(tmp_path: Path, receiver: Receiver) -> None:
     """Overwritten under a running relay, the store answers 503, never a success and never a 4xx."""
     with in_thread(configure(tmp_path, url=receiver.url)) as relay:
         pagerduty("incident.triggered", "Q1").post(relay.url)

@@ -1,4 +1,4 @@
-"""If the relay itself is at fault, the vendor is asked to send again, never told of a wrong delivery."""
+"""If the relay itself is at fault, the answer asks the vendor to send again, and is never a 4xx."""
 
 from __future__ import annotations
 

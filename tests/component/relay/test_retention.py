@@ -224,7 +224,7 @@ def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Pa
                 name = f"day{day}-{number}"
                 shelf.put(message_of(name, STARTED), day)
                 shelf.put(message_of(name, RESOLVED), day)
-                quarantine(shelf, f"kept-{name}", day, size=1000)
+                quarantine(shelf, f"unread-{name}", day, size=1000)
             shelf.deliver(day)
             database.commit(session)
             left = shelf.pruned(settings, days_ago=day)

@@ -26,7 +26,7 @@ def test_an_id_that_could_not_be_written_is_refused(field: str, value: str) -> N
 
 
 def test_an_empty_id_is_refused_where_one_is_needed() -> None:
-    """An incident without an id is refused, and a message without a key is too."""
+    """Incident, occurrence and merge target may not be empty text; the key may."""
     for field in ("incident", "occurrence", "merged_into"):
         with pytest.raises(PayloadError):
             change(**{field: ""})
