@@ -104,7 +104,18 @@ def start(
     here = checkout / "benchmarks"
     if case.kind == PEER:
         command = [
-            *("taskset", "-c", str(core), sys.executable, "-m", "gunicorn", "peer:app", "--chdir", str(here)),
+            *(
+                "taskset",
+                "-c",
+                str(core),
+                sys.executable,
+                "-m",
+                "gunicorn",
+                "peer:app",
+                "--preload",
+                "--chdir",
+                str(here),
+            ),
             *("--bind", "127.0.0.1:0", "--worker-class", "gthread", "--threads", "32", "--keep-alive", "60"),
         ]
         process = subprocess.Popen(

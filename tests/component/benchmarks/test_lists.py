@@ -10,4 +10,4 @@ from benchmarks import lists
 def test_a_list_is_taken_faster_than_history_needs(capsys: pytest.CaptureFixture[str]) -> None:
     """Even a short run takes over two thousand events a second of one core, and says what checking costs."""
     assert lists.main(["--events", "1000", "--lists", "4"]) > 2000
-    assert "reading and checking" in capsys.readouterr().out
+    assert "parsing and validating" in capsys.readouterr().out

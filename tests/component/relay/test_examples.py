@@ -83,10 +83,10 @@ def configured(folder: Path, adapter: str, url: str) -> Path:
         .partition("sources:")[0]
         .replace("services:", 'services:\n  "*": {repo: "larkspur/{service}"}')
     )
-    (folder / "vector-secret").write_text(vector(adapter)["secrets"][0])
+    (folder / f"{adapter}-vector-secret").write_text(vector(adapter)["secrets"][0])
     header = f"header: {vector(adapter)['header']}, " if "header" in vector(adapter) else ""
     lines = [
-        f"  {name}: {{adapter: {adapter}, secrets: [{{file: vector-secret}}], {header}"
+        f"  {name}: {{adapter: {adapter}, secrets: [{{file: {adapter}-vector-secret}}], {header}"
         f"options: {json.dumps(options)}}}"
         for name, (options, _) in sources(adapter).items()
     ]
