@@ -88,7 +88,7 @@ def described_id(**parts: str | None) -> str:
     order = [name.strip().lstrip("$").lower() for name in listed.split(",")]
     [prefix, length] = re.search(r"'([a-z]+-)' \+ .*Substring\(0, (\d+)\)", text).groups()
     rule = FUNCTIONS["ConvertTo-JsonList"]
-    named = {int(code): text for code, text in re.findall(r"(\d+) \{ '(.+?)'; break \}", rule)}
+    named = {int(code): escape for code, escape in re.findall(r"(\d+) \{ '(.+?)'; break \}", rule)}
     low, high = map(int, re.search(r"-lt (\d+) -or \$_ -gt (\d+)", rule).groups())
     assert r"'\u{0:x4}' -f $_" in rule
     assert "SHA256" in text
