@@ -1,4 +1,4 @@
-"""What holds for every test: a clean environment, patience, and in continuous integration no skipped test."""
+"""Rules for every test: a clean environment, time limits, and no skipped test in continuous integration."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tests.support.forms import measure
 
 __all__ = ["measure"]
 
-# What a shell may hold and what would change where a test connects to, or whom it trusts.
+# Variables of a shell that would change a test's addresses, or the certificates that it trusts.
 _SETTINGS_OF_A_SHELL = (
     *("http_proxy", "https_proxy", "all_proxy", "no_proxy"),
     *("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY"),

@@ -1,4 +1,4 @@
-"""A real browser before a real receiver; what it sees is kept as pictures."""
+"""A real browser and a real receiver; screenshots of the pages are saved."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ class Tab:
     faults: list[str]
 
     def look(self, name: str) -> None:
-        """Take a picture in every look, and let axe judge each; nothing may stick out of a narrow screen,
+        """Take a screenshot in every look, and check each with axe; nothing may stick out of a narrow screen,
         no column may lie outside of a table's frame, and no dot outside of its drawing."""
         for look, (scheme, width) in LOOKS.items():
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
@@ -92,7 +92,7 @@ class Tab:
 
 @pytest.fixture
 def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
-    """A fresh browser profile. What the page itself complains of fails the test."""
+    """A fresh browser profile. An error that the page logs fails the test."""
     pictures = Path(os.environ.get("GITDAILIES_PICTURES") or tmp_path / "pictures")
     pictures.mkdir(parents=True, exist_ok=True)
     context = browser.new_context()
@@ -114,7 +114,7 @@ def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
 
 @pytest.fixture
 def owner(receiver: Receiver, tab: Tab) -> Tab:
-    """A tab in which the first owner is signed in, on the start page.
+    """A tab on the start page, with the first owner signed in.
 
     The receiver comes first, so that the page, which asks it every two seconds, closes before it stops.
     """

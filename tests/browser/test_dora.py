@@ -26,12 +26,12 @@ TITLES = [
 
 @pytest.fixture
 def shop(owner: Tab, receiver: Receiver) -> Tab:
-    """The worked history, and somebody who is signed in."""
+    """The worked history, and a visitor who is signed in."""
     assert receiver.post(receiver.key("all", "send", "read"), worked()).status_code == 202
     return owner
 
 
-def told(receiver: Receiver, address: str) -> dict[str, Any]:
+def metrics_of(receiver: Receiver, address: str) -> dict[str, Any]:
     query = {name: texts[0] for name, texts in parse_qs(urlsplit(address).query).items()}
     return receiver.get(receiver.key(f"reader of {len(query)}", "read"), "/api/metrics", **query).json()
 
@@ -51,10 +51,10 @@ def column(page: Page, title: str, heading: str) -> list[str]:
 
 
 def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver) -> None:
-    """Each figure stands there with its count and denominator, and with what is pending, unlinked or open."""
+    """The page shows each figure with its count, its denominator and its pending, unlinked or open items."""
     page = shop.page
     page.goto(receiver.url + SHOP)
-    figures = told(receiver, SHOP)["figures"]
+    figures = metrics_of(receiver, SHOP)["figures"]
     rate, recovery = figures["changeFailRate"], figures["failedDeploymentRecoveryTime"]
     expect(page.locator("section.figure h2")).to_have_text([*TITLES, "How to read the figures"])
     shown = card(page, "Change fail rate").inner_text()
@@ -72,12 +72,12 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
     assert re.search(rf"Without incident\s+{recovery['withoutIncident']}\b", shown)
 
 
-def test_under_each_chart_stands_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:
-    """One click opens the numbers of a chart; what a column counts is, added up, what the figure counts."""
+def test_each_chart_has_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:
+    """One click opens the table of a chart. The sum of a column equals the count of the figure."""
     page = shop.page
     page.goto(receiver.url + SHOP)
     expect(page.locator("svg.chart")).to_have_count(5)
-    figures = told(receiver, SHOP)["figures"]
+    figures = metrics_of(receiver, SHOP)["figures"]
     for title, heading, figure, number in (
         ("Deployment frequency", "Deploys", "deploymentFrequency", "numerator"),
         ("Change lead time", "Commits", "changeLeadTime", "count"),
@@ -89,8 +89,8 @@ def test_under_each_chart_stands_a_table_that_adds_up(shop: Tab, receiver: Recei
     assert "–" in column(page, "Deployment rework rate", "Rate"), "a ratio of nothing is no 0"
 
 
-def test_filters_stand_in_the_address(shop: Tab, receiver: Receiver) -> None:
-    """What the form asks for is in the address, which shows the same again, after signing in as well."""
+def test_filters_are_in_the_address(shop: Tab, receiver: Receiver) -> None:
+    """The form's filters are in the address. Opening that address shows the same page, after sign-in too."""
     page = shop.page
     page.goto(f"{receiver.url}/dora?now=2026-04-05T12:00:00Z")
     page.get_by_label("Repository").fill("LARKSPUR/Shop")
@@ -99,7 +99,7 @@ def test_filters_stand_in_the_address(shop: Tab, receiver: Receiver) -> None:
     page.get_by_role("button", name="Show").click()
     asked = parse_qs(urlsplit(page.url).query)
     assert (asked["repo"], asked["environment"]) == (["LARKSPUR/Shop"], ["staging"])
-    deploys = told(receiver, page.url)["figures"]["deploymentFrequency"]["numerator"]
+    deploys = metrics_of(receiver, page.url)["figures"]["deploymentFrequency"]["numerator"]
     assert deploys > 0
     expect(card(page, "Deployment frequency").locator("dd").first).to_have_text(str(deploys))
 
@@ -121,7 +121,7 @@ def test_events_are_behind_the_marks(shop: Tab, receiver: Receiver) -> None:
     """A mark leads to its event, which says why it counts; a bar and a row to a part of the period."""
     page = shop.page
     page.goto(receiver.url + SHOP)
-    answer = told(receiver, SHOP)["figures"]
+    answer = metrics_of(receiver, SHOP)["figures"]
     failed = page.locator("g.failed a")
     bars = page.locator("g.failed a", has=page.locator("rect"))
     assert 0 < failed.count() <= answer["changeFailRate"]["numerator"]
@@ -130,9 +130,9 @@ def test_events_are_behind_the_marks(shop: Tab, receiver: Receiver) -> None:
     expect(page.locator("dl.facts").nth(1)).to_contain_text("Counts: ")
     page.go_back()
     if bars.count():
-        said = bars.first.get_attribute("aria-label")
+        label = bars.first.get_attribute("aria-label")
         bars.first.click()
-        expect(card(page, "Change fail rate").locator("dd").first).to_have_text(said.split()[0])
+        expect(card(page, "Change fail rate").locator("dd").first).to_have_text(label.split()[0])
         page.go_back()
     row = page.locator("table.events tbody tr").first
     expect(row).to_be_visible()
@@ -161,7 +161,7 @@ _OVERLAPS = """() => Array.from(document.querySelectorAll("svg")).flatMap((svg) 
     "since", ["2026-03-30", "2026-03-01", "2026-01-05", "2025-04-06", "2023-04-06", "1990-01-01"]
 )
 def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: str) -> None:
-    """However long the period and narrow the screen, the labels of charts and of the line stand apart."""
+    """Labels of the charts never overlap, for long periods and narrow screens too."""
     page = shop.page
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
@@ -170,8 +170,8 @@ def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: 
         assert page.evaluate(_OVERLAPS) == [], width
 
 
-def test_what_is_wrong_with_an_address_is_said(shop: Tab, receiver: Receiver) -> None:
-    """A wrong filter is answered with where, what was expected and what stands there, beside the form."""
+def test_a_fault_in_an_address_is_shown(shop: Tab, receiver: Receiver) -> None:
+    """A page with a wrong filter shows the form, the filter's name, the expected value and the given one."""
     page = shop.page
     for query, fault in (
         ("from=yesterday", "from: expected a date like 2026-03-04"),
@@ -188,7 +188,7 @@ def test_what_is_wrong_with_an_address_is_said(shop: Tab, receiver: Receiver) ->
 
 
 def test_an_empty_page_tells_what_to_do(owner: Tab, receiver: Receiver) -> None:
-    """Without an event there are lines to paste; with events elsewhere there are links to where they are."""
+    """Without an event the page has lines to paste; with events elsewhere it has links to them."""
     page = owner.page
     page.get_by_role("link", name="DORA", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("DORA metrics")

@@ -53,7 +53,7 @@ def test_the_documented_way_to_a_key_and_back(owner: Tab, receiver: Receiver) ->
 
 
 def test_the_copy_button_copies_the_key(owner: Tab, receiver: Receiver) -> None:
-    """What Copy puts on the clipboard is the key, and the button says that it did."""
+    """Copy puts the key on the clipboard, and the button confirms it."""
     page = owner.page
     page.context.grant_permissions(["clipboard-read", "clipboard-write"], origin=receiver.url)
     page.goto(receiver.url + "/settings/api-access/incoming-webhooks/new-key")
@@ -180,7 +180,7 @@ def test_every_page_looks_right_to_axe(furnished: Tab, receiver: Receiver) -> No
 
 
 def test_the_way_in_looks_right_to_axe(tab: Tab, receiver: Receiver) -> None:
-    """The pages of whoever is not signed in have no fault either, with a wrong password too."""
+    """The pages of a visitor who is not signed in have no fault, also after a wrong password."""
     page = tab.page
     page.goto(receiver.url)
     tab.look("set-up")

@@ -1,4 +1,4 @@
-"""A PostgreSQL of a test's own, which may be stopped and killed."""
+"""A PostgreSQL server for one test, which the test may stop and kill."""
 
 from __future__ import annotations
 
@@ -83,7 +83,7 @@ def cluster() -> Iterator[Cluster]:
     programs = postgresql_programs()
     if programs is None:
         pytest.skip("initdb: expected it on this machine, got none; `make setup` installs it or says how")
-    # Beside pytest's folders, whose parents are for their owner alone.
+    # A folder next to pytest's ones, since only the owner can open the parents of those.
     folder = Path(tempfile.mkdtemp(prefix="gitdailies-postgresql-"))
     made = Cluster(programs, folder, free_port())
     try:

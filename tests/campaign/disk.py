@@ -17,7 +17,7 @@ _FULL_BYTES = 4096
 
 @dataclass
 class Disk:
-    """A folder to put the store into. Not mounted, a limit on the size of files stands in for a full one."""
+    """A folder for the store. If no disk is mounted, a limit on the size of files simulates a full disk."""
 
     folder: Path
     mounted: bool

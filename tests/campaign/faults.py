@@ -46,7 +46,7 @@ def _in_mood(world: World, mood: Mood) -> None:
 
 
 def slow(world: World) -> None:
-    """Answer late, some so late that the relay has given up waiting for what was taken."""
+    """Answer late, in part after the relay's timeout, although the event was stored."""
 
     def mood(one: Arrival) -> bytes | None:
         time.sleep(world.odds.choice((0.1, 0.4, 1.3)))
@@ -87,7 +87,7 @@ def fill_the_disk(world: World) -> None:
 
 
 def set_the_clock_forward_and_back(world: World) -> None:
-    """Let the receiver fail by a clock that is ahead, and set it right: what waits was to wait till then."""
+    """Let the receiver fail while the clock is ahead, then set it right: retries were due far ahead."""
     world.set_clock(_HALF_A_DAY)
     fail(world)
     world.set_clock(0)

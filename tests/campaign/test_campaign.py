@@ -1,4 +1,4 @@
-"""Rounds of faults against real processes: what was accepted arrives, each once, in its incident's order.
+"""Rounds of faults against real processes: each accepted event arrives once, in its incident's order.
 
 GITDAILIES_CAMPAIGN_ROUNDS and GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS say how many in the long form; by
 default every kind of fault happens once.
@@ -32,7 +32,7 @@ RECOVERY_SECONDS = 90.0
 
 @dataclass
 class Figures:
-    """What rounds of one kind came to."""
+    """The results of the rounds of one kind."""
 
     rounds: int = 0
     accepted: int = 0
@@ -78,15 +78,15 @@ def shuffled(kinds: Faults, odds: random.Random) -> Iterator[Fault]:
 
 
 def rounds(world: World, kinds: Faults, count: int) -> dict[str, Figures]:
-    """Run *count* rounds and return their figures by kind; after each everything must stand right."""
+    """Run *count* rounds and return their figures by kind; check the receiver's events after each."""
     vendors = [Vendor(f"v{number}", random.Random(SEED + number)) for number in range(VENDORS)]
     by_kind: dict[str, Figures] = {fault.name: Figures() for fault in kinds}
     for number, fault in zip(range(count), shuffled(kinds, world.odds), strict=False):
         figures = _round(world, vendors, fault)
         by_kind[fault.name].add(figures)
-        told = f"round {number}, {fault.name}: {figures}"
-        assert figures.accepted == figures.arrived > 0, told
-        assert (figures.twice, figures.disordered) == (0, 0), told
+        summary = f"round {number}, {fault.name}: {figures}"
+        assert figures.accepted == figures.arrived > 0, summary
+        assert (figures.twice, figures.disordered) == (0, 0), summary
     return by_kind
 
 
@@ -141,7 +141,7 @@ def _disordered(arrived: list[dict[str, Any]], accepted: list[list[str]]) -> int
 
 
 def patience(many: int) -> float:
-    """Return the most seconds that a test of so many rounds may take."""
+    """Return the time limit of a test with *many* rounds, in seconds."""
     return many * 120 + 120
 
 
@@ -149,7 +149,7 @@ def patience(many: int) -> float:
 def test_no_fault_on_sqlite_loses_doubles_or_disorders(
     many: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:
-    """On a file: after every fault what was accepted stands at the receiver once, in order."""
+    """SQLite: after every fault the receiver has each accepted event once, in order."""
     with sqlite_world(tmp_path, random.Random(SEED)) as world:
         by_kind = rounds(world, ON_SQLITE, many)
         assert world.disk is not None

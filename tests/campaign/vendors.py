@@ -20,7 +20,7 @@ _ENDED_AT, _REOPENED_AT, _ENDED_AGAIN_AT = (
 
 @dataclass
 class Vendor:
-    """`accepted` are the ids it was answered with 202, in the order in which they were decided."""
+    """`accepted` has the ids from its 202 answers, in the order of the decisions."""
 
     name: str
     odds: random.Random
@@ -44,14 +44,14 @@ class Vendor:
     ) -> None:
         while time.monotonic() < give_up_at:
             try:
-                told = delivery.post(relay(), session)
+                reply = delivery.post(relay(), session)
             except requests.RequestException:
                 self.unanswered += 1
             else:
-                if told.status_code != 503:
-                    assert told.status_code in (200, 202), told.text
+                if reply.status_code != 503:
+                    assert reply.status_code in (200, 202), reply.text
                     known = set(self.accepted[-100:])
-                    self.accepted += [id_ for id_ in told.json().get("events", ()) if id_ not in known]
+                    self.accepted += [id_ for id_ in reply.json().get("events", ()) if id_ not in known]
                     return
                 self.refused += 1
             time.sleep(0.1)

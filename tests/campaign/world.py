@@ -25,7 +25,7 @@ Mood = Callable[[Arrival], bytes | None]
 
 @dataclass
 class Recorder:
-    """Stands between relay and incoming webhooks; `mood` is asked first, and None means: pass it on."""
+    """A proxy between relay and incoming webhooks. If `mood` returns None, the request is passed on."""
 
     url: str
     receiver: Receiver
@@ -38,13 +38,13 @@ class Recorder:
         self.receiver.script = self._reply
 
     def pass_on(self, one: Arrival) -> bytes | None:
-        """Hand an event to incoming webhooks; None, which cuts the connection, where they are not there."""
+        """Pass an event on to incoming webhooks. If they are down, return None, which cuts the connection."""
         headers = {"webhook-key": one.key, "idempotency-key": one.id}
         try:
-            told = self._session.post(self.url, json=one.event, headers=headers, timeout=20)
+            reply = self._session.post(self.url, json=one.event, headers=headers, timeout=20)
         except requests.RequestException:
             return None
-        return answer(f"{told.status_code} X", told.content, Content_Type="application/json")
+        return answer(f"{reply.status_code} X", reply.content, Content_Type="application/json")
 
     def _reply(self, one: Arrival) -> bytes | None:
         return self.pass_on(one) if self.mood is None else self.mood(one)
@@ -52,7 +52,7 @@ class Recorder:
 
 @dataclass
 class World:
-    """All that runs. `moved` is the file that says how wrong the relays' wall clock is."""
+    """All running parts. `moved` is the file with the error of the relays' wall clock."""
 
     pair: Pair
     recorder: Recorder

@@ -29,7 +29,7 @@ ROW = re.compile(r"^\| `((?:gitdailies|process)_\w+)` \| (\w+) \|([^|]*)\|", re.
 
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, set[str]]]:
-    """Every family of a relay that has something to tell, with its type and labels."""
+    """Every metric family of a busy relay, with its type and labels."""
     with (
         receiving() as receiver,
         in_thread(configure(tmp_path_factory.mktemp("alerts"), url=receiver.url)) as relay,
@@ -62,7 +62,7 @@ def test_the_guide_lists_every_metric(exposed: dict[str, tuple[str, set[str]]]) 
 def test_every_rule_asks_for_what_is_exposed(
     rule: dict[str, Any], exposed: dict[str, tuple[str, set[str]]]
 ) -> None:
-    """Each series and label of a rule is there, and a person is told what it is and what to do."""
+    """Each series and label of a rule is exposed, and its annotations say what is wrong and what to do."""
     names = re.findall(r"gitdailies_\w+", rule["expr"])
     assert names
     labels = {"instance", "job", "le"}

@@ -24,8 +24,8 @@ IGNORED = (DEPLOYMENT / "Dockerfile.dockerignore").read_text().splitlines()
 
 
 def compose() -> dict[str, Any]:
-    told: dict[str, Any] = yaml.safe_load((DEPLOYMENT / "compose.yaml").read_text())
-    return told
+    content: dict[str, Any] = yaml.safe_load((DEPLOYMENT / "compose.yaml").read_text())
+    return content
 
 
 def instructions() -> list[tuple[str, str]]:
@@ -42,8 +42,8 @@ def test_compose_fits_its_schema() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_everything_that_compose_mounts_and_builds_is_there() -> None:
-    """Each file that a service mounts or builds from is beside the compose file."""
+def test_every_file_that_compose_mounts_and_builds_exists() -> None:
+    """Each file that a service mounts is in the folder of the compose file, and it builds from the root."""
     for name, service in compose()["services"].items():
         for volume in service["volumes"]:
             source = volume.partition(":")[0]
@@ -82,14 +82,14 @@ def test_nothing_of_compose_but_the_proxy_is_published() -> None:
 
 def test_the_image_runs_the_command_as_nobody_in_particular() -> None:
     """The image ends in our command with a subcommand there is, under a number that is not root's."""
-    told = dict(instructions())
+    directives = dict(instructions())
     scripts = PROJECT["project"]["scripts"]
-    assert told["ENTRYPOINT"] == f'["{next(iter(scripts))}"]'
-    arguments = re.findall(r'"([^"]+)"', told["CMD"])
+    assert directives["ENTRYPOINT"] == f'["{next(iter(scripts))}"]'
+    arguments = re.findall(r'"([^"]+)"', directives["CMD"])
     assert arguments[0] in COMMANDS
     assert arguments[2].startswith("/etc/gitdailies/")
-    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", told["USER"])
-    assert told["EXPOSE"].split() == ["8701", "8702"]
+    assert re.fullmatch(r"[1-9]\d+:[1-9]\d+", directives["USER"])
+    assert directives["EXPOSE"].split() == ["8701", "8702"]
     images = [rest.split()[0] for word, rest in instructions() if word == "FROM"]
     assert len(images) == 2
     extras = re.search(r"'\.\[(\w+)\]'", DOCKERFILE)

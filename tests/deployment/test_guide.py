@@ -1,4 +1,4 @@
-"""The commands of the operating guide that `tests/docs` cannot run beside `gitdailies up`."""
+"""The commands of the operating guide that `tests/docs` cannot run with `gitdailies up`."""
 
 from __future__ import annotations
 
@@ -44,8 +44,8 @@ def typed(block: str, folder: Path, **replaced: str) -> None:
 
 
 @pytest.mark.parametrize("block", SQLITE)
-def test_commands_beside_a_relay(block: str, tmp_path: Path) -> None:
-    """Each ends with code 0 beside a running relay on SQLite."""
+def test_commands_with_a_running_relay(block: str, tmp_path: Path) -> None:
+    """Each command ends with code 0 while a relay runs on SQLite."""
     file = configure(tmp_path)
     port = free_port()
     text = file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{port}")
@@ -55,7 +55,7 @@ def test_commands_beside_a_relay(block: str, tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", POSTGRESQL)
-def test_commands_beside_postgresql(block: str, tmp_path: Path) -> None:
+def test_commands_with_postgresql(block: str, tmp_path: Path) -> None:
     """A dump of the relay's schema, restored into an empty database, holds what was accepted."""
     with postgresql_url() as url, postgresql_url() as empty:
         file = configure(tmp_path)
@@ -64,12 +64,12 @@ def test_commands_beside_postgresql(block: str, tmp_path: Path) -> None:
             assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
         typed(block, tmp_path, **{"postgresql://db.example/relay": url, "postgresql://db.example/new": empty})
         file.write_text(file.read_text().replace(url, empty))
-        told = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=tmp_path).stdout
-    assert "incidentStarted" in told
+        printed = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=tmp_path).stdout
+    assert "incidentStarted" in printed
 
 
 def test_a_move_to_postgresql_counts_what_began_before_it_once(tmp_path: Path) -> None:
-    """An incident that began in the old store ends in the new one, and its start keeps its id."""
+    """An incident that began in the old store ends in the new one, and the id of its start is the same."""
     with receiving() as receiver, postgresql_url() as url:
         file = configure(tmp_path, url=receiver.url)
         with in_thread(file) as old:

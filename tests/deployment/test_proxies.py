@@ -25,7 +25,7 @@ SENDER = "127.0.0.2"
 
 
 def replaced(name: str, **texts: str) -> str:
-    """Return an example with its names replaced, each of which must be there."""
+    """Return an example with its names replaced. Each name must occur in it."""
     text = (EXAMPLES / name).read_text()
     for old, new in texts.items():
         assert old in text, old

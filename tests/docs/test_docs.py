@@ -44,7 +44,7 @@ def blocks(language, pages=None):
 
 @pytest.mark.parametrize("page", PAGES, ids=named)
 def test_every_local_link_leads_to_a_file(page):
-    """No page links to a file that is not there."""
+    """Every link of a page to a local file leads to an existing file."""
     for path, _ in LINK.findall(page.read_text()):
         if not re.match(r"[a-z]+:", path):
             assert (page.parent / path).exists(), path
@@ -54,15 +54,15 @@ def test_every_local_link_leads_to_a_file(page):
     "text", blocks("yaml", [ROOT / "docs" / n for n in ("configuration.md", "events.md")])
 )
 def test_every_configuration_shown_loads(text, tmp_path):
-    """Each gitdailies.yml in the documentation is accepted as it stands."""
+    """Each gitdailies.yml in the documentation is accepted unchanged."""
     file = tmp_path / "gitdailies.yml"
     file.write_text(text)
 
     assert load_webhooks(file) != WebhooksSettings() if text.startswith("webhooks:") else load(file)
 
 
-def test_the_complaint_shown_is_what_is_said():
-    """The example of a complaint is word for word what such a mistake gives."""
+def test_the_error_shown_is_the_real_one():
+    """The example of an error is word for word the message of that mistake."""
     page = (ROOT / "docs/configuration.md").read_text()
     shown = next(line for line in page.splitlines() if line.startswith("gitdailies.yml:"))
     text = next(m[2] for m in BLOCK.finditer(page) if m[1] == "yaml").replace(
@@ -113,7 +113,7 @@ SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 
 @pytest.mark.parametrize("text", blocks("sh", SHELL))
 def test_every_command_shown_works(text, machine):
-    """Each shell block of README and docs, typed line by line beside a running system, ends with code 0."""
+    """Each shell block of README and docs, typed line by line into a running system, ends with code 0."""
     for line in text.splitlines():
         if not line.strip() or SET_UP.match(line):
             continue

@@ -1,4 +1,4 @@
-"""The guide for a new vendor works: the files that it shows are an adapter that keeps the contract."""
+"""The guide for a new vendor works: its files are an adapter that meets the contract."""
 
 import importlib
 import json
@@ -59,8 +59,8 @@ def test_the_guide_shows_every_file_of_a_package():
     }
 
 
-def test_the_files_of_the_guide_keep_the_contract(package):
-    """Before the expectations are written, only they are missing; with them, nothing is."""
+def test_the_files_of_the_guide_meet_the_contract(package):
+    """Without the expected files the only faults are those files; with them there is no fault."""
     adapter = importlib.import_module("gitdailies_opsgenie").adapter
     before = list(contract.faults(adapter))
     for name in ("create", "close"):

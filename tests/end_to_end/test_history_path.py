@@ -1,4 +1,4 @@
-"""The documented way of a new user, typed as it stands, beside `gitdailies up`."""
+"""The documented steps of a new user, typed unchanged while `gitdailies up` runs."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ YEAR = [
 
 @pytest.fixture
 def typed(tmp_path: Path) -> Iterator[Callable[[str], str]]:
-    """Type a line in a new folder, in which `gitdailies up` runs; it must end with code 0."""
+    """Run a line in the folder of a running `gitdailies up`. It must end with code 0."""
     program("curl")
     port = free_port()
     (tmp_path / "bin").mkdir()

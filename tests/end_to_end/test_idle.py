@@ -1,4 +1,4 @@
-"""Servers at rest: what they take of a machine while nothing happens."""
+"""Idle servers: their use of the processor while no request comes."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def test_a_server_at_rest_leaves_the_machine_alone(name: str, tmp_path: Path) ->
     (tmp_path / "gitdailies.yml").write_text(RELAY)
     environ = {"GITDAILIES_WEBHOOK_KEY": "k" * 20, "PAGERDUTY_SECRET": "s" * 20}
     with running(*SERVERS[name], folder=tmp_path, environ=environ) as server:
-        time.sleep(1)  # what is done once, at the start
+        time.sleep(1)  # work that is done once, at the start
         before = cpu_seconds(server.process.pid)
         time.sleep(SECONDS)
         taken = cpu_seconds(server.process.pid) - before

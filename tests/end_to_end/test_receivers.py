@@ -1,4 +1,4 @@
-"""What leaves: to a receiver that knows only what GitDailies documents, and from a stranger's adapter."""
+"""Sent events: to a receiver that knows only documented fields, and from a stranger's adapter."""
 
 import hashlib
 import hmac
@@ -121,7 +121,7 @@ ADAPTER = '''
 
 
 def stranger(folder):
-    """Install a distribution that brings an adapter, beside ours and without touching it."""
+    """Install another distribution with an adapter, without changing ours."""
     package = folder / "source" / "gitdailies_bellwether"
     package.mkdir(parents=True)
     (package / "__init__.py").write_text(textwrap.dedent(ADAPTER))
@@ -148,7 +148,7 @@ def stranger(folder):
 
 
 def test_an_adapter_of_a_stranger_is_served_with_no_change_to_ours(tmp_path, receiver):
-    """A distribution installed beside ours is found by its entry point, and its incidents arrive."""
+    """The adapter of another distribution is found by its entry point, and its incidents arrive."""
     installed = stranger(tmp_path)
     source = {"bells": {"adapter": "bellwether", "secrets": [{"env": "TOKEN"}], "header": "x-relay-token"}}
     port, env = configured(tmp_path, receiver, source, TOKEN="a-long-shared-token")

@@ -78,10 +78,10 @@ def test_the_last_line_shows_what_has_arrived(started):
 
 
 def test_explain_tells_the_story_of_a_pasted_incident(started):
-    """`relay explain` names delivery, proof, event, attempt and period of an incident."""
+    """`relay explain` names delivery, proof, event, attempt and occurrence of an incident."""
     started.paste(started.lines[1])
     incident = until(lambda: [e for e in started.events() if e.get("source") == "pagerduty"])[-1]
-    told = until(
+    printed = until(
         lambda: (
             "delivered"
             in (out := command("relay", "explain", incident["incidentId"], cwd=started.folder).stdout)
@@ -90,7 +90,7 @@ def test_explain_tells_the_story_of_a_pasted_incident(started):
     )
 
     for part in ("incident.triggered", "pagerduty-secret", incident["id"], "202 delivered", "open from"):
-        assert part in told
+        assert part in printed
 
 
 def test_everything_in_the_data_folder_is_for_its_owner_alone(started):
@@ -126,7 +126,7 @@ def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
         assert str(taken) in refused.stderr
 
 
-def test_a_second_start_keeps_everything(started):
+def test_a_second_start_finds_everything(started):
     """After Ctrl-C and a second start, the events are still stored and the printed commands still work."""
     count = len(started.events())
     started.paste(started.lines[1])
@@ -143,7 +143,7 @@ def test_a_second_start_keeps_everything(started):
     until(lambda: len(started.events()) == len(before) + 1)
 
 
-def test_other_ports_are_kept_where_commands_look(started):
+def test_other_ports_are_written_where_commands_look(started):
     """A start with other ports writes them into gitdailies.yml, where other commands find the servers."""
     assert started.process.stop() == 0
     file, old = started.data / "gitdailies.yml", started.ports
@@ -159,8 +159,8 @@ def test_other_ports_are_kept_where_commands_look(started):
     assert stat.S_IMODE(file.stat().st_mode) == 0o600
 
 
-def test_a_port_that_stands_elsewhere_is_told(started):
-    """Where the file says it in another way, it is left as it is, and the start says so."""
+def test_a_port_set_in_another_way_is_named(started):
+    """If the file sets the port in another way, it is left unchanged and the start prints what to set."""
     assert started.process.stop() == 0
     file = started.data / "gitdailies.yml"
     text = file.read_text().replace("  listen:", "  # listen:")
@@ -172,7 +172,7 @@ def test_a_port_that_stands_elsewhere_is_told(started):
 
 
 def test_ports_that_cannot_be_written_end_no_server(started):
-    """Where something is in the way of the file, the servers run all the same, and the start says what."""
+    """If the file cannot be written, the servers still run, and the start prints the reason."""
     assert started.process.stop() == 0
     in_the_way = started.data / "gitdailies.yml.part"
     in_the_way.mkdir()

@@ -1,4 +1,4 @@
-"""What a module imports and calls, from its syntax tree alone."""
+"""The imports and calls of a module, from its syntax tree alone."""
 
 import ast
 from collections.abc import Iterator
@@ -56,7 +56,7 @@ def _called(node: ast.Call) -> str:
 
 
 def strings(path: Path) -> Iterator[str]:
-    """Find every text that stands in the code, docstrings among them."""
+    """Find every text in the code, docstrings included."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
         if isinstance(node, ast.Constant) and isinstance(node.value, str):
             yield node.value

@@ -1,4 +1,4 @@
-"""Who may import whom: the table, its exceptions with their reasons, and what breaks it.
+"""Allowed imports: the table, its exemptions with their reasons, and the search for faults.
 
 A room is a folder at the top, or one below `ci-steps`, that holds one package `gitdailies_…`. The
 first rule that fits a module's room and file name holds for it. A room that the table does not name
@@ -45,7 +45,7 @@ ROOMS_BELOW = CORE | CONNECTION | SERVER
 
 @dataclass(frozen=True)
 class Rule:
-    """What modules of a room may import beside their own package; *pure*: they make no impure call."""
+    """What modules of a room may import besides their own package; *pure*: they make no impure call."""
 
     room: str
     module: str
@@ -53,7 +53,7 @@ class Rule:
     pure: bool = False
 
 
-# What decides about a job's deploys; `step`, `sender` and `checkout` beside them read, send and run.
+# These modules decide about a job's deploys; `step`, `sender` and `checkout` read, send and run.
 CI_DECISIONS = frozenset(
     f"gitdailies_core.ci.{path.stem}"
     for path in (Path(__file__).resolve().parents[2] / "core/gitdailies_core/ci").glob("*.py")
@@ -106,7 +106,7 @@ RULES = (
         | {"alembic", "argon2", "jinja2", "markupsafe", "psycopg", "pygal", "sqlalchemy"}
         | {"cloudevents", "orjson", "prometheus_client", "starlette", "structlog", "uvicorn", "wtforms"},
     ),
-    # What a row means, how it is ordered and cut: decided without a file, a clock or a network.
+    # A row's meaning, order and cut are decided without a file, a clock or a network.
     *(
         Rule("history", module, PURE | CORE | {"csv"} | READ_BY_HISTORY, pure=True)
         for module in sorted(DECIDED_BY_HISTORY)
@@ -127,7 +127,7 @@ RULES = (
             "uvloop",
         },
     ),
-    # What is left are CI platforms, whose past is read as their steps would have reported it.
+    # The others are CI platforms. Their past is read as their steps would have reported it.
     Rule("*", "*", PURE | CORE_VALUES | CI_DECISIONS | {"gitdailies_core.events.dialect"}, pure=True),
 )
 
@@ -247,7 +247,7 @@ def faults(root: Path, exemptions: tuple[Exemption, ...] = EXEMPTIONS) -> Iterat
 
 
 def forbidden(path: Path, root: Path) -> Iterator[Use]:
-    """Find what a module uses beyond its rule, exceptions aside."""
+    """Find the uses of a module that neither its rule nor an exemption allows."""
     rule = rule_of(path, root)
     package = rooms(root)[room_of(path, root)]
     for use in imports(path):

@@ -1,4 +1,4 @@
-"""The rules of the house: packaging, types, sizes, names, docstrings, and what no file mentions."""
+"""The rules of the house: packaging, types, sizes, names, docstrings, and words that no file may have."""
 
 import ast
 import re
@@ -21,7 +21,7 @@ LONGEST_ADAPTER_MODULE = 150
 # Names that say nothing of what is inside.
 EMPTY_NAMES = {"utils", "util", "helpers", "helper", "manager", "managers", "base", "common", "misc"}
 
-# What holds on one machine alone, and which registry an installer asks.
+# Values of one machine alone, and the registry of an installer.
 UNSPOKEN = {
     "a folder of one's own": r"(?<![\w:])/(root|home|Users)/",
     "a package registry": r"pypi\.org|pythonhosted\.org|npmjs\.(org|com)|crates\.io|proxy\.golang\.org",
@@ -57,7 +57,7 @@ def test_every_adapter_has_its_entry_point() -> None:
 
 
 def test_every_room_is_installed() -> None:
-    """Each room has its line in the wheel's list, once, and each line is of a room."""
+    """Each room has one line in the wheel's list, and each line names a room."""
     assert sorted(INSTALLED) == sorted(f"{room}/{package}" for room, package in rooms(ROOT).items())
 
 
@@ -72,7 +72,7 @@ def test_every_room_is_type_checked() -> None:
 
 @pytest.mark.parametrize("library", ["alembic", "requests", "urllib3", "uvicorn"])
 def test_libraries_that_are_used_beyond_their_documentation_have_an_upper_bound(library: str) -> None:
-    """A new version of theirs may change what this project relies on: it is let in after the tests passed."""
+    """Such libraries have an upper bound, since a new version may change what this project relies on."""
     project = MANIFEST["project"]
     listed = [project["dependencies"], *project["optional-dependencies"].values()]
     found = [line for lines in listed for line in lines if re.match(rf"{library}\b", line)]

@@ -66,7 +66,7 @@ def test_a_planted_circle_is_found(tmp_path: Path) -> None:
 
 
 def test_a_planted_upward_import_moves_a_room_up(tmp_path: Path) -> None:
-    """A module that imports another of its room stands one floor above it."""
+    """A module that imports another of its room is one floor above it."""
     room = _room(tmp_path, low="import os\n", high="import gitdailies_planted.low\n")
 
     assert floors(arrows_within(room)) == [["low.py"], ["high.py"]]

@@ -1,4 +1,4 @@
-"""Who may import whom, read from syntax trees; each rule is shown to refuse what it forbids."""
+"""Allowed imports, read from syntax trees; for each rule a forbidden import is refused."""
 
 import json
 import shutil
@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[2]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]
 ADAPTERS = set(PROJECT["entry-points"]["gitdailies.adapters"])
 
-# What stands in for a planted line's indentation: at the end of the module, or inside a function.
+# The indentation of a planted line: at the end of the module, or inside a function.
 INSIDE = "\n\n\ndef planted() -> None:\n    {}\n"
 
 PLANTS = [
@@ -104,7 +104,7 @@ PLANTS = [
 
 
 def test_every_import_is_allowed() -> None:
-    """No module of any room uses what the table, or a reason beside it, does not allow."""
+    """Modules use only what the table or an exemption with a reason allows."""
     assert list(faults(ROOT)) == []
 
 
@@ -145,7 +145,7 @@ def test_a_vendor_s_reader_may_do_what_its_adapter_may_not(tmp_path: Path) -> No
 
 
 def test_an_unknown_room_is_held_to_the_last_rule(tmp_path: Path) -> None:
-    """A room that nobody wrote a rule for may import next to nothing."""
+    """A room without a rule of its own may use only what the last rule allows."""
     room = tmp_path / "new-room" / "gitdailies_new"
     room.mkdir(parents=True)
     (room / "thing.py").write_text("import socket\nimport json\n", "utf-8")
@@ -155,13 +155,13 @@ def test_an_unknown_room_is_held_to_the_last_rule(tmp_path: Path) -> None:
     ]
 
 
-def test_a_stale_exemption_is_told() -> None:
-    """One whose file is gone, and one whose use is gone, are named with their reasons."""
+def test_a_stale_exemption_is_reported() -> None:
+    """An exemption of a deleted file and one without a use are named with their reasons."""
     gone = exempt("core/gitdailies_core/gone.py", "os", "it was here")
     unused = exempt("core/gitdailies_core/values/times.py", "socket", "no more")
-    kept: tuple[Exemption, ...] = (gone, unused, *EXEMPTIONS)
+    exemptions: tuple[Exemption, ...] = (gone, unused, *EXEMPTIONS)
 
-    assert list(stale(ROOT, kept)) == [
+    assert list(stale(ROOT, exemptions)) == [
         "core/gitdailies_core/gone.py: expected a use of os (it was here), got none",
         "core/gitdailies_core/values/times.py: expected a use of socket (no more), got none",
     ]
@@ -189,7 +189,7 @@ def test_every_package_is_in_a_room() -> None:
 
 
 def test_no_room_but_its_own_names_an_adapter() -> None:
-    """No decision hangs on a vendor's name, in whatever case, outside of that vendor's room."""
+    """No text in the rooms for all vendors is the name of an adapter, in any letter case."""
     named = {
         (path.relative_to(ROOT).as_posix(), text)
         for path in modules(ROOT)

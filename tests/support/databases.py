@@ -33,7 +33,7 @@ def postgresql_url() -> Iterator[str]:
 
 @contextmanager
 def setting(kind: str) -> Iterator[str]:
-    """Yield what `relay.store` says for a new database; an SQLite file is the folder's own."""
+    """Yield the `relay.store` setting of a new database; an SQLite file is in the folder."""
     if kind == "sqlite":
         yield "sqlite:relay.db"
     else:
@@ -43,7 +43,7 @@ def setting(kind: str) -> Iterator[str]:
 
 @contextmanager
 def opened(kind: str, folder: Path, schema: str = "room") -> Iterator[Callable[[], Database]]:
-    """Yield what returns the same database each time, as another process would open it."""
+    """Yield a function that opens the same database each time, as another process would."""
     if kind == "sqlite":
         yield lambda: SqliteDatabase(folder / "room.db")
     else:

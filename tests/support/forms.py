@@ -23,7 +23,7 @@ def short_and_long(
 ) -> pytest.MarkDecorator:
     """Give *argument* the size of each form; the environment variable *variable* replaces the long one's.
 
-    *seconds* tells how long a form of a size may take.
+    *seconds* gives the time limit of a form of a size.
     """
     most = int(os.environ.get(variable, long)) if variable else long
     return pytest.mark.parametrize(
@@ -42,7 +42,7 @@ def examples(count: int) -> int:
 
 @pytest.fixture
 def measure(request: pytest.FixtureRequest) -> Callable[[str], None]:
-    """Keep what a test measured for the end of the run, where it is printed for the long forms."""
+    """Store a test's measurement until the end of the run, where long forms print it."""
     return lambda text: request.node.user_properties.append((_MEASURED, text))
 
 

@@ -27,8 +27,10 @@ def command(*arguments, cwd, env=None, **more):
 
 def environment(more=None):
     """The environment of this process without what a CI platform or a user set in it."""
-    kept = {name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ}
-    return {**kept, **(more or {})}
+    inherited = {
+        name: os.environ[name] for name in ("PATH", "HOME", "LANG", "PYTHONPATH") if name in os.environ
+    }
+    return {**inherited, **(more or {})}
 
 
 class Process:

@@ -58,19 +58,19 @@ def deploy(
     old: bool = False,
     path: str | None = None,
 ) -> Ended:
-    """Run a body; an *old* agent raises, or prints words, where a variable is not there."""
+    """Run a body. For a missing variable an *old* agent raises or prints words."""
     folder.mkdir(exist_ok=True)
     unknown = set(parameters) - set(DEFAULTS)
     assert not unknown, unknown
     every = {**variables, **DEFAULTS, **parameters}
     if syntax == "Bash":
-        kept = folder / "variables"
-        kept.mkdir()
+        values = folder / "variables"
+        values.mkdir()
         for name, value in every.items():
-            (kept / name).write_text(value, "utf-8")
+            (values / name).write_text(value, "utf-8")
         word = 'echo "Unrecognized variable \\"$1\\""' if old else "true"
         text = _BASH.replace("@UNKNOWN@", word) + body("Bash")
-        return shell("bash", text, folder=folder, environ={"VARIABLES": str(kept)}, path=path)
+        return shell("bash", text, folder=folder, environ={"VARIABLES": str(values)}, path=path)
     (folder / "variables.json").write_text(json.dumps(every), "utf-8")
     (folder / "body.py").write_text(body("Python"), "utf-8")
     driver = _PYTHON.replace("STRICT", str(old))

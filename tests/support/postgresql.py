@@ -33,7 +33,7 @@ def begin_run() -> None:
 
 
 def end_run() -> None:
-    """Stop what was started, and take the folder away."""
+    """Stop a started server, and remove its folder."""
     folder = Path(os.environ.pop(_RUN))
     programs = postgresql_programs()
     if programs is not None and (folder / "data" / "postmaster.pid").exists():
@@ -62,7 +62,7 @@ def server() -> str:
 
 
 def initialize(programs: Path, folder: Path, superuser: str) -> None:
-    """Make an empty cluster in `folder / "data"` that believes whoever connects from this machine."""
+    """Make an empty cluster in `folder / "data"` that trusts every connection from this machine."""
     if USER is not None:
         shutil.chown(folder, USER)
     command: list[str | Path] = [programs / "initdb", "-D", folder / "data", "-U", superuser, "-A", "trust"]
@@ -78,8 +78,8 @@ def initialize(programs: Path, folder: Path, superuser: str) -> None:
 def _started(programs: Path, folder: Path) -> str:
     with (folder / "lock").open("a") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
-        told = folder / "url"
-        if not told.exists():
+        url_file = folder / "url"
+        if not url_file.exists():
             initialize(programs, folder, "test")
             port = free_port()
             options = ["-p", str(port), "-k", str(folder), "-h", "127.0.0.1", *_FASTER]
@@ -92,8 +92,8 @@ def _started(programs: Path, folder: Path) -> str:
                 stdout=subprocess.DEVNULL,
                 cwd=folder,
             )
-            told.write_text(f"postgresql://test@127.0.0.1:{port}/postgres")
-        return told.read_text()
+            url_file.write_text(f"postgresql://test@127.0.0.1:{port}/postgres")
+        return url_file.read_text()
 
 
 def _answers(url: str) -> bool:

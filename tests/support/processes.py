@@ -63,10 +63,10 @@ def start(*arguments: str, folder: Path, environ: Mapping[str, str] | None = Non
         )
 
     def address() -> str:
-        said = output.read_bytes()[begin:].decode(errors="replace")
+        printed = output.read_bytes()[begin:].decode(errors="replace")
         if process.poll() is not None:
-            raise AssertionError(f"{arguments[0]} ended with {process.returncode}: {said}")
-        found = re.search(r"listens? on (http://\S+?)/(?:hooks/NAME|webhooks)\n", said)
+            raise AssertionError(f"{arguments[0]} ended with {process.returncode}: {printed}")
+        found = re.search(r"listens? on (http://\S+?)/(?:hooks/NAME|webhooks)\n", printed)
         return found[1] if found else ""
 
     try:

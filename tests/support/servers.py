@@ -1,4 +1,4 @@
-"""Local servers for the sender: each request is kept, each answer is bytes of the test's choice."""
+"""Local servers for the sender: each request is recorded, each answer is bytes that the test sets."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ class Received:
 
 @dataclass
 class Server:
-    """What a running server has seen."""
+    """The requests that a running server has received."""
 
     port: int
     requests: list[Received] = field(default_factory=list)
@@ -70,10 +70,10 @@ def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = No
                 opened.append(connection)
             while (request := _receive(connection)) is not None:
                 server.requests.append(request)
-                said = reply if isinstance(reply, bytes) else reply(connection, request)
-                if said is None:
+                data = reply if isinstance(reply, bytes) else reply(connection, request)
+                if data is None:
                     break
-                connection.sendall(said)
+                connection.sendall(data)
             connection.close()
 
     def accept() -> None:
@@ -100,7 +100,7 @@ def serving(reply: bytes | Answer = ACCEPTED, *, tls: ssl.SSLContext | None = No
 
 
 def _ports() -> Iterator[int]:
-    """Give the ports that the kernel gives to no connection, each once, in no order.
+    """Yield the ports that the kernel gives to no connection, each once, in random order.
 
     Of several processes that run tests side by side, each gives ports of its own.
     """

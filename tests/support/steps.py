@@ -1,4 +1,4 @@
-"""What tests of steps share: a shell with given variables alone, checkers of manifests, incoming webhooks."""
+"""Helpers for tests of steps: a shell with given variables only, checkers, and incoming webhooks."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.support.processes import run, running
 from tests.support.programs import program
 
 ROOT = Path(__file__).parents[2]
-# What each platform hands to a job, and the deploys that must come of it.
+# The variables of each platform's job, and the deploys that they must give.
 CASES = ROOT / "tests/support/ci_cases"
 KEY = "gdk_planted-5d0c"
 # As the platforms call them; dash is what /bin/sh is on Debian, and knows no pipefail.
@@ -31,7 +31,7 @@ SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": 
 
 @cache
 def published(module: str) -> Path:
-    """Build what is published of a platform, once a session, and return its folder."""
+    """Build the published files of a platform, once a session, and return their folder."""
     folder = tempfile.mkdtemp(prefix="gitdailies-dist-")
     atexit.register(shutil.rmtree, folder, ignore_errors=True)
     dist.build(Path(folder), [module])

@@ -15,15 +15,15 @@ def compared(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
     return subprocess.run(command, capture_output=True, text=True, timeout=120)
 
 
-def test_a_checkout_compared_with_itself_is_told_in_ratios() -> None:
+def test_a_checkout_compared_with_itself_gives_ratios() -> None:
     """Both sides have a line, and each ratio its error."""
     run = compared(CHECKOUT, "--seconds=3", "--events=30000", "--connections=8")
     assert (run.returncode, run.stderr) == (0, "")
     other, this, rate, cost = run.stdout.splitlines()
     assert re.fullmatch(r"other +[\d,]+ a second +[\d.]+ µs CPU each +\d+ slices", other)
     assert this.startswith("this ")
-    told = re.compile(r"this / other: (\d\.\d+) ± \d\.\d+ of the (deliveries a second|CPU time)")
-    ratios = [float(match[1]) for match in map(told.fullmatch, (rate, cost)) if match]
+    pattern = re.compile(r"this / other: (\d\.\d+) ± \d\.\d+ of the (deliveries a second|CPU time)")
+    ratios = [float(match[1]) for match in map(pattern.fullmatch, (rate, cost)) if match]
     assert len(ratios) == 2
     assert all(0.2 < ratio < 5 for ratio in ratios)
 

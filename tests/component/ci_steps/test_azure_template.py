@@ -111,7 +111,7 @@ def test_another_secret(tmp_path: Path) -> None:
 
 
 def test_no_variables(tmp_path: Path) -> None:
-    """Where neither variable exists, the warning says what to set, and the literal reference is not sent."""
+    """If neither variable exists, the warning says what to set, and the literal reference is not sent."""
     with serving() as server:
         done = run(tmp_path, {"webhookUrl": server.url})
 
@@ -153,9 +153,9 @@ def test_a_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None
 
 
 def test_no_command_of_others(tmp_path: Path) -> None:
-    """What a receiver says cannot be a command to the agent."""
-    said = b'{"detail": "##vso[task.setvariable variable=x]y"}'
-    with serving(answer("422 Unprocessable Content", said)) as server:
+    """A receiver's text is never a command to the agent."""
+    refusal = b'{"detail": "##vso[task.setvariable variable=x]y"}'
+    with serving(answer("422 Unprocessable Content", refusal)) as server:
         done = run(tmp_path, {}, GITDAILIES_WEBHOOK_URL=server.url, GITDAILIES_WEBHOOK_KEY=KEY)
 
     assert "task.setvariable" in done.stdout
@@ -172,13 +172,13 @@ def test_dry_run(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("strict", ["false", "true"])
 def test_schema(strict: str, tmp_path: Path) -> None:
-    """The template, its step filled in, is what the schema of Azure Pipelines allows."""
+    """The template with its step is valid by the schema of Azure Pipelines."""
     check({**TEMPLATE, "steps": [expanded({"failOnError": strict})]}, tmp_path)
 
 
 @pytest.mark.parametrize("text", RECIPES)
 def test_recipe(text: str, tmp_path: Path) -> None:
-    """Each recipe of the page is what the schema allows, and sets parameters that exist."""
+    """Each recipe of the page is valid by the schema and sets existing parameters."""
     recipe = yaml.safe_load(text)
     check(recipe, tmp_path)
     given = re.findall(r"template: (?:gitdailies/)?report-deploy\.yml", text)
@@ -214,7 +214,7 @@ def test_the_check_can_fail(tmp_path: Path) -> None:
 
 
 def test_declared_parameters_are_used_parameters() -> None:
-    """What the template declares, what its step passes on and what the script reads are the same names."""
+    """The template declares, its step passes on and the script reads the same names."""
     names = (*DEPLOY_INPUTS, *STEP_INPUTS)
     declared = {re.sub(r"-(\w)", lambda found: found[1].upper(), name): name for name in names}
 

@@ -36,11 +36,11 @@ LONGEST_VARIABLE_BYTES = 131_072
 
 
 def test_schema() -> None:
-    """The packed orb is what CircleCI's schema allows."""
+    """The packed orb is valid by CircleCI's schema."""
     tool("check-jsonschema", "--builtin-schema", "vendor.circle-ci", str(FILE))
 
 
-def test_packing_keeps_the_scripts() -> None:
+def test_the_packed_orb_has_the_scripts_unchanged() -> None:
     """Each script is in the packed orb whole, with nothing that CircleCI would read as a template."""
     run = COMMAND["steps"][0]["run"]
     for text, script in (
@@ -52,7 +52,7 @@ def test_packing_keeps_the_scripts() -> None:
 
 
 def test_a_missing_script_is_named(tmp_path: Path) -> None:
-    """An include of a file that is not there is refused by its name."""
+    """An include of a missing file is refused, and the message names the file."""
     (tmp_path / "commands").mkdir()
     (tmp_path / "@orb.yml").write_text("version: 2.1\n")
     (tmp_path / "commands" / "a.yml").write_text("steps: [{run: {command: <<include(scripts/no.sh)>>}}]\n")
@@ -81,7 +81,7 @@ def test_the_step_fits_into_a_variable() -> None:
 
 
 def test_declared_parameters_are_used_parameters() -> None:
-    """What the command declares, what it passes on, what the step reads and what the job hands over agree."""
+    """The command declares and passes on, the step reads and the job hands over the same names."""
     environment = COMMAND["steps"][0]["run"]["environment"]
     passed = {
         name: text for name, text in environment.items() if name.startswith("PARAM_") and name != "PARAM_STEP"

@@ -65,7 +65,7 @@ def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, tmp_path: P
 
 
 def test_every_parameter_arrives(tmp_path: Path) -> None:
-    """What is set by hand is what is sent, variables in it filled in, for each of several repositories."""
+    """Parameters are sent as given, with their variables filled in, for each of several repositories."""
     sha = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
     parameters = {
         "environment": "${STAGE}-eu",
@@ -125,7 +125,7 @@ def test_a_variable_that_is_not_set(text: str, tmp_path: Path) -> None:
 @each_shell
 @pytest.mark.parametrize(("strict", "code", "word"), [(False, 0, "WARNING"), (True, 1, "ERROR")])
 def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path) -> None:
-    """With no Python on the PATH the step warns and the job stays green, unless it was told to fail."""
+    """Without Python on the PATH the step warns and the job passes, unless `fail_on_error` is set."""
     (tmp_path / "empty").mkdir()
     ended = report(name, tmp_path, job("branch"), {"fail_on_error": strict}, path=str(tmp_path / "empty"))
 
@@ -139,7 +139,7 @@ def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path
 @each_shell
 @pytest.mark.parametrize("strict", [False, True])
 @pytest.mark.parametrize(
-    ("reply", "code", "said"),
+    ("reply", "code", "message"),
     [
         (answer("401 Unauthorized", b'{"detail": "no such key"}'), 3, "the key is refused"),
         (answer("503 Service Unavailable", b"down"), 1, "answered 503: down (1 attempt)"),
@@ -147,15 +147,15 @@ def test_no_python(name: str, strict: bool, code: int, word: str, tmp_path: Path
     ],
 )
 def test_what_the_job_learns(
-    name: str, strict: bool, reply: bytes, code: int, said: str, tmp_path: Path
+    name: str, strict: bool, reply: bytes, code: int, message: str, tmp_path: Path
 ) -> None:
-    """Every end is told in the log without the key; the job fails where it was told to, and nowhere else."""
+    """The log has every outcome and never the key. A job fails only with `fail_on_error`."""
     with serving(reply) as server:
         parameters = {"webhook_url": server.url, "retries": 0, "fail_on_error": strict}
         ended = report(name, tmp_path, job("branch"), parameters)
 
     assert ended.code == (code if strict else 0)
-    assert said in ended.log
+    assert message in ended.log
     assert ("WARNING" in ended.log, "ERROR" in ended.log) == (code > 0 and not strict, code > 0 and strict)
     assert KEY not in ended.log
 
@@ -175,7 +175,7 @@ def test_no_key(name: str, tmp_path: Path) -> None:
 
 
 def test_again_after_429(tmp_path: Path) -> None:
-    """A receiver that asks to come again later is asked again, under the same id, as late as it said."""
+    """After a 429 the event is sent again under the same id, no earlier than Retry-After says."""
     replies = iter([answer("429 Too Many Requests", Retry_After="1"), answer("202 Accepted")])
     with serving(lambda *_: next(replies)) as server:
         ended = report("dash", tmp_path, job("branch"), {"webhook_url": server.url})
@@ -190,8 +190,8 @@ def test_a_dry_run_needs_nothing(tmp_path: Path) -> None:
     ended = report("dash", tmp_path, case("circleci", "branch")["environ"], {"dry_run": True})
 
     assert ended.code == 0
-    said, payload = ended.log.splitlines()
-    assert said == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"
+    line, payload = ended.log.splitlines()
+    assert line == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"
     assert [json.loads(payload.removeprefix("GitDailies: "))] == case("circleci", "branch")["expected"][
         "events"
     ]

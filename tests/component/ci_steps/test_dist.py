@@ -1,4 +1,4 @@
-"""What is published of the CI steps: built again it is the same, its list of checksums is true."""
+"""The published files of the CI steps: a second build is the same, and the checksums are right."""
 
 import re
 import subprocess
@@ -56,7 +56,7 @@ def test_the_list_of_checksums(built: Path) -> None:
 
 
 def test_every_platform_is_built(built: Path) -> None:
-    """Each platform has a folder with files, but one whose step is run from the repository."""
+    """Each platform has a folder with files, except one whose step is run from the repository."""
     assert {path.name for path in built.iterdir() if path.is_dir()} == {
         folder.module for folder in folders(ROOT) if folder.form
     }

@@ -1,4 +1,4 @@
-"""What holds of every step that is a script of shell, on whatever platform."""
+"""Rules for every step that is a shell script, on every platform."""
 
 import ast
 import json
@@ -129,9 +129,9 @@ def test_no_python(room: str, word: str, tmp_path: Path) -> None:
     strict = word.lower() in ("true", "1")
 
     assert done.returncode == (1 if strict else 0)
-    said = mark(room, "error" if strict else "warning")
+    level = mark(room, "error" if strict else "warning")
     assert done.stdout == (
-        f"{said}deploy not reported: Python 3.9 or later was not found as python3, python or py -3\n"
+        f"{level}deploy not reported: Python 3.9 or later was not found as python3, python or py -3\n"
     )
 
 
@@ -152,7 +152,7 @@ def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
 
 @each
 def test_no_key(room: str, tmp_path: Path) -> None:
-    """Without a key, one line says where this platform keeps it, and nothing is sent."""
+    """Without a key, one line names this platform's place for it, and nothing is sent."""
     with serving() as server:
         environ = {**case_of(room)["environ"], "GITDAILIES_WEBHOOK_URL": server.url}
         done = run(room, tmp_path, environ=environ, python=HERE)
@@ -166,7 +166,7 @@ def test_no_key(room: str, tmp_path: Path) -> None:
 @each
 @pytest.mark.parametrize(("strict", "code"), [("false", 0), ("true", 1)])
 def test_server_down(room: str, strict: str, code: int, tmp_path: Path) -> None:
-    """A receiver that is not there ends as a warning, or with the exit code for it, after the retries set."""
+    """After the set retries a receiver that is down gives a warning or, in strict mode, its exit code."""
     environ = settings(
         f"http://127.0.0.1:{free_port()}/webhooks", GITDAILIES_FAIL_ON_ERROR=strict, GITDAILIES_RETRIES="0"
     )
@@ -192,7 +192,7 @@ def test_429_then_202(room: str, tmp_path: Path) -> None:
 
 @each
 def test_everything_by_hand(room: str, tmp_path: Path) -> None:
-    """Environment, service, type and time are what was set, and several repositories are several deploys."""
+    """Environment, service, type and time are sent as set, and several repositories give several deploys."""
     other = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
     own = case_of(room)["expected"]["events"][0]
     with serving() as server:
@@ -223,12 +223,12 @@ def test_everything_by_hand(room: str, tmp_path: Path) -> None:
 
 
 @each
-def test_commits_come_along(room: str, tmp_path: Path) -> None:
+def test_commits_are_read_from_the_checkout(room: str, tmp_path: Path) -> None:
     """With a checkout of the deployed commit, the commits before it are sent with their times."""
     sha = repository(tmp_path / "checkout")
     case = case_of(room)
-    told = case["expected"]["events"][0]["commitSHA"]
-    environ = {name: text.replace(told, sha) for name, text in case["environ"].items()}
+    example_sha = case["expected"]["events"][0]["commitSHA"]
+    environ = {name: text.replace(example_sha, sha) for name, text in case["environ"].items()}
     with serving() as server:
         done = run(
             room,
@@ -282,7 +282,7 @@ def test_every_input_is_used(room: str, tmp_path: Path) -> None:
 
 @each
 def test_only_the_standard_library(room: str) -> None:
-    """Every import of its Python is of the standard library, and none is of this project."""
+    """Its Python imports only modules of the standard library."""
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
         for node in ast.walk(ast.parse(python_of(text_of(room))))
@@ -317,7 +317,7 @@ def test_shellcheck(room: str, tmp_path: Path) -> None:
 
 
 def test_generated_files_are_fresh() -> None:
-    """The one step, its launcher and the pages are what their sources say."""
+    """The one step, its launcher and the pages equal what their sources generate."""
     for generator in (step, platform_pages):
         for path, text in generator.texts(ROOT).items():
             assert (ROOT / path).read_text("utf-8") == text, f"{path}: run python scripts/generate.py"
@@ -332,7 +332,7 @@ def test_manifest_holds_the_script(room: str) -> None:
 
 
 def test_defaults_are_those_of_the_step() -> None:
-    """Every default that a manifest or a page shows is what the step does without that input."""
+    """Every default in a manifest or a page equals the step's default."""
     settings = Settings.make({})
     done = {
         "timeout": f"{settings.timeout_seconds:g}",

@@ -1,4 +1,4 @@
-"""The one file on every Python that is found here, from 3.9 on: the same bytes go out, the same is said."""
+"""The one file on every Python found here, from 3.9 on: the same requests and the same output."""
 
 import ast
 import json
@@ -21,7 +21,7 @@ KEY = "gdk_planted-3f9b"
 
 
 def interpreters() -> dict[tuple[int, int], str]:
-    """Find a Python of each minor version: on the PATH, where pyenv keeps them, and this one."""
+    """Find a Python of each minor version: on the PATH, in pyenv's folder, and this one."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
     found: dict[tuple[int, int], str] = {}
@@ -70,7 +70,7 @@ def run(
     return done.returncode, done.stdout, outputs
 
 
-def test_the_interpreters_that_must_be_there() -> None:
+def test_the_required_interpreters_are_found() -> None:
     """This Python is found; in continuous integration both versions that the project is tested on are."""
     wanted = {(3, 11), (3, 13)} if os.environ.get("CI") == "true" else {sys.version_info[:2]}
 
@@ -97,7 +97,7 @@ def test_it_sends(python: str, tmp_path: Path) -> None:
     assert (outputs["ok"], outputs["http-status"]) == ("true", "202")
 
 
-# One case an event; what they have in common runs on each Python above.
+# One case for each event; the code they share runs on each Python above.
 EVERY_EVENT = (
     "tag",
     "pull_request_merged",
@@ -111,7 +111,7 @@ EVERY_EVENT = (
 @each
 @pytest.mark.parametrize("name", EVERY_EVENT)
 def test_it_resolves(python: str, name: str, tmp_path: Path) -> None:
-    """The one file comes to what core comes to, in a dry run without key and address."""
+    """In a dry run without key and address the one file shows the events that core's tables give."""
     case = json.loads((CASES / "github_actions" / f"{name}.json").read_text("utf-8"))
     inputs = dict(case.get("inputs", {}))
     if repos := inputs.pop("repos", None):
@@ -175,7 +175,7 @@ def test_files_that_cannot_be_written(tmp_path: Path) -> None:
     "python", [path for version, path in FOUND.items() if (3, 7) <= version < (3, 9)] or [None]
 )
 def test_an_older_one(python: str | None) -> None:
-    """A Python before 3.9 says in one sentence what it needs; below 3.7 the launcher says it."""
+    """With a Python before 3.9 one sentence names the needed version; below 3.7 the launcher prints it."""
     if python is None:
         # There is none here; the check is at least the first thing that the file does.
         first = next(node for node in ast.parse(FILE.read_text("utf-8")).body if isinstance(node, ast.If))
@@ -187,7 +187,7 @@ def test_an_older_one(python: str | None) -> None:
     assert re.fullmatch(r"expected Python 3\.9 or later, got 3\.[78]\n", done.stderr)
 
 
-# What later versions brought, where a syntax check does not help: names, and keywords of calls.
+# Additions of later versions that a syntax check does not find: names, and keywords of calls.
 NEWER = {
     *(
         "tomllib",
@@ -259,7 +259,7 @@ def test_nothing_newer_than_3_9() -> None:
 
 
 def test_only_the_standard_library() -> None:
-    """Every import is of the standard library, and none is of this project."""
+    """The file imports only modules of the standard library."""
     imported = {
         (node.module if isinstance(node, ast.ImportFrom) else alias.name) or ""
         for node in ast.walk(ast.parse(FILE.read_text("utf-8")))

@@ -1,4 +1,4 @@
-"""What ships: action.yml against its schema, its own step and its README; the launcher in a shell."""
+"""The shipped files: action.yml against its schema, its step and its README; the launcher in a shell."""
 
 import json
 import re
@@ -29,7 +29,7 @@ def tool(*command: str, cwd: Path = ROOM) -> None:
 
 
 def test_schema() -> None:
-    """action.yml is what GitHub's schema for actions allows."""
+    """action.yml is valid by GitHub's schema for actions."""
     tool("check-jsonschema", "--builtin-schema", "vendor.github-actions", "action.yml")
 
 
@@ -45,7 +45,7 @@ def test_shellcheck(tmp_path: Path) -> None:
 
 
 def test_declared_inputs_are_used_inputs() -> None:
-    """What action.yml declares, what it passes on and what the step reads are the same names."""
+    """action.yml declares and passes on, and the step reads, the same names."""
     declared = set(ACTION["inputs"]) - OF_THE_JOB
     passed = {name for value in STEP["env"].values() for name in re.findall(r"inputs\.([a-z-]+)", value)}
 
@@ -58,7 +58,7 @@ def test_declared_inputs_are_used_inputs() -> None:
 
 
 def test_declared_outputs_are_written_outputs() -> None:
-    """What action.yml declares and what the step writes are the same names."""
+    """The outputs of action.yml are exactly those that the step writes."""
     written = [line.partition("=")[0] for line in workflow_commands.outputs(Report(SKIPPED, ())).splitlines()]
 
     assert list(ACTION["outputs"]) == written

@@ -63,7 +63,7 @@ def line(folder: Path, text: str, url: str, key: str = KEY, **more: str) -> subp
     )
 
 
-def test_there_are_lines() -> None:
+def test_the_page_shows_four_lines() -> None:
     """The page shows a declarative line, a scripted one, a strict one and one of several repositories."""
     assert len(LINES) == 4
     assert [text for text in LINES if "FAIL_ON_ERROR=true" in text]
@@ -110,7 +110,7 @@ def test_several_repositories(tmp_path: Path) -> None:
 
 
 def test_a_scripted_pipeline_without_variables_of_git(tmp_path: Path) -> None:
-    """Where no variable tells the commit, the checkout does."""
+    """Without a variable for the commit, it is read from the checkout."""
     with serving() as server:
         done = line(tmp_path, LINES[1], server.url, **dict.fromkeys(OF_GIT, ""))
 
@@ -133,7 +133,7 @@ def test_a_wrong_key(text: str, tmp_path: Path) -> None:
 
 
 def test_groovy_fills_in_no_secret() -> None:
-    """Every sh line stands in single quotes, and every line that sends has its key from credentials."""
+    """Every sh line is in single quotes, and every line that sends takes its key from credentials."""
     assert 'sh "' not in README
     for text in PAGES:
         if "report_deploy.sh" in text and "GITDAILIES_REPO" not in text:

@@ -159,7 +159,7 @@ def test_no_name_is_lost_in_joining(file: Path) -> None:
 
 
 def test_the_committed_step() -> None:
-    """What is committed is what its sources join to, and no other copy of it is in the tree."""
+    """The committed step equals the joined sources, and the tree has no other copy of it."""
     assert ONE.read_text("utf-8") == one_file.step(ROOT)
 
     # A line that the step has of its sender, and that no other file writes out.

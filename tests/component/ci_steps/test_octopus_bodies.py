@@ -40,7 +40,7 @@ def test_every_case(syntax: str, name: str, tmp_path: Path) -> None:
             syntax, tmp_path / "work", read["environ"], {**given, **parameters(read.get("inputs", {}))}
         )
 
-    # The template's type is always set, which neither the id nor the figures tell from none.
+    # The template always sets a type. For the id and the figures it equals none.
     events = [{**event, "type": event.get("type", "deploy")} for event in expected.get("events", ())]
     assert [json.loads(request.body) for request in server.requests] == events
     assert ended.code == 0
@@ -76,7 +76,7 @@ def test_incoming_webhooks_count_once(receiver: Webhooks, tmp_path: Path) -> Non
 
 @each
 def test_an_old_agent(syntax: str, tmp_path: Path) -> None:
-    """What an older agent does for a variable that is not there counts as not given."""
+    """A missing variable counts as not given, however an older agent treats it."""
     variables = case("octopus", "build_information")["environ"]
     del variables["Octopus.Deployment.Error"]
     with serving(TAKEN) as server:
@@ -89,16 +89,16 @@ def test_an_old_agent(syntax: str, tmp_path: Path) -> None:
 @each
 @pytest.mark.parametrize("strict", ["False", "True"])
 @pytest.mark.parametrize(
-    ("reply", "code", "said"),
+    ("reply", "code", "message"),
     [
         (answer("401 Unauthorized", b"##octopus[setVariable name='x']"), 3, "the key is refused"),
         (answer("503 Service Unavailable", b"down"), 1, "answered 503"),
     ],
 )
 def test_what_the_deployment_learns(
-    syntax: str, strict: str, reply: bytes, code: int, said: str, tmp_path: Path
+    syntax: str, strict: str, reply: bytes, code: int, message: str, tmp_path: Path
 ) -> None:
-    """A failed report is a warning, or fails the step where it was told to; an answer commands nothing."""
+    """A failed report is a warning, or fails a strict step. The answer's text is never run as a command."""
     with serving(reply) as server:
         given = {
             "GitDailies.WebhookUrl": server.url,
@@ -112,7 +112,7 @@ def test_what_the_deployment_learns(
     lines = ended.log.splitlines()
     level = "error" if strict == "True" else "warning"
     assert (lines[0], lines[-1]) == (f"##octopus[stdout-{level}]", "##octopus[stdout-default]")
-    assert said in ended.log
+    assert message in ended.log
     assert ended.log.count("##octopus[") == 2
     assert KEY not in ended.log
 
@@ -154,7 +154,7 @@ def test_large_build_information(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("strict", "level", "code"), [("False", "warning", 0), ("True", "error", 1)])
 def test_bash_without_python(strict: str, level: str, code: int, tmp_path: Path) -> None:
-    """With no Python on the PATH the Bash body warns, or fails where it was told to."""
+    """Without Python on the PATH the Bash body warns, or fails if `FailOnError` is set."""
     programs = tmp_path / "programs"
     programs.mkdir()
     (programs / "cat").symlink_to("/bin/cat")

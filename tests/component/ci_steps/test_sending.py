@@ -1,4 +1,4 @@
-"""The steps' sender against real servers, whole and broken: what goes out, how often, how long."""
+"""The steps' sender against real servers, whole and broken: bytes, attempts and times."""
 
 import json
 import socket
@@ -63,7 +63,7 @@ class Clock:
         self.at += timedelta(seconds=seconds)
 
 
-def said(receipt: Receipt) -> tuple[str, int | None, int]:
+def fields(receipt: Receipt) -> tuple[str, int | None, int]:
     return receipt.outcome, receipt.status, receipt.attempts
 
 
@@ -72,7 +72,7 @@ def test_what_goes_out() -> None:
     with serving() as server:
         receipt = send(EVENT, receiver(server.url))
 
-    assert said(receipt) == (DELIVERED, 202, 1)
+    assert fields(receipt) == (DELIVERED, 202, 1)
     [request] = server.requests
     body = json.dumps(Dialect.make().write(EVENT), ensure_ascii=False, separators=(",", ":")).encode()
     assert request == Received(
@@ -91,7 +91,7 @@ def test_what_goes_out() -> None:
 
 
 def test_documented() -> None:
-    """A receiver that documents its fields gets those alone, the id in its header all the same."""
+    """A documented receiver gets the documented fields alone, and the id in its header."""
     with serving() as server:
         send(EVENT, receiver(server.url, ours=False))
 
@@ -135,17 +135,17 @@ def _in_turn(*answers: bytes | None) -> Callable[[socket.socket, Received], byte
 
 @pytest.mark.parametrize("first", [answer("429 Too Many Requests"), answer("503 Unavailable"), None])
 def test_again(first: bytes | None) -> None:
-    """After 429, 5xx and no answer the same bytes go out again, under the same id."""
+    """After 429, 5xx and no answer the same bytes are sent again, under the same id."""
     clock = Clock()
     with serving(_in_turn(first, answer("202 Accepted"))) as server:
         receipt = send(EVENT, receiver(server.url, retries=1), now=clock.now, wait=clock.wait)
 
-    assert said(receipt) == (DELIVERED, 202, 2)
+    assert fields(receipt) == (DELIVERED, 202, 2)
     assert server.requests[0] == server.requests[1]
 
 
 def test_retry_after() -> None:
-    """The wait that the receiver asks for is kept."""
+    """The next attempt waits as long as the receiver's Retry-After says."""
     clock = Clock()
     with serving(_in_turn(answer("429 Slow Down", Retry_After="7"), answer("202 Accepted"))) as server:
         send(EVENT, receiver(server.url, retries=1), now=clock.now, wait=clock.wait)
@@ -154,12 +154,12 @@ def test_retry_after() -> None:
 
 
 def test_retry_after_beyond_the_bound() -> None:
-    """A wait longer than a job may take is not begun, and the reason is told."""
+    """If Retry-After exceeds the job's limit, no wait begins and the message gives the reason."""
     clock = Clock()
     with serving(answer("503 Unavailable", Retry_After="3600")) as server:
         receipt = send(EVENT, receiver(server.url, retries=3), now=clock.now, wait=clock.wait)
 
-    assert said(receipt) == (NOT_DELIVERED, 503, 1)
+    assert fields(receipt) == (NOT_DELIVERED, 503, 1)
     assert receipt.message.endswith("it asks to wait longer than the 60 s that a job may take")
     assert clock.waits == []
 
@@ -170,7 +170,7 @@ def test_bounded_retries() -> None:
     with serving(answer("500 Oops", b"broken")) as server:
         receipt = send(EVENT, receiver(server.url, retries=2), now=clock.now, wait=clock.wait)
 
-    assert said(receipt) == (NOT_DELIVERED, 500, 3)
+    assert fields(receipt) == (NOT_DELIVERED, 500, 3)
     assert receipt.message == "answered 500: broken (3 attempts)"
     assert sum(clock.waits) <= 3.0
 
@@ -202,7 +202,7 @@ def test_an_answer_in_drips_is_bounded() -> None:
     with serving(drip) as server:
         receipt = send(EVENT, receiver(server.url, seconds=0.5))
 
-    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    assert fields(receipt) == (NOT_DELIVERED, None, 1)
     assert "no answer within 0.5 s" in receipt.message
     # The whole answer would take twenty seconds.
     assert time.monotonic() - started < 8.0
@@ -216,7 +216,7 @@ def test_a_broken_answer_with_a_status_counts() -> None:
         connection.sendall(broken)
 
     with serving(talk) as server:
-        assert said(send(EVENT, receiver(server.url))) == (DELIVERED, 202, 1)
+        assert fields(send(EVENT, receiver(server.url))) == (DELIVERED, 202, 1)
 
 
 def test_no_redirect_is_followed() -> None:
@@ -224,11 +224,11 @@ def test_no_redirect_is_followed() -> None:
     with serving() as other, serving(answer("307 Elsewhere", Location=other.url)) as server:
         receipt = send(EVENT, receiver(server.url, retries=2))
 
-    assert said(receipt) == (NOT_DELIVERED, 307, 1)
+    assert fields(receipt) == (NOT_DELIVERED, 307, 1)
     assert other.requests == []
 
 
-def test_nobody_there() -> None:
+def test_a_refused_connection() -> None:
     """A refused connection is named with its host and port."""
     port = free_port()
     receipt = send(EVENT, receiver(f"http://127.0.0.1:{port}/webhooks"))
@@ -237,9 +237,9 @@ def test_nobody_there() -> None:
 
 
 def test_not_http() -> None:
-    """What is no HTTP is no answer, and no crash."""
+    """An answer that is no HTTP counts as no answer and raises no error."""
     with serving(b"220 mail.example ESMTP\r\n") as server:
-        assert said(send(EVENT, receiver(server.url))) == (NOT_DELIVERED, None, 1)
+        assert fields(send(EVENT, receiver(server.url))) == (NOT_DELIVERED, None, 1)
 
 
 def test_the_key_is_struck_from_what_the_receiver_says() -> None:
@@ -254,12 +254,12 @@ def test_the_key_is_struck_from_what_the_receiver_says() -> None:
 
 
 def test_a_certificate_that_is_not_trusted(tmp_path: Path) -> None:
-    """It is told at once, with the variable that names one's own authority, and nothing is sent."""
+    """The first attempt fails and nothing is sent. The message names the variable for another authority."""
     _, context = certificate(tmp_path)
     with serving(tls=context) as server:
         receipt = send(EVENT, receiver(f"https://127.0.0.1:{server.port}/webhooks", retries=3))
 
-    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    assert fields(receipt) == (NOT_DELIVERED, None, 1)
     assert "certificate not trusted" in receipt.message
     assert "SSL_CERT_FILE" in receipt.message
     assert server.requests == []
@@ -272,7 +272,7 @@ def test_an_authority_of_ones_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     with serving(tls=context) as server:
         receipt = send(EVENT, receiver(f"https://127.0.0.1:{server.port}/webhooks"))
 
-    assert said(receipt) == (DELIVERED, 202, 1)
+    assert fields(receipt) == (DELIVERED, 202, 1)
 
 
 @pytest.mark.parametrize("name", ["HTTP_PROXY", "http_proxy", "ALL_PROXY"])
@@ -282,7 +282,7 @@ def test_proxy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv(name, f"http://robin:s%20cret@127.0.0.1:{proxy.port}")
         receipt = send(EVENT, receiver("http://receiver.invalid/webhooks?a=1"))
 
-    assert said(receipt) == (DELIVERED, 202, 1)
+    assert fields(receipt) == (DELIVERED, 202, 1)
     [request] = proxy.requests
     assert request.line == "POST http://receiver.invalid/webhooks?a=1 HTTP/1.1"
     assert request.headers["host"] == "receiver.invalid"
@@ -295,7 +295,7 @@ def test_proxy_for_tls(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setenv("HTTPS_PROXY", f"127.0.0.1:{proxy.port}")
         receipt = send(EVENT, receiver("https://receiver.invalid/webhooks"))
 
-    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    assert fields(receipt) == (NOT_DELIVERED, None, 1)
     [request] = proxy.requests
     assert request.line.startswith("CONNECT receiver.invalid:443 HTTP/1.")
     assert "webhook-key" not in request.headers
@@ -307,7 +307,7 @@ def test_no_proxy(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
     with serving() as server:
         monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{free_port()}")
         monkeypatch.setenv("NO_PROXY", names)
-        assert said(send(EVENT, receiver(server.url))) == (DELIVERED, 202, 1)
+        assert fields(send(EVENT, receiver(server.url))) == (DELIVERED, 202, 1)
 
 
 def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -315,7 +315,7 @@ def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "socks5://robin:s3cr3t@127.0.0.1:1080")
     receipt = send(EVENT, receiver("http://receiver.invalid/webhooks", retries=3))
 
-    assert said(receipt) == (NOT_DELIVERED, None, 1)
+    assert fields(receipt) == (NOT_DELIVERED, None, 1)
     assert "http_proxy: expected an http:// address, got another" in receipt.message
     assert "s3cr3t" not in receipt.message
 
@@ -331,7 +331,7 @@ def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
     ],
 )
 def test_wrong_address(url: str) -> None:
-    """An address that is none, or has a user, is refused without showing the user."""
+    """An invalid address, or one with a user, is refused without showing the user."""
     with pytest.raises(UsageError, match="webhook-url: expected an http or https address") as raised:
         receiver(url)
 
@@ -383,6 +383,6 @@ def test_a_wait_of_real_time_is_what_was_asked_for() -> None:
         started = time.monotonic()
         receipt = send(EVENT, receiver(server.url, retries=1))
 
-    assert said(receipt) == (DELIVERED, 202, 2)
+    assert fields(receipt) == (DELIVERED, 202, 2)
     assert 0.9 < time.monotonic() - started < 20.0
     assert sender.LONGEST_SECONDS == 60.0

@@ -94,20 +94,20 @@ def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, folder: Pat
 
 @each_shell
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (answer("401 Unauthorized"), "the key is refused"),
         (answer("503 Service Unavailable"), "answered 503"),
     ],
 )
-def test_what_goes_wrong_is_a_warning(name: str, reply: bytes, said: str, folder: Path) -> None:
+def test_what_goes_wrong_is_a_warning(name: str, reply: bytes, message: str, folder: Path) -> None:
     """A receiver that refuses or is down leaves a warning without the key, and exit code 0."""
     with serving(reply) as server:
         environ = build("branch", GITDAILIES_WEBHOOK_URL=server.url, GITDAILIES_RETRIES="0")
         ended = run(name, LINE, folder, environ)
 
     assert ended.code == 0
-    assert re.match("GitDailies: WARNING: not reported: .*" + said, ended.log)
+    assert re.match("GitDailies: WARNING: not reported: .*" + message, ended.log)
     assert KEY not in ended.log
 
 
@@ -125,7 +125,7 @@ def test_no_python(name: str, folder: Path) -> None:
 
 @pytest.mark.parametrize(("deployed", "strict", "code"), [("0", "", 0), ("0", "true", 1), ("5", "", 5)])
 def test_the_provider_that_counts(deployed: str, strict: str, code: int, folder: Path) -> None:
-    """In a provider's own script a failed deploy is not reported, and a failed report fails it if told to."""
+    """In a provider's own script a failed deploy is not reported. A failed report fails a strict script."""
     [line] = [one["script"] for one in SEVERAL["deploy"] if "report_deploy" in one["script"]]
     environ = build(
         "branch",
@@ -142,7 +142,7 @@ def test_the_provider_that_counts(deployed: str, strict: str, code: int, folder:
 
 @pytest.mark.parametrize("file", EXAMPLES, ids=lambda file: file.name)
 def test_schema(file: Path) -> None:
-    """Each example is what Travis' schema allows, and stands in the README as it is."""
+    """Each example is valid by Travis' schema and is in the README unchanged."""
     tool("check-jsonschema", "--builtin-schema", "vendor.travis", str(file))
     assert file.read_text("utf-8").strip() in (ROOM / "README.md").read_text("utf-8")
 

@@ -1,4 +1,4 @@
-"""What the tests of commands run against: incoming webhooks in a process of their own, a receiver."""
+"""The servers for tests of commands: incoming webhooks in a process of their own, and a receiver."""
 
 import os
 

@@ -1,4 +1,4 @@
-"""`check` and `init`: what is wrong is named, and what was written is right."""
+"""`check` names each fault, and `init` writes a correct file."""
 
 import json
 import subprocess
@@ -16,7 +16,7 @@ def test_init_writes_what_check_can_read(run, tmp_path, receiver):
 
 
 def test_init_does_not_write_over_a_file(run, tmp_path):
-    """A second `init` ends with code 2 and leaves the file as it is."""
+    """A second `init` ends with code 2 and does not change the file."""
     run("init")
     (tmp_path / "gitdailies.yml").write_text("mine")
     again = run("init")
@@ -71,7 +71,7 @@ def test_check_openapi_names_each_difference_to_a_planted_document(run, tmp_path
         assert any(planted in line for line in checked.stdout.splitlines()), planted
 
 
-def test_no_configuration_is_said_with_the_remedy(run):
+def test_a_missing_configuration_is_reported_with_the_remedy(run):
     """Without a gitdailies.yml the message names the command that writes one."""
     checked = run("check")
 
@@ -96,12 +96,14 @@ def test_check_looks_at_mirrors_as_the_server_does(run, tmp_path, receiver):
     checked = run("check", "--json", GITDAILIES_WEBHOOK_KEY="key")
 
     found = {finding["text"]: finding for finding in json.loads(checked.stdout)["findings"]}
-    told = {name: text for text in found for name in ("whole", "cut", "gone") if f"larkspur/{name}:" in text}
+    messages = {
+        name: text for text in found for name in ("whole", "cut", "gone") if f"larkspur/{name}:" in text
+    }
     assert checked.returncode == 2
-    assert [found[told[name]]["level"] for name in ("whole", "cut", "gone")] == ["ok", "fault", "fault"]
-    assert "expected a full history, got a shallow clone; run git fetch --unshallow in it" in told["cut"]
-    assert "expected a git repository that this user can read" in told["gone"]
-    assert "git clone --mirror" in found[told["gone"]]["remedy"]
+    assert [found[messages[name]]["level"] for name in ("whole", "cut", "gone")] == ["ok", "fault", "fault"]
+    assert "expected a full history, got a shallow clone; run git fetch --unshallow in it" in messages["cut"]
+    assert "expected a git repository that this user can read" in messages["gone"]
+    assert "git clone --mirror" in found[messages["gone"]]["remedy"]
 
 
 def test_check_reads_a_file_of_incoming_webhooks_alone(run, tmp_path):

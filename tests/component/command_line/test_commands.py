@@ -1,4 +1,4 @@
-"""What holds for every command: help with an example, JSON where data is printed, imports when needed."""
+"""Rules for every command: help with an example, JSON for printed data, imports only when needed."""
 
 import json
 import subprocess
@@ -93,7 +93,7 @@ DEPLOY = ("deploy", "--repo", "a/b", "--sha", "a" * 40, "--dry-run")
 
 @pytest.mark.parametrize("arguments", [("--help",), ("keys", "list"), ("keys", "list", "--json"), DEPLOY])
 def test_output_that_cannot_be_written_is_one_line(tmp_path, arguments):
-    """A full disk under standard output ends any command with code 1, in words instead of a traceback."""
+    """If standard output is a full disk, any command ends with code 1 and a message, not a traceback."""
     program = (sys.executable, "-m", "gitdailies_cli")
     around = {"cwd": tmp_path, "env": environment(), "text": True}
     subprocess.run([*program, "keys", "create", "ci"], capture_output=True, check=True, **around)

@@ -42,7 +42,7 @@ def test_several_repositories_are_several_events(run):
 
 
 def test_a_failed_job_is_skipped(run):
-    """What the platform says failed is skipped, with code 0 and the reason."""
+    """A deploy that failed by the platform's variables is skipped, with code 0 and the reason."""
     shown = run(*DEPLOY, "--status", "failure", "--dry-run", "--json")
 
     assert shown.returncode == 0
@@ -76,7 +76,7 @@ def test_a_deploy_by_hand_is_new_at_every_call(run, webhooks):
     assert len([event for event in webhooks.events if event["repo"] == "larkspur/hand"]) == 2
 
 
-def test_an_incident_by_hand_stands_in_incoming_webhooks(run, webhooks):
+def test_an_incident_by_hand_arrives_in_incoming_webhooks(run, webhooks):
     """`incident start` and `resolve` give a start and an end of one incident."""
     for word, at in (("start", "2026-03-04T09:00:00Z"), ("resolve", "2026-03-04T09:30:00Z")):
         arguments = ("incident", word, "INC-7", "--repo", "larkspur/checkout-api", "--time", at)
@@ -104,7 +104,7 @@ def test_not_delivered_is_1(run):
 
 
 @pytest.mark.parametrize(
-    ("arguments", "env", "said"),
+    ("arguments", "env", "message"),
     [
         (("deploy",), {}, "--repo: expected the repository, as owner/name, got nothing"),
         (("deploy", "--repo", "checkout"), {}, "--repo: expected a repository like"),
@@ -128,12 +128,12 @@ def test_not_delivered_is_1(run):
         (("incident", "start", "x\n", "--repo", "a/b"), {}, "gitdailies: ID: expected text on one line"),
     ],
 )
-def test_usage_is_2(run, arguments, env, said):
+def test_usage_is_2(run, arguments, env, message):
     """A wrong or missing argument ends with code 2 and says by the name of the option what was expected."""
     failed = run(*arguments, **env)
 
     assert failed.returncode == 2
-    assert said in failed.stderr
+    assert message in failed.stderr
     assert "Traceback" not in failed.stderr
 
 
@@ -147,7 +147,7 @@ def test_refused_by_the_receiver_is_3(run, webhooks):
 
 
 def test_partly_done_is_4(run, webhooks):
-    """Of two repositories one is refused, since its id was used for another: code 4."""
+    """If one of two repositories is refused, since its id was used before, the exit code is 4."""
     first = run("deploy", "--repo", "larkspur/one", "--sha", SHA, "--id", "partly-1", **sender(webhooks))
     event = next(e for e in webhooks.events if e["repo"] == "larkspur/one")
     both = run(

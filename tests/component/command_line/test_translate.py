@@ -14,15 +14,15 @@ def test_each_file_is_a_line_and_earlier_ones_count(run):
         "translate", "pagerduty", *(folder / f"incident.{name}.payload.json" for name in names), "--json"
     )
 
-    told = [json.loads(line) for line in shown.stdout.splitlines()]
-    assert [[event["kind"] for event in line.get("events", ())] for line in told] == [
+    outcomes = [json.loads(line) for line in shown.stdout.splitlines()]
+    assert [[event["kind"] for event in line.get("events", ())] for line in outcomes] == [
         ["incidentStarted"],
         [],
         [],
         ["incidentResolved"],
     ]
-    assert told[1]["ignored"] == "a redelivery of something stored"
-    assert "neither starts nor ends" in told[2]["ignored"]
+    assert outcomes[1]["ignored"] == "a redelivery of something stored"
+    assert "neither starts nor ends" in outcomes[2]["ignored"]
 
 
 def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
@@ -37,7 +37,7 @@ def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
 
 
 def test_messages_are_printed_as_an_example_expects_them(run):
-    """With --messages the output is what the example beside the delivery holds, ready to be saved."""
+    """With --messages the output equals the expected file of the example."""
     folder = files("gitdailies_squadcast") / "examples"
     for name in ("v2.incident.triggered", "v2.incident.incident_notes_created"):
         shown = run("translate", "squadcast", "--messages", folder / f"{name}.payload.json")

@@ -34,8 +34,8 @@ def _receiver(ping: bytes = b"", hooks: bytes = b"", describes: bytes = OURS, op
 
 def allowing(*words: str) -> bytes:
     """Answer a ping as a receiver of ours does."""
-    told = {"status": "ok", "key": "ci", "allow": list(words)}
-    return answer("200 OK", json.dumps(told).encode(), Content_Type="application/json")
+    ping = {"status": "ok", "key": "ci", "allow": list(words)}
+    return answer("200 OK", json.dumps(ping).encode(), Content_Type="application/json")
 
 
 BEFORE = [
@@ -190,7 +190,7 @@ def test_ours_that_is_not() -> None:
     assert len(server.requests) == 1
 
 
-def test_nothing_there(tmp_path: Path) -> None:
+def test_a_missing_variable_and_no_receiver(tmp_path: Path) -> None:
     """Everything that is missing is reported at once: variables and the receiver."""
     port = free_port()
 

@@ -1,4 +1,4 @@
-"""The sender against real servers, whole and broken: what goes out, what comes back, how long it takes."""
+"""The sender against real servers, whole and broken: requests, outcomes and times."""
 
 import contextlib
 import gc
@@ -163,7 +163,7 @@ def test_answers(reply: bytes, outcome: Outcome) -> None:
 
 
 def test_huge_answer() -> None:
-    """Of an endless answer only the first part is read, and the connection is given up."""
+    """Only the first part of an endless answer is read, and the connection is closed."""
     written = 0
 
     def flood(connection: socket.socket, _: Received) -> None:
@@ -193,14 +193,14 @@ def _close(connection: socket.socket, _: Received) -> None:
 
 
 def test_nobody_listens() -> None:
-    """A refused connection is said with host and port."""
+    """A refused connection is reported with host and port."""
     port = free_port()
 
     assert _send(f"http://127.0.0.1:{port}/") == Outcome(None, f"127.0.0.1:{port}: connection refused")
 
 
 def test_unknown_name() -> None:
-    """A name that no resolver knows is said as such."""
+    """A name that no resolver knows is reported as unknown."""
     outcome = _send("http://receiver.invalid:8700/")
 
     assert outcome == Outcome(None, "receiver.invalid:8700: name not resolved")
@@ -238,14 +238,14 @@ def _dripping(connection: socket.socket, _: Received) -> None:
 
 @pytest.mark.parametrize("reply", [_silent, _dripping], ids=["silent", "dripping"])
 def test_slow(reply: object) -> None:
-    """An attempt ends after its time in all, even where a byte comes now and then."""
+    """An attempt ends after its total time limit, even if single bytes arrive now and then."""
     with serving(reply) as server:  # type: ignore[arg-type]
         started = time.monotonic()
         outcome = _send(server.url, seconds=0.6)
         took = time.monotonic() - started
 
     assert outcome == Outcome(None, f"127.0.0.1:{server.port}: timed out after 0.6 s")
-    # Without an end of its own it would take for ever.
+    # Without the limit on the total time the attempt would never end.
     assert 0.5 < took < 10
 
 
@@ -387,7 +387,7 @@ def test_proxy_from_the_environment(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_no_proxy_for_this_machine(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A proxy that the environment names for everything does not stand before this machine's own receiver."""
+    """A receiver on this machine is reached directly, although the environment sets a proxy for all hosts."""
     for name in ("http_proxy", "HTTP_PROXY", "all_proxy", "ALL_PROXY"):
         monkeypatch.setenv(name, f"http://127.0.0.1:{free_port()}")
 
@@ -460,7 +460,7 @@ def test_certificates_are_checked(tmp_path: Path) -> None:
     assert server.requests == []
 
 
-def test_no_tls_there() -> None:
+def test_a_receiver_without_tls() -> None:
     """A receiver without TLS and one with a wrong certificate have different messages."""
     with serving() as server:
         outcome = _send(f"https://127.0.0.1:{server.port}/")
@@ -537,8 +537,8 @@ def test_receiver_not_found_out(reply: bytes) -> None:
         sender.receiver()
 
 
-def test_receiver_that_is_not_there() -> None:
-    """Where nothing answers, the reason is raised."""
+def test_the_receiver_document_of_a_closed_port() -> None:
+    """If nothing answers, a DeliveryError gives the reason."""
     port = free_port()
     with Sender(f"http://127.0.0.1:{port}/webhooks") as sender, pytest.raises(DeliveryError) as caught:
         sender.receiver()

@@ -140,7 +140,7 @@ def test_a_server_reads_its_mirror(kind: str, address: str, repository: Reposito
             assert answered(receiver, key, question, numbers) == pytest.approx(numbers)
         verdict = why(receiver, key, "d02")
     assert verdict["reason"] == "3 new commits with a lead time"
-    # The store keeps what was found, until a server names no mirror for the repository.
+    # The commits stay in the store until a server names no mirror for the repository.
     ran = command(
         "metrics", "--store", address, "--json", *(f"--{k}={v}" for k, v in PERIOD.items()), cwd=tmp_path
     )

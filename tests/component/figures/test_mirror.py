@@ -1,4 +1,4 @@
-"""A repository that is asked about commits: whatever it contains, nothing is run, and only commits count."""
+"""Questions to a repository about commits: nothing that it contains is run, and only commits count."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A server and its mirrors: missing commits, late fetches, deleted events, and what the log says."""
+"""A server and its mirrors: missing commits, late fetches, deleted events, and log lines."""
 
 from __future__ import annotations
 

@@ -174,7 +174,7 @@ def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
 def test_a_mirror_that_is_removed_during_its_last_write_leaves_nothing(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What the earlier worker handed to the writer is deleted, too, however late it is written."""
+    """Rows that the earlier worker handed to the writer are deleted too, even if they are written late."""
     repository = week(tmp_path / "work")
     with in_thread(tmp_path / "w.db") as receiver:
         assert receiver.post(receiver.key("all", "deployed"), deploys(repository.shas)).status_code == 202
@@ -230,16 +230,16 @@ def test_proxies_are_trusted_after_a_reload(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("fault", "said"),
+    ("fault", "message"),
     [
         (ConfigurationError("gitdailies.yml:3: webhooks.window_hours: expected a number"), "window_hours: e"),
         (WebhooksSettings(window_hours=0), "window: expected more than nothing"),
     ],
 )
 def test_a_faulty_reload_leaves_the_old_settings(
-    fault: WebhooksSettings | Exception, said: str, tmp_path: Path
+    fault: WebhooksSettings | Exception, message: str, tmp_path: Path
 ) -> None:
-    """The log says what is wrong, answers stay as they were, and the next reload works."""
+    """The log names the fault, answers stay the same, and the next reload works."""
     with in_thread(tmp_path / "w.db", settings=BERLIN) as receiver:
         key = receiver.key("reader", "read")
         receiver.reload(fault)
@@ -247,7 +247,7 @@ def test_a_faulty_reload_leaves_the_old_settings(
         receiver.reload(settings_of(OTHER))
         until(lambda: figures(receiver, key)[0]["period"]["timezone"] == "Asia/Tokyo")
     (entry,) = receiver.logged("webhooks settings not reloaded")
-    assert said in entry["reason"]
+    assert message in entry["reason"]
 
 
 def test_hup_reloads_the_file_and_flags_still_win(tmp_path: Path) -> None:

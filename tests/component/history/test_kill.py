@@ -25,10 +25,10 @@ ROWS = batches.MOST_EVENTS * 4
 
 
 @short_and_long("many", "GITDAILIES_HISTORY_KILLS", short=2, long=8, seconds=lambda many: 300 + 90 * many)
-def test_everything_is_there_once_and_in_order_after_kills(
+def test_every_event_arrives_once_and_in_order_after_kills(
     many: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:
-    """Killed at random moments and resumed, the command has each event taken once by a strict receiver."""
+    """Although the command is killed at random and resumed, a strict receiver takes each event once."""
     made = random.Random(11)
     rows = max(ROWS, batches.MOST_EVENTS * many // 5)
     shuffled(tmp_path / "h.csv", rows)
@@ -38,7 +38,7 @@ def test_everything_is_there_once_and_in_order_after_kills(
         whole = rows / 8000 + 1
         kills = finished = 0
         while kills < many:
-            # Once all is there, another import has something to do only when it sends all again.
+            # Once every event has arrived, another import has work only if it sends all again.
             arguments = ("h.csv", "--json", *(("--again",) if finished else ()))
             process = importer.start(*arguments)
             try:
@@ -59,14 +59,14 @@ def test_everything_is_there_once_and_in_order_after_kills(
 
 
 def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -> None:
-    """Interrupted while it sends, the command ends soon with code 130 and says what is left."""
+    """A command interrupted while it sends ends soon with code 130 and reports the remaining events."""
     shuffled(tmp_path / "h.csv", ROWS)
     with in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _):
         importer = Importer(tmp_path, receiver, receiver.key("history"))
         reader = receiver.key("reader", "read")
         process = importer.start("h.csv", "--json")
         ends = time.monotonic() + 60
-        # Something behind the first list is there, so that was answered.
+        # An event after the first list has arrived, so the first list was answered.
         while not receiver.events(reader, limit="1", after=str(batches.MOST_EVENTS)):
             assert time.monotonic() < ends
             time.sleep(0.01)
@@ -83,7 +83,7 @@ def test_ctrl_c_ends_it_with_a_report_and_the_next_run_goes_on(tmp_path: Path) -
 
 
 def test_ctrl_c_while_it_reads_says_that_nothing_was_sent(tmp_path: Path) -> None:
-    """Interrupted before it sends, the command ends with code 130 and one line that tells so."""
+    """Interrupted before it sends, the command ends with code 130 and one line that says so."""
     shuffled(tmp_path / "h.csv", 100_000)
     with in_process(f"sqlite:{tmp_path}/webhooks.db") as (receiver, _):
         importer = Importer(tmp_path, receiver, receiver.key("history"))
@@ -92,7 +92,7 @@ def test_ctrl_c_while_it_reads_says_that_nothing_was_sent(tmp_path: Path) -> Non
         while not (tmp_path / "gitdailies-data/history/plan.db").exists():
             assert time.monotonic() < ends
             time.sleep(0.01)
-        # The plan is there a moment before the first row is read; reading takes seconds.
+        # The plan is written just before the first row is read; reading takes seconds.
         time.sleep(0.5)
         process.send_signal(signal.SIGINT)
         out, err = process.communicate(timeout=10)

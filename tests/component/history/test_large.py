@@ -1,7 +1,7 @@
 """A large history in random order; GITDAILIES_HISTORY_ROWS says how large in the long form.
 
-With a million rows it measures, too: how fast an import is, beside the same receiver that takes the
-same events in lists which were made beforehand.
+With a million rows it also measures the speed of an import. It is compared with the same receiver
+that takes the same events in lists made beforehand.
 """
 
 from __future__ import annotations
@@ -74,7 +74,7 @@ def test_rows_in_random_order_go_in_in_order_with_flat_memory(
 
 
 def listed(receiver: Receiver, key: str, rows: int) -> Iterator[list[dict[str, Any]]]:
-    """Yield all that is there, in the order in which it was taken."""
+    """Yield the receiver's events page by page, in the order of arrival."""
     after, count = "0", 0
     while after:
         page = receiver.get(key, limit=str(LIST), after=after).json()

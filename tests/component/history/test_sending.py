@@ -1,4 +1,4 @@
-"""What goes over the wire and what comes of each answer, against a receiver whose answers are set."""
+"""Requests, and the result of each answer, against a receiver whose answers the test sets."""
 
 from __future__ import annotations
 
@@ -52,9 +52,9 @@ class Scripted:
                 in_flight.append(body)
                 scripted.at_once.append(len(in_flight))
                 answer = scripted.answers.pop(0) if scripted.answers else taken
-                status, said, headers = answer(body)
+                status, content, headers = answer(body)
                 in_flight.remove(body)
-                data = json.dumps(said).encode()
+                data = json.dumps(content).encode()
                 self.send_response(status)
                 for name, text in {**headers, "content-length": str(len(data))}.items():
                     self.send_header(name, text)
@@ -143,7 +143,7 @@ def test_lists_go_where_they_are_taken_and_nothing_twice(scripted: Scripted, tmp
 def test_one_request_is_in_flight(
     scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """However slow the receiver, no list goes out before the one before it was answered."""
+    """No list is sent before the previous one was answered, however slow the receiver is."""
     monkeypatch.setattr(batches, "MOST_EVENTS", 1)
 
     def slowly(body: Any) -> Answer:
@@ -157,7 +157,7 @@ def test_one_request_is_in_flight(
 
 
 def test_the_next_list_is_made_while_the_receiver_works() -> None:
-    """An item is made before a call is over that waits for it; what the call raises comes back."""
+    """The next item is made while a call runs, and an error of the call is raised."""
     made = Signal()
 
     def items() -> Iterator[int]:
@@ -175,7 +175,7 @@ def test_the_next_list_is_made_while_the_receiver_works() -> None:
 
 
 def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_path: Path) -> None:
-    """Only documented fields go out, one event at a time, in order."""
+    """Only documented fields are sent, one event at a time, in order."""
     scripted.answers = [lambda _: (202, {}, {})] * 2
     report, _ = send(scripted, tmp_path, 2, receiver="documented")
 
@@ -185,7 +185,7 @@ def test_a_documented_receiver_gets_one_event_a_request(scripted: Scripted, tmp_
 
 
 def test_no_answer_for_good_is_tried_again_not_before_retry_after(scripted: Scripted, tmp_path: Path) -> None:
-    """503 and 429 are followed by the same list; the wait is at least what was asked for."""
+    """After 503 and 429 the same list is sent again, no earlier than Retry-After says."""
     scripted.answers = [lambda _: (503, {}, {"Retry-After": "17"}), lambda _: (429, {}, {})]
     report, seen = send(scripted, tmp_path)
 
@@ -223,13 +223,13 @@ def test_a_list_that_is_too_large_is_cut_in_two(scripted: Scripted, tmp_path: Pa
 
 
 def test_one_refused_event_does_not_take_the_others_with_it(scripted: Scripted, tmp_path: Path) -> None:
-    """Its reason is told without the key, and the next run tries it again."""
+    """Its reason is reported without the key, and the next run sends it again."""
     reason = f"time: expected another, got this; {KEY}"
 
     def mixed(body: Any) -> Answer:
-        _, said, _ = taken(body)
-        said["results"][1] |= {"status": "out-of-order", "error": reason}
-        return 207, said, {}
+        _, content, _ = taken(body)
+        content["results"][1] |= {"status": "out-of-order", "error": reason}
+        return 207, content, {}
 
     scripted.answers = [mixed]
     report, seen = send(scripted, tmp_path)
@@ -243,7 +243,7 @@ def test_one_refused_event_does_not_take_the_others_with_it(scripted: Scripted, 
 def test_a_refused_key_and_a_wrong_address_stop_at_once(
     scripted: Scripted, tmp_path: Path, status: int, key: bool
 ) -> None:
-    """Nothing is tried again, and the report tells which of the two it was."""
+    """There is no second attempt, and the report shows which of the two faults it was."""
     scripted.answers = [lambda _: (status, {}, {})]
     report, _ = send(scripted, tmp_path)
 
@@ -251,8 +251,8 @@ def test_a_refused_key_and_a_wrong_address_stop_at_once(
     assert report.stopped
 
 
-def test_what_a_webhook_told_before_is_known_not_refused(scripted: Scripted, tmp_path: Path) -> None:
-    """A conflict under an id made of source and period means that it is there, with other details."""
+def test_an_event_that_a_webhook_sent_before_is_known_not_refused(scripted: Scripted, tmp_path: Path) -> None:
+    """A conflict under an id of source and occurrence counts as known, since only details differ."""
     scripted.answers = [lambda body: (207, taken(body, "conflict")[1], {})]
     start = Event.make(
         "incidentStarted", incidentId="Q1", repo="a/b", source="pagerduty", time="2025-03-04T10:00:00Z"

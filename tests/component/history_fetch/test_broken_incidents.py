@@ -1,4 +1,4 @@
-"""Pages with one thing wrong, for every source of incidents: what a vendor sends ends no fetch in a crash."""
+"""Pages with one thing wrong, for every source of incidents: no page of a vendor crashes a fetch."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ SOURCES: Mapping[str, tuple[str, Any, Mapping[str, str]]] = {
 }
 
 
-class Kept:
-    """Pages of a first reading, to be broken; any other one is not there."""
+class RecordedPages:
+    """Pages of a first reading, for a test to break. Any other page is answered as missing."""
 
     url = "https://api.example.com"
 
@@ -47,27 +47,27 @@ class Kept:
         return json.loads(self.pages[address])
 
 
-def told(source: str, pages: Kept) -> Iterator[Any]:
+def read(source: str, pages: RecordedPages) -> Iterator[Any]:
     name, _, parameters = SOURCES[source]
     yield from registry.load(name, GROUP).read(pages, Window(BEGIN, END), parameters)
 
 
 @short_and_long("part", short=5, long=1)
 @pytest.mark.parametrize("source", SOURCES)
-def test_one_wrong_value_is_told_or_named(source: str, part: int) -> None:
-    """Whatever one value of one page becomes, the records come to changes, to reasons, or to an error.
+def test_one_wrong_value_gives_a_change_reason_or_error(source: str, part: int) -> None:
+    """Whatever one value of one page becomes, the reader gives changes, reasons or an error.
 
     The short form makes every fifth change.
     """
-    pages = Kept(SOURCES[source][1])
-    assert any(isinstance(one, Change) for one in told(source, pages))
+    pages = RecordedPages(SOURCES[source][1])
+    assert any(isinstance(one, Change) for one in read(source, pages))
     pages.writing = False
     changes = broken = 0
     for address, page in list(pages.pages.items()):
         for what, body in islice(mutations(Request.make(headers={}, body=page)), 0, None, part):
             pages.pages[address] = body
             try:
-                for one in told(source, pages):
+                for one in read(source, pages):
                     assert isinstance(one, (Change, Ignored)), what
                     changes += isinstance(one, Change)
             except (PayloadError, Refused):

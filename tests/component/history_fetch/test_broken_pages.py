@@ -1,4 +1,4 @@
-"""Pages with one thing wrong, for every source of deploys: what a vendor sends ends no fetch in a crash."""
+"""Pages with one thing wrong, for every source of deploys: no page of a vendor crashes a fetch."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from tests.support.history_fetch.deploys import BEGIN, COUNT, moment
 FEW = 2
 
 
-class Kept:
-    """Pages of a first reading, cut to a few rows each; any other one is not there."""
+class RecordedPages:
+    """Pages of a first reading, cut to a few rows each. Any other page is answered as missing."""
 
     url = "https://api.example.com"
 
@@ -50,27 +50,27 @@ class Kept:
         return {**page, **rows, **{name: value for name, value in last.items() if name in page}}
 
 
-def told(name: str, module: ModuleType, pages: Kept) -> Iterator[Any]:
-    # The newest rows of a listing, which come first in most, are in it too.
+def read(name: str, module: ModuleType, pages: RecordedPages) -> Iterator[Any]:
+    # The window includes the newest rows of a listing, which come first in most.
     yield from registry.load(name, GROUP).read(pages, Window(BEGIN, moment(COUNT + 9)), module.GIVEN)
 
 
 @short_and_long("part", short=5, long=1)
 @pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
-def test_one_wrong_value_is_told_or_named(name: str, module: ModuleType, part: int) -> None:
-    """Whatever one value of one page becomes, the records come to events, to reasons, or to an error.
+def test_one_wrong_value_gives_an_event_reason_or_error(name: str, module: ModuleType, part: int) -> None:
+    """Whatever one value of one page becomes, the reader gives events, reasons or an error.
 
     The short form makes every fifth change.
     """
-    pages = Kept(module.answer)
-    assert any(isinstance(one, Event) for one in told(name, module, pages))
+    pages = RecordedPages(module.answer)
+    assert any(isinstance(one, Event) for one in read(name, module, pages))
     pages.writing = False
     events = broken = 0
     for address, page in list(pages.pages.items()):
         for what, body in islice(mutations(Request.make(headers={}, body=page)), 0, None, part):
             pages.pages[address] = body
             try:
-                for one in told(name, module, pages):
+                for one in read(name, module, pages):
                     assert isinstance(one, (Event, Ignored)), what
                     if isinstance(one, Event):
                         json.dumps(one.to_wire(), ensure_ascii=False).encode()

@@ -171,7 +171,7 @@ def branch(row: dict[str, Any]) -> Any:
 
 def live(number: int, web: str, folder: Path) -> list[dict[str, Any]]:
     """What the orb reported in the jobs of a pipeline, in their order, each at its end."""
-    told = []
+    events = []
     for flow, jobs in reversed(runs(number)):
         for row in jobs:
             again = int(flow["id"][-1])
@@ -191,9 +191,9 @@ def live(number: int, web: str, folder: Path) -> list[dict[str, Any]]:
                 "CIRCLE_BUILD_URL": f"{web}/{PROJECT}/{row['job_number']}",
             }
             given = {"environment": "production", "service": "api", "time": row["stopped_at"]}
-            told += reported(CIRCLECI, environ, folder, **given)
+            events += reported(CIRCLECI, environ, folder, **given)
     # Of two under one id, what came first stays.
-    return list({event["id"]: event for event in reversed(told)}.values())
+    return list({event["id"]: event for event in reversed(events)}.values())
 
 
 def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
@@ -201,7 +201,7 @@ def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT, 90: CUT, 91: LIMITED})
     with listening(api):
         api.url += "/api/v2"
-        events, said = fetched(tmp_path, api, "circleci", "CIRCLE_TOKEN", **GIVEN)
+        events, printed = fetched(tmp_path, api, "circleci", "CIRCLE_TOKEN", **GIVEN)
 
     empty = tmp_path / "empty"
     empty.mkdir()
@@ -213,21 +213,21 @@ def test_jobs_are_what_the_orb_would_have_reported(tmp_path: Path) -> None:
     assert len(expected) > 200
     assert events == by_id(expected)
     assert len({one for one in api.asked if "/pipeline?page-token" in one}) >= 3
-    assert "note: 6 gave no event: a pipeline of a forked pull request" in said
-    assert "note: 9 gave no event: a workflow run again as a whole" in said
-    assert "note: 9 gave no event: deployed again by the same run" in said
-    assert "note: 26 gave no event: the job did not succeed (failed)" in said
+    assert "note: 6 gave no event: a pipeline of a forked pull request" in printed
+    assert "note: 9 gave no event: a workflow run again as a whole" in printed
+    assert "note: 9 gave no event: deployed again by the same run" in printed
+    assert "note: 26 gave no event: the job did not succeed (failed)" in printed
 
 
-def told(**parameters: str) -> list[Any]:
+def read(**parameters: str) -> list[Any]:
     pages = Direct(answer, "https://circleci.com/api/v2")
     return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 
-def test_runs_as_a_whole_are_told_when_asked_for() -> None:
+def test_reruns_of_whole_workflows_are_events_on_request() -> None:
     """With `reruns=own`, a workflow that was run again as a whole is a deploy under its own name."""
-    before = {one.id for one in told() if isinstance(one, Event)}
-    after = {one.id for one in told(reruns="own") if isinstance(one, Event)}
+    before = {one.id for one in read() if isinstance(one, Event)}
+    after = {one.id for one in read(reruns="own") if isinstance(one, Event)}
 
     assert before < after
     assert len(after - before) == len([number for number in range(COUNT) if number % 30 == 13])
@@ -235,14 +235,14 @@ def test_runs_as_a_whole_are_told_when_asked_for() -> None:
 
 def test_one_branch_alone_can_be_asked_for() -> None:
     """With a branch, pipelines of others and of tags are not read."""
-    found = [one for one in told(branch="main") if isinstance(one, Event)]
+    found = [one for one in read(branch="main") if isinstance(one, Event)]
 
     assert found
     assert all(one.get("branch") == "main" for one in found)
 
 
 def test_one_workflow_alone_can_be_asked_for() -> None:
-    """With a workflow, jobs of others are neither told nor asked for."""
+    """With `workflow` set, jobs of other workflows are neither read nor returned."""
     pages = Direct(answer, "https://circleci.com/api/v2")
 
     found = list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, "workflow": "tests"}))
@@ -261,7 +261,7 @@ def test_older_pipelines_are_not_asked_for() -> None:
 
 
 def test_a_pipeline_without_repository_is_left_out() -> None:
-    """A pipeline that names neither repository nor commit comes to a reason, and the next one is told."""
+    """A pipeline without repository and commit gives a reason, and the next one still gives an event."""
 
     def bare(path: str, query: dict[str, str]) -> Any:
         page = answer(path, query)
@@ -284,18 +284,18 @@ def test_a_pipeline_without_repository_is_left_out() -> None:
 
 
 @pytest.mark.parametrize(
-    ("parameters", "said"),
+    ("parameters", "message"),
     [
         ({"repo": f"{REPO} {REPO}"}, "expected one repository"),
         ({"reruns": "all"}, "expected reruns=own, got 'all'"),
         ({"type": "release"}, "type: expected one of"),
     ],
 )
-def test_a_wrong_parameter_is_refused(parameters: dict[str, str], said: str) -> None:
-    """A value that is none of those a parameter may have is named before anything is asked for."""
+def test_a_wrong_parameter_is_refused(parameters: dict[str, str], message: str) -> None:
+    """A value that a parameter does not allow is named before any request."""
     pages = Direct(lambda path, query: None, "")
 
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 

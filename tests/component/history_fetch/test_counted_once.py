@@ -1,4 +1,4 @@
-"""What steps have reported, then fetched over it: at a real receiver, for every source of deploys."""
+"""Events of the steps, then a fetch of the same time: at a real receiver, for every source of deploys."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ QUARTER = ("--since", "2025-10-01")
 
 @pytest.mark.parametrize(("name", "module"), SOURCES.items(), ids=SOURCES)
 def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_path: Path) -> None:
-    """A quarter that is fetched adds what no step reported, changes nothing that one did, and goes once."""
+    """A fetched quarter adds only deploys that no step reported, changes no other, and adds each once."""
     token_env = registry.load(name, GROUP).token_env
     store = f"sqlite:{tmp_path}/webhooks.db"
     with listening(Api(module.answer, module.TOKEN)) as api, in_process(store) as (receiver, _):
@@ -55,5 +55,5 @@ def test_what_a_step_reported_counts_once(name: str, module: ModuleType, tmp_pat
 
 
 def test_every_source_of_deploys_is_here() -> None:
-    """Each reader that is no adapter's, and so tells of deploys, has its year here."""
+    """Each reader without an adapter, so one of deploys, has its year in this file."""
     assert {*registry.names(GROUP)} - {*registry.names()} == {*SOURCES}

@@ -64,8 +64,8 @@ def fetched(
         )
 
 
-def live(told: list[Incident], configuration: str = STABLE, **more: Any) -> list[dict[str, Any]]:
-    return incidents.live(configuration, "watch", [at for one in told for at in one.deliveries(**more)])
+def live(given: list[Incident], configuration: str = STABLE, **more: Any) -> list[dict[str, Any]]:
+    return incidents.live(configuration, "watch", [at for one in given for at in one.deliveries(**more)])
 
 
 @pytest.mark.parametrize("configuration", [STABLE, RESOLVED], ids=["stable", "resolved"])
@@ -73,17 +73,17 @@ def test_a_year_of_incidents_is_what_its_webhooks_would_have_brought(
     tmp_path: Path, configuration: str
 ) -> None:
     """Every event of a year is the live one, ids and all, through a 429 and connections cut in a page."""
-    told = year(460)
+    given = year(460)
     # Older ones than were asked for, too: the search knows no time.
     older = [
         Incident(90_000 + n, ("search",), "prod", ((BEGIN - timedelta(days=n + 1), "active"),))
         for n in range(150)
     ]
-    api = Api(searched([*older, *told]), API_KEY, {2: LIMITED, 3: CUT, 5: CUT})
+    api = Api(searched([*older, *given]), API_KEY, {2: LIMITED, 3: CUT, 5: CUT})
     ran = fetched(tmp_path, api, configuration=configuration)
 
     assert ran.returncode == 0, ran.stderr
-    expected = live(told, configuration)
+    expected = live(given, configuration)
     assert len(expected) > 500
     assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
@@ -97,34 +97,34 @@ def test_a_year_of_incidents_is_what_its_webhooks_would_have_brought(
         assert reason in ran.stderr
 
 
-def test_the_first_period_has_the_live_id_whenever_its_webhook_came(tmp_path: Path) -> None:
-    """Ids of first periods are the live ones, though webhooks told their times seconds later."""
-    told = [one for one in year(60) if len(one.states) < 4]
-    fetched(tmp_path, Api(searched(told), API_KEY))
+def test_the_first_occurrence_has_the_live_id_whenever_its_webhook_came(tmp_path: Path) -> None:
+    """Ids of first occurrences equal the live ones, although the times in webhooks are seconds later."""
+    given = [one for one in year(60) if len(one.states) < 4]
+    fetched(tmp_path, Api(searched(given), API_KEY))
 
     there = incidents.written(tmp_path / "out.ndjson")
     assert [one["id"] for one in there] == [
-        one["id"] for one in incidents.by_id(live(told, late=timedelta(seconds=3)))
+        one["id"] for one in incidents.by_id(live(given, late=timedelta(seconds=3)))
     ]
 
 
 def test_without_spans_an_incident_ends_when_it_was_resolved(tmp_path: Path) -> None:
     """A listing as the schema has it gives the start, and the end of what is over, under the live ids."""
-    told = [one for one in year(60) if len(one.states) < 4]
-    fetched(tmp_path, Api(searched(told, spans=False), API_KEY))
+    given = [one for one in year(60) if len(one.states) < 4]
+    fetched(tmp_path, Api(searched(given, spans=False), API_KEY))
 
     there = incidents.written(tmp_path / "out.ndjson")
-    assert [one["id"] for one in there] == [one["id"] for one in incidents.by_id(live(told))]
-    assert there == incidents.by_id(live(told, RESOLVED))
+    assert [one["id"] for one in there] == [one["id"] for one in incidents.by_id(live(given))]
+    assert there == incidents.by_id(live(given, RESOLVED))
 
 
-def test_what_a_template_has_fixed_is_told_to_the_fetch(tmp_path: Path) -> None:
-    """An incident without service and environment counts where --with says, as by a webhook of its own."""
-    (told,) = (Incident(1, (), "", ((BEGIN, "active"), (BEGIN + timedelta(hours=1), "stable"))),)
+def test_fixed_values_of_a_template_are_given_with_an_option(tmp_path: Path) -> None:
+    """--with gives service and environment to an incident that has none, as a template's webhook does."""
+    (given,) = (Incident(1, (), "", ((BEGIN, "active"), (BEGIN + timedelta(hours=1), "stable"))),)
     fixed = [
-        (at, {**body, "fields": {}, "service": "search", "env": "prod"}) for at, body in told.deliveries()
+        (at, {**body, "fields": {}, "service": "search", "env": "prod"}) for at, body in given.deliveries()
     ]
-    fetched(tmp_path, Api(searched([told]), API_KEY), "--with", "service=search", "--with", "env=prod")
+    fetched(tmp_path, Api(searched([given]), API_KEY), "--with", "service=search", "--with", "env=prod")
 
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(
         incidents.live(STABLE, "watch", fixed)
@@ -133,12 +133,12 @@ def test_what_a_template_has_fixed_is_told_to_the_fetch(tmp_path: Path) -> None:
 
 def test_a_year_of_alerts_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
     """Every event of a year of alerts is the live one, where events have the cycle key that webhooks had."""
-    told = alerts()
-    api = Api(listed(told), API_KEY, {2: LIMITED, 3: CUT})
+    given = alerts()
+    api = Api(listed(given), API_KEY, {2: LIMITED, 3: CUT})
     ran = fetched(tmp_path, api, "--with", "monitors=env:prod", "--live-since", "2026-01-01")
 
     assert ran.returncode == 0, ran.stderr
-    expected = incidents.live(STABLE, "watch", [one.delivery() for one in told])
+    expected = incidents.live(STABLE, "watch", [one.delivery() for one in given])
     assert len(expected) > 1_300
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
     assert len(set(api.asked)) >= 3
@@ -147,15 +147,15 @@ def test_a_year_of_alerts_is_what_its_webhooks_would_have_brought(tmp_path: Path
 
 def test_alerts_without_a_cycle_key_go_by_their_aggregation_key(tmp_path: Path) -> None:
     """Events as the schema has them come to the same starts and ends as templates without a cycle key."""
-    told = alerts(90)
-    ran = fetched(tmp_path, Api(listed(told, keyed=False), API_KEY), "--with", "monitors=*", "--overlap")
+    given = alerts(90)
+    ran = fetched(tmp_path, Api(listed(given, keyed=False), API_KEY), "--with", "monitors=*", "--overlap")
 
     assert ran.returncode == 0, ran.stderr
-    expected = incidents.live(STABLE, "watch", [one.delivery(keyed=False) for one in told])
+    expected = incidents.live(STABLE, "watch", [one.delivery(keyed=False) for one in given])
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
 
 
-def test_alerts_are_refused_until_it_is_said_since_when_the_relay_tells_of_them(tmp_path: Path) -> None:
+def test_alerts_are_refused_until_the_begin_of_live_events_is_given(tmp_path: Path) -> None:
     """Monitors of a source in gitdailies.yml are not read without --live-since or --overlap."""
     api = Api(listed(alerts(5)), API_KEY)
     ran = fetched(tmp_path, api, "--with", "monitors=*")
@@ -168,7 +168,7 @@ def test_alerts_are_refused_until_it_is_said_since_when_the_relay_tells_of_them(
 
 
 def test_no_key_is_in_what_is_written(tmp_path: Path) -> None:
-    """A refused key ends with code 3 and the names of both variables; no key stands in output or files."""
+    """A refused key ends with code 3 and the names of both variables. No key is in output or files."""
     wrong = "planted-wrong-key-777"
     api = Api(searched(year(3)), API_KEY)
     refused = fetched(tmp_path, api, app_key=wrong)
@@ -198,8 +198,8 @@ def test_an_incident_is_looked_at_on_the_site_of_its_api(url: str, site: str) ->
 
 def test_an_incident_that_is_stable_since_nobody_knows_when_stays_open() -> None:
     """Without spans and without a time of resolution the end is left out with a reason."""
-    told = Incident(1, ("search",), "prod", ((BEGIN, "active"), (BEGIN + timedelta(hours=1), "stable")))
-    row = Fields(told.listed(spans=False)["data"])
+    given = Incident(1, ("search",), "prod", ((BEGIN, "active"), (BEGIN + timedelta(hours=1), "stable")))
+    row = Fields(given.listed(spans=False)["data"])
 
     start, end = past.of_incident(row, {}, reader.site, {})
 
@@ -220,11 +220,11 @@ class Direct:
         return self.answer(path, dict(query))
 
 
-def test_after_the_window_only_ends_are_told() -> None:
-    """Of alerts, those that began before the end are told to theirs, and none that began after it."""
-    told = alerts(200)
-    middle = next(one.at for one in told[150:] if one.word == "Triggered") + timedelta(minutes=1)
-    read = reader.read(Direct(listed(told)), Window(BEGIN, middle), {"monitors": "*"})
+def test_after_the_window_only_ends_are_read() -> None:
+    """Alerts that began inside the window are read up to their end, and later ones are not read."""
+    given = alerts(200)
+    middle = next(one.at for one in given[150:] if one.word == "Triggered") + timedelta(minutes=1)
+    read = reader.read(Direct(listed(given)), Window(BEGIN, middle), {"monitors": "*"})
 
     changes = [one for one in read if isinstance(one, Change)]
     started = {one.incident for one in changes if one.state == "started"}

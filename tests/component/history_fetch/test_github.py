@@ -151,8 +151,8 @@ def test_runs_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
                 "GITHUB_REF": "refs/tags/v1.4.2" if row["event"] == "release" else "refs/heads/main",
             }
             given = {"environment": "production", "time": row["updated_at"]}
-            told = live(environ, None, empty, **given)
-            expected += [{**event, "commitTime": row["head_commit"]["timestamp"]} for event in told]
+            reported = live(environ, None, empty, **given)
+            expected += [{**event, "commitTime": row["head_commit"]["timestamp"]} for event in reported]
 
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
     with listening(api):
@@ -175,9 +175,9 @@ def test_more_runs_than_a_listing_shows_are_read_in_parts(monkeypatch: pytest.Mo
     monkeypatch.setattr(reader, "MOST_RUNS", 40)
     parameters = {"repo": REPO, "workflow": "deploy.yml"}
 
-    told = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
+    found = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
 
-    assert len(told) == COUNT
+    assert len(found) == COUNT
 
 
 @pytest.mark.parametrize("repo", ["checkout-api", f"{REPO} {REPO}", f"{REPO}@{sha(1)}"])

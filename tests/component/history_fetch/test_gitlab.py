@@ -95,8 +95,8 @@ def live(row: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
         "CI_ENVIRONMENT_ACTION": "start",
         "CI_JOB_STATUS": "running",
     }
-    told = reported(GITLAB, environ, folder, service="api", time=row["deployable"]["finished_at"])
-    return [{**event, "commitTime": "2024-12-30T07:36:01Z"} for event in told]
+    events = reported(GITLAB, environ, folder, service="api", time=row["deployable"]["finished_at"])
+    return [{**event, "commitTime": "2024-12-30T07:36:01Z"} for event in events]
 
 
 def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) -> None:
@@ -104,27 +104,27 @@ def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) 
     empty = tmp_path / "empty"
     empty.mkdir()
     rows = [deployment(number) for number in range(COUNT)]
-    told = [row for row in rows if row["deployable"] and "merge" not in row["ref"]]
+    deployed = [row for row in rows if row["deployable"] and "merge" not in row["ref"]]
     # Of two under one id, what came first stays.
-    expected = {event["id"]: event for row in reversed(told) for event in live(row, empty)}
+    expected = {event["id"]: event for row in reversed(deployed) for event in live(row, empty)}
     api = Api(answer, TOKEN, {2: LIMITED, 3: CUT})
     with listening(api):
-        events, said = fetched(tmp_path, api, "gitlab", "GITLAB_TOKEN", repo=REPO, service="api")
+        events, printed = fetched(tmp_path, api, "gitlab", "GITLAB_TOKEN", repo=REPO, service="api")
 
     assert len(expected) > 200
     assert events == by_id(list(expected.values()))
     assert len(set(api.asked)) >= 3
-    assert "deployed again by the same run" in said
-    assert "a deployment of a merge request" in said
+    assert "deployed again by the same run" in printed
+    assert "a deployment of a merge request" in printed
 
 
 def test_one_environment_alone_can_be_asked_for() -> None:
     """With an environment, deployments to others are not read."""
     parameters = {"repo": REPO, "environment": "staging"}
 
-    told = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
+    found = list(reader.reader.read(Direct(answer, ""), Window(BEGIN, END), parameters))
 
-    assert {one.get("environment") for one in told if isinstance(one, Event)} == {"staging"}
+    assert {one.get("environment") for one in found if isinstance(one, Event)} == {"staging"}
 
 
 def test_a_tag_is_no_branch() -> None:

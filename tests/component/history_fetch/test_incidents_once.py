@@ -1,4 +1,4 @@
-"""What the relay has told, then fetched over it: at a real receiver, for every source of incidents."""
+"""Events of the relay, then a fetch of the same year: at a real receiver, for every source of incidents."""
 
 from __future__ import annotations
 
@@ -24,13 +24,13 @@ LATE = timedelta(seconds=2)
 
 @dataclass(frozen=True)
 class Case:
-    """A vendor that listens, its source, and what the relay has told of some of its incidents."""
+    """A vendor that listens, its source, and the events that the relay has sent of some of its incidents."""
 
     api: Api
     source: str
     configuration: str
     every: list[dict[str, Any]]
-    told: list[dict[str, Any]]
+    sent_live: list[dict[str, Any]]
     environ: dict[str, str]
     base: str = ""
     arguments: tuple[str, ...] = ()
@@ -48,9 +48,15 @@ def of(vendor: str) -> Case:
         served = squadcast.Squadcast(calls, of_squadcast.REFRESH)
         api = Api(served.answer, of_squadcast.REFRESH, admits=served.admits)
         environ = {"SQUADCAST_REFRESH_TOKEN": of_squadcast.REFRESH}
-        told = of_squadcast.live(calls[::2], late=LATE)
+        sent_live = of_squadcast.live(calls[::2], late=LATE)
         return Case(
-            api, "oncall", of_squadcast.CONFIGURATION, of_squadcast.live(calls), told, environ, base="/v3"
+            api,
+            "oncall",
+            of_squadcast.CONFIGURATION,
+            of_squadcast.live(calls),
+            sent_live,
+            environ,
+            base="/v3",
         )
     environ = {"DD_API_KEY": datadog.API_KEY, "DD_APP_KEY": datadog.APP_KEY}
     if vendor == "datadog monitors":
@@ -61,20 +67,20 @@ def of(vendor: str) -> Case:
         return Case(api, "watch", of_datadog.STABLE, every, every[::3], environ, arguments=arguments)
     once = [one for one in datadog.year(40) if len(one.states) < 4]
     api = Api(datadog.searched(once), datadog.API_KEY, admits=datadog.admits)
-    told = of_datadog.live(once[::2], late=LATE)
-    return Case(api, "watch", of_datadog.STABLE, of_datadog.live(once), told, environ)
+    sent_live = of_datadog.live(once[::2], late=LATE)
+    return Case(api, "watch", of_datadog.STABLE, of_datadog.live(once), sent_live, environ)
 
 
 VENDORS = ("pagerduty", "datadog", "datadog monitors", "squadcast")
 
 
 @pytest.mark.parametrize("vendor", VENDORS)
-def test_what_the_relay_told_counts_once(vendor: str, tmp_path: Path) -> None:
-    """A year that is fetched adds what the relay did not tell, and changes nothing of what it did."""
+def test_events_that_the_relay_sent_count_once(vendor: str, tmp_path: Path) -> None:
+    """A fetched year adds the events that the relay did not send and changes none that it sent."""
     case = of(vendor)
     store = f"sqlite:{tmp_path}/webhooks.db"
     with listening(case.api), in_process(store) as (receiver, _):
-        assert receiver.post(receiver.key("relay"), case.told).status_code == 202
+        assert receiver.post(receiver.key("relay"), case.sent_live).status_code == 202
         ran = incidents.fetched(
             tmp_path,
             case.api.url + case.base,
@@ -89,13 +95,13 @@ def test_what_the_relay_told_counts_once(vendor: str, tmp_path: Path) -> None:
         there = receiver.events(receiver.key("reader", "read"), limit="1000")
 
     assert ran.returncode == 0, ran.stderr
-    assert json.loads(ran.stdout)["sent"] == len(case.every) - len(case.told) > 10
+    assert json.loads(ran.stdout)["sent"] == len(case.every) - len(case.sent_live) > 10
     times = {event["id"]: event["time"] for event in there}
     assert set(times) == {event["id"] for event in case.every}
     assert len(there) == len(times)
-    assert all(times[event["id"]] == event["time"] for event in case.told)
+    assert all(times[event["id"]] == event["time"] for event in case.sent_live)
 
 
 def test_every_source_of_incidents_is_here() -> None:
-    """Each reader that has an adapter of its name tells of incidents, and has its year here."""
+    """Each reader with an adapter of its name, so one of incidents, has its year in this file."""
     assert {*registry.names(GROUP)} & {*registry.names()} == {name.split()[0] for name in VENDORS}

@@ -1,4 +1,4 @@
-"""What may count twice is fetched up to where the relay began to tell of it, or where the user says so."""
+"""A source with a relay is fetched up to the relay's first event, or up to the time that the user gives."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def end(
 
 
 @pytest.fixture
-def told(tmp_path: Path) -> Path:
+def with_delivery(tmp_path: Path) -> Path:
     """The configuration of a relay whose store holds one delivery of PagerDuty, and none of Datadog."""
     file = configure(tmp_path)
     with in_thread(file) as relay:
@@ -36,46 +36,46 @@ def told(tmp_path: Path) -> Path:
     return file
 
 
-def test_a_source_that_the_relay_tells_of_needs_to_be_told_since_when(told: Path) -> None:
-    """Without --live-since it is refused, and the oldest delivery of the store is named."""
+def test_a_source_with_live_deliveries_needs_live_since(with_delivery: Path) -> None:
+    """Without --live-since it is refused, and the message has the time of the oldest stored delivery."""
     with pytest.raises(
         UsageError, match="--live-since: expected the time of the relay's first event"
     ) as caught:
-        end(told)
+        end(with_delivery)
 
     assert f"{datetime.now(UTC):%Y-%m-%dT%H}" in str(caught.value)
     assert WHY in str(caught.value)
     assert "--overlap" in str(caught.value)
 
 
-def test_the_window_ends_where_the_relay_began(told: Path) -> None:
-    """--live-since is the end, unless an earlier one is asked for; a later one is refused."""
+def test_the_window_ends_where_the_relay_began(with_delivery: Path) -> None:
+    """The window ends at --live-since or at an earlier --until; a later --until is refused."""
     earlier = LONG_AGO - timedelta(days=9)
 
-    assert end(told, live_since=LONG_AGO) == LONG_AGO
-    assert end(told, live_since=LONG_AGO, until=earlier) == earlier
+    assert end(with_delivery, live_since=LONG_AGO) == LONG_AGO
+    assert end(with_delivery, live_since=LONG_AGO, until=earlier) == earlier
     with pytest.raises(UsageError, match="--until: expected no later than --live-since, got 2025-06-10"):
-        end(told, live_since=LONG_AGO, until=LONG_AGO + timedelta(days=9))
+        end(with_delivery, live_since=LONG_AGO, until=LONG_AGO + timedelta(days=9))
 
 
-def test_a_time_that_the_store_belies_is_refused(told: Path) -> None:
-    """A relay that has a delivery of the source before --live-since did not begin then."""
+def test_a_time_after_the_oldest_delivery_is_refused(with_delivery: Path) -> None:
+    """--live-since may not be later than the source's oldest stored delivery."""
     later = datetime.now(UTC) + timedelta(days=1)
 
     with pytest.raises(UsageError, match="--live-since: expected no later than 20"):
-        end(told, live_since=later)
+        end(with_delivery, live_since=later)
 
 
-def test_what_the_relay_was_never_told_is_fetched_up_to_now(told: Path) -> None:
-    """A source without a delivery in the store, or that stands in no file, ends where it is asked to."""
-    assert end(told, source="datadog") is None
-    assert end(told, source="elsewhere", until=LONG_AGO) == LONG_AGO
+def test_a_source_without_deliveries_is_fetched_up_to_now(with_delivery: Path) -> None:
+    """The window of a source without stored deliveries or configuration ends at --until, or now."""
+    assert end(with_delivery, source="datadog") is None
+    assert end(with_delivery, source="elsewhere", until=LONG_AGO) == LONG_AGO
     nowhere = live.end(WHY, source="datadog", configuration=None, until=None, live_since=None)
     assert nowhere is None
 
 
-def test_a_store_that_is_not_here_tells_nothing(tmp_path: Path) -> None:
-    """A relay on another machine may tell of the source: --live-since is asked for, and taken as it is."""
+def test_without_the_relays_store_live_since_is_needed(tmp_path: Path) -> None:
+    """If the relay runs on another machine, --live-since is required and taken unchecked."""
     file = configure(tmp_path)
 
     with pytest.raises(UsageError, match="--live-since: expected the time"):

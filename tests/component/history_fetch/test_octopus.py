@@ -151,35 +151,35 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
     """Each deployment of a year that succeeded is the step's events, whole, through a 429 and cut pages."""
     api = Api(answer, TOKEN, {3: LIMITED, 4: CUT, 9: CUT, 10: LIMITED})
     with listening(api):
-        events, said = fetched(tmp_path, api, "octopus", "OCTOPUS_API_KEY", **GIVEN)
+        events, printed = fetched(tmp_path, api, "octopus", "OCTOPUS_API_KEY", **GIVEN)
 
     empty = tmp_path / "empty"
     empty.mkdir()
-    told = [number for number in range(COUNT) if number % 11 != 5 and number % 40 != 6 and number != 100]
-    expected = [event for number in told for event in live(number, api.url, empty)]
+    numbers = [number for number in range(COUNT) if number % 11 != 5 and number % 40 != 6 and number != 100]
+    expected = [event for number in numbers for event in live(number, api.url, empty)]
     assert len(expected) > 200
     assert events == by_id(expected)
     assert {event["repo"] for event in events} == {"larkspur/checkout-api", "larkspur/ledger"}
     assert any(len(event["commits"]) == 2 for event in events)
     assert len({one for one in api.asked if "/deployments?" in one}) >= 3
-    assert "note: 1 gave no event: a deployment whose release is not there any more" in said
-    assert "gave no event: repo: expected the repository" in said
+    assert "note: 1 gave no event: a deployment whose release is not there any more" in printed
+    assert "gave no event: repo: expected the repository" in printed
 
 
-def told(**parameters: str) -> list[Any]:
+def read(**parameters: str) -> list[Any]:
     pages = Direct(answer, "https://octopus.example.com")
     return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 
 def test_one_environment_alone_can_be_asked_for() -> None:
-    """With an environment in whatever case, deployments to others are not read, and Octopus' name is told."""
-    found = [one for one in told(environment="STAGING") if isinstance(one, Event)]
+    """An environment is matched without regard to case, and events have Octopus' spelling of its name."""
+    found = [one for one in read(environment="STAGING") if isinstance(one, Event)]
 
     assert {one.get("environment") for one in found} == {"Staging"}
 
 
 @pytest.mark.parametrize("what", past.Around._fields)
-def test_what_is_gone_is_said(what: str) -> None:
+def test_the_reason_names_the_deleted_part(what: str) -> None:
     """A deployment whose task, release or environment is gone is left out, and the reason names which."""
     around = past.Around(task(1), {"Version": "1.1.0"}, ENVIRONMENTS[0])
 
@@ -199,7 +199,7 @@ def test_a_deployment_that_failed_is_none() -> None:
 
 def test_a_repository_can_be_named() -> None:
     """With `repo`, the release's one repository counts under that name."""
-    found = [one for one in told(repo="larkspur/mirror") if isinstance(one, Event)]
+    found = [one for one in read(repo="larkspur/mirror") if isinstance(one, Event)]
 
     assert {one.get("repo") for one in found} == {"larkspur/mirror"}
 
@@ -207,7 +207,7 @@ def test_a_repository_can_be_named() -> None:
 def test_an_unknown_environment_is_refused() -> None:
     """An environment that the space does not have is named, with those it has."""
     with pytest.raises(UsageError, match="environment=NAME with one of Production, Staging, got 'live'"):
-        told(environment="live")
+        read(environment="live")
 
 
 def test_a_server_has_to_be_named(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

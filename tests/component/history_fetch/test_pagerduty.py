@@ -56,19 +56,19 @@ def fetched(
 
 
 def live(year: list[Incident]) -> list[dict[str, Any]]:
-    deliveries = [told for one in year for told in one.deliveries()]
+    deliveries = [delivery for one in year for delivery in one.deliveries()]
     return incidents.live(CONFIGURATION, "pager", deliveries)
 
 
 def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
     """Every event of a year, ids and all, is the live one, through a 429 and a connection cut in a page."""
-    told = year()
-    api = Api(answers(told), TOKEN, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
+    given = year()
+    api = Api(answers(given), TOKEN, {2: LIMITED, 5: CUT, 40: CUT, 41: LIMITED})
     with listening(api):
         ran = fetched(tmp_path, api, "--output", "out.ndjson")
 
     assert ran.returncode == 0, ran.stderr
-    expected = live(told)
+    expected = live(given)
     assert len(expected) > 300
     assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
     assert any(one.get("mergedInto") for one in expected)
@@ -80,12 +80,12 @@ def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
 
 def test_an_interrupted_fetch_goes_on_where_it_stopped(tmp_path: Path) -> None:
     """A second run asks for no page that the first one has read, and comes to the same events."""
-    told = year(60)
+    given = year(60)
     whole = tmp_path / "whole"
     whole.mkdir()
-    with listening(Api(answers(told), TOKEN)) as api:
+    with listening(Api(answers(given), TOKEN)) as api:
         fetched(whole, api, "--output", "out.ndjson")
-    api = Api(answers(told), TOKEN, dict.fromkeys(range(31, 33), CUT))
+    api = Api(answers(given), TOKEN, dict.fromkeys(range(31, 33), CUT))
     with listening(api):
         first = fetched(tmp_path, api, "--output", "out.ndjson", "--retries", "1")
         before = list(api.asked)
@@ -132,9 +132,9 @@ def test_ctrl_c_while_it_reads_says_where_it_stopped_and_how_to_go_on(tmp_path: 
 
 def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
     """A receiver that insists on the order takes the year, and a second fetch of it sends nothing."""
-    told = year(60)
+    given = year(60)
     with (
-        listening(Api(answers(told), TOKEN)) as api,
+        listening(Api(answers(given), TOKEN)) as api,
         in_process(f"sqlite:{tmp_path}/webhooks.db", "--strict-order") as (receiver, _),
     ):
         where = {
@@ -145,7 +145,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
         second = fetched(tmp_path, api, "--json", **where)
         there = receiver.events(receiver.key("reader", "read"), limit="1000")
 
-    expected = live(told)
+    expected = live(given)
     assert first.returncode == second.returncode == 0, first.stderr + second.stderr
     assert json.loads(first.stdout)["sent"] == len(expected)
     assert json.loads(second.stdout)["skipped"] == len(expected)
@@ -153,7 +153,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (["nothing", "--since", "2025-01-01"], "SOURCE: expected a source to fetch from ("),
         (["pager", "--since", "yesterday"], "--since: expected a day like 2025-01-01"),
@@ -168,7 +168,7 @@ def test_what_is_fetched_arrives_once(tmp_path: Path) -> None:
     ],
 )
 def test_a_wrong_argument_is_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], said: str
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, arguments: list[str], message: str
 ) -> None:
     """Each wrong argument ends with an error that names it, before anything is asked for."""
     (tmp_path / "gitdailies.yml").write_text(CONFIGURATION)
@@ -178,11 +178,11 @@ def test_a_wrong_argument_is_named(
     ran = CliRunner().invoke(gitdailies, ["history", "fetch", *arguments, "--dry-run"])
 
     assert isinstance(ran.exception, UsageError)
-    assert said in str(ran.exception)
+    assert message in str(ran.exception)
 
 
-def test_a_page_of_another_server_is_told_with_its_address(tmp_path: Path) -> None:
-    """JSON that the vendor's listing is not ends the fetch with the address that was asked."""
+def test_a_page_of_another_server_is_reported_with_its_address(tmp_path: Path) -> None:
+    """JSON that is no listing of the vendor ends the fetch, and the error names the address."""
     with listening(Api(lambda path, query: [], TOKEN)) as api:
         ran = fetched(tmp_path, api, "--dry-run")
 
@@ -191,7 +191,7 @@ def test_a_page_of_another_server_is_told_with_its_address(tmp_path: Path) -> No
 
 
 def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
-    """A refused token ends with code 3, and stands in no output and no file, though the vendor repeats it."""
+    """A refused token ends with code 3. It is in no output and no file, although the vendor repeats it."""
     api = Api(answers(year(3)), TOKEN)
     wrong = "planted-wrong-token-777"
     with listening(api):
@@ -208,12 +208,12 @@ def test_the_token_is_in_nothing_that_is_written(tmp_path: Path) -> None:
 
 
 class Counting:
-    """Pages of a listing that shows no more than so many rows, and how wide each window was."""
+    """A listing that shows at most *most* rows."""
 
     url = "https://api.example"
 
-    def __init__(self, told: list[Incident], most: int) -> None:
-        self.answer = answers(told, most=most)
+    def __init__(self, given: list[Incident], most: int) -> None:
+        self.answer = answers(given, most=most)
 
     def get(self, path: str, query: Any = ()) -> Any:
         page = self.answer(path, dict(query))
@@ -223,18 +223,18 @@ class Counting:
 
 def test_a_window_with_too_many_rows_is_cut(monkeypatch: pytest.MonkeyPatch) -> None:
     """Windows are halved until each listing shows its end, and no incident comes twice or is lost."""
-    told_of = year(250)
+    given = year(250)
     monkeypatch.setattr(reader, "MOST_ROWS", 30)
     monkeypatch.setattr(reader, "PAGE", 10)
 
-    told = list(reader.reader.read(Counting(told_of, 30), Window(BEGIN, END), {}))
+    found = list(reader.reader.read(Counting(given, 30), Window(BEGIN, END), {}))
 
-    starts = [one.incident for one in told if isinstance(one, Change) and one.word == "incident.triggered"]
-    assert sorted(starts) == [one.id for one in told_of]
+    starts = [one.incident for one in found if isinstance(one, Change) and one.word == "incident.triggered"]
+    assert sorted(starts) == [one.id for one in given]
 
 
 def test_a_record_that_cannot_be_read_stops_no_other() -> None:
-    """An incident whose service has no id comes to a reason that names the place; the next one is told."""
+    """An incident whose service has no id gives a reason with the place. The next one gives its changes."""
     first, second = year(2)
     pages = Counting([first, second], 10_000)
     broken = {**first.listed(), "service": {"summary": "checkout"}}
@@ -248,11 +248,11 @@ def test_a_record_that_cannot_be_read_stops_no_other() -> None:
 
     pages.answer = answer
 
-    told = list(reader.reader.read(pages, Window(BEGIN, END), {}))
+    found = list(reader.reader.read(pages, Window(BEGIN, END), {}))
 
-    assert isinstance(told[0], Ignored)
-    assert "incidents[0].service.id: expected text, got null" in told[0].reason
-    assert [one.incident for one in told[1:] if isinstance(one, Change)] == [second.id, second.id]
+    assert isinstance(found[0], Ignored)
+    assert "incidents[0].service.id: expected text, got null" in found[0].reason
+    assert [one.incident for one in found[1:] if isinstance(one, Change)] == [second.id, second.id]
 
 
 def entry(kind: str, minutes: float) -> Fields:
@@ -281,15 +281,15 @@ def entry(kind: str, minutes: float) -> Fields:
 def test_the_log_tells_starts_and_ends(
     reopened: float | None, entries: list[tuple[str, float]], words: list[str]
 ) -> None:
-    """Entries in any order come to starts and ends in turn; an end that no start leads to is ignored."""
+    """Entries in any order give alternating starts and ends. An end without a start is ignored."""
     listed = {"id": "Q1", "created_at": BEGIN.isoformat()}
     if reopened:
         listed["reopened_at"] = (BEGIN + timedelta(minutes=reopened)).isoformat()
 
-    told = list(past.translate(Fields(listed), [entry(*one) for one in entries]))
+    found = list(past.translate(Fields(listed), [entry(*one) for one in entries]))
 
     assert [
-        one.word.removeprefix("incident.") if isinstance(one, Change) else "ignored" for one in told
+        one.word.removeprefix("incident.") if isinstance(one, Change) else "ignored" for one in found
     ] == words
     if reopened:
-        assert told[2].occurrence == "2025-01-01T00:12:00Z"  # type: ignore[union-attr]
+        assert found[2].occurrence == "2025-01-01T00:12:00Z"  # type: ignore[union-attr]

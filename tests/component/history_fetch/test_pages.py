@@ -1,4 +1,4 @@
-"""Reading pages: rate limits, what is tried again, and addresses that get no token."""
+"""Reading pages: rate limits, retries, and addresses that get no token."""
 
 from __future__ import annotations
 
@@ -76,7 +76,7 @@ def test_a_limit_is_waited_for_as_long_as_it_says(
 def test_a_403_is_a_limit_only_where_it_says_so(
     state: State, headers: dict[str, str], waits: list[float] | None
 ) -> None:
-    """A token that may not read ends the fetch at once, though the answer tells of a limit far away."""
+    """A token without the right to read ends the fetch at once, although the headers show an unused limit."""
     waited: list[float] = []
     api = Api(lambda path, query: {}, "token", {1: LIMITED}, limit_status=403, limit_headers=headers)
     with listening(api), pages(api.url, state, waited) as read:
@@ -90,7 +90,7 @@ def test_a_403_is_a_limit_only_where_it_says_so(
 
 
 def test_a_page_that_never_ends_is_given_up(state: State) -> None:
-    """An attempt ends after its time in all, even where a byte comes now and then."""
+    """An attempt ends after its total time limit, even if single bytes arrive now and then."""
 
     def drip(connection: socket.socket, _: object) -> None:
         connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Length: 99999\r\n\r\n")
@@ -106,8 +106,8 @@ def test_a_page_that_never_ends_is_given_up(state: State) -> None:
         read.get("/here")
 
 
-def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
-    """What the vendor answered for good is not tried again."""
+def test_a_missing_page_is_requested_once(state: State) -> None:
+    """After a 404 there is no second attempt."""
     api = Api(lambda path, query: None, "token")
     with listening(api), pages(api.url, state, []) as read, pytest.raises(Refused, match="answered 404"):
         read.get("/gone")
@@ -116,7 +116,7 @@ def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
 
 
 @pytest.mark.parametrize(
-    ("reply", "said"),
+    ("reply", "message"),
     [
         (answer("202 Accepted", b"{}"), "/here: expected a page, got answered 202"),
         (
@@ -125,18 +125,20 @@ def test_a_page_that_is_not_there_is_asked_for_once(state: State) -> None:
         ),
     ],
 )
-def test_what_is_no_page_is_told_with_its_address(state: State, reply: bytes, said: str) -> None:
-    """Another server than the vendor's may answer anything; none of it is kept for a page."""
+def test_an_answer_that_is_no_page_is_named_with_its_address(
+    state: State, reply: bytes, message: str
+) -> None:
+    """The answer of another server than the vendor's is an error and is not saved as a page."""
     with serving(reply) as server:
         read = pages(server.url, state, [], retries=0)
         with read, pytest.raises(DeliveryError) as caught:
             read.get("/here")
 
-    assert str(caught.value).startswith(f"{server.url}{said}")
+    assert str(caught.value).startswith(f"{server.url}{message}")
     assert state.count() == 0
 
 
-def test_nobody_there_is_tried_to_the_end(state: State) -> None:
+def test_a_dead_address_gets_all_attempts(state: State) -> None:
     """A dead address is tried retries + 1 times, and the error names it."""
     with listening(Api(lambda path, query: {}, "token")) as api:
         url = api.url

@@ -56,18 +56,18 @@ def api(troubles: dict[int, str] | None = None) -> Api:
     return Api(lambda path, query: None, REFRESH, troubles or {})
 
 
-def live(told: list[Incident], **more: Any) -> list[dict[str, Any]]:
-    return incidents.live(CONFIGURATION, "oncall", [at for one in told for at in one.deliveries(**more)])
+def live(given: list[Incident], **more: Any) -> list[dict[str, Any]]:
+    return incidents.live(CONFIGURATION, "oncall", [at for one in given for at in one.deliveries(**more)])
 
 
 def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
     """Every event of a year is the live one, ids and all, through 429s, cut connections and spent tokens."""
-    told = year()
-    vendor, served = Squadcast(told, REFRESH, good_for=100), api({2: LIMITED, 5: CUT, 90: CUT, 120: LIMITED})
+    given = year()
+    vendor, served = Squadcast(given, REFRESH, good_for=100), api({2: LIMITED, 5: CUT, 90: CUT, 120: LIMITED})
     ran = fetched(tmp_path, vendor, served)
 
     assert ran.returncode == 0, ran.stderr
-    expected = live(told)
+    expected = live(given)
     assert len(expected) > 150
     assert {one["kind"] for one in expected} == {"incidentStarted", "incidentResolved"}
     assert incidents.written(tmp_path / "out.ndjson") == incidents.by_id(expected)
@@ -77,13 +77,13 @@ def test_a_year_is_what_its_webhooks_would_have_brought(tmp_path: Path) -> None:
         assert reason in ran.stderr
 
 
-def test_an_end_told_late_has_the_same_id(tmp_path: Path) -> None:
-    """Ids are the live ones even where a webhook told the end some milliseconds later than the log has it."""
-    told = year(40)
-    fetched(tmp_path, Squadcast(told, REFRESH), api())
+def test_an_end_that_a_webhook_sent_late_has_the_same_id(tmp_path: Path) -> None:
+    """Ids equal the live ones, although the webhook's end is some milliseconds later than the log's."""
+    given = year(40)
+    fetched(tmp_path, Squadcast(given, REFRESH), api())
 
     ids = [one["id"] for one in incidents.written(tmp_path / "out.ndjson")]
-    assert ids == [one["id"] for one in incidents.by_id(live(told, late=timedelta(milliseconds=77)))]
+    assert ids == [one["id"] for one in incidents.by_id(live(given, late=timedelta(milliseconds=77)))]
 
 
 def test_one_team_alone_is_read(tmp_path: Path) -> None:
@@ -96,7 +96,7 @@ def test_one_team_alone_is_read(tmp_path: Path) -> None:
 
 
 def test_no_token_is_in_what_is_written(tmp_path: Path) -> None:
-    """A refused refresh token ends with code 3; neither it nor an access token stands in output or files."""
+    """A refused refresh token ends with code 3. Neither it nor an access token is in output or files."""
     vendor = Squadcast(year(5), REFRESH)
     wrong = "planted-wrong-token-777"
     refused = fetched(tmp_path, vendor, api(), refresh=wrong)
@@ -123,11 +123,11 @@ def test_each_region_signs_in_at_its_own_address(url: str, address: str) -> None
     assert reader.headers(Secret("a"))["Authorization"] == "Bearer a"
 
 
-def test_a_service_that_is_gone_is_told_by_name() -> None:
-    """An incident whose service is in no list any more keeps its id and name for routing."""
-    told = year(1)[0]
+def test_a_deleted_service_keeps_its_name() -> None:
+    """An incident of a deleted service still has its id and name for routing."""
+    given = year(1)[0]
 
-    start = next(iter(past.translate(Fields(told.row()), Fields(told.whole()), None)))
+    start = next(iter(past.translate(Fields(given.row()), Fields(given.whole()), None)))
 
     assert isinstance(start, Change)
     assert start.services[0].name == "Checkout API"
@@ -135,13 +135,13 @@ def test_a_service_that_is_gone_is_told_by_name() -> None:
 
 
 def test_an_end_without_an_entry_is_the_rows() -> None:
-    """Where the log has no entry of the end, the export's time is it; a time that was not set is none."""
-    told = year(1)[0]
-    bare = Fields({**told.whole(), "logs": []})
+    """Without a log entry of the end, the row's time is the end; a time that is not set gives no end."""
+    given = year(1)[0]
+    bare = Fields({**given.whole(), "logs": []})
 
-    ended = list(past.translate(Fields(told.row()), bare, None))
-    still_open = list(past.translate(Fields({**told.row(), "resolved_at": NOT_SET}), bare, None))
+    ended = list(past.translate(Fields(given.row()), bare, None))
+    still_open = list(past.translate(Fields({**given.row(), "resolved_at": NOT_SET}), bare, None))
 
-    assert [one.at for one in ended if isinstance(one, Change)] == [told.created_at, told.resolved[0]]
+    assert [one.at for one in ended if isinstance(one, Change)] == [given.created_at, given.resolved[0]]
     assert len(still_open) == 1
     assert not isinstance(still_open[0], Ignored)

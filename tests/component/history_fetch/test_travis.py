@@ -124,8 +124,8 @@ def live(number: int, at: str, folder: Path) -> list[dict[str, Any]]:
         "GITDAILIES_TIME": at,
     }
     inputs = {name: text for name, text in console.texts(environ, "GITDAILIES_").items() if text}
-    told = reported(TRAVIS, environ, folder, **inputs)
-    return [{**event, "commitTime": row["commit"]["committed_at"]} for event in told]
+    events = reported(TRAVIS, environ, folder, **inputs)
+    return [{**event, "commitTime": row["commit"]["committed_at"]} for event in events]
 
 
 def of(branch: str) -> list[int]:
@@ -152,7 +152,7 @@ def test_builds_are_what_the_step_would_have_reported(tmp_path: Path) -> None:
     assert len({one for one in api.asked if "/builds?" in one}) >= 3
 
 
-def test_a_stage_is_told_at_its_end(tmp_path: Path) -> None:
+def test_a_stage_counts_at_its_end(tmp_path: Path) -> None:
     """With a stage, a build counts where that stage passed, at its end, whatever became of those after it."""
     api = Api(answer, TOKEN)
     with listening(api):
@@ -169,7 +169,7 @@ def test_a_stage_is_told_at_its_end(tmp_path: Path) -> None:
     assert events == by_id(expected)
 
 
-def test_tags_are_told_when_asked_for(tmp_path: Path) -> None:
+def test_tags_are_read_on_request(tmp_path: Path) -> None:
     """With `tags=only`, the builds of tags are the events, without a branch, and no others."""
     api = Api(answer, TOKEN)
     with listening(api):
@@ -184,14 +184,14 @@ def test_tags_are_told_when_asked_for(tmp_path: Path) -> None:
     assert not any("branch" in event for event in events)
 
 
-def told(**parameters: str) -> list[Any]:
+def read(**parameters: str) -> list[Any]:
     pages = Direct(answer, "https://api.travis-ci.com")
     return list(reader.reader.read(pages, Window(BEGIN, END), {**GIVEN, **parameters}))
 
 
 def test_another_branch_can_be_asked_for() -> None:
-    """With a branch, its builds are told, and the default branch is not asked for."""
-    found = told(branch="retry")
+    """With `branch` set, its builds are read and the default branch is not requested."""
+    found = read(branch="retry")
 
     assert found
     assert {one.get("branch") for one in found} == {"retry"}
@@ -234,4 +234,4 @@ def test_a_tag_may_be_text() -> None:
 def test_a_wrong_parameter_is_refused(parameters: dict[str, str]) -> None:
     """Tags are asked for with one word, and not together with a branch."""
     with pytest.raises(UsageError, match="expected tags=only and no branch"):
-        told(**parameters)
+        read(**parameters)

@@ -1,4 +1,4 @@
-"""What a sender is answered, over real sockets: each row of the table in `answers`."""
+"""The answers to senders, over real sockets: each row of the table in `answers`."""
 
 from __future__ import annotations
 
@@ -78,19 +78,19 @@ _WITHOUT_INCIDENT = ("a ping", "a type that is not in the table")
 
 @pytest.mark.parametrize("name", IGNORED)
 def test_nothing_to_say_is_200_with_the_reason(relay: Relay, name: str) -> None:
-    """What is authentic and counts nothing is 200, and the reason stands in answer and explain."""
+    """An authentic delivery without an event is answered 200; the answer and `explain` have the reason."""
     delivery, reason = IGNORED[name]
     answer = delivery.post(relay.url)
 
     assert (answer.status_code, answer.json()["status"]) == (200, "ignored")
     assert answer.json()["reasons"] == [reason]
     if name not in _WITHOUT_INCIDENT:
-        (told,) = relay.explain("Q1")["deliveries"]
-        assert (told["delivery"], told["reason"]) == (answer.json()["delivery"], reason)
+        (explained,) = relay.explain("Q1")["deliveries"]
+        assert (explained["delivery"], explained["reason"]) == (answer.json()["delivery"], reason)
 
 
 def test_a_second_start_of_an_open_occurrence_is_200(relay: Relay) -> None:
-    """Another delivery that starts what is open says so and adds nothing."""
+    """Another start of an open occurrence adds nothing, and the answer says so."""
     assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
     answer = pagerduty("incident.triggered", "Q1").post(relay.url)
 
@@ -151,8 +151,8 @@ def test_an_older_secret_proves_and_is_named(relay: Relay) -> None:
     body = pagerduty("incident.triggered", "Q1").body
     assert signed(body, secret="old-secret").post(relay.url).status_code == 202
 
-    (told,) = relay.explain("Q1")["deliveries"]
-    assert told["proof"].endswith("/old-secret")
+    (explained,) = relay.explain("Q1")["deliveries"]
+    assert explained["proof"].endswith("/old-secret")
 
 
 def test_a_body_changed_by_one_space_is_401(relay: Relay) -> None:
@@ -192,8 +192,8 @@ def test_what_is_not_json_is_400_and_quarantined(relay: Relay, name: str) -> Non
         assert connection.execute("SELECT body FROM quarantine").fetchone() == (body,)
 
 
-def test_a_name_that_stands_twice_is_tolerated_from_a_vendor(relay: Relay) -> None:
-    """Of two equal names in a vendor's JSON the last one holds, and the delivery is taken."""
+def test_a_duplicate_name_in_a_vendors_json_is_tolerated(relay: Relay) -> None:
+    """If a vendor's JSON has a name twice, the last value counts and the delivery is stored."""
     body = pagerduty("incident.triggered", "Q1").body.replace(b'{"id"', b'{"id": "x", "id"', 1)
     twice = body.replace(b'"event_type"', b'"event_type": "pagey.ping", "event_type"')
 
@@ -204,7 +204,7 @@ def test_a_name_that_stands_twice_is_tolerated_from_a_vendor(relay: Relay) -> No
     "kind", ["application/x-www-form-urlencoded", "Application/X-WWW-Form-URLEncoded; a=b"]
 )
 def test_datadogs_form_encoding_is_read(relay: Relay, kind: str) -> None:
-    """A form is read as one, whatever the letters of its type, and is 400 where it is none."""
+    """A form is read whatever the letter case of its type, and a body that is no form is 400."""
     form = deliveries.example("datadog", "monitor-form")
 
     assert tokened("datadog", form, kind).post(relay.url).json()["status"] == "stored"
@@ -230,7 +230,7 @@ def test_other_methods_are_405_and_name_those_allowed(relay: Relay) -> None:
 
 
 def test_an_encoded_body_is_415(relay: Relay) -> None:
-    """Compressed bodies are refused, since a small one may grow without bound; identity is none."""
+    """Compressed bodies are refused, since a small one may grow without bound; `identity` is accepted."""
     delivery = pagerduty("incident.triggered", "Q1")
     for encoding, status in (("gzip", 415), ("br, gzip", 415), ("identity", 202), ("", 202)):
         headers = {**delivery.headers, "content-encoding": encoding}
@@ -239,7 +239,7 @@ def test_an_encoded_body_is_415(relay: Relay) -> None:
 
 
 def test_health_is_answered_on_both_listeners(relay: Relay) -> None:
-    """healthz and readyz are 200 on the intake and beside the metrics."""
+    """healthz and readyz are 200 on the intake's listener and on the one for metrics."""
     for url in (relay.url, relay.status_url):
         assert requests.get(f"{url}/healthz", timeout=30).json() == {"status": "alive"}
         assert requests.get(f"{url}/readyz", timeout=30).json() == {"status": "ready"}

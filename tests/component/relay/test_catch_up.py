@@ -1,4 +1,4 @@
-"""A receiver that was away for three days: what waits goes out quickly then, and in order.
+"""A receiver that was down for three days: waiting events are then sent quickly and in order.
 
 GITDAILIES_CATCH_UP_EVENTS sets how many events wait in the long form.
 """

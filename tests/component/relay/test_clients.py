@@ -15,7 +15,9 @@ from tests.support.relay.running import configure, in_thread
 SENDER = "198.51.100.7"
 
 
-def told(folder: Path, receiver: Receiver, headers: Mapping[str, str], **settings: str) -> list[str]:
+def logged_clients(
+    folder: Path, receiver: Receiver, headers: Mapping[str, str], **settings: str
+) -> list[str]:
     """Post a good and a wrong delivery with these headers; return the addresses that the log shows."""
     good = pagerduty("incident.triggered", "Q1")
     wrong = Delivery("pagerduty", b"{}", {})
@@ -37,22 +39,22 @@ def test_a_trusted_proxy_says_who_sent_it(tmp_path: Path, receiver: Receiver, na
     """Accepted and refused deliveries show the sender's address, not the proxy's, nor an invented one."""
     forwarded = {"X-Forwarded-For": f"192.0.2.1, {SENDER}"}
 
-    assert told(tmp_path, receiver, forwarded, trusted_proxies=TRUSTED[name]) == [SENDER] * 2
+    assert logged_clients(tmp_path, receiver, forwarded, trusted_proxies=TRUSTED[name]) == [SENDER] * 2
 
 
 @pytest.mark.parametrize("trusted", ["[]", "[10.0.0.1]"])
 def test_anybody_else_is_not_believed(tmp_path: Path, receiver: Receiver, trusted: str) -> None:
-    """Without a line for it, the address before the relay is the sender, whatever it writes."""
+    """If no trusted proxy is set, the address of the connection is logged, whatever the headers say."""
     forwarded = {"X-Forwarded-For": SENDER}
 
-    assert told(tmp_path, receiver, forwarded, trusted_proxies=trusted) == ["127.0.0.1"] * 2
+    assert logged_clients(tmp_path, receiver, forwarded, trusted_proxies=trusted) == ["127.0.0.1"] * 2
 
 
 def test_what_is_no_address_is_not_shown(tmp_path: Path, receiver: Receiver) -> None:
-    """Words in place of an address, through a trusted proxy, reach no line of the log."""
+    """Text that is no address is not logged, even if a trusted proxy sent it."""
     forwarded = {"X-Forwarded-For": 'planted"}{"event": "forged"'}
 
-    assert told(tmp_path, receiver, forwarded, trusted_proxies="[127.0.0.1]") == ["127.0.0.1"] * 2
+    assert logged_clients(tmp_path, receiver, forwarded, trusted_proxies="[127.0.0.1]") == ["127.0.0.1"] * 2
 
 
 def test_wrong_proofs_are_counted_for_each_sender(tmp_path: Path, receiver: Receiver) -> None:

@@ -138,11 +138,11 @@ def test_a_flipped_byte_of_a_quarantined_body_leaves_it_quarantined(
     file = tmp_path / CONFIG
     file.write_text(file.read_text().replace("services:\n", "services:\n  warehouse: {repo: larkspur/wms}\n"))
     with running("relay", "--config", CONFIG, folder=tmp_path) as relay:
-        told = run("relay", "replay", "--all", "--config", CONFIG, folder=tmp_path).stdout
+        printed = run("relay", "replay", "--all", "--config", CONFIG, folder=tmp_path).stdout
         rest_delivered(tmp_path, receiver, set())
         eventually(lambda: receiver.of("ALSO"))
         _still_quarantined(tmp_path, relay)
-    assert "body: expected UTF-8, got other bytes at offset 0" in told
+    assert "body: expected UTF-8, got other bytes at offset 0" in printed
 
 
 def _still_quarantined(folder: Path, relay: Server) -> None:

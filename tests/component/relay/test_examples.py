@@ -105,22 +105,22 @@ def translated(
         paths.append(str(path))
     result = CliRunner().invoke(gitdailies, ["translate", source, *paths, "--config", str(file), "--json"])
     assert result.exit_code == 0, result.output
-    told = [json.loads(line) for line in result.stdout.splitlines()]
-    return [{name: value for name, value in one.items() if name != "file"} for one in told]
+    outcomes = [json.loads(line) for line in result.stdout.splitlines()]
+    return [{name: value for name, value in one.items() if name != "file"} for one in outcomes]
 
 
 def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
     """Return what the relay made of a delivery, in the command's words."""
     answer = delivery.post(relay.url)
-    told = answer.json()
-    if told["status"] in ("quarantined", "unreadable"):
-        assert answer.status_code == (202 if told["status"] == "quarantined" else 400)
-        return {"quarantined" if told["status"] == "quarantined" else "rejected": told["reason"]}
-    assert answer.status_code == (202 if "events" in told else 200)
+    reply = answer.json()
+    if reply["status"] in ("quarantined", "unreadable"):
+        assert answer.status_code == (202 if reply["status"] == "quarantined" else 400)
+        return {"quarantined" if reply["status"] == "quarantined" else "rejected": reply["reason"]}
+    assert answer.status_code == (202 if "events" in reply else 200)
     with store.reading(SqliteDatabase(relay.store)) as connection:
         rows = connection.execute(
             "SELECT outcome, reason, events FROM deliveries WHERE delivery = ? ORDER BY seq",
-            (told["delivery"],),
+            (reply["delivery"],),
         ).fetchall()
         bodies = dict(connection.execute("SELECT id, body FROM events").fetchall())
     events = [
@@ -139,17 +139,17 @@ def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:
 def test_a_relay_makes_of_an_example_what_translate_says(
     adapter: str, layout: Callable[[Example], bytes], tmp_path: Path, receiver: Receiver
 ) -> None:
-    """In the same order both give the same events, and the same reasons to ignore, keep or reject."""
+    """Both give the same events, and the same reasons to ignore, quarantine or reject, in the same order."""
     file = configured(tmp_path, adapter, receiver.url)
     arrived: list[dict[str, Any]] = []
     with in_thread(file) as relay:
         for source, (_, examples) in sources(adapter).items():
             bodies = [(one.request.header("content-type"), layout(one)) for one in examples]
             expected = translated(file, tmp_path, source, bodies)
-            for example, (kind, body), told in zip(examples, bodies, expected, strict=True):
+            for example, (kind, body), outcome in zip(examples, bodies, expected, strict=True):
                 found = relayed(relay, proven(adapter, source, body, kind))
-                assert found == told, f"{source}/{example.name}"
-                arrived += told.get("events", ())
+                assert found == outcome, f"{source}/{example.name}"
+                arrived += outcome.get("events", ())
         assert arrived
         eventually(lambda: len(receiver.taken()) == len(arrived))
     by_id = {event["id"]: event for event in receiver.taken()}

@@ -1,4 +1,4 @@
-"""A store that cannot be written, a process that is told to end: what a vendor is answered, what stays."""
+"""Answers to vendors and the stored rows, while the store cannot be written and when the process ends."""
 
 from __future__ import annotations
 
@@ -151,7 +151,7 @@ def test_a_store_held_by_another_for_too_long_is_503_in_time(
     eventually(lambda: len(receiver.taken()) == 1)
 
 
-def test_a_damaged_file_is_503_and_said(tmp_path: Path, receiver: Receiver) -> None:
+def test_a_damaged_file_is_503_with_the_reason(tmp_path: Path, receiver: Receiver) -> None:
     """Overwritten under a running relay, the store answers 503, never a success and never a 4xx."""
     with in_thread(configure(tmp_path, url=receiver.url)) as relay:
         pagerduty("incident.triggered", "Q1").post(relay.url)
@@ -240,7 +240,7 @@ def test_sigterm_waits_for_nobody_for_long(tmp_path: Path, receiver: Receiver) -
 
 
 def test_a_second_signal_ends_at_once(tmp_path: Path, receiver: Receiver) -> None:
-    """Whoever cannot wait sends SIGTERM twice; what was stored is delivered after the next start."""
+    """A second SIGTERM ends the process at once; stored events are delivered after the next start."""
     reached, release = threading.Event(), threading.Event()
 
     def hang(_one: Any) -> bytes | None:
@@ -269,7 +269,7 @@ def test_a_second_signal_ends_at_once(tmp_path: Path, receiver: Receiver) -> Non
 
 
 def test_the_files_are_for_the_owner_alone(relay: Relay) -> None:
-    """Store, log and lock are of mode 0600, since bodies stand in them."""
+    """Store, log and lock have mode 0600, since they hold bodies."""
     pagerduty("incident.triggered", "Q1").post(relay.url)
     names = {path.name: oct(path.stat().st_mode & 0o777) for path in relay.store.parent.glob("relay.db*")}
     assert names == dict.fromkeys(("relay.db", "relay.db-wal", "relay.db-shm", "relay.db.lock"), "0o600")
@@ -278,10 +278,10 @@ def test_the_files_are_for_the_owner_alone(relay: Relay) -> None:
 def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:
     """Asked about a relay that never ran, a command names the file and makes none."""
     configure(tmp_path)
-    told = run("relay", "status", "--config", CONFIG, folder=tmp_path, expected=2)
+    ended = run("relay", "status", "--config", CONFIG, folder=tmp_path, expected=2)
     assert (
         "relay.db: no relay has used this store yet, the file does not exist; start the relay first"
-        in told.stderr
+        in ended.stderr
     )
     assert not (tmp_path / "relay.db").exists()
 
@@ -289,11 +289,11 @@ def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:
 @pytest.mark.parametrize("verb", ["status", "pause"])
 @pytest.mark.parametrize("kind", KINDS)
 def test_a_verb_on_a_database_without_tables_says_so(tmp_path: Path, kind: str, verb: str) -> None:
-    """A database that no relay has ever used is told as such on either store, and nothing is made in it."""
+    """On either store the error says that no relay has used the database, and nothing is created in it."""
     with setting(kind) as at:
         configure(tmp_path, store=at)
         (tmp_path / "relay.db").touch()
-        told = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)
-    assert told.stderr.endswith(
+        ended = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)
+    assert ended.stderr.endswith(
         ": no relay has used this store yet, it has none of a relay's tables; start the relay first\n"
     )

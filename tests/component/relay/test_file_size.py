@@ -1,4 +1,4 @@
-"""What retention frees is given back: the file grows with what is kept, not with what ever was."""
+"""The file gives back the space that retention frees: it is as large as the rows stored now need."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def test_a_tenth_or_four_mebibytes_stay_free(size: Size, step: int) -> None:
 
 
 def grow(relay: Relay, mebibytes: int) -> None:
-    """Make the file larger by bodies that are too old to be kept."""
+    """Make the file larger by bodies older than the retention time."""
     with store.transaction(SqliteDatabase(relay.store)) as session:
         for number in range(mebibytes):
             row = (f"old-{number}", 1, "pagerduty", "unexpected_payload", "", "", bytes(MIB))
@@ -73,7 +73,7 @@ def test_the_file_shrinks_while_deliveries_come_in(tmp_path: Path, monkeypatch: 
 def test_a_file_made_without_it_is_left_as_large_as_it_is(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A file of an older version is not asked again and again for what it cannot give, until a VACUUM."""
+    """A file without incremental vacuum keeps its free space until a VACUUM, then it shrinks."""
     monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 3600)
     path = tmp_path / "relay.db"
     with sqlite3.connect(path) as connection:

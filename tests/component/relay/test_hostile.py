@@ -1,4 +1,4 @@
-"""Requests that no vendor sends: too long, too slow, cut, or no HTTP. Each is refused and harms nobody."""
+"""Requests that no vendor sends: too long, too slow, cut, or no HTTP. Each is refused and harms no other."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_a_body_of_the_limit_is_read_and_one_byte_more_is_413(relay: Relay) -> N
 
 
 def test_413_comes_before_the_body_and_ends_the_connection(relay: Relay) -> None:
-    """What is announced as too large is refused unread, and its bytes are not taken for a request."""
+    """A body with a too large Content-Length is refused unread, and its bytes are not read as a request."""
     with connected(relay.url) as connection:
         connection.sendall(head("/hooks/pagerduty", {"Content-Length": "2000000"}))
         answer = receive(connection)
@@ -80,13 +80,13 @@ def test_an_odd_length_is_refused_plainly(relay: Relay, length: str) -> None:
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand before `relay`, whose senders then have a third of a second for a body."""
+    """Requested before `relay`: its senders then have a third of a second for a body."""
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.3)
 
 
 @pytest.mark.usefixtures("hasty")
 def test_a_body_that_does_not_come_to_its_end_is_503(relay: Relay) -> None:
-    """A sender that stalls inside the body gets 503 after the set time, and nothing is kept of it."""
+    """A sender that stalls inside the body gets 503 after the set time, and nothing of it is stored."""
     delivery = datadog("monitor-triggered")
     headers = {**delivery.headers, "Content-Length": str(len(delivery.body))}
     answer = exchange(relay.url, head("/hooks/datadog", headers) + delivery.body[:-5])
@@ -98,7 +98,7 @@ def test_a_body_that_does_not_come_to_its_end_is_503(relay: Relay) -> None:
 
 @pytest.mark.parametrize("sent", [0, 100])
 def test_a_sender_that_goes_away_inside_the_body_leaves_nothing(relay: Relay, sent: int) -> None:
-    """A body that was cut, before its first byte or after some, is no delivery: nothing is kept or logged."""
+    """A body cut before its first byte, or after some, is no delivery: nothing is stored or logged."""
     delivery = datadog("monitor-triggered")
     headers = {**delivery.headers, "Content-Length": str(len(delivery.body))}
     with connected(relay.url) as connection:

@@ -78,7 +78,7 @@ def test_hostile_deliveries_harm_nothing(
     assert found.sent == count // 4 * 4
     assert set(found.statuses) <= INTENDED
     assert {200, 202, 400, 401, 404, 413, 415, 431} <= set(found.statuses)
-    # A reset takes along what had not been read; nobody else is unanswered.
+    # A reset discards bytes that had not been read. Every other request has an answer.
     assert found.lost < count / 100
     assert sizes[-1] - sizes[0] < MOST_GROWTH_BYTES
     assert [secret for secret in SECRETS.values() if secret.encode() in log] == []
@@ -102,7 +102,7 @@ def _good(server: Server, count: int, name: str, times: list[float], faults: lis
 
 
 def _misbehave(server: Server, over: threading.Event, number: int) -> None:
-    """Slow, cut, garbage and oversized, in turn."""
+    """Send a slow, a cut, a garbage and an oversized request, one after the other."""
     large = head("/hooks/pagerduty", {"Content-Length": "1048576"}) + b"x" * 1048576
     kinds = (
         b"POST /hooks/pagerduty HTTP/1.1\r\nx: ",
@@ -123,7 +123,7 @@ def _misbehave(server: Server, over: threading.Event, number: int) -> None:
 
 
 @both_forms
-def test_good_deliveries_are_answered_beside_a_fifth_that_misbehaves(
+def test_good_deliveries_are_answered_while_a_fifth_misbehaves(
     count: int, tmp_path: Path, receiver: Receiver, measure: Callable[[str], None]
 ) -> None:
     """With two of ten connections slow, cut, garbage or oversized, each delivery of the others is 202."""

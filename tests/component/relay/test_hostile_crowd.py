@@ -1,4 +1,4 @@
-"""A full house: crowds of silent, slow and greedy senders keep no good one out."""
+"""At the bound of connections: crowds of silent, slow and greedy senders lock no good one out."""
 
 from __future__ import annotations
 
@@ -46,8 +46,8 @@ SILENT = {
 
 
 @pytest.mark.parametrize("name", SILENT)
-def test_a_crowd_that_keeps_silent_keeps_nobody_out(small: Relay, name: str) -> None:
-    """With five times as many as are served, all of them silent in the same way, good ones are answered."""
+def test_a_silent_crowd_locks_no_sender_out(small: Relay, name: str) -> None:
+    """A good delivery is answered, although five times as many silent connections as are served are open."""
     with contextlib.ExitStack() as stack:
         for number in range(5 * MOST):
             silent = stack.enter_context(connected(small.url))
@@ -62,7 +62,7 @@ def test_a_crowd_that_keeps_silent_keeps_nobody_out(small: Relay, name: str) -> 
 
 
 def test_a_sender_that_proved_itself_keeps_its_connection(small: Relay) -> None:
-    """A kept connection of a vendor or a proxy outlasts a crowd of strangers."""
+    """A connection that sent an authentic delivery outlasts a crowd of strangers."""
     with contextlib.ExitStack() as stack:
         good = stack.enter_context(connected(small.url))
         good.sendall(raw(pagerduty("incident.triggered", "Q1")))
@@ -74,7 +74,7 @@ def test_a_sender_that_proved_itself_keeps_its_connection(small: Relay) -> None:
 
 
 def test_a_connection_that_was_reset_leaves_nothing_behind(relay: Relay) -> None:
-    """However a connection ends, nothing of it waits for a clock: a crowd that resets costs no memory."""
+    """A connection that was reset leaves no timer, so that a crowd of resets costs no memory."""
     for answered in (True, False):
         for number in range(20):
             with connected(relay.url) as connection:
@@ -92,7 +92,7 @@ def _connections() -> list[bounded_protocol.BoundedProtocol]:
 
 
 def test_a_sender_that_reads_nothing_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Who sends on and on and reads no answer is cut after the set time."""
+    """A sender that reads no answers is cut after the set time."""
     monkeypatch.setattr(bounded_protocol, "WRITE_SECONDS", 0.3)
     with socket.socket() as connection:
         # Room for a few answers on this side; the relay's side fills by itself.
@@ -110,7 +110,7 @@ def _send_on_and_on(connection: socket.socket, part: bytes) -> None:
 
 
 def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
-    """Of a thousand requests in one write the first ones are answered, in order, then the connection ends."""
+    """Of a thousand requests in one write only the first are answered, in order. Then the connection ends."""
     with connected(relay.url) as connection:
         connection.sendall(b"GET /healthz HTTP/1.1\r\n\r\n" * 1000)
         answers = b""
@@ -126,8 +126,8 @@ def test_requests_sent_ahead_are_bounded(relay: Relay) -> None:
     ]
 
 
-def test_what_is_refused_at_the_door_is_told_once(relay: Relay) -> None:
-    """Fifty times garbage from one address is one line now, and a count when the minute or the relay ends."""
+def test_repeated_garbage_is_logged_once(relay: Relay) -> None:
+    """Fifty requests of garbage from one address give one log line, and a count when the relay ends."""
     for _ in range(50):
         with connected(relay.url) as connection:
             connection.sendall(b"\x16\x03\x01\x02\x00\x01\x00\r\n\r\n")

@@ -25,7 +25,7 @@ def refused(answer: Answered, status: int, reason: str) -> None:
 
 
 def test_a_hundred_fields_are_read_and_one_more_is_431(relay: Relay) -> None:
-    """The number of header fields is bounded, however short they are."""
+    """A hundred header fields are read, and one more is refused."""
     delivery = pagerduty("incident.triggered", "Q1")
     own = len(with_length(delivery)) + 1  # Host
     for count, status in ((100 - own, 202), (101 - own, 431)):
@@ -61,7 +61,7 @@ def test_a_head_over_64_kib_is_431(relay: Relay, where: str) -> None:
 
 
 def test_fields_behind_the_body_are_passed_over(relay: Relay) -> None:
-    """A proof, or an address, behind a body in chunks is none."""
+    """A proof or an address in the trailer of a chunked body is ignored."""
     delivery = datadog("monitor-triggered")
     chunks = b"%x\r\n%s\r\n0\r\n" % (len(delivery.body), delivery.body)
     proof = delivery.headers[TOKEN_HEADER]
@@ -85,7 +85,7 @@ CODINGS = ["gzip, chunked", "identity, chunked", "deflate, gzip, chunked", "x-pl
 
 @pytest.mark.parametrize("coding", CODINGS)
 def test_a_transfer_that_is_more_than_chunked_is_415(relay: Relay, coding: str) -> None:
-    """No coding of a transfer is undone, so none is taken."""
+    """A transfer coding other than chunked is refused, since the relay decodes none."""
     delivery = pagerduty("incident.triggered", "Q1")
     raw = head("/hooks/pagerduty", {**delivery.headers, "Transfer-Encoding": coding})
     answer = exchange(relay.url, raw + b"%x\r\n%s\r\n0\r\n\r\n" % (len(delivery.body), delivery.body))
@@ -96,7 +96,7 @@ def test_a_transfer_that_is_more_than_chunked_is_415(relay: Relay, coding: str) 
 
 @pytest.mark.parametrize("coding", ["gzip", "br", "deflate", "zstd", "identity, gzip", "gzip, identity", "x"])
 def test_a_body_that_is_compressed_is_415(relay: Relay, coding: str) -> None:
-    """Nothing is unpacked, whatever it is packed with, and the body is not read."""
+    """A body with any content coding is refused unread."""
     delivery = pagerduty("incident.triggered", "Q1")
     raw = head("/hooks/pagerduty", with_length(delivery, **{"Content-Encoding": coding}))
 
@@ -117,7 +117,7 @@ SMUGGLED = {
 
 @pytest.mark.parametrize("name", SMUGGLED)
 def test_two_ways_to_tell_the_length_are_refused(relay: Relay, name: str) -> None:
-    """What two servers may read in two ways is 4xx and the end of the connection: nothing is smuggled."""
+    """A request with an ambiguous length is 4xx and ends the connection, so that nothing is smuggled."""
     inside = b"GET /healthz HTTP/1.1\r\nHost: relay\r\n\r\n"
     with connected(relay.url) as connection:
         connection.sendall(head("/hooks/pagerduty", SMUGGLED[name]) + b"0\r\n\r\n" + inside)
@@ -164,7 +164,7 @@ def test_empty_lines_hold_no_connection(relay: Relay, monkeypatch: pytest.Monkey
 
 
 def test_a_body_that_falls_silent_is_cut(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A body of which no byte comes for a set time ends the connection, whatever its time in all."""
+    """The connection ends if no byte of the body comes for a set time."""
     monkeypatch.setattr(protocol, "BODY_SILENCE_SECONDS", 0.3)
     with connected(relay.url) as connection:
         connection.sendall(head("/hooks/pagerduty", {"Content-Length": "100"}) + b"{")

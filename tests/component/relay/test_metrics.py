@@ -1,4 +1,4 @@
-"""What /metrics tells: each thing once, in bounded labels, and also while the store is out of reach."""
+"""/metrics: each value once, with a bounded number of labels, also while the store cannot be read."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ PREFIX = "gitdailies_relay_"
 
 
 def scrape(relay: Relay) -> str:
-    told = requests.get(f"{relay.status_url}/metrics", timeout=10)
-    assert (told.status_code, told.headers["content-type"]) == (
+    response = requests.get(f"{relay.status_url}/metrics", timeout=10)
+    assert (response.status_code, response.headers["content-type"]) == (
         200,
         "text/plain; version=0.0.4; charset=utf-8",
     )
-    return told.text
+    return response.text
 
 
 def samples(relay: Relay) -> dict[str, float]:
@@ -77,7 +77,7 @@ def busy(relay: Relay, receiver: Receiver) -> Relay:
 
 def test_intake_is_counted(busy: Relay) -> None:
     """Requests by their answer, messages by their outcome and reason, quarantined bodies by reason."""
-    told = samples(busy)
+    metrics = samples(busy)
     counted = {
         'requests_total{source="pagerduty",status="202"}': 5,
         'requests_total{source="pagerduty",status="200"}': 4,
@@ -102,36 +102,36 @@ def test_intake_is_counted(busy: Relay) -> None:
         'quarantined_total{reason="invalid_json",source="pagerduty"}': 1,
     }
     families = ("requests_total", "messages_total", "ignored_total", "quarantined_total")
-    assert {name: n for name, n in told.items() if name.partition("{")[0] in families} == counted
+    assert {name: n for name, n in metrics.items() if name.partition("{")[0] in families} == counted
 
 
 def test_delivery_is_counted(busy: Relay) -> None:
     """Attempts by their verdict, how long arrivals took since acceptance, commits with their items."""
-    told = samples(busy)
+    metrics = samples(busy)
     for verdict, count in {"delivered": 1, "retry": 1, "dead_letter": 1, "paused": 0}.items():
-        assert told[f'attempts_total{{verdict="{verdict}"}}'] == count
-    assert told["attempt_seconds_count"] == 3
-    assert told["delivery_delay_seconds_count"] == 1
-    assert 0 < told["delivery_delay_seconds_sum"] < 60
-    assert 1 <= told["commit_seconds_count"] <= told["committed_total"]
-    assert told["commit_seconds_sum"] > 0
+        assert metrics[f'attempts_total{{verdict="{verdict}"}}'] == count
+    assert metrics["attempt_seconds_count"] == 3
+    assert metrics["delivery_delay_seconds_count"] == 1
+    assert 0 < metrics["delivery_delay_seconds_sum"] < 60
+    assert 1 <= metrics["commit_seconds_count"] <= metrics["committed_total"]
+    assert metrics["commit_seconds_sum"] > 0
 
 
-def test_the_queue_is_told(busy: Relay) -> None:
+def test_the_queue_is_exposed(busy: Relay) -> None:
     """Waiting events, dead letters and quarantined bodies are those of `relay status`."""
-    told, status = samples(busy), busy.status()
+    metrics, status = samples(busy), busy.status()
     assert (
-        (told["undelivered_events"], told["dead_letter_events"])
+        (metrics["undelivered_events"], metrics["dead_letter_events"])
         == (status["waiting"], status["deadLetters"])
         == (1, 1)
     )
-    assert {why: told[f'quarantined_bodies{{reason="{why}"}}'] for why in status["quarantined"]} == status[
+    assert {why: metrics[f'quarantined_bodies{{reason="{why}"}}'] for why in status["quarantined"]} == status[
         "quarantined"
     ]
-    assert 0 < told["oldest_undelivered_seconds"] < 60
-    assert busy.store.stat().st_size <= told["store_bytes"]
-    assert 0 <= told["store_free_bytes"] < told["store_bytes"]
-    assert f'build_info{{python="{platform.python_version()}",version="{VERSION}"}}' in told
+    assert 0 < metrics["oldest_undelivered_seconds"] < 60
+    assert busy.store.stat().st_size <= metrics["store_bytes"]
+    assert 0 <= metrics["store_free_bytes"] < metrics["store_bytes"]
+    assert f'build_info{{python="{platform.python_version()}",version="{VERSION}"}}' in metrics
 
 
 def test_age_is_that_of_the_oldest_undelivered(busy: Relay) -> None:
@@ -147,18 +147,18 @@ def test_age_is_that_of_the_oldest_undelivered(busy: Relay) -> None:
 def test_nothing_from_outside_becomes_a_label(busy: Relay) -> None:
     """Names, words and reasons that a sender chose are nowhere in the exposition."""
     datadog("monitor-triggered", transition="planted-word").post(busy.url)
-    told = scrape(busy)
+    metrics = scrape(busy)
     for planted in ("planted-name", "planted-word", "levitated", "attic", "fine", "Q1"):
-        assert planted not in told
+        assert planted not in metrics
 
 
-def test_a_pause_is_told(busy: Relay) -> None:
-    """A destination that is paused shows by what, and no longer after it was resumed."""
+def test_a_pause_is_exposed(busy: Relay) -> None:
+    """The gauge of a paused destination names the cause, and is 0 again after the resume."""
     folder = busy.store.parent
     assert value(busy, 'paused{by="manual",destination="default"}') == 0
     run("relay", "pause", "--config", "gitdailies.yml", folder=folder)
-    told = samples(busy)
-    assert [told[f'paused{{by="{by}",destination="default"}}'] for by in ("manual", "key", "address")] == [
+    metrics = samples(busy)
+    assert [metrics[f'paused{{by="{by}",destination="default"}}'] for by in ("manual", "key", "address")] == [
         1,
         0,
         0,
@@ -167,8 +167,8 @@ def test_a_pause_is_told(busy: Relay) -> None:
     assert value(busy, 'paused{by="manual",destination="default"}') == 0
 
 
-def test_a_failing_receiver_and_a_faulty_configuration_are_told(relay: Relay, receiver: Receiver) -> None:
-    """The circuit shows as open until the receiver answers, a faulty file until a right one was read."""
+def test_a_failing_receiver_and_a_faulty_configuration_are_exposed(relay: Relay, receiver: Receiver) -> None:
+    """The circuit shows as open until the receiver answers, and a faulty file until a correct one is read."""
     receiver.script = lambda _: answer("503 X")
     for incident in ("A", "B", "C"):
         pagerduty("incident.triggered", incident).post(relay.url)
@@ -185,8 +185,8 @@ def test_a_failing_receiver_and_a_faulty_configuration_are_told(relay: Relay, re
     eventually(lambda: not value(relay, "circuit_open"))
 
 
-def test_a_store_out_of_reach_is_told_and_comes_back_without_a_restart(relay: Relay) -> None:
-    """While the store cannot be read the rest is told, with that; then all is as it was."""
+def test_an_unreadable_store_is_exposed_and_recovers_without_a_restart(relay: Relay) -> None:
+    """While the store cannot be read, a gauge says so and the other metrics stay; later all are back."""
     pagerduty("incident.triggered", "Q1").post(relay.url)
     ready = f"{relay.status_url}/readyz"
     assert requests.get(ready, timeout=10).status_code == 200
@@ -194,10 +194,10 @@ def test_a_store_out_of_reach_is_told_and_comes_back_without_a_restart(relay: Re
     relay.store.rename(moved)
     relay.store.mkdir()
     try:
-        told = samples(relay)
-        assert told["store_failing"] == 1
-        assert told['requests_total{source="pagerduty",status="202"}'] == 1
-        assert "undelivered_events" not in told
+        metrics = samples(relay)
+        assert metrics["store_failing"] == 1
+        assert metrics['requests_total{source="pagerduty",status="202"}'] == 1
+        assert "undelivered_events" not in metrics
     finally:
         relay.store.rmdir()
         moved.rename(relay.store)
@@ -234,7 +234,7 @@ def test_the_exposition_is_well_formed(busy: Relay) -> None:
 
 
 def test_a_scrape_does_not_wait_for_a_writer(relay: Relay) -> None:
-    """While a transaction of another process holds the file the queue is told all the same."""
+    """The queue's metrics are exposed while a transaction of another process holds the file."""
     pagerduty("incident.triggered", "Q1").post(relay.url)
     holder = sqlite3.connect(relay.store, isolation_level=None)
     holder.execute("BEGIN IMMEDIATE")
@@ -253,8 +253,8 @@ def test_every_reason_of_occurrences_has_a_label(tmp_path: Path) -> None:
                 _step(step, f"Q{number}").post(relay.url)
         for step in (4, 0, 3):
             _step(step, "merged").post(relay.url)
-        told = samples(relay)
-    labels = {name.split('"')[1] for name in told if name.startswith("ignored_total")}
+        metrics = samples(relay)
+    labels = {name.split('"')[1] for name in metrics if name.startswith("ignored_total")}
     assert labels <= IGNORED.keys() - {OTHER}
     assert labels >= {"repeated_start", "repeated_end", "update", "merged"}
 

@@ -34,7 +34,7 @@ def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
 
 @pytest.fixture(autouse=True)
 def soon(monkeypatch: pytest.MonkeyPatch) -> None:
-    """In the thread of a test, wait tenths of what a relay waits."""
+    """Let the relay of this test wait a tenth of its usual times."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 0.05)
     monkeypatch.setattr(circuit_breaker, "FIRST_BACKOFF_SECONDS", 0.1)
     monkeypatch.setattr(circuit_breaker, "LONGEST_BACKOFF_SECONDS", 0.5)
@@ -60,16 +60,16 @@ def percentile(pair: Pair, name: str) -> float:
         for number in range(50):
             for word, times in whole_life(f"{name}-{number}"):
                 begun = time.monotonic()
-                told = pagerduty(word, f"{name}-{number}", **times).post(pair.relay.address, session)
+                reply = pagerduty(word, f"{name}-{number}", **times).post(pair.relay.address, session)
                 took.append(time.monotonic() - begun)
-                assert (told.status_code, len(told.json()["events"])) == (202, 1)
+                assert (reply.status_code, len(reply.json()["events"])) == (202, 1)
     return sorted(took)[int(len(took) * 0.99)]
 
 
-def test_while_incoming_webhooks_are_down_answers_are_quick_and_order_is_kept(pair: Pair) -> None:
-    """Every delivery is 202, the 99th percentile within 250 ms; soon after the end all stand in order.
+def test_while_incoming_webhooks_are_down_answers_are_quick_and_in_order(pair: Pair) -> None:
+    """Every delivery is 202, 99 % of them within 250 ms. After the outage all events arrive in order.
 
-    A machine that is busy is slower: then it is at most thrice what it is with incoming webhooks there.
+    A busy machine is slower: there the limit is three times the time with incoming webhooks up.
     """
     usual = percentile(pair, "up")
     eventually(lambda: pair.status()["waiting"] == 0)
@@ -87,17 +87,17 @@ def test_while_incoming_webhooks_are_down_answers_are_quick_and_order_is_kept(pa
 
 
 def test_a_deleted_key_pauses_until_the_file_holds_another(pair: Pair) -> None:
-    """Status says what is paused and why; once the file holds a new key all is delivered, nothing lost."""
+    """Status shows the pause and its reason. Once the file has a new key, every event is delivered."""
     before = len(pair.everything())
     delete_key(pair.folder / "webhooks.db", "relay")
     for number in range(20):
         pair.post(pagerduty("incident.triggered", f"key-{number}"))
     eventually(lambda: pair.status()["paused"])
-    told = pair.ask("status")
-    (paused,) = told["paused"]
+    status = pair.ask("status")
+    (paused,) = status["paused"]
     assert (paused["destination"], paused["by"]) == ("default", "key")
     assert paused["reason"].startswith("the key is refused (answered 401")
-    assert (told["waiting"], told["deadLetters"]) == (20, 0)
+    assert (status["waiting"], status["deadLetters"]) == (20, 0)
     assert "paused by key" in pair.command("status")
     assert len(pair.everything()) == before
     pair.post(pagerduty("incident.resolved", "key-0", at=ENDED_AT))
@@ -131,7 +131,7 @@ def test_pause_and_resume_by_hand(pair: Pair) -> None:
 
 
 def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) -> None:
-    """A wrong path pauses; with the right one in the file, SIGHUP is enough to deliver what waited."""
+    """A wrong path pauses delivery. With the right one in the file, SIGHUP delivers the waiting events."""
     config = relay.store.with_name("gitdailies.yml")
     right = config.read_text()
     receiver.script = lambda _one: answer("404 Not Found")
@@ -149,7 +149,7 @@ def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) 
 
 
 def test_settings_that_need_a_restart_are_named(relay: Relay) -> None:
-    """What a reload cannot change of the relay itself is said, once for each reload, and does not hold."""
+    """A reload names the relay's settings that need a restart, once for each reload, and ignores them."""
     config = relay.store.with_name("gitdailies.yml")
     config.write_text(config.read_text().replace("give_up_days: 7", "give_up_days: 2\n  in_flight: 3"))
     relay.reload()
@@ -161,7 +161,7 @@ def test_settings_that_need_a_restart_are_named(relay: Relay) -> None:
 def test_an_address_that_comes_back_is_noticed(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """A receiver that was 404 while it was replaced gets what waited, without anybody's doing."""
+    """A receiver that answered 404 while it was replaced gets the waiting events without a command."""
     monkeypatch.setitem(pauses.PROBE_SECONDS, "address", 0.3)
     receiver.script = lambda one: ACCEPTED if len(receiver.arrivals) >= 3 else answer("404 Not Found")
     pagerduty("incident.triggered", "Q1").post(relay.url)
@@ -285,7 +285,7 @@ def test_a_dead_letter_is_listed_and_sent_again_by_command(pair: Pair, tmp_path:
     )
     pair.relay.reload()
     eventually(lambda: pair.relay.entries("configuration reloaded"))
-    (id_,) = pair.post(pagerduty("incident.triggered", "buried"))["events"]
+    (id_,) = pair.post(pagerduty("incident.triggered", "dead"))["events"]
     (dead,) = eventually(lambda: pair.ask("failed")["deadLetters"])
     assert dead["id"] == id_
     assert "answered 422: kind: expected one of" in dead["reason"]
@@ -295,5 +295,5 @@ def test_a_dead_letter_is_listed_and_sent_again_by_command(pair: Pair, tmp_path:
     eventually(lambda: len(pair.relay.entries("configuration reloaded")) == 2)
 
     assert pair.ask("replay", "--id", id_)["events"] == [id_]
-    assert kinds(pair, "buried") == ("started",)
+    assert kinds(pair, "dead") == ("started",)
     assert pair.ask("failed")["deadLetters"] == []

@@ -1,4 +1,4 @@
-"""When the relay itself is at fault the vendor is told to come again, never that its delivery is wrong."""
+"""If the relay itself is at fault, the answer asks the vendor to send again, and is never a 4xx."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from tests.support.relay.sockets import connected, head, receive
 def test_more_bytes_than_are_held_at_once_are_503(
     tmp_path: Path, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """While whole bodies wait for a slow store, what would go over the bound is told to come again."""
+    """While whole bodies wait for a slow store, a delivery beyond the bound is 503 with Retry-After."""
     file = configure(tmp_path, url=receiver.url, queue_bytes="1048576")
     large = signed(pagerduty("incident.triggered", "Q-large").body.ljust(request_body.BODY_BYTES))
     small = pagerduty("incident.triggered", "Q-small")
@@ -54,8 +54,8 @@ def test_more_bytes_than_are_held_at_once_are_503(
         assert small.post(relay.url).status_code == 202
 
 
-def test_slow_bodies_give_way_to_whole_ones(tmp_path: Path, receiver: Receiver) -> None:
-    """Bodies that stall before their end, and use up the memory budget, keep no good delivery out."""
+def test_slow_bodies_are_evicted_by_whole_ones(tmp_path: Path, receiver: Receiver) -> None:
+    """If stalled bodies use up the memory budget, a good delivery is still stored."""
     file = configure(tmp_path, url=receiver.url, queue_bytes="1048576")
     part = b"x" * 600_000
     with in_thread(file) as relay, contextlib.ExitStack() as stack:
@@ -64,7 +64,7 @@ def test_slow_bodies_give_way_to_whole_ones(tmp_path: Path, receiver: Receiver) 
             connection.sendall(head("/hooks/pagerduty", {"Content-Length": "1000000"}) + part)
         large = pagerduty("incident.triggered", "Q1").body.ljust(900_000)
         assert signed(large).post(relay.url).status_code == 202
-        # They are told why, the oldest first.
+        # Their answers give the reason; the oldest body is evicted first.
         answer = receive(slow[0])
         assert (answer.status, answer.headers["retry-after"]) == (503, "5")
         assert answer.json()["reason"] == "too many deliveries are waiting to be stored"
@@ -112,7 +112,7 @@ def test_a_fault_outside_the_store_is_503_too(relay: Relay, monkeypatch: pytest.
 
 @pytest.fixture
 def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand before `relay`, whose answers then have a fifth of a second."""
+    """Requested before `relay`: its answers then have a fifth of a second."""
     monkeypatch.setattr(app, "ANSWER_SECONDS", 0.2)
 
 
@@ -120,7 +120,7 @@ def hasty(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     relay: Relay, receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was not stored in time is 503; the vendor's next try finds what was stored after all."""
+    """A delivery not stored in time is 503. The next try finds it stored after all and adds no event."""
     real = accept
 
     def slow(rows: Any, deliveries: Any) -> Any:
@@ -139,7 +139,7 @@ def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
 
 
 def test_a_proof_that_cannot_be_checked_is_503(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An adapter that breaks while it verifies is our fault, so the vendor keeps the delivery."""
+    """If an adapter fails while it verifies, the answer is 503, so that the vendor sends again."""
     from gitdailies_pagerduty import adapter
 
     def broken(*_: Any) -> None:
@@ -155,7 +155,7 @@ def test_a_proof_that_cannot_be_checked_is_503(relay: Relay, monkeypatch: pytest
 def test_an_adapter_that_breaks_while_it_translates_loses_nothing(
     relay: Relay, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Any error of an adapter, and an adapter that says nothing, keep the body with the reason."""
+    """After any error of an adapter, or no message from it, the body is quarantined with the reason."""
     from gitdailies_pagerduty import adapter
 
     def broken(*_: Any) -> Any:

@@ -1,7 +1,7 @@
-"""Power loss at any moment: what was answered as stored is there when the power is back.
+"""Power loss at any moment: an acknowledged delivery is in the store when the power is back.
 
-The store writes with its own statements, settings and transactions to a disk that keeps only what
-was synced and a torn part of the rest. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
+The store writes with its own statements, settings and transactions. The disk loses everything that
+was not synced, except a torn part. GITDAILIES_CRASH_POINTS says how many crashes in the long form.
 """
 
 from __future__ import annotations
@@ -45,8 +45,8 @@ IN_FORCE = "PRAGMA synchronous=FULL"
 
 
 @dataclass(frozen=True)
-class Told:
-    """The store said that a delivery is stored."""
+class Acknowledged:
+    """The store acknowledged a delivery."""
 
     delivery: Delivery
     accepted: Accepted
@@ -54,19 +54,19 @@ class Told:
 
 @dataclass(frozen=True)
 class Recorded:
-    """The store said that an attempt is recorded, or with *begun* was asked to record it."""
+    """The store acknowledged an attempt or, with *begun*, was asked to record it."""
 
     attempt: outbox.Attempt
     event: str
     begun: bool = False
 
 
-Entry: TypeAlias = power.Change | Told | Recorded
+Entry: TypeAlias = power.Change | Acknowledged | Recorded
 
 
 @dataclass
 class Workload:
-    """What a relay's store is asked to do, in bursts, and the log of disk and answers together."""
+    """The calls of a relay's store, in bursts, and one log of the disk's changes and the answers."""
 
     odds: random.Random
     # How many of a hundred syncs fail.
@@ -89,25 +89,25 @@ class Workload:
         for turn in range(TURNS):
             burst = [self._delivery(turn, number) for number in range(self.odds.choice((1, 1, 2, 5, 17)))]
             self.deliveries += burst
-            heads = await store.ready(self.odds.choice((0, 4, 12)))
+            ready = await store.ready(self.odds.choice((0, 4, 12)))
             await asyncio.gather(
-                *(self._accept(store, one) for one in burst), *(self._record(store, head) for head in heads)
+                *(self._accept(store, one) for one in burst), *(self._record(store, event) for event in ready)
             )
         await store.close()
 
     async def _accept(self, store: RelayStore, delivery: Delivery) -> None:
         with contextlib.suppress(StoreUnavailable):
-            self.log.append(Told(delivery, await store.accept(delivery)))
+            self.log.append(Acknowledged(delivery, await store.accept(delivery)))
 
-    async def _record(self, store: RelayStore, head: outbox.ReadyEvent) -> None:
+    async def _record(self, store: RelayStore, event: outbox.ReadyEvent) -> None:
         verdict = self.odds.choice(
             (outbox.DELIVERED, outbox.DELIVERED, outbox.DELIVERED, outbox.RETRY, outbox.DEAD_LETTER)
         )
-        attempt = outbox.Attempt(head.seq, now_us(), None, verdict, "planted", now_us())
-        self.log.append(Recorded(attempt, head.id, begun=True))
+        attempt = outbox.Attempt(event.seq, now_us(), None, verdict, "planted", now_us())
+        self.log.append(Recorded(attempt, event.id, begun=True))
         with contextlib.suppress(StoreUnavailable):
             await store.record([attempt])
-            self.log.append(Recorded(attempt, head.id))
+            self.log.append(Recorded(attempt, event.id))
 
     def _delivery(self, turn: int, number: int) -> Delivery:
         name = f"d{turn:04}-{number:02}"
@@ -127,13 +127,13 @@ class Workload:
         change = Change.make(
             state=state, word=state, incident=incident, at=BEGAN + timedelta(hours=hours), title="x" * 500
         )
-        said = RoutedMessage(change, name, TARGETS[: self.odds.choice((1, 2))])
-        return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (said,)))
+        routed = RoutedMessage(change, name, TARGETS[: self.odds.choice((1, 2))])
+        return Delivery(name, now_us(), "default", Interpretation("test", "", b"", "", (routed,)))
 
 
 @dataclass
 class Tally:
-    """What crashes did."""
+    """The results of the crashes."""
 
     points: int = 0
     losing: int = 0
@@ -149,14 +149,14 @@ class Tally:
 
 
 def crashed(workload: Workload, folder: Path, points: int, odds: random.Random) -> Tally:
-    """Let the power fail at *points* moments of the log, and ask what is left each time."""
+    """Let the power fail at *points* moments of the log, and check the store each time."""
     moments = Counter(odds.randrange(1, len(workload.log) + 1) for _ in range(points))
     disk, tally = power.Disk(odds), Tally()
-    told: list[Told] = []
+    acknowledged: list[Acknowledged] = []
     recorded: list[Recorded] = []
     for number, entry in enumerate(workload.log, 1):
-        if isinstance(entry, Told):
-            told.append(entry)
+        if isinstance(entry, Acknowledged):
+            acknowledged.append(entry)
         elif isinstance(entry, Recorded):
             recorded.append(entry)
         else:
@@ -166,21 +166,25 @@ def crashed(workload: Workload, folder: Path, points: int, odds: random.Random) 
             after.mkdir()
             for name, content in disk.after_crash().items():
                 (after / name).write_bytes(content)
-            _judge(tally, after / "relay.db", workload, told, recorded)
+            _judge(tally, after / "relay.db", workload, acknowledged, recorded)
             for file in after.iterdir():
                 file.unlink()
     return tally
 
 
 def _judge(
-    tally: Tally, path: Path, workload: Workload, told: Sequence[Told], recorded: Sequence[Recorded]
+    tally: Tally,
+    path: Path,
+    workload: Workload,
+    acknowledged: Sequence[Acknowledged],
+    recorded: Sequence[Recorded],
 ) -> None:
     tally.points += 1
     try:
         asyncio.run(_reopened(path))
         with contextlib.closing(sqlite3.connect(path)) as connection:
             assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
-            lost = _lost(connection, told, recorded)
+            lost = _lost(connection, acknowledged, recorded)
             if not lost:
                 _consistent(connection)
     except (sqlite3.DatabaseError, StoreUnavailable):
@@ -189,7 +193,7 @@ def _judge(
     tally.losing += bool(lost)
     tally.worst = max(tally.worst, len(lost))
     if not lost:
-        asyncio.run(_sent_again(path, workload, told))
+        asyncio.run(_sent_again(path, workload, acknowledged))
 
 
 async def _reopened(path: Path) -> None:
@@ -198,10 +202,12 @@ async def _reopened(path: Path) -> None:
     await store.close()
 
 
-def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequence[Recorded]) -> list[str]:
-    """Return the deliveries that were acknowledged and of which something is missing."""
+def _lost(
+    connection: sqlite3.Connection, acknowledged: Sequence[Acknowledged], recorded: Sequence[Recorded]
+) -> list[str]:
+    """Return the acknowledged deliveries that the store lacks in whole or in part."""
     rows = dict(connection.execute("SELECT delivery, outcome FROM deliveries").fetchall())
-    kept = dict(connection.execute("SELECT delivery, body FROM quarantine").fetchall())
+    quarantined = dict(connection.execute("SELECT delivery, body FROM quarantine").fetchall())
     events = {id_ for (id_,) in connection.execute("SELECT id FROM events")}
     pending = dict(
         connection.execute(
@@ -209,9 +215,12 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
         ).fetchall()
     )
     gone = {one.event for one in recorded if one.attempt.verdict == outbox.DELIVERED}
-    lost = [one.delivery.id for one in told if rows.get(one.delivery.id) not in one.accepted.outcomes]
-    for one in told:
-        if one.accepted.quarantine_code and kept.get(one.delivery.id) != one.delivery.interpretation.body:
+    lost = [one.delivery.id for one in acknowledged if rows.get(one.delivery.id) not in one.accepted.outcomes]
+    for one in acknowledged:
+        if (
+            one.accepted.quarantine_code
+            and quarantined.get(one.delivery.id) != one.delivery.interpretation.body
+        ):
             lost.append(one.delivery.id)
         # An attempt that was begun to be recorded may or may not have been.
         lost += [id_ for id_ in one.accepted.events if id_ not in events or id_ not in pending.keys() | gone]
@@ -226,24 +235,24 @@ def _lost(connection: sqlite3.Connection, told: Sequence[Told], recorded: Sequen
 
 
 def _consistent(connection: sqlite3.Connection) -> None:
-    """Every incident that waits has one head, its first event; no event stands twice."""
-    heads = connection.execute(
+    """Every partition has one next event, its first; no event is stored twice."""
+    partitions = connection.execute(
         "SELECT partition, sum(is_next), min(seq), min(seq) FILTER (WHERE is_next = 1) FROM outbox"
         " WHERE dead_letter IS NULL GROUP BY partition"
     ).fetchall()
-    assert [row for row in heads if row[1] != 1 or row[2] != row[3]] == []
+    assert [row for row in partitions if row[1] != 1 or row[2] != row[3]] == []
     assert connection.execute("SELECT count(*) - count(DISTINCT id) FROM events").fetchone() == (0,)
     orphans = "SELECT count(*) FROM outbox WHERE seq NOT IN (SELECT seq FROM events)"
     assert connection.execute(orphans).fetchone() == (0,)
 
 
-async def _sent_again(path: Path, workload: Workload, told: Sequence[Told]) -> None:
-    """Vendors send again what they have no answer for, and some of what they have: no event comes twice."""
+async def _sent_again(path: Path, workload: Workload, acknowledged: Sequence[Acknowledged]) -> None:
+    """Send the unanswered deliveries again, and some of the answered ones: no event is stored twice."""
     store = RelayStore(SqliteDatabase(path))
     store.open()
     before = {
         one.delivery.interpretation.messages[0].key: one.accepted
-        for one in told
+        for one in acknowledged
         if one.delivery.interpretation.messages
     }
     sent = [one for one in workload.deliveries if one.interpretation.messages]
@@ -289,7 +298,7 @@ def test_what_was_acknowledged_survives_every_power_loss(
 def test_what_was_acknowledged_between_failed_syncs_survives_too(
     points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
-    """A sync that fails, and what it was for forgotten by the system, takes nothing acknowledged along."""
+    """If a sync fails and the system drops its pages, no acknowledged delivery is lost."""
     tally = ran(tmp_path, monkeypatch, points, failing=8)
     measure(f"one sync in twelve fails: {tally}")
     assert (tally.points, tally.losing, tally.damaged) == (points, 0, 0)
@@ -299,7 +308,7 @@ def test_what_was_acknowledged_between_failed_syncs_survives_too(
 def test_with_synchronous_normal_the_same_crashes_lose(
     points: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, measure: Callable[[str], None]
 ) -> None:
-    """The simulation tells settings apart: with NORMAL in place of FULL most crashes lose deliveries."""
+    """With synchronous NORMAL in place of FULL most of the same crashes lose deliveries."""
     tally = ran(tmp_path, monkeypatch, points, (IN_FORCE, "PRAGMA synchronous=NORMAL"))
     measure(f"synchronous=NORMAL: {tally}")
     assert tally.losing > points / 2

@@ -28,7 +28,7 @@ def outage(minutes: int, status: str, name: str) -> Delivery:
     return datadog("incident-active", incident_uuid=name, status=status, date_ms=at)
 
 
-# What leads to each code. Only the last delivery of a list is not passed on.
+# Deliveries that lead to each code. Only the last one of a list gives no event.
 IGNORED: dict[Code, list[list[Delivery]]] = {
     reasons.FILTERED: [[pagerduty("incident.triggered", "low", source="filtered", urgency="low")]],
     reasons.UNMAPPED: [[pagerduty("incident.triggered", "nowhere", service="attic")]],
@@ -56,9 +56,9 @@ IGNORED: dict[Code, list[list[Delivery]]] = {
     reasons.END_WITHOUT_START: [[outage(10, "stable", "early")]],
     reasons.MERGED: [
         [
-            pagerduty("incident.triggered", "kept"),
+            pagerduty("incident.triggered", "target"),
             pagerduty("incident.triggered", "gone"),
-            pagerduty("incident.resolved", "gone", at=ENDED_AT, merged_into="kept"),
+            pagerduty("incident.resolved", "gone", at=ENDED_AT, merged_into="target"),
         ]
     ],
     reasons.OTHER: [[pagerduty("pagey.ping", "none")], [datadog("monitor-warn")]],
@@ -107,15 +107,15 @@ def test_a_label_is_the_code_whatever_the_text_says(code: Code, relay: Relay) ->
             assert "events" in delivery.post(relay.url).json()
         answer = deliveries[-1].post(relay.url).json()
         assert (answer["status"], len(answer["reasons"])) == ("ignored", 1)
-    told = requests.get(f"{relay.status_url}/metrics", timeout=10).text
-    counted = [line for line in told.splitlines() if line.startswith("gitdailies_relay_ignored_total{")]
+    exposed = requests.get(f"{relay.status_url}/metrics", timeout=10).text
+    counted = [line for line in exposed.splitlines() if line.startswith("gitdailies_relay_ignored_total{")]
     assert {line.split('reason="')[1].split('"')[0] for line in counted} == {code}
     assert sum(float(line.rpartition(" ")[2]) for line in counted) == len(IGNORED[code])
 
 
 @pytest.mark.parametrize("code", UNREAD)
 def test_a_body_that_cannot_be_read_has_a_code(code: Code, tmp_path: Path) -> None:
-    """JSON that the table does not expect, and what is no JSON, are two codes."""
+    """Unexpected JSON and a body that is no JSON have different codes."""
     configuration = load(configure(tmp_path))
     source, delivery = configuration.sources["pagerduty"], signed(UNREAD[code])
     request = Request.make(headers=delivery.headers, body=delivery.body)

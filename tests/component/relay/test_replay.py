@@ -36,7 +36,7 @@ UNKNOWN = b'{"event": {"id": "e1", "event_type": "incident.triggered"}}'
 
 
 def replayed(relay: Relay, **selection: Any) -> Replayed:
-    """Replay as the command does: with the configuration as it stands in the file now."""
+    """Replay as the command does: with the configuration that the file has now."""
     configuration = load(relay.store.with_name("gitdailies.yml"))
     database = SqliteDatabase(relay.store)
     return replay(database, configuration.sources, configuration.routes, Selection(**selection))
@@ -63,8 +63,8 @@ def test_a_shape_that_a_newer_adapter_reads_counts_after_its_upgrade(
     source = "  opsdesk: {adapter: opsdesk, secrets: [{file: datadog-token}], header: X-Relay-Token}\n"
     config.write_text(config.read_text() + source)
     environ = {"PYTHONPATH": str(packages)}
-    told = {"case": "C1", "service": "shop", "version": "2"}
-    bodies = [{**told, "word": "opened", "at": STARTED_AT}, {**told, "word": "done", "at": ENDED_AT}]
+    fields = {"case": "C1", "service": "shop", "version": "2"}
+    bodies = [{**fields, "word": "opened", "at": STARTED_AT}, {**fields, "word": "done", "at": ENDED_AT}]
     headers = datadog("monitor-triggered").headers
     with running("relay", "--config", str(config), folder=tmp_path, environ=environ) as server:
         for body in bodies:
@@ -97,8 +97,8 @@ def test_what_still_cannot_be_read_stays_quarantined(relay: Relay) -> None:
     """A replay that changes nothing says why, and the body waits for the next one."""
     quarantined = [signed(body).post(relay.url).json()["delivery"] for body in (UNREADABLE, UNKNOWN)]
     for _ in range(2):
-        told = replayed(relay, source="pagerduty")
-        assert [(one.delivery, one.events, one.quarantine_code) for one in told.deliveries] == [
+        result = replayed(relay, source="pagerduty")
+        assert [(one.delivery, one.events, one.quarantine_code) for one in result.deliveries] == [
             (quarantined[0], (), "invalid_json"),
             (quarantined[1], (), "unexpected_payload"),
         ]
@@ -179,8 +179,8 @@ def test_the_service_that_had_no_line_gets_its_events_and_no_other(relay: Relay,
     assert len(first.json()["events"]) == 1
     add_line(relay, "attic: {repo: larkspur/attic}")
     for expected in (1, 0):
-        told = replayed(relay, unmapped=True)
-        assert sum(len(one.events) for one in told.deliveries) == expected
+        result = replayed(relay, unmapped=True)
+        assert sum(len(one.events) for one in result.deliveries) == expected
 
     eventually(lambda: len(receiver.arrivals) == 2)
     assert [one["repo"] for one in receiver.taken()] == ["larkspur/shop", "larkspur/attic"]
@@ -188,14 +188,16 @@ def test_the_service_that_had_no_line_gets_its_events_and_no_other(relay: Relay,
 
 
 def test_a_replay_asks_for_no_secret(relay: Relay) -> None:
-    """A person who has neither secrets nor the key can still have the quarantine translated."""
+    """The quarantine can be replayed without the secrets and the key."""
     pagerduty("incident.triggered", "A", service="attic").post(relay.url)
     add_line(relay, "attic: {repo: larkspur/attic}")
     folder = relay.store.parent
     for secret in (KEY_FILE, *SECRETS):
         (folder / secret).unlink()
-    told = run("relay", "replay", "--unmapped", "--json", "--config", "gitdailies.yml", folder=folder).stdout
-    (one,) = json.loads(told)["deliveries"]
+    printed = run(
+        "relay", "replay", "--unmapped", "--json", "--config", "gitdailies.yml", folder=folder
+    ).stdout
+    (one,) = json.loads(printed)["deliveries"]
     assert len(one["events"]) == 1
 
 
@@ -212,8 +214,8 @@ def test_a_redelivery_of_what_was_replayed_is_known(relay: Relay, receiver: Rece
     assert len(receiver.arrivals) == 1
 
 
-def test_a_replay_is_told_at_its_own_time(relay: Relay) -> None:
-    """Explain shows the delivery when it came and again when it was replayed, with proof replay."""
+def test_explain_shows_a_replay_at_its_own_time(relay: Relay) -> None:
+    """The delivery is listed at its arrival, and again at the replay with the proof `replay`."""
     pagerduty("incident.triggered", "A", service="attic").post(relay.url)
     add_line(relay, "attic: {repo: larkspur/attic}")
     time.sleep(0.01)
@@ -227,7 +229,7 @@ def test_a_replay_is_told_at_its_own_time(relay: Relay) -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> None:
-    """Status counts each delivery once, as it came, and what replays made of it by itself."""
+    """Status counts each delivery once, with its first outcome, and outcomes of replays separately."""
     with setting(kind) as at, in_thread(configure(tmp_path, store=at)) as relay:
         pagerduty("incident.triggered", "A", service="attic").post(relay.url)
         signed(UNKNOWN).post(relay.url)
@@ -235,24 +237,27 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
         for line in ("", "attic: {repo: larkspur/attic}"):
             file.write_text(file.read_text().replace("services:", f"services:\n  {line}", 1))
             printed = run("relay", "replay", "--all", "--config", str(file), folder=tmp_path).stdout
-        told = relay.status()
+        status = relay.status()
         shown = run("relay", "status", "--config", str(file), folder=tmp_path).stdout
     assert len(printed.splitlines()) == 2
-    assert told["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
-    assert told["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
-    assert [line for line in map(str.strip, shown.splitlines()) if line in told] == ["deliveries", "replays"]
+    assert status["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
+    assert status["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
+    assert [line for line in map(str.strip, shown.splitlines()) if line in status] == [
+        "deliveries",
+        "replays",
+    ]
 
 
 def test_a_source_that_is_gone_is_left_out_by_name(relay: Relay) -> None:
-    """What came from a source that the configuration no longer has is named and stays."""
+    """Deliveries of a source that is no longer configured are named and stay in the quarantine."""
     quarantined = signed(UNKNOWN).post(relay.url).json()["delivery"]
     config = relay.store.with_name("gitdailies.yml")
     config.write_text(
         "\n".join(line for line in config.read_text().splitlines() if "  pagerduty:" not in line)
     )
-    told = replayed(relay, since=datetime(2020, 1, 1, tzinfo=UTC))
+    result = replayed(relay, since=datetime(2020, 1, 1, tzinfo=UTC))
 
-    assert told.left_out == (f"{quarantined}: no source named 'pagerduty' in the configuration",)
+    assert result.left_out == (f"{quarantined}: no source named 'pagerduty' in the configuration",)
     assert [one["delivery"] for one in relay.failed()["quarantined"]] == [quarantined]
 
 
@@ -267,9 +272,9 @@ def test_a_dead_letter_is_sent_again_in_its_place(relay: Relay, receiver: Receiv
     (dead,) = eventually(lambda: relay.failed()["deadLetters"])
     assert (dead["id"], dead["reason"]) == (ids[0], "answered 400: no such repository")
     receiver.script = Receiver.script
-    told = replayed(relay, id=ids[0])
+    result = replayed(relay, id=ids[0])
 
-    assert told.events == tuple(ids)
+    assert result.events == tuple(ids)
     eventually(lambda: [one.status for one in receiver.arrivals] == [400, 202])
     assert [one.id for one in receiver.arrivals] == ids * 2
     assert relay.failed()["deadLetters"] == []
@@ -291,7 +296,7 @@ def many(tmp_path: Path) -> Iterator[tuple[Relay, Receiver]]:
         yield relay, receiver
 
 
-def test_a_long_replay_does_not_keep_a_running_relay_from_storing(
+def test_a_running_relay_stores_deliveries_during_a_long_replay(
     many: tuple[Relay, Receiver], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """While thousands are replayed, in many short transactions, each delivery is 202 within a second.
@@ -321,8 +326,8 @@ def test_a_long_replay_does_not_keep_a_running_relay_from_storing(
     assert relay.failed()["quarantined"] == []
 
 
-def test_a_store_that_is_busy_for_long_is_said_plainly(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A command that cannot get the store's lock says file and reason."""
+def test_a_store_that_is_busy_for_long_is_named(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
+    """If a command cannot get the store's lock, the error gives file and reason."""
     monkeypatch.setattr(sqlite, "_BUSY_SECONDS", 0.05)
     refused = pytest.raises(StoreUnavailable)
     with (
@@ -334,9 +339,9 @@ def test_a_store_that_is_busy_for_long_is_said_plainly(relay: Relay, monkeypatch
     assert str(caught.value) == f"{relay.store}: cannot write: database is locked"
 
 
-def test_a_summary_says_a_line_each() -> None:
-    """Events, reasons, requeued events and what was left out each have a line of their own."""
-    told = Replayed(
+def test_a_summary_has_a_line_for_each_item() -> None:
+    """Events, reasons, requeued events and omitted deliveries each have a line of their own."""
+    result = Replayed(
         (
             Accepted("d1", ("e1", "e2"), (), "", ("stored",)),
             Accepted("d2", (), (Reason(FILTERED, "filtered: urgency low"),), "", ("ignored",)),
@@ -344,7 +349,7 @@ def test_a_summary_says_a_line_each() -> None:
         ("e9",),
         ("d3: no source named 'old' in the configuration",),
     )
-    assert list(summary(told)) == [
+    assert list(summary(result)) == [
         "d1: e1, e2",
         "d2: nothing to send: filtered: urgency low",
         "e9: requeued",

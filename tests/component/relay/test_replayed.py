@@ -64,7 +64,7 @@ def test_a_signature_holds_for_its_bytes_alone(relay: Relay) -> None:
 
 
 def test_an_old_delivery_is_a_repeat_after_a_restart(tmp_path: Path, receiver: Receiver) -> None:
-    """What was seen is remembered in the store, not in the process."""
+    """After a restart a repeated delivery gets the same ids and is not sent again."""
     file = configure(tmp_path, url=receiver.url)
     start, end = incident("pagerduty")
     with in_thread(file) as relay:

@@ -1,4 +1,4 @@
-"""Status, failed and explain as JSON: their whole shapes, and that each is told as it is."""
+"""Status, failed and explain: their whole shapes as JSON, and the truth of their values."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TIME = re.compile(r"20\d\d-\d\d-\d\dT\d\d:\d\d:\d\d(\.\d+)?Z")
 
 
 def shape(value: Any) -> Any:
-    """Replace what differs from run to run: moments of now by `time`, ids by what they name."""
+    """Replace values that differ between runs: current times by `time`, ids by their kind."""
     if isinstance(value, dict):
         return {name: shape(one) for name, one in value.items()}
     if isinstance(value, list):
@@ -44,7 +44,7 @@ def shape(value: Any) -> Any:
 
 
 def pairs(printed: str) -> dict[str, str]:
-    """Read what a command printed as names and values."""
+    """Parse a command's output as names and values."""
     found = [line.split("  ", 1) for line in printed.splitlines() if "  " in line]
     return {name: value.strip() for name, value in found}
 
@@ -69,9 +69,9 @@ def busy(relay: Relay, receiver: Receiver) -> Relay:
 
 
 def test_status_as_json(busy: Relay) -> None:
-    """The status listener and the report tell the same, in numbers that add up."""
-    told = busy.status()
-    assert shape(told.pop("server")) == {
+    """The status listener and the report have the same numbers, and they add up."""
+    status = busy.status()
+    assert shape(status.pop("server")) == {
         "version": VERSION,
         "store": f"sqlite:{busy.store.resolve()}",
         "storeFault": None,
@@ -79,10 +79,10 @@ def test_status_as_json(busy: Relay) -> None:
         "circuitReason": "answered 429",
         "reloadFailed": False,
     }
-    size = told.pop("bytes")
+    size = status.pop("bytes")
     assert busy.store.stat().st_size <= size < 2**20
-    assert 0 <= told.pop("freeBytes") < size
-    assert shape(told) == {
+    assert 0 <= status.pop("freeBytes") < size
+    assert shape(status) == {
         "paused": [],
         "waiting": 2,
         "retrying": 1,
@@ -94,7 +94,7 @@ def test_status_as_json(busy: Relay) -> None:
         "replays": {},
     }
     with store.reading(SqliteDatabase(busy.store)) as connection:
-        assert told.items() <= reports.status(connection).items()
+        assert status.items() <= reports.status(connection).items()
 
 
 def test_failed_as_json(busy: Relay) -> None:
@@ -131,9 +131,9 @@ def test_failed_as_json(busy: Relay) -> None:
 
 def test_explain_as_json(busy: Relay) -> None:
     """Deliveries, occurrences, events and attempts of one incident, in order, with nothing left out."""
-    told = busy.explain("failing")
-    start, end = told["events"]
-    assert shape({**told, "events": []}) == {
+    explained = busy.explain("failing")
+    start, end = explained["events"]
+    assert shape({**explained, "events": []}) == {
         "incident": "failing",
         "deliveries": [
             {
@@ -178,7 +178,7 @@ def test_explain_as_json(busy: Relay) -> None:
 
 
 @pytest.mark.parametrize(("incident", "state"), [("fine", "delivered"), ("refused", "dead_letter")])
-def test_the_state_of_an_event_is_told(busy: Relay, incident: str, state: str) -> None:
+def test_the_state_of_an_event_is_shown(busy: Relay, incident: str, state: str) -> None:
     """A delivered event and a dead letter are shown as such, the dead letter with its reason."""
     (event,) = busy.explain(incident)["events"]
     assert (event["state"], event["reason"]) == (state, "answered 400" if state == "dead_letter" else None)
@@ -199,16 +199,16 @@ def test_an_incident_that_nobody_named_has_an_empty_story(busy: Relay) -> None:
     assert busy.explain("never") == {"incident": "never", "deliveries": [], "occurrences": [], "events": []}
 
 
-def test_status_of_a_relay_that_was_stopped_is_told_too(tmp_path: Path) -> None:
-    """The verbs need no running server."""
+def test_status_of_a_stopped_relay_is_shown(tmp_path: Path) -> None:
+    """`relay status` needs no running server."""
     with in_thread(configure(tmp_path)) as relay:
         pagerduty("incident.triggered", "Q1").post(relay.url)
     done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
-    told = pairs(done.stdout)
-    assert told["server"] == "no server at 127.0.0.1:0 (relay.status) uses this store"
-    assert told["waiting"].startswith("1, ")
-    assert told["delivery"] == "not paused"
-    assert told["dead letters"] == "0"
+    rows = pairs(done.stdout)
+    assert rows["server"] == "no server at 127.0.0.1:0 (relay.status) uses this store"
+    assert rows["waiting"].startswith("1, ")
+    assert rows["delivery"] == "not paused"
+    assert rows["dead letters"] == "0"
 
 
 def with_status(file: Path) -> Path:
@@ -233,15 +233,15 @@ def status(relay: Relay, *options: str) -> str:
 
 
 def test_status_says_that_the_server_runs(at_home: Relay) -> None:
-    """The command asks the server of the same store, and tells its version."""
-    told = pairs(status(at_home))
-    assert told["server"] == f"runs, version {VERSION}"
-    assert told["delivery"] == "delivering"
+    """The command asks the server of the same store and shows its version."""
+    rows = pairs(status(at_home))
+    assert rows["server"] == f"runs, version {VERSION}"
+    assert rows["delivery"] == "delivering"
     assert json.loads(status(at_home, "--json"))["server"] == at_home.status()["server"]
 
 
 def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver: Receiver) -> None:
-    """A faulty configuration and a failing receiver show, each with what to do."""
+    """A faulty configuration and a failing receiver are shown, each with what to do."""
     receiver.script = lambda _: answer("503 X", Retry_After="60")
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     file = at_home.store.parent / "gitdailies.yml"
@@ -251,36 +251,36 @@ def test_status_says_what_is_the_matter_with_the_server(at_home: Relay, receiver
     server = eventually(lambda: (s := at_home.status()["server"])["reloadFailed"] and s)
     assert eventually(lambda: at_home.status()["server"]["circuit"] == "open")
     file.write_text(right)
-    told = pairs(status(at_home))
-    assert told["server"].endswith(
+    rows = pairs(status(at_home))
+    assert rows["server"].endswith(
         "gitdailies.yml has errors, still using the previous one; run `gitdailies check`"
     )
-    assert told["delivery"] == "the receiver fails and is probed: answered 503"
+    assert rows["delivery"] == "the receiver fails and is probed: answered 503"
     assert server["storeFault"] is None
     at_home.reload()
     eventually(lambda: not at_home.status()["server"]["reloadFailed"])
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_a_receiver_that_never_answered_is_told_with_the_reason(tmp_path: Path, kind: str) -> None:
-    """Down since the start, with no event tried: status and explain say why, on either store."""
+def test_a_receiver_that_never_answered_is_shown_with_the_reason(tmp_path: Path, kind: str) -> None:
+    """If the receiver is down since the start, status and explain give the reason, on either store."""
     with setting(kind) as at:
         file = with_status(configure(tmp_path, store=at))
         file.write_text(file.read_text().replace("  receiver: ours\n", ""))
         with in_thread(file) as relay:
             pagerduty("incident.triggered", "Q1").post(relay.url)
             reason = eventually(lambda: relay.status()["server"]["circuitReason"])
-            told = pairs(ask(tmp_path, "status"))
+            rows = pairs(ask(tmp_path, "status"))
             story = ask(tmp_path, "explain", "Q1")
             assert relay.status()["lastAttempt"] is None
     assert reason == "127.0.0.1:1: connection refused"
-    assert told["delivery"] == f"the receiver fails and is probed: {reason}"
-    assert story.endswith(f": waiting, {told['delivery']}\n")
+    assert rows["delivery"] == f"the receiver fails and is probed: {reason}"
+    assert story.endswith(f": waiting, {rows['delivery']}\n")
 
 
 @pytest.mark.parametrize("by", ["a person", "key"])
 def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver, by: str) -> None:
-    """By what, why and since when stand in the story of what waits, in words and as JSON."""
+    """The cause, the reason and the time of a pause are in `explain`, as text and as JSON."""
     folder = at_home.store.parent
     pagerduty("incident.triggered", "before").post(at_home.url)
     eventually(lambda: at_home.explain("before")["events"][0]["state"] == "delivered")
@@ -290,9 +290,9 @@ def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     (paused,) = eventually(lambda: at_home.status()["paused"])
 
-    told = json.loads(ask(folder, "explain", "Q1", "--json"))
-    assert told["paused"] == [paused]
-    assert told["server"]["store"] == at_home.status()["server"]["store"]
+    explained = json.loads(ask(folder, "explain", "Q1", "--json"))
+    assert explained["paused"] == [paused]
+    assert explained["server"]["store"] == at_home.status()["server"]["store"]
     since = output.moment(paused["since"])
     story = ask(folder, "explain", "Q1").splitlines()
     assert story[-1].endswith(f": waiting, paused by {by} since {since}: {paused['reason']}")
@@ -306,7 +306,7 @@ def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver
 def test_pause_says_what_delivery_was_paused_by(
     at_home: Relay, receiver: Receiver, by: str, begins: str
 ) -> None:
-    """A pause by a person stays as it is, reason and all; another becomes one, and is named."""
+    """A pause by a person keeps its reason. A pause by the relay becomes one by a person, and is named."""
     folder = at_home.store.parent
     receiver.script = lambda _: answer("401 X")
     if by == "a person":
@@ -314,9 +314,9 @@ def test_pause_says_what_delivery_was_paused_by(
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     (paused,) = eventually(lambda: at_home.status()["paused"])
 
-    said = ask(folder, "pause", "--reason", "mine").splitlines()[-1]
+    line = ask(folder, "pause", "--reason", "mine").splitlines()[-1]
     since = output.moment(paused["since"])
-    assert said == f"{begins}paused by {by} since {since}: {paused['reason']}"
+    assert line == f"{begins}paused by {by} since {since}: {paused['reason']}"
     (paused,) = at_home.status()["paused"]
     assert (paused["by"], paused["reason"]) == ("manual", "maint" if by == "a person" else "mine")
 
@@ -329,8 +329,8 @@ def test_the_server_of_another_store_is_not_taken_for_ours(at_home: Relay, tmp_p
     assert pairs(status(at_home))["server"].startswith("no server at 127.0.0.1:")
 
 
-def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
-    """Whatever listens where the server would, the command goes on without it."""
+def test_status_is_shown_whatever_answers_in_place_of_the_server(tmp_path: Path) -> None:
+    """If another program answers at the server's address, the command goes on without the server."""
     file = configure(tmp_path)
     store.migrate(SqliteDatabase(tmp_path / "relay.db"))
     for answered in (b"", b"220 mail.example\r\n", b"HTTP/1.1 200 OK\r\n\r\n[1]", b"HTTP/1.1 500 X\r\n\r\n{"):
@@ -339,8 +339,8 @@ def test_status_is_told_though_nothing_answers_sensibly(tmp_path: Path) -> None:
             port = other.getsockname()[1]
             file.write_text(re.sub(r"status: \S+", f"status: 127.0.0.1:{port}", file.read_text()))
             done = run("relay", "status", "--config", "gitdailies.yml", folder=tmp_path)
-        said = f"no server at 127.0.0.1:{port} (relay.status) uses this store"
-        assert pairs(done.stdout)["server"] == said
+        line = f"no server at 127.0.0.1:{port} (relay.status) uses this store"
+        assert pairs(done.stdout)["server"] == line
 
 
 def _answer_once(listener: socket.socket, answered: bytes) -> None:

@@ -1,4 +1,4 @@
-"""What is thrown away after its time, and what never is."""
+"""Rows that are deleted after their time, and rows that never are."""
 
 from __future__ import annotations
 
@@ -80,7 +80,9 @@ def shelf(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Shelf]:
             yield Shelf(database, session)
 
 
-def said(incident: str, state: str, *, refusal: Reason | None = None, into: str | None = None) -> Delivery:
+def message_of(
+    incident: str, state: str, *, refusal: Reason | None = None, into: str | None = None
+) -> Delivery:
     change = Change.make(
         state=state,
         word=state,
@@ -95,9 +97,9 @@ def said(incident: str, state: str, *, refusal: Reason | None = None, into: str 
 
 
 def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) -> None:
-    """A week after, an event and its attempts are gone; six days after, both are there."""
+    """Seven days after delivery an event and its attempts are deleted, and not before."""
     for incident, days in (("old", 7.1), ("young", 6.9)):
-        shelf.put(said(incident, STARTED), days)
+        shelf.put(message_of(incident, STARTED), days)
         shelf.deliver(days)
     left = shelf.pruned()
 
@@ -107,8 +109,8 @@ def test_delivered_events_go_after_their_days_with_their_attempts(shelf: Shelf) 
 
 def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
     """Events that wait and dead letters stay however old they are, with their attempts."""
-    shelf.put(said("waits", STARTED), LONG_AGO)
-    shelf.put(said("refused", STARTED), LONG_AGO)
+    shelf.put(message_of("waits", STARTED), LONG_AGO)
+    shelf.put(message_of("refused", STARTED), LONG_AGO)
     (waits, refused) = shelf.due()
     long_ago = now_us() - LONG_AGO * DAY_US
     again = outbox.Attempt(waits.seq, long_ago, 500, outbox.RETRY, "answered 500", long_ago)
@@ -120,21 +122,21 @@ def test_what_is_not_delivered_is_never_pruned(shelf: Shelf) -> None:
 
 
 def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None:
-    """However old, an occurrence that may still end is known: its end goes where its start went."""
-    shelf.put(said("open", STARTED), LONG_AGO)
-    shelf.put(said("held", STARTED, refusal=Reason(FILTERED, "filtered")), LONG_AGO)
-    shelf.put(said("target", STARTED), LONG_AGO)
-    shelf.put(said("merged", STARTED), LONG_AGO)
-    shelf.put(said("merged", RESOLVED, into="target"), LONG_AGO)
+    """An occurrence that may still end stays, however old, and its end follows its start."""
+    shelf.put(message_of("open", STARTED), LONG_AGO)
+    shelf.put(message_of("held", STARTED, refusal=Reason(FILTERED, "filtered")), LONG_AGO)
+    shelf.put(message_of("target", STARTED), LONG_AGO)
+    shelf.put(message_of("merged", STARTED), LONG_AGO)
+    shelf.put(message_of("merged", RESOLVED, into="target"), LONG_AGO)
     shelf.deliver(LONG_AGO)
     left = shelf.pruned()
     assert (left["events"], left["deliveries"]) == (0, 0)
     states = dict(shelf.rows("SELECT incident, state FROM occurrences"))
     assert states == {"open": "open", "held": "held", "target": "open", "merged": "merged"}
 
-    shelf.put(said("open", RESOLVED), 0)
-    shelf.put(said("held", UPDATED), 0)
-    shelf.put(said("target", RESOLVED), 0)
+    shelf.put(message_of("open", RESOLVED), 0)
+    shelf.put(message_of("held", UPDATED), 0)
+    shelf.put(message_of("target", RESOLVED), 0)
     kinds = shelf.rows("SELECT incident, body FROM events ORDER BY seq")
     assert [(name, "Started" in body) for name, body in kinds] == [
         ("open", False),
@@ -147,13 +149,13 @@ def test_open_held_and_merged_occurrences_are_never_pruned(shelf: Shelf) -> None
 def test_closed_occurrences_and_known_ids_stay_for_ninety_days(shelf: Shelf) -> None:
     """Within ninety days a late repeat adds nothing; after them the closed occurrence is gone."""
     for incident, days in (("old", 90.1), ("young", 89.9)):
-        shelf.put(said(incident, STARTED), days)
-        shelf.put(said(incident, RESOLVED), days)
+        shelf.put(message_of(incident, STARTED), days)
+        shelf.put(message_of(incident, RESOLVED), days)
         shelf.deliver(days)
     left = shelf.pruned()
 
     assert (left["occurrences"], left["deliveries"]) == (1, 2)
-    repeat = shelf.put(said("young", STARTED))
+    repeat = shelf.put(message_of("young", STARTED))
     assert (repeat.repeated, len(repeat.events)) == (True, 1)
     assert shelf.rows("SELECT count(*) FROM outbox") == [(0,)]
 
@@ -186,10 +188,10 @@ def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.Monkey
 
 
 def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
-    """With a day for each, what is two days old goes everywhere."""
-    quarantine(shelf, "kept", 2)
-    shelf.put(said("A", STARTED), 2)
-    shelf.put(said("A", RESOLVED), 2)
+    """With every setting at one day, all rows of two days ago are deleted."""
+    quarantine(shelf, "unread", 2)
+    shelf.put(message_of("A", STARTED), 2)
+    shelf.put(message_of("A", RESOLVED), 2)
     shelf.deliver(2)
     settings = replace(SETTINGS, delivered_days=1, quarantine_days=1, closed_occurrence_days=1)
     assert set(shelf.pruned(settings).values()) == {0}
@@ -208,8 +210,8 @@ def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
     assert sizes == [500, 500, 200]
 
 
-def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
-    """From the day on which the oldest things go, a file grows no more, whatever comes in day after day."""
+def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
+    """Once the oldest rows are due for deletion, the file stops growing, although rows arrive every day."""
     settings = replace(SETTINGS, delivered_days=2, quarantine_days=3, closed_occurrence_days=5)
     database = SqliteDatabase(tmp_path / "relay.db")
     store.migrate(database)
@@ -220,9 +222,9 @@ def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Pat
             database.begin(session)
             for number in range(80):
                 name = f"day{day}-{number}"
-                shelf.put(said(name, STARTED), day)
-                shelf.put(said(name, RESOLVED), day)
-                quarantine(shelf, f"kept-{name}", day, size=1000)
+                shelf.put(message_of(name, STARTED), day)
+                shelf.put(message_of(name, RESOLVED), day)
+                quarantine(shelf, f"unread-{name}", day, size=1000)
             shelf.deliver(day)
             database.commit(session)
             left = shelf.pruned(settings, days_ago=day)
@@ -236,7 +238,7 @@ def test_a_month_of_intake_keeps_the_file_as_small_as_a_week_of_it(tmp_path: Pat
 
 
 def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is too old goes while deliveries are taken, and a fault of the store does not end it."""
+    """Old rows are deleted while deliveries come in, and a fault of the store does not stop that."""
     monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 0.05)
     real, faults = pruner.find_expired, [sqlite3.OperationalError("planted")]
 

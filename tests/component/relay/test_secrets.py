@@ -33,7 +33,7 @@ def echo(one: Arrival) -> bytes:
 
 
 def found(text: str | bytes) -> list[str]:
-    """Name the secrets that stand in a text, whole or in part."""
+    """Name the secrets that a text contains, whole or in part."""
     raw = text.encode() if isinstance(text, str) else text
     return [secret for secret in PLANTED if secret[4:].encode() in raw]
 
@@ -52,8 +52,8 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
         url = server.address
         # The redirect last: it pauses the rest.
         for name in ("Q-202", "Q-400", "Q-500", "Q-reason", "Q-302"):
-            told = pagerduty("incident.triggered", name).post(url)
-            texts[f"answer {name}"] = told.content + repr(told.headers).encode()
+            answer = pagerduty("incident.triggered", name).post(url)
+            texts[f"answer {name}"] = answer.content + repr(answer.headers).encode()
             eventually(partial(receiver.of, name))
         right = pagerduty("incident.triggered", "Q-wrong")
         posts = [
@@ -68,8 +68,8 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
             Delivery(SECRETS["datadog-token"], right.body, {}),
         ]
         for number, post in enumerate(posts):
-            told = post.post(url)
-            texts[f"answer {number}"] = told.content + repr(told.headers).encode()
+            answer = post.post(url)
+            texts[f"answer {number}"] = answer.content + repr(answer.headers).encode()
         status = server.entries("relay started")[0]["status"]
         eventually(lambda: server.entries("dead letter"))
         (tmp_path / "pagerduty-secret").chmod(0o000)
@@ -96,7 +96,7 @@ def test_a_planted_secret_is_nowhere(tmp_path: Path, receiver: Receiver) -> None
     texts["files"] = b"".join(path.read_bytes() for path in tmp_path.glob("relay.db*"))
 
     assert {name: found(text) for name, text in texts.items() if found(text)} == {}
-    assert b"***" in texts["log"] + texts["files"], "no receiver's words were kept: the test proves nothing"
+    assert b"***" in texts["log"] + texts["files"], "no receiver's words were logged: the test proves nothing"
     assert {one.key for one in receiver.arrivals} == {KEY}
 
 
@@ -113,7 +113,7 @@ def test_no_repr_shows_a_secret(tmp_path: Path) -> None:
 
 
 def test_a_delivery_body_is_in_no_log(tmp_path: Path, receiver: Receiver) -> None:
-    """What a vendor writes of its incidents stands in the store alone; the log has ids and reasons."""
+    """A vendor's text about incidents is in the store alone; the log has ids and reasons."""
     configure(tmp_path, url=receiver.url)
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:
         for title in ("planted-title", 'planted\n{"event": "forged"}'):

@@ -52,7 +52,7 @@ def test_the_same_delivery_five_times_at_once_gives_one_event(pair: Pair) -> Non
 
 
 def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
-    """The end alone sends start and end; the late start is told that it is no news and adds nothing."""
+    """The end alone sends start and end. The late start adds no event and is answered with the reason."""
     assert len(pair.post(ended("early"))["events"]) == 2
     late = pair.post(pagerduty("incident.triggered", "early"), 200)
 
@@ -61,7 +61,7 @@ def test_an_end_before_its_start_gives_both_in_order(pair: Pair) -> None:
 
 
 def test_an_end_that_tells_no_start_waits_for_it(pair: Pair) -> None:
-    """A recovery whose alert was not seen sends nothing; when the alert comes late, both go out."""
+    """A recovery whose alert was not seen sends nothing. When the alert comes late, both are sent."""
     cycle = {"cycle_key": "late-cycle"}
     assert pair.post(datadog("monitor-recovered", **cycle), 200)["status"] == "ignored"
     assert pair.story("late-cycle") == []
@@ -106,7 +106,7 @@ def test_a_merge_sends_nothing_until_its_target_ends(pair: Pair) -> None:
 
 
 def test_a_merge_into_an_unknown_incident_ends_at_once(pair: Pair) -> None:
-    """Where the relay never saw the target, the end goes out as merged, so that it is no recovery."""
+    """If the relay never saw the target, the end is sent as merged, so that it is no recovery."""
     pair.post(pagerduty("incident.triggered", "alone"))
     pair.post(ended("alone", merged_into="never-seen"))
 
@@ -162,7 +162,7 @@ def test_two_environments_of_one_repository_are_not_taken_for_one_another(pair: 
             key = {"cycle_key": f"env-{number}", "service": "shop", "env": environment}
             pair.post(datadog(name, **key, tags=f"env:{environment},service:shop"))
 
-    # Between incidents there is no order to keep.
+    # There is no order between incidents.
     assert sorted(pair.story("env-1", "env-2"), key=lambda line: line.split()[0]) == [
         "env-1 started 2026-03-04T09:17:00Z larkspur/shop staging shop",
         "env-1 resolved 2026-03-04T10:05:00Z larkspur/shop staging shop",
@@ -172,7 +172,7 @@ def test_two_environments_of_one_repository_are_not_taken_for_one_another(pair: 
 
 
 def test_an_end_goes_where_its_start_went(pair: Pair) -> None:
-    """An incident that was handed to another service ends in the repository in which it started."""
+    """An incident that moved to another service ends in the repository of its start."""
     pair.post(pagerduty("incident.triggered", "handed"))
     pair.post(ended("handed", service="shop"))
 
@@ -216,37 +216,37 @@ def test_two_sources_with_the_same_incident_id_are_two_incidents(pair: Pair) -> 
 
 def test_explain_tells_the_story(pair: Pair) -> None:
     """The command names every delivery with its decision, the occurrence, and each attempt."""
-    first = pair.post(pagerduty("incident.triggered", "told"))
-    pair.post(pagerduty("incident.acknowledged", "told"), 200)
-    assert len(pair.events("told")) == 1
-    told = pair.ask("explain", "told")
+    first = pair.post(pagerduty("incident.triggered", "seen"))
+    pair.post(pagerduty("incident.acknowledged", "seen"), 200)
+    assert len(pair.events("seen")) == 1
+    explained = pair.ask("explain", "seen")
 
-    assert [(d["word"], d["outcome"], d["events"]) for d in told["deliveries"]] == [
+    assert [(d["word"], d["outcome"], d["events"]) for d in explained["deliveries"]] == [
         ("incident.triggered", "stored", first["events"]),
         ("incident.acknowledged", "ignored", []),
     ]
-    assert [(p["state"], p["repo"], p["startedAt"]) for p in told["occurrences"]] == [
+    assert [(p["state"], p["repo"], p["startedAt"]) for p in explained["occurrences"]] == [
         ("open", "larkspur/checkout-api", STARTED_AT)
     ]
-    (event,) = told["events"]
+    (event,) = explained["events"]
     assert (event["state"], [a["status"] for a in event["attempts"]]) == ("delivered", [202])
-    text = pair.command("explain", "told")
-    assert f"because {told['deliveries'][1]['reason']}" in text
+    text = pair.command("explain", "seen")
+    assert f"because {explained['deliveries'][1]['reason']}" in text
     assert first["delivery"] in text
-    for named in (first["delivery"], event["id"], told["deliveries"][1]["delivery"], " told\n"):
-        assert pair.ask("explain", named) == told
+    for named in (first["delivery"], event["id"], explained["deliveries"][1]["delivery"], " seen\n"):
+        assert pair.ask("explain", named) == explained
 
 
 @pytest.mark.parametrize("options", [(), ("--json",)])
 def test_an_id_that_nothing_has_is_an_error(pair: Pair, options: tuple[str, ...]) -> None:
-    """Explain of what the store does not know says so, with a code of its own, as JSON too."""
+    """Explain of an unknown id says so and has an exit code of its own, with JSON too."""
     assert pair.command("explain", "never", *options, expected=2) == (
         "gitdailies: ID: expected an incident, a delivery or an event of this store, got 'never'\n"
     )
 
 
 def test_a_delivery_that_could_not_be_read_is_explained_by_its_id(pair: Pair) -> None:
-    """What `failed` lists is told with its reason, alone, though others could not be read either."""
+    """`explain` of a quarantined delivery shows that delivery alone, with its reason."""
     quarantined = [pair.post(signed(body)) for body in (b'{"event": {}}', b'{"event": {"id": 1}}')]
     (delivery,) = pair.ask("explain", quarantined[0]["delivery"])["deliveries"]
     assert (delivery["delivery"], delivery["reason"]) == (

@@ -1,4 +1,4 @@
-"""What keeps a relay from starting: each is one plain line that says what to change."""
+"""Faults that stop a relay's start: the error of each is one line that says what to change."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_a_second_relay_on_one_file_is_refused_and_the_first_goes_on(
 
 
 def test_a_newer_store_is_refused_with_both_versions_named(tmp_path: Path, receiver: Receiver) -> None:
-    """A store that a newer version wrote is left as it is."""
+    """A store that a newer version wrote is refused and not changed."""
     configure(tmp_path, url=receiver.url)
     with running("relay", "--config", CONFIG, folder=tmp_path):
         pass
@@ -93,8 +93,8 @@ def test_a_store_that_is_no_database_is_named(tmp_path: Path) -> None:
     assert (tmp_path / "relay.db").read_bytes().startswith(b"notes")
 
 
-def test_the_address_is_told_once_deliveries_are_taken(tmp_path: Path, receiver: Receiver) -> None:
-    """Whoever posts at the moment when the line is printed is answered."""
+def test_the_address_is_printed_once_deliveries_are_taken(tmp_path: Path, receiver: Receiver) -> None:
+    """A delivery that is posted as soon as the line is printed is answered."""
     configure(tmp_path, url=receiver.url)
     for number in range(3):
         with running("relay", "--config", CONFIG, folder=tmp_path) as server:
@@ -102,7 +102,7 @@ def test_the_address_is_told_once_deliveries_are_taken(tmp_path: Path, receiver:
 
 
 def test_ipv6_is_served_where_it_is_asked_for(tmp_path: Path) -> None:
-    """`[::1]:PORT` listens there, and the address is told with its brackets."""
+    """With `[::1]:PORT` the relay listens on IPv6, and the printed address has its brackets."""
     file = configure(tmp_path)
     file.write_text(file.read_text().replace("listen: 127.0.0.1:0", 'listen: "[::1]:0"'))
     with running("relay", "--config", CONFIG, folder=tmp_path) as server:

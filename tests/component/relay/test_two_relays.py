@@ -60,11 +60,11 @@ def send_in_order(relays: Sequence[Server], delivery: Sequence[Delivery], seed: 
 
 
 def send_all(relays: Sequence[Server], repeats: int) -> None:
-    """Send each source's deliveries in their order, the sources beside each other."""
-    told = [deliveries for adapter in ADAPTERS for deliveries in sequences(adapter)]
+    """Send each source's deliveries in their order, all sources at the same time."""
+    sources = [deliveries for adapter in ADAPTERS for deliveries in sequences(adapter)]
     threads = [
         threading.Thread(target=send_in_order, args=(relays, deliveries, SEED + n, repeats))
-        for n, deliveries in enumerate(told)
+        for n, deliveries in enumerate(sources)
     ]
     for thread in threads:
         thread.start()
@@ -81,11 +81,11 @@ def stories(receiver: Receiver, file: Path) -> dict[str, list[str]]:
             return bool(reports.status(session)["waiting"] == 0)
 
     eventually(over)
-    told: dict[str, list[str]] = {}
+    events: dict[str, list[str]] = {}
     for event in receiver.taken():
         key = f"{event['source']} {event['incidentId']}"
-        told.setdefault(key, []).append(json.dumps(event, sort_keys=True))
-    return told
+        events.setdefault(key, []).append(json.dumps(event, sort_keys=True))
+    return events
 
 
 def test_every_sample_sequence_sent_to_either_relay(tmp_path: Path) -> None:
@@ -112,7 +112,7 @@ def test_every_sample_sequence_sent_to_either_relay(tmp_path: Path) -> None:
 
 
 def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
-    """What a relay had leased when it was killed is sent by the other once the lease is over, in order."""
+    """Events that a killed relay had leased are sent by the other after the lease's end, in order."""
     held, let_go = threading.Event(), threading.Event()
 
     def script(_: object) -> bytes:

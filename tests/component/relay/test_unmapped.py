@@ -1,4 +1,4 @@
-"""The report of services without a line: what it asks for, and that pasting it makes them count."""
+"""The report of services without a line: its text, and that pasted lines make them count."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ def paste(file: Path, printed: str) -> str:
 
 @pytest.mark.parametrize("name", ["attic", "true", "12", "- a", AWKWARD])
 def test_what_is_printed_can_be_pasted(relay: Relay, receiver: Receiver, name: str) -> None:
-    """Pasted with a repository, read again and replayed, the service's incidents count, whatever its name."""
+    """With the printed line and a repository in the file, a replay counts the service's incidents."""
     pagerduty("incident.triggered", "Q1", service=name).post(relay.url)
     file = relay.store.parent / "gitdailies.yml"
     file.write_text(paste(file, report(relay)).replace(PLACEHOLDER, "larkspur/attic"))
@@ -44,7 +44,7 @@ def test_what_is_printed_can_be_pasted(relay: Relay, receiver: Receiver, name: s
 
 
 def test_a_repository_that_was_forgotten_is_asked_for(relay: Relay) -> None:
-    """Pasted as it stands, the configuration is refused, and the line is named."""
+    """A report that is pasted unchanged is refused, and the error names the line."""
     pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
     file = relay.store.parent / "gitdailies.yml"
     with pytest.raises(ConfigurationError, match=f"services.attic.repo: .* got '{PLACEHOLDER}'"):
@@ -59,13 +59,13 @@ def test_every_service_is_named_once_with_how_often(relay: Relay) -> None:
     pagerduty("incident.triggered", "Q4").post(relay.url)
     signed(b"{}").post(relay.url)
     options = ("--config", "gitdailies.yml", "--json")
-    told = json.loads(run("relay", "unmapped", *options, folder=relay.store.parent).stdout)
-    assert [(s["source"], s["service"], s["deliveries"], s["incidents"]) for s in told] == [
+    rows = json.loads(run("relay", "unmapped", *options, folder=relay.store.parent).stdout)
+    assert [(s["source"], s["service"], s["deliveries"], s["incidents"]) for s in rows] == [
         ("pagerduty", "Attic", 3, 2),
         ("pagerduty", "cellar", 1, 1),
         ("squadcast", "attic", 1, 1),
     ]
-    assert told[0]["aliases"] == ["P-Attic"]
+    assert rows[0]["aliases"] == ["P-Attic"]
 
 
 def test_a_delivery_without_a_service_asks_for_the_line_of_all_others(relay: Relay) -> None:
@@ -93,7 +93,7 @@ def test_what_several_sources_name_is_one_line(relay: Relay) -> None:
 
 
 def test_a_line_for_all_others_is_not_printed_a_second_time(relay: Relay) -> None:
-    """Where `*` stands there and needs the service's name, the report says so and can be pasted."""
+    """If the `*` line needs the service's name, the report says so and can still be pasted."""
     file = relay.store.parent / "gitdailies.yml"
     file.write_text(paste(file, '  "*": {repo: "larkspur/{service}"}\n'))
     relay.reload()

@@ -1,10 +1,10 @@
-"""A store of schema 0001 or 0002 under this version: nothing in it is lost, and all of it goes on.
+"""A store of schema 0001 or 0002 under this version: no row is lost, and every incident goes on.
 
 `data/relay-0001.db` and `data/relay-0002.db` were written by the last version that had that schema, run as
 a process against a receiver that answered WAITS with 500 and the start of BURIED with 400, and ended with
 SIGTERM. Their deliveries are PagerDuty's, with event ids 01OF00010001 to 01OF00010013:
 
-| incident | in the file it is |
+| incident | its state in the file |
 | --- | --- |
 | DONE | started and ended in two repositories, all four events delivered |
 | OPEN | open, its start delivered |
@@ -47,7 +47,7 @@ FOR_YEARS = "relay:\n  quarantine_days: 3650\n  delivered_days: 3650\n  closed_o
 WAITING = ["incident-f1c5f72c649d4708b95eec0c67af8fe7", "incident-ccce71a212136b48ccd8f0f84004b2b6"]
 BURIED = "incident-dab4e37c72df5e425331559f2512a49a"
 TABLES = ("deliveries", "kept", "periods", "events", "pending", "attempts", "destinations")
-# What schema 0003 renames: tables, columns, and words in a column.
+# The renames of schema 0003: tables, columns, and words in a column.
 RENAMED_TABLES = {"kept": "quarantine", "periods": "occurrences", "pending": "outbox"}
 RENAMED_COLUMNS = {
     "why": "code",
@@ -143,7 +143,7 @@ def in_new_words(table: str, row: dict[str, Any]) -> dict[str, Any]:
     return renamed if table != "pending" else {"leased_until": None, **renamed}
 
 
-def test_every_row_is_kept_and_its_words_are_the_new_ones(old: OldStore) -> None:
+def test_every_row_survives_with_the_new_words(old: OldStore) -> None:
     """After the upgrade each table has the rows that it had, with the new names and words alone."""
     before = {table: old.rows(table) for table in TABLES}
     store.migrate(old.database)
@@ -189,7 +189,7 @@ def test_reports_are_those_of_the_old_store(old: OldStore) -> None:
 
 
 def test_what_waited_is_delivered_in_order_and_nothing_else(upgraded: Relay, receiver: Receiver) -> None:
-    """Start and end that waited are sent with the ids they had; what was delivered before is not."""
+    """A waiting start and end are sent with the ids they had, and delivered events are not sent again."""
     eventually(lambda: upgraded.status()["waiting"] == 0)
     assert [one.id for one in receiver.arrivals] == WAITING
     assert kinds(receiver, "WAITS") == ["started", "resolved"]
@@ -206,7 +206,7 @@ def test_repeats_of_old_deliveries_are_known(upgraded: Relay, receiver: Receiver
 
 
 def test_open_held_and_merged_incidents_go_on(upgraded: Relay, receiver: Receiver) -> None:
-    """Ends go where starts went, a merge ends with its target, what was held starts when it passes."""
+    """An end follows its start, a merge ends with its target, and a held incident starts when it passes."""
     assert pagerduty("incident.resolved", "OPEN", at=ENDED_AT).post(upgraded.url).status_code == 202
     both = pagerduty("incident.resolved", "TARGET", at=ENDED_AT).post(upgraded.url)
     assert (both.status_code, len(both.json()["events"])) == (202, 2)

@@ -1,6 +1,6 @@
-"""What a delivery costs, counted in calls: time is noise on a machine that others share, calls are not.
+"""The cost of a delivery in calls, since times are noise on a shared machine and calls are not.
 
-A bound is what was counted when it was written, and a tenth. Whoever needs more raises it, knowingly.
+A bound is the count at the time of writing plus a tenth. A change that needs more raises it knowingly.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ NUMBERS = counted()
 
 
 class Calls:
-    """Counts the calls of the project's own functions, in every thread that starts while it is there."""
+    """Counts the calls of the project's own functions, in every thread that starts inside its block."""
 
     def __init__(self) -> None:
         self.counting = False

@@ -1,4 +1,4 @@
-"""CloudEvents: what the SDK writes in each mode is taken as the event inside."""
+"""CloudEvents: a request of the SDK in each mode is taken as the event inside."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_an_event_in_either_mode(receiver: Receiver, mode: str) -> None:
 
 @pytest.mark.parametrize("mode", MODES)
 def test_the_wrapping_says_what_the_event_leaves_out(receiver: Receiver, mode: str) -> None:
-    """Kind, id, time and source of an incident come from the wrapping where the event has none."""
+    """If an incident's event has no kind, id, time or source, they come from the wrapping."""
     from datetime import UTC, datetime
 
     data = {"incidentId": "Q1", "repo": "larkspur/ledger"}
@@ -81,7 +81,7 @@ def test_a_batch(receiver: Receiver) -> None:
 
 
 @pytest.mark.parametrize(
-    ("change", "said"),
+    ("change", "message"),
     [
         ({"id": None}, "id"),
         ({"source": ""}, "source"),
@@ -93,10 +93,10 @@ def test_a_batch(receiver: Receiver) -> None:
         ({"data_base64": "?"}, "data_base64: expected base64"),
     ],
 )
-def test_what_is_no_cloud_event_is_named(receiver: Receiver, change: dict[str, Any], said: str) -> None:
-    """A wrapping that lacks something, or holds no event of ours, is 422 and says what."""
+def test_what_is_no_cloud_event_is_named(receiver: Receiver, change: dict[str, Any], message: str) -> None:
+    """A wrapping that lacks a part, or holds no event of ours, is 422 with the fault."""
     one = {**json.loads(to_structured(wrapped({"commitSHA": "a" * 40}), JSONFormat()).body), **change}
     raw = json.dumps({name: value for name, value in one.items() if value is not None}).encode()
     answer = send(receiver, receiver.key("ci"), {"content-type": "application/cloudevents+json"}, raw)
     assert answer.status_code == 422, answer.text
-    assert said in answer.json()["detail"]
+    assert message in answer.json()["detail"]

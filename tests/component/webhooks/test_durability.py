@@ -1,4 +1,4 @@
-"""What a 202 is worth: killed servers, full disks, faults of our own."""
+"""A 202 holds: after killed servers, full disks and faults of our own."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ SENDERS = 4
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_202_survives_kill_9(kind: str, address: str) -> None:
-    """After kills under load every event that was accepted is there, and none is there twice."""
+    """After kills under load the store has every accepted event exactly once."""
     accepted, sent = set(), set()
     for number in range(ROUNDS):
         with in_process(address) as (receiver, process):
@@ -55,7 +55,7 @@ def test_every_202_survives_kill_9(kind: str, address: str) -> None:
 
 
 def _send(receiver: Receiver, key: str, prefix: str, accepted: set[str], sent: set[str]) -> None:
-    """Send events and lists until the server is gone, and keep what it said that it took."""
+    """Send events and lists until the server is gone, and collect the ids that it accepted."""
     number = 0
     while True:
         events = [body("public-client", id=f"{prefix}-{number + n}") for n in range(1 + number % 3)]
@@ -131,7 +131,7 @@ def test_a_fault_of_ours_shows_a_number_and_no_more(
     assert receiver.post(key, body("deploy")).json()["status"] == "created"
 
 
-def test_one_faulty_request_does_not_spoil_those_beside_it(
+def test_one_faulty_request_does_not_spoil_the_others(
     receiver: Receiver, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A request that breaks inside the shared transaction fails alone."""

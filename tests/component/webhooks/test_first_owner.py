@@ -1,4 +1,4 @@
-"""How the first owner, and whoever lost a password, gets in: by a link that only the terminal shows."""
+"""How the first owner, or a person who lost a password, gets in: by a link that only the terminal shows."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ def join(link: str) -> requests.Response:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_the_first_owner_gets_in_by_the_link_that_is_printed(kind: str, address: str, tmp_path: Path) -> None:
-    """The link leads to the first page, stands in no log, and is printed no more once there is an owner."""
+    """The link leads to the first page and is in no log. Once there is an owner, no link is printed."""
     options = ("webhooks", "--store", address, "--listen", f"127.0.0.1:{free_port()}")
     first = Process(tmp_path, *options, name="first")
     printed = first.wait_for("listen on")
@@ -50,16 +50,16 @@ def test_up_prints_it_too(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("url", "said"),
+    ("url", "message"),
     [
         ("dora.example.com", "expected an http or https address"),
         ("https://dora.example.com/x", "expected an address without a path"),
         ("https://kim:pw@dora.example.com", "without user and password"),
     ],
 )
-def test_a_public_address_that_is_none(url: str, said: str, tmp_path: Path) -> None:
+def test_a_public_address_that_is_none(url: str, message: str, tmp_path: Path) -> None:
     """A wrong --public-url is refused before anything is made, and is not repeated."""
     result = command("webhooks", "--store", "sqlite:w.db", "--public-url", url, cwd=tmp_path)
     assert (result.returncode, list(tmp_path.iterdir())) == (2, [])
-    assert f"--public-url: {said}" in result.stderr or said in result.stderr
+    assert f"--public-url: {message}" in result.stderr or message in result.stderr
     assert "pw" not in result.stderr.replace("password", "")

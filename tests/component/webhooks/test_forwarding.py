@@ -1,4 +1,4 @@
-"""Behind a proxy: limits hold for whoever spoke to it, and nobody chooses who that is."""
+"""Behind a proxy: limits hold for the proxy's client, and no client can forge its address."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ def guess(receiver: Receiver, forwarded: str) -> int:
 
 
 def test_a_guesser_slows_nobody_else_behind_a_trusted_proxy(tmp_path: Path) -> None:
-    """Of two visitors of one proxy the one who guesses keys waits, whatever they wrote before its word."""
+    """Of two clients of one proxy only the guesser is slowed, whatever addresses it put into the header."""
     with in_thread(tmp_path / "w.db", trusted_proxies=(parse_network("127.0.0.1"),)) as receiver:
         assert [guess(receiver, f"192.0.2.{n}, 198.51.100.7") for n in range(GUESSES)][-1] == 429
         assert guess(receiver, "192.0.2.200, 198.51.100.7") == 429
@@ -28,7 +28,7 @@ def test_a_guesser_slows_nobody_else_behind_a_trusted_proxy(tmp_path: Path) -> N
 
 
 def test_without_trust_the_header_is_not_read(tmp_path: Path) -> None:
-    """A guesser who comes through no proxy that is trusted cannot choose an address."""
+    """A guesser without a trusted proxy cannot choose an address."""
     with in_thread(tmp_path / "w.db", trusted_proxies=(parse_network("10.0.0.0/8"),)) as receiver:
         assert [guess(receiver, f"198.51.100.{n}") for n in range(GUESSES)][-1] == 429
 

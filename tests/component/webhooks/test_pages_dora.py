@@ -1,4 +1,4 @@
-"""The DORA page on both databases: the numbers of the interface, whoever asks and whenever."""
+"""The DORA page on both databases: it shows the numbers of the interface, to every role at any time."""
 
 from __future__ import annotations
 
@@ -45,8 +45,8 @@ def owner(receiver: Receiver) -> Visitor:
     return visitor
 
 
-def beside(page: str) -> dict[str, dict[str, str]]:
-    """Return what stands beside each figure, by its name."""
+def counts_by_figure(page: str) -> dict[str, dict[str, str]]:
+    """Return the counts that are shown with each figure, by the figure's name."""
     cards = re.findall(r'<h2 id="(\w+)">.*?<dl class="counts">(.*?)</dl>', page, re.DOTALL)
     return {name: dict(re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", numbers)) for name, numbers in cards}
 
@@ -56,16 +56,16 @@ def beside(page: str) -> dict[str, dict[str, str]]:
 def test_the_numbers_are_those_of_the_interface(
     kind: str, receiver: Receiver, owner: Visitor, where: str
 ) -> None:
-    """For every filter the page and `GET /api/metrics` tell the same counts, of a past moment too."""
+    """For every filter the page and `GET /api/metrics` have the same counts, for a past moment too."""
     key = receiver.key("all", "send", "read")
     assert receiver.post(key, worked()).status_code == 202
     for query in (f"{where}&{PERIOD}", f"{where}&from=2026-03-01"):
         asked = dict(pair.split("=") for pair in query.split("&") if pair)
         figures = receiver.get(key, "/api/metrics", **asked).json()["figures"]
-        shown = beside(owner.get(f"/dora?{query}").text)
+        shown = counts_by_figure(owner.get(f"/dora?{query}").text)
         for figure, labels in BESIDE.items():
-            told = {label: str(figures[figure][number]) for label, number in labels.items()}
-            assert {label: shown[figure][label] for label in labels} == told, figure
+            expected = {label: str(figures[figure][number]) for label, number in labels.items()}
+            assert {label: shown[figure][label] for label in labels} == expected, figure
 
 
 def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> None:
@@ -74,11 +74,11 @@ def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> Non
     event = {name: text for name, text in body("deploy").items() if name not in ("id", "time")}
     for number in (1, 2, 3):
         assert receiver.post(key, event).status_code == 202
-        assert beside(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
+        assert counts_by_figure(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
 
 
 def test_hostile_names_are_shown_as_they_are(receiver: Receiver, owner: Visitor) -> None:
-    """Markup in a title, a repository or a service is text on the page, and so it is in what is asked for."""
+    """Markup in a title, a repository, a service or a filter is text on the page."""
     key = receiver.key("ci")
     hostile = "<script>alert(1)</script>"
     at = {"time": "2026-03-04T09:00:00Z"}
@@ -91,8 +91,8 @@ def test_hostile_names_are_shown_as_they_are(receiver: Receiver, owner: Visitor)
         assert "&lt;script&gt;" in page
 
 
-def test_neither_style_nor_script_stands_in_the_page(receiver: Receiver, owner: Visitor) -> None:
-    """Drawings carry no style and no script, so that the policy of the pages stays as strict as it was."""
+def test_neither_style_nor_script_is_in_the_page(receiver: Receiver, owner: Visitor) -> None:
+    """Charts carry no style and no script, and the page's policy allows none."""
     key = receiver.key("all", "send", "read")
     assert receiver.post(key, worked()).status_code == 202
     answer = owner.get(f"/dora?{PERIOD}")
@@ -103,7 +103,7 @@ def test_neither_style_nor_script_stands_in_the_page(receiver: Receiver, owner: 
 
 
 def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, owner: Visitor) -> None:
-    """A key that was put into a filter by mistake is in no page and in no list of what was asked."""
+    """A key in a filter is answered with 400, and the page does not repeat it."""
     key = receiver.key("ci")
     answer = owner.get(f"/dora?repo={key}")
     assert answer.status_code == 400
@@ -111,7 +111,7 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, ow
 
 
 @pytest.mark.parametrize(
-    ("query", "said"),
+    ("query", "message"),
     [
         ("from=2999-03-01", "from: expected a time up to now"),
         ("from=2999-03-01&to=2999-03-02", "from: expected a time up to now"),
@@ -119,9 +119,11 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, ow
         ("from=2026-03-02&to=2026-03-01", "to: expected a time after from, 2026-03-02T00:00:00Z"),
     ],
 )
-def test_a_period_that_is_none_is_said(receiver: Receiver, owner: Visitor, query: str, said: str) -> None:
-    """A period that is over before it begins, or begins after now, is a page that says which end is wrong."""
+def test_an_impossible_period_is_reported(
+    receiver: Receiver, owner: Visitor, query: str, message: str
+) -> None:
+    """If a period ends before it begins, or begins after now, the page says which end is wrong."""
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
     answer = owner.get(f"/dora?{query}")
     assert answer.status_code == 400
-    assert said in answer.text
+    assert message in answer.text

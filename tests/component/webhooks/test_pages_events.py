@@ -1,4 +1,4 @@
-"""The page of an event says what it counts for, and why."""
+"""The page of an event: its verdict for each figure, with the reason."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def lines(page: str) -> list[str]:
 
 
 def verdicts(page: str) -> list[str]:
-    """Return what the page says that its event counts for, a line a figure."""
+    """Return the verdicts of the page, one line for each figure."""
     return [line for line in lines(page) if line.split(": ")[0] in NAMES.values()]
 
 
@@ -49,23 +49,23 @@ def test_an_event_says_what_it_counts_for(kind: str, receiver: Receiver, owner: 
         assert receiver.post(key, body(event)).status_code == 202
 
     deploy, incident = (lines(owner.get(path).text) for path in ("/events/1", "/events/2"))
-    said = [": ".join(line.split(": ")[:2]) for line in (*deploy, *incident)]
-    assert "Deployment frequency: Counts" in said
-    assert "Change lead time: Does not count" in said
-    assert "Change fail rate: Counts" in said
-    assert "Failed deployment recovery time: Does not count" in said
+    shown = [": ".join(line.split(": ")[:2]) for line in (*deploy, *incident)]
+    assert "Deployment frequency: Counts" in shown
+    assert "Change lead time: Does not count" in shown
+    assert "Change fail rate: Counts" in shown
+    assert "Failed deployment recovery time: Does not count" in shown
 
 
-def test_an_event_of_another_environment_is_asked_about_there(receiver: Receiver, owner: Visitor) -> None:
+def test_an_event_of_another_environment_is_judged_there(receiver: Receiver, owner: Visitor) -> None:
     """A deploy to staging counts among those of staging, on its own page."""
     assert receiver.post(receiver.key("ci"), body("deploy", environment="staging")).status_code == 202
 
-    said = lines(owner.get("/events/1").text)
-    assert any(line.startswith("Deployment frequency: Counts: ") for line in said)
+    shown = lines(owner.get("/events/1").text)
+    assert any(line.startswith("Deployment frequency: Counts: ") for line in shown)
 
 
 def test_every_verdict_has_a_name_on_the_page() -> None:
-    """What the code gives verdicts on, and what the page can name, are the same figures."""
+    """The page has a name for exactly the figures that have verdicts."""
     found = {
         ast.unparse(node.args[0])
         for node in ast.walk(ast.parse(Path(reasons.__file__).read_text()))
@@ -76,14 +76,14 @@ def test_every_verdict_has_a_name_on_the_page() -> None:
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_every_event_of_a_history_has_its_verdicts(kind: str, receiver: Receiver, owner: Visitor) -> None:
-    """Each page of the worked history opens, and none leaves its event or what that is laid to out."""
+    """Each page of the worked history opens. None leaves out its event or the deploy it is attributed to."""
     assert receiver.post(receiver.key("ci"), worked()).status_code == 202
     for number, event in enumerate(worked(), 1):
         page = owner.get(f"/events/{number}")
-        said = verdicts(page.text)
-        assert (page.status_code, len(said)) == (200, 5 if event["kind"] == "deployed" else len(said))
-        assert said, event["id"]
-        assert not [line for line in said if "left out" in line or "outside" in line], event["id"]
+        shown = verdicts(page.text)
+        assert (page.status_code, len(shown)) == (200, 5 if event["kind"] == "deployed" else len(shown))
+        assert shown, event["id"]
+        assert not [line for line in shown if "left out" in line or "outside" in line], event["id"]
 
 
 REPO = "larkspur/checkout-api"
@@ -107,7 +107,7 @@ STAGING = {"environment": "staging"}
 
 
 @pytest.mark.parametrize(
-    ("events", "said"),
+    ("events", "beginnings"),
     [
         (
             (DEPLOY, START),
@@ -167,15 +167,15 @@ STAGING = {"environment": "staging"}
     ],
 )
 def test_an_event_is_judged_by_all_that_is_here(
-    receiver: Receiver, owner: Visitor, events: tuple[dict[str, Any], ...], said: list[str]
+    receiver: Receiver, owner: Visitor, events: tuple[dict[str, Any], ...], beginnings: list[str]
 ) -> None:
-    """The page of an event counts in what it is laid to, ends, repeats or undoes, whenever and wherever."""
+    """An event's verdicts use the events that it is attributed to, ends, repeats or undoes, of any time."""
     assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
     page = owner.get(f"/events/{len(events)}")
-    told = verdicts(page.text)
+    shown = verdicts(page.text)
     assert page.status_code == 200
-    assert len(told) == len(said), told
-    assert [line[: len(beginning)] for line, beginning in zip(told, said, strict=True)] == said
+    assert len(shown) == len(beginnings), shown
+    assert [line[: len(beginning)] for line, beginning in zip(shown, beginnings, strict=True)] == beginnings
 
 
 def test_an_event_of_a_clock_that_is_ahead_counts_later(receiver: Receiver, owner: Visitor) -> None:

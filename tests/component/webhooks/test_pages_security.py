@@ -1,4 +1,4 @@
-"""What keeps the pages safe: sessions, forms of others, hostile text, guesses, headers, and the log."""
+"""The safety of the pages: sessions, forms of other sites, hostile text, guesses, headers, and the log."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 
 
 class Visitor:
-    """A browser without a screen: cookies, and forms with what stands in them."""
+    """A browser without a screen: cookies, and forms with their values."""
 
     def __init__(self, receiver: Receiver) -> None:
         self.session = requests.Session()
@@ -89,7 +89,7 @@ def test_every_page_asks_who_it_is(receiver: Receiver, owner: Visitor) -> None:
 
 
 def test_a_session_that_was_put_upon_somebody_is_not_theirs(receiver: Receiver, owner: Visitor) -> None:
-    """A cookie that is there before signing in is replaced by it, and stays nobody's."""
+    """Signing in replaces a planted cookie, and the planted one gives no session."""
     victim, attacker = Visitor(receiver), Visitor(receiver)
     for visitor in (victim, attacker):
         visitor.session.cookies.set("gitdailies", "planted", domain="127.0.0.1")
@@ -120,7 +120,7 @@ def test_sessions_end_by_themselves(kind: str, receiver: Receiver, owner: Visito
 
 @on_each
 def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: Visitor) -> None:
-    """Whoever is removed has no session, no password and no link that they gave; the last owner stays."""
+    """A removed person's session, password and invitations end at once; the last owner cannot be removed."""
     second = Visitor(receiver)
     second.join(
         re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="owner").text)[0], "Sam"
@@ -134,7 +134,7 @@ def test_a_removed_person_is_out_at_once(kind: str, receiver: Receiver, owner: V
 
 
 def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: Visitor) -> None:
-    """Who is the only owner stands without a way to be removed, until there is another one."""
+    """The page has no button to remove the only owner, until there is another one."""
     assert re.findall(r"people/(\d+)/remove|(the only owner)", owner.get("/settings/people").text) == [
         ("", "the only owner")
     ]
@@ -143,16 +143,16 @@ def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: 
     assert re.findall(r"people/(\d+)/remove", owner.get("/settings/people").text) == ["1", "2"]
 
 
-def test_a_viewer_is_not_told_of_keys(receiver: Receiver, owner: Visitor) -> None:
-    """The first page tells an owner what keys are called and look like, and a viewer how many there are."""
+def test_a_viewer_is_not_shown_keys(receiver: Receiver, owner: Visitor) -> None:
+    """The first page shows an owner the names and beginnings of keys, and a viewer only their number."""
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
     viewer = Visitor(receiver)
     viewer.join(link, "Vic")
     shown = key_of(owner, "larkspur pipeline")[:8]
-    for visitor, told in ((owner, True), (viewer, False)):
+    for visitor, visible in ((owner, True), (viewer, False)):
         page = visitor.get("/start").text
         assert "There is one key" in page
-        assert (shown in page, "larkspur pipeline" in page) == (told, told)
+        assert (shown in page, "larkspur pipeline" in page) == (visible, visible)
 
 
 @pytest.mark.parametrize(
@@ -244,7 +244,7 @@ def test_guessing_passwords_is_slowed(receiver: Receiver, owner: Visitor) -> Non
 
 
 def test_guessing_keys_is_slowed_and_live_keys_are_not(receiver: Receiver) -> None:
-    """Requests without a live key become 429 with Retry-After; a live key beside them is taken."""
+    """Many requests with wrong keys become 429 with Retry-After, while a live key still works."""
     key = receiver.key("ci")
     statuses = [receiver.post(f"{key[:-1]}-", body("deploy")).status_code for _ in range(80)]
     assert statuses[:50] == [401] * 50
@@ -255,7 +255,7 @@ def test_guessing_keys_is_slowed_and_live_keys_are_not(receiver: Receiver) -> No
 
 
 def test_names_cannot_be_found_out(receiver: Receiver, owner: Visitor) -> None:
-    """A wrong password and a name that is not there are answered with the same page."""
+    """A wrong password and an unknown name are answered with the same page."""
     there, not_there = (Visitor(receiver).sign_in(name, "wrong password") for name in ("Kim", "Eve"))
     strip = lambda page, name: re.sub(r'value="\w{64}"', "", page.text).replace(name, "")  # noqa: E731
     assert strip(there, "Kim") == strip(not_there, "Eve")
@@ -265,7 +265,7 @@ def test_names_cannot_be_found_out(receiver: Receiver, owner: Visitor) -> None:
 def test_a_key_in_an_address_is_refused_and_repeated_nowhere(
     receiver: Receiver, owner: Visitor, log_lines: pytest.CaptureFixture[str]
 ) -> None:
-    """A key in a path or query is never answered with what was asked, nor written down."""
+    """A request with a key in its path or query is refused. The key is in no answer and no log."""
     key = receiver.key("ci")
     for path in (f"/webhooks?key={key}", f"/events?search={key}", f"/{key}", f"/join/{key}"):
         answer = owner.get(path)
@@ -274,7 +274,7 @@ def test_a_key_in_an_address_is_refused_and_repeated_nowhere(
     assert key[8:] not in log_lines.readouterr().err
 
 
-def test_one_time_links_and_passwords_stand_in_no_log(
+def test_one_time_links_and_passwords_are_in_no_log(
     receiver: Receiver, log_lines: pytest.CaptureFixture[str]
 ) -> None:
     """Neither the token of a link, nor a password, nor a cookie is in any line of the log."""
@@ -282,10 +282,10 @@ def test_one_time_links_and_passwords_stand_in_no_log(
     visitor.join(link, "Kim")
     visitor.sign_in("Kim", "wrong " + PASSWORD)
     visitor.get(link)
-    said = log_lines.readouterr().err
-    assert "joined" in said
+    logged = log_lines.readouterr().err
+    assert "joined" in logged
     secrets = [link.rpartition("/")[2], PASSWORD, *visitor.session.cookies.values()]
-    assert [secret for secret in secrets if secret in said] == []
+    assert [secret for secret in secrets if secret in logged] == []
     with transaction(receiver.store) as session:
         rows = [
             str(row)
@@ -297,7 +297,7 @@ def test_one_time_links_and_passwords_stand_in_no_log(
 
 @on_each
 def test_a_link_is_used_once(kind: str, receiver: Receiver) -> None:
-    """The second who follows a link is told that it is used; the first owner's links all end with it."""
+    """A used link is answered 410. All links for the first owner end with the first use of one."""
     first, second = invite_owner(receiver.store), invite_owner(receiver.store)
     assert Visitor(receiver).join(first, "Kim").status_code == 303
     for link in (first, second):
@@ -311,8 +311,7 @@ def behind_tls(folder: Path) -> Iterator[Receiver]:
 
 
 def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
-    """Behind TLS the cookie is Secure and of this host alone, browsers are told to stay on TLS, and forms
-    come from the public address."""
+    """Behind TLS the cookie is Secure and for one host, HSTS is sent, and forms need the public origin."""
     with behind_tls(tmp_path) as receiver:
         link = invite_owner(receiver.store)
         page = requests.get(receiver.url + link, timeout=10)
@@ -335,7 +334,7 @@ def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
 
 
 def test_every_answer_has_the_headers(receiver: Receiver, owner: Visitor) -> None:
-    """Pages, problems, JSON and files alike tell browsers not to guess, frame or run anything else."""
+    """Pages, problems, JSON and files have the headers against sniffing, framing and foreign content."""
     for path in ("/start", "/nowhere", "/openapi.json", "/api/events", "/static/style.css", "/sign-in"):
         headers = owner.get(path).headers
         assert headers["x-content-type-options"] == "nosniff", path
@@ -374,7 +373,7 @@ def test_a_fault_on_a_page_shows_no_trace(
 def test_a_store_that_cannot_be_read_is_a_page(
     receiver: Receiver, owner: Visitor, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Where even who is signed in cannot be read, a browser is shown a page, and told when to come again."""
+    """If the session cannot be read, a browser gets a page with Retry-After."""
 
     def broken(*_: Any, **__: Any) -> None:
         raise StoreUnavailable("store: expected to read it, got a fault")
@@ -399,7 +398,7 @@ def test_a_store_that_cannot_be_read_is_a_page(
         ("/events?key=x", 400),
     ],
 )
-def test_what_is_not_there_is_a_page_in_a_browser(
+def test_an_unknown_path_is_a_page_in_a_browser(
     receiver: Receiver, owner: Visitor, path: str, status: int
 ) -> None:
     """A browser is shown a page with a way back, and a program the problem as JSON."""
@@ -407,7 +406,7 @@ def test_what_is_not_there_is_a_page_in_a_browser(
     assert (page.status_code, page.headers["content-type"]) == (status, "text/html; charset=utf-8")
     assert '<a href="/">Go to the start page</a>' in page.text
     problem = requests.get(receiver.url + path, timeout=10, allow_redirects=False)
-    if problem.status_code != 303:  # pages send whoever is not signed in to sign in
+    if problem.status_code != 303:  # pages redirect a visitor to sign in
         assert (problem.status_code, problem.json()["status"]) == (status, status)
 
 
@@ -417,7 +416,7 @@ def test_what_is_not_there_is_a_page_in_a_browser(
 def test_the_interface_answers_programs_that_name_html_first(
     receiver: Receiver, path: str, status: int
 ) -> None:
-    """A program whose library accepts HTML before all else is told a problem as JSON, not as a page."""
+    """A program whose library prefers HTML gets a problem of the interface as JSON, not as a page."""
     answer = Visitor(receiver).get(path, headers={"accept": "text/html, image/gif, *; q=.2, */*; q=.2"})
     assert (answer.status_code, answer.json()["status"]) == (status, status)
 

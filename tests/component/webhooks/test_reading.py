@@ -87,7 +87,7 @@ def test_filters(receiver: Receiver, filters: dict[str, str], ids: list[str]) ->
 
 
 def test_next_counts_only_what_matches(receiver: Receiver) -> None:
-    """`next` is null where no event that matches follows, though others do."""
+    """`next` is null if no matching event follows, even if others do."""
     key = seven(receiver)
     assert receiver.get(key, kind="incidentResolved", limit="1").json()["next"] is None
     assert receiver.get(key, kind="incidentStarted", limit="1").json()["next"] == 4
@@ -107,8 +107,8 @@ def test_a_key_that_may_not_read(receiver: Receiver) -> None:
     assert (answer.status_code, answer.json()["type"]) == (403, "urn:gitdailies:problem:forbidden")
 
 
-def test_an_event_is_deleted_and_kept_in_the_audit(receiver: Receiver) -> None:
-    """A deleted event is in no list, stands in an audit line, and may be sent anew."""
+def test_a_deleted_event_is_in_the_audit(receiver: Receiver) -> None:
+    """A deleted event is in no list and in one audit line. It may be sent again."""
     key = seven(receiver)
     assert _delete(receiver, key, "deploy-2").json() == {"status": "deleted", "id": "deploy-2"}
     assert _delete(receiver, key, "deploy-2").status_code == 404
@@ -130,7 +130,7 @@ def test_a_key_that_may_not_delete(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("name", ["a/b", "a?b=c", "a%2Fb", "a#b", ".."])
 def test_ids_of_every_form_can_be_deleted(receiver: Receiver, name: str) -> None:
-    """Whatever an id may look like, it can be named in the address, percent-encoded."""
+    """An id of any form can be deleted by its percent-encoded address."""
     key = receiver.key("ci", "send", "delete")
     receiver.post(key, body("deploy", id=name))
     encoded = "".join(f"%{byte:02X}" for byte in name.encode())
@@ -156,7 +156,7 @@ def test_a_million_events_are_listed_in_little_memory(tmp_path: Path) -> None:
         key = receiver.key("all", "send", "read")
         receiver.post(key, body("deploy", title="x" * 200))
         assert len(receiver.events(key)) == 1
-        # Figures are derived of what stands there by then, and not of a million events meanwhile.
+        # Figures are derived now, of one event, and not during the listing of a million.
         assert receiver.get(key, "/api/metrics").status_code == 200
         _multiply(tmp_path / "w.db", ROWS)
         before = _peak_kilobytes(process.pid)
@@ -195,7 +195,7 @@ def _delete(receiver: Receiver, key: str, name: str) -> requests.Response:
 
 
 def test_the_front_page_says_where_things_are(receiver: Receiver) -> None:
-    """Whoever opens the address without a key learns what this is and which paths there are."""
+    """Without a key the address answers with the service's name and its paths."""
     front = requests.get(receiver.url + "/", timeout=30)
     assert (front.status_code, front.json()["this"]) == (200, "GitDailies incoming webhooks")
     assert front.json()["send"] == "POST /webhooks"

@@ -1,4 +1,4 @@
-"""How long events are kept: for ever unless it is asked for, then as long as was said."""
+"""How long events are stored: without a limit by default, else for the set number of days."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ from tests.support.webhooks.running import in_thread
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_events_go_when_they_are_older_than_they_are_kept(
+def test_events_older_than_the_limit_are_deleted(
     kind: str, database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """In parts of a few at a time, those that happened before the limit go and the others stay."""
+    """Events before the limit are deleted, a few in each transaction, and the others stay."""
     monkeypatch.setattr(retention, "_AT_ONCE", 3)
     now = datetime.now(UTC)
     with in_thread(database()) as receiver:
@@ -42,8 +42,8 @@ def test_events_go_when_they_are_older_than_they_are_kept(
     assert "old-" not in str(lines)
 
 
-def test_a_server_keeps_as_long_as_it_is_told(database: Callable[[], Database]) -> None:
-    """A server that is told to keep 30 days rids itself of older events when it starts, and of no others."""
+def test_a_server_deletes_events_older_than_its_setting(database: Callable[[], Database]) -> None:
+    """A server with `keep_days` 30 deletes older events when it starts, and no others."""
     key, now = create_key(database(), "all", ("send", "read"))[0].reveal(), datetime.now(UTC)
     sent = [body("deploy", id=f"{days}", time=text_of(now - timedelta(days=days))) for days in (400, 1)]
     with in_thread(database()) as receiver:

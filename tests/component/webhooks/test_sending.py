@@ -33,15 +33,15 @@ def kind(request: pytest.FixtureRequest) -> str:
 
 def problem(answer: requests.Response) -> tuple[int, str, str]:
     """Read a problem and check the form that all of them share."""
-    said = answer.json()
+    fields = answer.json()
     assert answer.headers["content-type"] == "application/problem+json"
-    assert said["status"] == answer.status_code
-    assert set(said) - {"field"} == {"type", "title", "status", "detail"}
-    return answer.status_code, said["type"].removeprefix("urn:gitdailies:problem:"), said["detail"]
+    assert fields["status"] == answer.status_code
+    assert set(fields) - {"field"} == {"type", "title", "status", "detail"}
+    return answer.status_code, fields["type"].removeprefix("urn:gitdailies:problem:"), fields["detail"]
 
 
 def test_an_event_is_taken_once(receiver: Receiver) -> None:
-    """The same event twice is created, then unchanged, and stands once in the list."""
+    """The same event sent twice is created, then unchanged, and is in the list once."""
     key, reader = receiver.key("ci"), receiver.key("dash", "read")
     answers = [receiver.post(key, body("deploy")) for _ in range(2)]
     assert [(a.status_code, a.json()) for a in answers] == [
@@ -52,7 +52,7 @@ def test_an_event_is_taken_once(receiver: Receiver) -> None:
 
 
 def test_the_same_event_many_times_at_once_is_taken_once(receiver: Receiver) -> None:
-    """Of twenty equal requests at once exactly one is told that it created the event."""
+    """Of twenty equal requests at once exactly one is answered `created`."""
     key = receiver.key("ci", "send", "read")
     with ThreadPoolExecutor(10) as pool:
         answers = list(pool.map(lambda _: receiver.post(key, body("deploy")).json()["status"], range(20)))
@@ -68,7 +68,7 @@ def test_what_the_public_client_sends_is_taken(receiver: Receiver) -> None:
 
 
 def test_what_core_writes_is_taken(receiver: Receiver) -> None:
-    """An event that core's dialect wrote is taken as it is, and known again by its id."""
+    """An event that core's dialect wrote is accepted, and a repeat is recognized by its id."""
     event = Event.make("deployed", **{k: v for k, v in body("deploy").items() if k != "kind"})
     for dialect in (Dialect.make(receiver="ours"), Dialect.make(receiver="documented")):
         answer = receiver.post(
@@ -101,7 +101,7 @@ def test_ten_thousand_events_in_one_request(receiver: Receiver) -> None:
 
 
 def test_validate_stores_nothing(receiver: Receiver) -> None:
-    """?validate=true says what sending would say, and nothing is stored."""
+    """?validate=true gives the answer that sending would give, and nothing is stored."""
     key = receiver.key("ci", "send", "read")
     good = receiver.post(key, body("deploy"), "/webhooks?validate=true")
     assert (good.status_code, good.json()) == (200, {"status": "valid", "id": "deploy-1"})
@@ -163,15 +163,15 @@ FAULTS = [
 ]
 
 
-@pytest.mark.parametrize(("sent", "headers", "status", "word", "said"), FAULTS)
+@pytest.mark.parametrize(("sent", "headers", "status", "word", "detail"), FAULTS)
 def test_every_fault_is_a_problem_that_names_it(
-    receiver: Receiver, sent: Any, headers: dict[str, str], status: int, word: str, said: str
+    receiver: Receiver, sent: Any, headers: dict[str, str], status: int, word: str, detail: str
 ) -> None:
     """A request that cannot be taken is answered with its status, its word, and what was expected."""
     key = receiver.key("ci", "send", "read")
     got = problem(receiver.post(key, sent, **headers))
     assert got[:2] == (status, word)
-    assert got[2].startswith(said)
+    assert got[2].startswith(detail)
     assert receiver.events(key) == []
 
 
@@ -179,7 +179,7 @@ def test_every_fault_is_a_problem_that_names_it(
     "media", ["", "application/json", "Application/JSON; charset=utf-8", "application/x+json"]
 )
 def test_types_that_are_read_as_json(receiver: Receiver, media: str) -> None:
-    """JSON by any of its names is read, and so is a body that does not say what it is."""
+    """JSON is read under any of its media types, and so is a body without a type."""
     raw = json.dumps(body("deploy")).encode()
     assert receiver.post(receiver.key("ci"), raw, Content_Type=media).status_code == 202
 
@@ -189,7 +189,7 @@ def test_types_that_are_read_as_json(receiver: Receiver, media: str) -> None:
     [{}, {"webhook-key": ""}, {"webhook-key": "gdk_" + "0" * 38}, {"authorization": "Bearer x"}],
 )
 def test_without_a_live_key_nothing_is_read(receiver: Receiver, given: dict[str, str]) -> None:
-    """A request without a key, or with text that is none, is 401 on every path that asks for one."""
+    """A request without a key, or with an invalid one, is 401 on every path that needs one."""
     for method, path in (("POST", "/webhooks"), ("POST", "/webhooks/ping"), ("GET", "/api/events")):
         answer = requests.request(method, receiver.url + path, headers=given, data=b"{", timeout=10)
         assert problem(answer)[:2] == (401, "unauthorized")
@@ -222,7 +222,7 @@ def test_a_key_sends_what_it_may(receiver: Receiver, allow: tuple[str, ...], sen
 
 
 def test_a_list_of_kinds_that_a_key_may_and_may_not_send(receiver: Receiver) -> None:
-    """In a list each entry is measured by what the key may send."""
+    """In a list each entry needs the key's right to send its kind."""
     answer = receiver.post(receiver.key("ci", "deployed"), [body("incident-started"), body("deploy")])
     assert [result["status"] for result in answer.json()["results"]] == ["forbidden", "created"]
 
@@ -238,7 +238,7 @@ def test_a_deleted_key_is_refused_from_that_moment(receiver: Receiver, address: 
 
 
 def test_an_expired_key_is_refused(receiver: Receiver) -> None:
-    """A key stops at its expiry without anybody doing anything."""
+    """A key is refused from its expiry on."""
     soon = datetime.now(UTC) + timedelta(seconds=2)
     key = create_key(receiver.store, "ci", expires_at=soon)[0].reveal()
     assert receiver.post(key, body("deploy")).status_code == 202
@@ -262,8 +262,8 @@ def test_a_key_deleted_while_its_body_comes_in_stores_nothing(receiver: Receiver
     assert receiver.events(reader) == []
 
 
-def test_last_used_is_kept_to_the_minute(receiver: Receiver) -> None:
-    """The first use of a key stands in the store at once; the next ones of that minute do not move it."""
+def test_last_used_is_stored_to_the_minute(receiver: Receiver) -> None:
+    """The first use of a key is stored at once; later uses in the same minute do not change it."""
     key = receiver.key("ci")
     assert [k.last_used_at for k in list_keys(receiver.store)] == [None]
     receiver.post(key, body("deploy"))
@@ -299,7 +299,7 @@ def test_order_is_not_asked_unless_it_is_strict(receiver: Receiver) -> None:
 
 @pytest.mark.parametrize("query", ["?key={key}", "?webhook-key={key}", "?x={key}", "?token=abc"])
 def test_a_key_in_the_address_is_refused_unseen(receiver: Receiver, query: str) -> None:
-    """A key in the query is refused on every path, even beside a good header, and not repeated."""
+    """A key in the query is refused on every path, even with a good header, and not repeated."""
     key = receiver.key("ci", "send", "read")
     for path in ("/webhooks", "/webhooks/ping", "/api/events", "/nowhere"):
         answer = receiver.post(key, body("deploy"), path + query.format(key=key))
@@ -330,7 +330,7 @@ def test_another_method_is_405_with_those_there_are(
 
 @pytest.mark.parametrize("path", ["/nowhere", "/webhooks/", "/webhook", "/api", "/webhooks/gdk_secret"])
 def test_other_paths_are_404_and_not_repeated(receiver: Receiver, path: str) -> None:
-    """A path that is not there is 404 with those there are, never a redirect that loses the body."""
+    """An unknown path is 404 with a list of the known ones, never a redirect that loses the body."""
     answer = receiver.post(receiver.key("ci"), body("deploy"), path)
     assert problem(answer)[:2] == (404, "not-found")
     assert "/webhooks/ping" in answer.text
@@ -393,7 +393,7 @@ def test_chunks_are_counted(receiver: Receiver) -> None:
 
 
 def test_a_body_that_does_not_come_ends_in_408(receiver: Receiver, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A sender that stops in the middle is told so and loses the connection."""
+    """A sender that stops in the middle of a body gets 408, and the connection is closed."""
     monkeypatch.setattr(body_module, "READ_SECONDS", 0.3)
     key = receiver.key("ci")
     head = f"POST /webhooks HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nContent-Length: 100\r\n\r\n{{"

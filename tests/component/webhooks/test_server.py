@@ -36,7 +36,7 @@ def start(listen: Listen, store: StoreLocation, flag: str = "--listen") -> None:
 
 
 def test_a_taken_port_names_the_flag_to_change(tmp_path: Path) -> None:
-    """StoreLocation another program listens, the complaint names the address, the reason and the flag."""
+    """If another program listens there, the error names the address, the reason and the flag."""
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(ConfigurationError) as refused:
@@ -54,14 +54,14 @@ def test_an_address_that_is_not_here(tmp_path: Path) -> None:
 
 
 def test_one_server_a_store(receiver: Receiver) -> None:
-    """A second server on the same file is refused, and the first one keeps working."""
+    """A second server on the same file is refused, and the first one still works."""
     with pytest.raises(ConfigurationError, match="another server uses this file"):
         start(Listen("127.0.0.1", 0), receiver.store)
     assert requests.get(receiver.url + "/healthz", timeout=30).status_code == 200
 
 
-def test_a_second_start_keeps_everything(tmp_path: Path) -> None:
-    """Events and keys are there after a stop and a start."""
+def test_a_second_start_finds_everything(tmp_path: Path) -> None:
+    """Events and keys survive a stop and a start."""
     with in_thread(tmp_path / "w.db") as receiver:
         key = receiver.key("ci", "send", "read")
         receiver.post(key, body("deploy"))
@@ -70,7 +70,7 @@ def test_a_second_start_keeps_everything(tmp_path: Path) -> None:
 
 
 def test_it_shares_a_loop_and_leaves_signals_alone(tmp_path: Path) -> None:
-    """Two receivers run side by side in one loop, and the process keeps its own signal handlers."""
+    """Two receivers run in one loop, and the process's own signal handlers stay in place."""
     seen: list[list[object]] = []
 
     def handlers() -> None:
@@ -106,7 +106,7 @@ def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -
     """On ::1 the address that is announced has brackets and answers."""
     if not socket.has_ipv6:
         pytest.skip("this machine has no IPv6")
-    said: list[str] = []
+    addresses: list[str] = []
 
     async def once() -> int:
         stop = asyncio.Event()
@@ -115,18 +115,18 @@ def test_ipv6_addresses_are_written_so_that_they_can_be_opened(tmp_path: Path) -
                 listen=Listen("::1", 0),
                 store=tmp_path / "w.db",
                 strict_order=False,
-                ready=said.append,
+                ready=addresses.append,
                 stop=stop,
             )
         )
-        await _until(lambda: said or task.done())
-        answer = await asyncio.to_thread(requests.get, f"{said[0]}/healthz", timeout=30)
+        await _until(lambda: addresses or task.done())
+        answer = await asyncio.to_thread(requests.get, f"{addresses[0]}/healthz", timeout=30)
         stop.set()
         await task
         return answer.status_code
 
     assert asyncio.run(once()) == 200
-    assert said[0].startswith("http://[::1]:")
+    assert addresses[0].startswith("http://[::1]:")
 
 
 def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
@@ -154,7 +154,7 @@ def test_a_request_under_way_is_answered_before_the_end(tmp_path: Path) -> None:
 
 
 def test_a_sender_that_hangs_does_not_hold_the_end_up(tmp_path: Path) -> None:
-    """The server ends within 10 seconds though a request never does."""
+    """The server ends within 10 seconds, even if a request never ends."""
     with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
         key = receiver.key("ci")
         where = urlsplit(receiver.url)
@@ -190,13 +190,13 @@ def test_log_lines_are_json_objects(tmp_path: Path, log_lines: pytest.CaptureFix
 
 async def _until(true: Callable[[], object]) -> None:
     async with asyncio.timeout(60):
-        while not true():  # noqa: ASYNC110  what is waited for is said by a plain callback
+        while not true():  # noqa: ASYNC110  a plain callback reports the awaited state
             await asyncio.sleep(0.01)
 
 
 @pytest.mark.parametrize("kind", ["postgresql"])
 def test_two_servers_on_one_database(kind: str, database: Callable[[], Database]) -> None:
-    """What one server took the other lists and knows again, and a key that one lost is refused by both."""
+    """The other server lists and recognizes an event, and a key deleted at one is refused by both."""
     with in_thread(database()) as one, in_thread(database()) as other:
         key, reader = one.key("ci"), one.key("dash", "read")
         assert one.post(key, body("deploy")).json()["status"] == "created"

@@ -69,7 +69,7 @@ def fuzz(adapter: Adapter, seconds: float, report: Callable[[str], None] = print
 
     began, rounds = time.monotonic(), 0
     while time.monotonic() - began < seconds:
-        # A round of its own seed, since one long search keeps everything that it saw.
+        # Each round has its own seed, since one long search stores every example that it saw.
         search = settings(
             max_examples=_CASES_A_ROUND,
             database=None,

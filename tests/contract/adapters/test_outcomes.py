@@ -58,7 +58,7 @@ def test_a_signature_of_pagerduty_holds_over_both_layouts(stem, layout):
     ("given", "word"),
     [("recovered", "Recovered"), ("WARN RECOVERED", "Warn Recovered"), ("Recovered (muted)", "Recovered")],
 )
-def test_a_recovery_of_datadog_is_told_by_how_it_begins(given, word):
+def test_a_recovery_of_datadog_is_recognized_by_its_beginning(given, word):
     """Letter case and what follows "Recovered" do not hide the end of an alert."""
     body = json.loads(example("datadog", "monitor-recovered").request.body)
     request = Request.make(headers={}, body=json.dumps({**body, "transition": given}).encode())

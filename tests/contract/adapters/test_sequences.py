@@ -87,7 +87,7 @@ def test_pagerduty_reopened_is_a_second_occurrence():
     assert events == first_start_only == [START, END, again, over]
 
 
-def test_pagerduty_reopened_without_its_time_starts_when_it_was_told():
+def test_pagerduty_reopened_without_its_time_starts_at_its_event():
     """Without reopened_at the second occurrence starts at occurred_at, never at created_at."""
     assert events_of(
         "pagerduty", "incident.triggered", "incident.resolved", "incident.reopened.without-reopened-at"
@@ -100,7 +100,7 @@ def test_pagerduty_end_before_start_gives_both_in_order():
 
 
 def test_pagerduty_without_created_at_pairs_by_order():
-    """Bodies of 2021, which tell no start, still give one start and its end."""
+    """Bodies of 2021, which have no time of the start, still give one start and its end."""
     assert events_of(
         "pagerduty",
         "incident.triggered.without-created-at",
@@ -299,7 +299,7 @@ def test_squadcast_both_versions_at_once_count_once():
 
 
 def test_squadcast_end_before_start_gives_both_in_order():
-    """An end whose start was not seen sends both, since v2 tells created_at."""
+    """An end whose start was not seen gives both events, since v2 has created_at."""
     assert events_of("squadcast", "v2.incident.resolved", "v2.incident.triggered") == [
         SQUADCAST_START,
         ("ends", "checkout-api", "3-04T10:03:09.477120Z"),

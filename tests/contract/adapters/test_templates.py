@@ -39,7 +39,7 @@ VALUES = {
 
 
 def filled(name, **values):
-    """Put each variable's value in its place, as text, whatever stands around it."""
+    """Replace each variable by its value as text, whatever the surrounding text is."""
     text = TEMPLATES.joinpath(name).read_text("utf-8")
     return VARIABLE.sub(lambda match: {**VALUES, **values}[match[1]], text).encode()
 

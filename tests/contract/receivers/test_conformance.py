@@ -47,9 +47,9 @@ def test_our_receiver_has_no_fault(receiver: Receiver) -> None:
 def test_only_what_is_documented_is_asked_of_others(receiver: Receiver) -> None:
     """With --receiver documented neither lists nor ids nor ping are asked for."""
     result = run(receiver.url, receiver.key("ci"), "--receiver", "documented", "--json")
-    told = json.loads(result.output[result.output.index("{\n") :])
-    assert (told["receiver"], len(told["probes"])) == ("documented", 13)
-    assert {probe["fault"] for probe in told["probes"]} == {None}
+    report = json.loads(result.output[result.output.index("{\n") :])
+    assert (report["receiver"], len(report["probes"])) == ("documented", 13)
+    assert {probe["fault"] for probe in report["probes"]} == {None}
 
 
 def test_a_missing_key_and_a_missing_receiver_are_usage_and_fault(receiver: Receiver) -> None:
@@ -83,57 +83,57 @@ def _status(body: bytes, **changes: Any) -> bytes:
 PUBLIC = next(probe.body for probe in probes("x") if probe.name == "the public client's body")
 PLANTED: dict[str, tuple[Twist, set[str]]] = {
     "takes any key": (
-        lambda _p, _b, status, said: (202, said) if status == 401 else (status, said),
+        lambda _p, _b, status, reply: (202, reply) if status == 401 else (status, reply),
         {"no key", "wrong key", "ping with a wrong key"},
     ),
     "breaks on what is not JSON": (
-        lambda _p, body, status, said: (500, b"") if body == b"{" else (status, said),
+        lambda _p, body, status, reply: (500, b"") if body == b"{" else (status, reply),
         {"not JSON"},
     ),
     "counts a repeat twice": (
-        lambda _p, _b, status, said: (status, said.replace(b"unchanged", b"created")),
+        lambda _p, _b, status, reply: (status, reply.replace(b"unchanged", b"created")),
         {"the same again"},
     ),
     "takes other content under an id": (
-        lambda _p, _b, status, said: (202, said) if status == 409 else (status, said),
+        lambda _p, _b, status, reply: (202, reply) if status == 409 else (status, reply),
         {"same id, other content"},
     ),
     "refuses fields that it does not know": (
-        lambda _p, body, status, said: (422, said) if b"x-probe" in body else (status, said),
+        lambda _p, body, status, reply: (422, reply) if b"x-probe" in body else (status, reply),
         {"unknown field"},
     ),
     "drops unknown fields without a word": (
-        lambda _p, _b, status, said: (status, _status(said, unknown=[])),
+        lambda _p, _b, status, reply: (status, _status(reply, unknown=[])),
         {"unknown field"},
     ),
     "does not say which field is wrong": (
-        lambda _p, _b, status, said: (
-            (status, b'{"error": "bad request"}') if status == 422 else (status, said)
+        lambda _p, _b, status, reply: (
+            (status, b'{"error": "bad request"}') if status == 422 else (status, reply)
         ),
         {"unknown kind", "no repository", "repository of one part", "time that is none"},
     ),
     "takes kinds that are none": (
-        lambda _p, body, status, said: (202, said) if b"exploded" in body else (status, said),
+        lambda _p, body, status, reply: (202, reply) if b"exploded" in body else (status, reply),
         {"unknown kind"},
     ),
     "refuses the public client's body": (
-        lambda _p, body, status, said: (422, b"{}") if body == PUBLIC else (status, said),
+        lambda _p, body, status, reply: (422, b"{}") if body == PUBLIC else (status, reply),
         {"the public client's body", "id as Idempotency-Key"},
     ),
     "takes a list whole or not at all": (
-        lambda _p, _b, status, said: (422, said) if status == 207 else (status, said),
+        lambda _p, _b, status, reply: (422, reply) if status == 207 else (status, reply),
         {"a list with one fault"},
     ),
     "takes keys in addresses": (
-        lambda path, _b, status, said: (202, said) if "key=" in path else (status, said),
+        lambda path, _b, status, reply: (202, reply) if "key=" in path else (status, reply),
         {"key in the address"},
     ),
     "has no bound": (
-        lambda _p, _b, status, said: (202, said) if status == 413 else (status, said),
+        lambda _p, _b, status, reply: (202, reply) if status == 413 else (status, reply),
         {"one of 2 MiB"},
     ),
     "has no ping": (
-        lambda path, _b, status, said: (404, b"") if path.endswith("/ping") else (status, said),
+        lambda path, _b, status, reply: (404, b"") if path.endswith("/ping") else (status, reply),
         {"ping", "ping with a wrong key"},
     ),
 }
@@ -154,7 +154,7 @@ def test_a_planted_fault_is_named(receiver: Receiver, name: str) -> None:
 
 def test_storing_what_was_only_to_be_checked_is_named(receiver: Receiver) -> None:
     """A receiver that stores an event sent with validate=true is found out by sending it."""
-    with twisted(receiver, lambda _p, _b, status, said: (status, said), ignore=b"validate=true") as url:
+    with twisted(receiver, lambda _p, _b, status, reply: (status, reply), ignore=b"validate=true") as url:
         assert {"validate", "sent after validate"} <= set(faults(run(url, receiver.key("ci"))))
 
 
@@ -173,21 +173,21 @@ def twisted(receiver: Receiver, twist: Twist, ignore: bytes = b"") -> Iterator[s
 
         def answer(self, body: bytes) -> None:
             path = self.path.replace(ignore.decode(), "") if ignore else self.path
-            kept = ("webhook-key", "content-type", "idempotency-key")
-            headers = {name: text for name, text in self.headers.items() if name.lower() in kept}
+            compared = ("webhook-key", "content-type", "idempotency-key")
+            headers = {name: text for name, text in self.headers.items() if name.lower() in compared}
             right = requests.request(
                 self.command, receiver.url + path, data=body, headers=headers, timeout=20
             )
-            status, said = (
+            status, reply = (
                 (right.status_code, right.content)
                 if self.command == "GET"
                 else twist(self.path, body, right.status_code, right.content)
             )
             self.send_response(status)
             self.send_header("content-type", right.headers["content-type"])
-            self.send_header("content-length", str(len(said)))
+            self.send_header("content-length", str(len(reply)))
             self.end_headers()
-            self.wfile.write(said)
+            self.wfile.write(reply)
 
         def log_message(self, *_: Any) -> None:
             pass

@@ -35,7 +35,7 @@ def test_the_document_holds_whatever_is_sent(
     kind: str, examples: int, database: Callable[[], Database], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Requests generated from the document, right and wrong ones, pass every check of schemathesis."""
-    monkeypatch.setattr(app, "KEYS", Rate(10**6, 1.0))  # wrong keys are much of what is sent here
+    monkeypatch.setattr(app, "KEYS", Rate(10**6, 1.0))  # many of these requests have wrong keys
     statuses: set[int] = set()
     with in_thread(database()) as receiver, requests.Session() as session:
         headers = {"webhook-key": receiver.key("all", "send", "read", "delete")}

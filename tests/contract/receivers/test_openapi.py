@@ -50,7 +50,7 @@ def test_the_document_tells_senders_whose_receiver_it_is(receiver: Receiver) -> 
 
 
 def test_every_reference_leads_somewhere() -> None:
-    """No $ref and no discriminator points at a schema that is not there."""
+    """Every $ref and every discriminator points at an existing schema."""
     whole = document()
     schemas = {f"#/components/schemas/{name}" for name in whole["components"]["schemas"]}
     mapped = whole["components"]["schemas"]["Event"]["discriminator"]["mapping"].values()
@@ -127,7 +127,7 @@ def test_answers_are_as_described(
 
 
 def test_every_problem_is_described_where_it_can_happen() -> None:
-    """Each word of the problems' table stands in the answers of some operation, but for the router's."""
+    """Each problem of the table, except the router's, is documented in an answer of some operation."""
     text = json.dumps(document()["paths"])
     assert {word for word in PROBLEMS if f"`{word}`" not in text} == {"method"}
 

@@ -47,12 +47,12 @@ def statements(revision: str) -> Iterator[tuple[str, list[list[Any]]]]:
         yield statement, [[_value(one) for one in row] for row in rows]
 
 
-def _value(kept: Any) -> Any:
-    return bytes.fromhex(kept["hex"]) if isinstance(kept, dict) else kept
+def _value(cell: Any) -> Any:
+    return bytes.fromhex(cell["hex"]) if isinstance(cell, dict) else cell
 
 
 def filled(database: Database, revision: str, folder: Path) -> list[dict[str, Any]]:
-    """Make a store as *revision* left it; return its events in the order in which they came."""
+    """Make a store as *revision* left it; return its events in the order of arrival."""
     (folder / "versions").mkdir(parents=True)
     for script in (MIGRATIONS / "versions").glob("*.py"):
         if script.name[:4] <= revision:
@@ -67,8 +67,8 @@ def filled(database: Database, revision: str, folder: Path) -> list[dict[str, An
     return [json.loads(body) for (body,) in bodies]
 
 
-def told(receiver: Receiver, key: str) -> list[dict[str, Any]]:
-    """Ask all questions of the worked history and of the week; when it was asked differs."""
+def all_answers(receiver: Receiver, key: str) -> list[dict[str, Any]]:
+    """Return the answers to all questions of the worked history and of the week, without their `asOf`."""
     week_ = [
         receiver.get(key, "/api/metrics", **PERIOD, **asked, repo=REPO).json()
         for asked, _ in ANSWERS.values()
@@ -87,7 +87,7 @@ def test_an_upgraded_store_counts_as_a_new_one(
 ) -> None:
     """Rows and figures after the upgrade, and after one more event, are those of a new store of the events.
 
-    What git told is kept: the upgraded store's mirror is gone.
+    What git said survives: the upgraded store's mirror is gone.
     """
     mirror = week(tmp_path / "work").path
     events = filled(database(), revision, tmp_path / "earlier")
@@ -103,14 +103,14 @@ def test_an_upgraded_store_counts_as_a_new_one(
             # The mirror of the new store is read a moment later.
             until(lambda: settled(database(), BERLIN) == settled(new_store(tmp_path), BERLIN))
             assert commits(database()) == commits(new_store(tmp_path))
-            found = told(upgraded, keys[0])
-            assert found == told(new, keys[1])
+            found = all_answers(upgraded, keys[0])
+            assert found == all_answers(new, keys[1])
             weeks = [lead_times(one) for one in found[-len(ANSWERS) :]]
             assert revision < "0011" or weeks == [pytest.approx(numbers) for _, numbers in ANSWERS.values()]
 
 
 def test_what_git_said_moves_to_its_new_table(database: Callable[[], Database], tmp_path: Path) -> None:
-    """Revision 0013 renames `git_told` to `git_deploys` and keeps every row of it."""
+    """Revision 0013 renames `git_told` to `git_deploys` without the loss of a row."""
     filled(database(), "0012", tmp_path / "earlier")
     (before,) = (rows for statement, rows in statements("0012") if " git_told " in statement)
     with transaction(database()) as session:

@@ -76,7 +76,7 @@ def live(store: Opened, seed: int) -> None:
             if chance.random() < 0.4:
                 gone = lived.delete(chance.choice(sorted(lived.left)))
                 then = chance.random()
-                if then < 0.3:  # it is deleted in the same step in which the next one arrives
+                if then < 0.3:  # it is deleted in the step that adds the next one
                     continue
                 if then < 0.6:  # it is corrected: sent again with another time or kind
                     lived.add({**chance.choice(events), "id": gone["id"]})
@@ -150,7 +150,7 @@ PLANTS: dict[str, tuple[Any, str, Any]] = {
     "what an arrived or deleted rollback undoes": (failure_rows, "maybe_undone", _none),
     "the old neighbors of deleted deploys": (failure_rows, "maybe_undone", _merged_sides_of_removed),
     "the old neighbors of arrived deploys": (failure_rows, "maybe_undone", _merged_sides_of_arrived),
-    "the deploys to which incidents were attributed": (incident_rows, "attribute", _none_changed),
+    "the deploys that incidents were attributed to": (incident_rows, "attribute", _none_changed),
     "incidents of a failed deploy": (neighbors, "incidents_attributed_to", _nothing),
 }
 

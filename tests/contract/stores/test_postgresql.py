@@ -1,4 +1,4 @@
-"""What a session on PostgreSQL keeps from one turn to the next: the statements that it has prepared."""
+"""The prepared statements of a PostgreSQL session, from one turn to the next."""
 
 from __future__ import annotations
 
@@ -56,17 +56,17 @@ def test_a_rollback_without_an_error_takes_no_statement_away(
 ) -> None:
     """A writer rolls back before each item that is written alone, which must cost the next batch nothing."""
     turns.whole()
-    kept = turns.prepared()
+    statements = turns.prepared()
     before(turns)
     turns.rollback()
     turns.whole()
-    assert turns.prepared() == kept
-    assert len(kept) == 2  # the lock, and the question
+    assert turns.prepared() == statements
+    assert len(statements) == 2  # the lock, and the question
 
 
 @pytest.mark.parametrize("fault", FAULTS)
-def test_after_an_error_statements_are_prepared_anew(turns: Turns, fault: str) -> None:
-    """Which of a trip were prepared before its error is not known: one too many or too few would fail."""
+def test_after_an_error_statements_are_prepared_again(turns: Turns, fault: str) -> None:
+    """After an error no statement counts as prepared, since those before it may or may not have been."""
     statement, value = FAULTS[fault]
     turns.begin()
     turns.session.execute_later("SELECT ?::text", ("the first of the trip",))

@@ -67,8 +67,8 @@ def test_only_the_next_event_of_an_incident_may_be_sent(waiting: Outbox) -> None
     assert waiting.may_go() == [2]
 
 
-def test_an_event_that_waits_keeps_its_place(waiting: Outbox) -> None:
-    """Until its time an incident sends nothing, then its start again; make_due ends the wait."""
+def test_a_waiting_event_stays_first_of_its_incident(waiting: Outbox) -> None:
+    """A partition sends nothing until its retry is due, then its start again. make_due ends the wait."""
     later = now_us() + 60_000_000
     waiting.attempt(1, RETRY, later)
     assert waiting.may_go() == [3]
@@ -97,7 +97,7 @@ def test_a_dead_letter_lets_the_next_go_and_is_requeued_before_it(waiting: Outbo
 
 
 def test_a_result_that_comes_after_its_event_is_gone_changes_nothing(waiting: Outbox) -> None:
-    """A second result for a delivered event, as after a stop that was cut short, harms nobody."""
+    """A second result for a delivered event, as after an aborted stop, changes no other event."""
     waiting.attempt(1, DELIVERED)
     for verdict in (DELIVERED, DEAD_LETTER, RETRY):
         waiting.attempt(1, verdict, now_us())

@@ -78,16 +78,16 @@ def serve(database: Opened, body: Callable[[Servers], Awaitable[None]], *, serve
 
 def merged(incident: str, into: str) -> Delivery:
     made = delivery(incident, RESOLVED, ENDED)
-    (said,) = made.interpretation.messages
-    assert isinstance(said.message, Change)
-    change = said.message._replace(merged=True, merged_into=into, started_at=None)
+    (routed,) = made.interpretation.messages
+    assert isinstance(routed.message, Change)
+    change = routed.message._replace(merged=True, merged_into=into, started_at=None)
     return made._replace(
-        interpretation=made.interpretation._replace(messages=(said._replace(message=change),))
+        interpretation=made.interpretation._replace(messages=(routed._replace(message=change),))
     )
 
 
-def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> None:
-    """Once accept returns, a reader of its own finds the delivery, its event and its place in the outbox."""
+def test_an_accepted_delivery_is_visible_to_another_connection(opened: Opened) -> None:
+    """After accept returns, another connection reads the delivery, its event and its row in the outbox."""
 
     async def body(servers: Servers) -> None:
         accepted = await servers.one.accept(delivery("A", STARTED, BEGAN))
@@ -99,12 +99,12 @@ def test_what_is_accepted_is_there_for_another_connection(opened: Opened) -> Non
 
 
 def test_a_repeat_is_answered_with_the_same_events_wherever_it_comes(opened: Opened) -> None:
-    """A message told three times, twice of them at once, gives one event, and its id each time."""
+    """A delivery sent three times, twice of them at once, gives one event, and its id each time."""
 
     async def body(servers: Servers) -> None:
-        told = delivery("A", STARTED, BEGAN)
-        first, second = await asyncio.gather(servers.one.accept(told), servers.one.accept(told))
-        third = await servers.one.accept(told)
+        message = delivery("A", STARTED, BEGAN)
+        first, second = await asyncio.gather(servers.one.accept(message), servers.one.accept(message))
+        third = await servers.one.accept(message)
         assert first.events == second.events == third.events
         assert [a.repeated for a in (first, second, third)] == [False, True, True]
         assert len(servers.rows("SELECT 1 FROM events")) == 1
@@ -133,16 +133,16 @@ def test_a_merge_waits_for_its_target(opened: Opened, together: bool) -> None:
     """An incident merged into an open one ends when that one ends, in one batch or over several."""
 
     async def body(servers: Servers) -> None:
-        told = [
+        deliveries = [
             delivery("A", STARTED, BEGAN),
             delivery("B", STARTED, BEGAN),
             merged("A", "B"),
             delivery("B", RESOLVED, ENDED),
         ]
         if together:
-            accepted = await asyncio.gather(*(servers.one.accept(one) for one in told))
+            accepted = await asyncio.gather(*(servers.one.accept(one) for one in deliveries))
         else:
-            accepted = [await servers.one.accept(one) for one in told]
+            accepted = [await servers.one.accept(one) for one in deliveries]
         assert [len(one.events) for one in accepted] == [1, 1, 0, 2]
         assert servers.rows("SELECT DISTINCT state FROM occurrences") == [("closed",)]
         bodies = servers.rows("SELECT body FROM events ORDER BY seq")
@@ -180,11 +180,11 @@ def test_what_is_quarantined_and_reported(opened: Opened) -> None:
         )
         await one.accept(Delivery("d-unread", now_us(), "default", unread))
         lost = delivery("lost", STARTED, BEGAN)
-        said = lost.interpretation.messages[0]._replace(
+        routed = lost.interpretation.messages[0]._replace(
             targets=(), refusal=Reason(UNMAPPED, "unmapped: mail"), unmapped=("mail",)
         )
         await one.accept(
-            lost._replace(interpretation=lost.interpretation._replace(messages=(said,), body=b"{}"))
+            lost._replace(interpretation=lost.interpretation._replace(messages=(routed,), body=b"{}"))
         )
         for name in "AB":
             await one.accept(delivery(name, STARTED, BEGAN))
@@ -251,13 +251,13 @@ def test_many_writers_at_once(opened: Opened) -> None:
     """Of 300 deliveries at once, with repeats, each is stored once, and each incident has one next event."""
 
     async def body(servers: Servers) -> None:
-        told = [
+        deliveries = [
             delivery(f"i{n}", state, at)
             for n in range(50)
             for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
         ]
         accepted = await asyncio.gather(
-            *(servers.stores[n % len(servers.stores)].accept(one) for n, one in enumerate(told * 3))
+            *(servers.stores[n % len(servers.stores)].accept(one) for n, one in enumerate(deliveries * 3))
         )
         ids = {id_ for one in accepted for id_ in one.events}
         assert {id_ for (id_,) in servers.rows("SELECT id FROM events")} == ids
@@ -268,7 +268,7 @@ def test_many_writers_at_once(opened: Opened) -> None:
 
 
 def test_a_second_server_on_a_file_is_refused(tmp_path: Path) -> None:
-    """SQLite has one server a file: the second is told, and the first goes on."""
+    """A second server on a SQLite file is refused, and the first goes on."""
 
     async def body(servers: Servers) -> None:
         with pytest.raises(ConfigurationError, match="another server uses this file"):
@@ -283,12 +283,12 @@ def test_servers_share_a_postgresql_database(shared: Opened) -> None:
     """Four servers that take the same starts and ends at once make one story of each incident."""
 
     async def body(servers: Servers) -> None:
-        told = [
+        deliveries = [
             delivery(f"i{n}", state, at)
             for n in range(30)
             for state, at in ((STARTED, BEGAN), (RESOLVED, ENDED))
         ]
-        await asyncio.gather(*(each.accept(one) for one in told for each in servers.stores))
+        await asyncio.gather(*(each.accept(one) for one in deliveries for each in servers.stores))
         rows = servers.rows("SELECT incident, count(*) FROM events GROUP BY 1")
         assert dict(rows) == {f"i{n}": 2 for n in range(30)}
         order = servers.rows(
@@ -300,7 +300,7 @@ def test_servers_share_a_postgresql_database(shared: Opened) -> None:
 
 
 def test_an_event_is_leased_by_one_server(shared: Opened) -> None:
-    """Of two servers that want the same events at once each gets some, nobody another's, all are had."""
+    """Two servers lease the same events at once: each gets some, none is leased twice, and none is left."""
 
     async def body(servers: Servers) -> None:
         for n in range(40):
@@ -349,7 +349,7 @@ def test_a_result_ends_the_lease(shared: Opened) -> None:
 def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
     shared: Opened, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """PostgreSQL ends a turn in which nothing happens; then the others go on."""
+    """PostgreSQL ends an idle turn after its timeout; then the other servers go on."""
     monkeypatch.setattr(
         postgresql,
         "_SESSION",
@@ -369,8 +369,8 @@ def test_a_server_that_hangs_amid_its_turn_is_waited_for_only_so_long(
     serve(shared, body, servers=2)
 
 
-def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
-    """The complaint names address and reason; the password of the address stands nowhere."""
+def test_the_error_for_an_unreachable_database_has_no_password(tmp_path: Path) -> None:
+    """The error names address and reason. The password is in no text of the error, its cause or the store."""
     named = settings.StoreSetting.parse("postgresql://relay:s3cr3t-pw@127.0.0.1:1/relay", tmp_path)
     with pytest.raises(StoreUnavailable) as caught:
         store.migrate(store.database_of(named))
@@ -381,15 +381,15 @@ def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Pat
 
 
 def test_a_target_of_its_own_is_another_occurrence(opened: Opened) -> None:
-    """Two repositories of one incident are two records and two events, which keep one order."""
+    """Two repositories of one incident give two records and two events, in one order."""
 
     async def body(servers: Servers) -> None:
         made = delivery("A", STARTED, BEGAN)
-        said = made.interpretation.messages[0]._replace(
+        routed = made.interpretation.messages[0]._replace(
             targets=(Target("larkspur/a"), Target("larkspur/b", "staging"))
         )
         accepted = await servers.one.accept(
-            made._replace(interpretation=made.interpretation._replace(messages=(said,)))
+            made._replace(interpretation=made.interpretation._replace(messages=(routed,)))
         )
         assert len(set(accepted.events)) == 2
         assert servers.rows("SELECT repo, environment, service FROM occurrences ORDER BY repo") == [

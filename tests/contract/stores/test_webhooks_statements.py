@@ -25,7 +25,7 @@ def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callabl
 def test_lists_of_any_length_are_known_by_one_prepared_statement(
     database: Callable[[], Database],
 ) -> None:
-    """Each event of a list is found again, and PostgreSQL keeps one statement about ids for any length."""
+    """Each event of a list is found again, and PostgreSQL prepares one statement for lists of any length."""
     key = create_key(database(), "ci", ["send"])[1]
     lists = [[body("deploy", id=f"{size}-{n}") for n in range(size)] for size in (1, 2, 3, 7, 499, 501)]
     with closing(database().connect()) as session:

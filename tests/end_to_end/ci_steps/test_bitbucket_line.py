@@ -44,7 +44,7 @@ def pipeline(folder: Path, text: str, deploy: str = "exit 0", **variables: str) 
     (project / "deploy.sh").write_text(f"#!/bin/sh\n{deploy}\n")
     (project / "deploy.sh").chmod(0o755)
     sha = repository(project, remote="git@bitbucket.org:larkspur/checkout-api.git")
-    # What bb-run leaves empty of what Bitbucket sets.
+    # Variables that Bitbucket sets and bb-run leaves empty.
     variables = {"bitbucket_repo_full_name": "larkspur/checkout-api", **variables}
     command = [program, "--mode", "host", "--branch", "main", "--color", "never"]
     for name, value in variables.items():
@@ -84,7 +84,7 @@ def test_it_arrives_in_incoming_webhooks(incoming: Webhooks, tmp_path: Path) -> 
 
 
 def test_the_fetched_file(tmp_path: Path) -> None:
-    """The file, pinned to its checksum, is fetched, found to be what it should be, and run."""
+    """The file is fetched, its checksum is verified, and it is run."""
     with serving() as server:
         code, log, sha = fetched(tmp_path, checksum(tmp_path), server.url)
 
@@ -189,7 +189,7 @@ def test_a_wrong_key(strict: str, ok: bool, tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("text", PAGES)
 def test_schema(text: str, tmp_path: Path) -> None:
-    """Each pipeline of the page is what Bitbucket's schema allows."""
+    """Each pipeline of the page is valid by Bitbucket's schema."""
     (tmp_path / "bitbucket-pipelines.yml").write_text(text)
     program = Path(sys.executable).with_name("check-jsonschema")
     done = subprocess.run(

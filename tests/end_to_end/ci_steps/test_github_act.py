@@ -1,4 +1,4 @@
-"""The packaged Action, run for real: for each event what arrives, what the job learns, what the log says."""
+"""The packaged Action, run for real: for each event the delivery, the job's outputs and the log."""
 
 import json
 from pathlib import Path
@@ -78,8 +78,8 @@ def test_event(event: str, payload: str | None, expected: dict[str, Any], note: 
     assert not note or any(note in text for _, text in run.annotations)
 
 
-def test_commits_come_along(tmp_path: Path) -> None:
-    """Of a push whose payload tells no commits they are read from the checkout."""
+def test_commits_are_read_from_the_checkout(tmp_path: Path) -> None:
+    """If a push's payload has no commits, they are read from the checkout."""
     with serving(TAKEN) as server:
         run = act(tmp_path, "deploy", key=KEY, url=server.url)
 
@@ -87,7 +87,7 @@ def test_commits_come_along(tmp_path: Path) -> None:
 
 
 def test_workflow_run_failure(tmp_path: Path) -> None:
-    """A workflow run that failed is not reported, and the job is told why."""
+    """A failed workflow run is not reported, and the job's output gives the reason."""
     with serving(TAKEN) as server:
         run = act(
             tmp_path, "deploy", event="workflow_run", payload="workflow_run_failure", key=KEY, url=server.url
@@ -100,7 +100,7 @@ def test_workflow_run_failure(tmp_path: Path) -> None:
 
 
 def test_failed_job(tmp_path: Path) -> None:
-    """In a job whose deploy failed the Action, run all the same, reports nothing."""
+    """In a job whose deploy failed the Action reports nothing, even with `if: always()`."""
     with serving(TAKEN) as server:
         run = act(tmp_path, "after_failure", key=KEY, url=server.url)
 
@@ -128,13 +128,13 @@ def test_reusable_workflow(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize(("strict", "level", "code"), [("false", "warning", 0), ("true", "error", 1)])
 def test_missing_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
-    """Without a key, as in a fork, one line says what to do; the job fails only where it was told to."""
+    """Without a key, as in a fork, one line says what to do. The job fails only with `fail-on-error`."""
     with serving(TAKEN) as server:
         run = act(tmp_path, "deploy", key=None, url=server.url, fail_on_error=strict)
 
     check(run, code=code, ok="false", outcome="failed", status="")
-    [(said, text)] = [one for one in run.annotations if one[0] != "notice"]
-    assert said == level
+    [(shown, text)] = [one for one in run.annotations if one[0] != "notice"]
+    assert shown == level
     assert "webhook-key: expected a webhook key, got nothing" in text
     assert "forks" in text
     assert server.requests == []
@@ -159,14 +159,14 @@ def test_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
 
     check(run, code=code, ok="false", outcome="failed", status="401")
     assert run.summaries[0].startswith("⚠️")
-    [(said, text)] = run.annotations
-    assert said == level
+    [(shown, text)] = run.annotations
+    assert shown == level
     assert "the key is refused (answered 401: no key *** here); check webhook-key" in text
     assert len(server.requests) == 1
 
 
 def test_server_down(tmp_path: Path) -> None:
-    """A receiver that is not there is a warning, after the retries, with the job still green."""
+    """After the retries a receiver that is down gives a warning, and the job passes."""
     run = act(tmp_path, "deploy", key=KEY, url=f"http://127.0.0.1:{free_port()}/webhooks", retries="1")
 
     check(run, code=0, ok="false", outcome="failed", status="")

@@ -1,4 +1,4 @@
-"""The packaged Action under act against a running incoming webhooks: what is counted in the end."""
+"""The packaged Action under act against a running incoming webhooks: the events that it stores."""
 
 import json
 import urllib.request

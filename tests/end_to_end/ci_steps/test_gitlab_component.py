@@ -1,4 +1,4 @@
-"""The component and the after_script line, run for real: what arrives, how jobs end, what the log says."""
+"""The component and the after_script line, run for real: the events, the jobs' results and the log."""
 
 import json
 import re
@@ -51,7 +51,7 @@ def test_it_arrives_in_incoming_webhooks(name: str, incoming: Webhooks, tmp_path
 
 
 def test_a_tag(tmp_path: Path) -> None:
-    """Of a tag no branch is made; the job is there where its rules ask for it."""
+    """A deploy of a tag has no branch, and the job runs if its rules include tags."""
     with serving() as server:
         run = pipeline(
             tmp_path,
@@ -120,7 +120,7 @@ def test_a_missing_key(tmp_path: Path) -> None:
 
 
 def test_a_receiver_that_is_down(tmp_path: Path) -> None:
-    """Where errors are to fail, a receiver that is not there fails the job."""
+    """In strict mode a receiver that is down fails the job."""
     url = f"http://127.0.0.1:{free_port()}/webhooks"
     run = pipeline(tmp_path, "strict", gitdailies_webhook_url=url, gitdailies_webhook_key=KEY)
 
@@ -142,7 +142,7 @@ def test_no_python(tmp_path: Path) -> None:
 
 
 def test_a_dry_run(tmp_path: Path) -> None:
-    """A dry run says what would be sent, without address and key."""
+    """A dry run prints the event that would be sent, without address and key."""
     run = pipeline(tmp_path, "dry_run")
 
     assert (run.code, run.jobs["report-deploy"]) == (0, "PASS"), run.log
@@ -165,10 +165,10 @@ def test_after_script(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("number", [0, 1], ids=["spec", "job"])
 def test_schema(number: int, tmp_path: Path) -> None:
-    """Both documents of the template are what GitLab's schema allows."""
+    """Both documents of the template are valid by GitLab's schema."""
     document = DOCUMENTS[number]
     if number:
-        # GitLab puts whole lists where these stand.
+        # GitLab replaces these by whole lists.
         lists = {"needs": ["deploy"], "rules": INPUTS["rules"]["default"]}
         document = {"report-deploy": {**JOB, **lists}}
     check(document, tmp_path)
@@ -182,7 +182,7 @@ def pages() -> list[str]:
 
 @pytest.mark.parametrize("text", pages())
 def test_recipe(text: str, tmp_path: Path) -> None:
-    """Each recipe of the page is what GitLab's schema allows, and sets inputs that exist."""
+    """Each recipe of the page is valid by GitLab's schema and sets existing inputs."""
     recipe = yaml.safe_load(text)
     check(recipe, tmp_path)
     required = {name for name, item in INPUTS.items() if "default" not in item}
@@ -192,7 +192,7 @@ def test_recipe(text: str, tmp_path: Path) -> None:
 
 
 def test_declared_inputs_are_used_inputs() -> None:
-    """What the spec declares, what the job passes on and what the step reads are the same names."""
+    """The spec declares, the job passes on and the step reads the same names."""
     step = {*DEPLOY_INPUTS, *STEP_INPUTS} - {"webhook-key"} | {"webhook-key-env"}
     without_script = {name: value for name, value in JOB.items() if name != "script"}
     used = set(re.findall(r"inputs\.([a-z-]+)", json.dumps([list(DOCUMENTS[1]), without_script])))

@@ -1,4 +1,4 @@
-"""Incidents told in short: what a vendor says of one, when, and what comes of it."""
+"""Short forms of an incident's changes, their times and the events they give."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -26,13 +26,13 @@ def at(minutes: float) -> datetime:
 
 
 def started(when: float, *, incident: str = "A", occurrence: Any = None, **more: Any) -> Change:
-    """A start, of a vendor that names occurrences by their start where *occurrence* is `told`."""
-    named = text_of(at(when)) if occurrence == "told" else occurrence
+    """A start, of a vendor that names occurrences by their start if *occurrence* is `named`."""
+    named = text_of(at(when)) if occurrence == "named" else occurrence
     return make(STARTED, when, incident=incident, occurrence=named, **more)
 
 
 def resolved(when: float, *, incident: str = "A", since: float | None = None, **more: Any) -> Change:
-    """An end, which tells its start where *since* is given."""
+    """An end, with the time of its start if *since* is given."""
     if since is not None:
         more = {"occurrence": text_of(at(since)), "started_at": at(since), **more}
     return make(RESOLVED, when, incident=incident, **more)
@@ -59,8 +59,8 @@ def make(state: str, when: float, *, incident: str, services: Sequence[str] = ()
     )
 
 
-def told(event: Event) -> tuple[Any, ...]:
-    """Shorten an event to (incident, `starts` or `ends`, minutes), and whatever else it says."""
+def short(event: Event) -> tuple[Any, ...]:
+    """Shorten an event to (incident, `starts` or `ends`, minutes), and its merge and resolution."""
     assert event.time is not None
     verb = "starts" if event.kind == INCIDENT_STARTED else "ends"
     minutes = (event.time - at(0)).total_seconds() / 60
@@ -70,7 +70,7 @@ def told(event: Event) -> tuple[Any, ...]:
 
 @dataclass
 class Relay:
-    """What a relay does with changes, without its store: decide, remember, keep what was sent."""
+    """A relay without its store: it decides on changes, remembers records and collects the sent events."""
 
     targets: Sequence[Target] = (CHECKOUT,)
     records: MemoryRecords = field(default_factory=MemoryRecords)
@@ -89,15 +89,15 @@ class Relay:
         return decision
 
     def say(self, *changes: Change) -> list[tuple[Any, ...]]:
-        """Take all *changes* and return, shortened, what this caused."""
+        """Take all *changes* and return their events, shortened."""
         before = len(self.sent)
         for change in changes:
             self.take(change)
-        return [told(event) for event in self.sent[before:]]
+        return [short(event) for event in self.sent[before:]]
 
     @property
     def story(self) -> list[tuple[Any, ...]]:
-        return [told(event) for event in self.sent]
+        return [short(event) for event in self.sent]
 
     def states(self, incident: str = "A") -> list[str]:
         return [record.state for record in self.records.occurrences(incident)]

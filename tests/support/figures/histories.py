@@ -22,7 +22,7 @@ def text(hours: float) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-# Moments that meet, that lie a whole window apart, and a second beside.
+# Equal moments, moments a whole window apart, and moments one second off.
 TIMES = st.builds(
     lambda steps, second: text(steps * 8 + second / HOUR),
     st.integers(0, 15),

@@ -21,7 +21,7 @@ ACT = Path(sys.executable).with_name("act")
 
 @dataclass(frozen=True)
 class Run:
-    """How a run went: the whole log, act's exit code, each job's outputs, and what was annotated."""
+    """The result of a run: the whole log, act's exit code, each job's outputs, and the annotations."""
 
     log: str
     code: int
@@ -80,7 +80,7 @@ def act(
         log=log,
         code=done.returncode,
         outputs={file.stem: _read(file) for file in results.glob("*.json")},
-        # act tells a composite's summary twice: of its step, and of itself.
+        # act prints a composite's summary twice: for its step, and for itself.
         summaries=list(dict.fromkeys(re.findall(r"Summary - (.*)", log))),
         annotations=re.findall(r"::(notice|warning|error) title=GitDailies::(.*)", log),
         sha=sha,
@@ -97,7 +97,7 @@ def _repository(folder: Path) -> str:
     shutil.copytree(
         ROOM, folder / "github-action", ignore=shutil.ignore_patterns("gitdailies_*", "__pycache__")
     )
-    # GitHub fetches the whole repository of an action, hence the step from beside its folder.
+    # GitHub fetches the whole repository of an action, so the step comes from the folder next to it.
     (folder / "ci-steps").mkdir()
     shutil.copy(STEP, folder / "ci-steps")
     shutil.copytree(HERE / "workflows", folder / ".github" / "workflows")
@@ -116,7 +116,7 @@ def _repository(folder: Path) -> str:
 
 
 def bodies(requests: list[Any]) -> list[dict[str, Any]]:
-    """Return what arrived, without the id and the page, which no test of an event is about."""
+    """Return the received bodies without id and page, since no test of an event needs them."""
     return [
         {
             name: value

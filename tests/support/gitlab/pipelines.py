@@ -20,10 +20,10 @@ HERE = Path(__file__).parent
 
 @dataclass(frozen=True)
 class Run:
-    """How a pipeline went: the whole log, the exit code, each job's outcome, and the commit of it.
+    """The result of a pipeline: the whole log, the exit code, each job's outcome, and its commit.
 
-    Of a job with `allow_failure: exit_codes`, gitlab-ci-local tells the outcome as GitLab would, but
-    ends with 0 whatever it was: look at `jobs`.
+    For a job with `allow_failure: exit_codes`, gitlab-ci-local prints the outcome as GitLab would, but
+    its own exit code is always 0: look at `jobs`.
     """
 
     log: str

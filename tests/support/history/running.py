@@ -1,4 +1,4 @@
-"""The command in a process of its own, beside a receiver of ours in another."""
+"""The command in a process of its own, and a receiver of ours in another."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from typing import Any
 from tests.support.webhooks.running import Receiver
 
 KIB_IN_MIB = 1024
-# Of /proc, since what getrusage tells includes the memory of the process that started this one.
+# From /proc, since getrusage includes the memory of the process that started this one.
 _MEASURED = (
     "import re, runpy, sys\n"
     "def peak(): return re.search(r'VmHWM:\\s+(\\d+)', open('/proc/self/status').read())[1]\n"
@@ -68,8 +68,8 @@ class Importer:
     def run(self, *arguments: str, seconds: float = 250, stdin: str | None = None) -> Ran:
         process = self.start(*arguments, stdin=subprocess.PIPE if stdin is not None else subprocess.DEVNULL)
         out, err = process.communicate(stdin, timeout=seconds)
-        said, _, peak = err.rpartition("peak ")
-        return Ran(process.returncode, out, said, int(peak or 0) / KIB_IN_MIB)
+        printed, _, peak = err.rpartition("peak ")
+        return Ran(process.returncode, out, printed, int(peak or 0) / KIB_IN_MIB)
 
 
 def in_order(events: Iterable[dict[str, Any]]) -> bool:

@@ -41,7 +41,7 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         api = self.api
         api.asked.append(self.path)
-        # Each vendor has a header of its own; a proof that is refused is told back.
+        # Each vendor has a header of its own. The answer repeats a refused token.
         headers = dict(self.headers.items())
         path = urlsplit(self.path).path
         if not (api.admits(path, headers) if api.admits else any(api.token in v for v in headers.values())):
@@ -71,7 +71,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.close_connection = True
 
     def log_message(self, *arguments: Any) -> None:
-        """Keep the output of tests clean."""
+        """Print nothing, so that the output of tests stays clean."""
 
 
 @contextmanager

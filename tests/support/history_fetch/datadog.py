@@ -1,4 +1,4 @@
-"""A year of Datadog's incidents and alerts, told twice: as its API lists them, and as the webhooks came.
+"""A year of Datadog's incidents and alerts in two forms: as its API lists them, and as the webhooks came.
 
 Shapes are those of Datadog's API reference and of answers that others recorded; every value is invented.
 """
@@ -19,7 +19,7 @@ API_KEY, APP_KEY = "larkspur-api-key-42", "larkspur-app-key-42"
 
 
 def admits(path: str, headers: Mapping[str, str]) -> bool:
-    """Whether both keys are there, each in its header."""
+    """Whether both keys were sent, each in its header."""
     return (headers.get("DD-API-KEY"), headers.get("DD-APPLICATION-KEY")) == (API_KEY, APP_KEY)
 
 
@@ -128,9 +128,9 @@ def year(count: int = 260) -> list[Incident]:
     return made
 
 
-def searched(told: list[Incident], *, spans: bool = True) -> Any:
+def searched(given: list[Incident], *, spans: bool = True) -> Any:
     """Answer as the search for incidents does: newest first, at most 100 a page, whatever their time."""
-    newest = sorted(told, key=lambda one: one.created_at, reverse=True)
+    newest = sorted(given, key=lambda one: one.created_at, reverse=True)
 
     def answer(path: str, query: dict[str, str]) -> Any:
         if (
@@ -141,7 +141,7 @@ def searched(told: list[Incident], *, spans: bool = True) -> Any:
             return None
         size, offset = int(query["page[size]"]), int(query["page[offset]"])
         rows = [one.listed(spans=spans) for one in newest[offset : offset + min(size, 100)]]
-        attributes = {"total": len(told), "facets": {}, "incidents": rows}
+        attributes = {"total": len(given), "facets": {}, "incidents": rows}
         return {
             "data": {"type": "incidents_search_results", "attributes": attributes},
             "meta": {"pagination": {"offset": offset, "next_offset": offset + len(rows), "size": len(rows)}},
@@ -152,7 +152,7 @@ def searched(told: list[Incident], *, spans: bool = True) -> Any:
 
 @dataclass(frozen=True)
 class Event:
-    """What a monitor said: the key of its cycle, when, in which word, for which service."""
+    """One message of a monitor: the key of its cycle, its time, its word and its service."""
 
     number: int
     cycle: int
@@ -226,7 +226,7 @@ class Event:
 
 
 def alerts(count: int = 1_100) -> list[Event]:
-    """A year of alerts: most recover, some were said again or only warned; the last recovers after it."""
+    """A year of alerts: most recover, some were repeated or only warned; the last recovers after the year."""
     made: list[Event] = []
     for number in range(count):
         at = (BEGIN + (END - BEGIN) / count * number).replace(microsecond=0)
@@ -245,7 +245,7 @@ def alerts(count: int = 1_100) -> list[Event]:
     return sorted(made, key=lambda one: one.at)
 
 
-def listed(told: list[Event], *, keyed: bool = True) -> Any:
+def listed(given: list[Event], *, keyed: bool = True) -> Any:
     """Answer as the list of events does: oldest first, a cursor to what follows."""
 
     def answer(path: str, query: dict[str, str]) -> Any:
@@ -256,7 +256,7 @@ def listed(told: list[Event], *, keyed: bool = True) -> Any:
             or "source:alert" not in query["filter[query]"]
         ):
             return None
-        rows = [one for one in told if milliseconds(one.at) >= since]
+        rows = [one for one in given if milliseconds(one.at) >= since]
         size, begin = min(int(query["page[limit]"]), 1_000), int(query.get("page[cursor]", "0"))
         page = {"after": str(begin + size)} if begin + size < len(rows) else {}
         found = [one.listed(keyed=keyed) for one in rows[begin : begin + size]]

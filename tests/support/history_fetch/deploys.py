@@ -1,4 +1,4 @@
-"""A year of deploys: what a step reports in its jobs, and what `history fetch` makes of the listings."""
+"""A year of deploys: as a step reports them in its jobs, and as `history fetch` reads the listings."""
 
 from __future__ import annotations
 
@@ -49,7 +49,7 @@ def command(
     *options: str,
     environ: Mapping[str, str] | None = None,
 ) -> subprocess.CompletedProcess[str]:
-    """Fetch the year of *source* from *api*, with *options* beside its parameters."""
+    """Fetch the year of *source* from *api*, with *options* and its parameters."""
     asked = [source, "--api-url", api.url, "--since", "2025-01-01", "--until", "2026-01-01", *options]
     for name, value in arguments.items():
         asked += ["--with", f"{name}={value}"]
@@ -69,7 +69,7 @@ def command(
 def fetched(
     folder: Path, api: Api, source: str, token_env: str, **arguments: str
 ) -> tuple[list[dict[str, Any]], str]:
-    """The events of the year, by id, and what was said beside them."""
+    """Return the events of the year, by id, and the text on stderr."""
     ran = command(folder, api, source, token_env, arguments, "--output", "out.ndjson")
     events = [json.loads(line) for line in (folder / "out.ndjson").read_text().splitlines()]
     return by_id(events), ran.stderr

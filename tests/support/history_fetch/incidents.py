@@ -1,4 +1,4 @@
-"""Fetching incidents as a user does, and what the relay would have sent of the same ones."""
+"""A fetch of incidents as a user does it, and the events that the relay would have sent of them."""
 
 from __future__ import annotations
 
@@ -48,12 +48,12 @@ def begun(
 def live(
     configuration: str, name: str, deliveries: Iterable[tuple[datetime, dict[str, Any]]]
 ) -> list[dict[str, Any]]:
-    """What the relay would have sent, had each of *deliveries* come at its time."""
+    """Return the events that the relay would have sent if each of *deliveries* had come at its time."""
     found = read_configuration(configuration, Path("gitdailies.yml"))
     source, records = found.sources[name], MemoryRecords()
     adapter = registry.adapter(source.adapter)
     sent = []
-    for _, body in sorted(deliveries, key=lambda told: told[0]):
+    for _, body in sorted(deliveries, key=lambda delivery: delivery[0]):
         request = Request.make(headers={}, body=json.dumps(body).encode())
         for routed in interpret(request, source, adapter, found.routes, "").messages:
             if isinstance(routed.message, Change):

@@ -1,4 +1,4 @@
-"""A year of PagerDuty incidents, told twice: as the REST API lists them, and as the webhooks came.
+"""A year of PagerDuty incidents in two forms: as the REST API lists them, and as the webhooks came.
 
 Shapes are those of the REST API reference and of the adapter's examples; every value is invented.
 """
@@ -18,7 +18,7 @@ _SERVICES = ("checkout", "search", "unmapped")
 
 @dataclass(frozen=True)
 class Incident:
-    """An incident: its id, service, urgency, and its starts and ends in turn; merged into another or not."""
+    """An incident: its id, service, urgency, its alternating starts and ends, and whether it was merged."""
 
     id: str
     service: str
@@ -32,7 +32,7 @@ class Incident:
         return starts[-1] if starts else None
 
     def data(self) -> dict[str, Any]:
-        """What a listing and a webhook have in common."""
+        """The fields that a listing and a webhook share."""
         reason = {
             "type": "merge_resolve_reason",
             "incident": {"id": self.merged_into, "type": "incident_reference"},
@@ -59,7 +59,7 @@ class Incident:
         return {**self.data(), **more, "incident_number": int(self.id[1:]), "status": status}
 
     def log(self) -> list[dict[str, Any]]:
-        """Its log entries, newest first; the entry of a start comes a moment after what it tells."""
+        """Its log entries, newest first; the entry of a start is a moment later than the start."""
         entries = []
         for number, at in enumerate(self.moments):
             kind = "resolve" if number % 2 else "trigger"
@@ -78,7 +78,7 @@ class Incident:
 
     def deliveries(self) -> list[tuple[datetime, dict[str, Any]]]:
         """The webhooks of it, each with its time."""
-        told = []
+        webhooks = []
         for number, at in enumerate(self.moments):
             word = "resolved" if number % 2 else "reopened" if number else "triggered"
             data = replace(self, moments=self.moments[: number + 1]).data()
@@ -93,8 +93,8 @@ class Incident:
                 "occurred_at": text_of(at),
                 "data": data,
             }
-            told.append((at, {"event": event}))
-        return told
+            webhooks.append((at, {"event": event}))
+        return webhooks
 
 
 def year(count: int = 250) -> list[Incident]:

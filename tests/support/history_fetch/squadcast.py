@@ -1,4 +1,4 @@
-"""A year of Squadcast incidents, told twice: as its API has them, and as the webhooks came.
+"""A year of Squadcast incidents in two forms: as its API has them, and as the webhooks came.
 
 Shapes are those of Squadcast's API reference and of an export that others recorded; every value is invented.
 """
@@ -75,10 +75,10 @@ class Incident:
         }
 
     def deliveries(self, *, late: timedelta = timedelta()) -> list[tuple[datetime, dict[str, Any]]]:
-        """The webhooks of it, each with its time; ends are told *late*."""
+        """Return its webhooks, each with its time; the times of ends are *late* by that much."""
         if self.suppressed:
             return []
-        told = []
+        webhooks = []
         for word, at in [
             ("triggered", self.created_at),
             ("acknowledged", self.created_at + timedelta(minutes=3)),
@@ -100,8 +100,8 @@ class Incident:
                 "resource": "incident",
                 "timestamp": text_of(at),
             }
-            told.append((at, {"version": "v2", "event": event, "data": {"resource_data": resource}}))
-        return told
+            webhooks.append((at, {"version": "v2", "event": event, "data": {"resource_data": resource}}))
+        return webhooks
 
 
 def year(count: int = 240) -> list[Incident]:
@@ -126,9 +126,9 @@ def year(count: int = 240) -> list[Incident]:
 
 @dataclass
 class Squadcast:
-    """Its API for *told*; an access token is good for some requests, the refresh token for its exchange."""
+    """Its API for *incidents*; an access token holds for some requests, the refresh token for an exchange."""
 
-    told: list[Incident]
+    incidents: list[Incident]
     refresh: str
     good_for: int = 10**6
     signed_in: int = 0
@@ -158,7 +158,7 @@ class Squadcast:
             since, until = (datetime.fromisoformat(query[name]) for name in ("start_time", "end_time"))
             if (query["type"], query["owner_id"]) != ("json", TEAM) or until - since > timedelta(days=31):
                 return None
-            rows = [one.row() for one in self.told if since <= one.created_at <= until]
+            rows = [one.row() for one in self.incidents if since <= one.created_at <= until]
             return {"incidents": rows or None}
-        found = [one for one in self.told if path == f"/v3/incidents/{one.id}"]
+        found = [one for one in self.incidents if path == f"/v3/incidents/{one.id}"]
         return {"data": found[0].whole()} if found else None

@@ -1,4 +1,4 @@
-"""The delivery worker on a bench: a real store, and a sender that answers as a test tells it."""
+"""The delivery worker on a bench: a real store, and a sender whose answers the test sets."""
 
 from __future__ import annotations
 
@@ -42,7 +42,7 @@ _numbers = itertools.count(1)
 
 @dataclass
 class FakeSender:
-    """Keeps what it was given; `answer` decides, in the thread that sends."""
+    """Records what it was given; `answer` decides, in the thread that sends."""
 
     answer: Callable[[str, str], Outcome] = lambda _incident, _kind: TAKEN
     sent: list[tuple[str, str]] = field(default_factory=list)
@@ -121,12 +121,12 @@ class Bench:
         self.worker.wake()
 
     def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = self.store.report(reports.status)
-        return told
+        status: dict[str, Any] = self.store.report(reports.status)
+        return status
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        told: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
-        return told
+        dead: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
+        return dead
 
     def outbox(self) -> list[tuple[Any, ...]]:
         """Return incident, is_next, attempts, first attempt and dead letter's reason of each outbox row."""
@@ -146,8 +146,8 @@ def delivery(incident: str, state: str, at: datetime) -> Delivery:
     change = Change.make(
         state=state, word=state, incident=incident, at=at, started_at=BEGAN if state == RESOLVED else None
     )
-    said = RoutedMessage(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
-    return Delivery(f"d{next(_numbers)}", now_us(), "default", Interpretation("test", "", b"", "", (said,)))
+    routed = RoutedMessage(change, f"m{next(_numbers)}", (Target("larkspur/shop"),))
+    return Delivery(f"d{next(_numbers)}", now_us(), "default", Interpretation("test", "", b"", "", (routed,)))
 
 
 async def eventually(check: Callable[[], Any], seconds: float = 60.0) -> None:
@@ -165,7 +165,7 @@ def bench(
     give_up_seconds: float = 3600.0,
     destination: Destination = DESTINATION,
 ) -> FakeSender:
-    """Run *body* beside a worker; whatever happens in it, worker and store are stopped."""
+    """Run *body* while a worker runs. Worker and store are stopped even if *body* fails."""
     sender = sender or FakeSender()
 
     async def whole() -> None:
@@ -194,6 +194,6 @@ def bench(
 
 
 def write(path: Path, statement: str, *values: Any) -> None:
-    """Change the store as a command beside the server does."""
+    """Change the store as a command does while the server runs."""
     with store.transaction(SqliteDatabase(path)) as connection:
         connection.execute(statement, values)

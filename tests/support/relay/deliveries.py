@@ -36,7 +36,7 @@ class Delivery:
     headers: dict[str, str] = field(default_factory=dict)
 
     def post(self, url: str, session: Any = requests, timeout: float = 20.0) -> requests.Response:
-        """Send it; the answer is whatever comes."""
+        """Send it, and return the answer, whatever its status."""
         answer: requests.Response = session.post(
             f"{url}/hooks/{self.source}", data=self.body, headers=self.headers, timeout=timeout
         )

@@ -17,7 +17,7 @@ import pytest
 
 from tests.support.relay.power import Change, Cut, Removed, Synced, Written
 
-# What the module makes of SQLite's results (its documentation, "Exceptions").
+# The module's errors for SQLite's results (its documentation, "Exceptions").
 _ERRORS: tuple[tuple[type[Exception], type[Exception]], ...] = (
     (apsw.ConstraintError, sqlite3.IntegrityError),
     (apsw.MismatchError, sqlite3.IntegrityError),
@@ -82,7 +82,7 @@ class Cursor:
 
     def executemany(self, statement: str, rows: Iterable[Any]) -> Cursor:
         before = self._connection.total_changes()
-        # Taken away again, since a cycle would keep a statement open that is done with.
+        # Removed again, since a cycle would leave a finished statement open.
         self._cursor.exec_trace = self._describe
         try:
             with _translated():
@@ -167,9 +167,9 @@ class Connection:
 def watched(
     monkeypatch: pytest.MonkeyPatch, seen: Observer, reword: Callable[[str], str] = str
 ) -> Iterator[None]:
-    """Open every SQLite file through apsw, and tell *seen* each change before the next one.
+    """Open every SQLite file through apsw, and call *seen* with each change before the next one.
 
-    What *seen* raises, such as `sync_failed()`, is what the disk answers. *reword* may put another
+    An error that *seen* raises, such as `sync_failed()`, is the disk's answer. *reword* may put another
     statement in place of one.
     """
 
@@ -195,7 +195,7 @@ def _translated() -> Iterator[None]:
 
 
 def sync_failed() -> apsw.IOError:
-    """Return what SQLite makes of EIO on fsync."""
+    """Return SQLite's error for EIO on fsync."""
     failure = apsw.IOError("disk I/O error")
     # Its stub does not list what its documentation does.
     failure.extendedresult = apsw.SQLITE_IOERR_FSYNC  # type: ignore[attr-defined]

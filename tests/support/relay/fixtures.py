@@ -1,4 +1,4 @@
-"""What tests of the relay start: a relay in a thread, a receiver whose answers the test chooses."""
+"""Fixtures for tests of the relay: a relay in a thread, and a receiver whose answers the test sets."""
 
 from __future__ import annotations
 

@@ -101,7 +101,7 @@ def a_wrong_length(chance: random.Random) -> Hostile:
     delivery = proven(*mutated(chance))
     length = len(delivery.body) - chance.randint(1, 20)
     headers = {**delivery.headers, "Content-Length": str(max(length, 0))}
-    # What is over is taken for the next request, which is none.
+    # The surplus bytes are read as the next request, which is no valid one.
     return Hostile(head(f"/hooks/{delivery.source}", headers) + delivery.body, last=True)
 
 
@@ -171,7 +171,7 @@ def deliveries(seed: int, count: int) -> Iterator[Hostile]:
 
 @dataclass
 class Found:
-    """What came of it: how many were sent, and how often each status was answered.
+    """The result: how many requests were sent, and how often each status was answered.
 
     `unanswered` may be what is no request, behind others: those are answered, and the connection
     ends. `lost` is what should have been answered.
@@ -212,17 +212,17 @@ class Sender:
                 assert time.monotonic() - key.data.since < _PATIENCE_SECONDS, "expected answers, got none"
         return self.found
 
-    def _begin(self, kept: socket.socket | None) -> None:
+    def _begin(self, opened: socket.socket | None) -> None:
         batch: list[Hostile] = []
         for one in self._ahead:
             batch.append(one)
             if one.last or len(batch) == _BATCH:
                 break
         if not batch:
-            if kept is not None:
-                kept.close()
+            if opened is not None:
+                opened.close()
             return
-        connection = kept or socket.create_connection(self._address, timeout=_PATIENCE_SECONDS)
+        connection = opened or socket.create_connection(self._address, timeout=_PATIENCE_SECONDS)
         # A reset, so that no port of ours waits.
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         line = _Line(connection, sum(one.answers for one in batch), batch[-1].last, time.monotonic())

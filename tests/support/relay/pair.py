@@ -43,18 +43,18 @@ class Pair:
     def post(self, delivery: Delivery, expected: int = 202) -> dict[str, Any]:
         answer = delivery.post(self.relay.address)
         assert answer.status_code == expected, answer.text
-        told: dict[str, Any] = answer.json()
-        return told
+        reply: dict[str, Any] = answer.json()
+        return reply
 
     def command(self, *arguments: str, expected: int = 0) -> str:
-        """Run a verb of `gitdailies relay` beside the server and return what it prints."""
+        """Run a verb of `gitdailies relay` while the server runs, and return its output."""
         verb, *rest = arguments
         done = run("relay", verb, *rest, "--config", CONFIG, folder=self.folder, expected=expected)
         return done.stdout if not expected else done.stderr
 
     def ask(self, *arguments: str) -> dict[str, Any]:
-        told: dict[str, Any] = json.loads(self.command(*arguments, "--json"))
-        return told
+        printed: dict[str, Any] = json.loads(self.command(*arguments, "--json"))
+        return printed
 
     @property
     def database(self) -> Database:
@@ -65,7 +65,7 @@ class Pair:
             return reports.status(session)
 
     def everything(self) -> list[dict[str, Any]]:
-        """Return all that stands in incoming webhooks, oldest received first."""
+        """Return all events of incoming webhooks, oldest received first."""
         answer = requests.get(
             f"http://127.0.0.1:{self.port}/api/events",
             headers={"webhook-key": self.reading},

@@ -1,6 +1,6 @@
 """A disk that loses its power: what a program wrote and synced, and what of it is left after a crash.
 
-A `Disk` is told every write, cut, sync and removal in one folder. After a crash it holds what was
+A `Disk` records every write, cut, sync and removal in one folder. After a crash it holds what was
 synced, and of the rest what chance leaves: nothing, all, the first part with the last write torn, or
 here and there a sector. That is more than disks do, and no more than they may do: a sector of 512
 bytes is written or not, and SQLite counts on nothing else (https://www.sqlite.org/atomiccommit.html).
@@ -35,7 +35,7 @@ class Synced:
 
 @dataclass(frozen=True)
 class NotSynced:
-    """A sync that failed. Linux then forgets what was to be written and calls the next sync a success
+    """A sync that failed. Linux then drops the unwritten pages and calls the next sync a success
     (https://www.usenix.org/conference/atc20/presentation/rebello)."""
 
     file: str

@@ -1,4 +1,4 @@
-"""A receiver that keeps what it was sent and answers as a test tells it."""
+"""A receiver that records its requests and gives the answers that a test sets."""
 
 from __future__ import annotations
 
@@ -65,31 +65,31 @@ class Receiver:
             assert "idempotency-key" not in request.headers
             arrivals = [Arrival(event, event["id"], key, None, at) for event in sent]
             answers = [self.script(one) for one in arrivals]
-            said = _of_list(answers)
+            reply = _of_list(answers)
         else:
             arrivals = [Arrival(sent, request.headers["idempotency-key"], key, None, at)]
-            said = self.script(arrivals[0])
-            answers = [said]
+            reply = self.script(arrivals[0])
+            answers = [reply]
         with self._lock:
             self._at_once -= 1
             for one, answered in zip(arrivals, answers, strict=True):
-                status = _status(answered if said is not None and _status(said) == 207 else said)
+                status = _status(answered if reply is not None and _status(reply) == 207 else reply)
                 self.arrivals.append(replace(one, status=status))
             if isinstance(sent, list):
                 self.lists.append(len(sent))
-        return said
+        return reply
 
 
-def _status(said: bytes | None) -> int | None:
-    return None if said is None else int(said[9:12])
+def _status(reply: bytes | None) -> int | None:
+    return None if reply is None else int(reply[9:12])
 
 
 def _of_list(answers: Sequence[bytes | None]) -> bytes | None:
-    for said in answers:
-        status = _status(said)
+    for reply in answers:
+        status = _status(reply)
         if status is None or not is_about_events(Outcome(status)):
-            return said
-    statuses = [_status(said) for said in answers]
+            return reply
+    statuses = [_status(reply) for reply in answers]
     results = [
         {"status": "created"} if one == 202 else {"status": "invalid", "error": "no"} for one in statuses
     ]

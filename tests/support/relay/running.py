@@ -73,8 +73,8 @@ class Relay:
         return [entry for entry in self.log if entry["event"] == event]
 
     def status(self) -> dict[str, Any]:
-        told: dict[str, Any] = requests.get(f"{self.status_url}/status", timeout=10).json()
-        return told
+        status: dict[str, Any] = requests.get(f"{self.status_url}/status", timeout=10).json()
+        return status
 
     def failed(self) -> dict[str, Any]:
         with store.reading(self.database) as connection:
@@ -96,14 +96,14 @@ def in_thread(file: Path, environ: Mapping[str, str] | None = None) -> Iterator[
     async def run() -> None:
         inside.update(loop=asyncio.get_running_loop(), stop=asyncio.Event(), reloading=asyncio.Event())
 
-        def said(address: str) -> None:
+        def on_address(address: str) -> None:
             addresses.append(address)
             ready.set()
 
         await server.serve(
             configuration,
             environ or {},
-            ready=said,
+            ready=on_address,
             stop=inside["stop"],
             reload=lambda: load(file),
             reloading=inside["reloading"],

@@ -1,4 +1,4 @@
-"""What tests of incoming webhooks start: one receiver a test, on a port and a store of its own."""
+"""Fixtures for tests of incoming webhooks: one receiver a test, with its own port and store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def kind() -> str:
 
 @pytest.fixture
 def address(kind: str, tmp_path: Path) -> Iterator[str]:
-    """What `--store` says for a new database."""
+    """The `--store` value of a new database."""
     if kind == "sqlite":
         yield f"sqlite:{tmp_path / 'webhooks.db'}"
     else:
@@ -33,7 +33,7 @@ def address(kind: str, tmp_path: Path) -> Iterator[str]:
 
 @pytest.fixture
 def database(address: str) -> Callable[[], Database]:
-    """What opens the same new database each time."""
+    """A function that opens the same new database each time."""
     return lambda: at(address)
 
 
@@ -53,10 +53,10 @@ def strict(database: Callable[[], Database]) -> Iterator[Receiver]:
 
 @pytest.fixture
 def log_lines(capfd: pytest.CaptureFixture[str]) -> Iterator[pytest.CaptureFixture[str]]:
-    """What the receiver logs stands on stderr, as it does under a command."""
+    """The receiver logs to stderr, as it does under a command."""
     root = logging.getLogger()
     before = root.handlers[:], root.level
-    if setup._line in structlog.get_config()["processors"]:  # loggers keep what they were configured with
+    if setup._line in structlog.get_config()["processors"]:  # loggers hold on to their configuration
         setup.forward_libraries()
     else:
         setup.configure()

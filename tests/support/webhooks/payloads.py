@@ -1,4 +1,4 @@
-"""The bodies beside this file, by name."""
+"""The bodies in this folder, by name."""
 
 from __future__ import annotations
 

@@ -71,7 +71,7 @@ def lines_written() -> Iterator[None]:
 
 
 @contextmanager
-def _kept_log() -> Iterator[list[MutableMapping[str, Any]]]:
+def _captured_log() -> Iterator[list[MutableMapping[str, Any]]]:
     if _lines_are_written:
         yield []
     else:
@@ -139,7 +139,7 @@ def in_thread(
             faults.append(error)
         ready.set()
 
-    with _kept_log() as log:
+    with _captured_log() as log:
         thread = threading.Thread(target=body)
         thread.start()
         ready.wait(60)

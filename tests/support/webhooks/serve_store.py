@@ -1,4 +1,4 @@
-"""Serve a store until stdin ends: what tests start that kill a server or look at its memory."""
+"""Serve a store until stdin ends, for tests that kill a server or measure its memory."""
 
 from __future__ import annotations
 

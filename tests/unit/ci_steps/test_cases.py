@@ -79,9 +79,9 @@ def test_no_user_leaves() -> None:
 
     assert len(planted) >= 5
     for file in planted:
-        said = json.dumps(outcome(read(file)))
-        assert "s3cr3t" not in said
-        assert "tok-5e" not in said
+        text = json.dumps(outcome(read(file)))
+        assert "s3cr3t" not in text
+        assert "tok-5e" not in text
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""What git tells, read from real repositories."""
+"""Commit, branch, remote and commits, read from real repositories."""
 
 import subprocess
 from pathlib import Path
@@ -38,7 +38,7 @@ def repository(tmp_path: Path) -> Path:
 
 
 def test_read(repository: Path) -> None:
-    """HEAD, branch, remote and the commits are told, newest first and without the merge."""
+    """HEAD, branch and remote are read, and the commits newest first without the merge."""
     first, second = git(repository, "rev-parse", "HEAD~1"), git(repository, "rev-parse", "retry")
 
     assert checkout.read(str(repository)) == GitFacts(
@@ -63,7 +63,7 @@ def test_detached(repository: Path) -> None:
 
 
 def test_shallow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """A shallow clone tells its head's time, and no commits, since what came before is not there."""
+    """A shallow clone gives the time of its HEAD, and no commits, since earlier ones are missing."""
     clone = tmp_path_factory.mktemp("clone") / "checkout-api"
     git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
     found = checkout.read(str(clone))
@@ -74,7 +74,7 @@ def test_shallow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> 
 
 
 def test_many_commits(repository: Path) -> None:
-    """Of more commits than are sent the newest are read, and it is told that there are more."""
+    """If there are more commits than are sent, the newest are read and marked as incomplete."""
     for _ in range(MOST_COMMITS + 1):
         tree, parent = git(repository, "rev-parse", "HEAD^{tree}"), git(repository, "rev-parse", "HEAD")
         git(
@@ -92,7 +92,7 @@ def test_many_commits(repository: Path) -> None:
 
 
 def test_no_repository(tmp_path: Path) -> None:
-    """A folder without .git tells nothing, whatever lies above it."""
+    """A folder without .git gives nothing, even inside a repository."""
     git(tmp_path, "init", "-q")
     (tmp_path / "below").mkdir()
 
@@ -100,14 +100,14 @@ def test_no_repository(tmp_path: Path) -> None:
 
 
 def test_no_commit(tmp_path: Path) -> None:
-    """A repository without a commit tells nothing."""
+    """A repository without a commit gives nothing."""
     git(tmp_path, "init", "-q")
 
     assert checkout.read(str(tmp_path)) is None
 
 
 def test_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without git on the PATH a checkout tells nothing."""
+    """Without git on the PATH a checkout gives nothing."""
     monkeypatch.setenv("PATH", str(repository))
 
     assert checkout.read(str(repository)) is None
@@ -126,7 +126,7 @@ def test_a_repository_cannot_make_git_run_its_own_program(repository: Path) -> N
 
 
 def test_git_is_asked_where_something_is_open(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git fills in what a platform leaves open, and is not run where a payload told everything."""
+    """Git adds values that the platform leaves open, and is not run if the payload has all of them."""
     sha = git(repository, "rev-parse", "HEAD")
     environ = {
         "GITHUB_REPOSITORY": "larkspur/checkout-api",
@@ -144,8 +144,8 @@ def test_git_is_asked_where_something_is_open(repository: Path, monkeypatch: pyt
 
     payload = {"after": sha, "commits": [{"id": sha, "timestamp": "2026-03-03T08:00:00Z"}]}
     monkeypatch.setattr(checkout, "read", lambda directory: pytest.fail(f"git was run in {directory}"))
-    told = checkout.deploys_in(
+    deploys = checkout.deploys_in(
         str(repository), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs()
     )
-    assert isinstance(told, Deploys)
-    assert told.events[0].get("commits") == [{"sha": sha, "time": "2026-03-03T08:00:00Z"}]
+    assert isinstance(deploys, Deploys)
+    assert deploys.events[0].get("commits") == [{"sha": sha, "time": "2026-03-03T08:00:00Z"}]

@@ -51,7 +51,7 @@ def test_slug(address: str) -> None:
 
 @pytest.mark.parametrize("address", NONE)
 def test_no_slug(address: str) -> None:
-    """What names no repository at a host has no slug."""
+    """A text without a repository at a host has no slug."""
     assert slug(address) is None
 
 

@@ -9,7 +9,7 @@ FORGED = "answered 400: 50% of\r\n::error::forged\n##[error]forged"
 
 
 def test_inputs_come_from_their_variables() -> None:
-    """Every input is read from INPUT_NAME, and one that is not there is empty."""
+    """Every input is read from INPUT_NAME, and a missing one is empty."""
     texts = github_actions.inputs({"INPUT_FAIL_ON_ERROR": "true", "INPUT_SHA": "abc"})
 
     assert texts["fail-on-error"] == "true"
@@ -43,7 +43,7 @@ def test_an_empty_key_is_not_masked() -> None:
 
 
 def test_foreign_text_forges_no_command() -> None:
-    """What a receiver says stands in the data of one command, its line ends escaped."""
+    """A receiver's text is the data of one command, with its line ends escaped."""
     report = Report(FAILED, (FORGED,), FORGED, code=3)
 
     assert workflow_commands.commands(report, fails=False) == [
@@ -87,7 +87,7 @@ def test_outputs_are_one_line_each() -> None:
 
 
 def test_notes_are_notices() -> None:
-    """What was left out is told beside what was done."""
+    """A note about something left out is a notice, and is in the summary."""
     report = Report(REPORTED, ("reported",), notes=("no branch: the run is of tag v1.4.0",))
 
     assert workflow_commands.commands(report, fails=False)[0] == (

@@ -1,4 +1,4 @@
-"""The PowerShell body, which no test can run: it parses, and what names a deploy in it is what core does.
+"""The PowerShell body, which no test can run: it parses, and it names deploys as core does.
 
 There is no PowerShell in a package registry that does not download one. The rules below are read
 out of the body's syntax tree and carried out here, so that a change on one side alone fails.
@@ -66,7 +66,7 @@ def test_a_planted_error_is_found() -> None:
     assert parser.parse(broken.encode()).root_node.has_error
 
 
-def test_every_function_that_is_called_is_there() -> None:
+def test_every_function_that_is_called_exists() -> None:
     """Each Verb-Noun that the body calls is its own or one of PowerShell's, and each of its own is called."""
     called = {
         (node.text or b"").decode()
@@ -88,7 +88,7 @@ def described_id(**parts: str | None) -> str:
     order = [name.strip().lstrip("$").lower() for name in listed.split(",")]
     [prefix, length] = re.search(r"'([a-z]+-)' \+ .*Substring\(0, (\d+)\)", text).groups()
     rule = FUNCTIONS["ConvertTo-JsonList"]
-    named = {int(code): said for code, said in re.findall(r"(\d+) \{ '(.+?)'; break \}", rule)}
+    named = {int(code): escape for code, escape in re.findall(r"(\d+) \{ '(.+?)'; break \}", rule)}
     low, high = map(int, re.search(r"-lt (\d+) -or \$_ -gt (\d+)", rule).groups())
     assert r"'\u{0:x4}' -f $_" in rule
     assert "SHA256" in text
@@ -159,7 +159,7 @@ def test_every_field_of_a_deploy_is_written() -> None:
 
 
 def test_the_slug_pattern_reads_what_core_reads() -> None:
-    """The body's pattern for addresses, tried here, finds what core finds in the usual forms."""
+    """The body's pattern for addresses finds the same slugs as core in the usual forms."""
     from gitdailies_core.ci.git_url import slug
 
     [pattern] = re.findall(r"-notmatch '(\^\(\?:\[A-Za-z\].+?)'\)", FUNCTIONS["Get-Slug"])
@@ -178,5 +178,5 @@ def test_the_slug_pattern_reads_what_core_reads() -> None:
 
 
 def test_no_body_on_disk_differs() -> None:
-    """What the template holds is the file beside it, byte for byte."""
+    """The body in the template equals the file in `bodies`, byte for byte."""
     assert json.dumps(SOURCE) == json.dumps((ROOM / "bodies/report_deploy.ps1").read_text("utf-8"))

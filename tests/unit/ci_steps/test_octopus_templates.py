@@ -39,7 +39,7 @@ def test_nothing_else_in_the_folder() -> None:
 
 @each
 def test_the_library_rules(template: dict[str, Any]) -> None:
-    """Names, ids, versions and what an export brings along are as the library's checks want them."""
+    """Names, ids, versions and the fields of an export pass the checks of the library."""
     assert 0 < len(template["Name"]) <= 200
     assert re.fullmatch(r"GitDailies - \w+( \w+)* - \w+", template["Name"])
     assert str(uuid.UUID(template["Id"])) == template["Id"]
@@ -103,7 +103,7 @@ def test_declared_parameters_are_used_parameters() -> None:
 
 @each
 def test_octopus_fills_nothing_in(template: dict[str, Any]) -> None:
-    """No body holds what Octopus would fill in before it runs, such as a value from elsewhere."""
+    """No body has a placeholder that Octopus would replace before it runs."""
     assert "#{" not in template["Properties"]["Octopus.Action.Script.ScriptBody"]
 
 
@@ -122,7 +122,7 @@ def test_shellcheck(tmp_path: Path) -> None:
 
 
 def test_the_readme_links_each_template() -> None:
-    """The README names every template, and its YAML and links point at files that are there."""
+    """The README names every template, its links lead to existing files, and its YAML can be read."""
     readme = (ROOM / "README.md").read_text("utf-8")
     links = re.findall(r"\]\(([^)#:]+)\)", readme)
 

@@ -1,4 +1,4 @@
-"""A step's own inputs: what means nothing, what is wrong, and to whom the events will be written."""
+"""A step's own inputs: empty values, wrong values, and the receiver of the events."""
 
 import pytest
 from gitdailies_core.ci.settings import Settings, flag
@@ -59,7 +59,7 @@ def test_defaults() -> None:
     ],
 )
 def test_receiver(texts: dict[str, str], receiver: str) -> None:
-    """The key tells who will read the event, unless it is said."""
+    """The key's form decides the receiver, unless a setting names it."""
     assert Settings.make(texts).receiver == receiver
 
 

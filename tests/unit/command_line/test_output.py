@@ -1,4 +1,4 @@
-"""What commands print for people: help that is not cut, moments that fit."""
+"""Output of commands for people: complete help, and moments that fit."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ GROUPS = [name for name, command in COMMAND.items() if isinstance(command, click
 
 @pytest.mark.parametrize("name", GROUPS)
 def test_no_line_of_a_help_is_cut(name: str) -> None:
-    """On a terminal of 80 columns each subcommand is said in full."""
+    """On a terminal of 80 columns the summary of each subcommand is complete."""
     shown = CliRunner().invoke(gitdailies, [name, "--help"], terminal_width=80, prog_name="gitdailies").output
     assert "Commands:" in shown
     assert [line for line in shown.partition("Commands:")[2].splitlines() if line.endswith("...")] == []
@@ -51,8 +51,8 @@ def test_a_moment_is_shown_to_the_second(text: str | None, shown: str) -> None:
     assert output.moment(text) == shown
 
 
-def told(**more: Any) -> dict[str, Any]:
-    """What a relay tells that has nothing to do, but for *more*."""
+def status(**more: Any) -> dict[str, Any]:
+    """The status of an idle relay, with the fields *more* replaced."""
     nothing = {"server": None, "paused": [], "waiting": 0, "deadLetters": 0, "quarantined": {}}
     return {**nothing, "lastAttempt": None, "bytes": 0, "freeBytes": 0, **more}
 
@@ -60,24 +60,25 @@ def told(**more: Any) -> dict[str, Any]:
 def test_status_says_who_paused_and_what_was_quarantined() -> None:
     """A pause by hand is a person's, and quarantined deliveries are counted by reason, with a hint."""
     paused = {"by": "manual", "since": "2026-03-04T09:12:41.301Z", "reason": "history is imported"}
-    said = relay_status.pairs(
-        told(paused=[paused], quarantined={"unexpected_payload": 2, "unmapped": 1}), ASKED
+    rows = relay_status.pairs(
+        status(paused=[paused], quarantined={"unexpected_payload": 2, "unmapped": 1}), ASKED
     )
-    assert said["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
+    assert rows["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
     hint = "`gitdailies relay failed` shows the reasons"
-    assert said["quarantined"] == f"2 unexpected_payload; 1 unmapped; {hint}"
+    assert rows["quarantined"] == f"2 unexpected_payload; 1 unmapped; {hint}"
 
 
 def test_status_says_how_the_last_attempt_ended() -> None:
-    """Moment, verdict and reason stand in one line, without a space for a reason that is none."""
+    """Time, verdict and reason are in one line. An empty reason adds no space."""
     last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "delivered", "reason": ""}
     assert (
-        relay_status.pairs(told(lastAttempt=last), ASKED)["last attempt"] == "2026-03-04T09:12:41Z delivered"
+        relay_status.pairs(status(lastAttempt=last), ASKED)["last attempt"]
+        == "2026-03-04T09:12:41Z delivered"
     )
-    assert relay_status.pairs(told(), ASKED)["last attempt"] == "-"
+    assert relay_status.pairs(status(), ASKED)["last attempt"] == "-"
 
 
-def told_of(incident: str | None) -> dict[str, Any]:
+def timeline(incident: str | None) -> dict[str, Any]:
     return {"incident": incident, "deliveries": [], "occurrences": [], "events": []}
 
 
@@ -86,7 +87,7 @@ def test_a_timeline_is_one_object_however_many_there_are(
     others: tuple[str | None, ...], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """`relay explain --json` has the fields of the first incident, and those of every other in `others`."""
-    timelines = [told_of("a"), *map(told_of, others)]
+    timelines = [timeline("a"), *map(timeline, others)]
     monkeypatch.setattr(relay, "_store", lambda *_: None)
     monkeypatch.setattr(store, "reading", nullcontext)
     monkeypatch.setattr(reports, "timelines", lambda *_: timelines)
@@ -94,4 +95,4 @@ def test_a_timeline_is_one_object_however_many_there_are(
     monkeypatch.setattr(relay, "_server", lambda *_: None)
     done = CliRunner().invoke(gitdailies, ["relay", "explain", "d1", "--json"])
     delivery = {"paused": [], "server": None}
-    assert json.loads(done.stdout) == {**told_of("a"), "others": timelines[1:], **delivery}
+    assert json.loads(done.stdout) == {**timeline("a"), "others": timelines[1:], **delivery}

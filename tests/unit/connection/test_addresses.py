@@ -57,7 +57,7 @@ def test_taken(url: str) -> None:
     ],
 )
 def test_refused(url: str) -> None:
-    """What is not an address, is not safe, or holds a place for secrets is refused, and not repeated."""
+    """A text that is no address, is unsafe, or has room for a secret is refused and not repeated."""
     with pytest.raises(ValueError, match=r"^expected .*, got ") as caught:
         check_receiver(url)
 
@@ -133,7 +133,7 @@ def test_proxy() -> None:
 
 
 def test_origin() -> None:
-    """The origin keeps host and port and loses the path."""
+    """The origin has the host and port, without the path."""
     assert origin("http://[::1]:8700/webhooks/a") == "http://[::1]:8700"
 
 
@@ -189,6 +189,6 @@ def test_networks(text: str, written: str) -> None:
     ],
 )
 def test_no_networks(text: str, reason: str) -> None:
-    """A name, a mask that is none and bits behind the mask are refused."""
+    """A name, an invalid mask and bits after the mask are refused."""
     with pytest.raises(ValueError, match=re.escape(reason)):
         parse_network(text)

@@ -99,10 +99,10 @@ def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
 def test_the_receiver_reads_the_file_of_a_relay(tmp_path: Path) -> None:
     """A file without `webhooks` leaves every setting at its default; a faulty or empty one is refused."""
     assert load_webhooks(DATA / "good-postgresql.yml") == WebhooksSettings()
-    for text, said in (("relay: {}", "gitdailies: expected url and key"), ("", "got an empty file")):
+    for text, message in (("relay: {}", "gitdailies: expected url and key"), ("", "got an empty file")):
         file = tmp_path / "gitdailies.yml"
         file.write_text(text)
-        with pytest.raises(ConfigurationError, match=said):
+        with pytest.raises(ConfigurationError, match=message):
             load_webhooks(file)
 
 
@@ -150,7 +150,7 @@ def test_folder_instead_of_file(tmp_path: Path) -> None:
 
 
 class Broken:
-    """An adapter that a stranger wrote: what its `verify` does is set by each test."""
+    """An adapter that a stranger wrote; each test sets its `verify`."""
 
     name, table, options, examples = "broken", {}, {}, "broken"
     raises: Exception | None = None
@@ -179,7 +179,7 @@ def test_sloppy_adapter(raises: Exception | None, complaint: str) -> None:
 
 
 def test_adapter_that_does_not_load() -> None:
-    """An adapter whose import fails is a complaint at its line, not a traceback."""
+    """An adapter whose import fails gives an error with its line, not a traceback."""
 
     def load_adapter(name: str) -> object:
         raise ImportError("no module named 'frobnicate'")

@@ -16,7 +16,7 @@ DATA = Path(__file__).parent / "data"
 
 
 def test_places() -> None:
-    """A setting stands where its name does, an item where it begins, the missing where its parent does."""
+    """A setting's place is its name, an item's its beginning, and a missing one's the place of its parent."""
     read = yaml_document.parse("a:\n  b: [1,\n    2]\n", "f")
 
     assert read.places == {
@@ -35,7 +35,7 @@ def test_places() -> None:
 
 
 def test_words_of_yaml_1_2() -> None:
-    """`no`, `on`, dates and clock times are text; numbers, true, false and null are what they look like."""
+    """`no`, `on`, dates and clock times are text; numbers, true, false and null have their types."""
     text = "[no, on, y, 2026-03-04, 12:30, 0o17, 1_000, .inf, true, False, ~, null, 12, -3, 1.5, 1e3, 0123]"
 
     assert yaml_document.parse(text, "f").value == [
@@ -180,12 +180,12 @@ def _plant(value: object, data: st.DataObject) -> None:
 
 
 def _load_or_refuse(text: str) -> None:
-    said: tuple[str, ...]
+    complaints: tuple[str, ...]
     try:
-        said = (f"folder/gitdailies.yml: {read_configuration(text, Path('folder/gitdailies.yml'))}",)
+        complaints = (f"folder/gitdailies.yml: {read_configuration(text, Path('folder/gitdailies.yml'))}",)
     except ConfigurationError as error:
-        said = error.complaints
+        complaints = error.complaints
 
-    assert said
-    assert all(line.startswith("folder/gitdailies.yml:") for line in said)
-    assert "\n".join(said).encode()
+    assert complaints
+    assert all(line.startswith("folder/gitdailies.yml:") for line in complaints)
+    assert "\n".join(complaints).encode()

@@ -201,7 +201,7 @@ def test_any_document(data: st.DataObject) -> None:
 
 @pytest.mark.parametrize("document", [None, [], "text", 5, {}, {"openapi": 3.1}, {"openapi": "4.0.0"}])
 def test_not_a_document(document: Any) -> None:
-    """What is no OpenAPI document of a known version is one line."""
+    """For a document that is no OpenAPI of a known version there is one line."""
     (line,) = differences(document, Dialect.make())
 
     assert line.startswith("document: expected OpenAPI 3.0 or 3.1, got ")

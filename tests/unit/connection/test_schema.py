@@ -18,7 +18,7 @@ def test_is_a_schema() -> None:
 
 
 def test_says_what_it_expects() -> None:
-    """Every node that can refuse a value says in x-expected what it expects."""
+    """Every node that can refuse a value has x-expected."""
     silent = [
         place
         for place, node in _nodes(schema(), "$")

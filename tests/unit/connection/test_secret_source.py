@@ -1,4 +1,4 @@
-"""Secrets from variables and files: what is read, what is refused, and that no secret is shown."""
+"""Secrets from variables and files: accepted and refused values, and no secret in any text."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def test_reads_both(tmp_path: Path, end: str) -> None:
     assert PLANTED not in repr(found)
 
 
-def test_reads_anew(tmp_path: Path) -> None:
+def test_every_read_opens_the_file_again(tmp_path: Path) -> None:
     """A file that holds a new secret gives the new one at the next read."""
     path = tmp_path / "key"
     source = SecretSource.make(file=path)

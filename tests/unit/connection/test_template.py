@@ -1,4 +1,4 @@
-"""The first file: it loads as it is, and still does when its comments are taken away."""
+"""The first file loads, with its comments and without them."""
 
 import re
 from pathlib import Path

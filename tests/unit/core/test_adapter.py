@@ -26,7 +26,7 @@ def test_an_id_that_could_not_be_written_is_refused(field: str, value: str) -> N
 
 
 def test_an_empty_id_is_refused_where_one_is_needed() -> None:
-    """An incident without an id is none; a message without a key has none."""
+    """Incident, occurrence and merge target may not be empty text; the key may."""
     for field in ("incident", "occurrence", "merged_into"):
         with pytest.raises(PayloadError):
             change(**{field: ""})
@@ -35,7 +35,7 @@ def test_an_empty_id_is_refused_where_one_is_needed() -> None:
 
 @pytest.mark.parametrize("field", ["title", "severity", "environment", "urgency", "priority"])
 def test_text_to_show_is_put_on_one_line(field: str) -> None:
-    """Line ends and control characters become spaces, blank is none, and the length is an event's."""
+    """Line ends and control characters become spaces, blank text becomes None, and long text is cut."""
     assert getattr(change(**{field: " a\r\n\tb\x00 "}), field) == "a b"
     assert getattr(change(**{field: " \n "}), field) is None
     assert getattr(change(**{field: None}), field) is None
@@ -55,13 +55,13 @@ def test_text_to_show_is_put_on_one_line(field: str) -> None:
         (None, False),
     ],
 )
-def test_only_a_web_address_is_kept(url: str | None, expected: bool) -> None:
+def test_only_a_web_address_is_taken(url: str | None, expected: bool) -> None:
     """Any other text is left out and not refused, because the address is only shown."""
     assert change(url=url).url == (url if expected else None)
 
 
 def test_services_without_a_name_are_left_out() -> None:
-    """A name is put on one line, blank ones and blank aliases are none."""
+    """A name is put on one line; blank names and blank aliases are left out."""
     services = [Service("a\nb", ("P1", " ")), Service(" "), Service("c" * 300)]
 
     assert change(services=services).services == (Service("a b", ("P1",)), Service("c" * 255))
@@ -81,7 +81,7 @@ def test_an_unknown_state_is_a_mistake_of_the_adapter() -> None:
 
 
 def test_an_ignored_message_is_text_to_show() -> None:
-    """Whatever the vendor sent is put on one line and cut."""
+    """A vendor's text is put on one line and cut."""
     ignored = Ignored("no\nuse", "w\x00" * 300, "i" * 300, "k\r\n")
 
     assert (ignored.reason, len(ignored.word), len(ignored.incident), ignored.key) == (

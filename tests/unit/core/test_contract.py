@@ -1,4 +1,4 @@
-"""The contract checks pass a good adapter and find what is wrong with a sloppy one."""
+"""The contract checks pass a good adapter and find the faults of a sloppy one."""
 
 import importlib
 import json
@@ -238,7 +238,7 @@ def test_an_option_needs_values_and_words(beacon: Any) -> None:
 
 
 def test_an_adapter_without_its_parts_is_named_so() -> None:
-    """An object that lacks what an adapter has is reported by its missing names, without a crash."""
+    """An object that is no adapter is reported with its missing names, without a crash."""
     assert list(checks.faults(SimpleNamespace(name="bare", table={}))) == [
         f"adapter.{name}: missing; see gitdailies_core.Adapter"
         for name in ("options", "examples", "verify", "translate")

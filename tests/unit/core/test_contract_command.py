@@ -1,4 +1,4 @@
-"""`python -m gitdailies_core.contract`: what an adapter lacks, with exit codes."""
+"""`python -m gitdailies_core.contract`: the faults of an adapter, with exit codes."""
 
 import re
 import shutil
@@ -68,7 +68,7 @@ def test_what_is_missing_is_printed_with_what_to_do(beacon: Path) -> None:
 
 
 def test_faults_that_are_alike_are_counted(beacon: Path) -> None:
-    """One bare access breaks many variants of an example: three are shown, and the number of the others."""
+    """If one access breaks many variants of an example, three are shown with the number of the others."""
     done = run(changed(beacon, 'data.optional_text("title")', '(data.raw("title") or "x").strip()'))
 
     lines = [line for line in done.stdout.splitlines() if line.startswith("examples/lit")]

@@ -1,4 +1,4 @@
-"""The dialect: what each receiver is sent, and what configuration may change of it."""
+"""The dialect: the fields that each receiver gets, and the changes that configuration may make."""
 
 import json
 from typing import Any
@@ -21,7 +21,7 @@ def test_ours_is_sent_everything(event: Event) -> None:
 
 @pytest.mark.parametrize("event", EVENTS, ids=lambda event: event.kind)
 def test_documented_is_sent_documented_fields_alone(event: Event) -> None:
-    """Nothing goes out that GitDailies' documentation, or its one public client, does not name."""
+    """Only fields that GitDailies' documentation, or its one public client, names are sent."""
     dialect = Dialect.make(receiver="documented")
     known = {"kind", "repo", "branch", "commitSHA", "environment", "time", "incidentId"}
 
@@ -39,7 +39,7 @@ def test_what_is_verified_is_documented() -> None:
 
 
 def test_fields_are_renamed() -> None:
-    """A renamed field goes out under the receiver's name only, the kind's own name included."""
+    """A renamed field is sent under the receiver's name only, and so is the kind."""
     body = Dialect.make(rename={"commitSHA": "sha", "kind": "type"}, drop=["type"]).write(DEPLOY)
 
     assert body["sha"] == DEPLOY.get("commitSHA")
@@ -62,7 +62,7 @@ def test_fields_are_dropped_and_added() -> None:
 
 
 def test_kinds_have_the_receiver_s_words() -> None:
-    """A kind whose word is changed goes out with the other word, the rest keep theirs."""
+    """A kind with a changed word is sent with that word, and the other kinds with theirs."""
     dialect = Dialect.make(kinds={"incidentStarted": "incident_opened"})
 
     assert [dialect.write(event)["kind"] for event in EVENTS] == [
@@ -73,7 +73,7 @@ def test_kinds_have_the_receiver_s_words() -> None:
 
 
 def test_an_extra_field_does_not_hide_ours() -> None:
-    """A field that came along is left out where its name is taken."""
+    """An unknown field is left out if a field of ours was renamed to its name."""
     event = Event.from_wire({**KINDS[0].example, "sha": "theirs"})
 
     assert Dialect.make(rename={"commitSHA": "sha"}).write(event)["sha"] == event.get("commitSHA")
@@ -114,7 +114,7 @@ def test_a_name_is_free_where_its_field_is_not_sent() -> None:
 
 
 def test_the_body_is_compact_utf_8() -> None:
-    """Bytes hold text as it is, without escapes or spaces."""
+    """The bytes have text without escapes, and no spaces."""
     event = DEPLOY.replace(branch="für-😀")
 
     body = Dialect.make(receiver="documented").dump(event)

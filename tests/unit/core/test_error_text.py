@@ -36,13 +36,13 @@ anything = st.recursive(
     ids=lambda value: ascii(value)[:20] if not isinstance(value, int) else str(value.bit_length()),
 )
 def test_a_value_is_named(value: Any, expected: str) -> None:
-    """Scalars show, shortened and escaped; what may hold more is named by its type."""
+    """Scalars are shown, shortened and escaped; lists and objects are named by their type."""
     assert got(value) == expected
 
 
 @given(anything)
 def test_any_value_is_named_on_one_line(value: Any) -> None:
-    """Whatever it is, its name is printable ASCII of bounded length."""
+    """The name of any value is printable ASCII of bounded length."""
     name = got(value)
 
     assert name.isascii()

@@ -30,8 +30,8 @@ def test_the_tree_is_drawn_as_it_is() -> None:
 
 
 @pytest.mark.parametrize("error", CLASSES, ids=lambda error: error.__name__)
-def test_the_tree_tells_statuses_and_exit_codes(error: type[GitDailiesError]) -> None:
-    """A status or exit code that the docstring names beside a class is that class's."""
+def test_the_tree_shows_statuses_and_exit_codes(error: type[GitDailiesError]) -> None:
+    """A status or exit code that the docstring gives for a class is that class's."""
     line = next(
         line for line in (errors.__doc__ or "").splitlines() if re.search(rf"\b{error.__name__}\b", line)
     )

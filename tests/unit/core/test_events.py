@@ -1,4 +1,4 @@
-"""Events: which bodies are accepted, which are refused with which message, and what an event holds."""
+"""Events: accepted bodies, refused bodies with their messages, and the fields of an event."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
@@ -19,7 +19,7 @@ def refusal(body: Any) -> str:
 
 @pytest.mark.parametrize("kind", KINDS, ids=lambda kind: kind.word)
 def test_every_example_is_taken(kind: Any) -> None:
-    """The example of a kind is an event of that kind and comes back as it is."""
+    """The example of a kind is an event of that kind and is written unchanged."""
     event = Event.from_wire(dict(kind.example))
 
     assert event.to_wire() == dict(kind.example)
@@ -126,8 +126,8 @@ def test_make_refuses_names_that_the_kind_does_not_have() -> None:
         Event.make(DEPLOYED, repo="a/b", commitSHA="abcdef0", branche="main")
 
 
-def test_unknown_fields_are_kept_as_they_came() -> None:
-    """What the table does not know goes through, is no field, and counts for the content."""
+def test_unknown_fields_are_preserved() -> None:
+    """A field that is not in the table is sent on, is not in `get`, and changes the digest."""
     event = Event.from_wire({**DEPLOY, "team": {"name": "web"}})
 
     assert event.extra == {"team": {"name": "web"}}
@@ -165,8 +165,8 @@ def test_an_event_cannot_be_changed() -> None:
         event.values["repo"] = "c/d"  # type: ignore[index]
 
 
-def test_the_wire_begins_with_the_kind_and_keeps_the_order_of_the_table() -> None:
-    """Whatever order a body came in, it is written in one."""
+def test_the_wire_begins_with_the_kind_and_has_the_order_of_the_table() -> None:
+    """Fields are written in one order, whatever order the body had."""
     event = Event.from_wire({"branch": "main", "x": 1, **dict(reversed(DEPLOY.items()))})
 
     assert list(event.to_wire()) == ["kind", "repo", "commitSHA", "branch", "x"]

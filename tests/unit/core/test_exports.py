@@ -1,4 +1,4 @@
-"""What `gitdailies_core` exports for authors of adapters: complete, lazy, and no way around the rules."""
+"""The exports of `gitdailies_core` for authors of adapters: complete, lazy, and within the rules."""
 
 import ast
 import importlib

@@ -53,7 +53,7 @@ def test_what_is_absent_is_refused_where_it_is_needed(read: str) -> None:
 
 
 def test_what_is_absent_is_none_where_it_is_not_needed() -> None:
-    """Optional reads of an absent name give nothing, and no error."""
+    """An optional read of an absent name gives None and no error."""
     absent = Fields({})
 
     assert [READS[read][0](absent) for read in ("optional_text", "optional_object", "optional_time")] == [
@@ -64,7 +64,7 @@ def test_what_is_absent_is_none_where_it_is_not_needed() -> None:
 
 
 def test_values_are_read() -> None:
-    """Text stays as it is, times become moments, lists of objects keep their order and paths."""
+    """Text stays unchanged, times become moments, and lists of objects have their order and paths."""
     assert event(" é ").text("x") == " é "
     assert event("2026-03-04T09:12:41Z").time("x") == SEEN
     assert event(1772615561000).epoch("x") == SEEN

@@ -16,7 +16,7 @@ DATA = Path(__file__).parent / "data"
 
 @pytest.fixture(scope="module")
 def found(tmp_path_factory: pytest.TempPathFactory) -> Any:
-    """What a copy of core says of a kind whose entry was written into its table."""
+    """The answers of a copy of core about a kind that was added to its table."""
     copy = tmp_path_factory.mktemp("copy")
     shutil.copytree(CORE, copy / "gitdailies_core")
     table = copy / "gitdailies_core" / "events" / "events.py"

@@ -1,4 +1,4 @@
-"""Records in memory are found like those of a store: by incident, and by what they wait for."""
+"""Records in memory are found like those of a store: by incident, and by the target they wait for."""
 
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.records import CLOSED, MERGED, OPEN, Decision, Occurrence
@@ -15,7 +15,7 @@ def applied(into: MemoryRecords, *records: Occurrence) -> MemoryRecords:
 
 
 def test_it_is_empty_at_first() -> None:
-    """What nobody wrote is not known."""
+    """New records hold no occurrence and nothing that waits."""
     records = MemoryRecords()
 
     assert list(records.occurrences("A")) == []
@@ -23,7 +23,7 @@ def test_it_is_empty_at_first() -> None:
 
 
 def test_records_are_found_by_their_incident() -> None:
-    """Each record stands under its own incident, and a name or target apart is a record apart."""
+    """A record is found by its own incident. Another name or target makes another record."""
     others = [ONE._replace(name="second"), ONE._replace(target=LEDGER), ONE._replace(incident="B")]
     records = applied(MemoryRecords(), ONE, *others)
 
@@ -53,5 +53,5 @@ def test_what_waits_is_found_by_what_it_waits_for() -> None:
 
 
 def test_a_merge_that_names_no_target_waits_for_nothing() -> None:
-    """Closed at once, it stands under no target."""
+    """It is closed at once and waits for no target."""
     assert list(applied(MemoryRecords(), ONE._replace(state=CLOSED, merged_into="")).waiting("")) == []

@@ -11,8 +11,8 @@ from tests.support.core.lives import (
     Relay,
     merged,
     resolved,
+    short,
     started,
-    told,
     updated,
 )
 
@@ -21,7 +21,7 @@ def test_a_start_and_its_end_go_out_once():
     """A repeated start and a repeated end add nothing to the first ones."""
     relay = Relay()
 
-    assert relay.say(started(0, occurrence="told"), started(0, occurrence="told")) == [("A", "starts", 0)]
+    assert relay.say(started(0, occurrence="named"), started(0, occurrence="named")) == [("A", "starts", 0)]
     assert relay.say(resolved(5, since=0), resolved(5, since=0)) == [("A", "ends", 5)]
     assert relay.states() == [CLOSED]
 
@@ -29,9 +29,9 @@ def test_a_start_and_its_end_go_out_once():
 def test_a_repeat_says_what_it_repeats():
     """The reason of a second start or end names the state and the occurrence it found."""
     relay = Relay()
-    relay.take(started(0, occurrence="told"))
+    relay.take(started(0, occurrence="named"))
 
-    again = relay.take(started(0, occurrence="told")).reason.text
+    again = relay.take(started(0, occurrence="named")).reason.text
     relay.take(resolved(5, since=0))
 
     assert again == "second start of an occurrence that is open: 2026-03-04T10:00:00Z"
@@ -44,7 +44,7 @@ def test_a_reopened_incident_has_a_second_occurrence():
     """Each occurrence starts at its own start and ends at its own end, under ids of its own."""
     relay = Relay()
 
-    relay.say(started(0, occurrence="told"), resolved(5, since=0), started(10, occurrence="told"))
+    relay.say(started(0, occurrence="named"), resolved(5, since=0), started(10, occurrence="named"))
     relay.say(resolved(15, since=10))
 
     assert relay.story == [("A", "starts", 0), ("A", "ends", 5), ("A", "starts", 10), ("A", "ends", 15)]
@@ -52,9 +52,9 @@ def test_a_reopened_incident_has_a_second_occurrence():
 
 
 def test_an_end_that_names_the_first_occurrence_ends_the_one_that_is_open():
-    """After a reopening, an end that still tells the first start closes the second occurrence."""
+    """After a reopening, an end that still has the first start's time closes the second occurrence."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), resolved(5, since=0), started(10, occurrence="told"))
+    relay.say(started(0, occurrence="named"), resolved(5, since=0), started(10, occurrence="named"))
 
     assert relay.say(resolved(15, since=0)) == [("A", "ends", 15)]
     assert relay.states() == [CLOSED, CLOSED]
@@ -63,7 +63,7 @@ def test_an_end_that_names_the_first_occurrence_ends_the_one_that_is_open():
 def test_a_repeated_first_end_leaves_the_second_occurrence_open():
     """The end of the first occurrence, delivered again after the reopening, closes nothing."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), resolved(5, since=0), started(10, occurrence="told"))
+    relay.say(started(0, occurrence="named"), resolved(5, since=0), started(10, occurrence="named"))
 
     assert relay.say(resolved(5, since=0)) == []
     assert relay.states() == [CLOSED, OPEN]
@@ -72,7 +72,7 @@ def test_a_repeated_first_end_leaves_the_second_occurrence_open():
 def test_a_second_end_closes_no_earlier_occurrence():
     """An end that names an occurrence already over leaves an earlier one, whose end was lost."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), started(10, occurrence="told"), resolved(15, since=10))
+    relay.say(started(0, occurrence="named"), started(10, occurrence="named"), resolved(15, since=10))
 
     assert relay.say(resolved(16, since=10)) == []
     assert relay.states() == [OPEN, CLOSED, CLOSED]
@@ -81,16 +81,16 @@ def test_a_second_end_closes_no_earlier_occurrence():
 def test_a_late_end_that_names_the_first_occurrence_waits_for_the_second_start():
     """An end too late for the occurrence it names is that of one whose start is still to come."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), resolved(5, since=0))
+    relay.say(started(0, occurrence="named"), resolved(5, since=0))
 
     assert relay.say(resolved(15, since=0)) == []
-    assert relay.say(started(10, occurrence="told")) == [("A", "starts", 10), ("A", "ends", 15)]
+    assert relay.say(started(10, occurrence="named")) == [("A", "starts", 10), ("A", "ends", 15)]
 
 
 def test_an_end_is_never_before_its_start():
     """An end that a skewed clock puts before its start is sent at the start."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"))
+    relay.say(started(0, occurrence="named"))
 
     assert relay.say(resolved(-2, since=0)) == [("A", "ends", 0)]
 
@@ -102,30 +102,30 @@ def test_an_acknowledgement_gives_nothing():
     assert (
         relay.take(updated(1, since=0)).reason.text == "incident.updated neither starts nor ends an incident"
     )
-    relay.take(started(0, occurrence="told"))
+    relay.take(started(0, occurrence="named"))
     assert relay.say(updated(2, since=0)) == []
 
 
 def test_an_early_end_that_tells_its_start_sends_both():
-    """Both go out in order, with their own times, and the late start adds nothing."""
+    """Both are sent in order, with their own times, and the late start adds nothing."""
     relay = Relay()
 
     assert relay.say(resolved(5, since=0)) == [("A", "starts", 0), ("A", "ends", 5)]
-    assert relay.say(started(0, occurrence="told")) == []
+    assert relay.say(started(0, occurrence="named")) == []
 
 
 def test_early_ends_of_two_occurrences_send_four_events():
-    """Occurrence names keep apart two ends that both came before their starts."""
+    """Occurrence names separate two ends that both came before their starts."""
     relay = Relay()
 
     relay.say(resolved(15, since=10), resolved(5, since=0))
-    relay.say(started(0, occurrence="told"), started(10, occurrence="told"))
+    relay.say(started(0, occurrence="named"), started(10, occurrence="named"))
 
     assert relay.story == [("A", "starts", 10), ("A", "ends", 15), ("A", "starts", 0), ("A", "ends", 5)]
 
 
 def test_an_early_end_that_tells_no_start_is_remembered():
-    """Nothing goes out for it; when the start of that name comes late, both do."""
+    """Nothing is sent for it. When the start of that name comes late, both are sent."""
     relay = Relay()
 
     early = relay.take(resolved(5, occurrence="cycle-1"))
@@ -200,7 +200,7 @@ def test_a_remembered_end_is_not_that_of_a_start_before_another():
 
 
 def test_an_unnamed_end_before_its_start_is_remembered():
-    """End first, start late: both go out when the start comes."""
+    """If the end comes first, both are sent when the start comes."""
     relay = Relay()
 
     assert relay.say(resolved(5)) == []
@@ -209,7 +209,7 @@ def test_an_unnamed_end_before_its_start_is_remembered():
 
 
 def test_an_end_remembered_after_another_closes_a_late_second_occurrence():
-    """Resolved, which followed stable, also ends an outage between the two that was told late."""
+    """Resolved, which followed stable, also ends an outage between the two that is reported late."""
     relay = Relay()
     relay.say(started(0), resolved(5))
 
@@ -246,7 +246,7 @@ def test_a_start_within_the_occurrence_is_no_second_one_when_the_end_comes():
 
 
 def test_an_unnamed_end_before_the_open_start_closes_nothing():
-    """Without a name only time tells: an end from before the start is that of something earlier."""
+    """Without a name only the time decides: an end from before the start belongs to an earlier occurrence."""
     relay = Relay()
     relay.say(started(0))
 
@@ -259,9 +259,9 @@ def test_two_repositories_of_one_service_get_two_events_each():
     web = Target("larkspur/ledger-web", "production", "ledger-worker")
     relay = Relay(targets=(LEDGER, web))
 
-    relay.say(started(0, occurrence="told"), resolved(5, since=0))
+    relay.say(started(0, occurrence="named"), resolved(5, since=0))
 
-    assert [(event.get("repo"), told(event)[1]) for event in relay.sent] == [
+    assert [(event.get("repo"), short(event)[1]) for event in relay.sent] == [
         ("larkspur/ledger", "starts"),
         ("larkspur/ledger-web", "starts"),
         ("larkspur/ledger", "ends"),
@@ -271,21 +271,21 @@ def test_two_repositories_of_one_service_get_two_events_each():
 
 
 def test_two_services_of_one_repository_are_two_targets():
-    """The service is part of what a record is kept for."""
+    """The service is part of a record's key."""
     relay = Relay()
     one, other = Target("larkspur/mono", None, "api"), Target("larkspur/mono", None, "web")
 
-    relay.take(started(0, occurrence="told"), to=[one])
-    relay.take(started(0, occurrence="told"), to=[other])
+    relay.take(started(0, occurrence="named"), to=[one])
+    relay.take(started(0, occurrence="named"), to=[other])
 
     assert [event.get("service") for event in relay.sent] == ["api", "web"]
 
 
 def test_two_environments_are_two_targets():
-    """The environment is part of what a record is kept for; none is another than any."""
+    """The environment is part of a record's key; none differs from every named one."""
     relay = Relay(targets=[Target("larkspur/mono", name) for name in ("production", "staging", None)])
 
-    relay.say(started(0, occurrence="told"), resolved(5, since=0))
+    relay.say(started(0, occurrence="named"), resolved(5, since=0))
 
     assert [event.get("environment") for event in relay.sent] == ["production", "staging", None] * 2
     assert len({event.id for event in relay.sent}) == 6
@@ -294,7 +294,7 @@ def test_two_environments_are_two_targets():
 def test_an_end_goes_where_its_start_went():
     """An incident that moved to another service while open ends at the service it started at."""
     relay = Relay()
-    relay.take(started(0, occurrence="told"), to=[CHECKOUT])
+    relay.take(started(0, occurrence="named"), to=[CHECKOUT])
     relay.take(updated(2, since=0), to=[LEDGER])
 
     relay.take(resolved(5, since=0), to=[LEDGER])
@@ -303,10 +303,10 @@ def test_an_end_goes_where_its_start_went():
 
 
 def test_an_end_is_passed_on_whatever_filter_and_routes_say_now():
-    """What is open ends, be the end unwanted or without a route."""
+    """An open occurrence ends, even if a filter refuses the end or no route fits it."""
     for to, refusal in (((CHECKOUT,), LOW), ((), UNMAPPED)):
         relay = Relay()
-        relay.take(started(0, occurrence="told"))
+        relay.take(started(0, occurrence="named"))
 
         relay.take(resolved(5, since=0), to=to, refusal=refusal)
 
@@ -360,7 +360,7 @@ def test_an_early_end_of_one_service_does_not_close_another():
 
 
 def test_an_early_end_of_one_service_is_no_second_end_of_another():
-    """What is over at one service says nothing of another service's end."""
+    """An end at one service does not make another service's end a repeat."""
     relay = Relay()
     relay.take(started(0, services=["checkout-api"], whole=False), to=[CHECKOUT])
     relay.take(resolved(5, services=["checkout-api"], whole=False), to=[CHECKOUT])
@@ -376,7 +376,7 @@ def test_events_carry_what_the_change_tells():
     relay = Relay()
     shown = {"title": "Checkout fails", "priority": "P2", "url": "https://larkspur.example/1"}
 
-    relay.take(started(0, occurrence="told", **shown))
+    relay.take(started(0, occurrence="named", **shown))
     relay.take(resolved(5, since=0, **shown))
     start, end = (event.to_wire() for event in relay.sent)
 
@@ -406,10 +406,10 @@ def test_events_carry_what_the_change_tells():
 
 
 def test_the_page_of_one_incident_is_not_that_of_another():
-    """What ends because its target ended does not carry the target's page."""
+    """An incident that ends because its target ended does not get the target's page."""
     relay = Relay()
     relay.say(
-        started(0, occurrence="told"), started(1, incident="B", occurrence="told"), merged(3, "B", since=0)
+        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)
     )
 
     relay.take(resolved(9, incident="B", since=1, url="https://larkspur.example/b"))
@@ -420,7 +420,7 @@ def test_the_page_of_one_incident_is_not_that_of_another():
 def test_live_and_late_deliveries_name_the_same_events():
     """Ids follow from the occurrence, so that events fetched later are the ones that were sent live."""
     live, late = Relay(), Relay()
-    live.say(started(0, occurrence="told"), resolved(5, since=0))
+    live.say(started(0, occurrence="named"), resolved(5, since=0))
     late.say(resolved(5, since=0))
 
     assert [event.id for event in live.sent] == [event.id for event in late.sent]
@@ -440,7 +440,7 @@ def test_an_end_of_two_occurrences_lets_what_began_since_begin_once() -> None:
     relay = Relay()
     relay.take(started(0))
     relay.take(started(2))
-    relay.take(started(1, occurrence="told"))
+    relay.take(started(1, occurrence="named"))
     relay.take(merged(1, None))
 
     ids = [event.id for event in relay.sent]

@@ -1,11 +1,11 @@
-"""The first occurrence of an incident whose id no other will have: its name holds no time."""
+"""The first occurrence of an incident with a unique id: its name has no time."""
 
 from typing import Any
 
 from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.routing import Target
 
-from tests.support.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, started, told
+from tests.support.core.lives import CHECKOUT, LEDGER, LOW, Relay, resolved, short, started
 
 FIRST: dict[str, Any] = {"first_occurrence": "first"}
 
@@ -18,8 +18,8 @@ def names(relay: Relay, target: Target = CHECKOUT) -> list[str]:
     return [p.name for p in relay.records.occurrences("A") if p.target == target]
 
 
-def test_two_tellings_of_the_first_start_have_one_id():
-    """Starts of one incident that were told a second apart have one id, and so have their ends."""
+def test_two_reports_of_the_first_start_have_one_id():
+    """Starts of one incident whose times differ by a second have one id, and so have their ends."""
     one, other = Relay(), Relay()
 
     one.say(started(0, **FIRST), resolved(5, **FIRST))
@@ -49,8 +49,8 @@ def test_each_target_has_a_first_occurrence():
     assert names(relay) == names(relay, LEDGER) == ["first"]
 
 
-def test_a_held_first_start_keeps_its_name():
-    """What a filter held back goes out as the first occurrence, and a reopening after it does not."""
+def test_a_held_first_start_is_still_the_first_occurrence():
+    """A start that a filter held is sent as the first occurrence, and a later reopening is not."""
     relay = Relay()
     relay.take(started(0, **FIRST), refusal=LOW)
 
@@ -61,12 +61,12 @@ def test_a_held_first_start_keeps_its_name():
 
 
 def test_a_reopening_that_is_held_is_not_the_first_occurrence():
-    """A second start that a filter held back goes out later, under a name of its own."""
+    """A second start that a filter held is sent later, under a name of its own."""
     relay = Relay()
     relay.say(started(0, **FIRST), resolved(5, **FIRST))
     relay.take(started(9, **FIRST), refusal=LOW)
 
-    assert [told(event) for event in relay.take(started(11, **FIRST)).events] == [("A", "starts", 9)]
+    assert [short(event) for event in relay.take(started(11, **FIRST)).events] == [("A", "starts", 9)]
     assert names(relay) == ["first", "2026-03-04T10:09:00Z"]
 
 

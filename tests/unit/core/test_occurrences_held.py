@@ -2,13 +2,13 @@
 
 from gitdailies_core.incidents.records import CLOSED, HELD, OPEN, RELEASED
 
-from tests.support.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, resolved, started, told, updated
+from tests.support.core.lives import CHECKOUT, LEDGER, LOW, UNMAPPED, Relay, resolved, short, started, updated
 
 
 def test_a_held_start_goes_out_with_its_own_time_when_it_is_raised():
     """An incident that a filter held back starts when it began, not when it was raised."""
     relay = Relay()
-    assert relay.take(started(0, occurrence="told"), refusal=LOW).reason == LOW
+    assert relay.take(started(0, occurrence="named"), refusal=LOW).reason == LOW
     assert relay.states() == [HELD]
 
     assert relay.say(updated(4, since=0)) == [("A", "starts", 0)]
@@ -17,16 +17,16 @@ def test_a_held_start_goes_out_with_its_own_time_when_it_is_raised():
 
 
 def test_an_update_that_is_not_wanted_either_leaves_the_start_held():
-    """The filter's reason stands until something passes it."""
+    """The start stays held, with the filter's reason, until a change passes the filter."""
     relay = Relay()
-    relay.take(started(0, occurrence="told"), refusal=LOW)
+    relay.take(started(0, occurrence="named"), refusal=LOW)
 
     assert relay.take(updated(4, since=0), refusal=LOW).reason.text.startswith(LOW.text)
     assert relay.states() == [HELD]
 
 
 def test_a_held_incident_whose_end_is_wanted_counts_whole():
-    """An end that passes the filter brings its held start along."""
+    """An end that passes the filter gives its held start too."""
     relay = Relay()
     relay.take(started(0, occurrence="cycle-1"), refusal=LOW)
 
@@ -35,10 +35,10 @@ def test_a_held_incident_whose_end_is_wanted_counts_whole():
 
 
 def test_an_incident_filtered_from_start_to_end_counts_nowhere():
-    """Held, then ended while filtered: nothing goes out, and nothing stays held."""
+    """An incident that is filtered to its end gives no event, and nothing stays held."""
     relay = Relay()
 
-    relay.take(started(0, occurrence="told"), refusal=LOW)
+    relay.take(started(0, occurrence="named"), refusal=LOW)
     relay.take(resolved(9, since=0), refusal=LOW)
 
     assert relay.story == []
@@ -46,9 +46,9 @@ def test_an_incident_filtered_from_start_to_end_counts_nowhere():
 
 
 def test_an_incident_raised_after_its_end_counts_whole():
-    """Filtered from start to end and raised afterwards, both go out with their own times."""
+    """If an incident is filtered to its end and raised later, both are sent with their own times."""
     relay = Relay()
-    relay.take(started(0, occurrence="told"), refusal=LOW)
+    relay.take(started(0, occurrence="named"), refusal=LOW)
     relay.take(resolved(9, since=0), refusal=LOW)
 
     assert relay.say(updated(30, since=0)) == [("A", "starts", 0), ("A", "ends", 9)]
@@ -56,7 +56,7 @@ def test_an_incident_raised_after_its_end_counts_whole():
 
 
 def test_an_incident_of_which_only_a_refused_end_came_is_raised_whole():
-    """A refused end that tells its start is enough for a later change that is wanted."""
+    """After a refused end with its start's time, a later wanted change gives start and end."""
     relay = Relay()
     relay.take(resolved(9, since=0), refusal=LOW)
 
@@ -69,13 +69,13 @@ def test_a_wanted_start_after_a_refused_end_counts_whole():
 
     relay.take(resolved(9, since=0), refusal=LOW)
 
-    assert relay.say(started(0, occurrence="told")) == [("A", "starts", 0), ("A", "ends", 9)]
+    assert relay.say(started(0, occurrence="named")) == [("A", "starts", 0), ("A", "ends", 9)]
 
 
 def test_a_refused_start_after_a_refused_end_is_not_held():
     """An incident over before its start came is not waiting for anything."""
     for end, start in (
-        (resolved(9, since=0), started(0, occurrence="told")),
+        (resolved(9, since=0), started(0, occurrence="named")),
         (resolved(9, occurrence="cycle-1"), started(0, occurrence="cycle-1")),
         (resolved(9), started(0)),
     ):
@@ -152,10 +152,10 @@ def test_a_held_start_of_one_service_is_not_released_by_another():
 
 
 def test_an_unmapped_incident_counts_once_it_is_mapped_and_replayed():
-    """Replayed in the order of arrival, start and end go out with their own times, once."""
+    """A replay in the order of arrival sends start and end once, with their own times."""
     for life in (
-        [started(0, occurrence="told"), resolved(5, since=0)],
-        [resolved(5, since=0), started(0, occurrence="told")],
+        [started(0, occurrence="named"), resolved(5, since=0)],
+        [resolved(5, since=0), started(0, occurrence="named")],
         [started(0, occurrence="cycle-1"), resolved(5, occurrence="cycle-1")],
         [started(0), resolved(5)],
         [resolved(5), started(0)],
@@ -171,7 +171,7 @@ def test_an_unmapped_incident_counts_once_it_is_mapped_and_replayed():
 def test_a_service_mapped_while_its_incident_is_open_starts_at_its_own_time():
     """The first change that finds a route releases the start, and the end follows."""
     relay = Relay()
-    relay.take(started(0, occurrence="told"), to=[], refusal=UNMAPPED)
+    relay.take(started(0, occurrence="named"), to=[], refusal=UNMAPPED)
 
     assert relay.say(resolved(5, since=0)) == [("A", "starts", 0), ("A", "ends", 5)]
 
@@ -179,12 +179,12 @@ def test_a_service_mapped_while_its_incident_is_open_starts_at_its_own_time():
 def test_a_second_service_mapped_later_gets_the_end_of_the_first():
     """Replayed for a route that was added, the start learns from its sibling that it is over."""
     relay = Relay()
-    relay.take(started(0, occurrence="told"), to=[CHECKOUT])
+    relay.take(started(0, occurrence="named"), to=[CHECKOUT])
     relay.take(resolved(5, since=0), to=[CHECKOUT])
 
-    replayed = relay.take(started(0, occurrence="told"), to=[CHECKOUT, LEDGER])
+    replayed = relay.take(started(0, occurrence="named"), to=[CHECKOUT, LEDGER])
 
-    assert [(event.get("repo"), *told(event)[1:]) for event in replayed.events] == [
+    assert [(event.get("repo"), *short(event)[1:]) for event in replayed.events] == [
         (LEDGER.repo, "starts", 0),
         (LEDGER.repo, "ends", 5),
     ]

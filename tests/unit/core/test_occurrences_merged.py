@@ -14,8 +14,8 @@ from tests.support.core.lives import (
     Relay,
     merged,
     resolved,
+    short,
     started,
-    told,
     updated,
 )
 
@@ -23,7 +23,7 @@ from tests.support.core.lives import (
 def test_a_merged_incident_ends_when_its_target_ends():
     """A merge sends nothing until the target ends; then both end, at that moment."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), started(1, incident="B", occurrence="told"))
+    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
 
     merge = relay.take(merged(3, "B", since=0))
 
@@ -38,7 +38,7 @@ def test_a_redelivered_merge_adds_nothing():
     """A merge that comes again, before or after the target's end, is a second end."""
     relay = Relay()
     relay.say(
-        started(0, occurrence="told"), started(1, incident="B", occurrence="told"), merged(3, "B", since=0)
+        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)
     )
 
     assert relay.take(merged(3, "B", since=0)).reason.text.startswith(
@@ -51,10 +51,10 @@ def test_a_redelivered_merge_adds_nothing():
 
 
 def test_merged_into_one_that_is_not_known_ends_at_once_as_merged():
-    """A target that is not named, or of which nothing was seen, will never bring the end."""
+    """If the target is not named or has no record, the end is sent at once as merged."""
     for into, words in (("B", ("mergedInto=B", "resolution=merged")), (None, ("resolution=merged",))):
         relay = Relay()
-        relay.say(started(0, occurrence="told"))
+        relay.say(started(0, occurrence="named"))
 
         assert relay.say(merged(3, into, since=0)) == [("A", "ends", 3, *words)]
 
@@ -63,35 +63,35 @@ def test_merged_into_one_that_is_over_ends_with_it():
     """A merge that came after the target's end takes the later of the two moments."""
     for ended, expected in ((9, 9), (2, 3)):
         relay = Relay()
-        relay.say(started(0, occurrence="told"), started(1, incident="B", occurrence="told"))
+        relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
         relay.say(resolved(ended, incident="B", since=1))
 
         assert relay.say(merged(3, "B", since=0)) == [("A", "ends", expected, "mergedInto=B")]
 
 
 def test_a_merge_that_comes_before_its_start_is_a_merge():
-    """The start told by the merge goes out, and the end waits for the target."""
+    """The merge gives the start at once, and the end waits for the target."""
     relay = Relay()
-    relay.say(started(1, incident="B", occurrence="told"))
+    relay.say(started(1, incident="B", occurrence="named"))
 
     assert relay.say(merged(3, "B", since=0)) == [("A", "starts", 0)]
-    assert relay.say(started(0, occurrence="told")) == []
+    assert relay.say(started(0, occurrence="named")) == []
     assert relay.say(resolved(9, incident="B", since=1))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
 
 def test_an_early_merge_that_tells_no_start_is_remembered_as_one():
     """When its start comes late, it waits for the target as if it had come in order."""
     relay = Relay()
-    relay.say(started(1, incident="B", occurrence="told"), merged(3, "B", occurrence="cycle-1"))
+    relay.say(started(1, incident="B", occurrence="named"), merged(3, "B", occurrence="cycle-1"))
 
     assert relay.say(started(0, occurrence="cycle-1")) == [("A", "starts", 0)]
     assert relay.say(resolved(9, incident="B", since=1))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
 
 def test_merges_form_chains():
-    """What was merged into something merged ends when the last of the chain ends."""
+    """In a chain of merges every incident ends when the last of the chain ends."""
     relay = Relay()
-    relay.say(*(started(0, incident=name, occurrence="told") for name in "ABCD"))
+    relay.say(*(started(0, incident=name, occurrence="named") for name in "ABCD"))
     relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
     relay.say(merged(3, "D", since=0, incident="C"))
 
@@ -104,10 +104,10 @@ def test_merges_form_chains():
 
 
 def test_what_waits_for_two_targets_ends_once():
-    """A chain through an incident of two repositories ends what hangs on it once."""
+    """In a chain through an incident of two repositories every incident ends once."""
     relay = Relay()
-    relay.take(started(0, incident="B", occurrence="told"), to=[CHECKOUT, LEDGER])
-    relay.say(started(0, occurrence="told"), started(0, incident="C", occurrence="told"))
+    relay.take(started(0, incident="B", occurrence="named"), to=[CHECKOUT, LEDGER])
+    relay.say(started(0, occurrence="named"), started(0, incident="C", occurrence="named"))
     relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
 
     assert [event[0] for event in relay.say(resolved(9, incident="C", since=0))] == ["C", "B", "B", "A"]
@@ -117,7 +117,7 @@ def test_a_chain_of_any_length_ends():
     """A thousand incidents merged one into the next all end with the last, without deep recursion."""
     relay = Relay()
     names = [f"Q{number}" for number in range(1000)]
-    relay.say(*(started(0, incident=name, occurrence="told") for name in names))
+    relay.say(*(started(0, incident=name, occurrence="named") for name in names))
     for name, into in itertools.pairwise(names):
         relay.take(merged(1, into, since=0, incident=name))
 
@@ -127,7 +127,7 @@ def test_a_chain_of_any_length_ends():
 def test_a_circle_of_merges_ends():
     """The merge that would close a circle ends at once, and the others with it."""
     relay = Relay()
-    relay.say(*(started(0, incident=name, occurrence="told") for name in "ABC"))
+    relay.say(*(started(0, incident=name, occurrence="named") for name in "ABC"))
     relay.say(merged(1, "B", since=0), merged(2, "C", since=0, incident="B"))
 
     assert relay.say(merged(3, "A", since=0, incident="C")) == [
@@ -138,10 +138,10 @@ def test_a_circle_of_merges_ends():
 
 
 def test_an_incident_merged_into_itself_ends():
-    """A target that is the incident itself is none."""
+    """A merge into the incident itself counts as a merge without a target."""
     relay = Relay()
 
-    assert relay.say(started(0, occurrence="told"), merged(3, "A", since=0)) == [
+    assert relay.say(started(0, occurrence="named"), merged(3, "A", since=0)) == [
         ("A", "starts", 0),
         ("A", "ends", 3, "mergedInto=A", "resolution=merged"),
     ]
@@ -150,8 +150,8 @@ def test_an_incident_merged_into_itself_ends():
 def test_what_waits_ends_only_with_the_last_occurrence_of_its_target():
     """The late end of a first occurrence does not end what was merged into the reopened incident."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), started(1, incident="B", occurrence="told"))
-    relay.say(started(5, incident="B", occurrence="told"), merged(6, "B", since=0))
+    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
+    relay.say(started(5, incident="B", occurrence="named"), merged(6, "B", since=0))
 
     assert relay.say(resolved(4, incident="B", since=1)) == [("B", "ends", 4)]
     assert relay.say(resolved(9, incident="B", since=5)) == [
@@ -163,8 +163,8 @@ def test_what_waits_ends_only_with_the_last_occurrence_of_its_target():
 def test_what_waits_for_a_lost_end_follows_the_last_occurrence():
     """Where the first occurrence's end never came, the end of the last one is the end."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), started(1, incident="B", occurrence="told"))
-    relay.say(started(5, incident="B", occurrence="told"), merged(6, "B", since=0))
+    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
+    relay.say(started(5, incident="B", occurrence="named"), merged(6, "B", since=0))
 
     assert relay.say(resolved(9, incident="B", since=5))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
@@ -172,20 +172,20 @@ def test_what_waits_for_a_lost_end_follows_the_last_occurrence():
 def test_what_waits_does_not_wait_for_a_held_start_that_was_overtaken():
     """A target whose filtered first occurrence never ended is over with its last."""
     relay = Relay()
-    relay.take(started(1, incident="B", occurrence="told"), refusal=LOW)
+    relay.take(started(1, incident="B", occurrence="named"), refusal=LOW)
     relay.say(
-        started(5, incident="B", occurrence="told"), started(0, occurrence="told"), merged(6, "B", since=0)
+        started(5, incident="B", occurrence="named"), started(0, occurrence="named"), merged(6, "B", since=0)
     )
 
     assert relay.say(resolved(9, incident="B", since=5))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
 
 def test_what_waits_for_a_raised_incident_ends_with_it():
-    """That a target was held back at first, or started twice, does not keep it from being over."""
+    """A target that was held at first, or started twice, still ends what was merged into it."""
     for first, refusal in ((started(1, incident="B"), LOW), (started(1, incident="B"), None)):
         relay = Relay()
         relay.take(first, refusal=refusal)
-        relay.say(started(2, incident="B"), started(0, occurrence="told"), merged(6, "B", since=0))
+        relay.say(started(2, incident="B"), started(0, occurrence="named"), merged(6, "B", since=0))
 
         assert relay.say(resolved(9, incident="B"))[1:] == [("A", "ends", 9, "mergedInto=B")]
 
@@ -194,34 +194,34 @@ def test_merged_into_one_that_is_held_ends_when_that_one_ends():
     """A target that a filter or a missing route holds back is known, and its end is heard."""
     for to, refusal in (((CHECKOUT,), LOW), ((), UNMAPPED)):
         relay = Relay()
-        relay.take(started(1, incident="B", occurrence="told"), to=to, refusal=refusal)
-        relay.say(started(0, occurrence="told"), merged(3, "B", since=0))
+        relay.take(started(1, incident="B", occurrence="named"), to=to, refusal=refusal)
+        relay.say(started(0, occurrence="named"), merged(3, "B", since=0))
         assert [event.kind for event in relay.sent] == ["incidentStarted"]
 
         end = relay.take(resolved(9, incident="B", since=1), to=to, refusal=refusal)
 
-        assert [told(event) for event in end.events] == [("A", "ends", 9, "mergedInto=B")]
+        assert [short(event) for event in end.events] == [("A", "ends", 9, "mergedInto=B")]
 
 
 def test_what_waits_does_not_end_before_it_was_merged():
     """A target's end that a skewed clock puts before the merge is taken at the merge."""
     relay = Relay()
     relay.say(
-        started(0, occurrence="told"), started(1, incident="B", occurrence="told"), merged(6, "B", since=0)
+        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(6, "B", since=0)
     )
 
     assert relay.say(resolved(4, incident="B", since=1))[1:] == [("A", "ends", 6, "mergedInto=B")]
 
 
-@pytest.mark.parametrize("late", [False, True], ids=["in order", "merging told late"])
+@pytest.mark.parametrize("late", [False, True], ids=["in order", "merging comes late"])
 def test_a_merged_incident_that_is_reopened_has_a_second_occurrence(late: bool):
     """The first one ends where it was merged, so that the second can begin while the target is open."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), started(1, incident="B", occurrence="told"))
-    merging, reopening = merged(3, "B", since=0), started(5, occurrence="told")
-    said = relay.say(*((reopening, merging) if late else (merging, reopening)), resolved(7, since=5))
+    relay.say(started(0, occurrence="named"), started(1, incident="B", occurrence="named"))
+    merging, reopening = merged(3, "B", since=0), started(5, occurrence="named")
+    events = relay.say(*((reopening, merging) if late else (merging, reopening)), resolved(7, since=5))
 
-    assert sorted(said, key=lambda event: event[2]) == [
+    assert sorted(events, key=lambda event: event[2]) == [
         ("A", "ends", 3, "mergedInto=B", "resolution=merged"),
         ("A", "starts", 5),
         ("A", "ends", 7),
@@ -234,29 +234,29 @@ def test_a_target_added_later_learns_that_its_incident_was_merged():
     """Replayed for a new route, a start whose sibling was merged away waits, or ends, like it."""
     relay = Relay()
     relay.say(
-        started(0, occurrence="told"), started(1, incident="B", occurrence="told"), merged(3, "B", since=0)
+        started(0, occurrence="named"), started(1, incident="B", occurrence="named"), merged(3, "B", since=0)
     )
 
-    replayed = relay.take(started(0, occurrence="told"), to=[CHECKOUT, LEDGER])
-    assert [told(event) for event in replayed.events] == [("A", "starts", 0)]
+    replayed = relay.take(started(0, occurrence="named"), to=[CHECKOUT, LEDGER])
+    assert [short(event) for event in replayed.events] == [("A", "starts", 0)]
     assert len(relay.say(resolved(9, incident="B", since=1))) == 3
 
-    again = relay.take(started(0, occurrence="told"), to=[Target("larkspur/third")])
-    assert [told(event) for event in again.events] == [("A", "starts", 0), ("A", "ends", 9, "mergedInto=B")]
+    again = relay.take(started(0, occurrence="named"), to=[Target("larkspur/third")])
+    assert [short(event) for event in again.events] == [("A", "starts", 0), ("A", "ends", 9, "mergedInto=B")]
 
 
 def test_a_target_added_later_learns_that_the_end_was_no_recovery():
-    """Merged into what was not known, the sibling's end says merged, too."""
+    """If the target was unknown, the end for the added target says merged too."""
     relay = Relay()
-    relay.say(started(0, occurrence="told"), merged(3, None, since=0))
+    relay.say(started(0, occurrence="named"), merged(3, None, since=0))
 
-    replayed = relay.take(started(0, occurrence="told"), to=[LEDGER])
+    replayed = relay.take(started(0, occurrence="named"), to=[LEDGER])
 
-    assert [told(event) for event in replayed.events][1:] == [("A", "ends", 3, "resolution=merged")]
+    assert [short(event) for event in replayed.events][1:] == [("A", "ends", 3, "resolution=merged")]
 
 
 def test_what_waits_ends_where_a_late_start_brings_the_end() -> None:
-    """Where an update sends a held occurrence whole, what was merged into its incident ends with it."""
+    """If an update sends a held occurrence whole, the incidents merged into it end too."""
     relay = Relay()
     relay.take(started(0))
     relay.take(resolved(0, since=2), refusal=LOW)

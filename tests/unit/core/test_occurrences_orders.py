@@ -1,6 +1,6 @@
-"""What holds of occurrences in any order of arrival, and in any sequence of changes at all.
+"""Rules for occurrences in any order of arrival, and in any sequence of changes.
 
-Where payloads tell the starts (each end that of its own occurrence), the set of events does not
+If payloads have the starts (each end that of its own occurrence), the set of events does not
 depend on the order or on repeats. The exceptions: an update that passes a filter counts only
 after its held start, and a merge waits only for a target that was seen before it.
 """
@@ -32,8 +32,8 @@ from tests.support.core.lives import (
     at,
     merged,
     resolved,
+    short,
     started,
-    told,
     updated,
 )
 from tests.support.forms import examples
@@ -53,15 +53,15 @@ class Life:
     into: str | None
 
     def changes(self) -> list[Change]:
-        said = []
+        changes = []
         for index, (since, until) in enumerate(self.spans):
-            said.append(started(since, incident=self.incident, occurrence="told"))
-            said.append(updated(since, incident=self.incident, since=since))
+            changes.append(started(since, incident=self.incident, occurrence="named"))
+            changes.append(updated(since, incident=self.incident, since=since))
             if index + 1 < len(self.spans) or self.last == "resolved":
-                said.append(resolved(until, incident=self.incident, since=since))
+                changes.append(resolved(until, incident=self.incident, since=since))
             elif self.last == "merged":
-                said.append(merged(until, self.into, incident=self.incident, since=since))
-        return said
+                changes.append(merged(until, self.into, incident=self.incident, since=since))
+        return changes
 
     def ids(self) -> set[str]:
         ended = len(self.spans) - (self.last == "open")
@@ -121,7 +121,7 @@ def check_order(sent: Sequence[Event]) -> None:
 
 @given(st.data())
 def test_any_order_of_arrival_gives_the_same_events(data: st.DataObject) -> None:
-    """Every occurrence's start and end goes out once, in order, whatever came when and how often."""
+    """Every occurrence's start and end is sent once, in order, for any order and repeats of arrival."""
     drawn, relay = data.draw(lives()), Relay()
 
     deliver(data.draw(arrivals(drawn)), relay)
@@ -132,7 +132,7 @@ def test_any_order_of_arrival_gives_the_same_events(data: st.DataObject) -> None
 
 @given(st.data())
 def test_any_order_of_merges_ends_every_incident(data: st.DataObject) -> None:
-    """Merged into each other, into themselves or into the unknown, all that ended is told to end."""
+    """Incidents merged into each other, into themselves or into an unknown one all get their ends."""
     drawn, relay = data.draw(lives(lasts=("resolved", "merged"))), Relay()
 
     deliver(data.draw(arrivals(drawn)), relay)
@@ -209,7 +209,7 @@ class AnySequence(RuleBasedStateMachine):
 
     @rule(when=minutes, incident=incidents, named=st.booleans(), about=about, routed=routes)
     def start(self, when: int, incident: str, named: bool, about: Any, routed: Any) -> None:
-        self.take(started(when, incident=incident, occurrence="told" if named else None, **about), routed)
+        self.take(started(when, incident=incident, occurrence="named" if named else None, **about), routed)
 
     @rule(when=minutes, incident=incidents, since=since, about=about, routed=routes)
     def end(self, when: int, incident: str, since: Any, about: Any, routed: Any) -> None:
@@ -270,4 +270,4 @@ def test_the_check_of_order_can_fail() -> None:
             check_order(wrong)
         except AssertionError:
             continue
-        raise AssertionError([told(event) for event in wrong])
+        raise AssertionError([short(event) for event in wrong])

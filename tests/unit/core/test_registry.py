@@ -13,7 +13,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 @pytest.fixture
 def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
-    """Put a distribution on the path that claims a name in the group."""
+    """Put a distribution on the path that registers a name in the group."""
 
     def put(distribution: str, name: str, value: str) -> None:
         folder = tmp_path / distribution
@@ -26,8 +26,8 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
     return put
 
 
-def test_names_are_sorted_and_each_stands_once(install: Callable[[str, str, str], None]) -> None:
-    """What several distributions bring is one list."""
+def test_names_are_sorted_and_without_repeats(install: Callable[[str, str, str], None]) -> None:
+    """The names of all distributions are one list."""
     install("one", "zebra", "json:loads")
     install("two", "ant", "json:dumps")
     install("three", "ant", "json:loads")
@@ -36,14 +36,14 @@ def test_names_are_sorted_and_each_stands_once(install: Callable[[str, str, str]
 
 
 def test_a_name_is_loaded(install: Callable[[str, str, str], None]) -> None:
-    """What the entry point names is imported, and only that."""
+    """Only the object that the entry point names is imported."""
     install("one", "pretty", "pprint:pformat")
     install("two", "broken", "no_such_module_anywhere:adapter")
 
     assert registry.load("pretty", GROUP)([1]) == "[1]"
 
 
-def test_a_name_that_nobody_claims_is_refused(install: Callable[[str, str, str], None]) -> None:
+def test_an_unknown_name_is_refused(install: Callable[[str, str, str], None]) -> None:
     """The message lists what is installed."""
     with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'ant'; installed: none$"):
         registry.load("ant", GROUP)
@@ -53,7 +53,7 @@ def test_a_name_that_nobody_claims_is_refused(install: Callable[[str, str, str],
         registry.load("ant", GROUP)
 
 
-def test_two_distributions_that_claim_one_name_are_refused(install: Callable[[str, str, str], None]) -> None:
+def test_two_distributions_with_one_name_are_refused(install: Callable[[str, str, str], None]) -> None:
     """Both are named, even where they name the same thing, and nothing is imported."""
     install("gitdailies-ant", "ant", "json:loads")
     install("rival-ant", "ant", "no_such_module_anywhere:adapter")

@@ -22,7 +22,7 @@ def test_headers_are_found_without_case() -> None:
         assert request.header("x-other") == ""
 
 
-def test_a_header_that_stands_twice_is_joined() -> None:
+def test_a_header_that_is_sent_twice_is_joined() -> None:
     """Two lines of one name are one list, in their order."""
     assert make([(b"X-A", b"1"), (b"x-b", b"0"), (b"x-a", b"2")]).header("x-a") == "1, 2"
 
@@ -36,7 +36,7 @@ def test_no_header_can_raise(pairs: list[tuple[bytes, bytes]]) -> None:
 
 
 def test_header_bytes_are_utf_8_or_else_latin_1() -> None:
-    """What is no UTF-8 is read byte by byte."""
+    """A header that is no UTF-8 is read as Latin-1."""
     assert make([(b"a", "é".encode())]).header("a") == "é"
     assert make([(b"a", b"\xe9")]).header("a") == "é"
 
@@ -52,13 +52,13 @@ def test_header_bytes_are_utf_8_or_else_latin_1() -> None:
         ("", False),
     ],
 )
-def test_a_form_is_told_by_its_content_type(content_type: str, expected: bool) -> None:
+def test_a_form_is_recognized_by_its_content_type(content_type: str, expected: bool) -> None:
     """Parameters and case change nothing."""
     assert make({"Content-Type": content_type}).is_form is expected
 
 
 def test_a_form_is_read() -> None:
-    """Names and values are decoded, blank ones kept, and the last of equal names holds."""
+    """Names and values are decoded, blank values stay, and the last of equal names counts."""
     assert make(body=b"a=1&b=%C3%A9+x&a=2&c=").form() == {"a": "2", "b": "é x", "c": ""}
 
 
@@ -94,5 +94,5 @@ def test_json_is_read_by_the_decoder_given() -> None:
 
 
 def test_a_request_does_not_show_its_body() -> None:
-    """What a delivery holds stays out of logs that print the request."""
+    """The repr of a request does not contain its body."""
     assert "s3cret" not in repr(make(body=b"s3cret"))

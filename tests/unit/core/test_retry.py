@@ -33,7 +33,7 @@ def verdict(
 
 
 def expected_of(status: int) -> str:
-    """What each status means, written out apart from the code."""
+    """The meaning of each status, written independently of the code."""
     if status in range(200, 300):
         return "done"
     if status in (401, 403):
@@ -63,7 +63,7 @@ def test_every_status_has_its_decision(status: int) -> None:
 
 
 def test_no_answer_is_tried_again() -> None:
-    """Whatever the network says, the event may still be taken later."""
+    """After any network error the event is tried again."""
     found = verdict(Outcome(None, "connection refused"))
 
     assert isinstance(found, Again)
@@ -72,7 +72,7 @@ def test_no_answer_is_tried_again() -> None:
 
 @pytest.mark.parametrize("outcome", [Outcome(None, "timed out"), Outcome(503), Outcome(429, "", "60")])
 def test_a_try_is_given_up_at_its_age_and_not_before(outcome: Outcome) -> None:
-    """A second before the age it is tried again; from then on it is given up, with the reason."""
+    """A second before the age an event is tried again; from the age on it is given up, with the reason."""
     before = verdict(outcome, first_attempt_at=OLD + timedelta(seconds=1))
     after = verdict(outcome, first_attempt_at=OLD, attempt=99)
 

@@ -46,8 +46,8 @@ def test_a_service_is_found_by_id_or_name_without_case(service: Service, repos: 
     assert bool(found.unmapped) == (not repos)
 
 
-def test_an_id_goes_before_a_name() -> None:
-    """Where both have a line, the vendor's id, which nobody renames, decides."""
+def test_an_id_has_precedence_over_a_name() -> None:
+    """If both have a line, the line of the vendor's id decides, since an id is never renamed."""
     assert [t.repo for t in routed(TABLE, Service("checkout-api", ("P1SVC42",))).targets] == [
         "larkspur/ledger",
         "larkspur/ledger-web",
@@ -55,7 +55,7 @@ def test_an_id_goes_before_a_name() -> None:
 
 
 def test_an_unmapped_service_is_named() -> None:
-    """What is missing is said so that the line can be added."""
+    """The reason names the missing line."""
     assert routed(TABLE, Service("search")).unmapped == ("no line under services for 'search'",)
     assert routed(TABLE).unmapped == ("the delivery names no service",)
 
@@ -69,7 +69,7 @@ def test_a_mapped_and_an_unmapped_service_of_one_change() -> None:
 
 
 def test_two_services_of_one_repository_are_two_targets() -> None:
-    """Services are kept apart, and one that is named twice counts once."""
+    """Different services are separate, and one that is named twice counts once."""
     routes = Routes.make({"a": [Route("larkspur/mono")], "b": [Route("larkspur/mono")]})
 
     found = routed(routes, Service("a"), Service("b"), Service("a"))
@@ -77,8 +77,8 @@ def test_two_services_of_one_repository_are_two_targets() -> None:
     assert found.targets == (Target("larkspur/mono", None, "a"), Target("larkspur/mono", None, "b"))
 
 
-def test_the_route_s_environment_goes_before_the_payload_s() -> None:
-    """Left out of the route, the payload's own tag counts; left out of both, there is none."""
+def test_the_route_s_environment_has_precedence_over_the_payload_s() -> None:
+    """Without an environment in the route the payload's tag counts; without both there is none."""
     assert routed(TABLE, Service("checkout-api"), environment="eu").targets[0].environment == "production"
     assert routed(TABLE, Service("P1SVC42"), environment="eu").targets[0].environment == "eu"
     assert routed(TABLE, Service("P1SVC42")).targets[0].environment is None
@@ -100,7 +100,7 @@ def test_the_fallback_takes_what_no_other_line_does() -> None:
     ],
 )
 def test_a_fallback_that_gives_no_repository_maps_nothing(name: str, got: str) -> None:
-    """A service whose name cannot stand in a repository's, or is too long for it, is reported, never sent."""
+    """A service whose name gives no valid repository name is reported as unmapped and never sent."""
     found = routed(CATCHING, Service(name))
 
     assert found.targets == ()
@@ -143,11 +143,11 @@ WANTED: dict[str, Any] = {"urgency": "high", "priority": "P1", "tags": {"env": [
     ],
 )
 def test_a_filter_takes_what_it_lists(change: dict[str, Any], refusal: str | None) -> None:
-    """Each setting must hold, any of its values does, `none` stands for no value, case is nothing."""
+    """Each setting must match one of its values, without regard to case; `none` matches no value."""
     found = ONLY.refusal(make("started", 0, incident="A", **{**WANTED, **change}))
     assert found == (refusal and Reason(FILTERED, refusal))
 
 
 def test_a_filter_without_settings_takes_everything() -> None:
-    """What is not set is not asked."""
+    """A filter with no settings refuses no change."""
     assert Filter().refusal(make("started", 0, incident="A", urgency="low")) is None

@@ -50,7 +50,7 @@ SHOWN: dict[str, Callable[[], str]] = {
 
 @pytest.mark.parametrize("way", SHOWN)
 def test_a_secret_does_not_show(way: str) -> None:
-    """However it is written out, a secret names its origin at most."""
+    """Every text form of a secret shows its origin at most."""
     text = SHOWN[way]()
 
     assert text

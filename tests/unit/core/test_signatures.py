@@ -63,7 +63,7 @@ def test_the_signature_is_hmac_sha256_over_the_body() -> None:
     ],
 )
 def test_any_entry_by_any_secret_is_enough(header: str, expected: bool) -> None:
-    """One right `v1` entry is accepted wherever it stands; whatever else, nothing is."""
+    """One correct `v1` entry is accepted at any place; without one, nothing is."""
     assert proven(header) is expected
 
 

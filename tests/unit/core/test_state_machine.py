@@ -1,4 +1,4 @@
-"""Every cell of the transition table: which changes lead to it, and what comes of them.
+"""Every cell of the transition table: the changes that lead to it, and their outcome.
 
 Minutes count from ten o'clock. A held start, a noted end and a released start have no repository.
 """
@@ -26,8 +26,8 @@ from tests.support.core.lives import (
     at,
     merged,
     resolved,
+    short,
     started,
-    told,
     updated,
 )
 
@@ -204,7 +204,7 @@ def test_a_cell_has_its_outcome(cell: tuple[str, str]) -> None:
         take(relay, change)
     decision = take(relay, case.changes[-1])
 
-    assert [told(event) for event in decision.events] == case.events
+    assert [short(event) for event in decision.events] == case.events
     assert rows(relay.records) == case.states
     assert (decision.reason.code if decision.reason else None) == case.code
 
@@ -274,5 +274,5 @@ def test_only_what_was_open_or_merged_is_sent_an_end() -> None:
 
 
 def test_a_transition_that_stays_has_no_event() -> None:
-    """What a record does not change by cannot send anything."""
+    """A transition that does not change the record sends no event."""
     assert all(not one.event for one in TABLE.values() if one.state is None)

@@ -1,4 +1,4 @@
-"""A stranger's adapter, installed beside ours, is found and held to the contract with no change to ours."""
+"""A stranger's adapter is found and checked against the contract, without a change to our code."""
 
 import json
 import os
@@ -45,8 +45,8 @@ def installed(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return target
 
 
-def test_it_is_found_beside_ours_and_keeps_the_contract(installed: Path) -> None:
-    """The registry lists and loads it from where pip put it, with its examples, without a fault."""
+def test_it_is_found_next_to_ours_and_meets_the_contract(installed: Path) -> None:
+    """The registry lists it and loads it from pip's folder with its examples, and it has no fault."""
     answers = json.loads(run("-c", QUESTIONS, path=installed))
 
     assert {"beacon", "pagerduty"} <= set(answers["names"])

@@ -112,7 +112,7 @@ CORPUS: dict[str, tuple[bytes, Any]] = {
 
 
 def outcome(decoder: Any, body: bytes) -> Any:
-    """Return the value read, told apart by type and sign, or that it was refused."""
+    """Return the value read with its type and sign, or that it was refused."""
     try:
         value = decoder(body)
     except UnreadableBody:
@@ -153,7 +153,7 @@ FRAGMENTS = [
 @given(st.one_of(st.binary(max_size=20), st.lists(st.sampled_from(FRAGMENTS), max_size=10).map(b"".join)))
 @example(b'"\\"[')
 def test_both_decoders_agree_on_any_bytes(body: bytes) -> None:
-    """Whatever the bytes, both give the same value or both refuse."""
+    """For any bytes both decoders give the same value, or both refuse."""
     assert outcome(DECODERS["reference"], body) == outcome(DECODERS["orjson"], body)
 
 
@@ -185,7 +185,7 @@ def test_the_bound_on_depth_counts_brackets_outside_of_text(parts: list[bytes]) 
 
 
 def test_duplicate_names_are_refused_where_asked() -> None:
-    """Our own API refuses a name that stands twice, at any level, and names it."""
+    """With `duplicates=False` a name that occurs twice in one object is refused at any level, and named."""
     with pytest.raises(UnreadableBody, match=r"expected each name once, got 'a' twice in one object"):
         strict_json.loads(b'[{"b": {"a": 1, "a": 1}}]', duplicates=False)
 
@@ -204,7 +204,7 @@ def test_duplicate_names_are_refused_where_asked() -> None:
     ],
 )
 def test_a_refusal_says_what_was_expected(body: bytes, message: str) -> None:
-    """Both decoders say where and what, in the same words."""
+    """Both decoders name the place and the fault in the same words."""
     for decoder in DECODERS.values():
         with pytest.raises(UnreadableBody) as refused:
             decoder(body)

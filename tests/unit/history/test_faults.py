@@ -29,8 +29,8 @@ CONFIG = (
 NO_ROW = {"plan.py": "history, got nothing"}
 
 
-def told(case: Case, folder: Path) -> str:
-    """Import the file of *case* and return what it is told, for a cell of a table."""
+def printed(case: Case, folder: Path) -> str:
+    """Import the file of *case* and return the printed faults, for a cell of a table."""
     (folder / case.file).write_bytes(case.content)
     (folder / "gitdailies.yml").write_text(CONFIG)
     options = case.options
@@ -54,9 +54,9 @@ def documented() -> dict[str, str]:
 
 
 @pytest.mark.parametrize("name", CASES)
-def test_what_a_fault_is_told_stands_in_the_documentation(name: str, tmp_path: Path) -> None:
-    """The table of faults has, word for word, what the command prints for such a file."""
-    assert documented().get(name) == told(CASES[name], tmp_path)
+def test_the_message_of_a_fault_is_in_the_documentation(name: str, tmp_path: Path) -> None:
+    """The table of faults has the command's message for such a file, word for word."""
+    assert documented().get(name) == printed(CASES[name], tmp_path)
 
 
 def test_the_documentation_names_no_other_fault() -> None:
@@ -73,7 +73,7 @@ def places(path: Path) -> Iterator[tuple[int, int, str]]:
 
 
 def test_every_place_that_makes_a_fault_is_reached(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """No line of the code tells a fault that the table does not have."""
+    """Every line of the code that makes a fault is reached by a case of the table."""
     monkeypatch.setattr(formats, "LARGEST_JSON", 999)
     seen: dict[str, set[int]] = {}
 
@@ -89,7 +89,7 @@ def test_every_place_that_makes_a_fault_is_reached(tmp_path: Path, monkeypatch: 
     sys.settrace(trace)
     try:
         for case in CASES.values():
-            told(dataclasses.replace(case, content=case.content[:1000]), tmp_path)
+            printed(dataclasses.replace(case, content=case.content[:1000]), tmp_path)
     finally:
         sys.settrace(before)
 
@@ -103,11 +103,11 @@ def test_every_place_that_makes_a_fault_is_reached(tmp_path: Path, monkeypatch: 
     assert missed == []
 
 
-def test_every_fault_of_every_row_is_told(tmp_path: Path) -> None:
+def test_every_fault_of_every_row_is_reported(tmp_path: Path) -> None:
     """Two faults of one row and one of another are three lines, and nothing is sent."""
     bad = "deployed,b,zz,production,2025-03-04T08:55:12Z,,\n" + GOOD + "deployed,a/b,zz,,2025-03-04,,\n"
 
-    assert told(Case("h.csv", (HEADER + bad).encode()), tmp_path).split("<br>") == [
+    assert printed(Case("h.csv", (HEADER + bad).encode()), tmp_path).split("<br>") == [
         "`h.csv:2: repo: expected a repository like 'larkspur/checkout-api', got 'b'`",
         "`h.csv:2: commitSHA: expected 7 to 64 hexadecimal digits, got 'zz'`",
         "`h.csv:4: time: expected a time like 2026-03-04T09:12:41Z, got '2025-03-04'`",
@@ -119,14 +119,14 @@ def test_an_event_in_another_row_is_at_the_line_where_it_begins(tmp_path: Path) 
     """Behind a cell of two lines and an empty line, a fault still names its own line."""
     rows = f'deployed,a/b,{"a" * 40},"x\ny",2025-03-04T08:55:12Z,,\n\n{GOOD.replace("a/b", "b")}'
 
-    assert told(Case("h.csv", (HEADER + rows).encode()), tmp_path).split("<br>") == [
+    assert printed(Case("h.csv", (HEADER + rows).encode()), tmp_path).split("<br>") == [
         "`h.csv:2: environment: expected text on one line, got 'x\\ny'`",
         "`h.csv:5: repo: expected a repository like 'larkspur/checkout-api', got 'b'`",
     ]
 
 
 @pytest.mark.parametrize(
-    ("header", "said"),
+    ("header", "columns"),
     [
         ("kind,repo,time,sha", "sha (did you mean commitSHA)"),
         ("kind,repo,time,commitSHA,sha", "sha"),
@@ -136,37 +136,37 @@ def test_an_event_in_another_row_is_at_the_line_where_it_begins(tmp_path: Path) 
         ("kind,repo,time,enviroment,color", "enviroment (did you mean environment), color"),
     ],
 )
-def test_a_column_that_no_event_has_is_named(header: str, said: str) -> None:
+def test_a_column_that_no_event_has_is_named(header: str, columns: str) -> None:
     """With the field that may have been meant, unless the file has a column of that name."""
     Path("h.csv").write_text(f"{header}\n")
     ran = CliRunner().invoke(
         gitdailies, ["history", "import", "h.csv", "--dry-run", "--url", "https://example.com"]
     )
 
-    assert f"note: h.csv: columns that no event has: {said}\n" in ran.stderr
+    assert f"note: h.csv: columns that no event has: {columns}\n" in ran.stderr
 
 
 @pytest.mark.parametrize("time", ["03.11.2025 08:55", "11/3/2025 8:55 AM", "3-11-25", "45964.3715", "45964"])
-def test_a_time_as_a_spreadsheet_shows_it_is_told_how_to_format_it(time: str, tmp_path: Path) -> None:
-    """Which country's form it is is not guessed; a number of days is none of seconds."""
-    said = told(Case("h.csv", (HEADER + deploy(time=time)).encode()), tmp_path)
+def test_the_message_for_a_spreadsheet_time_says_how_to_format_it(time: str, tmp_path: Path) -> None:
+    """A country's time format is not guessed, and a number of days is not read as seconds."""
+    message = printed(Case("h.csv", (HEADER + deploy(time=time)).encode()), tmp_path)
 
-    assert said.endswith(f"got '{time}'; format the column as yyyy-mm-dd hh:mm:ss`")
+    assert message.endswith(f"got '{time}'; format the column as yyyy-mm-dd hh:mm:ss`")
 
 
 @pytest.mark.parametrize("first", ["sep=;", "SEP=;", '"sep=;"', "\ufeffsep=;"])
-def test_a_first_line_that_tells_the_separator_is_no_row(first: str, tmp_path: Path) -> None:
-    """What stands behind it is read as if it were not there, and told with its own line."""
+def test_a_first_line_with_the_separator_is_no_row(first: str, tmp_path: Path) -> None:
+    """The rows after it are read with that separator, and faults have the line numbers of the file."""
     rows = (HEADER + deploy(repo="b")).replace(",", ";")
 
-    assert told(Case("h.csv", f"{first}\r\n{rows}".encode()), tmp_path) == (
+    assert printed(Case("h.csv", f"{first}\r\n{rows}".encode()), tmp_path) == (
         "`h.csv:3: repo: expected a repository like 'larkspur/checkout-api', got 'b'`"
     )
-    assert told(Case("h.csv", f"{first}\nkind;time\n".encode()), tmp_path).startswith("`h.csv:2: repo: ")
+    assert printed(Case("h.csv", f"{first}\nkind;time\n".encode()), tmp_path).startswith("`h.csv:2: repo: ")
 
 
 def test_a_field_that_the_mapping_fills_is_offered_for_no_column() -> None:
-    """Repository and environment come from the service; a column of theirs would stand for nothing."""
+    """If a mapping gives repository and environment, their columns are listed among the unused ones."""
     Path("h.csv").write_text("number,opened,closed,team,repository,env,color\n")
     Path("mapping.yml").write_text(MAPPING)
     Path("gitdailies.yml").write_text(CONFIG)

@@ -42,8 +42,8 @@ def names() -> set[str]:
     return {path.name for path in Path().iterdir()} - {"gitdailies-data"}
 
 
-def test_faulty_rows_are_set_aside_and_the_others_sent(receiver: Scripted) -> None:
-    """They stand under their own header, nothing else is left behind, and the code is 4."""
+def test_faulty_rows_are_written_to_a_file_and_the_others_sent(receiver: Scripted) -> None:
+    """The file has the header and the faulty rows, no other file is left, and the exit code is 4."""
     ran = imported("h.csv", "--skip-bad", "faulty.csv")
 
     assert ran.exit_code == 4, ran.output
@@ -52,8 +52,8 @@ def test_faulty_rows_are_set_aside_and_the_others_sent(receiver: Scripted) -> No
 
 
 @pytest.mark.parametrize("more", [(), ("--dry-run",)])
-def test_a_file_that_is_there_is_refused_and_stays(receiver: Scripted, more: tuple[str, ...]) -> None:
-    """The file to import, too, and one that a flag would have before it; nothing is sent."""
+def test_an_existing_file_is_refused_and_unchanged(receiver: Scripted, more: tuple[str, ...]) -> None:
+    """Neither the file to import nor another existing file is overwritten, and nothing is sent."""
     Path("good.csv").write_text(HEADER + GOOD)
     before = {name: Path(name).read_bytes() for name in names()}
 
@@ -77,7 +77,7 @@ def test_the_same_command_again_finds_its_own_file(receiver: Scripted) -> None:
 
 
 @pytest.mark.parametrize(
-    ("path", "said"),
+    ("path", "message"),
     [
         ("missing/faulty.csv", "expected a file to write, got: no such file or directory"),
         ("h.csv/faulty.csv", "expected a file to write, got: not a directory"),
@@ -85,18 +85,18 @@ def test_the_same_command_again_finds_its_own_file(receiver: Scripted) -> None:
         (".", ". exists and holds something else; name a new file"),
     ],
 )
-def test_what_cannot_be_written_is_told_before_anything_is_sent(
-    receiver: Scripted, path: str, said: str
+def test_an_unwritable_file_is_refused_before_anything_is_sent(
+    receiver: Scripted, path: str, message: str
 ) -> None:
-    """One line that names the option, and no part of a file left behind."""
+    """The error is one line that names the option, and no part of a file is left."""
     Path("folder").mkdir()
 
-    assert refusal(imported("h.csv", "--skip-bad", path)) == f"--skip-bad: {said}"
+    assert refusal(imported("h.csv", "--skip-bad", path)) == f"--skip-bad: {message}"
     assert (receiver.bodies, names()) == ([], {"h.csv", "folder"})
 
 
 def test_a_full_disk_leaves_no_half_of_a_file(receiver: Scripted) -> None:
-    """Where writing fails in the middle, nothing is there afterwards and nothing was sent."""
+    """If writing fails in the middle, no file is left and nothing is sent."""
     Path("full").symlink_to("/dev/full")
     Path("faulty.csv.part").symlink_to("full")
 
@@ -107,7 +107,7 @@ def test_a_full_disk_leaves_no_half_of_a_file(receiver: Scripted) -> None:
 
 
 def test_without_a_faulty_row_nothing_is_opened(receiver: Scripted) -> None:
-    """A folder that is not there is no fault where nothing is to be written."""
+    """If no row is faulty, a missing folder for the file is no error."""
     Path("h.csv").write_text(HEADER + GOOD)
     ran = imported("h.csv", "--skip-bad", "missing/faulty.csv")
 

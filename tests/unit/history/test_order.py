@@ -1,4 +1,4 @@
-"""Pairing, naming and order: what a plan makes of events, whatever their order."""
+"""Pairing, ids and order: the plan of events that come in any order."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ def relayed(kind: str, period: str, **more: Any) -> str:
 
 
 def test_an_event_that_names_its_source_is_named_as_the_relay_names_it() -> None:
-    """Start and end have the id of their period, though the end leaves out where it happened."""
+    """Start and end have the id of their occurrence, although the end has no repository and environment."""
     events, faults, _ = planned(
         incident("E", "2025-03-04T11:00:00Z"),
         incident("S", "2025-03-04T10:00:00Z", environment="production", service="api"),
@@ -58,7 +58,7 @@ def test_an_event_that_names_its_source_is_named_as_the_relay_names_it() -> None
     ]
 
 
-def test_each_period_has_names_of_its_own() -> None:
+def test_each_occurrence_has_ids_of_its_own() -> None:
     """An incident that began twice has four ids, each of its own start."""
     times = [f"2025-03-04T1{hour}:00:00Z" for hour in range(4)]
     events, _, _ = planned(*(incident("SE"[at % 2], time) for at, time in enumerate(times)))
@@ -95,7 +95,7 @@ def test_at_one_instant_an_open_incident_takes_its_end_first_and_a_closed_one_it
 
 
 def test_fractions_of_a_second_count() -> None:
-    """An event of a fraction after another comes behind it, though its text sorts before it."""
+    """An event a fraction of a second later comes later, although its text sorts first."""
     times = [
         "2025-03-04T10:00:00Z",
         "2025-03-04T10:00:00.204Z",
@@ -108,7 +108,7 @@ def test_fractions_of_a_second_count() -> None:
 
 
 def test_a_repeat_is_left_out_and_counted() -> None:
-    """The same event in two rows goes out once."""
+    """The same event in two rows is sent once."""
     events, faults, plan = planned(deploy("2025-03-04T10:00:00Z"), deploy("2025-03-04T10:00:00Z"))
 
     assert (len(events), faults, plan.repeated) == (1, [], 1)
@@ -130,15 +130,15 @@ def test_a_repeat_is_left_out_and_counted() -> None:
 def test_rows_that_tell_an_event_of_an_incident_again_are_left_out(
     rows: str, sent: str, repeated: int
 ) -> None:
-    """A start or an end in two rows goes out once, in whatever order the rows are."""
-    told = [incident(row[0], f"2025-03-04T10:00:0{row[1]}Z") for row in rows.split()]
-    for events in (told, told[::-1]):
+    """A start or an end in two rows is sent once, in any order of the rows."""
+    ordered = [incident(row[0], f"2025-03-04T10:00:0{row[1]}Z") for row in rows.split()]
+    for events in (ordered, ordered[::-1]):
         found, faults, plan = planned(*events)
         words = ["SE"[event["kind"] == "incidentResolved"] + event["time"][-2] for event in found]
         assert (" ".join(words), faults, plan.repeated) == (sent, [], repeated)
 
 
-def test_ends_whose_start_was_not_told_go_out_and_are_counted() -> None:
+def test_ends_without_a_start_are_sent_and_counted() -> None:
     """A file that begins in the middle of an incident is no fault."""
     events, faults, plan = planned(
         incident("E", "2025-03-04T09:00:00Z"),
@@ -166,7 +166,7 @@ def test_history_needs_a_time(tmp_path: Path) -> None:
 
 
 def test_a_folder_that_cannot_be_written_is_an_error_of_ours(tmp_path: Path) -> None:
-    """A plan in a folder that is not there names its file."""
+    """The error for a plan in a missing folder names its file."""
     with pytest.raises(StoreUnavailable, match=r"none/plan\.db"):
         Plan(tmp_path / "none" / "plan.db")
 

@@ -1,4 +1,4 @@
-"""What goes out in one request, and what its answer means for each event in it."""
+"""The events of one request, and the meaning of its answer for each of them."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def judged(one: BatchResult) -> Verdicts:
 
 
 def verdicts(one: BatchResult) -> tuple[list[tuple[int, str]], list[int]]:
-    """Return what was decided of each event, and which go alone."""
+    """Return the verdict of each event, and the events that are sent alone."""
     found = judged(one)
     return [(a.seq, a.verdict) for a in found.attempts], [event.seq for event in found.retry_singly]
 
@@ -47,13 +47,13 @@ def sizes(batcher: Batcher, sent: Sequence[ReadyEvent], waiting: int = 10**6) ->
     ("waiting", "expected"),
     [(0, [1] * 6), (1, [1] * 6), (7, [1] * 6), (8, [2, 2, 2]), (12, [3, 3]), (10**6, [6])],
 )
-def test_lists_are_as_long_as_keeps_every_sender_busy(waiting: int, expected: list[int]) -> None:
-    """With four senders, events go alone while they are few, and in lists of a fourth of what waits."""
+def test_batches_are_sized_to_use_every_sender(waiting: int, expected: list[int]) -> None:
+    """With four senders a few events are sent alone, and many in batches of a fourth of those that wait."""
     assert sizes(Batcher(4), events(6), waiting) == expected
 
 
 def test_a_list_is_bounded() -> None:
-    """However much waits, a list has at most so many events, and none is left out or twice in it."""
+    """A batch has at most MOST_IN_A_BATCH events, and every event is in exactly one batch."""
     cut = Batcher(1).divide(events(150), 10**6, KEY)
     assert [len(batch.events) for batch in cut] == [
         MOST_IN_A_BATCH,
@@ -64,13 +64,13 @@ def test_a_list_is_bounded() -> None:
 
 
 def test_of_a_list_each_event_has_its_own_verdict() -> None:
-    """What was taken is done; what was not goes alone, and its attempt is not counted."""
+    """Accepted events are delivered; others are sent alone next, and this attempt is not counted."""
     assert verdicts(carried(events(3), Outcome(207), 2)) == ([(1, DELIVERED), (3, DELIVERED)], [2])
 
 
 @pytest.mark.parametrize("status", [400, 409, 413, 415, 422])
 def test_a_batch_that_is_refused_makes_no_dead_letter(status: int) -> None:
-    """The events of a refused list all go alone; one that is refused alone is a dead letter."""
+    """The events of a refused batch are all sent alone; one that is refused alone is a dead letter."""
     assert verdicts(carried(events(3), Outcome(status))) == ([], [1, 2, 3])
     assert verdicts(carried(events(1), Outcome(status))) == ([(1, DEAD_LETTER)], [])
 
@@ -117,8 +117,8 @@ def test_events_of_a_list_that_failed_go_alone_until_they_are_done() -> None:
     assert sizes(batcher, others) == [1, 64, 63]
 
 
-def test_a_receiver_that_asks_for_time_keeps_its_lists() -> None:
-    """429 says nothing against the list: nobody is asked more often for it."""
+def test_a_receiver_that_asks_for_time_still_gets_batches() -> None:
+    """After a 429 the batches stay as large as they were."""
     batcher, sent = Batcher(1), events(64)
     one = carried(sent, Outcome(429, retry_after="5"))
     batcher.learn(one, judged(one))

@@ -71,7 +71,7 @@ def test_failures_at_the_same_time_count_as_one() -> None:
 
 
 def test_retry_after_opens_it_at_once_and_for_that_long() -> None:
-    """One answer that asks for a minute keeps every event back as long; a shorter one shortens nothing."""
+    """An answer that asks for a minute blocks every event for a minute, even after a shorter request."""
     circuit = CircuitBreaker()
     circuit.failed(100.0, 60.0, 1)
     circuit.failed(101.0, 5.0, 2)
@@ -88,8 +88,8 @@ def test_a_failed_probe_after_retry_after_waits_again() -> None:
     assert not circuit.probe_due(101.1)
 
 
-def test_one_event_that_fails_keeps_back_nobody_else() -> None:
-    """However often one event fails, only it has to wait, and its success makes no other due."""
+def test_one_event_that_fails_blocks_no_other() -> None:
+    """However often one event fails, only it is blocked, and a success makes no other due."""
     circuit, now = CircuitBreaker(), 100.0
     circuit.succeeded()
     for _ in range(20):
@@ -101,8 +101,8 @@ def test_one_event_that_fails_keeps_back_nobody_else() -> None:
     assert not circuit.blocks(7)
 
 
-def test_different_events_that_fail_keep_back_all() -> None:
-    """Three events that fail in a row speak of the receiver, and the first success lets all go."""
+def test_different_events_that_fail_block_all() -> None:
+    """Three different events that fail in a row open the circuit for all, and the first success closes it."""
     circuit = opened()
     assert circuit.blocks(99)
     assert circuit.succeeded() is True
@@ -126,8 +126,8 @@ def test_a_first_answer_without_failures_makes_nothing_due() -> None:
     assert CircuitBreaker().succeeded() is False
 
 
-def test_a_receiver_that_is_not_there_keeps_back_all() -> None:
-    """Failures that belong to no event open it for all, after as many as others."""
+def test_a_receiver_that_is_down_blocks_all() -> None:
+    """FAILURES_TO_OPEN failures without an event open the circuit for all."""
     circuit = CircuitBreaker()
     for _ in range(FAILURES_TO_OPEN):
         assert circuit.closed

@@ -1,4 +1,4 @@
-"""A wall clock that jumps: what waits is neither forgotten nor held back by it."""
+"""A wall clock that jumps: waiting events are neither lost nor delayed by it."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ class Wall:
         monkeypatch.setattr(time, "time", lambda: time.time_ns() / 1e9)
 
 
-def test_a_step_back_is_told_and_nothing_else() -> None:
-    """Only a wall clock that loses more than a second against the other one was set back, by that much."""
+def test_only_a_step_back_is_reported() -> None:
+    """A wall clock was set back only if it loses more than a second against the monotonic one."""
     clock = ClockComparison()
     looks = [(1000.0, 0.0), (1001.0, 1.0), (1001.2, 2.0), (5000.0, 3.0), (4000.0, 4.0), (4001.0, 5.0)]
     assert [clock.set_back(*look) for look in looks] == [0.0, 0.0, 0.0, 0.0, 1001.0, 0.0]
@@ -37,7 +37,7 @@ def test_a_step_back_is_told_and_nothing_else() -> None:
 def test_what_was_stored_by_a_clock_that_was_ahead_is_delivered_when_it_is_set_right(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Heads that failed and events behind them go out in seconds, not after the hours the clock was ahead."""
+    """Events that failed, and those after them, are sent within seconds, not after the hours of the step."""
     wall, there = Wall(monkeypatch), False
     sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(500))
 
@@ -55,7 +55,7 @@ def test_what_was_stored_by_a_clock_that_was_ahead_is_delivered_when_it_is_set_r
 
 
 def test_a_start_delivers_what_waits_for_a_time_that_is_far_off(tmp_path: Path) -> None:
-    """What waits for longer than an hour, the most that a receiver may ask for, was told by a wrong clock."""
+    """A retry more than an hour ahead, the most a receiver may ask for, is due at once after a start."""
 
     async def stored(on: Bench) -> None:
         await on.worker.stop()

@@ -34,24 +34,24 @@ def test_each_future_ends_when_its_own_time_is_over() -> None:
     assert all(isinstance(lasted, float) and lasted >= SECONDS - 0.002 for lasted in (first, *later))
 
 
-def test_who_waits_no_longer_is_not_told() -> None:
-    """A future that was cancelled before its time stays so, and those behind it still end."""
+def test_a_cancelled_future_gets_no_timeout() -> None:
+    """A future that was cancelled before its deadline stays cancelled, and later ones still time out."""
 
     async def run() -> None:
         loop, patience = asyncio.get_running_loop(), FutureTimeouts(SECONDS)
-        left, kept = patience.limit(loop.create_future()), patience.limit(loop.create_future())
+        left, waiting = patience.limit(loop.create_future()), patience.limit(loop.create_future())
         left.cancel()
-        await asyncio.wait({kept}, timeout=30)
+        await asyncio.wait({waiting}, timeout=30)
         assert left.cancelled()
-        assert kept.done()
+        assert waiting.done()
         with pytest.raises(TimeoutError):
-            kept.result()
+            waiting.result()
 
     asyncio.run(run())
 
 
 def test_what_came_is_not_held_on_to() -> None:
-    """Of a thousand futures that came, one after the other, no more are held than the last."""
+    """Of a thousand futures that ended, one after the other, only the last is still referenced."""
 
     async def run() -> int:
         loop, patience = asyncio.get_running_loop(), FutureTimeouts(60)

@@ -1,4 +1,4 @@
-"""A counter without a lock: what Prometheus reads of it."""
+"""A counter without a lock, as Prometheus reads it."""
 
 from __future__ import annotations
 

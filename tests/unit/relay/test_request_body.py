@@ -32,7 +32,7 @@ async def read(held: MemoryBudget, sender: Sender, *, arrived: bool = False) -> 
 
 
 async def begun(held: MemoryBudget, slow: Sender) -> asyncio.Task[bytes]:
-    """Begin to read a body of which eight bytes have come, and the rest has not."""
+    """Begin to read a body with eight bytes received and the rest missing."""
     reading = asyncio.create_task(read(held, slow))
     slow.send(b"12345678")
     await asyncio.sleep(0)
@@ -57,7 +57,7 @@ def test_a_body_in_parts_is_put_together() -> None:
 
 
 def test_a_body_that_has_come_is_read_without_a_clock(monkeypatch: pytest.MonkeyPatch) -> None:
-    """What is there already is read even where no time is given for it."""
+    """A body that has already arrived is read even if its time limit is over."""
     monkeypatch.setattr(request_body, "BODY_SECONDS", -1.0)
 
     async def run() -> None:
@@ -70,8 +70,8 @@ def test_a_body_that_has_come_is_read_without_a_clock(monkeypatch: pytest.Monkey
     asyncio.run(run())
 
 
-def test_who_said_that_it_had_come_and_had_not_has_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A part that is not the last is waited on as long as any other."""
+def test_a_body_wrongly_marked_as_arrived_has_the_same_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """If the last part is missing, the time limit holds as for any other body."""
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.05)
 
     async def run() -> None:
@@ -83,8 +83,8 @@ def test_who_said_that_it_had_come_and_had_not_has_the_same_time(monkeypatch: py
     asyncio.run(run())
 
 
-def test_a_body_that_gives_way_takes_nothing_in_any_more() -> None:
-    """Its rest, though it comes in the very turn in which it had to go, is not held on top."""
+def test_an_evicted_body_takes_no_more_bytes() -> None:
+    """Bytes that arrive in the same turn as the eviction are not added to the budget."""
 
     async def run() -> None:
         held, slow = MemoryBudget(10), Sender()
@@ -101,8 +101,8 @@ def test_a_body_that_gives_way_takes_nothing_in_any_more() -> None:
     asyncio.run(run())
 
 
-def test_a_body_that_gives_way_is_over_at_once() -> None:
-    """Though nothing more comes of it, it does not keep its connection for the time a body has."""
+def test_an_evicted_body_ends_at_once() -> None:
+    """Its reader ends before the body's time limit, although no more bytes arrive."""
 
     async def run() -> None:
         held, slow = MemoryBudget(10), Sender()
@@ -117,10 +117,10 @@ def test_a_body_that_gives_way_is_over_at_once() -> None:
     asyncio.run(run())
 
 
-def test_who_comes_in_the_turn_in_which_another_is_too_slow_gets_its_room(
+def test_a_new_body_gets_the_room_of_one_that_just_timed_out(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """The oldest body may have to give way when its clock has run out and nobody has told it yet."""
+    """The oldest body can be evicted after its deadline, before its own timeout was raised."""
     monkeypatch.setattr(request_body, "BODY_SECONDS", 0.02)
 
     async def run() -> None:

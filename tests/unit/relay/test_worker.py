@@ -1,4 +1,4 @@
-"""The delivery worker: order, what counts as a try, and when a failing receiver is left alone."""
+"""The delivery worker: order, counted attempts, and pauses for a failing receiver."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def answering(**of: Any) -> FakeSender:
-    """Answer by incident: an outcome for ever, or a list of them, the last one for ever."""
+    """Answer by incident: with one outcome always, or with a list of them and then TAKEN."""
     waiting: dict[str, Iterator[Outcome]] = {n: iter(o) for n, o in of.items() if isinstance(o, list)}
 
     def answer(incident: str, _kind: str) -> Outcome:
@@ -54,7 +54,7 @@ def test_events_of_an_incident_go_one_by_one_and_in_order(tmp_path: Path) -> Non
 
 
 def test_many_incidents_are_on_their_way_at_once_up_to_the_bound(tmp_path: Path) -> None:
-    """Twenty incidents keep all eight places busy, and no ninth is taken."""
+    """Of twenty incidents eight are in flight, and never more."""
     full = threading.Barrier(8, timeout=10)
 
     def answer(_incident: str, kind: str) -> Outcome:
@@ -157,7 +157,7 @@ def test_a_refused_event_is_a_dead_letter_and_the_next_flows(tmp_path: Path) -> 
 
 
 def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After the first failures one request at a time goes out; with the first success all go, in order."""
+    """After the first failures one request at a time is sent. After a success all are sent, in order."""
     monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.2)
     monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.2)
     up = threading.Event()
@@ -189,7 +189,7 @@ def test_a_failing_receiver_is_asked_by_probes_alone(tmp_path: Path, monkeypatch
 def test_the_first_success_makes_due_what_would_have_waited_long(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Events whose next try is minutes away go out as soon as a probe has shown that the receiver is back."""
+    """Events whose next try is minutes away are sent as soon as a probe succeeds."""
     monkeypatch.setattr(retry, "FIRST_DELAY_SECONDS", 300.0)
     monkeypatch.setattr(retry, "LONGEST_DELAY_SECONDS", 300.0)
     monkeypatch.setattr(random, "random", lambda: 0.9)
@@ -206,8 +206,8 @@ def test_the_first_success_makes_due_what_would_have_waited_long(
     bench(tmp_path, body, sender=sender)
 
 
-def test_retry_after_keeps_all_events_back(tmp_path: Path) -> None:
-    """After one 429 that asks for a second, nothing goes out for a second, new events neither."""
+def test_retry_after_blocks_all_events(tmp_path: Path) -> None:
+    """After one 429 that asks for a second, no event is sent for a second, not even a new one."""
     sender = answering(A=[Outcome(429, retry_after="1")])
 
     async def body(on: Bench) -> None:

@@ -106,7 +106,7 @@ def test_a_broken_task_does_not_stop_the_worker(tmp_path: Path, monkeypatch: pyt
 def test_a_result_waits_for_a_store_that_cannot_be_written(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """What was delivered while the store failed is recorded when it is back, and not sent again."""
+    """An event that was delivered while the store failed is recorded later and not sent again."""
     record, failures = store.RelayStore.record, [StoreUnavailable("store: planted")] * 2
 
     async def sometimes(self: Any, attempt: Any) -> None:
@@ -126,7 +126,7 @@ def test_a_result_waits_for_a_store_that_cannot_be_written(
 
 
 def test_stop_records_what_is_on_its_way_and_starts_nothing_more(tmp_path: Path) -> None:
-    """An answer that comes during stop is recorded; what waits is delivered by the next start alone."""
+    """An answer that comes during stop is recorded. Waiting events are delivered after the next start."""
     began, go = threading.Event(), threading.Event()
 
     def answer(_incident: str, _kind: str) -> Outcome:
@@ -177,7 +177,7 @@ def test_stop_cuts_what_takes_too_long(tmp_path: Path) -> None:
 
 
 def test_what_the_receiver_is_is_found_out_once_it_answers(tmp_path: Path) -> None:
-    """Where the configuration does not say, nothing is sent until the receiver tells what it takes."""
+    """Without a configured receiver nothing is sent until the receiver's document was read."""
     destination: Destination = replace(DESTINATION, receiver=None)
     sender = FakeSender(there=False)
 

@@ -52,7 +52,7 @@ def test_what_waits_goes_out_in_lists(tmp_path: Path) -> None:
 
 
 def test_a_documented_receiver_gets_one_event_a_request(tmp_path: Path) -> None:
-    """However much waits, no list goes to a receiver that is not known to take them."""
+    """A receiver that is not known to take lists gets none, however many events wait."""
     waiting(tmp_path, 40)
     destination = replace(DESTINATION, receiver=DOCUMENTED)
     sender = bench(tmp_path, all_gone, in_flight=2, destination=destination)
@@ -75,7 +75,7 @@ def test_one_event_that_breaks_the_receiver_spoils_no_other(tmp_path: Path) -> N
 
 
 def test_an_event_that_a_batch_refuses_is_a_dead_letter_by_its_own_answer(tmp_path: Path) -> None:
-    """It is asked about alone, and what is said then is the reason; its end goes on, and all others."""
+    """It is sent again alone, and that answer is its reason. Its end and all other events are delivered."""
     refusals = [Outcome(422, "repo: expected text")] * 2
 
     def answer(incident: str, kind: str) -> Outcome:
@@ -93,7 +93,7 @@ def test_an_event_that_a_batch_refuses_is_a_dead_letter_by_its_own_answer(tmp_pa
 
 
 def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
-    """A 401 pauses; nothing that waited behind it for a sender goes out, and no attempt is counted."""
+    """A 401 pauses. Batches that waited for a sender are not sent, and no attempt is counted."""
     sender = FakeSender(lambda _incident, _kind: TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401))
 
     async def body(on: Bench) -> None:
@@ -111,7 +111,7 @@ def test_a_key_refused_for_a_list_burns_no_try(tmp_path: Path) -> None:
 
 
 def test_a_receiver_that_is_down_costs_what_waits_for_a_sender_no_try(tmp_path: Path) -> None:
-    """While senders wait for an answer that never comes, what is behind them counts no attempt."""
+    """While senders wait for an answer that never comes, events after them count no attempt."""
     began = threading.Event()
 
     def answer(_incident: str, _kind: str) -> Outcome:
@@ -158,8 +158,8 @@ def test_stop_gives_back_what_has_not_been_sent(tmp_path: Path) -> None:
     assert len(sender.sent) == len(set(sender.sent)) == 120
 
 
-def test_attempts_of_a_list_are_told_for_each_event(tmp_path: Path) -> None:
-    """Every event has its own attempt in the store, whatever it went out with."""
+def test_attempts_of_a_batch_are_stored_for_each_event(tmp_path: Path) -> None:
+    """Every event of a batch has its own attempt in the store."""
 
     async def body(on: Bench) -> None:
         await on.delivered()

@@ -1,4 +1,4 @@
-"""The delivery worker: what stops all deliveries, what starts them again, and that no try is burnt."""
+"""The delivery worker: causes of a pause, the resume, and no counted attempt in between."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, ben
 
 
 def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
-    """A 401 stops everything with nothing lost and no try burnt; another key in its place starts it again."""
+    """A 401 pauses delivery without loss and without a counted attempt. A new key resumes it."""
 
     def answer(_incident: str, _kind: str) -> Outcome:
         return TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401, "no such key")
@@ -49,7 +49,7 @@ pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
 def test_a_key_that_cannot_be_read_pauses_without_a_try(tmp_path: Path) -> None:
-    """Where the variable is gone, nothing is sent; once it is there, everything is."""
+    """While the variable is missing nothing is sent; once it is set, every event is."""
 
     async def body(on: Bench) -> None:
         del on.environ["KEY"]
@@ -189,7 +189,7 @@ def test_the_sender_of_an_earlier_destination_is_closed_once_nothing_is_on_its_w
 
 
 def test_a_stop_cuts_what_an_earlier_destination_has_too(tmp_path: Path) -> None:
-    """What is on its way to a destination that was replaced is cut by a stop, as the rest is."""
+    """A stop also cuts requests in flight to a destination that was replaced."""
 
     def answer(_incident: str, _kind: str) -> Outcome:
         assert old.cut_off.wait(10)
@@ -233,7 +233,7 @@ def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_pa
 def test_what_is_accepted_meanwhile_is_no_work_for_a_worker_that_is_paused(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Fifty events that come one after the other make it look as seldom as none; resumed, all go out."""
+    """During a pause fifty new events cause no more polls than none. After the resume all are sent."""
     looks = 0
     real = pausing.Pauses.current
 

@@ -1,4 +1,4 @@
-"""The audit of dependencies: what fails, what is only said."""
+"""The audit of dependencies: findings that fail it, and findings that it only prints."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ BAD = {
 
 
 @pytest.mark.parametrize(
-    ("packages", "code", "said"),
+    ("packages", "code", "message"),
     [
         ([FINE, FINE], 0, "audit: no known vulnerability in 2 packages\n"),
         ([FINE, SKIPPED], 0, "audit: no known vulnerability in 1 packages; 1 could not be audited\n"),
@@ -28,15 +28,15 @@ BAD = {
     ],
 )
 def test_what_is_found_decides(
-    packages: list[Any], code: int, said: str, capsys: pytest.CaptureFixture[str]
+    packages: list[Any], code: int, message: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
     """A vulnerability fails and is named with its remedy; a package that cannot be asked about does not."""
     assert main(lambda: (1, json.dumps({"dependencies": packages}), "")) == code
-    assert capsys.readouterr().out == said
+    assert capsys.readouterr().out == message
 
 
-def test_a_service_that_is_away_is_said(capsys: pytest.CaptureFixture[str]) -> None:
-    """Without an answer it is no failure, and one line says that nothing was asked, and why."""
+def test_an_unreachable_service_is_reported(capsys: pytest.CaptureFixture[str]) -> None:
+    """Without an answer the exit code is 0, and one line gives the reason."""
     assert main(lambda: (1, "", "Traceback\nConnectionError: no route\n")) == 0
     assert capsys.readouterr().out == (
         "audit: the advisory service could not be asked: ConnectionError: no route\n"

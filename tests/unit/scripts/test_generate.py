@@ -27,7 +27,7 @@ def test_the_command_line_says_so() -> None:
 
 
 def test_a_stale_file_is_named(tmp_path: Path) -> None:
-    """A file that differs, or is not there, is stale, and one that is as it should be is not."""
+    """A file that differs or is missing is stale, and an equal one is not."""
     scripts = tmp_path / "scripts"
     scripts.mkdir()
     for name, text in (("fresh", "same"), ("stale", "old"), ("absent", None)):

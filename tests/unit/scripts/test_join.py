@@ -1,4 +1,4 @@
-"""The joiner on small rooms made for it, and on what it makes of the real ones."""
+"""The joiner on small rooms made for it, and its output for the real ones."""
 
 import ast
 import re
@@ -19,7 +19,7 @@ FROZEN = (ROOT / "core" / "gitdailies_core" / "ci" / "frozen.py").read_text("utf
 
 
 def room(folder: Path, main: str, **modules: str) -> Path:
-    """Make a room whose package has *main*; modules named core_NAME go to core, others beside it."""
+    """Make a room whose package has *main*; modules named core_NAME go to core, others to the package."""
     package, core = folder / "a-room" / "gitdailies_room", folder / "core" / "gitdailies_core"
     for path in (package, core):
         path.mkdir(parents=True)
@@ -104,7 +104,7 @@ def test_only_what_is_used(tmp_path: Path) -> None:
 
 
 def test_names_that_two_modules_share(tmp_path: Path) -> None:
-    """Private and public names that meet are told apart, and local ones stay as they are."""
+    """Private and public names that collide are renamed, and local names stay unchanged."""
     text = joined(
         room(
             tmp_path,
@@ -182,7 +182,7 @@ def test_imports_inside_of_functions(tmp_path: Path) -> None:
 
 
 def test_annotations_cost_nothing(tmp_path: Path) -> None:
-    """What annotations alone need is not imported when the file runs."""
+    """Imports that only annotations need are not made when the file runs."""
     text = joined(
         room(
             tmp_path,
@@ -252,7 +252,7 @@ def test_frozen_values(tmp_path: Path) -> None:
     ],
 )
 def test_what_cannot_be_joined(main: str, core: str, complaint: str, tmp_path: Path) -> None:
-    """What the joiner does not do is refused where it stands, not done wrong."""
+    """Code that the joiner does not support is refused with its place, never joined wrongly."""
     with pytest.raises(ValueError, match=re.escape(complaint)):
         joined(room(tmp_path, main, core_one=core))
 
@@ -275,7 +275,7 @@ def test_a_text_in_place_of_a_module(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("module", ["every platform", *BY_MODULE])
 def test_steps_are_readable(module: str) -> None:
-    """Each one-file step keeps the docstrings, has no long line, and is no heavier than it may be."""
+    """Each one-file step has its docstrings, no long line, and no more bytes than its limit."""
     text = one_file.step_of(ROOT, module) if module in BY_MODULE else one_file.step(ROOT)
 
     # An orb carries its platform's step in one environment variable, whose limit is 128 KiB. The step

@@ -1,4 +1,4 @@
-"""A platform's folder goes with its module in core, and what is missing is named with what to add."""
+"""A platform has a folder and a module in core; a missing one is named with the remedy."""
 
 import shutil
 from pathlib import Path

@@ -40,8 +40,8 @@ def test_a_field_of_a_head_is_taken_as_uvicorn_takes_it(field: tuple[bytes, byte
     assert asyncio.run(ours) == asyncio.run(taken(HttpToolsProtocol))
 
 
-def test_uvicorn_takes_a_field_with_nothing_but_what_stands_in_for_it() -> None:
-    """uvicorn's own sets no attribute that ours does not know of; a new one shows here."""
+def test_uvicorns_method_uses_only_known_names() -> None:
+    """uvicorn's `on_header` uses only the names that ours replaces, so that a new one fails here."""
     names = set(HttpToolsProtocol.on_header.__code__.co_names)
     known = {"lower", "expect_100_continue", "headers", "append"}
     assert names == known, inspect.getsource(HttpToolsProtocol.on_header)
@@ -68,13 +68,13 @@ CHUNKED = (
 )
 def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list[bool]) -> None:
     """The application learns whether the body is complete, and gets every body in any case."""
-    told: list[bool] = []
+    complete: list[bool] = []
     bodies: list[bytes] = []
 
     async def app(scope: Any, receive: Any, send: Any) -> None:
-        told.append(scope["extensions"][CONNECTION][BODY_COMPLETE]())
+        complete.append(scope["extensions"][CONNECTION][BODY_COMPLETE]())
         parts, more = [], True
-        if len(told) == len(whole):
+        if len(complete) == len(whole):
             reached.set()
         while more:
             message = await receive()
@@ -103,5 +103,5 @@ def test_a_body_has_come_when_its_end_has(first: bytes, rest: bytes, whole: list
 
     reached = asyncio.Event()
     asyncio.run(run())
-    assert told == whole
+    assert complete == whole
     assert bodies == [b"body"] * len(whole)

@@ -41,7 +41,7 @@ class Raw(io.RawIOBase):
 
 @pytest.fixture
 def raw(monkeypatch: pytest.MonkeyPatch) -> Raw:
-    """What the module takes for standard error; pytest has the real one, and changes it amid a test."""
+    """The module's standard error for a test, since pytest replaces the real one during a test."""
     raw = Raw()
     out = io.TextIOWrapper(io.BufferedWriter(raw))
     monkeypatch.setattr(buffered_stderr, "sys", SimpleNamespace(stderr=out))
@@ -72,7 +72,7 @@ class Pipe:
 
 @pytest.fixture
 def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
-    """What the module takes for standard error, with a reader at its other end."""
+    """The module's standard error, a pipe with a reader at its other end."""
     pipe = Pipe()
     monkeypatch.setattr(buffered_stderr, "sys", SimpleNamespace(stderr=pipe.stream))
     yield pipe
@@ -100,7 +100,7 @@ def test_lines_of_one_turn_are_written_in_order_in_pieces_that_a_pipe_takes_whol
 
 
 def test_an_error_is_written_at_once_behind_what_came_before(raw: Raw) -> None:
-    """However the process ends afterwards, the error and the lines before it are written."""
+    """The error and the lines before it are written, however the process ends afterwards."""
     out = BufferedStderr()
 
     async def turn() -> None:
@@ -128,7 +128,7 @@ def test_a_line_from_where_no_event_loop_runs_is_written_at_once(raw: Raw) -> No
 
 
 def test_a_loop_that_ended_before_it_wrote_loses_nothing(raw: Raw) -> None:
-    """The next line, or the end of the process, writes what an event loop left behind."""
+    """The next line, or the end of the process, writes the lines that an event loop left."""
     out = BufferedStderr()
 
     def log_and_stop() -> None:
@@ -149,7 +149,7 @@ def test_a_loop_that_ended_before_it_wrote_loses_nothing(raw: Raw) -> None:
 
 
 def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
-    """What cannot be written is given up; what comes when there is room again is written."""
+    """Lines that cannot be written are dropped, and later lines are written once there is room."""
     out = BufferedStderr()
     raw.full = True
     out.info(b"lost")
@@ -158,7 +158,7 @@ def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
     raw.full = False
     out.info(b"here")
 
-    # The buffer of the stream still has what failed, and brings it along.
+    # The buffer of the stream still has the failed bytes and writes them too.
     assert raw.writes[-1].endswith(b"here\n")
 
 
@@ -208,10 +208,10 @@ def test_threads_that_log_together_lose_no_line_and_double_none(pipe: Pipe) -> N
     assert len(written) == 9 * 400
 
 
-def test_an_error_is_there_when_it_was_logged_though_another_thread_writes(
+def test_an_error_is_written_when_it_was_logged_though_another_thread_writes(
     pipe: Pipe,
 ) -> None:
-    """Eight threads log errors: what one notes after each, in the same pipe, stands behind it."""
+    """Eight threads log errors. In the pipe each error comes before its thread's note about it."""
     out = BufferedStderr()
 
     def log(name: int) -> None:

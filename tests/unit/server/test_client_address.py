@@ -1,4 +1,4 @@
-"""Whose address a log shows: what trusted proxies say is believed, and nothing that others wrote."""
+"""The client's address in the log: from headers of trusted proxies only."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_address(name: str) -> None:
-    """The header is read from its end, as far as addresses are trusted; what is none ends the reading."""
+    """The header is read from its end while addresses are trusted; an invalid one ends the reading."""
     peer, forwarded, expected = CASES[name]
 
     assert client_address(peer, forwarded, PROXIES) == expected

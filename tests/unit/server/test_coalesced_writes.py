@@ -36,7 +36,7 @@ def joined(wire: Any) -> CoalescedWrites:
 
 
 def test_head_and_body_are_one_write(wire: Wire) -> None:
-    """The head goes out with the first part of the body; what follows goes out as it comes."""
+    """The head is written with the first part of the body, and later parts as they come."""
     transport = joined(wire)
     for part in (HEAD, b"{}", b"more"):
         transport.write(part)
@@ -70,7 +70,7 @@ def test_an_answer_without_a_body_is_sent(wire: Wire) -> None:
 
 @pytest.mark.parametrize(("method", "end"), [("GET", b"\r\n\r\n{}"), ("HEAD", b"\r\n\r\n")])
 def test_a_server_answers_in_one_packet(method: str, end: bytes, monkeypatch: pytest.MonkeyPatch) -> None:
-    """An answer of a real server comes with one read of its socket; to HEAD it is a head alone."""
+    """The answer of a real server arrives in one read. The answer to HEAD is a head alone."""
     from gitdailies_connection.addresses import Listen
     from gitdailies_server.http.listener import Server, address_of, bind
 

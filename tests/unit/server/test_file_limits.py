@@ -37,7 +37,7 @@ CASES = {
 
 @pytest.mark.parametrize("name", CASES)
 def test_room(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The limit is raised as far as is needed and allowed, and files of our own keep their room."""
+    """The limit is raised as far as needed and allowed, with room left for files of our own."""
     limits, wanted, expected, soft = CASES[name]
     monkeypatch.setattr(resource, "getrlimit", limits.get)
     monkeypatch.setattr(resource, "setrlimit", limits.put)

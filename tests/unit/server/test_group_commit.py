@@ -1,4 +1,4 @@
-"""The group-commit writer: what shares a commit, what fails alone, and how it comes back."""
+"""The group-commit writer: shared commits, items that fail alone, and the results."""
 
 from __future__ import annotations
 
@@ -99,7 +99,7 @@ def waiting(go: threading.Event) -> Callable[[sqlite3.Connection], str]:
 
 
 def test_a_result_comes_after_its_commit(diary: Diary) -> None:
-    """When the result of an item is available, another connection can read what it wrote."""
+    """When the result of an item is available, another connection can read its rows."""
 
     async def body(writer: GroupWriter[Any, Any]) -> None:
         assert await writer.put("a") == "wrote a"
@@ -126,7 +126,7 @@ def test_what_arrives_during_a_commit_shares_the_next(diary: Diary) -> None:
 
 
 def test_one_bad_item_does_not_spoil_the_others(diary: Diary) -> None:
-    """Of a batch, the item that breaks a constraint and the one with a bug fail, the rest is written."""
+    """In a batch an item that breaks a constraint and one with a bug fail; the others are written."""
 
     def bug(_connection: sqlite3.Connection) -> None:
         raise KeyError("planted")
@@ -232,7 +232,7 @@ def test_a_lock_held_by_a_command_is_waited_for(diary: Diary) -> None:
 
 
 def test_stop_writes_what_was_handed_over(diary: Diary) -> None:
-    """Whatever was put before stop is written and answered; what comes later is refused."""
+    """Items put before stop are written and answered, and later ones are refused."""
 
     async def body(writer: GroupWriter[Any, Any]) -> None:
         go = threading.Event()
@@ -264,7 +264,7 @@ def test_a_caller_that_went_away_harms_nobody(diary: Diary) -> None:
 
 
 def test_before_it_is_started_it_refuses(diary: Diary) -> None:
-    """A writer that was not started raises, and does not hold an item forever."""
+    """A writer that was not started raises instead of waiting."""
     writer: GroupWriter[Any, Any] = GroupWriter(database=diary, apply=diary.apply)
 
     with pytest.raises(StoreUnavailable, match="the writer is stopped"):

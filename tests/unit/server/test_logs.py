@@ -1,4 +1,4 @@
-"""What the log says of an error: enough to find where it is, and nothing of what it was about."""
+"""The description of an error in the log: the text of our own errors, else the type and the places."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ from gitdailies_server.storage.timestamps import to_us
 HIDDEN = "what stood in the body"
 
 
-def told_of(function: Callable[..., Any], *given: Any) -> str:
-    """Say what the log would of the error that a call ends with."""
+def description_of(function: Callable[..., Any], *given: Any) -> str:
+    """Return the log's description of the error that a call raises."""
     try:
         function(*given)
     except Exception as error:
@@ -22,28 +22,30 @@ def told_of(function: Callable[..., Any], *given: Any) -> str:
     raise AssertionError("expected an error, got none")
 
 
-def test_our_own_errors_are_told_in_full() -> None:
-    """The text of an error of ours is written for the log."""
+def test_our_own_errors_are_logged_in_full() -> None:
+    """The description of an error of ours is its whole text."""
     assert (
         describe_error(UsageError("window: expected hours, got days")) == "window: expected hours, got days"
     )
 
 
-def test_of_others_the_places_are_told_and_no_text() -> None:
+def test_other_errors_are_logged_with_their_places_and_no_text() -> None:
     """For other errors, the line has the type and the places, with folders for our files."""
 
     def broken(_: str) -> None:
         raise ValueError(HIDDEN)
 
-    assert re.fullmatch(r"ValueError at test_logs\.py:\d+", told_of(broken, HIDDEN))
-    assert re.fullmatch(r"TypeError at gitdailies_server/storage/timestamps\.py:\d+", told_of(to_us, HIDDEN))
+    assert re.fullmatch(r"ValueError at test_logs\.py:\d+", description_of(broken, HIDDEN))
+    assert re.fullmatch(
+        r"TypeError at gitdailies_server/storage/timestamps\.py:\d+", description_of(to_us, HIDDEN)
+    )
 
 
 def test_what_calls_itself_floods_no_line() -> None:
-    """Of a thousand places that led to an error, only the innermost are logged."""
+    """For a recursion of a thousand places only the innermost are logged."""
     ours: dict[str, Any] = {"__name__": "gitdailies_server.again"}
     exec("def again(): again()", ours)
-    said = told_of(ours["again"])
-    assert said.startswith("RecursionError at ")
-    assert 10 < said.count(" by ") < 50
-    assert len(said) < 1000
+    described = description_of(ours["again"])
+    assert described.startswith("RecursionError at ")
+    assert 10 < described.count(" by ") < 50
+    assert len(described) < 1000

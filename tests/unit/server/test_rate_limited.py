@@ -41,9 +41,9 @@ def test_a_crowd_is_counted_together() -> None:
     """Ten thousand addresses give the bounded number of lines, and one for the others."""
     counts = WarningCounts(most=20)
 
-    told = [counts.add(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
+    written = [counts.add(warned(f"2001:db8::{number:x}")) for number in range(10_000)]
 
-    assert len([one for one in told if one]) == 21
+    assert len([one for one in written if one]) == 21
     assert len(counts) == 21
     assert counts.take_repeats() == {warned(OTHERS): 10_000 - 21}
 
@@ -53,14 +53,14 @@ def test_lines_have_their_fields(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(rate_limited, "SECONDS", 0.05)
 
     async def happen() -> None:
-        told = RateLimitedLog()
+        limited = RateLimitedLog()
         for _ in range(3):
-            told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
+            limited.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
         await asyncio.to_thread(eventually, lambda: len(log) == 2)
         monkeypatch.setattr(rate_limited, "SECONDS", 60.0)
-        told.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
-        told.close()
-        told.close()
+        limited.warn("delivery refused", client="192.0.2.1", reason="wrong", source="pagerduty")
+        limited.close()
+        limited.close()
 
     with structlog.testing.capture_logs() as log:
         asyncio.run(asyncio.wait_for(happen(), 20))

@@ -1,4 +1,4 @@
-"""Connections: who may read the file, and that a commit is on stable storage."""
+"""Connections: the rights to read the file, and commits on stable storage."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from gitdailies_server.storage.sqlite import SqliteDatabase, connect
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    # As on most machines: what is made without care can be read by everybody.
+    # As on most machines: by default a new file can be read by every user.
     before = os.umask(0o022)
     try:
         return tmp_path / "data"
@@ -71,7 +71,7 @@ def test_a_reader_neither_makes_nor_changes_a_file(folder: Path) -> None:
 
 @pytest.fixture
 def public(folder: Path) -> Iterator[Path]:
-    """A folder and a file of one row that everybody may read; this user may write neither."""
+    """A folder and a file of one row that every user may read; this user may write neither."""
     with tempfile.TemporaryDirectory() as made:  # pytest's own folders are for its user alone
         path = Path(made) / "public" / "x.db"
         with contextlib.closing(connect(path)) as connection:
@@ -85,7 +85,7 @@ def public(folder: Path) -> Iterator[Path]:
 
 @contextlib.contextmanager
 def as_stranger() -> Iterator[None]:
-    """Be somebody whom the rights of a file bind, as they do not bind root."""
+    """Run as a user who is bound by file rights, as root is not."""
     root = os.geteuid() == 0
     if root:
         os.seteuid(65534)
@@ -130,8 +130,8 @@ def test_who_may_read_log_and_index_reads_what_was_committed_last(public: Path) 
 
 
 @pytest.mark.parametrize("closed", ["x.db", "x.db-wal", "."])
-def test_who_may_not_read_is_told_who_may(public: Path, closed: str) -> None:
-    """A file, a log or a folder that is closed to this user is a message with what to do."""
+def test_a_file_closed_to_this_user_names_who_may_read_it(public: Path, closed: str) -> None:
+    """If a file, a log or a folder is closed to this user, the error says what to do."""
     public.parent.chmod(0o755)
     (public.parent / "x.db-wal").write_bytes(b"left by a server that was killed")
     public.parent.chmod(0o555)
@@ -161,7 +161,7 @@ def test_what_cannot_be_opened_is_named(folder: Path, name: str) -> None:
 
 
 def test_a_reason_is_one_line_in_lower_case() -> None:
-    """The system's words and SQLite's come in lower case; an error without words tells its kind."""
+    """The system's and SQLite's reasons are in lower case; an error without text gives its type."""
     assert reason(OSError(28, "No space left on device")) == "no space left on device"
     assert reason(sqlite3.OperationalError("database or disk is full")) == "database or disk is full"
     assert reason(KeyError()) == "keyerror"
@@ -169,7 +169,7 @@ def test_a_reason_is_one_line_in_lower_case() -> None:
 
 @pytest.mark.parametrize("page", [4096, 8192])
 def test_a_log_is_copied_back_after_as_many_bytes_whatever_a_page_has(folder: Path, page: int) -> None:
-    """A file keeps the page size it was made with, and its log grows to 8 MiB all the same."""
+    """Whatever page size a file was made with, its log grows to 8 MiB."""
     folder.mkdir(parents=True)
     with contextlib.closing(sqlite3.connect(folder / "x.db")) as made:
         made.execute(f"PRAGMA page_size={page}")
@@ -184,7 +184,7 @@ def test_a_log_is_copied_back_after_as_many_bytes_whatever_a_page_has(folder: Pa
 
 @pytest.mark.parametrize("page", [4096, 8192])
 def test_a_file_shrinks_by_what_is_asked_whatever_a_page_has(folder: Path, page: int) -> None:
-    """Of two mebibytes that are free, half a mebibyte is given back."""
+    """With two mebibytes free, the file shrinks by the half a mebibyte that was asked for."""
     folder.mkdir(parents=True)
     with contextlib.closing(sqlite3.connect(folder / "x.db", isolation_level=None)) as made:
         made.execute(f"PRAGMA page_size={page}")

@@ -1,4 +1,4 @@
-"""What the server uses of uvicorn's internals. A version of uvicorn that changes it fails here."""
+"""The internals of uvicorn that the server uses. A version of uvicorn that changes one fails here."""
 
 from __future__ import annotations
 
@@ -59,7 +59,7 @@ OVERRIDDEN = {
 
 
 class Wire(asyncio.Transport):
-    """A transport that notes what is done with it."""
+    """A transport that records its calls."""
 
     def __init__(self) -> None:
         super().__init__()
@@ -155,8 +155,8 @@ def test_uvicorn_has_what_is_used_of_it(where: str) -> None:
     connected(check)
 
 
-def test_what_is_overridden_is_there() -> None:
-    """Each method that is overridden is one of uvicorn's: of its protocol, its flow and its server."""
+def test_every_overridden_method_exists() -> None:
+    """Each overridden method exists in uvicorn's protocol, flow control or server."""
     ours = {name for name, value in vars(BoundedProtocol).items() if inspect.isfunction(value)}
     theirs = {name for name, value in vars(HttpToolsProtocol).items() if inspect.isfunction(value)}
 
@@ -247,7 +247,7 @@ def test_an_idle_connection_has_a_clock_that_can_be_stopped() -> None:
 
 
 def test_a_head_is_gathered_in_the_connection() -> None:
-    """Until it is whole, its parts are there to be measured, but the last field; then it is in the scope."""
+    """An unfinished head is in the protocol, without its last field; a whole one is in the scope."""
 
     async def check(protocol: HttpToolsProtocol, _wire: Wire, application: Application) -> None:
         head, _, body = REQUEST.partition(b"\r\n\r\n")

@@ -1,4 +1,4 @@
-"""Numbers, times and axes of the DORA page: what is written reads back, and an axis holds its values."""
+"""Numbers, times and axes of the DORA page: a written time reads back, and an axis holds its values."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ ZONES = st.sampled_from(("UTC", "Europe/Berlin", "America/Havana", "Asia/Beirut"
         (86400 * 1234 + 7200, "1,234 d"),
     ],
 )
-def test_durations_are_told_by_two_units(seconds: float | None, text: str) -> None:
-    """A duration is written by its two greatest units, the smaller one only where it says something."""
+def test_durations_are_written_with_two_units(seconds: float | None, text: str) -> None:
+    """A duration has its two greatest units; the smaller one is left out if it is zero or negligible."""
     assert formatting.duration(seconds) == text
 
 
@@ -36,14 +36,14 @@ def test_durations_are_told_by_two_units(seconds: float | None, text: str) -> No
     ("a_day", "text"),
     [(None, "–"), (2.5, "2.5 a day"), (0.5, "3.5 a week"), (0.05, "1.5 in 30 days"), (0, "0 in 30 days")],
 )
-def test_a_rate_is_told_by_the_time_in_which_it_happens_once(a_day: float | None, text: str) -> None:
-    """Something rarer than daily is told by the week, or by thirty days, and what is not known by a dash."""
+def test_a_rate_is_written_for_a_fitting_unit_of_time(a_day: float | None, text: str) -> None:
+    """A rate below one a day is written per week or per thirty days, and an unknown rate as a dash."""
     assert formatting.rate(a_day) == text
 
 
 @given(st.integers(-62_000_000_000_000_000, 250_000_000_000_000_000), ZONES, st.booleans())
-def test_what_stands_in_an_address_is_the_same_moment_again(at: int, name: str, midnight: bool) -> None:
-    """The beginning of a bucket, written into an address as date or time, is read as that very moment."""
+def test_a_moment_in_an_address_is_read_as_the_same_moment(at: int, name: str, midnight: bool) -> None:
+    """The beginning of a bucket is read back unchanged from its date or time in an address."""
     zone = ZoneInfo(name)
     if midnight:
         at -= at % 86_400_000_000

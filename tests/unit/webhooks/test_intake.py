@@ -1,4 +1,4 @@
-"""What becomes of a body, decided without a server or a store."""
+"""The decision on a body, without a server or a store."""
 
 from __future__ import annotations
 
@@ -111,22 +111,22 @@ def test_the_header_alone_gives_the_id() -> None:
 
 
 @pytest.mark.parametrize(
-    ("value", "said"),
+    ("value", "message"),
     [
         (body("deploy"), "Idempotency-Key: expected the event's id 'deploy-1', got 'other'"),
         ({"id": 7}, "Idempotency-Key: expected the event's id 7, got 'other'"),
         ([], "Idempotency-Key: cannot be used with a list; give each event an id"),
     ],
 )
-def test_a_header_that_contradicts_the_body(value: Any, said: str) -> None:
+def test_a_header_that_contradicts_the_body(value: Any, message: str) -> None:
     """A header that differs from the id, or comes with a list, is a wrong request."""
     with pytest.raises(Refusal) as refused:
         read(value, header="other")
-    assert (str(refused.value), refused.value.problem.status) == (said, 400)
+    assert (str(refused.value), refused.value.problem.status) == (message, 400)
 
 
 @pytest.mark.parametrize(
-    ("changes", "field", "said"),
+    ("changes", "field", "message"),
     [
         ({"kind": "deploy"}, "kind", "kind: expected one of deployed, incidentStarted, incidentResolved"),
         (
@@ -141,11 +141,11 @@ def test_a_header_that_contradicts_the_body(value: Any, said: str) -> None:
         ({"id": "a\r\nX-Evil: 1"}, "id", "id: expected printable ASCII without spaces"),
     ],
 )
-def test_a_fault_names_field_and_expectation(changes: dict[str, Any], field: str, said: str) -> None:
+def test_a_fault_names_field_and_expectation(changes: dict[str, Any], field: str, message: str) -> None:
     """An event that is not valid is answered with 422, its field, and what was expected there."""
     status, answer = decide(body("deploy", **changes))
     assert (status, answer["status"], answer["field"]) == (422, 422, field)
-    assert answer["detail"].startswith(said)
+    assert answer["detail"].startswith(message)
 
 
 def test_five_minutes_ahead_are_allowed() -> None:
@@ -171,8 +171,8 @@ def test_a_list_is_decided_entry_by_entry_in_its_order() -> None:
     assert answer["results"][3]["error"].startswith("repo: expected")
 
 
-def test_a_list_of_which_all_is_taken_is_202() -> None:
-    """207 is for lists of which something was refused; an empty list has nothing to refuse."""
+def test_a_list_without_a_refused_event_is_202() -> None:
+    """A list is answered 202 if no event of it was refused; so is an empty list."""
     assert decide([body("deploy"), body("deploy")])[0] == 202
     assert decide([]) == (202, {"results": []})
 
@@ -186,7 +186,7 @@ def test_lists_end_at_ten_thousand() -> None:
 
 
 @pytest.mark.parametrize(
-    ("raw", "said"),
+    ("raw", "message"),
     [
         (b"", "body: expected JSON"),
         (b"{", "body: expected JSON"),
@@ -198,15 +198,15 @@ def test_lists_end_at_ten_thousand() -> None:
         (b"[" * 101 + b"]" * 101, "body: expected at most 100 levels of nesting, got more"),
     ],
 )
-def test_what_is_no_strict_json(raw: bytes, said: str) -> None:
-    """NaN, overflow, names that stand twice, half characters and deep nesting are refused by name."""
+def test_what_is_no_strict_json(raw: bytes, message: str) -> None:
+    """NaN, overflow, duplicate names, half characters and deep nesting are refused by name."""
     with pytest.raises(UnreadableBody) as refused:
         read(raw)
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
 
 
-def test_unknown_fields_are_kept_and_named() -> None:
-    """What the table does not know is stored as it came, and the answer names it."""
+def test_unknown_fields_are_stored_and_named() -> None:
+    """A field that is not in the table is stored unchanged, and the answer names it."""
     entry = only(body("deploy", team="payments", score={"a": [1, None]}))
     assert entry.unknown == ("team", "score")
     assert entry.event.to_wire()["score"] == {"a": [1, None]}
@@ -273,8 +273,8 @@ def test_strict_order_holds_within_a_list() -> None:
     assert "deployed d3 of 2026-03-04T08:09:00Z" in answer["results"][4]["error"]
 
 
-def test_an_event_that_is_there_is_unchanged_however_old() -> None:
-    """Order is asked of new events only, so that history can be sent again from its start."""
+def test_a_stored_event_is_unchanged_however_old() -> None:
+    """Only new events must be in order, so that a history can be sent again from its start."""
     assert decide(body("deploy"), existing_of(body("deploy")), LatestEvents(None, INCIDENT))[0] == 202
 
 
@@ -297,7 +297,7 @@ VALUES = st.recursive(
 
 @given(st.binary(max_size=200) | VALUES.map(lambda value: json.dumps(value).encode()), st.text(max_size=5))
 def test_any_body_is_taken_or_refused(raw: bytes, header: str) -> None:
-    """Whatever the body and the header, the answer is one of ours and can be written as UTF-8."""
+    """For any body and header the answer is one of ours and can be written as UTF-8."""
     try:
         submission = read(raw, header=header)
     except GitDailiesError:

@@ -1,4 +1,4 @@
-"""Webhook keys: form, check characters, rights, and what the store keeps of them."""
+"""Webhook keys: form, check characters, rights, and their rows in the store."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def test_a_key_has_the_form_that_scanners_look_for() -> None:
 
 
 def test_one_wrong_character_anywhere_is_seen() -> None:
-    """A key in which any one character is another is not well formed."""
+    """A key with any one character changed is not well formed."""
     letters = cycle("q7W")
     key = keys.generate(lambda _: next(letters))
     wrong = [key[:at] + ("x" if key[at] != "x" else "y") + key[at + 1 :] for at in range(len(key))]
@@ -49,7 +49,7 @@ def test_other_text_is_no_key(text: str) -> None:
     ],
 )
 def test_rights(tmp_path: Path, allow: tuple[str, ...], sends: set[str], reads: bool, deletes: bool) -> None:
-    """What was allowed is what the key may do, and nothing named means sending every kind."""
+    """A key has the rights it was created with; without any it may send every kind."""
     _, key = create_key(tmp_path / "w.db", "ci", allow)
     kinds = ("deployed", "incidentStarted", "incidentResolved")
     assert ({kind for kind in kinds if key.may_send(kind)}, key.may_read(), key.may_delete()) == (
@@ -60,8 +60,8 @@ def test_rights(tmp_path: Path, allow: tuple[str, ...], sends: set[str], reads: 
     assert key.may_send_any() == bool(sends)
 
 
-def test_an_unknown_right_names_those_there_are(tmp_path: Path) -> None:
-    """A right that is not there is refused with the list of rights, and no key is made."""
+def test_the_error_for_an_unknown_right_lists_all_rights(tmp_path: Path) -> None:
+    """An unknown right is refused with the list of rights, and no key is made."""
     with pytest.raises(UsageError, match=r"allow: expected one of send, read, delete, deployed.*got 'write'"):
         create_key(tmp_path / "w.db", "ci", ("write",))
     assert not (tmp_path / "w.db").exists()
@@ -90,7 +90,7 @@ def test_names_are_of_one_live_key(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("by", ["name", "prefix", "shown", "raw"])
 def test_a_key_is_deleted_by_whatever_one_has_of_it(tmp_path: Path, by: str) -> None:
-    """Name, beginning, what a list shows, and the key itself all name the key to delete."""
+    """Its name, its beginning, its form in a list, or the key itself selects the key to delete."""
     secret, key = create_key(tmp_path / "w.db", "ci")
     other = create_key(tmp_path / "w.db", "other")[1]
     words = {"name": "ci", "prefix": key.prefix, "shown": key.shown, "raw": secret.reveal()}
@@ -98,8 +98,8 @@ def test_a_key_is_deleted_by_whatever_one_has_of_it(tmp_path: Path, by: str) -> 
     assert [left.id for left in list_keys(tmp_path / "w.db")] == [other.id]
 
 
-def test_deleting_what_is_not_there_names_the_live_keys(tmp_path: Path) -> None:
-    """The complaint names the live keys, and never repeats a key it was given."""
+def test_deleting_an_unknown_key_names_the_live_keys(tmp_path: Path) -> None:
+    """The error names the live keys and never repeats the given key."""
     secret, key = create_key(tmp_path / "w.db", "ci")
     with pytest.raises(UsageError) as missing:
         delete_key(tmp_path / "w.db", "cd")
@@ -111,7 +111,7 @@ def test_deleting_what_is_not_there_names_the_live_keys(tmp_path: Path) -> None:
 
 
 def test_a_wrong_path_makes_no_store(tmp_path: Path) -> None:
-    """Listing keys of a file that is not there says so and does not make it."""
+    """Listing the keys of a missing file is an error and does not create the file."""
     with pytest.raises(UsageError, match=r"store: .*typo\.db does not exist"):
         list_keys(tmp_path / "typo.db")
     assert not (tmp_path / "typo.db").exists()
@@ -134,7 +134,7 @@ def test_an_expiry_is_to_come(tmp_path: Path) -> None:
 
 
 def test_making_and_deleting_leaves_audit_lines(tmp_path: Path) -> None:
-    """Who made and who deleted a key stands in the audit lines."""
+    """The audit lines name who made and who deleted a key."""
     _, key = create_key(tmp_path / "w.db", "ci", created_by="root")
     delete_key(tmp_path / "w.db", "ci", deleted_by="kim")
     with sqlite3.connect(tmp_path / "w.db") as connection:
@@ -144,7 +144,7 @@ def test_making_and_deleting_leaves_audit_lines(tmp_path: Path) -> None:
 
 
 def test_a_store_of_a_newer_version_is_refused(tmp_path: Path) -> None:
-    """A store with a schema that is not known here is refused, with the remedy, and left as it is."""
+    """A store of an unknown schema is refused with the remedy, and not changed."""
     create_key(tmp_path / "w.db", "ci")
     with sqlite3.connect(tmp_path / "w.db") as connection:
         connection.execute("UPDATE alembic_version SET version_num = '9999'")

@@ -1,4 +1,4 @@
-"""The schema: what the revisions make and what the tables say are one."""
+"""The schema: the revisions make exactly the tables that the code declares."""
 
 from __future__ import annotations
 

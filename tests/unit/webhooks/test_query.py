@@ -1,4 +1,4 @@
-"""What a query string may say."""
+"""Query strings: accepted and refused ones."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ KEY = "gdk_0aZ90aZ90aZ90aZ90aZ90aZ90aZ90aZ9123456"
 
 
 def test_a_listing_is_read_from_its_query() -> None:
-    """Limit, cursor and filters are read; what is left out has the documented value."""
+    """Limit, cursor and filters are read; a missing one has its documented default."""
     assert query.listing("") == query.Listing(1000, 0, {})
     read = query.listing("limit=1000000&after=7&repo=larkspur%2Fledger&environment=")
     assert read == query.Listing(1_000_000, 7, {"repo": "larkspur/ledger", "environment": ""})
 
 
 @pytest.mark.parametrize(
-    ("text", "said"),
+    ("text", "message"),
     [
         ("limit=0", "limit: expected a whole number from 1 to 1000000, got '0'"),
         ("limit=1000001", "limit: expected a whole number from 1 to 1000000, got '1000001'"),
@@ -32,11 +32,11 @@ def test_a_listing_is_read_from_its_query() -> None:
         ("&".join(f"a{n}=" for n in range(60)), "query: expected name=value pairs in UTF-8"),
     ],
 )
-def test_a_wrong_listing(text: str, said: str) -> None:
-    """A query that says something else is refused by name, never read as if it said nothing."""
+def test_a_wrong_listing(text: str, message: str) -> None:
+    """An unknown or wrong query parameter is refused by name, never ignored."""
     with pytest.raises(Refusal) as refused:
         query.listing(text)
-    assert str(refused.value).startswith(said)
+    assert str(refused.value).startswith(message)
 
 
 @pytest.mark.parametrize(("text", "only"), [("", False), ("validate=true", True), ("validate=false", False)])

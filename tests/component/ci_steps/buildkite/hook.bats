@@ -7,7 +7,7 @@ setup() {
   export BUILDKITE_COMMIT=4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214 BUILDKITE_COMMAND_EXIT_STATUS=0
   export GITDAILIES_WEBHOOK_URL=$URL GITDAILIES_WEBHOOK_KEY=$KEY
   export BUILDKITE_PLUGIN_CONFIGURATION='{"environment":"production"}'
-  # What the agent would be told.
+  # A replacement of the agent that records its arguments and input.
   mkdir -p "$BATS_TEST_TMPDIR/bin"
   cat >"$BATS_TEST_TMPDIR/bin/buildkite-agent" <<'AGENT'
 #!/bin/sh

@@ -1,4 +1,4 @@
-"""The plugin: its hook under bats beside incoming webhooks, its manifest against the linter's rules."""
+"""The plugin: its hook under bats with real incoming webhooks, its manifest against the linter's rules."""
 
 from __future__ import annotations
 
@@ -63,12 +63,12 @@ def tap(incoming: Webhooks) -> str:
 
 @pytest.mark.parametrize("claim", BATS)
 def test_hook(claim: str, tap: str) -> None:
-    """Each claim of hook.bats holds."""
+    """Each test of hook.bats passes."""
     assert re.search(rf"^ok \d+ {re.escape(claim)}$", tap, re.MULTILINE), tap
 
 
 def test_what_arrived(tap: str, incoming: Webhooks) -> None:
-    """Of all those runs, the deploys that were reported stand in incoming webhooks, each once."""
+    """Incoming webhooks have each reported deploy of all these runs exactly once."""
     found = sorted(
         (event["repo"], event.get("environment", ""), event.get("service", ""), event.get("type", ""))
         for event in incoming.events
@@ -107,7 +107,7 @@ def test_where_the_step_is(plugin: Path, tmp_path: Path) -> None:
 
 
 def test_manifest() -> None:
-    """plugin.yml has what the plugin linter asks for, options are closed, and their schema is a schema."""
+    """plugin.yml passes the plugin linter's rules, allows no other options, and has a valid schema."""
     jsonschema.validate(PLUGIN, json.loads((HERE / "plugin.schema.json").read_text("utf-8")))
     jsonschema.Draft7Validator.check_schema(PLUGIN["configuration"])
 
@@ -145,7 +145,7 @@ def test_recipe(text: str, tmp_path: Path) -> None:
 
 
 def test_declared_options_are_used_options() -> None:
-    """What plugin.yml declares and what the step knows are the same names."""
+    """The options of plugin.yml are exactly the inputs of the step."""
     assert set(OPTIONS) == {*DEPLOY_INPUTS, *STEP_INPUTS} - {"webhook-key"} | {"webhook-key-env"}
 
 

@@ -1,4 +1,4 @@
-"""What `derivation.md` comes to; ratios are left to the two numbers that they are of."""
+"""The results of `derivation.md`; a ratio is given by its numerator and denominator."""
 
 from __future__ import annotations
 

@@ -205,7 +205,7 @@ def test_a_cause_is_a_deploy_that_brought_it_first() -> None:
     assert failing(first, second, started("s", "04T00:00:00", causedBy=A.upper())) == {"1"}
 
 
-def test_a_cause_keeps_to_its_repository_and_environment() -> None:
+def test_a_cause_is_in_the_same_repository_and_environment() -> None:
     """The same commit in another repository or environment is not the cause."""
     events = [deploy("1", "03T00:00:00", repo="larkspur/web"), deploy("2", "03T00:00:00", environment="dev")]
     assert failing(*events, started("s", "04T00:00:00", causedBy=A)) == set()
@@ -227,7 +227,7 @@ def test_of_two_causes_the_one_at_the_end_counts() -> None:
     assert failing(*events, start, ended("e", "04T01:00:00", causedBy=A)) == {"1"}
 
 
-def test_services_keep_apart_where_both_are_named() -> None:
+def test_different_named_services_do_not_match() -> None:
     """An incident of a service is attributed to a deploy of it or of no service; one of no service to any."""
     api, web = deploy("1", "03T00:00:00", service="api"), deploy("2", "03T01:00:00", service="web")
     assert failing(api, web, started("s", "03T02:00:00", service="api")) == {"1"}
@@ -253,7 +253,7 @@ def test_a_rollback_undoes_the_latest_that_is_none() -> None:
     assert failing(first, deploy("2", "06T00:00:00", type="rollback")) == set()
 
 
-def test_a_rollback_keeps_to_its_service() -> None:
+def test_a_rollback_undoes_a_deploy_of_its_service_only() -> None:
     """A rollback that names no service undoes only a deploy that names none, and the reverse."""
     assert failing(
         deploy("1", "03T00:00:00", service="api"), deploy("2", "04T00:00:00", type="rollback")

@@ -1,4 +1,4 @@
-"""What holds for every history: the order of arrival does not matter, and a reference agrees."""
+"""Rules for every history: the order of arrival does not matter, and a reference agrees."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def test_the_figures_are_those_of_the_reference(events: Events, question: dict[s
 def test_any_order_of_arrival_gives_the_same(
     events: Events, question: dict[str, str], chance: random.Random
 ) -> None:
-    """Figures and reasons of a history do not depend on the order in which its events arrived."""
+    """Figures and reasons of a history do not depend on the order of arrival."""
     shuffled = list(events)
     chance.shuffle(shuffled)
     first, second = compute(events, question, SHORT), compute(shuffled, question, SHORT)

@@ -1,4 +1,4 @@
-"""An adapter that somebody else wrote, for a vendor that does not exist."""
+"""An adapter by another author, for a vendor that does not exist."""
 
 from gitdailies_beacon.adapter import adapter
 
