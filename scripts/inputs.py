@@ -1,4 +1,4 @@
-"""What each input of a step means, for platforms that have no manifest to say it in."""
+"""The meaning of each input of a step, for platforms without a manifest that has it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 ABOUT = {
     "webhook-url": ("", "The address of incoming webhooks."),
     "webhook-key": ("", "The webhook key, a secret."),
-    "environment": ("", "Where it was deployed, such as production. Else what the platform tells."),
+    "environment": ("", "Where it was deployed, such as production. Else the platform's own."),
     "service": ("", "The service, where a repository holds several."),
     "type": ("", "What kind of deploy it was, one of deploy, rollback, hotfix."),
     "repo": (

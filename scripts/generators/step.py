@@ -1,4 +1,4 @@
-"""The one step file of all CI platforms, and the script of shell in the same folder that runs it."""
+"""The one step file of all CI platforms, and the shell script that runs it from the same folder."""
 
 from __future__ import annotations
 
@@ -12,5 +12,5 @@ LAUNCHER = one_file.STEP.with_name("launch.sh")
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return both."""
+    """Return both files."""
     return {str(one_file.STEP): one_file.step(root), str(LAUNCHER): launcher_beside(root, one_file.STEP.name)}

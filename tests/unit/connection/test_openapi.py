@@ -1,4 +1,3 @@
-
 """A mailed OpenAPI document against our dialect: each difference is named, and no difference is invented."""
 
 import json
