@@ -66,7 +66,7 @@ def _of_job(
         return
     if status == "success" and workspace is None:
         yield Ignored(
-            "a workflow run again as a whole; the listing lacks its workspace, which names the deploy"
+            "a workflow run again as a whole; the listing does not name its workspace"
         )
         return
     project = job.text("project_slug")
