@@ -2339,7 +2339,7 @@ GITHUB_ACTIONS_TABLE = Table(
 
 @dataclass(frozen=True)
 class Payload:
-    """Where an event's payload has the facts about the deploy: paths, of which the first found wins.
+    """Where an event's payload has the facts about the deploy: paths. The first one found wins.
 
     A row with `status` is a deploy only after success. `run` names the run that deployed, so that
     running either workflow again gives the same id.

@@ -65,9 +65,7 @@ def _of_job(
         yield checkout
         return
     if status == "success" and workspace is None:
-        yield Ignored(
-            "a workflow run again as a whole; the listing does not name its workspace"
-        )
+        yield Ignored("a workflow run again as a whole; the listing does not name its workspace")
         return
     project = job.text("project_slug")
     environ = {
