@@ -54,7 +54,7 @@ def script_of(folder: Folder) -> str:
     )
 
 
-def launcher_beside(root: Path, step: str) -> str:
+def launcher_for(root: Path, step: str) -> str:
     """Return a script that runs the file *step* of its own folder."""
     return _launcher(
         root,

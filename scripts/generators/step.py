@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from pathlib import Path
 
-from scripts.builders.script import launcher_beside
+from scripts.builders.script import launcher_for
 from scripts.joiner import one_file
 
 LAUNCHER = one_file.STEP.with_name("launch.sh")
@@ -13,4 +13,4 @@ LAUNCHER = one_file.STEP.with_name("launch.sh")
 
 def texts(root: Path) -> Mapping[str, str]:
     """Return both files."""
-    return {str(one_file.STEP): one_file.step(root), str(LAUNCHER): launcher_beside(root, one_file.STEP.name)}
+    return {str(one_file.STEP): one_file.step(root), str(LAUNCHER): launcher_for(root, one_file.STEP.name)}
