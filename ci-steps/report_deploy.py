@@ -1236,12 +1236,12 @@ def variables(prefix: str = PREFIX) -> dict[str, str]:
 
 
 def texts(environ: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]:
-    """Return the inputs as they came, by name."""
+    """Return the raw text of each input, by name."""
     return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
 
 
 def strict(inputs: Mapping[str, str]) -> bool:
-    """Whether an error fails the job. A wrong word for it is no: the report has an error about it."""
+    """Whether an error fails the job. A wrong value means no; the report has an error about it."""
     try:
         return flag(inputs, "fail-on-error")
     except UsageError:
@@ -1249,13 +1249,13 @@ def strict(inputs: Mapping[str, str]) -> bool:
 
 
 def messages(report: Report) -> list[str]:
-    """Return all that the log should say of a report; a dry run shows what it did not send."""
+    """Return the log's messages about a report. A dry run also shows the payload."""
     payload = [report.payload] if report.outcome == DRY_RUN else []
     return [*report.notes, *report.lines, *payload]
 
 
 def lines(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log; what went wrong stands out where a log has no colors.
+    """Return the lines for the log. Many logs have no colors, so a word marks what went wrong.
 
     *fails* says whether an error fails the job.
     """
@@ -1289,18 +1289,18 @@ class Step:
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
-    folder       the variable that names the checkout; else git is asked in the current directory
+    folder       the variable that names the checkout; else git reads the current directory
     event        the variable that names the file with the event's payload
     inputs       reads the inputs by name from the environment; raises UsageError
     names        what the platform calls the inputs; else the variable of each, GITDAILIES_NAME
-    masks        makes the lines that keep the key out of the log, before all others
-    log          makes the lines for the log, of a report and of whether an error fails the job
+    masks        makes the first lines of the log, which keep the key out of it
+    log          makes the lines of the log from a report; its second argument is `fails`
     files        makes the texts to append to files, by the variable that names the file
-    not_written  makes the line about such a file that is missing
+    not_written  makes the line about such a file if it is missing
     warned       finds the exit code of a warning in the environment
-    lends        the function that the platform's agent lends a script, if it does
-    ask          reads the job's variables where they are not in the environment, from what the
-                 agent lends and from what reads standard input
+    lends        the name of a function that the platform's agent adds to a script, or ""
+    ask          reads the job's variables if they are not in the environment. Its arguments are
+                 the functions that the agent adds, and one that reads standard input
     """
 
     agent: str
@@ -1319,10 +1319,10 @@ class Step:
 
 
 # core/gitdailies_core/ci/git_url.py
-# Read addresses of repositories: the slug in any form of address, and an address without user name.
+# Read addresses of repositories: find the slug in an address, and remove its user name.
 
 
-# https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
+# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://.
 _GIT_URL_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
 
 
@@ -1333,8 +1333,8 @@ _SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
 _USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
 
-# Parts of a path that are not parts of the name: Azure's `_git` and, with ssh, `v3`;
-# Bitbucket Data Center's `scm`.
+# Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
+# Bitbucket Data Center.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
 
 
@@ -1372,12 +1372,12 @@ def _azure(host: str, parts: list[str]) -> list[str]:
 
 
 # core/gitdailies_core/ci/table.py
-# The form of a platform: a table of its variables, and what tells it from the others.
+# The parts of a platform: the table of its variables, and its marker.
 
 
 @dataclass(frozen=True)
 class Table:
-    """Names of variables by what they hold, the first that is set wins; `repo_url` is an address, no slug."""
+    """Names of variables by what they hold. The first that is set wins. `repo_url` is an address."""
 
     run: tuple[str, ...]
     sha: tuple[str, ...] = ()
@@ -1402,9 +1402,9 @@ class Table:
         time: str | None = None,
         **odd: str | None,
     ) -> Facts:
-        """Read every row; *odd* holds what the platform tells in another way, None included.
+        """Read every row. *odd* replaces rows that the platform does not have as a variable, even by None.
 
-        A branch that is named like the tag is the tag: no branch is made from one.
+        A branch with the tag's name is the tag. A tag has no branch.
         """
         rows = ("run", "sha", "branch", "tag", "repo", "environment", "url", "status")
         found = {row: odd[row] if row in odd else variables.first(*getattr(self, row)) for row in rows}
@@ -1430,14 +1430,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Platform:
-    """A CI platform, made once in the module of its name.
+    """A CI platform. The module of its name defines it.
 
     word    names it in ids
     title   its name
-    marker  the variable that shows it; "false" counts as not set
+    marker  the variable that is set on this platform; "false" counts as not set
     read    reads its facts from the job's variables and the event's payload
     step    how the step meets its jobs
-    turn    where the variables of two platforms are set, the lower turn is taken
+    turn    if the markers of two platforms are set, the one with the lower turn is used
     """
 
     word: str
@@ -2030,7 +2030,7 @@ def _address(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-        # A port that is no number is only seen when it is read.
+        # Reading the port raises ValueError if it is not a number.
         usable = plain and parts.port != 0 and re.match(r"^[\x21-\x7e]+$", url)
     except ValueError:
         usable = False
@@ -2042,7 +2042,7 @@ def _address(url: str) -> SplitResult:
 
 
 def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
-    # A socket's time-out bounds neither the look-up of a name nor an answer that comes in drips.
+    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
     answers: list[_Answer] = []
     thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
@@ -2068,7 +2068,7 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
                 try:
                     body = response.read(_LONGEST_ANSWER_BYTES)
                 except (OSError, HTTPException):
-                    # The status has come, and it decides.
+                    # The status has arrived. It decides, without the body.
                     body = b""
                 return _answered(response.status, body, response.getheader("Retry-After", ""), receiver)
         finally:
@@ -2078,9 +2078,9 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
 
 
 def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnection, str]:
-    """Return a connection, through a proxy where the environment names one, and what to ask it for.
+    """Return a connection and the request's target. The environment may name a proxy.
 
-    *headers* gets what the proxy itself must read of a request that is not tunneled.
+    Without a tunnel, the proxy's password is added to *headers*.
     """
     parts = urlsplit(receiver.url)
     target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
@@ -2106,7 +2106,7 @@ def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnec
 def _proxy(parts: SplitResult) -> SplitResult | None:
     """Return the address of the proxy that the environment names for *parts*, or None.
 
-    Raises ValueError for a proxy that is not spoken to in plain HTTP, with the variable's name.
+    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
     """
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
@@ -2127,7 +2127,7 @@ def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
     if isinstance(error, TimeoutError):
         return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
-        # Waiting does not mend a certificate. TLS is loaded where it is used alone.
+        # A retry does not mend a certificate. By name, so that this module need not import ssl.
         message = _sender_line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
         return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
@@ -2141,7 +2141,7 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
         body = json.loads(text)
     except (ValueError, RecursionError):
         body = None
-    # Problem details (RFC 9457) say it in `detail`.
+    # Problem details (RFC 9457) have the message in `detail`.
     detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
     return _Answer(status, _sender_line(str(detail or text), receiver), retry_after, body)
 
@@ -2245,7 +2245,7 @@ def _send(
 
 
 # core/gitdailies_core/ci/workflow_commands.py
-# How a report is written in the forms that GitHub's runner reads: commands in the log, outputs, a summary.
+# Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
 
 _HEADING = "GitDailies"
@@ -2258,16 +2258,16 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 
 def masks(key: str) -> list[str]:
-    """Return the commands that keep the key out of the log, line by line as the runner masks."""
+    """Return the commands that keep the key out of the log. The runner masks each line by itself."""
     lines = [line.strip() for line in key.splitlines()]
     return [f"::add-mask::{_data(line)}" for line in lines if line]
 
 
 def commands(report: Report, fails: bool) -> list[str]:
-    """Return what goes to the log: an annotation for every line, as plain as the outcome is good.
+    """Return the lines for the log. Notes, problems and a skip become annotations.
 
-    Texts of others, such as a receiver's answer, go into the data of commands alone, where the
-    runner looks for no further command.
+    A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
+    does not look for a command there.
     """
     notices = [f"::notice title={_HEADING}::{_data(note)}" for note in report.notes]
     if report.ok and report.outcome != SKIPPED:
@@ -2277,7 +2277,7 @@ def commands(report: Report, fails: bool) -> list[str]:
 
 
 def files(report: Report) -> dict[str, str]:
-    """Return what is appended to the runner's files, by the variable that names the file."""
+    """Return the texts to append to the runner's files, by the variable that names the file."""
     return {"GITHUB_OUTPUT": outputs(report), "GITHUB_STEP_SUMMARY": summary(report)}
 
 
@@ -2286,7 +2286,7 @@ def not_written(name: str) -> str:
 
 
 def outputs(report: Report) -> str:
-    """Return the lines for GITHUB_OUTPUT; every value is on one line."""
+    """Return the lines for GITHUB_OUTPUT, one for each value."""
     values = {
         "ok": "true" if report.ok else "false",
         "outcome": report.outcome,
@@ -2308,7 +2308,7 @@ def _data(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    # The runner still reads its first form of commands, ##[name], anywhere in a line.
+    # The runner still reads commands in their old form, ##[name], anywhere in a line.
     return _one_line(text).replace("##[", "## [")
 
 
@@ -2325,24 +2325,24 @@ def _markdown(text: str) -> str:
 
 
 GITHUB_ACTIONS_TABLE = Table(
-    # The same at every attempt; GITHUB_RUN_ATTEMPT counts those.
+    # The same at every attempt. GITHUB_RUN_ATTEMPT counts the attempts.
     run=("GITHUB_RUN_ID",),
     sha=("GITHUB_SHA",),
-    # GITHUB_REF_NAME is the tag on a tag and 7/merge on a pull request.
+    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
     branch=("GITHUB_REF",),
     repo=("GITHUB_REPOSITORY",),
-    # No variable tells how the job went so far; the action hands its job.status in. No variable
-    # or context tells a step its job's environment (actions/runner issue 1369).
+    # No variable has the job's status; the action passes job.status. No variable or context has the
+    # job's environment (actions/runner issue 1369).
     status=("GITDAILIES_JOB_STATUS",),
 )
 
 
 @dataclass(frozen=True)
 class Payload:
-    """Where the payload of an event tells about the deploy, as paths, the first found wins.
+    """Where an event's payload has the facts about the deploy: paths. The first one found wins.
 
-    Of a row that has `status` only what succeeded is a deploy. `run` names the run that
-    deployed, so that running either workflow again gives the same id.
+    A row with `status` is a deploy only after success. `run` names the run that deployed, so that
+    running either workflow again gives the same id.
     """
 
     sha: str
@@ -2377,7 +2377,7 @@ PAYLOADS: Mapping[str, Payload] = {
         status="check_run.conclusion",
     ),
     "status": Payload(sha="sha", status="state", commit_time="commit.commit.committer.date"),
-    # GITHUB_REF is empty where the deployment was made from a bare commit.
+    # GITHUB_REF is empty if the deployment was made from a bare commit.
     "deployment": Payload(
         sha="deployment.sha",
         environment="deployment.environment",
@@ -2408,11 +2408,11 @@ _PULL_REQUESTS = (
 )
 
 
-# workflow_run and check_suite call a tag `head_branch` too and do not tell which it is.
+# In workflow_run and check_suite, `head_branch` may also be a tag. This is a guess by its form.
 _VERSION = re.compile(r"^(?:.*[/@-])?v?[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?$", re.IGNORECASE)
 
 
-# The words of git and GitHub themselves; from git too, merges are left out.
+# How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
 _MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
 
 
@@ -2427,12 +2427,12 @@ def _github_actions_read(variables: Variables, event: Any) -> Facts:
         # GITHUB_SHA is the tip of the default branch, and the payload holds no commit.
         return _facts(
             variables,
-            no_branch="the run is of a comment on a pull request",
+            no_branch="a comment on a pull request started the run",
             notes=("a comment on a pull request does not tell the pull request's commit",),
         )
     sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
     branch = _branch(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    # What a push brought; a new branch and a tag tell none.
+    # The commits of a push. A new branch and a tag list none.
     commits, commit_time = _pushed(payload) if name == "push" and at(payload, "after") == sha else ((), None)
     return _facts(variables, sha=sha, branch=branch, commits=commits, commit_time=commit_time)
 
@@ -2448,7 +2448,7 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
     elif branch and (_VERSION.match(branch) or at(payload, f"{name}.event") == "release"):
         branch, no_branch = None, f"{name} does not tell whether {branch} is a branch or a tag"
     elif origin and origin != variables.first(*GITHUB_ACTIONS_TABLE.repo):
-        branch, no_branch = None, f"{name} is of another repository"
+        branch, no_branch = None, f"{name} belongs to another repository"
     return _facts(
         variables,
         sha=full_sha(at(payload, row.sha)),
@@ -2459,7 +2459,7 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
         environment=at(payload, row.environment),
         time=readable_time(at(payload, row.time)),
         url=at(payload, row.url),
-        # What has no conclusion yet has not succeeded.
+        # Without a conclusion it has not succeeded yet.
         status=(at(payload, row.status) or "unfinished") if row.status else None,
         status_of=name,
     )
@@ -2501,7 +2501,7 @@ def _pushed(payload: Mapping[str, Any]) -> tuple[tuple[dict[str, str], ...], str
     listed = [item for item in pushed if isinstance(item, dict)] if isinstance(pushed, list) else []
     entries = [
         commit(item.get("id"), item.get("timestamp"))
-        # The payload has the oldest first, and tells a merge by its message alone.
+        # The payload has the oldest first. Only the message shows a merge.
         for item in reversed(listed)
         if not str(item.get("message")).startswith(_MERGES)
     ]
@@ -2541,14 +2541,14 @@ def _facts(
 
 def _branch(ref: str | None) -> str | None:
     branch = branch_of(ref)
-    # A merge queue's own branch stands for the one that it merges into.
+    # A merge queue has its own branch, named after the one that it merges into.
     if branch and branch.startswith("gh-readonly-queue/"):
         return branch[len("gh-readonly-queue/") :].rpartition("/pr-")[0] or None
     return branch
 
 
 def at(payload: Mapping[str, Any], paths: str) -> str | None:
-    """Return the text or number that stands at the first of *paths* that says something."""
+    """Return the first text or number that one of *paths* leads to, or None."""
     for path in paths.split():
         value: Any = payload
         for name in path.split("."):
@@ -2559,12 +2559,12 @@ def at(payload: Mapping[str, Any], paths: str) -> str | None:
     return None
 
 
-# The action passes each input as INPUT_NAME; address and key may also come from the job's own env.
+# The action passes each input as INPUT_NAME. The job's own env may also hold the address and the key.
 _FALLBACKS = {"webhook-url": "GITDAILIES_WEBHOOK_URL", "webhook-key": "GITDAILIES_WEBHOOK_KEY"}
 
 
 def github_actions_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs as they came, by name."""
+    """Return the raw text of each input, by name."""
     read = texts(environ, "INPUT_")
     for name, variable in _FALLBACKS.items():
         if not read[name].strip():
@@ -2601,10 +2601,10 @@ GITHUB_ACTIONS = Platform(
 
 
 CIRCLECI_TABLE = Table(
-    # A workflow that is run again gets a new id and keeps its workspace's.
+    # A workflow that runs again gets a new id, but keeps the id of its workspace.
     run=("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_URL"),
     sha=("PIPELINE_GIT_REVISION", "CIRCLE_SHA1"),
-    # A pipeline of a tag has none.
+    # Not set if the pipeline builds a tag.
     branch=("PIPELINE_GIT_BRANCH", "CIRCLE_BRANCH"),
     tag=("PIPELINE_GIT_TAG", "CIRCLE_TAG"),
     repo_url=("CIRCLE_REPOSITORY_URL",),
@@ -2613,15 +2613,15 @@ CIRCLECI_TABLE = Table(
 )
 
 
-# Owner and name come apart; the checked-out repository's go first, since configuration, trigger
-# and code of a GitHub App pipeline may come from three.
+# Owner and name are two variables. Those of the checkout come first: in a GitHub App pipeline,
+# configuration, trigger and code may come from three repositories.
 _OWNER_AND_NAME = (
     ("PIPELINE_GIT_REPO_OWNER", "PIPELINE_GIT_REPO_NAME"),
     ("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME"),
 )
 
 
-# The orb's parameters: a template can read none whose name has a hyphen.
+# The orb's parameters. A template cannot read a name with a hyphen.
 CIRCLECI_PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
 
@@ -2635,7 +2635,7 @@ def _circleci_read(variables: Variables, event: Any) -> Facts:
         if owner and name:
             repo = f"{owner}/{name}"
             break
-    # `pull/7` and `pull/7/head` are what a pipeline of a forked pull request has for a branch.
+    # For a forked pull request the branch is `pull/7` or `pull/7/head`.
     branch = variables.first(*CIRCLECI_TABLE.branch)
     if branch and branch.startswith("pull/"):
         number = branch.split("/")[1]
@@ -2645,7 +2645,7 @@ def _circleci_read(variables: Variables, event: Any) -> Facts:
 
 
 def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name; the address may also stand in GITDAILIES_WEBHOOK_URL."""
+    """Return the inputs, by name. GITDAILIES_WEBHOOK_URL may also hold the address."""
     read = texts(environ, "PARAM_")
     filled = {name: _circleci_filled_in(text, environ) for name, text in read.items()}
     if not filled["webhook-url"].strip():
@@ -2656,10 +2656,9 @@ def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _circleci_filled_in(text: str, environ: Mapping[str, str]) -> str:
-    """Put in what `$NAME` and `${NAME}` stand for; where one of them is not set, return that one.
+    """Replace `$NAME` and `${NAME}` by the variables. If one is not set, return its reference alone.
 
-    Half a value would be reported as a whole one; of a bare reference core says that nothing
-    filled it in.
+    Core refuses a bare reference. A value with a part missing would look valid.
     """
     for found in _CIRCLECI_REFERENCE.finditer(text):
         if (found[1] or found[2]) not in environ:
@@ -2693,14 +2692,14 @@ CIRCLECI = Platform(
 TRAVIS_TABLE = Table(
     # A restarted job keeps its build's id.
     run=("TRAVIS_BUILD_ID",),
-    # On a pull request TRAVIS_COMMIT is the throw-away merge commit, TRAVIS_BRANCH the target.
+    # For a pull request TRAVIS_COMMIT is a temporary merge commit, and TRAVIS_BRANCH the target.
     sha=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
-    # On a tag TRAVIS_BRANCH is the tag.
+    # For a tag TRAVIS_BRANCH is the tag.
     branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
     tag=("TRAVIS_TAG",),
     repo=("TRAVIS_REPO_SLUG",),
     url=("TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL"),
-    # Of the script phase alone: no variable tells how the deploy itself went.
+    # The result of the script phase. No variable has the result of the deploy itself.
     status=("TRAVIS_TEST_RESULT",),
 )
 
@@ -2731,13 +2730,13 @@ TRAVIS = Platform(
 
 
 OCTOPUS_TABLE = Table(
-    # Octopus.Release.Git.* tell of the repository of the deployment process, not of the application's.
+    # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
     run=("Octopus.Deployment.Id",),
     environment=("Octopus.Environment.Name",),
 )
 
 
-# JSON. Octopus.Release.Package and .Builds exist while release notes are rendered, not in steps.
+# JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
 
 
@@ -2750,11 +2749,11 @@ _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 _ERROR = "Octopus.Deployment.Error"
 
 
-# There is no time: Octopus.Deployment.Created is written as the server's culture has it.
+# No time: the form of Octopus.Deployment.Created depends on the server's language.
 NAMES = (*OCTOPUS_TABLE.run, *OCTOPUS_TABLE.environment, _CHANGES, _RELEASE, _SERVER, _LINK, _ERROR)
 
 
-# A template's parameter is a variable of this name, which no other step's parameter has.
+# A template's parameter is a variable of this name. No other step has one with this prefix.
 OCTOPUS_PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS}
 
 
@@ -2764,7 +2763,7 @@ ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
 _LENDS = "get_octopusvariable"
 
 
-# What an older agent's Bash function prints for a variable that does not exist.
+# An older agent's Bash function prints this for a variable that does not exist.
 _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
 
 
@@ -2789,10 +2788,10 @@ def _octopus_read(variables: Variables, event: Any) -> Facts:
 
 
 def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
-    """Read the repositories of a release's packages, each at its commit, with the commits brought.
+    """Read the repositories of a release's packages, each with its commit and the new commits.
 
-    The list holds every release since the last one in this environment: the entry of *release*
-    says what is deployed, all of them say which commits came along.
+    The list holds every release since the last one in this environment. The entry of *release* names
+    the deployed commit; all entries together name the new commits.
     """
     try:
         changes = json.loads(text) if text else []
@@ -2816,7 +2815,7 @@ def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...],
 
 
 def _commits(packages: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
-    # Build information gives commits no time.
+    # Build information has no times of commits.
     found = {}
     for package in packages:
         for item in _objects(package.get("Commits")):
@@ -2871,7 +2870,7 @@ def _pairs(raw: bytes) -> dict[str, str]:
 
 
 def _octopus_log(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log; texts of others, such as a receiver's answer, give no commands."""
+    """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
     plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
     if report.ok:
         return plain
@@ -2902,16 +2901,16 @@ OCTOPUS = Platform(
 
 
 GITLAB_TABLE = Table(
-    # A job that is run again stays in its pipeline.
+    # A retried job stays in its pipeline.
     run=("CI_PIPELINE_ID",),
-    # The first is there in merged-result pipelines alone, whose CI_COMMIT_SHA is thrown away.
+    # Only merged-result pipelines have the first. Their CI_COMMIT_SHA is a temporary merge commit.
     sha=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
-    # CI_COMMIT_REF_NAME mixes branches and tags; pipelines of a merge request have no CI_COMMIT_BRANCH.
+    # CI_COMMIT_REF_NAME may be a branch or a tag. Merge request pipelines have no CI_COMMIT_BRANCH.
     branch=("CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
     tag=("CI_COMMIT_TAG",),
     repo=("CI_PROJECT_PATH",),
     repo_url=("CI_REPOSITORY_URL",),
-    # The slug is cut and changed, the name is not.
+    # The name, because the slug is a shortened and changed form of it.
     environment=("CI_ENVIRONMENT_NAME",),
     url=("CI_PIPELINE_URL",),
 )
@@ -2926,7 +2925,7 @@ def _gitlab_read(variables: Variables, event: Any) -> Facts:
     status = variables.first("CI_JOB_STATUS")
     return GITLAB_TABLE.read(
         variables,
-        # It is `running` until after_script.
+        # The status is `running` until after_script.
         status=None if status == "running" else status,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
     )
@@ -2935,7 +2934,7 @@ def _gitlab_read(variables: Variables, event: Any) -> Facts:
 def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
 
-    The component passes INPUT_*, since a project's variable overrules a job's of the same name.
+    The component passes INPUT_*, because a project's variable overrides a job's of the same name.
     """
     inputs, own = texts(environ, "INPUT_"), texts(environ)
     read = {name: text if text.strip() else own[name] for name, text in inputs.items()}
@@ -2946,7 +2945,7 @@ def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _warned(environ: Mapping[str, str]) -> int:
-    """Return the exit code of a warning: the one that the component's job is allowed to fail with, else 0."""
+    """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
     return int(code) if code.isdecimal() else 0
 
@@ -2976,17 +2975,17 @@ GITLAB = Platform(
 
 
 BUILDKITE_TABLE = Table(
-    # A job that is run again stays in its build.
+    # A retried job stays in its build.
     run=("BUILDKITE_BUILD_ID",),
-    # The word HEAD until the agent has checked it out, in builds made by hand.
+    # In builds made by hand this is the word HEAD until the agent's checkout.
     sha=("BUILDKITE_COMMIT",),
-    # The tag, on a push of a tag.
+    # If a tag was pushed, this is the tag.
     branch=("BUILDKITE_BRANCH",),
     tag=("BUILDKITE_TAG",),
     repo_url=("BUILDKITE_REPO",),
     environment=("BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT",),
     url=("BUILDKITE_BUILD_URL",),
-    # There from post-command on.
+    # Set from post-command on.
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
 )
 
@@ -3070,22 +3069,22 @@ BUILDKITE = Platform(
 AZURE_TABLE = Table(
     # A stage that is run again stays in its build.
     run=("BUILD_BUILDID",),
-    # On a pull request BUILD_SOURCEVERSION is the throw-away merge commit.
+    # For a pull request BUILD_SOURCEVERSION is a temporary merge commit.
     sha=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
-    # BUILD_SOURCEBRANCHNAME is the last part alone: `tools` of feature/tools.
+    # BUILD_SOURCEBRANCHNAME is only the last part: `tools` of feature/tools.
     branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH",),
     repo_url=("BUILD_REPOSITORY_URI",),
-    # Deployment jobs alone.
+    # Only deployment jobs have it.
     environment=("ENVIRONMENT_NAME",),
     status=("AGENT_JOBSTATUS",),
 )
 
 
-# The template's parameters: `webhookKey`, since Azure's names have no hyphens.
+# The template's parameters, such as `webhookKey`: Azure's names have no hyphens.
 AZURE_PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
 
-# What the agent leaves where no variable of that name exists.
+# The agent leaves a reference to an unknown variable as it is.
 _UNSET = re.compile(r"^\$\([^()]*\)$")
 
 
@@ -3094,7 +3093,7 @@ def _azure_read(variables: Variables, event: Any) -> Facts:
     on_github = variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise")
     return AZURE_TABLE.read(
         variables,
-        # With other providers it is the name alone, without an owner.
+        # Other providers put the name there without the owner.
         repo=variables.first("BUILD_REPOSITORY_NAME") if on_github else None,
         branch=variables.first(*AZURE_TABLE.branch) or branch_of(ref),
         tag=tag_of(ref),
@@ -3111,7 +3110,7 @@ def _url(variables: Variables) -> str | None:
 
 
 def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name; address and key stand for a variable, which may not be there."""
+    """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
     read = texts(environ)
     for name in ("webhook-url", "webhook-key"):
         if _UNSET.match(read[name].strip()):
@@ -3120,9 +3119,9 @@ def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _azure_log(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log; what went wrong goes to the run's page too.
+    """Return the lines for the log. Errors and warnings also appear on the run's page.
 
-    The agent looks for its commands anywhere in a line, so that texts of others must not hold one.
+    The agent reads its commands anywhere in a line, so a foreign text must not hold one.
     """
     plain = [line.replace("##", "# #") for line in lines(report, fails)]
     if report.ok:
@@ -3157,17 +3156,17 @@ AZURE = Platform(
 
 
 BITBUCKET_TABLE = Table(
-    # Numbers count within the repository, which is in the deploy's id too.
+    # Each repository counts its own builds. The deploy's id holds the repository, too.
     run=("BITBUCKET_BUILD_NUMBER",),
     sha=("BITBUCKET_COMMIT",),
-    # A run of a tag has none.
+    # Not set if the run builds a tag.
     branch=("BITBUCKET_BRANCH",),
     tag=("BITBUCKET_TAG",),
     repo=("BITBUCKET_REPO_FULL_NAME",),
     repo_url=("BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_GIT_SSH_ORIGIN"),
-    # Steps with `deployment:` alone.
+    # Only steps with `deployment:` have it.
     environment=("BITBUCKET_DEPLOYMENT_ENVIRONMENT",),
-    # In after-script alone.
+    # Only set in after-script.
     status=("BITBUCKET_EXIT_CODE",),
 )
 
@@ -3204,7 +3203,7 @@ _REMOTE = re.compile(r"^(?:refs/remotes/)?origin/")
 JENKINS_TABLE = Table(
     run=("BUILD_TAG", "BUILD_URL"),
     sha=("GIT_COMMIT",),
-    # BRANCH_NAME is PR-7 on a pull request and the tag on a tag (multibranch pipelines).
+    # In multibranch pipelines BRANCH_NAME may also be a tag, or PR-7 for a pull request.
     branch=("CHANGE_BRANCH", "BRANCH_NAME", "GIT_LOCAL_BRANCH", "GIT_BRANCH"),
     tag=("TAG_NAME",),
     repo_url=("GIT_URL", "GIT_URL_1"),
@@ -3214,10 +3213,10 @@ JENKINS_TABLE = Table(
 
 def _jenkins_read(variables: Variables, event: Any) -> Facts:
     branch = variables.first(*JENKINS_TABLE.branch)
-    # GIT_BRANCH alone has its remote in front: origin/main, refs/remotes/origin/main.
+    # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main.
     if branch and branch == variables.first("GIT_BRANCH"):
         branch = _REMOTE.sub("", branch)
-    # What an old git plugin says where it checked out a commit.
+    # An old git plugin has one of these words if it checked out a bare commit.
     return JENKINS_TABLE.read(variables, branch=None if branch in ("detached", "HEAD") else branch)
 
 
@@ -3232,9 +3231,9 @@ JENKINS = Platform(
             "; add a secret text to the credentials and bind it to GITDAILIES_WEBHOOK_KEY around this step, "
             "with withCredentials"
         ),
-        # No folder: a `dir` step changes the current directory, and git is asked where the line stands.
+        # No folder: a `dir` step changes the current directory, and git reads that one.
     ),
-    # Last: its agents often run on machines that another platform's agent runs on too.
+    # The last one: its agents often share a machine with another platform's agent.
     turn=90,
 )
 
@@ -3261,7 +3260,7 @@ PLATFORMS: tuple[Platform, ...] = (
 
 
 def detect(environ: Mapping[str, str]) -> Platform | None:
-    """Return the platform that the environment shows, or None."""
+    """Return the platform whose marker is set, or None."""
     variables = Variables(environ)
     for platform in PLATFORMS:
         marker = variables.first(platform.marker)
@@ -3274,13 +3273,13 @@ def detect(environ: Mapping[str, str]) -> Platform | None:
 # The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
 
-# Of a job on none of the platforms; what no input sets comes from git.
+# For a job on none of the platforms. Git gives what the inputs do not.
 _ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
 
 
 def main(lent: Mapping[str, Any]) -> int:
-    """Run the step and return the exit code; *lent* are the functions that an agent lends the script."""
-    # Windows' own code page has not every character; platforms read UTF-8.
+    """Run the step and return the exit code; *lent* holds the functions that an agent adds to a script."""
+    # Windows' own code page lacks many characters, and platforms read UTF-8.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     platform, environ = _job(lent)
     step = platform.step if platform else _ELSEWHERE
@@ -3309,7 +3308,7 @@ def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str])
     try:
         inputs = step.inputs(environ)
     except UsageError as error:
-        # Inputs that cannot be read do not say whether errors fail the job; the variable does.
+        # The inputs cannot be read. Whether errors fail the job comes from the variable.
         return refused(error, names), strict(texts(environ))
     for line in step.masks(inputs["webhook-key"]):
         print(line)
@@ -3331,13 +3330,13 @@ def _event(path: str) -> Any:
         with open(path, "rb") as file:
             return json.loads(file.read())
     except (OSError, ValueError):
-        # What needs it says so: no commit is guessed for want of it.
+        # If the commit is only in the payload, the report says so. It is never guessed.
         return None
 
 
 def _appended(path: str, text: str) -> bool:
     try:
-        # What is no UTF-8 in a variable is written as an escape, not as an error.
+        # Bytes that are not UTF-8 are written as escapes. They are no error.
         with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:
             file.write(text)
     except OSError:
@@ -3348,6 +3347,6 @@ def _appended(path: str, text: str) -> bool:
 if __name__ == "__main__":
     ended = main(globals())
     if any(platform.step.lends in globals() for platform in PLATFORMS):
-        # Such an agent runs the script inside of a process of its own, which has work to do afterwards.
+        # Such an agent runs the script in its own process, and has work to do afterwards.
         sys.exit(ended)
     leave(ended)

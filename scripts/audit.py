@@ -1,7 +1,7 @@
 """Ask whether an installed package has a known vulnerability; part of `make lint`.
 
-Fails where one is found. Where the advisory service does not know a package, or cannot be asked, that
-is said in one line and is no failure: a machine without it can still be worked on.
+Fails if one is found. If the advisory service does not know a package or cannot be reached, one line
+says so, and nothing fails: you can work without it.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ def judge(code: int, out: str, err: str) -> tuple[int, list[str]]:
     asked = [package for package in packages if "vulns" in package and "skip_reason" not in package]
     if not asked:
         return 0, [f"audit: the advisory service knew none of {len(packages)} packages: nothing was audited"]
-    said = f"audit: no known vulnerability in {len(asked)} packages"
+    line = f"audit: no known vulnerability in {len(asked)} packages"
     left = len(packages) - len(asked)
-    return 0, [f"{said}; {left} could not be audited" if left else said]
+    return 0, [f"{line}; {left} could not be audited" if left else line]
 
 
 def main(asking: Callable[[], tuple[int, str, str]] = run) -> int:

@@ -1,10 +1,10 @@
-"""Build what is published: a folder for each CI platform, the one step file, the schemas, `SHA256SUMS`.
+"""Build the published files: a folder for each CI platform, the one step file, the schemas, `SHA256SUMS`.
 
     python scripts/dist.py                       into dist/, which git ignores
-    python scripts/dist.py --folder FOLDER       elsewhere
-    python scripts/dist.py jenkins travis        these platforms alone, by their modules' names
+    python scripts/dist.py --folder FOLDER       into FOLDER
+    python scripts/dist.py jenkins travis        only these platforms, by their modules' names
 
-The same sources give the same bytes. What was in a platform's folder before is removed.
+The same sources give the same bytes. A platform's folder is emptied first.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).resolve().parent.parent
 if str(ROOT) not in sys.path:
-    # Run as a file, Python puts scripts/ on the path and not the root it lies in.
+    # Python puts the folder of the script on the path, and not the root.
     sys.path.insert(0, str(ROOT))
 
 from gitdailies_core.events.schema import event_schema  # noqa: E402
@@ -40,7 +40,7 @@ FORMS = sorted(file.stem for file in (ROOT / "scripts" / "builders").glob("[!_]*
 
 
 def texts(folder: Folder) -> dict[str, str]:
-    """Return what is published of a platform, by its path below `dist/`; empty where nothing is built."""
+    """Return the published texts of a platform by their paths below `dist/`; empty if nothing is built."""
     if not folder.form:
         return {}
     if folder.form not in FORMS:
@@ -51,9 +51,9 @@ def texts(folder: Folder) -> dict[str, str]:
 
 
 def build(target: Path, modules: Iterable[str] = (), root: Path = ROOT) -> list[Path]:
-    """Write what is published of the platforms *modules*, of all if none is named; return the files.
+    """Write the published files of the platforms *modules*, by default of all. Return the files.
 
-    Programs keep the right to be run. Checksums are written where all are built.
+    An executable source stays executable. Checksums are only written if all platforms are built.
     """
     wanted = set(modules)
     written: dict[str, str] = {}
@@ -82,7 +82,7 @@ def build(target: Path, modules: Iterable[str] = (), root: Path = ROOT) -> list[
 
 
 def main() -> int:
-    arguments = argparse.ArgumentParser(description="Build what is published.")
+    arguments = argparse.ArgumentParser(description="Build the published files.")
     arguments.add_argument("modules", nargs="*", help="platforms by their modules' names; default: all")
     arguments.add_argument("--folder", type=Path, default=ROOT / "dist")
     options = arguments.parse_args()

@@ -1,11 +1,11 @@
-"""Write every file that is generated from another, or check that each is fresh.
+"""Write every generated file, or check that each is fresh.
 
-    python scripts/generate.py            write what is stale
+    python scripts/generate.py            write the stale files
     python scripts/generate.py --check    write nothing; exit 1 and name each stale file
 
 A generator is a module `scripts/generators/NAME.py` with a function
-`texts(root: Path) -> Mapping[str, str]`, which maps a path relative to the root to the whole
-text that the file must hold. It may read files below *root*; it writes none.
+`texts(root: Path) -> Mapping[str, str]`. It maps a path below the root to the whole text of that
+file. It may read files below *root*. It writes none.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def texts(root: Path = ROOT) -> dict[str, str]:
-    """Ask every generator; raises ValueError where two of them claim one path."""
-    # Run as a file, Python puts scripts/ on the path and not the root it lies in.
+    """Run every generator. Raises ValueError if two of them write one path."""
+    # Python puts the folder of the script on the path, and not the root.
     if str(root) not in sys.path:
         sys.path.insert(0, str(root))
     found: dict[str, str] = {}
@@ -34,12 +34,12 @@ def texts(root: Path = ROOT) -> dict[str, str]:
 
 
 def stale(root: Path = ROOT) -> dict[str, str]:
-    """Return what differs from the files as they stand: path to the text it should hold."""
+    """Return the text of each stale file, by its path."""
     return differing(texts(root), root)
 
 
 def differing(expected: Mapping[str, str], root: Path) -> dict[str, str]:
-    """Return those of *expected* that no file below *root* holds."""
+    """Return the entries of *expected* whose files below *root* differ or are missing."""
     return {
         path: text
         for path, text in expected.items()

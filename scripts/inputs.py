@@ -1,4 +1,4 @@
-"""What each input of a step means, for platforms that have no manifest to say it in."""
+"""The meaning of each input of a step, for platforms without a manifest that has it."""
 
 from __future__ import annotations
 
@@ -8,40 +8,40 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 ABOUT = {
     "webhook-url": ("", "The address of incoming webhooks."),
     "webhook-key": ("", "The webhook key, a secret."),
-    "environment": ("", "Where it was deployed, such as production. Else what the platform tells."),
-    "service": ("", "The service, where a repository holds several."),
-    "type": ("", "What kind of deploy it was, one of deploy, rollback, hotfix."),
+    "environment": ("", "The environment, such as production. By default the one that the platform names."),
+    "service": ("", "The service, if the repository holds several."),
+    "type": ("", "The kind of deploy, one of deploy, rollback, hotfix."),
     "repo": (
         "",
         (
-            "The deployed repository, else this one. "
+            "The deployed repository. By default this one. "
             "Several as OWNER/NAME or OWNER/NAME@SHA, separated by spaces or commas."
         ),
     ),
-    "sha": ("", "The deployed commit in full. Else that of the run."),
-    "branch": ("", "The branch it was built from. Else that of the run; a tag names none."),
-    "time": ("", "When it was deployed, such as 2026-03-04T08:55:12Z. Else now."),
+    "sha": ("", "The deployed commit in full. By default that of the run."),
+    "branch": ("", "The branch it was built from. By default that of the run; a tag has none."),
+    "time": ("", "The time of the deploy, such as 2026-03-04T08:55:12Z. By default now."),
     "id": (
         "",
         (
             "Names the deploy, so that it counts once. "
-            "Else made of run, commit, repository, environment, service and type."
+            "By default made from run, commit, repository, environment, service and type."
         ),
     ),
-    "status": ("", "How the deploy went, such as success or failure; only success is reported."),
-    "url": ("", "A page about the deploy. Else the run."),
+    "status": ("", "The result of the deploy, such as success or failure. Only success is reported."),
+    "url": ("", "A page about the deploy. By default the run."),
     "fixes": ("", "The id of the incident that this deploy fixes."),
     "receiver": (
         "",
         (
-            "documented sends only the fields that GitDailies documents, ours all of them. "
+            "documented sends only the fields that GitDailies documents, ours sends all fields. "
             "By default the key decides."
         ),
     ),
     "timeout": ("10", "Seconds to wait for an answer."),
-    "retries": ("3", "How often to try again after no answer, 429 or 5xx; a minute at most in all."),
-    "dry-run": ("false", "Say what would be sent and send nothing; needs neither address nor key."),
-    "fail-on-error": ("false", "End with an error where the deploy could not be reported."),
+    "retries": ("3", "How often to retry after no answer, 429 or 5xx, within a minute."),
+    "dry-run": ("false", "Show what would be sent, and send nothing. It needs neither address nor key."),
+    "fail-on-error": ("false", "End with an error if the deploy could not be reported."),
 }
 
 if set(ABOUT) != {*DEPLOY_INPUTS, *STEP_INPUTS}:

@@ -1,7 +1,7 @@
-"""The CI platforms as folders: each module of core's `ci/platforms` has one, with a `step.toml`.
+"""The folders of the CI platforms. Each module of core's `ci/platforms` has one, with a `step.toml`.
 
-    ci-steps/jenkins/step.toml        of core/gitdailies_core/ci/platforms/jenkins.py
-    github-action/step.toml           says `module = "github_actions"`, since its folder has another name
+    ci-steps/jenkins/step.toml        for core/gitdailies_core/ci/platforms/jenkins.py
+    github-action/step.toml           names its module, `module = "github_actions"`
 
 Keys of `step.toml`:
 
@@ -10,12 +10,12 @@ Keys of `step.toml`:
     use       what a user adds to a pipeline
     tests     how the tests run it
     untested  what no test here can run
-    form      how it is published, by a module of `scripts/builders`, or "" for a folder that is used
-              as it is; else "script", one file of shell
+    form      the module of `scripts/builders` that builds it; "" if the folder is used as it is.
+              Default: "script", one shell script
     with      files of the folder that are published with the script
     manifest  of a script: a file that holds `@SCRIPT@`, and the published one that holds the script
-    file      of a script: whether the script is published as a file too; else true
-    launcher  of a script, how it ends where there is no Python; see `scripts/builders/script.py`
+    file      of a script: whether the script is also published as a file; default: true
+    launcher  of a script: how it ends if there is no Python; see `scripts/builders/script.py`
 """
 
 from __future__ import annotations
@@ -33,7 +33,7 @@ _MODULES = Path("core/gitdailies_core/ci/platforms")
 
 @dataclass(frozen=True)
 class Folder:
-    """A platform's folder below *root*: its path, its module's name, and what its `step.toml` says."""
+    """A platform's folder below *root*: its path, its module's name, and the keys of its `step.toml`."""
 
     root: Path
     path: str
@@ -55,10 +55,10 @@ class Folder:
 
 
 def folders(root: Path) -> tuple[Folder, ...]:
-    """Return every platform's folder, in the alphabet of titles.
+    """Return every platform's folder, sorted by title.
 
-    Raises ValueError, which says what to add, for a module without a folder, for a folder without
-    a module and for a key that is missing or unknown.
+    Raises ValueError for a module without a folder, for a folder without a module, and for a missing
+    or unknown key. It names what to add.
     """
     files = sorted([*root.glob("*/step.toml"), *root.glob("ci-steps/*/step.toml")])
     found = [_read(root, file) for file in files]

@@ -1,4 +1,4 @@
-"""A generated part of a file that people write: the lines between two HTML comments."""
+"""Replace a generated part of a page: the lines between two HTML comments."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ from __future__ import annotations
 def replace(text: str, name: str, body: str) -> str:
     """Put *body* between `<!-- generated: NAME -->` and `<!-- end: NAME -->`.
 
-    Raises ValueError unless each mark stands in *text* once, in that order.
+    Raises ValueError unless *text* has each mark once, in this order.
     """
     start, end = f"<!-- generated: {name} -->\n", f"<!-- end: {name} -->"
     if text.count(start) != 1 or text.count(end) != 1 or text.index(start) > text.index(end):

@@ -1,7 +1,7 @@
 """The structure of the project, read from syntax trees: rooms, what each holds, and who imports whom.
 
-A room is a folder that holds one import package `gitdailies_…`. An entry is what a reader sees on
-opening that package: a module or a folder. An arrow A → B means that A imports something of B.
+A room is a folder that holds one import package `gitdailies_…`. An entry is a file or a folder at the top
+of that package. An arrow A → B means that A imports something of B.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from pathlib import Path
 
 Arrows = Mapping[str, frozenset[str]]
 
-# Files that every package has, or that Python makes: no reader has to tell them apart.
+# Python makes this folder.
 _HIDDEN = {"__pycache__"}
 _SKIPPED = {".venv", ".tools", "node_modules", "tests", "dist", "build"}
 
@@ -43,7 +43,7 @@ def rooms(root: Path) -> list[Room]:
 
 
 def entries(room: Room) -> list[str]:
-    """Name all that a reader sees on opening the package, folders with a slash."""
+    """Return the names of the package's entries. Those of folders end in a slash."""
     return sorted(
         path.name + ("/" if path.is_dir() else "")
         for path in room.package.iterdir()
@@ -52,7 +52,7 @@ def entries(room: Room) -> list[str]:
 
 
 def subject(room: Room, entry: str) -> str:
-    """Return the first sentence of an entry's docstring, or "" where it has none."""
+    """Return the first sentence of an entry's docstring, or "" if it has none."""
     path = room.package / entry
     path = path / "__init__.py" if path.is_dir() else path
     if path.suffix != ".py" or not path.is_file():
@@ -99,9 +99,9 @@ def arrows_within(room: Room) -> Arrows:
 
 
 def floors(arrows: Arrows) -> list[list[str]]:
-    """Sort what imports whom into floors, lowest first; each imports only from floors below its own.
+    """Sort the names into floors, lowest first. Each imports only from floors below its own.
 
-    Raises ValueError, naming the members, where some import each other in a circle.
+    Raises ValueError, which names the members, if some import each other in a circle.
     """
     left = {name: set(targets) for name, targets in arrows.items()}
     found: list[list[str]] = []
@@ -116,7 +116,7 @@ def floors(arrows: Arrows) -> list[list[str]]:
 
 
 def _imported(path: Path) -> Iterator[str]:
-    """Yield each imported module, at any depth of the code; of `from a import b` both `a` and `a.b`."""
+    """Yield each imported module, at any depth of the code. `from a import b` gives `a` and `a.b`."""
     for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)

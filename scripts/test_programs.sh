@@ -1,7 +1,7 @@
 #!/bin/sh
-# Install the programs that tests start: those of this machine, and local runners of CI platforms into .tools.
-# As root, or with a sudo that asks for no password, it installs what is missing. Without, it says in one
-# line how to. Tests of a program that is not there are skipped, or fail with CI=true.
+# Install the programs that tests start on this machine, and local runners of CI platforms into .tools.
+# It needs root, or a sudo without a password. Otherwise it prints the one line to run.
+# Tests of a missing program are skipped, or fail with CI=true.
 set -u
 cd "$(dirname "$0")/.." || exit 1
 
@@ -9,18 +9,18 @@ missing() {
     echo "$1: expected it for the tests of $2, got none; $3" >&2
 }
 
-# A package with its program, where the two have the same name, and what each is for: gitlab-ci-local copies
-# with rsync, a browser looks at the pages, nginx and Caddy bring TLS before the relay, the operating guide
-# backs a store up with sqlite3, a test receiver has a certificate of openssl's, runners come with npm.
+# Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages,
+# nginx and Caddy add TLS to the relay, the operating guide backs a store up with sqlite3, openssl makes a
+# test receiver's certificate, npm installs runners.
 packages=""
 for program in git curl openssl rsync dash chromium nginx caddy sqlite3 npm; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
 done
-# A server of the tests' own, to be killed, and what backs one up.
+# Tests start and kill their own server, and back it up.
 command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
     packages="$packages postgresql"
 
-# Whatever begins here, no server of the machine does: invoke-rc.d(8) asks this file, and 101 forbids it.
+# Packages must not start servers on this machine: invoke-rc.d(8) runs this file, and 101 forbids a start.
 policy=/usr/sbin/policy-rc.d
 apt_get_install() {
     [ -e "$policy" ] || {
@@ -61,7 +61,7 @@ else
     missing npm "GitLab and Buildkite" "install Node.js"
 fi
 
-# bb-run needs Python 3.12; a virtual environment that cannot be made is no reason to stop.
+# bb-run needs Python 3.12. If no virtual environment can be made, go on without it.
 if ! [ -x .tools/bb-run/bin/bb-run ]; then
     for python in python3.13 python3.12 python3.14 \
         "$HOME"/.pyenv/versions/3.13.*/bin/python "$HOME"/.pyenv/versions/3.12.*/bin/python; do

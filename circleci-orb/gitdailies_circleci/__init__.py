@@ -1,1 +1,1 @@
-"""Deploys of the past, read through CircleCI's API, as the orb would have reported them."""
+"""Past deploys from CircleCI's API, as the orb would have reported them."""

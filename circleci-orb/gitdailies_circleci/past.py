@@ -1,4 +1,4 @@
-"""CircleCI's pipelines of the past, as the orb would have reported the jobs of them that deployed.
+"""Jobs of CircleCI's past pipelines, as the orb would have reported them.
 
 Source: CircleCI's API v2 reference, "Pipeline" and "Workflow".
 """
@@ -17,12 +17,12 @@ from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.history import Row
 from gitdailies_core.sources.protocol import Ignored
 
-# Slugs whose jobs have the address WEB/SLUG/NUMBER: those of GitHub OAuth and Bitbucket.
+# Slugs of GitHub OAuth and Bitbucket. A job there has the address WEB/SLUG/NUMBER.
 _ADDRESSED = ("gh/", "github/", "bb/", "bitbucket/")
 
 
 class Run(NamedTuple):
-    """A workflow of a pipeline, run once, and its jobs."""
+    """One run of a workflow of a pipeline, and its jobs."""
 
     workflow: Row
     jobs: Sequence[Row]
@@ -31,14 +31,14 @@ class Run(NamedTuple):
 def of_pipeline(
     pipeline: Row, runs: Sequence[Run], job: str, inputs: Inputs, *, web: str, own_reruns: bool
 ) -> Iterator[Event | Ignored]:
-    """Tell the deploys that the jobs named *job* made, oldest first; *web* is where pages of jobs are.
+    """Yield the deploys of the jobs named *job*, oldest first. *web* is the address of the jobs' pages.
 
-    A workflow that is run again from its failed job lists the jobs that it took over and keeps their
-    workspace, which names the deploy. One that took over none is told as a run of its own with
-    *own_reruns*, and is left out else: no listing tells its workspace.
+    A workspace names a deploy. A workflow that runs again from its failed job keeps its workspace, and
+    lists the jobs that it took over. One that took over no job has an unknown workspace: no listing has
+    it. With *own_reruns* its run names the deploy, else the deploy is left out.
     """
     checkout = _checkout(Fields(pipeline, "pipeline"))
-    # The workspace of each job that ran, by its number; none where it cannot be told.
+    # The workspace of each job that ran, by the job's number. None is unknown.
     workspaces: dict[str, str | None] = {}
     names: set[str] = set()
     for run in sorted(runs, key=lambda run: Fields(run.workflow, "workflow").time("created_at")):
@@ -65,7 +65,7 @@ def _of_job(
         yield checkout
         return
     if status == "success" and workspace is None:
-        yield Ignored("a workflow run again as a whole, whose listing does not tell what the orb named it by")
+        yield Ignored("a workflow run again as a whole; the listing does not name its workspace")
         return
     project = job.text("project_slug")
     environ = {
@@ -81,15 +81,15 @@ def _of_job(
 
 
 def _checkout(pipeline: Fields) -> dict[str, str] | Ignored:
-    """Return the pipeline values of what was checked out, or why they are not known."""
+    """Return the pipeline values of the checkout, or why they are unknown."""
     vcs = pipeline.optional_object("vcs")
     if vcs is not None:
         address, revision = vcs.optional_text("target_repository_url"), vcs.optional_text("revision")
         origin = vcs.optional_text("origin_repository_url") or address
         if origin != address or (vcs.optional_text("branch") or "").startswith("pull/"):
-            return Ignored("a pipeline of a forked pull request, which does not tell what was checked out")
+            return Ignored("a pipeline of a forked pull request, which does not name its checkout")
     else:
-        # Pipelines of the GitHub App and of GitLab have these in its place.
+        # Pipelines of the GitHub App and of GitLab have these instead.
         given = pipeline.optional_object("trigger_parameters")
         vcs = given.optional_object("git") if given else None
         if vcs is None:

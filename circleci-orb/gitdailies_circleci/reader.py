@@ -49,7 +49,7 @@ class Reader:
         return {"Circle-Token": token.reveal(), "Accept": "application/json"}
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
-        """Tell the deploys of the pipelines that were created in *window*.
+        """Yield the deploys of the pipelines that were created in *window*.
 
         Raises UsageError for a wrong parameter.
         """
@@ -60,7 +60,7 @@ class Reader:
         listed = _listed(pages, f"/project/{quote(parameters['project'])}/pipeline", query)
         for pipeline in newest_first(listed, window, _created_at):
             runs = list(_runs(pages, Fields(pipeline, "pipeline").text("id"), parameters.get("workflow")))
-            told = past.of_pipeline(
+            found = past.of_pipeline(
                 pipeline,
                 runs,
                 parameters["job"],
@@ -68,7 +68,7 @@ class Reader:
                 web=pages.url.removesuffix("/api/v2"),
                 own_reruns="reruns" in parameters,
             )
-            yield from ignore_unreadable(told)
+            yield from ignore_unreadable(found)
 
 
 def _created_at(pipeline: Row) -> datetime:
@@ -84,7 +84,7 @@ def _runs(pages: Pages, pipeline: str, name: str | None) -> Iterator[past.Run]:
 
 
 def _listed(pages: Pages, path: str, query: Sequence[tuple[str, str]] = ()) -> Iterator[list[Row]]:
-    """Yield pages of rows, each of which names the next one."""
+    """Yield pages of rows. Each page names the next one."""
     token: str | None = ""
     while token is not None:
         page = Fields(pages.get(path, [*query, *([("page-token", token)] if token else [])]))

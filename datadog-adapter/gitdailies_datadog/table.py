@@ -73,7 +73,7 @@ _SWITCHED: Mapping[str, tuple[str, Any, str]] = MappingProxyType(
         "stable": ("incident_ends_at", "resolved", UPDATED),
     }
 )
-# The documentation does not say in which case $INCIDENT_STATUS is written.
+# The documentation does not say whether $INCIDENT_STATUS is in upper or lower case.
 _WRITTEN = {word.casefold(): word for word in TABLE}
 
 

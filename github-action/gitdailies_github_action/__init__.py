@@ -1,1 +1,1 @@
-"""Deploys of the past, read through GitHub's API, as the Action would have reported them."""
+"""Past deploys from GitHub's API, as the Action would have reported them."""

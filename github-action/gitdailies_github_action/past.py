@@ -1,4 +1,4 @@
-"""GitHub's deployments and workflow runs of the past, as the action would have reported them.
+"""GitHub's past deployments and workflow runs, as the Action would have reported them.
 
 Sources: GitHub's REST API reference, "Deployments", "Deployment statuses" and "Workflow runs".
 """
@@ -17,7 +17,7 @@ from gitdailies_core.events.events import Event
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.protocol import Ignored
 
-# For these the commit of the job is not `head_sha`, or depends on what has changed since.
+# For these events the job's commit is not `head_sha`, or depends on later changes.
 _OTHER_COMMIT = (
     "pull_request",
     "workflow_run",
@@ -27,9 +27,9 @@ _OTHER_COMMIT = (
     "issue_comment",
     "deployment",
 )
-# Of the others a listing does not tell whether `head_branch` is a branch or a tag.
+# For these events `head_branch` is a branch. For all others it may be a tag.
 _BRANCHES = ("schedule", "repository_dispatch")
-# A deployment's `ref` is a branch, a tag or a commit, and does not tell which.
+# A deployment's `ref` may be a branch, a tag or a commit. Its form shows most tags.
 _TAG = re.compile(r"^(?:.*[/@-])?v?[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?$", re.IGNORECASE)
 SUCCESS = "success"
 
@@ -37,7 +37,10 @@ SUCCESS = "success"
 def of_deployment(
     repo: str, deployment: Mapping[str, Any], statuses: Sequence[Mapping[str, Any]], inputs: Inputs
 ) -> Iterator[Event | Ignored]:
-    """Tell the deploy of a deployment: at its first status of success, as a job on deployment_status does."""
+    """Yield the deploy of a deployment at its first status of success, or why there is none.
+
+    A job on deployment_status reports the same deploy.
+    """
     succeeded = [status for status in statuses if status.get("state") == SUCCESS]
     if not succeeded:
         yield Ignored("a deployment without a status of success", "deployment_status")
@@ -54,11 +57,11 @@ def of_deployment(
 
 
 def of_run(repo: str, run: Mapping[str, Any], inputs: Inputs) -> Iterator[Event | Ignored]:
-    """Tell the deploy of a workflow run that succeeded, as a step of it would have, when it was over."""
+    """Yield the deploy of a workflow run that succeeded, at the end of the run, or why there is none."""
     fields = Fields(dict(run), "run")
     event, sha, branch = fields.text("event"), fields.text("head_sha"), fields.optional_text("head_branch")
     if event.startswith(_OTHER_COMMIT):
-        yield Ignored(f"a run on {event}, of which the listing does not tell what its job deployed", event)
+        yield Ignored(f"a run on {event}; the listing does not name the commit that its job deployed", event)
         return
     branched = branch and (event in _BRANCHES or not _TAG.match(branch))
     environ = {
@@ -69,7 +72,7 @@ def of_run(repo: str, run: Mapping[str, Any], inputs: Inputs) -> Iterator[Event 
         "GITHUB_REF": f"refs/heads/{branch}" if branched else "",
         "GITDAILIES_JOB_STATUS": fields.optional_text("conclusion") or "unfinished",
     }
-    # The listing has the newest commit alone, as a shallow checkout has.
+    # The listing has only the newest commit, like a shallow checkout.
     head = fields.optional_object("head_commit")
     git = GitFacts(sha.lower(), commit_time=readable_time(head.raw("timestamp")) if head else None)
     shown = replace(inputs, url=fields.optional_text("html_url"))

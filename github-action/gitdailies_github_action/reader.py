@@ -24,7 +24,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_github_action import past
 
 PAGE = 100
-# "List workflow runs for a workflow": at most 1,000 where `created` is asked for.
+# "List workflow runs for a workflow": at most 1,000 results with a filter by `created`.
 MOST_RUNS = 1_000
 
 
@@ -51,7 +51,10 @@ class Reader:
         }
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
-        """Tell the deploys of what was created in *window*; raises UsageError for a wrong parameter."""
+        """Yield the deploys of deployments or runs that were created in *window*.
+
+        Raises UsageError for a wrong parameter.
+        """
         inputs = inputs_of(parameters)
         repo = inputs.repos[0].path
         if "workflow" in parameters:
@@ -65,7 +68,7 @@ class Reader:
 
 
 def _deployments(pages: Pages, repo: str, environment: str | None, window: Window) -> Iterator[Row]:
-    """List deployments, which cannot be asked for by time."""
+    """List deployments. The API has no filter by time."""
     query = [("environment", environment)] if environment else []
     listed = numbered_pages(pages, f"/repos/{quote(repo)}/deployments", query, size=PAGE)
     return newest_first(listed, window, _created_at)
@@ -76,7 +79,7 @@ def _created_at(deployment: Row) -> datetime:
 
 
 def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[Row]:
-    """List the runs that succeeded, in parts of *window* that the listing shows to their ends."""
+    """List the runs that succeeded. *window* is halved until each part has few enough runs."""
     path = f"/repos/{quote(repo)}/actions/workflows/{quote(workflow, safe='')}/runs"
     query = [("created", f"{text_of(window.since)}..{text_of(window.until)}"), ("status", past.SUCCESS)]
     first = Fields(pages.get(path, [*query, ("per_page", str(PAGE)), ("page", "1")]))
@@ -86,7 +89,7 @@ def _runs(pages: Pages, repo: str, workflow: str, window: Window) -> Iterator[Ro
             yield from _runs(pages, repo, workflow, half)
         return
     for page in numbered_pages(pages, path, query, size=PAGE, name="workflow_runs"):
-        # One at the very end of a part may be listed in the next part, too.
+        # A run at the very end of a part may also be in the listing of the next part.
         yield from (run for run in page if window.contains(Fields(run, "run").time("created_at")))
 
 

@@ -52,7 +52,7 @@ class Reloader:
             reloading.clear()
             try:
                 await self.apply(reload())
-            except Exception as error:  # noqa: BLE001  whatever is wrong with it, the old one stays active
+            except Exception as error:  # noqa: BLE001  after any error the old one stays active
                 self.failed = True
                 LOG.error("configuration not reloaded", reason=describe_error(error))
             else:

@@ -1,1 +1,1 @@
-"""How the published form of a step is built, by the kind of form that its folder names."""
+"""Build the published form of a step. A folder's `step.toml` names the module."""

@@ -3,7 +3,7 @@
 # @ORIGIN@
 python=
 for candidate in python3 python "py -3"; do
-  # A Windows machine may have a python3 that only opens a shop, hence the trial.
+  # Try it: on Windows, python3 may be a program that only opens the Microsoft Store.
   # shellcheck disable=SC2086
   if $candidate -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1 </dev/null; then
     python=$candidate

@@ -12,7 +12,7 @@ from gitdailies_core.ci.platforms.octopus import NAMES
 from scripts.joiner import one_file
 from scripts.platforms import Folder
 
-# A template whose body is this has the step itself for its script, and no file around it.
+# The body of a template whose script is the step itself.
 _STEP = "report_deploy.py"
 
 
@@ -22,7 +22,7 @@ def texts(folder: Folder) -> Mapping[str, str]:
     step = one_file.step_of(folder.root, folder.module)
     found = {}
     for template in written["template"]:
-        # Octopus fills in references in a script before it runs: nothing here may look like one.
+        # Octopus replaces references in a script before it runs. Nothing here may look like one.
         body = step
         if template["body"] != _STEP:
             body = _body(folder.text(template["body"]), step, written["parameter"])
@@ -35,7 +35,7 @@ def texts(folder: Folder) -> Mapping[str, str]:
 
 
 def read(folder: Folder) -> dict[str, Any]:
-    """Return what templates.toml says of the templates and of their parameters."""
+    """Return the templates and their parameters, as templates.toml has them."""
     return tomllib.loads(folder.text("templates.toml"))
 
 

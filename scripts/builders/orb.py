@@ -1,10 +1,10 @@
-"""The packed orb: its source folder in the one file that CircleCI takes, by a packer of our own.
+"""The packed orb: this packer makes one file for CircleCI from the source folder.
 
     pack(Path("circleci-orb/src"), {"scripts/step.py": text}) -> text
 
-The rules are those of `circleci orb pack`: `@orb.yml` is the root, a file of the four folders
-becomes an entry under its name, `<<include(PATH)>>` as a whole value becomes the file's text with
-every `<<` in it escaped, so that no script is read as a template. Source: CircleCI-Public/circleci-cli.
+The rules are those of `circleci orb pack`. `@orb.yml` is the root. A file of the four folders becomes
+an entry under its name. A value `<<include(PATH)>>` becomes the text of that file. Each `<<` in it is
+escaped, so that no script is read as a template. Source: CircleCI-Public/circleci-cli.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _INCLUDE = re.compile(r"^\s*<<\s*include\(([^()]+)\)\s*>>\s*$")
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes texts of several lines as blocks, as people write them."""
+    """Writes texts of several lines as blocks."""
 
     def ignore_aliases(self, data: Any) -> bool:  # noqa: ARG002
         return True
@@ -45,9 +45,9 @@ def texts(folder: Folder) -> Mapping[str, str]:
 
 
 def pack(source: Path, built: Mapping[str, str] | None = None) -> str:
-    """Return the packed orb; *built* holds texts of included files that are not in the folder.
+    """Return the packed orb. *built* holds texts of included files that are not in the folder.
 
-    Raises ValueError where an included file is not there.
+    Raises ValueError if an included file is missing.
     """
     orb = yaml.safe_load((source / "@orb.yml").read_text("utf-8"))
     for folder in _FOLDERS:

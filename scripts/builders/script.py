@@ -1,13 +1,12 @@
-"""A step as one script of shell, for platforms that run a line of shell; and manifests that hold it.
+"""A step as one shell script, and manifests that hold it.
 
-The script looks for a Python, and ends as the platform wants it where there is none. The keys of
-`[launcher]` in a folder's `step.toml` say how:
+The script looks for a Python. If there is none, it ends as `[launcher]` in the folder's `step.toml` says:
 
-    warning, error   how the log marks what went wrong
-    strict           the shell's expression for whether an error fails the job
-    warned           the shell's word for the exit code of a warning
+    warning, error   the text before the problem in the log
+    strict           a shell expression: whether an error fails the job
+    warned           a shell word: the exit code of a warning
 
-Some platforms hand a job the manifest and no other file: there the manifest holds the script.
+Some platforms give a job the manifest and no other file. There the manifest holds the script.
 """
 
 from __future__ import annotations
@@ -20,7 +19,7 @@ from scripts.platforms import Folder
 
 SCRIPT = "report_deploy.sh"
 
-# How a script ends without Python, unless the folder says it in another way.
+# How a script ends without Python by default.
 PLAIN = {
     "warning": "GitDailies: WARNING: ",
     "error": "GitDailies: ERROR: ",
@@ -32,7 +31,7 @@ _END = "GITDAILIES_STEP"
 
 
 def texts(folder: Folder) -> Mapping[str, str]:
-    """Return the script, unless its manifest alone is published, and the manifest with the script in it."""
+    """Return the script, the manifest that holds it, or both."""
     script = script_of(folder)
     found = {SCRIPT: script} if folder.file else {}
     if folder.manifest:
@@ -55,7 +54,7 @@ def script_of(folder: Folder) -> str:
     )
 
 
-def launcher_beside(root: Path, step: str) -> str:
+def launcher_for(root: Path, step: str) -> str:
     """Return a script that runs the file *step* of its own folder."""
     return _launcher(
         root,
@@ -76,7 +75,7 @@ def _launcher(root: Path, **values: str) -> str:
 
 
 def _within(manifest: str, script: str) -> str:
-    """Put *script* where the mark stands, as deep as the mark."""
+    """Put *script* in the place of the mark, with the same indent."""
     before, mark, after = manifest.partition(_MARK)
     if not mark or _MARK in after:
         raise ValueError(f"manifest: expected {_MARK} once")

@@ -1,1 +1,1 @@
-"""What is generated: each module has `texts(root)`, the paths it writes and their texts."""
+"""The generators. Each module has `texts(root)`: the paths to write, and their texts."""

@@ -1,4 +1,4 @@
-"""The pages of the adapters, generated in part: words, options and templates. And the list of these pages."""
+"""Generated parts of the adapters' pages: words, options and templates; and the list of these pages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ MEANINGS = {
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return every `*-adapter/README.md` and the page that lists them, with fresh generated parts."""
+    """Return every `*-adapter/README.md`, and the page that lists them."""
     pages = sorted(root.glob("*-adapter/README.md"))
     listing = (root / _LISTING).read_text("utf-8")
     found = {_LISTING: sections.replace(listing, "vendors", "\n".join(map(_link, pages)))}

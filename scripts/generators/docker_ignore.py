@@ -1,4 +1,4 @@
-"""What the image is built from: the packages that `pyproject.toml` names, and nothing else."""
+"""Limit the image's build to the packages that `pyproject.toml` names."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _HEAD = """\
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return the file that keeps all but the packages out of the build."""
+    """Return the file that leaves everything but the packages out of the build."""
     read = tomllib.loads((root / "pyproject.toml").read_text("utf-8"))
     packages = read["tool"]["hatch"]["build"]["targets"]["wheel"]["packages"]
     lines = "".join(f"!{package}\n" for package in packages)

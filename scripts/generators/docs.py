@@ -1,4 +1,4 @@
-"""Generated passages of docs/: fields of events, settings with a complaint, commands with their options."""
+"""Generated parts of docs/: fields of events, settings, an example of an error, commands with options."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from scripts import sections
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return docs/ pages with their passages fresh."""
+    """Return the pages with fresh generated parts."""
     events = (root / "docs/events.md").read_text(encoding="utf-8")
     for kind in KINDS:
         events = sections.replace(events, kind.word, fields(kind))
@@ -45,7 +45,7 @@ def fields(kind: Kind) -> str:
 
 
 def complaint(page: str) -> str:
-    """Write what the first gitdailies.yml on *page* gives with a misspelled adapter."""
+    """Write the error for the first gitdailies.yml on *page*, with its adapter misspelled."""
     text = page.partition("```yaml\n")[2].partition("```")[0]
     misspelled = text.replace("adapter: pagerduty", "adapter: pagerdutty")
     try:
@@ -58,7 +58,7 @@ def complaint(page: str) -> str:
 
 
 def table_of_settings() -> str:
-    """Write every setting of the configuration's schema, by its path."""
+    """Write a row for every setting of the configuration's schema."""
     rows = ["| setting | what | expected | default |", "| --- | --- | --- | --- |"]
     for path, node in _settings("", schema()):
         default = f"`{json.dumps(node['default'])}`" if "default" in node else ""
@@ -92,7 +92,7 @@ def _resolved(node: dict[str, Any]) -> dict[str, Any]:
 def commands_of(
     command: click.Command, name: str = "gitdailies", above: click.Context | None = None
 ) -> Iterator[str]:
-    """Write a heading and the help of every command, those of groups after the group's own."""
+    """Write a heading and the help of every command. A group comes before its commands."""
     context = click.Context(
         command,
         info_name=name.rpartition(" ")[2],

@@ -1,6 +1,6 @@
-"""What pages say of the CI platforms: inputs on each platform's own page, and lists of all platforms.
+"""Generated parts about CI platforms: inputs on each platform's page, and lists of all platforms.
 
-A platform's inputs are those of its manifest, or without one the variables of `scripts/inputs.py`.
+A platform's inputs are in its manifest. Without a manifest, they are those of `scripts/inputs.py`.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ _README = Path("README.md")
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return the page of each platform, the guide and the README, each with its generated parts fresh."""
+    """Return the page of each platform, the guide and the README, with fresh generated parts."""
     every = folders(root)
     found = {}
     for folder in every:
@@ -39,7 +39,7 @@ def texts(root: Path) -> Mapping[str, str]:
 
 
 def rows(folder: Folder) -> list[Row]:
-    """Return the inputs of a script's page."""
+    """Return the inputs of a platform's step."""
     return list(_ROWS.get(folder.module, _variables)(folder))
 
 

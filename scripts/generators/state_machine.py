@@ -12,12 +12,12 @@ from gitdailies_core.reasons import CODES, FILTERED, UNMAPPED
 from scripts import sections
 
 PAGE = "docs/incidents.md"
-# How Mermaid writes the place where a diagram begins.
+# Mermaid's word for the start of a diagram.
 _BEGINNING = "[*]"
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return the page with its generated parts renewed."""
+    """Return the page with fresh generated parts."""
     text = (root / PAGE).read_text("utf-8")
     for name, body in (
         ("diagram", "```mermaid\nstateDiagram-v2\n" + "\n".join(arrows()) + "\n```"),
@@ -31,7 +31,7 @@ def texts(root: Path) -> Mapping[str, str]:
 
 
 def arrows() -> Iterator[str]:
-    """Write an arrow for each pair of states and event; it names every input that leads that way."""
+    """Write an arrow for each pair of states and each event, with every input that leads there."""
     inputs: dict[tuple[str, str, str], list[str]] = {}
     for (state, given), transition in TABLE.items():
         if transition.state is not None and transition.state != state:
@@ -43,7 +43,7 @@ def arrows() -> Iterator[str]:
 
 
 def transitions() -> Iterator[Sequence[str]]:
-    """Write a row for each cell, by state and then by input."""
+    """Write a row for each cell, sorted by state and then by input."""
     for state in STATES:
         for given in INPUTS:
             if (state, given) in TABLE:

@@ -1,12 +1,12 @@
-"""Join a module and all that it uses of ours into one file of standard-library Python.
+"""Join a module and all modules of ours that it uses into one file of standard-library Python.
 
     join("gitdailies_core.ci.__main__", {"gitdailies_core": Path("core/gitdailies_core")},
          head="Report a deploy …", version="0.1.0") -> text
 
-The result reads from top to bottom: only definitions that are used, each with its comments, in
-the order in which they need each other. Names that two modules share are told apart by their
-module's. Imports that annotations alone need are left to type checkers, and `dataclass` is
-core's light stand-in, since a step is started once and its start is most of what it costs.
+The result holds only the used definitions, with their comments. Each comes after those that it needs.
+If two modules define one name, the module's name is added to each. Imports that only annotations need
+are left to type checkers. `dataclass` becomes core's small replacement: a step starts once, and most of
+its time is the start.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from pathlib import Path
 from scripts.joiner.modules import Imported, Module, Symbol, Target, Unit, read_all
 
 OLDEST = (3, 9)
-# What is left out where nothing names it; any other statement of the entry is there to be run.
+# A definition is left out if nothing uses it. Every other statement of the entry runs.
 _DEFINITIONS = (ast.FunctionDef, ast.ClassDef, ast.Assign, ast.AnnAssign)
 
 
@@ -33,9 +33,9 @@ def join(
 ) -> str:
     """Return the text of the one file that does what the module *entry* does.
 
-    *roots* has the folder of each package, by the package's name. *instead* has texts, by the name
-    of the module that they are read in place of. Raises ValueError, naming the module, for what
-    cannot be joined.
+    *roots* has the folder of each package, by the package's name. *instead* has texts
+    that replace modules' files, by the module's name. Raises ValueError, which names the module, if
+    something cannot be joined.
     """
     modules = read_all(entry, roots, instead or {})
     needed, mentioned = (_reached(modules, entry, at_run_time=at_run_time) for at_run_time in (True, False))
@@ -56,7 +56,7 @@ def join(
 
 
 def _reached(modules: Mapping[str, Module], entry: str, *, at_run_time: bool) -> set[Unit]:
-    """Return what *entry* needs; a method is needed where anything needed says its name after a dot."""
+    """Return what *entry* needs. A method is needed if a needed statement has its name after a dot."""
     definitions = {
         Symbol(module.name, name): unit
         for module in modules.values()
@@ -91,7 +91,7 @@ def _reached(modules: Mapping[str, Module], entry: str, *, at_run_time: bool) ->
 
 
 def _names(units: Iterable[Unit]) -> dict[Symbol, str]:
-    """Name each definition as it is named, or with its module's name where another bears that too."""
+    """Return each definition's name in the file. One that several modules define gets its module's name."""
     bearers: dict[str, set[str]] = {}
     for unit in units:
         if unit in unit.module.units:
@@ -171,7 +171,7 @@ class _Edit:
 
 
 def _edits(unit: Unit, names: Mapping[Symbol, str]) -> set[_Edit]:
-    """Find what must be written in another way: names that were told apart, and modules before a dot."""
+    """Find the names to replace: those with their module's name, and `module.name`."""
     module, found = unit.module, set()
     for use in unit.names.uses:
         target: Target | None = module.targets.get(use.name)
@@ -190,13 +190,13 @@ def _edits(unit: Unit, names: Mapping[Symbol, str]) -> set[_Edit]:
 
 
 def _written(unit: Unit, kept: set[Unit], names: Mapping[Symbol, str]) -> str:
-    """Return a statement's text: comments kept, names put right, unused methods and our imports left out."""
+    """Return a statement's text with comments and new names, without unused methods and our imports."""
     lines = list(unit.module.lines)
     methods = [method for method in unit.methods if method in kept]
     for edit in sorted((edit for one in (unit, *methods) for edit in _edits(one, names)), reverse=True):
         raw = lines[edit.line - 1].encode()
         if raw[edit.start : edit.end] != edit.old.encode():
-            # Before Python 3.12, places inside an f-string are not those of the file.
+            # Before Python 3.12, ast gives other places for names inside an f-string.
             raise ValueError(f"{unit.module.path}:{edit.line}: expected {edit.old} outside of an f-string")
         lines[edit.line - 1] = (raw[: edit.start] + edit.new.encode() + raw[edit.end :]).decode()
     removed = {

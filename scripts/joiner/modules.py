@@ -1,4 +1,4 @@
-"""Modules of ours as the joiner sees them: statements, what their names stand for, what they need."""
+"""Read our modules: their statements, what each name means, and what each statement needs."""
 
 from __future__ import annotations
 
@@ -38,9 +38,9 @@ Target = Symbol | Imported | str  # the last: a module of ours, by its name
 
 @dataclass(eq=False)
 class Unit:
-    """A statement at the top of a module, or a method of a class there, which may be left out alone.
+    """A statement at the top of a module, or a method of a class there. Each can be left out.
 
-    `first` and `last` are the lines that it takes up, comments and decorators above it included.
+    `first` and `last` are its first and last line. Comments and decorators above it belong to it.
     """
 
     module: Module
@@ -52,7 +52,7 @@ class Unit:
     methods: list[Unit] = field(default_factory=list)
 
     def uses(self, *, at_run_time: bool) -> Iterator[Target]:
-        """Yield what its names stand for, through modules that are named before a dot."""
+        """Yield the targets of its names. For `module.name` that is the name in the module."""
         for use in self.names.uses:
             target = self.module.targets.get(use.name)
             if (use.annotation and at_run_time) or target is None:
@@ -62,9 +62,9 @@ class Unit:
 
 @dataclass(eq=False)
 class Module:
-    """A module of ours, read: its statements in order, and what its names stand for.
+    """A module of ours: its statements in order, and the targets of its names.
 
-    `place` is its path from the folder that all packages lie in, for the reader of the joined file.
+    `place` is its path below the folder of its room. The joined file shows it.
     """
 
     name: str
@@ -78,9 +78,9 @@ class Module:
 
 
 def read_all(entry: str, roots: Mapping[str, Path], instead: Mapping[str, str]) -> dict[str, Module]:
-    """Read the module *entry* and all of ours that it imports, each after what it needs.
+    """Read the module *entry* and all of ours that it imports. A module comes after what it imports.
 
-    *roots* has the folder of each package, *instead* the texts of modules whose files are not read.
+    *roots* has the folder of each package. *instead* has texts that replace modules' files.
     Raises ValueError for an import that is neither ours nor the standard library's.
     """
     found: dict[str, Module] = {}
@@ -110,7 +110,7 @@ def _read(name: str, roots: Mapping[str, Path], text: str | None) -> Module:
     text = path.read_text("utf-8") if text is None else text
     tree = ast.parse(text)
     about = (ast.get_docstring(tree) or "").partition("\n")[0]
-    # A package lies in the folder of its room.
+    # A package is in the folder of its room.
     place = path.relative_to(roots[name.partition(".")[0]].parents[1]).as_posix()
     module = Module(name, path, place, text.splitlines(), about)
     end = 0
@@ -124,8 +124,7 @@ def _read(name: str, roots: Mapping[str, Path], text: str | None) -> Module:
         defines = bindings([node])
         module.targets.update({name: Symbol(module.name, name) for name in defines})
         module.units.append(_unit(module, node, first, tuple(defines)))
-        # An import inside a function, which keeps a module from being loaded before it is
-        # needed, is of no use for what stands in the same file.
+        # A function may import a module of ours late, to save time. In one file all are loaded at once.
         for inner in ast.walk(node):
             if isinstance(inner, ast.ImportFrom) and (inner.module or "").partition(".")[0] in roots:
                 _import(module, inner, roots)

@@ -1,4 +1,4 @@
-"""Where a statement at the top of a module names what is defined outside of it, and where it defines."""
+"""The names in a statement at the top of a module: those it takes from outside, and those it defines."""
 
 from __future__ import annotations
 
@@ -9,9 +9,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Use:
-    """A name at its place; lines count from 1, columns are UTF-8 bytes, as in `ast`.
+    """A name and its place. As in `ast`, lines count from 1, and columns are UTF-8 bytes.
 
-    `attribute` is what follows it after a dot, or "".
+    `attribute` is the name after its dot, or "".
     """
 
     name: str
@@ -25,11 +25,11 @@ class Use:
 
 @dataclass(frozen=True)
 class Names:
-    """All names of a statement that are not bound inside of it, and those that it binds outside."""
+    """The names that a statement uses from outside, and those that it defines for outside."""
 
     uses: tuple[Use, ...]
     defines: tuple[Use, ...]
-    # Whatever stands after a dot, on whatever.
+    # Every name after a dot, of any object.
     attributes: frozenset[str]
 
     @classmethod
@@ -41,7 +41,7 @@ class Names:
 
 
 def bindings(nodes: Iterable[ast.AST]) -> list[str]:
-    """Return the names that statements bind in the scope in which they stand, in order."""
+    """Return the names that statements bind in their own scope, in order."""
     found: dict[str, None] = {}
     waiting = list(nodes)
     while waiting:
@@ -52,7 +52,7 @@ def bindings(nodes: Iterable[ast.AST]) -> list[str]:
         if isinstance(node, (ast.Lambda, ast.ListComp, ast.SetComp, ast.DictComp, ast.GeneratorExp)):
             continue
         if isinstance(node, ast.ImportFrom) and (node.module or "").startswith("gitdailies_"):
-            # Taken out where files are joined: what it names then stands outside.
+            # The joiner removes it. Its names are then those of the file.
             continue
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
             found[node.id] = None
@@ -67,7 +67,7 @@ def bindings(nodes: Iterable[ast.AST]) -> list[str]:
 class _Reader(ast.NodeVisitor):
     def __init__(self) -> None:
         self.uses: list[Use] = []
-        # Scopes of functions hide names from all below, those of classes from themselves alone.
+        # A function's names are also visible in the scopes inside it, a class's names only in itself.
         self._scopes: list[set[str]] = []
         self._class: set[str] = set()
         self._annotation = False
@@ -143,7 +143,7 @@ class _Reader(ast.NodeVisitor):
             self._annotation = before
 
     def _use(self, node: ast.Name, attribute: str = "", attribute_end: int = 0) -> None:
-        # An annotation is written as text of the module: a field or argument of that name is no matter.
+        # An annotation means the module's names, even if a field or an argument has the same name.
         hidden = () if self._annotation else (*self._scopes, self._class)
         if any(node.id in scope for scope in hidden):
             return

@@ -1,4 +1,4 @@
-"""The step as one file of Python: of every platform, or of one alone for a form that holds it."""
+"""The step as one Python file, for all platforms or for one of them."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from gitdailies_core.ci.table import Platform
 
 from scripts.joiner.join import join
 
-# Where the step of every platform is committed.
+# The committed step of all platforms.
 STEP = Path("ci-steps/report_deploy.py")
 
 _PACKAGE = "gitdailies_core.ci.platforms"
@@ -22,13 +22,13 @@ _ENTRY = "gitdailies_core.ci.__main__"
 
 @cache
 def step(root: Path) -> str:
-    """Return the step that finds its platform by itself."""
+    """Return the step of all platforms, which finds out where it runs."""
     return _joined(root, "Report a deploy to GitDailies from a CI job.", PLATFORMS)
 
 
 @cache
 def step_of(root: Path, module: str) -> str:
-    """Return the step of one platform, by its module's name. It does not ask which platform it runs on."""
+    """Return the step of one platform, by its module's name. It does not look for a platform."""
     platform = BY_MODULE[module]
     return _joined(root, f"Report a deploy to GitDailies from {platform.title}.", [platform])
 

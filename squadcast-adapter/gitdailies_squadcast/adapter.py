@@ -82,7 +82,7 @@ def _v1(incident: Fields) -> Message:
 def change(state: str, word: str, key: str, incident: Fields, *, at: datetime | None, missing: str) -> Change:
     """Build the change of one incident. *at* is the event's time, or None if the message has none.
 
-    *missing* is the beginning of the error for a message in which no time is found.
+    *missing* begins the error about a message without a time.
     """
     started_at = moment(incident, "created_at")
     if state == STARTED:

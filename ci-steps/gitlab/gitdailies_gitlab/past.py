@@ -1,4 +1,4 @@
-"""GitLab's deployments of the past, as the component would have reported them.
+"""GitLab's past deployments, as the component would have reported them.
 
 Source: GitLab's "Deployments API".
 """
@@ -20,14 +20,14 @@ _MERGE_REQUEST = "refs/merge-requests/"
 
 
 def finished_at(deployment: Mapping[str, Any]) -> datetime:
-    """Return when its job was over; `updated_at` would move with whatever happens to it later."""
+    """Return when its job finished. `updated_at` is not used: later changes move it."""
     fields = Fields(dict(deployment), "deployment")
     job = fields.optional_object("deployable")
     return (job.optional_time("finished_at") if job else None) or fields.time("created_at")
 
 
 def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> Iterator[Event | Ignored]:
-    """Tell the deploy of a deployment that succeeded."""
+    """Yield the deploy of a deployment that succeeded, or why there is none."""
     fields = Fields(dict(deployment), "deployment")
     job = fields.optional_object("deployable")
     pipeline = job.optional_object("pipeline") if job else None
@@ -36,9 +36,7 @@ def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> I
         return
     ref, sha = fields.text("ref"), fields.text("sha")
     if ref.startswith(_MERGE_REQUEST):
-        yield Ignored(
-            "a deployment of a merge request, of which the listing does not tell the branch's commit"
-        )
+        yield Ignored("a deployment of a merge request; the listing does not name its branch's commit")
         return
     environ = {
         "CI_PIPELINE_ID": str(pipeline.raw("id")),

@@ -34,10 +34,10 @@ class Reader:
         return {"PRIVATE-TOKEN": token.reveal(), "Accept": "application/json"}
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
-        """Tell the deploys that were over in *window*; raises UsageError for a wrong parameter."""
+        """Yield the deploys that finished in *window*. Raises UsageError for a wrong parameter."""
         inputs = inputs_of(parameters)
         repo = inputs.repos[0].path
-        # "Deployments API": asking by finished_at needs this order and this status.
+        # "Deployments API": a filter by finished_at needs this order and this status.
         query = [
             ("finished_after", text_of(window.since)),
             ("finished_before", text_of(window.until)),

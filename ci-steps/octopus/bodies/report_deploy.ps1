@@ -1,5 +1,5 @@
 # Reports a deploy to GitDailies. Windows PowerShell 5.1 or PowerShell 7, nothing is installed.
-# What it sends, and when it sends nothing, is what the Python and the Bash template do.
+# It reports the same deploys as the Python and the Bash template.
 
 $ErrorActionPreference = 'Stop'
 Add-Type -AssemblyName System.Net.Http

@@ -1,5 +1,5 @@
-# Reports a deploy to GitDailies. The step itself is the Python at the end: standard library only.
-# Octopus needs no Python of its own for a Bash step, so nothing is installed for it either.
+# Reports a deploy to GitDailies. The Python at the end is the step itself: standard library only.
+# Nothing is installed: for a Bash step, Octopus needs no Python package either.
 
 python=
 for candidate in python3 python; do
@@ -25,7 +25,7 @@ variables() {
   done
 }
 
-# By file descriptor: standard input holds the variables, and a limit bounds what arguments may.
+# By file descriptor: standard input holds the variables, and arguments are limited in size.
 variables | "$python" -I -S /dev/fd/3 3<<'GITDAILIES_STEP'
 @STEP@
 GITDAILIES_STEP

@@ -1,7 +1,7 @@
-"""Octopus' deployments of the past, as the step would have reported them.
+"""Octopus' past deployments, as the step would have reported them.
 
-Sources: the resources of Octopus' REST API, `Deployment`, `Task` and `Release`. What a deployment
-has under `Changes` is what its steps have as Octopus.Deployment.Changes.
+Sources: the resources of Octopus' REST API, `Deployment`, `Task` and `Release`. `Changes` of a
+deployment is the variable Octopus.Deployment.Changes of its steps.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SUCCESS = "Success"
 
 
 class Around(NamedTuple):
-    """What a deployment names by id: its task, its release, its environment; None where that is gone."""
+    """The rows that a deployment names by id. One that no longer exists is None."""
 
     task: Row | None
     release: Row | None
@@ -32,10 +32,10 @@ class Around(NamedTuple):
 def of_deployment(
     deployment: Row, around: Around, inputs: Inputs, *, server: str
 ) -> Iterator[Event | Ignored]:
-    """Tell the deploys of a deployment, one for each repository; *server* is the address of its pages."""
+    """Yield a deploy for each repository, or why there is none. *server* is the address of the pages."""
     for what, row in zip(around._fields, around, strict=True):
         if row is None:
-            yield Ignored(f"a deployment whose {what} is not there any more")
+            yield Ignored(f"a deployment whose {what} no longer exists")
             return
     task, release, environment = (Fields(row, what) for what, row in zip(around._fields, around, strict=True))
     fields, state = Fields(deployment, "deployment"), task.text("State")

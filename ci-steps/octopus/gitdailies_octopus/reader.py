@@ -32,7 +32,7 @@ class Reader:
     """The reader `octopus`: the deployments of a project."""
 
     name = "octopus"
-    # Everybody has a server of their own.
+    # Each customer has an own server.
     url = ""
     token_env = "OCTOPUS_API_KEY"  # noqa: S105  a name, not a token
     parameters: Mapping[str, str] = MappingProxyType(
@@ -49,11 +49,11 @@ class Reader:
         return {"X-Octopus-ApiKey": token.reveal(), "Accept": "application/json"}
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
-        """Tell the deploys of the deployments that were created in *window*.
+        """Yield the deploys of the deployments that were created in *window*.
 
         Raises UsageError for a wrong parameter.
         """
-        # The step has the environment's name from Octopus, whose letters may be of another case.
+        # The step takes the environment's name from Octopus, which may write it in another case.
         inputs = replace(inputs_of(parameters), environment=None)
         space = f"/api/{quote(parameters['space'], safe='')}" if "space" in parameters else "/api"
         project = Fields(pages.get(f"{space}/projects/{quote(parameters['project'], safe='')}"), "project")
@@ -84,7 +84,7 @@ def _environments(pages: Pages, space: str) -> dict[str, Row]:
 
 
 def _named(environments: Mapping[str, Row], name: str) -> str:
-    """Return the id of the environment *name*; raises UsageError where there is none."""
+    """Return the id of the environment *name*. Raises UsageError if there is none."""
     names = {str(row.get("Name")): key for key, row in environments.items()}
     found = next((key for one, key in names.items() if one.lower() == name.lower()), None)
     if found is None:
@@ -93,14 +93,14 @@ def _named(environments: Mapping[str, Row], name: str) -> str:
 
 
 def _by_id(pages: Pages, path: str, rows: Sequence[Row], name: str) -> dict[str, Row]:
-    """Read what *rows* name by id under *name*; what is gone is left out."""
+    """Read the rows whose ids *rows* hold under *name*. One that no longer exists is left out."""
     ids = sorted({str(row[name]) for row in rows if row.get(name)})
     listed = _listed(pages, path, [("ids", ",".join(ids))]) if ids else ()
     return {str(row.get("Id")): row for found in listed for row in found}
 
 
 def _listed(pages: Pages, path: str, query: Sequence[tuple[str, str]]) -> Iterator[list[Row]]:
-    """Yield pages of rows; a server may put fewer on one than were asked for."""
+    """Yield pages of rows. A server may put fewer rows on a page than requested."""
     skip, more = 0, True
     while more:
         page = Fields(pages.get(path, [*query, ("skip", str(skip)), ("take", str(PAGE))]))

@@ -1,4 +1,4 @@
-"""Travis' builds of the past, as the step would have reported them.
+"""Travis' past builds, as the step would have reported them.
 
 Source: Travis' API v3 reference, "Build", "Stage" and "Commit".
 """
@@ -20,19 +20,19 @@ PASSED = "passed"
 
 
 def finished_at(build: Row) -> datetime | None:
-    """Return when a build was over, the last time that it ran; None while it runs."""
+    """Return when the last run of a build finished, or None if it has not finished."""
     return Fields(build, "build").optional_time("finished_at")
 
 
 def tag_of(build: Row) -> str:
-    """Return the name of the tag that a build is of, or nothing."""
-    # The reference calls it text; it comes as an object with a name.
+    """Return the name of a build's tag, or ""."""
+    # The reference says text. The API sends an object with a name.
     tag = build.get("tag")
     return str((tag.get("name") if isinstance(tag, dict) else tag) or "")
 
 
 def of_build(repo: str, build: Row, stage: str | None, inputs: Inputs) -> Iterator[Event | Ignored]:
-    """Tell the deploy of a build that passed, or of the one of its stages that is named *stage*."""
+    """Yield the deploy of a build or of its stage named *stage*, if that passed; else why there is none."""
     fields = Fields(build, "build")
     if fields.text("event_type") == "pull_request":
         yield Ignored("a build of a pull request, which Travis does not deploy")

@@ -51,14 +51,14 @@ class Reader:
         }
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
-        """Tell the deploys of the builds that were over in *window*.
+        """Yield the deploys of the builds that finished in *window*.
 
         Raises UsageError for a wrong parameter.
         """
         inputs = inputs_of(parameters)
         tags, stage = "tags" in parameters, parameters.get("stage")
         if tags and (parameters["tags"] != ONLY or "branch" in parameters):
-            raise UsageError(f"--with: expected tags={ONLY} and no branch beside it, got another value")
+            raise UsageError(f"--with: expected tags={ONLY} without a branch, got another value")
         repo = inputs.repos[0].path
         path = f"/repo/{quote(repo, safe='')}"
         query = [("event_type", "push,api,cron"), ("sort_by", "finished_at:desc")]
@@ -68,7 +68,7 @@ class Reader:
         if stage is None:
             query.append(("state", past.PASSED))
         for build in newest_first(_listed(pages, f"{path}/builds", query), window, past.finished_at):
-            # The branch of a tag's build is named like the tag.
+            # The build of a tag has the tag's name as its branch.
             if bool(past.tag_of(build)) == tags:
                 yield from ignore_unreadable(past.of_build(repo, build, stage, inputs))
 

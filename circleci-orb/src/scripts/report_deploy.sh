@@ -1,10 +1,10 @@
-# Runs the step that PARAM_STEP holds: an orb carries no files, only text.
-# POSIX sh; a job's shell is bash, or sh where there is no bash.
+# Runs the step in PARAM_STEP, because an orb holds text and no files.
+# POSIX sh: a job's shell is bash, or sh if its image has no bash.
 
 step=$PARAM_STEP
 unset PARAM_STEP
 
-# On Windows a python3 may be there that only opens a shop, hence the trial.
+# Try it: on Windows, python3 may be a program that only opens the Microsoft Store.
 for python in python3 python "py -3"; do
   # shellcheck disable=SC2086
   if $python -S -c 'import sys; sys.exit(sys.version_info < (3, 9))' >/dev/null 2>&1; then

@@ -57,11 +57,11 @@ def translate(
         return
     reader = _Reader(registry.adapter(source.adapter), source, routes)
     for name in files:
-        told = {"file": name, **reader.tell(_request(name, form=form))}
+        report = {"file": name, **reader.report(_request(name, form=form))}
         if as_json:
-            output.as_line(told)
+            output.as_line(report)
         else:
-            _show(told)
+            _show(report)
 
 
 def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, Routes]:
@@ -100,7 +100,7 @@ class _Reader:
         self._records = MemoryRecords()
         self._seen: set[str] = set()
 
-    def tell(self, request: Request) -> dict[str, Any]:
+    def report(self, request: Request) -> dict[str, Any]:
         """Return the events, and the reasons to ignore, quarantine or reject; only what applies."""
         interpretation = interpret(request, self._source, self._adapter, self._routes, "")
         if interpretation.reason is not None:
@@ -112,8 +112,8 @@ class _Reader:
             found, reason = self._decide(routed)
             events += found
             reasons += [reason] if reason else []
-        told: dict[str, Any] = {"events": events} if events else {}
-        return {**told, "ignored": "; ".join(reasons)} if reasons else told
+        report: dict[str, Any] = {"events": events} if events else {}
+        return {**report, "ignored": "; ".join(reasons)} if reasons else report
 
     def _decide(self, routed: RoutedMessage) -> tuple[list[Any], str]:
         if isinstance(routed.message, Ignored):
@@ -134,11 +134,11 @@ class _Reader:
         return [event.to_wire() for event in decision.events], reason
 
 
-def _show(told: dict[str, Any]) -> None:
-    click.echo(f"{output.printable(told['file'])}:")
-    for event in told.get("events", ()):
+def _show(report: dict[str, Any]) -> None:
+    click.echo(f"{output.printable(report['file'])}:")
+    for event in report.get("events", ()):
         rest = "  ".join(f"{name}={value}" for name, value in event.items() if name != "kind")
         click.echo(f"  {event['kind']}  {output.printable(rest)}")
     for outcome in ("ignored", "quarantined", "rejected"):
-        if outcome in told:
-            click.echo(f"  {outcome}: {output.printable(told[outcome])}")
+        if outcome in report:
+            click.echo(f"  {outcome}: {output.printable(report[outcome])}")

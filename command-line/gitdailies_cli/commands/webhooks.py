@@ -91,7 +91,7 @@ def _settings(
 @click.option(
     "--window-hours",
     type=click.FloatRange(0.01, 8784),
-    help="the hours after a deploy in which incidents are attributed to it; default: the file's, else 72",
+    help="how long after a deploy incidents are attributed to it; default: the file's, else 72",
 )
 @click.option(
     "--timezone", help="the time zone of days, such as Europe/Berlin; default: the file's, else UTC"

@@ -34,7 +34,7 @@ _FALLBACK = """\
 _WEBHOOKS = """
 # How incoming webhooks compute their figures, if you run them on this machine.
 webhooks:
-  # window_hours: 72    # the time after a deploy in which incidents are attributed to it
+  # window_hours: 72    # how long after a deploy incidents are attributed to it
   # timezone: Europe/Berlin
   # mirrors: {larkspur/checkout-api: mirrors/checkout-api.git}    # git clone --mirror, for lead times
 """

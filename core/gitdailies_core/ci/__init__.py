@@ -1,7 +1,7 @@
-"""Which deploys a CI job made: a table for each platform, and one way through them.
+"""Which deploys a CI job made. Each platform has a table, and one function reads them all.
 
-Pure: environment, event payload, inputs and git facts are handed in. `platforms` holds the tables;
-`__main__` is the step that `ci-steps/report_deploy.py` is joined from.
+Pure: the environment, the event's payload, the inputs and git's facts are arguments. `platforms` holds
+the tables. `__main__` is the step; the joiner makes `ci-steps/report_deploy.py` from it.
 """
 
 from gitdailies_core.ci.detection import deploys_of, detect

@@ -1,8 +1,8 @@
 """The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
-Excepted from core's rule against I/O by name: it reads the environment and writes to the job's log.
-`ci-steps/report_deploy.py` is this module, joined with all that it uses into one file. What is
-published for one platform holds it with that platform alone.
+This module is exempt from core's rule against I/O: it reads the environment and writes the job's log.
+The joiner makes one file of it and all that it uses: `ci-steps/report_deploy.py`. The file that is
+published for one platform holds only that platform.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ from gitdailies_core.ci.report import Report, refused
 from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import UsageError
 
-# Of a job on none of the platforms; what no input sets comes from git.
+# For a job on none of the platforms. Git gives what the inputs do not.
 _ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
 
 
 def main(lent: Mapping[str, Any]) -> int:
-    """Run the step and return the exit code; *lent* are the functions that an agent lends the script."""
-    # Windows' own code page has not every character; platforms read UTF-8.
+    """Run the step and return the exit code; *lent* holds the functions that an agent adds to a script."""
+    # Windows' own code page lacks many characters, and platforms read UTF-8.
     sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     platform, environ = _job(lent)
     step = platform.step if platform else _ELSEWHERE
@@ -57,7 +57,7 @@ def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str])
     try:
         inputs = step.inputs(environ)
     except UsageError as error:
-        # Inputs that cannot be read do not say whether errors fail the job; the variable does.
+        # The inputs cannot be read. Whether errors fail the job comes from the variable.
         return refused(error, names), console.strict(console.texts(environ))
     for line in step.masks(inputs["webhook-key"]):
         print(line)
@@ -79,13 +79,13 @@ def _event(path: str) -> Any:
         with open(path, "rb") as file:  # noqa: PTH123  pathlib is slow to import
             return json.loads(file.read())
     except (OSError, ValueError):
-        # What needs it says so: no commit is guessed for want of it.
+        # If the commit is only in the payload, the report says so. It is never guessed.
         return None
 
 
 def _appended(path: str, text: str) -> bool:
     try:
-        # What is no UTF-8 in a variable is written as an escape, not as an error.
+        # Bytes that are not UTF-8 are written as escapes. They are no error.
         with open(path, "a", encoding="utf-8", errors="backslashreplace", newline="\n") as file:  # noqa: PTH123
             file.write(text)
     except OSError:
@@ -96,6 +96,6 @@ def _appended(path: str, text: str) -> bool:
 if __name__ == "__main__":
     ended = main(globals())
     if any(platform.step.lends in globals() for platform in PLATFORMS):
-        # Such an agent runs the script inside of a process of its own, which has work to do afterwards.
+        # Such an agent runs the script in its own process, and has work to do afterwards.
         sys.exit(ended)
     core_step.leave(ended)

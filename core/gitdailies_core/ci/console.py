@@ -21,12 +21,12 @@ def variables(prefix: str = PREFIX) -> dict[str, str]:
 
 
 def texts(environ: Mapping[str, str], prefix: str = PREFIX) -> dict[str, str]:
-    """Return the inputs as they came, by name."""
+    """Return the raw text of each input, by name."""
     return {name: environ.get(variable, "") for name, variable in variables(prefix).items()}
 
 
 def strict(inputs: Mapping[str, str]) -> bool:
-    """Whether an error fails the job. A wrong word for it is no: the report has an error about it."""
+    """Whether an error fails the job. A wrong value means no; the report has an error about it."""
     try:
         return flag(inputs, "fail-on-error")
     except UsageError:
@@ -34,13 +34,13 @@ def strict(inputs: Mapping[str, str]) -> bool:
 
 
 def messages(report: Report) -> list[str]:
-    """Return all that the log should say of a report; a dry run shows what it did not send."""
+    """Return the log's messages about a report. A dry run also shows the payload."""
     payload = [report.payload] if report.outcome == DRY_RUN else []
     return [*report.notes, *report.lines, *payload]
 
 
 def lines(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log; what went wrong stands out where a log has no colors.
+    """Return the lines for the log. Many logs have no colors, so a word marks what went wrong.
 
     *fails* says whether an error fails the job.
     """
@@ -48,11 +48,11 @@ def lines(report: Report, fails: bool) -> list[str]:
     return [f"{_TITLE}: {level if line in report.lines else ''}{line}" for line in messages(report)]
 
 
-def _no_masks(key: str) -> list[str]:  # noqa: ARG001  most platforms mask the secrets they know
+def _no_masks(key: str) -> list[str]:  # noqa: ARG001  most platforms mask known secrets
     return []
 
 
-def _no_files(report: Report) -> dict[str, str]:  # noqa: ARG001  most platforms read the log alone
+def _no_files(report: Report) -> dict[str, str]:  # noqa: ARG001  most platforms only have a log
     return {}
 
 
@@ -74,18 +74,18 @@ class Step:
 
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
-    folder       the variable that names the checkout; else git is asked in the current directory
+    folder       the variable that names the checkout; else git reads the current directory
     event        the variable that names the file with the event's payload
     inputs       reads the inputs by name from the environment; raises UsageError
     names        what the platform calls the inputs; else the variable of each, GITDAILIES_NAME
-    masks        makes the lines that keep the key out of the log, before all others
-    log          makes the lines for the log, of a report and of whether an error fails the job
+    masks        makes the first lines of the log, which keep the key out of it
+    log          makes the lines of the log from a report; its second argument is `fails`
     files        makes the texts to append to files, by the variable that names the file
-    not_written  makes the line about such a file that is missing
+    not_written  makes the line about such a file if it is missing
     warned       finds the exit code of a warning in the environment
-    lends        the function that the platform's agent lends a script, if it does
-    ask          reads the job's variables where they are not in the environment, from what the
-                 agent lends and from what reads standard input
+    lends        the name of a function that the platform's agent adds to a script, or ""
+    ask          reads the job's variables if they are not in the environment. Its arguments are
+                 the functions that the agent adds, and one that reads standard input
     """
 
     agent: str

@@ -12,7 +12,7 @@ from gitdailies_core.ci.table import Platform
 
 
 def detect(environ: Mapping[str, str]) -> Platform | None:
-    """Return the platform that the environment shows, or None."""
+    """Return the platform whose marker is set, or None."""
     variables = Variables(environ)
     for platform in PLATFORMS:
         marker = variables.first(platform.marker)
@@ -29,5 +29,5 @@ def deploys_of(
     git: GitFacts | None = None,
     call: str = "",
 ) -> Deploys | Skipped:
-    """Find out which deploys the job made, or why none, on whatever platform it runs; see `resolve`."""
+    """Find the platform, and then the deploys that the job made, or why it made none; see `resolve`."""
     return resolve(detect(environ), environ=environ, event=event, inputs=inputs, git=git, call=call)

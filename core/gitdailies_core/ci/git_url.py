@@ -1,17 +1,17 @@
-"""Read addresses of repositories: the slug in any form of address, and an address without user name."""
+"""Read addresses of repositories: find the slug in an address, and remove its user name."""
 
 from __future__ import annotations
 
 import re
 
-# https://user:token@host:8443/group/sub/name.git/ and ssh://, git://, git+ssh:// alike.
+# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://.
 _ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
 # git@host:group/name.git, as ssh has it. C:\work and C:/work are Windows paths.
 _SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
 _USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
 
-# Parts of a path that are not parts of the name: Azure's `_git` and, with ssh, `v3`;
-# Bitbucket Data Center's `scm`.
+# Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
+# Bitbucket Data Center.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
 
 

@@ -1,6 +1,6 @@
 """The report of a CI step on any platform: its outcome, lines for the log, and an exit code.
 
-Every way in which a step can end makes a report, so no step ends silently.
+A step makes a report however it ends. None ends silently.
 """
 
 from __future__ import annotations

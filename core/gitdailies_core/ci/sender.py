@@ -5,7 +5,7 @@ SSL_CERT_FILE and SSL_CERT_DIR. A redirect is not followed, so the key goes only
 address.
 
 This module is exempt from core's rule against I/O. It uses http.client, because urllib.request takes
-ten milliseconds more to load, a fifth of a step's time. That is imported only to read proxy variables.
+ten milliseconds more to load, a fifth of a step's time. It is imported only to read proxy variables.
 """
 
 from __future__ import annotations
@@ -173,7 +173,7 @@ def _address(url: str) -> SplitResult:
     try:
         parts = urlsplit(url)
         plain = parts.scheme in ("http", "https") and parts.hostname and "@" not in parts.netloc
-        # A port that is no number is only seen when it is read.
+        # Reading the port raises ValueError if it is not a number.
         usable = plain and parts.port != 0 and re.match(r"^[\x21-\x7e]+$", url)
     except ValueError:
         usable = False
@@ -185,7 +185,7 @@ def _address(url: str) -> SplitResult:
 
 
 def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
-    # A socket's time-out bounds neither the look-up of a name nor an answer that comes in drips.
+    # A socket's time limit covers neither name resolution nor an answer that arrives byte by byte.
     seconds = max(0.1, min(receiver.timeout_seconds, seconds))
     answers: list[_Answer] = []
     thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
@@ -211,7 +211,7 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
                 try:
                     body = response.read(_LONGEST_ANSWER_BYTES)
                 except (OSError, HTTPException):
-                    # The status has come, and it decides.
+                    # The status has arrived. It decides, without the body.
                     body = b""
                 return _answered(response.status, body, response.getheader("Retry-After", ""), receiver)
         finally:
@@ -221,9 +221,9 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
 
 
 def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnection, str]:
-    """Return a connection, through a proxy where the environment names one, and what to ask it for.
+    """Return a connection and the request's target. The environment may name a proxy.
 
-    *headers* gets what the proxy itself must read of a request that is not tunneled.
+    Without a tunnel, the proxy's password is added to *headers*.
     """
     parts = urlsplit(receiver.url)
     target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
@@ -249,7 +249,7 @@ def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnec
 def _proxy(parts: SplitResult) -> SplitResult | None:
     """Return the address of the proxy that the environment names for *parts*, or None.
 
-    Raises ValueError for a proxy that is not spoken to in plain HTTP, with the variable's name.
+    Raises ValueError, which names the variable, for a proxy that does not take plain HTTP.
     """
     if not any(name.lower().endswith("_proxy") for name in os.environ):
         return None
@@ -270,7 +270,7 @@ def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
     if isinstance(error, TimeoutError):
         return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
-        # Waiting does not mend a certificate. TLS is loaded where it is used alone.
+        # A retry does not mend a certificate. By name, so that this module need not import ssl.
         message = _line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
         return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
@@ -284,7 +284,7 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
         body = json.loads(text)
     except (ValueError, RecursionError):
         body = None
-    # Problem details (RFC 9457) say it in `detail`.
+    # Problem details (RFC 9457) have the message in `detail`.
     detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
     return _Answer(status, _line(str(detail or text), receiver), retry_after, body)
 

@@ -1,4 +1,4 @@
-"""The form of a platform: a table of its variables, and what tells it from the others."""
+"""The parts of a platform: the table of its variables, and its marker."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from gitdailies_core.error_text import got
 
 @dataclass(frozen=True)
 class Table:
-    """Names of variables by what they hold, the first that is set wins; `repo_url` is an address, no slug."""
+    """Names of variables by what they hold. The first that is set wins. `repo_url` is an address."""
 
     run: tuple[str, ...]
     sha: tuple[str, ...] = ()
@@ -39,9 +39,9 @@ class Table:
         time: str | None = None,
         **odd: str | None,
     ) -> Facts:
-        """Read every row; *odd* holds what the platform tells in another way, None included.
+        """Read every row. *odd* replaces rows that the platform does not have as a variable, even by None.
 
-        A branch that is named like the tag is the tag: no branch is made from one.
+        A branch with the tag's name is the tag. A tag has no branch.
         """
         rows = ("run", "sha", "branch", "tag", "repo", "environment", "url", "status")
         found = {row: odd[row] if row in odd else variables.first(*getattr(self, row)) for row in rows}
@@ -67,14 +67,14 @@ class Table:
 
 @dataclass(frozen=True)
 class Platform:
-    """A CI platform, made once in the module of its name.
+    """A CI platform. The module of its name defines it.
 
     word    names it in ids
     title   its name
-    marker  the variable that shows it; "false" counts as not set
+    marker  the variable that is set on this platform; "false" counts as not set
     read    reads its facts from the job's variables and the event's payload
     step    how the step meets its jobs
-    turn    where the variables of two platforms are set, the lower turn is taken
+    turn    if the markers of two platforms are set, the one with the lower turn is used
     """
 
     word: str

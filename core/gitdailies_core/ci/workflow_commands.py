@@ -1,4 +1,4 @@
-"""How a report is written in the forms that GitHub's runner reads: commands in the log, outputs, a summary.
+"""Write a report as GitHub's runner reads it: commands in the log, outputs, and a summary.
 
 Source: GitHub's "Workflow commands for GitHub Actions" and "Metadata syntax" references.
 """
@@ -15,16 +15,16 @@ _MARKDOWN = re.compile(r"([\\`*_{}\[\]<>()#+!|~])")
 
 
 def masks(key: str) -> list[str]:
-    """Return the commands that keep the key out of the log, line by line as the runner masks."""
+    """Return the commands that keep the key out of the log. The runner masks each line by itself."""
     lines = [line.strip() for line in key.splitlines()]
     return [f"::add-mask::{_data(line)}" for line in lines if line]
 
 
 def commands(report: Report, fails: bool) -> list[str]:
-    """Return what goes to the log: an annotation for every line, as plain as the outcome is good.
+    """Return the lines for the log. Notes, problems and a skip become annotations.
 
-    Texts of others, such as a receiver's answer, go into the data of commands alone, where the
-    runner looks for no further command.
+    A foreign text, such as a receiver's answer, is only written into the data of a command. The runner
+    does not look for a command there.
     """
     notices = [f"::notice title={_HEADING}::{_data(note)}" for note in report.notes]
     if report.ok and report.outcome != SKIPPED:
@@ -34,7 +34,7 @@ def commands(report: Report, fails: bool) -> list[str]:
 
 
 def files(report: Report) -> dict[str, str]:
-    """Return what is appended to the runner's files, by the variable that names the file."""
+    """Return the texts to append to the runner's files, by the variable that names the file."""
     return {"GITHUB_OUTPUT": outputs(report), "GITHUB_STEP_SUMMARY": summary(report)}
 
 
@@ -43,7 +43,7 @@ def not_written(name: str) -> str:
 
 
 def outputs(report: Report) -> str:
-    """Return the lines for GITHUB_OUTPUT; every value is on one line."""
+    """Return the lines for GITHUB_OUTPUT, one for each value."""
     values = {
         "ok": "true" if report.ok else "false",
         "outcome": report.outcome,
@@ -65,7 +65,7 @@ def _data(text: str) -> str:
 
 
 def _harmless(text: str) -> str:
-    # The runner still reads its first form of commands, ##[name], anywhere in a line.
+    # The runner still reads commands in their old form, ##[name], anywhere in a line.
     return _one_line(text).replace("##[", "## [")
 
 

@@ -136,7 +136,7 @@ def faults(adapter: Adapter) -> Iterator[str]:
     cases, complaints = _examples(adapter)
     yield from complaints
     if not cases and not complaints:
-        yield "examples: no delivery; put one into examples/NAME.payload.json and what it means beside it"
+        yield "examples: no delivery; write NAME.payload.json and NAME.expected.json there"
     for case in cases:
         yield from _example_faults(adapter, case)
     yield from _coverage_faults(adapter, cases)

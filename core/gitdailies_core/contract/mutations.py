@@ -34,9 +34,9 @@ Path = tuple[Union[str, int], ...]
 
 
 def mutations(request: Request, replacements: Sequence[Any] = REPLACEMENTS) -> Iterator[tuple[str, bytes]]:
-    """Yield bodies in which one field is removed or replaced by each of *replacements*.
+    """Yield copies of the body: each lacks one field, or has one of *replacements* in its place.
 
-    Each body comes with a description of the change. A body that is not JSON, such as a form, is
+    Each copy comes with a description of the change. A body that is not JSON, such as a form, is
     cut short at many places instead.
     """
     try:

@@ -55,7 +55,7 @@ def possibly_ended(change: Change, known: Sequence[Occurrence]) -> list[Occurren
 
 
 def ended(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
-    """Find the open records that an end closes, whatever service it names now.
+    """Find the open records that an end closes, even if it names another service now.
 
     An end that speaks for one service alone closes that service's. If that service never started
     here, the incident was handed on from another service, and its end ends them all.
@@ -98,7 +98,7 @@ def repeated(known: Sequence[Occurrence], target: Target) -> list[Occurrence]:
 def first_name(change: Change, known: Sequence[Occurrence], target: Target) -> str | None:
     """Return the name of an incident's first occurrence, where none began at *target* before.
 
-    NOWHERE stands for every target that the change speaks for.
+    NOWHERE means every target of the change.
     """
     if change.first_occurrence is None or change.occurrence is not None:
         return None

@@ -35,7 +35,7 @@ class Route:
 
     @cached_property
     def is_fixed(self) -> bool:
-        """Whether it names a repository by itself, whatever the service is called."""
+        """Whether it names a repository by itself, independent of the service."""
         return _SERVICE not in self.repo and REPO.accepts(self.repo)
 
 
@@ -106,7 +106,7 @@ class Filter:
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
 
     def refusal(self, change: Change) -> Reason | None:
-        """Say why *change* is not wanted, or None if it is; `none` stands for no value."""
+        """Say why *change* is not wanted, or None if it is. `none` means no value."""
         if not (self.urgency or self.priority or self.tags):
             return None
         for name, wanted, found in (

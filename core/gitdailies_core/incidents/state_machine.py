@@ -12,7 +12,7 @@ The rules behind the inputs:
   incident whose id no other incident will have is named without a time.
 * An end whose start was not seen sends both, where the payload tells the start. Where it does
   not, it is noted; if its start comes late, both are sent then.
-* An end goes where its start went, whatever service it names now, and whatever a filter says now.
+* An end counts where its start counted, even if its service or a filter has changed since.
 * An end that names an occurrence already over, while a later one is open, ends the later one.
 * A held start is sent, with its own time, when a later change is wanted and has a target.
 """

@@ -162,8 +162,8 @@ class HttpPages:
                 )
                 body = answer.content
             except (requests.RequestException, OSError, ValueError) as error:
-                told: BaseException = TimeoutError() if exchange.timed_out else error
-                text = failure_reason(told, url=url, proxied=False, seconds=self.seconds)
+                cause: BaseException = TimeoutError() if exchange.timed_out else error
+                text = failure_reason(cause, url=url, proxied=False, seconds=self.seconds)
                 return retry.Outcome(None, self._redacted(text)), None
         headers = answer.headers
         if answer.status_code == 200:
@@ -178,8 +178,8 @@ class HttpPages:
         limited = answer.status_code == 403 and spent
         status = 429 if limited else answer.status_code
         # Redact before cutting, or the beginning of a secret could remain at the end.
-        said = excerpt(self._redacted(body[:_LONGEST_ANSWER].decode("utf-8", "replace"))[:_LONGEST_REASON])
-        return retry.Outcome(status, said, wait if status == 429 else headers.get("Retry-After", "")), None
+        message = excerpt(self._redacted(body[:_LONGEST_ANSWER].decode("utf-8", "replace"))[:_LONGEST_REASON])
+        return retry.Outcome(status, message, wait if status == 429 else headers.get("Retry-After", "")), None
 
     def _redacted(self, text: str) -> str:
         return redact(text, *self.tokens, self._access)

@@ -18,7 +18,7 @@ from gitdailies_core.incidents.state_machine import decide
 from gitdailies_core.sources.history import PastMessage
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Ignored
 
-# Of several changes at one instant, an end goes before the next start.
+# At one instant, the end of an occurrence comes first, and then the start of the next one.
 _TURN = {RESOLVED: 1, STARTED: 2}
 
 

@@ -99,7 +99,7 @@ def checked_name(name: str) -> str:
 
 
 def folded(name: str) -> str:
-    """Return the form in which names are compared."""
+    """Return a name as it is compared: trimmed, and without case."""
     return name.strip().casefold()
 
 

@@ -45,10 +45,10 @@ def delete(session: Session, ids: Iterable[str]) -> None:
 
 
 def from_json(text: str) -> tuple[Commit, ...]:
-    """Read commits in the form in which a row holds them."""
+    """Read the commits that a row holds."""
     return () if text == "[]" else tuple(Commit(sha, at) for sha, at in orjson.loads(text))
 
 
 def to_json(commits: Iterable[Commit]) -> str:
-    """Write commits in the form in which a row holds them."""
+    """Write commits as a row holds them."""
     return orjson.dumps([tuple(commit) for commit in commits]).decode()

@@ -1,8 +1,8 @@
 """Every SQL statement of the derived rows, by name.
 
 `?` is a parameter. In a `Lookup`, `given` is the table of the rows that the caller looks up. Times are
-whole microseconds since 1970. A place is a repository, an environment and a service, "" for none, all in
-the form in which names are compared.
+whole microseconds since 1970. A place is a repository, an environment and a service, "" for none. All
+three are folded, so that names are compared without case.
 
 Aliases: d is a row of figures_deploys, c of figures_commits, i of figures_incidents, g of git_deploys,
 e of events.

@@ -1,6 +1,6 @@
 """Which events the derived rows do not include yet: new ones, and ones to derive again.
 
-Events are derived in the order in which they were committed, so one number shows how far the rows are.
+Events are derived in commit order, so one number says which events the rows include.
 Each function runs inside a transaction of its caller.
 """
 
@@ -58,7 +58,7 @@ def note_changes(session: Session, events: Iterable[EventRef], due_at: int) -> N
 
 
 def behind_since(session: Session, now: int) -> int | None:
-    """Return the moment up to which the rows are complete, None if they are complete at *now*."""
+    """Return until when the rows are complete, or None if they are complete at *now*."""
     queries = ((_OLDEST_NEW_EVENT, read_until(session)), (_OLDEST_DUE_NOTE, now))
     found = [session.execute(query, (value,)).fetchone() for query, value in queries]
     return min((min(row[0], now) for row in found if row is not None), default=None)

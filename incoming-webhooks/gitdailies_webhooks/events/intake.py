@@ -38,7 +38,7 @@ RECEIVED_AT = "receivedAt"
 class Candidate:
     """A valid event in full, with id and time.
 
-    *digest* is of the content as it was sent, without the id. *incident* is true for an event of an
+    *digest* identifies the content as it was sent, without the id. *incident* is true for an event of an
     incident. *unknown* are the names of fields that its kind does not have.
     """
 

@@ -119,7 +119,7 @@ class CommitMap(Generic[Value]):
         self._values.setdefault(sha[:SHORTEST_SHA], []).append((sha, value))
 
     def find(self, sha: str) -> list[Value]:
-        """Return the values of a commit, in the order in which they were added."""
+        """Return the values of a commit, in the order of `add`."""
         return [value for other, value in self._values.get(sha[:SHORTEST_SHA], ()) if same_commit(sha, other)]
 
 

@@ -16,13 +16,13 @@ _LONGEST_WINDOW = timedelta(days=366)
 
 
 def folded(name: str) -> str:
-    """Return a name in the form in which names are compared: without case."""
+    """Return a name as it is compared: without case."""
     return name.casefold()
 
 
 @dataclass(frozen=True)
 class FigureSettings:
-    """The window in which a deploy may fail, the time zone of days, and the names of production.
+    """The window after a deploy, the time zone of days, and the names of production.
 
     Raises UsageError for a window that is not positive or longer than 366 days, an unknown time zone, or
     no name of production.

@@ -63,7 +63,7 @@ class NewFacts(NamedTuple):
 
 
 def read_state(session: Session, repo: str, settings: FigureSettings, now: int) -> RepositoryState:
-    """Read what is stored of a repository; *repo* is its name in the form in which names are compared."""
+    """Read what is stored of a repository. *repo* is its folded name."""
     spellings = repositories.spellings(session, repo)
     bodies = (
         orjson.loads(body) for name in spellings for (body,) in session.execute(_DEPLOYS, (name, DEPLOYED))

@@ -70,10 +70,7 @@ class MirrorWorker:
                 await self._task
 
     def changed(self, repo: str) -> None:
-        """Look at a repository soon, since events of it came or went.
-
-        *repo* is its name in the form in which names are compared.
-        """
+        """Look at a repository soon, since events of it came or went. *repo* is its folded name."""
         if repo in self._due:
             self._due[repo] = min(self._due[repo], asyncio.get_running_loop().time() + _CALM_SECONDS)
             self._wake.set()

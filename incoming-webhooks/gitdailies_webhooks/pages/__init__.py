@@ -4,6 +4,6 @@
                ↑                         ↓
     request_context, forms           dora_view → cards, timeline → charts, axis, formatting
 
-`site` finds out who the visitor is and what they may open, and renders. `dora_view` turns what was read
-into what the template shows.
+`site` finds out who the visitor is and what they may open, and renders. `dora_view` prepares the DORA
+page's data for the template.
 """

@@ -1,4 +1,4 @@
-"""Turn what was read for the DORA page into what its template shows: text, addresses and drawings."""
+"""Turn the data of the DORA page into what its template shows: text, addresses and drawings."""
 
 from __future__ import annotations
 

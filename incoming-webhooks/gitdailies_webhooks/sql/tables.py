@@ -48,7 +48,7 @@ Index(
 )
 
 # Events. `body` is the event in full: with id, time and the fields that its kind does not have.
-# `digest` is of the content as it was sent. `seq` is a cursor of readers, so no number is used twice.
+# `digest` identifies the content as it was sent. `seq` is a cursor of readers, so no number is used twice.
 EVENTS = Table(
     "events",
     METADATA,
@@ -153,7 +153,7 @@ FIGURES_CHANGES = Table(
 )
 Index("figures_changes_due", FIGURES_CHANGES.c.due_at)
 
-# A deploy, as `figures.metrics.Row` has it. Names are in the form in which they are compared; "" is no
+# A deploy, as `figures.metrics.Row` has it. Names are folded, to compare them without case; "" is no
 # service. `leads` are lead times in microseconds, with commas between; `keys` are those of the deploy's
 # commits in the table below.
 FIGURES_DEPLOYS = Table(

@@ -113,7 +113,7 @@ def decide(
     retry_singly: list[ReadyEvent] = []
     sent = result.sent
     for event in sent:
-        assert outcome is not None, "only what was sent has an outcome"
+        assert outcome is not None, "expected an outcome for sent events, got none"
         verdict = retry.decide(
             outcome,
             attempt=event.attempts + 1,
@@ -130,7 +130,7 @@ def decide(
 
 
 def is_about_events(outcome: Outcome) -> bool:
-    """Whether an answer is about what was sent, and not about the receiver, the key or the address."""
+    """Whether an answer is about the events, and not about the receiver, the key or the address."""
     status = outcome.status
     return (
         status is not None

@@ -8,14 +8,14 @@ from gitdailies_server.storage.database import Session
 # Larger than NTP slew between two checks, small enough not to be noticed.
 _STEP_SECONDS = 1.0
 
-# Make what waits for its time due so much earlier.
+# Make waiting events due earlier by a number of microseconds.
 _EARLIER = "UPDATE outbox SET due_at = due_at - ? WHERE dead_letter IS NULL AND due_at > ?"
-# Make due now what would be due after a given time.
+# Make events due now that would be due after a given time.
 _NOW = "UPDATE outbox SET due_at = ? WHERE dead_letter IS NULL AND due_at > ?"
 
 
 class ClockComparison:
-    """Compares the wall clock with one that nobody sets, again and again. Times are in seconds."""
+    """Compares the wall clock with the monotonic one at every call. Times are in seconds."""
 
     def __init__(self) -> None:
         self._difference: float | None = None
@@ -34,5 +34,5 @@ def make_due_earlier(session: Session, seconds: float, now: int) -> None:
 
 
 def make_due_overlong(session: Session, now: int) -> None:
-    """Make due what waits longer than any retry does: the clock was ahead when its time was written."""
+    """Make events due that wait longer than any retry: the clock was ahead when their times were written."""
     session.execute(_NOW, (now, now + int(retry.LONGEST_RETRY_AFTER_SECONDS * 1e6)))

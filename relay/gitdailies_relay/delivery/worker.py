@@ -1,4 +1,4 @@
-"""The delivery worker: it sends what is due, many incidents at once and one event of each.
+"""The delivery worker: it sends due events, many incidents at once and one event of each.
 
 It decides nothing itself. `batches` and `gitdailies_core.retry` say what follows from an answer,
 `circuit_breaker` when to leave a failing receiver alone, `pauses` when a pause ends. `senders` sends.

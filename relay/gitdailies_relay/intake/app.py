@@ -49,7 +49,7 @@ LOG = structlog.get_logger("gitdailies.relay")
 
 # PagerDuty waits 5 s for an answer. What is not synced before that is our fault.
 ANSWER_SECONDS = 4.0
-# Probes come every few seconds, and anybody may send them. They must not make the disk sync at will.
+# Probes come every few seconds, and from any client. They must not decide how often the disk syncs.
 READY_SECONDS = 1.0
 _METHODS = frozenset({"POST", "PUT", "PATCH"})  # Squadcast offers all three
 _PREFIX = "/hooks/"

@@ -10,7 +10,7 @@ Result = TypeVar("Result")
 
 
 class FutureTimeouts:
-    """Futures that fail with TimeoutError where they do not complete within so many seconds.
+    """Futures that fail with TimeoutError if they do not complete within *seconds*.
 
     It does what asyncio.timeout around each of them would do, for a fraction of the cost. All have
     the same time limit, so the oldest one expires first, and one timer serves them all.

@@ -46,7 +46,7 @@ class MemoryBudget:
     def __init__(self, most_bytes: int) -> None:
         self._most_bytes = most_bytes
         self._bytes = 0
-        # The bodies that came in part, in the order in which they began.
+        # The incomplete bodies, oldest first.
         self._partial: dict[Body, None] = {}
 
     @property

@@ -69,7 +69,7 @@ _MERGED_INTO = _lookup(
     "state = 'merged' AND destination = k ->> 0 AND source = k ->> 1 AND merged_into = k ->> 2",
 )
 # Quarantine a body. Bodies are bytes, which JSON cannot hold, and they are few.
-# After a replay it is there already, and only the reason may have changed.
+# After a replay the row already exists, and only the reason may have changed.
 _QUARANTINE = (
     f"INSERT INTO quarantine ({QUARANTINE_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
     " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason"

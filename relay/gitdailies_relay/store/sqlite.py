@@ -36,7 +36,7 @@ _MERGED_INTO = (
 )
 # Note a message of a delivery.
 _ADD_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
-# Quarantine a body. After a replay it is there already, and only the reason may have changed.
+# Quarantine a body. After a replay the row already exists, and only the reason may differ.
 _QUARANTINE = (
     f"INSERT INTO quarantine ({QUARANTINE_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
     " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason"

@@ -29,7 +29,7 @@ class ConnectionLimits:
         self._most_pipelining = most_pipelining
         self._open: set[Connection] = set()
         self._pipelining: set[Connection] = set()
-        # Connections on the sender's turn, in the order in which the turns began.
+        # Connections that wait for the sender. The one that has waited longest is the first.
         self._unauthenticated: dict[Connection, None] = {}
         self._authenticated: dict[Connection, None] = {}
 

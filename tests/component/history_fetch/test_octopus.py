@@ -162,7 +162,7 @@ def test_deployments_are_what_the_step_would_have_reported(tmp_path: Path) -> No
     assert {event["repo"] for event in events} == {"larkspur/checkout-api", "larkspur/ledger"}
     assert any(len(event["commits"]) == 2 for event in events)
     assert len({one for one in api.asked if "/deployments?" in one}) >= 3
-    assert "note: 1 gave no event: a deployment whose release is not there any more" in printed
+    assert "note: 1 gave no event: a deployment whose release no longer exists" in printed
     assert "gave no event: repo: expected the repository" in printed
 
 
@@ -185,7 +185,7 @@ def test_the_reason_names_the_deleted_part(what: str) -> None:
 
     (one,) = past.of_deployment(deployment(1), around._replace(**{what: None}), Inputs.make(), server="")
 
-    assert one == Ignored(f"a deployment whose {what} is not there any more")
+    assert one == Ignored(f"a deployment whose {what} no longer exists")
 
 
 def test_a_deployment_that_failed_is_none() -> None:

@@ -1,7 +1,6 @@
 """The CI platforms, one module each. A new module is found by its file; no list names it.
 
-A file that core is joined into has no modules to find: `scripts/joiner/one_file.py` writes the list out
-there.
+A joined file has no modules to find. There, `scripts/joiner/one_file.py` writes the list out.
 """
 
 from __future__ import annotations

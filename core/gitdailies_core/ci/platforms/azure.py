@@ -20,21 +20,21 @@ from gitdailies_core.ci.table import Platform, Table
 TABLE = Table(
     # A stage that is run again stays in its build.
     run=("BUILD_BUILDID",),
-    # On a pull request BUILD_SOURCEVERSION is the throw-away merge commit.
+    # For a pull request BUILD_SOURCEVERSION is a temporary merge commit.
     sha=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
-    # BUILD_SOURCEBRANCHNAME is the last part alone: `tools` of feature/tools.
+    # BUILD_SOURCEBRANCHNAME is only the last part: `tools` of feature/tools.
     branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH",),
     repo_url=("BUILD_REPOSITORY_URI",),
-    # Deployment jobs alone.
+    # Only deployment jobs have it.
     environment=("ENVIRONMENT_NAME",),
     status=("AGENT_JOBSTATUS",),
 )
 
 
-# The template's parameters: `webhookKey`, since Azure's names have no hyphens.
+# The template's parameters, such as `webhookKey`: Azure's names have no hyphens.
 PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
-# What the agent leaves where no variable of that name exists.
+# The agent leaves a reference to an unknown variable as it is.
 _UNSET = re.compile(r"^\$\([^()]*\)$")
 
 
@@ -43,7 +43,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Azure has
     on_github = variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise")
     return TABLE.read(
         variables,
-        # With other providers it is the name alone, without an owner.
+        # Other providers put the name there without the owner.
         repo=variables.first("BUILD_REPOSITORY_NAME") if on_github else None,
         branch=variables.first(*TABLE.branch) or branch_of(ref),
         tag=tag_of(ref),
@@ -60,7 +60,7 @@ def _url(variables: Variables) -> str | None:
 
 
 def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name; address and key stand for a variable, which may not be there."""
+    """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
     read = console.texts(environ)
     for name in ("webhook-url", "webhook-key"):
         if _UNSET.match(read[name].strip()):
@@ -69,9 +69,9 @@ def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _log(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log; what went wrong goes to the run's page too.
+    """Return the lines for the log. Errors and warnings also appear on the run's page.
 
-    The agent looks for its commands anywhere in a line, so that texts of others must not hold one.
+    The agent reads its commands anywhere in a line, so a foreign text must not hold one.
     """
     plain = [line.replace("##", "# #") for line in console.lines(report, fails)]
     if report.ok:

@@ -9,17 +9,17 @@ from gitdailies_core.ci.facts import Facts, Variables
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # Numbers count within the repository, which is in the deploy's id too.
+    # Each repository counts its own builds. The deploy's id holds the repository, too.
     run=("BITBUCKET_BUILD_NUMBER",),
     sha=("BITBUCKET_COMMIT",),
-    # A run of a tag has none.
+    # Not set if the run builds a tag.
     branch=("BITBUCKET_BRANCH",),
     tag=("BITBUCKET_TAG",),
     repo=("BITBUCKET_REPO_FULL_NAME",),
     repo_url=("BITBUCKET_GIT_HTTP_ORIGIN", "BITBUCKET_GIT_SSH_ORIGIN"),
-    # Steps with `deployment:` alone.
+    # Only steps with `deployment:` have it.
     environment=("BITBUCKET_DEPLOYMENT_ENVIRONMENT",),
-    # In after-script alone.
+    # Only set in after-script.
     status=("BITBUCKET_EXIT_CODE",),
 )
 

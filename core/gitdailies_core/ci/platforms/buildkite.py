@@ -1,7 +1,7 @@
 """Buildkite. Source: its "Environment variables" reference.
 
-The plugin's options come from the JSON that the agent hands to a plugin's hooks. Variables named
-after the plugin would change with the folder or repository that it is used from. Source:
+The plugin's options come from the JSON that the agent passes to a plugin's hooks. The agent also sets
+variables named after the plugin, but these names change with its folder or repository. Source:
 buildkite/agent, agent/plugin/plugin.go (`ConfigurationToEnvironment`).
 """
 
@@ -19,17 +19,17 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 
 TABLE = Table(
-    # A job that is run again stays in its build.
+    # A retried job stays in its build.
     run=("BUILDKITE_BUILD_ID",),
-    # The word HEAD until the agent has checked it out, in builds made by hand.
+    # In builds made by hand this is the word HEAD until the agent's checkout.
     sha=("BUILDKITE_COMMIT",),
-    # The tag, on a push of a tag.
+    # If a tag was pushed, this is the tag.
     branch=("BUILDKITE_BRANCH",),
     tag=("BUILDKITE_TAG",),
     repo_url=("BUILDKITE_REPO",),
     environment=("BUILDKITE_GITHUB_DEPLOYMENT_ENVIRONMENT",),
     url=("BUILDKITE_BUILD_URL",),
-    # There from post-command on.
+    # Set from post-command on.
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
 )
 

@@ -1,8 +1,8 @@
 """CircleCI. Sources: its "Project values and variables" and "Pipeline values" references.
 
-The orb hands pipeline values in as `PIPELINE_GIT_*`, since no variable of a GitHub App pipeline
-names the repository that was checked out; on CircleCI Server they are empty. It hands its parameters
-in as PARAM_NAME, and key variables by name, as CircleCI's "Orb author best practices" has it.
+The orb passes pipeline values as `PIPELINE_GIT_*`, because no variable of a GitHub App pipeline names
+the repository that was checked out. On CircleCI Server they are empty. The orb passes its parameters as
+PARAM_NAME. It gets the name of the key's variable, as in CircleCI's "Orb author best practices".
 """
 
 from __future__ import annotations
@@ -18,10 +18,10 @@ from gitdailies_core.ci.settings import INPUTS
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # A workflow that is run again gets a new id and keeps its workspace's.
+    # A workflow that runs again gets a new id, but keeps the id of its workspace.
     run=("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_URL"),
     sha=("PIPELINE_GIT_REVISION", "CIRCLE_SHA1"),
-    # A pipeline of a tag has none.
+    # Not set if the pipeline builds a tag.
     branch=("PIPELINE_GIT_BRANCH", "CIRCLE_BRANCH"),
     tag=("PIPELINE_GIT_TAG", "CIRCLE_TAG"),
     repo_url=("CIRCLE_REPOSITORY_URL",),
@@ -29,15 +29,15 @@ TABLE = Table(
     status=("GITDAILIES_JOB_STATUS",),
 )
 
-# Owner and name come apart; the checked-out repository's go first, since configuration, trigger
-# and code of a GitHub App pipeline may come from three.
+# Owner and name are two variables. Those of the checkout come first: in a GitHub App pipeline,
+# configuration, trigger and code may come from three repositories.
 _OWNER_AND_NAME = (
     ("PIPELINE_GIT_REPO_OWNER", "PIPELINE_GIT_REPO_NAME"),
     ("CIRCLE_PROJECT_USERNAME", "CIRCLE_PROJECT_REPONAME"),
 )
 
 
-# The orb's parameters: a template can read none whose name has a hyphen.
+# The orb's parameters. A template cannot read a name with a hyphen.
 PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
 _REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
@@ -50,7 +50,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI 
         if owner and name:
             repo = f"{owner}/{name}"
             break
-    # `pull/7` and `pull/7/head` are what a pipeline of a forked pull request has for a branch.
+    # For a forked pull request the branch is `pull/7` or `pull/7/head`.
     branch = variables.first(*TABLE.branch)
     if branch and branch.startswith("pull/"):
         number = branch.split("/")[1]
@@ -60,7 +60,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  CircleCI 
 
 
 def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs, by name; the address may also stand in GITDAILIES_WEBHOOK_URL."""
+    """Return the inputs, by name. GITDAILIES_WEBHOOK_URL may also hold the address."""
     read = console.texts(environ, "PARAM_")
     filled = {name: _filled_in(text, environ) for name, text in read.items()}
     if not filled["webhook-url"].strip():
@@ -71,10 +71,9 @@ def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _filled_in(text: str, environ: Mapping[str, str]) -> str:
-    """Put in what `$NAME` and `${NAME}` stand for; where one of them is not set, return that one.
+    """Replace `$NAME` and `${NAME}` by the variables. If one is not set, return its reference alone.
 
-    Half a value would be reported as a whole one; of a bare reference core says that nothing
-    filled it in.
+    Core refuses a bare reference. A value with a part missing would look valid.
     """
     for found in _REFERENCE.finditer(text):
         if (found[1] or found[2]) not in environ:

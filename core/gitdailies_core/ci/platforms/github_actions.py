@@ -1,7 +1,7 @@
 """GitHub Actions. Sources: its "Variables", "Contexts" and "Events that trigger workflows" references.
 
-`GITHUB_SHA` and `GITHUB_REF` say what the workflow file is of, which is not always what was
-deployed: for the events of `PAYLOADS` and for pull requests the payload tells.
+`GITHUB_SHA` and `GITHUB_REF` name the commit of the workflow file. That is not always the deployed one:
+for the events of `PAYLOADS` and for pull requests, the payload names it.
 """
 
 from __future__ import annotations
@@ -27,24 +27,24 @@ from gitdailies_core.ci.facts import (
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # The same at every attempt; GITHUB_RUN_ATTEMPT counts those.
+    # The same at every attempt. GITHUB_RUN_ATTEMPT counts the attempts.
     run=("GITHUB_RUN_ID",),
     sha=("GITHUB_SHA",),
-    # GITHUB_REF_NAME is the tag on a tag and 7/merge on a pull request.
+    # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
     branch=("GITHUB_REF",),
     repo=("GITHUB_REPOSITORY",),
-    # No variable tells how the job went so far; the action hands its job.status in. No variable
-    # or context tells a step its job's environment (actions/runner issue 1369).
+    # No variable has the job's status; the action passes job.status. No variable or context has the
+    # job's environment (actions/runner issue 1369).
     status=("GITDAILIES_JOB_STATUS",),
 )
 
 
 @dataclass(frozen=True)
 class Payload:
-    """Where the payload of an event tells about the deploy, as paths, the first found wins.
+    """Where an event's payload has the facts about the deploy: paths. The first one found wins.
 
-    Of a row that has `status` only what succeeded is a deploy. `run` names the run that
-    deployed, so that running either workflow again gives the same id.
+    A row with `status` is a deploy only after success. `run` names the run that deployed, so that
+    running either workflow again gives the same id.
     """
 
     sha: str
@@ -79,7 +79,7 @@ PAYLOADS: Mapping[str, Payload] = {
         status="check_run.conclusion",
     ),
     "status": Payload(sha="sha", status="state", commit_time="commit.commit.committer.date"),
-    # GITHUB_REF is empty where the deployment was made from a bare commit.
+    # GITHUB_REF is empty if the deployment was made from a bare commit.
     "deployment": Payload(
         sha="deployment.sha",
         environment="deployment.environment",
@@ -108,10 +108,10 @@ _PULL_REQUESTS = (
     "pull_request_review_comment",
 )
 
-# workflow_run and check_suite call a tag `head_branch` too and do not tell which it is.
+# In workflow_run and check_suite, `head_branch` may also be a tag. This is a guess by its form.
 _VERSION = re.compile(r"^(?:.*[/@-])?v?[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?$", re.IGNORECASE)
 
-# The words of git and GitHub themselves; from git too, merges are left out.
+# How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
 _MERGES = ("Merge pull request #", "Merge branch '", "Merge remote-tracking branch '", "Merge tag '")
 
 
@@ -126,12 +126,12 @@ def _read(variables: Variables, event: Any) -> Facts:
         # GITHUB_SHA is the tip of the default branch, and the payload holds no commit.
         return _facts(
             variables,
-            no_branch="the run is of a comment on a pull request",
+            no_branch="a comment on a pull request started the run",
             notes=("a comment on a pull request does not tell the pull request's commit",),
         )
     sha = full_sha(variables.first(*TABLE.sha))
     branch = _branch(variables.first(*TABLE.branch))
-    # What a push brought; a new branch and a tag tell none.
+    # The commits of a push. A new branch and a tag list none.
     commits, commit_time = _pushed(payload) if name == "push" and at(payload, "after") == sha else ((), None)
     return _facts(variables, sha=sha, branch=branch, commits=commits, commit_time=commit_time)
 
@@ -147,7 +147,7 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
     elif branch and (_VERSION.match(branch) or at(payload, f"{name}.event") == "release"):
         branch, no_branch = None, f"{name} does not tell whether {branch} is a branch or a tag"
     elif origin and origin != variables.first(*TABLE.repo):
-        branch, no_branch = None, f"{name} is of another repository"
+        branch, no_branch = None, f"{name} belongs to another repository"
     return _facts(
         variables,
         sha=full_sha(at(payload, row.sha)),
@@ -158,7 +158,7 @@ def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -
         environment=at(payload, row.environment),
         time=readable_time(at(payload, row.time)),
         url=at(payload, row.url),
-        # What has no conclusion yet has not succeeded.
+        # Without a conclusion it has not succeeded yet.
         status=(at(payload, row.status) or "unfinished") if row.status else None,
         status_of=name,
     )
@@ -200,7 +200,7 @@ def _pushed(payload: Mapping[str, Any]) -> tuple[tuple[dict[str, str], ...], str
     listed = [item for item in pushed if isinstance(item, dict)] if isinstance(pushed, list) else []
     entries = [
         commit(item.get("id"), item.get("timestamp"))
-        # The payload has the oldest first, and tells a merge by its message alone.
+        # The payload has the oldest first. Only the message shows a merge.
         for item in reversed(listed)
         if not str(item.get("message")).startswith(_MERGES)
     ]
@@ -240,14 +240,14 @@ def _facts(
 
 def _branch(ref: str | None) -> str | None:
     branch = branch_of(ref)
-    # A merge queue's own branch stands for the one that it merges into.
+    # A merge queue has its own branch, named after the one that it merges into.
     if branch and branch.startswith("gh-readonly-queue/"):
         return branch[len("gh-readonly-queue/") :].rpartition("/pr-")[0] or None
     return branch
 
 
 def at(payload: Mapping[str, Any], paths: str) -> str | None:
-    """Return the text or number that stands at the first of *paths* that says something."""
+    """Return the first text or number that one of *paths* leads to, or None."""
     for path in paths.split():
         value: Any = payload
         for name in path.split("."):
@@ -258,12 +258,12 @@ def at(payload: Mapping[str, Any], paths: str) -> str | None:
     return None
 
 
-# The action passes each input as INPUT_NAME; address and key may also come from the job's own env.
+# The action passes each input as INPUT_NAME. The job's own env may also hold the address and the key.
 _FALLBACKS = {"webhook-url": "GITDAILIES_WEBHOOK_URL", "webhook-key": "GITDAILIES_WEBHOOK_KEY"}
 
 
 def inputs(environ: Mapping[str, str]) -> dict[str, str]:
-    """Return the inputs as they came, by name."""
+    """Return the raw text of each input, by name."""
     read = console.texts(environ, "INPUT_")
     for name, variable in _FALLBACKS.items():
         if not read[name].strip():

@@ -15,16 +15,16 @@ from gitdailies_core.ci.facts import Facts, Variables
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # A job that is run again stays in its pipeline.
+    # A retried job stays in its pipeline.
     run=("CI_PIPELINE_ID",),
-    # The first is there in merged-result pipelines alone, whose CI_COMMIT_SHA is thrown away.
+    # Only merged-result pipelines have the first. Their CI_COMMIT_SHA is a temporary merge commit.
     sha=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
-    # CI_COMMIT_REF_NAME mixes branches and tags; pipelines of a merge request have no CI_COMMIT_BRANCH.
+    # CI_COMMIT_REF_NAME may be a branch or a tag. Merge request pipelines have no CI_COMMIT_BRANCH.
     branch=("CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
     tag=("CI_COMMIT_TAG",),
     repo=("CI_PROJECT_PATH",),
     repo_url=("CI_REPOSITORY_URL",),
-    # The slug is cut and changed, the name is not.
+    # The name, because the slug is a shortened and changed form of it.
     environment=("CI_ENVIRONMENT_NAME",),
     url=("CI_PIPELINE_URL",),
 )
@@ -38,7 +38,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab ha
     status = variables.first("CI_JOB_STATUS")
     return TABLE.read(
         variables,
-        # It is `running` until after_script.
+        # The status is `running` until after_script.
         status=None if status == "running" else status,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
     )
@@ -47,7 +47,7 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab ha
 def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name: the component's, else the GITDAILIES_* variable of that name.
 
-    The component passes INPUT_*, since a project's variable overrules a job's of the same name.
+    The component passes INPUT_*, because a project's variable overrides a job's of the same name.
     """
     inputs, own = console.texts(environ, "INPUT_"), console.texts(environ)
     read = {name: text if text.strip() else own[name] for name, text in inputs.items()}
@@ -58,7 +58,7 @@ def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
 
 
 def _warned(environ: Mapping[str, str]) -> int:
-    """Return the exit code of a warning: the one that the component's job is allowed to fail with, else 0."""
+    """Return the exit code of a warning: the one that the component allows its job to fail with, else 0."""
     code = environ.get("GITDAILIES_WARNING_EXIT", "")
     return int(code) if code.isdecimal() else 0
 

@@ -14,7 +14,7 @@ _REMOTE = re.compile(r"^(?:refs/remotes/)?origin/")
 TABLE = Table(
     run=("BUILD_TAG", "BUILD_URL"),
     sha=("GIT_COMMIT",),
-    # BRANCH_NAME is PR-7 on a pull request and the tag on a tag (multibranch pipelines).
+    # In multibranch pipelines BRANCH_NAME may also be a tag, or PR-7 for a pull request.
     branch=("CHANGE_BRANCH", "BRANCH_NAME", "GIT_LOCAL_BRANCH", "GIT_BRANCH"),
     tag=("TAG_NAME",),
     repo_url=("GIT_URL", "GIT_URL_1"),
@@ -24,10 +24,10 @@ TABLE = Table(
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins has none
     branch = variables.first(*TABLE.branch)
-    # GIT_BRANCH alone has its remote in front: origin/main, refs/remotes/origin/main.
+    # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main.
     if branch and branch == variables.first("GIT_BRANCH"):
         branch = _REMOTE.sub("", branch)
-    # What an old git plugin says where it checked out a commit.
+    # An old git plugin has one of these words if it checked out a bare commit.
     return TABLE.read(variables, branch=None if branch in ("detached", "HEAD") else branch)
 
 
@@ -42,8 +42,8 @@ JENKINS = Platform(
             "; add a secret text to the credentials and bind it to GITDAILIES_WEBHOOK_KEY around this step, "
             "with withCredentials"
         ),
-        # No folder: a `dir` step changes the current directory, and git is asked where the line stands.
+        # No folder: a `dir` step changes the current directory, and git reads that one.
     ),
-    # Last: its agents often run on machines that another platform's agent runs on too.
+    # The last one: its agents often share a machine with another platform's agent.
     turn=90,
 )

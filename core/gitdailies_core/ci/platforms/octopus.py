@@ -1,10 +1,10 @@
 """Octopus Deploy. Names are Octopus's own.
 
-Octopus knows a repository only through build information that a build server pushed. The step
-asks for the variables of `ASKED`: where Octopus runs the script as Python, it lends it
-`get_octopusvariable`; the Bash template hands them in on standard input instead, where neither a
-process list nor a limit on the size of an environment meets them. Sources: its "System variables"
-reference; its agent's service messages, `##octopus[...]`.
+Octopus knows a repository only from build information that a build server pushed. The step asks for
+the variables of `ASKED`. In a Python step, Octopus adds the function `get_octopusvariable`. The Bash
+template passes the variables on standard input: a process list does not show them there, and no limit
+on the size of an environment applies. Sources: its "System variables" reference; its agent's service
+messages, `##octopus[...]`.
 """
 
 from __future__ import annotations
@@ -22,25 +22,25 @@ from gitdailies_core.ci.settings import INPUTS
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
-    # Octopus.Release.Git.* tell of the repository of the deployment process, not of the application's.
+    # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
     run=("Octopus.Deployment.Id",),
     environment=("Octopus.Environment.Name",),
 )
 
-# JSON. Octopus.Release.Package and .Builds exist while release notes are rendered, not in steps.
+# JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
 _RELEASE = "Octopus.Release.Number"
 _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 _ERROR = "Octopus.Deployment.Error"
-# There is no time: Octopus.Deployment.Created is written as the server's culture has it.
+# No time: the form of Octopus.Deployment.Created depends on the server's language.
 NAMES = (*TABLE.run, *TABLE.environment, _CHANGES, _RELEASE, _SERVER, _LINK, _ERROR)
 
-# A template's parameter is a variable of this name, which no other step's parameter has.
+# A template's parameter is a variable of this name. No other step has one with this prefix.
 PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS}
 ASKED = (*NAMES, *PARAMETERS.values())
 
 _LENDS = "get_octopusvariable"
-# What an older agent's Bash function prints for a variable that does not exist.
+# An older agent's Bash function prints this for a variable that does not exist.
 _UNKNOWN = ('Unrecognized variable "', 'Unrecognized command "')
 _MARK = "##octopus["
 
@@ -62,10 +62,10 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus h
 
 
 def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
-    """Read the repositories of a release's packages, each at its commit, with the commits brought.
+    """Read the repositories of a release's packages, each with its commit and the new commits.
 
-    The list holds every release since the last one in this environment: the entry of *release*
-    says what is deployed, all of them say which commits came along.
+    The list holds every release since the last one in this environment. The entry of *release* names
+    the deployed commit; all entries together name the new commits.
     """
     try:
         changes = json.loads(text) if text else []
@@ -89,7 +89,7 @@ def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...],
 
 
 def _commits(packages: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
-    # Build information gives commits no time.
+    # Build information has no times of commits.
     found = {}
     for package in packages:
         for item in _objects(package.get("Commits")):
@@ -144,7 +144,7 @@ def _pairs(raw: bytes) -> dict[str, str]:
 
 
 def _log(report: Report, fails: bool) -> list[str]:
-    """Return the lines for the log; texts of others, such as a receiver's answer, give no commands."""
+    """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
     plain = [line.replace(_MARK, "## octopus[") for line in console.messages(report)]
     if report.ok:
         return plain

@@ -11,14 +11,14 @@ from gitdailies_core.ci.table import Platform, Table
 TABLE = Table(
     # A restarted job keeps its build's id.
     run=("TRAVIS_BUILD_ID",),
-    # On a pull request TRAVIS_COMMIT is the throw-away merge commit, TRAVIS_BRANCH the target.
+    # For a pull request TRAVIS_COMMIT is a temporary merge commit, and TRAVIS_BRANCH the target.
     sha=("TRAVIS_PULL_REQUEST_SHA", "TRAVIS_COMMIT"),
-    # On a tag TRAVIS_BRANCH is the tag.
+    # For a tag TRAVIS_BRANCH is the tag.
     branch=("TRAVIS_PULL_REQUEST_BRANCH", "TRAVIS_BRANCH"),
     tag=("TRAVIS_TAG",),
     repo=("TRAVIS_REPO_SLUG",),
     url=("TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL"),
-    # Of the script phase alone: no variable tells how the deploy itself went.
+    # The result of the script phase. No variable has the result of the deploy itself.
     status=("TRAVIS_TEST_RESULT",),
 )
 

@@ -32,6 +32,6 @@ What the arrival or deletion of an event can change:
 * which deploy is the first of its place, so that its new commits are unknown;
 * which deploy an incident is attributed to: incidents from this deploy until the next one of its place,
   within the window, and incidents whose cause may be one of its commits;
-* which deploys failed, and for how long: those to which such an incident is or was attributed; and the
+* which deploys failed, and for how long: the present and the former deploys of such incidents; and the
   deploy itself and its predecessors before and after the change, which a rollback may undo.
 """

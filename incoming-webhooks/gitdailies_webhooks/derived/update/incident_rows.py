@@ -49,7 +49,7 @@ def attribute(
     """Write the rows of incidents again: those of *near*, and all occurrences of *changed* incidents.
 
     *changed* are repositories and ids of incidents whose events arrived, were deleted or changed.
-    Returns the deploys to which another incident is or was attributed.
+    Returns the ids of deploys whose incidents differ now.
     """
     old = near | {row.id: row for row in neighbors.occurrences_of(session, changed)}
     paired = _paired(session, changed, settings, now)

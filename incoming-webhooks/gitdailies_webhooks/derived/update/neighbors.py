@@ -107,7 +107,7 @@ class StoredIncident(NamedTuple):
 
 
 def place_key(place: figures.Place) -> PlaceKey:
-    """Return a place in the form in which rows have it."""
+    """Return a place as rows hold it."""
     return (place.repo, place.environment, place.service or "")
 
 
@@ -117,7 +117,7 @@ def position_key(deploy: Deploy) -> PositionKey:
 
 
 def mentioned_by(deploy: Deploy) -> dict[str, tuple[bool, int]]:
-    """Return, by SHA, whether a deploy is of that commit, and its position in the list, from 1, or 0."""
+    """Return, by SHA, whether it is the deployed commit, and its position in `commits`, from 1, or 0."""
     mentioned = {deploy.sha: (True, 0)}
     for position, commit in enumerate(deploy.commits or (), 1):
         own, listed = mentioned.get(commit.sha, (False, 0))

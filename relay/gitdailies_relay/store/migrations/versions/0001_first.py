@@ -1,4 +1,4 @@
-"""The first schema: deliveries, kept bodies, periods, events with a destination, attempts."""
+"""The first schema. Its names are older than those of today; `0003_standard_words` renames them."""
 
 from __future__ import annotations
 
