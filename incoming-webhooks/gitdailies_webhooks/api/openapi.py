@@ -14,7 +14,7 @@ from gitdailies_webhooks.api import openapi_metrics
 from gitdailies_webhooks.api.openapi_responses import record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
-from gitdailies_webhooks.events.query import FILTERS, LISTED, MOST_LISTED, TEXT
+from gitdailies_webhooks.events.query import FILTERS, LATEST_AFTER, LISTED, MOST_LISTED, TEXT
 
 VERSION = "1.0.0"
 
@@ -173,7 +173,11 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "in": "query",
                 "schema": {"type": "integer", "minimum": 1, "maximum": MOST_LISTED, "default": LISTED},
             },
-            {"name": "after", "in": "query", "schema": {"type": "integer", "minimum": 0, "default": 0}},
+            {
+                "name": "after",
+                "in": "query",
+                "schema": {"type": "integer", "minimum": 0, "maximum": LATEST_AFTER, "default": 0},
+            },
             *filters,
         ],
         "responses": {

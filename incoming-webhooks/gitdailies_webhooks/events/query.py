@@ -18,6 +18,8 @@ MOST_LISTED = 1_000_000
 LISTED = 1000
 _MOST_PARAMETERS = 50
 _LONGEST_NUMBER = 18
+# The largest `after`: more events than any store holds.
+LATEST_AFTER = 10**_LONGEST_NUMBER - 1
 
 # The schema of a parameter that takes any text. PostgreSQL cannot store a null character.
 TEXT: Mapping[str, str] = MappingProxyType({"type": "string", "pattern": r"^[^\u0000]*$"})
@@ -68,7 +70,7 @@ def listing(query: str, kinds: tuple[Kind, ...] = KINDS) -> Listing:
         raise refusal("request", f"kind: expected one of {', '.join(words)}, got {got(given['kind'])}")
     return Listing(
         limit=number("limit", given.get("limit", str(LISTED)), 1, MOST_LISTED),
-        after=number("after", given.get("after", "0"), 0, 10**_LONGEST_NUMBER - 1),
+        after=number("after", given.get("after", "0"), 0, LATEST_AFTER),
         filters={name: value for name, value in given.items() if name in FILTERS},
     )
 

@@ -93,7 +93,7 @@ def _beyond_schema(case: Case) -> bool:
 
 
 def _lost_on_the_way(case: Case, url: str) -> bool:
-    """Whether a generated parameter has no form in a URL, such as an empty list: the receiver cannot refuse it."""
+    """Whether a generated parameter has no form in a URL, as an empty list. No one can refuse it then."""
     sent = parse_qs(urlsplit(url).query, keep_blank_values=True)
     return not set(case.query or ()) <= set(sent)
 
