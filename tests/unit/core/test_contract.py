@@ -212,7 +212,7 @@ FILES: dict[str, tuple[dict[str, str | None], str]] = {
     "no examples": (
         {f"{name}.{kind}.json": None for name in ("lit", "out", "dimmed") for kind in ("payload", "expected")}
         | {"signatures.json": json.dumps([])},
-        "examples: no delivery; put one into examples/NAME.payload.json",
+        "examples: no delivery; write NAME.payload.json and NAME.expected.json there",
     ),
 }
 
