@@ -34,13 +34,13 @@ class IncidentEvent(NamedTuple):
 
 
 class Paired(NamedTuple):
-    """An event with its occurrence: `period` is the time of the start that names it, or "" without a start.
+    """An event and its occurrence, named by the time of its start; "" without a start.
 
     `environment` and `service` come from the start that the event ends.
     """
 
     event: IncidentEvent
-    period: str
+    occurrence: str
     environment: str | None
     service: str | None
 
@@ -104,7 +104,7 @@ def name(paired: Paired, *, source: str, incident: str, repo: str) -> str:
         repo=repo,
         environment=paired.environment,
         service=paired.service,
-        occurrence=paired.period,
+        occurrence=paired.occurrence,
     )
 
 

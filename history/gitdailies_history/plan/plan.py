@@ -160,7 +160,7 @@ class Plan:
                 if not id_:
                     id_ = (
                         pairing.name(found, source=source, incident=name, repo=repo)
-                        if found.period
+                        if found.occurrence
                         else content_id(Event.from_wire(json.loads(body)).digest())
                     )
                     body = f'{body[:-1]},"id":"{id_}"}}'
