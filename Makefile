@@ -4,9 +4,9 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# How many tests run side by side.
-WORKERS ?= 2
-PYTEST := $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal
+# How many tests run side by side. Many wait for servers, so three keep two cores busy.
+WORKERS ?= 3
+PYTEST := $(BIN)/python -m pytest -q --dist worksteal
 # The campaign, by itself on the machine: it measures, too.
 CAMPAIGN := $(BIN)/python -m pytest -q --timeout=14400 -m long
 
@@ -39,13 +39,13 @@ run: $(READY) ## incoming webhooks and a relay on this machine, with lines to pa
 	@exec $(BIN)/gitdailies up
 
 quick: $(VENV)/.tested ## tests without servers and other programs, while you work: under a minute
-	@$(PYTEST) --hypothesis-profile=quick tests/rooms tests/unit
+	@$(PYTEST) -n $(WORKERS) --hypothesis-profile=quick tests/rooms tests/unit
 
 test: $(VENV)/.programs ## every test, in its short form: minutes
-	@$(PYTEST)
+	@$(PYTEST) -n $(WORKERS)
 
 test-long: $(VENV)/.programs ## the long forms of tests: fuzzing, kills, faults, power loss, large histories
-	@$(PYTEST) -m long
+	@$(PYTEST) -n 2 -m long
 
 lint: $(VENV)/.tested ## style, types, generated files, known faults of dependencies
 	@$(BIN)/ruff check .

@@ -6,6 +6,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+# A benchmark starts servers of its own, one after another.
+pytestmark = pytest.mark.long
+
 FIGURES = Path(__file__).parents[3] / "benchmarks/figures.py"
 
 

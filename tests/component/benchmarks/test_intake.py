@@ -9,6 +9,9 @@ from pathlib import Path
 
 import pytest
 
+# A benchmark starts servers of its own, one after another.
+pytestmark = pytest.mark.long
+
 BENCHMARKS = Path(__file__).parents[3] / "benchmarks"
 
 

@@ -6,6 +6,9 @@ import pytest
 
 from benchmarks import lists
 
+# A benchmark starts servers of its own, one after another.
+pytestmark = pytest.mark.long
+
 
 def test_a_list_is_taken_faster_than_history_needs(capsys: pytest.CaptureFixture[str]) -> None:
     """Even a short run takes over two thousand events a second of one core, and says what checking costs."""

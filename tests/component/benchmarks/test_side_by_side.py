@@ -7,6 +7,11 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+
+# A benchmark starts servers of its own, one after another.
+pytestmark = pytest.mark.long
+
 CHECKOUT = Path(__file__).parents[3]
 
 

@@ -233,5 +233,5 @@ def test_a_tag_may_be_text() -> None:
 @pytest.mark.parametrize("parameters", [{"tags": "yes"}, {"tags": "only", "branch": "main"}])
 def test_a_wrong_parameter_is_refused(parameters: dict[str, str]) -> None:
     """Tags are asked for with one word, and not together with a branch."""
-    with pytest.raises(UsageError, match="expected tags=only and no branch"):
+    with pytest.raises(UsageError, match="expected tags=only without a branch"):
         read(**parameters)
