@@ -46,6 +46,7 @@ test: $(VENV)/.programs ## every test, in its short form: minutes
 
 test-long: $(VENV)/.programs ## the long forms of tests: fuzzing, kills, faults, power loss, large histories
 	@$(PYTEST) -n 2 -m long
+	@$(PYTEST) -n 2 -m 'hypothesis and not long' --hypothesis-profile=thorough
 
 lint: $(VENV)/.tested ## style, types, generated files, known faults of dependencies
 	@$(BIN)/ruff check .

@@ -24,6 +24,7 @@ _WORKER = "PYTEST_XDIST_WORKER"
 
 # A busy machine is no fault of the code.
 settings.register_profile("patient", settings(deadline=None, suppress_health_check=[HealthCheck.too_slow]))
+settings.register_profile(forms.THOROUGH, settings(settings.get_profile("patient")))
 settings.register_profile(forms.QUICK, settings(settings.get_profile("patient"), max_examples=20))
 settings.load_profile("patient")
 

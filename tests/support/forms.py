@@ -8,8 +8,8 @@ from collections.abc import Callable, Iterable
 import pytest
 from hypothesis import settings
 
-# The profile of Hypothesis that `make quick` asks for.
-QUICK = "quick"
+# The profiles of Hypothesis that `make quick` and `make test-long` ask for.
+QUICK, THOROUGH = "quick", "thorough"
 _MEASURED = "measured"
 
 
@@ -36,8 +36,8 @@ def short_and_long(
 
 
 def examples(count: int) -> int:
-    """Return how many examples a search of *count* has here: a fifth of them under the quick profile."""
-    return count // 5 if settings.get_current_profile_name() == QUICK else count
+    """Return how many examples a search of *count* has here: all in the long form, else half or a fifth."""
+    return count // {QUICK: 5, THOROUGH: 1}.get(settings.get_current_profile_name(), 2)
 
 
 @pytest.fixture
