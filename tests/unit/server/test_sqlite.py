@@ -112,7 +112,7 @@ def test_who_may_read_log_and_index_reads_what_was_committed_last(public: Path) 
     """While a server has the file open, a reader who may write nothing sees its last commit."""
     serve = "import sys; from pathlib import Path; from gitdailies_server.storage.sqlite import connect; "
     serve += (
-        "c = connect(Path(sys.argv[1])); c.execute('INSERT INTO t VALUES (2)'); print(); sys.stdin.read()"
+        "c = connect(Path(sys.argv[1])); c.execute('INSERT INTO t VALUES (2)'); print(flush=True); sys.stdin.read()"
     )
     public.parent.chmod(0o755)
     public.chmod(0o644)
