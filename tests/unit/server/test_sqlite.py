@@ -111,9 +111,8 @@ def test_who_may_read_the_file_alone_reads_it_while_no_server_is_on(public: Path
 def test_who_may_read_log_and_index_reads_what_was_committed_last(public: Path) -> None:
     """While a server has the file open, a reader who may write nothing sees its last commit."""
     serve = "import sys; from pathlib import Path; from gitdailies_server.storage.sqlite import connect; "
-    serve += (
-        "c = connect(Path(sys.argv[1])); c.execute('INSERT INTO t VALUES (2)'); print(flush=True); sys.stdin.read()"
-    )
+    serve += "c = connect(Path(sys.argv[1])); c.execute('INSERT INTO t VALUES (2)'); "
+    serve += "print(flush=True); sys.stdin.read()"
     public.parent.chmod(0o755)
     public.chmod(0o644)
     # Of another process: within one SQLite shares what it has open.
