@@ -34,11 +34,11 @@ class Room:
 def rooms(root: Path) -> list[Room]:
     """Find every room below *root*, at the top or one level deeper, in the order of their folders."""
     found = []
-    for pattern in ("*/gitdailies_*/__init__.py", "*/*/gitdailies_*/__init__.py"):
-        for init in root.glob(pattern):
-            folder = init.parent.parent.relative_to(root)
-            if not _SKIPPED & set(folder.parts):
-                found.append(Room(folder.as_posix(), init.parent))
+    for pattern in ("*/gitdailies_*", "*/*/gitdailies_*"):
+        for package in root.glob(pattern):
+            folder = package.parent.relative_to(root)
+            if package.is_dir() and not _SKIPPED & set(folder.parts):
+                found.append(Room(folder.as_posix(), package))
     return sorted(found, key=lambda room: room.folder)
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 
 import gitdailies_core
 
+from scripts import structure
 from tests.rooms.reading import Use, imports, impure_calls
 
 
@@ -210,10 +211,7 @@ EXEMPTIONS = (
 
 def rooms(root: Path) -> dict[str, str]:
     """Find every room, by its path below *root*, and its package."""
-    packages = sorted([*root.glob("*/gitdailies_*"), *root.glob("ci-steps/*/gitdailies_*")])
-    return {
-        package.parent.relative_to(root).as_posix(): package.name for package in packages if package.is_dir()
-    }
+    return {room.folder: room.name for room in structure.rooms(root)}
 
 
 def modules(root: Path) -> list[Path]:
