@@ -4,14 +4,16 @@ PYTHON ?= python3
 VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
-# How many tests run side by side. Many wait for servers, so three keep two cores busy.
-WORKERS ?= 3
+# How many tests run side by side. Many wait for servers, so six keep two cores busy.
+WORKERS ?= 6
+# Tests start hundreds of commands. Where bytecode is not kept, each would compile all of its modules again.
+unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -q --dist worksteal
 # The campaign, by itself on the machine: it measures, too.
 CAMPAIGN := $(BIN)/python -m pytest -q --timeout=14400 -m long
 
 .DEFAULT_GOAL := help
-.PHONY: help run quick test test-long lint generate dist campaign setup
+.PHONY: help run quick test test-long lint generate dist release campaign setup
 
 help: ## list the targets
 	@grep -E '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 12
@@ -19,9 +21,11 @@ help: ## list the targets
 $(READY): pyproject.toml
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
 		{ echo "PYTHON: expected Python 3.11 or newer, got $$($(PYTHON) --version)"; exit 2; }
-	@echo "setting up $(VENV): once, about a minute"
+	@echo "setting up $(VENV): once, a minute or two"
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV)
-	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[all]'
+	@{ $(BIN)/python -m pip install --disable-pip-version-check --editable '.[all]'; echo $$? >$(VENV)/.ended; } | \
+		sed -n -u 's/^ *Collecting \([^ ]*\).*/  \1/p; s/^Installing collected packages.*/  installing them/p'
+	@exit $$(cat $(VENV)/.ended)
 	@rm -f $(VENV)/.tested && touch $@
 
 $(VENV)/.tested: $(READY)
@@ -33,10 +37,14 @@ $(VENV)/.programs: $(VENV)/.tested scripts/test_programs.sh
 	@sh scripts/test_programs.sh
 	@touch $@
 
+$(VENV)/.containers: $(VENV)/.programs
+	@sh scripts/test_programs.sh long
+	@touch $@
+
 setup: $(VENV)/.programs ## make the virtual environment, and install the programs that tests start
 
-run: $(READY) ## incoming webhooks and a relay on this machine, with lines to paste
-	@exec $(BIN)/gitdailies up
+run: $(READY) ## incoming webhooks and a relay on this machine; ARGS="--webhooks-port 9700 --relay-port 9701"
+	@exec $(BIN)/gitdailies up $(ARGS)
 
 quick: $(VENV)/.tested ## tests without servers and other programs, while you work: under a minute
 	@$(PYTEST) -n $(WORKERS) --hypothesis-profile=quick tests/rooms tests/unit
@@ -44,7 +52,7 @@ quick: $(VENV)/.tested ## tests without servers and other programs, while you wo
 test: $(VENV)/.programs ## every test, in its short form: minutes
 	@$(PYTEST) -n $(WORKERS)
 
-test-long: $(VENV)/.programs ## the long forms of tests: fuzzing, kills, faults, power loss, large histories
+test-long: $(VENV)/.containers ## the long forms of tests: fuzzing, kills, faults, power loss, large histories
 	@$(PYTEST) -n 2 -m long
 	@$(PYTEST) -n 2 -m 'hypothesis and not long' --hypothesis-profile=thorough
 
@@ -59,14 +67,17 @@ lint: $(VENV)/.tested ## style, types, generated files, known faults of dependen
 generate: $(VENV)/.tested ## write generated files
 	@$(BIN)/python scripts/generate.py
 
-dist: $(VENV)/.tested ## build what is published of the CI steps into dist/, with checksums
+dist: $(READY) ## build what is published of the CI steps into dist/, with checksums
 	@$(BIN)/python scripts/dist.py
 
-campaign: $(VENV)/.programs ## the long forms at their largest, and the benchmarks: hours
+release: $(VENV)/.tested ## build everything that VERSION publishes into dist/, twice, and compare
+	@$(BIN)/python scripts/release.py '$(VERSION)'
+
+campaign: $(VENV)/.containers ## the long forms at their largest, and the benchmarks: hours
 	@GITDAILIES_FUZZ_SECONDS=600 GITDAILIES_KILL_ROUNDS=200 GITDAILIES_CRASH_POINTS=500 \
 		GITDAILIES_CAMPAIGN_ROUNDS=200 GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS=50 \
 		GITDAILIES_HOSTILE_DELIVERIES=1000000 GITDAILIES_HISTORY_KILLS=50 GITDAILIES_HISTORY_ROWS=1000000 \
-		GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 $(CAMPAIGN)
+		GITDAILIES_ISOLATION_SECONDS=600 GITDAILIES_CATCH_UP_EVENTS=100000 GITDAILIES_CONTRACT_EXAMPLES=500 $(CAMPAIGN)
 	@$(BIN)/python benchmarks/lists.py
 	@$(BIN)/python benchmarks/figures.py
 	@$(BIN)/python benchmarks/figures.py --repositories 1

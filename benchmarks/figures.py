@@ -72,6 +72,10 @@ class Server:
         self._process.stdout.close()
 
     @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    @property
     def cpu_seconds(self) -> float:
         fields = Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()
         return (int(fields[11]) + int(fields[12])) / TICKS
@@ -140,7 +144,7 @@ def _ask(
     repos = cycle([f"larkspur/service-{n:03}" for n in range(options.repositories)])
     session = requests.Session()
     session.headers["webhook-key"] = key
-    _sign_in(session, server.url, invite_owner(database))
+    sign_in(session, server.url, invite_owner(database))
 
     def get(path: str, repo: str) -> Callable[[], None]:
         def ask() -> None:
@@ -176,7 +180,7 @@ def _times(server: Server, ask: Callable[[], None], count: int) -> Query:
     return Query(cuts[9], cuts[18], (server.cpu_seconds - cpu) / count * 1000)
 
 
-def _sign_in(session: requests.Session, url: str, link: str) -> None:
+def sign_in(session: requests.Session, url: str, link: str) -> None:
     form = re.search(r'name="form_token" value="(\w+)"', session.get(url + link, timeout=SECONDS).text)[1]
     password = "nine quiet larks at dawn"
     fields = {"form_token": form, "name": f"Kim {now_us()}", "password": password, "again": password}

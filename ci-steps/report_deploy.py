@@ -4,6 +4,7 @@ Version 0.1.0. Joined by scripts/joiner from the files below; change those.
 Standard library only, Python 3.9 or later.
 
     core/gitdailies_core/ci/frozen.py
+    core/gitdailies_core/ci/git_url.py
     core/gitdailies_core/error_text.py
     core/gitdailies_core/errors.py
     core/gitdailies_core/values/times.py
@@ -15,12 +16,13 @@ Standard library only, Python 3.9 or later.
     core/gitdailies_core/values/secret.py
     core/gitdailies_core/ci/settings.py
     core/gitdailies_core/ci/console.py
-    core/gitdailies_core/ci/git_url.py
     core/gitdailies_core/ci/table.py
     core/gitdailies_core/events/ids.py
     core/gitdailies_core/ci/deploy.py
     core/gitdailies_core/ci/checkout.py
+    core/gitdailies_core/html_answer.py
     core/gitdailies_core/retry.py
+    core/gitdailies_core/values/hosts.py
     core/gitdailies_core/ci/sender.py
     core/gitdailies_core/ci/step.py
     core/gitdailies_core/ci/workflow_commands.py
@@ -35,6 +37,7 @@ Standard library only, Python 3.9 or later.
     core/gitdailies_core/ci/platforms/jenkins.py
     core/gitdailies_core/ci/platforms/__init__.py
     core/gitdailies_core/ci/detection.py
+    core/gitdailies_core/ci/version.py
     core/gitdailies_core/ci/__main__.py
 """
 
@@ -64,7 +67,8 @@ from urllib.parse import quote, unquote, urlsplit, urlunsplit
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterable, Sequence
+    from collections.abc import Collection, Iterable, Iterator, Sequence
+    from http.client import HTTPResponse
     from typing import Any, Callable, NoReturn, Union
     from urllib.parse import SplitResult
 
@@ -105,6 +109,132 @@ def dataclass(*, frozen: bool) -> Callable[[type], type]:
         return cls
 
     return decorate
+
+
+# core/gitdailies_core/ci/git_url.py
+# Read addresses of repositories: find the slug in an address, and remove its user name.
+
+
+# The patterns are texts: a step compiles only those that it needs, which saves a part of its time.
+# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://. A
+# password may hold an @, and a host may be an IPv6 address in brackets.
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)"
+
+
+_GIT_URL_ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
+
+
+# git@host:group/name.git, as ssh has it, and [git@host:22]:group/name.git with a port. C:\\work and
+# C:/work are Windows paths.
+_SCP = r"^(?:[^/@:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]{2,}):(?!//)(.*)$"
+
+
+_SCP_PORT = r"^\[(?:[^/@:\]]+@)?([^/@:\[\]]+):[0-9]+\]:(?!//)(.*)$"
+
+
+# user:token@host/group/name.git and token@host/group/name.git, without a scheme.
+_BARE = rf"^[^/@\s]*:[^\s]*@{_HOST}(?::[0-9]+)?/(.*)$"
+
+
+_BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
+
+
+# User and password with a scheme, also where a password has a raw slash, and without a scheme.
+_USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
+
+
+_SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
+
+
+_NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
+
+
+# Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
+# Bitbucket Data Center.
+_AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
+
+
+# Their `a/scm/b/c` is a group, and no Bitbucket below a path of its own.
+_NEVER_BITBUCKET_SERVER = ("github.com", "gitlab.com", "bitbucket.org")
+
+
+_CODECOMMIT = "git-codecommit."
+
+
+def slug(address: str) -> str | None:
+    """Return `owner/name` of a repository's address, with more parts if it has subgroups.
+
+    Returns None for a path on this machine, for an address with fewer than two parts, and for AWS
+    CodeCommit, whose repositories have no owner.
+    """
+    address = address.strip()
+    forms = (_GIT_URL_ADDRESS, _SCP_PORT, _BARE, _SCP, _BARE_USER)
+    found = next((match for match in (re.match(form, address) for form in forms) if match), None)
+    if not found or address.lower().startswith(("file:", "codecommit:")):
+        return None
+    host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
+    if host.startswith(_CODECOMMIT):
+        return None
+    parts = [_decoded(part) for part in path.split("/") if part]
+    if parts and parts[-1].lower().endswith(".git"):
+        parts[-1] = parts[-1][: -len(".git")]
+    if host.endswith(_AZURE_HOSTS):
+        parts = _azure(host, parts)
+    elif "_git" in parts[:-1]:
+        parts = _azure_server(parts)
+    elif len(parts) > 2 and parts[0] == "scm":
+        parts = parts[1:]
+    elif len(parts) == 4 and parts[1] == "scm" and host not in _NEVER_BITBUCKET_SERVER:
+        # The server has a path of its own, such as /bitbucket.
+        parts = parts[2:]
+    return "/".join(parts) if len(parts) > 1 and all(parts) else None
+
+
+def without_user(address: str) -> str:
+    """Return *address* without user name and password. These never leave the machine."""
+    return without_users(address.strip())
+
+
+def without_users(text: str) -> str:
+    """Return *text* without the user names and passwords of the addresses in it.
+
+    The `git@` of ssh is no secret, and stays.
+    """
+    return re.sub(r"\S+", lambda found: _bare(found[0]), text)
+
+
+def _bare(word: str) -> str:
+    # A password may hold a comma, so a whole address comes first, and then each part of a list.
+    if "@" not in word:
+        return word
+    for pattern in (_USER, _SLASHED):
+        word = re.sub(pattern, r"\1", word)
+    return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
+
+
+def _decoded(part: str) -> str:
+    """Return a part of a path without escapes. A repository's name can hold no space and no slash."""
+    plain = unquote(part)
+    return part if re.search(r"[\s/\x00-\x1f\x7f\ufffd]", plain) else plain
+
+
+def _azure(host: str, parts: list[str]) -> list[str]:
+    # All forms become organization/project/name.
+    parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
+    if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
+        parts = [host.partition(".")[0], *parts]
+    # A project's first repository has the project's name, and the address has that name only once.
+    return [*parts, parts[-1]] if len(parts) == 2 else parts
+
+
+def _azure_server(parts: list[str]) -> list[str]:
+    """Return collection/project/name. The server may have a path of its own before them, often `tfs`."""
+    at = parts.index("_git")
+    before, name = parts[:at], parts[at + 1]
+    if len(before) > 1 and before[0].lower() == "tfs":
+        before = before[1:]
+    # A project's first repository has the project's name, and the address has that name only once.
+    return [*before[-2:], name] if len(before) > 1 else [*before, name, name]
 
 
 # core/gitdailies_core/error_text.py
@@ -213,6 +343,10 @@ def parse(text: Any, where: str) -> datetime:
     match = _RFC3339.search(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
+    return _moment(text, match, where)
+
+
+def _moment(text: str, match: re.Match[str], where: str) -> datetime:
     fraction, zone = match[4] or "", match[5]
     try:
         # fromisoformat reads six digits and an offset on every Python since 3.7.
@@ -244,17 +378,43 @@ def text_of(moment: datetime) -> str:
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
 
 
-FIELD_TYPES_MOST_COMMITS = 1000
+TIERS = ("production", "staging", "testing", "development", "other")
+
+
+# Of a longer list, an event keeps the first ones: it counts all the same.
+MOST_COMMITS = 1000
+
+
+MOST_REVERTS = 100
+
+
+# Characters that show nothing, or turn the direction of what stands around them: two names that differ by
+# one of them look alike. A title keeps them, and pages show them escaped. Emoji need variation selectors
+# (U+FE00 to U+FE0F), so these are not among them.
+HIDDEN = (
+    r"\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+
+
+_SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 
 # `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
 _FIELD_TYPES_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
 
 
-_REPO = r"^[^/\u0000-\u0020\u007f]+(/[^/\u0000-\u0020\u007f]+)+$(?!\n)"
+_PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
+
+
+_REPO = rf"^{_PART}(/{_PART})+$(?!\n)"
 
 
 _LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
+
+
+_NAME = rf"^[^\u0000-\u001f\u007f{HIDDEN}]*$(?!\n)"
 
 
 _ID = r"^[\u0021-\u007e]*$(?!\n)"
@@ -267,8 +427,7 @@ _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 class FieldType:
     """A type of field: a pattern or a list of words, and a greatest length in characters.
 
-    If `printable` is true, the pattern matches every text for which `str.isprintable` holds.
-    That check is fast.
+    `quick` is a fast check; the pattern matches every text for which it holds.
     """
 
     expected: str
@@ -276,7 +435,7 @@ class FieldType:
     words: tuple[str, ...] = ()
     longest: int = 255
     form: str = "text"
-    printable: bool = False
+    quick: Callable[[str], bool] | None = None
 
     @cached_property
     def fits(self) -> Callable[[str], Any]:
@@ -289,16 +448,23 @@ class FieldType:
         return len(text) <= self.longest and bool(self.fits(text)) and _encodable(text)
 
 
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 
 
 SHA = FieldType("7 to 64 hexadecimal digits", _FIELD_TYPES_SHA, longest=64)
 
 
-LINE = FieldType("text on one line", _LINE, printable=True)
+NAME = FieldType("text on one line", _NAME, quick=_plain)
 
 
-TITLE = FieldType("text on one line", _LINE, longest=1000, printable=True)
+LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
+
+
+TITLE = FieldType("text on one line", _LINE, longest=1000, quick=str.isprintable)
 
 
 IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
@@ -313,17 +479,25 @@ TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
 
 
-COMMITS = FieldType(f"a list of at most {FIELD_TYPES_MOST_COMMITS} objects with sha and time", form="commits")
+TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
+
+
+REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", form="reverts")
+
+
+COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
 
 
 def normalize(kind: FieldType, where: str, value: Any) -> Any:
     """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
-    if kind.printable and isinstance(value, str) and len(value) <= kind.longest and value.isprintable():
+    if kind.quick is not None and isinstance(value, str) and len(value) <= kind.longest and kind.quick(value):
         return value  # nearly every text; half of a surrogate pair is not printable
     if kind.form == "time":
         return _normalize_time(value, where, where)
     if kind.form == "commits":
         return _normalize_commits(kind, where, value)
+    if kind.form == "reverts":
+        return _normalize_reverts(kind, where, value)
     if isinstance(value, str) and kind.accepts(value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
@@ -335,7 +509,8 @@ def describe_misfit(kind: FieldType, value: Any) -> str:
         return f"{len(value)} characters, {kind.longest} are allowed"
     if isinstance(value, str) and not _encodable(value):
         return "half of a surrogate pair"
-    return got(value)
+    hidden = re.search(f"[{HIDDEN}]", value) if isinstance(value, str) and kind in (REPO, NAME) else None
+    return f"the hidden character U+{ord(hidden[0]):04X} in {got(value)}" if hidden else got(value)
 
 
 def _normalize_time(value: Any, where: str, field: str) -> str:
@@ -348,7 +523,8 @@ def _normalize_time(value: Any, where: str, field: str) -> str:
 
 
 def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or len(value) > FIELD_TYPES_MOST_COMMITS:
+    """Return the commits that an event keeps, without other names: these are mostly of people."""
+    if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     commits = []
     for index, commit in enumerate(value):
@@ -362,7 +538,16 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
         if commit.get("time") is not None:
             entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
         commits.append(entry)
-    return commits
+    return commits[:MOST_COMMITS]
+
+
+def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
+    for index, sha in enumerate(value):
+        if not isinstance(sha, str) or not SHA.fits(sha):
+            raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
+    return [sha.lower() for sha in value[:MOST_REVERTS]]
 
 
 def _encodable(text: str) -> bool:
@@ -422,7 +607,7 @@ _REPO_FIELD = Field("repo", REPO, "the repository, as owner/name", required=True
 
 
 _ENVIRONMENT = Field(
-    "environment", LINE, "where it happened; left out, it counts as production", documented=True
+    "environment", NAME, "where it happened; left out, it counts as production", documented=True
 )
 
 
@@ -432,7 +617,7 @@ _TIME = Field("time", TIME, "when it happened; left out, the moment of the call"
 _IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
 
 
-_SERVICE = Field("service", LINE, "the service, where a repository holds several")
+_SERVICE = Field("service", NAME, "the service, where a repository holds several")
 
 
 _EVENT_URL = Field("url", URL, "a page about it")
@@ -440,14 +625,14 @@ _EVENT_URL = Field("url", URL, "a page about it")
 
 _INCIDENT = Field(
     "incidentId",
-    LINE,
+    NAME,
     "joins a start to its end: the incident's id at its vendor",
     required=True,
     documented=True,
 )
 
 
-_SOURCE = Field("source", LINE, "the tool that reported the incident")
+_SOURCE = Field("source", NAME, "the tool that reported the incident")
 
 
 KINDS: tuple[Kind, ...] = (
@@ -462,11 +647,20 @@ KINDS: tuple[Kind, ...] = (
             _TIME,
             _IDENTITY,
             _SERVICE,
+            Field("run", NAME, "the pipeline run, the same at every attempt; `github-actions:9912004455`"),
+            Field("attempt", NAME, "which attempt of the run this is; left out, the first"),
+            Field("reporter", NAME, "what reported the deploy; `step/github-actions`"),
+            Field("tier", TIER, "what the environment is for, whatever its name"),
             Field("type", TYPE, "what kind of deploy; left out, deploy"),
             _EVENT_URL,
-            Field("commits", COMMITS, "the commits it brought, each with its time; for the lead time"),
+            Field(
+                "commits",
+                COMMITS,
+                "the commits it brought, each with its time, for the lead time; the first 1000 count",
+            ),
             Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
-            Field("fixes", LINE, "the id of the incident that it fixes"),
+            Field("fixes", NAME, "the id of the incident that it fixes"),
+            Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
         ),
         example={
             "kind": DEPLOYED,
@@ -517,7 +711,7 @@ KINDS: tuple[Kind, ...] = (
             _SERVICE,
             _EVENT_URL,
             Field("causedBy", SHA, "the commit that caused it, where that is known only at the end"),
-            Field("mergedInto", LINE, "the incident that this one was merged into"),
+            Field("mergedInto", NAME, "the incident that this one was merged into"),
             Field("resolution", LINE, "how it ended; `merged` closes it without counting a recovery"),
         ),
         example={
@@ -626,7 +820,11 @@ _FACTS_NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined
 _FACTS_REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 
 
-_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+_FACTS_HEADS, _TAGS = "refs/heads/", "refs/tags/"
+
+
+# GitHub's merge queue builds a branch of its own, named after the one that it merges into.
+_QUEUE = "gh-readonly-queue/"
 
 
 _FACTS_SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
@@ -656,10 +854,15 @@ def full_sha(text: str | None) -> str | None:
 
 
 def branch_of(ref: str | None) -> str | None:
-    """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit."""
+    """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit.
+
+    For a branch of GitHub's merge queue it is the branch that the queue merges into.
+    """
     ref = None if full_sha(ref) else given(ref)
-    if ref and ref.startswith(_HEADS):
-        return ref[len(_HEADS) :] or None
+    if ref and ref.startswith(_FACTS_HEADS):
+        ref = ref[len(_FACTS_HEADS) :] or None
+    if ref and ref.startswith(_QUEUE):
+        return ref[len(_QUEUE) :].rpartition("/pr-")[0] or None
     return None if ref and ref.startswith("refs/") else ref
 
 
@@ -667,6 +870,12 @@ def tag_of(ref: str | None) -> str | None:
     """Return the tag of `refs/tags/NAME`, None for any other ref."""
     ref = given(ref)
     return ref[len(_TAGS) :] if ref and ref.startswith(_TAGS) else None
+
+
+def later_attempt(text: str | None) -> str | None:
+    """Return the number of an attempt, or None for the first one and for none."""
+    text = given(text)
+    return None if text and text.isdecimal() and int(text) < 2 else text
 
 
 def commit(sha: Any, time: Any) -> dict[str, str] | None:
@@ -684,6 +893,28 @@ def readable_time(time: Any) -> str | None:
         return None
 
 
+# As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
+_REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
+
+
+def undone_by(message: Any) -> tuple[str, ...]:
+    """Return the commits that a commit with this message undoes."""
+    return tuple(sha.lower() for sha in re.findall(_REVERT, message)) if isinstance(message, str) else ()
+
+
+def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Return what commits undo together: *commits* are pairs of name and undone commits, newest first.
+
+    A revert that a newer one of them undoes does not count.
+    """
+    found: dict[str, None] = {}
+    for sha, undone in commits:
+        name = sha.lower() if isinstance(sha, str) else ""
+        if not any(name.startswith(one) for one in found):
+            found.update(dict.fromkeys(undone))
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Repository:
     """The repository of a deploy: `PATH` or `PATH@SHA`."""
@@ -694,7 +925,10 @@ class Repository:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs that a user set. Build them with `make`, which refuses wrong values."""
+    """The inputs that a user set. Build them with `make`, which refuses wrong values.
+
+    `no_branch` says why the branch that was set is none, such as a tag's ref.
+    """
 
     repos: tuple[Repository, ...] = ()
     sha: str | None = None
@@ -707,6 +941,7 @@ class Inputs:
     status: str | None = None
     url: str | None = None
     fixes: str | None = None
+    no_branch: str | None = None
 
     @classmethod
     def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
@@ -716,12 +951,11 @@ class Inputs:
         """
         read: dict[str, Any] = {}
         for name, text in texts.items():
-            if name not in cls.__annotations__ or name == "repos":
+            if name not in cls.__annotations__ or name in ("repos", "no_branch"):
                 raise TypeError(f"Inputs.make() has no input {name!r}")
             read[name] = _facts_filled_in(name, text)
-        paths = [part for text in repos for part in re.split(r"[\s,]+", text) if given(part)]
         _check(read)
-        return cls(repos=tuple(_repository(path) for path in paths), **read)
+        return cls(repos=tuple(one for text in repos for one in _repositories(text)), **read)
 
 
 def _facts_filled_in(name: str, text: str | None) -> str | None:
@@ -744,13 +978,30 @@ def _check(read: dict[str, Any]) -> None:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(status)}")
     if read.get("type") not in (None, *DEPLOY_TYPES):
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(read['type'])}")
+    if read.get("url"):
+        read["url"] = without_users(read["url"])
+    if read.get("branch"):
+        branch = branch_of(read["branch"])
+        if not branch:
+            read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
+        read["branch"] = branch
+
+
+def _repositories(text: str) -> Iterator[Repository]:
+    # Users and passwords are removed before the text is split, because a password may hold a comma.
+    parts, given_parts = (re.split(r"[\s,]+", one) for one in (without_users(text), text))
+    for part in filter(given, parts):
+        # What had a user was an address, also without a scheme.
+        yield _repository(part if part in given_parts or "://" in part else f"https://{part}")
 
 
 def _repository(text: str) -> Repository:
     path, at, sha = _facts_filled_in("repo", text).partition("@")
     path = path.strip("/")
-    if "://" in text or not all(path.split("/")) or "/" not in path:
-        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}")
+    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
+        named = slug(text)
+        remedy = f"; did you mean {named}" if named else ""
+        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
     return Repository(path, _whole(sha, "repo") if at else None)
 
 
@@ -766,10 +1017,11 @@ def _whole(sha: str, where: str) -> str:
 
 @dataclass(frozen=True)
 class GitFacts:
-    """What the checkout knows about its HEAD. `commits` are newest first, without merges.
+    """What the checkout knows about its HEAD.
 
-    `commits` is empty for a shallow clone, which lacks earlier commits. `cut` is true if there are
-    more commits than were read.
+    `commits` are without merges, and those that landed last come first. They are empty for a shallow
+    clone, which lacks earlier commits. `history` has what is known of every commit, in the same order:
+    its name, its parents and the commits that it undoes.
     """
 
     sha: str
@@ -777,24 +1029,47 @@ class GitFacts:
     remote: str | None = None
     commit_time: str | None = None
     commits: tuple[Mapping[str, str], ...] = ()
-    cut: bool = False
+    history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+
+    def reverts_since(self, before: str | None) -> tuple[str, ...]:
+        """Return what the commits after *before* undo. If that one is unknown, it is HEAD's first parent.
+
+        Earlier reverts undid what earlier deploys brought, and were in these.
+        """
+        parents = {name: above for name, above, _ in self.history}
+        first = parents.get(self.sha, ())[:1]
+        known, waiting = set(), [before] if before in parents else [*first]
+        while waiting:
+            name = waiting.pop()
+            if name not in known:
+                known.add(name)
+                waiting += parents.get(name, ())
+        return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
 
 
 @dataclass(frozen=True)
 class Target:
     """A repository at a commit, from a platform. Each value may be unknown.
 
-    `no_branch` says why there is no branch, most often a tag. Then git's branch is not used. The
-    log shows `notes`, and so does the error about a missing commit.
+    no_branch  why there is no branch, most often a tag. Then git's branch is not used
+    unsure     why the platform knows none, if git may
+    foreign    the branch of a fork, which is none of the repository's
+    commits    the new ones, as far as the platform knows them
+    before     the commit that the branch was at before
+    reverts    the commits that the new ones undo
+    notes      lines for the log. The error about a missing commit has them, too
     """
 
     repo: str | None = None
     sha: str | None = None
     branch: str | None = None
     no_branch: str | None = None
+    unsure: str | None = None
+    foreign: str | None = None
     commit_time: str | None = None
     commits: tuple[Mapping[str, str], ...] = ()
-    cut: bool = False
+    before: str | None = None
+    reverts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> Target:
@@ -803,18 +1078,41 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Run:
+    """The run of a pipeline that deployed.
+
+    id       names it, the same at every attempt and for every reporter
+    attempt  which attempt of it; None is the first
+    named    what the ids of its deploys are made of: by default the run, and a later attempt
+    """
+
+    id: str
+    attempt: str | None = None
+    named: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the ids of its deploys are made of: one text, or two."""
+        return self.named or ((self.id, self.attempt) if self.attempt else (self.id,))
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a platform knows about the running job.
 
-    run      the id of the run, the same when one of its jobs runs again
-    status   the platform's word for the result, and `status_of` for what it is the result of
-    skip     why the run deployed nothing
-    remedy   what to do, besides setting an input, if the repository or the commit is unknown
+    run          the run that deployed
+    environment  its name on the platform, and `tier` what the platform says it is for
+    pull         the open pull or merge request that the job is of
+    status       the platform's word for the result, and `status_of` for what it is the result of
+    skip         why the run deployed nothing
+    remedy       what to do, besides setting an input, if the repository or the commit is unknown
     """
 
     targets: tuple[Target, ...] = (Target(),)
-    run: str | None = None
+    run: Run | None = None
     environment: str | None = None
+    tier: str | None = None
+    pull: str | None = None
     url: str | None = None
     time: str | None = None
     status: str | None = None
@@ -836,15 +1134,11 @@ class Variables:
 
 @dataclass(frozen=True)
 class Deploys:
-    """The deploys that a job made, at least one, and notes for the log.
-
-    `lacking` is true if an event has neither `commits` nor `commitTime`, which git may know.
-    """
+    """The deploys that a job made, at least one, and notes for the log."""
 
     platform: str
     events: tuple[Event, ...]
     notes: tuple[str, ...] = ()
-    lacking: bool = False
 
 
 @dataclass(frozen=True)
@@ -966,6 +1260,7 @@ class Attempted:
     status: int | None
     message: str
     unchanged: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -976,6 +1271,8 @@ class Report:
     reason     why nothing was reported, or ""
     code       the exit code if the step is set to fail on an error
     payload    the events in the receiver's form: JSON, a list if there are several
+    notes      lines for the log about what is not obvious
+    warnings   lines for the log about what should be changed, although nothing went wrong
     """
 
     outcome: str
@@ -985,6 +1282,7 @@ class Report:
     http_status: int | None = None
     payload: str = ""
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -998,11 +1296,13 @@ def skipped(found: Skipped) -> Report:
 
 def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
     """Return the report of a dry run."""
-    lines = tuple(f"dry run, not sent: {_deploy(event)}" for event in events)
+    lines = tuple(f"dry run, not sent: {_deploy(event, dialect)}" for event in events)
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
 
 
-def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str]) -> Report:
+def attempted(
+    results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str], warnings: Sequence[str] = ()
+) -> Report:
     """Return the report of events that were sent. Some of them may have failed."""
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
@@ -1011,13 +1311,27 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
     last = (failed or list(results))[-1]
     return Report(
         outcome=REPORT_FAILED if failed else REPORTED,
-        lines=tuple(_report_line(result) for result in [*(r for r in results if r not in failed), *failed]),
-        reason="; ".join(_report_line(result) for result in failed),
+        lines=tuple(_report_line(result, dialect) for result in [*(r for r in results if r not in failed), *failed]),
+        reason="; ".join(_report_line(result, dialect) for result in failed),
         code=code,
         http_status=last.status,
         payload=_payload([result.event for result in results], dialect),
-        notes=tuple(notes),
+        notes=(*notes, *(result.note for result in results if result.note)),
+        warnings=tuple(warnings),
     )
+
+
+def left_out(inputs: Inputs, dialect: Dialect) -> list[str]:
+    """Return a note about the inputs that were set and that the receiver does not get."""
+    names = [
+        name
+        for name in ("service", "type", "fixes", "url")
+        # A deploy of the usual type loses nothing.
+        if getattr(inputs, name) not in (None, DEPLOY_TYPES[0]) and name not in dialect.names
+    ]
+    if not names:
+        return []
+    return [f"not sent: {', '.join(names)}, because the receiver takes the documented fields alone"]
 
 
 def refused(error: Exception, names: Mapping[str, str]) -> Report:
@@ -1034,22 +1348,27 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     return Report(REPORT_FAILED, (f"deploy not reported: {reason}",), reason, code)
 
 
-def _report_line(result: Attempted) -> str:
+def _report_line(result: Attempted, dialect: Dialect) -> str:
+    what = _deploy(result.event, dialect)
     if result.code != DONE:
-        return f"not reported: {_deploy(result.event)}: {result.message}"
+        return f"not reported: {what}: {result.message}"
     again = ", which was counted already" if result.unchanged else ""
-    return f"reported: {_deploy(result.event)}{again}"
+    return f"reported: {what}{again}"
 
 
-def _deploy(event: Event) -> str:
+def _deploy(event: Event, dialect: Dialect) -> str:
+    """Describe what is sent of an event."""
+    kind, service, environment = (
+        event.get(name) if name in dialect.names else None for name in ("type", "service", "environment")
+    )
     parts = [
-        event.get("type") or "deploy",
+        kind or "deploy",
         "of",
         event.get("repo"),
-        *([f"({event.get('service')})"] if event.get("service") else []),
+        *([f"({service})"] if service else []),
         "at",
         event.get("commitSHA")[:7],
-        *(["to", event.get("environment")] if event.get("environment") else []),
+        *(["to", environment] if environment else []),
     ]
     return " ".join(parts)
 
@@ -1135,6 +1454,7 @@ DEPLOY_INPUTS = (
 
 
 STEP_INPUTS = (
+    "path",
     "webhook-url",
     "webhook-key",
     "receiver",
@@ -1148,7 +1468,7 @@ STEP_INPUTS = (
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
 
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -1156,6 +1476,7 @@ class Settings:
     """A step's settings. Build them with `make`."""
 
     inputs: Inputs
+    path: str | None
     url: str | None
     key: Secret
     receiver: str
@@ -1181,6 +1502,7 @@ class Settings:
                 repos=[texts.get("repo") or ""],
                 **{name: texts.get(name) for name in DEPLOY_INPUTS if name != "repo"},
             ),
+            path=given(texts.get("path")),
             url=given(texts.get("webhook-url")),
             key=key,
             receiver=receiver,
@@ -1193,9 +1515,9 @@ class Settings:
 def flag(texts: Mapping[str, str | None], name: str) -> bool:
     """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
-    if word not in _TRUE + _FALSE:
+    if word not in TRUE + FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
-    return word in _TRUE
+    return word in TRUE
 
 
 def _receiver_of(key: Secret, dry_run: bool) -> str:
@@ -1251,7 +1573,7 @@ def strict(inputs: Mapping[str, str]) -> bool:
 def messages(report: Report) -> list[str]:
     """Return the log's messages about a report. A dry run also shows the payload."""
     payload = [report.payload] if report.outcome == DRY_RUN else []
-    return [*report.notes, *report.lines, *payload]
+    return [*report.notes, *report.warnings, *report.lines, *payload]
 
 
 def lines(report: Report, fails: bool) -> list[str]:
@@ -1260,7 +1582,8 @@ def lines(report: Report, fails: bool) -> list[str]:
     *fails* says whether an error fails the job.
     """
     level = "" if report.ok else "ERROR: " if fails else "WARNING: "
-    return [f"{_TITLE}: {level if line in report.lines else ''}{line}" for line in messages(report)]
+    levels = {**dict.fromkeys(report.lines, level), **dict.fromkeys(report.warnings, "WARNING: ")}
+    return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
 
 def _no_masks(key: str) -> list[str]:
@@ -1290,6 +1613,8 @@ class Step:
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
     folder       the variable that names the checkout; else git reads the current directory
+    root         the variable that names the job's folder, if that is another one. Above it no checkout
+                 is looked for
     event        the variable that names the file with the event's payload
     inputs       reads the inputs by name from the environment; raises UsageError
     names        what the platform calls the inputs; else the variable of each, GITDAILIES_NAME
@@ -1306,6 +1631,7 @@ class Step:
     agent: str
     no_key: str
     folder: str = ""
+    root: str = ""
     event: str = ""
     inputs: Callable[[Mapping[str, str]], dict[str, str]] = texts
     names: Mapping[str, str] | None = None
@@ -1318,59 +1644,6 @@ class Step:
     ask: Callable[[Mapping[str, Any], Callable[[], bytes]], dict[str, str]] | None = None
 
 
-# core/gitdailies_core/ci/git_url.py
-# Read addresses of repositories: find the slug in an address, and remove its user name.
-
-
-# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://.
-_GIT_URL_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
-
-
-# git@host:group/name.git, as ssh has it. C:\work and C:/work are Windows paths.
-_SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
-
-
-_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
-
-
-# Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
-# Bitbucket Data Center.
-_AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
-
-
-def slug(address: str) -> str | None:
-    """Return `owner/name` of a repository's address, with more parts if it has subgroups.
-
-    Returns None for a path on this machine and for an address with fewer than two parts.
-    """
-    found = _GIT_URL_ADDRESS.match(address.strip()) or _SCP.match(address.strip())
-    if not found or address.strip().lower().startswith("file:"):
-        return None
-    host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
-    parts = [part for part in path.split("/") if part]
-    if parts and parts[-1].lower().endswith(".git"):
-        parts[-1] = parts[-1][: -len(".git")]
-    if host.endswith(_AZURE_HOSTS):
-        parts = _azure(host, parts)
-    elif len(parts) > 2 and parts[0] == "scm":
-        parts = parts[1:]
-    return "/".join(parts) if len(parts) > 1 and all(parts) else None
-
-
-def without_user(address: str) -> str:
-    """Return *address* without user name and password. These never leave the machine."""
-    return _USER.sub(r"\1", address.strip())
-
-
-def _azure(host: str, parts: list[str]) -> list[str]:
-    # All forms become organization/project/name.
-    parts = [part for part in parts if part not in ("_git", "v3", "DefaultCollection")]
-    if host.endswith(".visualstudio.com") and host != "vs-ssh.visualstudio.com":
-        parts = [host.partition(".")[0], *parts]
-    # A project's first repository has the project's name, and the address has that name only once.
-    return [*parts, parts[-1]] if len(parts) == 2 else parts
-
-
 # core/gitdailies_core/ci/table.py
 # The parts of a platform: the table of its variables, and its marker.
 
@@ -1380,6 +1653,7 @@ class Table:
     """Names of variables by what they hold. The first that is set wins. `repo_url` is an address."""
 
     run: tuple[str, ...]
+    attempt: tuple[str, ...] = ()
     sha: tuple[str, ...] = ()
     branch: tuple[str, ...] = ()
     repo: tuple[str, ...] = ()
@@ -1388,6 +1662,13 @@ class Table:
     environment: tuple[str, ...] = ()
     url: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the job's run, and its attempt unless that is the first."""
+        run = variables.first(*self.run)
+        return Run(run, later_attempt(variables.first(*self.attempt))) if run else None
 
     def read(
         self,
@@ -1395,37 +1676,41 @@ class Table:
         *,
         targets: tuple[Target, ...] = (),
         no_branch: str | None = None,
+        fork: str | None = None,
         notes: Sequence[str] = (),
-        status_of: str = "the job",
-        skip: str | None = None,
-        remedy: str = "",
-        time: str | None = None,
-        **odd: str | None,
+        **other: Any,
     ) -> Facts:
-        """Read every row. *odd* replaces rows that the platform does not have as a variable, even by None.
+        """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
 
-        A branch with the tag's name is the tag. A tag has no branch.
+        A branch with the tag's name is the tag. A tag has no branch. *fork* says why the branch is that
+        of another repository.
         """
-        rows = ("run", "sha", "branch", "tag", "repo", "environment", "url", "status")
-        found = {row: odd[row] if row in odd else variables.first(*getattr(self, row)) for row in rows}
+        rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
+        found: dict[str, Any] = {
+            row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
+        }
         branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
         if tag and branch in (None, tag):
             branch, no_branch = None, f"the run is of tag {tag}"
         sha = full_sha(found["sha"])
         if found["sha"] and not sha:
             notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
-        repo = found["repo"] or slug(variables.first(*self.repo_url) or "")
-        return Facts(
-            targets=targets or (Target(repo, sha, branch, no_branch, notes=tuple(notes)),),
-            run=found["run"],
-            environment=found["environment"],
-            url=found["url"],
-            time=time,
-            status=found["status"],
-            status_of=status_of,
-            skip=skip,
-            remedy=remedy,
+        own = Target(
+            repo=found["repo"] or slug(variables.first(*self.repo_url) or ""),
+            sha=sha,
+            branch=None if fork else branch,
+            no_branch=fork or no_branch,
+            foreign=branch if fork else None,
+            before=full_sha(self._row(variables, "before")),
+            reverts=undone_by(found["message"]),
+            notes=tuple(notes),
         )
+        rest: dict[str, Any] = {"run": self.run_of(variables), **other}
+        seen = {row: found[row] for row in ("environment", "url", "status")}
+        return Facts(targets=targets or (own,), **seen, **rest)
+
+    def _row(self, variables: Variables, row: str) -> str | None:
+        return variables.first(*getattr(self, row))
 
 
 @dataclass(frozen=True)
@@ -1438,6 +1723,7 @@ class Platform:
     read    reads its facts from the job's variables and the event's payload
     step    how the step meets its jobs
     turn    if the markers of two platforms are set, the one with the lower turn is used
+    name    names it in runs and reporters: by default the word
     """
 
     word: str
@@ -1446,10 +1732,24 @@ class Platform:
     read: Callable[[Variables, Any], Facts]
     step: Step
     turn: int = 80
+    name: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """What runs and reporters call it."""
+        return self.name or self.word
 
 
 # core/gitdailies_core/events/ids.py
 # Event ids. The same deploy or incident gets the same id at every attempt and on every path.
+
+
+_SELF_MADE = r"(deploy|incident|content)-[0-9a-f]{32}"
+
+
+def is_self_made(id_: str) -> bool:
+    """Return whether an id has the form of those that are made here. Every other id is a user's."""
+    return re.fullmatch(_SELF_MADE, id_) is not None
 
 
 def deploy_id(
@@ -1461,9 +1761,15 @@ def deploy_id(
     environment: str | None,
     service: str | None,
     type: str | None,
+    attempt: str | None = None,
 ) -> str:
-    """Return the id of a deploy. Its parts stay the same when the CI job runs again."""
-    return _name("deploy", platform, run, sha.lower(), repo, environment, service, type or "deploy")
+    """Return the id of a deploy.
+
+    *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
+    deploy of its own, the receiver decides.
+    """
+    parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
+    return _name("deploy", *parts, *([attempt] if attempt else []))
 
 
 def _name(prefix: str, *parts: str | None) -> str:
@@ -1476,8 +1782,19 @@ def _name(prefix: str, *parts: str | None) -> str:
 # Find out which deploys a job made. A fact comes from an input, the event payload, a variable or git.
 
 
-# Receivers allow more. A longer list would only repeat the commits of earlier deploys.
-DEPLOY_MOST_COMMITS = 250
+# From a checkout, enough for the runs that failed since the last deploy. The receiver drops what earlier
+# deploys brought.
+USUAL_COMMITS = 250
+
+
+# A job of an open pull or merge request deploys to no environment that users see.
+PREVIEW = "preview"
+
+
+_DEPLOY_ELSEWHERE = "other"
+
+
+_LONGEST_NAME = 200
 
 
 _DEPLOY_NOTHING = Facts()
@@ -1512,7 +1829,6 @@ def resolve(
         platform=platform.word if platform else "",
         events=tuple(events.values()),
         notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
-        lacking=any(not event.get("commits") and not event.get("commitTime") for event in events.values()),
     )
 
 
@@ -1568,48 +1884,75 @@ class _Job:
         return _at(target or Target(), sha).but(repo=path)
 
     def with_git(self, target: Target) -> Target:
-        """Fill in missing facts from the checkout if it is at the same commit."""
+        """Fill in missing facts from the checkout if it is at the same commit.
+
+        A whole checkout also knows the commits of runs that failed or were overtaken. A platform knows
+        only those of its own run.
+        """
         git, sha = self.git, target.sha or (self.git.sha if self.git else None)
         if git is None or sha != git.sha:
             return target
+        most = max(USUAL_COMMITS, len(target.commits))
         return target.but(
             sha=sha,
             branch=target.branch or (None if target.no_branch else git.branch),
             commit_time=target.commit_time or git.commit_time,
-            commits=target.commits or git.commits,
-            cut=target.cut or (git.cut and not target.commits),
+            commits=git.commits[:most] or target.commits,
+            reverts=tuple(dict.fromkeys([*target.reverts, *git.reverts_since(target.before)])),
         )
+
+    @property
+    def environment(self) -> str | None:
+        return self.inputs.environment or self.facts.environment or (PREVIEW if self.facts.pull else None)
 
     def event(self, target: Target) -> Event:
         """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
         repo = self._known("repo", target, target.repo, "the repository, as owner/name")
         sha = self._known("sha", target, target.sha, "the deployed commit")
-        environment = inputs.environment or facts.environment
-        commits = list(target.commits[:DEPLOY_MOST_COMMITS])
+        environment = self.environment
+        commits = list(target.commits[:MOST_COMMITS])
+        name = self.platform.full_name if self.platform else _DEPLOY_ELSEWHERE
         return Event.make(
             DEPLOYED,
             repo=repo,
             commitSHA=sha,
             environment=environment,
-            branch=inputs.branch or target.branch,
+            branch=self._branch(target),
             time=inputs.time or facts.time,
             id=self._id(repo, sha, environment),
             service=inputs.service,
+            run=f"{name}:{_short(facts.run.id)}" if facts.run else None,
+            attempt=_short(facts.run.attempt) if facts.run and facts.run.attempt else None,
+            reporter=f"step/{name}",
+            # It is known of the platform's environment, not of another one that was set.
+            tier=facts.tier if environment == facts.environment else None,
             type=inputs.type,
             url=inputs.url or _shown(facts.url),
             commits=commits or None,
             commitTime=None if commits else target.commit_time,
             fixes=inputs.fixes,
+            reverts=list(target.reverts[:MOST_REVERTS]) or None,
         )
+
+    def _branch(self, target: Target) -> str | None:
+        if self.inputs.no_branch:
+            return None
+        # A job may set the branch of its event. For a fork that is not one of the repository's.
+        return target.branch if self.inputs.branch in (None, target.foreign) else self.inputs.branch
 
     def notes(self, target: Target) -> list[str]:
         """Return what is not obvious about the event of *target*: where it comes from, what it lacks."""
         notes = list(target.notes)
-        if target.no_branch and not (target.branch or self.inputs.branch):
-            notes.append(f"no branch: {target.no_branch}")
-        if target.cut or len(target.commits) > DEPLOY_MOST_COMMITS:
-            notes.append(f"commits: the newest {DEPLOY_MOST_COMMITS}, there are more")
+        why = self.inputs.no_branch or target.no_branch or target.unsure
+        if why and not self._branch(target):
+            notes.append(f"no branch: {why}")
+        if not self.environment:
+            notes.append("environment: none is named, so the deploy counts as production")
+        elif not (self.inputs.environment or self.facts.environment):
+            notes.append(f"environment: {PREVIEW}, because the job is of {self.facts.pull} and names none")
+        if len(target.commits) > MOST_COMMITS:
+            notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
 
     def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
@@ -1622,19 +1965,21 @@ class _Job:
         )
 
     def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
-        platform, run = self.platform.word if self.platform else "", self.facts.run
+        platform = self.platform.word if self.platform else ""
+        parts = self.facts.run.parts if self.facts.run else ()
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
             return self.inputs.id
         if self.inputs.id:
             # One id for several events: each event gets its own id, derived from it.
-            platform, run = "id", self.inputs.id
-        elif not run:
-            platform, run = "call", self.call
-        if not run:
+            platform, parts = "id", (self.inputs.id,)
+        elif not parts:
+            platform, parts = "call", (self.call,) if self.call else ()
+        if not parts:
             return None
         return deploy_id(
             platform=platform,
-            run=run,
+            run=parts[0],
+            attempt=parts[1] if len(parts) > 1 else None,
             sha=sha,
             repo=repo,
             environment=environment,
@@ -1647,7 +1992,14 @@ def _at(target: Target, sha: str | None) -> Target:
     # The branch and the commits belong to the platform's commit. For another one they are unknown.
     if sha in (None, target.sha):
         return target
-    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
+    if target.sha is None:
+        return target.but(sha=sha, notes=())
+    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
+
+
+def _short(name: str) -> str:
+    # Names of jobs in folders may be long. Their ends tell runs apart.
+    return name[-_LONGEST_NAME:]
 
 
 def _shown(url: str | None) -> str | None:
@@ -1657,14 +2009,32 @@ def _shown(url: str | None) -> str | None:
 
 
 # core/gitdailies_core/ci/checkout.py
-# Read facts about the deploy from the checkout's git: the last source, used only if needed.
+# Read facts about the deploy from the checkout's git: which commits it brought, and what nothing else tells.
 
 
 # Twice as many as are sent, because merges are left out.
-_READ = 2 * DEPLOY_MOST_COMMITS
+_READ = 2 * MOST_COMMITS
 
 
 _LONGEST_SECONDS = 10
+
+
+# Where a job has several checkouts, they are side by side in its folder.
+_MOST_FOLDERS = 50
+
+
+_OWNED_BY_ANOTHER = ("unsafe repository", "dubious ownership")
+
+
+_CHECKOUT_HEADS = "refs/heads/"
+
+
+@dataclass(frozen=True)
+class Found:
+    """A checkout: what is known of it, or why nothing is, in words for the log."""
+
+    facts: GitFacts | None = None
+    problem: str = ""
 
 
 def deploys_in(
@@ -1674,54 +2044,130 @@ def deploys_in(
     environ: Mapping[str, str],
     event: Any = None,
     inputs: Inputs,
+    path: str | None = None,
     call: str = "",
 ) -> Deploys | Skipped:
-    """Resolve the job's deploys. If the platform's facts are not enough, read git in *directory*.
+    """Resolve the job's deploys, with the facts of the checkout of the deployed commit.
 
-    Git takes a third of a step's time, so it runs only if needed. Raises what `resolve` raises.
+    The checkout is in *directory*, in one above it, or in one right below it. *path* names another one,
+    from *directory* on. Raises what `resolve` raises, and UsageError if *path* is no checkout.
     """
     try:
         found = resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
-        if isinstance(found, Skipped) or not found.lacking:
-            return found
     except UsageError:
         # The second call raises it again, unless git has what is missing.
         found = None
-    git = read(directory)
-    if found is not None and git is None:
+    if isinstance(found, Skipped):
         return found
-    return resolve(platform, environ=environ, event=event, inputs=inputs, git=git, call=call)
+    shas = {one.get("commitSHA") for one in found.events} if found else set()
+    git = _chosen(directory, path, shas, _root(platform, environ))
+    if git is None or (found and git.facts is None and not git.problem):
+        return found or resolve(platform, environ=environ, event=event, inputs=inputs, call=call)
+    try:
+        deploys = resolve(platform, environ=environ, event=event, inputs=inputs, git=git.facts, call=call)
+    except UsageError as error:
+        raise UsageError(f"{error} ({git.problem})" if git.problem else str(error)) from None
+    if isinstance(deploys, Deploys) and git.problem:
+        return Deploys(deploys.platform, deploys.events, (*deploys.notes, git.problem))
+    return deploys
 
 
-def read(directory: str) -> GitFacts | None:
-    """Read HEAD, its branch, its remote and earlier commits. Returns None if there is no checkout.
+def _root(platform: Platform | None, environ: Mapping[str, str]) -> str:
+    """Return the folder of the job, above which no checkout is its own, or ""."""
+    return environ.get(platform.step.root or platform.step.folder, "") if platform else ""
+
+
+def _chosen(directory: str, path: str | None, shas: Collection[str], root: str) -> Found | None:
+    """Return the checkout of one of the commits *shas*, or the nearest one if none of them is known."""
+    if path:
+        folder = os.path.join(directory, path)
+        if not any(map(_is_checkout, _above(folder, root))):
+            raise UsageError(f"path: expected a folder with a git checkout, got {path!a}")
+        return read(folder)
+    nearest = next(filter(_is_checkout, _above(directory, root)), None)
+    found = read(nearest) if nearest else None
+    if found and (not shas or found.problem or (found.facts and found.facts.sha in shas)):
+        return found
+    # Below the job's folder nothing but the deployed commit tells which checkout is meant.
+    below = list(_below(directory)) if shas else []
+    for folder in below:
+        if _git(folder, "rev-parse", "HEAD")[0] in shas:
+            return read(folder)
+    # Where none is at the deployed commit, a checkout that git refused may be the one.
+    problems = [one for one in map(read, below[:1]) if one.problem]
+    return found or (problems[0] if problems else None)
+
+
+def _above(directory: str, root: str) -> Iterator[str]:
+    """Yield a folder and those above it, up to *root* if it is in there."""
+    folder, root = os.path.abspath(directory), os.path.abspath(root) if root else ""
+    inside = root and (folder + os.sep).startswith(root.rstrip(os.sep) + os.sep)
+    while True:
+        yield folder
+        above = os.path.dirname(folder)
+        if above == folder or (inside and folder == root):
+            return
+        folder = above
+
+
+def _below(directory: str) -> Iterator[str]:
+    try:
+        names = sorted(os.listdir(directory))
+    except OSError:
+        names = []
+    yield from filter(_is_checkout, (os.path.join(directory, name) for name in names[:_MOST_FOLDERS]))
+
+
+def _is_checkout(folder: str) -> bool:
+    return os.path.exists(os.path.join(folder, ".git"))
+
+
+def read(directory: str) -> Found:
+    """Read HEAD, its branch, its remote and earlier commits.
 
     In a shallow clone earlier commits are unknown, because they were not fetched.
     """
-    if not os.path.exists(os.path.join(directory, ".git")):
-        return None
-    log = _git(directory, "log", f"--max-count={_READ}", "--format=%H %cI %P")
-    if not log:
-        return None
-    lines = [line.split() for line in log.splitlines()]
-    sha, commit_time = lines[0][:2]
-    entries = [commit(name, time) for name, time, *parents in lines if len(parents) < 2]
-    commits = [entry for entry in entries if entry]
-    shallow, _, ref = (
-        _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD") or ""
-    ).partition("\n")
-    heads = "refs/heads/"
-    return GitFacts(
-        sha=sha,
-        branch=ref[len(heads) :] if ref.startswith(heads) else None,
-        remote=_git(directory, "config", "--get", "remote.origin.url"),
-        commit_time=readable_time(commit_time),
-        commits=() if shallow == "true" else tuple(commits[:DEPLOY_MOST_COMMITS]),
-        cut=len(commits) > DEPLOY_MOST_COMMITS or len(lines) == _READ,
+    form = (f"--max-count={_READ}", "-z", "--topo-order", _FORMAT)
+    text, problem = _git(directory, "log", *form, *_since(directory))
+    rows = [row.split("\n", 3) for row in text.split("\0") if row.count("\n") >= 3]
+    if not rows:
+        return Found(problem=problem)
+    sha, commit_time = rows[0][0], rows[0][1]
+    entries = [commit(name, time) for name, time, parents, _ in rows if " " not in parents]
+    said, _ = _git(directory, "rev-parse", "--is-shallow-repository", "--symbolic-full-name", "HEAD")
+    shallow, _, ref = said.partition("\n")
+    return Found(
+        GitFacts(
+            sha=sha,
+            branch=ref[len(_CHECKOUT_HEADS) :] if ref.startswith(_CHECKOUT_HEADS) else None,
+            remote=_git(directory, "config", "--get", "remote.origin.url")[0] or None,
+            commit_time=readable_time(commit_time),
+            # An older git does not know the question, and prints it.
+            commits=tuple(entry for entry in entries if entry)[:MOST_COMMITS] if shallow == "false" else (),
+            history=tuple(
+                (name, tuple(above.split()), undone_by(message)) for name, _, above, message in rows
+            ),
+        )
     )
 
 
-def _git(directory: str, *arguments: str) -> str | None:
+# Name, time and parents, each on a line, and the message. No message holds a zero byte.
+_FORMAT = "--format=%H%n%cI%n%P%n%B"
+
+
+def _since(directory: str) -> list[str]:
+    """Return the range of commits that landed on the branch last, as git's arguments.
+
+    By their times, old commits of a branch that was just merged would come after hundreds of newer ones,
+    and be cut off: the slowest ones. So the range goes by what landed.
+    """
+    skipped = f"--skip={USUAL_COMMITS}"
+    first = _git(directory, "rev-list", "--first-parent", skipped, "--max-count=1", "HEAD")[0]
+    return ["HEAD", f"^{first}"] if first else ["HEAD"]
+
+
+def _git(directory: str, *arguments: str) -> tuple[str, str]:
+    """Return what git prints and, if it fails, why, in words for the log. One of them is empty."""
     import subprocess
 
     # In a container the checkout often belongs to another user. This changes no configuration file.
@@ -1734,10 +2180,69 @@ def _git(directory: str, *arguments: str) -> str | None:
             capture_output=True,
             timeout=_LONGEST_SECONDS,
             check=False,
+            env={**os.environ, "LC_ALL": "C", "GIT_NO_LAZY_FETCH": "1"},
         )
+    except subprocess.TimeoutExpired:
+        return "", f"no commits: git took longer than {_LONGEST_SECONDS} s"
     except (OSError, subprocess.SubprocessError):
-        return None
-    return done.stdout.decode("utf-8", "replace").strip() or None if done.returncode == 0 else None
+        return "", "no commits: git is not installed, or cannot be run"
+    if done.returncode == 0:
+        return done.stdout.decode("utf-8", "replace").strip(), ""
+    said = " ".join(done.stderr.decode("utf-8", "replace").split())
+    if any(words in said for words in _OWNED_BY_ANOTHER):
+        return "", (
+            "no commits: git refused the checkout, because it belongs to another user; "
+            "git config --global --add safe.directory '*' allows it"
+        )
+    return "", f"no commits: git could not read the checkout ({said[:200]})"
+
+
+# core/gitdailies_core/html_answer.py
+# Whether an answer is a web page. Pure.
+
+
+_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+
+
+_BOMS = ((b"\xef\xbb\xbf", "utf-8"), (b"\xff\xfe", "utf-16-le"), (b"\xfe\xff", "utf-16-be"))
+
+
+# How much of a body decides. Comments before a page's first tag are short.
+_LOOKED_AT = 4096
+
+
+# What may stand before the first tag: white space, comments, an XML declaration.
+_BEFORE = re.compile(r"(?:\s+|<!--.*?-->|<\?xml.*?\?>)+", re.DOTALL)
+
+
+# The tags that mean HTML, as browsers decide (WHATWG, MIME Sniffing, 7.1), and `meta` and `noscript`.
+_PAGE = re.compile(
+    r"<(?:!doctype|html|head|title|meta|body|script|noscript|style|iframe|h1|div|font|table|a|b|br|p)[\s/>]"
+    r"|<!--",
+    re.IGNORECASE,
+)
+
+
+def is_html(content_type: str, body_start: bytes) -> bool:
+    """Return whether an answer is a web page, by its Content-Type header or by how its body begins.
+
+    Without a body it is none, and JSON is none, whatever the header says: some servers call every
+    answer HTML.
+    """
+    text = _html_answer_text(body_start[:_LOOKED_AT])
+    before = _BEFORE.match(text)
+    rest = text[before.end() :] if before else text
+    if _PAGE.match(rest) or (not rest and "<!--" in text):
+        return True
+    kind = re.split("[;,]", content_type, maxsplit=1)[0].strip().lower()
+    return kind in _TYPES and bool(rest) and rest[0] not in "{["
+
+
+def _html_answer_text(body: bytes) -> str:
+    for mark, encoding in _BOMS:
+        if body.startswith(mark):
+            return body[len(mark) :].decode(encoding, "replace")
+    return body.decode("utf-8", "replace")
 
 
 # core/gitdailies_core/retry.py
@@ -1753,6 +2258,14 @@ KEY_STATUSES = frozenset({401, 403})
 ADDRESS_STATUSES = frozenset({404, 405, 410})
 
 
+# Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
+RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
+
+
+# What a pause waits for. These are values of the relay's store, of JSON and of metrics.
+KEY, ADDRESS, RECEIVER = "key", "address", "receiver"
+
+
 FIRST_DELAY_SECONDS = 1.0
 
 
@@ -1766,13 +2279,33 @@ LONGEST_RETRY_AFTER_SECONDS = 3600.0
 GIVE_UP_AGE_SECONDS = 7 * 86400.0
 
 
+# An age alone may come from a clock that was wrong for a moment. So many attempts take minutes.
+LEAST_ATTEMPTS = 10
+
+
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one attempt: an HTTP status, or None with the `error` when no answer came."""
+    """The result of one attempt: an HTTP status, or None with the `error` when no answer came.
+
+    `is_html` says that the answer is a 2xx with a web page (`html_answer`). `answer` is the beginning
+    of its body, on one line and without secrets, where a person may want to see it.
+    """
 
     status: int | None
     error: str = ""
     retry_after: str = ""
+    is_html: bool = False
+    answer: str = ""
+
+    # What is only shown to people makes no other outcome.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcome) and self._deciding() == other._deciding()
+
+    def __hash__(self) -> int:
+        return hash(self._deciding())
+
+    def _deciding(self) -> tuple[object, ...]:
+        return (self.status, self.error, self.retry_after, self.is_html)
 
 
 @dataclass(frozen=True)
@@ -1790,7 +2323,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Pause:
-    """Send nothing until the key or the address changes. `what` is `key` or `address`."""
+    """Send nothing until that changes. `what` is KEY, ADDRESS or RECEIVER."""
 
     what: str
     reason: str
@@ -1822,23 +2355,32 @@ def decide(
     earlier events is not a failure.
     """
     status = outcome.status
-    result = f"answered {status}" if status is not None else outcome.error or "no answer"
-    if outcome.error and status is not None:
-        result = f"{result}: {outcome.error}"
+    result = describe(outcome)
     if status is not None:
-        if 200 <= status < 300:
+        if 200 <= status < 300 and not outcome.is_html:
             return Done()
         if status in KEY_STATUSES:
-            return Pause("key", f"the key is refused ({result})")
-        if status in ADDRESS_STATUSES or 300 <= status < 400:
-            return Pause("address", f"the address is wrong ({result})")
+            return Pause(KEY, f"the key is refused ({result})")
+        if outcome.is_html or status in ADDRESS_STATUSES or 300 <= status < 400:
+            return Pause(ADDRESS, f"the address is wrong ({result})")
+        if status in RECEIVER_STATUSES:
+            return Pause(RECEIVER, f"the receiver takes no events ({result})")
         if is_answer(outcome):
             return GiveUp(result)
-    if (now - first_attempt_at).total_seconds() >= give_up_age_seconds:
+    age_seconds = (now - first_attempt_at).total_seconds()
+    if attempt >= LEAST_ATTEMPTS and age_seconds >= give_up_age_seconds:
         return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {result}")
     return Again(
         now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
     )
+
+
+def describe(outcome: Outcome) -> str:
+    """Return what was answered, as a short text."""
+    if outcome.status is None:
+        return outcome.error or "no answer"
+    page = " with a web page" if outcome.is_html else ""
+    return f"answered {outcome.status}{page}{f': {outcome.error}' if outcome.error else ''}"
 
 
 def is_answer(outcome: Outcome) -> bool:
@@ -1865,6 +2407,53 @@ def retry_after_seconds(value: str, now: datetime) -> float:
         except (ValueError, TypeError, IndexError, OverflowError):
             return 0.0
     return min(max(seconds, 0.0), LONGEST_RETRY_AFTER_SECONDS)
+
+
+# core/gitdailies_core/values/hosts.py
+# Whether a host is on this machine or in a private network, by its name or address alone. Pure.
+
+
+# This machine, private and link-local networks, and the shared ones of carriers (RFC 1918, 3927, 6598).
+_PRIVATE_V4 = (
+    r"^(?:0|10|127|192\.168|169\.254|172\.(?:1[6-9]|2[0-9]|3[01])"
+    r"|100\.(?:6[4-9]|[7-9][0-9]|1[01][0-9]|12[0-7]))\."
+)
+
+
+# Loopback, unique local and link-local addresses (RFC 4193, 4291).
+_PRIVATE_V6 = r"^(?:(?:0*:)+(?:0*1)?$|f[cd][0-9a-f]{2}:|fe[89ab][0-9a-f]:)"
+
+
+_V4 = r"^[0-9]+(?:\.[0-9]+){3}$"
+
+
+_MAPPED = r"^::ffff:([0-9.]+)$"
+
+
+# Names that no public resolver knows (RFC 6761, 6762, 8375; ICANN keeps `internal` for this).
+_PRIVATE_NAMES = (
+    ".localhost",
+    ".local",
+    ".internal",
+    ".home.arpa",
+    ".lan",
+    ".localdomain",
+    ".test",
+    ".invalid",
+)
+
+
+def is_private(host: str) -> bool:
+    """Whether *host* is this machine or in a private network. A name without a dot is."""
+    name = host.strip("[]").rstrip(".").lower().partition("%")[0]
+    mapped = re.match(_MAPPED, name)
+    if mapped:
+        name = mapped[1]
+    if re.match(_V4, name):
+        return bool(re.match(_PRIVATE_V4, name))
+    if ":" in name:
+        return bool(re.match(_PRIVATE_V6, name))
+    return "." not in name or name.endswith(_PRIVATE_NAMES)
 
 
 # core/gitdailies_core/ci/sender.py
@@ -1897,6 +2486,16 @@ _LONGEST_MESSAGE = 300
 
 
 _KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
+
+
+_CONFLICT = 409
+
+
+_PROXY_ASKS = 407
+
+
+# Which input is probably wrong.
+_CHECK = {KEY: "webhook-key", ADDRESS: "webhook-url"}
 
 
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
@@ -1954,7 +2553,7 @@ class Receiver:
 class Receipt:
     """The result of sending an event. `message` is one line and never contains the key.
 
-    `check` names the input that is probably wrong, or is empty.
+    `check` names the input that is probably wrong, or is empty. `note` is a further line for the log.
     """
 
     outcome: str
@@ -1963,6 +2562,7 @@ class Receipt:
     message: str
     unchanged: bool = False
     check: str = ""
+    note: str = ""
 
 
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
@@ -1978,6 +2578,7 @@ class _Answer:
     retry_after: str = ""
     body: Any = None
     final: bool = False
+    page: bool = False
 
 
 def send(
@@ -1999,7 +2600,7 @@ def send(
         attempt += 1
         answer = _bounded_post(event, receiver, (until - now()).total_seconds())
         verdict = decide(
-            Outcome(answer.status, answer.message, answer.retry_after),
+            Outcome(answer.status, answer.message, answer.retry_after, answer.page),
             attempt=attempt,
             first_attempt_at=first_attempt_at,
             now=now(),
@@ -2010,11 +2611,17 @@ def send(
             return Receipt(
                 DELIVERED, answer.status, attempt, answer.message, unchanged=body.get("status") == "unchanged"
             )
-        if isinstance(verdict, Pause) and verdict.what == "address":
-            return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
+        if answer.status == _CONFLICT and event.id and is_self_made(event.id):
+            # Such an id names one deploy, whatever else an attempt says of it.
+            note = f"the receiver has {event.id} already, with other content, and keeps the first"
+            return Receipt(DELIVERED, answer.status, attempt, answer.message, unchanged=True, note=note)
+        if isinstance(verdict, Pause):
+            outcome = SENDER_REFUSED if verdict.what == KEY else SENDER_NOT_DELIVERED
+            return Receipt(
+                outcome, answer.status, attempt, verdict.reason, check=_CHECK.get(verdict.what, "")
+            )
         if not isinstance(verdict, Again):
-            wrong = "webhook-key" if isinstance(verdict, Pause) else ""
-            return Receipt(SENDER_REFUSED, answer.status, attempt, verdict.reason, check=wrong)
+            return Receipt(SENDER_REFUSED, answer.status, attempt, verdict.reason)
         if attempt > receiver.retries or answer.final or verdict.at >= until:
             attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
             later = ""
@@ -2024,6 +2631,14 @@ def send(
                 )
             return Receipt(SENDER_NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
+
+
+def warning_about(url: str) -> str:
+    """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or is_private(parts.hostname or ""):
+        return ""
+    return "webhook-url: http sends the key and the deploys unencrypted; use https"
 
 
 def _address(url: str) -> SplitResult:
@@ -2048,8 +2663,19 @@ def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
     thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
     thread.start()
     thread.join(seconds)
+    if answers:
+        return answers[0]
+    return _no_answer(receiver, seconds)
+
+
+def _no_answer(receiver: Receiver, seconds: float) -> _Answer:
     where = urlsplit(receiver.url).netloc
-    return answers[0] if answers else _Answer(None, f"{where}: no answer within {seconds:g} s")
+    try:
+        proxy = _proxy(urlsplit(receiver.url))
+    except ValueError:
+        proxy = None
+    through = f", through {_named(proxy)}" if proxy else ""
+    return _Answer(None, f"{where}{through}: no answer within {seconds:g} s")
 
 
 def _post(event: Event, receiver: Receiver) -> _Answer:
@@ -2060,9 +2686,14 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
     }
     if event.id:
         headers[ID_HEADER] = event.id
+    proxy: SplitResult | None = None
+    connected = False
     try:
-        connection, target = _connection(receiver, headers)
+        proxy = _proxy(urlsplit(receiver.url))
+        connection, target = _connection(receiver, headers, proxy)
         try:
+            connection.connect()
+            connected = True
             connection.request("POST", target, receiver.dialect.dump(event), headers)
             with connection.getresponse() as response:
                 try:
@@ -2070,22 +2701,23 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
                 except (OSError, HTTPException):
                     # The status has arrived. It decides, without the body.
                     body = b""
-                return _answered(response.status, body, response.getheader("Retry-After", ""), receiver)
+                return _answered(response, body, receiver, proxy)
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
-        return _unanswered(error, receiver)
+        return _unanswered(error, receiver, None if connected else proxy)
 
 
-def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnection, str]:
-    """Return a connection and the request's target. The environment may name a proxy.
+def _connection(
+    receiver: Receiver, headers: dict[str, str], proxy: SplitResult | None
+) -> tuple[HTTPConnection, str]:
+    """Return a connection, which is not made yet, and the request's target.
 
     Without a tunnel, the proxy's password is added to *headers*.
     """
     parts = urlsplit(receiver.url)
     target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
     secure = parts.scheme == "https"
-    proxy = _proxy(parts)
     connect = HTTPSConnection if secure else HTTPConnection
     if proxy is None:
         return connect(parts.hostname or "", parts.port, timeout=receiver.timeout_seconds), target
@@ -2116,26 +2748,47 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
     address = proxies.get(parts.scheme) or proxies.get("all")
     if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):
         return None
-    proxy = urlsplit(address if "://" in address else f"http://{address}")
-    if proxy.scheme != "http" or not proxy.hostname:
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        # Reading the port raises ValueError if it is no number. Its text may show a password.
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
     return proxy
 
 
-def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
+def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
+    """Return why there is no answer. *proxy* is the one to which no connection was made."""
     where = urlsplit(receiver.url).netloc
-    if isinstance(error, TimeoutError):
-        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
         # A retry does not mend a certificate. By name, so that this module need not import ssl.
         message = _sender_line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
         return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
+    if isinstance(error, TimeoutError) and not proxy:
+        return _no_answer(receiver, receiver.timeout_seconds)
+    if proxy:
+        where = f"{_named(proxy)}, on the way to {where}"
+    if isinstance(error, TimeoutError):
+        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return _Answer(None, f"{where}: {_sender_line(message, receiver).lower()}", final=isinstance(error, ValueError))
 
 
-def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
+def _named(proxy: SplitResult) -> str:
+    # Without its user and password.
+    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
+
+
+def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
+    status, retry_after = response.status, response.getheader("Retry-After", "")
+    page = is_html(response.getheader("Content-Type", ""), raw)
+    taken = 200 <= status < 300
+    if page:
+        # Its tags say nothing to a reader of the log.
+        return _Answer(status, "" if taken else "a web page", retry_after, page=taken)
     text = raw.decode("utf-8", "replace")
     try:
         body = json.loads(text)
@@ -2143,7 +2796,10 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
         body = None
     # Problem details (RFC 9457) have the message in `detail`.
     detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
-    return _Answer(status, _sender_line(str(detail or text), receiver), retry_after, body)
+    message = _sender_line(str(detail or text), receiver)
+    if status == _PROXY_ASKS and proxy:
+        message = f"{_named(proxy)} asks for a user and a password"
+    return _Answer(status, message, retry_after, body)
 
 
 def _sender_line(text: str, receiver: Receiver) -> str:
@@ -2192,21 +2848,28 @@ def run(
             environ=environ,
             event=event,
             inputs=settings.inputs,
+            path=settings.path,
             call=os.urandom(8).hex(),
         )
         if isinstance(found, Skipped):
             return skipped(found)
         dialect = Dialect.make(receiver=settings.receiver)
+        notes = [*found.notes, *left_out(settings.inputs, dialect)]
         if settings.dry_run:
-            return dry_run(found.events, dialect, found.notes)
-        return attempted(_send(found.events, settings, dialect, agent, no_key, names), dialect, found.notes)
+            return dry_run(found.events, dialect, notes)
+        results, warnings = _send(found.events, settings, dialect, agent, no_key, names)
+        return attempted(results, dialect, notes, [relabel(warning, names) for warning in warnings])
     except Exception as error:
         return refused(error, names)
 
 
 def leave(code: int) -> NoReturn:
     """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        # A log that is closed, or none.
+        os._exit(code)
     os._exit(code)
 
 
@@ -2217,7 +2880,8 @@ def _send(
     agent: str,
     no_key: str,
     names: Mapping[str, str],
-) -> list[Attempted]:
+) -> tuple[list[Attempted], list[str]]:
+    """Send the events. Return how that went, and warnings."""
     if not settings.key:
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
@@ -2232,16 +2896,19 @@ def _send(
         retries=settings.retries,
     )
     codes = {DELIVERED: DONE, SENDER_REFUSED: REPORT_REFUSED, SENDER_NOT_DELIVERED: REPORT_NOT_DELIVERED}
-    return [
+    results = [
         Attempted(
             event,
             codes[receipt.outcome],
             receipt.status,
             receipt.message + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
             receipt.unchanged,
+            receipt.note,
         )
         for event, receipt in zip(events, send_all(events, receiver))
     ]
+    warning = warning_about(receiver.url)
+    return results, [warning] if warning else []
 
 
 # core/gitdailies_core/ci/workflow_commands.py
@@ -2270,6 +2937,7 @@ def commands(report: Report, fails: bool) -> list[str]:
     does not look for a command there.
     """
     notices = [f"::notice title={_HEADING}::{_data(note)}" for note in report.notes]
+    notices += [f"::warning title={_HEADING}::{_data(warning)}" for warning in report.warnings]
     if report.ok and report.outcome != SKIPPED:
         return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
     level = "notice" if report.ok else "error" if fails else "warning"
@@ -2300,7 +2968,9 @@ def outputs(report: Report) -> str:
 def summary(report: Report) -> str:
     """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
-    return "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in report.notes)]) + "\n"
+    return (
+        "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
+    )
 
 
 def _data(text: str) -> str:
@@ -2325,8 +2995,9 @@ def _markdown(text: str) -> str:
 
 
 GITHUB_ACTIONS_TABLE = Table(
-    # The same at every attempt. GITHUB_RUN_ATTEMPT counts the attempts.
+    # The same at every attempt.
     run=("GITHUB_RUN_ID",),
+    attempt=("GITHUB_RUN_ATTEMPT",),
     sha=("GITHUB_SHA",),
     # GITHUB_REF_NAME may also be a tag, or 7/merge for a pull request.
     branch=("GITHUB_REF",),
@@ -2341,8 +3012,8 @@ GITHUB_ACTIONS_TABLE = Table(
 class Payload:
     """Where an event's payload has the facts about the deploy: paths. The first one found wins.
 
-    A row with `status` is a deploy only after success. `run` names the run that deployed, so that
-    running either workflow again gives the same id.
+    A row with `status` is a deploy only after success. `run` names the run that deployed, and `attempt`
+    its attempt. `deployment` names what GitHub numbers by itself: a deploy that is run again has another.
     """
 
     sha: str
@@ -2352,7 +3023,10 @@ class Payload:
     time: str = ""
     url: str = ""
     run: str = ""
+    attempt: str = ""
+    deployment: str = ""
     commit_time: str = ""
+    message: str = ""
 
 
 PAYLOADS: Mapping[str, Payload] = {
@@ -2363,25 +3037,34 @@ PAYLOADS: Mapping[str, Payload] = {
         status="workflow_run.conclusion",
         url="workflow_run.html_url",
         run="workflow_run.id",
+        attempt="workflow_run.run_attempt",
         commit_time="workflow_run.head_commit.timestamp",
+        message="workflow_run.head_commit.message",
     ),
     "check_suite": Payload(
         sha="check_suite.head_sha",
         branch="check_suite.head_branch",
         status="check_suite.conclusion",
         commit_time="check_suite.head_commit.timestamp",
+        message="check_suite.head_commit.message",
     ),
     "check_run": Payload(
         sha="check_run.head_sha",
         branch="check_run.check_suite.head_branch",
         status="check_run.conclusion",
     ),
-    "status": Payload(sha="sha", status="state", commit_time="commit.commit.committer.date"),
+    "status": Payload(
+        sha="sha",
+        status="state",
+        commit_time="commit.commit.committer.date",
+        message="commit.commit.message",
+    ),
     # GITHUB_REF is empty if the deployment was made from a bare commit.
     "deployment": Payload(
         sha="deployment.sha",
         environment="deployment.environment",
-        run="deployment.id",
+        run="workflow_run.id deployment.id",
+        deployment="deployment.id",
     ),
     "deployment_status": Payload(
         sha="deployment.sha",
@@ -2389,27 +3072,34 @@ PAYLOADS: Mapping[str, Payload] = {
         status="deployment_status.state",
         time="deployment_status.created_at",
         url="deployment_status.log_url deployment_status.target_url",
-        run="deployment.id",
+        # The run that made the deployment, if one of GitHub Actions did.
+        run="workflow_run.id deployment.id",
+        attempt="workflow_run.run_attempt",
+        deployment="deployment.id",
     ),
     # GITHUB_REF is gh-readonly-queue/main/pr-7-…
     "merge_group": Payload(
         sha="merge_group.head_sha",
         branch="merge_group.base_ref",
         commit_time="merge_group.head_commit.timestamp",
+        message="merge_group.head_commit.message",
     ),
 }
 
 
-_PULL_REQUESTS = (
-    "pull_request",
-    "pull_request_target",
-    "pull_request_review",
-    "pull_request_review_comment",
+# `pull_request`, `pull_request_target`, `pull_request_review` and others; Gitea has more of them.
+_PULL_REQUEST = "pull_request"
+
+
+# Runs on these events may be of a tag. Those on all others are of a branch.
+_OF_TAGS = ("push", "create", "delete", "workflow_dispatch", "deployment", "deployment_status", "dynamic")
+
+
+# In workflow_run and check_suite, `head_branch` may also be a tag. This is a guess by its form: a version,
+# a date, or the number of a major version.
+_MAYBE_TAG = (
+    r"^(?:.*[/@_-])?[vV]?(?:[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?|[0-9]{6,}.*|[0-9]{4}-[0-9]{2}.*)$|^[vV][0-9]+$"
 )
-
-
-# In workflow_run and check_suite, `head_branch` may also be a tag. This is a guess by its form.
-_VERSION = re.compile(r"^(?:.*[/@-])?v?[0-9]+(?:\.[0-9]+)+(?:[-+.].*)?$", re.IGNORECASE)
 
 
 # How git and GitHub begin the message of a merge. `checkout` leaves merges out, too.
@@ -2420,75 +3110,160 @@ def _github_actions_read(variables: Variables, event: Any) -> Facts:
     name, payload = variables.first("GITHUB_EVENT_NAME") or "", event if isinstance(event, dict) else {}
     if name in PAYLOADS:
         return _from_payload(variables, name, payload)
-    if name in _PULL_REQUESTS:
-        return _pull_request(variables, payload)
+    if name.startswith(_PULL_REQUEST):
+        return _pull_request(variables, name, payload)
     issue = payload.get("issue")
     if name == "issue_comment" and isinstance(issue, dict) and issue.get("pull_request"):
-        # GITHUB_SHA is the tip of the default branch, and the payload holds no commit.
-        return _facts(
-            variables,
-            no_branch="a comment on a pull request started the run",
-            notes=("a comment on a pull request does not tell the pull request's commit",),
-        )
+        return _comment(variables, payload)
     sha = full_sha(variables.first(*GITHUB_ACTIONS_TABLE.sha))
-    branch = _branch(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    # The commits of a push. A new branch and a tag list none.
-    commits, commit_time = _pushed(payload) if name == "push" and at(payload, "after") == sha else ((), None)
-    return _facts(variables, sha=sha, branch=branch, commits=commits, commit_time=commit_time)
+    branch = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
+    if name == "delete" or (name == "push" and _deletes(payload)):
+        return _facts(variables, sha=sha, branch=branch, skip="the run is of a deleted branch or tag")
+    if name != "push" or at(payload, "after") != sha:
+        return _facts(variables, sha=sha, branch=branch)
+    return _facts(variables, sha=sha, branch=branch, **_pushed(payload))
+
+
+def _deletes(payload: Mapping[str, Any]) -> bool:
+    after = at(payload, "after") or ""
+    return payload.get("deleted") is True or (bool(after) and not after.strip("0"))
 
 
 def _from_payload(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
     row = PAYLOADS[name]
+    sha = full_sha(at(payload, row.sha))
     if not at(payload, row.sha):
         return _facts(variables, notes=_missing(name))
-    branch, no_branch = _branch(at(payload, row.branch)), None
-    origin = at(payload, f"{name}.head_repository.full_name")
+    head = branch_of(at(payload, row.branch))
+    found: dict[str, Any] = {"branch": head}
     if name.startswith("deployment"):
-        branch = _branch(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    elif branch and (_VERSION.match(branch) or at(payload, f"{name}.event") == "release"):
-        branch, no_branch = None, f"{name} does not tell whether {branch} is a branch or a tag"
-    elif origin and origin != variables.first(*GITHUB_ACTIONS_TABLE.repo):
-        branch, no_branch = None, f"{name} belongs to another repository"
+        found["branch"] = branch_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
+        found["tier"] = _tier(payload)
+    elif _foreign(variables, name, payload):
+        found = {"foreign": head or name, "no_branch": f"{name} belongs to another repository"}
+    elif at(payload, f"{name}.event") == "release":
+        found = {"no_branch": f"{name} is of a release, and {head} is a tag"}
+    elif head and _may_be_tag(name, payload, head):
+        found = {"unsure": f"{name} does not tell whether {head} is a branch or a tag"}
     return _facts(
         variables,
-        sha=full_sha(at(payload, row.sha)),
-        branch=branch,
+        sha=sha,
         commit_time=readable_time(at(payload, row.commit_time)),
-        no_branch=no_branch,
-        run=at(payload, row.run),
+        reverts=undone_by(at(payload, row.message)),
+        run=_github_actions_run(variables, row, payload),
         environment=at(payload, row.environment),
         time=readable_time(at(payload, row.time)),
         url=at(payload, row.url),
+        # Only its pull requests start runs of a fork here.
+        pull="a pull request" if found.get("foreign") else _open_pull(name, payload, head),
         # Without a conclusion it has not succeeded yet.
         status=(at(payload, row.status) or "unfinished") if row.status else None,
         status_of=name,
+        **found,
     )
 
 
-def _pull_request(variables: Variables, payload: Mapping[str, Any]) -> Facts:
+def _github_actions_run(variables: Variables, row: Payload, payload: Mapping[str, Any]) -> Run | None:
+    """Return the run that the payload names, else the job's own.
+
+    A job that is started by a workflow's end may be the one that deploys. Its own attempt is then that of
+    the deploy. A job on `deployment_status` deploys nothing, so its attempts are those of a report.
+    """
+    own, run = GITHUB_ACTIONS_TABLE.run_of(variables), at(payload, row.run)
+    if not run:
+        return own
+    again = own.attempt if own and not row.time else None
+    attempt = later_attempt(at(payload, row.attempt))
+    if again:
+        attempt = f"{attempt or 1}.{again}" if row.attempt else again
+    deployment = at(payload, row.deployment)
+    if deployment:
+        return Run(run, attempt, (deployment, again) if again else (deployment,))
+    return Run(run, attempt)
+
+
+def _tier(payload: Mapping[str, Any]) -> str | None:
+    """Return the tier of a deployment. GitHub only tells production from everything else."""
+    deployment = payload.get("deployment")
+    known = isinstance(deployment, dict) and deployment.get("production_environment") is True
+    moved = at(payload, "deployment_status.environment") or at(payload, "deployment.environment")
+    return "production" if known and moved == at(payload, "deployment.environment") else None
+
+
+def _foreign(variables: Variables, name: str, payload: Mapping[str, Any]) -> bool:
+    origin, own = at(payload, f"{name}.head_repository.full_name"), variables.first(*GITHUB_ACTIONS_TABLE.repo)
+    about = payload.get(name)
+    # A fork that was deleted since is null.
+    gone = isinstance(about, dict) and "head_repository" in about and about["head_repository"] is None
+    return gone or bool(origin and own and origin.lower() != own.lower())
+
+
+def _may_be_tag(name: str, payload: Mapping[str, Any], branch: str) -> bool:
+    if branch == at(payload, "repository.default_branch") or not re.match(_MAYBE_TAG, branch):
+        return False
+    return (at(payload, f"{name}.event") or "push") in _OF_TAGS
+
+
+def _open_pull(name: str, payload: Mapping[str, Any], branch: str | None) -> str | None:
+    """Return the open pull request whose checks or workflow run started the job, or None."""
+    about = payload.get(name)
+    if not isinstance(about, dict) or name not in ("workflow_run", "check_suite", "check_run"):
+        return None
+    event = at(payload, f"{name}.event") or ""
+    listed = about.get(_PULL_REQUEST + "s")
+    first = listed[0] if isinstance(listed, list) and listed and isinstance(listed[0], dict) else {}
+    number = at(first, "number")
+    if event.startswith(_PULL_REQUEST):
+        return f"pull request {number}" if number else "a pull request"
+    # The checks of a branch list the pull requests from it. The default branch has one to a branch that
+    # is released.
+    if name == "workflow_run" or not number or branch == at(payload, "repository.default_branch"):
+        return None
+    return f"pull request {number}"
+
+
+def _comment(variables: Variables, payload: Mapping[str, Any]) -> Facts:
+    """Read a comment on a pull request. GITHUB_SHA is the default branch's tip, and no commit is named."""
+    merged = at(payload, "issue.pull_request.merged_at")
+    return _facts(
+        variables,
+        no_branch="a comment on a pull request started the run",
+        notes=("a comment on a pull request does not tell the pull request's commit",),
+        pull=None if merged else f"pull request {at(payload, 'issue.number') or ''}".strip(),
+    )
+
+
+def _pull_request(variables: Variables, name: str, payload: Mapping[str, Any]) -> Facts:
     number = at(payload, "pull_request.number")
     if not number:
-        return _facts(variables, notes=_missing(variables.first("GITHUB_EVENT_NAME") or ""))
-    if at(payload, "pull_request.merged_at"):
+        # The ref of a merged one is the branch that it was merged into.
+        ref = variables.first(*GITHUB_ACTIONS_TABLE.branch) or ""
+        merged = name == _PULL_REQUEST and ref.startswith("refs/heads/")
+        return _facts(variables, notes=_missing(name), pull=None if merged else "a pull request")
+    pull = f"pull request {number}"
+    if at(payload, "pull_request.merged_at") or payload["pull_request"].get("merged") is True:
         return _facts(
             variables,
             sha=full_sha(at(payload, "pull_request.merge_commit_sha")),
-            branch=_branch(at(payload, "pull_request.base.ref")),
-            notes=(f"the commit that pull request {number} was merged as",),
+            branch=branch_of(at(payload, "pull_request.base.ref")),
+            notes=(f"the commit that {pull} was merged as",),
         )
     head, base = (
         at(payload, "pull_request.head.repo.full_name"),
         at(payload, "pull_request.base.repo.full_name"),
     )
-    fork = f"pull request {number} comes from another repository" if head != base else None
+    branch = branch_of(at(payload, "pull_request.head.ref"))
+    fork = f"{pull} comes from another repository" if head != base else None
     closed = at(payload, "pull_request.state") == "closed"
     return _facts(
         variables,
         sha=full_sha(at(payload, "pull_request.head.sha")),
-        branch=None if fork else _branch(at(payload, "pull_request.head.ref")),
+        branch=None if fork else branch,
+        foreign=branch if fork else None,
         no_branch=fork,
-        notes=(f"the head of pull request {number}, not the merge commit that the run is of",),
-        skip=f"pull request {number} was closed without being merged" if closed else None,
+        notes=(f"the head of {pull}, not the merge commit that the run is of",),
+        pull=pull,
+        skip=f"{pull} was closed without being merged" if closed else None,
     )
 
 
@@ -2496,55 +3271,46 @@ def _missing(name: str) -> tuple[str, ...]:
     return (f"the payload of {name}, which tells it, was not found at GITHUB_EVENT_PATH",)
 
 
-def _pushed(payload: Mapping[str, Any]) -> tuple[tuple[dict[str, str], ...], str | None]:
+def _pushed(payload: Mapping[str, Any]) -> dict[str, Any]:
+    """Return what a push brought. A new branch and a tag list no commits."""
     pushed = payload.get("commits")
-    listed = [item for item in pushed if isinstance(item, dict)] if isinstance(pushed, list) else []
+    # The payload has the oldest first.
+    listed = [item for item in reversed(pushed) if isinstance(item, dict)] if isinstance(pushed, list) else []
     entries = [
         commit(item.get("id"), item.get("timestamp"))
-        # The payload has the oldest first. Only the message shows a merge.
-        for item in reversed(listed)
+        for item in listed
+        # Only the message shows a merge.
         if not str(item.get("message")).startswith(_MERGES)
     ]
-    return tuple(entry for entry in entries if entry), readable_time(at(payload, "head_commit.timestamp"))
+    head = payload.get("head_commit")
+    known = [*listed, *([head] if isinstance(head, dict) and not listed else [])]
+    return {
+        "commits": tuple(entry for entry in entries if entry),
+        "commit_time": readable_time(at(payload, "head_commit.timestamp")),
+        "reverts": reverts_of((item.get("id"), undone_by(item.get("message"))) for item in known),
+        "before": full_sha(at(payload, "before")),
+    }
+
+
+# What `_facts` takes for the target. The rest is of the job.
+_OF_TARGET = ("sha", "branch", "unsure", "foreign", "commit_time", "commits", "before", "reverts", "notes")
 
 
 def _facts(
-    variables: Variables,
-    *,
-    sha: str | None = None,
-    branch: str | None = None,
-    no_branch: str | None = None,
-    commit_time: str | None = None,
-    commits: tuple[dict[str, str], ...] = (),
-    notes: tuple[str, ...] = (),
-    run: str | None = None,
-    url: str | None = None,
-    **odd: Any,
+    variables: Variables, *, no_branch: str | None = None, url: str | None = None, **known: Any
 ) -> Facts:
     repo, own_run = variables.first(*GITHUB_ACTIONS_TABLE.repo), variables.first(*GITHUB_ACTIONS_TABLE.run)
     server = variables.first("GITHUB_SERVER_URL")
     if server and repo and own_run:
         url = url or f"{server}/{repo}/actions/runs/{own_run}"
-    if odd.get("status") is None:
-        odd["status"] = variables.first(*GITHUB_ACTIONS_TABLE.status)
+    of_target = {name: known.pop(name) for name in _OF_TARGET if name in known}
+    if known.get("status") is None:
+        known["status"] = variables.first(*GITHUB_ACTIONS_TABLE.status)
     tag = tag_of(variables.first(*GITHUB_ACTIONS_TABLE.branch))
-    if tag and not branch:
+    if tag and not of_target.get("branch"):
         no_branch = no_branch or f"the run is of tag {tag}"
-    return GITHUB_ACTIONS_TABLE.read(
-        variables,
-        targets=(Target(repo, sha, branch, no_branch, commit_time, commits, notes=notes),),
-        run=run or own_run,
-        url=url,
-        **odd,
-    )
-
-
-def _branch(ref: str | None) -> str | None:
-    branch = branch_of(ref)
-    # A merge queue has its own branch, named after the one that it merges into.
-    if branch and branch.startswith("gh-readonly-queue/"):
-        return branch[len("gh-readonly-queue/") :].rpartition("/pr-")[0] or None
-    return branch
+    target = Target(repo=repo, no_branch=no_branch, **of_target)
+    return GITHUB_ACTIONS_TABLE.read(variables, targets=(target,), url=url, **known)
 
 
 def at(payload: Mapping[str, Any], paths: str) -> str | None:
@@ -2593,6 +3359,7 @@ GITHUB_ACTIONS = Platform(
         not_written=not_written,
     ),
     turn=10,
+    name="github-actions",
 )
 
 
@@ -2601,8 +3368,8 @@ GITHUB_ACTIONS = Platform(
 
 
 CIRCLECI_TABLE = Table(
-    # A workflow that runs again gets a new id, but keeps the id of its workspace.
-    run=("CIRCLE_WORKFLOW_WORKSPACE_ID", "CIRCLE_WORKFLOW_ID", "CIRCLE_BUILD_URL"),
+    # A workflow that runs again gets a new id, but keeps its pipeline.
+    run=("PIPELINE_ID", "CIRCLE_PIPELINE_ID"),
     sha=("PIPELINE_GIT_REVISION", "CIRCLE_SHA1"),
     # Not set if the pipeline builds a tag.
     branch=("PIPELINE_GIT_BRANCH", "CIRCLE_BRANCH"),
@@ -2625,7 +3392,15 @@ _OWNER_AND_NAME = (
 CIRCLECI_PARAMETERS = {name: name.replace("-", "_") for name in INPUTS}
 
 
-_CIRCLECI_REFERENCE = re.compile(r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))")
+_CIRCLECI_REFERENCE = r"\$(?:\{([A-Za-z_][A-Za-z0-9_]*)\}|([A-Za-z_][A-Za-z0-9_]*))"
+
+
+# For a forked pull request the branch is `pull/7` or `pull/7/head`.
+_FORK = r"^pull/([0-9]+)(?:/(?:head|merge))?$"
+
+
+# A pull request from such a branch only carries it to another one that is released.
+_TRUNKS = ("main", "master", "trunk")
 
 
 def _circleci_read(variables: Variables, event: Any) -> Facts:
@@ -2635,13 +3410,34 @@ def _circleci_read(variables: Variables, event: Any) -> Facts:
         if owner and name:
             repo = f"{owner}/{name}"
             break
-    # For a forked pull request the branch is `pull/7` or `pull/7/head`.
     branch = variables.first(*CIRCLECI_TABLE.branch)
-    if branch and branch.startswith("pull/"):
-        number = branch.split("/")[1]
-        no_branch = f"the run is of pull request {number}"
-        return CIRCLECI_TABLE.read(variables, repo=repo, branch=None, no_branch=no_branch)
-    return CIRCLECI_TABLE.read(variables, repo=repo)
+    forked = re.match(_FORK, branch or "")
+    # Only jobs of forked pull requests have its number as a variable.
+    number = forked[1] if forked else variables.first("CIRCLE_PR_NUMBER")
+    page = (variables.first("CIRCLE_PULL_REQUEST", "CIRCLE_PULL_REQUESTS") or "").split(",")[0].rstrip("/")
+    # A branch that has an open pull request, other than the one that others are merged into.
+    pull = number or (page.rpartition("/")[2] if branch and branch not in _TRUNKS else None)
+    return CIRCLECI_TABLE.read(
+        variables,
+        repo=repo,
+        run=_circleci_run(variables),
+        pull=f"pull request {pull}" if pull else None,
+        fork=f"the run is of pull request {number}, of a fork" if number else None,
+    )
+
+
+def _circleci_run(variables: Variables) -> Run | None:
+    """Return the pipeline. A workflow that runs again has another id than its workspace.
+
+    The workspace is the one of the first run, and a pipeline may have several workflows that deploy.
+    """
+    workflow = variables.first("CIRCLE_WORKFLOW_ID")
+    first = variables.first("CIRCLE_WORKFLOW_WORKSPACE_ID") or workflow or variables.first("CIRCLE_BUILD_URL")
+    if not first:
+        return None
+    again = workflow if workflow != first else None
+    named = (first, again) if again else (first,)
+    return Run(variables.first(*CIRCLECI_TABLE.run) or first, again, named)
 
 
 def _circleci_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -2660,10 +3456,10 @@ def _circleci_filled_in(text: str, environ: Mapping[str, str]) -> str:
 
     Core refuses a bare reference. A value with a part missing would look valid.
     """
-    for found in _CIRCLECI_REFERENCE.finditer(text):
+    for found in re.finditer(_CIRCLECI_REFERENCE, text):
         if (found[1] or found[2]) not in environ:
             return found[0]
-    return _CIRCLECI_REFERENCE.sub(lambda found: environ[found[1] or found[2]], text)
+    return re.sub(_CIRCLECI_REFERENCE, lambda found: environ[found[1] or found[2]], text)
 
 
 CIRCLECI = Platform(
@@ -2701,11 +3497,27 @@ TRAVIS_TABLE = Table(
     url=("TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL"),
     # The result of the script phase. No variable has the result of the deploy itself.
     status=("TRAVIS_TEST_RESULT",),
+    message=("TRAVIS_COMMIT_MESSAGE",),
 )
 
 
+# Nothing counts the restarts of a job. All of them have one name.
+_AGAIN = "restarted"
+
+
 def _travis_read(variables: Variables, event: Any) -> Facts:
-    return TRAVIS_TABLE.read(variables, status_of="the script phase")
+    build, number = variables.first(*TRAVIS_TABLE.run), variables.first("TRAVIS_PULL_REQUEST")
+    again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
+    pull = f"pull request {number}" if number and number.lower() != "false" else None
+    own, origin = variables.first(*TRAVIS_TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
+    fork = pull and own and origin and own.lower() != origin.lower()
+    return TRAVIS_TABLE.read(
+        variables,
+        run=Run(build, again) if build else None,
+        pull=pull,
+        fork=f"{pull} comes from a fork" if fork else None,
+        status_of="the script phase",
+    )
 
 
 TRAVIS = Platform(
@@ -2730,14 +3542,20 @@ TRAVIS = Platform(
 
 
 OCTOPUS_TABLE = Table(
+    # A release that is deployed again is another deployment.
+    run=("Octopus.Release.Id",),
+    attempt=("Octopus.Deployment.Id",),
     # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
-    run=("Octopus.Deployment.Id",),
     environment=("Octopus.Environment.Name",),
 )
 
 
 # JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
+
+
+# The packages of the release. A release that goes back brings no changes.
+_PACKAGES = "Octopus.Deployment.PackageBuildInformation"
 
 
 _RELEASE = "Octopus.Release.Number"
@@ -2750,11 +3568,15 @@ _ERROR = "Octopus.Deployment.Error"
 
 
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
-NAMES = (*OCTOPUS_TABLE.run, *OCTOPUS_TABLE.environment, _CHANGES, _RELEASE, _SERVER, _LINK, _ERROR)
+NAMES = (
+    *(*OCTOPUS_TABLE.run, *OCTOPUS_TABLE.attempt, *OCTOPUS_TABLE.environment),
+    *(_CHANGES, _PACKAGES, _RELEASE, _SERVER, _LINK, _ERROR),
+)
 
 
-# A template's parameter is a variable of this name. No other step has one with this prefix.
-OCTOPUS_PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS}
+# A template's parameter is a variable of this name. No other step has one with this prefix. A deployment
+# has no checkout.
+OCTOPUS_PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS if name != "path"}
 
 
 ASKED = (*NAMES, *OCTOPUS_PARAMETERS.values())
@@ -2776,9 +3598,13 @@ _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for th
 def _octopus_read(variables: Variables, event: Any) -> Facts:
     server, link = variables.first(_SERVER), variables.first(_LINK)
     targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
+    if not targets:
+        targets, more = _of_packages(variables.first(_PACKAGES))
+        notes = [] if targets else [*notes, *more]
     return OCTOPUS_TABLE.read(
         variables,
         targets=targets,
+        run=_octopus_run(variables),
         url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
         status="failed" if variables.first(_ERROR) else None,
         status_of="the deployment",
@@ -2787,42 +3613,67 @@ def _octopus_read(variables: Variables, event: Any) -> Facts:
     )
 
 
+def _octopus_run(variables: Variables) -> Run | None:
+    """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
+    release, deployment = variables.first(*OCTOPUS_TABLE.run), variables.first(*OCTOPUS_TABLE.attempt)
+    if not deployment:
+        return None
+    return Run(release or deployment, deployment if release else None, (deployment,))
+
+
 def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
     """Read the repositories of a release's packages, each with its commit and the new commits.
 
     The list holds every release since the last one in this environment. The entry of *release* names
     the deployed commit; all entries together name the new commits.
     """
-    try:
-        changes = json.loads(text) if text else []
-    except ValueError:
-        return (), [f"{_CHANGES} is no JSON"]
+    changes, notes = _list(text, _CHANGES)
     packages: list[tuple[bool, dict[str, Any]]] = [
         (str(change.get("Version")) == release, package)
-        for change in _objects(changes)
+        for change in changes
         for package in _objects(change.get("BuildInformation"))
     ]
+    found = _by_commit([package for of_release, package in packages if of_release])
+    targets = []
+    for target in found:
+        brought = [one for _, one in packages if slug(_octopus_text(one, "VcsRoot")) == target.repo]
+        items = [item for package in brought for item in _objects(package.get("Commits"))]
+        undone = reverts_of((item.get("Id"), undone_by(item.get("Comment"))) for item in items)
+        targets.append(target.but(commits=_commits(items), reverts=undone))
+    if packages and not targets:
+        notes.append(f"{_CHANGES} names no package of release {release}")
+    return tuple(targets), notes
+
+
+def _of_packages(text: str | None) -> tuple[tuple[Target, ...], list[str]]:
+    """Read the packages of the release. What it brought is unknown here."""
+    packages, notes = _list(text, _PACKAGES)
+    nested = [package for one in packages for package in _objects(one.get("BuildInformation"))]
+    return _by_commit([*packages, *nested]), notes
+
+
+def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
+    """Return each repository and commit of *packages* once."""
     found: dict[tuple[str | None, str | None], Target] = {}
-    for of_release, package in packages:
-        repo, sha = slug(str(package.get("VcsRoot") or "")), full_sha(_octopus_text(package, "VcsCommitNumber"))
-        if of_release and (repo or sha) and (repo, sha) not in found:
-            brought = [package for _, package in packages if slug(str(package.get("VcsRoot") or "")) == repo]
-            found[repo, sha] = Target(
-                repo=repo, sha=sha, branch=branch_of(_octopus_text(package, "Branch")), commits=_commits(brought)
-            )
-    notes = [] if found or not packages else [f"{_CHANGES} names no package of release {release}"]
-    return tuple(found.values()), notes
-
-
-def _commits(packages: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
-    # Build information has no times of commits.
-    found = {}
     for package in packages:
-        for item in _objects(package.get("Commits")):
-            entry = commit(item.get("Id"), None)
-            if entry:
-                found[entry["sha"]] = entry
+        repo, sha = slug(_octopus_text(package, "VcsRoot")), full_sha(_octopus_text(package, "VcsCommitNumber"))
+        if repo or sha:
+            branch = branch_of(_octopus_text(package, "Branch"))
+            found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
     return tuple(found.values())
+
+
+def _commits(items: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
+    # Build information has no times of commits.
+    entries = [commit(item.get("Id"), None) for item in items]
+    return tuple({entry["sha"]: entry for entry in entries if entry}.values())
+
+
+def _list(text: str | None, name: str) -> tuple[list[dict[str, Any]], list[str]]:
+    try:
+        return _objects(json.loads(text) if text else []), []
+    except ValueError:
+        return [], [f"{name} is no JSON"]
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
@@ -2872,9 +3723,9 @@ def _pairs(raw: bytes) -> dict[str, str]:
 def _octopus_log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
     plain = [line.replace(_MARK, "## octopus[") for line in messages(report)]
-    if report.ok:
+    if report.ok and not report.warnings:
         return plain
-    level = "error" if fails else "warning"
+    level = "error" if fails and not report.ok else "warning"
     return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
 
 
@@ -2901,18 +3752,25 @@ OCTOPUS = Platform(
 
 
 GITLAB_TABLE = Table(
-    # A retried job stays in its pipeline.
+    # A retried job stays in its pipeline. The id of a job is its attempt.
     run=("CI_PIPELINE_ID",),
     # Only merged-result pipelines have the first. Their CI_COMMIT_SHA is a temporary merge commit.
     sha=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
     # CI_COMMIT_REF_NAME may be a branch or a tag. Merge request pipelines have no CI_COMMIT_BRANCH.
-    branch=("CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
+    branch=(
+        "CI_COMMIT_BRANCH",
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
+        "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
+    ),
     tag=("CI_COMMIT_TAG",),
     repo=("CI_PROJECT_PATH",),
     repo_url=("CI_REPOSITORY_URL",),
     # The name, because the slug is a shortened and changed form of it.
     environment=("CI_ENVIRONMENT_NAME",),
     url=("CI_PIPELINE_URL",),
+    message=("CI_COMMIT_MESSAGE",),
+    # Zeros for a new branch and in pipelines of merge requests.
+    before=("CI_COMMIT_BEFORE_SHA",),
 )
 
 
@@ -2923,12 +3781,48 @@ _NO_DEPLOY = ("stop", "prepare", "verify", "access")
 def _gitlab_read(variables: Variables, event: Any) -> Facts:
     action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
     status = variables.first("CI_JOB_STATUS")
+    tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
+    pipeline, job = variables.first(*GITLAB_TABLE.run), variables.first("CI_JOB_ID")
+    found: dict[str, Any] = {}
+    if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
+        # A train builds what the target branch becomes.
+        found["branch"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+    else:
+        found["pull"] = pull = _gitlab_pull(variables)
+        found["fork"] = f"{pull} comes from a fork" if pull and _gitlab_forked(variables) else None
     return GITLAB_TABLE.read(
         variables,
+        # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
+        run=Run(pipeline, job) if pipeline else None,
+        tier=tier if tier in TIERS else None,
         # The status is `running` until after_script.
         status=None if status == "running" else status,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
+        **found,
     )
+
+
+def _gitlab_pull(variables: Variables) -> str | None:
+    merge, external = variables.first("CI_MERGE_REQUEST_IID"), variables.first("CI_EXTERNAL_PULL_REQUEST_IID")
+    if merge or variables.first("CI_PIPELINE_SOURCE") == "merge_request_event":
+        return f"merge request {merge}" if merge else "a merge request"
+    return f"pull request {external}" if external else None
+
+
+# Where the branch is from, and the repository that it is to be merged into.
+_ORIGINS = (
+    ("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
+    ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
+    ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
+)
+
+
+def _gitlab_forked(variables: Variables) -> bool:
+    for theirs, own in _ORIGINS:
+        origin, here = variables.first(theirs), variables.first(own)
+        if origin and here and origin.lower() != here.lower():
+            return True
+    return False
 
 
 def _gitlab_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -2987,6 +3881,7 @@ BUILDKITE_TABLE = Table(
     url=("BUILDKITE_BUILD_URL",),
     # Set from post-command on.
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
+    message=("BUILDKITE_MESSAGE",),
 )
 
 
@@ -2997,7 +3892,35 @@ _KEY_NAME = "webhook-key-env"
 
 
 def _buildkite_read(variables: Variables, event: Any) -> Facts:
-    return BUILDKITE_TABLE.read(variables, status_of="the command")
+    found: dict[str, Any] = {"run": _buildkite_run(variables)}
+    branch = variables.first(*BUILDKITE_TABLE.branch)
+    queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
+    number = variables.first("BUILDKITE_PULL_REQUEST")
+    if queued_for:
+        found["branch"] = queued_for
+    elif number and number.lower() != "false":
+        forked = _buildkite_forked(variables, branch)
+        found["fork"] = f"pull request {number} comes from a fork" if forked else None
+        # A pull request from the default branch only carries it to another one that is released.
+        if forked or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
+            found["pull"] = f"pull request {number}"
+    return BUILDKITE_TABLE.read(variables, status_of="the command", **found)
+
+
+def _buildkite_run(variables: Variables) -> Run | None:
+    """Return the build. Its variable counts the retries of the job, and no first attempt."""
+    build, retries = variables.first(*BUILDKITE_TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
+    again = str(int(retries) + 1) if retries and retries.isdecimal() else None
+    return Run(build, later_attempt(again)) if build else None
+
+
+def _buildkite_forked(variables: Variables, branch: str | None) -> bool:
+    # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
+    if branch and ":" in branch:
+        return True
+    own, theirs = variables.first(*BUILDKITE_TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
+    here, there = slug(own or ""), slug(theirs or "")
+    return bool(there and here and there.lower() != here.lower())
 
 
 def _buildkite_inputs(environ: Mapping[str, str]) -> dict[str, str]:
@@ -3069,13 +3992,14 @@ BUILDKITE = Platform(
 AZURE_TABLE = Table(
     # A stage that is run again stays in its build.
     run=("BUILD_BUILDID",),
+    attempt=("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT"),
     # For a pull request BUILD_SOURCEVERSION is a temporary merge commit.
     sha=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
     # BUILD_SOURCEBRANCHNAME is only the last part: `tools` of feature/tools.
     branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH",),
     repo_url=("BUILD_REPOSITORY_URI",),
-    # Only deployment jobs have it.
-    environment=("ENVIRONMENT_NAME",),
+    # Deployment jobs have the first, stages of a classic release the second.
+    environment=("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME"),
     status=("AGENT_JOBSTATUS",),
 )
 
@@ -3084,21 +4008,73 @@ AZURE_TABLE = Table(
 AZURE_PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
 
+_ISSUE = "##vso[task.logissue type="
+
+
 # The agent leaves a reference to an unknown variable as it is.
-_UNSET = re.compile(r"^\$\([^()]*\)$")
+_UNSET = r"^\$\([^()]*\)$"
 
 
 def _azure_read(variables: Variables, event: Any) -> Facts:
     ref = variables.first("BUILD_SOURCEBRANCH")
-    on_github = variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise")
-    return AZURE_TABLE.read(
-        variables,
-        # Other providers put the name there without the owner.
-        repo=variables.first("BUILD_REPOSITORY_NAME") if on_github else None,
-        branch=variables.first(*AZURE_TABLE.branch) or branch_of(ref),
-        tag=tag_of(ref),
-        url=_url(variables),
-    )
+    pull = _azure_pull(variables)
+    fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
+    found: dict[str, Any] = {
+        "repo": _repo(variables),
+        "branch": variables.first(*AZURE_TABLE.branch) or branch_of(ref),
+        "tag": tag_of(ref),
+        "pull": pull,
+        "fork": f"{pull} comes from a fork" if pull and fork else None,
+    }
+    if variables.first("RELEASE_RELEASEID", "RELEASE_DEPLOYMENTID"):
+        found.update(_of_release(variables))
+    else:
+        found["url"] = _url(variables)
+    return AZURE_TABLE.read(variables, **found)
+
+
+def _of_release(variables: Variables) -> dict[str, Any]:
+    """Read a classic release. A stage that is deployed again is another deployment of it.
+
+    The primary artifact gives the repository and the commit. Variables of a build have them, or those of
+    the artifact do.
+    """
+    release, deployment = variables.first("RELEASE_RELEASEID"), variables.first("RELEASE_DEPLOYMENTID")
+    alias = re.sub(r"\W", "_", variables.first("RELEASE_PRIMARYARTIFACTSOURCEALIAS") or "").upper()
+    artifact = f"RELEASE_ARTIFACTS_{alias}_"
+    ref = variables.first("BUILD_SOURCEBRANCH", artifact + "SOURCEBRANCH")
+    return {
+        "run": Run(release or deployment or "", deployment, (deployment,) if deployment else ()),
+        "sha": variables.first("BUILD_SOURCEVERSION", artifact + "SOURCEVERSION"),
+        "branch": branch_of(ref),
+        "tag": tag_of(ref),
+        "url": variables.first("RELEASE_RELEASEWEBURL"),
+    }
+
+
+def _azure_pull(variables: Variables) -> str | None:
+    number = variables.first("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
+    if number:
+        return f"pull request {number}"
+    reason = variables.first("BUILD_REASON", "RELEASE_REASON") or ""
+    ref = variables.first("BUILD_SOURCEBRANCH") or ""
+    return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
+
+
+def _repo(variables: Variables) -> str | None:
+    name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*AZURE_TABLE.repo_url) or ""
+    # Other providers put the name there without the owner.
+    if variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise"):
+        return name
+    collection = variables.first("SYSTEM_COLLECTIONURI")
+    if collection and "/_git/" in address:
+        # A server may be below a path of its own. The collection's address tells which.
+        where = urlsplit(without_user(collection))
+        base = where.path.rstrip("/").rpartition("/")[0]
+        here = urlsplit(without_user(address))
+        if base and here.path.startswith(base + "/"):
+            return slug(f"{here.scheme}://{here.netloc}{here.path[len(base) :]}")
+    return slug(address)
 
 
 def _url(variables: Variables) -> str | None:
@@ -3113,7 +4089,7 @@ def _azure_inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
     read = texts(environ)
     for name in ("webhook-url", "webhook-key"):
-        if _UNSET.match(read[name].strip()):
+        if re.match(_UNSET, read[name].strip()):
             read[name] = ""
     return read
 
@@ -3124,11 +4100,11 @@ def _azure_log(report: Report, fails: bool) -> list[str]:
     The agent reads its commands anywhere in a line, so a foreign text must not hold one.
     """
     plain = [line.replace("##", "# #") for line in lines(report, fails)]
+    notes, warned = len(report.notes), len(report.notes) + len(report.warnings)
+    shown = plain[:notes] + [f"{_ISSUE}warning]{line}" for line in plain[notes:warned]]
     if report.ok:
-        return plain
-    issue = f"##vso[task.logissue type={'error' if fails else 'warning'}]"
-    notes = len(report.notes)
-    return plain[:notes] + [issue + line for line in plain[notes:]]
+        return shown + plain[warned:]
+    return shown + [f"{_ISSUE}{'error' if fails else 'warning'}]{line}" for line in plain[warned:]]
 
 
 AZURE = Platform(
@@ -3158,6 +4134,7 @@ AZURE = Platform(
 BITBUCKET_TABLE = Table(
     # Each repository counts its own builds. The deploy's id holds the repository, too.
     run=("BITBUCKET_BUILD_NUMBER",),
+    attempt=("BITBUCKET_STEP_RUN_NUMBER",),
     sha=("BITBUCKET_COMMIT",),
     # Not set if the run builds a tag.
     branch=("BITBUCKET_BRANCH",),
@@ -3175,7 +4152,10 @@ def _bitbucket_read(variables: Variables, event: Any) -> Facts:
     repo, run = variables.first(*BITBUCKET_TABLE.repo), variables.first(*BITBUCKET_TABLE.run)
     # No variable holds the run's address.
     url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
-    return BITBUCKET_TABLE.read(variables, url=url, status_of="the script")
+    number = variables.first("BITBUCKET_PR_ID")
+    # Pipelines of a fork's pull request run in the fork.
+    pull = f"pull request {number}" if number else None
+    return BITBUCKET_TABLE.read(variables, url=url, status_of="the script", pull=pull)
 
 
 BITBUCKET = Platform(
@@ -3194,30 +4174,76 @@ BITBUCKET = Platform(
 
 
 # core/gitdailies_core/ci/platforms/jenkins.py
-# Jenkins. Sources: the git plugin's README, a server's own /env-vars.html page.
+# Jenkins.
 
 
-_REMOTE = re.compile(r"^(?:refs/remotes/)?origin/")
+# GIT_BRANCH begins with the remote, which is origin unless the job names another one. Only from these
+# branches and remotes it can be told from a branch with a slash.
+_REMOTE = (
+    r"^(?:refs/remotes/[^/]+|(?:remotes/)?(?:origin|upstream)|[^/]+(?=/(?:main|master|develop|trunk)$))/"
+)
 
 
 JENKINS_TABLE = Table(
+    # A replay and a restart from a stage are builds of their own.
     run=("BUILD_TAG", "BUILD_URL"),
-    sha=("GIT_COMMIT",),
+    # The GitHub pull request builder checks out a temporary merge commit.
+    sha=("ghprbActualCommit", "GIT_COMMIT"),
     # In multibranch pipelines BRANCH_NAME may also be a tag, or PR-7 for a pull request.
-    branch=("CHANGE_BRANCH", "BRANCH_NAME", "GIT_LOCAL_BRANCH", "GIT_BRANCH"),
+    branch=(
+        "CHANGE_BRANCH",
+        "ghprbSourceBranch",
+        "gitlabSourceBranch",
+        "BRANCH_NAME",
+        "GIT_LOCAL_BRANCH",
+        "GIT_BRANCH",
+    ),
     tag=("TAG_NAME",),
     repo_url=("GIT_URL", "GIT_URL_1"),
     url=("BUILD_URL",),
+    before=("GIT_PREVIOUS_SUCCESSFUL_COMMIT", "GIT_PREVIOUS_COMMIT"),
 )
 
 
 def _jenkins_read(variables: Variables, event: Any) -> Facts:
-    branch = variables.first(*JENKINS_TABLE.branch)
-    # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main.
+    branch, tag = variables.first(*JENKINS_TABLE.branch), variables.first(*JENKINS_TABLE.tag)
+    # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main. Older git plugins
+    # name a tag there.
     if branch and branch == variables.first("GIT_BRANCH"):
-        branch = _REMOTE.sub("", branch)
-    # An old git plugin has one of these words if it checked out a bare commit.
-    return JENKINS_TABLE.read(variables, branch=None if branch in ("detached", "HEAD") else branch)
+        branch = re.sub(_REMOTE, "", branch)
+        if branch.startswith(("tags/", "refs/tags/")):
+            tag, branch = branch.partition("tags/")[2], None
+    pull = _jenkins_pull(variables)
+    if (variables.first("gitlabMergeRequestState") or "").lower() == "merged":
+        branch = variables.first("gitlabTargetBranch")
+    return JENKINS_TABLE.read(
+        variables,
+        # An old git plugin has one of these words if it checked out a bare commit.
+        branch=None if branch in ("detached", "HEAD") else branch,
+        tag=tag,
+        pull=pull,
+        fork=f"{pull} comes from a fork" if pull and _jenkins_forked(variables) else None,
+    )
+
+
+def _jenkins_pull(variables: Variables) -> str | None:
+    """Return the open pull or merge request of a multibranch pipeline, or of GitHub's or GitLab's plugin."""
+    number = variables.first("CHANGE_ID", "ghprbPullId")
+    if number:
+        return f"pull request {number}"
+    merge = variables.first("gitlabMergeRequestIid")
+    state = (variables.first("gitlabMergeRequestState") or "opened").lower()
+    return f"merge request {merge}" if merge and state != "merged" else None
+
+
+def _jenkins_forked(variables: Variables) -> bool:
+    if variables.first("CHANGE_FORK"):
+        return True
+    pairs = (
+        (slug(variables.first("ghprbAuthorRepoGitUrl") or ""), slug(variables.first(*JENKINS_TABLE.repo_url) or "")),
+        (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
+    )
+    return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
 
 
 JENKINS = Platform(
@@ -3232,6 +4258,7 @@ JENKINS = Platform(
             "with withCredentials"
         ),
         # No folder: a `dir` step changes the current directory, and git reads that one.
+        root="WORKSPACE",
     ),
     # The last one: its agents often share a machine with another platform's agent.
     turn=90,
@@ -3269,20 +4296,28 @@ def detect(environ: Mapping[str, str]) -> Platform | None:
     return None
 
 
+# core/gitdailies_core/ci/version.py
+# The version of this file, which the receiver gets with each deploy.
+
+
+VERSION = "0.1.0"
+
+
 # core/gitdailies_core/ci/__main__.py
 # The step of every CI platform: finds the platform, reports the job's deploys, ends as its inputs say.
 
 
 # For a job on none of the platforms. Git gives what the inputs do not.
-_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
+_MAIN_ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY")
 
 
 def main(lent: Mapping[str, Any]) -> int:
     """Run the step and return the exit code; *lent* holds the functions that an agent adds to a script."""
     # Windows' own code page lacks many characters, and platforms read UTF-8.
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")
     platform, environ = _job(lent)
-    step = platform.step if platform else _ELSEWHERE
+    step = platform.step if platform else _MAIN_ELSEWHERE
     report, fails = _reported(platform, step, environ)
     for line in step.log(report, fails):
         print(line)
@@ -3290,6 +4325,24 @@ def main(lent: Mapping[str, Any]) -> int:
         if not _appended(environ.get(name, ""), text):
             print(step.not_written(name))
     return report.code if fails or report.ok else step.warned(environ)
+
+
+def guarded(lent: Mapping[str, Any]) -> int:
+    """Run the step. Whatever goes wrong in it never fails the job, unless an input says so."""
+    try:
+        return main(lent)
+    except Exception as error:
+        names = (f"{prefix}FAIL_ON_ERROR" for prefix in (PREFIX, "INPUT_", "PARAM_"))
+        fails = any(os.environ.get(name, "").strip().lower() in TRUE for name in names)
+        try:
+            level = "ERROR" if fails else "WARNING"
+            print(
+                f"GitDailies: {level}: deploy not reported: the step itself failed ({type(error).__name__})"
+            )
+        except (OSError, ValueError):
+            # There is no log to write to.
+            return int(fails)
+        return int(fails)
 
 
 def _job(lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
@@ -3318,7 +4371,7 @@ def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str])
         environ=environ,
         event=_event(environ.get(step.event, "")),
         directory=environ.get(step.folder) or ".",
-        agent=step.agent,
+        agent=f"{step.agent}/{VERSION}" if VERSION else step.agent,
         no_key=step.no_key,
         names=names,
     )
@@ -3329,7 +4382,7 @@ def _event(path: str) -> Any:
     try:
         with open(path, "rb") as file:
             return json.loads(file.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         # If the commit is only in the payload, the report says so. It is never guessed.
         return None
 
@@ -3345,7 +4398,7 @@ def _appended(path: str, text: str) -> bool:
 
 
 if __name__ == "__main__":
-    ended = main(globals())
+    ended = guarded(globals())
     if any(platform.step.lends in globals() for platform in PLATFORMS):
         # Such an agent runs the script in its own process, and has work to do afterwards.
         sys.exit(ended)

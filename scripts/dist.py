@@ -40,9 +40,7 @@ FORMS = sorted(file.stem for file in (ROOT / "scripts" / "builders").glob("[!_]*
 
 
 def texts(folder: Folder) -> dict[str, str]:
-    """Return the published texts of a platform by their paths below `dist/`; empty if nothing is built."""
-    if not folder.form:
-        return {}
+    """Return the published texts of a platform by their paths below `dist/`."""
     if folder.form not in FORMS:
         raise ValueError(f"{folder.path}/step.toml: expected form {', '.join(FORMS)}, got {folder.form}")
     texts_of: Callable[[Folder], Mapping[str, str]] = import_module(f"scripts.builders.{folder.form}").texts

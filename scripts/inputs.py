@@ -6,6 +6,7 @@ from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 # Name to default and meaning, in the order of the tables.
 ABOUT = {
+    "path": ("", "The folder of the checkout, if it is neither the job's folder nor one right below it."),
     "webhook-url": ("", "The address of incoming webhooks."),
     "webhook-key": ("", "The webhook key, a secret."),
     "environment": ("", "The environment, such as production. By default the one that the platform names."),
@@ -25,7 +26,7 @@ ABOUT = {
         "",
         (
             "Names the deploy, so that it counts once. "
-            "By default made from run, commit, repository, environment, service and type."
+            "By default made from run, attempt, commit, repository, environment, service and type."
         ),
     ),
     "status": ("", "The result of the deploy, such as success or failure. Only success is reported."),

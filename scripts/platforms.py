@@ -10,8 +10,7 @@ Keys of `step.toml`:
     use       what a user adds to a pipeline
     tests     how the tests run it
     untested  what no test here can run
-    form      the module of `scripts/builders` that builds it; "" if the folder is used as it is.
-              Default: "script", one shell script
+    form      the module of `scripts/builders` that builds it; default: "script", one shell script
     with      files of the folder that are published with the script
     manifest  of a script: a file that holds `@SCRIPT@`, and the published one that holds the script
     file      of a script: whether the script is also published as a file; default: true

@@ -7,8 +7,9 @@ of that package. An arrow A → B means that A imports something of B.
 from __future__ import annotations
 
 import ast
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 Arrows = Mapping[str, frozenset[str]]
@@ -115,9 +116,18 @@ def floors(arrows: Arrows) -> list[list[str]]:
     return found
 
 
-def _imported(path: Path) -> Iterator[str]:
-    """Yield each imported module, at any depth of the code. `from a import b` gives `a` and `a.b`."""
-    for node in ast.walk(ast.parse(path.read_text("utf-8"), str(path))):
+def _imported(path: Path) -> Sequence[str]:
+    """Return each imported module, at any depth of the code. `from a import b` gives `a` and `a.b`."""
+    return _imported_by(path.read_text("utf-8"))
+
+
+@cache
+def _imported_by(text: str) -> tuple[str, ...]:
+    return tuple(_imports(ast.parse(text)))
+
+
+def _imports(tree: ast.Module) -> Iterator[str]:
+    for node in ast.walk(tree):
         if isinstance(node, ast.Import):
             yield from (alias.name for alias in node.names)
         elif isinstance(node, ast.ImportFrom) and node.module:

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Install the programs that tests start on this machine, and local runners of CI platforms into .tools.
+# With the argument `long` it also installs what builds and runs images, for the long forms of tests.
 # It needs root, or a sudo without a password. Otherwise it prints the one line to run.
 # Tests of a missing program are skipped, or fail with CI=true.
 set -u
@@ -10,15 +11,23 @@ missing() {
 }
 
 # Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages,
-# nginx and Caddy add TLS to the relay, the operating guide backs a store up with sqlite3, openssl makes a
-# test receiver's certificate, npm installs runners.
+# nginx and Caddy add TLS to the servers, the operating guide backs a store up with sqlite3, a step without curl
+# sends with wget, openssl makes a
+# test receiver's certificate, npm installs runners. buildah, podman and runc build and run the image without a
+# daemon, from a root that mmdebstrap makes.
 packages=""
-for program in git curl openssl rsync dash chromium nginx caddy sqlite3 npm; do
+containers=""
+[ "${1:-}" != long ] || containers="buildah podman runc mmdebstrap"
+for program in git curl wget openssl rsync dash chromium nginx caddy sqlite3 npm $containers; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
 done
 # Tests start and kill their own server, and back it up.
 command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
     packages="$packages postgresql"
+command -v systemd-analyze >/dev/null || packages="$packages systemd"
+# Containers of the compose file find each other with these two.
+[ -z "$containers" ] || [ -x /usr/lib/podman/netavark ] || packages="$packages netavark"
+[ -z "$containers" ] || [ -x /usr/lib/podman/aardvark-dns ] || packages="$packages aardvark-dns"
 
 # Packages must not start servers on this machine: invoke-rc.d(8) runs this file, and 101 forbids a start.
 policy=/usr/sbin/policy-rc.d
@@ -52,6 +61,15 @@ if [ -n "$packages" ]; then
     else
         echo "to run every test: sudo apt-get install --no-install-recommends$packages" >&2
     fi
+fi
+
+if [ -z "$containers" ]; then
+    :
+elif [ "$(id -u)" != 0 ]; then
+    missing "the root of Debian for images" "the image and the compose file" "they need root"
+elif command -v mmdebstrap >/dev/null; then
+    sh tests/deployment/containers/make_root.sh ||
+        missing "the root of Debian for images" "the image and the compose file" "see what was said above"
 fi
 
 if command -v npm >/dev/null; then

@@ -7,9 +7,10 @@ import signal
 from collections.abc import Generator
 
 import pytest
+from gitdailies_server.logging import setup
 from hypothesis import HealthCheck, settings
 
-from tests.support import forms, postgresql
+from tests.support import databases, forms, postgresql
 from tests.support.forms import measure
 
 __all__ = ["measure"]
@@ -41,8 +42,32 @@ def pytest_configure(config: pytest.Config) -> None:
 
 
 def pytest_unconfigure() -> None:
+    databases.drop_free_databases()
     if _WORKER not in os.environ:
         postgresql.end_run()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_setup() -> Generator[None, None, None]:
+    yield from _lines_written()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_call() -> Generator[None, None, None]:
+    yield from _lines_written()
+
+
+@pytest.hookimpl(wrapper=True, trylast=True)
+def pytest_runtest_teardown() -> Generator[None, None, None]:
+    yield from _lines_written()
+
+
+def _lines_written() -> Generator[None, None, None]:
+    """Write the log lines of a phase before it ends: between two phases nothing is captured."""
+    try:
+        yield
+    finally:
+        setup._OUT.flush()
 
 
 @pytest.hookimpl(wrapper=True)

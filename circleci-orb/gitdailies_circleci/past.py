@@ -33,11 +33,13 @@ def of_pipeline(
 ) -> Iterator[Event | Ignored]:
     """Yield the deploys of the jobs named *job*, oldest first. *web* is the address of the jobs' pages.
 
-    A workspace names a deploy. A workflow that runs again from its failed job keeps its workspace, and
-    lists the jobs that it took over. One that took over no job has an unknown workspace: no listing has
-    it. With *own_reruns* its run names the deploy, else the deploy is left out.
+    A workspace names a deploy, and the workflow its attempt. A workflow that runs again from its failed
+    job keeps its workspace, and lists the jobs that it took over. One that took over no job has an
+    unknown workspace: no listing has it. With *own_reruns* its run names the deploy, else the deploy is
+    left out.
     """
-    checkout = _checkout(Fields(pipeline, "pipeline"))
+    fields = Fields(pipeline, "pipeline")
+    checkout, pipeline_id = _checkout(fields), fields.text("id")
     # The workspace of each job that ran, by the job's number. None is unknown.
     workspaces: dict[str, str | None] = {}
     names: set[str] = set()
@@ -54,11 +56,17 @@ def of_pipeline(
             if number not in taken_over:
                 workspaces[number] = workspace
                 if row.get("name") == job:
-                    yield from _of_job(Fields(row, "job"), checkout, workspace, inputs, web)
+                    named = {"PIPELINE_ID": pipeline_id, "CIRCLE_WORKFLOW_ID": run_id}
+                    yield from _of_job(Fields(row, "job"), checkout, workspace, named, inputs, web)
 
 
 def _of_job(
-    job: Fields, checkout: Mapping[str, str] | Ignored, workspace: str | None, inputs: Inputs, web: str
+    job: Fields,
+    checkout: Mapping[str, str] | Ignored,
+    workspace: str | None,
+    named: Mapping[str, str],
+    inputs: Inputs,
+    web: str,
 ) -> Iterator[Event | Ignored]:
     status = job.text("status")
     if status == "success" and isinstance(checkout, Ignored):
@@ -70,6 +78,7 @@ def _of_job(
     project = job.text("project_slug")
     environ = {
         **(checkout if not isinstance(checkout, Ignored) else {}),
+        **named,
         "CIRCLE_WORKFLOW_WORKSPACE_ID": workspace or "",
         "CIRCLE_BUILD_URL": f"{web}/{project}/{job.raw('job_number')}"
         if project.startswith(_ADDRESSED)

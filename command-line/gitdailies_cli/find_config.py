@@ -1,22 +1,49 @@
-"""Find gitdailies.yml: the file given by --config, or in the current folder, or in gitdailies-data/."""
+"""Find gitdailies.yml, and the folder for data.
+
+The file is the one given by --config, or in the current folder, in the data folder or in /etc/gitdailies.
+Two variables, which the image sets, change where a server listens and stores if nothing else says so.
+"""
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 from gitdailies_connection.config.load import load
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.settings import Configuration, Defaults
 from gitdailies_core.errors import ConfigurationError
 
 FILE = "gitdailies.yml"
 DATA = "gitdailies-data"
+SYSTEM = Path("/etc/gitdailies")
+HOST_VARIABLE, DATA_VARIABLE = "GITDAILIES_HOST", "GITDAILIES_DATA"
 
 
-def find(path: Path | None) -> Path | None:
-    """Return *path*, or the first default that exists, or None."""
+def data_folder() -> Path:
+    """Return the folder for stores, keys and secrets."""
+    return Path(os.environ.get(DATA_VARIABLE) or DATA)
+
+
+def defaults() -> Defaults:
+    """Return what the variables set, and else what holds on any machine."""
+    data = os.environ.get(DATA_VARIABLE)
+    host = os.environ.get(HOST_VARIABLE) or Defaults.host
+    return Defaults(host, Path(data).absolute() if data else None)
+
+
+def find(path: Path | None, folder: Path = Path()) -> Path | None:
+    """Return *path*, or the first default that exists, seen from *folder*, or None."""
     if path is not None:
-        return path
-    return next((p for p in (Path(FILE), Path(DATA) / FILE) if p.is_file()), None)
+        return folder / path
+    places = (folder, folder / data_folder(), SYSTEM)
+    return next((place / FILE for place in places if _is_file(place / FILE)), None)
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a folder that this user may not look into
+        return False
 
 
 def load_configuration(path: Path | None) -> Configuration:
@@ -24,7 +51,7 @@ def load_configuration(path: Path | None) -> Configuration:
     chosen = find(path)
     if chosen is None:
         raise ConfigurationError(
-            f"{FILE}: no such file here or in {DATA}; write one with `gitdailies init`, "
-            "or name one with --config"
+            f"{FILE}: no such file here, in {data_folder()} or in {SYSTEM}; "
+            "write one with `gitdailies init`, or name one with --config"
         )
-    return load(chosen)
+    return load(chosen, defaults=defaults())

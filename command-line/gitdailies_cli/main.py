@@ -19,13 +19,21 @@ from gitdailies_core.errors import GitDailiesError
 # The module of each subcommand, and its text in `gitdailies --help`, which need not import them all.
 COMMANDS = {
     "up": ("commands.up", "run incoming webhooks and a relay on this machine, ready to try"),
+    "demo": ("commands.demo", "send example events to a running `gitdailies up`"),
     "deploy": ("commands.deploy", "report a deploy; missing values are read from the CI environment"),
     "incident": ("commands.incident", "report the start or the end of an incident by hand"),
     "relay": (
-        "commands.relay",
-        "run or inspect the relay; status, failed, unmapped, explain, replay, pause, resume",
+        "relay.commands",
+        (
+            "run or inspect the relay; status, failed, show, explain, unmapped, incidents, replay, requeue, "
+            "discard, close, confirm, pause, resume"
+        ),
     ),
     "webhooks": ("commands.webhooks", "run incoming webhooks, the receiver of events"),
+    "alive": ("commands.alive", "ask the servers that run here for their health; for containers"),
+    "backup": ("commands.backup", "write a whole copy of an SQLite store, beside its running server"),
+    "restore": ("commands.backup", "put such a copy in place of a store"),
+    "erase": ("commands.erase", "erase stored events and text for good, from both stores"),
     "keys": ("commands.keys", "create, list and delete webhook keys"),
     "history": ("history.commands", "send past events: import them from files, fetch them from a vendor"),
     "metrics": (
@@ -36,6 +44,7 @@ COMMANDS = {
         "commands.translate",
         "show the events that a delivery becomes, or why there are none; sends nothing",
     ),
+    "sources": ("commands.sources", "list the tools that the relay can read; show, draft and test them"),
     "check": ("commands.check", "check configuration, secrets, reachability, dialect and mirrors"),
     "conformance": ("commands.conformance", "check that a receiver answers events correctly"),
     "init": ("commands.check", "write a commented first gitdailies.yml"),

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
 import click
 from gitdailies_connection.addresses import check_receiver
@@ -22,6 +23,8 @@ from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import ConfigurationError, DeliveryError, InvalidEvent, UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
+from gitdailies_core.events.ids import is_self_made
+from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import find_config, output
@@ -29,6 +32,7 @@ from gitdailies_cli import find_config, output
 URL_VARIABLE = "GITDAILIES_WEBHOOK_URL"
 KEY_VARIABLE = "GITDAILIES_WEBHOOK_KEY"
 DONE, NOT_DELIVERED, REFUSED, PARTLY = 0, 1, 3, 4
+_CONFLICT = 409
 
 
 def delivery_options(
@@ -103,6 +107,8 @@ def report(
         output.as_json({"event": written[0]} if len(written) == 1 else {"events": written})
         return
     destination, key = find_destination(url, key_env, config, timeout)
+    if warning := sender_warning(destination.url):
+        click.echo(f"warning: {warning}", err=True)
     with Sender.to(destination) as sender:
         results = _send_all(sender, destination, key, events, retries)
     _print_results(results, as_json=as_json)
@@ -135,6 +141,14 @@ def find_destination(
     return destination, destination.key.read(os.environ)
 
 
+def sender_warning(url: str) -> str:
+    """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or is_private(parts.hostname or ""):
+        return ""
+    return "the address begins with http, which sends the key and the events unencrypted; use https"
+
+
 def _send_all(
     sender: Sender, destination: Destination, key: Secret, events: Sequence[Event], retries: int
 ) -> list[SendResult]:
@@ -154,7 +168,7 @@ def _send_all(
             if not isinstance(verdict, retry.Again) or attempt > retries:
                 break
             time.sleep(max(0.0, (verdict.at - datetime.now(UTC)).total_seconds()))
-        results.append(_result(event, verdict))
+        results.append(_result(event, outcome, verdict))
     return results
 
 
@@ -169,10 +183,15 @@ def _attempt(
     return sender.send(dialect.dump(event), key=key, event_id=event.id), dialect
 
 
-def _result(event: Event, verdict: retry.Verdict) -> SendResult:
+def _result(event: Event, outcome: retry.Outcome, verdict: retry.Verdict) -> SendResult:
     if isinstance(verdict, retry.Done):
         return SendResult(event, "sent")
-    if isinstance(verdict, retry.Again) or (isinstance(verdict, retry.Pause) and verdict.what == "address"):
+    if outcome.status == _CONFLICT and event.id and is_self_made(event.id):
+        # Such an id names one event, whatever else an attempt says of it.
+        return SendResult(
+            event, "sent", "the receiver has it already, with other content, and keeps the first"
+        )
+    if isinstance(verdict, retry.Again) or (isinstance(verdict, retry.Pause) and verdict.what != retry.KEY):
         return SendResult(event, "not delivered", verdict.reason, NOT_DELIVERED)
     return SendResult(event, "refused", verdict.reason, REFUSED)
 

@@ -41,6 +41,12 @@ class Listen:
     host: str
     port: int
 
+    def local(self) -> Listen:
+        """Return where this machine reaches it: the same, or loopback for a server on all addresses."""
+        if not (_is_ip(self.host) and ipaddress.ip_address(self.host).is_unspecified):
+            return self
+        return Listen("::1" if ":" in self.host else "127.0.0.1", self.port)
+
     def __str__(self) -> str:
         return f"[{self.host}]:{self.port}" if ":" in self.host else f"{self.host}:{self.port}"
 

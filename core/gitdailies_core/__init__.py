@@ -5,8 +5,8 @@ An adapter translates one vendor's deliveries:
     class Opsgenie:
         name, table, options, examples = "opsgenie", TABLE, {}, "gitdailies_opsgenie"
 
-        def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
-            verify_shared_token(request, secrets, header=header)
+        def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:
+            verify_shared_token(request, secrets, header=settings.header)
 
         def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
             alert = Fields(request.json()).object("alert")
@@ -38,9 +38,14 @@ if TYPE_CHECKING:
         ProofError,
         UnreadableBody,
     )
-    from gitdailies_core.reasons import OTHER, UNKNOWN_TYPE, Code
+    from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, OTHER, UNKNOWN_TYPE, Code
+    from gitdailies_core.sources.deploy_messages import DEPLOYED, PUSHED, Deploy, Push
     from gitdailies_core.sources.fields import Fields
     from gitdailies_core.sources.protocol import (
+        CANCELLED,
+        DELETED,
+        MEANINGS,
+        REOPENED,
         RESOLVED,
         STARTED,
         STATES,
@@ -48,9 +53,13 @@ if TYPE_CHECKING:
         Adapter,
         Change,
         Ignored,
+        IncidentMessage,
         Message,
         Option,
+        ProofSettings,
         Service,
+        Unreadable,
+        translate_each,
     )
     from gitdailies_core.sources.request import Request
     from gitdailies_core.sources.signatures import verify_hmac_sha256, verify_shared_token
@@ -58,7 +67,15 @@ if TYPE_CHECKING:
     from gitdailies_core.values.times import text_of
 
 __all__ = [
+    "CANCELLED",
+    "DELETED",
+    "DEPLOYED",
+    "MEANINGS",
+    "NO_COMMIT",
+    "NO_ROUTE",
     "OTHER",
+    "PUSHED",
+    "REOPENED",
     "RESOLVED",
     "STARTED",
     "STATES",
@@ -68,18 +85,24 @@ __all__ = [
     "Change",
     "Code",
     "ConfigurationError",
+    "Deploy",
     "Fields",
     "Ignored",
+    "IncidentMessage",
     "Message",
     "Option",
     "PayloadError",
     "ProofError",
+    "ProofSettings",
+    "Push",
     "Request",
     "Secret",
     "Service",
+    "Unreadable",
     "UnreadableBody",
     "got",
     "text_of",
+    "translate_each",
     "verify_hmac_sha256",
     "verify_shared_token",
 ]
@@ -89,11 +112,23 @@ __all__ = [
 _MODULES = {
     "error_text": ("got",),
     "errors": ("ConfigurationError", "PayloadError", "ProofError", "UnreadableBody"),
-    "reasons": ("OTHER", "UNKNOWN_TYPE", "Code"),
+    "reasons": ("NO_COMMIT", "NO_ROUTE", "OTHER", "UNKNOWN_TYPE", "Code"),
+    "sources.deploy_messages": ("DEPLOYED", "PUSHED", "Deploy", "Push"),
     "sources.fields": ("Fields",),
     "sources.protocol": (
-        *("RESOLVED", "STARTED", "STATES", "UPDATED"),
-        *("Adapter", "Change", "Ignored", "Message", "Option", "Service"),
+        *("CANCELLED", "DELETED", "MEANINGS", "REOPENED", "RESOLVED", "STARTED", "STATES", "UPDATED"),
+        *(
+            "Adapter",
+            "Change",
+            "Ignored",
+            "IncidentMessage",
+            "Message",
+            "Option",
+            "ProofSettings",
+            "Service",
+            "Unreadable",
+        ),
+        "translate_each",
     ),
     "sources.request": ("Request",),
     "sources.signatures": ("verify_hmac_sha256", "verify_shared_token"),

@@ -3,13 +3,16 @@
     GitDailiesError
     ├── UsageError            a wrong argument or setting: exit 2, nothing was sent
     │   └── ConfigurationError    a wrong setting in gitdailies.yml or another file
+    │       └── MappingError      a wrong text of a source pack, or of a source's mapping
     ├── ProofError            a delivery with a wrong or missing proof: 401
+    │   └── CertificateMissing    its certificate is not fetched yet: 503, the vendor sends it again
     ├── UnreadableBody        a body that is not JSON, or not the form it claims to be: 400
     │   └── BodyTooLarge      a body over the limit: 413
     ├── PayloadError          a valid body that the adapter cannot translate: it is quarantined
     ├── InvalidEvent          an event that does not fit core's table of fields: 422
     ├── StoreUnavailable      our own store cannot be read or written: 503, try again later
     └── DeliveryError         an event could not be delivered
+        ├── TimedOut          the receiver was there, or may be, and gave no answer in time
         └── Refused           the receiver will never accept it, or not with this key: exit 3
 
 Each class is one decision for the caller. `status_hint` is the HTTP status that a server
@@ -18,6 +21,8 @@ says `where: expected, got`, in lower case. No message holds a secret.
 """
 
 from __future__ import annotations
+
+from collections.abc import Mapping
 
 
 class GitDailiesError(Exception):
@@ -42,10 +47,33 @@ class ConfigurationError(UsageError):
         self.complaints = complaints
 
 
+class MappingError(ConfigurationError):
+    """A source pack, a mapping or an override that cannot be compiled.
+
+    `places` has what is wrong (`expected X, got Y`) at each place: the names and indexes from its top.
+    """
+
+    def __init__(self, places: Mapping[tuple[str | int, ...], str]) -> None:
+        super().__init__(
+            *(f"{'.'.join(map(str, place)) or 'top level'}: {text}" for place, text in places.items())
+        )
+        self.places = places
+
+
 class ProofError(GitDailiesError):
     """A delivery whose proof of origin is wrong or missing. The message gives no further detail."""
 
     status_hint = 401
+
+
+class CertificateMissing(ProofError):
+    """A delivery that cannot be proved yet: the certificate at `address` has to be fetched first."""
+
+    status_hint = 503
+
+    def __init__(self, address: str) -> None:
+        super().__init__("the certificate that signed the delivery is not fetched yet")
+        self.address = address
 
 
 class UnreadableBody(GitDailiesError):
@@ -87,6 +115,10 @@ class DeliveryError(GitDailiesError):
     """An event was not delivered. A later attempt may succeed."""
 
     status_hint = 503
+
+
+class TimedOut(DeliveryError):
+    """No answer came in time. Another request to the same receiver may still be answered."""
 
 
 class Refused(DeliveryError):

@@ -13,6 +13,7 @@ from typing import Final, Literal, NamedTuple
 Code = Literal[
     "filtered",
     "unmapped",
+    "ignored",
     "update",
     "unknown_type",
     "repeated_start",
@@ -20,6 +21,9 @@ Code = Literal[
     "late_start",
     "end_without_start",
     "merged",
+    "no_commit",
+    "no_route",
+    "hold",
     "other",
     "unexpected_payload",
     "invalid_json",
@@ -27,6 +31,7 @@ Code = Literal[
 
 FILTERED: Final = "filtered"
 UNMAPPED: Final = "unmapped"
+IGNORED_SERVICE: Final = "ignored"
 UPDATE: Final = "update"
 UNKNOWN_TYPE: Final = "unknown_type"
 REPEATED_START: Final = "repeated_start"
@@ -34,6 +39,9 @@ REPEATED_END: Final = "repeated_end"
 LATE_START: Final = "late_start"
 END_WITHOUT_START: Final = "end_without_start"
 MERGED: Final = "merged"
+NO_COMMIT: Final = "no_commit"
+NO_ROUTE: Final = "no_route"
+HOLD: Final = "hold"
 OTHER: Final = "other"
 UNEXPECTED_PAYLOAD: Final = "unexpected_payload"
 INVALID_JSON: Final = "invalid_json"
@@ -43,6 +51,7 @@ IGNORED: Mapping[Code, str] = MappingProxyType(
     {
         FILTERED: "The source's filter does not want it.",
         UNMAPPED: "No line under services says which repository it counts for.",
+        IGNORED_SERVICE: "Its service has ignore: true under services.",
         UPDATE: "It neither starts nor ends an incident.",
         UNKNOWN_TYPE: "The vendor's table does not have its word.",
         REPEATED_START: "The start of this occurrence was sent before.",
@@ -50,6 +59,9 @@ IGNORED: Mapping[Code, str] = MappingProxyType(
         LATE_START: "It belongs to an occurrence that began or ended before it arrived.",
         END_WITHOUT_START: "It ends what never started, and does not say when that began.",
         MERGED: "The incident was merged into another one, and ends when that one ends.",
+        NO_COMMIT: "It is a deploy that names no commit.",
+        NO_ROUTE: "No line under route says that its word is a deploy.",
+        HOLD: "The source has a hold, and the incident was over sooner, or is not older than that yet.",
         OTHER: "The vendor's adapter has a reason of its own.",
     }
 )
@@ -60,6 +72,10 @@ UNREAD: Mapping[Code, str] = MappingProxyType(
         INVALID_JSON: "It is not JSON, nor the form encoding that it announces.",
     }
 )
+# A note to a message whose time is that of its receipt.
+AT_RECEIPT: Final = "time of receipt, as the delivery has none"
+# Why a delivery's body is quarantined: a change of gitdailies.yml or an upgrade may make it count.
+QUARANTINED: frozenset[str] = frozenset({UNMAPPED, UNKNOWN_TYPE, NO_COMMIT, *UNREAD})
 CODES: Mapping[Code, str] = MappingProxyType({**IGNORED, **UNREAD})
 
 

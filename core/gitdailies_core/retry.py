@@ -3,12 +3,15 @@
 | answer                                   | decision                                       |
 | ---------------------------------------- | ---------------------------------------------- |
 | 2xx                                      | done                                           |
+| 2xx with a web page                      | pause: the address is wrong                    |
 | none, 408, 425, 429, 5xx                 | retry, until the give-up age                   |
 | 401, 403                                 | pause: the key is refused                      |
 | 3xx, 404, 405, 410                       | pause: the address is wrong                    |
+| 402, 407, 423, 424, 451                  | pause: the receiver takes no events            |
 | any other                                | give up: the receiver refuses this event       |
 
-The caller retries with exponential backoff and full jitter.
+The caller retries with exponential backoff and full jitter. A caller that sends events of several
+incidents may take a pause as the fault of one event, as long as it does not know better.
 """
 
 from __future__ import annotations
@@ -21,21 +24,43 @@ from typing import Callable, Union
 AGAIN_STATUSES = frozenset({408, 425, 429})
 KEY_STATUSES = frozenset({401, 403})
 ADDRESS_STATUSES = frozenset({404, 405, 410})
+# Payment, the proxy's sign-in, a lock, a failed dependency, legal reasons: none is about an event.
+RECEIVER_STATUSES = frozenset({402, 407, 423, 424, 451})
+# What a pause waits for. These are values of the relay's store, of JSON and of metrics.
+KEY, ADDRESS, RECEIVER = "key", "address", "receiver"
 
 FIRST_DELAY_SECONDS = 1.0
 LONGEST_DELAY_SECONDS = 300.0
 # A Retry-After of years must not stop deliveries, so we wait at most an hour for one.
 LONGEST_RETRY_AFTER_SECONDS = 3600.0
 GIVE_UP_AGE_SECONDS = 7 * 86400.0
+# An age alone may come from a clock that was wrong for a moment. So many attempts take minutes.
+LEAST_ATTEMPTS = 10
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """The result of one attempt: an HTTP status, or None with the `error` when no answer came."""
+    """The result of one attempt: an HTTP status, or None with the `error` when no answer came.
+
+    `is_html` says that the answer is a 2xx with a web page (`html_answer`). `answer` is the beginning
+    of its body, on one line and without secrets, where a person may want to see it.
+    """
 
     status: int | None
     error: str = ""
     retry_after: str = ""
+    is_html: bool = False
+    answer: str = ""
+
+    # What is only shown to people makes no other outcome.
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Outcome) and self._deciding() == other._deciding()
+
+    def __hash__(self) -> int:
+        return hash(self._deciding())
+
+    def _deciding(self) -> tuple[object, ...]:
+        return (self.status, self.error, self.retry_after, self.is_html)
 
 
 @dataclass(frozen=True)
@@ -53,7 +78,7 @@ class Again:
 
 @dataclass(frozen=True)
 class Pause:
-    """Send nothing until the key or the address changes. `what` is `key` or `address`."""
+    """Send nothing until that changes. `what` is KEY, ADDRESS or RECEIVER."""
 
     what: str
     reason: str
@@ -84,23 +109,32 @@ def decide(
     earlier events is not a failure.
     """
     status = outcome.status
-    result = f"answered {status}" if status is not None else outcome.error or "no answer"
-    if outcome.error and status is not None:
-        result = f"{result}: {outcome.error}"
+    result = describe(outcome)
     if status is not None:
-        if 200 <= status < 300:
+        if 200 <= status < 300 and not outcome.is_html:
             return Done()
         if status in KEY_STATUSES:
-            return Pause("key", f"the key is refused ({result})")
-        if status in ADDRESS_STATUSES or 300 <= status < 400:
-            return Pause("address", f"the address is wrong ({result})")
+            return Pause(KEY, f"the key is refused ({result})")
+        if outcome.is_html or status in ADDRESS_STATUSES or 300 <= status < 400:
+            return Pause(ADDRESS, f"the address is wrong ({result})")
+        if status in RECEIVER_STATUSES:
+            return Pause(RECEIVER, f"the receiver takes no events ({result})")
         if is_answer(outcome):
             return GiveUp(result)
-    if (now - first_attempt_at).total_seconds() >= give_up_age_seconds:
+    age_seconds = (now - first_attempt_at).total_seconds()
+    if attempt >= LEAST_ATTEMPTS and age_seconds >= give_up_age_seconds:
         return GiveUp(f"given up after {attempt} attempts in {give_up_age_seconds / 86400:g} days: {result}")
     return Again(
         now + timedelta(seconds=delay_seconds(outcome, attempt=attempt, now=now, jitter=jitter)), result
     )
+
+
+def describe(outcome: Outcome) -> str:
+    """Return what was answered, as a short text."""
+    if outcome.status is None:
+        return outcome.error or "no answer"
+    page = " with a web page" if outcome.is_html else ""
+    return f"answered {outcome.status}{page}{f': {outcome.error}' if outcome.error else ''}"
 
 
 def is_answer(outcome: Outcome) -> bool:

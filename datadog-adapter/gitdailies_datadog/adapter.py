@@ -9,7 +9,15 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from gitdailies_core import Message, PayloadError, Request, Secret, got, verify_shared_token
+from gitdailies_core import (
+    IncidentMessage,
+    PayloadError,
+    ProofSettings,
+    Request,
+    Secret,
+    got,
+    verify_shared_token,
+)
 
 from gitdailies_datadog.incidents import incident
 from gitdailies_datadog.monitors import default, monitor
@@ -28,23 +36,23 @@ class Datadog:
     options = OPTIONS
     examples = "gitdailies_datadog"
 
-    def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
-        """Check the token in *header*."""
-        verify_shared_token(request, secrets, header=header)
+    def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:
+        """Check the token in the header that the source names."""
+        verify_shared_token(request, secrets, header=settings.header)
 
-    def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
+    def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[IncidentMessage, ...]:
         """Translate one filled template, or Datadog's default payload."""
         body = filled(_decoded(request))
         schema = body.optional_text("schema")
         if schema is None and body.has("event_type"):
-            return (default(body, options),)
+            return (default(body, options, request),)
         translate = SCHEMAS.get(schema or "")
         if translate is None:
             expected = ", ".join(SCHEMAS)
             raise PayloadError(
                 f"schema: expected one of {expected}, or none in Datadog's default payload, got {got(schema)}"
             )
-        return (translate(body, options),)
+        return (translate(body, options, request),)
 
 
 def _decoded(request: Request) -> Any:

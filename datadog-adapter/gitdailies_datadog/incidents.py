@@ -10,8 +10,9 @@ from gitdailies_core import (
     Change,
     Fields,
     Ignored,
-    Message,
+    IncidentMessage,
     PayloadError,
+    Request,
     Service,
     UnreadableBody,
     got,
@@ -19,10 +20,10 @@ from gitdailies_core import (
 from gitdailies_core.values import strict_json
 
 from gitdailies_datadog.table import NO_INCIDENT, code, meaning, status
-from gitdailies_datadog.variables import Tags, environment, identity, with_template
+from gitdailies_datadog.variables import NO_TIME, Tags, environment, identity, with_template
 
 
-def incident(body: Fields, options: Mapping[str, Any]) -> Message:
+def incident(body: Fields, options: Mapping[str, Any], request: Request) -> IncidentMessage:
     """Translate templates/incident.json.txt or incident-with-fields.json.txt, filled by Datadog."""
     given = body.optional_text("status") or ""
     word = status(given)
@@ -31,6 +32,8 @@ def incident(body: Fields, options: Mapping[str, Any]) -> Message:
         # The documentation does not say whether each webhook and notification has its own $ID.
         key = ":".join(part for part in (key, given.casefold(), fixed_service) if part)
     incident_id = identity(_id(body))
+    if not body.is_named("status"):
+        raise PayloadError("status: missing; the template needs it")
     state_or_reason = meaning(word, options) if given else NO_INCIDENT
     if state_or_reason not in STATES:
         return Ignored(state_or_reason, given, incident_id, key, code(state_or_reason))
@@ -41,17 +44,21 @@ def incident(body: Fields, options: Mapping[str, Any]) -> Message:
     tags = with_template(_tags(fields), severity=severity, env=env)
     listed_services = _names(fields.get("services"), "fields.services")
     names = listed_services or ([fixed_service] if fixed_service else [])
+    at = body.optional_epoch("date_ms")
     return Change.make(
         state=state_or_reason,
         word=word,
         incident=incident_id,
         # No variable has the time when the incident was declared, only that of the notification.
-        at=body.epoch("date_ms"),
+        at=at or request.received(NO_TIME),
+        at_receipt=at is None,
         first_occurrence="first",
         key=key,
         services=[Service(service) for service in names],
-        # With one webhook for each service, an end applies to that service only.
+        # With one webhook for each service, a start applies to that service only. The status is that
+        # of the incident, which is over for all: it may have moved here from another service.
         whole=bool(listed_services) or not fixed_service,
+        ends_all=True,
         environment=environment(env, tags),
         title=body.optional_text("title"),
         severity=severity,
@@ -81,10 +88,10 @@ def _fields(value: Any) -> dict[str, Any]:
 
 
 def _names(value: Any, where: str) -> list[str]:
-    names = [value] if isinstance(value, str) else value
-    if names is None:
-        return []
-    if not isinstance(names, list) or not all(isinstance(name, str) for name in names):
+    names = value if isinstance(value, list) else [] if value is None else [value]
+    # A name may be a number.
+    names = [str(name) if type(name) is int else name for name in names]
+    if not all(isinstance(name, str) for name in names):
         raise PayloadError(f"{where}: expected a list of names, got {got(value)}")
     return [name.strip() for name in names if name.strip() not in ("", "null")]
 

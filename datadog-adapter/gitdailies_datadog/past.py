@@ -14,7 +14,7 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core import Fields, Ignored, Message
+from gitdailies_core import Fields, Ignored, IncidentMessage, Request
 
 from gitdailies_datadog.incidents import incident
 from gitdailies_datadog.monitors import monitor
@@ -34,6 +34,8 @@ TRANSITIONS: Mapping[str, str] = MappingProxyType(
         "renotify": "Renotify",
     }
 )
+# What an API answers has no time of receipt.
+_NO_REQUEST = Request.make(headers={}, body=b"")
 # The states whose time is in `resolved`.
 _OVER = ("resolved", "completed")
 _STABLE_TIME_UNKNOWN = "the incident is stable, and the listing does not say since when"
@@ -41,7 +43,7 @@ _STABLE_TIME_UNKNOWN = "the incident is stable, and the listing does not say sin
 
 def of_incident(
     row: Fields, given: Mapping[str, str], site: str, options: Mapping[str, Any]
-) -> Iterator[Message]:
+) -> Iterator[IncidentMessage]:
     """Yield an incident's changes of state. *given* are the fixed values of its template: service, env."""
     attributes = row.object("attributes")
     if attributes.raw("is_test") is True:
@@ -67,7 +69,7 @@ def of_incident(
             # The other fields have their present values. The state is the one at this time.
             "fields": {**values, "state": state},
         }
-        yield incident(filled({**body, **given}), options)
+        yield incident(filled({**body, **given}), options, _NO_REQUEST)
 
 
 def _states(attributes: Fields) -> list[tuple[datetime | None, str]]:
@@ -90,7 +92,7 @@ def _states(attributes: Fields) -> list[tuple[datetime | None, str]]:
 
 def of_event(
     row: Fields, given: Mapping[str, str], site: str, options: Mapping[str, Any]
-) -> Iterator[Message]:
+) -> Iterator[IncidentMessage]:
     """Yield the message of a monitor's event. *given* are the fixed values of its template: service, env."""
     outer = row.object("attributes")
     event = outer.object("attributes")
@@ -116,7 +118,7 @@ def of_event(
         "date_ms": _milliseconds(happened_at(row)),
         "tags": ",".join(_texts(outer.raw("tags"))),
     }
-    yield monitor(filled({**body, **given}), options)
+    yield monitor(filled({**body, **given}), options, _NO_REQUEST)
 
 
 def happened_at(row: Fields) -> datetime:

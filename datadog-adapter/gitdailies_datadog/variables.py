@@ -11,6 +11,7 @@ from gitdailies_core import Fields, PayloadError, Service, got
 
 Tags = Mapping[str, Sequence[str]]
 
+NO_TIME = "date_ms: expected a time, got none"
 # A variable without a value arrives empty or as this text.
 _ABSENT = ("", "null")
 _VARIABLE = re.compile(r"\$[A-Z_]+(\[[^\]]*\])?")
@@ -19,9 +20,9 @@ _CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
 
 
 def filled(body: Any) -> Fields:
-    """Return the values of a rendered template. Variables without a value are left out.
+    """Return the values of a rendered template. A variable without a value is null.
 
-    Numbers become text, because a template may have no quotes. Raises PayloadError for a variable
+    Whole numbers become text, because a template may have no quotes. Raises PayloadError for a variable
     that was not replaced: as a key, it would make all incidents one.
     """
     Fields(body)
@@ -32,6 +33,7 @@ def filled(body: Any) -> Fields:
         if isinstance(value, str):
             value = value.strip()
             if value in _ABSENT:
+                values[name] = None
                 continue
             if _VARIABLE.fullmatch(value):
                 raise PayloadError(

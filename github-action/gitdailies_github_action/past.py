@@ -10,7 +10,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from typing import Any
 
-from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time
+from gitdailies_core.ci.facts import GitFacts, Inputs, readable_time, undone_by
 from gitdailies_core.ci.past import deploys
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.events.events import Event
@@ -68,12 +68,16 @@ def of_run(repo: str, run: Mapping[str, Any], inputs: Inputs) -> Iterator[Event 
         "GITHUB_EVENT_NAME": event,
         "GITHUB_REPOSITORY": repo,
         "GITHUB_RUN_ID": str(run.get("id") or ""),
+        # The listing has the last attempt of a run, at the time of its end.
+        "GITHUB_RUN_ATTEMPT": str(run.get("run_attempt") or ""),
         "GITHUB_SHA": sha,
         "GITHUB_REF": f"refs/heads/{branch}" if branched else "",
         "GITDAILIES_JOB_STATUS": fields.optional_text("conclusion") or "unfinished",
     }
     # The listing has only the newest commit, like a shallow checkout.
     head = fields.optional_object("head_commit")
-    git = GitFacts(sha.lower(), commit_time=readable_time(head.raw("timestamp")) if head else None)
+    written_at = readable_time(head.raw("timestamp")) if head else None
+    undone = undone_by(head.optional_text("message")) if head else ()
+    git = GitFacts(sha.lower(), commit_time=written_at, history=((sha.lower(), (), undone),))
     shown = replace(inputs, url=fields.optional_text("html_url"))
     yield from deploys(GITHUB_ACTIONS, environ, shown, git=git, at=fields.time("updated_at"))

@@ -16,6 +16,8 @@ from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.mirrors.worker import MirrorWorker
+from gitdailies_webhooks.operations.metrics import ReceiverMetrics
+from gitdailies_webhooks.operations.readiness import Readiness
 
 
 class _ConfiguredApp:
@@ -28,6 +30,9 @@ class _ConfiguredApp:
         clock: Callable[[], datetime],
         log: Any,
         public: str,
+        *,
+        measured: ReceiverMetrics,
+        readiness: Readiness,
     ) -> None:
         figures = FigureSettings.of(settings)
         self.settings = settings
@@ -40,6 +45,8 @@ class _ConfiguredApp:
             public=public,
             deriver=self._deriver,
             trusted_proxies=settings.trusted_proxies,
+            measured=measured,
+            readiness=readiness,
         )
 
     def start(self) -> None:
@@ -65,11 +72,15 @@ class ReloadableApp:
         clock: Callable[[], datetime],
         log: Any,
         public: str = "",
+        *,
+        measured: ReceiverMetrics | None = None,
     ) -> None:
         self._store = store
         self._clock = clock
         self._log = log
         self._public = public
+        self.measured = measured or ReceiverMetrics()
+        self.readiness = Readiness(store)
         self._current = self._build(settings)
         self._turn = asyncio.Lock()
         self._stopped = False
@@ -101,7 +112,15 @@ class ReloadableApp:
         return changed
 
     def _build(self, settings: WebhooksSettings) -> _ConfiguredApp:
-        return _ConfiguredApp(self._store, settings, self._clock, self._log, self._public)
+        return _ConfiguredApp(
+            self._store,
+            settings,
+            self._clock,
+            self._log,
+            self._public,
+            measured=self.measured,
+            readiness=self.readiness,
+        )
 
 
 async def reload_when_set(
@@ -114,6 +133,8 @@ async def reload_when_set(
         try:
             changed = await app.apply(reload())
         except Exception as error:  # noqa: BLE001  after any error the server goes on with the old settings
+            app.measured.reload_failed = True
             log.error("webhooks settings not reloaded", reason=describe_error(error))
         else:
+            app.measured.reload_failed = False
             log.info("webhooks settings reloaded", changed=changed)

@@ -12,7 +12,9 @@ from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
-from gitdailies_core import RESOLVED, STARTED, Change, Fields, Ignored, Message, Service, text_of
+from gitdailies_core import RESOLVED, STARTED, Change, Fields, Ignored, IncidentMessage, text_of
+
+from gitdailies_pagerduty.changes import service_of
 
 ENTRIES: Mapping[str, str] = MappingProxyType(
     {
@@ -23,7 +25,7 @@ ENTRIES: Mapping[str, str] = MappingProxyType(
 _REOPENING_UNKNOWN = "ended again, and neither the log nor the incident says when it was reopened"
 
 
-def translate(incident: Fields, entries: Sequence[Fields]) -> Iterator[Message]:
+def translate(incident: Fields, entries: Sequence[Fields]) -> Iterator[IncidentMessage]:
     """Yield the starts and ends of one incident, oldest first.
 
     The first start is `created_at`, as in a webhook. The last reopening is at `reopened_at` if the
@@ -93,7 +95,7 @@ def _change(
         at=at,
         occurrence=text_of(started_at),
         started_at=started_at,
-        services=[_service(service)] if service else [],
+        services=[service_of(service)] if service else [],
         merged=merge is not None,
         title=incident.optional_text("title"),
         url=incident.optional_text("html_url"),
@@ -101,8 +103,3 @@ def _change(
         priority=priority.optional_text("summary") if priority else None,
         **more,
     )
-
-
-def _service(service: Fields) -> Service:
-    identifier = service.text("id")
-    return Service(service.optional_text("summary") or identifier, (identifier,))

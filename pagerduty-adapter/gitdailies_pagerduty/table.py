@@ -18,6 +18,10 @@ _WORK = "about the work on an incident, which neither starts nor ends it"
 _SERVICE = "about a service, not an incident"
 
 UNKNOWN = "not in the table of PagerDuty's event types"
+_ELSEWHERE = "not about an incident"
+
+# Every event type of an incident begins so, in V2 and V3.
+_INCIDENT = "incident."
 
 TABLE: Mapping[str, str] = MappingProxyType(
     {
@@ -68,6 +72,14 @@ TABLE: Mapping[str, str] = MappingProxyType(
 )
 
 
+def meaning(word: str) -> str:
+    """Return what *word* means: a state, or the reason why it is ignored."""
+    return TABLE.get(word) or (UNKNOWN if word.startswith(_INCIDENT) else _ELSEWHERE)
+
+
 def code(word: str) -> Code:
-    """Return the code of the reason why a message with *word* is ignored."""
-    return OTHER if word in TABLE else UNKNOWN_TYPE
+    """Return the code of the reason why a message with *word* is ignored.
+
+    An unknown word about an incident may start or end one, so it is quarantined until an upgrade.
+    """
+    return UNKNOWN_TYPE if meaning(word) == UNKNOWN else OTHER

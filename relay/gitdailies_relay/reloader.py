@@ -5,28 +5,47 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Mapping
 from dataclasses import replace
+from types import MappingProxyType
 
 import structlog
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.settings import Configuration, Source
+from gitdailies_connection.config.sources import adapter_of
 from gitdailies_connection.http.sender import Sender
-from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Adapter, Certified
 from gitdailies_server.logging.setup import describe_error
 
+from gitdailies_relay.delivery.senders import most_connections
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp, IntakeSettings
+from gitdailies_relay.intake.source_secrets import SourceSecrets
 
 LOG = structlog.get_logger("gitdailies.relay")
 
 
-def intake_settings(configuration: Configuration, environ: Mapping[str, str]) -> IntakeSettings:
-    """Load what the sources need; raises ConfigurationError for a missing adapter or secret."""
+_NO_CERTIFICATES: Mapping[str, bytes] = MappingProxyType({})
+
+
+def intake_settings(
+    configuration: Configuration,
+    environ: Mapping[str, str],
+    certificates: Mapping[str, bytes] = _NO_CERTIFICATES,
+) -> IntakeSettings:
+    """Load what the sources need; raises ConfigurationError for a missing adapter or secret.
+
+    *certificates*, by address, are read at each proof; they may change meanwhile.
+    """
     sources = configuration.sources
     return IntakeSettings(
         sources=sources,
-        adapters={name: registry.adapter(source.adapter) for name, source in sources.items()},
-        secrets={name: [s.read(environ) for s in source.secrets] for name, source in sources.items()},
+        adapters={name: _adapter(source, certificates) for name, source in sources.items()},
+        secrets={name: SourceSecrets(source.secrets, environ) for name, source in sources.items()},
         routes=configuration.routes,
     )
+
+
+def _adapter(source: Source, certificates: Mapping[str, bytes]) -> Adapter:
+    adapter = adapter_of(source)
+    return adapter.with_certificates(certificates) if isinstance(adapter, Certified) else adapter
 
 
 class Reloader:
@@ -38,12 +57,14 @@ class Reloader:
         worker: DeliveryWorker,
         configuration: Configuration,
         environ: Mapping[str, str],
+        certificates: Mapping[str, bytes] = _NO_CERTIFICATES,
     ) -> None:
         self.failed = False
         self._app = app
         self._worker = worker
         self._configuration = configuration
         self._environ = environ
+        self._certificates = certificates
 
     async def run(self, reload: Callable[[], Configuration] | None, reloading: asyncio.Event | None) -> None:
         """Whenever *reloading* is set, apply what *reload* returns. One with errors changes nothing."""
@@ -62,10 +83,10 @@ class Reloader:
     async def apply(self, new: Configuration) -> None:
         """Make *new* the active configuration, all of it or nothing; raises ConfigurationError."""
         old = self._configuration
-        settings = intake_settings(new, self._environ)
+        settings = intake_settings(new, self._environ, self._certificates)
         if new.gitdailies != old.gitdailies:
             new.gitdailies.key.read(self._environ)
-            sender = Sender.to(new.gitdailies, in_flight=old.relay.in_flight)
+            sender = Sender.to(new.gitdailies, in_flight=most_connections(old.relay.in_flight))
             await self._worker.redirect(new.gitdailies, sender)
         self._app.settings = settings
         changed = [name for name, value in vars(new.relay).items() if value != getattr(old.relay, name)]

@@ -9,11 +9,14 @@ import structlog
 from gitdailies_connection.config.settings import Configuration
 from gitdailies_connection.http.sender import Sender
 from gitdailies_server.gc_tuning import freeze_startup_objects
+from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 
+from gitdailies_relay.delivery.senders import most_connections
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp
+from gitdailies_relay.intake.certificates import Certificates, folder_beside
 from gitdailies_relay.operations import reports
 from gitdailies_relay.operations.metrics import ProcessHealth, RelayMetrics
 from gitdailies_relay.operations.status_app import StatusApp
@@ -57,9 +60,14 @@ class RelayProcess:
         self._relay = relay
         self._metrics = RelayMetrics()
         self._listeners = [bind(relay.listen, flag), bind(relay.status, "relay.status in gitdailies.yml")]
-        self._store = RelayStore(database_of(relay.store), timed=self._metrics.count_commit)
+        self._store = RelayStore(
+            database_of(relay.store),
+            timed=self._metrics.count_commit,
+            store_ignored=relay.filtered_days > 0,
+        )
+        self._certificates = Certificates(folder_beside(relay.store))
         try:
-            settings = intake_settings(configuration, environ)
+            settings = intake_settings(configuration, environ, self._certificates.found)
             self._store.open()
         except BaseException:
             self._close_listeners()
@@ -67,7 +75,7 @@ class RelayProcess:
         self._worker = DeliveryWorker(
             store=self._store,
             destination=configuration.gitdailies,
-            sender=Sender.to(configuration.gitdailies, in_flight=relay.in_flight),
+            sender=Sender.to(configuration.gitdailies, in_flight=most_connections(relay.in_flight)),
             environ=environ,
             in_flight=relay.in_flight,
             give_up_seconds=relay.give_up_days * 86400,
@@ -81,18 +89,25 @@ class RelayProcess:
             on_stored=self._worker.wake,
             count_request=self._metrics.count_request,
             count_delivery=self._metrics.count_delivery,
+            want_certificate=self._certificates.want,
             repeats=self._repeats,
             most_bytes=relay.queue_bytes,
             trusted_proxies=relay.trusted_proxies,
         )
-        self._reloader = Reloader(self._app, self._worker, configuration, environ)
+        self._reloader = Reloader(self._app, self._worker, configuration, environ, self._certificates.found)
         self._metrics.add_gauges(
-            lambda: self._store.report(lambda s: (reports.store_state(s), self._store.database.size(s))),
+            lambda: self._store.report(
+                lambda s: (reports.store_state(s, self._app.settings.sources), self._store.database.size(s))
+            ),
             self._health,
         )
         location = reports.store_location(relay.store)
         status_app = StatusApp(
-            self._app, self._store, self._metrics, lambda: self._health().to_json(location)
+            self._app,
+            self._store,
+            self._metrics,
+            lambda: self._health().to_json(location),
+            AllowedHosts.of(relay.status, relay.status_hosts),
         )
         self._servers = [
             Server(self._app, connections=relay.connections, limited_log=self._repeats),
@@ -120,7 +135,7 @@ class RelayProcess:
         address, status = (address_of(listener) for listener in self._listeners)
         freeze_startup_objects()
         LOG.info("relay started", listen=str(address), status=str(status), store=str(self._relay.store))
-        ready(f"http://{address}")
+        ready(f"http://{address.local()}")
         try:
             await asyncio.wait(
                 [asyncio.create_task(stop.wait()), *serving, tasks[0]], return_when=asyncio.FIRST_COMPLETED
@@ -140,6 +155,7 @@ class RelayProcess:
             server.should_exit = True
         # Deliveries that are being received are stored while those that are being sent are recorded.
         await asyncio.gather(*serving, self._worker.stop(STOP_SECONDS), return_exceptions=True)
+        self._certificates.stop()
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
@@ -159,4 +175,6 @@ class RelayProcess:
             circuit_reason=self._worker.circuit.reason,
             store_fault=self._store.fault,
             reload_failed=self._reloader.failed,
+            receiver=self._worker.receiver,
+            receiver_is_sure=self._worker.receiver_is_sure,
         )

@@ -18,6 +18,8 @@ import yaml
 
 from scripts.joiner import one_file
 from scripts.platforms import Folder
+from scripts.releasing import published
+from scripts.releasing.published import Published
 
 _STEP = "scripts/report_deploy.py"
 _FOLDERS = ("commands", "jobs", "executors", "examples")
@@ -39,17 +41,30 @@ _Dumper.add_representer(str, _text)
 
 
 def texts(folder: Folder) -> Mapping[str, str]:
-    """Return the packed orb, which holds the step."""
+    """Return the packed orb, which holds the step, its version, and its addresses if they are published."""
     step = one_file.step_of(folder.root, folder.module)
-    return {"orb.yml": pack(folder.root / folder.path / "src", {_STEP: step})}
+    orb = pack(folder.root / folder.path / "src", {_STEP: step}, display=addresses(published.of(folder.root)))
+    return {"orb.yml": f"# GitDailies deploy, version {one_file.version(folder.root)}.\n{orb}"}
 
 
-def pack(source: Path, built: Mapping[str, str] | None = None) -> str:
-    """Return the packed orb. *built* holds texts of included files that are not in the folder.
+def addresses(names: Published) -> dict[str, str]:
+    """Return the addresses that the registry shows next to the orb, as far as they are published."""
+    found = {"home_url": names.project.home.docs, "source_url": names.home}
+    return {name: address for name, address in found.items() if address and names.version}
+
+
+def pack(
+    source: Path, built: Mapping[str, str] | None = None, display: Mapping[str, str] | None = None
+) -> str:
+    """Return the packed orb.
+
+    *built* holds texts of included files that are not in the folder, *display* the addresses to show.
 
     Raises ValueError if an included file is missing.
     """
     orb = yaml.safe_load((source / "@orb.yml").read_text("utf-8"))
+    if display:
+        orb["display"] = {**orb.get("display", {}), **display}
     for folder in _FOLDERS:
         parts = {
             file.stem: yaml.safe_load(file.read_text("utf-8"))

@@ -68,7 +68,9 @@ def _launcher(root: Path, **values: str) -> str:
     unknown = set(values) - {*PLAIN, "about", "origin", "run"}
     if unknown:
         raise ValueError(f"[launcher]: expected keys of {', '.join(PLAIN)}, got {', '.join(sorted(unknown))}")
-    text = (root / "scripts" / "builders" / "launcher.sh").read_text("utf-8")
+    builders = root / "scripts" / "builders"
+    text = (builders / "launcher.sh").read_text("utf-8")
+    text = text.replace("@FALLBACK@\n", (builders / "fallback.sh").read_text("utf-8"))
     for name, value in {**PLAIN, **values}.items():
         text = text.replace(f"@{name.upper()}@", value)
     return text

@@ -14,6 +14,7 @@ import yaml
 from scripts.builders import octopus
 from scripts.inputs import ABOUT
 from scripts.platforms import Folder, folders
+from scripts.releasing import published, uses
 from scripts.sections import replace
 
 Sections = Mapping[str, str]
@@ -25,16 +26,19 @@ _README = Path("README.md")
 
 
 def texts(root: Path) -> Mapping[str, str]:
-    """Return the page of each platform, the guide and the README, with fresh generated parts."""
-    every = folders(root)
+    """Return the platforms' pages, the orb's examples and the guide, with fresh parts."""
+    every, names = folders(root), published.of(root)
     found = {}
     for folder in every:
-        page = folder.text("README.md")
+        page = uses.written(folder.text("README.md"), folder.module, names)
         for name, body in _SECTIONS.get(folder.module, _script)(folder).items():
             page = replace(page, name, body)
         found[f"{folder.path}/README.md"] = page
-    for path, body in ((_GUIDE, _guide(every)), (_README, _list(every))):
-        found[str(path)] = replace((root / path).read_text("utf-8"), "platforms", body)
+    for example in (root / "circleci-orb" / "src" / "examples").glob("*.yml"):
+        text = example.read_text("utf-8")
+        found[example.relative_to(root).as_posix()] = uses.named("circleci", text, names)
+    guide = replace((root / _GUIDE).read_text("utf-8"), "platforms", _guide(every))
+    found[str(_GUIDE)] = replace(guide, "source", uses.source("guide", names))
     return found
 
 
@@ -55,8 +59,10 @@ def _guide(every: Iterable[Folder]) -> str:
     return "\n".join(lines)
 
 
-def _list(every: Iterable[Folder]) -> str:
-    return " ·\n".join(f"[{folder.name}]({folder.path}/README.md)" for folder in every)
+def links(every: Iterable[Folder]) -> str:
+    """Write a link to the page of each platform, seen from the root."""
+    shown = [f"[{folder.name}]({folder.path}/README.md)" for folder in every]
+    return " ·\n".join(" · ".join(shown[first : first + 3]) for first in range(0, len(shown), 3))
 
 
 def _script(folder: Folder) -> Sections:

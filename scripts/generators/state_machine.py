@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from pathlib import Path
 
-from gitdailies_core.incidents.records import ABSENT
-from gitdailies_core.incidents.state_machine import INPUTS, REFUSAL, STATES, TABLE, Transition
+from gitdailies_core.incidents.records import ABSENT, STATES
+from gitdailies_core.incidents.transitions import INPUTS, REFUSAL, TABLE, Transition
 from gitdailies_core.reasons import CODES, FILTERED, UNMAPPED
 
 from scripts import sections

@@ -6,6 +6,7 @@ import ast
 import sys
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from functools import cache
 from pathlib import Path
 
 from scripts.joiner.names import Names, bindings
@@ -88,7 +89,7 @@ def read_all(entry: str, roots: Mapping[str, Path], instead: Mapping[str, str]) 
     def visit(name: str) -> None:
         if name in found:
             return
-        module = _read(name, roots, instead.get(name))
+        module = _read(name, tuple(roots.items()), _text(name, roots, instead))
         for needed in module.imports:
             visit(needed)
         found.setdefault(name, module)
@@ -103,11 +104,18 @@ def _file(name: str, roots: Mapping[str, Path]) -> Path | None:
     return next((p for p in (path.with_name(path.name + ".py"), path / "__init__.py") if p.is_file()), None)
 
 
-def _read(name: str, roots: Mapping[str, Path], text: str | None) -> Module:
+def _text(name: str, roots: Mapping[str, Path], instead: Mapping[str, str]) -> str:
     path = _file(name, roots)
     if path is None:
         raise ValueError(f"{name}: expected a module of {', '.join(roots)}, got none")
-    text = path.read_text("utf-8") if text is None else text
+    return instead[name] if name in instead else path.read_text("utf-8")
+
+
+@cache
+def _read(name: str, folders: tuple[tuple[str, Path], ...], text: str) -> Module:
+    roots = dict(folders)
+    path = _file(name, roots)
+    assert path is not None  # `_text` read it
     tree = ast.parse(text)
     about = (ast.get_docstring(tree) or "").partition("\n")[0]
     # A package is in the folder of its room.

@@ -17,6 +17,7 @@ from scripts.joiner.join import join
 STEP = Path("ci-steps/report_deploy.py")
 
 _PACKAGE = "gitdailies_core.ci.platforms"
+_VERSION = "gitdailies_core.ci.version"
 _ENTRY = "gitdailies_core.ci.__main__"
 
 
@@ -46,8 +47,13 @@ def _joined(root: Path, head: str, platforms: Sequence[Platform]) -> str:
         head=head,
         version=version(root),
         # The joined file has no modules to find, so the platforms are written out.
-        instead={_PACKAGE: _table(platforms)},
+        instead={_PACKAGE: _table(platforms), _VERSION: _constant(version(root))},
     )
+
+
+def _constant(version: str) -> str:
+    about = "The version of this file, which the receiver gets with each deploy."
+    return f'"""{about}"""\n\nVERSION = "{version}"\n'
 
 
 def _table(platforms: Sequence[Platform]) -> str:

@@ -1,6 +1,6 @@
 """Translate past incidents of Squadcast to the changes that its webhooks send.
 
-An incident gets the shape of a webhook's incident, and the adapter translates it. So the ids are
+An incident gets the shape of a webhook's incident, and is translated like it. So the ids are
 the same. Sources: Squadcast's API reference, "Incident Export", "Get Incident by ID" and "Get All
 Services". No schema describes a row of the export; its fields are known from a recorded answer.
 """
@@ -11,15 +11,15 @@ from collections.abc import Iterator
 from datetime import datetime
 from typing import Any
 
-from gitdailies_core import RESOLVED, STARTED, Fields, Ignored, Message
+from gitdailies_core import RESOLVED, STARTED, Fields, Ignored, IncidentMessage, PayloadError
 
-from gitdailies_squadcast.adapter import change, moment
+from gitdailies_squadcast.changes import change, moment
 
 # Squadcast notifies no one and sends no webhook about such an incident.
 _SUPPRESSED = "suppressed"
 
 
-def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[Message]:
+def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[IncidentMessage]:
     """Yield the start and the ends of one incident. The first end counts, as it does live.
 
     *row* is the incident in the export, *whole* the incident itself. *service* is its entry in the
@@ -40,10 +40,13 @@ def translate(row: Fields, whole: Fields, service: Fields | None) -> Iterator[Me
         },
         "incident",
     )
-    missing = "created_at: expected a time"
-    yield change(STARTED, "incident.triggered", "", incident, at=None, missing=missing)
+    yield change(STARTED, "incident.triggered", "", incident, at=None, received=_missing)
     for at in _ends(row, whole):
-        yield change(RESOLVED, "incident.resolved", "", incident, at=at, missing=missing)
+        yield change(RESOLVED, "incident.resolved", "", incident, at=at, received=_missing)
+
+
+def _missing() -> datetime:
+    raise PayloadError("created_at: expected a time, got none")
 
 
 def _listed_service(service: Fields) -> dict[str, Any]:

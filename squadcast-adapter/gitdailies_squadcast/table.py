@@ -2,7 +2,8 @@
 
 Sources: Squadcast's developer documentation, "Outgoing webhooks" (payloads v2 and v1). It names
 no event for merging, reopening or suppressing an incident. An `updated` event contains the whole
-incident. With its new tags or priority, the incident may now pass a filter or a route.
+incident. With its new tags or priority, the incident may now pass a filter or a route. A
+reopening shows in the timeline, or by a trigger after the end.
 """
 
 from __future__ import annotations
@@ -17,6 +18,9 @@ _WORK = "about the work on an incident, which neither starts nor ends it"
 _SLO = "about a service level objective, not an incident"
 
 UNKNOWN = "not in the table of Squadcast's event types"
+_ELSEWHERE = "not about an incident"
+# Every event type of an incident begins so, in v2 and v1.
+_INCIDENT = ("incident.", "incident_")
 
 TABLE: Mapping[str, str] = MappingProxyType(
     {
@@ -55,6 +59,14 @@ TABLE: Mapping[str, str] = MappingProxyType(
 )
 
 
+def meaning(word: str) -> str:
+    """Return what *word* means: a state, or the reason why it is ignored."""
+    return TABLE.get(word) or (UNKNOWN if word.startswith(_INCIDENT) else _ELSEWHERE)
+
+
 def code(word: str) -> Code:
-    """Return the code of the reason why a message with *word* is ignored."""
-    return OTHER if word in TABLE else UNKNOWN_TYPE
+    """Return the code of the reason why a message with *word* is ignored.
+
+    An unknown word about an incident may start or end one, so it is quarantined until an upgrade.
+    """
+    return UNKNOWN_TYPE if meaning(word) == UNKNOWN else OTHER

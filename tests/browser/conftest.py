@@ -13,6 +13,7 @@ from axe_playwright_python.sync_playwright import Axe
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from playwright.sync_api import Browser, Page, sync_playwright
 
+from tests.support.empty_stores import put_webhooks_store
 from tests.support.programs import program
 from tests.support.webhooks.running import Receiver, in_thread
 
@@ -55,6 +56,7 @@ def browser() -> Iterator[Browser]:
 
 @pytest.fixture
 def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    put_webhooks_store(tmp_path / "webhooks.db")
     with in_thread(tmp_path / "webhooks.db") as running:
         yield running
 
@@ -64,16 +66,21 @@ class Tab:
     """A page of the browser, the faults it met, and where pictures of it go."""
 
     page: Page
-    pictures: Path
+    # A folder, or None: a picture takes as long as a check.
+    pictures: Path | None
     faults: list[str]
 
     def look(self, name: str) -> None:
-        """Take a screenshot in every look, and check each with axe; nothing may stick out of a narrow screen,
-        no column may lie outside of a table's frame, and no dot outside of its drawing."""
+        """Check every look with axe, and take a picture if pictures are asked for.
+
+        Nothing may stick out of a narrow screen, no column may lie outside of a table's frame, and no dot
+        outside of its drawing.
+        """
         for look, (scheme, width) in LOOKS.items():
             self.page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
             self.page.set_viewport_size({"width": width, "height": 900})
-            self.page.screenshot(path=self.pictures / f"{name}-{look}.png", full_page=True)
+            if self.pictures is not None:
+                self.page.screenshot(path=self.pictures / f"{name}-{look}.png", full_page=True)
             found = Axe().run(self.page).response["violations"]
             self.faults += [
                 f"{name}, {look}: {fault['id']}: {[node['html'] for node in fault['nodes']]}"
@@ -93,8 +100,9 @@ class Tab:
 @pytest.fixture
 def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
     """A fresh browser profile. An error that the page logs fails the test."""
-    pictures = Path(os.environ.get("GITDAILIES_PICTURES") or tmp_path / "pictures")
-    pictures.mkdir(parents=True, exist_ok=True)
+    pictures = Path(os.environ["GITDAILIES_PICTURES"]) if os.environ.get("GITDAILIES_PICTURES") else None
+    if pictures is not None:
+        pictures.mkdir(parents=True, exist_ok=True)
     context = browser.new_context()
     context.set_default_timeout(20_000)
     page, faults = context.new_page(), []

@@ -66,10 +66,10 @@ def test_the_page_shows_what_the_interface_answers(shop: Tab, receiver: Receiver
         ("Unlinked incidents", "unlinked"),
     ):
         assert re.search(rf"{label}\s+{rate[number]}\b", shown), (label, shown)
-    assert f"{rate['value'] * 100:.1f} %" in shown
+    assert f"{rate['numerator']} of {rate['denominator']} failed ({rate['value'] * 100:.0f} %)" in shown
     shown = card(page, "Failed deployment recovery time").inner_text()
     assert re.search(rf"Open\s+{recovery['open']}\b", shown)
-    assert re.search(rf"Without incident\s+{recovery['withoutIncident']}\b", shown)
+    assert re.search(rf"Without either\s+{recovery['withoutIncident']}\b", shown)
 
 
 def test_each_chart_has_a_table_that_adds_up(shop: Tab, receiver: Receiver) -> None:

@@ -1,4 +1,4 @@
-"""Alert rules and the operating guide against what a running relay exposes."""
+"""Alert rules and the operating guide against what both servers expose while they run."""
 
 from __future__ import annotations
 
@@ -10,12 +10,16 @@ from typing import Any
 import pytest
 import requests
 import yaml
+from gitdailies_connection.addresses import Listen
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import pagerduty, signed
 from tests.support.relay.receiver import receiving
 from tests.support.relay.running import configure, in_thread
+from tests.support.servers import free_port
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import in_thread as webhooks_in_thread
 
 ROOT = Path(__file__).resolve().parents[2]
 RULES: list[dict[str, Any]] = [
@@ -29,11 +33,12 @@ ROW = re.compile(r"^\| `((?:gitdailies|process)_\w+)` \| (\w+) \|([^|]*)\|", re.
 
 @pytest.fixture(scope="module")
 def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, set[str]]]:
-    """Every metric family of a busy relay, with its type and labels."""
-    with (
-        receiving() as receiver,
-        in_thread(configure(tmp_path_factory.mktemp("alerts"), url=receiver.url)) as relay,
-    ):
+    """Every metric family of a busy relay and of busy incoming webhooks, with its type and labels."""
+    folder = tmp_path_factory.mktemp("alerts")
+    with webhooks_in_thread(folder / "webhooks.db", status=Listen("127.0.0.1", free_port())) as ours:
+        ours.post(ours.key("ci"), body("deploy"))
+        incoming = requests.get(f"{ours.status_url}/metrics", timeout=10).text
+    with receiving() as receiver, in_thread(configure(folder, url=receiver.url)) as relay:
         pagerduty("incident.triggered", "Q1").post(relay.url)
         pagerduty("incident.acknowledged", "Q1").post(relay.url)
         signed(b"{}").post(relay.url)
@@ -42,7 +47,7 @@ def exposed(tmp_path_factory: pytest.TempPathFactory) -> dict[str, tuple[str, se
             text = requests.get(f"{relay.status_url}/metrics", timeout=10).text
             return text if 'attempts_total{verdict="delivered"} 1.0' in text else ""
 
-        return dict(_families(eventually(scraped)))
+        return dict(_families(eventually(scraped))) | dict(_families(incoming))
 
 
 def _families(text: str) -> Iterator[tuple[str, tuple[str, set[str]]]]:

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
 
 import pytest
+import requests
 
 from tests.support.databases import postgresql_url
 from tests.support.processes import eventually, run, running
@@ -17,11 +19,14 @@ from tests.support.relay.deliveries import ENDED_AT, pagerduty
 from tests.support.relay.receiver import receiving
 from tests.support.relay.running import configure, in_thread
 from tests.support.servers import free_port
+from tests.support.webhooks.payloads import body
 
 GUIDE = (Path(__file__).resolve().parents[2] / "docs/operating.md").read_text()
 BLOCKS = re.findall(r"^```bash\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
+STOPPED = re.findall(r"^```console\n(.*?)^```", GUIDE, re.MULTILINE | re.DOTALL)
 SQLITE = [block for block in BLOCKS if "pg_" not in block]
 POSTGRESQL = [block for block in BLOCKS if "pg_" in block]
+WEBHOOKS = "sqlite:gitdailies-data/webhooks.db"
 
 
 def typed(block: str, folder: Path, **replaced: str) -> None:
@@ -44,28 +49,60 @@ def typed(block: str, folder: Path, **replaced: str) -> None:
 
 
 @pytest.mark.parametrize("block", SQLITE)
-def test_commands_with_a_running_relay(block: str, tmp_path: Path) -> None:
-    """Each command ends with code 0 while a relay runs on SQLite."""
-    file = configure(tmp_path)
+def test_commands_with_running_servers(block: str, tmp_path: Path) -> None:
+    """Each command ends with code 0 while a relay and incoming webhooks run on SQLite."""
     port = free_port()
-    text = file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{port}")
-    file.write_text(text.replace("sqlite:relay.db", "sqlite:gitdailies-data/relay.db"))
-    with running("relay", folder=tmp_path):
+    configured(tmp_path, "sqlite:gitdailies-data/relay.db", port)
+    if "VACUUM" in block:
+        (tmp_path / "relay-backup.db").touch()  # an earlier block of the guide makes it
+    with running("relay", folder=tmp_path), running("webhooks", "--listen", "127.0.0.1:0", folder=tmp_path):
         typed(block, tmp_path, **{"127.0.0.1:8702": f"127.0.0.1:{port}"})
+
+
+def configured(folder: Path, store: str, port: int = 0) -> None:
+    file = configure(folder)
+    text = file.read_text().replace("status: 127.0.0.1:0", f"status: 127.0.0.1:{port}")
+    file.write_text(text.replace("sqlite:relay.db", store))
+
+
+def fill(folder: Path, store: str = WEBHOOKS) -> None:
+    """Give the relay an incident and incoming webhooks a deploy, and stop both."""
+    with running("relay", folder=folder) as server:
+        assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
+    with running("webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=folder) as server:
+        key = run("keys", "create", "ci", "--quiet", "--store", store, folder=folder).stdout.strip()
+        deploy, headers = body("deploy", id="restored"), {"webhook-key": key}
+        answer = requests.post(f"{server.address}/webhooks", headers=headers, json=deploy, timeout=30)
+        assert answer.status_code == 202
+
+
+def holds_both(folder: Path, store: str = WEBHOOKS) -> bool:
+    explained = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=folder).stdout
+    erased = run("erase", "--event", "restored", "--dry-run", "--store", store, folder=folder).stdout
+    return "incidentStarted" in explained and "there is 1 event" in erased
+
+
+@pytest.mark.parametrize("block", STOPPED)
+def test_a_backup_is_restored(block: str, tmp_path: Path) -> None:
+    """What the guide's lines back up, its lines restore, after the stores were lost."""
+    configured(tmp_path, "sqlite:gitdailies-data/relay.db")
+    fill(tmp_path)
+    (backup,) = (one for one in SQLITE if "gitdailies backup" in one)
+    typed(backup, tmp_path)
+    shutil.rmtree(tmp_path / "gitdailies-data")
+    typed(block, tmp_path)
+    assert holds_both(tmp_path)
 
 
 @pytest.mark.parametrize("block", POSTGRESQL)
 def test_commands_with_postgresql(block: str, tmp_path: Path) -> None:
-    """A dump of the relay's schema, restored into an empty database, holds what was accepted."""
+    """A dump of both schemas, restored into an empty database, holds what was accepted."""
     with postgresql_url() as url, postgresql_url() as empty:
-        file = configure(tmp_path)
-        file.write_text(file.read_text().replace("sqlite:relay.db", url))
-        with running("relay", folder=tmp_path) as server:
-            assert pagerduty("incident.triggered", "Q1").post(server.address).status_code == 202
+        configured(tmp_path, url)
+        fill(tmp_path, url)
         typed(block, tmp_path, **{"postgresql://db.example/relay": url, "postgresql://db.example/new": empty})
-        file.write_text(file.read_text().replace(url, empty))
-        printed = run("relay", "explain", "Q1", "--config", "gitdailies.yml", folder=tmp_path).stdout
-    assert "incidentStarted" in printed
+        configured(tmp_path, empty)
+        assert holds_both(tmp_path, empty)
 
 
 def test_a_move_to_postgresql_counts_what_began_before_it_once(tmp_path: Path) -> None:

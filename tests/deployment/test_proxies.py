@@ -1,4 +1,4 @@
-"""TLS by a reverse proxy: the examples of deployment/proxy, in front of a relay that runs."""
+"""TLS by a reverse proxy: the examples of deployment/proxy, in front of both servers."""
 
 from __future__ import annotations
 
@@ -8,20 +8,26 @@ import ssl
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+import requests
+from gitdailies_connection.addresses import parse_network
 
 from tests.support.processes import eventually
 from tests.support.programs import program
 from tests.support.relay.deliveries import Delivery, pagerduty
 from tests.support.relay.receiver import Receiver
-from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.running import configure, in_thread
 from tests.support.servers import certificate, free_port
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import in_thread as webhooks_in_thread
 
 EXAMPLES = Path(__file__).parents[2] / "deployment" / "proxy"
 # Another address of this machine than the one the proxy speaks to the relay from.
 SENDER = "127.0.0.2"
+NOBODY = "http://127.0.0.1:1"
 
 
 def replaced(name: str, **texts: str) -> str:
@@ -33,12 +39,23 @@ def replaced(name: str, **texts: str) -> str:
     return text
 
 
-def nginx(folder: Path, port: int, relay: str) -> list[str]:
+@dataclass(frozen=True)
+class Ports:
+    """Where the proxy listens: for webhooks of tools, and for all that is for incoming webhooks."""
+
+    hooks: int
+    dora: int
+
+
+def nginx(folder: Path, ports: Ports, relay: str, webhooks: str) -> list[str]:
+    listen = "listen 443 ssl;\n    server_name "
     example = {
-        "listen 443 ssl": f"listen 127.0.0.1:{port} ssl",
+        f"{listen}hooks": f"listen 127.0.0.1:{ports.hooks} ssl;\n    server_name hooks",
+        f"{listen}dora": f"listen 127.0.0.1:{ports.dora} ssl;\n    server_name dora",
         "server 127.0.0.1:8701": f"server {relay}",
-        "/etc/letsencrypt/live/hooks.example.com/fullchain.pem": str(folder / "certificate.pem"),
-        "/etc/letsencrypt/live/hooks.example.com/privkey.pem": str(folder / "key.pem"),
+        "server 127.0.0.1:8700": f"server {webhooks}",
+        "/etc/letsencrypt/live/example.com/fullchain.pem": str(folder / "certificate.pem"),
+        "/etc/letsencrypt/live/example.com/privkey.pem": str(folder / "key.pem"),
     }
     temporary = "".join(
         f"{kind}_temp_path {folder}/{kind};\n"
@@ -64,18 +81,20 @@ def nginx(folder: Path, port: int, relay: str) -> list[str]:
     return command
 
 
-def caddy(folder: Path, port: int, relay: str) -> list[str]:
+def caddy(folder: Path, ports: Ports, relay: str, webhooks: str) -> list[str]:
+    tls = f"\ttls {folder / 'certificate.pem'} {folder / 'key.pem'}"
     example = {
-        "hooks.example.com {": f"https://127.0.0.1:{port} {{\n"
-        f"\ttls {folder / 'certificate.pem'} {folder / 'key.pem'}",
-        "127.0.0.1:8701": relay,
+        "hooks.example.com {": f"https://127.0.0.1:{ports.hooks} {{\n{tls}",
+        "\ndora.example.com {": f"\nhttps://127.0.0.1:{ports.dora} {{\n{tls}",
+        "reverse_proxy 127.0.0.1:8701": f"reverse_proxy {relay}",
+        "reverse_proxy 127.0.0.1:8700": f"reverse_proxy {webhooks}",
     }
     top = "{\n\tadmin off\n\tauto_https disable_redirects\n\tskip_install_trust\n}\n"
     (folder / "Caddyfile").write_text(top + replaced("Caddyfile", **example))
     return [program("caddy"), "run", "--adapter", "caddyfile", "--config", str(folder / "Caddyfile")]
 
 
-PROXIES: dict[str, Callable[[Path, int, str], list[str]]] = {"nginx": nginx, "caddy": caddy}
+PROXIES: dict[str, Callable[[Path, Ports, str, str], list[str]]] = {"nginx": nginx, "caddy": caddy}
 
 
 def post(port: int, folder: Path, path: str, delivery: Delivery, **headers: str) -> tuple[int, bytes]:
@@ -93,11 +112,12 @@ def post(port: int, folder: Path, path: str, delivery: Delivery, **headers: str)
 
 
 @contextmanager
-def before(relay: Relay, name: str, folder: Path) -> Iterator[int]:
-    """Run a proxy before the relay; return its port."""
+def before(name: str, folder: Path, *, relay: str = NOBODY, webhooks: str = NOBODY) -> Iterator[Ports]:
+    """Run a proxy before one server or both; return its ports."""
     certificate(folder)
-    port = free_port()
-    command = PROXIES[name](folder, port, relay.url.removeprefix("http://"))
+    ports = Ports(free_port(), free_port())
+    addresses = (url.removeprefix("http://") for url in (relay, webhooks))
+    command = PROXIES[name](folder, ports, *addresses)
     environ = {
         **os.environ,
         "HOME": str(folder),
@@ -110,13 +130,13 @@ def before(relay: Relay, name: str, folder: Path) -> Iterator[int]:
     def answers() -> bool:
         assert process.poll() is None, (folder / "output").read_text()
         try:
-            return post(port, folder, "/", Delivery("", b""))[0] == 404
+            return post(ports.hooks, folder, "/", Delivery("", b""))[0] == 404
         except OSError:
             return False
 
     try:
         eventually(answers, 60)
-        yield port
+        yield ports
     finally:
         process.terminate()
         process.wait(20)
@@ -131,7 +151,8 @@ def test_a_delivery_through_tls_arrives_and_the_log_shows_its_sender(
     folder = tmp_path / "proxy"
     folder.mkdir()
     invented = {"X-Forwarded-For": "192.0.2.66"}
-    with in_thread(file) as relay, before(relay, name, folder) as port:
+    with in_thread(file) as relay, before(name, folder, relay=relay.url) as ports:
+        port = ports.hooks
         good = pagerduty("incident.triggered", "Q1")
         assert post(port, folder, "/hooks/pagerduty", good, **invented)[0] == 202
         assert post(port, folder, "/hooks/pagerduty", Delivery("", b"{}"), **invented)[0] == 401
@@ -142,3 +163,28 @@ def test_a_delivery_through_tls_arrives_and_the_log_shows_its_sender(
         eventually(lambda: receiver.of("Q1"))
         lines = [*relay.logged("delivery"), *relay.logged("delivery refused")]
     assert [entry["client"] for entry in lines] == [SENDER] * 2
+
+
+@pytest.mark.parametrize("name", PROXIES)
+def test_pages_and_events_through_tls(name: str, tmp_path: Path) -> None:
+    """Events come in, also a list of many megabytes; pages know that they were opened over TLS."""
+    trusted = [parse_network("127.0.0.1")]
+    folder = tmp_path / "proxy"
+    folder.mkdir()
+    with (
+        webhooks_in_thread(tmp_path / "w.db", trusted_proxies=trusted) as receiver,
+        before(name, folder, webhooks=receiver.url) as ports,
+    ):
+        url = f"https://127.0.0.1:{ports.dora}"
+        session = requests.Session()
+        session.verify = str(folder / "certificate.pem")
+        headers = {"webhook-key": receiver.key("ci")}
+        large = [body("deploy", id=f"d-{number}", title="x" * 9_000) for number in range(800)]
+        sent = session.post(f"{url}/webhooks", json=large, headers=headers, timeout=60)
+        assert (sent.status_code, len(sent.json()["results"])) == (202, 800)
+        invented = {"x-forwarded-proto": "http", "x-forwarded-host": "evil.example"}
+        page = session.get(f"{url}/sign-in", headers=invented, timeout=30)
+        assert page.status_code == 200
+        assert page.headers["strict-transport-security"]
+        assert "evil.example" not in page.text
+        assert session.get(f"{url}/metrics", timeout=30).status_code == 404

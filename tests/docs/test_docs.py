@@ -24,8 +24,8 @@ BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 LINK = re.compile(r"\[[^\]]*\]\(([^)#\s]+)(#[^)\s]*)?\)")
 
 # Lines that set a machine up instead of using one: `make test` is what runs this very test, and
-# the tests of a fresh machine start `gitdailies up` themselves.
-SET_UP = re.compile(r"^(make |python3 -m venv|\.venv/bin/)")
+# the tests of a fresh machine and of the image start `gitdailies up` themselves.
+SET_UP = re.compile(r"^(make |python3 -m venv|\.venv/bin/|docker |uvx )")
 
 
 def named(page):

@@ -79,15 +79,3 @@ def test_the_documented_way_ends_with_the_year_in_the_receiver(
     dry = printed["gitdailies history import history.csv --dry-run"]
     assert re.search(r"2025-11 +1 +1 +1", dry)
     assert "1 of 2 failed" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]
-
-
-def test_the_way_in_the_readme_does_the_same(typed: Callable[[str], str], tmp_path: Path) -> None:
-    """The short form that README has, with the page's spreadsheet, ends with the same events and figures."""
-    blocks = BLOCK.findall((ROOT / "README.md").read_text("utf-8"))
-    (way,) = [text for _, language, text in blocks if language == "bash"]
-    (sheet,) = [text for name, _, text in BLOCK.findall(PAGE.read_text("utf-8")) if name == "history.csv"]
-    (tmp_path / "history.csv").write_text(sheet, "utf-8")
-    printed = {line: typed(line) for line in way.splitlines()}
-
-    assert listed(printed) == YEAR
-    assert "1 of 2 failed" in printed["gitdailies metrics --from 2025-01-01 --to 2026-01-01"]

@@ -99,8 +99,8 @@ ADAPTER = '''
         options = {}
         examples = "gitdailies_bellwether"
 
-        def verify(self, request, secrets, header=""):
-            verify_shared_token(request, secrets, header=header)
+        def verify(self, request, secrets, settings):
+            verify_shared_token(request, secrets, header=settings.header)
 
         def translate(self, request, options):
             body = Fields(request.json())

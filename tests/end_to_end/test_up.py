@@ -1,16 +1,22 @@
 """`gitdailies up` as a newcomer meets it: start, paste, look, stop, start again."""
 
+import os
+import pty
 import re
+import signal
 import stat
 import subprocess
+import sys
 import time
+from contextlib import suppress
 
 import pytest
 
-from tests.support.machine import Process, command, environment, get, until
+from tests.support.machine import Process, command, environment, get, post, until
 from tests.support.programs import program
 from tests.support.servers import free_port
 
+FLAGS = ("--webhooks-port", "--relay-port", "--status-port")
 SECRETS = ("webhook-key", "read-key", "pagerduty-secret", "datadog-token", "squadcast-token")
 
 
@@ -26,7 +32,8 @@ class Started:
         flags = ("--webhooks-port", webhooks, "--relay-port", relay)
         self.process = Process(self.folder, "up", *flags, name=name)
         self.printed = self.process.wait_for("/api/events\n")
-        self.lines = re.findall(r"^(?:curl|body).*$", self.printed, re.MULTILINE)
+        self.lines = re.findall(r"^.* demo \w+(?=  )", self.printed, re.MULTILINE)
+        self.curl = re.findall(r"^curl .*$", self.printed, re.MULTILINE)
 
     def events(self):
         key = (self.data / "read-key").read_text().strip()
@@ -48,12 +55,12 @@ def started(tmp_path_factory):
     running.process.stop()
 
 
-def test_each_line_pasted_twice_gives_two_events_within_a_second(started):
-    """A deploy, a PagerDuty, a Datadog and a Squadcast line each give one new event at every paste."""
-    assert len(started.lines) == 5
+def test_each_line_gives_one_event_at_every_paste_also_as_curl(started):
+    """The lines for a deploy and for each vendor give one event at each paste, and so do their curl forms."""
+    assert len(started.lines) == 4
     sources = []
-    for line in started.lines[:4]:
-        for _ in range(2):
+    for command_line in started.lines:
+        for line in (command_line, started.paste(f"{command_line} --curl")):
             before = {event["id"] for event in started.events()}
             started.paste(line)
             pasted_at = time.monotonic()
@@ -71,10 +78,45 @@ def test_each_line_pasted_twice_gives_two_events_within_a_second(started):
 
 
 def test_the_last_line_shows_what_has_arrived(started):
-    """The line under `what has arrived` prints the events."""
+    """The curl command prints the events."""
     started.paste(started.lines[0])
 
-    assert '"kind":"deployed"' in started.paste(started.lines[4])
+    assert '"kind":"deployed"' in started.paste(started.curl[0])
+
+
+def test_a_demo_without_names_sends_a_deploy_and_an_incident(started):
+    """`gitdailies demo` sends both, and names the page that shows them."""
+    before = {event["id"] for event in started.events()}
+    sent = command("demo", cwd=started.folder)
+    new = until(lambda: len(found := [e for e in started.events() if e["id"] not in before]) == 2 and found)
+
+    assert (sent.returncode, sent.stderr) == (0, "")
+    assert f"http://127.0.0.1:{started.ports[0]}/events" in sent.stdout
+    assert {event["kind"] for event in new} == {"deployed", "incidentStarted"}
+
+
+def test_a_demo_without_a_server_names_what_to_start(tmp_path):
+    """Without the folder of `gitdailies up`, `demo` ends with 2 and says to start it."""
+    nothing = command("demo", cwd=tmp_path)
+
+    assert nothing.returncode == 2
+    assert "start `gitdailies up` in this folder first" in nothing.stderr
+
+
+def test_a_refused_demo_says_so(started):
+    """A secret that is not the server's ends `demo` with code 3, and the secret is not printed."""
+    file = started.data / "datadog-token"
+    right = file.read_text()
+    copied = started.folder / "copied"
+    copied.mkdir()
+    (copied / "gitdailies.yml").write_text((started.data / "gitdailies.yml").read_text())
+    for name in SECRETS:
+        (copied / name).write_text("planted-wrong-secret-0123456789" if name == file.name else right)
+    refused = command("demo", "datadog", "--data", copied, cwd=started.folder)
+
+    assert refused.returncode == 3
+    assert "expected the datadog event to be accepted, got 401" in refused.stderr
+    assert "planted" not in refused.stdout + refused.stderr
 
 
 def test_explain_tells_the_story_of_a_pasted_incident(started):
@@ -115,15 +157,18 @@ def test_a_second_server_on_the_same_data_is_refused(started):
 
 
 def test_a_taken_port_names_the_flag_to_change(started, tmp_path):
-    """A port in use ends the start with code 2 and the flag that changes it."""
-    for taken, flag in ((started.ports[0], "--webhooks-port"), (started.ports[1], "--relay-port")):
-        ports = {"--webhooks-port": free_port(), "--relay-port": free_port(), flag: taken}
+    """A port in use ends the start with code 2 and one line, which names the flag that changes it."""
+    for taken, flag in zip((*started.ports, started.ports[0]), FLAGS, strict=True):
+        ports = {name: free_port() for name in FLAGS} | {flag: taken}
         flags = [part for name, port in ports.items() for part in (name, port)]
         refused = command("up", "--data", tmp_path / flag, *flags, cwd=tmp_path)
 
         assert refused.returncode == 2
-        assert flag in refused.stderr
-        assert str(taken) in refused.stderr
+        (line,) = refused.stderr.splitlines()
+        assert line == (
+            f"gitdailies: 127.0.0.1:{taken}: cannot listen there: address already in use; "
+            f"change {flag}, or stop what runs there"
+        )
 
 
 def test_a_second_start_finds_everything(started):
@@ -181,10 +226,66 @@ def test_ports_that_cannot_be_written_end_no_server(started):
     in_the_way.rmdir()
 
     assert "cannot write the ports: is a directory" in started.process.printed
-    started.paste(started.lines[0])
+    assert '"events":' in started.paste(started.curl[0])
 
 
 def test_no_secret_is_printed_or_logged(started):
     """None of the keys and secrets that `up` made shows in its output."""
     for name in SECRETS:
         assert (started.data / name).read_text().strip() not in started.process.printed
+
+
+def test_a_terminal_shows_lines_for_people_and_a_pipe_shows_json(tmp_path):
+    """On a terminal no line is JSON; into a pipe each log line is, unless --log-format says otherwise."""
+    flags = [part for name in FLAGS for part in (name, str(free_port()))]
+    person, child = pty.openpty()
+    shown = subprocess.Popen(
+        [sys.executable, "-m", "gitdailies_cli", "up", "--demo", *flags],
+        cwd=tmp_path,
+        env=environment(),
+        stdin=child,
+        stdout=child,
+        stderr=child,
+    )
+    os.close(child)
+    screen = ""
+    while "delivery=" not in screen or "to see what arrived" not in screen:
+        screen += os.read(person, 4096).decode()
+    shown.send_signal(signal.SIGINT)
+    with suppress(OSError):
+        while part := os.read(person, 4096).decode():
+            screen += part
+    assert shown.wait(30) == 0
+    os.close(person)
+    piped = Process(tmp_path, "up", "--log-format", "json", *flags, name="piped")
+    piped.wait_for("/api/events\n")
+    piped.stop()
+
+    assert not [line for line in screen.splitlines() if line.startswith("{")]
+    assert re.search(r"^\d\d:\d\d:\d\d  relay started  listen=127", screen, re.MULTILINE)
+    assert "deploy: accepted by http://" in screen
+    assert "pagerduty: accepted by http://" in screen
+    assert [line for line in piped.err.read_text().splitlines() if not line.startswith("{")] == []
+
+
+def test_a_container_prints_addresses_that_a_browser_can_open(tmp_path):
+    """With 0.0.0.0, the printed addresses are of 127.0.0.1, or those that the flags give."""
+    ports = [str(free_port()) for _ in FLAGS]
+    flags = [part for pair in zip(FLAGS, ports, strict=True) for part in pair]
+    plain = Process(tmp_path, "up", *flags, env={"GITDAILIES_HOST": "0.0.0.0"}, name="plain")
+    printed = plain.wait_for("/api/events\n")
+    reached = post(f"http://127.0.0.2:{ports[0]}/webhooks", b"{}", {})[0]
+    assert command("check", "gitdailies-data/gitdailies.yml", cwd=tmp_path).returncode == 0
+    plain.stop()
+    public, relay = "http://localhost:9700", "https://relay.example.com"
+    mapped = ("--host", "0.0.0.0", "--public-url", f"{public}/", "--public-relay-url", relay)
+    published = Process(tmp_path, "up", *flags, *mapped, name="published")
+    elsewhere = published.wait_for("/api/events\n")
+    published.stop()
+
+    assert reached == 401
+    assert "0.0.0.0" not in printed + elsewhere
+    assert f"first owner: open http://127.0.0.1:{ports[0]}/join/" in printed
+    assert "first owner: open http://localhost:9700/join/" in elsewhere
+    assert "deploys go to      http://localhost:9700/webhooks\n" in elsewhere
+    assert "incidents go to    https://relay.example.com/hooks/pagerduty" in elsewhere

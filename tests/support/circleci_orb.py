@@ -61,8 +61,8 @@ def report(
     path: str | None = None,
 ) -> Ended:
     """Run the command's steps in the shell *name*, in a job with *environ*."""
-    git = "PIPELINE_GIT_"
-    pipeline = {f"git.{key[len(git) :].lower()}": v for key, v in environ.items() if key.startswith(git)}
-    job = {key: value for key, value in environ.items() if not key.startswith(git)}
+    values = {key: value for key, value in environ.items() if key.startswith("PIPELINE_")}
+    pipeline = {key[9:].lower().replace("git_", "git."): value for key, value in values.items()}
+    job = {key: value for key, value in environ.items() if key not in values}
     [step] = steps(parameters, pipeline)
     return shell(name, step.command, folder=folder, environ={**job, **step.environment}, path=path)

@@ -22,7 +22,8 @@ from tests.support.servers import free_port
 NAMED = "GITDAILIES_TEST_POSTGRESQL"
 HERE = "postgresql://127.0.0.1:5432/test"
 _RUN = "GITDAILIES_TEST_RUN"
-_FASTER = ("-c", "fsync=off", "-c", "max_connections=200")
+# The servers refuse a database that may lose what it answered, so it syncs as any other.
+_OPTIONS = ("-c", "max_connections=200")
 # PostgreSQL refuses to run as root. Debian's package makes this user for it.
 USER = "postgres" if os.geteuid() == 0 else None
 
@@ -82,7 +83,7 @@ def _started(programs: Path, folder: Path) -> str:
         if not url_file.exists():
             initialize(programs, folder, "test")
             port = free_port()
-            options = ["-p", str(port), "-k", str(folder), "-h", "127.0.0.1", *_FASTER]
+            options = ["-p", str(port), "-k", str(folder), "-h", "127.0.0.1", *_OPTIONS]
             command: list[str | Path] = [programs / "pg_ctl", "start", "-D", folder / "data", "-w", "-s"]
             subprocess.run(
                 [*command, "-l", folder / "data" / "log", "-o", " ".join(options)],

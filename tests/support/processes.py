@@ -95,13 +95,18 @@ def running(
 
 
 def run(
-    *arguments: str, folder: Path, environ: Mapping[str, str] | None = None, expected: int = 0
+    *arguments: str,
+    folder: Path,
+    environ: Mapping[str, str] | None = None,
+    expected: int = 0,
+    given: str = "",
 ) -> subprocess.CompletedProcess[str]:
-    """Run a command to its end, which must be the *expected* exit code."""
+    """Run a command to its end, which must be the *expected* exit code; *given* is its standard input."""
     done = subprocess.run(
         [*_COMMAND, *arguments],
         cwd=folder,
         env={**os.environ, **(environ or {})},
+        input=given,
         capture_output=True,
         text=True,
         timeout=60,

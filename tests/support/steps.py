@@ -17,14 +17,20 @@ from functools import cache
 from pathlib import Path
 from typing import Any
 
+from gitdailies_webhooks.accounts.key_store import create_key
+
 from scripts import dist
-from tests.support.processes import run, running
+from scripts.joiner import one_file
+from tests.support.empty_stores import put_webhooks_store
+from tests.support.processes import running
 from tests.support.programs import program
 
 ROOT = Path(__file__).parents[2]
 # The variables of each platform's job, and the deploys that they must give.
 CASES = ROOT / "tests/support/ci_cases"
 KEY = "gdk_planted-5d0c"
+# What `pyproject.toml` says; the published files say so, too.
+VERSION = one_file.version(ROOT)
 # As the platforms call them; dash is what /bin/sh is on Debian, and knows no pipefail.
 SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": ("dash", "-e")}
 
@@ -107,12 +113,10 @@ class Webhooks:
 @contextmanager
 def webhooks(folder: Path) -> Iterator[Webhooks]:
     """Run incoming webhooks as long as the block lasts."""
-    store = f"sqlite:{folder}/webhooks.db"
-
-    def key(name: str, *more: str) -> str:
-        return run("keys", "create", name, "--store", store, "--quiet", *more, folder=folder).stdout.strip()
-
-    sender, reader = key("sender"), key("reader", "--allow", "read")
-    with running("webhooks", "--listen", "127.0.0.1:0", "--store", store, folder=folder) as server:
+    store = folder / "webhooks.db"
+    put_webhooks_store(store)
+    sender, reader = create_key(store, "sender")[0], create_key(store, "reader", ["read"])[0]
+    arguments = ("--listen", "127.0.0.1:0", "--store", f"sqlite:{store}")
+    with running("webhooks", *arguments, folder=folder) as server:
         address = re.sub(r"/$", "", server.address)
-        yield Webhooks(f"{address}/webhooks", sender, reader)
+        yield Webhooks(f"{address}/webhooks", sender.reveal(), reader.reveal())

@@ -38,16 +38,20 @@ def of_deployment(repo: str, deployment: Mapping[str, Any], inputs: Inputs) -> I
     if ref.startswith(_MERGE_REQUEST):
         yield Ignored("a deployment of a merge request; the listing does not name its branch's commit")
         return
+    environment = fields.object("environment")
+    commit = job.optional_object("commit")
     environ = {
         "CI_PIPELINE_ID": str(pipeline.raw("id")),
+        "CI_JOB_ID": str(job.raw("id") or ""),
         "CI_PIPELINE_URL": pipeline.optional_text("web_url") or "",
         "CI_PROJECT_PATH": repo,
         "CI_COMMIT_SHA": sha,
         "CI_COMMIT_TAG" if job.raw("tag") is True else "CI_COMMIT_BRANCH": ref,
-        "CI_ENVIRONMENT_NAME": fields.object("environment").text("name"),
+        "CI_ENVIRONMENT_NAME": environment.text("name"),
+        "CI_ENVIRONMENT_TIER": environment.optional_text("tier") or "",
         "CI_JOB_STATUS": fields.text("status"),
+        "CI_COMMIT_MESSAGE": (commit.optional_text("message") if commit else None) or "",
     }
-    commit = job.optional_object("commit")
     written_at = readable_time((commit.raw("committed_date") or commit.raw("created_at")) if commit else None)
     git = GitFacts(sha.lower(), commit_time=written_at)
     yield from deploys(GITLAB, environ, inputs, git=git, at=finished_at(deployment))

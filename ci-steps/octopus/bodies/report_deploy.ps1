@@ -16,6 +16,19 @@ function Get-Text([string] $Name) {
     return $text
 }
 
+# A text without the user names and passwords of the addresses in it. These never leave the machine.
+function Hide-User([string] $Text) {
+    $words = foreach ($word in ($Text -split '(\s+)')) {
+        $word = $word -replace '(?i)([a-z][a-z0-9+.-]*://)[^/?#\s]*@', '$1'
+        $word = $word -replace '(?i)([a-z][a-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@', '$1'
+        $parts = foreach ($part in ($word -split ',')) {
+            if ($part.Contains('://')) { $part } else { $part -replace '^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])', '' }
+        }
+        $parts -join ','
+    }
+    return -join $words
+}
+
 function Get-Setting([string] $Name) {
     $text = Get-Text "GitDailies.$Name"
     if ($text -match '^#\{.*\}$') { throw "${Name}: expected a value, got a reference that nothing filled in" }
@@ -64,39 +77,85 @@ function Get-Time([string] $Text) {
 
 # owner/name of a repository's address; user and password in it are left behind.
 function Get-Slug([string] $Address) {
-    if ($Address.Trim() -notmatch '^(?:[A-Za-z][A-Za-z0-9+.-]*://(?:[^/@]*@)?[^/:@]+(?::\d+)?/|(?:[^/@:]+@)?[^/:@]{2,}:(?!//))([^?#]*)') { return $null }
+    $text = $Address.Trim()
+    if ($text -match '^(file|codecommit):' -or $text -match 'git-codecommit\.') { return $null }
+    if ($text -notmatch '^(?:[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?(?:\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)(?::[0-9]*)?/|[^/@\s]*:[^\s]*@[^/:@\s]+(?::[0-9]+)?/|(?:[^/@:]+@)?(?:\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]{2,}):(?!//))([^?#]*)') { return $null }
     $path = $Matches[1].Trim('/') -replace '\.git$', ''
-    if ($path -match '^[^/]+(/[^/]+)+$') { return $path }
+    $parts = @($path -split '/' | Where-Object { $_ } | ForEach-Object {
+            $plain = [uri]::UnescapeDataString($_)
+            # A repository's name can hold no space and no slash.
+            if ($plain -match '[\s/]') { $_ } else { $plain }
+        })
+    if ($text -match '[/@.](dev\.azure|visualstudio)\.com[:/]') {
+        $parts = @($parts | Where-Object { '_git', 'v3', 'DefaultCollection' -cnotcontains $_ })
+        if ($text -match '//(?:[^/]*@)?([^./@]+)\.visualstudio\.com' -and $Matches[1] -ne 'vs-ssh') { $parts = @($Matches[1]) + $parts }
+        if ($parts.Count -eq 2) { $parts = $parts + $parts[1] }
+    } elseif ($parts -ccontains '_git' -and $parts[-1] -cne '_git') {
+        # The server may have a path of its own, often tfs.
+        $at = [array]::IndexOf($parts, '_git')
+        $before, $name = @($parts | Select-Object -First $at), $parts[$at + 1]
+        if ($before.Count -gt 1 -and $before[0] -eq 'tfs') { $before = @($before | Select-Object -Skip 1) }
+        $parts = if ($before.Count -gt 1) { @($before | Select-Object -Last 2) + $name } else { @($before) + $name + $name }
+    } elseif ($parts.Count -gt 2 -and $parts[0] -ceq 'scm') {
+        $parts = @($parts | Select-Object -Skip 1)
+    } elseif ($parts.Count -eq 4 -and $parts[1] -ceq 'scm' -and $text -notmatch '[/@](github|gitlab)\.com[:/]|[/@]bitbucket\.org[:/]') {
+        $parts = @($parts | Select-Object -Skip 2)
+    }
+    if ($parts.Count -gt 1) { return $parts -join '/' }
     return $null
 }
 
 function Get-Branch([string] $Ref) {
     if ($Nothing -contains $Ref.Trim() -or (Get-Sha $Ref)) { return $null }
-    if ($Ref -match '^refs/heads/(.+)$') { return $Matches[1] }
-    if ($Ref -match '^refs/') { return $null }
-    return $Ref.Trim()
+    $name = $Ref.Trim() -replace '^refs/heads/', ''
+    if ($name -match '^gh-readonly-queue/(.+)/pr-[^/]*$') { return $Matches[1] }
+    if ($name -match '^refs/') { return $null }
+    return $name
+}
+
+# The commits that a commit with this message undoes, as git revert writes it.
+function Get-Reverted([string] $Message) {
+    foreach ($found in [regex]::Matches($Message, '(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b')) { $found.Groups[1].Value.ToLowerInvariant() }
+}
+
+function Read-List([string] $Name, [string] $Text) {
+    if (-not $Text) { return }
+    try { $Text | ConvertFrom-Json | ForEach-Object { $_ } } catch { Write-Host "$Name is no JSON" }
 }
 
 # The list holds every release since the last one here: the entry of this release tells what is
-# deployed, all of them tell which commits came along.
+# deployed, all of them tell which commits came along. A release that goes back brings no changes, so
+# its packages tell what is deployed.
 function Get-BuiltTargets {
-    $text = Get-Text 'Octopus.Deployment.Changes'
-    if (-not $text) { return }
     $release = Get-Text 'Octopus.Release.Number'
-    try { $changes = $text | ConvertFrom-Json } catch { Write-Host 'Octopus.Deployment.Changes is no JSON'; return }
+    $changes = @(Read-List 'Octopus.Deployment.Changes' (Get-Text 'Octopus.Deployment.Changes'))
     $packages = @(foreach ($change in $changes) {
             foreach ($package in $change.BuildInformation) {
                 [pscustomobject]@{ Deployed = "$($change.Version)" -eq $release; Repo = Get-Slug "$($package.VcsRoot)"; Package = $package }
             }
         })
+    if (-not ($packages | Where-Object { $_.Deployed -and ($_.Repo -or (Get-Sha "$($_.Package.VcsCommitNumber)")) })) {
+        $listed = @(Read-List 'Octopus.Deployment.PackageBuildInformation' (Get-Text 'Octopus.Deployment.PackageBuildInformation'))
+        $packages = @(foreach ($one in $listed) {
+                foreach ($package in (@($one) + @($one.BuildInformation | Where-Object { $_ }))) {
+                    [pscustomobject]@{ Deployed = $true; Repo = Get-Slug "$($package.VcsRoot)"; Package = [pscustomobject]@{ VcsCommitNumber = $package.VcsCommitNumber; Branch = $package.Branch; Commits = @() } }
+                }
+            })
+    }
     $seen = @{}
     foreach ($one in $packages) {
         $sha = Get-Sha "$($one.Package.VcsCommitNumber)"
         $name = "$($one.Repo)@$sha"
         if (-not $one.Deployed -or -not ($one.Repo -or $sha) -or $seen[$name]) { continue }
         $seen[$name] = $true
-        $brought = foreach ($other in $packages) { if ($other.Repo -eq $one.Repo) { foreach ($commit in $other.Package.Commits) { Get-Sha "$($commit.Id)" } } }
-        @{ Repo = $one.Repo; Sha = $sha; Branch = Get-Branch "$($one.Package.Branch)"; Commits = @($brought | Where-Object { $_ } | Select-Object -Unique) }
+        $brought = @(foreach ($other in $packages) { if ($other.Repo -eq $one.Repo) { $other.Package.Commits } })
+        $shas = @($brought | ForEach-Object { Get-Sha "$($_.Id)" } | Where-Object { $_ } | Select-Object -Unique)
+        $undone = @()
+        foreach ($commit in $brought) {
+            $id = "$($commit.Id)".ToLowerInvariant()
+            if (-not ($undone | Where-Object { $id.StartsWith($_) })) { $undone += @(Get-Reverted "$($commit.Comment)") }
+        }
+        @{ Repo = $one.Repo; Sha = $sha; Branch = Get-Branch "$($one.Package.Branch)"; Commits = $shas; Reverts = @($undone | Select-Object -Unique) }
     }
 }
 
@@ -104,7 +163,7 @@ function Get-Targets {
     $own = @(Get-BuiltTargets)
     $given = Get-Setting 'Sha'
     if ($given) { $given = Get-WholeSha $given 'Sha' }
-    $repositories = @("$(Get-Setting 'Repo')" -split '[\s,]+' | Where-Object { $_ })
+    $repositories = @((Hide-User "$(Get-Setting 'Repo')") -split '[\s,]+' | Where-Object { $_ })
     if (-not $repositories) {
         if ($given -and $own.Count -gt 1) { throw "Sha: expected none for $($own.Count) repositories, got one; set Repo to PATH@SHA" }
         if (-not $own) { $own = @(@{}) }
@@ -152,6 +211,7 @@ function ConvertTo-JsonList([object[]] $Parts) {
     return '[' + ($texts -join ',') + ']'
 }
 
+# A release that is deployed again is another deployment, so no attempt is part of the id.
 function Get-DeployId($Platform, $Run, $Sha, $Repo, $Environment, $Service, $Type) {
     $text = ConvertTo-JsonList @($Platform, $Run, $Sha, $Repo, $Environment, $Service, $Type)
     $hash = [Security.Cryptography.SHA256]::Create().ComputeHash([Text.Encoding]::ASCII.GetBytes($text))
@@ -165,25 +225,32 @@ function Get-Deploys([string] $Receiver) {
     $type, $service, $id, $time, $url = 'Type', 'Service', 'Id', 'Time', 'Url' | ForEach-Object { , (Get-Setting $_) }
     if ($type -and 'deploy', 'rollback', 'hotfix' -cnotcontains $type) { throw "Type: expected one of deploy, rollback, hotfix, got '$type'" }
     if ($time) { $time = Get-Time $time }
+    if ($url) { $url = Hide-User $url }
+    $unsent = @('service', $service), @('type', $(if ($type -ne 'deploy') { $type })), @('fixes', (Get-Setting 'Fixes')), @('url', $url) | Where-Object { $_[1] } | ForEach-Object { $_[0] }
+    if ($unsent -and $Receiver -ne 'ours') { Write-Host "not sent: $($unsent -join ', '), because the receiver takes the documented fields alone" }
     $server, $link = (Get-Text 'Octopus.Web.ServerUri'), (Get-Text 'Octopus.Web.DeploymentLink')
     if (-not $url -and $server -and $link) { $url = $server.TrimEnd('/') + '/' + $link.TrimStart('/') }
-    $platform, $run = 'octopus', (Get-Text 'Octopus.Deployment.Id')
+    $release, $deployment = (Get-Text 'Octopus.Release.Id'), (Get-Text 'Octopus.Deployment.Id')
+    $ran = if ($deployment) { 'octopus:' + $(if ($release) { $release } else { $deployment }) }
+    $platform, $run = 'octopus', $deployment
     if ($id) { $platform, $run = 'id', $id } elseif (-not $run) { $platform, $run = 'call', [guid]::NewGuid().ToString('n') }
     $kind = if ($type) { $type } else { 'deploy' }
     foreach ($target in $targets) {
         $remedy = "or push build information with its VcsRoot and VcsCommitNumber for the release's packages"
         if (-not $target.Repo) { throw "Repo: expected the repository, as owner/name, got nothing from Octopus Deploy; set Repo, $remedy" }
         if (-not $target.Sha) { throw "Sha: expected the deployed commit, got nothing from Octopus Deploy; set Sha, $remedy" }
-        $branch = Get-Setting 'Branch'
-        if (-not $branch) { $branch = $target.Branch }
+        $given = Get-Setting 'Branch'
+        $branch = if ($given) { Get-Branch $given } else { $target.Branch }
         $name = if ($id -and $targets.Count -eq 1) { $id } else { Get-DeployId $platform $run $target.Sha $target.Repo $environment $service $kind }
-        $fields = [ordered]@{ kind = 'deployed'; repo = $target.Repo; commitSHA = $target.Sha; environment = $environment; branch = $branch; time = $time; id = $name; service = $service; type = $type; url = $url; fixes = Get-Setting 'Fixes' }
+        $fields = [ordered]@{ kind = 'deployed'; repo = $target.Repo; commitSHA = $target.Sha; environment = $environment; branch = $branch; time = $time; id = $name; service = $service; run = $ran; attempt = $(if ($release) { $deployment }); reporter = 'step/octopus'; type = $type; url = $url; fixes = Get-Setting 'Fixes' }
         $body = [ordered]@{}
         foreach ($field in $fields.Keys) {
             if ($fields[$field] -and ($Receiver -eq 'ours' -or $Documented -contains $field)) { $body[$field] = $fields[$field] }
         }
-        $commits = @($target.Commits | Where-Object { $_ } | Select-Object -First 250 | ForEach-Object { @{ sha = $_ } })
+        $commits = @($target.Commits | Where-Object { $_ } | Select-Object -First 1000 | ForEach-Object { @{ sha = $_ } })
         if ($commits -and $Receiver -eq 'ours') { $body['commits'] = $commits }
+        $reverts = @($target.Reverts | Where-Object { $_ } | Select-Object -First 100)
+        if ($reverts -and $Receiver -eq 'ours') { $body['reverts'] = $reverts }
         @{ Id = $name; Body = ConvertTo-Json $body -Depth 5 -Compress; Said = "$kind of $($target.Repo) at $($target.Sha.Substring(0, 7))$(if ($environment) { " to $environment" })" }
     }
 }
@@ -200,8 +267,18 @@ function Send-Deploy($Client, [uri] $Address, [string] $Key, $Deploy, [int] $Ret
             $null = $request.Headers.TryAddWithoutValidation('User-Agent', 'gitdailies-octopus')
             $answer = $Client.SendAsync($request).GetAwaiter().GetResult()
             $status = [int] $answer.StatusCode
-            if ($status -ge 200 -and $status -lt 300) { return $null }
             $said = "answered $status"
+            if ($status -ge 200 -and $status -lt 300) {
+                $page = $answer.Content.ReadAsStringAsync().GetAwaiter().GetResult().TrimStart()
+                # A page to sign in takes no event.
+                if ("$($answer.Content.Headers.ContentType.MediaType)" -notmatch 'html' -and $page -notmatch '^<(!doctype|html)') { return $null }
+                return "the address answers with a web page, which may be one to sign in ($said); check Webhook URL"
+            }
+            if ($status -eq 409 -and $Deploy.Id -match '^deploy-[0-9a-f]{32}$') {
+                # Such an id names one deploy, whatever else an attempt says of it.
+                Write-Host "the receiver has $($Deploy.Id) already, with other content, and keeps the first"
+                return $null
+            }
             if ($status -in 401, 403) { return "the key is refused ($said); check Webhook key" }
             if ($status -in 404, 405, 410 -or ($status -ge 300 -and $status -lt 400)) { return "the address is wrong ($said); check Webhook URL" }
             if ($status -notin 408, 425, 429 -and $status -lt 500) { return $said }
@@ -231,6 +308,13 @@ function Send-Report {
     if (-not $key) { throw "Webhook key: expected a webhook key, got nothing; set the template's parameter, best to a sensitive variable" }
     $address = "$(Get-Setting 'WebhookUrl')"
     if ($address -notmatch '^https?://[^@/\s]+(/\S*)?$') { throw 'Webhook URL: expected an http or https address without a user' }
+    $where = ([uri] $address).DnsSafeHost
+    $private = '^(0|10|127)\.|^192\.168\.|^169\.254\.|^172\.(1[6-9]|2\d|3[01])\.|^100\.(6[4-9]|[7-9]\d|1[01]\d|12[0-7])\.|^::1$|^f[cd]..:|^fe[89ab].:|^[^.:]+$|\.(localhost|local|internal|home\.arpa|lan|localdomain|test|invalid)$'
+    if ($address -match '^http:' -and $where -notmatch $private) {
+        Write-Host '##octopus[stdout-warning]'
+        Write-Host 'GitDailies: Webhook URL: http sends the key and the deploys unencrypted; use https'
+        Write-Host '##octopus[stdout-default]'
+    }
     [Net.ServicePointManager]::SecurityProtocol = [Net.ServicePointManager]::SecurityProtocol -bor [Net.SecurityProtocolType]::Tls12
     $handler = New-Object Net.Http.HttpClientHandler
     $handler.AllowAutoRedirect = $false

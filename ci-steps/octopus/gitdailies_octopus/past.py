@@ -41,6 +41,7 @@ def of_deployment(
     fields, state = Fields(deployment, "deployment"), task.text("State")
     links = fields.optional_object("Links")
     environ = {
+        "Octopus.Release.Id": fields.optional_text("ReleaseId") or "",
         "Octopus.Deployment.Id": fields.text("Id"),
         "Octopus.Deployment.Changes": json.dumps(fields.raw("Changes")),
         "Octopus.Deployment.Error": "" if state == SUCCESS else state,

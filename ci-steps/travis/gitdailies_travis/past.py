@@ -53,6 +53,7 @@ def of_build(repo: str, build: Row, stage: str | None, inputs: Inputs) -> Iterat
         "TRAVIS_BRANCH": (branch.optional_text("name") if branch else None) or "",
         "TRAVIS_TAG": tag_of(build),
         "TRAVIS_TEST_RESULT": state,
+        "TRAVIS_COMMIT_MESSAGE": commit.optional_text("message") or "",
     }
     git = GitFacts(sha.lower(), commit_time=readable_time(commit.raw("committed_at")))
     at = over.time("finished_at") if state == PASSED else None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import secrets
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -12,7 +13,7 @@ from gitdailies_core.errors import DeliveryError, UnreadableBody, UsageError
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_cli import output
-from gitdailies_cli.commands.conformance_probes import Probe, Reply, probes
+from gitdailies_cli.commands.conformance_probes import ENVIRONMENT, REPO, Probe, Reply, probes, stored_ids
 from gitdailies_cli.send_events import KEY_VARIABLE
 
 if TYPE_CHECKING:
@@ -43,7 +44,9 @@ def conformance(
 ) -> None:
     """Send valid and invalid events to a receiver, and check its answers.
 
-    The receiver stores some of these events, all of the repository gitdailies-conformance/probe.
+    The receiver stores some of these events, all of the repository gitdailies-conformance/probe and the
+    environment conformance, so that they count in no figure of production. With a key that may delete, they
+    are deleted at the end.
     Exit code 0: every answer is correct. Exit code 1: at least one is not.
 
     \b
@@ -62,14 +65,19 @@ def conformance(
     with Sender(address, timeout_seconds=timeout, ca_file=ca_file) as sender:
         ours = (receiver or sender.receiver()) == OURS
         chosen = [probe for probe in probes(f"probe-{secrets.token_hex(6)}") if ours or not probe.ours]
-        results = [(probe, _send_probe(sender, probe, key)) for probe in chosen]
-    _print_results(results, ours=ours, as_json=as_json)
+        replies = [(probe, _send_probe(sender, probe, key)) for probe in chosen]
+        answers = [reply for _, reply in replies if isinstance(reply, Reply)]
+        ids = [id_ for answer in answers for id_ in stored_ids(answer)]
+        # Another receiver does not say what it stored.
+        left = _delete(sender, ids, key) if ours else sum(200 <= answer.status < 300 for answer in answers)
+    results = [(probe, probe.fault(reply) if isinstance(reply, Reply) else reply) for probe, reply in replies]
+    _print_results(results, ours=ours, left=left, as_json=as_json)
     if any(fault for _, fault in results):
         raise click.exceptions.Exit(_FAULTS_FOUND)
 
 
-def _send_probe(sender: Sender, probe: Probe, key: Secret) -> str:
-    """Send one probe; return what is wrong with the answer, or ""."""
+def _send_probe(sender: Sender, probe: Probe, key: Secret) -> Reply | str:
+    """Send one probe; return the reply, or why there is none."""
     used = key if probe.key is None else Secret(probe.key, "probe")
     try:
         answer = sender.post(probe.body, key=used, event_id=probe.event_id or None, suffix=probe.suffix)
@@ -79,17 +87,32 @@ def _send_probe(sender: Sender, probe: Probe, key: Secret) -> str:
         value = answer.json()
     except UnreadableBody:
         value = None
-    return probe.fault(Reply(answer.status, answer.content_type, value))
+    return Reply(answer.status, answer.content_type, value)
 
 
-def _print_results(results: list[tuple[Probe, str]], *, ours: bool, as_json: bool) -> None:
+def _delete(sender: Sender, ids: Sequence[str], key: Secret) -> int:
+    """Delete the stored events; return how many are left, which are all with a key that may not delete."""
+    for done, id_ in enumerate(ids):
+        try:
+            if sender.delete(id_, key=key).status not in (200, 404):
+                return len(ids) - done
+        except DeliveryError:
+            return len(ids) - done
+    return 0
+
+
+def _print_results(results: list[tuple[Probe, str]], *, ours: bool, left: int, as_json: bool) -> None:
     faults = [fault for _, fault in results if fault]
     if as_json:
         shown = [{"probe": probe.name, "why": probe.why, "fault": fault or None} for probe, fault in results]
-        output.as_json({"receiver": "ours" if ours else "documented", "probes": shown})
+        output.as_json({"receiver": "ours" if ours else "documented", "probes": shown, "left": left})
         return
     for probe, fault in results:
         mark = "FAULT" if fault else "ok   "
         click.echo(output.printable(f"{mark}  {probe.name}: {fault or probe.why}"))
     total = f"{len(results)} probes" + ("" if ours else " without those for lists, ids and ping")
     click.echo(f"{total}: {len(faults)} faults" if faults else f"{total}: no fault")
+    if left:
+        remedy = "; a key that may delete removes them" if ours else ""
+        stay = f"of the repository {REPO} stay there, in the environment {ENVIRONMENT}"
+        click.echo(f"{output.counted(left, 'event')} {stay}{remedy}")

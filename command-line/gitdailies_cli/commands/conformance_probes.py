@@ -1,7 +1,7 @@
 """What a receiver of events has to answer: one table of probes, each with the faults to look for.
 
-Pure: `conformance` sends them. All events belong to a repository of their own, so that they cannot be
-mistaken for real events.
+Pure: `conformance` sends them. All events that are stored belong to a repository and an environment of their
+own, so that they count in no figure of production.
 """
 
 from __future__ import annotations
@@ -13,12 +13,13 @@ from typing import Any
 
 from gitdailies_core.events.events import KINDS
 
-REPO = "gitdailies-conformance/probe"
+REPO, ENVIRONMENT = "gitdailies-conformance/probe", "conformance"
 _DEPLOY = {
     "kind": "deployed",
     "repo": REPO,
     "branch": "main",
     "commitSHA": "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214",
+    "environment": ENVIRONMENT,
 }
 WRONG_KEY = "gdk_0000000000000000000000000000000000000000"
 
@@ -67,6 +68,14 @@ class Probe:
         return self.also(reply)
 
 
+def stored_ids(reply: Reply) -> list[str]:
+    """Return the ids of the events that a receiver like ours says it stored."""
+    value = reply.value if isinstance(reply.value, dict) else {}
+    results = value.get("results") if isinstance(value.get("results"), list) else [value]
+    found = [one for one in results or () if isinstance(one, dict) and one.get("status") == "created"]
+    return [one["id"] for one in found if isinstance(one.get("id"), str)]
+
+
 def probes(run: str) -> list[Probe]:
     """Return all probes, in the order to send them; *run* makes the ids of this run unique."""
     return [*_key_probes(), *_kind_probes(run), *_fault_probes(), *_id_probes(run), *_own_probes(run)]
@@ -80,10 +89,20 @@ def _key_probes() -> list[Probe]:
 
 
 def _kind_probes(run: str) -> list[Probe]:
-    in_production = {**_DEPLOY, "environment": "production"}
+    nowhere = {name: value for name, value in _DEPLOY.items() if name != "environment"}
     return [
-        Probe("the public client's body", _json(_DEPLOY), TAKEN, "kind, repo, branch, commitSHA"),
-        Probe("with environment", _json(in_production), TAKEN, "the same and environment"),
+        Probe(
+            "the public client's body", _json(_DEPLOY), TAKEN, "kind, repo, branch, commitSHA, environment"
+        ),
+        # It would count as production, so it is only checked.
+        Probe(
+            "without environment",
+            _json(nowhere),
+            TAKEN,
+            "the same without environment",
+            True,
+            suffix="?validate=true",
+        ),
         *(
             Probe(kind.word, _json(_example(kind.example, f"{run}-{kind.word}")), TAKEN, kind.title)
             for kind in KINDS
@@ -195,7 +214,7 @@ def _json(value: Any) -> bytes:
 
 
 def _example(example: Mapping[str, Any], id_: str) -> dict[str, Any]:
-    return {**example, "repo": REPO, "id": id_}
+    return {**example, "repo": REPO, "environment": ENVIRONMENT, "id": id_}
 
 
 def _names(name: str) -> Callable[[Reply], str]:

@@ -11,13 +11,12 @@ from typing import Any
 import click
 from gitdailies_core.ci import Inputs, Skipped, checkout, detect
 from gitdailies_core.ci.settings import DEPLOY_INPUTS
-from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import output
 from gitdailies_cli.send_events import delivery_options, option_names_in_errors, report
 
 EVENT_VARIABLE = "GITHUB_EVENT_PATH"
-OPTIONS = {**{name: f"--{name}" for name in DEPLOY_INPUTS}, "url": "--page"}
+OPTIONS = {**{name: f"--{name}" for name in (*DEPLOY_INPUTS, "path")}, "url": "--page"}
 
 
 @click.command()
@@ -30,15 +29,19 @@ OPTIONS = {**{name: f"--{name}" for name in DEPLOY_INPUTS}, "url": "--page"}
 @click.option("--service", help="the service, if the repository has several")
 @click.option("--type", "type_", help="deploy, rollback or hotfix")
 @click.option("--time", help="the time, such as 2026-03-04T08:55:12Z; default: now")
-@click.option(
-    "--id", "id_", help="the id of the deploy; default: from the CI run, so that a re-run counts once"
-)
+@click.option("--id", "id_", help="the id of the deploy; default: from the CI run and its attempt")
 @click.option("--status", help="the result of the job, instead of the platform's; failed jobs are skipped")
 @click.option("--page", help="the address of a page about the deploy; default: the CI run")
 @click.option("--fixes", help="the id of the incident that this deploy fixes")
+@click.option("--path", help="the folder of the checkout; default: the current folder, or one around it")
 @delivery_options
 def deploy(
-    repos: tuple[str, ...], type_: str | None, id_: str | None, page: str | None, **given: Any
+    repos: tuple[str, ...],
+    type_: str | None,
+    id_: str | None,
+    page: str | None,
+    path: str | None,
+    **given: Any,
 ) -> None:
     """Report a deploy that has happened.
 
@@ -56,6 +59,7 @@ def deploy(
             environ=os.environ,
             event=event,
             inputs=Inputs.make(repos=repos, type=type_, id=id_, url=page, **texts),
+            path=path,
             # Without a CI run, each call is a separate deploy.
             call=secrets.token_hex(16),
         )
@@ -69,12 +73,10 @@ def deploy(
 
 
 def _event_file() -> Any:
+    """Return the event's payload, or None. If the commit is only in there, the error says so."""
     path = os.environ.get(EVENT_VARIABLE, "").strip()
-    if not path:
-        return None
     try:
-        return json.loads(Path(path).read_text("utf-8"))
-    except (OSError, ValueError):
-        raise UsageError(
-            f"{EVENT_VARIABLE}: expected the path of a readable JSON file, got something else"
-        ) from None
+        return json.loads(Path(path).read_text("utf-8")) if path else None
+    except (OSError, ValueError, RecursionError):
+        # A container often has the variable and not the file.
+        return None

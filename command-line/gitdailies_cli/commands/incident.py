@@ -6,6 +6,7 @@ import secrets
 from typing import Any
 
 import click
+from gitdailies_core.ci.git_url import without_users
 from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED, Event
 from gitdailies_core.events.ids import content_id
 
@@ -81,11 +82,12 @@ def _send(kind: str, incident_id: str, given: dict[str, Any], **more: str | None
             event = Event.make(
                 kind,
                 incidentId=incident_id,
-                repo=repo,
+                # A user and a password in an address are neither sent nor shown.
+                repo=without_users(repo),
                 environment=given["environment"],
                 service=given["service"],
                 time=given["time"],
-                url=given["page"],
+                url=without_users(given["page"] or ""),
                 id=given["event_id"],
                 source=SOURCE,
                 **more,

@@ -41,8 +41,8 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "value",
         "%",
         (
-            "{numerator} of {denominator} failed, {failedYoung} of them in the last {window}; {pending}"
-            " pending, unlinked incidents: {unlinked}"
+            "{numerator} of {denominator} failed; last {window}: {failedYoung} of {young} failed so far;"
+            " unlinked incidents: {unlinked}"
         ),
     ),
     (
@@ -50,7 +50,10 @@ _ROWS: tuple[tuple[str, str, str, str, str], ...] = (
         "recovery time, median",
         "median",
         "s",
-        "p90 {p90}, {count} recovered, {open} open, {withoutIncident} without incident",
+        (
+            "p90 {p90}, {count} recovered, {open} open, {withoutIncident} without incident; by rollback or"
+            " hotfix alone: {byRemedyCount}, median {byRemedyMedian}"
+        ),
     ),
     (
         "deploymentReworkRate",
@@ -123,7 +126,6 @@ def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
     from gitdailies_webhooks.derived import queries
     from gitdailies_webhooks.derived import rows as derived
     from gitdailies_webhooks.derived.question import question
-    from gitdailies_webhooks.events import change_log
     from gitdailies_webhooks.events.problem import Refusal
     from gitdailies_webhooks.sql import database as stores
 
@@ -136,10 +138,9 @@ def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
     def read(session: Any) -> dict[str, Any]:
         settings = derived.stored_settings(session)
         # If derived rows are behind, the figures come from the events: no server may be updating the rows.
-        current = now_us()
-        behind = change_log.behind_since(session, current) is not None
-        asking = question(filters, settings, current)
-        return queries.answer(session, asking._replace(live=asking.live and not behind), settings)
+        # No server may be updating the rows.
+        asked = question(filters, settings, now_us())
+        return queries.answer(session, asked, settings, most=None, fresh=True)
 
     try:
         return reader.read(read)
@@ -185,19 +186,32 @@ def _print(answer: Mapping[str, Any]) -> None:
     )
     until = period["to"] or period["now"]
     since, until, now = (output.moment(text) for text in (period["from"], until, answer["asOf"]))
-    click.echo(output.printable(f"{place}: {since} to {until}, as of {now}"))
+    version = answer["definitions"]
+    click.echo(output.printable(f"{place}: {since} to {until}, as of {now}; definitions {version}"))
+    if (observed := period["observedFrom"]) not in (None, period["from"]):
+        click.echo(f"days count from {output.moment(observed)} on, the day of the first event")
     rows = []
     for name, title, main, unit, counts in _ROWS:
         numbers = answer["figures"][name]
-        values = {"window": _window(answer["windowSeconds"])} | {
-            measure: _shown(number, "s" if measure in _DURATIONS else "")
-            for measure, number in numbers.items()
-            if not isinstance(number, str)
-        }
+        values = {"window": _window(answer["windowSeconds"])} | _values(numbers)
+        if "pending" in numbers:
+            values["young"] = str(numbers["pending"] + numbers["failedYoung"])
         rows.append((title, _shown(numbers[main], unit), counts.format_map(values)))
     output.table("", ("figure", "value", "based on"), rows)
     if not answer["figures"]["deploymentFrequency"]["numerator"]:
         click.echo("no deploys match; change --from, --repo, --environment or --service")
+
+
+def _values(numbers: Mapping[str, Any]) -> dict[str, str]:
+    """Return the numbers of a figure as text; one of a group has a name like `byRemedyCount`."""
+    found: dict[str, str] = {}
+    for measure, number in numbers.items():
+        if isinstance(number, Mapping):
+            inner = _values(number).items()
+            found |= {f"{measure}{name[0].upper()}{name[1:]}": text for name, text in inner}
+        elif not isinstance(number, str):
+            found[measure] = _shown(number, "s" if measure in _DURATIONS else "")
+    return found
 
 
 def _window(seconds: float) -> str:

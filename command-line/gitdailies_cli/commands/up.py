@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import re
 import secrets
+import sys
 from collections.abc import Callable, Coroutine, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -18,80 +20,137 @@ from gitdailies_connection.config import yaml_document
 from gitdailies_connection.config.load import load
 from gitdailies_connection.config.settings import Configuration
 from gitdailies_connection.config.template import first_file
-from gitdailies_core.errors import ConfigurationError
+from gitdailies_core.errors import ConfigurationError, GitDailiesError
 
 from gitdailies_cli import find_config, process
-from gitdailies_cli.commands import samples
-from gitdailies_cli.commands.webhooks import print_first_owner_link
+from gitdailies_cli.commands import demo
+from gitdailies_cli.commands.webhooks import print_first_owner_link, public_origin
 
 WEBHOOKS_PORT, RELAY_PORT = 8700, 8701
+# The address at which this machine, or this container, reaches itself.
 HOST = "127.0.0.1"
-SEND_KEY, READ_KEY = "webhook-key", "read-key"
+EVERYWHERE = "0.0.0.0"  # noqa: S104  for a container, which publishes what it wants
 SECRETS = {"pagerduty": "pagerduty-secret", "datadog": "datadog-token", "squadcast": "squadcast-token"}
-FALLBACK = "larkspur/{service}"
 # With port 0 the system chooses a port, a different one at each start.
 _ANY_PORT = re.compile(r":0\b")
+
+
+@dataclass(frozen=True)
+class Flags:
+    """Where the servers of this start listen; what is None is as gitdailies.yml says."""
+
+    host: str | None
+    webhooks_port: int | None
+    relay_port: int | None
+    status_port: int | None
 
 
 @click.command()
 @click.option(
     "--data",
     type=click.Path(path_type=Path),
-    default=Path(find_config.DATA),
+    default=find_config.data_folder(),
     show_default=True,
     help="the folder for stores, keys, secrets and gitdailies.yml",
 )
 @click.option(
     "--webhooks-port",
-    type=click.IntRange(0, 65535),
-    help=f"the port of incoming webhooks; default: {WEBHOOKS_PORT}",
+    type=click.IntRange(1, 65535),
+    help=f"the port of incoming webhooks and their pages; default: {WEBHOOKS_PORT}",
 )
 @click.option(
-    "--relay-port",
-    type=click.IntRange(0, 65535),
-    help=f"the port of the relay; default: {RELAY_PORT}; the next port is for its status",
+    "--relay-port", type=click.IntRange(0, 65535), help=f"the port of the relay; default: {RELAY_PORT}"
 )
-def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
+@click.option(
+    "--status-port",
+    type=click.IntRange(0, 65535),
+    help="the port of the relay's status and metrics; default: the relay's port + 1",
+)
+@click.option(
+    "--host",
+    type=click.Choice([HOST, EVERYWHERE]),
+    envvar=find_config.HOST_VARIABLE,
+    show_envvar=True,
+    help=f"{EVERYWHERE}: listen for other machines, too, as a container must; default: {HOST}",
+)
+@click.option(
+    "--public-url",
+    default="",
+    help="the address of the pages in a browser, if it is another one, such as http://localhost:9700",
+)
+@click.option(
+    "--public-relay-url",
+    default="",
+    help="the address of the relay for incident tools, if it is another one, such as https://relay.example.com",
+)
+@click.option("--demo", "with_demo", is_flag=True, help="send an example deploy and an example incident")
+@click.option(
+    "--log-format",
+    type=click.Choice(["text", "json"]),
+    help="the form of log lines; default: text on a terminal, else json",
+)
+def up(
+    data: Path,
+    webhooks_port: int | None,
+    relay_port: int | None,
+    status_port: int | None,
+    host: str | None,
+    public_url: str,
+    public_relay_url: str,
+    with_demo: bool,
+    log_format: str | None,
+) -> None:
     """Run incoming webhooks and a relay on this machine, with their own keys and secrets.
 
     Everything is stored in one folder. The next start uses it again, with the same ports. Ctrl-C stops.
 
     \b
     gitdailies up
+    gitdailies up --demo
     """
     from gitdailies_server.logging import setup
 
-    setup.configure()
-    file = _prepare(data, webhooks_port, relay_port)
+    setup.configure(text=sys.stderr.isatty() if log_format is None else log_format == "text")
+    flags = Flags(host, webhooks_port, relay_port, status_port)
+    public = public_origin(public_url, "--public-url")
+    public_relay = public_origin(public_relay_url, "--public-relay-url")
+    file = _prepare(data, flags)
 
     def configuration() -> Configuration:
-        return _with_ports(load(file), webhooks_port, relay_port)
+        return _with_flags(load(file), flags)
 
     settings = configuration()
-    port = urlsplit(settings.gitdailies.url).port or 80
+    listen = Listen(host or HOST, urlsplit(settings.gitdailies.url).port or 80)
+    _check_ports(listen, settings)
 
     async def serve(signals: process.Signals) -> None:
         from gitdailies_relay import server as relay
         from gitdailies_webhooks import server as webhooks
 
         addresses: dict[str, str] = {}
+        demos: list[asyncio.Task[None]] = []
 
         def ready(name: str, address: str) -> None:
-            addresses[name] = address
+            addresses[name] = _here(address)
             if len(addresses) == 2:
                 _store_ports(file, settings)
-                _print_examples(data, addresses["webhooks"], addresses["relay"])
+                _print_guide(
+                    data, public or addresses["webhooks"], public_relay or addresses["relay"], addresses
+                )
+                if with_demo:
+                    demos.append(asyncio.create_task(_send_demo(data, addresses, public)))
 
         # When one server ends, by a fault or on demand, the other ends too.
         servers = [
             webhooks.serve(
-                listen=Listen(HOST, port),
+                listen=listen,
                 store=data / "webhooks.db",
                 strict_order=False,
                 ready=lambda address: ready("webhooks", address),
                 stop=signals.stop,
                 flag="--webhooks-port",
-                first_owner=print_first_owner_link,
+                public=public,
+                first_owner=lambda link: print_first_owner_link(_here(link)),
                 settings=settings.webhooks,
                 reload=lambda: configuration().webhooks,
                 reloading=signals.reloading(),
@@ -103,13 +162,42 @@ def up(data: Path, webhooks_port: int | None, relay_port: int | None) -> None:
                 stop=signals.stop,
                 reload=configuration,
                 reloading=signals.reloading(),
-                flag="--relay-port, or relay.listen in gitdailies.yml",
+                flag="--relay-port",
             ),
         ]
         await _run_all(servers, signals.stop)
 
     process.run(serve)
-    click.echo(f"stopped; everything is stored in {os.path.relpath(data)}")
+    click.echo(f"stopped; everything is stored in {demo.shown(data)}")
+
+
+def _check_ports(listen: Listen, settings: Configuration) -> None:
+    """Raise ConfigurationError for a port in use, with its flag, before a server writes to the log."""
+    from gitdailies_server.http.listener import bind
+
+    with contextlib.ExitStack() as opened:
+        for address, flag in (
+            (listen, "--webhooks-port"),
+            (settings.relay.listen, "--relay-port"),
+            (settings.relay.status, "--status-port"),
+        ):
+            opened.enter_context(contextlib.closing(bind(address, f"{flag}, or stop what runs there")))
+
+
+def _here(address: str) -> str:
+    """Return an address at which this machine reaches a server that listens everywhere."""
+    return address.replace(f"//{EVERYWHERE}:", f"//{HOST}:", 1)
+
+
+async def _send_demo(data: Path, addresses: dict[str, str], public: str) -> None:
+    # In a thread, since the servers that answer run in this event loop.
+    try:
+        lines = await asyncio.to_thread(
+            demo.send, data, addresses["webhooks"], addresses["relay"], demo.FIRST
+        )
+    except GitDailiesError as error:
+        lines = [f"note: the examples were not sent: {error}"]
+    click.echo("\n".join([*lines, demo.where_to_look(public or addresses["webhooks"])]))
 
 
 async def _run_all(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.Event) -> None:
@@ -122,31 +210,32 @@ async def _run_all(servers: Sequence[Coroutine[Any, Any, None]], stop: asyncio.E
             raise result
 
 
-def _prepare(data: Path, webhooks_port: int | None, relay_port: int | None) -> Path:
+def _prepare(data: Path, flags: Flags) -> Path:
     """Create the missing files of the data folder; return its gitdailies.yml."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
         for name in SECRETS.values():
             _write_once(data / name, lambda: secrets.token_urlsafe(32))
-        _write_once(data / SEND_KEY, lambda: _new_key(data, "up", ()))
-        _write_once(data / READ_KEY, lambda: _new_key(data, "up-read", ("read",)))
+        _write_once(data / demo.SEND_KEY, lambda: _new_key(data, "up", ()))
+        _write_once(data / demo.READ_KEY, lambda: _new_key(data, "up-read", ("read",)))
     except OSError as error:
         raise ConfigurationError(
             f"{data}: cannot write to this folder: {(error.strerror or '').lower()}; "
             "choose another one with --data"
         ) from None
     file = data / find_config.FILE
-    relay = RELAY_PORT if relay_port is None else relay_port
-    webhooks = WEBHOOKS_PORT if webhooks_port is None else webhooks_port
+    relay = RELAY_PORT if flags.relay_port is None else flags.relay_port
+    webhooks = WEBHOOKS_PORT if flags.webhooks_port is None else flags.webhooks_port
+    status = _status_port(relay, webhooks) if flags.status_port is None else flags.status_port
     text = first_file(
         url=f"http://{HOST}:{webhooks}/webhooks",
-        key={"file": SEND_KEY},
+        key={"file": demo.SEND_KEY},
         receiver="ours",
-        listen=f"{HOST}:{relay}",
-        status=f"{HOST}:{_status_port(relay, webhooks)}",
+        listen=f"{flags.host or HOST}:{relay}",
+        status=f"{flags.host or HOST}:{status}",
         store="sqlite:relay.db",
         secrets={name: {"file": secret} for name, secret in SECRETS.items()},
-        fallback=FALLBACK,
+        example=True,
     )
     _write_once(file, lambda: text)
     return file
@@ -186,17 +275,22 @@ def _status_port(relay: int, webhooks: int) -> int:
     return next(port for port in range(relay + 1, relay + 3) if port != webhooks)
 
 
-def _with_ports(settings: Configuration, webhooks_port: int | None, relay_port: int | None) -> Configuration:
-    """Apply the flags of this start, which override the ports in the file."""
+def _with_flags(settings: Configuration, flags: Flags) -> Configuration:
+    """Apply the flags of this start, which override the addresses in the file."""
     destination, relay = settings.gitdailies, settings.relay
-    if webhooks_port is not None:
+    listen, status = relay.listen, relay.status
+    if flags.webhooks_port is not None:
         path = urlsplit(destination.url).path
-        destination = replace(destination, url=f"http://{HOST}:{webhooks_port}{path}")
-    if relay_port is not None:
+        destination = replace(destination, url=f"http://{HOST}:{flags.webhooks_port}{path}")
+    if flags.relay_port is not None:
         port = urlsplit(destination.url).port or 0
-        status = Listen(relay.status.host, _status_port(relay_port, port))
-        relay = replace(relay, listen=Listen(HOST, relay_port), status=status)
-    return replace(settings, gitdailies=destination, relay=relay)
+        listen = Listen(flags.host or HOST, flags.relay_port)
+        status = Listen(flags.host or status.host, _status_port(flags.relay_port, port))
+    if flags.host is not None:
+        listen, status = Listen(flags.host, listen.port), Listen(flags.host, status.port)
+    if flags.status_port is not None:
+        status = Listen(status.host, flags.status_port)
+    return replace(settings, gitdailies=destination, relay=replace(relay, listen=listen, status=status))
 
 
 def _store_ports(file: Path, settings: Configuration) -> None:
@@ -225,27 +319,29 @@ def _store_ports(file: Path, settings: Configuration) -> None:
         click.echo(f"note: {file}: cannot write the ports: {(error.strerror or '').lower()}", err=True)
 
 
-def _print_examples(data: Path, webhooks: str, relay: str) -> None:
-    folder = os.path.relpath(data)
-    click.echo(f"""
-incoming webhooks  {webhooks}/webhooks
-relay              {relay}/hooks/pagerduty, datadog, squadcast
+def _print_guide(data: Path, pages: str, relay: str, addresses: dict[str, str]) -> None:
+    folder, command = demo.shown(data), demo.command(data)
+    samples = [f"{command} {name}" for name in demo.SAMPLES]
+    width = max(map(len, samples))
+    lines = [
+        f"{line.ljust(width)}   # {sample.about}"
+        for line, sample in zip(samples, demo.SAMPLES.values(), strict=True)
+    ]
+    click.echo(
+        f"""
+pages and figures  {pages}
+deploys go to      {pages}/webhooks
+incidents go to    {relay}/hooks/pagerduty, /hooks/datadog, /hooks/squadcast
 data folder        {folder}, kept for the next start; Ctrl-C stops
 
-Paste any of these commands into a second terminal, in this folder. Each run sends a new event.
+Paste any of these into a second terminal, in this folder. Each run sends a new event.
 
-# a deploy
-{samples.deploy(folder, webhooks)}
+"""
+        + "\n".join(lines)
+        + f"""
 
-# an incident in PagerDuty
-{samples.pagerduty(folder, relay)}
+Add --curl to see a request as a curl command. All events that have arrived, as JSON:
 
-# an alert in Datadog
-{samples.datadog(folder, relay)}
-
-# an incident in Squadcast
-{samples.squadcast(folder, relay)}
-
-# all events that have arrived
-{samples.events(folder, webhooks)}
-""")
+{demo.list_events(folder, addresses["webhooks"])}
+"""
+    )

@@ -12,12 +12,14 @@ from gitdailies_connection.config.settings import StoreSetting, WebhooksSettings
 from gitdailies_core.errors import UsageError
 
 from gitdailies_cli import find_config
+from gitdailies_cli.stores import RECEIVER_STORE
 
 if TYPE_CHECKING:
     from gitdailies_server.storage.database import Database
 
 
-STORE = "sqlite:gitdailies-data/webhooks.db"
+LISTEN = f"{find_config.defaults().host}:8700"
+STORE = RECEIVER_STORE
 
 
 def database(text: str) -> Database:
@@ -35,8 +37,8 @@ def print_first_owner_link(link: str) -> None:
     click.echo(f"first owner: open {link}")
 
 
-def _public_origin(text: str) -> str:
-    """Check `--public-url`; raises UsageError."""
+def public_origin(text: str, flag: str = "--public-url") -> str:
+    """Check the address given with *flag*, and return it without a slash at its end; raises UsageError."""
     from gitdailies_connection.addresses import check_receiver, origin
 
     if not text:
@@ -44,9 +46,12 @@ def _public_origin(text: str) -> str:
     try:
         address = check_receiver(text, allow_http=True)
     except ValueError as error:
-        raise UsageError(f"--public-url: {error}") from None
+        raise UsageError(f"{flag}: {error}") from None
     if address.rstrip("/") != origin(address):
-        raise UsageError("--public-url: expected an address without a path, got one with a path")
+        raise UsageError(
+            f"{flag}: expected an address without a path, got one with a path; "
+            "give the server a host name of its own, such as https://dora.example.com"
+        )
     return origin(address)
 
 
@@ -66,7 +71,7 @@ def _settings(
         except ValueError as error:
             raise UsageError(f"--timezone: {error}") from None
         settings = replace(settings, timezone=timezone)
-    if "" in production:
+    if not all(name.strip() for name in production):
         raise UsageError("--production: expected a name, got an empty one")
     return replace(settings, production=production) if production else settings
 
@@ -77,7 +82,19 @@ def _settings(
     type=click.Path(path_type=Path),
     help="the path of gitdailies.yml, for its settings under `webhooks`; default: the one here, if it exists",
 )
-@click.option("--listen", default="127.0.0.1:8700", show_default=True, help="the address to listen on")
+@click.option("--listen", default=LISTEN, show_default=True, help="the address to listen on")
+@click.option(
+    "--status",
+    metavar="HOST:PORT",
+    help="a second address, with /metrics, /healthz and /readyz, which need no key; keep it private",
+)
+@click.option(
+    "--status-host",
+    "status_hosts",
+    multiple=True,
+    metavar="NAME",
+    help="a name at which Prometheus may ask for /metrics; may be repeated",
+)
 @click.option("--store", default=STORE, show_default=True, help="the database, sqlite:PATH or postgresql://…")
 @click.option("--strict-order", is_flag=True, help="refuse past events that are not sent oldest first")
 @click.option(
@@ -86,12 +103,16 @@ def _settings(
     help="delete events that happened more days ago; default: keep all",
 )
 @click.option(
-    "--public-url", default="", help="the public address of this server, such as https://dora.example.com"
+    "--public-url",
+    default="",
+    envvar="GITDAILIES_PUBLIC_URL",
+    show_envvar=True,
+    help="the public address of this server, such as https://dora.example.com",
 )
 @click.option(
     "--window-hours",
     type=click.FloatRange(0.01, 8784),
-    help="how long after a deploy incidents are attributed to it; default: the file's, else 72",
+    help="how long after a deploy incidents are attributed to it; default: the file's, else 24",
 )
 @click.option(
     "--timezone", help="the time zone of days, such as Europe/Berlin; default: the file's, else UTC"
@@ -100,7 +121,10 @@ def _settings(
     "--production",
     multiple=True,
     metavar="NAME",
-    help="a name of production; may be repeated; default: the file's, else production, prod, prd, live",
+    help=(
+        "a name of production, or a glob like prod-*; may be repeated; default: the file's, else production,"
+        " prod, prd, live"
+    ),
 )
 @click.option(
     "--invite-owner",
@@ -110,6 +134,8 @@ def _settings(
 def webhooks(
     config: Path | None,
     listen: str,
+    status: str | None,
+    status_hosts: tuple[str, ...],
     store: str,
     strict_order: bool,
     keep_days: float | None,
@@ -133,7 +159,11 @@ def webhooks(
         address = parse_listen(listen)
     except ValueError as error:
         raise UsageError(f"--listen: {error}") from None
-    where, public = database(store), _public_origin(public_url)
+    try:
+        second = parse_listen(status) if status is not None else None
+    except ValueError as error:
+        raise UsageError(f"--status: {error}") from None
+    where, public = database(store), public_origin(public_url)
     # The path is fixed at the start. If the file disappears, a reload fails and does not use defaults.
     path = find_config.find(config)
 
@@ -156,6 +186,8 @@ def webhooks(
             ready=lambda text: click.echo(f"incoming webhooks listen on {text}/webhooks"),
             stop=signals.stop,
             public=public,
+            status=second,
+            status_hosts=status_hosts,
             keep_days=keep_days,
             settings=settings,
             reload=reload,

@@ -135,6 +135,8 @@ def _read(
     for name, unknown in result.unknown.items():
         if unknown:
             watch.say(f"note: {name}: columns that no event has: {', '.join(unknown)}")
+    for service, rows in result.ignored.items():
+        watch.say(f"note: {counted(rows, 'row')} of {service!r}, which has ignore: true under services")
     if faults and skip_bad is None:
         raise UsageError(
             f"{counted(faults, 'fault')}, nothing was sent; "

@@ -12,6 +12,7 @@ from gitdailies_core.events.field_types import URL
 from gitdailies_connection.check.openapi_schema import Api, items_of, words_of
 
 _MOST_ALTERNATIVES = 50
+_LISTS = frozenset({"commits", "reverts"})  # forms of fields
 _URL_FORMATS = frozenset({"uri", "url", "uri-reference", "iri"})
 
 
@@ -45,12 +46,12 @@ def _alternatives(api: Api, schema: Any, depth: int) -> list[dict[str, Any]]:
 
 
 def _is_absence(node: Mapping[str, Any]) -> bool:
-    words = items_of(node.get("enum"))
-    return bool(words) and all(word is None or word == "" for word in words)
+    words = items_of(node.get("enum")) or [node.get("const", "x")]
+    return all(word is None or word == "" for word in words)
 
 
 def _mismatches(api: Api, node: Mapping[str, Any], kind: Kind, field: Field) -> Iterator[str]:
-    ours = "array" if field.type.form == "commits" else "string"
+    ours = "array" if field.type.form in _LISTS else "string"
     types = node.get("type", ours)
     types = [types] if isinstance(types, str) else types
     if isinstance(types, list) and ours not in types:
@@ -58,7 +59,8 @@ def _mismatches(api: Api, node: Mapping[str, Any], kind: Kind, field: Field) -> 
         yield f"we send {name}, the document has type {' or '.join(map(str, types))}"
         return
     if ours == "array":
-        yield from _items(api, node)
+        if field.type.form == "commits":
+            yield from _items(api, node)
         return
     words = words_of(api, node)
     if words and not field.type.words:

@@ -58,20 +58,26 @@ class Api:
         self, item: Mapping[str, Any], operation: Mapping[str, Any]
     ) -> Iterator[tuple[str, bool]]:
         """Yield the headers of an operation and whether it requires them, keys first."""
-        schemes = self.follow(self.follow(self.document.get("components")).get("securitySchemes"))
         security = operation.get("security", self.document.get("security"))
-        for requirement in security if isinstance(security, list) else []:
-            for name in self.follow(requirement):
-                scheme = self.follow(schemes.get(name))
-                if scheme.get("type") == "apiKey" and scheme.get("in") == "header":
-                    yield str(scheme.get("name")), True
-                elif scheme.get("type") in ("http", "oauth2", "openIdConnect"):
-                    yield "Authorization", True
+        requirements = security if isinstance(security, list) else []
+        # One requirement of the list is enough, so only what is in each of them is needed.
+        chosen = [list(self._security_headers(self.follow(one))) for one in requirements]
+        for name in dict.fromkeys(name for names in chosen for name in names):
+            yield name, all(name in names for names in chosen)
         for holder in (item, operation):
             parameters = holder.get("parameters")
             for parameter in map(self.follow, parameters if isinstance(parameters, list) else []):
                 if parameter.get("in") == "header":
                     yield str(parameter.get("name")), parameter.get("required") is True
+
+    def _security_headers(self, requirement: Mapping[str, Any]) -> Iterator[str]:
+        schemes = self.follow(self.follow(self.document.get("components")).get("securitySchemes"))
+        for name in requirement:
+            scheme = self.follow(schemes.get(name))
+            if scheme.get("type") == "apiKey" and scheme.get("in") == "header":
+                yield str(scheme.get("name"))
+            elif scheme.get("type") in ("http", "oauth2", "openIdConnect"):
+                yield "Authorization"
 
     def variants(self, schema: Any) -> list[Variant]:
         """Return every form of a body; a list counts as the form of its items."""

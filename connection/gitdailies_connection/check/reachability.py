@@ -183,11 +183,11 @@ def _path(answer: Response) -> Finding:
         return Finding(
             UNPROVEN, f"gitdailies.url: the receiver answered {answer.status}", "check again later"
         )
-    if answer.status < 300 and answer.content_type == "text/html":
+    if answer.status < 300 and answer.is_html:
         return Finding(
             UNPROVEN,
             "gitdailies.url: the receiver answered with an HTML page, perhaps one to sign in",
-            "if a proxy asks for a sign-in, exempt this path; its 2xx would pass for the receiver's",
+            "if a proxy asks for a sign-in, exempt this path; the relay takes no page for an answer",
         )
     return Finding(OK, f"gitdailies.url: its path exists, the receiver answered {answer.status} and not 404")
 

@@ -23,7 +23,10 @@ from gitdailies_connection.config.errors import Place, did_you_mean
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.schema_errors import is_secret, schema
 from gitdailies_connection.config.settings import (
+    SQLITE,
     Configuration,
+    Defaults,
+    DeploySettings,
     Destination,
     RelaySettings,
     StoreSetting,
@@ -41,10 +44,11 @@ def load(
     path: Path,
     *,
     adapter: Callable[[str], Adapter] = registry.adapter,
-    installed: Callable[[], Sequence[str]] = registry.names,
+    installed: Callable[[], Sequence[str]] = registry.installed,
+    defaults: Defaults = Defaults(),  # noqa: B008  frozen
 ) -> Configuration:
     """Read a file; raises ConfigurationError, whose `complaints` have one line for each fault."""
-    return read(_text(path), path, adapter=adapter, installed=installed)
+    return read(_text(path), path, adapter=adapter, installed=installed, defaults=defaults)
 
 
 def load_webhooks(path: Path) -> WebhooksSettings:
@@ -66,7 +70,8 @@ def read(
     path: Path,
     *,
     adapter: Callable[[str], Adapter] = registry.adapter,
-    installed: Callable[[], Sequence[str]] = registry.names,
+    installed: Callable[[], Sequence[str]] = registry.installed,
+    defaults: Defaults = Defaults(),  # noqa: B008  frozen
 ) -> Configuration:
     """Read the text of *path*: messages name that file, and paths are relative to its folder."""
     reading = _reading(text, path, "gitdailies with url and key")
@@ -77,7 +82,7 @@ def read(
     configuration = Configuration(
         path=path,
         gitdailies=_destination(reading),
-        relay=_relay(reading),
+        relay=_relay(reading, defaults),
         routes=sources.routes(reading),
         sources=sources.sources(reading, load=adapter, installed=installed),
         webhooks=_webhooks(reading),
@@ -147,19 +152,25 @@ def _known(reading: SettingsReader, place: Place, name: str, known: Sequence[str
         )
 
 
-def _relay(reading: SettingsReader) -> RelaySettings:
+def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
     place: Place = ("relay",)
 
     def store(text: str) -> StoreSetting:
         return StoreSetting.parse(text, reading.folder)
 
-    default = RelaySettings(store(STORE))
+    default = RelaySettings(
+        store(STORE) if defaults.data is None else StoreSetting(SQLITE, path=defaults.data / "relay.db"),
+        listen=addresses.Listen(defaults.host, 8701),
+        status=addresses.Listen(defaults.host, 8702),
+    )
     settings = RelaySettings(
         store=reading.of((*place, "store"), store, default.store),
         listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
         status=reading.of((*place, "status"), addresses.parse_listen, default.status),
+        status_hosts=reading.of((*place, "status_hosts"), tuple, default.status_hosts),
         give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
         quarantine_days=reading.of((*place, "quarantine_days"), float, default.quarantine_days),
+        filtered_days=reading.of((*place, "filtered_days"), float, default.filtered_days),
         delivered_days=reading.of((*place, "delivered_days"), float, default.delivered_days),
         closed_occurrence_days=reading.of(
             (*place, "closed_occurrence_days"), float, default.closed_occurrence_days
@@ -195,6 +206,8 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         window_hours=reading.of((*place, "window_hours"), float, default.window_hours),
         timezone=timezone,
         production=reading.of((*place, "production"), tuple, default.production),
+        count_same_commit=reading.of((*place, "count_same_commit"), bool, default.count_same_commit),
+        deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
     )

@@ -6,17 +6,19 @@ Each node of the schema carries `x-expected`, the left half of `expected X, got 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from functools import cache, reduce
 from importlib.resources import files
 from operator import getitem
-from typing import Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitdailies_core.error_text import got
-from jsonschema import Draft202012Validator, ValidationError
 
 from gitdailies_connection.config.errors import FileFault, Place, did_you_mean, setting_name
 from gitdailies_connection.config.yaml_document import Document
+
+if TYPE_CHECKING:
+    from jsonschema import ValidationError
 
 _SOURCE = "{env: NAME} or {file: PATH}"
 _NEVER = "never write the secret itself here"
@@ -42,35 +44,56 @@ def is_secret(place: Place) -> bool:
 
 def faults(document: Document) -> dict[Place, FileFault]:
     """Return the faults of *document*, at most one for each place."""
-    found: dict[Place, FileFault] = {}
+    return {
+        place: FileFault(document.line(place), setting_name(place), text)
+        for place, text in described(document, schema(), hidden=is_secret).items()
+    }
+
+
+def described(
+    document: Document, node: Mapping[str, Any], *, hidden: Callable[[Place], bool] = lambda _place: False
+) -> dict[Place, str]:
+    """Return what the schema *node* finds in *document*, at most one text for each place.
+
+    Every node of a schema has `x-expected`. Below a *hidden* place, no value or name is repeated.
+    """
+    # Importing it takes longer than a command without a configuration.
+    from jsonschema import Draft202012Validator
+
+    found: dict[Place, str] = {}
     # A wrong type explains other errors at the same place.
     errors = sorted(
-        Draft202012Validator(schema()).iter_errors(document.value),
-        key=lambda error: error.validator != "type",
+        Draft202012Validator(node).iter_errors(document.value), key=lambda error: error.validator != "type"
     )
-    for place, text in _described(errors, document):
-        if place not in found:
-            found[place] = FileFault(document.line(place), setting_name(place), text)
+    for place, text in _described(errors, _Reading(document, node, hidden)):
+        found.setdefault(place, text)
     return found
 
 
-def _described(errors: Iterable[ValidationError], document: Document) -> Iterator[tuple[Place, str]]:
+class _Reading(NamedTuple):
+    document: Document
+    schema: Mapping[str, Any]
+    hidden: Callable[[Place], bool]
+
+
+def _described(errors: Iterable[ValidationError], reading: _Reading) -> Iterator[tuple[Place, str]]:
+    document = reading.document
     for error in errors:
         place: Place = tuple(error.absolute_path)
         # Every node of our schema is an object; the stubs allow `true` as well.
         node: Any = error.schema
         wanted: Any = error.validator_value
-        secret = _secret_root(place, document)
+        secret = _secret_root(place, reading)
         if secret is not None:
             yield secret, _about_secret(document, secret)
         elif error.validator == "anyOf":
-            yield from _described(_meant(error), document)
+            yield from _described(_meant(error), reading)
         elif error.validator == "additionalProperties":
             yield from _unknown(node.get("properties", {}), document.value_at(place), place)
         elif error.validator == "required":
             for name in wanted:
                 if name not in document.value_at(place):
-                    yield (*place, name), f"expected {_expected(node, name)}, got nothing"
+                    yield (*place, name), f"expected {_expected(node, name, reading.schema)}, got nothing"
         elif "propertyNames" in error.absolute_schema_path:
             name = str(error.instance)
             yield (*place, name), f"expected {node['x-expected']}, got another name"
@@ -78,10 +101,11 @@ def _described(errors: Iterable[ValidationError], document: Document) -> Iterato
             yield place, f"expected {node['x-expected']}, got {_got(error.instance)}"
 
 
-def _secret_root(place: Place, document: Document) -> Place | None:
+def _secret_root(place: Place, reading: _Reading) -> Place | None:
+    document = reading.document
     for end in range(2, len(place) + 1):
         # Where a list of secrets belongs, there may be the secret itself. A list is reported by item.
-        if is_secret(place[:end]) and not isinstance(document.value_at(place[:end]), list):
+        if reading.hidden(place[:end]) and not isinstance(document.value_at(place[:end]), list):
             return place[:end]
     return None
 
@@ -109,13 +133,20 @@ def _about_secret(document: Document, place: Place) -> str:
 
 
 def _meant(error: ValidationError) -> list[ValidationError]:
-    """Return the errors of the branch of `anyOf` whose type fits, or one error for all branches."""
+    """Return the errors of the branch of `anyOf` whose type fits, or one error for all branches.
+
+    Of several that fit, the one of which the fewest names are missing.
+    """
     branches: dict[Any, list[ValidationError]] = {}
     for one in error.context or ():
         branches.setdefault(one.schema_path[0], []).append(one)
-    for errors in branches.values():
-        if not any(one.validator == "type" and not one.relative_path for one in errors):
-            return errors
+    fitting = [
+        errors
+        for errors in branches.values()
+        if not any(one.validator == "type" and not one.relative_path for one in errors)
+    ]
+    if fitting:
+        return min(fitting, key=lambda errors: sum(one.validator == "required" for one in errors))
     error.validator = "type"
     return [error]
 
@@ -128,10 +159,10 @@ def _unknown(names: Any, given: Any, place: Place) -> Iterator[tuple[Place, str]
             yield (*place, name), text
 
 
-def _expected(node: Any, name: str) -> str:
+def _expected(node: Any, name: str, schema: Mapping[str, Any]) -> str:
     child = node["properties"][name]
     if "$ref" in child:
-        child = reduce(getitem, child["$ref"].removeprefix("#/").split("/"), schema())
+        child = reduce(getitem, child["$ref"].removeprefix("#/").split("/"), schema)
     text: str = child["x-expected"]
     return text
 

@@ -53,6 +53,16 @@ class SecretSource:
             )
         return Secret(text, self.describe())
 
+    def version(self) -> tuple[int, ...] | None:
+        """Return a value that is another one once the file was written or replaced; None without a file."""
+        if self.file is None:
+            return None
+        try:
+            found = self.file.stat()
+        except (OSError, ValueError):
+            return ()
+        return (found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns)
+
     def warning(self) -> str:
         """Return a warning if other users of this machine can read the file, or ""."""
         if self.file is None:

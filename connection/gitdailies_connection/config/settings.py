@@ -4,13 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 from urllib.parse import urlsplit
 
+from gitdailies_core.deploys.routing import DeployRoutes
 from gitdailies_core.events.dialect import DOCUMENTED, Dialect
 from gitdailies_core.incidents.routing import Filter, Routes
+from gitdailies_core.sources.protocol import Adapter, ProofSettings
 from gitdailies_core.values.secret import Secret
 
 from gitdailies_connection.addresses import Listen, Network, origin
@@ -89,14 +92,27 @@ class StoreSetting:
 
 
 @dataclass(frozen=True)
+class Defaults:
+    """What holds where gitdailies.yml names no address and no store.
+
+    *data* is the folder of stores; with None it is `gitdailies-data` next to the file.
+    """
+
+    host: str = "127.0.0.1"
+    data: Path | None = None
+
+
+@dataclass(frozen=True)
 class RelaySettings:
     """How the relay listens, stores and retries."""
 
     store: StoreSetting
     listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
     status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
+    status_hosts: tuple[str, ...] = ()
     give_up_days: float = 7
     quarantine_days: float = 30
+    filtered_days: float = 7
     delivered_days: float = 7
     closed_occurrence_days: float = 90
     in_flight: int = 16
@@ -108,7 +124,14 @@ class RelaySettings:
 
 @dataclass(frozen=True)
 class Source:
-    """One sender of webhooks, served at /hooks/NAME; `options` has every option of its adapter."""
+    """One sender of webhooks, served at /hooks/NAME; `options` has every option of its adapter.
+
+    With `keep_people`, stored bodies keep the fields of people. `mapping` describes a tool that is in no
+    pack, `override` replaces single fields of a pack, and `pack` is what they were compiled to. With
+    `capture`, every delivery is quarantined. `user` and `allowed` are settings of the proof. `route` says
+    which words of the tool are deploys, and where they count. `count_all` says that every alert counts. A
+    start is sent only where the incident is still open `hold_seconds` after it came.
+    """
 
     name: str
     adapter: str
@@ -116,15 +139,42 @@ class Source:
     header: str = ""
     only: Filter = field(default_factory=Filter)
     options: Mapping[str, Any] = field(default_factory=lambda: MappingProxyType({}))
+    keep_people: bool = False
+    mapping: Any = None
+    override: Any = None
+    pack: Adapter | None = field(default=None, compare=False, repr=False)
+    user: str = ""
+    allowed: tuple[str, ...] = ()
+    capture: bool = False
+    route: DeployRoutes = field(default_factory=DeployRoutes)
+    count_all: bool = False
+    hold_seconds: float = 0
+
+    @cached_property
+    def proof(self) -> ProofSettings:
+        """What the source says about its proof, besides the secrets."""
+        return ProofSettings(header=self.header, allowed=self.allowed, user=self.user)
+
+
+@dataclass(frozen=True)
+class DeploySettings:
+    """What a deploy is: one of a branch that fits one of the globs `hotfix` is a hotfix."""
+
+    hotfix: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
 class WebhooksSettings:
-    """How incoming webhooks compute figures, and their proxies; `mirrors` are paths by repository."""
+    """How incoming webhooks compute figures, and their proxies.
 
-    window_hours: float = 72
+    `production` may hold globs. `mirrors` are paths by repository.
+    """
+
+    window_hours: float = 24
     timezone: str = "UTC"
     production: tuple[str, ...] = ("production", "prod", "prd", "live")
+    count_same_commit: bool = False
+    deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
 

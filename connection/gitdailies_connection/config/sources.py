@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping, Sequence
 from types import MappingProxyType
 from typing import Any
 
+from gitdailies_core.deploys.routing import SAME, DeployRoute, DeployRoutes
 from gitdailies_core.error_text import got
-from gitdailies_core.errors import ConfigurationError, ProofError
+from gitdailies_core.errors import ConfigurationError, MappingError, ProofError
 from gitdailies_core.events.field_types import REPO
 from gitdailies_core.incidents.routing import Filter, Route, Routes
-from gitdailies_core.sources.protocol import Adapter, Option
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Adapter, Certified, Option, ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
@@ -19,6 +21,13 @@ from gitdailies_connection.config.errors import Place, did_you_mean
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Source
+
+# The kind of a pack whose messages are alerts: it says itself what it is.
+ALERT = "alert"
+LONGEST_HOLD_SECONDS = 86_400
+_CHOICES = ("only", "count")
+_UNITS = {"s": 1, "m": 60, "h": 3600}
+_SECRETS = "a list of {env: NAME} or {file: PATH}"
 
 
 def routes(reading: SettingsReader) -> Routes:
@@ -30,12 +39,21 @@ def routes(reading: SettingsReader) -> Routes:
         if first.setdefault(name.casefold(), name) != name:
             reading.fault(place, f"expected names that differ in more than case, got {got(name)} twice")
         value = reading.get(place)
+        places: list[Place] = [place]
         if isinstance(value, list):
-            places: list[Place] = [(*place, index) for index in range(len(value))]
-        else:
-            places = [place]
+            places = [(*place, index) for index in range(len(value))]
+        elif isinstance(value, dict) and "ignore" in value:
+            places = []
         table[name] = [_route(reading, where) for where in places]
     return Routes.make(table)
+
+
+def adapter_of(source: Source) -> Adapter:
+    """Return what translates a source's deliveries: its own mapping, a pack with its override, or an adapter.
+
+    Raises ConfigurationError.
+    """
+    return source.pack if source.pack is not None else registry.adapter(source.adapter)
 
 
 def sources(
@@ -46,19 +64,40 @@ def sources(
     for name in reading.names(("sources",)):
         place: Place = ("sources", name)
         header = reading.of((*place, "header"), str, "")
-        adapter = _adapter(reading, place, load, installed)
-        if adapter is not None and reading.get((*place, "secrets")) is not None:
-            _probe(reading, place, adapter, header)
+        mapping, override = reading.get((*place, "mapping")), reading.get((*place, "override"))
+        pack = _pack(reading, place)
+        adapter = pack or _adapter(reading, place, load, installed)
+        user = reading.of((*place, "user"), str, "")
+        allowed = reading.of((*place, "allowed"), tuple, ())
+        settings = ProofSettings(header, allowed, user)
+        needs_secrets = not (isinstance(adapter, Certified) and adapter.needs_no_secret(settings))
+        if needs_secrets and reading.absent((*place, "secrets")):
+            reading.fault((*place, "secrets"), f"expected {_SECRETS}, got nothing")
+        elif adapter is not None and (not needs_secrets or reading.get((*place, "secrets")) is not None):
+            _probe(reading, place, adapter, settings)
+        only, count_all = _filter(reading, (*place, "only")), reading.get((*place, "count")) is not None
+        _refuse_every_alert(reading, place, adapter, chosen=count_all or only.chooses_incidents)
         found[name] = Source(
             name=name,
-            adapter=reading.of((*place, "adapter"), str, ""),
+            # A mapping has no adapter, and goes by the name of its source.
+            adapter=reading.of((*place, "adapter"), str, name if mapping is not None else ""),
             secrets=tuple(
                 secret(reading, (*place, "secrets", index))
                 for index, _ in enumerate(reading.get((*place, "secrets")) or ())
             ),
             header=header,
-            only=_filter(reading, (*place, "only")),
+            only=only,
             options=_options(reading, place, adapter.options if adapter is not None else None),
+            keep_people=reading.of((*place, "keep_people"), bool, default=False),
+            mapping=mapping,
+            override=override,
+            pack=pack,
+            user=user,
+            allowed=allowed,
+            capture=reading.of((*place, "capture"), bool, default=False),
+            route=_deploy_routes(reading, (*place, "route")),
+            count_all=count_all,
+            hold_seconds=reading.of((*place, "hold"), _seconds, 0.0),
         )
     return MappingProxyType(found)
 
@@ -110,16 +149,52 @@ def _adapter(
     return None
 
 
-def _probe(reading: SettingsReader, place: Place, adapter: Adapter, header: str) -> None:
+def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
+    """Compile a source's mapping, or its pack with an override. None if it has neither, or a fault."""
+    mapping, override = (*place, "mapping"), (*place, "override")
+    has_mapping, has_override = not reading.absent(mapping), not reading.absent(override)
+    if reading.absent((*place, "adapter")) and not has_mapping:
+        reading.fault(
+            (*place, "adapter"),
+            "expected the name of an adapter or a source pack, or a mapping in its place, got nothing",
+        )
+        return None
+    if not has_mapping and not has_override:
+        return None
+    if has_mapping and not reading.absent((*place, "adapter")):
+        reading.fault(mapping, "expected adapter or mapping, got both; an adapter takes override")
+        return None
+    if has_mapping and has_override:
+        reading.fault(override, "expected no override beside mapping, got one; change the mapping itself")
+        return None
+    given = reading.get(mapping if has_mapping else override)
+    name = str(place[-1]) if has_mapping else reading.get((*place, "adapter"))
+    if given is None or name is None:
+        return None
+    try:
+        if has_mapping:
+            return registry.compile_source(name, mapping=given)
+        return registry.compile_source(name, override=given)
+    except MappingError as error:
+        for inner, text in error.places.items():
+            reading.fault((*place, *inner), text)
+    except ConfigurationError as error:
+        reading.fault((*place, "adapter"), str(error).removeprefix("adapter: "))
+    return None
+
+
+def _probe(reading: SettingsReader, place: Place, adapter: Adapter, settings: ProofSettings) -> None:
     """Give the adapter an unsigned delivery. It must refuse it, and it reports a missing `header`."""
     request = Request.make(headers={}, body=b"{}")
     try:
-        adapter.verify(request, [Secret("no sender has this")], header)
+        adapter.verify(request, [Secret("no sender has this")], settings)
         instead = "one that accepts it"
     except ProofError:
         return
     except ConfigurationError as error:
-        reading.fault((*place, "header"), str(error).removeprefix("header: "))
+        name, colon, text = str(error).partition(": ")
+        named = colon and name in ("header", "allowed")
+        reading.fault((*place, name if named else "header"), text if named else str(error))
         return
     except Exception as error:  # noqa: BLE001  an adapter may raise anything
         instead = type(error).__name__
@@ -127,10 +202,56 @@ def _probe(reading: SettingsReader, place: Place, adapter: Adapter, header: str)
     reading.fault((*place, "adapter"), f"{expected}, got {instead}")
 
 
+def _deploy_routes(reading: SettingsReader, place: Place) -> DeployRoutes:
+    return DeployRoutes.make(
+        {
+            word: DeployRoute(
+                reading.of((*place, word, "repo"), _deploy_repo, ""),
+                reading.get((*place, word, "environment")),
+                reading.get((*place, word, "service")),
+            )
+            for word in reading.names(place)
+        }
+    )
+
+
+def _deploy_repo(text: str) -> str:
+    if text != SAME and not REPO.accepts(text):
+        raise ValueError(f"expected {REPO.expected}, or {SAME}, got {got(text)}")
+    return text
+
+
+def _refuse_every_alert(
+    reading: SettingsReader, place: Place, adapter: Adapter | None, *, chosen: bool
+) -> None:
+    """Refuse a source of alerts that does not say which of them count."""
+    if adapter is None or getattr(adapter, "kind", "") != ALERT or chosen:
+        return
+    if any(reading.get((*place, name)) is None and not reading.absent((*place, name)) for name in _CHOICES):
+        return  # it has a fault of its own
+    reading.fault(
+        (*place, "only"),
+        f"expected which alerts of {adapter.name} are incidents, got nothing; set only, for example"
+        " {severity: critical}, or count: all",
+    )
+
+
+def _seconds(text: str) -> float:
+    """Read `7m`, `90s` or `1h`. The schema has checked the form."""
+    seconds = int(text[:-1]) * _UNITS[text[-1]]
+    if seconds > LONGEST_HOLD_SECONDS:
+        raise ValueError(f"expected at most 24h, got {got(text)}")
+    return float(seconds)
+
+
 def _filter(reading: SettingsReader, place: Place) -> Filter:
     return Filter(
         urgency=reading.of((*place, "urgency"), _lines, ()),
         priority=reading.of((*place, "priority"), _lines, ()),
+        severity=reading.of((*place, "severity"), _lines, ()),
+        service=reading.of((*place, "service"), _lines, ()),
+        title=reading.of((*place, "title"), _lines, ()),
+        environment=reading.of((*place, "environment"), _lines, ()),
         tags=MappingProxyType(
             {name: reading.of((*place, "tags", name), _lines, ()) for name in reading.names((*place, "tags"))}
         ),

@@ -25,17 +25,19 @@ _SERVICES = """\
 
 # Each service of the vendor, by id or name, with the repository that its incidents count for.
 services:
-  # checkout-api: {repo: larkspur/checkout-api, environment: production}
-  # P1SVC42: [{repo: larkspur/ledger}, {repo: larkspur/ledger-web}]
 """
-_FALLBACK = """\
+_EXAMPLE = "checkout-api: {repo: larkspur/checkout-api, environment: production}"
+_OTHER_SERVICES = """\
+  # P1SVC42: [{repo: larkspur/ledger}, {repo: larkspur/ledger-web}]
   # "*" is for every other service; without it, deliveries about other services are quarantined.
+  # "*": {repo: "larkspur/{service}"}
 """
 _WEBHOOKS = """
 # How incoming webhooks compute their figures, if you run them on this machine.
 webhooks:
-  # window_hours: 72    # how long after a deploy incidents are attributed to it
+  # window_hours: 24    # how long after a deploy incidents are attributed to it
   # timezone: Europe/Berlin
+  # production: [production, prod, prod-*]
   # mirrors: {larkspur/checkout-api: mirrors/checkout-api.git}    # git clone --mirror, for lead times
 """
 
@@ -49,13 +51,13 @@ def first_file(
     status: str = "127.0.0.1:8702",
     store: str = "sqlite:gitdailies-data/relay.db",
     secrets: Mapping[str, Mapping[str, str]] | None = None,
-    fallback: str | None = None,
+    example: bool = False,
 ) -> str:
     """Return the text of a first file, which loads without a change.
 
     *key* and each of *secrets*, by source, are `{"env": NAME}` or `{"file": PATH}`, relative to
-    the file; a source without secret becomes a comment. *fallback* is the repository for every
-    service, such as `larkspur/{service}`.
+    the file; a source without secret becomes a comment. With *example*, the service of `gitdailies demo`
+    has a repository. No other service ever has one that its owner did not write.
     """
     lines = [_HEAD + f"  url: {_text(url)}", f"  key: {_flow(key)}"]
     if receiver is not None:
@@ -68,8 +70,8 @@ def first_file(
         f"  listen: {_text(listen)}    # for webhooks at /hooks/NAME, and for /healthz and /readyz",
         f"  status: {_text(status)}    # for /metrics and status; do not make it public",
         f"  store: {_text(store)}    # relative to this file, or postgresql://HOST/DATABASE",
-        _SERVICES + _FALLBACK + f"  {_comment(fallback is None)}{_fallback(fallback)}",
-        "\n# Each source receives its deliveries at POST /hooks/NAME.\nsources:",
+        _SERVICES + f"  {_comment(not example)}{_EXAMPLE}{'    # of gitdailies demo' if example else ''}",
+        _OTHER_SERVICES + "\n# Each source receives its deliveries at POST /hooks/NAME.\nsources:",
         *(_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items()),
     ]
     return "\n".join(lines) + "\n" + _WEBHOOKS
@@ -95,10 +97,6 @@ def _source(name: str, keys: tuple[str, Sequence[str]], secret: Mapping[str, str
     given = secret if secret is not None else {"env": variable}
     inner = [f"adapter: {name}", f"secrets: [{_flow(given)}]", *settings]
     return "\n".join([f"  {mark}{name}:", *(f"  {mark}  {line}" for line in inner)])
-
-
-def _fallback(repo: str | None) -> str:
-    return f'"*": {{repo: {json.dumps(repo or "larkspur/{service}")}}}'
 
 
 def _comment(absent: bool) -> str:

@@ -12,12 +12,14 @@ from urllib.parse import urlsplit
 import requests
 import urllib3
 from gitdailies_core.errors import UnreadableBody
+from gitdailies_core.html_answer import is_html
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values import strict_json
 from gitdailies_core.values.secret import Secret, redact
 
 from gitdailies_connection.http.connection_pool import ForbiddenAddress
 
+_LONGEST_ANSWER = 500  # of the answer that `relay show` prints
 _LONGEST_EXCERPT = 300
 # Names under which servers say what is wrong: problem+json (RFC 9457) first, then common habits.
 _MESSAGE_FIELDS = ("detail", "title", "message", "error", "error_description")
@@ -39,36 +41,52 @@ class Response:
     def content_type(self) -> str:
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
 
+    @property
+    def is_html(self) -> bool:
+        """Whether the answer is a web page."""
+        return is_html(self.headers.get("content-type", ""), self.body)
+
     def json(self) -> Any:
         """Decode the body; raises UnreadableBody."""
         return strict_json.loads(self.body)
 
+    @property
+    def _is_encoded(self) -> bool:
+        return self.headers.get("content-encoding", "identity").lower() != "identity"
+
+    @property
+    def _text(self) -> str:
+        return self.body.decode("utf-8", "replace")
+
     def outcome(self, *secrets: Secret) -> Outcome:
         """Return the outcome that core decides on; *secrets* are removed from its text."""
-        error = "" if 200 <= self.status < 300 else self.message(*secrets)
-        return Outcome(self.status, error, self.headers.get("retry-after", "")[:100])
+        is_success = 200 <= self.status < 300
+        page = is_success and self.is_html
+        error = self.message(*secrets) if page or not is_success else ""
+        answer = "" if self._is_encoded else excerpt(redact(self._text, *secrets), _LONGEST_ANSWER)
+        return Outcome(self.status, error, self.headers.get("retry-after", "")[:100], page, answer)
 
     def message(self, *secrets: Secret) -> str:
         """Return the receiver's explanation as a short line, without *secrets*."""
         if 300 <= self.status < 400:
             return excerpt(redact(_redirect(self.headers.get("location", "")), *secrets))
-        if self.headers.get("content-encoding", "identity").lower() != "identity":
+        if self._is_encoded:
             return "an answer in an unexpected encoding"
-        text = self.body.decode("utf-8", "replace")
+        text = self._text
         if self.content_type.endswith("json") or text.lstrip().startswith("{"):
             text = _message_in(self.body) or text
-        elif self.content_type == "text/html":
+        elif self.is_html:
             title = re.search(r"<title[^>]*>([^<]*)", text, re.IGNORECASE)
             text = title[1] if title else "an HTML page"
         # Secrets are removed before the text is cut: part of a key would not be found.
         return excerpt(redact(text, *secrets))
 
 
-def excerpt(text: str) -> str:
+def excerpt(text: str, longest: int = _LONGEST_EXCERPT) -> str:
     """Put text from outside on one line, escape control characters, and cut it."""
     line = " ".join(text.split())
-    line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line[: _LONGEST_EXCERPT + 1])
-    return line if len(line) <= _LONGEST_EXCERPT else line[:_LONGEST_EXCERPT] + "…"
+    line = "".join(one if one.isprintable() else ascii(one)[1:-1] for one in line[: longest + 1])
+    return line if len(line) <= longest else line[:longest] + "…"
 
 
 def failure_reason(error: BaseException, *, url: str, proxied: bool, seconds: float) -> str:

@@ -8,16 +8,17 @@ from __future__ import annotations
 import os
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import requests
 import urllib3
-from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody
+from gitdailies_core.errors import ConfigurationError, DeliveryError, TimedOut, UnreadableBody
 from gitdailies_core.events.dialect import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret, redact
@@ -37,6 +38,18 @@ _LARGEST_DESCRIPTION = 2 * 1024 * 1024
 _GATEWAY_STATUSES = frozenset({429, 502, 503, 504})
 _KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Retry-After", "Location")
 _CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
+
+
+@dataclass(frozen=True)
+class ReceiverAnswer:
+    """What a receiver is: `kind` is OURS, DOCUMENTED or "" where the answer decides nothing.
+
+    `text` is the answer in words. `is_gateway` says that it came from something in front of the receiver.
+    """
+
+    kind: str
+    text: str
+    is_gateway: bool = False
 
 
 class Sender:
@@ -93,9 +106,11 @@ class Sender:
         """
         try:
             answer = self.post(event_lists.join_events(events), key=key, largest=event_lists.LARGEST_ANSWER)
-            return answer.outcome(key), event_lists.parse_results(answer, len(events), key)
+            outcome = answer.outcome(key)
+            results = [] if outcome.is_html else event_lists.parse_results(answer, len(events), key)
         except (DeliveryError, UnreadableBody) as error:
             return Outcome(None, redact(str(error), key)), []
+        return outcome, results
 
     def post(
         self,
@@ -119,6 +134,11 @@ class Sender:
         """Test key and path at a receiver of ours, which stores nothing; raises DeliveryError."""
         return self.post(b"", key=key, suffix="/ping")
 
+    def delete(self, event_id: str, *, key: Secret) -> Response:
+        """Delete an event at a receiver of ours; raises DeliveryError if no answer came."""
+        url = f"{origin(self.url)}/api/events/{quote(event_id, safe='')}"
+        return self._exchange("DELETE", url, {KEY_HEADER: key.reveal()})
+
     def fetch(self, method: str = "GET", *, key: Secret | None = None) -> Response:
         """Send a request without body, with *key* if needed; raises DeliveryError if no answer came."""
         return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
@@ -126,19 +146,37 @@ class Sender:
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.
 
-        Raises DeliveryError if nothing answers, or only a gateway does.
+        For one run, an answer that decides nothing means `documented`. Raises DeliveryError if nothing
+        answers, or only a gateway does.
+        """
+        answer = self.ask_receiver()
+        if answer.is_gateway:
+            raise DeliveryError(f"{origin(self.url)}: expected a receiver, got {answer.text}")
+        return answer.kind or DOCUMENTED
+
+    def ask_receiver(self) -> ReceiverAnswer:
+        """Ask the receiver what it is, without sending the key; raises DeliveryError if nothing answers.
+
+        A document decides, and so does a 404 that is no web page. An error, a redirect and a page come
+        from what stands before a receiver, so they decide nothing.
         """
         answer = self._exchange("GET", origin(self.url) + "/openapi.json", {}, largest=_LARGEST_DESCRIPTION)
+        text = "an incomplete answer" if answer.broken else str(answer.status)
         if answer.status in _GATEWAY_STATUSES or answer.broken:
-            got = answer.status if not answer.broken else "an incomplete answer"
-            raise DeliveryError(f"{origin(self.url)}: expected a receiver, got {got}")
+            return ReceiverAnswer("", text, is_gateway=True)
+        if answer.is_html:
+            return ReceiverAnswer("", f"{text} with a web page")
+        if answer.status == 404:
+            return ReceiverAnswer(DOCUMENTED, text)
         try:
             document = answer.json() if answer.status == 200 else None
         except UnreadableBody:
             document = None
-        info = document.get("info") if isinstance(document, dict) else None
+        if not isinstance(document, dict):
+            return ReceiverAnswer("", text)
+        info = document.get("info")
         found = info.get("x-gitdailies-receiver") if isinstance(info, dict) else None
-        return OURS if found == OURS else DOCUMENTED
+        return ReceiverAnswer(OURS if found == OURS else DOCUMENTED, text)
 
     def cut(self) -> None:
         """End all requests in progress, in any thread, as if they had timed out; later ones go on."""
@@ -186,7 +224,8 @@ class Sender:
             except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
                 cause: BaseException = TimeoutError() if exchange.timed_out else error
                 text = failure_reason(cause, url=url, proxied=bool(self._proxies), seconds=self._seconds)
-                raise DeliveryError(text) from None
+                timed_out = isinstance(cause, (requests.Timeout, TimeoutError))
+                raise (TimedOut if timed_out else DeliveryError)(text) from None
 
 
 def _request(method: str, url: str, headers: dict[str, str], body: bytes | None) -> requests.PreparedRequest:

@@ -19,7 +19,9 @@ from gitdailies_core.ci.console import Step
 from gitdailies_core.ci.detection import detect
 from gitdailies_core.ci.platforms import PLATFORMS
 from gitdailies_core.ci.report import Report, refused
+from gitdailies_core.ci.settings import TRUE
 from gitdailies_core.ci.table import Platform
+from gitdailies_core.ci.version import VERSION
 from gitdailies_core.errors import UsageError
 
 # For a job on none of the platforms. Git gives what the inputs do not.
@@ -29,7 +31,8 @@ _ELSEWHERE = Step(agent="gitdailies-step", no_key="; set GITDAILIES_WEBHOOK_KEY"
 def main(lent: Mapping[str, Any]) -> int:
     """Run the step and return the exit code; *lent* holds the functions that an agent adds to a script."""
     # Windows' own code page lacks many characters, and platforms read UTF-8.
-    sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
+    if sys.stdout is not None:
+        sys.stdout.reconfigure(encoding="utf-8", errors="backslashreplace")  # type: ignore[union-attr]
     platform, environ = _job(lent)
     step = platform.step if platform else _ELSEWHERE
     report, fails = _reported(platform, step, environ)
@@ -39,6 +42,24 @@ def main(lent: Mapping[str, Any]) -> int:
         if not _appended(environ.get(name, ""), text):
             print(step.not_written(name))
     return report.code if fails or report.ok else step.warned(environ)
+
+
+def guarded(lent: Mapping[str, Any]) -> int:
+    """Run the step. Whatever goes wrong in it never fails the job, unless an input says so."""
+    try:
+        return main(lent)
+    except Exception as error:  # noqa: BLE001  a closed log or a full disk, too
+        names = (f"{prefix}FAIL_ON_ERROR" for prefix in (console.PREFIX, "INPUT_", "PARAM_"))
+        fails = any(os.environ.get(name, "").strip().lower() in TRUE for name in names)
+        try:
+            level = "ERROR" if fails else "WARNING"
+            print(
+                f"GitDailies: {level}: deploy not reported: the step itself failed ({type(error).__name__})"
+            )
+        except (OSError, ValueError):
+            # There is no log to write to.
+            return int(fails)
+        return int(fails)
 
 
 def _job(lent: Mapping[str, Any]) -> tuple[Platform | None, Mapping[str, str]]:
@@ -67,7 +88,7 @@ def _reported(platform: Platform | None, step: Step, environ: Mapping[str, str])
         environ=environ,
         event=_event(environ.get(step.event, "")),
         directory=environ.get(step.folder) or ".",
-        agent=step.agent,
+        agent=f"{step.agent}/{VERSION}" if VERSION else step.agent,
         no_key=step.no_key,
         names=names,
     )
@@ -78,7 +99,7 @@ def _event(path: str) -> Any:
     try:
         with open(path, "rb") as file:  # noqa: PTH123  pathlib is slow to import
             return json.loads(file.read())
-    except (OSError, ValueError):
+    except (OSError, ValueError, RecursionError):
         # If the commit is only in the payload, the report says so. It is never guessed.
         return None
 
@@ -94,7 +115,7 @@ def _appended(path: str, text: str) -> bool:
 
 
 if __name__ == "__main__":
-    ended = main(globals())
+    ended = guarded(globals())
     if any(platform.step.lends in globals() for platform in PLATFORMS):
         # Such an agent runs the script in its own process, and has work to do afterwards.
         sys.exit(ended)

@@ -36,7 +36,7 @@ def strict(inputs: Mapping[str, str]) -> bool:
 def messages(report: Report) -> list[str]:
     """Return the log's messages about a report. A dry run also shows the payload."""
     payload = [report.payload] if report.outcome == DRY_RUN else []
-    return [*report.notes, *report.lines, *payload]
+    return [*report.notes, *report.warnings, *report.lines, *payload]
 
 
 def lines(report: Report, fails: bool) -> list[str]:
@@ -45,7 +45,8 @@ def lines(report: Report, fails: bool) -> list[str]:
     *fails* says whether an error fails the job.
     """
     level = "" if report.ok else "ERROR: " if fails else "WARNING: "
-    return [f"{_TITLE}: {level if line in report.lines else ''}{line}" for line in messages(report)]
+    levels = {**dict.fromkeys(report.lines, level), **dict.fromkeys(report.warnings, "WARNING: ")}
+    return [f"{_TITLE}: {levels.get(line, '')}{line}" for line in messages(report)]
 
 
 def _no_masks(key: str) -> list[str]:  # noqa: ARG001  most platforms mask known secrets
@@ -75,6 +76,8 @@ class Step:
     agent        names the step to the receiver
     no_key       ends the error about a missing key: where this platform keeps it
     folder       the variable that names the checkout; else git reads the current directory
+    root         the variable that names the job's folder, if that is another one. Above it no checkout
+                 is looked for
     event        the variable that names the file with the event's payload
     inputs       reads the inputs by name from the environment; raises UsageError
     names        what the platform calls the inputs; else the variable of each, GITDAILIES_NAME
@@ -91,6 +94,7 @@ class Step:
     agent: str
     no_key: str
     folder: str = ""
+    root: str = ""
     event: str = ""
     inputs: Callable[[Mapping[str, str]], dict[str, str]] = texts
     names: Mapping[str, str] | None = None

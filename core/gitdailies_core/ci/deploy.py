@@ -27,10 +27,16 @@ from gitdailies_core.ci.git_url import slug, without_user
 from gitdailies_core.ci.table import Platform
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
 from gitdailies_core.events.ids import deploy_id
 
-# Receivers allow more. A longer list would only repeat the commits of earlier deploys.
-MOST_COMMITS = 250
+# From a checkout, enough for the runs that failed since the last deploy. The receiver drops what earlier
+# deploys brought.
+USUAL_COMMITS = 250
+# A job of an open pull or merge request deploys to no environment that users see.
+PREVIEW = "preview"
+_ELSEWHERE = "other"
+_LONGEST_NAME = 200
 
 _NOTHING = Facts()
 _ADDRESS = re.compile(r"^https?://[^\s\x00-\x1f\x7f]{1,1900}$")
@@ -62,7 +68,6 @@ def resolve(
         platform=platform.word if platform else "",
         events=tuple(events.values()),
         notes=tuple(dict.fromkeys(note for target in targets for note in job.notes(target))),
-        lacking=any(not event.get("commits") and not event.get("commitTime") for event in events.values()),
     )
 
 
@@ -118,48 +123,75 @@ class _Job:
         return _at(target or Target(), sha).but(repo=path)
 
     def with_git(self, target: Target) -> Target:
-        """Fill in missing facts from the checkout if it is at the same commit."""
+        """Fill in missing facts from the checkout if it is at the same commit.
+
+        A whole checkout also knows the commits of runs that failed or were overtaken. A platform knows
+        only those of its own run.
+        """
         git, sha = self.git, target.sha or (self.git.sha if self.git else None)
         if git is None or sha != git.sha:
             return target
+        most = max(USUAL_COMMITS, len(target.commits))
         return target.but(
             sha=sha,
             branch=target.branch or (None if target.no_branch else git.branch),
             commit_time=target.commit_time or git.commit_time,
-            commits=target.commits or git.commits,
-            cut=target.cut or (git.cut and not target.commits),
+            commits=git.commits[:most] or target.commits,
+            reverts=tuple(dict.fromkeys([*target.reverts, *git.reverts_since(target.before)])),
         )
+
+    @property
+    def environment(self) -> str | None:
+        return self.inputs.environment or self.facts.environment or (PREVIEW if self.facts.pull else None)
 
     def event(self, target: Target) -> Event:
         """Return the event of *target*."""
         facts, inputs = self.facts, self.inputs
         repo = self._known("repo", target, target.repo, "the repository, as owner/name")
         sha = self._known("sha", target, target.sha, "the deployed commit")
-        environment = inputs.environment or facts.environment
+        environment = self.environment
         commits = list(target.commits[:MOST_COMMITS])
+        name = self.platform.full_name if self.platform else _ELSEWHERE
         return Event.make(
             DEPLOYED,
             repo=repo,
             commitSHA=sha,
             environment=environment,
-            branch=inputs.branch or target.branch,
+            branch=self._branch(target),
             time=inputs.time or facts.time,
             id=self._id(repo, sha, environment),
             service=inputs.service,
+            run=f"{name}:{_short(facts.run.id)}" if facts.run else None,
+            attempt=_short(facts.run.attempt) if facts.run and facts.run.attempt else None,
+            reporter=f"step/{name}",
+            # It is known of the platform's environment, not of another one that was set.
+            tier=facts.tier if environment == facts.environment else None,
             type=inputs.type,
             url=inputs.url or _shown(facts.url),
             commits=commits or None,
             commitTime=None if commits else target.commit_time,
             fixes=inputs.fixes,
+            reverts=list(target.reverts[:MOST_REVERTS]) or None,
         )
+
+    def _branch(self, target: Target) -> str | None:
+        if self.inputs.no_branch:
+            return None
+        # A job may set the branch of its event. For a fork that is not one of the repository's.
+        return target.branch if self.inputs.branch in (None, target.foreign) else self.inputs.branch
 
     def notes(self, target: Target) -> list[str]:
         """Return what is not obvious about the event of *target*: where it comes from, what it lacks."""
         notes = list(target.notes)
-        if target.no_branch and not (target.branch or self.inputs.branch):
-            notes.append(f"no branch: {target.no_branch}")
-        if target.cut or len(target.commits) > MOST_COMMITS:
-            notes.append(f"commits: the newest {MOST_COMMITS}, there are more")
+        why = self.inputs.no_branch or target.no_branch or target.unsure
+        if why and not self._branch(target):
+            notes.append(f"no branch: {why}")
+        if not self.environment:
+            notes.append("environment: none is named, so the deploy counts as production")
+        elif not (self.inputs.environment or self.facts.environment):
+            notes.append(f"environment: {PREVIEW}, because the job is of {self.facts.pull} and names none")
+        if len(target.commits) > MOST_COMMITS:
+            notes.append(f"commits: the newest {MOST_COMMITS} of {len(target.commits)}")
         return notes
 
     def _known(self, name: str, target: Target, value: str | None, what: str) -> str:
@@ -172,19 +204,21 @@ class _Job:
         )
 
     def _id(self, repo: str, sha: str, environment: str | None) -> str | None:
-        platform, run = self.platform.word if self.platform else "", self.facts.run
+        platform = self.platform.word if self.platform else ""
+        parts = self.facts.run.parts if self.facts.run else ()
         if self.inputs.id and len(self.inputs.repos) < 2 and len(self.facts.targets) < 2:
             return self.inputs.id
         if self.inputs.id:
             # One id for several events: each event gets its own id, derived from it.
-            platform, run = "id", self.inputs.id
-        elif not run:
-            platform, run = "call", self.call
-        if not run:
+            platform, parts = "id", (self.inputs.id,)
+        elif not parts:
+            platform, parts = "call", (self.call,) if self.call else ()
+        if not parts:
             return None
         return deploy_id(
             platform=platform,
-            run=run,
+            run=parts[0],
+            attempt=parts[1] if len(parts) > 1 else None,
             sha=sha,
             repo=repo,
             environment=environment,
@@ -197,7 +231,14 @@ def _at(target: Target, sha: str | None) -> Target:
     # The branch and the commits belong to the platform's commit. For another one they are unknown.
     if sha in (None, target.sha):
         return target
-    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand" if target.sha else None)
+    if target.sha is None:
+        return target.but(sha=sha, notes=())
+    return Target(repo=target.repo, sha=sha, no_branch="the commit was set by hand")
+
+
+def _short(name: str) -> str:
+    # Names of jobs in folders may be long. Their ends tell runs apart.
+    return name[-_LONGEST_NAME:]
 
 
 def _shown(url: str | None) -> str | None:

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
+from gitdailies_core.ci.git_url import slug, without_users
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import Event
@@ -20,6 +21,8 @@ _NOTHING = frozenset({"", "<nil>", "nil", "<no value>", "null", "undefined", "no
 # has a number sign before the braces. No comment here shows that, because Octopus replaces it in scripts.
 _REFERENCE = re.compile(r"^(\$\(.*\)|\$?\$\{.*\}|#\{.*\}|\$[A-Za-z_][A-Za-z0-9_]*|<<.*>>)$")
 _HEADS, _TAGS = "refs/heads/", "refs/tags/"
+# GitHub's merge queue builds a branch of its own, named after the one that it merges into.
+_QUEUE = "gh-readonly-queue/"
 _SHA = re.compile(r"^(?:[0-9a-fA-F]{40}|[0-9a-fA-F]{64})$")
 
 SUCCEEDED = frozenset({"success", "succeeded", "successful", "succeededwithissues", "passed", "ok", "0"})
@@ -44,10 +47,15 @@ def full_sha(text: str | None) -> str | None:
 
 
 def branch_of(ref: str | None) -> str | None:
-    """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit."""
+    """Return the branch that *ref* names, or None for a tag, another kind of ref or a commit.
+
+    For a branch of GitHub's merge queue it is the branch that the queue merges into.
+    """
     ref = None if full_sha(ref) else given(ref)
     if ref and ref.startswith(_HEADS):
-        return ref[len(_HEADS) :] or None
+        ref = ref[len(_HEADS) :] or None
+    if ref and ref.startswith(_QUEUE):
+        return ref[len(_QUEUE) :].rpartition("/pr-")[0] or None
     return None if ref and ref.startswith("refs/") else ref
 
 
@@ -55,6 +63,12 @@ def tag_of(ref: str | None) -> str | None:
     """Return the tag of `refs/tags/NAME`, None for any other ref."""
     ref = given(ref)
     return ref[len(_TAGS) :] if ref and ref.startswith(_TAGS) else None
+
+
+def later_attempt(text: str | None) -> str | None:
+    """Return the number of an attempt, or None for the first one and for none."""
+    text = given(text)
+    return None if text and text.isdecimal() and int(text) < 2 else text
 
 
 def commit(sha: Any, time: Any) -> dict[str, str] | None:
@@ -72,6 +86,28 @@ def readable_time(time: Any) -> str | None:
         return None
 
 
+# As `git revert` writes it, and GitHub and GitLab do. With --reference, git writes a short name.
+_REVERT = r"(?im)^\W*this reverts commit\s+([0-9a-f]{7,64})\b"
+
+
+def undone_by(message: Any) -> tuple[str, ...]:
+    """Return the commits that a commit with this message undoes."""
+    return tuple(sha.lower() for sha in re.findall(_REVERT, message)) if isinstance(message, str) else ()
+
+
+def reverts_of(commits: Iterable[tuple[Any, tuple[str, ...]]]) -> tuple[str, ...]:
+    """Return what commits undo together: *commits* are pairs of name and undone commits, newest first.
+
+    A revert that a newer one of them undoes does not count.
+    """
+    found: dict[str, None] = {}
+    for sha, undone in commits:
+        name = sha.lower() if isinstance(sha, str) else ""
+        if not any(name.startswith(one) for one in found):
+            found.update(dict.fromkeys(undone))
+    return tuple(found)
+
+
 @dataclass(frozen=True)
 class Repository:
     """The repository of a deploy: `PATH` or `PATH@SHA`."""
@@ -82,7 +118,10 @@ class Repository:
 
 @dataclass(frozen=True)
 class Inputs:
-    """The inputs that a user set. Build them with `make`, which refuses wrong values."""
+    """The inputs that a user set. Build them with `make`, which refuses wrong values.
+
+    `no_branch` says why the branch that was set is none, such as a tag's ref.
+    """
 
     repos: tuple[Repository, ...] = ()
     sha: str | None = None
@@ -95,6 +134,7 @@ class Inputs:
     status: str | None = None
     url: str | None = None
     fixes: str | None = None
+    no_branch: str | None = None
 
     @classmethod
     def make(cls, *, repos: Iterable[str] = (), **texts: str | None) -> Inputs:
@@ -104,12 +144,11 @@ class Inputs:
         """
         read: dict[str, Any] = {}
         for name, text in texts.items():
-            if name not in cls.__annotations__ or name == "repos":
+            if name not in cls.__annotations__ or name in ("repos", "no_branch"):
                 raise TypeError(f"Inputs.make() has no input {name!r}")
             read[name] = _filled_in(name, text)
-        paths = [part for text in repos for part in re.split(r"[\s,]+", text) if given(part)]
         _check(read)
-        return cls(repos=tuple(_repository(path) for path in paths), **read)
+        return cls(repos=tuple(one for text in repos for one in _repositories(text)), **read)
 
 
 def _filled_in(name: str, text: str | None) -> str | None:
@@ -132,13 +171,30 @@ def _check(read: dict[str, Any]) -> None:
         raise UsageError(f"status: expected a word like success, failure or cancelled, got {got(status)}")
     if read.get("type") not in (None, *DEPLOY_TYPES):
         raise UsageError(f"type: expected one of {', '.join(DEPLOY_TYPES)}, got {got(read['type'])}")
+    if read.get("url"):
+        read["url"] = without_users(read["url"])
+    if read.get("branch"):
+        branch = branch_of(read["branch"])
+        if not branch:
+            read["no_branch"] = f"{got(read['branch'])} was set, which is no branch"
+        read["branch"] = branch
+
+
+def _repositories(text: str) -> Iterator[Repository]:
+    # Users and passwords are removed before the text is split, because a password may hold a comma.
+    parts, given_parts = (re.split(r"[\s,]+", one) for one in (without_users(text), text))
+    for part in filter(given, parts):
+        # What had a user was an address, also without a scheme.
+        yield _repository(part if part in given_parts or "://" in part else f"https://{part}")
 
 
 def _repository(text: str) -> Repository:
     path, at, sha = _filled_in("repo", text).partition("@")  # type: ignore[union-attr]
     path = path.strip("/")
-    if "://" in text or not all(path.split("/")) or "/" not in path:
-        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}")
+    if "://" in text or ":" in path or not all(path.split("/")) or "/" not in path:
+        named = slug(text)
+        remedy = f"; did you mean {named}" if named else ""
+        raise UsageError(f"repo: expected a repository like larkspur/checkout-api, got {got(text)}{remedy}")
     return Repository(path, _whole(sha, "repo") if at else None)
 
 
@@ -154,10 +210,11 @@ def _whole(sha: str, where: str) -> str:
 
 @dataclass(frozen=True)
 class GitFacts:
-    """What the checkout knows about its HEAD. `commits` are newest first, without merges.
+    """What the checkout knows about its HEAD.
 
-    `commits` is empty for a shallow clone, which lacks earlier commits. `cut` is true if there are
-    more commits than were read.
+    `commits` are without merges, and those that landed last come first. They are empty for a shallow
+    clone, which lacks earlier commits. `history` has what is known of every commit, in the same order:
+    its name, its parents and the commits that it undoes.
     """
 
     sha: str
@@ -165,24 +222,47 @@ class GitFacts:
     remote: str | None = None
     commit_time: str | None = None
     commits: tuple[Mapping[str, str], ...] = ()
-    cut: bool = False
+    history: tuple[tuple[str, tuple[str, ...], tuple[str, ...]], ...] = ()
+
+    def reverts_since(self, before: str | None) -> tuple[str, ...]:
+        """Return what the commits after *before* undo. If that one is unknown, it is HEAD's first parent.
+
+        Earlier reverts undid what earlier deploys brought, and were in these.
+        """
+        parents = {name: above for name, above, _ in self.history}
+        first = parents.get(self.sha, ())[:1]
+        known, waiting = set(), [before] if before in parents else [*first]
+        while waiting:
+            name = waiting.pop()
+            if name not in known:
+                known.add(name)
+                waiting += parents.get(name, ())
+        return reverts_of((name, undone) for name, _, undone in self.history if name not in known)
 
 
 @dataclass(frozen=True)
 class Target:
     """A repository at a commit, from a platform. Each value may be unknown.
 
-    `no_branch` says why there is no branch, most often a tag. Then git's branch is not used. The
-    log shows `notes`, and so does the error about a missing commit.
+    no_branch  why there is no branch, most often a tag. Then git's branch is not used
+    unsure     why the platform knows none, if git may
+    foreign    the branch of a fork, which is none of the repository's
+    commits    the new ones, as far as the platform knows them
+    before     the commit that the branch was at before
+    reverts    the commits that the new ones undo
+    notes      lines for the log. The error about a missing commit has them, too
     """
 
     repo: str | None = None
     sha: str | None = None
     branch: str | None = None
     no_branch: str | None = None
+    unsure: str | None = None
+    foreign: str | None = None
     commit_time: str | None = None
     commits: tuple[Mapping[str, str], ...] = ()
-    cut: bool = False
+    before: str | None = None
+    reverts: tuple[str, ...] = ()
     notes: tuple[str, ...] = ()
 
     def but(self, **changes: Any) -> Target:
@@ -191,18 +271,41 @@ class Target:
 
 
 @dataclass(frozen=True)
+class Run:
+    """The run of a pipeline that deployed.
+
+    id       names it, the same at every attempt and for every reporter
+    attempt  which attempt of it; None is the first
+    named    what the ids of its deploys are made of: by default the run, and a later attempt
+    """
+
+    id: str
+    attempt: str | None = None
+    named: tuple[str, ...] = ()
+
+    @property
+    def parts(self) -> tuple[str, ...]:
+        """What the ids of its deploys are made of: one text, or two."""
+        return self.named or ((self.id, self.attempt) if self.attempt else (self.id,))
+
+
+@dataclass(frozen=True)
 class Facts:
     """What a platform knows about the running job.
 
-    run      the id of the run, the same when one of its jobs runs again
-    status   the platform's word for the result, and `status_of` for what it is the result of
-    skip     why the run deployed nothing
-    remedy   what to do, besides setting an input, if the repository or the commit is unknown
+    run          the run that deployed
+    environment  its name on the platform, and `tier` what the platform says it is for
+    pull         the open pull or merge request that the job is of
+    status       the platform's word for the result, and `status_of` for what it is the result of
+    skip         why the run deployed nothing
+    remedy       what to do, besides setting an input, if the repository or the commit is unknown
     """
 
     targets: tuple[Target, ...] = (Target(),)
-    run: str | None = None
+    run: Run | None = None
     environment: str | None = None
+    tier: str | None = None
+    pull: str | None = None
     url: str | None = None
     time: str | None = None
     status: str | None = None
@@ -224,15 +327,11 @@ class Variables:
 
 @dataclass(frozen=True)
 class Deploys:
-    """The deploys that a job made, at least one, and notes for the log.
-
-    `lacking` is true if an event has neither `commits` nor `commitTime`, which git may know.
-    """
+    """The deploys that a job made, at least one, and notes for the log."""
 
     platform: str
     events: tuple[Event, ...]
     notes: tuple[str, ...] = ()
-    lacking: bool = False
 
 
 @dataclass(frozen=True)

@@ -3,40 +3,89 @@
 from __future__ import annotations
 
 import re
+from urllib.parse import unquote
 
-# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://.
-_ADDRESS = re.compile(r"^[a-z][a-z0-9+.-]*://(?:[^/@]*@)?([^/:@]+)(?::[0-9]+)?/(.*)$", re.IGNORECASE)
-# git@host:group/name.git, as ssh has it. C:\work and C:/work are Windows paths.
-_SCP = re.compile(r"^(?:[^/@:]+@)?([^/:@]{2,}):(?!//)(.*)$")
-_USER = re.compile(r"^([a-z][a-z0-9+.-]*://)[^/?#]*@", re.IGNORECASE)
+# The patterns are texts: a step compiles only those that it needs, which saves a part of its time.
+# https://user:token@host:8443/group/sub/name.git/, and the same with ssh://, git:// or git+ssh://. A
+# password may hold an @, and a host may be an IPv6 address in brackets.
+_HOST = r"(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]+)"
+_ADDRESS = rf"^[A-Za-z][A-Za-z0-9+.-]*://(?:[^/]*@)?{_HOST}(?::[0-9]*)?/(.*)$"
+# git@host:group/name.git, as ssh has it, and [git@host:22]:group/name.git with a port. C:\\work and
+# C:/work are Windows paths.
+_SCP = r"^(?:[^/@:]+@)?(\[[0-9A-Fa-f:.]+\]|[^/:@\[\]]{2,}):(?!//)(.*)$"
+_SCP_PORT = r"^\[(?:[^/@:\]]+@)?([^/@:\[\]]+):[0-9]+\]:(?!//)(.*)$"
+# user:token@host/group/name.git and token@host/group/name.git, without a scheme.
+_BARE = rf"^[^/@\s]*:[^\s]*@{_HOST}(?::[0-9]+)?/(.*)$"
+_BARE_USER = rf"^[^/@:\s]+@{_HOST}/(.*)$"
+
+# User and password with a scheme, also where a password has a raw slash, and without a scheme.
+_USER = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s]*@"
+_SLASHED = r"([A-Za-z][A-Za-z0-9+.-]*://)[^/?#\s@:]+:(?![0-9]*(?:[/?#]|$))[^\s@]*@"
+_NAKED = r"^[^/@\s]*:[^@\s]*@(?=[^@\s/]+[/:])|^(?!git@)[^/@\s:]+@(?=[^@\s/:]+[/:])"
 
 # Some parts of a path do not belong to the name: `_git` and, with ssh, `v3` of Azure, and `scm` of
 # Bitbucket Data Center.
 _AZURE_HOSTS = ("dev.azure.com", "ssh.dev.azure.com", ".visualstudio.com")
+# Their `a/scm/b/c` is a group, and no Bitbucket below a path of its own.
+_NEVER_BITBUCKET_SERVER = ("github.com", "gitlab.com", "bitbucket.org")
+_CODECOMMIT = "git-codecommit."
 
 
 def slug(address: str) -> str | None:
     """Return `owner/name` of a repository's address, with more parts if it has subgroups.
 
-    Returns None for a path on this machine and for an address with fewer than two parts.
+    Returns None for a path on this machine, for an address with fewer than two parts, and for AWS
+    CodeCommit, whose repositories have no owner.
     """
-    found = _ADDRESS.match(address.strip()) or _SCP.match(address.strip())
-    if not found or address.strip().lower().startswith("file:"):
+    address = address.strip()
+    forms = (_ADDRESS, _SCP_PORT, _BARE, _SCP, _BARE_USER)
+    found = next((match for match in (re.match(form, address) for form in forms) if match), None)
+    if not found or address.lower().startswith(("file:", "codecommit:")):
         return None
     host, path = found.group(1).lower(), re.split(r"[?#]", found.group(2))[0].strip("/")
-    parts = [part for part in path.split("/") if part]
+    if host.startswith(_CODECOMMIT):
+        return None
+    parts = [_decoded(part) for part in path.split("/") if part]
     if parts and parts[-1].lower().endswith(".git"):
         parts[-1] = parts[-1][: -len(".git")]
     if host.endswith(_AZURE_HOSTS):
         parts = _azure(host, parts)
+    elif "_git" in parts[:-1]:
+        parts = _azure_server(parts)
     elif len(parts) > 2 and parts[0] == "scm":
         parts = parts[1:]
+    elif len(parts) == 4 and parts[1] == "scm" and host not in _NEVER_BITBUCKET_SERVER:
+        # The server has a path of its own, such as /bitbucket.
+        parts = parts[2:]
     return "/".join(parts) if len(parts) > 1 and all(parts) else None
 
 
 def without_user(address: str) -> str:
     """Return *address* without user name and password. These never leave the machine."""
-    return _USER.sub(r"\1", address.strip())
+    return without_users(address.strip())
+
+
+def without_users(text: str) -> str:
+    """Return *text* without the user names and passwords of the addresses in it.
+
+    The `git@` of ssh is no secret, and stays.
+    """
+    return re.sub(r"\S+", lambda found: _bare(found[0]), text)
+
+
+def _bare(word: str) -> str:
+    # A password may hold a comma, so a whole address comes first, and then each part of a list.
+    if "@" not in word:
+        return word
+    for pattern in (_USER, _SLASHED):
+        word = re.sub(pattern, r"\1", word)
+    return ",".join(part if "://" in part else re.sub(_NAKED, "", part) for part in word.split(","))
+
+
+def _decoded(part: str) -> str:
+    """Return a part of a path without escapes. A repository's name can hold no space and no slash."""
+    plain = unquote(part)
+    return part if re.search(r"[\s/\x00-\x1f\x7f\ufffd]", plain) else plain
 
 
 def _azure(host: str, parts: list[str]) -> list[str]:
@@ -46,3 +95,13 @@ def _azure(host: str, parts: list[str]) -> list[str]:
         parts = [host.partition(".")[0], *parts]
     # A project's first repository has the project's name, and the address has that name only once.
     return [*parts, parts[-1]] if len(parts) == 2 else parts
+
+
+def _azure_server(parts: list[str]) -> list[str]:
+    """Return collection/project/name. The server may have a path of its own before them, often `tfs`."""
+    at = parts.index("_git")
+    before, name = parts[:at], parts[at + 1]
+    if len(before) > 1 and before[0].lower() == "tfs":
+        before = before[1:]
+    # A project's first repository has the project's name, and the address has that name only once.
+    return [*before[-2:], name] if len(before) > 1 else [*before, name, name]

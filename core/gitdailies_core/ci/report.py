@@ -9,11 +9,12 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
-from gitdailies_core.ci.facts import Skipped
+from gitdailies_core.ci.facts import Inputs, Skipped
 from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
+from gitdailies_core.events.field_types import DEPLOY_TYPES
 
 REPORTED, SKIPPED, DRY_RUN, FAILED = "reported", "skipped", "dry-run", "failed"
 
@@ -29,6 +30,7 @@ class Attempted:
     status: int | None
     message: str
     unchanged: bool = False
+    note: str = ""
 
 
 @dataclass(frozen=True)
@@ -39,6 +41,8 @@ class Report:
     reason     why nothing was reported, or ""
     code       the exit code if the step is set to fail on an error
     payload    the events in the receiver's form: JSON, a list if there are several
+    notes      lines for the log about what is not obvious
+    warnings   lines for the log about what should be changed, although nothing went wrong
     """
 
     outcome: str
@@ -48,6 +52,7 @@ class Report:
     http_status: int | None = None
     payload: str = ""
     notes: tuple[str, ...] = ()
+    warnings: tuple[str, ...] = ()
 
     @property
     def ok(self) -> bool:
@@ -61,11 +66,13 @@ def skipped(found: Skipped) -> Report:
 
 def dry_run(events: Sequence[Event], dialect: Dialect, notes: Sequence[str]) -> Report:
     """Return the report of a dry run."""
-    lines = tuple(f"dry run, not sent: {_deploy(event)}" for event in events)
+    lines = tuple(f"dry run, not sent: {_deploy(event, dialect)}" for event in events)
     return Report(DRY_RUN, lines, payload=_payload(events, dialect), notes=tuple(notes))
 
 
-def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str]) -> Report:
+def attempted(
+    results: Sequence[Attempted], dialect: Dialect, notes: Sequence[str], warnings: Sequence[str] = ()
+) -> Report:
     """Return the report of events that were sent. Some of them may have failed."""
     failed = [result for result in results if result.code != DONE]
     code = max((result.code for result in failed), default=DONE)
@@ -74,13 +81,27 @@ def attempted(results: Sequence[Attempted], dialect: Dialect, notes: Sequence[st
     last = (failed or list(results))[-1]
     return Report(
         outcome=FAILED if failed else REPORTED,
-        lines=tuple(_line(result) for result in [*(r for r in results if r not in failed), *failed]),
-        reason="; ".join(_line(result) for result in failed),
+        lines=tuple(_line(result, dialect) for result in [*(r for r in results if r not in failed), *failed]),
+        reason="; ".join(_line(result, dialect) for result in failed),
         code=code,
         http_status=last.status,
         payload=_payload([result.event for result in results], dialect),
-        notes=tuple(notes),
+        notes=(*notes, *(result.note for result in results if result.note)),
+        warnings=tuple(warnings),
     )
+
+
+def left_out(inputs: Inputs, dialect: Dialect) -> list[str]:
+    """Return a note about the inputs that were set and that the receiver does not get."""
+    names = [
+        name
+        for name in ("service", "type", "fixes", "url")
+        # A deploy of the usual type loses nothing.
+        if getattr(inputs, name) not in (None, DEPLOY_TYPES[0]) and name not in dialect.names
+    ]
+    if not names:
+        return []
+    return [f"not sent: {', '.join(names)}, because the receiver takes the documented fields alone"]
 
 
 def refused(error: Exception, names: Mapping[str, str]) -> Report:
@@ -97,22 +118,27 @@ def refused(error: Exception, names: Mapping[str, str]) -> Report:
     return Report(FAILED, (f"deploy not reported: {reason}",), reason, code)
 
 
-def _line(result: Attempted) -> str:
+def _line(result: Attempted, dialect: Dialect) -> str:
+    what = _deploy(result.event, dialect)
     if result.code != DONE:
-        return f"not reported: {_deploy(result.event)}: {result.message}"
+        return f"not reported: {what}: {result.message}"
     again = ", which was counted already" if result.unchanged else ""
-    return f"reported: {_deploy(result.event)}{again}"
+    return f"reported: {what}{again}"
 
 
-def _deploy(event: Event) -> str:
+def _deploy(event: Event, dialect: Dialect) -> str:
+    """Describe what is sent of an event."""
+    kind, service, environment = (
+        event.get(name) if name in dialect.names else None for name in ("type", "service", "environment")
+    )
     parts = [
-        event.get("type") or "deploy",
+        kind or "deploy",
         "of",
         event.get("repo"),
-        *([f"({event.get('service')})"] if event.get("service") else []),
+        *([f"({service})"] if service else []),
         "at",
         event.get("commitSHA")[:7],
-        *(["to", event.get("environment")] if event.get("environment") else []),
+        *(["to", environment] if environment else []),
     ]
     return " ".join(parts)
 

@@ -18,7 +18,7 @@ import time
 from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
-from http.client import HTTPConnection, HTTPException, HTTPSConnection
+from http.client import HTTPConnection, HTTPException, HTTPResponse, HTTPSConnection
 from typing import Any, Callable
 from urllib.parse import SplitResult, unquote, urlsplit, urlunsplit
 
@@ -27,7 +27,10 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER, Dialect
 from gitdailies_core.events.events import Event
-from gitdailies_core.retry import Again, Done, Outcome, Pause, decide
+from gitdailies_core.events.ids import is_self_made
+from gitdailies_core.html_answer import is_html
+from gitdailies_core.retry import ADDRESS, KEY, Again, Done, Outcome, Pause, decide
+from gitdailies_core.values.hosts import is_private
 from gitdailies_core.values.secret import Secret, redact
 
 DELIVERED = "delivered"
@@ -42,6 +45,10 @@ LONGEST_SECONDS = 60.0
 _LONGEST_ANSWER_BYTES = 64 * 1024
 _LONGEST_MESSAGE = 300
 _KEY = re.compile(r"^[\x21-\x7e]{1,1000}$")
+_CONFLICT = 409
+_PROXY_ASKS = 407
+# Which input is probably wrong.
+_CHECK = {KEY: "webhook-key", ADDRESS: "webhook-url"}
 _CONTROL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028\u2029]+")
 
 
@@ -97,7 +104,7 @@ class Receiver:
 class Receipt:
     """The result of sending an event. `message` is one line and never contains the key.
 
-    `check` names the input that is probably wrong, or is empty.
+    `check` names the input that is probably wrong, or is empty. `note` is a further line for the log.
     """
 
     outcome: str
@@ -106,6 +113,7 @@ class Receipt:
     message: str
     unchanged: bool = False
     check: str = ""
+    note: str = ""
 
 
 def send_all(events: Iterable[Event], receiver: Receiver) -> list[Receipt]:
@@ -121,6 +129,7 @@ class _Answer:
     retry_after: str = ""
     body: Any = None
     final: bool = False
+    page: bool = False
 
 
 def send(
@@ -142,7 +151,7 @@ def send(
         attempt += 1
         answer = _bounded_post(event, receiver, (until - now()).total_seconds())
         verdict = decide(
-            Outcome(answer.status, answer.message, answer.retry_after),
+            Outcome(answer.status, answer.message, answer.retry_after, answer.page),
             attempt=attempt,
             first_attempt_at=first_attempt_at,
             now=now(),
@@ -153,11 +162,17 @@ def send(
             return Receipt(
                 DELIVERED, answer.status, attempt, answer.message, unchanged=body.get("status") == "unchanged"
             )
-        if isinstance(verdict, Pause) and verdict.what == "address":
-            return Receipt(NOT_DELIVERED, answer.status, attempt, verdict.reason, check="webhook-url")
+        if answer.status == _CONFLICT and event.id and is_self_made(event.id):
+            # Such an id names one deploy, whatever else an attempt says of it.
+            note = f"the receiver has {event.id} already, with other content, and keeps the first"
+            return Receipt(DELIVERED, answer.status, attempt, answer.message, unchanged=True, note=note)
+        if isinstance(verdict, Pause):
+            outcome = REFUSED if verdict.what == KEY else NOT_DELIVERED
+            return Receipt(
+                outcome, answer.status, attempt, verdict.reason, check=_CHECK.get(verdict.what, "")
+            )
         if not isinstance(verdict, Again):
-            wrong = "webhook-key" if isinstance(verdict, Pause) else ""
-            return Receipt(REFUSED, answer.status, attempt, verdict.reason, check=wrong)
+            return Receipt(REFUSED, answer.status, attempt, verdict.reason)
         if attempt > receiver.retries or answer.final or verdict.at >= until:
             attempts = f"{attempt} attempt{'s' if attempt > 1 else ''}"
             later = ""
@@ -167,6 +182,14 @@ def send(
                 )
             return Receipt(NOT_DELIVERED, answer.status, attempt, f"{verdict.reason} ({attempts}){later}")
         wait(max((verdict.at - now()).total_seconds(), 0.0))
+
+
+def warning_about(url: str) -> str:
+    """Return a warning if the key goes to *url* readable for everyone on the way, or ""."""
+    parts = urlsplit(url)
+    if parts.scheme != "http" or is_private(parts.hostname or ""):
+        return ""
+    return "webhook-url: http sends the key and the deploys unencrypted; use https"
 
 
 def _address(url: str) -> SplitResult:
@@ -191,8 +214,19 @@ def _bounded_post(event: Event, receiver: Receiver, seconds: float) -> _Answer:
     thread = threading.Thread(target=lambda: answers.append(_post(event, receiver)), daemon=True)
     thread.start()
     thread.join(seconds)
+    if answers:
+        return answers[0]
+    return _no_answer(receiver, seconds)
+
+
+def _no_answer(receiver: Receiver, seconds: float) -> _Answer:
     where = urlsplit(receiver.url).netloc
-    return answers[0] if answers else _Answer(None, f"{where}: no answer within {seconds:g} s")
+    try:
+        proxy = _proxy(urlsplit(receiver.url))
+    except ValueError:
+        proxy = None
+    through = f", through {_named(proxy)}" if proxy else ""
+    return _Answer(None, f"{where}{through}: no answer within {seconds:g} s")
 
 
 def _post(event: Event, receiver: Receiver) -> _Answer:
@@ -203,9 +237,14 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
     }
     if event.id:
         headers[ID_HEADER] = event.id
+    proxy: SplitResult | None = None
+    connected = False
     try:
-        connection, target = _connection(receiver, headers)
+        proxy = _proxy(urlsplit(receiver.url))
+        connection, target = _connection(receiver, headers, proxy)
         try:
+            connection.connect()
+            connected = True
             connection.request("POST", target, receiver.dialect.dump(event), headers)
             with connection.getresponse() as response:
                 try:
@@ -213,22 +252,23 @@ def _post(event: Event, receiver: Receiver) -> _Answer:
                 except (OSError, HTTPException):
                     # The status has arrived. It decides, without the body.
                     body = b""
-                return _answered(response.status, body, response.getheader("Retry-After", ""), receiver)
+                return _answered(response, body, receiver, proxy)
         finally:
             connection.close()
     except (OSError, HTTPException, ValueError) as error:
-        return _unanswered(error, receiver)
+        return _unanswered(error, receiver, None if connected else proxy)
 
 
-def _connection(receiver: Receiver, headers: dict[str, str]) -> tuple[HTTPConnection, str]:
-    """Return a connection and the request's target. The environment may name a proxy.
+def _connection(
+    receiver: Receiver, headers: dict[str, str], proxy: SplitResult | None
+) -> tuple[HTTPConnection, str]:
+    """Return a connection, which is not made yet, and the request's target.
 
     Without a tunnel, the proxy's password is added to *headers*.
     """
     parts = urlsplit(receiver.url)
     target = urlunsplit(("", "", parts.path or "/", parts.query, ""))
     secure = parts.scheme == "https"
-    proxy = _proxy(parts)
     connect = HTTPSConnection if secure else HTTPConnection
     if proxy is None:
         return connect(parts.hostname or "", parts.port, timeout=receiver.timeout_seconds), target
@@ -259,26 +299,47 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
     address = proxies.get(parts.scheme) or proxies.get("all")
     if not address or urllib.request.proxy_bypass_environment(parts.netloc, proxies):  # type: ignore[attr-defined]
         return None
-    proxy = urlsplit(address if "://" in address else f"http://{address}")
-    if proxy.scheme != "http" or not proxy.hostname:
+    try:
+        proxy = urlsplit(address if "://" in address else f"http://{address}")
+        # Reading the port raises ValueError if it is no number. Its text may show a password.
+        usable = proxy.scheme == "http" and proxy.hostname and proxy.port != 0
+    except ValueError:
+        usable = False
+    if not usable:
         raise ValueError(f"{parts.scheme.upper()}_PROXY: expected an http:// address, got another")
     return proxy
 
 
-def _unanswered(error: Exception, receiver: Receiver) -> _Answer:
+def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
+    """Return why there is no answer. *proxy* is the one to which no connection was made."""
     where = urlsplit(receiver.url).netloc
-    if isinstance(error, TimeoutError):
-        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     if type(error).__name__ == "SSLCertVerificationError":
         # A retry does not mend a certificate. By name, so that this module need not import ssl.
         message = _line(str(getattr(error, "verify_message", error)), receiver)
         remedy = "SSL_CERT_FILE names the file of a company's own authority"
         return _Answer(None, f"{where}: certificate not trusted: {message}; {remedy}", final=True)
+    if isinstance(error, TimeoutError) and not proxy:
+        return _no_answer(receiver, receiver.timeout_seconds)
+    if proxy:
+        where = f"{_named(proxy)}, on the way to {where}"
+    if isinstance(error, TimeoutError):
+        return _Answer(None, f"{where}: no answer within {receiver.timeout_seconds:g} s")
     message = getattr(error, "strerror", None) or str(error) or type(error).__name__
     return _Answer(None, f"{where}: {_line(message, receiver).lower()}", final=isinstance(error, ValueError))
 
 
-def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> _Answer:
+def _named(proxy: SplitResult) -> str:
+    # Without its user and password.
+    return f"the proxy {proxy.hostname}:{proxy.port or 80}"
+
+
+def _answered(response: HTTPResponse, raw: bytes, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
+    status, retry_after = response.status, response.getheader("Retry-After", "")
+    page = is_html(response.getheader("Content-Type", ""), raw)
+    taken = 200 <= status < 300
+    if page:
+        # Its tags say nothing to a reader of the log.
+        return _Answer(status, "" if taken else "a web page", retry_after, page=taken)
     text = raw.decode("utf-8", "replace")
     try:
         body = json.loads(text)
@@ -286,7 +347,10 @@ def _answered(status: int, raw: bytes, retry_after: str, receiver: Receiver) -> 
         body = None
     # Problem details (RFC 9457) have the message in `detail`.
     detail = body.get("detail") or body.get("title") if isinstance(body, dict) else None
-    return _Answer(status, _line(str(detail or text), receiver), retry_after, body)
+    message = _line(str(detail or text), receiver)
+    if status == _PROXY_ASKS and proxy:
+        message = f"{_named(proxy)} asks for a user and a password"
+    return _Answer(status, message, retry_after, body)
 
 
 def _line(text: str, receiver: Receiver) -> str:

@@ -26,6 +26,7 @@ DEPLOY_INPUTS = (
     "fixes",
 )
 STEP_INPUTS = (
+    "path",
     "webhook-url",
     "webhook-key",
     "receiver",
@@ -36,7 +37,7 @@ STEP_INPUTS = (
 )
 INPUTS = (*DEPLOY_INPUTS, *STEP_INPUTS)
 
-_TRUE, _FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
+TRUE, FALSE = ("true", "1", "yes", "on"), ("false", "0", "no", "off")
 
 
 @dataclass(frozen=True)
@@ -44,6 +45,7 @@ class Settings:
     """A step's settings. Build them with `make`."""
 
     inputs: Inputs
+    path: str | None
     url: str | None
     key: Secret
     receiver: str
@@ -69,6 +71,7 @@ class Settings:
                 repos=[texts.get("repo") or ""],
                 **{name: texts.get(name) for name in DEPLOY_INPUTS if name != "repo"},
             ),
+            path=given(texts.get("path")),
             url=given(texts.get("webhook-url")),
             key=key,
             receiver=receiver,
@@ -81,9 +84,9 @@ class Settings:
 def flag(texts: Mapping[str, str | None], name: str) -> bool:
     """Read true or false. The default is false. Raises UsageError."""
     word = (given(texts.get(name)) or "false").lower()
-    if word not in _TRUE + _FALSE:
+    if word not in TRUE + FALSE:
         raise UsageError(f"{name}: expected true or false, got {got(word)}")
-    return word in _TRUE
+    return word in TRUE
 
 
 def _receiver_of(key: Secret, dry_run: bool) -> str:

@@ -20,11 +20,13 @@ from gitdailies_core.ci.report import (
     Report,
     attempted,
     dry_run,
+    left_out,
     refused,
     skipped,
 )
 from gitdailies_core.ci.settings import Settings
 from gitdailies_core.ci.table import Platform
+from gitdailies_core.error_text import relabel
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
@@ -59,21 +61,28 @@ def run(
             environ=environ,
             event=event,
             inputs=settings.inputs,
+            path=settings.path,
             call=os.urandom(8).hex(),
         )
         if isinstance(found, Skipped):
             return skipped(found)
         dialect = Dialect.make(receiver=settings.receiver)
+        notes = [*found.notes, *left_out(settings.inputs, dialect)]
         if settings.dry_run:
-            return dry_run(found.events, dialect, found.notes)
-        return attempted(_send(found.events, settings, dialect, agent, no_key, names), dialect, found.notes)
+            return dry_run(found.events, dialect, notes)
+        results, warnings = _send(found.events, settings, dialect, agent, no_key, names)
+        return attempted(results, dialect, notes, [relabel(warning, names) for warning in warnings])
     except Exception as error:  # noqa: BLE001  a failed report never fails the deploy
         return refused(error, names)
 
 
 def leave(code: int) -> NoReturn:
     """End the process at once. A normal end of the interpreter takes a tenth of a step's time."""
-    sys.stdout.flush()
+    try:
+        sys.stdout.flush()
+    except (OSError, ValueError, AttributeError):
+        # A log that is closed, or none.
+        os._exit(code)
     os._exit(code)
 
 
@@ -84,7 +93,8 @@ def _send(
     agent: str,
     no_key: str,
     names: Mapping[str, str],
-) -> list[Attempted]:
+) -> tuple[list[Attempted], list[str]]:
+    """Send the events. Return how that went, and warnings."""
     if not settings.key:
         raise UsageError(f"webhook-key: expected a webhook key, got nothing{no_key}")
     if not settings.url:
@@ -100,13 +110,16 @@ def _send(
         retries=settings.retries,
     )
     codes = {sender.DELIVERED: DONE, sender.REFUSED: REFUSED, sender.NOT_DELIVERED: NOT_DELIVERED}
-    return [
+    results = [
         Attempted(
             event,
             codes[receipt.outcome],
             receipt.status,
             receipt.message + (f"; check {names.get(receipt.check, receipt.check)}" if receipt.check else ""),
             receipt.unchanged,
+            receipt.note,
         )
         for event, receipt in zip(events, sender.send_all(events, receiver))
     ]
+    warning = sender.warning_about(receiver.url)
+    return results, [warning] if warning else []

@@ -7,7 +7,16 @@ from dataclasses import dataclass
 from typing import Any, Callable
 
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Target, Variables, branch_of, full_sha
+from gitdailies_core.ci.facts import (
+    Facts,
+    Run,
+    Target,
+    Variables,
+    branch_of,
+    full_sha,
+    later_attempt,
+    undone_by,
+)
 from gitdailies_core.ci.git_url import slug
 from gitdailies_core.error_text import got
 
@@ -17,6 +26,7 @@ class Table:
     """Names of variables by what they hold. The first that is set wins. `repo_url` is an address."""
 
     run: tuple[str, ...]
+    attempt: tuple[str, ...] = ()
     sha: tuple[str, ...] = ()
     branch: tuple[str, ...] = ()
     repo: tuple[str, ...] = ()
@@ -25,6 +35,13 @@ class Table:
     environment: tuple[str, ...] = ()
     url: tuple[str, ...] = ()
     status: tuple[str, ...] = ()
+    message: tuple[str, ...] = ()
+    before: tuple[str, ...] = ()
+
+    def run_of(self, variables: Variables) -> Run | None:
+        """Return the job's run, and its attempt unless that is the first."""
+        run = variables.first(*self.run)
+        return Run(run, later_attempt(variables.first(*self.attempt))) if run else None
 
     def read(
         self,
@@ -32,37 +49,41 @@ class Table:
         *,
         targets: tuple[Target, ...] = (),
         no_branch: str | None = None,
+        fork: str | None = None,
         notes: Sequence[str] = (),
-        status_of: str = "the job",
-        skip: str | None = None,
-        remedy: str = "",
-        time: str | None = None,
-        **odd: str | None,
+        **other: Any,
     ) -> Facts:
-        """Read every row. *odd* replaces rows that the platform does not have as a variable, even by None.
+        """Read every row. *other* replaces rows, even by None, and holds further values of `Facts`.
 
-        A branch with the tag's name is the tag. A tag has no branch.
+        A branch with the tag's name is the tag. A tag has no branch. *fork* says why the branch is that
+        of another repository.
         """
-        rows = ("run", "sha", "branch", "tag", "repo", "environment", "url", "status")
-        found = {row: odd[row] if row in odd else variables.first(*getattr(self, row)) for row in rows}
+        rows = ("sha", "branch", "tag", "repo", "environment", "url", "status", "message")
+        found: dict[str, Any] = {
+            row: other.pop(row, None) if row in other else self._row(variables, row) for row in rows
+        }
         branch, tag, notes = branch_of(found["branch"]), found["tag"], list(notes)
         if tag and branch in (None, tag):
             branch, no_branch = None, f"the run is of tag {tag}"
         sha = full_sha(found["sha"])
         if found["sha"] and not sha:
             notes.append(f"the platform's commit is {got(found['sha'])}, which is no whole commit name")
-        repo = found["repo"] or slug(variables.first(*self.repo_url) or "")
-        return Facts(
-            targets=targets or (Target(repo, sha, branch, no_branch, notes=tuple(notes)),),
-            run=found["run"],
-            environment=found["environment"],
-            url=found["url"],
-            time=time,
-            status=found["status"],
-            status_of=status_of,
-            skip=skip,
-            remedy=remedy,
+        own = Target(
+            repo=found["repo"] or slug(variables.first(*self.repo_url) or ""),
+            sha=sha,
+            branch=None if fork else branch,
+            no_branch=fork or no_branch,
+            foreign=branch if fork else None,
+            before=full_sha(self._row(variables, "before")),
+            reverts=undone_by(found["message"]),
+            notes=tuple(notes),
         )
+        rest: dict[str, Any] = {"run": self.run_of(variables), **other}
+        seen = {row: found[row] for row in ("environment", "url", "status")}
+        return Facts(targets=targets or (own,), **seen, **rest)
+
+    def _row(self, variables: Variables, row: str) -> str | None:
+        return variables.first(*getattr(self, row))
 
 
 @dataclass(frozen=True)
@@ -75,6 +96,7 @@ class Platform:
     read    reads its facts from the job's variables and the event's payload
     step    how the step meets its jobs
     turn    if the markers of two platforms are set, the one with the lower turn is used
+    name    names it in runs and reporters: by default the word
     """
 
     word: str
@@ -83,3 +105,9 @@ class Platform:
     read: Callable[[Variables, Any], Facts]
     step: Step
     turn: int = 80
+    name: str = ""
+
+    @property
+    def full_name(self) -> str:
+        """What runs and reporters call it."""
+        return self.name or self.word

@@ -27,6 +27,7 @@ def commands(report: Report, fails: bool) -> list[str]:
     does not look for a command there.
     """
     notices = [f"::notice title={_HEADING}::{_data(note)}" for note in report.notes]
+    notices += [f"::warning title={_HEADING}::{_data(warning)}" for warning in report.warnings]
     if report.ok and report.outcome != SKIPPED:
         return notices + [f"{_HEADING}: {_harmless(line)}" for line in report.lines]
     level = "notice" if report.ok else "error" if fails else "warning"
@@ -57,7 +58,9 @@ def outputs(report: Report) -> str:
 def summary(report: Report) -> str:
     """Return the Markdown for GITHUB_STEP_SUMMARY."""
     lines = [f"{_MARKS[report.outcome]} **{_HEADING}**: {_markdown(line)}" for line in report.lines]
-    return "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in report.notes)]) + "\n"
+    return (
+        "\n\n".join([*lines, *(f"- {_markdown(note)}" for note in (*report.warnings, *report.notes))]) + "\n"
+    )
 
 
 def _data(text: str) -> str:

@@ -7,11 +7,15 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
+from datetime import datetime
 from importlib.resources import files
 from typing import Any
 
-from gitdailies_core.contract import payload_schema, proofs
+from gitdailies_core.contract import elements, payload_schema, proofs
 from gitdailies_core.contract.mutations import mutations
+from gitdailies_core.deploys.deploy import event_of
+from gitdailies_core.deploys.routing import Place
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import (
     ConfigurationError,
@@ -23,13 +27,22 @@ from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.incidents.records import Occurrence, Records
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
-from gitdailies_core.reasons import OTHER
-from gitdailies_core.sources.protocol import STATES, Adapter, Change, Ignored, Message
+from gitdailies_core.reasons import NO_COMMIT, OTHER, UNEXPECTED_PAYLOAD
+from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.protocol import (
+    MEANINGS,
+    UPDATED,
+    Adapter,
+    Ignored,
+    Message,
+    Unreadable,
+)
 from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.times import text_of
 
 PAYLOADS = (".payload.json", ".payload.form")
-_PARTNERS = (".expected.json", ".options.json")
+_PARTNERS = (".expected.json", ".options.json", ".headers.json", ".query.json")
+_MOST_CHANGED_BYTES = 15_000
 # What `faults` reads of an adapter before it runs it.
 _ATTRIBUTES = ("name", "table", "options", "examples", "verify", "translate")
 
@@ -85,8 +98,17 @@ def _examples(adapter: Adapter) -> tuple[list[Example], list[str]]:
         options = dict(defaults(adapter))
         if f"{stem}.options.json" in found:
             options.update(decoded(f"{stem}.options.json") or {})
-        headers = {"content-type": FORM if ending.endswith("form") else "application/json"}
-        request = Request.make(headers=headers, body=found[name].read_bytes())
+        given = decoded(f"{stem}.headers.json") if f"{stem}.headers.json" in found else None
+        headers = {name.lower(): value for name, value in (given or {}).items()}
+        # The ending of the file says how the body is written, whatever the headers beside it are.
+        headers["content-type"] = FORM if ending.endswith("form") else "application/json"
+        query = decoded(f"{stem}.query.json") if f"{stem}.query.json" in found else None
+        request = Request.make(
+            headers=headers,
+            body=found[name].read_bytes(),
+            query=query or {},
+            received_at=getattr(adapter, "examples_received_at", None),
+        )
         cases.append(Example(stem, request, options, decoded(f"{stem}.expected.json")))
     return cases, complaints
 
@@ -96,23 +118,43 @@ def defaults(adapter: Adapter) -> dict[str, Any]:
     return {name: option.values[0] for name, option in adapter.options.items()}
 
 
-_USUAL = (("whole", True), ("merged", False), ("code", OTHER))
+_USUAL = (
+    ("whole", True),
+    ("ends_all", False),
+    ("at_receipt", False),
+    ("merged", False),
+    ("needs_start", False),
+    ("code", OTHER),
+    ("code", UNEXPECTED_PAYLOAD),
+    ("route_required", False),
+    ("gitops", False),
+    ("forced", False),
+)
 
 
 def shown(message: Message) -> dict[str, Any]:
     """Return a message as a JSON object. Empty and default values are left out."""
     written: dict[str, Any] = {}
-    values = message._asdict() if isinstance(message, Change) else vars(message)
+    values = vars(message) if isinstance(message, Ignored) else message._asdict()
     for name, value in values.items():
         if name == "services":
             value = [{"name": s.name, **({"aliases": list(s.aliases)} if s.aliases else {})} for s in value]
         elif name == "tags":
             value = {tag: list(values) for tag, values in value.items()}
-        elif name.endswith("at") and value is not None:
+        elif name == "commits" and value is not None:
+            value = [_shown_commit(commit) for commit in value]
+        elif isinstance(value, datetime):
             value = text_of(value)
         if value not in (None, "", [], {}, ()) and (name, value) not in _USUAL:
             written[name] = value
+    if isinstance(message, Unreadable):
+        return {"unreadable": written.pop("reason"), **written}
     return {"ignored": written.pop("reason"), **written} if isinstance(message, Ignored) else written
+
+
+def _shown_commit(commit: Any) -> dict[str, Any]:
+    found = {name: value for name, value in commit._asdict().items() if value not in (None, "")}
+    return {name: text_of(value) if isinstance(value, datetime) else value for name, value in found.items()}
 
 
 def outcome(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> dict[str, Any]:
@@ -125,8 +167,11 @@ def outcome(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> d
         return {"rejected": str(error)}
 
 
-def faults(adapter: Adapter) -> Iterator[str]:
-    """Yield what is wrong with *adapter*, each fault with its place and its remedy. None means it passes."""
+def faults(adapter: Adapter, *, every: int = 1) -> Iterator[str]:
+    """Yield what is wrong with *adapter*, each fault with its place and its remedy. None means it passes.
+
+    Of the examples, each first of *every* is changed in all its places; all are translated as they are.
+    """
     missing = [name for name in _ATTRIBUTES if not hasattr(adapter, name)]
     for name in missing:
         yield f"adapter.{name}: missing; see gitdailies_core.Adapter"
@@ -137,22 +182,29 @@ def faults(adapter: Adapter) -> Iterator[str]:
     yield from complaints
     if not cases and not complaints:
         yield "examples: no delivery; write NAME.payload.json and NAME.expected.json there"
-    for case in cases:
-        yield from _example_faults(adapter, case)
+    # So that the checks of a pack with many long examples take a second, not ten.
+    if getattr(adapter, "needs_no_schema", False):
+        every = max(every, 1 + sum(len(case.request.body) for case in cases) // _MOST_CHANGED_BYTES)
+    for number, case in enumerate(cases):
+        yield from _example_faults(adapter, case, changed=number % every == 0)
     yield from _coverage_faults(adapter, cases)
     yield from proofs.faults(adapter, cases[0].request.body if cases else b"{}")
+    yield from elements.faults(adapter, cases)
+    if getattr(adapter, "needs_no_schema", False):
+        # A source pack says itself what it reads.
+        return
     yield from payload_schema.faults(
         adapter,
         [
             (case.name, case.request, case.options)
-            for case in cases
+            for case in cases[::every]
             if not fault_of(adapter, case.request, case.options)
             and "messages" in outcome(adapter, case.request, case.options)
         ],
     )
 
 
-def _example_faults(adapter: Adapter, case: Example) -> Iterator[str]:
+def _example_faults(adapter: Adapter, case: Example, *, changed: bool) -> Iterator[str]:
     where = f"examples/{case.name}"
     fault = fault_of(adapter, case.request, case.options)
     if fault:
@@ -164,8 +216,8 @@ def _example_faults(adapter: Adapter, case: Example) -> Iterator[str]:
             f"{where}: expected {json.dumps(case.expected)}, got {json.dumps(found)}; "
             f"correct {case.name}.expected.json or the adapter"
         )
-    for about, body in mutations(case.request):
-        fault = fault_of(adapter, Request(case.request.headers, body), case.options)
+    for about, body in mutations(case.request) if changed else ():
+        fault = fault_of(adapter, replace(case.request, body=body), case.options)
         if fault:
             yield f"{where} with {about}: {fault}"
 
@@ -183,7 +235,7 @@ def fault_of(adapter: Adapter, request: Request, options: Mapping[str, Any]) -> 
         )
     if not isinstance(messages, tuple) or not messages:
         return (
-            f"expected at least one message, got {got(messages)}; return a tuple of Change or Ignored, or "
+            f"expected at least one message, got {got(messages)}; return a tuple of messages, or "
             "raise PayloadError"
         )
     for message in messages:
@@ -203,6 +255,11 @@ def write(message: Message) -> list[bytes]:
     """Turn a message into request bodies by way of routing and the decision, as the relay does."""
     if isinstance(message, Ignored):
         return [json.dumps(shown(message), ensure_ascii=False).encode()]
+    if isinstance(message, Push):
+        return []
+    if isinstance(message, Deploy):
+        place = Place(message.repo or "contract/any", message.environment, message.service)
+        return [Dialect.make().dump(event_of(message, place, "contract", message.key or "contract"))]
     routed = _ANYWHERE.route(message)
     decision = decide(
         source="contract", change=message, targets=routed.targets, refusal=None, records=_Nothing()
@@ -241,9 +298,39 @@ def _coverage_faults(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str
     for case in cases:
         try:
             messages = adapter.translate(case.request, case.options)
-            shown_words.update(message.word for message in messages if isinstance(message, Change))
+            shown_words.update(message.word for message in messages if not isinstance(message, Ignored))
         except Exception:  # noqa: BLE001, S112  reported with the example
             continue
+    if getattr(adapter, "needs_no_schema", False):
+        yield from _kinds_without_example(adapter, cases)
+        return
     for word, meaning in adapter.table.items():
-        if meaning in STATES[:2] and word not in shown_words:
+        if meaning in MEANINGS and meaning != UPDATED and word not in shown_words:
             yield f"table[{word!r}]: no example; add a delivery with this word to examples"
+
+
+# What an example must show, where a pack's table has it.
+_COUNTING = ("started", "resolved", "deployed")
+
+
+def _kind_of(message: Message) -> str:
+    # A deploy of a vendor that never names the commit is one all the same.
+    if isinstance(message, Unreadable) and message.code == NO_COMMIT:
+        return "deployed"
+    return "ignored" if isinstance(message, Ignored) else getattr(message, "state", "deployed")
+
+
+def _kinds_without_example(adapter: Adapter, cases: Sequence[Example]) -> Iterator[str]:
+    """Yield what a pack says that it reads, and no example shows: a start, an end, a deploy, a failed one."""
+    kinds: set[str] = set()
+    for case in cases:
+        try:
+            messages = adapter.translate(case.request, case.options)
+        except Exception:  # noqa: BLE001, S112  reported with the example
+            continue
+        kinds.update(map(_kind_of, messages))
+    for kind in _COUNTING:
+        if kind in adapter.table.values() and kind not in kinds:
+            yield f"table: no example that is {kind}; add a delivery to examples"
+    if "deployed" in kinds and "ignored" not in kinds:
+        yield "table: no example of a deploy that failed; add a delivery to examples"

@@ -21,8 +21,11 @@ from gitdailies_core.events.field_types import (
     COMMITS,
     IDENTIFIER,
     LINE,
+    NAME,
     REPO,
+    REVERTS,
     SHA,
+    TIER,
     TIME,
     TITLE,
     TYPE,
@@ -65,6 +68,11 @@ class Kind:
         """The wire names of this kind's fields, and `kind`."""
         return frozenset({"kind", *(field.name for field in self.fields)})
 
+    @cached_property
+    def lists(self) -> tuple[Field, ...]:
+        """The fields that hold a list."""
+        return tuple(field for field in self.fields if field.type.is_list)
+
     def field(self, name: str) -> Field | None:
         """Find a field by its wire name. Returns None if the kind has no such field."""
         return next((field for field in self.fields if field.name == name), None)
@@ -72,20 +80,20 @@ class Kind:
 
 _REPO_FIELD = Field("repo", REPO, "the repository, as owner/name", required=True, documented=True)
 _ENVIRONMENT = Field(
-    "environment", LINE, "where it happened; left out, it counts as production", documented=True
+    "environment", NAME, "where it happened; left out, it counts as production", documented=True
 )
 _TIME = Field("time", TIME, "when it happened; left out, the moment of the call", documented=True)
 _IDENTITY = Field("id", IDENTIFIER, "names this event; the same at every attempt, so that it counts once")
-_SERVICE = Field("service", LINE, "the service, where a repository holds several")
+_SERVICE = Field("service", NAME, "the service, where a repository holds several")
 _EVENT_URL = Field("url", URL, "a page about it")
 _INCIDENT = Field(
     "incidentId",
-    LINE,
+    NAME,
     "joins a start to its end: the incident's id at its vendor",
     required=True,
     documented=True,
 )
-_SOURCE = Field("source", LINE, "the tool that reported the incident")
+_SOURCE = Field("source", NAME, "the tool that reported the incident")
 
 KINDS: tuple[Kind, ...] = (
     Kind(
@@ -99,11 +107,20 @@ KINDS: tuple[Kind, ...] = (
             _TIME,
             _IDENTITY,
             _SERVICE,
+            Field("run", NAME, "the pipeline run, the same at every attempt; `github-actions:9912004455`"),
+            Field("attempt", NAME, "which attempt of the run this is; left out, the first"),
+            Field("reporter", NAME, "what reported the deploy; `step/github-actions`"),
+            Field("tier", TIER, "what the environment is for, whatever its name"),
             Field("type", TYPE, "what kind of deploy; left out, deploy"),
             _EVENT_URL,
-            Field("commits", COMMITS, "the commits it brought, each with its time; for the lead time"),
+            Field(
+                "commits",
+                COMMITS,
+                "the commits it brought, each with its time, for the lead time; the first 1000 count",
+            ),
             Field("commitTime", TIME, "when the deployed commit was made, where `commits` is not known"),
-            Field("fixes", LINE, "the id of the incident that it fixes"),
+            Field("fixes", NAME, "the id of the incident that it fixes"),
+            Field("reverts", REVERTS, "the commits that its commits undo; the first 100 count"),
         ),
         example={
             "kind": DEPLOYED,
@@ -154,7 +171,7 @@ KINDS: tuple[Kind, ...] = (
             _SERVICE,
             _EVENT_URL,
             Field("causedBy", SHA, "the commit that caused it, where that is known only at the end"),
-            Field("mergedInto", LINE, "the incident that this one was merged into"),
+            Field("mergedInto", NAME, "the incident that this one was merged into"),
             Field("resolution", LINE, "how it ended; `merged` closes it without counting a recovery"),
         ),
         example={

@@ -18,12 +18,29 @@ from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.values.times import RFC3339, parse, text_of
 
 DEPLOY_TYPES = ("deploy", "rollback", "hotfix")
+TIERS = ("production", "staging", "testing", "development", "other")
+# Of a longer list, an event keeps the first ones: it counts all the same.
 MOST_COMMITS = 1000
+MOST_REVERTS = 100
+# The names that a commit of a list has.
+COMMIT_NAMES = frozenset({"sha", "time"})
+
+# Characters that show nothing, or turn the direction of what stands around them: two names that differ by
+# one of them look alike. A title keeps them, and pages show them escaped. Emoji need variation selectors
+# (U+FE00 to U+FE0F), so these are not among them.
+HIDDEN = (
+    r"\u0080-\u009f\u00ad\u034f\u061c\u115f\u1160\u17b4\u17b5\u180b-\u180f\u200b-\u200f\u2028-\u202e"
+    r"\u2060-\u206f\u3164\ufeff\uffa0\ufff9-\ufffb"
+    "\U0001d173-\U0001d17a\U000e0000-\U000e0fff"
+)
+_SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 # `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
 _SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
-_REPO = r"^[^/\u0000-\u0020\u007f]+(/[^/\u0000-\u0020\u007f]+)+$(?!\n)"
+_PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
+_REPO = rf"^{_PART}(/{_PART})+$(?!\n)"
 _LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
+_NAME = rf"^[^\u0000-\u001f\u007f{HIDDEN}]*$(?!\n)"
 _ID = r"^[\u0021-\u007e]*$(?!\n)"
 _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 
@@ -32,8 +49,7 @@ _URL = r"^(https?://[^\u0000-\u0020\u007f]*)?$(?!\n)"
 class FieldType:
     """A type of field: a pattern or a list of words, and a greatest length in characters.
 
-    If `printable` is true, the pattern matches every text for which `str.isprintable` holds.
-    That check is fast.
+    `quick` is a fast check; the pattern matches every text for which it holds.
     """
 
     expected: str
@@ -41,7 +57,11 @@ class FieldType:
     words: tuple[str, ...] = ()
     longest: int = 255
     form: str = "text"
-    printable: bool = False
+    quick: Callable[[str], bool] | None = None
+
+    @property
+    def is_list(self) -> bool:
+        return self.form in ("commits", "reverts")
 
     @cached_property
     def fits(self) -> Callable[[str], Any]:
@@ -54,25 +74,34 @@ class FieldType:
         return len(text) <= self.longest and bool(self.fits(text)) and _encodable(text)
 
 
+def _plain(text: str) -> bool:
+    return text.isascii() and text.isprintable()
+
+
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
-LINE = FieldType("text on one line", _LINE, printable=True)
-TITLE = FieldType("text on one line", _LINE, longest=1000, printable=True)
+NAME = FieldType("text on one line", _NAME, quick=_plain)
+LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
+TITLE = FieldType("text on one line", _LINE, longest=1000, quick=str.isprintable)
 IDENTIFIER = FieldType("printable ASCII without spaces", _ID)
 URL = FieldType("an http or https address", _URL, longest=2000)
 TIME = FieldType("a time like 2026-03-04T09:12:41Z", RFC3339, longest=40, form="time")
 TYPE = FieldType("one of deploy, rollback, hotfix", words=DEPLOY_TYPES)
+TIER = FieldType(f"one of {', '.join(TIERS)}", words=TIERS)
+REVERTS = FieldType(f"a list of at most {MOST_REVERTS} commit SHAs", form="reverts")
 COMMITS = FieldType(f"a list of at most {MOST_COMMITS} objects with sha and time", form="commits")
 
 
 def normalize(kind: FieldType, where: str, value: Any) -> Any:
     """Return *value* in the form that an event holds. Raises InvalidEvent that names the field *where*."""
-    if kind.printable and isinstance(value, str) and len(value) <= kind.longest and value.isprintable():
+    if kind.quick is not None and isinstance(value, str) and len(value) <= kind.longest and kind.quick(value):
         return value  # nearly every text; half of a surrogate pair is not printable
     if kind.form == "time":
         return _normalize_time(value, where, where)
     if kind.form == "commits":
         return _normalize_commits(kind, where, value)
+    if kind.form == "reverts":
+        return _normalize_reverts(kind, where, value)
     if isinstance(value, str) and kind.accepts(value):
         return value.lower() if kind is SHA else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
@@ -84,7 +113,8 @@ def describe_misfit(kind: FieldType, value: Any) -> str:
         return f"{len(value)} characters, {kind.longest} are allowed"
     if isinstance(value, str) and not _encodable(value):
         return "half of a surrogate pair"
-    return got(value)
+    hidden = re.search(f"[{HIDDEN}]", value) if isinstance(value, str) and kind in (REPO, NAME) else None
+    return f"the hidden character U+{ord(hidden[0]):04X} in {got(value)}" if hidden else got(value)
 
 
 def _normalize_time(value: Any, where: str, field: str) -> str:
@@ -97,7 +127,8 @@ def _normalize_time(value: Any, where: str, field: str) -> str:
 
 
 def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str, str]]:
-    if not isinstance(value, list) or len(value) > MOST_COMMITS:
+    """Return the commits that an event keeps, without other names: these are mostly of people."""
+    if not isinstance(value, list):
         raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
     commits = []
     for index, commit in enumerate(value):
@@ -111,7 +142,16 @@ def _normalize_commits(kind: FieldType, where: str, value: Any) -> list[dict[str
         if commit.get("time") is not None:
             entry["time"] = _normalize_time(commit["time"], f"{place}.time", where)
         commits.append(entry)
-    return commits
+    return commits[:MOST_COMMITS]
+
+
+def _normalize_reverts(kind: FieldType, where: str, value: Any) -> list[str]:
+    if not isinstance(value, list):
+        raise InvalidEvent(f"{where}: expected {kind.expected}, got {got(value)}", where)
+    for index, sha in enumerate(value):
+        if not isinstance(sha, str) or not SHA.fits(sha):
+            raise InvalidEvent(f"{where}[{index}]: expected {SHA.expected}, got {got(sha)}", where)
+    return [sha.lower() for sha in value[:MOST_REVERTS]]
 
 
 def _encodable(text: str) -> bool:

@@ -6,7 +6,15 @@ Never change the parts of an id: the receiver would count past events a second t
 from __future__ import annotations
 
 import hashlib
+import re
 from json.encoder import encode_basestring_ascii
+
+_SELF_MADE = r"(deploy|incident|content)-[0-9a-f]{32}"
+
+
+def is_self_made(id_: str) -> bool:
+    """Return whether an id has the form of those that are made here. Every other id is a user's."""
+    return re.fullmatch(_SELF_MADE, id_) is not None
 
 
 def deploy_id(
@@ -18,9 +26,15 @@ def deploy_id(
     environment: str | None,
     service: str | None,
     type: str | None,  # noqa: A002  the wire's word
+    attempt: str | None = None,
 ) -> str:
-    """Return the id of a deploy. Its parts stay the same when the CI job runs again."""
-    return _name("deploy", platform, run, sha.lower(), repo, environment, service, type or "deploy")
+    """Return the id of a deploy.
+
+    *attempt* names an attempt of the run that deployed again; None is the first one. Whether it was a
+    deploy of its own, the receiver decides.
+    """
+    parts = [platform, run, sha.lower(), repo, environment, service, type or "deploy"]
+    return _name("deploy", *parts, *([attempt] if attempt else []))
 
 
 def incident_event_id(

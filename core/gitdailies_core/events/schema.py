@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitdailies_core.events.events import KINDS, Field, Kind
-from gitdailies_core.events.field_types import MOST_COMMITS, SHA, TIME, FieldType
+from gitdailies_core.events.field_types import SHA, TIME, FieldType
 
 DRAFT = "https://json-schema.org/draft/2020-12/schema"
 
@@ -38,18 +38,18 @@ def _field_schema(field: Field) -> dict[str, Any]:
     schema = {**_type_schema(field.type), "description": field.about}
     if field.required:
         return schema
-    # An optional field that is null or empty counts as not given.
-    absent: dict[str, Any] = {"enum": [None, ""]}
-    return {"description": schema.pop("description"), "anyOf": [schema, absent]}
+    # An optional field that is null or empty counts as not given. No enum: clients would get a class of it.
+    return {"description": schema.pop("description"), "anyOf": [schema, {"const": ""}, {"type": "null"}]}
 
 
 def _type_schema(kind: FieldType) -> dict[str, Any]:
     if kind.words:
         return {"type": "string", "enum": list(kind.words)}
+    if kind.form == "reverts":
+        return {"type": "array", "items": _type_schema(SHA)}
     if kind.form == "commits":
         return {
             "type": "array",
-            "maxItems": MOST_COMMITS,
             "items": {
                 "type": "object",
                 "required": ["sha"],

@@ -6,7 +6,6 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
-from gitdailies_core.events.ids import incident_event_id
 from gitdailies_core.incidents.records import MERGED, Decision, Key, Occurrence, Records
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import Change
@@ -51,15 +50,7 @@ class Draft:
             "environment": target.environment,
             "service": target.service,
             "source": self.source,
-            "id": incident_event_id(
-                kind=kind,
-                source=self.source,
-                incident=record.incident,
-                repo=target.repo,
-                environment=target.environment,
-                service=target.service,
-                occurrence=record.name,
-            ),
+            "id": record.event_id(kind, self.source),
         }
         if kind == INCIDENT_STARTED:
             event = Event.make(
@@ -78,7 +69,7 @@ class Draft:
                 # The change may be about the incident that this one was merged into.
                 url=change.url if record.incident == change.incident else None,
                 mergedInto=record.merged_into,
-                resolution=resolution,
+                resolution=resolution or record.resolution,
             )
         self.events.append(event)
 

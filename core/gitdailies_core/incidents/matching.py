@@ -19,7 +19,7 @@ from gitdailies_core.incidents.records import (
     Occurrence,
 )
 from gitdailies_core.incidents.routing import Target
-from gitdailies_core.sources.protocol import Change
+from gitdailies_core.sources.protocol import STARTED, Change
 from gitdailies_core.values.times import text_of
 
 
@@ -37,6 +37,28 @@ def names_service_of(change: Change, record: Occurrence) -> bool:
 def concerns(change: Change, record: Occurrence) -> bool:
     """Whether the change speaks for the service of the record, too."""
     return change.whole or record.target.service is None or names_service_of(change, record)
+
+
+def moved(
+    change: Change, target: Target, targets: Sequence[Target], met: Sequence[Occurrence]
+) -> list[Occurrence]:
+    """Find the records of other targets under which a start at *target* was counted already.
+
+    *targets* are those of the change, and *met* the records of its occurrence at others that were
+    sent. A route may have changed since, or a service its name, or another service may have taken
+    the incident over: then it stays where it was counted. An incident that names a further service
+    counts there, too.
+    """
+    name = (target.service or "").casefold()
+    of_service = [r for r in met if (r.target.service or "").casefold() == name]
+    if of_service or not change.whole:
+        return of_service
+    named = {service.name.casefold() for service in change.services}
+    named |= {(one.service or "").casefold() for one in targets}
+    gone = [r for r in met if (r.target.service or "").casefold() not in named]
+    if len(gone) == len(met):
+        return gone
+    return [r for r in gone if r.target[:2] == target[:2]]
 
 
 def possibly_ended(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
@@ -61,7 +83,7 @@ def ended(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
     here, the incident was handed on from another service, and its end ends them all.
     """
     live = [r for r in possibly_ended(change, known) if r.state == OPEN]
-    if change.whole:
+    if change.whole or change.ends_all:
         return live
     of_service = [r for r in live if names_service_of(change, r)]
     seen = any(names_service_of(change, r) for r in known)
@@ -69,15 +91,28 @@ def ended(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
 
 
 def unsent_starts(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
-    """Find the starts that were not sent, over by now or not, of the occurrence that a change belongs to."""
+    """Find the starts that were not sent, over by now or not, of the occurrence that a change belongs to.
+
+    An end or an update that names an occurrence that is over is about those that began since.
+    """
     if not known:
         return []
     found = [r for r in known if r.is_note and r.started_at is not None and concerns(change, r)]
     if change.occurrence is not None:
-        found = [r for r in found if r.name == change.occurrence]
+        since = _began_since(change, known)
+        found = [r for r in found if (r in since if since else r.name == change.occurrence)]
     else:
         found = [r for r in found if covers(r, change.at)]
     return [r for r in found if r.state in (HELD, CLOSED)]
+
+
+def _began_since(change: Change, known: Sequence[Occurrence]) -> list[Occurrence]:
+    """Find what began after the occurrence that an end or an update names was over."""
+    if change.state == STARTED:
+        return []
+    named = [r for r in known if r.name == change.occurrence and r.state == CLOSED]
+    over = [r.started_at for r in named if r.started_at and r.ended_at and r.ended_at < change.at]
+    return [r for r in known if over and r.started_at and min(over) < r.started_at <= change.at]
 
 
 def ended_before(change: Change, targets: Sequence[Target], known: Sequence[Occurrence]) -> list[Occurrence]:
@@ -87,7 +122,18 @@ def ended_before(change: Change, targets: Sequence[Target], known: Sequence[Occu
         for r in possibly_ended(change, known)
         if not r.is_note and r.state in (CLOSED, MERGED)
         if change.whole or r.target in targets or names_service_of(change, r)
+        # Without a name only time tells whether it is about this start.
+        if change.occurrence or not change.started_at or not r.ended_at or change.started_at <= r.ended_at
     ]
+
+
+def began_after(
+    starts: Sequence[Occurrence], over: Sequence[Occurrence], known: Sequence[Occurrence]
+) -> bool:
+    """Whether one of *starts* is held, and began when all of *over* had ended: an end is about that one."""
+    ends = [r.ended_at for r in over if r.ended_at]
+    held = [r.started_at for r in starts if r.state == HELD and r.started_at and r in known]
+    return bool(held) and len(ends) == len(over) and max(ends) < max(held)
 
 
 def repeated(known: Sequence[Occurrence], target: Target) -> list[Occurrence]:
@@ -98,14 +144,20 @@ def repeated(known: Sequence[Occurrence], target: Target) -> list[Occurrence]:
 def first_name(change: Change, known: Sequence[Occurrence], target: Target) -> str | None:
     """Return the name of an incident's first occurrence, where none began at *target* before.
 
-    NOWHERE means every target of the change.
+    NOWHERE means every target of the change. One that is over elsewhere is the first one, too.
     """
-    if change.first_occurrence is None or change.occurrence is not None:
+    first = change.first_occurrence
+    if first is None or change.occurrence is not None:
         return None
     begun = [r for r in known if r.started_at is not None and r.state != RELEASED]
     if any(r.target == target or ((r.is_note or target == NOWHERE) and concerns(change, r)) for r in begun):
         return None
-    return change.first_occurrence
+    ended_with = [r for r in begun if change.ends_all or concerns(change, r)]
+    if any(
+        r.name != first or (r.state == CLOSED and r.ended_at and r.ended_at < change.at) for r in ended_with
+    ):
+        return None
+    return first
 
 
 def notes(change: Change) -> list[Target]:
@@ -113,6 +165,15 @@ def notes(change: Change) -> list[Target]:
     if change.whole or not change.services:
         return [NOWHERE]
     return [Target(NOWHERE.repo, None, service.name) for service in change.services]
+
+
+def starts_again(change: Change, known: Sequence[Occurrence]) -> bool:
+    """Whether a start whose payload names the first start is about a later one: one before it is over."""
+    again_at = change.again_at
+    if again_at is None:
+        return False
+    over = [r for r in known if r.state == CLOSED and r.ended_at and r.ended_at < again_at]
+    return any(concerns(change, r) for r in over)
 
 
 def known_end(change: Change, started: Occurrence, known: Sequence[Occurrence]) -> Occurrence | None:
@@ -123,9 +184,10 @@ def known_end(change: Change, started: Occurrence, known: Sequence[Occurrence]) 
     if not known:
         return None
     at = started.started_at or change.at
-    over = [r for r in known if r.state in (CLOSED, MERGED) and concerns(change, r)]
+    over = [r for r in known if r.state in (CLOSED, MERGED) and (change.ends_all or concerns(change, r))]
     for record in over:
-        if record.name == started.name:
+        # Without a name, a sibling that was over then is of the same occurrence, too.
+        if record.name == started.name or (change.occurrence is None and covers(record, at)):
             return record
     for note in over:
         if _is_bare_end(note) and note.ended_at and at <= note.ended_at:

@@ -13,6 +13,7 @@ from types import MappingProxyType
 from typing import NamedTuple, Protocol
 
 from gitdailies_core.events.events import Event
+from gitdailies_core.events.ids import incident_event_id
 from gitdailies_core.incidents.routing import Target
 from gitdailies_core.reasons import Reason
 from gitdailies_core.values.times import text_of
@@ -42,6 +43,7 @@ class Occurrence(NamedTuple):
 
     `ended_at` of one that is merged is the moment of merging. `merged_into` is the incident
     that it was merged into, "" where the vendor did not say which, None where it was not.
+    `resolution` says how it ended where that is no recovery of its own: `cancelled` or `deleted`.
     """
 
     incident: str
@@ -51,10 +53,23 @@ class Occurrence(NamedTuple):
     started_at: datetime | None = None
     ended_at: datetime | None = None
     merged_into: str | None = None
+    resolution: str | None = None
 
     @property
     def key(self) -> Key:
         return (self.incident, self.target, self.name)
+
+    def event_id(self, kind: str, source: str) -> str:
+        """Return the id of its event of *kind* at *source*."""
+        return incident_event_id(
+            kind=kind,
+            source=source,
+            incident=self.incident,
+            repo=self.target.repo,
+            environment=self.target.environment,
+            service=self.target.service,
+            occurrence=self.name,
+        )
 
     @property
     def began(self) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from fnmatch import fnmatchcase
 from functools import cached_property
 from types import MappingProxyType
 from typing import NamedTuple
@@ -40,22 +41,34 @@ class Route:
 
 
 class Routed(NamedTuple):
-    """The targets of a change, and for each service without one why."""
+    """The targets of a change, for each service without one why, and the services that shall not count."""
 
     targets: tuple[Target, ...]
     unmapped: tuple[str, ...]
+    ignored: tuple[str, ...] = ()
+
+    @property
+    def is_ignored(self) -> bool:
+        """Whether every service of the change shall not count."""
+        return bool(self.ignored) and not self.targets and not self.unmapped
 
     @property
     def refusal(self) -> Reason | None:
         """Why the change counts nowhere, or None where it has a target."""
         if self.targets:
             return None
+        if self.is_ignored:
+            names = ", ".join(map(repr, self.ignored))
+            return Reason(reasons.IGNORED_SERVICE, f"ignored: services has ignore: true for {names}")
         return Reason(reasons.UNMAPPED, f"unmapped: {'; '.join(self.unmapped)}")
 
 
 @dataclass(frozen=True)
 class Routes:
-    """The `services` table, looked up by a service's id or name, without case."""
+    """The `services` table, looked up by a service's id or name, without case.
+
+    An empty line is one with `ignore: true`: the service shall not count.
+    """
 
     table: Mapping[str, tuple[Route, ...]]
 
@@ -63,19 +76,27 @@ class Routes:
     def make(cls, services: Mapping[str, Sequence[Route]]) -> Routes:
         return cls(MappingProxyType({name.casefold(): tuple(routes) for name, routes in services.items()}))
 
+    @property
+    def has_fallback(self) -> bool:
+        """Whether there is a line for every service without one of its own."""
+        return FALLBACK in self.table
+
     def route(self, change: Change) -> Routed:
         """Find the targets of *change*; the fallback `*` takes what no other line does."""
         targets: dict[Target, None] = {}
         unmapped: list[str] = []
+        ignored: list[str] = []
         for service in change.services or (None,):
             routes = self._routes_of(service)
-            if not routes:
+            if routes is None:
                 unmapped.append(
                     "the delivery names no service"
                     if service is None
                     else f"no line under services for {service.name!r}"
                 )
-            for route in routes:
+            elif not routes:
+                ignored.append(FALLBACK if service is None else service.name)
+            for route in routes or ():
                 name = None if service is None else service.name
                 repo = route.repo if route.is_fixed else route.repo.replace(_SERVICE, name or "")
                 if route.is_fixed or REPO.accepts(repo):
@@ -85,39 +106,63 @@ class Routes:
                 else:
                     got = describe_misfit(REPO, repo)
                     unmapped.append(f"services: expected {REPO.expected}, got {got} from {route.repo!r}")
-        return Routed(tuple(targets), tuple(unmapped))
+        return Routed(tuple(targets), tuple(unmapped), tuple(ignored))
 
-    def _routes_of(self, service: Service | None) -> tuple[Route, ...]:
+    def _routes_of(self, service: Service | None) -> tuple[Route, ...] | None:
+        """Return the routes of a service's line, none where it shall not count; None without a line."""
         names = () if service is None else (*service.aliases, service.name)
         for name in names:
             routes = self.table.get(name.casefold())
             # "*" is the fallback's name, not a service's.
-            if routes and name != FALLBACK:
+            if routes is not None and name != FALLBACK:
                 return routes
-        return self.table.get(FALLBACK, ())
+        return self.table.get(FALLBACK)
 
 
 @dataclass(frozen=True)
 class Filter:
-    """`only` of a source: the urgencies, priorities and tag values that are wanted."""
+    """`only` of a source: what is wanted of severity, service, title and so on; globs, without case.
+
+    `environment` is of deploys: `deploys.routing.unwanted` reads it.
+    """
 
     urgency: tuple[str, ...] = ()
     priority: tuple[str, ...] = ()
+    severity: tuple[str, ...] = ()
+    service: tuple[str, ...] = ()
+    title: tuple[str, ...] = ()
     tags: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
+    environment: tuple[str, ...] = ()
+
+    @cached_property
+    def chooses_incidents(self) -> bool:
+        """Whether it says which incidents are wanted, not only which deploys."""
+        return bool(self.urgency or self.priority or self.severity or self.service or self.title or self.tags)
 
     def refusal(self, change: Change) -> Reason | None:
-        """Say why *change* is not wanted, or None if it is. `none` means no value."""
-        if not (self.urgency or self.priority or self.tags):
+        """Say why *change* is not wanted, or None if it is. `none` means no value.
+
+        One wanted service is enough. A service goes by its name and by its other names.
+        """
+        if not self.chooses_incidents:
             return None
         for name, wanted, found in (
             ("urgency", self.urgency, (change.urgency,)),
             ("priority", self.priority, (change.priority,)),
+            ("severity", self.severity, (change.severity,)),
+            ("service", self.service, _names_of(change.services) if self.service else ()),
+            ("title", self.title, (change.title,)),
             *((f"tag {tag}", values, change.tags.get(tag) or (None,)) for tag, values in self.tags.items()),
         ):
             if not wanted:
                 continue
             values = [(value or NONE).casefold() for value in found]
-            if not {one.casefold() for one in wanted}.intersection(values):
+            globs = [one.casefold() for one in wanted]
+            if not any(value in globs or any(fnmatchcase(value, one) for one in globs) for value in values):
                 text = f"filtered: {name} {', '.join(values)} is not in {', '.join(wanted)}"
                 return Reason(reasons.FILTERED, text)
         return None
+
+
+def _names_of(services: Sequence[Service]) -> tuple[str | None, ...]:
+    return tuple(name for service in services for name in (service.name, *service.aliases)) or (None,)

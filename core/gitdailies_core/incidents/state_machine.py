@@ -10,22 +10,21 @@ The rules behind the inputs:
 * A vendor that names occurrences (by their start, or by a key) tells them apart itself. For one
   that does not, only time does. Such an occurrence is named by its start; the first one of an
   incident whose id no other incident will have is named without a time.
-* An end whose start was not seen sends both, where the payload tells the start. Where it does
-  not, it is noted; if its start comes late, both are sent then.
-* An end counts where its start counted, even if its service or a filter has changed since.
+* An end whose start was not seen sends both, where the payload tells the start and the start
+  must have counted. Where not, it is noted; if its start comes late, both are sent then.
+* An occurrence stays where it was counted, even if its service, a route or a filter has changed
+  since: its end counts there, and a start that is told again counts nowhere else.
 * An end that names an occurrence already over, while a later one is open, ends the later one.
 * A held start is sent, with its own time, when a later change is wanted and has a target.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from datetime import datetime
-from types import MappingProxyType
-from typing import Any, NamedTuple
+from typing import Any
 
 from gitdailies_core import reasons
-from gitdailies_core.events.events import INCIDENT_RESOLVED, INCIDENT_STARTED
 from gitdailies_core.incidents import matching, merges
 from gitdailies_core.incidents.decision import Draft
 from gitdailies_core.incidents.records import (
@@ -38,121 +37,36 @@ from gitdailies_core.incidents.records import (
     OPEN,
     RELEASED,
     REPEATED,
-    STATES,
     Decision,
     Occurrence,
     Records,
 )
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.incidents.transitions import (
+    CLOSE,
+    EARLY_END,
+    END,
+    LATE_MERGE,
+    LONE_MERGE,
+    MERGE,
+    REFUSAL,
+    RELEASE,
+    REOPENED,
+    SPARE_END,
+    START,
+    START_AGAIN,
+    START_BEFORE,
+    START_WITHIN,
+    TABLE,
+    TARGET_ENDED,
+    UNWANTED_END,
+    UNWANTED_START,
+    UNWANTED_UPDATE,
+    UPDATE,
+)
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_core.values.times import text_of
-
-START, START_BEFORE, START_WITHIN, START_AGAIN = "start", "start before", "start within", "start again"
-UNWANTED_START, RELEASE, REOPENED = "unwanted start", "release", "reopened"
-END, EARLY_END, UNWANTED_END, SPARE_END = "end", "early end", "unwanted end", "spare end"
-MERGE, LATE_MERGE, LONE_MERGE, TARGET_ENDED = "merge", "late merge", "lone merge", "target ended"
-UPDATE, UNWANTED_UPDATE = "update", "unwanted update"
-
-INPUTS: Mapping[str, str] = MappingProxyType(
-    {
-        START: "a start of this occurrence",
-        START_BEFORE: "a start without a name, before the start of this occurrence and with no end between",
-        START_WITHIN: "a start without a name, in the time of this occurrence, which is over",
-        START_AGAIN: "a start without a name, after that of the open occurrence",
-        UNWANTED_START: "a start that a filter or a missing route refuses",
-        RELEASE: "a later change of the occurrence is wanted and has a target",
-        REOPENED: "the next occurrence starts at the same target",
-        END: "an end of this occurrence",
-        EARLY_END: "an end for which nothing is open, and which does not tell its start",
-        UNWANTED_END: "an end for which nothing is open, and which a filter or a missing route refuses",
-        SPARE_END: "an end after that of every known occurrence; it may be that of a start still to come",
-        MERGE: "an end by merging into an incident that goes on",
-        LATE_MERGE: "an end by merging into an incident that is over",
-        LONE_MERGE: "an end by merging into an incident that cannot end this one",
-        TARGET_ENDED: "the incident that this one was merged into ended",
-        UPDATE: "a change that neither starts nor ends anything",
-        UNWANTED_UPDATE: "such a change, that a filter or a missing route refuses",
-    }
-)
-
-
-class Transition(NamedTuple):
-    """What an input does to a record: its next state, the event to send, the reason to give.
-
-    `state` is None where the record stays as it is. The text of `reason` is a template. The
-    reason is given only where the change sends no event at all.
-    """
-
-    state: str | None
-    event: str = ""
-    resolution: str = ""
-    reason: Reason | None = None
-
-
-# Stands for the reason that routing or the filter gave.
-REFUSAL = Reason(reasons.OTHER, "")
-_SECOND_START = Reason(reasons.REPEATED_START, "second start of an occurrence that is {it.state}: {it.name}")
-_SECOND_END = Reason(reasons.REPEATED_END, "second end of an occurrence that is {it.state}: {it.name}")
-_BEGAN = Reason(reasons.LATE_START, "late start, of an occurrence that began at {it.began}")
-_ENDED = Reason(reasons.LATE_START, "late start, of an occurrence that ended at {it.ended}")
-_NO_START = Reason(reasons.END_WITHOUT_START, "an end, but nothing was open, and it does not tell its start")
-_MERGED = Reason(reasons.MERGED, "merged into {it.merged_into}: it ends when that one ends")
-_UPDATED = Reason(reasons.UPDATE, "{change.word} neither starts nor ends an incident")
-
-_STAYS = Transition(None)
-_REFUSED = Transition(None, reason=REFUSAL)
-# What is not here cannot happen: the lookup would raise KeyError.
-TABLE: Mapping[tuple[str, str], Transition] = MappingProxyType(
-    {
-        (ABSENT, START): Transition(OPEN, INCIDENT_STARTED),
-        (ABSENT, START_AGAIN): Transition(REPEATED),
-        (ABSENT, UNWANTED_START): Transition(HELD, reason=REFUSAL),
-        (ABSENT, EARLY_END): Transition(NOTED, reason=_NO_START),
-        (ABSENT, UNWANTED_END): Transition(NOTED, reason=REFUSAL),
-        (ABSENT, SPARE_END): Transition(NOTED),
-        # The earliest of several held starts counts.
-        (HELD, UNWANTED_START): Transition(HELD, reason=REFUSAL),
-        (HELD, RELEASE): Transition(RELEASED),
-        (HELD, END): Transition(NOTED),
-        (HELD, EARLY_END): Transition(None, reason=_NO_START),
-        (HELD, UNWANTED_END): _REFUSED,
-        (HELD, SPARE_END): _STAYS,
-        (HELD, UNWANTED_UPDATE): _REFUSED,
-        # The first of several ends counts.
-        (NOTED, UNWANTED_START): _REFUSED,
-        (NOTED, EARLY_END): Transition(None, reason=_NO_START),
-        (NOTED, UNWANTED_END): _REFUSED,
-        (NOTED, SPARE_END): _STAYS,
-        (NOTED, UNWANTED_UPDATE): _REFUSED,
-        (OPEN, START): Transition(None, reason=_SECOND_START),
-        (OPEN, START_BEFORE): Transition(None, reason=_BEGAN),
-        (OPEN, UNWANTED_START): _REFUSED,
-        (OPEN, END): Transition(CLOSED, INCIDENT_RESOLVED),
-        (OPEN, MERGE): Transition(MERGED, reason=_MERGED),
-        (OPEN, LATE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED),
-        (OPEN, LONE_MERGE): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
-        # The latest of several repeated starts counts.
-        (REPEATED, START_AGAIN): Transition(REPEATED),
-        # The end before it came late: this was the start of an occurrence of its own.
-        (REPEATED, END): Transition(OPEN, INCIDENT_STARTED),
-        (MERGED, START): Transition(None, reason=_SECOND_START),
-        (MERGED, START_BEFORE): Transition(None, reason=_BEGAN),
-        (MERGED, UNWANTED_START): _REFUSED,
-        (MERGED, REOPENED): Transition(CLOSED, INCIDENT_RESOLVED, "merged"),
-        (MERGED, END): Transition(None, reason=_SECOND_END),
-        (MERGED, TARGET_ENDED): Transition(CLOSED, INCIDENT_RESOLVED),
-        (CLOSED, START): Transition(None, reason=_SECOND_START),
-        (CLOSED, START_BEFORE): Transition(None, reason=_BEGAN),
-        (CLOSED, START_WITHIN): Transition(None, reason=_ENDED),
-        (CLOSED, UNWANTED_START): _REFUSED,
-        (CLOSED, END): Transition(None, reason=_SECOND_END),
-        (RELEASED, EARLY_END): Transition(None, reason=_NO_START),
-        (RELEASED, UNWANTED_END): _REFUSED,
-        (RELEASED, SPARE_END): _STAYS,
-        **{(state, UPDATE): Transition(None, reason=_UPDATED) for state in STATES},
-    }
-)
 
 # The name of the one record in state repeated that a target may have.
 _AGAIN = "again"
@@ -170,6 +84,15 @@ def decide(
         refusal = Reason(reasons.UNMAPPED, "no route says where it counts")
     draft = Draft(source, change, records, refusal)
     known = draft.known(change.incident)
+    if change.again_at is not None and (change.is_reopened or matching.starts_again(change, known)):
+        # Nothing names the later occurrence, so only time tells.
+        again_at = change.again_at
+        change = draft.change = change._replace(
+            at=again_at,
+            started_at=again_at,
+            occurrence=None,
+            first_occurrence=None if change.is_reopened else change.first_occurrence,
+        )
     if change.state == STARTED:
         _start(draft, targets, known)
     elif change.state == RESOLVED:
@@ -179,6 +102,20 @@ def decide(
     # Not an end alone: a late start, or a held one, may bring the end that others wait for.
     if change.state == RESOLVED or any(r.state in (CLOSED, RELEASED) for r in draft.changed.values()):
         _end_waiting(draft, change.incident)
+    return draft.decision()
+
+
+def close(*, change: Change, source: str, records: Records) -> Decision:
+    """Close by hand what is open of an incident, at each of its targets.
+
+    *change* is an end that a person made. The events have the ids that the vendor's end would give
+    them, so that each counts once, whichever comes first.
+    """
+    draft = Draft(source, change, records)
+    for record in draft.known(change.incident):
+        if record.state in (OPEN, MERGED):
+            _close(draft, record, CLOSE, max(change.at, record.ended_at or change.at), record.merged_into)
+    _end_waiting(draft, change.incident)
     return draft.decision()
 
 
@@ -226,7 +163,7 @@ def _hold(draft: Draft, began: Occurrence, known: Sequence[Occurrence]) -> None:
         held = _step(draft, record, UNWANTED_START, started_at=min(at, record.started_at or at))
         end = None if same else matching.known_end(change, held, known)
         if end:
-            _step(draft, held, END, ended_at=end.ended_at)
+            _step(draft, held, END, ended_at=end.ended_at, resolution=end.resolution)
 
 
 def _release(
@@ -239,12 +176,12 @@ def _release(
     for target in targets:
         name = matching.first_name(change, known, target) or began.name
         record = Occurrence(began.incident, target, name, ABSENT, began.started_at)
-        found, given = _met(change, record, known)
+        found, given = _met(change, record, targets, known)
         if found is record:
             sent.append(_open(draft, record, known))
             continue
         _step(draft, found, given)
-        if given == START and found.state == OPEN and change.occurrence is None:
+        if given == START and found.state == OPEN and (change.occurrence is None or change.again_at):
             _remember_again(draft, found, known)
     if sent:
         for note in starts:
@@ -253,27 +190,46 @@ def _release(
     return [record for record in sent if record.state == OPEN]
 
 
-def _met(change: Change, record: Occurrence, known: Sequence[Occurrence]) -> tuple[Occurrence, str]:
-    """Return the record that a start meets at its target, *record* itself if none, and the input."""
+def _met(
+    change: Change, record: Occurrence, targets: Sequence[Target], known: Sequence[Occurrence]
+) -> tuple[Occurrence, str]:
+    """Return the record that a start meets, *record* itself if none, and the input.
+
+    It is one at its own target, or one elsewhere under which it was counted already.
+    """
     if not known:
         return record, START  # as for nearly all
+    sent = [r for r in known if r.state != REPEATED]
+    here = [r for r in sent if r.target == record.target]
+    found = _met_of(here, change, record, known)
+    if found is None:
+        elsewhere = [r for r in sent if r.target != record.target and not r.is_note]
+        met = [m for r in elsewhere if (m := _met_of([r], change, record, known)) is not None]
+        counted = matching.moved(change, record.target, targets, [r for r, _ in met])
+        found = next((m for m in met if m[0] in counted), None)
+    return found or (record, START)
+
+
+def _met_of(
+    here: Sequence[Occurrence], change: Change, record: Occurrence, known: Sequence[Occurrence]
+) -> tuple[Occurrence, str] | None:
+    """Return the one of *here* that is of the same occurrence as the start *record*, and the input."""
     at, unnamed = record.started_at or change.at, change.occurrence is None
-    here = [r for r in known if r.target == record.target and r.state != REPEATED]
     for found in here:
         if found.name == record.name or (unnamed and found.state != CLOSED and matching.covers(found, at)):
             return found, START
-    end = matching.known_end(change, record, known)
+    end = matching.known_end(change, record, known) if unnamed and here else None
     for found in here if unnamed else ():
         if matching.covers(found, at):
             return found, START_WITHIN
         if found.started_at and at < found.started_at and end is None:
             return found, START_BEFORE
-    return record, START
+    return None
 
 
 def _remember_again(draft: Draft, found: Occurrence, known: Sequence[Occurrence]) -> None:
     """Remember a start after that of an open occurrence, should it be later than all before it."""
-    at = draft.change.at
+    at = draft.change.again_at or draft.change.at
     again = matching.repeated(known, found.target)
     if all(r.started_at and r.started_at < at for r in (found, *again)):
         record = next(iter(again), Occurrence(found.incident, found.target, _AGAIN, ABSENT))
@@ -290,27 +246,32 @@ def _open(draft: Draft, record: Occurrence, known: Sequence[Occurrence]) -> Occu
     end = matching.known_end(draft.change, record, known)
     if end is None or end.ended_at is None:
         return opened
-    return _end_open(draft, opened, end.ended_at, end.merged_into)
+    return _end_open(draft, opened, end.ended_at, end.merged_into, end.resolution)
 
 
 def _end(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
     change, into = draft.change, merges.target_of(draft.change)
     ended = matching.ended(change, known)
     for record in ended:
-        _end_open(draft, record, change.at, into)
+        _end_open(draft, record, change.at, into, change.resolution)
     for record in ended:
         _start_again(draft, record, known)
     if not ended:
         _end_unopened(draft, targets, known)
     for record in matching.possibly_ended(change, known):
         if record.state == HELD and matching.concerns(change, record) and record.key not in draft.changed:
-            _step(draft, record, END, ended_at=change.at, merged_into=into)
+            _step(draft, record, END, ended_at=change.at, merged_into=into, resolution=change.resolution)
 
 
-def _end_open(draft: Draft, record: Occurrence, at: datetime, into: str | None) -> Occurrence:
-    """End an open occurrence; *into* is what it was merged into, "" where that is not known."""
+def _end_open(
+    draft: Draft, record: Occurrence, at: datetime, into: str | None, resolution: str | None
+) -> Occurrence:
+    """End an open occurrence; *into* is what it was merged into, "" where that is not known.
+
+    *resolution* says how it ended, where that is no recovery.
+    """
     if into is None:
-        return _close(draft, record, END, at, None)
+        return _close(draft, record, END, at, None, resolution)
     if not merges.can_end(draft, record, into, at):
         return _close(draft, record, LONE_MERGE, at, into)
     target = draft.known(into)
@@ -319,9 +280,17 @@ def _end_open(draft: Draft, record: Occurrence, at: datetime, into: str | None) 
     return _step(draft, record, MERGE, ended_at=at, merged_into=into)
 
 
-def _close(draft: Draft, record: Occurrence, given: str, at: datetime, into: str | None) -> Occurrence:
+def _close(
+    draft: Draft,
+    record: Occurrence,
+    given: str,
+    at: datetime,
+    into: str | None,
+    resolution: str | None = None,
+) -> Occurrence:
     """Send an end, which is never before its start."""
-    return _step(draft, record, given, ended_at=max(at, record.started_at or at), merged_into=into)
+    ended_at = max(at, record.started_at or at)
+    return _step(draft, record, given, ended_at=ended_at, merged_into=into, resolution=resolution)
 
 
 def _start_again(draft: Draft, closed: Occurrence, known: Sequence[Occurrence]) -> None:
@@ -339,18 +308,19 @@ def _end_unopened(draft: Draft, targets: Sequence[Target], known: Sequence[Occur
     change = draft.change
     over = matching.ended_before(change, targets, known)
     starts = matching.unsent_starts(change, known)
-    if change.started_at is not None:
-        name = change.occurrence or text_of(change.started_at)
+    name = change.occurrence or text_of(change.started_at or change.at)
+    is_later = bool(starts) and change.occurrence is not None and all(r.name != name for r in starts)
+    if change.started_at is not None and not is_later and not change.needs_start:
         # As its record would be, in case it was held.
         starts.append(Occurrence(change.incident, NOWHERE, name, HELD, change.started_at))
-    if over:
+    if over and not matching.began_after(starts, over, known):
         _step(draft, over[-1], END)
         if all(r.state == CLOSED and r.ended_at and r.ended_at < change.at for r in over):
             spare = Occurrence(change.incident, NOWHERE, text_of(change.at), ABSENT)
             _note_end(draft, spare, SPARE_END, known)
     elif starts and not draft.refusal:
         for record in _release(draft, targets, starts, known):
-            _end_open(draft, record, change.at, merges.target_of(change))
+            _end_open(draft, record, change.at, merges.target_of(change), change.resolution)
     else:
         bare = Occurrence(change.incident, NOWHERE, change.occurrence or text_of(change.at), ABSENT)
         given = UNWANTED_END if draft.refusal else EARLY_END
@@ -363,7 +333,8 @@ def _note_end(draft: Draft, record: Occurrence, given: str, known: Sequence[Occu
     for note in matching.notes(change):
         at_note = record._replace(target=note, state=ABSENT)
         found = next((r for r in known if r.key == at_note.key), at_note)
-        _step(draft, found, given, ended_at=change.at, merged_into=merges.target_of(change))
+        into = merges.target_of(change)
+        _step(draft, found, given, ended_at=change.at, merged_into=into, resolution=change.resolution)
 
 
 def _update(draft: Draft, targets: Sequence[Target], known: Sequence[Occurrence]) -> None:
@@ -385,5 +356,7 @@ def _end_waiting(draft: Draft, incident: str) -> None:
         known = draft.known(one) if waiting else []
         if merges.is_over(known):
             for record in waiting:
-                _close(draft, record, TARGET_ENDED, merges.last_end(known, record.ended_at), one)
+                # One that ended without a recovery recovers nothing that was merged into it either.
+                how = next((r.resolution for r in reversed(known) if r.resolution), None)
+                _close(draft, record, TARGET_ENDED, merges.last_end(known, record.ended_at), one, how)
                 over.append(record.incident)

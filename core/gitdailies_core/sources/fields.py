@@ -2,7 +2,7 @@
 
 body = Fields(request.json())
 incident = body.object("event").object("data")
-incident.text("id")              raises `event.data.id: expected text, got null`
+incident.text("id")              raises `event.data.id: expected text, got null`, reads 12345 as "12345"
 incident.optional_text("title")  returns None if there is no title
 """
 
@@ -42,6 +42,10 @@ class Fields:
         """Whether the object has a value under *name* that is not null."""
         return self._values.get(name) is not None
 
+    def is_named(self, name: str) -> bool:
+        """Whether the object has *name*, also where the value is null or empty."""
+        return name in self._values
+
     def raw(self, name: str) -> Any:
         """Return the value under *name* unchecked, or None."""
         return self._values.get(name)
@@ -63,33 +67,58 @@ class Fields:
         return [Fields(item, f"{name}[{index}]", self) for index, item in enumerate(value)]
 
     def text(self, name: str) -> str:
-        """Read text that is not blank."""
+        """Read text that is not blank. A whole number is its digits: a template may have no quotes."""
         value = self._values.get(name)
+        if not isinstance(value, str):
+            value = _with_digits(value)
         if not isinstance(value, str) or not value.strip():
             raise PayloadError(f"{self.where(name)}: expected text, got {got(value)}")
         return value
 
     def optional_text(self, name: str) -> str | None:
-        """Read text. A null, missing or blank value is None; a value of another type is an error."""
+        """Read text like `text`. A null, missing or blank value is None; one of another type is an error."""
         value = self._values.get(name)
+        if not isinstance(value, str):
+            value = _with_digits(value)
         if value is None:
             return None
         return (value if value.strip() else None) if isinstance(value, str) else self.text(name)
 
     def time(self, name: str) -> datetime:
-        """Read an RFC 3339 time with a zone."""
+        """Read a time with a zone, like RFC 3339, or a number of seconds or less since 1970."""
         try:
-            return times.parse(self._values.get(name), name)
+            return times.read(self._values.get(name), name)
         except ValueError as error:
             # The message begins with the name, which `where` extends to the path.
             raise PayloadError(self.where(str(error))) from None
 
     def optional_time(self, name: str) -> datetime | None:
-        return None if self._values.get(name) is None else self.time(name)
+        """Read a time like `time`. A null, missing or blank value is None."""
+        value = self._values.get(name)
+        return None if value is None or (isinstance(value, str) and not value.strip()) else self.time(name)
 
     def epoch(self, name: str) -> datetime:
-        """Read seconds, milliseconds, microseconds or nanoseconds since 1970, as a number or its digits."""
+        """Read a number of seconds, milliseconds, microseconds or nanoseconds since 1970, or a time."""
+        value = self._values.get(name)
         try:
-            return times.from_epoch(self._values.get(name), name)
+            if isinstance(value, str) and ":" in value:
+                return times.read(value, name)
+            return times.from_epoch(value, name)
         except ValueError as error:
             raise PayloadError(self.where(str(error))) from None
+
+    def optional_epoch(self, name: str) -> datetime | None:
+        """Read a time like `epoch`. A null, missing or blank value is None."""
+        value = self._values.get(name)
+        return None if value is None or (isinstance(value, str) and not value.strip()) else self.epoch(name)
+
+
+# A larger one may have lost its last digits.
+_LARGEST_EXACT = 2**53
+
+
+def _with_digits(value: Any) -> Any:
+    """Return a whole number as its digits, any other value as it is."""
+    if isinstance(value, float) and abs(value) < _LARGEST_EXACT and value == int(value):
+        value = int(value)
+    return str(value) if isinstance(value, int) and not isinstance(value, bool) else value

@@ -1,4 +1,4 @@
-"""The adapter protocol, and the messages that an adapter returns: changes of incidents, or ignored ones.
+"""The adapter protocol, and the messages that an adapter returns about incidents, or with a reason.
 
 An adapter knows one vendor. It does no I/O, reads no clock and keeps no state: bytes come in,
 values go out. It does not choose the repository, apply filters or pair starts with ends. The
@@ -7,27 +7,36 @@ package `incidents` does that with the messages.
 
 from __future__ import annotations
 
-import re
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NamedTuple, Protocol, Union
+from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
-from gitdailies_core.reasons import IGNORED, OTHER, Code
+from gitdailies_core.events.field_types import NAME
+from gitdailies_core.reasons import CODES, OTHER, QUARANTINED, UNEXPECTED_PAYLOAD, Code
+from gitdailies_core.sources.deploy_messages import DEPLOYED, PUSHED, Deploy, Push
 from gitdailies_core.sources.request import Request
+from gitdailies_core.sources.shown_text import address, is_id, one_line
+from gitdailies_core.sources.shown_text import name as name_of
 from gitdailies_core.values.secret import Secret
 
 STARTED = "started"
 RESOLVED = "resolved"
 UPDATED = "updated"
 STATES = (STARTED, RESOLVED, UPDATED)
+REOPENED = "reopened"
+CANCELLED = "cancelled"
+DELETED = "deleted"
+# Words of a table for which `Change.make` has one of STATES.
+WITHOUT_RECOVERY = (CANCELLED, DELETED)
+OTHER_STATES = (REOPENED, *WITHOUT_RECOVERY)
+# What an adapter's table may map a word to; anything else is the reason why it is ignored.
+MEANINGS = (*STATES, *OTHER_STATES, DEPLOYED, PUSHED)
 
-_LONGEST_ID = 255
-_ADDRESS = re.compile(r"https?://[^\x00-\x20\x7f]{1,1900}$(?!\n)")
-_CONTROL = re.compile(r"[\x00-\x1f\x7f]+")
+Element = TypeVar("Element")
 _NO_TAGS: Mapping[str, tuple[str, ...]] = MappingProxyType({})
 
 
@@ -54,8 +63,15 @@ class Change(NamedTuple):
     started_at  the start time that an end or an update contains, or None
     key         names this message, the same at each redelivery; "" if the vendor has no such id
     services    the services that it names, for routing
-    whole       the end applies to the whole incident, not only to one of its services
+    whole       the change is about the whole incident, not only about one of its services
+    ends_all    an end of one service ends the incident at every other one, too; for vendors that
+                tell of each service apart, but have one status for the incident
+    again_at    of a start, for vendors whose payload names the first start alone: when the incident
+                may have started again. A new occurrence begins then, should the one before be over
+    at_receipt  `at` is the time of receipt, because the delivery has no time
     merged      the incident ended because it was merged, into `merged_into` if that is known
+    needs_start an end that counts nothing unless its start did: where the start may never have counted
+    resolution  how it ended, where that is no recovery: cancelled or deleted
     """
 
     state: str
@@ -68,6 +84,9 @@ class Change(NamedTuple):
     key: str
     services: tuple[Service, ...]
     whole: bool
+    ends_all: bool
+    again_at: datetime | None
+    at_receipt: bool
     merged: bool
     merged_into: str | None
     environment: str | None
@@ -77,6 +96,8 @@ class Change(NamedTuple):
     urgency: str | None
     priority: str | None
     tags: Mapping[str, tuple[str, ...]]
+    resolution: str | None = None
+    needs_start: bool = False
 
     @classmethod
     def make(
@@ -92,6 +113,9 @@ class Change(NamedTuple):
         key: str = "",
         services: Sequence[Service] = (),
         whole: bool = True,
+        ends_all: bool = False,
+        again_at: datetime | None = None,
+        at_receipt: bool = False,
         merged: bool = False,
         merged_into: str | None = None,
         environment: str | None = None,
@@ -101,15 +125,28 @@ class Change(NamedTuple):
         urgency: str | None = None,
         priority: str | None = None,
         tags: Mapping[str, Sequence[str]] | None = None,
+        resolution: str | None = None,
+        needs_start: bool = False,
     ) -> Change:
         """Build a change. Raises PayloadError for an id that an event cannot hold.
 
+        A state of `reopened` is a start at *at* of an occurrence of its own, whatever the payload says
+        about the first one. `cancelled` and `deleted` are ends that are no recovery: the state is
+        resolved, and the word is the resolution.
+
         Text to show (title, severity, names) is put on one line and cut to the length that an
-        event allows. A service without a name is left out, and so is an address that is not
-        http or https. Raises ValueError for a mistake of the adapter: a wrong state, a naive time.
+        event allows. Hidden characters are taken out of names. A service without a name is left
+        out, and so is an address that is not http or https. Raises ValueError for a mistake of the
+        adapter: a wrong state, a naive time.
         """
+        if state == REOPENED:
+            state, again_at = STARTED, at
+        elif state in WITHOUT_RECOVERY:
+            state, resolution = RESOLVED, state
         if state not in STATES:
-            raise ValueError(f"state: expected one of {', '.join(STATES)}, got {got(state)}")
+            raise ValueError(
+                f"state: expected one of {', '.join((*STATES, *OTHER_STATES))}, got {got(state)}"
+            )
         for name, value in (
             ("incident id", incident),
             ("merge target", merged_into),
@@ -117,17 +154,15 @@ class Change(NamedTuple):
             ("first occurrence", first_occurrence),
             ("key", key or None),
         ):
-            if value is not None and not _is_id(value):
+            if value is not None and not is_id(value):
                 raise PayloadError(
-                    f"{name}: expected 1 to {_LONGEST_ID} printable characters, got {got(value)}"
+                    f"{name}: expected 1 to {NAME.longest} printable characters, got {got(value)}"
                 )
-        if at.tzinfo is None or (started_at is not None and started_at.tzinfo is None):
+        if any(time is not None and time.tzinfo is None for time in (at, started_at, again_at)):
             raise ValueError("at: expected an aware time, got a naive one")
-        if url is not None and not _ADDRESS.match(url):
-            url = None
         return cls(
             state=state,
-            word=_one_line(word, 255) or "",
+            word=one_line(word, 255) or "",
             incident=incident,
             at=at,
             occurrence=occurrence,
@@ -136,16 +171,26 @@ class Change(NamedTuple):
             key=key,
             services=tuple(_named_services(services)),
             whole=whole,
+            ends_all=ends_all,
+            again_at=again_at,
+            at_receipt=at_receipt,
             merged=merged,
             merged_into=merged_into,
-            environment=_one_line(environment, 255),
-            title=_one_line(title, 1000),
-            severity=_one_line(severity, 255),
-            url=url,
-            urgency=_one_line(urgency, 255),
-            priority=_one_line(priority, 255),
+            environment=name_of(environment),
+            title=one_line(title, 1000),
+            severity=one_line(severity, 255),
+            url=address(url),
+            urgency=one_line(urgency, 255),
+            priority=one_line(priority, 255),
             tags=MappingProxyType({name: tuple(tags[name]) for name in tags}) if tags else _NO_TAGS,
+            resolution=one_line(resolution, 255),
+            needs_start=needs_start,
         )
+
+    @property
+    def is_reopened(self) -> bool:
+        """Whether it starts an occurrence of its own, and the first start is not its own."""
+        return self.state == STARTED and self.again_at is not None and self.again_at == self.at
 
 
 @dataclass(frozen=True)
@@ -153,7 +198,10 @@ class Ignored:
     """A message that counts nothing, and the reason. `incident` is set if the message names one.
 
     Every field but the code is text to show: it is put on one line and cut.
-    `code` is one of `reasons.IGNORED`, because it becomes the label of a metric.
+    `code` is one of `reasons.CODES`, because it becomes the label of a metric. The body of a
+    message is quarantined where it may count after an upgrade: use `UNKNOWN_TYPE` for a word about
+    an incident that the table does not have, and `Unreadable` for a message that cannot be read.
+    What is known to count nothing has the code `OTHER`.
     """
 
     reason: str
@@ -163,13 +211,46 @@ class Ignored:
     code: Code = OTHER
 
     def __post_init__(self) -> None:
-        if self.code not in IGNORED:
-            raise ValueError(f"code: expected one of {', '.join(IGNORED)}, got {got(self.code)}")
+        if self.code not in CODES:
+            raise ValueError(f"code: expected one of {', '.join(CODES)}, got {got(self.code)}")
         for name, longest in (("reason", 1000), ("word", 255), ("incident", 255), ("key", 255)):
-            object.__setattr__(self, name, _one_line(getattr(self, name), longest) or "")
+            object.__setattr__(self, name, one_line(getattr(self, name), longest) or "")
 
 
-Message = Union[Change, Ignored]
+@dataclass(frozen=True)
+class Unreadable(Ignored):
+    """One message that cannot be read, and the reason. The others of its delivery count.
+
+    The body of the delivery is quarantined. After it was mended, a replay counts the rest once.
+    """
+
+    code: Code = UNEXPECTED_PAYLOAD
+
+    def __post_init__(self) -> None:
+        if self.code not in QUARANTINED:
+            raise ValueError(f"code: expected one of {', '.join(sorted(QUARANTINED))}, got {got(self.code)}")
+        super().__post_init__()
+
+
+# What an adapter says that knows incidents alone.
+IncidentMessage = Union[Change, Ignored]
+Message = Union[Change, Deploy, Push, Ignored]
+
+
+def translate_each(
+    elements: Iterable[Element], read: Callable[[Element], Iterable[Message]]
+) -> tuple[Message, ...]:
+    """Return the messages of *elements*, as *read* reads each; one that it cannot read is Unreadable.
+
+    So one broken element of a group does not hold back the others.
+    """
+    messages: list[Message] = []
+    for element in elements:
+        try:
+            messages += read(element)
+        except PayloadError as error:
+            messages.append(Unreadable(str(error)))
+    return tuple(messages)
 
 
 @dataclass(frozen=True)
@@ -180,11 +261,35 @@ class Option:
     about: str
 
 
+@dataclass(frozen=True)
+class ProofSettings:
+    """What a source says about its proof, besides the secrets.
+
+    header   the header with a shared token, or "" for the vendor's own proof
+    allowed  names that a vendor's proof must be of, such as topics; none allows all
+    user     the user of basic authentication, or "" for any
+    """
+
+    header: str = ""
+    allowed: tuple[str, ...] = ()
+    user: str = ""
+
+
+class Handshake(NamedTuple):
+    """What a vendor asks for before it sends anything: that `address` is opened once.
+
+    `topic` names what sends from then on, as it is listed under `allowed`.
+    """
+
+    address: str
+    topic: str
+
+
 class Adapter(Protocol):
     """One vendor. The registry finds it by entry point in the group `gitdailies.adapters`.
 
-    `table` maps each word of the vendor to started, resolved, updated or the reason why it is
-    ignored. Documentation is generated from it. `examples` names the package that has
+    `table` maps each word of the vendor to one of MEANINGS or to the reason why it is ignored.
+    Documentation is generated from it. `examples` names the package that has
     `payload.schema.json` and a folder `examples` with pairs of NAME.payload.json and
     NAME.expected.json.
     """
@@ -201,10 +306,11 @@ class Adapter(Protocol):
     @property
     def examples(self) -> str: ...
 
-    def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
+    def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:
         """Raise ProofError unless the delivery proves that it comes from the vendor.
 
-        *header* names the header with a shared token, if the source is configured with one.
+        `settings.header` names the header with a shared token, if the source is configured with one.
+        The age of a signature is measured at `request.received_at`.
         """
 
     def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
@@ -215,20 +321,31 @@ class Adapter(Protocol):
         """
 
 
-def _is_id(text: str) -> bool:
-    return 0 < len(text) <= _LONGEST_ID and (text.isprintable() or not _CONTROL.search(text))
+@runtime_checkable
+class Certified(Protocol):
+    """What an adapter also has if the certificate of a vendor may prove its deliveries, and no secret."""
+
+    def needs_no_secret(self, settings: ProofSettings) -> bool:
+        """Whether a source with these settings works without a secret."""
+
+    def is_certified(self, request: Request, settings: ProofSettings) -> bool:
+        """Whether a certificate, and no secret, decides about this delivery."""
+
+    def with_certificates(self, certificates: Mapping[str, bytes]) -> Adapter:
+        """Return the same adapter, which proves with *certificates* (PEM) by address, read at each proof.
+
+        Its `verify` raises CertificateMissing for one that is not there.
+        """
+
+    def handshake(self, request: Request, settings: ProofSettings) -> Handshake | None:
+        """Return what a delivery asks for, None if it asks for nothing.
+
+        Raises ProofError for an address that is not the vendor's, and for a topic that is not allowed.
+        """
 
 
 def _named_services(services: Sequence[Service]) -> Iterator[Service]:
     for service in services:
-        name = _one_line(service.name, 255)
-        if name:
-            yield Service(name, tuple(alias for alias in service.aliases if alias.strip()))
-
-
-def _one_line(text: str | None, longest: int) -> str | None:
-    if text is None:
-        return None
-    if not text.isprintable():  # rare, so the substitution seldom runs
-        text = _CONTROL.sub(" ", text)
-    return text.strip()[:longest] or None
+        shown = name_of(service.name)
+        if shown:
+            yield Service(shown, tuple(alias for alias in service.aliases if alias.strip()))

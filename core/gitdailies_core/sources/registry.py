@@ -1,4 +1,7 @@
-"""Find installed adapters by entry point, those of this project and of other distributions alike.
+"""Find installed adapters and source packs by entry point, those of other distributions alike.
+
+An adapter in code is an entry point itself. Source packs have one for all of a distribution: a
+provider, which finds them by their folders.
 
 This module is exempt from core's rule against I/O, because it reads the metadata of installed
 distributions.
@@ -6,13 +9,15 @@ distributions.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from importlib.metadata import EntryPoint, entry_points
-from typing import Any, cast
+from typing import Any, Protocol, cast
 
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.sources.protocol import Adapter
 
 GROUP = "gitdailies.adapters"
+PACKS = "gitdailies.source_packs"
 
 
 def names(group: str = GROUP) -> list[str]:
@@ -31,8 +36,8 @@ def load(name: str, group: str = GROUP) -> Any:
         if point.name == name:
             found[(point.dist.name if point.dist else None) or "?"] = point
     if not found:
-        installed = ", ".join(names(group)) or "none"
-        raise ConfigurationError(f"adapter: no adapter named {name!r}; installed: {installed}")
+        known = ", ".join(installed() if group == GROUP else names(group)) or "none"
+        raise ConfigurationError(f"adapter: no adapter named {name!r}; installed: {known}")
     if len(found) > 1:
         raise ConfigurationError(
             f"adapter: {name!r} is claimed by {' and by '.join(sorted(found))}; uninstall all but one"
@@ -48,8 +53,59 @@ def load(name: str, group: str = GROUP) -> Any:
 
 
 def adapter(name: str) -> Adapter:
-    """Load an adapter by name. No other adapter is imported."""
+    """Load an adapter by name, else the source pack of that name. No other adapter is imported.
+
+    Raises ConfigurationError.
+    """
+    if name not in names():
+        found = _provider(name)
+        if found is not None:
+            return found.load(name)
     return cast(Adapter, load(name))
+
+
+def pack_names() -> list[str]:
+    """Return the names of all installed source packs, sorted, each once."""
+    return sorted({name for found in _providers() for name in found.names()})
+
+
+def installed() -> list[str]:
+    """Return the names of all adapters and source packs, sorted, each once."""
+    return sorted({*names(), *pack_names()})
+
+
+def compile_source(name: str, *, mapping: Any = None, override: Any = None) -> Adapter:
+    """Compile the *mapping* of a source, or the source pack *name* with an *override* of single fields.
+
+    Raises MappingError, and ConfigurationError if there is no such pack.
+    """
+    found = next(_providers(), None) if mapping is not None else _provider(name)
+    if found is None:
+        raise ConfigurationError(
+            f"adapter: no source pack named {name!r}; installed: {', '.join(pack_names()) or 'none'}"
+        )
+    return found.compile(name, mapping, override)
+
+
+class PackProvider(Protocol):
+    """The source packs of a distribution. Its entry point is in the group `gitdailies.source_packs`."""
+
+    def names(self) -> list[str]: ...
+
+    def load(self, name: str) -> Adapter:
+        """Return a pack by name. Raises ConfigurationError."""
+
+    def compile(self, name: str, mapping: Any, override: Any) -> Adapter:
+        """Compile a mapping, or a pack with an override. Raises MappingError."""
+
+
+def _providers() -> Iterator[PackProvider]:
+    for name in names(PACKS):
+        yield cast(PackProvider, load(name, PACKS))
+
+
+def _provider(name: str) -> PackProvider | None:
+    return next((found for found in _providers() if name in found.names()), None)
 
 
 def _points(group: str) -> list[EntryPoint]:

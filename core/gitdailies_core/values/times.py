@@ -19,6 +19,12 @@ RFC3339 = (
 )
 _RFC3339 = re.compile(RFC3339)
 _EXPECTED = "a time like 2026-03-04T09:12:41Z"
+# The same with what senders vary: a space for the T, small letters, UTC or GMT, an offset without a
+# colon, spaces around it.
+_VARIANT = re.compile(
+    r"\s*(\d{4}-\d\d-\d\d)[Tt ](\d\d:\d\d:\d\d(?:\.\d+)?) ?([Zz]|UTC|GMT|[+-]\d\d:?\d\d)\s*", re.ASCII
+)
+_NUMBER = re.compile(r"\s*([0-9]{1,20})(?:\.([0-9]{1,19}))?(?:[eE]\+?([0-9]{1,2}))?\s*")
 _EPOCH = datetime(1970, 1, 1, tzinfo=timezone.utc)
 
 # The size of an epoch number shows its unit. Each range below holds the years 1973 to 5138 in
@@ -35,6 +41,10 @@ def parse(text: Any, where: str) -> datetime:
     match = _RFC3339.search(text) if isinstance(text, str) else None
     if match is None:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}")
+    return _moment(text, match, where)
+
+
+def _moment(text: str, match: re.Match[str], where: str) -> datetime:
     fraction, zone = match[4] or "", match[5]
     try:
         # fromisoformat reads six digits and an offset on every Python since 3.7.
@@ -46,25 +56,58 @@ def parse(text: Any, where: str) -> datetime:
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(text)}") from None
 
 
+def read(value: Any, where: str) -> datetime:
+    """Read a time as a sender writes it: like RFC 3339, with a zone, or a number since 1970.
+
+    Raises ValueError that says `where: expected, got`.
+    """
+    match = _RFC3339.search(value) if isinstance(value, str) else None
+    if match is not None:
+        return _moment(value, match, where)
+    moment = _epoch(value)
+    if moment is not None:
+        return moment
+    variant = _VARIANT.fullmatch(value) if isinstance(value, str) else None
+    if variant is not None:
+        day, clock, zone = variant.groups()
+        standard = f"{day}T{clock}" + (f"{zone[:3]}:{zone[-2:]}" if zone[0] in "+-" else "Z")
+        match = _RFC3339.search(standard)
+        if match is not None:
+            return _moment(standard, match, where)
+    raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}")
+
+
 def from_epoch(number: Any, where: str) -> datetime:
     """Read seconds, milliseconds, microseconds or nanoseconds since 1970. The size shows the unit.
 
-    *number* is an integer or its digits as text. Raises ValueError that says `where: expected, got`.
+    *number* is a number or its text, such as 1772615820, 1772615820.25 or "1.77261582e9". What is
+    finer than a microsecond is cut. Raises ValueError that says `where: expected, got`.
     """
-    try:
-        if isinstance(number, bool) or not isinstance(number, (int, str)):
-            raise ValueError
-        value = int(number) if isinstance(number, int) or (number.isascii() and number.isdigit()) else -1
-        for low, high, microseconds in _EPOCH_UNITS:
-            if low <= value < high:
-                return _EPOCH + timedelta(microseconds=value * microseconds)
-        if _NANOSECONDS[0] <= value < _NANOSECONDS[1]:
-            return _EPOCH + timedelta(microseconds=value // 1000)
-    except (ValueError, OverflowError):
-        pass
-    raise ValueError(
-        f"{where}: expected seconds, milliseconds, microseconds or nanoseconds since 1970, got {got(number)}"
-    )
+    moment = _epoch(number)
+    if moment is None:
+        raise ValueError(
+            f"{where}: expected seconds, milliseconds, microseconds or nanoseconds since 1970,"
+            f" got {got(number)}"
+        )
+    return moment
+
+
+def _epoch(number: Any) -> datetime | None:
+    if isinstance(number, bool) or not isinstance(number, (int, float, str)):
+        return None
+    # A float is read as it is written. As a binary fraction it would differ in its last digits.
+    match = _NUMBER.fullmatch(str(number)) if not isinstance(number, int) or number < 10**20 else None
+    if match is None:
+        return None
+    whole, fraction, exponent = match.groups("")
+    shift = int(exponent or 0) - len(fraction)
+    units, parts = int(whole + fraction) * 10 ** max(shift, 0), 10 ** max(-shift, 0)
+    for low, high, microseconds in _EPOCH_UNITS:
+        if low <= units // parts < high:
+            return _EPOCH + timedelta(microseconds=units * microseconds // parts)
+    if _NANOSECONDS[0] <= units // parts < _NANOSECONDS[1]:
+        return _EPOCH + timedelta(microseconds=units // parts // 1000)
+    return None
 
 
 def text_of(moment: datetime) -> str:

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import shutil
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
@@ -38,11 +39,15 @@ class InputFile:
 
 @dataclass
 class ReadResult:
-    """The outcome of reading: number of rows, number of faulty rows, unknown columns by file."""
+    """The outcome of reading: number of rows, number of faulty rows, unknown columns by file.
+
+    `ignored` has the number of rows by service, for services that shall not count.
+    """
 
     rows: int = 0
     bad: int = 0
     unknown: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    ignored: Counter[str] = field(default_factory=Counter)
 
 
 def find(name: str, format_: str | None, folder: Path) -> InputFile:
@@ -78,6 +83,8 @@ def read_into(
             plan.exclude(item.file, item.line)
             yield from row.faults
             continue
+        if row.ignored:
+            result.ignored[row.ignored] += 1
         for event in row.events:
             plan.add(event, file=item.file, line=item.line)
 

@@ -7,7 +7,7 @@ Every event of a history needs a time.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, tzinfo
 from typing import Any
@@ -16,7 +16,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_RESOLVED, KINDS, Event, Kind, kind_of
 from gitdailies_core.events.field_types import normalize
-from gitdailies_core.incidents.routing import Routes, Target
+from gitdailies_core.incidents.routing import Routed, Routes
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change, Service
 from gitdailies_core.values.times import text_of
 
@@ -53,27 +53,32 @@ class ReadOptions:
 
 @dataclass(frozen=True)
 class Result:
-    """The events of a row. If there are faults, the events must not be used."""
+    """The events of a row. If there are faults, the events must not be used.
+
+    `ignored` is a service of the row that shall not count, or "".
+    """
 
     events: tuple[Event, ...]
     faults: tuple[Fault, ...] = ()
+    ignored: str = ""
 
 
 def of(row: Row, options: ReadOptions) -> Result:
     """Make the events of a row."""
     events: list[Event] = []
     faults: list[Fault] = []
+    ignored: list[str] = []
     several = len(options.mapped.rules) > 1
     for rule, fields in options.mapped.readings:
         body = _body(row, rule, fields)
         # The row of an open incident has no end yet, only a start.
         if several and not _given(body.get("time")):
             continue
-        _one(row, rule, options, body, events, faults)
-    if not events and not faults:
+        ignored += _one(row, rule, options, body, events, faults)
+    if not events and not faults and not ignored:
         times = " or ".join(dict.fromkeys(rule.column("time") for rule in options.mapped.rules))
         faults.append(Fault(row.file, row.line, times, f"expected {spreadsheet_times.EXPECTED}, got nothing"))
-    return Result(tuple(events), tuple(faults))
+    return Result(tuple(events), tuple(faults), next(iter(ignored), ""))
 
 
 def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[str, Any]:
@@ -91,9 +96,15 @@ def _body(row: Row, rule: Rule, fields: Mapping[str, tuple[str, ...]]) -> dict[s
 
 
 def _one(
-    row: Row, rule: Rule, options: ReadOptions, body: dict[str, Any], events: list[Event], faults: list[Fault]
-) -> None:
-    """Add the events of one rule, or its faults."""
+    row: Row,
+    rule: Rule,
+    options: ReadOptions,
+    body: dict[str, Any],
+    events: list[Event],
+    faults: list[Fault],
+) -> Sequence[str]:
+    """Add the events of one rule, or its faults; return its service if that shall not count."""
+    ignored: list[str] = []
 
     def fault(column: str, text: str) -> None:
         faults.append(Fault(row.file, row.line, column, text))
@@ -104,7 +115,7 @@ def _one(
     except InvalidEvent as error:
         text = str(error).removeprefix("kind: ")
         fault(rule.column("kind"), text if "kind" in body else f"{text.partition(', got ')[0]}, got nothing")
-        return
+        return ignored
     full = {name: value for name, value in body.items() if name in kind.names}
     for name in _TIME_FIELDS & full.keys():
         try:
@@ -125,8 +136,9 @@ def _one(
         full["commits"] = _decoded(commits)
     if row.strays:
         full.update(_strays(row, kind, options))
-    for target in _targets(full, rule, row, options, fault):
+    for target in _targets(full, rule, row, options, fault, ignored):
         _check({**full, **target}, kind, rule, row, events, faults, clean=before == len(faults))
+    return ignored
 
 
 def _check(
@@ -164,7 +176,7 @@ def _check(
 
 
 def _targets(
-    body: Mapping[str, Any], rule: Rule, row: Row, options: ReadOptions, fault: Any
+    body: Mapping[str, Any], rule: Rule, row: Row, options: ReadOptions, fault: Any, ignored: list[str]
 ) -> Iterator[dict[str, str]]:
     """Yield the fields that `services` of gitdailies.yml adds, once for each place where the event counts."""
     if not rule.service:
@@ -172,23 +184,26 @@ def _targets(
         return
     name = str(row.values.get(rule.service) or "").strip()
     routed = _routed(name, body["kind"], options)
-    if not name or not routed:
+    if routed.is_ignored:
+        ignored.append(name)
+        return
+    if not name or not routed.targets:
         wanted = "expected a service that gitdailies.yml maps under services"
         fault(rule.service, f"{wanted}, got {got(name) if name else 'nothing'}")
         return
-    for target in routed:
+    for target in routed.targets:
         given = {"repo": target.repo, "environment": target.environment, "service": target.service}
         yield {field: text for field, text in given.items() if text}
 
 
-def _routed(name: str, kind: str, options: ReadOptions) -> tuple[Target, ...]:
+def _routed(name: str, kind: str, options: ReadOptions) -> Routed:
     if options.routes is None or not name:
-        return ()
+        return Routed((), ())
     state = RESOLVED if kind == INCIDENT_RESOLVED else STARTED
     change = Change.make(
         state=state, word=kind, incident="history", at=options.latest, services=[Service(name)]
     )
-    return options.routes.route(change).targets
+    return options.routes.route(change)
 
 
 def _strays(row: Row, kind: Kind, options: ReadOptions) -> dict[str, Any]:

@@ -3,5 +3,6 @@
     keys ← key_store          people ← people_store ← first_owner
            decide and check           read and write
 
-`passwords` hashes, `rate_limit` slows down wrong keys and passwords, `audit` records who changed what.
+`passwords` hashes, `rate_limit` slows down wrong keys and passwords, `audit` records who changed what,
+`wrong_requests` records what was wrong in requests with a valid key.
 """

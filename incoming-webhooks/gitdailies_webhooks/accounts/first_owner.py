@@ -14,9 +14,13 @@ from gitdailies_webhooks.sql.database import StoreLocation, existing_database, t
 
 
 def set_up_path(session: Session, now: datetime) -> str | None:
-    """Make a link for the first owner and return its path; None if there is an owner."""
+    """Make a link for the first owner and return its path; None if there is an owner.
+
+    Links of earlier starts end, so that no old log holds one that works.
+    """
     if people_store.has_owner(session):
         return None
+    people_store.end_links_of_server(session)
     token = people.new_token(secrets.token_urlsafe)
     people_store.invite(session, people.hash_of(token), role=people.OWNER, by=None, actor="", now=now)
     return people.JOIN + token

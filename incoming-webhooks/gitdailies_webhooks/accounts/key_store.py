@@ -21,6 +21,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us, utc_now
 from gitdailies_webhooks.accounts import keys
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.accounts.wrong_requests import forget_wrong
 from gitdailies_webhooks.sql.database import StoreLocation, existing_database, transaction
 
 _COLUMNS = "id, name, prefix, last4, allow, created_at, created_by, last_used_at, expires_at, deleted_at"
@@ -143,6 +144,7 @@ def find_key_by_id(session: Session, id_: int) -> Key | None:
 def remove_key(session: Session, key: Key, *, actor: str, now: datetime) -> None:
     """Delete a key inside a transaction."""
     session.execute(_DELETE, (to_us(now), key.id))
+    forget_wrong(session, key.id)
     detail = {"name": key.name}
     write_audit(session, now, actor=actor, action="key.deleted", subject=key.shown, detail=detail)
 

@@ -18,6 +18,7 @@ from datetime import datetime
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.events.events import KINDS, Kind
+from gitdailies_core.events.field_types import HIDDEN
 
 PREFIX = "gdk_"
 _ALPHABET = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz"
@@ -32,7 +33,7 @@ _LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}")
 SHOWN = len(PREFIX) + 4
 
 SEND, READ, DELETE = "send", "read", "delete"
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+_NAME = re.compile(rf"[^\x00-\x1f\x7f{HIDDEN}]{{1,100}}")
 
 
 @dataclass(frozen=True)

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
+from functools import cache
+
 import argon2
 from argon2.exceptions import InvalidHashError, VerificationError
 
 # The library's defaults are the second choice of RFC 9106: 64 MiB and three passes, about 50 ms.
 _HASHER = argon2.PasswordHasher()
-
-# The hash of no password. With it, a name that does not exist takes as long as one that does.
-_DUMMY_HASH = _HASHER.hash("")
 
 
 def hash_password(password: str) -> str:
@@ -19,7 +18,15 @@ def hash_password(password: str) -> str:
 
 def matches(stored: str | None, password: str) -> bool:
     """Return whether *stored* is the hash of *password*; None, for an unknown name, never matches."""
+    # Hashed for a name that exists, too, so that no first attempt takes longer than another.
+    nobody = _hash_of_nobody()
     try:
-        return _HASHER.verify(stored or _DUMMY_HASH, password) and stored is not None
+        return _HASHER.verify(stored or nobody, password) and stored is not None
     except (VerificationError, InvalidHashError):
         return False
+
+
+@cache
+def _hash_of_nobody() -> str:
+    """Return the hash of no password. With it, a name that does not exist takes as long as one that does."""
+    return _HASHER.hash("")

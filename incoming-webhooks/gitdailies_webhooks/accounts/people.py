@@ -10,6 +10,7 @@ from datetime import datetime, timedelta
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
+from gitdailies_core.events.field_types import HIDDEN
 
 OWNER, VIEWER = "owner", "viewer"
 # A viewer reads figures and events. An owner also manages keys and people, and reads the audit trail.
@@ -27,7 +28,8 @@ SEEN_EVERY = timedelta(minutes=1)
 # Length makes a password strong: https://pages.nist.gov/800-63-4/sp800-63b.html, 3.1.1.2. The upper limit
 # bounds the time of hashing.
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200
-_NAME = re.compile(r"[^\x00-\x1f\x7f]{1,100}")
+LONGEST_NAME = 100
+_NAME = re.compile(rf"[^\x00-\x1f\x7f{HIDDEN}]{{1,{LONGEST_NAME}}}")
 
 
 @dataclass(frozen=True)
@@ -47,12 +49,16 @@ class Person:
 
 @dataclass(frozen=True)
 class Invitation:
-    """A one-time link; *invited_by* is None for a link made by the server or a command."""
+    """A one-time link; *invited_by* is None for a link made by the server or a command.
+
+    It adds a person with *role*, or, with *person_id*, lets this person choose a new password.
+    """
 
     role: str
     invited_by: int | None
     created_at: datetime
     expires_at: datetime
+    person_id: int | None = None
 
     def is_valid(self, now: datetime) -> bool:
         return now < self.expires_at

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import math
 import secrets
 import time
-from collections import Counter
+from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from datetime import datetime
@@ -18,6 +17,7 @@ from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
 from gitdailies_core.events.events import KINDS, Kind
+from gitdailies_server.http import permission_to_send
 from gitdailies_server.storage.timestamps import to_us, utc_now
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
@@ -27,25 +27,33 @@ from starlette.responses import JSONResponse, RedirectResponse, Response, Stream
 from starlette.routing import Route
 
 from gitdailies_webhooks.accounts import keys
-from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.accounts.keys import Key, without_keys
 from gitdailies_webhooks.accounts.rate_limit import KEYS, FailureLimit, network_of
+from gitdailies_webhooks.accounts.wrong_requests import note_wrong
 from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
 from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.metrics import MetricsApi
 from gitdailies_webhooks.api.middleware import ClientAddress, Guard, problem_response
 from gitdailies_webhooks.derived.worker import Deriver
-from gitdailies_webhooks.events import cloud_events, intake, query
-from gitdailies_webhooks.events.problem import Refusal, refusal
+from gitdailies_webhooks.events import intake, query
+from gitdailies_webhooks.events.intake import Submission
+from gitdailies_webhooks.events.problem import Problem, Refusal, of_error, refusal
 from gitdailies_webhooks.events.queries import ListedEvent
 from gitdailies_webhooks.events.query import Listing
+from gitdailies_webhooks.events.reading import cloud_events
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.operations.metrics import ReceiverMetrics
+from gitdailies_webhooks.operations.readiness import Readiness, alive
 from gitdailies_webhooks.pages.routes import routes
 from gitdailies_webhooks.pages.site import Site
 
 # Decoding a larger body takes milliseconds. It is done in a thread, so that the event loop is not blocked.
 _LARGE_BODY_BYTES = 64 * 1024
+# Of one request, and of all: a sender that repeats a mistake all the time does not keep the store busy.
+_MOST_NOTED, _MOST_REMEMBERED = 10, 1000
+_NOTED_EVERY_SECONDS = 60.0
 
 
 def create_app(
@@ -57,13 +65,17 @@ def create_app(
     public: str = "",
     deriver: Deriver | None = None,
     trusted_proxies: Sequence[Network] = (),
+    measured: ReceiverMetrics | None = None,
+    readiness: Readiness | None = None,
 ) -> Starlette:
     """Return the application that serves *store*.
 
     *public* is the address of a proxy in front of it, or "". The client address that *trusted_proxies*
-    report is believed.
+    report is believed. *measured* counts requests and events.
     """
-    events = EventApi(store, log, clock=clock, kinds=kinds)
+    measured = measured or ReceiverMetrics()
+    readiness = readiness or Readiness(store)
+    events = EventApi(store, log, clock=clock, kinds=kinds, count_event=measured.count_event)
     deriver = deriver or Deriver(store, FigureSettings(), clock, log)
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
     site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
@@ -71,9 +83,11 @@ def create_app(
     app = Starlette(
         routes=[
             Route("/", events.index, methods=["GET"]),
-            Route("/healthz", events.health, methods=["GET"]),
+            Route("/healthz", alive, methods=["GET"]),
+            Route("/readyz", readiness.ready, methods=["GET"]),
             Route("/openapi.json", events.document, methods=["GET"]),
             Route("/webhooks", events.receive, methods=["POST"]),
+            Route("/webhooks", events.permit, methods=["OPTIONS"]),
             Route("/webhooks/ping", events.ping, methods=["POST"]),
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
@@ -82,7 +96,13 @@ def create_app(
         ],
         middleware=[
             Middleware(ClientAddress, trusted=trusted_proxies),
-            Middleware(Guard, log=log, respond=errors.respond, secure=site.secure),
+            Middleware(
+                Guard,
+                log=log,
+                respond=errors.respond,
+                count=measured.count_request,
+                secure=site.secure,
+            ),
         ],
         exception_handlers={
             GitDailiesError: errors.for_our_error,
@@ -98,34 +118,60 @@ class EventApi:
     """The endpoints of events, and the authentication that all endpoints share."""
 
     def __init__(
-        self, store: EventStore, log: Any, *, clock: Callable[[], datetime], kinds: tuple[Kind, ...]
+        self,
+        store: EventStore,
+        log: Any,
+        *,
+        clock: Callable[[], datetime],
+        kinds: tuple[Kind, ...],
+        count_event: Callable[[str], None] = lambda _result: None,
     ) -> None:
         self._store = store
         self._log = log
         self._clock = clock
         self._kinds = kinds
+        self._count_event = count_event
         self._ticks = time.monotonic
         self._failures = FailureLimit(KEYS)
+        # A mistake: until when it is not noted again, in seconds of the monotonic clock.
+        self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()
         self._document = openapi.document(kinds)
+
+    async def permit(self, request: Request) -> Response:
+        """Permit a sender of CloudEvents to send, which asks before it sends; it needs a key then."""
+        permission = permission_to_send.granted(request.headers, "POST")
+        if permission is None:
+            raise HTTPException(405, headers={"Allow": "POST"})
+        return Response(headers=dict(permission))
 
     async def receive(self, request: Request) -> Response:
         """Accept one event or a list; a 2xx response comes after the commit was synced."""
         check_only = query.validate_only(_query(request))
         key = await self._authenticate(request)
+        try:
+            return await self._receive(request, key, check_only=check_only)
+        except GitDailiesError as error:
+            if not check_only:
+                await self._note_wrong(key, [of_error(error)])
+            raise
+
+    async def _receive(self, request: Request, key: Key, *, check_only: bool) -> Response:
         if not key.may_send_any():
             raise refusal("forbidden", "key: this key may not send events; use one that may")
-        body = cloud_events.unwrap(request.headers, await read_json(request), self._kinds)
+        raw = await read_json(request)
         now = self._clock()
-        parse = partial(
-            intake.parse,
-            body,
-            key_header=request.headers.get(ID_HEADER, ""),
-            may_send=key.may_send,
-            now=now,
-            new_id=partial(_new_id, now),
-            kinds=self._kinds,
-        )
-        submission = await asyncio.to_thread(parse) if len(body) > _LARGE_BODY_BYTES else parse()
+
+        def parse() -> Submission:
+            return intake.parse(
+                cloud_events.unwrap(request.headers, raw, self._kinds),
+                key_header=request.headers.get(ID_HEADER, ""),
+                may_send=key.may_send,
+                now=now,
+                new_id=partial(_new_id, now),
+                kinds=self._kinds,
+            )
+
+        submission = await self._store.compute(parse) if len(raw) > _LARGE_BODY_BYTES else parse()
         if check_only:
             outcomes = intake.as_check_results(await self._store.evaluate(submission))
         else:
@@ -135,9 +181,33 @@ class EventApi:
             outcomes = accepted
         status, content = intake.response(submission, outcomes)
         self._log_outcomes(key, outcomes, check_only=check_only)
+        problems = [outcome.problem for outcome in outcomes if outcome.problem is not None]
+        if not check_only:
+            for outcome in outcomes:
+                self._count_event(outcome.status)
+            await self._note_wrong(key, problems)
         if status in (202, 207):
             return JSONResponse(content, 200 if check_only and status == 202 else status)
-        return problem_response(next(o.problem for o in outcomes if o.problem is not None))
+        return problem_response(problems[0])
+
+    async def _note_wrong(self, key: Key, problems: Sequence[Problem]) -> None:
+        """Note what was wrong, for the owners; the same mistake at most once a minute."""
+        tick = self._ticks()
+        fresh: dict[tuple[int, str, str], tuple[str, str]] = {}
+        for problem in problems:
+            mistake = key.id, problem.word, without_keys(problem.detail)
+            # A fault of the server is not the sender's mistake, and a deleted key has no page.
+            if problem.status >= 500 or problem.status == 401 or len(fresh) == _MOST_NOTED:
+                continue
+            if tick >= self._noted.get(mistake, tick):
+                self._noted[mistake] = tick + _NOTED_EVERY_SECONDS
+                fresh[mistake] = (problem.word, mistake[2])
+        while len(self._noted) > _MOST_REMEMBERED:
+            self._noted.popitem(last=False)
+        if fresh:
+            note = partial(note_wrong, key_id=key.id, wrong=list(fresh.values()), now=self._clock())
+            with suppress(StoreUnavailable):
+                await self._store.write(note)
 
     async def ping(self, request: Request) -> Response:
         """Confirm key and path, and store nothing."""
@@ -166,12 +236,6 @@ class EventApi:
             raise refusal("not-found", f"id: no event has the id {got(id_)}")
         self._log.info("deleted", id=id_, key=key.name)
         return JSONResponse({"status": "deleted", "id": id_})
-
-    async def health(self, _: Request) -> Response:
-        """Return whether the last commit succeeded."""
-        if self._store.fault:
-            return JSONResponse({"status": "fault", "store": self._store.fault}, 503)
-        return JSONResponse({"status": "ok"})
 
     async def document(self, _: Request) -> Response:
         """Return the OpenAPI document."""
@@ -220,12 +284,14 @@ class EventApi:
             raise
 
     async def _valid_key(self, request: Request) -> Key:
-        raw = request.headers.getlist(KEY_HEADER)
-        if not raw:
+        given = _keys_given(request)
+        if not given:
             raise _unauthorized("nothing")
-        if len(raw) > 1 or not keys.well_formed(raw[0]):
+        if not all(keys.well_formed(text) for text in given):
             raise _unauthorized("text that is not a key; check that it was copied completely")
-        key = await self._store.find_key(keys.hash_of(raw[0]))
+        if len(given) > 1:
+            raise refusal("request", f"{KEY_HEADER}: this request has two keys; send one of them")
+        key = await self._store.find_key(keys.hash_of(given[0]))
         if key is None or not key.is_valid(self._clock()):
             raise _unauthorized("one that is unknown, deleted or expired")
         return key
@@ -254,6 +320,14 @@ def _query(request: Request) -> str:
     return str(request.scope["query_string"], "latin-1")
 
 
+def _keys_given(request: Request) -> list[str]:
+    """Return the keys of a request, from our header and from Bearer tokens; the same key in both is one."""
+    ours = request.headers.getlist(KEY_HEADER)
+    pairs = (text.partition(" ") for text in request.headers.getlist("authorization"))
+    tokens = [token.strip() for scheme, _, token in pairs if scheme.lower() == "bearer"]
+    return [*ours, *(token for token in tokens if token not in ours)]
+
+
 def _new_id(now: datetime) -> str:
     # Ids are in the order of time. Inserting scattered ids costs the store more than anything else.
     return f"event-{to_us(now):014x}-{secrets.token_hex(10)}"
@@ -262,6 +336,6 @@ def _new_id(now: datetime) -> str:
 def _unauthorized(found: str) -> Refusal:
     return refusal(
         "unauthorized",
-        f"{KEY_HEADER}: expected a valid key in this header, got {found}",
-        WWW_Authenticate="WebhookKey",
+        f"{KEY_HEADER}: expected a valid key in this header or as a Bearer token, got {found}",
+        WWW_Authenticate="WebhookKey, Bearer",
     )

@@ -13,7 +13,10 @@ from gitdailies_webhooks.api.middleware import loggable_path, problem_response
 from gitdailies_webhooks.events.problem import Problem, of_error
 from gitdailies_webhooks.pages.site import Site
 
-_PATHS = "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /api/metrics, /openapi.json, /healthz, /"
+_PATHS = (
+    "/webhooks, /webhooks/ping, /api/events, /api/events/{id}, /api/metrics, /openapi.json, "
+    "/healthz, /readyz, /"
+)
 
 # Clients of these paths are programs, whatever they accept. Java's HTTP client accepts HTML first by default.
 _API_PATHS = ("/api/", "/webhooks")

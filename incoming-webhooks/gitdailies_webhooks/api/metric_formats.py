@@ -9,13 +9,16 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from prometheus_client import CollectorRegistry, generate_latest
-from prometheus_client.core import GaugeMetricFamily
+from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 CSV = "text/csv; charset=utf-8"
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
-_COLUMNS = ("repo", "environment", "service", "from", "to", "asOf", "figure", "measure", "value", "unit")
+_COLUMNS = (
+    *("repo", "environment", "service", "from", "to", "observedFrom", "asOf", "definitions"),
+    *("figure", "measure", "value", "unit"),
+)
 _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
 _RATIO = "value"
 
@@ -25,17 +28,26 @@ _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
 def measures(report: Mapping[str, Any]) -> Iterator[tuple[str, str, float | None, str]]:
-    """Yield figure, measure, number and unit of every number in a report of figures."""
+    """Yield figure, measure, number and unit of every number in a report of figures.
+
+    A number in a group has a measure like `byRemedy.median`.
+    """
     for figure, numbers in report["figures"].items():
-        for measure, number in numbers.items():
-            if measure == "unit":
-                continue
-            unit = "seconds" if measure in _DURATIONS else ""
+        for measure, number in _flat(numbers):
+            unit = "seconds" if measure.rpartition(".")[2] in _DURATIONS else ""
             if measure == _RATIO:
                 unit = numbers.get("unit", "ratio")
             if (figure, measure) == ("deploymentFrequency", "denominator"):
                 unit = "days"
             yield figure, measure, number, unit
+
+
+def _flat(numbers: Mapping[str, Any]) -> Iterator[tuple[str, float | None]]:
+    for measure, number in numbers.items():
+        if isinstance(number, Mapping):
+            yield from ((f"{measure}.{inner}", value) for inner, value in number.items())
+        elif measure != "unit":
+            yield measure, number
 
 
 def as_csv(report: Mapping[str, Any]) -> str:
@@ -48,7 +60,12 @@ def as_csv(report: Mapping[str, Any]) -> str:
     for figure, measure, number, unit in measures(report):
         shown = "" if number is None else repr(number)
         writer.writerow(
-            [*place, period["from"], period["to"] or "", report["asOf"], figure, measure, shown, unit]
+            [
+                *place,
+                *(period["from"], period["to"] or "", period["observedFrom"] or ""),
+                *(report["asOf"], report["definitions"]),
+                *(figure, measure, shown, unit),
+            ]
         )
     return text.getvalue()
 
@@ -64,9 +81,14 @@ class _Gauges(Collector):
     def __init__(self, report: Mapping[str, Any]) -> None:
         self._report = report
 
-    def collect(self) -> Iterator[GaugeMetricFamily]:
+    def collect(self) -> Iterator[Metric]:
         filters = self._report["filter"]
         labels = {name: filters[name] or "" for name in ("repo", "environment", "service")}
+        yield InfoMetricFamily(
+            "gitdailies_definitions",
+            "the version of the definitions of the figures",
+            {"version": self._report["definitions"]},
+        )
         for figure, measure, number, unit in measures(self._report):
             if number is None:
                 continue
@@ -80,7 +102,7 @@ class _Gauges(Collector):
 
 
 def _snake(name: str) -> str:
-    return _CAPITAL.sub("_", name).lower()
+    return _CAPITAL.sub("_", name.replace(".", "_")).lower()
 
 
 def _plain(text: str) -> str:

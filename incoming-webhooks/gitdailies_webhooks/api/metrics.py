@@ -22,6 +22,7 @@ from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.events.store import EventStore
+from gitdailies_webhooks.figures.settings import DEFINITIONS
 
 LISTED, MOST_LISTED = 100, 1000
 _CURSOR = re.compile(r"(-?[0-9]{1,18}),([!-~]{1,255})")
@@ -53,8 +54,8 @@ class MetricsApi:
     async def figures(self, request: Request) -> Response:
         """Return the five figures as JSON or CSV."""
         parameters = query.parameters(_query(request), (*FILTERS, "format"))
-        form = parameters.pop("format", "")
-        if form not in ("", *_FORMATS):
+        form = parameters.pop("format", None)
+        if form not in (None, *_FORMATS):
             raise refusal("request", f"format: expected one of {', '.join(_FORMATS)}, got {got(form)}")
         report = await self._report(request, parameters)
         if (form or _accepted_format(request)) == "csv":
@@ -74,19 +75,20 @@ class MetricsApi:
         after = cursor(parameters.pop("after", ""))
         await self._authenticate(request)
         question_ = self._question(parameters)
+        await self._deriver.catch_up()
         settings = self._deriver.settings
         if id_:
-            one = await self._store.read(
+            one = await self._store.ask(
                 partial(queries.why_one, selection=question_.selection, settings=settings, id_=id_)
             )
             if one is None:
                 raise refusal("not-found", f"id: no event has the id {got(id_)}")
-            return JSONResponse({"events": [one], "next": None})
-        events, following = await self._store.read(
+            return JSONResponse({"definitions": DEFINITIONS, "events": [one], "next": None})
+        events, following = await self._store.ask(
             partial(queries.why, question=question_, settings=settings, after=after, limit=limit)
         )
         next_ = f"{following[0]},{following[1]}" if following else None
-        return JSONResponse({"events": events, "next": next_})
+        return JSONResponse({"definitions": DEFINITIONS, "events": events, "next": next_})
 
     async def _report(self, request: Request, parameters: Mapping[str, str]) -> dict[str, object]:
         await self._authenticate(request)
@@ -94,7 +96,7 @@ class MetricsApi:
         await self._deriver.catch_up()
         if question_.live:  # the rows may now include events later than the first moment
             question_ = self._question(parameters)
-        return await self._store.read(
+        return await self._store.ask(
             partial(queries.answer, question=question_, settings=self._deriver.settings)
         )
 

@@ -7,8 +7,9 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gitdailies_connection.addresses import Network
-from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
+from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address, opened_at
 from gitdailies_server.logging.setup import describe_error
+from starlette.datastructures import Headers
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
@@ -43,7 +44,7 @@ def loggable_path(path: str) -> str:
 
 
 class ClientAddress:
-    """An ASGI middleware that takes the client address from trusted reverse proxies."""
+    """An ASGI middleware that takes from trusted reverse proxies who the client is and what it opened."""
 
     def __init__(self, app: ASGIApp, *, trusted: Sequence[Network]) -> None:
         self._app = app
@@ -51,39 +52,63 @@ class ClientAddress:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http" and scope.get("client"):
-            header = FORWARDED_HEADER.encode()
-            chain = ",".join(value.decode("latin-1") for name, value in scope["headers"] if name == header)
-            peer, port = scope["client"]
-            scope = {**scope, "client": (client_address(peer, chain, self._trusted) or peer, port)}
+            scope = self._as_opened(scope)
         await self._app(scope, receive, send)
+
+    def _as_opened(self, scope: Scope) -> Scope:
+        headers = Headers(raw=scope["headers"])
+        peer, port = scope["client"]
+        chain = ",".join(headers.getlist(FORWARDED_HEADER))
+        opened = opened_at(peer, headers, self._trusted)
+        changed = {
+            **scope,
+            "client": (client_address(peer, chain, self._trusted) or peer, port),
+            "scheme": opened.scheme or scope.get("scheme", "http"),
+        }
+        if opened.host:
+            others = [(name, value) for name, value in scope["headers"] if name != b"host"]
+            changed["headers"] = [*others, (b"host", opened.host.encode())]
+        return changed
 
 
 class Guard:
     """An ASGI middleware that adds headers, refuses keys in addresses and catches bugs.
 
-    *respond* makes the response for a problem; *secure* is true if people open pages over TLS.
+    *respond* makes the response for a problem; *count* is called with the path and the status of each
+    response; *secure* is true if people open pages over TLS, whatever a
+    proxy says.
     """
 
     def __init__(
-        self, app: ASGIApp, *, log: Any, respond: Callable[[Request, Problem], Response], secure: bool = False
+        self,
+        app: ASGIApp,
+        *,
+        log: Any,
+        respond: Callable[[Request, Problem], Response],
+        count: Callable[[str, int], None],
+        secure: bool = False,
     ) -> None:
         self._app = app
         self._log = log
         self._respond = respond
-        self._headers = (*_HEADERS, *(_SECURE_HEADERS if secure else ()))
+        self._count = count
+        self._secure = secure
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         started = False
+        secure = self._secure or scope.get("scheme") == "https"
+        guards = (*_HEADERS, *(_SECURE_HEADERS if secure else ()))
 
         async def send_with_headers(message: Message) -> None:
             nonlocal started
             if message["type"] == "http.response.start":
                 started = True
+                self._count(scope["path"], message["status"])
                 present = {name.lower() for name, _ in message["headers"]}
-                more = [header for header in self._headers if header[0] not in present]
+                more = [header for header in guards if header[0] not in present]
                 message = {**message, "headers": [*message["headers"], *more]}
             await send(message)
 

@@ -9,9 +9,10 @@ from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.events.events import KINDS, Kind
 from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
+from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
 from gitdailies_webhooks.api import openapi_metrics
-from gitdailies_webhooks.api.openapi_responses import record, ref, schemas
+from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
 from gitdailies_webhooks.events.query import FILTERS, LATEST_AFTER, LISTED, MOST_LISTED, TEXT
@@ -39,14 +40,16 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
             "Fields that a kind of event does not have are stored with it and named in the response.",
             "x-gitdailies-receiver": OURS,
         },
-        "security": [{"key": []}],
+        "servers": [{"url": "/", "description": "the server that this document comes from"}],
+        "security": [{"key": []}, {"bearer": []}],
         "paths": {
-            "/webhooks": {"post": _send(kinds)},
+            "/webhooks": {"post": _send(kinds), "options": _permit()},
             "/webhooks/ping": {"post": _ping()},
             "/api/events": {"get": _list(kinds)},
             "/api/events/{id}": {"delete": _delete()},
             **openapi_metrics.operations(_json, _problems),
-            "/healthz": {"get": _health()},
+            "/healthz": {"get": _alive()},
+            "/readyz": {"get": _ready()},
             "/openapi.json": {"get": _document()},
         },
         "components": {
@@ -56,18 +59,17 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                     "in": "header",
                     "name": KEY_HEADER,
                     "description": "A webhook key; it never belongs in the address.",
-                }
+                },
+                "bearer": {
+                    "type": "http",
+                    "scheme": "bearer",
+                    "description": "The same key, for programs that know no other header.",
+                },
             },
             "schemas": {
                 **{kind.word: kind_schema(kind) for kind in kinds},
-                "Event": {
-                    "oneOf": [ref(kind.word) for kind in kinds],
-                    "discriminator": {
-                        "propertyName": "kind",
-                        "mapping": {kind.word: f"#/components/schemas/{kind.word}" for kind in kinds},
-                    },
-                },
-                **schemas(),
+                "Event": one_of(kinds),
+                **schemas(kinds),
                 **openapi_metrics.schemas(),
             },
         },
@@ -82,9 +84,14 @@ def _send(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "The response comes after the events are on stable storage. "
             f"One event: at most {intake.MOST_BYTES_ONE} bytes. A list: at most {intake.MOST_EVENTS} "
             f"events in {intake.MOST_BYTES_LIST} bytes, accepted one by one in its order. "
-            "An event with a known id is `unchanged` if its content is the same, else it is a conflict. "
+            "An event with a known id is `unchanged` if its content is the same, else it is a conflict; "
+            "with an id that a sender of ours makes (`deploy-`, `incident-` or `content-` and 32 hexadecimal "
+            "digits) it is `unchanged` too, and `differs` names the fields. "
             "An event with a time and without an id gets an id made of its content. Without both, each "
-            "request stores a new event. `time` may be at most 5 minutes in the future."
+            "request stores a new event. `time` lies between the year 2000 and 5 minutes after now, the time "
+            "of a commit between the years 1970 and 2199. "
+            "A name that is close to that of a field, like `environmnet`, is refused. So is an address as "
+            "`repo`."
         ),
         "parameters": [
             {
@@ -152,6 +159,33 @@ def _ping() -> dict[str, Any]:
     }
 
 
+def _permit() -> dict[str, Any]:
+    names = {
+        ALLOWED: "The origin that asked.",
+        RATE: "`*`: as many deliveries as the sender has.",
+        "Allow": "The method that sends.",
+    }
+    headers = {name: {"description": about, "schema": dict(TEXT)} for name, about in names.items()}
+    return {
+        "operationId": "permit",
+        "summary": "Permit a sender of CloudEvents to send, which asks with its origin first",
+        "security": [],
+        "parameters": [
+            {
+                "name": "WebHook-Request-Origin",
+                "in": "header",
+                "required": True,
+                "description": "The name in DNS of the sender.",
+                "schema": {"type": "string", "pattern": f"^{ORIGIN}$"},
+            }
+        ],
+        "responses": {
+            "200": {"description": "The sender may send, with a key.", "headers": headers},
+            **_problems("method"),
+        },
+    }
+
+
 def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     filters = [
         {
@@ -199,15 +233,25 @@ def _delete() -> dict[str, Any]:
     }
 
 
-def _health() -> dict[str, Any]:
-    schema = record({"status": {"enum": ["ok", "fault"]}, "store": {"type": "string"}}, ("status",))
+def _alive() -> dict[str, Any]:
+    schema = record({"status": {"const": "alive"}}, ("status",))
     return {
-        "operationId": "health",
-        "summary": "Show whether the last write to the store succeeded",
+        "operationId": "alive",
+        "summary": "Show that the server runs",
+        "security": [],
+        "responses": {"200": _json("It runs.", schema)},
+    }
+
+
+def _ready() -> dict[str, Any]:
+    schema = record({"status": {"enum": ["ready", "unavailable"]}, "reason": {"type": "string"}}, ("status",))
+    return {
+        "operationId": "ready",
+        "summary": "Show whether events can be stored now",
         "security": [],
         "responses": {
-            "200": _json("The last write succeeded.", schema),
-            "503": _json("The last write failed.", schema),
+            "200": _json("The store was written a moment ago.", schema),
+            "503": _json("The store cannot be written, or the server is stopping.", schema),
         },
     }
 
@@ -225,10 +269,10 @@ def _problems(*words: str) -> dict[str, Any]:
     """Return the responses for these problems and for those of every path, by status."""
     by_status: dict[str, list[str]] = {}
     for word in (*words, "key-in-url", "fault", "unavailable"):
-        by_status.setdefault(str(PROBLEMS[word][0]), []).append(word)
+        by_status.setdefault(str(PROBLEMS[word].status), []).append(word)
     return {
         status: {
-            "description": "; ".join(f"`{word}`: {PROBLEMS[word][1]}" for word in sorted(found)),
+            "description": "; ".join(f"`{word}`: {PROBLEMS[word].title}" for word in sorted(found)),
             "content": {MEDIA_TYPE: {"schema": ref("Problem")}},
         }
         for status, found in sorted(by_status.items())

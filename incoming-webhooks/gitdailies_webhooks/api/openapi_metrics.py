@@ -9,6 +9,7 @@ from gitdailies_webhooks.api.metrics import LISTED, MOST_LISTED
 from gitdailies_webhooks.api.openapi_responses import record, ref
 from gitdailies_webhooks.events.query import TEXT
 from gitdailies_webhooks.figures.metrics import FAIL_RATE, FIGURES, FREQUENCY, LEAD_TIME, RECOVERY, REWORK
+from gitdailies_webhooks.figures.settings import DEFINITIONS
 
 _MOMENT = "a date (its midnight in the server's time zone) or a time like 2026-03-04T09:12:41Z"
 _FILTER_WORDS: Mapping[str, str] = {
@@ -17,7 +18,7 @@ _FILTER_WORDS: Mapping[str, str] = {
     "service": "only events that name this service, in upper or lower case",
     "from": f"the first moment of the period: {_MOMENT}; default: 90 days before its end",
     "to": f"the moment at which the period is over: {_MOMENT}; default: it is not over",
-    "now": f"compute figures as of this moment: {_MOMENT}; later events are ignored",
+    "now": f"compute figures as of this moment: {_MOMENT}, not in the future; later events are ignored",
 }
 _TIME = {"type": "string", "format": "date-time"}
 _COUNT = {"type": "integer", "minimum": 0}
@@ -28,7 +29,11 @@ _NUMBERS: Mapping[str, Mapping[str, Any]] = {
         "value": _NUMBER,
         "unit": {"const": "deploys/day"},
         "numerator": _COUNT,
-        "denominator": {"type": ["number", "null"], "description": "days up to now, by the local clock"},
+        "denominator": {
+            "type": "number",
+            "minimum": 0,
+            "description": "days from `observedFrom` to the end or now, by the local clock",
+        },
         "count": {**_COUNT, "description": "gaps between deploys"},
         "medianGap": _SECONDS,
         "gapP90": _SECONDS,
@@ -42,18 +47,26 @@ _NUMBERS: Mapping[str, Mapping[str, Any]] = {
     },
     FAIL_RATE: {
         "value": _NUMBER,
-        "numerator": _COUNT,
-        "denominator": _COUNT,
+        "numerator": {**_COUNT, "description": "settled deploys that failed"},
+        "denominator": {**_COUNT, "description": "settled deploys: at least one window old"},
         "pending": {**_COUNT, "description": "not failed and younger than the window; in neither number"},
-        "failedYoung": {**_COUNT, "description": "failed and younger than the window"},
+        "failedYoung": {**_COUNT, "description": "failed and younger than the window; in neither number"},
         "unlinked": {**_COUNT, "description": "incidents that are attributed to no deploy"},
+        "attributedIn72h": {**_COUNT, "description": "those that a window of 72 hours would attribute"},
     },
     RECOVERY: {
         "median": _SECONDS,
         "p90": _SECONDS,
         "count": _COUNT,
-        "open": _COUNT,
-        "withoutIncident": _COUNT,
+        "open": {**_COUNT, "description": "failed deploys with an outage that has not ended"},
+        "byRemedy": {
+            "type": "object",
+            "description": "failed deploys without an incident: from the deploy to its first remedy",
+            "properties": {"median": _SECONDS, "p90": _SECONDS, "count": _COUNT},
+            "required": ["median", "p90", "count"],
+            "additionalProperties": False,
+        },
+        "withoutIncident": {**_COUNT, "description": "failed deploys with neither"},
     },
     REWORK: {"value": _NUMBER, "numerator": _COUNT, "denominator": _COUNT},
 }
@@ -63,7 +76,7 @@ Describe = Callable[..., dict[str, Any]]
 
 def operations(json: Describe, problems: Describe) -> dict[str, Any]:
     """Return the paths; *json* and *problems* describe responses as in the rest of the document."""
-    refused = problems("request", "unauthorized", "forbidden", "too-many")
+    refused = problems("request", "unauthorized", "forbidden", "too-many", "busy")
     filters = [_parameter(name, dict(TEXT), text) for name, text in _FILTER_WORDS.items()]
     figures = json("The five figures.", ref("Figures"))
     figures["content"]["text/csv"] = {"schema": {"type": "string"}}
@@ -93,7 +106,7 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
                 ],
                 "responses": {
                     "200": json("Events with their verdicts.", ref("Reasons")),
-                    **problems("request", "unauthorized", "forbidden", "too-many", "not-found"),
+                    **problems("request", "unauthorized", "forbidden", "too-many", "not-found", "busy"),
                 },
             }
         },
@@ -117,6 +130,7 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
 def schemas() -> dict[str, Any]:
     """Return the schemas, by name among the components."""
     text = {"type": ["string", "null"]}
+    definitions = {"type": "string", "description": f"the version of the definitions, such as {DEFINITIONS}"}
     numbers = {name: record(_NUMBERS[name], tuple(_NUMBERS[name])) for name in FIGURES}
     verdict = {
         "figure": {"enum": [*FIGURES, "all"]},
@@ -127,15 +141,21 @@ def schemas() -> dict[str, Any]:
     return {
         "Figures": record(
             {
+                "definitions": definitions,
                 "period": record(
                     {
                         "from": _TIME,
                         "to": {**_TIME, "type": ["string", "null"]},
                         "now": _TIME,
-                        "days": _NUMBER,
+                        "observedFrom": {
+                            **_TIME,
+                            "type": ["string", "null"],
+                            "description": "from when days count: not before the day of the first event",
+                        },
+                        "days": {"type": "number", "minimum": 0},
                         "timezone": {"type": "string"},
                     },
-                    ("from", "to", "now", "days", "timezone"),
+                    ("from", "to", "now", "observedFrom", "days", "timezone"),
                 ),
                 "filter": record(
                     {"repo": text, "environment": text, "service": text}, ("repo", "environment", "service")
@@ -144,14 +164,15 @@ def schemas() -> dict[str, Any]:
                 "windowSeconds": {"type": "number"},
                 "figures": record(numbers, tuple(numbers)),
             },
-            ("period", "filter", "asOf", "windowSeconds", "figures"),
+            ("definitions", "period", "filter", "asOf", "windowSeconds", "figures"),
         ),
         "Reasons": record(
             {
+                "definitions": definitions,
                 "events": {"type": "array", "items": ref("ReasonedEvent")},
                 "next": {**text, "description": "the `after` of the next page"},
             },
-            ("events", "next"),
+            ("definitions", "events", "next"),
         ),
         "ReasonedEvent": record(
             {

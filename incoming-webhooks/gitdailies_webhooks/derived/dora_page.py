@@ -11,14 +11,17 @@ from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import repositories, rows, statements
+from gitdailies_webhooks.derived import rows, statements
 from gitdailies_webhooks.derived.queries import Question, answer_of, selected
+from gitdailies_webhooks.events import spellings
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
 from gitdailies_webhooks.figures.timeline import Timeline, timeline
 from gitdailies_webhooks.figures.trend import Trend, trend
 from gitdailies_webhooks.sql.bulk import lookup_many
 
 _MOST_ENVIRONMENTS = 50
+# Deploys of another environment are counted up to this number.
+MOST_SEEN = 1000
 
 
 class Overview(NamedTuple):
@@ -26,7 +29,8 @@ class Overview(NamedTuple):
 
     `began_at` is the time of the first deploy or incident of the place, before the period or in it; None
     if there is none. `events` holds the bodies of the events of the timeline by id, each with its `seq`.
-    `repos` and `environments` are names to choose from.
+    `repos` and `environments` are names to choose from. `seen` are the other environments of the same
+    repository, service and period, each with its number of deploys, up to `MOST_SEEN`.
     """
 
     answer: dict[str, Any]
@@ -36,6 +40,7 @@ class Overview(NamedTuple):
     events: dict[str, dict[str, Any]]
     repos: Sequence[str]
     environments: Sequence[str]
+    seen: Sequence[tuple[str, int]]
 
 
 def overview(session: Session, question: Question, settings: FigureSettings) -> Overview:
@@ -45,12 +50,18 @@ def overview(session: Session, question: Question, settings: FigureSettings) -> 
     drawn = timeline(found.deploys, found.incidents, period, window)
     return Overview(
         answer=answer_of(session, question, settings, found),
-        trend=trend(found.deploys, found.incidents, period, window),
+        trend=trend(found.deploys, found.incidents, period, window, found.first),
         timeline=drawn,
         began_at=rows.first_event_at(session, question.selection),
         events=_events(session, _ids(drawn)),
         repos=_repos(session),
         environments=_environments(session, settings),
+        seen=[
+            (name or settings.production_name, number)
+            for name, number in rows.deploys_by_environment(
+                session, question.selection, _MOST_ENVIRONMENTS, MOST_SEEN
+            )
+        ],
     )
 
 
@@ -66,15 +77,15 @@ def _events(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
 
 
 def _repos(session: Session) -> list[str]:
-    spellings: dict[str, list[str]] = {}
-    for name, repo in repositories.names(session).items():
-        spellings.setdefault(repo, []).append(name)
+    spelled: dict[str, list[str]] = {}
+    for name, repo in spellings.names(session).items():
+        spelled.setdefault(repo, []).append(name)
     return [
-        names[0] if len(names) == 1 else repositories.first_spelling(session, names) or names[0]
-        for _, names in sorted(spellings.items())
+        names[0] if len(names) == 1 else spellings.first_spelling(session, names) or names[0]
+        for _, names in sorted(spelled.items())
     ]
 
 
 def _environments(session: Session, settings: FigureSettings) -> list[str]:
     found = rows.environments(session, _MOST_ENVIRONMENTS)
-    return [settings.production[0], *(name for name in found if name != PRODUCTION)]
+    return [settings.production_name, *(name for name in found if name != PRODUCTION)]

@@ -1,11 +1,12 @@
-"""Answers to questions about figures, from the derived rows or from the events.
+"""Answers to questions about figures, from the derived rows.
 
-The rows answer a question about the present moment. The events answer one about another moment, and any
-question while the rows are for other settings.
+Rows say from when on each of their facts holds, so that they answer a question about any moment. While the
+rows are for other settings, the events answer, if they are not too many.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 import orjson
@@ -15,7 +16,10 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_webhooks.derived import repositories, rows, statements
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.derived.verdicts import Event, verdicts
+from gitdailies_webhooks.events import change_log, spellings
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures.events import History
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.metrics import (
     DeployRow,
@@ -26,7 +30,10 @@ from gitdailies_webhooks.figures.metrics import (
 )
 from gitdailies_webhooks.figures.reasons import Reasons, Verdict
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import FigureSettings, folded
+from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings, folded
+
+# While the rows are for other settings, a question may read this many events in their place.
+MOST_EVENTS = 20_000
 
 # The fields of an event that are listed with its verdicts.
 _FIELDS = ("id", "kind", "time", "repo", "environment", "service", "incidentId", "commitSHA")
@@ -48,34 +55,55 @@ class Question(NamedTuple):
 class Selected(NamedTuple):
     """The deploys and incidents of a question, sorted by time and id.
 
-    Every event received before `as_of` is in them.
+    Every event received before `as_of` is in them. `first` is the time of the first event of the selected
+    repository, or of all, of any kind and in any environment; None if there is none.
     """
 
     deploys: list[DeployRow]
     incidents: list[IncidentRow]
     as_of: int
+    first: int | None
 
 
-def selected(session: Session, question: Question, settings: FigureSettings) -> Selected:
-    """Read the deploys and incidents of a question."""
+def selected(
+    session: Session,
+    question: Question,
+    settings: FigureSettings,
+    most: int | None = MOST_EVENTS,
+    *,
+    fresh: bool = False,
+) -> Selected:
+    """Read the deploys and incidents of a question.
+
+    With *fresh*, the events are read if the rows are behind. Raises Refusal if the rows are for other
+    settings, and more than *most* events would have to be read.
+    """
     selection = question.selection
     now = selection.period.now
+    first = _first_at(session, selection)
     behind = change_log.behind_since(session, now)
-    rows_fit = question.live or (behind is None and _nothing_later(session, now))
-    if rows_fit and not rows.outdated(session, settings):
-        as_of = now if behind is None else min(behind, now)
-        return Selected(rows.read_deploys(session, selection), rows.read_incidents(session, selection), as_of)
-    spellings = repositories.spellings(session, selection.repo)
-    history = repositories.history(session, spellings, settings, now)
-    return Selected(*select_rows(derive(history, settings), selection), now)
+    if rows.outdated(session, settings) or (fresh and behind is not None):
+        history = _history(session, selection.repo, settings, now, most)
+        return Selected(*select_rows(derive(history, settings), selection), now, first)
+    as_of = now if behind is None else min(behind, now)
+    deploys, incidents = rows.read_deploys(session, selection), rows.read_incidents(session, selection)
+    return Selected(deploys, incidents, as_of, first)
 
 
-def answer(session: Session, question: Question, settings: FigureSettings) -> dict[str, Any]:
-    """Return the body of `GET /api/metrics`: period, filter, figures, and the time `asOf`.
+def answer(
+    session: Session,
+    question: Question,
+    settings: FigureSettings,
+    most: int | None = MOST_EVENTS,
+    *,
+    fresh: bool = False,
+) -> dict[str, Any]:
+    """Return the body of `GET /api/metrics`: definitions, period, filter, figures, and the time `asOf`.
 
     Every event received before `asOf` is in the figures.
     """
-    return answer_of(session, question, settings, selected(session, question, settings))
+    found = selected(session, question, settings, most, fresh=fresh)
+    return answer_of(session, question, settings, found)
 
 
 def answer_of(
@@ -83,8 +111,10 @@ def answer_of(
 ) -> dict[str, Any]:
     """Return the same for deploys and incidents that were already read."""
     selection = question.selection
+    observed_from = selection.period.observed_from(found.first)
     return {
-        "period": _period(selection, settings),
+        "definitions": DEFINITIONS,
+        "period": _period(selection, settings, observed_from),
         "filter": _filter(session, question, settings),
         "asOf": text_of(from_us(found.as_of)),
         "windowSeconds": settings.window.total_seconds(),
@@ -92,56 +122,86 @@ def answer_of(
             found.deploys,
             unlinked=count_unlinked(found.incidents),
             period=selection.period,
+            observed_from=observed_from,
             window=settings.window_us,
         ),
     }
 
 
 def why(
-    session: Session, question: Question, settings: FigureSettings, *, after: tuple[int, str], limit: int
+    session: Session,
+    question: Question,
+    settings: FigureSettings,
+    *,
+    after: tuple[int, str],
+    limit: int,
+    most: int | None = MOST_EVENTS,
 ) -> tuple[list[dict[str, Any]], tuple[int, str] | None]:
     """Return a page of the events of the period with their verdicts, oldest first, and the next cursor.
 
     Events of other environments and services are included; their verdict names the filter.
     """
     period = question.selection.period
-    found: list[tuple[int, str, str, str]] = []
+    found: list[tuple[int, str, int, str, str]] = []
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
-    for name in repositories.spellings(session, question.selection.repo):
+    for name in spellings.spellings(session, question.selection.repo):
         found += session.execute(
             statements.EVENTS_OF_PERIOD,
             (name, period.began_at, last, after[0], after[0], after[1], limit + 1),
         ).fetchall()
     found.sort(key=lambda row: row[:2])
     page = found[:limit]
-    repos = {folded(repo) for _, _, repo, _ in page}
-    reasons = _reasons(session, repos, question.selection, settings)
-    events = [_judged(orjson.loads(body), reasons[folded(repo)].of(id_)) for _, id_, repo, body in page]
-    return events, page[-1][:2] if len(found) > limit else None
+    events = [Event(seq, id_, folded(repo), body) for _, id_, seq, repo, body in page]
+    judged = _verdicts(session, events, question.selection, settings, most)
+    return judged, page[-1][:2] if len(found) > limit else None
 
 
 def why_one(
-    session: Session, selection: Selection, settings: FigureSettings, id_: str
+    session: Session, selection: Selection, settings: FigureSettings, id_: str, most: int | None = MOST_EVENTS
 ) -> dict[str, Any] | None:
     """Return one event with its verdicts, from any time; None if there is no event with that id."""
     row = session.execute(statements.EVENT_BY_ID, (id_,)).fetchone()
     if row is None:
         return None
-    repo = folded(row[0] or "")
-    reasons = _reasons(session, {repo}, selection, settings)
-    return _judged(orjson.loads(row[1]), reasons[repo].of(id_))
+    seq, repo, body = row
+    return _verdicts(session, [Event(seq, id_, folded(repo or ""), body)], selection, settings, most)[0]
 
 
-def _reasons(
-    session: Session, repos: set[str], selection: Selection, settings: FigureSettings
-) -> dict[str, Reasons]:
-    # Everything that concerns an event is in its repository.
-    reasons = {}
-    for repo in repos:
-        spellings = repositories.spellings(session, repo)
-        history = repositories.history(session, spellings, settings, selection.period.now)
-        reasons[repo] = Reasons(history, derive(history, settings), selection, settings)
-    return reasons
+def _verdicts(
+    session: Session,
+    events: Sequence[Event],
+    selection: Selection,
+    settings: FigureSettings,
+    most: int | None,
+) -> list[dict[str, Any]]:
+    if not rows.outdated(session, settings):
+        found = verdicts(session, events, selection, settings)
+    else:
+        # Everything that concerns an event is in its repository.
+        reasons = {}
+        for repo in {event.repo for event in events}:
+            history = _history(session, repo, settings, selection.period.now, most)
+            reasons[repo] = Reasons(history, derive(history, settings), selection, settings)
+        found = [reasons[event.repo].of(event.id) for event in events]
+    return [_judged(orjson.loads(event.body), of) for event, of in zip(events, found, strict=True)]
+
+
+def _history(
+    session: Session, repo: str | None, settings: FigureSettings, now: int, most: int | None
+) -> History:
+    """Read the events of a repository, or of all, up to *now*; raises Refusal for more than *most*."""
+    spelled = spellings.spellings(session, repo)
+    if most is not None:
+        left = most
+        for name in spelled:
+            left -= len(session.execute(statements.SOME_OF_REPOSITORY, (name, left + 1)).fetchall())
+            if left < 0:
+                raise refusal(
+                    "busy",
+                    "the figures are being derived from all events again; ask again in a minute",
+                    Retry_After="60",
+                )
+    return repositories.history(session, spelled, settings, now)
 
 
 def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, Any]:
@@ -151,20 +211,24 @@ def _judged(body: dict[str, Any], verdicts: tuple[Verdict, ...]) -> dict[str, An
     }
 
 
-def _nothing_later(session: Session, now: int) -> bool:
-    """Whether no event is later than *now*, so that the rows are right at that moment, too."""
-    if change_log.has_notes(session):
-        return False
-    latest = (session.execute(statements.LATEST_TIME_OF_KIND, (kind.word,)).fetchone() for kind in KINDS)
-    return all(row is None or row[0] <= now for row in latest)
+def _first_at(session: Session, selection: Selection) -> int | None:
+    """Return the time of the first event of the selected repository, or of all."""
+    if selection.repo is None:
+        query, values = statements.FIRST_TIME_OF_KIND, [kind.word for kind in KINDS]
+    else:
+        query = statements.FIRST_TIME_OF_REPOSITORY
+        values = spellings.spellings(session, selection.repo)
+    found = (session.execute(query, (value,)).fetchone() for value in values)
+    return min((int(row[0]) for row in found if row is not None), default=None)
 
 
-def _period(selection: Selection, settings: FigureSettings) -> dict[str, Any]:
+def _period(selection: Selection, settings: FigureSettings, observed_from: int | None) -> dict[str, Any]:
     period = selection.period
     return {
         "from": text_of(from_us(period.began_at)),
         "to": None if period.ended_at is None else text_of(from_us(period.ended_at)),
         "now": text_of(from_us(period.now)),
+        "observedFrom": None if observed_from is None else text_of(from_us(observed_from)),
         "days": period.days,
         "timezone": settings.timezone,
     }
@@ -175,10 +239,10 @@ def _filter(session: Session, question: Question, settings: FigureSettings) -> d
     selection = question.selection
     repo = None
     if question.repo:
-        spellings = repositories.spellings(session, selection.repo)
-        repo = repositories.first_spelling(session, spellings) or question.repo
+        spelled = spellings.spellings(session, selection.repo)
+        repo = spellings.first_spelling(session, spelled) or question.repo
     return {
         "repo": repo,
-        "environment": question.environment if selection.environment else settings.production[0],
+        "environment": question.environment if selection.environment else settings.production_name,
         "service": question.service or None,
     }

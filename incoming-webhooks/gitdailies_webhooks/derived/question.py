@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+from gitdailies_core.error_text import got
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import from_us
+
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Selection, parse_moment, parse_period
@@ -21,6 +25,10 @@ def question(
     """
     try:
         at = parse_moment(parameters["now"], "now", settings.zone) if parameters.get("now") else now
+        if at > now:
+            raise ValueError(
+                f"now: expected a time up to {text_of(from_us(now))}, got {got(parameters['now'])}"
+            )
         period = parse_period(parameters.get("from", ""), parameters.get("to", ""), at, settings.zone, days)
     except ValueError as error:
         raise refusal("request", str(error)) from None

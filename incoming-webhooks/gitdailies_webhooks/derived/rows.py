@@ -6,40 +6,85 @@ Each function runs inside a transaction of its caller. The package `update` writ
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import timedelta
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import statements
 from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.figures.facts import first_outage
 from gitdailies_webhooks.figures.metrics import DeployRow, IncidentRow
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
 
 _Values = tuple[Any, ...]
+
+
+class _Span(NamedTuple):
+    """An incident of a deploy, as far as it is over."""
+
+    began_at: int
+    ended_at: int | None
+    merged: bool
+
 
 # What `DeployRow._make` does, without a step of Python for each of many rows.
 _deploy_row: Callable[[_Values], DeployRow] = partial(tuple.__new__, DeployRow)
 
 
 def read_deploys(session: Session, selection: Selection) -> list[DeployRow]:
-    """Read the rows of the selected deploys, sorted by time and id."""
+    """Read the rows of the selected deploys as they were at the moment of the question, by time and id."""
+    now = selection.period.now
     where, values = _in_period(selection)
     query = statements.SELECT_DEPLOYS.format(where)
-    return list(map(_deploy_row, session.execute(query, values).fetchall()))
+    found = list(map(_deploy_row, session.execute(query, (now, now, *values)).fetchall()))
+    for (at, id_), spans in _spans(session, selection).items():
+        index = bisect_left(found, (at, id_), key=lambda row: (row.at, row.id))
+        found[index] = _failed(found[index], spans)
+    return found
 
 
 def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
     """Read the rows of the selected incidents, sorted by time and id."""
+    now = selection.period.now
     where, values = _in_period(selection)
     query = statements.SELECT_INCIDENTS.format(where)
     return [
-        IncidentRow(id_, at, ended_at, deploy is not None)
-        for id_, at, ended_at, deploy in session.execute(query, values).fetchall()
+        IncidentRow(id_, at, _by(now, ended_at), deploy is not None, wide is not None)
+        for id_, at, ended_at, deploy, wide in session.execute(query, (now, now, *values)).fetchall()
     ]
+
+
+def _spans(session: Session, selection: Selection) -> dict[tuple[int, str], list[_Span]]:
+    """Return the incidents of the selected deploys, by time and id of the deploy."""
+    now = selection.period.now
+    where, values = _in_period(selection, "deploy_service", "deploy_at")
+    found: dict[tuple[int, str], list[_Span]] = defaultdict(list)
+    for at, id_, began_at, ended_at, merged in session.execute(
+        statements.SELECT_SPANS.format(where), (now, now, *values)
+    ).fetchall():
+        ended = _by(now, ended_at)
+        found[at, id_].append(_Span(began_at, ended, ended is not None and bool(merged)))
+    return found
+
+
+def _failed(row: DeployRow, spans: Sequence[_Span]) -> DeployRow:
+    """Return the row of a deploy that failed by incidents."""
+    outage = first_outage(spans)
+    if outage is None:
+        return row._replace(failed=True)
+    still_open = outage.duration_us is None
+    return row._replace(failed=True, recovery=outage.duration_us, open=still_open, remedied_after=None)
+
+
+def _by(now: int, ended_at: int | None) -> int | None:
+    return None if ended_at is None or ended_at > now else ended_at
 
 
 def first_event_at(session: Session, selection: Selection) -> int | None:
@@ -63,15 +108,32 @@ def environments(session: Session, most: int) -> list[str]:
     return found
 
 
-def _in_period(selection: Selection) -> tuple[str, _Values]:
+def deploys_by_environment(
+    session: Session, selection: Selection, most: int, most_deploys: int
+) -> list[tuple[str, int]]:
+    """Return other environments with their number of deploys, up to *most_deploys*, the most first.
+
+    They are those of the repository, service and period of *selection*, among the first *most* names.
+    """
+    found = []
+    for name in environments(session, most):
+        if name != selection.environment:
+            where, values = _in_period(replace(selection, environment=name))
+            query = statements.COUNT_DEPLOYS.format(where)
+            row = session.execute(query, (*values, most_deploys)).fetchone()
+            found.append((name, int(row[0])))
+    return sorted(((name, number) for name, number in found if number), key=lambda one: (-one[1], one[0]))
+
+
+def _in_period(selection: Selection, service: str = "service", at: str = "at") -> tuple[str, _Values]:
     period = selection.period
-    where, values = _in_place(selection)
+    where, values = _in_place(selection, service)
     last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
-    return f"{where} AND at >= ? AND at <= ?", (*values, period.began_at, last)
+    return f"{where} AND {at} >= ? AND {at} <= ?", (*values, period.began_at, last)
 
 
-def _in_place(selection: Selection) -> tuple[str, _Values]:
-    filters = {"environment": selection.environment, "repo": selection.repo, "service": selection.service}
+def _in_place(selection: Selection, service: str = "service") -> tuple[str, _Values]:
+    filters = {"environment": selection.environment, "repo": selection.repo, service: selection.service}
     given = {column: value for column, value in filters.items() if value is not None}
     return " AND ".join(f"{column} = ?" for column in given) or "1 = 1", tuple(given.values())
 
@@ -106,8 +168,14 @@ def stored_settings(session: Session) -> FigureSettings:
     if row is None:
         return FigureSettings()
     stored = json.loads(row[0])
+    if stored.get("definitions") != DEFINITIONS:  # rows of an earlier version
+        return FigureSettings()
     return FigureSettings(
-        timedelta(seconds=stored["windowSeconds"]), stored["timezone"], tuple(stored["production"])
+        timedelta(seconds=stored["windowSeconds"]),
+        stored["timezone"],
+        tuple(stored["production"]),
+        stored["countSameCommit"],
+        tuple(stored["hotfix"]),
     )
 
 
@@ -119,8 +187,11 @@ def _differ(session: Session, settings: FigureSettings) -> bool:
 def _to_json(settings: FigureSettings) -> str:
     return json.dumps(
         {
+            "definitions": DEFINITIONS,
             "windowSeconds": settings.window.total_seconds(),
             "timezone": settings.timezone,
             "production": list(settings.production),
+            "countSameCommit": settings.count_same_commit,
+            "hotfix": list(settings.hotfix),
         }
     )

@@ -16,103 +16,237 @@ from gitdailies_webhooks.sql.bulk import Lookup
 
 # Names that begin with "+" are columns of numbers (`bulk.insert_many`).
 DEPLOY_COLUMNS = (
-    "id, repo, environment, service, +at, +rollback, +rework, +failed, +unknown, +unknown_commits, leads,"
-    " +recovery, +open, keys"
+    "id, repo, environment, service, +at, sha, exact, run, attempt, reporter, says, +counts, rule, repeats,"
+    " type, +known, +rework, unknown, +unknown_commits, leads, +own_new, mentions, reverts, +remedied_at"
 )
 DELETE_DEPLOY = "DELETE FROM figures_deploys WHERE id = ?"
-SET_LEAD_TIMES = "UPDATE figures_deploys SET unknown = ?, unknown_commits = ?, leads = ? WHERE id = ?"
-SET_FAILURE = "UPDATE figures_deploys SET failed = ?, recovery = ?, open = ? WHERE id = ?"
 
-# What a deploy adds to the figures; a place and a period follow after WHERE.
+# What a counting deploy adds to the figures but for its incidents; a place and a period follow. The first
+# four parameters are the moment of the question.
 SELECT_DEPLOYS = (
-    "SELECT id, at, rework, failed, unknown, unknown_commits, leads, recovery, open"
-    " FROM figures_deploys WHERE {} ORDER BY at, id"
+    "SELECT id, at, rework, CASE WHEN remedied_at <= ? THEN 1 ELSE 0 END,"
+    " CASE WHEN unknown = '' THEN 0 ELSE 1 END, unknown_commits, leads, NULL, 0,"
+    " CASE WHEN remedied_at <= ? THEN remedied_at - at END"
+    " FROM figures_deploys WHERE counts = 1 AND {} ORDER BY at, id"
 )
 
-# Where deploys with these ids are, and the keys of their commits.
-DEPLOY_POSITIONS = Lookup(
-    "d.id, d.repo, d.environment, d.service, d.at, d.keys", "figures_deploys d", "d.id = given.id"
-)
-
-# Whether deploys with these ids failed, and for how long.
-DEPLOY_FAILURES = Lookup(
-    "d.id, d.repo, d.environment, d.service, d.at, d.rollback, d.failed, d.recovery, d.open",
+# What later deploys and incidents can see of deploys with these ids.
+DEPLOYS_BY_ID = Lookup(
+    "d.id, d.repo, d.environment, d.service, d.at, d.sha, d.exact, d.run, d.attempt, d.reporter, d.says,"
+    " d.counts, d.type, d.own_new, d.mentions, d.reverts",
     "figures_deploys d",
     "d.id = given.id",
 )
 
-# The deploys just before and just after a position, in its place. Each is one text of all that is needed,
-# "at rollback id", so that the row is looked up once.
-ADJACENT_DEPLOYS = """
-given.number,
-(SELECT d.at || ' ' || d.rollback || ' ' || d.id FROM figures_deploys d
- WHERE d.repo = given.repo AND d.environment = given.environment AND d.service = given.service
- AND (d.at, d.id) < (given.at, given.id)
- ORDER BY d.at DESC, d.id DESC LIMIT 1),
-(SELECT d.at || ' ' || d.rollback || ' ' || d.id FROM figures_deploys d
- WHERE d.repo = given.repo AND d.environment = given.environment AND d.service = given.service
- AND (d.at, d.id) > (given.at, given.id)
- ORDER BY d.at, d.id LIMIT 1)
-"""
+# The rest of the rows of deploys with these ids, for the reasons why they count.
+DEPLOY_RESULTS = Lookup(
+    "d.id, d.counts, d.rule, d.repeats, d.type, d.known, d.unknown, d.unknown_commits, d.leads",
+    "figures_deploys d",
+    "d.id = given.id",
+)
 
-# The latest deploy of one service between two moments, as "at rollback id".
-LATEST_DEPLOY_OF_SERVICE = """
-given.id,
-(SELECT d.at || ' ' || d.rollback || ' ' || d.id FROM figures_deploys d
- WHERE d.repo = given.repo AND d.environment = given.environment AND d.service = given.service
- AND d.at <= given.at AND d.at > given.since
- ORDER BY d.at DESC, d.id DESC LIMIT 1)
-"""
+_IN_PLACE = "d.repo = given.repo AND d.environment = given.environment AND d.service = given.service"
+_EARLIER = "(d.at, d.id) < (given.at, given.id) ORDER BY d.at DESC, d.id DESC LIMIT 1"
+_LATER = "(d.at, d.id) > (given.at, given.id) ORDER BY d.at, d.id LIMIT 1"
+_FIRST = "(d.at, d.id) < (given.at, given.id) ORDER BY d.at, d.id LIMIT 1"
+
+# The last deploy before a position in its place, and the last counting one.
+DEPLOYS_BEFORE = f"""
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND {_EARLIER}),
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND {_EARLIER})
+"""  # noqa: S608  constants
+
+# Whether there is a deploy after a position in its place, and when the next counting one is.
+DEPLOYS_AFTER = f"""
+given.number,
+(SELECT 1 FROM figures_deploys d WHERE {_IN_PLACE} AND {_LATER}),
+(SELECT d.at FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND {_LATER})
+"""  # noqa: S608  constants
+
+# The first deploy of a SHA before a position in its place, and the first counting one. `+ 0` keeps a planner
+# without statistics from the indexes of counting deploys, which do not have the SHA.
+FIRST_OF_SHA = f"""
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND {_FIRST}),
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND d.counts + 0 = 1 AND {_FIRST})
+"""  # noqa: S608  constants
+
+# Of the deploys of a SHA before a position: whether one had this exact environment, whether one had this
+# reporter if that is `asked`, and the first counting one with this run and attempt if a run is named. With
+# times that no index has (`+ 0`), the index of runs is the best one for the last.
+SAME_OF_SHA = f"""
+given.number,
+(SELECT 1 FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND d.exact = given.exact
+ AND {_FIRST}),
+CASE WHEN given.asked = 1 THEN
+(SELECT 1 FROM figures_deploys d WHERE {_IN_PLACE} AND d.sha = given.sha AND d.reporter = given.reporter
+ AND {_FIRST}) END,
+CASE WHEN given.run <> '' THEN
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.run = given.run AND d.attempt = given.attempt
+ AND d.sha = given.sha AND d.run <> '' AND d.counts = 1 AND (given.says = '' OR d.says = given.says)
+ AND (d.at + 0 < given.at OR (d.at + 0 = given.at AND d.id < given.id)) ORDER BY d.at + 0, d.id LIMIT 1) END
+"""  # noqa: S608  constants
+
+# The latest counting deploy before a position that is no rollback and of another commit, since a moment.
+LATEST_OTHER = f"""
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1 AND d.type <> 'rollback'
+ AND d.at > given.since
+ AND substr(d.sha, 1, length(given.sha)) <> given.sha AND substr(given.sha, 1, length(d.sha)) <> d.sha
+ AND {_EARLIER})
+"""  # noqa: S608  constants
+
+# Deploys after a position in its place, in order.
+NEXT_DEPLOYS = (
+    "SELECT id, at, counts, type, sha FROM figures_deploys"
+    " WHERE repo = ? AND environment = ? AND service = ? AND (at, id) > (?, ?) ORDER BY at, id LIMIT ?"
+)
+NEXT_COUNTING = (
+    "SELECT id, at, counts, type, sha FROM figures_deploys"
+    " WHERE repo = ? AND environment = ? AND service = ? AND counts = 1 AND (at, id) > (?, ?)"
+    " ORDER BY at, id LIMIT ?"
+)
+# Deploys of a SHA after a position in its place.
+LATER_OF_SHA = Lookup(
+    "d.id, d.at, d.counts", "figures_deploys d", f"{_IN_PLACE} AND d.sha = given.sha AND d.at >= given.at"
+)
+
+# The latest counting deploy of one service between two moments.
+LATEST_DEPLOY_OF_SERVICE = f"""
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE {_IN_PLACE} AND d.counts = 1
+ AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1)
+"""  # noqa: S608  constants
 
 # The same for any service.
 LATEST_DEPLOY_OF_ANY_SERVICE = """
-given.id,
-(SELECT d.at || ' ' || d.rollback || ' ' || d.id FROM figures_deploys d
- WHERE d.repo = given.repo AND d.environment = given.environment
- AND d.at <= given.at AND d.at > given.since
- ORDER BY d.at DESC, d.id DESC LIMIT 1)
+given.number,
+(SELECT d.id FROM figures_deploys d WHERE d.repo = given.repo AND d.environment = given.environment
+ AND d.counts = 1 AND d.at <= given.at AND d.at > given.since ORDER BY d.at DESC, d.id DESC LIMIT 1)
 """
 
-# When the first deploy happened; a place follows after WHERE.
-FIRST_DEPLOY = "SELECT at FROM figures_deploys WHERE {} ORDER BY at LIMIT 1"
+# How many counting deploys there are, up to a number; a place and a period follow after AND.
+COUNT_DEPLOYS = (
+    "SELECT count(*) FROM (SELECT 1 FROM figures_deploys WHERE counts = 1 AND {} LIMIT ?) AS found"
+)
+
+# When the first counting deploy happened; a place follows after AND.
+FIRST_DEPLOY = "SELECT at FROM figures_deploys WHERE counts = 1 AND {} ORDER BY at LIMIT 1"
 
 # The first environment in alphabetical order, and the first one after another.
-FIRST_ENVIRONMENT = "SELECT environment FROM figures_deploys ORDER BY environment LIMIT 1"
+FIRST_ENVIRONMENT = "SELECT environment FROM figures_deploys WHERE counts = 1 ORDER BY environment LIMIT 1"
 NEXT_ENVIRONMENT = (
-    "SELECT environment FROM figures_deploys WHERE environment > ? ORDER BY environment LIMIT 1"
+    "SELECT environment FROM figures_deploys WHERE counts = 1 AND environment > ?"
+    " ORDER BY environment LIMIT 1"
+)
+
+LONGER_DEPLOYED = Lookup(
+    "DISTINCT given.number, d.sha",
+    "figures_deploys d",
+    f"{_IN_PLACE} AND d.sha > given.sha AND d.sha < given.behind",
 )
 
 # --- Commits ---
 
-COMMIT_COLUMNS = "repo, environment, +key, deploy, sha, service, +at, +own, +position"
-DELETE_COMMIT = "DELETE FROM figures_commits WHERE repo = ? AND environment = ? AND key = ? AND deploy = ?"
+COMMIT_COLUMNS = "repo, environment, sha, service, +at, deploy, +own, +brought"
+DELETE_COMMIT = (
+    "DELETE FROM figures_commits WHERE repo = ? AND environment = ? AND sha = ? AND service = ? AND at = ?"
+    " AND deploy = ?"
+)
+_COMMIT_IN_PLACE = "c.repo = given.repo AND c.environment = given.environment AND c.sha = given.sha"
 
-# The deploys that mention commits with these keys.
-COMMIT_MENTIONS = Lookup(
-    "c.key, c.repo, c.environment, c.service, c.at, c.deploy, c.sha, c.own, c.position",
+# Whether an earlier deploy of a place had a commit, and the first one that brought it.
+COMMIT_BEFORE = f"""
+given.number,
+(SELECT 1 FROM figures_commits c WHERE {_COMMIT_IN_PLACE} AND c.service = given.service
+ AND (c.at, c.deploy) < (given.at, given.id) LIMIT 1)
+"""  # noqa: S608  constants
+BROUGHT_BEFORE = f"""
+given.number,
+(SELECT c.deploy FROM figures_commits c WHERE {_COMMIT_IN_PLACE} AND c.service = given.service
+ AND c.brought = 1 AND (c.at, c.deploy) < (given.at, given.id) ORDER BY c.at, c.deploy LIMIT 1)
+"""  # noqa: S608  constants
+# The deploys of a place that had a commit since a moment.
+MENTIONS_AFTER = Lookup(
+    "c.deploy, c.at",
     "figures_commits c",
-    "c.repo = given.repo AND c.environment = given.environment AND c.key = given.key",
+    f"{_COMMIT_IN_PLACE} AND c.service = given.service AND c.at >= given.at",
+)
+# The deploys of any service that are of a commit, or brought it.
+CANDIDATES = Lookup(
+    "given.number, c.service, c.at, c.deploy",
+    "figures_commits c",
+    f"{_COMMIT_IN_PLACE} AND (c.own = 1 OR c.brought = 1)",
+)
+_LONGER_COMMIT = "c.sha > given.sha AND c.sha < given.behind"
+LONGER_MENTIONED_ANYWHERE = Lookup(
+    "DISTINCT given.number, c.sha",
+    "figures_commits c",
+    f"c.repo = given.repo AND c.environment = given.environment AND {_LONGER_COMMIT}",
+)
+LONGER_MENTIONED = LONGER_MENTIONED_ANYWHERE._replace(
+    where=f"{LONGER_MENTIONED_ANYWHERE.where} AND c.service = given.service"
+)
+
+LENGTHS = Lookup("n.repo, n.length", "figures_lengths n", "n.repo = given.repo")
+
+# --- Remedies ---
+
+REVERT_COLUMNS = "repo, environment, sha, service, +at, deploy"
+DELETE_REVERT = (
+    "DELETE FROM figures_reverts WHERE repo = ? AND environment = ? AND sha = ? AND service = ? AND at = ?"
+    " AND deploy = ?"
+)
+_REVERT_IN_PLACE = "v.repo = given.repo AND v.environment = given.environment AND v.service = given.service"
+REVERTS_AFTER = Lookup(
+    "v.deploy, v.at",
+    "figures_reverts v",
+    f"{_REVERT_IN_PLACE} AND v.sha = given.sha AND v.at >= given.at",
+)
+LONGER_REVERTED = Lookup(
+    "DISTINCT given.number, v.sha",
+    "figures_reverts v",
+    f"{_REVERT_IN_PLACE} AND v.sha > given.sha AND v.sha < given.behind",
+)
+REMEDY_COLUMNS = "deploy, +at, remedy, sha"
+REMEDIES_BY = Lookup("r.deploy, r.at, r.remedy, r.sha", "figures_remedies r", "r.remedy = given.id")
+REMEDIES_OF = Lookup("r.deploy, r.at, r.remedy, r.sha", "figures_remedies r", "r.deploy = given.id")
+DELETE_REMEDY = "DELETE FROM figures_remedies WHERE deploy = ? AND at = ? AND remedy = ?"
+SET_REMEDIED = (
+    "UPDATE figures_deploys SET remedied_at ="
+    " (SELECT min(r.at) FROM figures_remedies r WHERE r.deploy = figures_deploys.id) WHERE id = ?"
 )
 
 # --- Incidents ---
 
 INCIDENT_COLUMNS = (
-    "id, repo, environment, service, incident_id, +at, +ended_at, +merged, cause, +cause_key, deploy"
+    "id, +since, +until, repo, environment, service, incident_id, +at, end_id, +ended_at, +merged, cause,"
+    " deploy, deploy_service, +deploy_at, how, wide"
 )
-DELETE_INCIDENT = "DELETE FROM figures_incidents WHERE id = ?"
+DELETE_INCIDENT = "DELETE FROM figures_incidents WHERE id = ? AND since = ?"
 
-# What an incident adds to the figures; a place and a period follow after WHERE.
-SELECT_INCIDENTS = "SELECT id, at, ended_at, deploy FROM figures_incidents WHERE {} ORDER BY at, id"
+# What incidents add to the figures; a place and a period follow. The first two parameters are the moment.
+SELECT_INCIDENTS = (
+    "SELECT id, at, ended_at, deploy, wide FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND {} ORDER BY at, id"
+)
+# The spans of the incidents that are attributed to deploys; a place and a period of deploys follow. The
+# first two parameters are the moment.
+SELECT_SPANS = (
+    "SELECT deploy_at, deploy, at, ended_at, merged FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND deploy IS NOT NULL AND {}"
+)
 
 # When the first incident started; a place follows after WHERE.
 FIRST_INCIDENT = "SELECT at FROM figures_incidents WHERE {} ORDER BY at LIMIT 1"
 
 _INCIDENT = (
-    "i.id, i.repo, i.environment, i.service, i.incident_id, i.at, i.ended_at, i.merged, i.cause, i.cause_key,"
-    " i.deploy"
+    "i.id, i.since, i.until, i.repo, i.environment, i.service, i.incident_id, i.at, i.end_id, i.ended_at,"
+    " i.merged, i.cause, i.deploy, i.deploy_service, i.deploy_at, i.how, i.wide"
 )
 
-# Incidents without a cause that started between two moments, of a service that the deploy's may be.
+# Incidents that have no cause for a time, started between two moments, of a service that the deploy's may be.
 INCIDENTS_BETWEEN = Lookup(
     _INCIDENT,
     "figures_incidents i",
@@ -122,63 +256,55 @@ INCIDENTS_BETWEEN = Lookup(
     "i.at",
 )
 
-# Incidents whose cause is a commit with this key.
+# Incidents whose cause for a time is this SHA, or longer than it.
 INCIDENTS_CAUSED_BY = Lookup(
     _INCIDENT,
     "figures_incidents i",
-    "i.repo = given.repo AND i.environment = given.environment AND i.cause_key = given.key",
-    "i.cause_key",
+    "i.repo = given.repo AND i.environment = given.environment AND i.cause = given.sha",
+)
+LONGER_CAUSES = Lookup(
+    "DISTINCT given.number, i.cause",
+    "figures_incidents i",
+    "i.repo = given.repo AND i.environment = given.environment"
+    " AND i.cause > given.sha AND i.cause < given.behind",
 )
 
-# Every occurrence of an incident.
+# Every occurrence of an incident; incidents by the id of their start; those attributed to a deploy.
 OCCURRENCES = Lookup(
     _INCIDENT, "figures_incidents i", "i.repo = given.repo AND i.incident_id = given.incident_id"
 )
-
-# Incidents by the id of their start.
 INCIDENTS_BY_ID = Lookup(_INCIDENT, "figures_incidents i", "i.id = given.id")
-
-# Incidents that are attributed to a deploy.
 INCIDENTS_OF_DEPLOY = Lookup(_INCIDENT, "figures_incidents i", "i.deploy = given.id")
 
 # --- Events ---
-
-# Every spelling of a repository, one step in the index for each: the next larger name.
-REPOSITORY_NAMES = """
-WITH RECURSIVE known(name) AS (
- SELECT min(repo) FROM events
- UNION ALL
- SELECT (SELECT min(repo) FROM events WHERE repo > known.name) FROM known WHERE known.name IS NOT NULL
-)
-SELECT name FROM known WHERE name IS NOT NULL
-"""
-
-# The first event with this spelling of a repository.
-FIRST_EVENT_OF_NAME = "SELECT seq, repo FROM events WHERE repo = ? ORDER BY seq LIMIT 1"
 
 # The bodies of all events of a repository, and of those with these ids.
 BODIES_OF_REPOSITORY = "SELECT body FROM events WHERE repo = ?"
 BODIES_BY_ID = Lookup("e.body", "events e", "e.id = given.id")
 
-# The starts and ends of these incidents, up to a moment.
+# The starts and ends of these incidents.
 BODIES_OF_INCIDENT = Lookup(
-    "given.incident_id, e.repo, e.body", "events e", "e.incident_id = given.incident_id AND e.time <= ?"
+    "given.incident_id, e.repo, e.body", "events e", "e.incident_id = given.incident_id"
 )
 
 # Events by their ids, for the DORA page.
 EVENTS_BY_ID = Lookup("e.id, e.seq, e.body", "events e", "e.id = given.id")
 
 # One event by its id.
-EVENT_BY_ID = "SELECT repo, body FROM events WHERE id = ?"
+EVENT_BY_ID = "SELECT seq, repo, body FROM events WHERE id = ?"
 
 # A page of the events of a repository between two moments, after the cursor (time, id).
 EVENTS_OF_PERIOD = (
-    "SELECT time, id, repo, body FROM events WHERE repo = ? AND time >= ? AND time <= ?"
+    "SELECT time, id, seq, repo, body FROM events WHERE repo = ? AND time >= ? AND time <= ?"
     " AND (time > ? OR (time = ? AND id > ?)) ORDER BY time, id LIMIT ?"
 )
 
-# The time of the last event of a kind.
-LATEST_TIME_OF_KIND = "SELECT time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
+# The time of the first event of a repository, by one spelling of its name, and of the first of a kind.
+FIRST_TIME_OF_REPOSITORY = "SELECT time FROM events WHERE repo = ? ORDER BY time LIMIT 1"
+FIRST_TIME_OF_KIND = "SELECT time FROM events WHERE kind = ? ORDER BY time LIMIT 1"
+
+# One row for each event of a repository, up to a number.
+SOME_OF_REPOSITORY = "SELECT 1 FROM events WHERE repo = ? LIMIT ?"
 
 # --- Settings with which the rows were made ---
 
@@ -193,10 +319,15 @@ ANYTHING = "SELECT 1 FROM events UNION ALL SELECT 1 FROM figures_deploys LIMIT 1
 DELETE_SOME_ROWS = (
     "DELETE FROM figures_deploys WHERE id IN (SELECT id FROM figures_deploys LIMIT ?)",
     "DELETE FROM figures_incidents WHERE id IN (SELECT id FROM figures_incidents LIMIT ?)",
-    """
-DELETE FROM figures_commits WHERE (repo, environment, key, deploy, sha) IN
- (SELECT repo, environment, key, deploy, sha FROM figures_commits LIMIT ?)
-""",
+    *(
+        f"DELETE FROM {table} WHERE ({key}) IN (SELECT {key} FROM {table} LIMIT ?)"  # noqa: S608  these
+        for table, key in (
+            ("figures_commits", "repo, environment, sha, service, at, deploy"),
+            ("figures_reverts", "repo, environment, sha, service, at, deploy"),
+            ("figures_remedies", "deploy, at, remedy"),
+            ("figures_lengths", "repo, length"),
+        )
+    ),
 )
 
 # --- Commits from git ---

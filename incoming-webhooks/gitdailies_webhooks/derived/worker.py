@@ -20,6 +20,7 @@ from gitdailies_webhooks.derived.update.advance import Progress, advance
 from gitdailies_webhooks.events import change_log
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.sql import statistics
 
 # Without a request, the rows are at most this old.
 PAUSE_SECONDS = 1.0
@@ -55,6 +56,7 @@ class Deriver:
         self._turn = asyncio.Lock()
         self._is_reset = False
         self._most = _LEAST
+        self._growth = statistics.Growth()
         self._task: asyncio.Task[None] | None = None
         self._stopped = False
 
@@ -98,6 +100,10 @@ class Deriver:
                 progress = await self._store.write(partial(self._advance, now=now, most=most))
                 for repo in progress.repos:
                     self._changed(repo)
+                if self._growth.add(progress.events):
+                    # One by one, because arriving events wait for each.
+                    for table in statistics.TABLES:
+                        await self._store.write(partial(statistics.refresh, table=table))
                 pending = progress.events == most
 
     def _advance(self, session: Session, now: int, most: int) -> Progress:

@@ -18,7 +18,7 @@ from gitdailies_webhooks.sql.bulk import Lookup, execute_many, lookup_many
 EventRef = tuple[str, str, str | None]
 
 # Bodies of events that the rows include, by id.
-_BODIES = Lookup("e.body", "events e", "e.id = given.id AND e.seq <= ? AND e.time <= ?")
+_BODIES = Lookup("e.body", "events e", "e.id = given.id AND e.seq <= ?")
 
 # Note an event to derive again from `due_at` on.
 _ADD_NOTE = "INSERT INTO figures_changes (id, repo, incident_id, due_at) VALUES (?, ?, ?, ?)"
@@ -27,7 +27,7 @@ _DUE_NOTES = (
     "SELECT seq, id, repo, incident_id FROM figures_changes WHERE due_at <= ? ORDER BY due_at, seq LIMIT ?"
 )
 # The next events behind the last one that the rows include.
-_NEW_EVENTS = "SELECT seq, id, repo, incident_id, time, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
+_NEW_EVENTS = "SELECT seq, repo, incident_id, body FROM events WHERE seq > ? ORDER BY seq LIMIT ?"
 # The moments of the oldest new event and of the oldest due note.
 _OLDEST_NEW_EVENT = "SELECT received_at FROM events WHERE seq > ? ORDER BY seq LIMIT 1"
 _OLDEST_DUE_NOTE = "SELECT due_at FROM figures_changes WHERE due_at <= ? ORDER BY due_at LIMIT 1"
@@ -53,7 +53,7 @@ class PendingChanges(NamedTuple):
 
 
 def note_changes(session: Session, events: Iterable[EventRef], due_at: int) -> None:
-    """Note events to derive again from *due_at* on: deleted, no longer in the future, or changed."""
+    """Note events to derive again from *due_at* on: deleted, changed, or near a changed one."""
     session.executemany(_ADD_NOTE, [(*event, due_at) for event in events])
 
 
@@ -70,18 +70,13 @@ def count_pending(session: Session, now: int, most: int) -> int:
     return min(most, sum(len(session.execute(query, (value, most)).fetchall()) for query, value in queries))
 
 
-def has_notes(session: Session) -> bool:
-    """Return whether there is any note, due or not."""
-    return session.execute("SELECT 1 FROM figures_changes LIMIT 1").fetchone() is not None
-
-
 def read_until(session: Session) -> int:
     """Return the `seq` of the last event that the rows include."""
     return int(session.execute("SELECT seq FROM figures_read").fetchone()[0])
 
 
 def next_pending(session: Session, now: int, most: int) -> PendingChanges:
-    """Return the next changes, up to *most*; note events of the future for when their time comes.
+    """Return the next changes, up to *most*.
 
     Notes come before new events: a new event may have the id of one that was deleted.
     """
@@ -89,15 +84,12 @@ def next_pending(session: Session, now: int, most: int) -> PendingChanges:
     due = session.execute(_DUE_NOTES, (now, most)).fetchall()
     changed_ids = list({id_: None for _, id_, _, _ in due})
     rows = [(id_,) for id_ in changed_ids]
-    bodies = [body for (body,) in lookup_many(session, "id", rows, _BODIES, until, now)]
+    bodies = [body for (body,) in lookup_many(session, "id", rows, _BODIES, until)]
     incidents = {(folded(repo), incident) for _, _, repo, incident in due if incident is not None}
     arrived = session.execute(_NEW_EVENTS, (until, most - len(due))).fetchall()
-    for seq, id_, repo, incident, time, body in arrived:
+    for seq, repo, incident, body in arrived:
         until = seq
         if repo is None:
-            continue
-        if time > now:
-            note_changes(session, [(id_, repo, incident)], time)
             continue
         bodies.append(body)
         if incident is not None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from types import MappingProxyType
-from typing import Any
+from typing import Any, NamedTuple
 
 from gitdailies_core.errors import (
     BodyTooLarge,
@@ -21,28 +21,44 @@ from gitdailies_core.errors import (
 from gitdailies_webhooks.accounts.keys import without_keys
 
 MEDIA_TYPE = "application/problem+json"
-_URN = "urn:gitdailies:problem:"
+URN = "urn:gitdailies:problem:"
 _RETRY_AFTER_SECONDS = 5
 
-# Word: HTTP status, title.
-PROBLEMS: Mapping[str, tuple[int, str]] = MappingProxyType(
+
+class ProblemKind(NamedTuple):
+    """The HTTP status of a problem, and its title: for programs, and for people where it differs."""
+
+    status: int
+    title: str
+    for_people: str = ""
+
+    @property
+    def page_title(self) -> str:
+        return self.for_people or self.title
+
+
+PROBLEMS: Mapping[str, ProblemKind] = MappingProxyType(
     {
-        "request": (400, "The request does not fit this API"),
-        "key-in-url": (400, "The address contains a key"),
-        "unreadable": (400, "The body cannot be read"),
-        "unauthorized": (401, "No valid key"),
-        "forbidden": (403, "The key does not allow this"),
-        "not-found": (404, "Not found"),
-        "method": (405, "Method not allowed"),
-        "timeout": (408, "The body did not arrive in time"),
-        "conflict": (409, "Another event has this id"),
-        "out-of-order": (409, "The event is older than one that is stored"),
-        "too-large": (413, "The body is too large"),
-        "media-type": (415, "The body is not plain JSON"),
-        "invalid": (422, "The event is not valid"),
-        "too-many": (429, "Too many requests without a valid key"),
-        "fault": (500, "Internal error"),
-        "unavailable": (503, "The store is unavailable"),
+        "request": ProblemKind(
+            400, "The request does not fit this API", "There is a mistake in the address or form"
+        ),
+        "key-in-url": ProblemKind(400, "The address contains a key"),
+        "unreadable": ProblemKind(400, "The body cannot be read", "The form cannot be read"),
+        "unauthorized": ProblemKind(401, "No valid key", "Sign in first"),
+        "forbidden": ProblemKind(403, "The key does not allow this", "You may not do this"),
+        "form": ProblemKind(403, "The form was not accepted"),
+        "not-found": ProblemKind(404, "Not found"),
+        "method": ProblemKind(405, "Method not allowed", "This page cannot be opened like this"),
+        "timeout": ProblemKind(408, "The body did not arrive in time", "The form did not arrive in time"),
+        "conflict": ProblemKind(409, "Another event has this id"),
+        "out-of-order": ProblemKind(409, "The event is older than one that is stored"),
+        "too-large": ProblemKind(413, "The body is too large", "The form is too large"),
+        "media-type": ProblemKind(415, "The body is not plain JSON", "This is not one of our forms"),
+        "invalid": ProblemKind(422, "The event is not valid"),
+        "too-many": ProblemKind(429, "Too many requests without a valid key", "Too many attempts"),
+        "fault": ProblemKind(500, "Internal error", "Something went wrong on the server"),
+        "busy": ProblemKind(503, "Too many questions at once", "Too many people ask at once"),
+        "unavailable": ProblemKind(503, "The store is unavailable"),
     }
 )
 
@@ -58,13 +74,13 @@ class Problem:
 
     @property
     def status(self) -> int:
-        return PROBLEMS[self.word][0]
+        return PROBLEMS[self.word].status
 
     def to_wire(self) -> dict[str, Any]:
         """Return the JSON object of the response."""
         body = {
-            "type": _URN + self.word,
-            "title": PROBLEMS[self.word][1],
+            "type": URN + self.word,
+            "title": PROBLEMS[self.word].title,
             "status": self.status,
             "detail": without_keys(self.detail),
         }

@@ -21,7 +21,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events import change_log, erased_ids, spellings
 from gitdailies_webhooks.events.intake import (
     RECEIVED_AT,
     Candidate,
@@ -32,9 +32,11 @@ from gitdailies_webhooks.events.intake import (
 )
 from gitdailies_webhooks.events.query import FILTERS, Listing
 from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
+from gitdailies_webhooks.figures.settings import folded
+from gitdailies_webhooks.sql.bulk import takes_lists
 
 # Fewer parameters than any build of SQLite accepts in one statement.
-_AT_ONCE = 500
+_AT_ONCE = 450
 
 # The last use of a key is recorded to the minute. Only people read it, so it is not worth a write for
 # each request.
@@ -51,18 +53,23 @@ _INSERT = (
 )
 # Delete an event and return what its audit line needs.
 _DELETE = "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id"
-# Stored events by id; a list of ids follows.
-_EXISTING = "SELECT id, digest, time, time_given FROM events WHERE id"
+# Stored events by id, and erased ones by hash; `{0}` and `{1}` are the lists of both.
+_EXISTING = (
+    "SELECT id, digest, time, time_given, body FROM events WHERE id {0}"
+    " UNION ALL SELECT hash, NULL, 0, 0, '' FROM erased_events WHERE hash {1}"
+)
 # The newest event of a kind.
 _LATEST_OF_KIND = "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
-# Events behind a cursor in the order of arrival; `{}` takes more conditions.
-_LIST = "SELECT seq, received_at, body FROM events WHERE seq > ?{} ORDER BY seq LIMIT ?"
+# Events behind a cursor in the order of arrival; `{}` takes more conditions, and what to sort by.
+_LIST = "SELECT seq, received_at, body FROM events WHERE seq > ?{} ORDER BY {} LIMIT ?"
 # Events before a cursor, the last received first, with the name of their key; `{}` takes more conditions.
 _NEWEST = (
     "SELECT seq, events.id, body, time, received_at, keys.name FROM events"
-    " JOIN keys ON keys.id = events.key_id WHERE seq < ?{} ORDER BY seq DESC LIMIT ?"
+    " JOIN keys ON keys.id = events.key_id WHERE seq < ?{} ORDER BY {} DESC LIMIT ?"
 )
-# Conditions of a filter and of a search in the whole text of an event.
+# Conditions of a filter and of a search in the whole text of an event. An index is of use for the first
+# alone, so that no other filter draws the database away from it.
+_IN_INDEX = " AND {} = ?"
 _EQUAL, _EQUAL_IN_ANY_CASE = " AND coalesce({}, '') = ?", " AND lower(coalesce({}, '')) = lower(?)"
 _CONTAINS = " AND lower(events.body) LIKE lower(?) ESCAPE '!'"
 # Whether a key was deleted, and when it was used last.
@@ -119,9 +126,11 @@ def accept(
 def evaluate(session: Session, submission: Submission, *, strict_order: bool) -> tuple[Outcome, ...]:
     """Decide a submission against the stored events, and write nothing."""
     ids = [entry.id for entry in submission.entries if isinstance(entry, Candidate)]
+    existing, erased = _existing(session, ids)
     return decide(
         submission.entries,
-        existing=dict(_existing(session, ids)),
+        existing=existing,
+        erased=erased,
         latest=latest_events(session) if strict_order else None,
     )
 
@@ -159,11 +168,14 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
 
 def list_events(session: Session, listing: Listing, *, after: int, limit: int) -> list[ListedEvent]:
     """Read the next *limit* events of a listing behind the cursor *after*."""
-    conditions, values = _conditions(listing.filters)
+    found: list[tuple[int, int, str]] = []
+    for conditions, values, order in _selections(session, listing.filters):
+        statement = _LIST.format(conditions, order)
+        found += session.execute(statement, (after, *values, limit)).fetchall()
     return [
         # The stored text is a JSON object that is not empty and that has no field of this name.
         ListedEvent(seq, f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
-        for seq, received_at, body in session.execute(_LIST.format(conditions), (after, *values, limit))
+        for seq, received_at, body in sorted(found)[:limit]
     ]
 
 
@@ -176,36 +188,73 @@ def newest_events(
     limit: int,
 ) -> list[StoredEvent]:
     """Read up to *limit* events before a cursor, newest first; *search* looks into all of their text."""
-    conditions, values = _conditions(filters)
-    if search:
-        conditions += _CONTAINS
-        values = (*values, "%" + _LIKE_SPECIAL.sub(r"!\g<0>", search) + "%")
-    found = session.execute(_NEWEST.format(conditions), (2**62 if before is None else before, *values, limit))
+    contains = _CONTAINS if search else ""
+    searched = ("%" + _LIKE_SPECIAL.sub(r"!\g<0>", search) + "%",) if search else ()
+    found: list[tuple[Any, ...]] = []
+    for conditions, values, order in _selections(session, filters):
+        statement = _NEWEST.format(conditions + contains, order)
+        until = 2**62 if before is None else before
+        found += session.execute(statement, (until, *values, *searched, limit)).fetchall()
     return [
         StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key)
-        for seq, id_, body, time, received_at, key in found
+        for seq, id_, body, time, received_at, key in sorted(found, reverse=True)[:limit]
     ]
 
 
-def _conditions(filters: Mapping[str, str]) -> tuple[str, tuple[str, ...]]:
-    """Return a condition for each filter, and their values; "" finds events without such a field."""
-    conditions = ""
-    for name in filters:
+def _selections(session: Session, filters: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], str]]:
+    """Yield the parts of a listing that an index finds: conditions, their values, and what to sort by.
+
+    "" finds events without such a field. Each spelling of a repository is a part of its own, in the order
+    of an index. An incident has few events: sorting them keeps the database from reading all in order.
+    """
+    incident, repo = filters.get("incidentId"), filters.get("repo")
+    indexed, order = "", "seq"
+    parts: list[tuple[str, ...]] = [()]
+    if incident:
+        indexed, order, parts = "incidentId", "seq + 0", [(incident,)]
+    elif repo:
+        names = spellings.spellings(session, folded(repo))
+        indexed, parts = "repo", [(name,) for name in names]
+    conditions = _IN_INDEX.format(FILTERS[indexed][0]) if indexed else ""
+    values: list[str] = []
+    for name, value in filters.items():
         column, exact = FILTERS[name]
-        conditions += (_EQUAL if exact else _EQUAL_IN_ANY_CASE).format(column)
-    return conditions, tuple(filters.values())
-
-
-def _existing(session: Session, ids: Sequence[str]) -> Iterator[tuple[str, ExistingEvent]]:
-    takes_lists = getattr(session, "takes_lists", False)
-    for chunk in _chunks(ids):
-        if takes_lists and len(chunk) > 1:
-            # With one parameter for each id, every length of a list would be a prepared statement.
-            found = session.execute(f"{_EXISTING} = ANY(?::text[])", (chunk,))
+        if name == indexed:
+            continue
+        if name == "repo" and value:
+            names = spellings.spellings(session, folded(value))
+            conditions += (
+                f" AND coalesce(repo, '') IN ({', '.join('?' * len(names))})" if names else " AND 1 = 0"
+            )
+            values += names
         else:
-            found = session.execute(f"{_EXISTING} IN ({', '.join('?' * len(chunk))})", chunk)
-        for id_, digest, time, time_given in found:
-            yield id_, ExistingEvent(digest.hex(), from_us(time), bool(time_given))
+            conditions += (_EQUAL if exact else _EQUAL_IN_ANY_CASE).format(column)
+            values.append(value)
+    for part in parts:
+        yield conditions, (*part, *values), order
+
+
+def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:
+    """Return the stored events with these ids, and the ids of those that were erased."""
+    existing: dict[str, ExistingEvent] = {}
+    erased: set[str] = set()
+    lists = takes_lists(session)
+    for chunk in _chunks(ids):
+        by_hash = erased_ids.hashes(chunk)
+        if lists and len(chunk) > 1:
+            # With one parameter for each id, every length of a list would be a prepared statement.
+            found = session.execute(
+                _EXISTING.format("= ANY(?::text[])", "= ANY(?::text[])"), (chunk, list(by_hash))
+            )
+        else:
+            marks = [f"IN ({', '.join('?' * len(one))})" for one in (chunk, by_hash)]
+            found = session.execute(_EXISTING.format(*marks), (*chunk, *by_hash))
+        for id_, digest, time, time_given, body in found:
+            if digest is None:
+                erased.add(by_hash[id_])
+            else:
+                existing[id_] = ExistingEvent(digest.hex(), from_us(time), bool(time_given), body)
+    return existing, erased
 
 
 def _chunks(ids: Iterable[str]) -> Iterator[list[str]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Callable
+from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime
 from functools import partial
 from typing import Any, TypeVar, cast
@@ -17,16 +18,26 @@ from gitdailies_webhooks.events import queries
 from gitdailies_webhooks.events.intake import Outcome, Submission
 from gitdailies_webhooks.events.queries import ListedEvent
 from gitdailies_webhooks.events.query import Listing
+from gitdailies_webhooks.events.readers import Readers
 from gitdailies_webhooks.sql.database import ReadPool, StoreLocation, database_at, migrate
 
 Result = TypeVar("Result")
 
 # How many rows of a list are in memory at once.
 _PAGE = 1000
+# Threads that look up keys and check events, and those for other short reads. Neither waits for the other.
+_INTAKE_THREADS, _READ_THREADS = 4, 4
 
 
-def open_store(location: StoreLocation, *, strict_order: bool = False) -> EventStore:
+def open_store(
+    location: StoreLocation,
+    *,
+    strict_order: bool = False,
+    timed: Callable[[float, int], None] = lambda _seconds, _items: None,
+) -> EventStore:
     """Open a store for a server: lock it and bring it to the schema of this version.
+
+    *timed* is called with the seconds of each commit and its number of items.
 
     Raises ConfigurationError if another server uses the store or a newer version wrote it,
     StoreUnavailable if it cannot be read or written.
@@ -38,20 +49,30 @@ def open_store(location: StoreLocation, *, strict_order: bool = False) -> EventS
     except BaseException:
         database.unlock()
         raise
-    return EventStore(database, strict_order=strict_order)
+    return EventStore(database, strict_order=strict_order, timed=timed)
 
 
 class EventStore:
-    """An open store. `start` it in the event loop that uses it, and `close` it there."""
+    """An open store. `start` it in the event loop that uses it, and `close` it there.
 
-    def __init__(self, database: Database, *, strict_order: bool) -> None:
+    Intake never waits for readers: it has a writer, threads and connections of its own. Reads that take
+    a moment, such as that of a session, are for `read`; all others are for `ask`.
+    """
+
+    def __init__(
+        self, database: Database, *, strict_order: bool, timed: Callable[[float, int], None]
+    ) -> None:
         self.database = database
         self._strict_order = strict_order
-        self._read_pool = ReadPool(database)
+        self._intake_pool, self._read_pool = ReadPool(database), ReadPool(database)
+        self._intake_threads = ThreadPoolExecutor(_INTAKE_THREADS, "webhooks-intake")
+        self._read_threads = ThreadPoolExecutor(_READ_THREADS, "webhooks-reads")
+        self._readers = Readers(database, self._read_pool)
         self._writer: GroupWriter[Callable[[Session], Any], Any] = GroupWriter(
             database=database,
             apply=lambda session, works: [work(session) for work in works],
             name="webhooks-writer",
+            timed=timed,
         )
 
     def start(self) -> None:
@@ -61,7 +82,11 @@ class EventStore:
     async def close(self) -> None:
         """Commit what was passed to `write`, close the database and unlock it."""
         await self._writer.stop()
-        self._read_pool.close()
+        await self._readers.close()
+        for threads in (self._intake_threads, self._read_threads):
+            threads.shutdown()
+        for pool in (self._intake_pool, self._read_pool):
+            pool.close()
         self.database.unlock()
 
     @property
@@ -73,7 +98,9 @@ class EventStore:
         """Find a key by its hash; a key that any process has deleted is returned as deleted."""
         find = partial(find_key, hash_=hash_)
         # Reading an SQLite file takes microseconds. Waking up a thread would take longer.
-        return self._read_pool.read(find) if self.database.is_local else await self.read(find)
+        if self.database.is_local:
+            return self._intake_pool.read(find)
+        return await self._in_intake(find)
 
     async def accept(self, submission: Submission, key: Key, now: datetime) -> tuple[Outcome, ...] | None:
         """Store the valid events of a submission; return once they are synced, None if *key* is deleted."""
@@ -83,7 +110,7 @@ class EventStore:
 
     async def evaluate(self, submission: Submission) -> tuple[Outcome, ...]:
         """Return the outcomes that `accept` would have, and store nothing."""
-        return await self.read(
+        return await self._in_intake(
             partial(queries.evaluate, submission=submission, strict_order=self._strict_order)
         )
 
@@ -103,8 +130,9 @@ class EventStore:
         """
         left, after = listing.limit, listing.after
         while left:
-            page = await self.read(
-                partial(queries.list_events, listing=listing, after=after, limit=min(left, _PAGE))
+            page = await self.ask(
+                partial(queries.list_events, listing=listing, after=after, limit=min(left, _PAGE)),
+                patient=after != listing.after,
             )
             if not page:
                 return
@@ -113,12 +141,30 @@ class EventStore:
 
     async def has_more(self, listing: Listing, after: int) -> bool:
         """Return whether a listing has an event behind the cursor *after*."""
-        return bool(await self.read(partial(queries.list_events, listing=listing, after=after, limit=1)))
+        work = partial(queries.list_events, listing=listing, after=after, limit=1)
+        return bool(await self.ask(work, patient=True))
 
     async def write(self, work: Callable[[Session], Result]) -> Result:
         """Run *work* inside a transaction; return once it is synced."""
         return cast("Result", await self._writer.put(work))
 
     async def read(self, work: Callable[[Session], Result]) -> Result:
-        """Run *work* on a snapshot of the store, in a thread."""
-        return await asyncio.to_thread(self._read_pool.read, work)
+        """Run *work*, which takes a moment, on a snapshot of the store, in a thread."""
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._read_threads, self._read_pool.read, work)
+
+    def report(self, work: Callable[[Session], Result]) -> Result:
+        """Run *work*, which takes a moment, on a snapshot of the store, in the caller's thread."""
+        return self._read_pool.read(work)
+
+    async def ask(self, work: Callable[[Session], Result], *, patient: bool = False) -> Result:
+        """Run *work*, which may take long, on a snapshot of the store (`Readers.ask`)."""
+        return await self._readers.ask(work, patient=patient)
+
+    async def compute(self, work: Callable[[], Result]) -> Result:
+        """Run *work*, which needs no store, in a thread of intake."""
+        return await asyncio.get_running_loop().run_in_executor(self._intake_threads, work)
+
+    async def _in_intake(self, work: Callable[[Session], Result]) -> Result:
+        loop = asyncio.get_running_loop()
+        return await loop.run_in_executor(self._intake_threads, self._intake_pool.read, work)

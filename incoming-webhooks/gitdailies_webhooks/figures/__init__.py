@@ -4,10 +4,12 @@
 stored events ─► events     deploys, starts and ends of incidents, in order
     mirror ─► ancestry ─┘   commits of deploys that list none
                  │
+                 ├─► repeats     which deploys count, and which only repeat another
                  ├─► lead_time   the commits that each deploy was the first to bring, and their lead times
+                 ├─► remedies    which deploys undo, replace or repair earlier ones
                  ├─► incidents   occurrences, and the deploy that each one is attributed to
                  ▼
-               facts             of each deploy: new commits, incidents, rollbacks, first outage
+               facts             of each deploy: new commits, incidents, remedies, first outage
                  │
                  ├─► metrics     the five figures of the deploys that a `selection` includes
                  │      ├─► trend      the same figures for each day, week or month
@@ -16,5 +18,5 @@ stored events ─► events     deploys, starts and ends of incidents, in order
 ```
 
 Times are whole microseconds since 1970, as in the store. Durations are microseconds, too; `metrics`
-writes them as seconds.
+writes them as seconds. `commits` holds the collections in which a full SHA and a shortened one meet.
 """

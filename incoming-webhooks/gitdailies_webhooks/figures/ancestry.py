@@ -55,7 +55,7 @@ class GitFindings(NamedTuple):
 
 
 def deploys_to_ask_about(deploys: Iterable[Deploy]) -> list[list[Deploy]]:
-    """Return the deploys of each place, in order, up to the last one that lists no commits."""
+    """Return the counting deploys of each place, in order, up to the last one that lists no commits."""
     places: dict[Place, list[Deploy]] = defaultdict(list)
     for deploy in deploys:
         places[deploy.place].append(deploy)

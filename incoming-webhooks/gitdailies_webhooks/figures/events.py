@@ -1,9 +1,6 @@
 """Deploys, starts and ends of incidents, read from stored events and sorted by time.
 
 `read_history` takes the full form that the store holds: with id and time, checked against core's table.
-
-Two SHAs name the same commit if one begins with the other. Tools and people shorten them, to seven
-digits at least.
 """
 
 from __future__ import annotations
@@ -11,22 +8,24 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, Generic, NamedTuple, TypeVar
+from typing import Any, NamedTuple, TypeVar
 
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_RESOLVED, INCIDENT_STARTED
 from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_webhooks.figures.settings import FigureSettings, folded
+from gitdailies_webhooks.figures.settings import FigureSettings, exact_environment, folded
 
-ROLLBACK, HOTFIX = "rollback", "hotfix"
-MERGED = "merged"
-SHORTEST_SHA = 7
-
-Value = TypeVar("Value")
+DEPLOY, ROLLBACK, HOTFIX = "deploy", "rollback", "hotfix"
+FIRST_ATTEMPT = "1"
+# The resolutions of an incident that ended without a recovery of its own.
+WITHOUT_RECOVERY = frozenset({"merged", "cancelled", "deleted"})
 
 
 class Place(NamedTuple):
-    """Where an event counts, in folded names; `service` is None if the event names none."""
+    """Where an event counts, in folded names; `service` is None if the event names none.
+
+    All names of production are one environment.
+    """
 
     repo: str
     environment: str
@@ -53,7 +52,10 @@ class GitCommits(NamedTuple):
 class Deploy(NamedTuple):
     """A deploy.
 
-    `commits` is None if neither the deploy nor git lists any. `unknown` is the reason that git gives, or "".
+    `type` is what it counts as: deploy, rollback or hotfix. `says` is what its own `type` says, "" unless
+    that is rollback or hotfix. `commits` is None if neither the deploy nor git lists any. `unknown` is the
+    reason that git gives, or "". `exact` is the environment's own name. `known` is set by `repeats` for a
+    deploy whose commit was here before: it brings nothing new.
     """
 
     id: str
@@ -64,6 +66,18 @@ class Deploy(NamedTuple):
     commits: tuple[Commit, ...] | None
     fixes: str | None
     unknown: str = ""
+    says: str = ""
+    exact: str | None = None
+    run: str | None = None
+    attempt: str = FIRST_ATTEMPT
+    reporter: str | None = None
+    reverts: tuple[str, ...] = ()
+    known: bool = False
+
+    @property
+    def order(self) -> tuple[int, str]:
+        """The order of deploys; of two at one instant, the one whose id sorts last is the later."""
+        return (self.at, self.id)
 
     @property
     def rework(self) -> bool:
@@ -89,7 +103,10 @@ class Start(NamedTuple):
 
 
 class End(NamedTuple):
-    """The end of an incident; environment and service are None if the event leaves them out."""
+    """The end of an incident; environment and service are None if the event leaves them out.
+
+    `merged` is set for every end without a recovery of its own.
+    """
 
     id: str
     at: int
@@ -108,43 +125,15 @@ class History(NamedTuple):
     starts: tuple[Start, ...]
     ends: tuple[End, ...]
 
-
-class CommitMap(Generic[Value]):
-    """Values by commit; a full SHA and a shortened one find each other's values."""
-
-    def __init__(self) -> None:
-        self._values: dict[str, list[tuple[str, Value]]] = {}
-
-    def add(self, sha: str, value: Value) -> None:
-        self._values.setdefault(sha[:SHORTEST_SHA], []).append((sha, value))
-
-    def find(self, sha: str) -> list[Value]:
-        """Return the values of a commit, in the order of `add`."""
-        return [value for other, value in self._values.get(sha[:SHORTEST_SHA], ()) if same_commit(sha, other)]
-
-
-class CommitSet:
-    """A set of commits; a full SHA and a shortened one are the same element."""
-
-    def __init__(self) -> None:
-        self._shas: dict[str, set[str]] = {}
-
-    def add(self, sha: str) -> None:
-        self._shas.setdefault(sha[:SHORTEST_SHA], set()).add(sha)
-
-    def __contains__(self, sha: str) -> bool:
-        similar = self._shas.get(sha[:SHORTEST_SHA])
-        return similar is not None and (sha in similar or any(same_commit(sha, other) for other in similar))
-
-
-def commit_key(sha: str) -> int:
-    """Return the number of the first seven digits, which all SHAs of one commit have in common."""
-    return int(sha[:SHORTEST_SHA], 16)
-
-
-def same_commit(one: str, other: str) -> bool:
-    """Whether two SHAs, both in lower case, name the same commit."""
-    return one.startswith(other) or other.startswith(one)
+    def first_at(self, repo: str | None = None) -> int | None:
+        """Return the time of the first event of a repository, or of all; None if there is none."""
+        found = [
+            event.at
+            for of_kind in (self.deploys, self.starts, self.ends)
+            for event in of_kind
+            if repo is None or _repo(event) == repo
+        ]
+        return min(found, default=None)
 
 
 def read_history(
@@ -180,9 +169,13 @@ def place_of(body: Mapping[str, Any], settings: FigureSettings) -> Place:
     service = body.get("service")
     return Place(
         folded(body["repo"]),
-        settings.environment(body.get("environment")),
+        settings.environment(body.get("environment"), body.get("tier")),
         folded(service) if service else None,
     )
+
+
+def _repo(event: Deploy | Start | End) -> str:
+    return event.repo if isinstance(event, End) else event.place.repo
 
 
 def _deploy(body: Mapping[str, Any], at: int, settings: FigureSettings) -> Deploy:
@@ -196,8 +189,23 @@ def _deploy(body: Mapping[str, Any], at: int, settings: FigureSettings) -> Deplo
         )
     elif commit_time:
         commits = (Commit(sha, _microseconds(commit_time)),)
-    place = place_of(body, settings)
-    return Deploy(body["id"], at, place, sha, body.get("type", "deploy"), commits, body.get("fixes"))
+    says = body.get("type", DEPLOY)
+    hotfix = says == HOTFIX or (says != ROLLBACK and settings.is_hotfix_branch(body.get("branch")))
+    return Deploy(
+        body["id"],
+        at,
+        place_of(body, settings),
+        sha,
+        HOTFIX if hotfix else says,
+        commits,
+        body.get("fixes"),
+        says="" if says == DEPLOY else says,
+        exact=exact_environment(body.get("environment")),
+        run=body.get("run") or None,
+        attempt=body.get("attempt") or FIRST_ATTEMPT,
+        reporter=body.get("reporter") or None,
+        reverts=tuple(sha.lower() for sha in body.get("reverts") or ()),
+    )
 
 
 def _start(body: Mapping[str, Any], at: int, settings: FigureSettings) -> Start:
@@ -214,7 +222,7 @@ def _end(body: Mapping[str, Any], at: int, settings: FigureSettings) -> End:
         folded(service) if service else None,
         body["incidentId"],
         _lower(body.get("causedBy")),
-        body.get("resolution") == MERGED,
+        (body.get("resolution") or "").strip().lower() in WITHOUT_RECOVERY,
     )
 
 

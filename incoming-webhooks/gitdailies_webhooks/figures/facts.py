@@ -1,7 +1,7 @@
 """What figures and reasons need to know about a history: the facts of each deploy and each incident.
 
-A deploy failed if an incident is attributed to it, or if a rollback undid it. Its recovery is timed by
-its first outage.
+A deploy failed if an incident is attributed to it, or if a later deploy remedied it. Its recovery is timed
+by its first outage; without an incident, by its first remedy.
 """
 
 from __future__ import annotations
@@ -10,9 +10,11 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
-from gitdailies_webhooks.figures.events import ROLLBACK, Deploy, History, Place
+from gitdailies_webhooks.figures.events import Deploy, History
 from gitdailies_webhooks.figures.incidents import Incident, Linker, occurrences
 from gitdailies_webhooks.figures.lead_time import NewCommits, new_commits
+from gitdailies_webhooks.figures.remedies import Remedy, remedies
+from gitdailies_webhooks.figures.repeats import Repeat, classify
 from gitdailies_webhooks.figures.settings import FigureSettings
 
 
@@ -24,25 +26,40 @@ class Outage(NamedTuple):
 
 
 class DeployFacts(NamedTuple):
-    """A deploy, its new commits, and how it failed."""
+    """A counting deploy, its new commits, and how it failed.
+
+    `incidents` are those that are attributed to it, and `remedied_by` the later deploys that remedied it,
+    in order. `outage` is its first one; None if no incident times it.
+    """
 
     deploy: Deploy
     new: NewCommits
     incidents: tuple[Incident, ...]
-    undone_by: tuple[Deploy, ...]
+    remedied_by: tuple[Deploy, ...]
     outage: Outage | None
 
     @property
     def failed(self) -> bool:
-        return bool(self.incidents or self.undone_by)
+        return bool(self.incidents or self.remedied_by)
+
+    @property
+    def remedied_after_us(self) -> int | None:
+        """The time from the deploy to its first remedy, if no incident times its recovery, else None."""
+        if self.outage is not None or not self.remedied_by:
+            return None
+        return self.remedied_by[0].at - self.deploy.at
 
 
 class Facts(NamedTuple):
-    """Deploys in order, incidents by series, and the deploy that each rollback undoes, by its id."""
+    """Counting deploys and incidents in order, and two tables by the id of a deploy.
+
+    `remedied` is what each deploy remedies. `repeats` are the deploys that only repeat another.
+    """
 
     deploys: tuple[DeployFacts, ...]
     incidents: tuple[Incident, ...]
-    undone: dict[str, Deploy]
+    remedied: dict[str, tuple[Remedy, ...]]
+    repeats: dict[str, Repeat]
 
 
 class OccurrenceSpan(Protocol):
@@ -57,52 +74,42 @@ class OccurrenceSpan(Protocol):
 
 
 def derive(history: History, settings: FigureSettings) -> Facts:
-    """Derive the facts of a history. Incidents are linked over all of its events, not over a period."""
-    new = new_commits(history.deploys)
-    linker = Linker(history.deploys, new, settings.window_us)
+    """Derive the facts of a history. Everything is found over all of its events, not over a period."""
+    counting, repeats = classify(history.deploys, settings)
+    new = new_commits(counting)
+    linker = Linker(counting, new, settings.window_us)
+    found = occurrences(history.starts, history.ends)
     incidents = tuple(
         Incident(occurrence, linker.link(occurrence))
-        for occurrence in occurrences(history.starts, history.ends)
+        for occurrence in sorted(found, key=lambda one: (one.began_at, one.start.id))
     )
     attributed: dict[str, list[Incident]] = defaultdict(list)
     for incident in incidents:
         if incident.link.deploy is not None:
             attributed[incident.link.deploy.id].append(incident)
-    undone = undone_deploys(history.deploys, settings.window_us)
-    undone_by: dict[str, list[Deploy]] = defaultdict(list)
-    for deploy in history.deploys:
-        if deploy.id in undone:
-            undone_by[undone[deploy.id].id].append(deploy)
+    remedied = remedies(counting, new, settings.window_us)
+    remedied_by: dict[str, list[Deploy]] = defaultdict(list)
+    for deploy in counting:
+        for remedy in remedied.get(deploy.id, ()):
+            remedied_by[remedy.deploy.id].append(deploy)
     deploys = tuple(
         DeployFacts(
             deploy,
             new[deploy.id],
             tuple(attributed.get(deploy.id, ())),
-            tuple(undone_by.get(deploy.id, ())),
+            tuple(remedied_by.get(deploy.id, ())),
             first_outage(incident.occurrence for incident in attributed.get(deploy.id, ())),
         )
-        for deploy in history.deploys
+        for deploy in counting
     )
-    return Facts(deploys, incidents, undone)
-
-
-def undone_deploys(deploys: Iterable[Deploy], window: int) -> dict[str, Deploy]:
-    """Return the deploy that each rollback undoes, by the rollback's id; *deploys* are in order."""
-    latest: dict[Place, Deploy] = {}
-    undone = {}
-    for deploy in deploys:
-        if deploy.type != ROLLBACK:
-            latest[deploy.place] = deploy
-        elif (before := latest.get(deploy.place)) is not None and deploy.at - before.at < window:
-            undone[deploy.id] = before
-    return undone
+    return Facts(deploys, incidents, remedied, repeats)
 
 
 def first_outage(spans: Iterable[OccurrenceSpan]) -> Outage | None:
     """Return the first outage of a deploy, from the spans of its incidents in any order.
 
-    It lasts from the first start to the first time at which no incident is open. Incidents that were
-    merged into others do not count; if none is left, there is no outage.
+    It lasts from the first start to the first time at which no incident is open. Incidents that ended
+    without a recovery of their own do not count; if none is left, there is no outage.
     """
     counted = sorted((span for span in spans if not span.merged), key=lambda span: span.began_at)
     if not counted:

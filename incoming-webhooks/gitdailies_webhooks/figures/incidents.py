@@ -5,7 +5,7 @@ occurrences for each incident, repository, environment and service that a start 
 series that it does not contradict. What it leaves out contradicts nothing.
 
 An occurrence is attributed to the deploy that `causedBy` names. If it names none, it is attributed to the
-latest deploy in the window before its start.
+latest deploy in the window before its start. Only counting deploys are candidates.
 """
 
 from __future__ import annotations
@@ -15,8 +15,10 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
-from gitdailies_webhooks.figures.events import CommitMap, Deploy, End, Place, Start
+from gitdailies_webhooks.figures.commits import CommitMap
+from gitdailies_webhooks.figures.events import Deploy, End, Place, Start
 from gitdailies_webhooks.figures.lead_time import NewCommits
+from gitdailies_webhooks.figures.settings import WIDE_WINDOW_US
 
 # How a deploy was found, or why none was.
 BY_CAUSE, BY_TIME = "by-cause", "by-time"
@@ -43,7 +45,7 @@ class Occurrence(NamedTuple):
 
     @property
     def merged(self) -> bool:
-        """Whether it ended by a merge into another incident, which recovers for both."""
+        """Whether it ended without a recovery of its own, as by a merge into another incident."""
         return self.end is not None and self.end.merged
 
     @property
@@ -54,10 +56,14 @@ class Occurrence(NamedTuple):
 
 
 class Link(NamedTuple):
-    """The deploy that an occurrence is attributed to, or None; `how` is the way or the reason."""
+    """The deploy that an occurrence is attributed to, or None; `how` is the way or the reason.
+
+    `wide` is the deploy that a window of 72 hours would attribute it to, if it is attributed to none.
+    """
 
     deploy: Deploy | None
     how: str
+    wide: Deploy | None = None
 
 
 class Incident(NamedTuple):
@@ -137,8 +143,11 @@ class Linker:
         if occurrence.caused_by is not None:
             deploy = self._by_cause(occurrence, occurrence.caused_by)
             return Link(deploy, BY_CAUSE if deploy else NO_SUCH_COMMIT)
-        deploy = self._by_time(occurrence)
-        return Link(deploy, BY_TIME if deploy else NO_DEPLOY)
+        latest = self._latest(occurrence)
+        age = None if latest is None else occurrence.began_at - latest.at
+        if age is None or age >= self._window:
+            return Link(None, NO_DEPLOY, latest if age is not None and age < WIDE_WINDOW_US else None)
+        return Link(latest, BY_TIME)
 
     def _by_cause(self, occurrence: Occurrence, sha: str) -> Deploy | None:
         place = occurrence.place
@@ -150,7 +159,7 @@ class Linker:
             return max(before, key=_order)
         return min(candidates, key=_order, default=None)
 
-    def _by_time(self, occurrence: Occurrence) -> Deploy | None:
+    def _latest(self, occurrence: Occurrence) -> Deploy | None:
         place = occurrence.place
         by_service = self._by_service[place.repo, place.environment]
         if place.service is None:
@@ -162,10 +171,8 @@ class Linker:
             index = bisect_right(deploys, occurrence.began_at, key=lambda deploy: deploy.at)
             if index and (latest is None or _order(deploys[index - 1]) > _order(latest)):
                 latest = deploys[index - 1]
-        if latest is None or occurrence.began_at - latest.at >= self._window:
-            return None
         return latest
 
 
 def _order(deploy: Deploy) -> tuple[int, str]:
-    return (deploy.at, deploy.id)
+    return deploy.order

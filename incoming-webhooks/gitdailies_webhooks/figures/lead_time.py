@@ -1,7 +1,7 @@
 """The commits that each deploy brought to its place for the first time, and their lead times.
 
 A lead time is the time from the commit to the deploy. A commit is new if no earlier deploy of the place
-listed it or was of it.
+listed it or was of it. Repeats are left out: these functions take counting deploys alone.
 """
 
 from __future__ import annotations
@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import NamedTuple
 
-from gitdailies_webhooks.figures.events import Commit, CommitSet, Deploy, Place
+from gitdailies_webhooks.figures.commits import CommitSet
+from gitdailies_webhooks.figures.events import Commit, Deploy, Place
 
 NO_PREDECESSOR, NO_COMMITS = "no-predecessor", "no-commits"
 
@@ -22,10 +23,14 @@ class NewCommit(NamedTuple):
 
 
 class NewCommits(NamedTuple):
-    """The new commits of a deploy; `unknown` is the reason if they are not all known, else ""."""
+    """The new commits of a deploy; `unknown` is the reason if they are not all known, else "".
+
+    `own` is set if its own commit was never here before, although the deploy need not list it.
+    """
 
     unknown: str
     commits: tuple[NewCommit, ...]
+    own: bool = False
 
     @property
     def lead_times(self) -> tuple[int, ...]:
@@ -57,12 +62,15 @@ def new_commits_of(deploy: Deploy, before: CommitSet | None) -> NewCommits:
 
     *before* holds the commits of the earlier deploys of its place. It is None for the first deploy.
     """
+    if deploy.known:
+        return NewCommits("", ())
     new, own = [], CommitSet()
     for commit in deploy.commits or ():
         if commit.sha not in own and (before is None or commit.sha not in before):
             own.add(commit.sha)
             new.append(NewCommit(commit.sha, _lead_time(commit, deploy)))
-    return NewCommits(_unknown(deploy, first=before is None), tuple(new))
+    first_here = before is None or deploy.sha not in before
+    return NewCommits(_unknown(deploy, first=before is None), tuple(new), first_here)
 
 
 def _unknown(deploy: Deploy, *, first: bool) -> str:

@@ -2,6 +2,9 @@
 
 Each figure has its counts and its denominator. A ratio of nothing is null. Percentiles are interpolated
 linearly between neighbors (type 7 of Hyndman and Fan, 1996).
+
+A deploy that is at least one window old is settled: it is judged. A younger one is in neither number of
+the change fail rate. Until then, only its failures could be known, and the rate would be too high.
 """
 
 from __future__ import annotations
@@ -14,6 +17,7 @@ from typing import Any, NamedTuple
 import orjson
 
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts
+from gitdailies_webhooks.figures.incidents import Incident
 from gitdailies_webhooks.figures.selection import Period, Selection
 
 FREQUENCY = "deploymentFrequency"
@@ -32,7 +36,8 @@ class DeployRow(NamedTuple):
 
     `lead_times` are microseconds joined by commas, as they are stored: parsing them for each deploy would
     take longer than everything else. `recovery` is the length of the first outage. It is None if the
-    outage is still `open`, if the deploy failed without an incident, and if it did not fail.
+    outage is still `open`, if no incident times the deploy, and if it did not fail. `remedied_after` is the
+    time to the first remedy of a deploy that failed without an incident that times it, else None.
     """
 
     id: str
@@ -44,18 +49,31 @@ class DeployRow(NamedTuple):
     lead_times: str
     recovery: int | None
     open: bool
+    remedied_after: int | None = None
 
 
 class IncidentRow(NamedTuple):
-    """An occurrence of an incident, by the id of its start; `ended_at` is None while it is open."""
+    """An occurrence of an incident, by the id of its start; `ended_at` is None while it is open.
+
+    `linked` is set if it is attributed to a deploy, and `linked_wide` if a window of 72 hours would
+    attribute it to one.
+    """
 
     id: str
     at: int
     ended_at: int | None
     linked: bool
+    linked_wide: bool = False
 
 
-_, _AT, _REWORK, _FAILED, _UNKNOWN, _UNKNOWN_COMMITS, _LEAD_TIMES, _, _ = map(
+class Unlinked(NamedTuple):
+    """The number of incidents that are attributed to no deploy; `in_72h` of them would be in 72 hours."""
+
+    number: int
+    in_72h: int
+
+
+_, _AT, _REWORK, _FAILED, _UNKNOWN, _UNKNOWN_COMMITS, _LEAD_TIMES, _, _, _ = map(
     itemgetter, range(len(DeployRow._fields))
 )
 
@@ -73,6 +91,19 @@ def deploy_row(facts: DeployFacts) -> DeployRow:
         ",".join(map(str, facts.new.lead_times)),
         None if outage is None else outage.duration_us,
         outage is not None and outage.duration_us is None,
+        facts.remedied_after_us,
+    )
+
+
+def incident_row(incident: Incident) -> IncidentRow:
+    """Return what an incident adds to the figures."""
+    occurrence, link = incident
+    return IncidentRow(
+        occurrence.start.id,
+        occurrence.began_at,
+        occurrence.ended_at,
+        link.deploy is not None,
+        link.wide is not None,
     )
 
 
@@ -84,39 +115,50 @@ def select_rows(facts: Facts, selection: Selection) -> tuple[list[DeployRow], li
         if selection.includes(found.deploy.place, found.deploy.at)
     ]
     incidents = [
-        IncidentRow(occurrence.start.id, occurrence.began_at, occurrence.ended_at, link.deploy is not None)
-        for occurrence, link in facts.incidents
-        if selection.includes(occurrence.place, occurrence.began_at)
+        incident_row(incident)
+        for incident in facts.incidents
+        if selection.includes(incident.occurrence.place, incident.occurrence.began_at)
     ]
     return deploys, sorted(incidents, key=lambda incident: (incident.at, incident.id))
 
 
-def count_unlinked(incidents: Iterable[IncidentRow]) -> int:
+def count_unlinked(incidents: Iterable[IncidentRow]) -> Unlinked:
     """Count the incidents that are attributed to no deploy."""
-    return sum(not incident.linked for incident in incidents)
+    unlinked = [incident.linked_wide for incident in incidents if not incident.linked]
+    return Unlinked(len(unlinked), sum(unlinked))
 
 
-def figures(rows: Sequence[DeployRow], *, unlinked: int, period: Period, window: int) -> dict[str, Any]:
-    """Return the five figures of the selected deploys, by name; durations are in seconds."""
+def figures(
+    rows: Sequence[DeployRow],
+    *,
+    unlinked: Unlinked,
+    period: Period,
+    observed_from: int | None,
+    window: int,
+) -> dict[str, Any]:
+    """Return the five figures of the selected deploys, by name; durations are in seconds.
+
+    *observed_from* is the moment from which the days of the period count; None if nothing was observed.
+    """
     # Columns are read by index, since field names would take twice as long for many rows.
     rework = sum(map(_REWORK, rows))
     failed = list(compress(rows, map(_FAILED, rows)))
     settled_until = period.now - window
-    unsettled = [row.failed for row in rows if row.at > settled_until]
+    young = [row.failed for row in rows if row.at > settled_until]
     return {
-        FREQUENCY: _frequency(list(map(_AT, rows)), period.days),
+        FREQUENCY: _frequency(list(map(_AT, rows)), period.days_since(observed_from)),
         LEAD_TIME: {
             **_durations(_parse_lead_times(map(_LEAD_TIMES, rows))),
             "unknownDeploys": sum(map(_UNKNOWN, rows)),
             "unknownCommits": sum(map(_UNKNOWN_COMMITS, rows)),
         },
-        FAIL_RATE: _fail_rate(len(rows), len(failed), unsettled, unlinked),
+        FAIL_RATE: _fail_rate(len(rows), len(failed), young, unlinked),
         RECOVERY: _recovery(failed),
         REWORK: {"value": _ratio(rework, len(rows)), "numerator": rework, "denominator": len(rows)},
     }
 
 
-def _frequency(at: Sequence[int], days: float | None) -> dict[str, Any]:
+def _frequency(at: Sequence[int], days: float) -> dict[str, Any]:
     times = sorted(at)
     gaps = sorted(map(sub, times[1:], times))
     return {
@@ -136,28 +178,31 @@ def _parse_lead_times(joined: Iterable[str]) -> list[int]:
     return parsed
 
 
-def _fail_rate(deploys: int, failed: int, unsettled: Sequence[bool], unlinked: int) -> dict[str, Any]:
-    """*unsettled* has an entry for each deploy that may still fail: whether it has failed already."""
-    failed_unsettled = sum(unsettled)
-    pending = len(unsettled) - failed_unsettled
-    denominator = deploys - pending
+def _fail_rate(deploys: int, failed: int, young: Sequence[bool], unlinked: Unlinked) -> dict[str, Any]:
+    """*young* has an entry for each deploy that is not settled: whether it has failed already."""
+    failed_young = sum(young)
+    settled = deploys - len(young)
+    settled_failed = failed - failed_young
     return {
-        "value": _ratio(failed, denominator),
-        "numerator": failed,
-        "denominator": denominator,
-        "pending": pending,
-        "failedYoung": failed_unsettled,
-        "unlinked": unlinked,
+        "value": _ratio(settled_failed, settled),
+        "numerator": settled_failed,
+        "denominator": settled,
+        "pending": len(young) - failed_young,
+        "failedYoung": failed_young,
+        "unlinked": unlinked.number,
+        "attributedIn72h": unlinked.in_72h,
     }
 
 
 def _recovery(failed: Sequence[DeployRow]) -> dict[str, Any]:
     recoveries = [row.recovery for row in failed if row.recovery is not None]
+    remedied = [row.remedied_after for row in failed if row.remedied_after is not None]
     still_open = sum(row.open for row in failed)
     return {
         **_durations(recoveries),
         "open": still_open,
-        "withoutIncident": len(failed) - len(recoveries) - still_open,
+        "byRemedy": _durations(remedied),
+        "withoutIncident": len(failed) - len(recoveries) - len(remedied) - still_open,
     }
 
 
@@ -181,7 +226,7 @@ def percentile(ordered: Sequence[int], tenths: int) -> float | None:
     return ordered[below] + (ordered[below + 1] - ordered[below]) * rest / 10
 
 
-def _ratio(part: float, whole: float | None) -> float | None:
+def _ratio(part: float, whole: float) -> float | None:
     return part / whole if whole else None
 
 

@@ -10,12 +10,14 @@ from typing import NamedTuple
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.figures import ancestry, incidents, lead_time, metrics
+from gitdailies_webhooks.figures import ancestry, incidents, lead_time, metrics, repeats
 from gitdailies_webhooks.figures.events import HOTFIX, ROLLBACK, Deploy, End, History, Place, Start
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts
 from gitdailies_webhooks.figures.incidents import Incident, contradicts
+from gitdailies_webhooks.figures.remedies import Remedy
+from gitdailies_webhooks.figures.repeats import Repeat
 from gitdailies_webhooks.figures.selection import Selection
-from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.settings import PRODUCTION, WIDE_WINDOW_US, FigureSettings
 
 # The figure of a verdict that is about every figure.
 ALL = "all"
@@ -39,11 +41,12 @@ _UNKNOWN = {
     ancestry.UNREADABLE: "the mirror of its repository cannot be read; the log of the server says why",
     ancestry.TOO_MANY: "too many commits lie between it and the deploy before it",
 }
-_NO_LINK = {
-    incidents.NO_SUCH_COMMIT: "no deploy of its repository and environment has the commit in causedBy",
-    incidents.NO_DEPLOY: (
-        "no deploy of its repository, environment and service in the window before its start"
-    ),
+# Why a deploy is a repeat, by the rule.
+_REPEAT = {
+    repeats.SAME_COMMIT: "the commit that is here already",
+    repeats.SAME_RUN: "the same commit in the same run and attempt",
+    repeats.LATER_WAVE: "a later wave of a commit that counted here, to another environment of this place",
+    repeats.OTHER_REPORTER: "another report of the same commit within an hour",
 }
 
 
@@ -63,8 +66,10 @@ class Reasons:
         self, history: History, facts: Facts, selection: Selection, settings: FigureSettings
     ) -> None:
         self._selection = selection
+        self._settings = settings
         self._window = settings.window_us
-        self._undone = facts.undone
+        self._remedied = facts.remedied
+        self._repeats = facts.repeats
         self._events = {
             event.id: event for events in (history.deploys, history.starts, history.ends) for event in events
         }
@@ -81,7 +86,7 @@ class Reasons:
     def of(self, id_: str) -> tuple[Verdict, ...]:
         """Return the verdicts on an event; one that the history lacks is later than its moment."""
         event = self._events.get(id_)
-        return (_left_out("later"),) if event is None else tuple(self._verdicts(event))
+        return (self._left_out("later"),) if event is None else tuple(self._verdicts(event))
 
     @singledispatchmethod
     def _verdicts(self, event: Deploy | Start | End) -> Iterator[Verdict]:
@@ -90,14 +95,17 @@ class Reasons:
     @_verdicts.register
     def _of_deploy(self, deploy: Deploy) -> Iterator[Verdict]:
         if mismatch := self._mismatch(deploy.place, deploy.at):
-            yield _left_out(mismatch)
+            yield self._left_out(mismatch)
+            return
+        if (repeat := self._repeats.get(deploy.id)) is not None:
+            yield _repeat(repeat)
             return
         facts = self._deploys[deploy.id]
         yield Verdict(metrics.FREQUENCY, True, "counted", "a deploy in the period")
         yield _lead_time(facts)
         yield self._fail_rate(facts)
         yield _recovery(facts)
-        yield self._rework(deploy)
+        yield self._rework(facts.deploy)
 
     @_verdicts.register
     def _of_start(self, start: Start) -> Iterator[Verdict]:
@@ -114,22 +122,40 @@ class Reasons:
         yield Verdict(ALL, False, "duplicate", f"the incident was open already, since {since}")
 
     def _of_incident(self, incident: Incident) -> Iterator[Verdict]:
-        occurrence, (deploy, how) = incident
+        occurrence, link = incident
+        deploy = link.deploy
         if deploy is None:
             if mismatch := self._mismatch(occurrence.place, occurrence.began_at):
-                yield _left_out(mismatch)
+                yield self._left_out(mismatch)
             else:
-                word = "unlinked" if how == incidents.NO_SUCH_COMMIT else "window"
-                yield Verdict(metrics.FAIL_RATE, False, word, f"unlinked: {_NO_LINK[how]}")
+                word = "unlinked" if link.how == incidents.NO_SUCH_COMMIT else "window"
+                yield Verdict(metrics.FAIL_RATE, False, word, f"unlinked: {self._no_link(incident)}")
             return
-        found_by = "named by causedBy" if how == incidents.BY_CAUSE else "the latest in the window"
+        found_by = "named by causedBy" if link.how == incidents.BY_CAUSE else "the latest in the window"
         to_deploy = f"attributed to deploy {deploy.id} of {_text(deploy.at)}, {found_by}"
         if mismatch := self._mismatch(deploy.place, deploy.at):
-            reason = f"{to_deploy}, which is left out: {LEFT_OUT[mismatch]}"
+            reason = f"{to_deploy}, which is left out: {self._reason(mismatch)}"
             yield Verdict(ALL, False, mismatch, reason)
             return
-        yield Verdict(metrics.FAIL_RATE, True, "failed", f"{to_deploy}, which failed by it")
+        if self._is_young(deploy):
+            until = self._settled_at(deploy)
+            reason = f"{to_deploy}, which failed by it and is outside the rate until {until}"
+            yield Verdict(metrics.FAIL_RATE, False, "failed-young", reason)
+        else:
+            yield Verdict(metrics.FAIL_RATE, True, "failed", f"{to_deploy}, which failed by it")
         yield _part_in_outage(incident, self._deploys[deploy.id])
+
+    def _no_link(self, incident: Incident) -> str:
+        """Say why an incident is attributed to no deploy, and what 72 hours would give."""
+        if incident.link.how == incidents.NO_SUCH_COMMIT:
+            return "no deploy of its repository and environment has the commit in causedBy"
+        none = f"no deploy of its repository, environment and service in the {_hours(self._window)} before it"
+        if self._window >= WIDE_WINDOW_US:
+            return none
+        wide = incident.link.wide
+        if wide is None:
+            return f"{none}; none in 72 h either"
+        return f"{none}; with 72 h it would be attributed to deploy {wide.id} of {_text(wide.at)}"
 
     @_verdicts.register
     def _of_end(self, end: End) -> Iterator[Verdict]:
@@ -143,10 +169,10 @@ class Reasons:
         ends = f"ends the incident that started {_text(occurrence.began_at)}"
         if deploy is None:
             if mismatch := self._mismatch(occurrence.place, occurrence.began_at):
-                return Verdict(ALL, False, mismatch, f"{ends}, which is left out: {LEFT_OUT[mismatch]}")
+                return Verdict(ALL, False, mismatch, f"{ends}, which is left out: {self._reason(mismatch)}")
             return Verdict(metrics.RECOVERY, False, "unlinked", f"{ends}, which is attributed to no deploy")
         if mismatch := self._mismatch(deploy.place, deploy.at):
-            reason = f"{ends}, attributed to deploy {deploy.id}, which is left out: {LEFT_OUT[mismatch]}"
+            reason = f"{ends}, attributed to deploy {deploy.id}, which is left out: {self._reason(mismatch)}"
             return Verdict(ALL, False, mismatch, reason)
         part = _part_in_outage(incident, self._deploys[deploy.id])
         return part._replace(reason=f"{ends}: {part.reason}")
@@ -162,32 +188,82 @@ class Reasons:
         return Verdict(ALL, False, "nothing-happened", other if known else "no start of it is here")
 
     def _fail_rate(self, facts: DeployFacts) -> Verdict:
-        deploy = facts.deploy
+        deploy, failure = facts.deploy, self._failure(facts)
+        if not self._is_young(deploy):
+            if failure:
+                return Verdict(metrics.FAIL_RATE, True, "failed", failure)
+            reason = "neither an incident nor a later deploy made it fail"
+            return Verdict(metrics.FAIL_RATE, True, "succeeded", reason)
+        until = self._settled_at(deploy)
+        if failure:
+            return Verdict(
+                metrics.FAIL_RATE, False, "failed-young", f"{failure}; outside the rate until {until}"
+            )
+        return Verdict(
+            metrics.FAIL_RATE, False, "pending", f"it may still fail: outside the rate until {until}"
+        )
+
+    def _failure(self, facts: DeployFacts) -> str:
+        """Say how a deploy failed, or return "" if it did not."""
         if facts.incidents:
             names = ", ".join(dict.fromkeys(i.occurrence.start.incident for i in facts.incidents))
-            return Verdict(metrics.FAIL_RATE, True, "failed", f"failed by incident {names}")
-        if facts.undone_by:
-            return Verdict(metrics.FAIL_RATE, True, "failed", f"undone by rollback {facts.undone_by[0].id}")
-        if deploy.at > self._selection.period.now - self._window:
-            until = _text(deploy.at + self._window)
-            reason = f"it may still fail: outside the rate until {until}"
-            return Verdict(metrics.FAIL_RATE, False, "pending", reason)
-        reason = "neither an incident nor a rollback made it fail"
-        return Verdict(metrics.FAIL_RATE, True, "succeeded", reason)
+            return f"failed by incident {names}"
+        if not facts.remedied_by:
+            return ""
+        remedy = facts.remedied_by[0]
+        return f"remedied by {self._how(remedy, facts.deploy)} {remedy.id} of {_text(remedy.at)}"
+
+    def _how(self, remedy: Deploy, remedied: Deploy) -> str:
+        how = next(r for r in self._remedied[remedy.id] if r.deploy.id == remedied.id)
+        return "the revert in deploy" if how.reverts else f"the {remedy.type}"
 
     def _rework(self, deploy: Deploy) -> Verdict:
         if deploy.type == ROLLBACK:
-            before = self._undone.get(deploy.id)
-            undoes = f"undoes deploy {before.id}" if before else "no deploy within the window for it to undo"
-            return Verdict(metrics.REWORK, True, "rework", f"a rollback: {undoes}")
+            what = "a rollback" if deploy.says else "a rollback: it goes back to an earlier commit"
+            return Verdict(metrics.REWORK, True, "rework", f"{what}; {self._remedies(deploy)}")
         if deploy.type == HOTFIX:
-            return Verdict(metrics.REWORK, True, "rework", "a hotfix")
+            what = "a hotfix" if deploy.says else "a hotfix, by its branch"
+            return Verdict(metrics.REWORK, True, "rework", f"{what}; {self._remedies(deploy)}")
         if deploy.fixes is not None:
             return Verdict(metrics.REWORK, True, "rework", f"it fixes incident {deploy.fixes}")
-        return Verdict(metrics.REWORK, True, "planned", "counted in the denominator alone")
+        reason = "counted in the denominator alone"
+        if deploy.id in self._remedied:
+            reason += f"; {self._remedies(deploy)}"
+        return Verdict(metrics.REWORK, True, "planned", reason)
+
+    def _remedies(self, deploy: Deploy) -> str:
+        found = self._remedied.get(deploy.id)
+        return ", ".join(map(_remedy, found)) if found else "there is no deploy in the window to remedy"
+
+    def _is_young(self, deploy: Deploy) -> bool:
+        return deploy.at > self._selection.period.now - self._window
+
+    def _settled_at(self, deploy: Deploy) -> str:
+        return _text(deploy.at + self._window)
+
+    def _left_out(self, word: str) -> Verdict:
+        return Verdict(ALL, False, word, self._reason(word))
+
+    def _reason(self, word: str) -> str:
+        """Return the sentence for an event that is left out; for production, name its names."""
+        if word == "environment" and self._selection.environment == PRODUCTION:
+            names = ", ".join(self._settings.production)
+            return f"its environment is not production; the names of production are {names}"
+        return LEFT_OUT[word]
 
     def _mismatch(self, place: Place, at: int) -> str:
         return self._selection.mismatch(place) or ("" if at in self._selection.period else "period")
+
+
+def _repeat(repeat: Repeat) -> Verdict:
+    of = f"deploy {repeat.of.id} of {_text(repeat.of.at)}"
+    return Verdict(ALL, False, "repeat", f"it repeats {of}: {_REPEAT[repeat.rule]}")
+
+
+def _remedy(remedy: Remedy) -> str:
+    deploy = remedy.deploy
+    how = f", by the revert of {remedy.reverts[:7]}" if remedy.reverts else ""
+    return f"it remedies deploy {deploy.id} of {_text(deploy.at)}{how}"
 
 
 def _lead_time(facts: DeployFacts) -> Verdict:
@@ -195,7 +271,8 @@ def _lead_time(facts: DeployFacts) -> Verdict:
     if new.unknown:
         return Verdict(metrics.LEAD_TIME, False, new.unknown, f"unknown: {_UNKNOWN[new.unknown]}")
     if not new.commits:
-        return Verdict(metrics.LEAD_TIME, False, "nothing-new", "it brought no new commit")
+        reason = "its commit was here before" if facts.deploy.known else "it brought no new commit"
+        return Verdict(metrics.LEAD_TIME, False, "nothing-new", reason)
     counted, without = len(new.lead_times), new.unknown_commits
     reason = f"{counted} new commits with a lead time" if counted != 1 else "1 new commit with a lead time"
     if without:
@@ -207,30 +284,38 @@ def _recovery(facts: DeployFacts) -> Verdict:
     if not facts.failed:
         return Verdict(metrics.RECOVERY, False, "not-failed", "it did not fail")
     outage = facts.outage
+    if facts.remedied_after_us is not None:
+        remedy = facts.remedied_by[0]
+        reason = f"{_seconds(facts.remedied_after_us)} from the deploy to its first remedy, {remedy.id}"
+        return Verdict(metrics.RECOVERY, True, "remedied", reason)
     if outage is None:
-        why = "every incident of it was merged away" if facts.incidents else "failed by rollback alone"
-        return Verdict(metrics.RECOVERY, False, "without-incident", f"without incident: {why}")
+        reason = "every incident of it was merged or cancelled, and no later deploy remedied it"
+        return Verdict(metrics.RECOVERY, False, "without-incident", reason)
     if outage.duration_us is None:
         return Verdict(metrics.RECOVERY, False, "open", f"open since {_text(outage.began_at)}")
-    reason = f"{outage.duration_us / 1_000_000:g} s, from {_text(outage.began_at)}"
+    reason = f"{_seconds(outage.duration_us)}, from {_text(outage.began_at)}"
     return Verdict(metrics.RECOVERY, True, "recovered", reason)
 
 
 def _part_in_outage(incident: Incident, facts: DeployFacts) -> Verdict:
     occurrence, outage = incident.occurrence, facts.outage
     if occurrence.merged:
-        return Verdict(metrics.RECOVERY, False, "merged", "merged into another incident: no time of its own")
+        return Verdict(metrics.RECOVERY, False, "merged", "merged or cancelled: no recovery of its own")
     if outage is None or outage.duration_us is None:
         return Verdict(metrics.RECOVERY, False, "open", f"deploy {facts.deploy.id} is not recovered yet")
     if occurrence.began_at > outage.began_at + outage.duration_us:
         reason = f"only the first outage of deploy {facts.deploy.id} is timed, and that was over"
         return Verdict(metrics.RECOVERY, False, "later-outage", reason)
-    reason = f"part of the outage of deploy {facts.deploy.id}, {outage.duration_us / 1_000_000:g} s"
+    reason = f"part of the outage of deploy {facts.deploy.id}, {_seconds(outage.duration_us)}"
     return Verdict(metrics.RECOVERY, True, "recovered", reason)
 
 
-def _left_out(word: str) -> Verdict:
-    return Verdict(ALL, False, word, LEFT_OUT[word])
+def _seconds(us: int) -> str:
+    return f"{us / 1_000_000:g} s"
+
+
+def _hours(us: int) -> str:
+    return f"{us / 3_600_000_000:g} h"
 
 
 def _text(at: int) -> str:

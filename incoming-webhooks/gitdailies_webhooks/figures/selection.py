@@ -1,7 +1,8 @@
 """What a question about figures selects: a period, and a place.
 
 A period is half-open and ends now at the latest. Its days are read off the clock of a time zone, so a
-day on which the clock is set forward is one day, although it has 23 hours.
+day on which the clock is set forward is one day, although it has 23 hours. Days count from the day of the
+first event on: before it, nothing was observed.
 """
 
 from __future__ import annotations
@@ -45,13 +46,28 @@ class Period:
         return self.now if self.ended_at is None else min(self.ended_at, self.now)
 
     @property
-    def days(self) -> float | None:
-        """The days that have passed on the clock, with fractions; None if no time has passed."""
-        if self.until <= self.began_at:
-            return None
-        days = (local_time(self.until, self.zone) - local_time(self.began_at, self.zone)) / _DAY
+    def days(self) -> float:
+        """The days that have passed on the clock, with fractions."""
+        return self.days_since(self.began_at)
+
+    def days_since(self, began_at: int | None) -> float:
+        """Return the days on the clock from *began_at* until the end, or now; 0 for None."""
+        if began_at is None or began_at >= self.until:
+            return 0.0
+        days = (local_time(self.until, self.zone) - local_time(began_at, self.zone)) / _DAY
         # In the hour that the clock shows twice, a period may begin and end at the same reading.
-        return days if days > 0 else None
+        return max(days, 0.0)
+
+    def observed_from(self, first: int | None) -> int | None:
+        """Return the moment from which days count; None if nothing was observed.
+
+        It is the beginning, or the start of the day of the *first* event of all if that is later. An event
+        at the end, or later than now, is not observed.
+        """
+        if first is None or first > self.now or (self.ended_at is not None and first >= self.ended_at):
+            return None
+        midnight = local_time(first, self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return max(self.began_at, at_local_time(midnight, self.zone))
 
 
 @dataclass(frozen=True)

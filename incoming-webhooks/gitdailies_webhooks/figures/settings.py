@@ -2,27 +2,52 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, fields
 from datetime import timedelta, tzinfo
-from functools import cached_property
+from fnmatch import translate
+from functools import cache, cached_property
+from typing import Any
 
 from gitdailies_connection.config import timezones
-from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_connection.config.settings import DeploySettings, WebhooksSettings
 from gitdailies_core.errors import UsageError
+
+# The version of the definitions. It is in every answer with figures, so that a changed definition never
+# looks like a changed team.
+DEFINITIONS = "2026-1"
 
 # The folded form of every production name. The name of another environment is never empty.
 PRODUCTION = ""
+# The tier that makes an environment production, whatever its name.
+PRODUCTION_TIER = "production"
+
+# The usual window of earlier versions. Reasons and pages say what it would attribute.
+WIDE_WINDOW_US = 72 * 3_600_000_000
+
 _LONGEST_WINDOW = timedelta(days=366)
+_GLOB = re.compile(r"[*?\[]")
+_GIT_SUFFIX, _BRANCH_PREFIX = ".git", "refs/heads/"
 
 
 def folded(name: str) -> str:
-    """Return a name as it is compared: without case."""
-    return name.casefold()
+    """Return a name of a repository or a service as it is compared: without case and a trailing `.git`."""
+    key = name.strip().casefold()
+    return key.removesuffix(_GIT_SUFFIX) or key
+
+
+def exact_environment(name: str | None) -> str | None:
+    """Return an environment's own name: as given, without case and outer spaces; None if none is named."""
+    return (name or "").strip().casefold() or None
 
 
 @dataclass(frozen=True)
 class FigureSettings:
-    """The window after a deploy, the time zone of days, and the names of production.
+    """The window after a deploy, the time zone of days, the names of production, and what is a hotfix.
+
+    *production* and *hotfix*, which names branches, may hold globs. *count_same_commit* counts a deploy
+    of the commit that is there already, if another run made it.
 
     Raises UsageError for a window that is not positive or longer than 366 days, an unknown time zone, or
     no name of production.
@@ -31,18 +56,30 @@ class FigureSettings:
     window: timedelta = timedelta(hours=WebhooksSettings.window_hours)
     timezone: str = WebhooksSettings.timezone
     production: tuple[str, ...] = WebhooksSettings.production
+    count_same_commit: bool = WebhooksSettings.count_same_commit
+    hotfix: tuple[str, ...] = DeploySettings.hotfix
 
     @classmethod
     def of(cls, configured: WebhooksSettings) -> FigureSettings:
         """Return the settings in a configuration."""
-        return cls(timedelta(hours=configured.window_hours), configured.timezone, configured.production)
+        return cls(
+            timedelta(hours=configured.window_hours),
+            configured.timezone,
+            configured.production,
+            configured.count_same_commit,
+            configured.deploys.hotfix,
+        )
 
     def __post_init__(self) -> None:
         if not timedelta(0) < self.window <= _LONGEST_WINDOW:
             raise UsageError(f"window: expected more than nothing and at most 366 days, got {self.window}")
-        if not self.production or not all(self.production):
+        if not self.production or not all(name.strip() for name in self.production):
             raise UsageError("production: expected at least one name, none of them empty, got none")
         _ = self.zone
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A question takes its settings to a reader process. What was computed from them stays here.
+        return {field.name: getattr(self, field.name) for field in fields(self)}
 
     @cached_property
     def zone(self) -> tzinfo:
@@ -56,13 +93,35 @@ class FigureSettings:
     def window_us(self) -> int:
         return self.window // timedelta(microseconds=1)
 
-    @cached_property
-    def _production(self) -> frozenset[str]:
-        return frozenset(folded(name) for name in self.production)
+    @property
+    def production_name(self) -> str:
+        """The name by which production is shown: the first one that is no glob, else the first one."""
+        return next((name for name in self.production if not _GLOB.search(name)), self.production[0])
 
-    def environment(self, name: str | None) -> str:
-        """Return the folded name of an environment; no name counts as production."""
-        if not name:
+    def environment(self, name: str | None, tier: str | None = None) -> str:
+        """Return the environment in which an event counts; no name counts as production."""
+        key = exact_environment(name)
+        if key is None or tier == PRODUCTION_TIER or self._is_production(key):
             return PRODUCTION
-        key = folded(name)
-        return PRODUCTION if key in self._production else key
+        return key
+
+    def is_hotfix_branch(self, branch: str | None) -> bool:
+        """Whether a deploy of *branch* is a hotfix."""
+        if not branch or not self.hotfix:
+            return False
+        return self._is_hotfix(branch.removeprefix(_BRANCH_PREFIX).casefold())
+
+    @cached_property
+    def _is_production(self) -> Callable[[str], bool]:
+        return cache(_matcher(self.production))
+
+    @cached_property
+    def _is_hotfix(self) -> Callable[[str], bool]:
+        return cache(_matcher(self.hotfix))
+
+
+def _matcher(globs: Iterable[str]) -> Callable[[str], bool]:
+    """Return a function that says whether a folded name fits one of *globs*, or is one of them."""
+    names = [glob.strip().casefold() for glob in globs]
+    pattern = re.compile("|".join(map(translate, names)))
+    return lambda name: name in names or pattern.match(name) is not None

@@ -45,9 +45,13 @@ class Trend(NamedTuple):
 
 
 def trend(
-    deploys: Sequence[DeployRow], incidents: Sequence[IncidentRow], period: Period, window: int
+    deploys: Sequence[DeployRow],
+    incidents: Sequence[IncidentRow],
+    period: Period,
+    window: int,
+    first: int | None,
 ) -> Trend:
-    """Cut a period, and its deploys and incidents, which are in order."""
+    """Cut a period, and its deploys and incidents, which are in order; *first* is the first event of all."""
     unit, cut = buckets(period)
     begins = [bucket.period.began_at for bucket in cut]
     parts = zip(cut, _split(deploys, begins), _split(incidents, begins), strict=True)
@@ -59,6 +63,7 @@ def trend(
                 bucket_deploys,
                 unlinked=count_unlinked(bucket_incidents),
                 period=bucket.period,
+                observed_from=bucket.period.observed_from(first),
                 window=window,
             )
             for bucket, bucket_deploys, bucket_incidents in parts

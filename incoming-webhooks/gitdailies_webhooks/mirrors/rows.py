@@ -13,12 +13,16 @@ import orjson
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.derived import git_commits, repositories
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.derived import git_commits
+from gitdailies_webhooks.events import change_log, spellings
 from gitdailies_webhooks.figures import ancestry
 from gitdailies_webhooks.figures.ancestry import Between, GitFindings, Pair
 from gitdailies_webhooks.figures.events import Deploy, GitCommits, read_history
+from gitdailies_webhooks.figures.repeats import classify
 from gitdailies_webhooks.figures.settings import FigureSettings
+
+# Later than every event.
+_FOREVER = 2**62
 
 _FACTS = ("git_commits", "git_pairs")
 
@@ -62,15 +66,15 @@ class NewFacts(NamedTuple):
     done: bool
 
 
-def read_state(session: Session, repo: str, settings: FigureSettings, now: int) -> RepositoryState:
-    """Read what is stored of a repository. *repo* is its folded name."""
-    spellings = repositories.spellings(session, repo)
+def read_state(session: Session, repo: str, settings: FigureSettings) -> RepositoryState:
+    """Read what is stored of a repository, its deploys of the future included. *repo* is its folded name."""
+    spelled = spellings.spellings(session, repo)
     bodies = (
-        orjson.loads(body) for name in spellings for (body,) in session.execute(_DEPLOYS, (name, DEPLOYED))
+        orjson.loads(body) for name in spelled for (body,) in session.execute(_DEPLOYS, (name, DEPLOYED))
     )
-    deploys = read_history(bodies, settings, now=now).deploys
+    deploys = classify(read_history(bodies, settings, now=_FOREVER).deploys, settings).counting
     return RepositoryState(
-        spellings[0] if spellings else repo,
+        spelled[0] if spelled else repo,
         ancestry.deploys_to_ask_about(deploys),
         dict(session.execute(_COMMITS, (repo,)).fetchall()),
         {
@@ -136,8 +140,8 @@ def delete_unmirrored(session: Session, mirrored: Collection[str], now: int) -> 
     """Delete everything about repositories that have no mirror any more."""
     for repo in unmirrored(session, mirrored):
         ids = [id_ for (id_,) in session.execute(_DEPLOY_IDS, (repo,))]
-        spellings = repositories.spellings(session, repo)
-        _delete_deploy_commits(session, ids, spellings[0] if spellings else repo, now)
+        spelled = spellings.spellings(session, repo)
+        _delete_deploy_commits(session, ids, spelled[0] if spelled else repo, now)
         for table in _FACTS:
             session.execute(f"DELETE FROM {table} WHERE repo = ?", (repo,))  # noqa: S608  the tables above
 

@@ -112,9 +112,7 @@ class MirrorWorker:
 
     async def _look_up(self, repo: str) -> float:
         """Find the commits of a repository's deploys; return the seconds until the next lookup."""
-        state = await self._store.read(
-            partial(rows.read_state, repo=repo, settings=self._settings, now=self._now())
-        )
+        state = await self._store.read(partial(rows.read_state, repo=repo, settings=self._settings))
         if not state.deploys_by_place and not state.commits and not state.deploy_commits:
             # Report a mirror that cannot be read before the first deploy needs it.
             self._report(repo, await asyncio.to_thread(self._mirrors[repo].fault))

@@ -12,20 +12,19 @@ from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.trend import Trend
 from gitdailies_webhooks.pages import axis, charts
 from gitdailies_webhooks.pages.charts import Series
-from gitdailies_webhooks.pages.formatting import count, decimal, duration, percent, rate
+from gitdailies_webhooks.pages.formatting import FEW, count, decimal, duration, out_of, percent, rate
 
+_Numbers: TypeAlias = Mapping[str, Any]
 _Format: TypeAlias = Callable[[float | None], str]
-
-# With fewer events, one of them changes a median a lot.
-_FEW = 5
 
 
 @dataclass(frozen=True)
 class CardLayout:
     """How the card of a figure looks.
 
-    *main* is the number at the top. *counts* are shown below it, *columns* in the table of the trend, and
-    *lines* in the chart, on an axis that *scale* makes, for buckets for which *drawn_when* is true.
+    *headlines* writes the lines at the top, from the numbers of the figure and the window; without one,
+    *nothing* says why. *counts* are shown below it, *columns* in the table of the trend, and *lines* in the
+    chart, on an axis that *scale* makes. A number in a group has a name like `byRemedy.count`.
     *basis* is the count behind the number, with its word for one and for several; a small one is shown
     with a warning. It is None for a figure that is exact with any count.
     """
@@ -33,14 +32,45 @@ class CardLayout:
     name: str
     title: str
     explanation: str
-    main: tuple[str, _Format]
+    headlines: Callable[[_Numbers, str], list[str]]
     nothing: str
     counts: tuple[tuple[str, str, _Format], ...]
     columns: tuple[tuple[str, str, _Format], ...]
     lines: tuple[tuple[str, str], ...]
     scale: Callable[[Sequence[float | None]], axis.Scale]
     basis: tuple[str, str, str] | None = None
-    drawn_when: Callable[[Mapping[str, Any]], bool] = lambda _: True
+
+
+def _frequency(numbers: _Numbers, _: str) -> list[str]:
+    return [] if numbers["value"] is None else [rate(numbers["value"])]
+
+
+def _lead_time(numbers: _Numbers, _: str) -> list[str]:
+    return [] if numbers["median"] is None else [duration(numbers["median"])]
+
+
+def _fail_rate(numbers: _Numbers, window: str) -> list[str]:
+    lines = []
+    if numbers["denominator"]:
+        lines.append(out_of(numbers["numerator"], numbers["denominator"], "failed"))
+    failed, young = numbers["failedYoung"], numbers["failedYoung"] + numbers["pending"]
+    if young:
+        has = "has" if failed == 1 else "have"
+        lines.append(f"last {window}: {count(failed)} of {count(young)} {has} failed so far")
+    return lines
+
+
+def _recovery(numbers: _Numbers, _: str) -> list[str]:
+    by_remedy = numbers["byRemedy"]["median"]
+    lines = [] if numbers["median"] is None else [duration(numbers["median"])]
+    if by_remedy is not None:
+        lines = [f"{line} by incidents" for line in lines]
+        lines.append(f"{duration(by_remedy)} by rollback or hotfix")
+    return lines
+
+
+def _rework(numbers: _Numbers, _: str) -> list[str]:
+    return [out_of(numbers["numerator"], numbers["denominator"])] if numbers["denominator"] else []
 
 
 _MEDIANS = (("Median", "median", duration), ("90th percentile", "p90", duration))
@@ -50,10 +80,10 @@ LAYOUTS = (
     CardLayout(
         metrics.FREQUENCY,
         "Deployment frequency",
-        "All deploys, including rollbacks and hotfixes, divided by the days of the period up to now. "
-        "Gap: the time between a deploy and the next.",
-        ("value", rate),
-        "the period has not begun",
+        "All deploys, including rollbacks and hotfixes, divided by the days of the period up to now. Days "
+        "count from the day of the first event on. Gap: the time between a deploy and the next.",
+        _frequency,
+        "nothing happened yet",
         (
             ("Deploys", "numerator", count),
             ("Days", "denominator", decimal),
@@ -75,7 +105,7 @@ LAYOUTS = (
         "The time from a commit to the first deploy that brought it to its repository, environment and "
         "service. Unknown deploys: the first one there, and those without a list of commits. "
         "Unknown commits: those without a time, or with a time after their deploy.",
-        ("median", duration),
+        _lead_time,
         "no commit with a known lead time",
         (
             ("90th percentile", "p90", duration),
@@ -96,12 +126,11 @@ LAYOUTS = (
     CardLayout(
         metrics.FAIL_RATE,
         "Change fail rate",
-        "Failed deploys divided by settled deploys. Failed: an incident is attributed to the deploy, or a "
-        "rollback undid it. Settled: failed, or at least {window} old. Pending: not failed, and younger "
-        "than {window}. Recent failures: failed, and younger than {window}. Unlinked incidents: attributed "
-        "to no deploy. The chart leaves out times with pending deploys, since only their failures are "
-        "known so far.",
-        ("value", percent),
+        "Failed deploys divided by settled deploys. Settled: at least {window} old. Failed: an incident is "
+        "attributed to the deploy, or a later deploy remedied it: a rollback, a hotfix or a revert. Pending "
+        "and recent failures: younger than {window}, so in neither number. Unlinked incidents: attributed to "
+        "no deploy.",
+        _fail_rate,
         "no settled deploy",
         (
             ("Failed", "numerator", count),
@@ -121,28 +150,29 @@ LAYOUTS = (
         (("Rate", "value"),),
         axis.ratios,
         basis=("denominator", "settled deploy", "settled deploys"),
-        # While deploys are pending, only those that fail are known, and the rate would be far too high.
-        drawn_when=lambda part: not part["pending"],
     ),
     CardLayout(
         metrics.RECOVERY,
         "Failed deployment recovery time",
         "For each failed deploy, the time from the start of its first incident until none of the incidents "
-        "that overlap is open. Open: an incident has not ended yet. Without incident: the deploy failed "
-        "only because a rollback undid it, so it has no recovery time.",
-        ("median", duration),
+        "that overlap is open. Open: an incident has not ended yet. By rollback or hotfix: the deploy failed "
+        "without an incident; the time from the deploy to the first later deploy that remedied it. Without "
+        "either: all its incidents were merged or cancelled.",
+        _recovery,
         "no failed deploy that has recovered",
         (
             ("90th percentile", "p90", duration),
             ("Recovered", "count", count),
             ("Open", "open", count),
-            ("Without incident", "withoutIncident", count),
+            ("By rollback or hotfix", "byRemedy.count", count),
+            ("Without either", "withoutIncident", count),
         ),
         (
             *_MEDIANS,
             ("Recovered", "count", count),
             ("Open", "open", count),
-            ("Without incident", "withoutIncident", count),
+            ("By rollback or hotfix", "byRemedy.count", count),
+            ("Without either", "withoutIncident", count),
         ),
         _MEDIAN_LINES,
         axis.durations,
@@ -151,8 +181,9 @@ LAYOUTS = (
     CardLayout(
         metrics.REWORK,
         "Deployment rework rate",
-        "Rollbacks, hotfixes and deploys that name the incident they fix, divided by all deploys.",
-        ("value", percent),
+        "Rollbacks, hotfixes and deploys that name the incident they fix, divided by all deploys. A deploy "
+        "that goes back to an earlier commit is a rollback.",
+        _rework,
         "no deploy",
         (("Rework", "numerator", count), ("Deploys", "denominator", count)),
         (
@@ -170,15 +201,17 @@ LAYOUTS = (
 class Card(NamedTuple):
     """A figure as the template shows it; `chart` is "" if there is nothing to draw.
 
-    `few` is a sentence if the number is based on few events, else "".
+    `few` is a sentence if the number is based on few events, and `wide` one if a window of 72 hours would
+    attribute more incidents; else they are "".
     """
 
     name: str
     title: str
     explanation: str
-    value: str
+    headlines: list[str]
     nothing: str
     few: str
+    wide: str
     counts: list[tuple[str, str]]
     chart: Markup | str
     legend: list[str]
@@ -209,15 +242,14 @@ def _card(
 ) -> Card:
     numbers = figures[layout.name]
     parts = [part[layout.name] for part in trend.figures]
-    measure, format_ = layout.main
-    visible = [counted_ and layout.drawn_when(part) for part, counted_ in zip(parts, counted, strict=True)]
+    headlines = layout.headlines(numbers, window)
     firm = [
-        part[layout.basis[0]] >= _FEW if layout.basis else bucket.whole
+        part[layout.basis[0]] >= FEW if layout.basis else bucket.whole
         for part, bucket in zip(parts, trend.buckets, strict=True)
     ]
     drawn = [
         Series(
-            name, [part[line] if shown else None for part, shown in zip(parts, visible, strict=True)], firm
+            name, [part[line] if shown else None for part, shown in zip(parts, counted, strict=True)], firm
         )
         for name, line in layout.lines
     ]
@@ -225,19 +257,37 @@ def _card(
         name=layout.name,
         title=layout.title,
         explanation=layout.explanation.format(window=window),
-        value=format_(numbers[measure]),
-        nothing=layout.nothing if numbers[measure] is None else "",
+        headlines=headlines,
+        nothing="" if headlines else layout.nothing,
         few=_few(layout, numbers),
-        counts=[(label, write(numbers[name])) for label, name, write in layout.counts],
+        wide=_wide(numbers),
+        counts=[(label, write(_number(numbers, name))) for label, name, write in layout.counts],
         chart=_chart(layout, drawn, trend, labels),
         legend=[series.name for series in drawn] if len(drawn) > 1 else [],
         columns=[heading for heading, _, _ in layout.columns],
-        rows=[[write(part[name]) for _, name, write in layout.columns] for part in parts],
+        rows=[[write(_number(part, name)) for _, name, write in layout.columns] for part in parts],
     )
 
 
-def _few(layout: CardLayout, numbers: Mapping[str, Any]) -> str:
-    if layout.basis is None or not 0 < numbers[layout.basis[0]] < _FEW:
+def _number(numbers: _Numbers, name: str) -> float | None:
+    found: Any = numbers
+    for key in name.split("."):
+        found = found[key]
+    number: float | None = found
+    return number
+
+
+def _wide(numbers: _Numbers) -> str:
+    wide = numbers.get("attributedIn72h")
+    if not wide:
+        return ""
+    return (
+        f"A window of 72 h would attribute {count(wide)} of {count(numbers['unlinked'])} unlinked incidents."
+    )
+
+
+def _few(layout: CardLayout, numbers: _Numbers) -> str:
+    if layout.basis is None or not 0 < numbers[layout.basis[0]] < FEW:
         return ""
     measure, one, several = layout.basis
     number = numbers[measure]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from functools import partial
 from typing import Any
@@ -10,7 +9,6 @@ from typing import Any
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
-from gitdailies_webhooks.derived.dora_page import overview
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.derived.question import FILTERS, question
 from gitdailies_webhooks.events import query
@@ -48,8 +46,8 @@ class DoraPage:
         # The rows may now include events later than the first moment.
         question_ = self._question(filters)
         settings = self._site.settings
-        found = await self._site.store.read(partial(overview, question=question_, settings=settings))
-        context = await asyncio.to_thread(dora_view.context, found, filters, question_, settings)
+        shown = partial(dora_view.shown, filters=filters, question=question_, settings=settings)
+        context = await self._site.store.ask(shown)
         return self._site.render(visit, "dora.html", error="", sample=sample_command(visit.origin), **context)
 
     def _question(self, filters: Mapping[str, str]) -> Question:

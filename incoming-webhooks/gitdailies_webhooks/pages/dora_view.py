@@ -2,29 +2,31 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.values.times import parse
+from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 
-from gitdailies_webhooks.derived.dora_page import Overview
+from gitdailies_webhooks.derived.dora_page import MOST_SEEN, Overview, overview
 from gitdailies_webhooks.derived.queries import Question
+from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
-from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
 from gitdailies_webhooks.figures.timeline import ENDED, LISTED, PENDING, SUCCEEDED, Listed
 from gitdailies_webhooks.figures.trend import Bucket
 from gitdailies_webhooks.pages import timeline
 from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, duration, moment, url_time
+from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, duration, moment, url_time, window
 
 PRESETS = (7, 30, 90, 365)
-_MOST_REPOS, _MOST_TICKS = 500, 5
+_MOST_REPOS, _MOST_TICKS, _SHOWN = 500, 5, 10
 
 # Figures are rarely older than two seconds. They are older while a long history is being sent.
 _BEHIND_US = 10_000_000
@@ -62,7 +64,15 @@ def form(filters: Mapping[str, str]) -> dict[str, Any]:
         "repos": (),
         "environments": (),
         "services": (),
+        "seen": (),
     }
+
+
+def shown(
+    session: Session, filters: Mapping[str, str], question: Question, settings: FigureSettings
+) -> dict[str, Any]:
+    """Read and return everything that the page shows."""
+    return context(overview(session, question, settings), filters, question, settings)
 
 
 def context(
@@ -82,14 +92,15 @@ def context(
         "place": found.answer["filter"],
         "period": _period(period, settings),
         "as_of": moment(as_of, zone),
+        "definitions": found.answer["definitions"],
         "behind": period.now - as_of > _BEHIND_US,
-        "first_event": _first_event(trend.buckets, found.began_at, zone),
+        "observed": _observed(found.answer, zone),
         "cards": cards(
             found.answer["figures"],
             trend,
             labels,
             began_at=found.began_at,
-            window=duration(found.answer["windowSeconds"]),
+            window=window(found.answer["windowSeconds"]),
         ),
         "heading": _HEADINGS.get(trend.unit, trend.unit.capitalize()),
         "buckets": [_bucket(trend.unit, bucket, part_url) for bucket in trend.buckets],
@@ -106,6 +117,15 @@ def context(
         "links": [(dora_url(filters, repo=name), name) for name in found.repos[:_MOST_REPOS]],
         "more_repos": max(len(found.repos) - _MOST_REPOS, 0),
         "environments": found.environments,
+        "seen": [
+            (
+                dora_url(filters, environment=name),
+                f"{name} ({count(number)}{'+' if number == MOST_SEEN else ''})",
+            )
+            for name, number in found.seen[:_SHOWN]
+        ],
+        "more_seen": max(len(found.seen) - _SHOWN, 0),
+        "is_production": question.selection.environment == PRODUCTION,
         "services": sorted({str(body["service"]) for body in found.events.values() if body.get("service")}),
     }
 
@@ -127,11 +147,13 @@ def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
     }
 
 
-def _first_event(buckets: Sequence[Bucket], began_at: int | None, zone: tzinfo) -> str:
-    """Return the time of the first event if whole buckets are before it, else ""."""
-    if began_at is None or len(buckets) < 2 or began_at < buckets[1].period.began_at:
-        return ""
-    return moment(began_at, zone)
+def _observed(answer: Mapping[str, Any], zone: tzinfo) -> dict[str, str] | None:
+    """Return from when days count, and how many there are, if that is later than the period begins."""
+    observed = answer["period"]["observedFrom"]
+    if observed in (None, answer["period"]["from"]):
+        return None
+    days = answer["figures"][metrics.FREQUENCY]["denominator"]
+    return {"from": moment(to_us(parse(observed, "observedFrom")), zone), "days": decimal(days)}
 
 
 def _bucket(word: str, bucket: Bucket, part_url: Any) -> dict[str, Any]:

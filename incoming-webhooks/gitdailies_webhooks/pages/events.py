@@ -63,7 +63,7 @@ class EventPages:
         filters = {name: value for name in FILTERS if (value := visit.fields.get(name, "").strip())}
         search, given = visit.fields.get("search", "").strip(), visit.fields.get("before", "")
         before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
-        rows = await self._site.store.read(
+        rows = await self._site.store.ask(
             partial(queries.newest_events, filters=filters, search=search, before=before, limit=_PAGE + 1)
         )
         shown = {**filters, **({"search": search} if search else {})}
@@ -83,6 +83,7 @@ class EventPages:
         row = await self._row(visit)
         if row is None:
             return self._site.not_found(visit)
+        await self._site.catch_up()
         found = await verdicts(self._site.store, self._site.settings, self._site.clock(), row.id)
         return self._site.render(visit, "event.html", event=_view(row), verdicts=found)
 

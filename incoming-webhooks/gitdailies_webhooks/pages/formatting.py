@@ -1,21 +1,37 @@
-"""Numbers, times and addresses of the DORA page, as people read them."""
+"""Numbers, times and addresses as people read them, and text without characters that deceive."""
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from datetime import tzinfo
+from typing import Any
 from urllib.parse import urlencode
 
+from gitdailies_core.events.field_types import HIDDEN
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
+from markupsafe import Markup
 
 from gitdailies_webhooks.figures.selection import at_local_time, local_time
 
 NOTHING = "–"
+_HIDDEN = re.compile(f"[{HIDDEN}]")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
+
+# With fewer events, one of them changes a ratio or a median a lot.
+FEW = 5
 
 # The number of days of a rate, and its words.
 _RATES = ((1, "a day"), (7, "a week"), (30, "in 30 days"))
+
+
+def visible(value: Any) -> Any:
+    """Return what a template writes, with hidden characters as escapes: they could turn a line around."""
+    if not isinstance(value, str) or value.isascii() or not _HIDDEN.search(value):
+        return value
+    shown = _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
+    return Markup(shown) if isinstance(value, Markup) else shown  # noqa: S704  it was markup before
 
 
 def count(number: float | None) -> str:
@@ -34,6 +50,20 @@ def decimal(number: float | None) -> str:
 def percent(ratio: float | None) -> str:
     """Write a ratio in percent."""
     return NOTHING if ratio is None else f"{ratio * 100:.1f} %"
+
+
+def out_of(some: float, whole: float, word: str = "") -> str:
+    """Write a part of a whole with both numbers, and in percent unless the whole is small: 2 of 14 (14 %)."""
+    text = f"{count(some)} of {count(whole)}" + (f" {word}" if word else "")
+    if whole < FEW:
+        return text
+    places = 1 if 0 < some / whole < 0.01 else 0
+    return f"{text} ({some / whole * 100:.{places}f} %)"
+
+
+def window(seconds: float) -> str:
+    """Write the length of the window in hours, or in days if it is longer than three."""
+    return f"{seconds / 3600:g} h" if seconds <= 259_200 else duration(seconds)
 
 
 def rate(a_day: float | None) -> str:

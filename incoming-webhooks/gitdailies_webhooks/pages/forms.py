@@ -97,8 +97,8 @@ class ChangePassword(NewPassword):
     again = PasswordField("New password again")
 
 
-class Invite(Form):
-    """The role of the person who is invited."""
+class RoleForm(Form):
+    """The role of a person."""
 
     role = RadioField("Role", choices=_words(ROLE_WORDS), default=people.VIEWER)
     words: ClassVar = ROLE_WORDS

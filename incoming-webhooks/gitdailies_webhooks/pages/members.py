@@ -5,11 +5,12 @@ from __future__ import annotations
 import secrets
 from functools import partial
 
+from gitdailies_core.errors import UsageError
 from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import audit, people, people_store
 from gitdailies_webhooks.accounts.people import Person
-from gitdailies_webhooks.pages.forms import Invite
+from gitdailies_webhooks.pages.forms import RoleForm, field_error
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
 
@@ -22,10 +23,15 @@ ACTIONS = {
     "key.deleted": "deleted the webhook key",
     "event.deleted": "deleted the event",
     "events.expired": "deleted expired events",
+    "events.erased": "erased stored text",
     "person.invited": "invited a person with the role",
     "person.joined": "joined as",
     "person.removed": "removed",
     "password.changed": "changed the password of",
+    "password.offered": "created a link to a new password for",
+    "password.reset": "chose a new password by a link, as",
+    "role.changed": "changed the role of",
+    "sessions.ended": "signed out everywhere else, as",
 }
 
 
@@ -40,6 +46,9 @@ class PeoplePages:
             Page(PEOPLE, self.show, needs=OWNERS),
             Page(f"{PEOPLE}/invite", self.show_invite, needs=OWNERS),
             Page(f"{PEOPLE}/invite", self.invite, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}", self.edit, needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/role", self.change_role, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/password", self.offer_new_password, "POST", needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/remove", self.confirm_remove, needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/remove", self.remove, "POST", needs=OWNERS),
             Page(AUDIT, self.trail, needs=OWNERS),
@@ -53,11 +62,11 @@ class PeoplePages:
 
     async def show_invite(self, visit: Visit) -> Response:
         """Show the form that creates a one-time link."""
-        return self._site.render(visit, "invite.html", form=Invite())
+        return self._site.render(visit, "invite.html", form=RoleForm())
 
     async def invite(self, visit: Visit) -> Response:
         """Create a one-time link and show it once."""
-        form = Invite(visit.fields)
+        form = RoleForm(visit.fields)
         if not form.validate():
             return self._site.render(visit, "invite.html", 422, form=form)
         token = people.new_token(secrets.token_urlsafe)
@@ -73,6 +82,53 @@ class PeoplePages:
         )
         link = f"{visit.origin}{people.JOIN}{token}"
         return self._site.render(visit, "invited.html", link=link, role=form.role.data)
+
+    async def edit(self, visit: Visit) -> Response:
+        """Show a person, with the forms for another role and a new password."""
+        person = await self._person(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        return self._member(visit, person, RoleForm(data={"role": person.role}))
+
+    async def change_role(self, visit: Visit) -> Response:
+        """Change what a person may do, from their next request on."""
+        person = await self._person(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        form, actor, now = RoleForm(visit.fields), visit.user.name, self._site.clock()
+        if not form.validate():
+            return self._member(visit, person, form, 422)
+        role = people.checked_role(form.role.data or "")
+        try:
+            await self._site.store.write(
+                partial(people_store.change_role, id_=person.id, role=role, actor=actor, now=now)
+            )
+        except UsageError as error:
+            form.role.errors = [field_error(error)]
+            return self._member(visit, person, form, 422)
+        self._site.log.info("role changed", person=person.name, role=role, by=actor)
+        # An owner who became a viewer may not open the list of people.
+        return self._site.redirect(
+            PEOPLE if role == people.OWNER or person.id != visit.user.id else "/settings"
+        )
+
+    async def offer_new_password(self, visit: Visit) -> Response:
+        """Create a one-time link with which a person chooses a new password, and show it once."""
+        person = await self._person(visit)
+        if person is None:
+            return self._site.not_found(visit)
+        token, now = people.new_token(secrets.token_urlsafe), self._site.clock()
+        await self._site.store.write(
+            partial(
+                people_store.offer_new_password,
+                hash_=people.hash_of(token),
+                person=person,
+                by=visit.user,
+                now=now,
+            )
+        )
+        link = f"{visit.origin}{people.JOIN}{token}"
+        return self._site.render(visit, "password-link.html", link=link, member=person)
 
     async def confirm_remove(self, visit: Visit) -> Response:
         """Ask for confirmation."""
@@ -97,6 +153,9 @@ class PeoplePages:
         lines = await self._site.store.read(partial(audit.read_audit, before=before, limit=_LINES + 1))
         more = lines[_LINES - 1].seq if len(lines) > _LINES else None
         return self._site.render(visit, "audit.html", lines=lines[:_LINES], more=more, actions=ACTIONS)
+
+    def _member(self, visit: Visit, person: Person, form: RoleForm, status: int = 200) -> Response:
+        return self._site.render(visit, "person.html", status, member=person, form=form)
 
     async def _person(self, visit: Visit) -> Person | None:
         id_ = min(visit.request.path_params["id"], 2**63 - 1)

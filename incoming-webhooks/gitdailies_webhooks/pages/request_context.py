@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import hmac
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from urllib.parse import parse_qsl
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import BodyTooLarge
+from gitdailies_server.http.client_address import HOST
 from starlette.datastructures import ImmutableMultiDict
 from starlette.requests import Request
 
@@ -19,7 +19,8 @@ from gitdailies_webhooks.events.problem import refusal
 FORM_FIELD = "form_token"
 _FORM_BYTES = 32 * 1024
 _MOST_FIELDS = 100
-_HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+# The port that a browser leaves out.
+_DEFAULT_PORTS = {"http": ":80", "https": ":443"}
 
 
 class FormFields(ImmutableMultiDict[str, str]):
@@ -48,6 +49,11 @@ class Visit:
         return form_token(self.token)
 
     @property
+    def secure(self) -> bool:
+        """Whether the visitor sees the pages over TLS."""
+        return self.origin.startswith("https:")
+
+    @property
     def is_owner(self) -> bool:
         return self.person is not None and self.person.is_owner
 
@@ -73,28 +79,49 @@ class Visit:
 
 
 def origin_of(request: Request, public: str) -> str:
-    """Return the address at which a visitor sees the pages: the public one, or that of the Host header."""
-    host = request.headers.get("host", "")
-    return public or f"http://{host if _HOST.fullmatch(host) else 'localhost'}"
+    """Return the address at which a visitor sees the pages: the public one, or that of the request.
+
+    The request has the scheme and the host that trusted proxies report.
+    """
+    host, scheme = request.headers.get("host", "").lower(), str(request.scope.get("scheme", "http"))
+    if not HOST.fullmatch(host):
+        host = "localhost"
+    return public or f"{scheme}://{host.removesuffix(_DEFAULT_PORTS.get(scheme, ''))}"
 
 
-def refuse_cross_site(visit: Visit) -> None:
+def refuse_cross_site(visit: Visit, public: str) -> None:
     """Raise Refusal for a form that was not sent from a page that this server showed to this visitor.
 
     Two things are checked: the origin that the browser reports, and a token that only our page contains.
+    *public* is the address that the server was started with, or "".
     """
     headers = visit.request.headers
     site, origin = headers.get("sec-fetch-site", "same-origin"), headers.get("origin")
-    given = visit.fields.get(FORM_FIELD, "").encode("utf-8", "replace")
-    if (
-        site not in ("same-origin", "none")
-        or (origin is not None and origin != visit.origin)
-        or not hmac.compare_digest(given, visit.form_token.encode())
-    ):
+    if site not in ("same-origin", "none") or origin == "null":
         raise refusal(
-            "forbidden",
-            "form: it was not sent from a current page of this server; reload the page and try again",
+            "form", "form: it was sent from a page of another site; open it here, and send it again"
         )
+    if origin is not None and origin.lower() != visit.origin:
+        raise refusal("form", f"form: {_another_address(origin, visit.origin, public)}")
+    given = visit.fields.get(FORM_FIELD, "").encode("utf-8", "replace")
+    if not hmac.compare_digest(given, visit.form_token.encode()):
+        raise refusal(
+            "form",
+            "form: the page is too old, or the browser keeps no cookies of this server; "
+            "reload the page and try again",
+        )
+
+
+def _another_address(origin: str, ours: str, public: str) -> str:
+    """Say what to do where the browser is at another address than the server knows."""
+    scheme, _, host = origin.partition("://")
+    if public or scheme not in _DEFAULT_PORTS or not HOST.fullmatch(host):
+        return f"it was sent from a page of another address; open the pages at {ours}"
+    return (
+        f"it was sent from a page at {origin}, and this server takes its own address for {ours}; "
+        f"if both are one, start the server with --public-url {origin}, "
+        "or name its proxy in webhooks.trusted_proxies"
+    )
 
 
 def query_of(request: Request) -> FormFields:

@@ -12,6 +12,7 @@ from starlette.responses import Response
 from gitdailies_webhooks.accounts import key_store, keys
 from gitdailies_webhooks.accounts.key_store import KeyRequest
 from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.accounts.wrong_requests import keys_gone_wrong, wrong_requests
 from gitdailies_webhooks.pages.forms import EVERY, NONE, SOME, NewKey, field_error
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
@@ -21,6 +22,8 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 # A key with the same name by the same person within this time means that the form was sent again by a
 # reload of the page.
 _RELOADED = timedelta(minutes=10)
+# How long the list of keys points at wrong requests.
+_RECENTLY = timedelta(days=7)
 
 
 class SettingsPages:
@@ -53,6 +56,7 @@ class SettingsPages:
         """Show the address for events, and the keys."""
         found = await self._site.store.read(partial(key_store.all_keys, deleted=True))
         now = self._site.clock()
+        wrong = await self._site.store.read(partial(keys_gone_wrong, since=now - _RECENTLY))
         return self._site.render(
             visit,
             "manage.html",
@@ -62,6 +66,7 @@ class SettingsPages:
             expired=[key for key in found if key.deleted_at is None and not key.is_valid(now)],
             deleted=[key for key in reversed(found) if key.deleted_at is not None][:100],
             permissions=permissions,
+            wrong=wrong,
         )
 
     async def new_key(self, visit: Visit) -> Response:
@@ -107,9 +112,15 @@ class SettingsPages:
         key = await self._key(visit)
         if key is None:
             return self._site.not_found(visit)
-        expired = not key.is_valid(self._site.clock())
+        wrong = await self._site.store.read(partial(wrong_requests, key_id=key.id))
         return self._site.render(
-            visit, "key.html", manage=MANAGE, key=key, permissions=permissions, expired=expired
+            visit,
+            "key.html",
+            manage=MANAGE,
+            key=key,
+            permissions=permissions,
+            expired=not key.is_valid(self._site.clock()),
+            wrong=wrong,
         )
 
     async def confirm_delete(self, visit: Visit) -> Response:

@@ -1,4 +1,4 @@
-"""Sign-in, one-time links, sign-out and a new password."""
+"""Sign-in, one-time links, sign-out, a new password, and where a person is signed in."""
 
 from __future__ import annotations
 
@@ -11,8 +11,8 @@ from gitdailies_core.errors import UsageError
 from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import passwords, people, people_store
-from gitdailies_webhooks.accounts.rate_limit import SIGN_IN, FailureLimit, network_of
-from gitdailies_webhooks.pages.forms import ChangePassword, Join, SignIn, field_error
+from gitdailies_webhooks.accounts.rate_limit import SignInLimit, network_of
+from gitdailies_webhooks.pages.forms import ChangePassword, Join, NewPassword, SignIn, field_error
 from gitdailies_webhooks.pages.request_context import Visit, local_path
 from gitdailies_webhooks.pages.site import EVERYONE, Page, Site
 
@@ -25,7 +25,7 @@ class SignInPages:
 
     def __init__(self, site: Site) -> None:
         self._site = site
-        self._failures = FailureLimit(SIGN_IN)
+        self._tries = SignInLimit()
         self._hashing = asyncio.Semaphore(_HASHES_AT_ONCE)
 
     def pages(self) -> list[Page]:
@@ -37,6 +37,8 @@ class SignInPages:
             Page("/sign-out", self.sign_out, "POST", needs=EVERYONE),
             Page("/settings/password", self.show_password),
             Page("/settings/password", self.change_password, "POST"),
+            Page("/settings/sessions", self.show_sessions),
+            Page("/settings/sessions", self.sign_out_elsewhere, "POST"),
         ]
 
     async def show_sign_in(self, visit: Visit) -> Response:
@@ -49,35 +51,40 @@ class SignInPages:
         return self._site.render(visit, "sign-in.html", form=form, error="")
 
     async def sign_in(self, visit: Visit) -> Response:
-        """Sign a person in; an address with too many failures has to wait."""
-        form, network, now = SignIn(visit.fields), network_of(visit.address), time.monotonic()
+        """Sign a person in; an address or a name with too many failures has to wait."""
+        form, now = SignIn(visit.fields), time.monotonic()
         if not form.validate():
             return self._site.render(visit, "sign-in.html", 422, form=form, error="")
-        if wait := self._failures.wait_seconds(network, now):
+        who = network_of(visit.address), people.folded(form.name.data or "")[: people.LONGEST_NAME]
+        if wait := self._tries.wait_seconds(*who, now):
             return self._too_many(visit, wait)
         # Recorded before the password is checked, so that many requests at once cannot avoid the limit.
-        self._failures.record(network, now)
+        self._tries.record(*who, now)
         person = await self._find_person(form.name.data or "", form.password.data or "")
         if person is None:
             self._site.log.warning("sign-in refused", address=visit.address)
             error = "The name or the password is wrong."
             return self._site.render(visit, "sign-in.html", 401, form=form, error=error)
-        self._failures.forgive(network)
+        self._tries.succeed(*who, now)
         self._site.log.info("signed in", person=person.name)
-        return await self._site.sign_in(person, local_path(form.next.data or ""))
+        return await self._site.sign_in(visit, person, local_path(form.next.data or ""))
 
     async def show_join(self, visit: Visit) -> Response:
         """Show the form behind a one-time link."""
         invitation = await self._invitation(visit)
         if invitation is None:
             return self._invalid_link(visit)
+        if invitation.person_id is not None:
+            return await self._new_password(visit, invitation.person_id, NewPassword())
         return self._site.render(visit, "join.html", form=Join(), invitation=invitation)
 
     async def join(self, visit: Visit) -> Response:
-        """Add the person who was invited, and sign them in."""
+        """Add the person who was invited, or store a new password; then sign the person in."""
         invitation, form = await self._invitation(visit), Join(visit.fields)
         if invitation is None:
             return self._invalid_link(visit)
+        if invitation.person_id is not None:
+            return await self._reset_password(visit, invitation.person_id)
         if not form.validate():
             return self._site.render(visit, "join.html", 422, form=form, invitation=invitation)
         name, now = people.checked_name(form.name.data or ""), self._site.clock()
@@ -93,12 +100,36 @@ class SignInPages:
         if person is None:
             return self._invalid_link(visit)
         self._site.log.info("joined", person=person.name, role=person.role)
-        return await self._site.sign_in(person, "/start")
+        return await self._site.sign_in(visit, person, "/start")
+
+    async def _new_password(
+        self, visit: Visit, person_id: int, form: NewPassword, status: int = 200
+    ) -> Response:
+        person = await self._site.store.read(partial(people_store.find_person, id_=person_id))
+        if person is None:
+            return self._invalid_link(visit)
+        return self._site.render(visit, "password-new.html", status, form=form, member=person)
+
+    async def _reset_password(self, visit: Visit, person_id: int) -> Response:
+        form, now = NewPassword(visit.fields), self._site.clock()
+        person = await self._site.store.read(partial(people_store.find_person, id_=person_id))
+        form.person_name = "" if person is None else person.name
+        if not form.validate():
+            return await self._new_password(visit, person_id, form, 422)
+        async with self._hashing:
+            password = await asyncio.to_thread(passwords.hash_password, form.password.data or "")
+        person = await self._site.store.write(
+            partial(people_store.reset_password, hash_=_hash(visit), password=password, now=now)
+        )
+        if person is None:
+            return self._invalid_link(visit)
+        self._site.log.info("password reset", person=person.name)
+        return await self._site.sign_in(visit, person, "/start")
 
     async def sign_out(self, visit: Visit) -> Response:
         """End the session in the browser and in the store."""
         await self._site.store.write(partial(people_store.sign_out, hash_=people.hash_of(visit.token)))
-        return self._site.delete_cookie("/sign-in")
+        return self._site.delete_cookie(visit, "/sign-in")
 
     async def show_password(self, visit: Visit) -> Response:
         """Show the form for a new password."""
@@ -108,17 +139,17 @@ class SignInPages:
         """Change the password of a person who enters the current one, and sign them out elsewhere."""
         form, now = ChangePassword(visit.fields), self._site.clock()
         form.person_name = visit.user.name
-        network, tick = network_of(visit.address), time.monotonic()
+        who, tick = (network_of(visit.address), people.folded(visit.user.name)), time.monotonic()
         valid = form.validate()
-        if wait := self._failures.wait_seconds(network, tick):
+        if wait := self._tries.wait_seconds(*who, tick):
             return self._too_many(visit, wait)
-        self._failures.record(network, tick)
+        self._tries.record(*who, tick)
         if valid and await self._find_person(visit.user.name, form.current.data or "") is None:
             form.current.errors = ["This is not your current password."]
             valid = False
         if not valid:
             return self._site.render(visit, "password.html", 422, form=form)
-        self._failures.forgive(network)
+        self._tries.succeed(*who, tick)
         async with self._hashing:
             password = await asyncio.to_thread(passwords.hash_password, form.password.data or "")
         keep = people.hash_of(visit.token)
@@ -126,6 +157,20 @@ class SignInPages:
             partial(people_store.change_password, person=visit.user, password=password, keep=keep, now=now)
         )
         return self._site.redirect("/settings")
+
+    async def show_sessions(self, visit: Visit) -> Response:
+        """List where a person is signed in."""
+        read = partial(people_store.sessions_of, person=visit.user, now=self._site.clock())
+        found, here = await self._site.store.read(read), people.hash_of(visit.token)
+        return self._site.render(visit, "sessions.html", sessions=[(one, h == here) for h, one in found])
+
+    async def sign_out_elsewhere(self, visit: Visit) -> Response:
+        """End every session of a person but this one."""
+        now, keep = self._site.clock(), people.hash_of(visit.token)
+        await self._site.store.write(
+            partial(people_store.sign_out_elsewhere, person=visit.user, keep=keep, now=now)
+        )
+        return self._site.redirect("/settings/sessions")
 
     async def _find_person(self, name: str, password: str) -> people.Person | None:
         found = await self._site.store.read(partial(people_store.find_credentials, name=name))
@@ -147,7 +192,7 @@ class SignInPages:
             410,
             "This link does not work",
             "It was used already, or it is older than two days. Ask an owner for a new link. "
-            "While there is no owner, the server prints a new link each time it starts.",
+            "While there is no owner, each start of the server prints a new link and ends the one before.",
         )
 
     def _too_many(self, visit: Visit, wait: float) -> Response:

@@ -24,6 +24,7 @@ from gitdailies_webhooks.accounts.people import ABSOLUTE
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.pages.formatting import visible
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
     FormFields,
@@ -98,6 +99,7 @@ class Site:
             undefined=StrictUndefined,
             trim_blocks=True,
             lstrip_blocks=True,
+            finalize=visible,
         )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
         self._templates.globals.update(style=_versioned("style.css"), script=_versioned("page.js"))
@@ -110,7 +112,7 @@ class Site:
             try:
                 if page.method == "POST":
                     visit = replace(visit, fields=await form_of(request))
-                    refuse_cross_site(visit)
+                    refuse_cross_site(visit, self.public)
                 else:
                     visit = replace(visit, fields=query_of(request))
                 return await self._allowed(page, visit)
@@ -122,8 +124,8 @@ class Site:
     def render(self, visit: Visit, template: str, status: int = 200, **context: Any) -> Response:
         """Render a page for a visitor, with the headers and the cookie of every page."""
         headers = {"content-security-policy": POLICY}
-        if cookie_name(secure=self.secure) not in visit.request.cookies:
-            headers.update(cookie_header(visit.token, secure=self.secure, seconds=None))
+        if cookie_name(secure=visit.secure) not in visit.request.cookies:
+            headers.update(cookie_header(visit.token, secure=visit.secure, seconds=None))
         text = self._templates.get_template(template).render(
             visit=visit,
             person=visit.person,
@@ -156,7 +158,7 @@ class Site:
         """Redirect a visitor to another page, which the browser requests with GET."""
         return RedirectResponse(path, 303, headers={"content-security-policy": POLICY, **(headers or {})})
 
-    async def sign_in(self, person: people.Person, path: str) -> Response:
+    async def sign_in(self, visit: Visit, person: people.Person, path: str) -> Response:
         """Begin a session with a new token; the cookie that the visitor had is not used again."""
         token = people.new_token(secrets.token_urlsafe)
         now = self.clock()
@@ -164,24 +166,25 @@ class Site:
             partial(people_store.sign_in, hash_=people.hash_of(token), person=person, now=now)
         )
         seconds = int(ABSOLUTE.total_seconds())
-        return self.redirect(path, cookie_header(token, secure=self.secure, seconds=seconds))
+        return self.redirect(path, cookie_header(token, secure=visit.secure, seconds=seconds))
 
-    def delete_cookie(self, path: str) -> Response:
+    def delete_cookie(self, visit: Visit, path: str) -> Response:
         """Redirect a visitor and delete their cookie."""
-        return self.redirect(path, cookie_header("", secure=self.secure, seconds=0))
+        return self.redirect(path, cookie_header("", secure=visit.secure, seconds=0))
 
     async def _visit(self, request: Request) -> Visit:
         visit = self._anonymous(request)
-        has_cookie = cookie_name(secure=self.secure) in request.cookies
+        has_cookie = cookie_name(secure=visit.secure) in request.cookies
         return replace(visit, person=await self._person(visit.token)) if has_cookie else visit
 
     def _anonymous(self, request: Request) -> Visit:
-        token = request.cookies.get(cookie_name(secure=self.secure), "")
+        origin = origin_of(request, self.public)
+        token = request.cookies.get(cookie_name(secure=origin.startswith("https:")), "")
         return Visit(
             request=request,
             token=token or people.new_token(secrets.token_urlsafe),
             person=None,
-            origin=origin_of(request, self.public),
+            origin=origin,
             fields=FormFields(),
         )
 
@@ -214,7 +217,7 @@ class Site:
         return self._problem_page(visit, problem)
 
     def _problem_page(self, visit: Visit, problem: Problem) -> Response:
-        title, text = PROBLEMS[problem.word][1], without_keys(problem.detail)
+        title, text = PROBLEMS[problem.word].page_title, _sentence(without_keys(problem.detail))
         response = self.message(visit, problem.status, title, text)
         response.headers.update(dict(problem.headers))
         return response
@@ -238,6 +241,12 @@ def day(at: datetime) -> str:
 def pretty(value: Any) -> str:
     """Write JSON with line breaks."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def _sentence(detail: str) -> str:
+    """Return the detail of a problem for a person: about a form, a sentence, since the title names it."""
+    text = detail.removeprefix("form: ")
+    return detail if text == detail else f"{text[:1].upper()}{text[1:]}."
 
 
 def _with_query(visit: Visit) -> str:

@@ -30,8 +30,8 @@ async def verdicts(
     """Return for each figure whether the event counts, and why.
 
     The period is unlimited. A limited one could leave out the deploy that the event is attributed to, or
-    the deploy that it undoes.
+    the deploy that it remedies.
     """
     everything = Selection.all_until(to_us(now))
-    event = await store.read(partial(queries.why_one, selection=everything, settings=settings, id_=id_))
+    event = await store.ask(partial(queries.why_one, selection=everything, settings=settings, id_=id_))
     return [{**verdict, "name": NAMES[verdict["figure"]]} for verdict in (event or {}).get("verdicts", ())]

@@ -30,6 +30,11 @@ class Lookup(NamedTuple):
     order_by: str = ""
 
 
+def takes_lists(session: Session) -> bool:
+    """Whether a parameter may be a list of values: on PostgreSQL."""
+    return getattr(session, "takes_lists", False)
+
+
 def lookup_many(
     session: Session, columns: str, rows: Sequence[Sequence[Any]], lookup: Lookup | str, *parameters: Any
 ) -> Iterator[tuple[Any, ...]]:
@@ -40,7 +45,7 @@ def lookup_many(
     """
     if not rows:
         return
-    if getattr(session, "takes_lists", False):
+    if takes_lists(session):
         whole = tuple(isinstance(value, int) for value in rows[0])
         lists = [list(column) for column in zip(*rows, strict=True)]
         yield from session.execute(_with_arrays(columns, whole, lookup), (*lists, *parameters)).fetchall()
@@ -57,7 +62,7 @@ def insert_many(session: Session, table: str, columns: str, rows: Sequence[Seque
     """Insert *rows*; a column holds text, or whole numbers where its name begins with "+"."""
     if not rows:
         return
-    if getattr(session, "takes_lists", False):
+    if takes_lists(session):
         lists = [list(column) for column in zip(*rows, strict=True)]
         session.executemany(_insert_arrays(table, columns), [lists])
     else:

@@ -3,41 +3,85 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
+from datetime import timedelta
+from functools import lru_cache
+from types import MappingProxyType
 from typing import NamedTuple
 
 import orjson
 from gitdailies_connection.config.settings import Source
+from gitdailies_core.deploys.routing import Place, unwanted
 from gitdailies_core.errors import PayloadError, ProofError, UnreadableBody
 from gitdailies_core.incidents.routing import Routes, Target
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD, Reason
-from gitdailies_core.sources.protocol import Adapter, Change, Ignored
+from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.protocol import Adapter, Certified, Change, Ignored, Message
 from gitdailies_core.sources.request import Request
+from gitdailies_core.sources.stored_body import (
+    is_header_of_people,
+    without_people,
+    without_secrets,
+    without_text,
+)
 from gitdailies_core.values import strict_json
+from gitdailies_core.values.erased_text import SHORTEST, ErasedText
 from gitdailies_core.values.secret import Secret
 
 # The proof of a replay. The real one was checked when the body came, and secrets may have changed since.
 REPLAY = "replay"
+# The proof of what a person did at the command.
+BY_HAND = "by hand"
+# The proof of a delivery that no secret of ours proves.
+BY_CERTIFICATE = "a certificate of the vendor"
+
+# What `capture: true` says of every delivery.
+_CAPTURED = Reason(UNEXPECTED_PAYLOAD, "captured: the source has capture: true")
+
+# Headers that prove a delivery, or may hold another secret. They are never stored.
+_SECRET_HEADER = re.compile(r"auth|token|secret|signature|password|cookie|credential|api-?key|webhook-key")
 
 # Reads JSON as core does, several times faster.
 decode = strict_json.guarded(orjson.loads)
 
 
+NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+
+
 class RoutedMessage(NamedTuple):
     """One message. A change has the targets where it counts, or the reason why it does not count.
 
+    A deploy has the place where it counts, or that reason.
     `unmapped` names the services without a route, also where other services of the message have one.
     """
 
-    message: Change | Ignored
+    message: Message
     key: str
     targets: tuple[Target, ...] = ()
     refusal: Reason | None = None
     unmapped: tuple[str, ...] = ()
+    place: Place | None = None
+
+    @property
+    def subject(self) -> str:
+        """The incident, or repository and environment as the vendor names them: what keeps its order."""
+        message, place = self.message, self.place
+        if isinstance(message, Deploy):
+            repo = message.repo or (place.repo if place else "")
+            environment = message.environment or (place.environment if place else "")
+            return f"{repo} {environment or ''}".strip()
+        return message.repo if isinstance(message, Push) else message.incident
 
 
 class Interpretation(NamedTuple):
-    """A proven delivery: its messages, or the `code` and `reason` why its body is quarantined."""
+    """A proven delivery: its messages, or the reason why its body is quarantined.
+
+    `headers` are all that came. `header` is the one with the source's own token, or "". `digest` is that
+    of the body as it came, where `body` is a stored one. With `keep_people`, fields of people are stored.
+    `secrets` are those of the source, which some senders repeat in their bodies.
+    `hold` is how long a start must stay open to be sent.
+    """
 
     source: str
     content_type: str
@@ -45,22 +89,32 @@ class Interpretation(NamedTuple):
     proof: str = ""
     messages: tuple[RoutedMessage, ...] = ()
     reason: Reason | None = None
+    headers: Mapping[str, str] = NO_HEADERS
+    header: str = ""
+    digest: str = ""
+    keep_people: bool = False
+    hold: timedelta = timedelta()
+    secrets: tuple[Secret, ...] = ()
 
     def __repr__(self) -> str:
         # A body names customers, and may hold a token.
-        shown = self._asdict() | {"body": f"{len(self.body)} bytes"}
+        shown = self._asdict() | {"body": f"{len(self.body)} bytes", "headers": f"{len(self.headers)}"}
         return f"Interpretation({', '.join(f'{name}={value!r}' for name, value in shown.items())})"
 
 
 def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[Secret]) -> str:
     """Verify a delivery and return the origin of the secret that proved it; raises ProofError.
 
-    The secrets are tried one at a time, so that the log shows when an old one is no longer used.
+    The secrets are tried one at a time, so that the log shows when an old one is no longer used. A
+    delivery with a certificate needs none; CertificateMissing says that it has to be fetched first.
     """
+    if isinstance(adapter, Certified) and adapter.is_certified(request, source.proof):
+        adapter.verify(request, (), source.proof)
+        return BY_CERTIFICATE
     wrong = None
     for secret in secrets:
         try:
-            adapter.verify(request, [secret], source.header)
+            adapter.verify(request, [secret], source.proof)
         except ProofError as error:
             wrong = error
         else:
@@ -69,40 +123,114 @@ def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[
 
 
 def interpret(
-    request: Request, source: Source, adapter: Adapter, routes: Routes, proof: str
+    request: Request,
+    source: Source,
+    adapter: Adapter,
+    routes: Routes,
+    proof: str,
+    digest: str = "",
+    *,
+    secrets: Sequence[Secret] = (),
 ) -> Interpretation:
-    """Translate and route a proven delivery. Whatever fails becomes a reason to quarantine it."""
-    content_type = request.header("content-type")
-    try:
-        messages = adapter.translate(request, source.options)
-        if not messages:
-            raise PayloadError(f"adapter {adapter.name}: expected messages or a reason, got nothing")
-    except UnreadableBody as error:
-        reason = Reason(INVALID_JSON, str(error))
-    except PayloadError as error:
-        reason = Reason(UNEXPECTED_PAYLOAD, str(error))
-    except Exception as error:  # noqa: BLE001  a fault of an adapter must not lose a delivery
-        text = f"adapter {adapter.name}: expected a translation, got {type(error).__name__}"
-        reason = Reason(UNEXPECTED_PAYLOAD, text)
-    else:
-        routed = tuple(
-            _routed(message, source, routes, _key(message, request, index))
-            for index, message in enumerate(messages)
-        )
-        return Interpretation(source.name, content_type, request.body, proof, routed)
-    return Interpretation(source.name, content_type, request.body, proof, (), reason)
+    """Translate and route a proven delivery. Whatever fails becomes a reason to quarantine it.
+
+    A stored body gives the *digest* that it had when it came. *secrets* are never stored with a body.
+    """
+    routed: tuple[RoutedMessage, ...] = ()
+    reason = _CAPTURED if source.capture and proof != REPLAY else None
+    if reason is None:
+        try:
+            messages = adapter.translate(request, source.options)
+            if not messages:
+                raise PayloadError(f"adapter {adapter.name}: expected messages or a reason, got nothing")
+        except UnreadableBody as error:
+            reason = Reason(INVALID_JSON, str(error))
+        except PayloadError as error:
+            reason = Reason(UNEXPECTED_PAYLOAD, str(error))
+        except Exception as error:  # noqa: BLE001  a fault of an adapter must not lose a delivery
+            text = f"adapter {adapter.name}: expected a translation, got {type(error).__name__}"
+            reason = Reason(UNEXPECTED_PAYLOAD, text)
+        else:
+            routed = tuple(
+                _routed(message, source, routes, _key(message, request.body, digest, index))
+                for index, message in enumerate(messages)
+            )
+    return Interpretation(
+        source.name,
+        request.header("content-type"),
+        request.body,
+        proof,
+        routed,
+        reason,
+        request.headers,
+        source.header,
+        digest,
+        source.keep_people,
+        timedelta(seconds=source.hold_seconds),
+        tuple(secrets),
+    )
 
 
-def _routed(message: Change | Ignored, source: Source, routes: Routes, key: str) -> RoutedMessage:
-    if isinstance(message, Ignored):
+def storable_headers(interpretation: Interpretation) -> dict[str, str]:
+    """Return the headers of a delivery that may be stored: all but those that prove it or name a person."""
+    proof = interpretation.header.lower()
+    planted = _secret_texts(interpretation)
+    return {
+        name: value
+        for name, value in interpretation.headers.items()
+        if name != proof
+        and not _is_secret(name)
+        and not any(text.is_in(value) for text in planted)
+        and (interpretation.keep_people or not is_header_of_people(name))
+    }
+
+
+def storable_body(interpretation: Interpretation) -> bytes:
+    """Return the body of a delivery that may be stored: without the fields of people, and without secrets.
+
+    Honeycomb repeats the source's token in its body, and a proof may be a field of it.
+    """
+    body, kind = interpretation.body, interpretation.content_type
+    if not interpretation.keep_people:
+        body = without_people(body, kind, decode)
+    body = without_secrets(body, kind, decode)
+    for text in _secret_texts(interpretation):
+        body = without_text(body, kind, text, decode)
+    return body
+
+
+def _secret_texts(interpretation: Interpretation) -> list[ErasedText]:
+    texts = [secret.reveal().strip() for secret in interpretation.secrets]
+    return [ErasedText.make(text) for text in texts if len(text) >= SHORTEST]
+
+
+# All deliveries of a sender have the same few names. The cache drops rare ones.
+@lru_cache(256)
+def _is_secret(name: str) -> bool:
+    return _SECRET_HEADER.search(name) is not None
+
+
+def _routed(message: Message, source: Source, routes: Routes, key: str) -> RoutedMessage:
+    if isinstance(message, (Ignored, Push)):
         return RoutedMessage(message, key)
+    if isinstance(message, Deploy):
+        found = source.route.route(message)
+        if isinstance(found, Reason):
+            return RoutedMessage(message, key, refusal=found)
+        return RoutedMessage(message, key, refusal=unwanted(source.only.environment, found), place=found)
     routed = routes.route(message)
     refusal = source.only.refusal(message) or routed.refusal
     return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped)
 
 
-def _key(message: Change | Ignored, request: Request, index: int) -> str:
+def digest_of(body: bytes) -> str:
+    """Return the digest of a body, which recognizes a repeat of the same bytes."""
+    return hashlib.sha256(body).hexdigest()
+
+
+def _key(message: Message, body: bytes, digest: str, index: int) -> str:
     # A vendor that does not name its messages repeats the bytes when it repeats a delivery.
-    name = message.key or f"{hashlib.sha256(request.body).hexdigest()[:32]}-{index}"
+    name = message.key or f"{(digest or digest_of(body))[:32]}-{index}"
     # Two of Datadog's templates for one monitor send the same event id for different incidents.
-    return f"{name} {message.incident}" if message.incident else name
+    incident = message.incident if isinstance(message, (Change, Ignored)) else ""
+    return f"{name} {incident}" if incident else name

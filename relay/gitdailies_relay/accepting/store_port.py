@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any, NamedTuple, Protocol
 
+from gitdailies_core.deploys.pushes import RememberedCommit
+from gitdailies_core.deploys.routing import Place
 from gitdailies_core.incidents.records import Occurrence
 from gitdailies_core.incidents.routing import Target
+from gitdailies_core.sources.deploy_messages import Push
 from gitdailies_server.storage.timestamps import from_us, to_us
 
 
@@ -50,13 +55,22 @@ class NewEvent(NamedTuple):
 class NewRows:
     """The rows to write for a batch of deliveries, each in the order of its columns below.
 
-    Every occurrence and every quarantined delivery is in it once.
+    Every occurrence and every stored body is in it once. `outcomes` counts the messages by
+    source, whether they were replayed, and outcome. `received` has the source and time (µs) of each
+    delivery that came from outside, for `source_days`. `held`, `discarded` and `released` are starts, as
+    `store.holds.write` takes them.
     """
 
     deliveries: list[tuple[Any, ...]] = field(default_factory=list)
     quarantine: dict[str, tuple[Any, ...]] = field(default_factory=dict)
+    ignored: dict[str, tuple[Any, ...]] = field(default_factory=dict)
     occurrences: list[tuple[Any, ...]] = field(default_factory=list)
     events: list[NewEvent] = field(default_factory=list)
+    outcomes: Counter[tuple[str, int, str]] = field(default_factory=Counter)
+    received: list[tuple[str, int]] = field(default_factory=list)
+    held: list[tuple[str, str, str, int, int]] = field(default_factory=list)
+    discarded: list[tuple[str, str, str, str]] = field(default_factory=list)
+    released: list[tuple[str, str, str, int]] = field(default_factory=list)
 
 
 class AcceptanceStore(Protocol):
@@ -74,19 +88,45 @@ class AcceptanceStore(Protocol):
     def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         """Return the records that were merged into *incident* and wait for its end."""
 
+    def held_starts(self, destination: str, incident: str) -> Collection[str]:
+        """Return the ids of an incident's starts that are held. They are so until this transaction ends."""
+
+    def has_event(self, destination: str, subject: str, id_: str) -> bool:
+        """Return whether an event with this id was stored, of an incident or a deploy's *subject*."""
+
+    def remember_push(self, push: Push, at: int) -> None:
+        """Remember the commits of a push received *at* (µs). The caller's transaction sees them at once."""
+
+    def remember_deploy(self, place: Place, sha: str, at: datetime) -> None:
+        """Remember that a commit was deployed *at* a time."""
+
+    def deployed_before(self, place: Place, sha: str, at: datetime) -> str | None:
+        """Return the commit that was deployed last at *place* before *at* and is not *sha*, or None."""
+
+    def branches_of(self, repo: str, sha: str) -> Sequence[str]:
+        """Return the branches to which a commit was pushed."""
+
+    def walk(self, repo: str, branch: str, sha: str) -> Sequence[RememberedCommit]:
+        """Return the commit *sha* and those before it on *branch*, as far as they are known."""
+
     def write(self, rows: NewRows) -> None:
         """Write *rows*. An event whose id is stored already is left as it is."""
 
 
 DELIVERY_COLUMNS = "delivery, received_at, source, message, incident, word, proof, outcome, reason, events"
-QUARANTINE_COLUMNS = "delivery, received_at, source, code, reason, content_type, body"
+# Of the tables quarantine and ignored.
+BODY_COLUMNS = "delivery, received_at, source, code, reason, content_type, headers, body, digest"
 EVENT_COLUMNS = "id, destination, source, incident, delivery, stored_at, body"
-OCCURRENCE_COLUMNS = "incident, repo, environment, service, name, state, started_at, ended_at, merged_into"
+OUTCOME_COLUMNS = "source, is_replay, outcome, messages"
+SOURCE_DAY_COLUMNS = "source, day, deliveries, first_at, last_at, longest_gap"
+OCCURRENCE_COLUMNS = (
+    "incident, repo, environment, service, name, state, started_at, ended_at, resolution, merged_into"
+)
 
 
 def record_of(row: Sequence[Any]) -> Occurrence:
     """Read a row of OCCURRENCE_COLUMNS."""
-    incident, repo, environment, service, name, state, started_at, ended_at, merged_into = row
+    incident, repo, environment, service, name, state, started_at, ended_at, resolution, merged_into = row
     return Occurrence(
         incident=incident,
         target=Target(repo, environment or None, service or None),
@@ -95,6 +135,7 @@ def record_of(row: Sequence[Any]) -> Occurrence:
         started_at=from_us(started_at),
         ended_at=from_us(ended_at),
         merged_into=merged_into,
+        resolution=resolution,
     )
 
 
@@ -111,6 +152,7 @@ def row_of(owner: Owner, record: Occurrence, changed_at: int) -> tuple[Any, ...]
         record.state,
         to_us(record.started_at),
         to_us(record.ended_at),
+        record.resolution,
         record.merged_into,
         changed_at,
     )

@@ -2,11 +2,14 @@
 
 ```
 store ── worker ── batches ── senders (threads) ── HTTP
-  ▲                               │
-  └─────── results ◄──────────────┘
-                └── circuit_breaker, pauses
+  ▲        │                      │
+  │        └─ receiver_watch      │
+  └──── results ◄─────────────────┘
+           └── verdicts, isolation, circuit_breaker
 ```
 
-`worker` is the loop. Decisions are pure and apart from it: `batches`, `circuit_breaker` and
-`gitdailies_core.retry`. `clock_jumps` mends times that a wrong wall clock wrote.
+`worker` is the loop. Decisions are pure and apart from it: `verdicts` says what follows from an answer,
+`isolation` whose fault a failure is, `circuit_breaker` and `pauses` when to leave the receiver alone,
+`probes` which event then asks, `receiver_kind` what the receiver is taken for, `batches` what goes in
+one request.
 """

@@ -1,16 +1,20 @@
 """When to stop sending to a receiver that fails, so that a dead one costs only a probe now and then. Pure.
 
-An event that fails again and again holds back only itself. Failures of several events in a row,
-or an answer that asks for time, mean that the receiver fails.
+It opens when nothing succeeds: after several failures in a row, or an answer that asks for time.
+Whose failures count is decided in `isolation`.
 """
 
 from __future__ import annotations
 
-# One failure may be the event's own. This many in a row, of different events, are the receiver's.
+# One failure may be a moment's. This many in a row, with no success between them, are the receiver's.
 FAILURES_TO_OPEN = 3
-FIRST_BACKOFF_SECONDS = 0.5
+FIRST_BACKOFF_SECONDS = 0.125
 # Short, because a probe is one request, and the waiting events should leave soon after the receiver is back.
 LONGEST_BACKOFF_SECONDS = 15.0
+# An event that was never tried may show that only others failed, so it does not wait as long.
+LONGEST_UNTRIED_SECONDS = 1.0
+# One event may have been asked for time alone. After this long, an event that was never tried finds out.
+SECOND_OPINION_SECONDS = 1.0
 
 
 class CircuitBreaker:
@@ -24,8 +28,11 @@ class CircuitBreaker:
         self.reason = ""
         self._failures = 0
         self._open_until = 0.0
-        self._suspects: set[int] = set()
-        self._receiver_fails = False
+        # When an event that was never tried may be the probe.
+        self._untried_at = 0.0
+        self._second_opinion_at: float | None = None
+        # Whether the receiver asked for time since an event was delivered.
+        self.has_asked_for_time = False
         # Before the first answer, a failure may be the last of an outage that began before this process.
         self._has_answered = False
 
@@ -33,21 +40,10 @@ class CircuitBreaker:
     def closed(self) -> bool:
         return not self._open_until
 
-    def blocks(self, event: int) -> bool:
-        """Whether this event may only be sent as a probe."""
-        return not self.closed and (self._receiver_fails or event in self._suspects)
-
-    def failed(self, now: float, retry_after_seconds: float, *events: int, reason: str = "") -> None:
-        """Count a failure of *events* that were sent together, or of the receiver where there are none.
-
-        *retry_after_seconds* is what the receiver asked for, or 0.
-        """
+    def failed(self, now: float, retry_after_seconds: float = 0.0, reason: str = "") -> None:
+        """Count a failure of the receiver. *retry_after_seconds* is what it asked for, or 0."""
         self.reason = reason
         waiting = now < self._open_until
-        if not self._receiver_fails:
-            self._suspects.update(events)
-        if not events or retry_after_seconds or len(self._suspects) >= FAILURES_TO_OPEN:
-            self._receiver_fails = True
         # Of failures at the same time only the first says something new.
         self._failures += not waiting
         if waiting or (self.closed and self._failures < FAILURES_TO_OPEN):
@@ -56,19 +52,32 @@ class CircuitBreaker:
             exponent = min(max(self._failures - FAILURES_TO_OPEN, 0), 10)
             backoff = min(LONGEST_BACKOFF_SECONDS, FIRST_BACKOFF_SECONDS * 2.0**exponent)
         if backoff or retry_after_seconds:
+            untried = max(min(backoff, LONGEST_UNTRIED_SECONDS), retry_after_seconds)
             self._open_until = max(self._open_until, now + max(backoff, retry_after_seconds))
+            self._untried_at = max(self._untried_at, now + untried)
+        if retry_after_seconds and not self.has_asked_for_time:
+            self.has_asked_for_time = True
+            self._second_opinion_at = now + min(SECOND_OPINION_SECONDS, retry_after_seconds)
 
-    def probe_due(self, now: float) -> bool:
-        """Whether a probe may be sent."""
-        return now >= self._open_until
+    def probe_due(self, now: float, *, untried: bool = False) -> bool:
+        """Whether a probe may be sent; *untried* says that it would be an event that was never tried."""
+        if untried and self._second_opinion_at is not None and now >= self._second_opinion_at:
+            return True
+        return now >= (self._untried_at if untried else self._open_until)
+
+    def probed(self) -> None:
+        """Note that a probe was sent: there is one second opinion."""
+        self._second_opinion_at = None
 
     def succeeded(self) -> bool:
-        """Close the breaker; return whether events had waited because the receiver failed."""
-        receiver_failed = (not self.closed and self._receiver_fails) or (
-            self._failures and not self._has_answered
-        )
+        """Close the breaker; return whether the receiver had failed."""
+        had_failed = not self.closed or (bool(self._failures) and not self._has_answered)
         self._has_answered = True
-        self.reason, self._failures, self._open_until = "", 0, 0.0
-        self._suspects.clear()
-        self._receiver_fails = False
-        return bool(receiver_failed)
+        self.reset()
+        return had_failed
+
+    def reset(self) -> None:
+        """Close the breaker without an answer: the next failures decide anew."""
+        self.reason, self._failures = "", 0
+        self._open_until = self._untried_at = 0.0
+        self._second_opinion_at, self.has_asked_for_time = None, False

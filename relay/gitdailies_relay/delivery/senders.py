@@ -1,7 +1,8 @@
 """Sending: a pool of threads that send batches, and old senders that are being drained.
 
 A batch that waits for a thread has not been tried. It comes back unsent when an answer says that
-the receiver, the key or the address may be at fault, and when it has waited too long.
+the receiver, the key or the address may be at fault, and when it has waited too long. A request
+that hangs takes no thread from the others: others start, up to a bound.
 """
 
 from __future__ import annotations
@@ -19,17 +20,28 @@ from typing import Protocol, TypeAlias
 
 import structlog
 from gitdailies_connection.http.event_lists import EventResult
+from gitdailies_connection.http.sender import ReceiverAnswer
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.events.dialect import OURS, Dialect
 from gitdailies_core.events.events import Event
 from gitdailies_core.retry import Outcome
+from gitdailies_core.sources.protocol import WITHOUT_RECOVERY
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.logging.setup import describe_error
-from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.delivery.batches import Batch, BatchResult, is_about_events
 
 LOG = structlog.get_logger("gitdailies.relay")
+
+# A request that had no answer for so long may hang until its timeout.
+SLOW_SECONDS = 1.0
+# For each thread, so many more may run while requests hang.
+_SPARE = 2
+
+
+def most_connections(count: int) -> int:
+    """Return how many requests *count* senders may have in flight at most, those that hang included."""
+    return count * (1 + _SPARE)
 
 
 class Sender(Protocol):
@@ -39,7 +51,7 @@ class Sender(Protocol):
 
     def send_list(self, events: list[bytes], *, key: Secret) -> tuple[Outcome, list[EventResult]]: ...
 
-    def receiver(self) -> str: ...
+    def ask_receiver(self) -> ReceiverAnswer: ...
 
     def cut(self) -> None: ...
 
@@ -58,7 +70,7 @@ _Work: TypeAlias = "_Waiting | None"
 
 
 class SenderPool:
-    """*count* threads that send batches, each over a connection of its own.
+    """*count* threads that send batches, each over a connection of its own, and more where some hang.
 
     *on_done* is called in the event loop when there are results for `take_results`.
     """
@@ -68,23 +80,40 @@ class SenderPool:
         self._on_done = on_done
         self._waiting: SimpleQueue[_Work] = SimpleQueue()
         self._results: deque[BatchResult] = deque()
-        self._threads: list[threading.Thread] = []
+        # The threads that run, and when the request of each began.
+        self._threads: set[threading.Thread] = set()
+        self._began: dict[threading.Thread, float] = {}
+        self._started = 0
         self._loop: asyncio.AbstractEventLoop | None = None
         self._notified = False
         self._stopped = False
+        self._lock = threading.Lock()
 
     def submit(self, batch: Batch, sender: Sender, dialect: Dialect, wait_seconds: float) -> None:
         """Send *batch* when a thread is free. After *wait_seconds* without one it comes back unsent."""
         if self._stopped:
             self._finish(BatchResult(batch))
             return
-        if not self._threads:
-            self._loop = asyncio.get_running_loop()
-            for number in range(self._count):
-                thread = threading.Thread(target=self._run, name=f"delivery-{number}", daemon=True)
-                self._threads.append(thread)
-                thread.start()
+        self._loop = asyncio.get_running_loop()
+        self.adjust()
         self._waiting.put(_Waiting(batch, sender, dialect, time.monotonic() + wait_seconds))
+
+    def adjust(self) -> None:
+        """Start threads in place of those whose requests hang; they end when there are too many."""
+        if self._loop is None or self._stopped:
+            return
+        with self._lock:
+            while len(self._threads) < self._allowed:
+                self._started += 1
+                thread = threading.Thread(target=self._run, name=f"delivery-{self._started}", daemon=True)
+                self._threads.add(thread)
+                thread.start()
+
+    @property
+    def _allowed(self) -> int:
+        now = time.monotonic()
+        slow = sum(now - began > SLOW_SECONDS for began in list(self._began.values()))
+        return self._count + min(slow, self._count * _SPARE)
 
     def take_results(self) -> list[BatchResult]:
         """Return the results since the last call. *on_done* is called again for those that follow."""
@@ -110,26 +139,34 @@ class SenderPool:
         """End the threads, each after the batch that it is sending now."""
         self._stopped = True
         self.return_unsent()
-        for _ in self._threads:
+        for _ in range(self._started):
             self._waiting.put(None)
 
     # In the threads.
 
     def _run(self) -> None:
+        thread = threading.current_thread()
         while (work := self._waiting.get()) is not None:
             if time.monotonic() > work.until:
                 self._finish(BatchResult(work.batch))
                 continue
+            self._began[thread] = began = time.monotonic()
             try:
                 result = send_batch(work.batch, work.sender, work.dialect)
             except Exception as error:  # noqa: BLE001  a thread outlives any batch
                 LOG.error("sender failed", seq=work.batch.events[0].seq, reason=describe_error(error))
                 result = BatchResult(
-                    work.batch, now_us(), Outcome(None, f"the sender failed: {describe_error(error)}")
+                    work.batch, began, Outcome(None, f"the sender failed: {describe_error(error)}")
                 )
-            if result.outcome is not None and not is_about_events(result.outcome):
+            del self._began[thread]
+            outcome = result.outcome
+            if outcome is not None and not work.batch.may_fail and not is_about_events(outcome):
                 self.return_unsent()
             self._finish(result)
+            with self._lock:
+                if len(self._threads) > self._allowed:
+                    self._threads.discard(thread)
+                    return
 
     def _finish(self, result: BatchResult) -> None:
         self._results.append(result)
@@ -168,12 +205,17 @@ class DrainingSenders:
 
 def send_batch(batch: Batch, sender: Sender, dialect: Dialect) -> BatchResult:
     """Write the events of *batch* for the receiver, send them, and return what came of it."""
-    began_at = now_us()
+    began = time.monotonic()
     written: dict[int, bytes] = {}
     unreadable: dict[int, str] = {}
+    withheld: dict[int, str] = {}
     for event in batch.events:
         try:
-            written[event.seq] = dialect.dump(Event.from_wire(json.loads(event.body)))
+            one = Event.from_wire(json.loads(event.body))
+            if dialect.receiver != OURS and one.get("resolution") in WITHOUT_RECOVERY:
+                withheld[event.seq] = f"not sent: {one.get('resolution')}, which is no recovery"
+            else:
+                written[event.seq] = dialect.dump(one)
         except (InvalidEvent, ValueError, RecursionError) as error:
             unreadable[event.seq] = describe_error(error)
     outcome: Outcome | None = None
@@ -186,4 +228,4 @@ def send_batch(batch: Batch, sender: Sender, dialect: Dialect) -> BatchResult:
         outcome, results = sender.send_list(list(written.values()), key=batch.key)
         pairs = zip(written, results, strict=True) if results else ()
         refused = frozenset(seq for seq, result in pairs if not result.accepted)
-    return BatchResult(batch, began_at, outcome, refused, unreadable)
+    return BatchResult(batch, began, outcome, refused, unreadable, withheld)

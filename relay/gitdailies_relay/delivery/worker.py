@@ -1,7 +1,7 @@
 """The delivery worker: it sends due events, many incidents at once and one event of each.
 
-It decides nothing itself. `batches` and `gitdailies_core.retry` say what follows from an answer,
-`circuit_breaker` when to leave a failing receiver alone, `pauses` when a pause ends. `senders` sends.
+It decides nothing itself. `verdicts` and `isolation` say what follows from an answer, `circuit_breaker`
+when to leave a failing receiver alone, `pauses` when to probe. `senders` sends.
 """
 
 from __future__ import annotations
@@ -10,24 +10,29 @@ import asyncio
 import time
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from contextlib import suppress
+from dataclasses import dataclass
 from functools import partial
 
 import structlog
 from gitdailies_connection.config.settings import Destination
-from gitdailies_core.errors import ConfigurationError, DeliveryError, StoreUnavailable
-from gitdailies_core.events.dialect import Dialect
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
+from gitdailies_core.events.dialect import OURS, Dialect
+from gitdailies_core.retry import KEY
 from gitdailies_core.values.secret import Secret
 from gitdailies_server.logging.setup import describe_error
-from gitdailies_server.storage.timestamps import now_us
+from gitdailies_server.storage.database import Session
 
-from gitdailies_relay.delivery import batches, clock_jumps
+from gitdailies_relay.delivery import batches, verdicts
 from gitdailies_relay.delivery.circuit_breaker import CircuitBreaker
-from gitdailies_relay.delivery.pauses import ADDRESS, KEY, PROBE_SECONDS, Pauses
-from gitdailies_relay.delivery.results import ResultRecorder, make_due
-from gitdailies_relay.delivery.senders import DrainingSenders, Sender, SenderPool
-from gitdailies_relay.store import corruption
+from gitdailies_relay.delivery.isolation import Isolation
+from gitdailies_relay.delivery.pauses import AUTOMATIC, MANUAL, Pauses
+from gitdailies_relay.delivery.probes import ProbeChoice
+from gitdailies_relay.delivery.receiver_watch import ReceiverWatch
+from gitdailies_relay.delivery.results import ResultRecorder
+from gitdailies_relay.delivery.senders import SLOW_SECONDS, DrainingSenders, Sender, SenderPool
+from gitdailies_relay.store import clock_jumps, corruption, outbox
 from gitdailies_relay.store.outbox import ReadyEvent
-from gitdailies_relay.store.store import RelayStore
+from gitdailies_relay.store.store import RelayStore, Standing
 
 LOG = structlog.get_logger("gitdailies.relay")
 
@@ -37,6 +42,18 @@ POLL_SECONDS = 0.25
 _AHEAD = 8
 # What waits for a sender is read again after this long, because a command may have changed it.
 _WAIT_SECONDS = 1.0
+# Of the senders, the part that events get which were tried before. They may hang or fail again.
+_PART_FOR_TRIED = 4
+
+
+@dataclass(frozen=True)
+class _InFlight:
+    """An event on its way: whether it was tried before, whether it is a probe, and since when."""
+
+    partition: str
+    tried: bool
+    probe: bool
+    since: float
 
 
 class DeliveryWorker:
@@ -63,20 +80,26 @@ class DeliveryWorker:
         self._destination = destination
         self._sender = sender
         self._environ = environ
+        self._name = name
         self._most_requests = in_flight
         self._lease_seconds = lease_seconds
         self._senders = SenderPool(in_flight, on_done=self._on_done)
         self._batcher = batches.Batcher(in_flight)
-        self._in_flight: set[int] = set()
+        self._in_flight: dict[int, _InFlight] = {}
         self._draining = DrainingSenders()
         self._recording: asyncio.Task[None] | None = None
         self._wake = asyncio.Event()
         self._stopping = False
         self._paused = False
-        self._dialect: Dialect | None = None
+        self._made_dialect: Dialect | None = None
+        # How many events that were tried before may be in flight. It grows while they are taken.
+        self._most_tried = self._least_tried
         self._pauses = Pauses(store, name, environ)
-        self._probed_at = time.monotonic() - max(PROBE_SECONDS.values())
         self._clocks = clock_jumps.ClockComparison()
+        self._resumed: int | None = None
+        self._probes: ProbeChoice | None = None
+        self._isolation = Isolation()
+        self._receiver = self._watch()
         self._recorder = ResultRecorder(
             store=store,
             pauses=self._pauses,
@@ -85,7 +108,21 @@ class DeliveryWorker:
             count_attempt=count_attempt,
             until_written=self._until_written,
         )
-        self.circuit = CircuitBreaker()
+
+    @property
+    def circuit(self) -> CircuitBreaker:
+        """Whether the receiver fails, and why."""
+        return self._isolation.circuit
+
+    @property
+    def receiver(self) -> str:
+        """What the receiver is taken for: `ours` or `documented`."""
+        return self._receiver.knowledge.kind
+
+    @property
+    def receiver_is_sure(self) -> bool:
+        """Whether the receiver said so itself, in this run, or gitdailies.yml does."""
+        return self._receiver.knowledge.is_sure
 
     def wake(self) -> None:
         """Say that there are new events. A paused destination ignores it."""
@@ -96,20 +133,27 @@ class DeliveryWorker:
         """Deliver to *destination* from now on. What is in flight still goes to the old one."""
         self._senders.return_unsent()
         old = self._sender
-        self._destination, self._sender, self._dialect = destination, sender, None
+        self._destination, self._sender, self._made_dialect = destination, sender, None
+        self._receiver = self._watch()
         self._draining.add(old, self._in_flight)
-        self.circuit = CircuitBreaker()
+        self._isolation = Isolation()
+        await self._until_written(self._receiver.load)
         await self._end_pauses("the configuration was reloaded")
-        await self._until_written(partial(self._store.run, make_due))
+        await self._make_due()
         self._wake.set()
 
     async def run(self) -> None:
         """Deliver until `stop`. No fault ends it: each is logged, and delivery goes on after a moment."""
+        await self._until_written(self._receiver.load)
+        await self._until_written(lambda: self._store.standing(self._name))
         # A pause for key or address is as old as the last start. Both may be right by now.
         await self._end_pauses("the relay was started")
-        await self._until_written(
-            lambda: self._store.run(lambda session: clock_jumps.make_due_overlong(session, now_us()))
+        mend = partial(
+            clock_jumps.mend_after_start,
+            now=self._store.clock.now(),
+            is_local=self._store.database.is_local,
         )
+        await self._until_written(lambda: self._store.run(mend))
         while not self._stopping:
             try:
                 full = await self._turn()
@@ -147,23 +191,35 @@ class DeliveryWorker:
         database = self._store.database
         if database.is_local:
             with suppress(StoreUnavailable):
-                job = partial(corruption.dead_letter_damaged, errors=database.errors, now=now_us())
+                job = partial(
+                    corruption.dead_letter_damaged, errors=database.errors, now=self._store.clock.now()
+                )
                 for seq in await self._store.run(job):
                     LOG.error("dead letter", seq=seq, reason=corruption.REASON)
 
     async def _turn(self) -> bool:
         """Start what may be sent; return whether there was more than could be started."""
+        self._senders.adjust()
+        self._receiver.tick()
+        standing = await self._store.standing(self._name)
         await self._follow_clock()
-        paused_by = await self._pauses.current()
-        self._paused = bool(paused_by) and not await self._pauses.end_if_key_changed(self._destination.key)
-        if self._paused:
-            self._senders.return_unsent()
-            events = await self._probe() if self._may_probe(paused_by) else []
-            room = 1
+        await self._follow_commands(standing)
+        await self._until_written(lambda: self._store.end_holds(standing))
+        if self._pauses.has_new_key(self._destination.key):
+            self._pauses.key_may_be_right()
+            if await self._pauses.end(KEY, reason="there is a new key"):
+                standing = Standing("", "", standing.resumed)
+            await self._make_due()
+        self._paused = bool(standing.paused)
+        held = self._paused or not self.circuit.closed
+        if held:
+            events, more = await self._probe(standing.paused), False
+            self._receiver.knowledge.unsettle(time.monotonic())
         else:
-            room = self._most_in_flight - len(self._in_flight)
-            events = await self._ready()
-        if not events or (self._dialect is None and not await self._learn_dialect()):
+            self._pauses.none()
+            self._probes = None
+            events, more = await self._ready()
+        if not events or not await self._may_send(events, probe=held):
             return False
         try:
             key = self._destination.key.read(self._environ)
@@ -172,30 +228,71 @@ class DeliveryWorker:
             reason = str(error)
             await self._until_written(lambda: self._pauses.begin(KEY, reason, None))
             return False
-        leased = await self._store.lease(events[: max(room, 0)], self._lease_seconds)
-        self._start(leased, len(events), key)
-        return len(events) > room
+        leased = await self._store.lease(events, self._lease_seconds)
+        self._start(leased, len(events) + more, key, probe=held)
+        return more
 
     async def _follow_clock(self) -> None:
-        seconds = self._clocks.set_back(time.time(), time.monotonic())
-        if seconds:
-            LOG.warning("clock set back", seconds=round(seconds))
-            await self._until_written(
-                lambda: self._store.run(
-                    lambda session: clock_jumps.make_due_earlier(session, seconds, now_us())
-                )
-            )
-
-    def _start(self, events: Sequence[ReadyEvent], waiting: int, key: Secret) -> None:
-        dialect = self._dialect
-        if dialect is None:  # the destination changed in between; the leases run out by themselves
+        seconds = self._clocks.step(self._store.clock.now() / 1e6, time.monotonic())
+        if not seconds:
             return
+        LOG.warning("clock set", seconds=round(seconds))
+        now, is_local = self._store.clock.now(), self._store.database.is_local
+
+        def mend(session: Session) -> None:
+            if seconds < 0:
+                clock_jumps.make_due_earlier(session, -seconds, now)
+            # Of servers that share a database each sees the step, and only one may move what it counts.
+            if is_local:
+                clock_jumps.move_ages(session, seconds)
+
+        await self._until_written(lambda: self._store.run(mend))
+
+    async def _follow_commands(self, standing: Standing) -> None:
+        """Send everything now where a command asked for that."""
+        if self._resumed is not None and standing.resumed != self._resumed:
+            LOG.info("everything is sent now", reason="a command asked for it")
+            self._isolation.forget()
+        self._resumed = standing.resumed
+
+    async def _may_send(self, events: Sequence[ReadyEvent], *, probe: bool) -> bool:
+        """Find out what the receiver is, where that is not known; return whether there is one."""
+        watch = self._receiver
+        retries = any(event.attempts for event in events)
+        none_taken = self._isolation.none_taken_since(watch.knowledge.asked_at)
+        before_retry = probe or (retries and none_taken)
+        if await watch.look(before_retry=before_retry):
+            return watch is self._receiver
+        if watch is self._receiver:
+            self._isolation.failed((), began=time.monotonic(), now=time.monotonic(), reason=watch.failure)
+        return False
+
+    def _start(self, events: Sequence[ReadyEvent], waiting: int, key: Secret, *, probe: bool) -> None:
+        now, dialect = time.monotonic(), self._dialect
+        waiting += sum(not one.tried for one in self._in_flight.values())
         # A probe is sent alone, so that its answer is about one event.
-        several = dialect.takes_lists and self.circuit.closed
-        for batch in self._batcher.divide(events, waiting + len(self._in_flight) if several else 0, key):
-            self._in_flight.update(event.seq for event in batch.events)
+        several = dialect.takes_lists and not probe
+        suspects = {event.seq for event in events if self._isolation.is_suspect(event.partition)}
+        is_ours = dialect.receiver == OURS
+        for batch in self._batcher.divide(
+            events, waiting if several else 0, key, is_ours=is_ours, suspects=suspects
+        ):
+            for event in batch.events:
+                self._in_flight[event.seq] = _InFlight(event.partition, event.attempts > 0, probe, now)
+                if self._probes is not None:
+                    self._probes.sent(event.partition)
             self._senders.submit(batch, self._sender, dialect, self._wait_seconds)
-            self._probed_at = time.monotonic()
+        if probe and events:
+            self.circuit.probed()
+            if self._paused:
+                self._pauses.probed(now)
+
+    @property
+    def _dialect(self) -> Dialect:
+        kind = self._receiver.knowledge.kind
+        if self._made_dialect is None or self._made_dialect.receiver != kind:
+            self._made_dialect = self._destination.dialect(kind)
+        return self._made_dialect
 
     @property
     def _wait_seconds(self) -> float:
@@ -204,32 +301,55 @@ class DeliveryWorker:
 
     @property
     def _most_in_flight(self) -> int:
-        """How many events may be in flight or wait for a sender."""
-        takes_lists = self._dialect is not None and self._dialect.takes_lists
+        """How many events that were never tried may be in flight or wait for a sender."""
+        takes_lists = self._receiver.knowledge.kind == OURS
         return self._most_requests * (batches.MOST_IN_A_BATCH if takes_lists else _AHEAD)
 
-    async def _ready(self) -> list[ReadyEvent]:
-        """Return what may be sent now, longest waiting first. While the breaker is open, also a probe."""
-        # One more than there is room for. Events in flight are also ready until their results are recorded.
-        found = await self._store.ready(1 + self._most_in_flight + len(self._in_flight))
-        ready = [event for event in found if event.seq not in self._in_flight]
-        if self.circuit.closed:
-            return ready
-        free = [event for event in ready if not self.circuit.blocks(event.seq)]
-        if not self.circuit.probe_due(time.monotonic()):
-            return free
-        # A probe takes the event that waits longest. It waited for the receiver, too.
-        return [event for event in await self._probe(waiting=True) if event not in free] + free
+    async def _ready(self) -> tuple[list[ReadyEvent], bool]:
+        """Return what may be sent now, and whether there is more. Events never tried go first.
 
-    async def _probe(self, *, waiting: bool = False) -> list[ReadyEvent]:
-        if any(self.circuit.closed or self.circuit.blocks(seq) for seq in self._in_flight):
+        Those that were tried have room of their own, so neither kind waits for the other.
+        """
+        tried_in_flight = sum(one.tried for one in self._in_flight.values())
+        room = max(0, self._most_in_flight - (len(self._in_flight) - tried_in_flight))
+        tried_room = self._most_tried - tried_in_flight
+        # Events in flight are also ready until their results are recorded.
+        untried = self._not_in_flight(await self._store.ready(1 + room + len(self._in_flight), tried=False))
+        tried: list[ReadyEvent] = []
+        if tried_room > 0:
+            found = await self._store.ready(tried_room + len(self._in_flight), tried=True)
+            tried = self._not_in_flight(found)[:tried_room]
+        return [*untried[:room], *tried], len(untried) > room
+
+    async def _probe(self, paused_by: str) -> list[ReadyEvent]:
+        """Return the event to probe a receiver with, if it is time to. Everything else waits."""
+        now = time.monotonic()
+        self._senders.return_unsent()
+        if paused_by == MANUAL:
             return []
-        ready = await self._store.ready(1 + len(self._in_flight), waiting=waiting)
-        return [event for event in ready if event.seq not in self._in_flight][:1]
+        due = self._pauses.schedule(paused_by).due if paused_by else self.circuit.probe_due
+        probes = [one for one in self._in_flight.values() if one.probe]
+        # A probe that hangs does not keep the next one back; few of them may hang.
+        hangs = len(probes) >= self._least_tried or any(now - one.since < SLOW_SECONDS for one in probes)
+        if hangs or not due(now, untried=True):
+            return []
+        if self._probes is None:
+            self._probes = ProbeChoice(self._isolation.accused)
+        newest = self._not_in_flight(
+            await self._store.ready(ProbeChoice.NEWEST + len(self._in_flight), tried=False, newest=True)
+        )
+        chosen = self._probes.untried(newest)
+        if chosen is None and due(now):
+            waiting = await self._store.ready(ProbeChoice.OLDEST + len(self._in_flight), waiting=True)
+            chosen = self._probes.any_of(self._not_in_flight(waiting))
+        return [] if chosen is None else [chosen]
 
-    def _may_probe(self, paused_by: str) -> bool:
-        """Whether it is time to probe a receiver that refused the key or did not exist."""
-        return time.monotonic() - self._probed_at >= PROBE_SECONDS.get(paused_by, float("inf"))
+    @property
+    def _least_tried(self) -> int:
+        return max(1, self._most_requests // _PART_FOR_TRIED)
+
+    def _not_in_flight(self, events: Sequence[ReadyEvent]) -> list[ReadyEvent]:
+        return [event for event in events if event.seq not in self._in_flight]
 
     def _on_done(self) -> None:
         """Record what senders have finished, unless that is going on."""
@@ -239,33 +359,32 @@ class DeliveryWorker:
     async def _record(self) -> None:
         # One after the other: results that come while one is written share the next commit.
         while results := self._senders.take_results():
-            await self._recorder.record(results, self.circuit)
-            seqs = {event.seq for result in results for event in result.batch.events}
-            self._in_flight -= seqs
-            self._draining.remove(seqs)
+            await self._recorder.record(results, self._isolation)
+            for result in results:
+                self._came_back(result)
             if len(self._in_flight) <= self._most_in_flight // 2:
                 self._wake.set()
         self._recording = None
         self._wake.set()
 
-    async def _learn_dialect(self) -> bool:
-        receiver, sender = self._destination.receiver, self._sender
-        if receiver is None:
-            try:
-                receiver = await asyncio.to_thread(sender.receiver)
-            except DeliveryError as error:
-                if sender is self._sender:
-                    self.circuit.failed(time.monotonic(), POLL_SECONDS, reason=str(error))
-                LOG.warning("receiver does not answer", reason=str(error))
-                return False
-            if sender is not self._sender:  # the answer of the old destination says nothing of the new one
-                return False
-            LOG.info("receiver identified", receiver=receiver)
-        self._dialect = self._destination.dialect(receiver)
-        return True
+    def _came_back(self, result: batches.BatchResult) -> None:
+        seqs = [event.seq for event in result.batch.events]
+        were = [one for seq in seqs if (one := self._in_flight.pop(seq, None)) is not None]
+        self._draining.remove(seqs)
+        if any(one.tried for one in were):
+            taken = result.outcome is not None and verdicts.is_taken(result.outcome)
+            self._most_tried = min(self._most_requests, self._most_tried + 1) if taken else self._least_tried
+            self._wake.set()
+
+    def _watch(self) -> ReceiverWatch:
+        return ReceiverWatch(self._store, self._name, self._destination, self._sender, self._until_written)
+
+    async def _make_due(self) -> None:
+        now = self._store.clock.now()
+        await self._until_written(lambda: self._store.run(lambda session: outbox.make_due(session, now)))
 
     async def _end_pauses(self, reason: str) -> None:
-        await self._until_written(lambda: self._pauses.end(KEY, ADDRESS, reason=reason))
+        await self._until_written(lambda: self._pauses.end(*AUTOMATIC, reason=reason))
 
     async def _until_written(self, work: Callable[[], Awaitable[object]]) -> None:
         """Repeat *work* while the store cannot be written, because its result must not be lost."""

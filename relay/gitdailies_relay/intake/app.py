@@ -7,7 +7,6 @@ decides what a delivery means, and `responses` what is answered.
 from __future__ import annotations
 
 import asyncio
-import os
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -15,19 +14,20 @@ from typing import Any
 import structlog
 from gitdailies_connection.addresses import Network
 from gitdailies_connection.config.settings import Source
-from gitdailies_core.errors import ProofError, StoreUnavailable
+from gitdailies_core.errors import CertificateMissing, ProofError, StoreUnavailable, UnreadableBody
 from gitdailies_core.incidents.routing import Routes
-from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
+from gitdailies_core.reasons import INVALID_JSON, NO_COMMIT, UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Adapter
-from gitdailies_core.sources.request import Request, decode_headers
-from gitdailies_core.values.secret import Secret
+from gitdailies_core.sources.request import NO_QUERY, Request, decode_headers, decode_query
+from gitdailies_server.http import permission_to_send
 from gitdailies_server.http.bounded_protocol import AUTHENTICATED, BODY_COMPLETE, CONNECTION
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 from gitdailies_server.logging.setup import describe_error
-from gitdailies_server.storage.timestamps import now_us
+from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery
+from gitdailies_relay.accepting.delivery_ids import delivery_id
 from gitdailies_relay.accepting.interpret import Interpretation, decode, interpret, prove
 from gitdailies_relay.intake import responses
 from gitdailies_relay.intake.deadlines import FutureTimeouts
@@ -43,6 +43,7 @@ from gitdailies_relay.intake.request_body import (
     drain,
 )
 from gitdailies_relay.intake.responses import Answer
+from gitdailies_relay.intake.source_secrets import SourceSecrets
 from gitdailies_relay.store.store import RelayStore
 
 LOG = structlog.get_logger("gitdailies.relay")
@@ -51,11 +52,14 @@ LOG = structlog.get_logger("gitdailies.relay")
 ANSWER_SECONDS = 4.0
 # Probes come every few seconds, and from any client. They must not decide how often the disk syncs.
 READY_SECONDS = 1.0
-_METHODS = frozenset({"POST", "PUT", "PATCH"})  # Squadcast offers all three
+_METHODS = frozenset(responses.METHODS.split(", "))
 _PREFIX = "/hooks/"
 
 Scope = MutableMapping[str, Any]
 Send = Callable[[MutableMapping[str, Any]], Awaitable[None]]
+
+# A user has to act before such a message can count, and it is the vendor's body that is at fault.
+_UNREAD = frozenset({UNEXPECTED_PAYLOAD, NO_COMMIT})
 
 READY = Answer(200, b'{"status": "ready"}')
 
@@ -66,7 +70,7 @@ class IntakeSettings:
 
     sources: Mapping[str, Source]
     adapters: Mapping[str, Adapter]
-    secrets: Mapping[str, Sequence[Secret]]
+    secrets: Mapping[str, SourceSecrets]
     routes: Routes
 
 
@@ -82,7 +86,8 @@ class IntakeApp:
     """The ASGI application. `settings` may be replaced while it runs.
 
     *on_stored* is called when there are new events to deliver, *count_request* with the source
-    and status of each answer, and *count_delivery* with what became of each accepted delivery.
+    and status of each answer, *count_delivery* with what became of each accepted delivery, and
+    *want_certificate* with the address of one that a delivery needs.
     """
 
     def __init__(
@@ -93,6 +98,7 @@ class IntakeApp:
         on_stored: Callable[[], None],
         count_request: Callable[[str, int], None] = lambda _source, _status: None,
         count_delivery: Callable[[str, Accepted], None] = lambda _source, _accepted: None,
+        want_certificate: Callable[[str], None] = lambda _address: None,
         repeats: RateLimitedLog | None = None,
         most_bytes: int = 64 * 1024 * 1024,
         trusted_proxies: Sequence[Network] = (),
@@ -104,6 +110,7 @@ class IntakeApp:
         self._on_stored = on_stored
         self._count_request = count_request
         self._count_delivery = count_delivery
+        self._want_certificate = want_certificate
         self._repeats = repeats or RateLimitedLog(LOG)
         # Bound once, because structlog binds a module's logger again for each line.
         self._log = LOG.bind()
@@ -160,15 +167,24 @@ class IntakeApp:
         return answer
 
     async def _receive(self, source: Source, scope: Scope, receive: Receive) -> Answer:
-        if scope["method"] not in _METHODS:
-            raise Refusal(responses.WRONG_METHOD)
         headers = decode_headers(scope["headers"])
+        if scope["method"] not in _METHODS:
+            permission = permission_to_send.granted(headers, responses.METHODS)
+            if scope["method"] == "OPTIONS" and permission is not None:
+                return responses.permitted(permission)
+            raise Refusal(responses.WRONG_METHOD)
         self._check_headers(headers)
+        try:
+            query = decode_query(raw) if (raw := scope.get("query_string")) else NO_QUERY
+        except UnreadableBody:
+            raise Refusal(responses.WRONG_QUERY) from None
         connection = scope.get("extensions", {}).get(CONNECTION)
         with Body(self._budget) as body:
             try:
                 arrived = connection is not None and connection[BODY_COMPLETE]()
-                request = Request(headers, await body.read(receive, arrived=arrived), decode)
+                read = await body.read(receive, arrived=arrived)
+                at = now_us()
+                request = Request(headers, read, decode, from_us(at), scope["method"], scope["path"], query)
             except BodyTooLarge:
                 raise Refusal(responses.too_large(BODY_BYTES)) from None
             except OutOfMemoryBudget:
@@ -177,7 +193,7 @@ class IntakeApp:
                 raise Refusal(responses.unavailable("the body took too long to arrive")) from None
             except ClientDisconnected:
                 raise Refusal(responses.INCOMPLETE) from None
-            return await self._accept(source, request, scope, connection)
+            return await self._accept(source, request, at, scope, connection)
 
     def _check_headers(self, headers: Mapping[str, str]) -> None:
         """Refuse what the headers alone show to be wrong; raises Refusal."""
@@ -194,12 +210,26 @@ class IntakeApp:
             raise Refusal(responses.OVERLOADED)
 
     async def _accept(
-        self, source: Source, request: Request, scope: Scope, connection: Mapping[object, Any] | None
+        self,
+        source: Source,
+        request: Request,
+        at: int,
+        scope: Scope,
+        connection: Mapping[object, Any] | None,
     ) -> Answer:
         adapter = self.settings.adapters[source.name]
+        secrets = self.settings.secrets[source.name]
         client = self._client(scope, request)
         try:
-            proof = prove(request, source, adapter, self.settings.secrets[source.name])
+            try:
+                proof = prove(request, source, adapter, secrets.current)
+            except CertificateMissing:
+                raise
+            except ProofError:
+                proof = self._prove_again(request, source, adapter, secrets)
+        except CertificateMissing as missing:
+            self._want_certificate(missing.address)
+            return responses.NO_CERTIFICATE
         except ProofError:
             self._repeats.warn(
                 "delivery refused", source=source.name, client=client, reason="wrong or missing proof"
@@ -212,8 +242,9 @@ class IntakeApp:
             return responses.unavailable("the proof cannot be checked")
         if connection is not None:
             connection[AUTHENTICATED]()
-        interpretation = interpret(request, source, adapter, self.settings.routes, proof)
-        at = now_us()
+        interpretation = interpret(
+            request, source, adapter, self.settings.routes, proof, secrets=secrets.current
+        )
         delivery = Delivery(delivery_id(at), at, self._destination, interpretation)
         try:
             accepted = await self._timeouts.limit(self._store.accept(delivery))
@@ -221,6 +252,15 @@ class IntakeApp:
             LOG.error("delivery not stored", source=source.name, delivery=delivery.id, reason=_reason(error))
             return responses.unavailable("the store cannot be written")
         return self._accepted(source.name, client, interpretation, accepted)
+
+    def _prove_again(self, request: Request, source: Source, adapter: Adapter, secrets: SourceSecrets) -> str:
+        """Prove a delivery with what the files of its secrets hold now; raises ProofError."""
+        changed = secrets.read_again()
+        if secrets.fault:
+            self._repeats.warn("secret not read", source=source.name, client="", reason=secrets.fault)
+        if changed:
+            self._log.info("secrets read again", source=source.name)
+        return prove(request, source, adapter, secrets.current)
 
     def _client(self, scope: Scope, request: Request) -> str:
         peer = scope.get("client")
@@ -245,12 +285,14 @@ class IntakeApp:
         )
         if accepted.quarantine_code == INVALID_JSON:
             return responses.invalid_json(accepted.delivery, reasons[0])
-        if accepted.quarantine_code == UNEXPECTED_PAYLOAD:
-            return responses.quarantined(accepted.delivery, reasons[0])
+        if accepted.quarantine_code in _UNREAD and not accepted.events:
+            code = accepted.quarantine_code
+            reason = next(reason.text for reason in accepted.reasons if reason.code == code)
+            return responses.quarantined(accepted.delivery, reason)
         if accepted.events:
             if not accepted.repeated:
                 self._on_stored()
-            return responses.stored(accepted.delivery, accepted.events, reasons)
+            return responses.stored(accepted.delivery, accepted.events, reasons, repeated=accepted.repeated)
         return responses.ignored(accepted.delivery, reasons)
 
     async def _readiness(self) -> Answer:
@@ -266,11 +308,6 @@ class IntakeApp:
             return responses.unavailable(_reason(error))
         self._ready_until = loop.time() + READY_SECONDS
         return READY
-
-
-def delivery_id(at: int) -> str:
-    """Make the id of a delivery received *at* (µs). Ids sort by time and cannot be guessed."""
-    return f"d{at:014x}{os.urandom(4).hex()}"
 
 
 def _reason(error: Exception) -> str:

@@ -2,23 +2,27 @@
 
 | delivery                                             | answer                              |
 | ---------------------------------------------------- | ----------------------------------- |
-| stored, or a redelivery of something stored          | 202 with the event ids              |
+| stored                                               | 202 with the event ids              |
+| about what was stored before                         | 202 repeated, with the same ids     |
 | valid, but nothing to report                         | 200 with the reasons                |
 | valid JSON that the vendor's table cannot read       | 202 quarantined                     |
 | wrong or missing proof                               | 401, no detail                      |
 | not JSON                                             | 400: where, and what was expected   |
 | unknown source / wrong method / too large / encoded  | 404 / 405 / 413 / 415               |
+| signed by a certificate that is not fetched yet      | 503, and it is fetched              |
 | the relay's own fault                                | 503 with Retry-After, never a 4xx   |
+| OPTIONS with WebHook-Request-Origin (CloudEvents)    | 200, permission to send             |
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, NamedTuple
 
 import orjson
 
 RETRY_AFTER_SECONDS = 5
+METHODS = "POST, PUT, PATCH"  # Squadcast offers all three
 
 
 class Answer(NamedTuple):
@@ -33,9 +37,10 @@ def _answer(status: int, body: dict[str, Any], *headers: tuple[bytes, bytes]) ->
     return Answer(status, orjson.dumps(body), headers)
 
 
-def stored(delivery: str, events: Sequence[str], reasons: Sequence[str]) -> Answer:
+def stored(delivery: str, events: Sequence[str], reasons: Sequence[str], *, repeated: bool) -> Answer:
     more = {"ignored": reasons} if reasons else {}
-    return _answer(202, {"status": "stored", "delivery": delivery, "events": events, **more})
+    status = "repeated" if repeated else "stored"
+    return _answer(202, {"status": status, "delivery": delivery, "events": events, **more})
 
 
 def ignored(delivery: str, reasons: Sequence[str]) -> Answer:
@@ -52,15 +57,21 @@ def invalid_json(delivery: str, reason: str) -> Answer:
 
 UNPROVEN = _answer(401, {"status": "unauthorized"})
 UNKNOWN = _answer(404, {"status": "not found"})
-WRONG_METHOD = _answer(405, {"status": "method not allowed"}, (b"allow", b"POST, PUT, PATCH"))
+WRONG_METHOD = _answer(405, {"status": "method not allowed"}, (b"allow", METHODS.encode()))
 ENCODED = _answer(
     415, {"status": "unsupported", "reason": "content-encoding: send the body without compression"}
 )
 TRANSFERRED = _answer(
     415, {"status": "unsupported", "reason": "transfer-encoding: only chunked is supported"}
 )
+WRONG_QUERY = _answer(400, {"status": "bad request", "reason": "the query has too many parameters"})
 # The sender disconnected, so it never reads this. The log and the metrics show whose fault it was.
 INCOMPLETE = _answer(400, {"status": "bad request", "reason": "the body is incomplete"})
+
+
+def permitted(headers: Iterable[tuple[str, str]]) -> Answer:
+    """Return the permission to send, which is in the headers alone."""
+    return Answer(200, b"", tuple((name.lower().encode(), value.encode()) for name, value in headers))
 
 
 def too_large(limit: int) -> Answer:
@@ -73,3 +84,4 @@ def unavailable(reason: str) -> Answer:
 
 
 OVERLOADED = unavailable("too many deliveries are waiting to be stored")
+NO_CERTIFICATE = unavailable("the certificate that signed this delivery is being fetched")

@@ -5,41 +5,35 @@ Counters are of this process since its start. Gauges are read from the store at 
 
 from __future__ import annotations
 
-import platform
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from importlib.metadata import version
 from typing import Any
 
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.events.dialect import RECEIVERS
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD
+from gitdailies_server.shared_metrics import COMMIT_BUCKETS, VERSION, gauge, shared_metrics
 from gitdailies_server.storage.database import Size
 from prometheus_client import (
     CollectorRegistry,
     Counter,
     Histogram,
     ProcessCollector,
-    disable_created_metrics,
     generate_latest,
 )
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 from prometheus_client.registry import Collector
 
 from gitdailies_relay.accepting.acceptance import Accepted
-from gitdailies_relay.delivery.pauses import ADDRESS, KEY, MANUAL
+from gitdailies_relay.delivery.pauses import KINDS as PAUSED_BY
 from gitdailies_relay.operations.reports import StoreState
+from gitdailies_relay.operations.source_health import SourceHealth
 from gitdailies_relay.store.outbox import DELIVERED, VERDICTS
 
-# A timestamp next to each counter is for a format that few read. The start of the process says as much.
-disable_created_metrics()  # type: ignore[no-untyped-call]
-
-VERSION = version("gitdailies-integrations")
 _PREFIX = "gitdailies_relay_"
 
 # An event that waits out a receiver's outage takes hours. Any other takes milliseconds.
 _DELAYS = (0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 15, 60, 300, 1800, 7200, 21600, 86400, 259200, 604800)
-_COMMITS = (0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5)
-_PAUSED_BY = (MANUAL, KEY, ADDRESS)
 
 
 @dataclass(frozen=True)
@@ -50,6 +44,8 @@ class ProcessHealth:
     circuit_reason: str
     store_fault: str
     reload_failed: bool
+    receiver: str
+    receiver_is_sure: bool
 
     def to_json(self, store: str) -> dict[str, Any]:
         """Return it for JSON, with the version and the location of the *store*."""
@@ -60,6 +56,8 @@ class ProcessHealth:
             "circuit": "open" if self.circuit_open else "closed",
             "circuitReason": self.circuit_reason if self.circuit_open else None,
             "reloadFailed": self.reload_failed,
+            "receiver": self.receiver,
+            "receiverIsSure": self.receiver_is_sure,
         }
 
 
@@ -118,7 +116,7 @@ class RelayMetrics:
             "delivery_delay_seconds", "From the acceptance of an event to its delivery", _DELAYS
         )
         self._commit_seconds = self._histogram(
-            "commit_seconds", "How long a commit took to reach stable storage", _COMMITS
+            "commit_seconds", "How long a commit took to reach stable storage", COMMIT_BUCKETS
         )
         for verdict in VERDICTS:
             # At 0 from the start, so that the first one is an increase.
@@ -196,16 +194,17 @@ class _Gauges(Collector):
         failing = bool(health.store_fault) or not readable
         yield _gauge("store_failing", "1 while the store cannot be read or written", failing)
         yield _gauge("circuit_open", "1 while the receiver fails and is only probed", health.circuit_open)
+        receiver = GaugeMetricFamily(
+            f"{_PREFIX}receiver", "1 for what the receiver is taken for", labels=["kind"]
+        )
+        for kind in RECEIVERS:
+            receiver.add_metric([kind], float(kind == health.receiver))
+        yield receiver
+        yield _gauge("receiver_sure", "1 once the receiver said what it is", health.receiver_is_sure)
         yield _gauge(
             "reload_failed", "1 while gitdailies.yml has errors since its last reload", health.reload_failed
         )
-        yield _gauge(
-            "build_info",
-            "1, with the version that runs",
-            1,
-            version=VERSION,
-            python=platform.python_version(),
-        )
+        yield from shared_metrics(_PREFIX)
 
 
 def _store_gauges(state: StoreState, size: Size) -> Iterator[Metric]:
@@ -215,6 +214,9 @@ def _store_gauges(state: StoreState, size: Size) -> Iterator[Metric]:
     yield _gauge(
         "dead_letter_events", "Events that the receiver refused or that were given up", state.dead_letters
     )
+    yield _gauge("open_incidents", "Occurrences that were started and not ended", state.open_incidents)
+    opened = 0.0 if state.oldest_open_at is None else max((state.now - state.oldest_open_at) / 1e6, 0.0)
+    yield _gauge("oldest_open_incident_seconds", "How long the oldest of them has been open, or 0", opened)
     yield _gauge("store_bytes", "Size of the store", size.bytes)
     yield _gauge("store_free_bytes", "Free space inside the store", size.free_bytes)
     quarantined = GaugeMetricFamily(
@@ -229,12 +231,30 @@ def _store_gauges(state: StoreState, size: Size) -> Iterator[Metric]:
         f"{_PREFIX}paused", "1 while a destination is paused, by what", labels=["destination", "by"]
     )
     for destination, paused_by in state.paused.items():
-        for by in _PAUSED_BY:
+        for by in PAUSED_BY:
             paused.add_metric([destination, by], float(by == paused_by))
     yield paused
+    yield from _source_gauges(state.sources)
 
 
-def _gauge(name: str, about: str, value: float, **labels: str) -> Metric:
-    family = GaugeMetricFamily(_PREFIX + name, about, labels=list(labels))
-    family.add_metric(list(labels.values()), float(value))
-    return family
+def _source_gauges(sources: Sequence[SourceHealth]) -> Iterator[Metric]:
+    last = GaugeMetricFamily(
+        f"{_PREFIX}source_last_delivery_timestamp_seconds",
+        "When the last proven delivery of a source came",
+        labels=["source"],
+    )
+    silent = GaugeMetricFamily(
+        f"{_PREFIX}source_silent",
+        "1 while a source has been silent for much longer than usual",
+        labels=["source"],
+    )
+    for health in sources:
+        if health.last_at is not None:
+            last.add_metric([health.source], health.last_at / 1e6)
+        silent.add_metric([health.source], float(health.is_silent))
+    yield last
+    yield silent
+
+
+def _gauge(name: str, about: str, value: float) -> Metric:
+    return gauge(_PREFIX + name, about, value)

@@ -1,21 +1,27 @@
-"""Replay: quarantined deliveries are translated again, dead letters go back into the outbox."""
+"""Replay: stored deliveries are translated again, dead letters and delivered events are sent again.
+
+A replay never counts an occurrence twice: the records of its incident say what was counted, and
+under which id. An event that was delivered goes out under its old id.
+"""
 
 from __future__ import annotations
 
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
+import orjson
 from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sources import adapter_of
+from gitdailies_core.error_text import got
 from gitdailies_core.incidents.routing import Routes
-from gitdailies_core.reasons import UNMAPPED
-from gitdailies_core.sources import registry
+from gitdailies_core.reasons import FILTERED, NO_ROUTE, UNMAPPED
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import Request
-from gitdailies_server.storage.database import Database
-from gitdailies_server.storage.timestamps import now_us, to_us
+from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.timestamps import from_us, now_us, to_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.interpret import REPLAY, decode, interpret
@@ -23,21 +29,41 @@ from gitdailies_relay.accepting.store_port import AcceptanceStore
 from gitdailies_relay.store import outbox
 from gitdailies_relay.store.store import acceptance_store, transaction
 
-# The selected quarantined deliveries, oldest first.
-_QUARANTINED = (
-    "SELECT seq, delivery, source, content_type, body FROM quarantine"
-    " WHERE replayed_at IS NULL AND (CAST(? AS TEXT) IS NULL OR delivery = ?)"
-    " AND (CAST(? AS TEXT) IS NULL OR source = ?) AND (CAST(? AS TEXT) IS NULL OR code = ?)"
-    " AND received_at >= ? AND received_at < ? AND seq > ? ORDER BY seq LIMIT ?"
+# What a selection may name, each a state of a delivery or of an event.
+QUARANTINED: Final = "quarantined"
+IGNORED: Final = "ignored"
+DEAD_LETTERS: Final = "dead_letters"
+DELIVERED: Final = "delivered"
+# `FILTERED` is a code of core as well.
+STATES = (QUARANTINED, FILTERED, IGNORED, DEAD_LETTERS, DELIVERED)
+
+# The bodies of a table that a selection chooses.
+_BODIES = (
+    "SELECT delivery, '{table}', source, received_at, content_type, headers, body, digest FROM {table}"
+    " WHERE replayed_at IS NULL AND {condition} AND delivery > ?"
+    " AND (CAST(? AS TEXT) IS NULL OR delivery = ?) AND (CAST(? AS TEXT) IS NULL OR source = ?)"
+    " AND received_at >= ? AND received_at < ?"
 )
-# The selected dead letters, oldest first.
-_DEAD_LETTERS = (
-    "SELECT o.seq, e.id FROM outbox o JOIN events e ON e.seq = o.seq"
-    " WHERE o.dead_letter IS NOT NULL AND (CAST(? AS TEXT) IS NULL OR e.id = ? OR e.delivery = ?)"
-    " AND (CAST(? AS TEXT) IS NULL OR e.source = ?) AND e.stored_at >= ? AND e.stored_at < ? ORDER BY o.seq"
+_CONDITIONS = {
+    QUARANTINED: ("quarantine", "1 = 1"),
+    # A route may be added as a filter may be changed.
+    FILTERED: ("ignored", f"code IN ('{FILTERED}', '{NO_ROUTE}')"),
+    IGNORED: ("ignored", f"code NOT IN ('{FILTERED}', '{NO_ROUTE}')"),
+}
+_UNMAPPED = ("quarantine", f"code = '{UNMAPPED}'")
+# The selected events, oldest first.
+_EVENTS = (
+    "SELECT e.seq, e.id FROM events e {join} WHERE {condition} AND e.seq > ?"
+    " AND (CAST(? AS TEXT) IS NULL OR e.id = ? OR e.delivery = ?)"
+    " AND (CAST(? AS TEXT) IS NULL OR e.source = ?) AND e.stored_at >= ? AND e.stored_at < ?"
+    " ORDER BY e.seq LIMIT ?"
 )
-# A quarantined delivery that counts now.
-_MARK_REPLAYED = "UPDATE quarantine SET replayed_at = ? WHERE delivery = ?"
+_DEAD_LETTERS = _EVENTS.format(join="JOIN outbox o ON o.seq = e.seq", condition="o.dead_letter IS NOT NULL")
+_DELIVERED = _EVENTS.format(
+    join="", condition="e.discarded IS NULL AND NOT EXISTS (SELECT 1 FROM outbox o WHERE o.seq = e.seq)"
+)
+# A delivery that counts now, or whose body is in the other table now.
+_MARK_REPLAYED = "UPDATE {table} SET replayed_at = ? WHERE delivery = ?"
 _FOREVER = 2**62
 # While a batch is written, a running relay stores nothing. Between two batches it has as much time.
 _BATCH = 20
@@ -46,13 +72,22 @@ _PAUSE_SECONDS = 0.01
 
 @dataclass(frozen=True)
 class Selection:
-    """What to replay: by the id of a delivery or an event, by source, by time, or only unmapped ones."""
+    """What to replay: by state, by the id of a delivery or an event, by source, by time.
+
+    `states` are some of STATES. With `unmapped`, only unmapped deliveries are replayed.
+    """
 
     id: str | None = None
     source: str | None = None
     since: datetime | None = None
     until: datetime | None = None
     unmapped: bool = False
+    states: tuple[str, ...] = (QUARANTINED, DEAD_LETTERS)
+
+    def __post_init__(self) -> None:
+        for state in self.states:
+            if state not in STATES:
+                raise ValueError(f"states: expected some of {', '.join(STATES)}, got {got(state)}")
 
     @property
     def span(self) -> tuple[int, int]:
@@ -63,7 +98,7 @@ class Selection:
 
 @dataclass(frozen=True)
 class Replayed:
-    """What a replay did: quarantined deliveries in their order, and the ids of requeued events.
+    """What a replay did: deliveries in their order, and the ids of events that are sent again.
 
     `left_out` names, each with the reason, what could not be replayed.
     """
@@ -74,56 +109,114 @@ class Replayed:
 
 
 def replay(
-    database: Database, sources: Mapping[str, Source], routes: Routes, selection: Selection
+    database: Database,
+    sources: Mapping[str, Source],
+    routes: Routes,
+    selection: Selection,
+    *,
+    body: bytes | None = None,
 ) -> Replayed:
     """Replay what a store holds, oldest first, so that starts come before ends.
 
-    The relay may be running. What still does not count stays quarantined, with its new reason.
+    The relay may be running. What still does not count stays stored, with its new reason.
+    *body* takes the place of the stored body of the one delivery that `selection.id` names.
     """
-    adapters = {source.adapter: registry.adapter(source.adapter) for source in sources.values()}
+    if body is not None and selection.id is None:
+        raise ValueError("body: expected the id of one delivery with it, got none")
+    deliveries, left_out = _translate_again(database, sources, routes, selection, body)
+    events: tuple[str, ...] = ()
+    if not selection.unmapped:
+        if DEAD_LETTERS in selection.states:
+            events += _send_again(database, selection, _DEAD_LETTERS, outbox.requeue)
+        if DELIVERED in selection.states:
+            events += _send_again(database, selection, _DELIVERED, outbox.send_again)
+    return Replayed(tuple(deliveries), events, tuple(left_out))
+
+
+def _translate_again(
+    database: Database,
+    sources: Mapping[str, Source],
+    routes: Routes,
+    selection: Selection,
+    body: bytes | None,
+) -> tuple[list[Accepted], list[str]]:
+    adapters = {name: adapter_of(source) for name, source in sources.items()}
     deliveries: list[Accepted] = []
     left_out: list[str] = []
-    code = UNMAPPED if selection.unmapped else None
-    chosen = (selection.id, selection.id, selection.source, selection.source, code, code, *selection.span)
+    tables = [_CONDITIONS[state] for state in selection.states if state in _CONDITIONS]
+    if selection.unmapped:
+        tables = [_UNMAPPED]
+    if not tables:
+        return deliveries, left_out
+    chosen = (selection.id, selection.id, selection.source, selection.source, *selection.span)
+    parts = (_BODIES.format(table=table, condition=condition) for table, condition in tables)
+    select = f"{' UNION ALL '.join(parts)} ORDER BY 1 LIMIT ?"
+    after, more = "", True
+    while more:
+        began = time.monotonic()
+        with transaction(database) as session:
+            rows = session.execute(select, (*(after, *chosen) * len(tables), _BATCH)).fetchall()
+            for row in rows:
+                after, table, source, *_ = row
+                if source in sources:
+                    adapter = adapters[source]
+                    store = acceptance_store(database, session)
+                    accepted = _accept_again(store, sources[source], adapter, routes, row, body)
+                    if _is_done(table, accepted):
+                        session.execute(_MARK_REPLAYED.format(table=table), (now_us(), after))
+                    deliveries.append(accepted)
+                else:
+                    left_out.append(f"{after}: no source named {source!r} in the configuration")
+        more = len(rows) == _BATCH
+        if more:
+            time.sleep(max(_PAUSE_SECONDS, time.monotonic() - began))
+    return deliveries, left_out
+
+
+def _is_done(table: str, accepted: Accepted) -> bool:
+    """Whether the body in *table* is no longer to be replayed."""
+    if table == "quarantine":
+        return not accepted.quarantine_code
+    return bool(accepted.events or accepted.quarantine_code)
+
+
+def _send_again(
+    database: Database, selection: Selection, select: str, send: Callable[[Session, int, int], None]
+) -> tuple[str, ...]:
+    chosen = (*(selection.id,) * 3, selection.source, selection.source, *selection.span)
+    events: list[str] = []
     after, more = 0, True
     while more:
         began = time.monotonic()
         with transaction(database) as session:
-            rows = session.execute(_QUARANTINED, (*chosen, after, _BATCH)).fetchall()
-            for row in rows:
-                after, id_, source, *_ = row
-                if source in sources:
-                    adapter = adapters[sources[source].adapter]
-                    store = acceptance_store(database, session)
-                    accepted = _accept_again(store, sources[source], adapter, routes, row)
-                    if not accepted.quarantine_code:
-                        session.execute(_MARK_REPLAYED, (now_us(), id_))
-                    deliveries.append(accepted)
-                else:
-                    left_out.append(f"{id_}: no source named {source!r} in the configuration")
+            rows = session.execute(select, (after, *chosen, _BATCH)).fetchall()
+            for after, event in rows:
+                send(session, after, now_us())
+                events.append(event)
         more = len(rows) == _BATCH
         if more:
             time.sleep(max(_PAUSE_SECONDS, time.monotonic() - began))
-    events = () if selection.unmapped else _requeue(database, selection)
-    return Replayed(tuple(deliveries), events, tuple(left_out))
-
-
-def _requeue(database: Database, selection: Selection) -> tuple[str, ...]:
-    chosen = (*(selection.id,) * 3, selection.source, selection.source, *selection.span)
-    with transaction(database) as session:
-        dead_letters = session.execute(_DEAD_LETTERS, chosen).fetchall()
-        for seq, _ in dead_letters:
-            outbox.requeue(session, seq, now_us())
-    return tuple(event for _, event in dead_letters)
+    return tuple(events)
 
 
 def _accept_again(
-    store: AcceptanceStore, source: Source, adapter: Adapter, routes: Routes, row: tuple[Any, ...]
+    store: AcceptanceStore,
+    source: Source,
+    adapter: Adapter,
+    routes: Routes,
+    row: tuple[Any, ...],
+    body: bytes | None,
 ) -> Accepted:
-    _, id_, _, content_type, body = row
-    request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
-    interpretation = interpret(request, source, adapter, routes, REPLAY)
-    return accept(store, [Delivery(id_, now_us(), "default", interpretation, replay=True)])[0]
+    id_, _, _, received_at, content_type, headers, stored, digest = row
+    request = Request.make(
+        headers=orjson.loads(headers) if headers else {"content-type": content_type},
+        body=stored if body is None else body,
+        decode=decode,
+        received_at=from_us(received_at),
+    )
+    interpretation = interpret(request, source, adapter, routes, REPLAY, digest if body is None else "")
+    delivery = Delivery(id_, now_us(), "default", interpretation, replay=True, came_at=received_at)
+    return accept(store, [delivery])[0]
 
 
 def summary(replayed: Replayed) -> Sequence[str]:

@@ -1,4 +1,4 @@
-"""What the store can tell: status, dead letters, quarantine, and the timeline of an incident.
+"""What the store can tell: status, and the timeline of an incident.
 
 Read-only. Every function takes a connection and returns plain values for JSON or a table.
 """
@@ -6,7 +6,7 @@ Read-only. Every function takes a connection and returns plain values for JSON o
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -16,54 +16,53 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import from_us, now_us
 
-from gitdailies_relay.accepting.interpret import REPLAY
+from gitdailies_relay.operations.incidents import open_summary
+from gitdailies_relay.operations.source_health import SourceHealth, read_health
 
 # How many messages had each outcome. A replay counts apart, however often it is repeated.
-_OUTCOMES = (
-    "SELECT source, outcome, is_replay, count(*) FROM"
-    " (SELECT source, outcome, proof = ? AS is_replay FROM deliveries) AS d"
-    " GROUP BY source, outcome, is_replay ORDER BY 1, 2"
-)
+_OUTCOMES = "SELECT source, outcome, is_replay, messages FROM outcome_counts ORDER BY 1, 2"
 # When the first delivery of a source came that caused an event.
 _FIRST_STORED = "SELECT min(received_at) FROM deliveries WHERE source = ? AND outcome = 'stored'"
 # How many quarantined deliveries wait for a replay.
 _QUARANTINED = "SELECT code, count(*) FROM quarantine WHERE replayed_at IS NULL GROUP BY code ORDER BY 1"
-# How many events wait, are dead letters, and wait after an attempt.
-_OUTBOX = (
-    "SELECT count(*) FILTER (WHERE dead_letter IS NULL), count(*) FILTER (WHERE dead_letter IS NOT NULL),"
-    " count(*) FILTER (WHERE dead_letter IS NULL AND attempts > 0) FROM outbox"
+# How many events are in the outbox, how many of them are dead letters, how many of the others were tried,
+# and how many of those were refused. Apart, because an index answers each.
+_OUTBOX_SIZE = "SELECT count(*) FROM outbox"
+_DEAD_LETTER_COUNT = "SELECT count(*) FROM outbox WHERE dead_letter IS NOT NULL"
+_TRIED = (
+    "SELECT count(*), count(*) FILTER (WHERE refusals > 0) FROM outbox"
+    " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0"
 )
-# The same without the retries, which an index alone can answer.
-_OUTBOX_SIZE = "SELECT count(*), count(*) FILTER (WHERE dead_letter IS NULL) FROM outbox"
 # When the oldest waiting event was stored.
-_OLDEST = "SELECT stored_at FROM events WHERE seq = (SELECT min(seq) FROM outbox WHERE dead_letter IS NULL)"
+_OLDEST = (
+    "SELECT stored_at FROM events WHERE seq ="
+    " (SELECT min(seq) FROM outbox WHERE dead_letter IS NULL AND held_until IS NULL)"
+)
+# How many starts are held.
+_HELD_COUNT = "SELECT count(*) FROM outbox WHERE held_until IS NOT NULL"
 # The paused destinations.
 _PAUSED = "SELECT name, paused, reason, since FROM destinations WHERE paused != '' ORDER BY name"
+# What each receiver was by its last sure answer.
+_RECEIVERS = "SELECT kind, since FROM receivers WHERE destination = ? AND kind != ''"
 # The last attempt of any event.
-_LAST_ATTEMPT = "SELECT at, status, verdict, reason FROM attempts WHERE seq = (SELECT max(seq) FROM attempts)"
-# The dead letters.
-_DEAD_LETTERS = (
-    "SELECT e.id, e.source, e.incident, e.stored_at, o.attempts, o.dead_letter"
-    " FROM outbox o JOIN events e ON e.seq = o.seq WHERE o.dead_letter IS NOT NULL ORDER BY o.seq LIMIT ?"
-)
-# The quarantined deliveries that wait for a replay.
-_QUARANTINED_ROWS = (
-    "SELECT delivery, source, received_at, code, reason FROM quarantine WHERE replayed_at IS NULL"
-    " ORDER BY seq LIMIT ?"
+_LAST_ATTEMPT = (
+    "SELECT at, status, verdict, reason, answer FROM attempts WHERE seq = (SELECT max(seq) FROM attempts)"
 )
 # The messages about an incident.
 _DELIVERIES_OF = (
     "SELECT delivery, received_at, source, word, proof, outcome, reason, events FROM deliveries"
     " WHERE incident = ? ORDER BY seq"
 )
-# The events of an incident, with their place in the outbox.
-_EVENTS_OF = (
+# Events with their place in the outbox.
+EVENTS = (
     "SELECT e.seq, e.id, e.delivery, e.stored_at, e.body,"
-    " o.dead_letter, o.seq IS NOT NULL, o.due_at, o.is_next"
-    " FROM events e LEFT JOIN outbox o ON o.seq = e.seq WHERE e.incident = ? ORDER BY e.seq"
+    " o.dead_letter, o.seq IS NOT NULL, o.due_at, o.is_next, e.discarded, o.held_until"
+    " FROM events e LEFT JOIN outbox o ON o.seq = e.seq"
 )
+# Those of an incident.
+_EVENTS_OF = f"{EVENTS} WHERE e.incident = ? ORDER BY e.seq"
 # The attempts to deliver an event.
-_ATTEMPTS_OF = "SELECT at, status, verdict, reason FROM attempts WHERE event_seq = ? ORDER BY seq"
+_ATTEMPTS_OF = "SELECT at, status, verdict, reason, answer FROM attempts WHERE event_seq = ? ORDER BY seq"
 # The occurrences of an incident.
 _OCCURRENCES_OF = (
     "SELECT source, repo, environment, service, name, state, started_at, ended_at, merged_into"
@@ -85,7 +84,7 @@ DESTINATION = "default"
 
 @dataclass(frozen=True)
 class StoreState:
-    """What the store holds at this moment; `oldest_at` and `now` in microseconds."""
+    """What the store holds at this moment; times in microseconds."""
 
     now: int
     undelivered: int
@@ -93,6 +92,9 @@ class StoreState:
     oldest_at: int | None
     quarantined: Mapping[str, int]
     paused: Mapping[str, str]
+    sources: Sequence[SourceHealth] = ()
+    open_incidents: int = 0
+    oldest_open_at: int | None = None
 
 
 def store_location(store: StoreSetting) -> str:
@@ -100,90 +102,89 @@ def store_location(store: StoreSetting) -> str:
     return str(store) if store.path is None else f"{store.kind}:{store.path.resolve()}"
 
 
-def store_state(connection: Session) -> StoreState:
-    """Return what gauges show. It reads narrow tables and indexes only."""
-    every, undelivered = connection.execute(_OUTBOX_SIZE).fetchone()
+def store_state(connection: Session, sources: Iterable[str] = ()) -> StoreState:
+    """Return what gauges show of a relay with these *sources*. It reads narrow tables and indexes only."""
+    now = now_us()
+    waiting, dead_letters, _ = _outbox_size(connection)
     oldest = connection.execute(_OLDEST).fetchone()
+    open_count, oldest_open = open_summary(connection)
     paused_by = {name: by for name, by, _, _ in connection.execute(_PAUSED)}
     return StoreState(
-        now=now_us(),
-        undelivered=undelivered,
-        dead_letters=every - undelivered,
+        now=now,
+        undelivered=waiting,
+        dead_letters=dead_letters,
         oldest_at=oldest[0] if oldest else None,
         quarantined=dict(connection.execute(_QUARANTINED).fetchall()),
         paused={DESTINATION: "", **paused_by},
+        sources=read_health(connection, sources, now),
+        open_incidents=open_count,
+        oldest_open_at=oldest_open,
     )
 
 
-def status(connection: Session) -> dict[str, Any]:
-    """Return the state of intake and delivery in numbers."""
-    waiting, dead_letters, retrying = connection.execute(_OUTBOX).fetchone()
+def status(connection: Session, sources: Iterable[str] = ()) -> dict[str, Any]:
+    """Return the state of intake and delivery in numbers, for a relay with these *sources*."""
+    waiting, dead_letters, held = _outbox_size(connection)
+    retrying, refused = connection.execute(_TRIED).fetchone()
     oldest = connection.execute(_OLDEST).fetchone()
+    open_count, oldest_open = open_summary(connection)
     last = connection.execute(_LAST_ATTEMPT).fetchone()
+    receiver = connection.execute(_RECEIVERS, (DESTINATION,)).fetchone()
     deliveries: dict[str, dict[str, int]] = {}
     replays: dict[str, dict[str, int]] = {}
-    for source, outcome, is_replay, count in connection.execute(_OUTCOMES, (REPLAY,)):
+    for source, outcome, is_replay, count in connection.execute(_OUTCOMES):
         (replays if is_replay else deliveries).setdefault(source, {})[outcome] = count
     return {
         "paused": paused(connection),
         "waiting": waiting,
+        "held": held,
         "retrying": retrying,
+        "refused": refused,
         "deadLetters": dead_letters,
         "oldestWaitingSince": _text(oldest[0]) if oldest else None,
+        "openIncidents": open_count,
+        "oldestOpenIncidentSince": _text(oldest_open),
         "lastAttempt": _attempt(last) if last else None,
+        "receiver": {"kind": receiver[0], "since": _text(receiver[1])} if receiver else None,
         "quarantined": dict(connection.execute(_QUARANTINED).fetchall()),
+        "sources": {one.source: one.to_json() for one in read_health(connection, sources, now_us())},
         "deliveries": deliveries,
         "replays": replays,
     }
 
 
+def _outbox_size(connection: Session) -> tuple[int, int, int]:
+    """Return how many events wait to be sent, how many are dead letters, and how many starts are held."""
+    (every,) = connection.execute(_OUTBOX_SIZE).fetchone()
+    (dead_letters,) = connection.execute(_DEAD_LETTER_COUNT).fetchone()
+    (held,) = connection.execute(_HELD_COUNT).fetchone()
+    return every - dead_letters - held, dead_letters, held
+
+
 def paused(connection: Session) -> list[dict[str, Any]]:
-    """Return the paused destinations: by what, why, since when."""
+    """Return what is paused: by what, why, since when. `source` is None where it is the whole destination."""
     return [
-        {"destination": name, "by": by, "reason": reason, "since": _text(since)}
+        {
+            "destination": name,
+            "source": name.partition("/")[2] or None,
+            "by": by,
+            "reason": reason,
+            "since": _text(since),
+        }
         for name, by, reason, since in connection.execute(_PAUSED)
     ]
 
 
-def status_with_size(database: Database, session: Session) -> dict[str, Any]:
+def status_with_size(database: Database, sources: Iterable[str], session: Session) -> dict[str, Any]:
     """Return `status`, with the size of the store in bytes."""
     size = database.size(session)
-    return {**status(session), "bytes": size.bytes, "freeBytes": size.free_bytes}
+    return {**status(session, sources), "bytes": size.bytes, "freeBytes": size.free_bytes}
 
 
 def first_delivery(connection: Session, source: str) -> datetime | None:
     """Return when the oldest known delivery of *source* came that caused an event, or None."""
     (oldest,) = connection.execute(_FIRST_STORED, (source,)).fetchone()
     return None if oldest is None else from_us(oldest)
-
-
-def failed(connection: Session, most: int = 1000) -> dict[str, Any]:
-    """Return the dead letters and the quarantined deliveries, with their reasons."""
-    return {
-        "deadLetters": [
-            {
-                "id": id_,
-                "source": source,
-                "incident": incident,
-                "storedAt": _text(stored_at),
-                "attempts": attempts,
-                "reason": reason,
-            }
-            for id_, source, incident, stored_at, attempts, reason in connection.execute(
-                _DEAD_LETTERS, (most,)
-            )
-        ],
-        "quarantined": [
-            {
-                "delivery": delivery,
-                "source": source,
-                "receivedAt": _text(received_at),
-                "code": code,
-                "reason": reason,
-            }
-            for delivery, source, received_at, code, reason in connection.execute(_QUARANTINED_ROWS, (most,))
-        ],
-    }
 
 
 def timelines(connection: Session, id_: str) -> list[dict[str, Any]]:
@@ -197,7 +198,7 @@ def timelines(connection: Session, id_: str) -> list[dict[str, Any]]:
     incidents = [name for (name,) in connection.execute(_INCIDENTS_OF, (id_, id_, id_)).fetchall()]
     found = [explain(connection, name) for name in incidents if name]
     if "" in incidents:
-        unread = _deliveries(connection, _UNREAD, id_)
+        unread = messages(connection, _UNREAD, id_)
         found.append({"incident": None, "deliveries": unread, "occurrences": [], "events": []})
     return found
 
@@ -206,7 +207,7 @@ def explain(connection: Session, incident: str) -> dict[str, Any]:
     """Return the timeline of an incident: deliveries, decisions, occurrences, events, attempts."""
     return {
         "incident": incident,
-        "deliveries": _deliveries(connection, _DELIVERIES_OF, incident) if incident else [],
+        "deliveries": messages(connection, _DELIVERIES_OF, incident) if incident else [],
         "occurrences": [
             {
                 "source": source,
@@ -223,11 +224,13 @@ def explain(connection: Session, incident: str) -> dict[str, Any]:
                 connection.execute(_OCCURRENCES_OF, (incident,))
             )
         ],
-        "events": [_event(connection, row) for row in connection.execute(_EVENTS_OF, (incident,)).fetchall()],
+        "events": [
+            event_of(connection, row) for row in connection.execute(_EVENTS_OF, (incident,)).fetchall()
+        ],
     }
 
 
-def _deliveries(connection: Session, query: str, id_: str) -> list[dict[str, Any]]:
+def messages(connection: Session, query: str, id_: str) -> list[dict[str, Any]]:
     return [
         {
             "delivery": delivery,
@@ -245,13 +248,18 @@ def _deliveries(connection: Session, query: str, id_: str) -> list[dict[str, Any
     ]
 
 
-def _event(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
-    seq, id_, delivery, stored_at, body, dead_letter, in_outbox, due_at, is_next = row
-    attempts = [_attempt(attempt) for attempt in connection.execute(_ATTEMPTS_OF, (seq,))]
-    if not in_outbox:
+def event_of(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
+    """Return an event with its attempts, from a row of EVENTS."""
+    seq, id_, delivery, stored_at, body, dead_letter, in_outbox, due_at, is_next, discarded, held_until = row
+    attempts = [_attempt(attempt) for attempt in connection.execute(_ATTEMPTS_OF, (seq,)).fetchall()]
+    if not in_outbox and discarded is not None:
+        state = "discarded"
+    elif not in_outbox:
         state = "delivered"
     elif dead_letter is not None:
         state = "dead_letter"
+    elif held_until is not None:
+        state = "held"
     elif not is_next:
         state = "blocked"
     else:
@@ -262,15 +270,15 @@ def _event(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
         "delivery": delivery,
         "storedAt": _text(stored_at),
         "state": state,
-        "reason": dead_letter,
-        "dueAt": _text(due_at) if state == "waiting" else None,
+        "reason": dead_letter if in_outbox else discarded,
+        "dueAt": _text(held_until or due_at) if state in ("waiting", "held") and due_at else None,
         "attempts": attempts,
     }
 
 
 def _attempt(row: tuple[Any, ...]) -> dict[str, Any]:
-    at, status_, verdict, reason = row
-    return {"at": _text(at), "status": status_, "verdict": verdict, "reason": reason}
+    at, status_, verdict, reason, answer = row
+    return {"at": _text(at), "status": status_, "verdict": verdict, "reason": reason, "answer": answer}
 
 
 def _text(microseconds: int | None) -> str | None:

@@ -1,4 +1,7 @@
-"""The second listener: health, metrics and status. By default only this machine can reach it."""
+"""The second listener: health, metrics and status. By default only this machine can reach it.
+
+Metrics and status are for requests to a name of ours, because a web page must not read them.
+"""
 
 from __future__ import annotations
 
@@ -9,6 +12,7 @@ from functools import partial
 from typing import Any
 
 from gitdailies_core.errors import StoreUnavailable
+from gitdailies_server.http.allowed_hosts import AllowedHosts
 
 from gitdailies_relay.intake.app import IntakeApp
 from gitdailies_relay.operations import reports
@@ -16,6 +20,12 @@ from gitdailies_relay.operations.metrics import RelayMetrics
 from gitdailies_relay.store.store import RelayStore
 
 _JSON = b"application/json"
+_MISDIRECTED = json.dumps(
+    {
+        "status": "misdirected",
+        "reason": "Host: expected the address of relay.status, localhost or a name of relay.status_hosts",
+    }
+).encode()
 _EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8"
 
 
@@ -23,12 +33,18 @@ class StatusApp:
     """An ASGI application; *health* returns what the process knows without the store, for JSON."""
 
     def __init__(
-        self, app: IntakeApp, store: RelayStore, metrics: RelayMetrics, health: Callable[[], dict[str, Any]]
+        self,
+        app: IntakeApp,
+        store: RelayStore,
+        metrics: RelayMetrics,
+        health: Callable[[], dict[str, Any]],
+        hosts: AllowedHosts,
     ) -> None:
         self._app = app
         self._store = store
         self._metrics = metrics
         self._health = health
+        self._hosts = hosts
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
@@ -37,7 +53,9 @@ class StatusApp:
         if path in ("/healthz", "/readyz"):
             await self._app(scope, receive, send)
             return
-        if path == "/metrics":
+        if not all(self._hosts.allows(value) for value in _hosts_of(scope)):
+            status, body = 421, _MISDIRECTED
+        elif path == "/metrics":
             # In a thread, because it reads the store.
             body, kind = await asyncio.to_thread(self._metrics.text), _EXPOSITION
         elif path == "/status":
@@ -50,10 +68,15 @@ class StatusApp:
 
     async def _status(self) -> tuple[int, bytes]:
         server = self._health()
-        read = partial(reports.status_with_size, self._store.database)
+        read = partial(reports.status_with_size, self._store.database, self._app.settings.sources)
         try:
             status = await asyncio.to_thread(self._store.report, read)
         except StoreUnavailable as error:
             unavailable = {"status": "unavailable", "reason": str(error), "server": server}
             return 503, json.dumps(unavailable).encode()
         return 200, json.dumps({**status, "server": server}).encode()
+
+
+def _hosts_of(scope: Any) -> list[str]:
+    """Return the Host headers. A request of HTTP/1.0 may have none, and browsers always send one."""
+    return [value.decode("latin-1") for name, value in scope["headers"] if name == b"host"]

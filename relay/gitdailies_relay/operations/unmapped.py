@@ -10,10 +10,10 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sources import adapter_of
 from gitdailies_core.errors import GitDailiesError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import UNMAPPED
-from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Change, Service
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.times import text_of
@@ -79,7 +79,8 @@ def lines(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterat
     if not found:
         yield "# every service that was named has a line"
         return
-    yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER};"
+    yield f"# Paste under services in gitdailies.yml, with OWNER/NAME in place of {PLACEHOLDER},"
+    yield "# or with {ignore: true} for a service that shall not count;"
     yield "# send SIGHUP to the relay, then: gitdailies relay replay --unmapped"
     by_name: dict[str, list[UnmappedService]] = {}
     for one in found:
@@ -92,8 +93,8 @@ def lines(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterat
             yield '  # The delivery names no service, but the line "*" needs its name for {service}.'
             yield '  # Write OWNER/NAME in the line "*", or have the vendor send the service.'
         else:
-            yield '  # The delivery names no service. Only a line "*", for all other services, can match it:'
-            yield f'  "*": {{repo: {PLACEHOLDER}}}'
+            yield "  # The delivery names no service. Have the vendor send it; the vendor's page says how."
+            yield '  # A line "*" would take it, and with it every service that has no line of its own.'
 
 
 def _comment(service: UnmappedService) -> str:
@@ -109,7 +110,7 @@ def _without_line(
     """Yield each change with a service that no line matches."""
     request = Request.make(headers={"content-type": content_type}, body=body, decode=decode)
     try:
-        messages = registry.adapter(source.adapter).translate(request, source.options)
+        messages = adapter_of(source).translate(request, source.options)
     except GitDailiesError:
         # It could be read when it was quarantined. `relay replay` says what is wrong now.
         return
@@ -117,7 +118,7 @@ def _without_line(
         if isinstance(change, Change):
             for service in change.services or (None,):
                 services = (service,) if service else ()
-                if not routes.route(change._replace(services=services)).targets:
+                if routes.route(change._replace(services=services)).unmapped:
                     yield change, service or Service("")
 
 

@@ -2,5 +2,6 @@
 
 `store` is what the rest of the relay uses. `sqlite` and `postgresql` hold the statements of an
 acceptance, `outbox` those of delivery, `retention` those of pruning. `tables` is the schema and
-`migrations` leads to it. `corruption` mends rows that a bad disk damaged.
+`migrations` leads to it. `corruption` mends rows that a bad disk damaged, and
+`clock_jumps` times that a wrong clock wrote.
 """

@@ -16,16 +16,20 @@ from gitdailies_relay.store import outbox
 _NEXT_EVENTS = "SELECT seq FROM outbox WHERE is_next = 1 AND dead_letter IS NULL"
 # What sending an event reads.
 _EVENT = (
-    "SELECT e.id, e.stored_at, o.destination, o.attempts, o.first_attempt_at"
+    "SELECT e.id, e.stored_at, o.destination, o.partition, o.attempts, o.first_attempt_at,"
+    " o.refusals, o.refused_at"
     " FROM outbox o JOIN events e ON e.seq = o.seq WHERE o.seq = ?"
 )
 # The texts of that, as bytes.
 _TEXTS = (
-    "SELECT CAST(e.id AS BLOB), CAST(o.destination AS BLOB)"
+    "SELECT CAST(e.id AS BLOB), CAST(o.destination AS BLOB), CAST(o.partition AS BLOB)"
     " FROM outbox o JOIN events e ON e.seq = o.seq WHERE o.seq = ?"
 )
 _MEND_EVENT = "UPDATE events SET id = ? WHERE seq = ?"
-_MEND_OUTBOX = "UPDATE outbox SET destination = ?, attempts = 0, first_attempt_at = NULL WHERE seq = ?"
+_MEND_OUTBOX = (
+    "UPDATE outbox SET destination = ?, partition = ?, attempts = 0, first_attempt_at = NULL, refusals = 0,"
+    " refused_at = NULL WHERE seq = ?"
+)
 REASON = "the stored row cannot be read: a byte of it is damaged"
 
 
@@ -38,9 +42,11 @@ def dead_letter_damaged(session: Session, errors: tuple[type[Exception], ...], n
     next_events = session.execute(_NEXT_EVENTS).fetchall()
     damaged = [seq for (seq,) in next_events if not _is_readable(session, errors, seq)]
     for seq in damaged:
-        id_, destination = (bytes(value).decode("utf-8", "replace") for value in _texts(session, seq))
+        id_, destination, partition = (
+            bytes(value).decode("utf-8", "replace") for value in _texts(session, seq)
+        )
         session.execute(_MEND_EVENT, (id_, seq))
-        session.execute(_MEND_OUTBOX, (destination, seq))
+        session.execute(_MEND_OUTBOX, (destination, partition, seq))
     outbox.record(session, [outbox.Attempt(seq, now, None, outbox.DEAD_LETTER, REASON) for seq in damaged])
     return damaged
 

@@ -8,31 +8,48 @@ out, and another server sends the events.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from dataclasses import dataclass
 
 from gitdailies_server.storage.database import Session
 
-# The events that may be sent, longest waiting first.
+# An event whose row is there, and whose source is not paused by itself.
+_IS_SENDABLE = (
+    "EXISTS (SELECT 1 FROM events e WHERE e.seq = outbox.seq AND e.destination || '/' || e.source"
+    " NOT IN (SELECT name FROM destinations WHERE paused <> ''))"
+)
+# The events that may be sent, in an order. `{which}` chooses tried or untried ones.
 # Bodies are read as bytes, because text with a damaged byte would fail the query and block every event.
 # The inner query follows the index of due events. Otherwise PostgreSQL would read and sort all that wait.
 _READY = (
-    "SELECT o.seq, e.id, e.stored_at, {body}, o.destination, o.attempts, o.first_attempt_at FROM ("
-    "SELECT * FROM outbox WHERE is_next = 1 AND dead_letter IS NULL AND due_at <= ?"
+    "SELECT o.seq, e.id, e.stored_at, {body}, o.destination, o.attempts, o.first_attempt_at,"
+    " o.partition, o.refusals, o.refused_at FROM ("
+    "SELECT * FROM outbox WHERE is_next = 1 AND dead_letter IS NULL AND due_at <= ?{which}"
+    " AND held_until IS NULL"
     " AND (leased_until IS NULL OR leased_until < ?)"
-    " AND EXISTS (SELECT 1 FROM events WHERE events.seq = outbox.seq) ORDER BY due_at LIMIT ?) AS o"
-    " JOIN events e ON e.seq = o.seq ORDER BY o.due_at, o.seq"
+    f" AND {_IS_SENDABLE} ORDER BY due_at{{order}} LIMIT ?) AS o"
+    " JOIN events e ON e.seq = o.seq ORDER BY o.due_at{order}, o.seq{order}"
 )
+_WHICH = {None: "", True: " AND attempts > 0", False: " AND attempts = 0"}
+# The time of the database (PostgreSQL only), µs. `now()` would be that of a transaction's start.
+CLOCK = "(extract(epoch FROM statement_timestamp()) * 1000000)::bigint"
+_READ_CLOCK = f"SELECT {CLOCK}"
 # Lease events. Those that another server is leasing at this moment are skipped, so that no one waits.
 _LEASE = (
-    "UPDATE outbox SET leased_until = ? WHERE seq IN (SELECT seq FROM outbox WHERE seq = ANY(?)"
-    " AND is_next = 1 AND dead_letter IS NULL AND (leased_until IS NULL OR leased_until < ?)"
+    f"UPDATE outbox SET leased_until = {CLOCK} + ? WHERE seq IN (SELECT seq FROM outbox WHERE seq = ANY(?)"
+    f" AND is_next = 1 AND dead_letter IS NULL AND (leased_until IS NULL OR leased_until < {CLOCK})"
     " FOR UPDATE SKIP LOCKED) RETURNING seq"
 )
 # End a lease.
 _RELEASE = "UPDATE outbox SET leased_until = NULL WHERE seq = ?"
 # Note an attempt.
-_ADD_ATTEMPT = "INSERT INTO attempts (event_seq, at, status, verdict, reason) VALUES (?,?,?,?,?)"
+_ADD_ATTEMPT = "INSERT INTO attempts (event_seq, at, status, verdict, reason, answer) VALUES (?,?,?,?,?,?)"
+# Forget all but the last attempts of an event. A week of them would be two thousand.
+MOST_ATTEMPTS = 50
+_FORGET_ATTEMPTS = (
+    "DELETE FROM attempts WHERE event_seq = ? AND seq < (SELECT min(seq) FROM"
+    f" (SELECT seq FROM attempts WHERE event_seq = ? ORDER BY seq DESC LIMIT {MOST_ATTEMPTS}) AS last)"
+)
 # Remove a delivered event.
 _REMOVE = "DELETE FROM outbox WHERE seq = ?"
 # Make an event a dead letter, with the reason.
@@ -45,6 +62,13 @@ _RETRY = (
     "UPDATE outbox SET due_at = ?, attempts = attempts + 1, leased_until = NULL,"
     " first_attempt_at = coalesce(first_attempt_at, ?) WHERE seq = ?"
 )
+# Send a refused event again later, and count the refusal.
+_REFUSED = (
+    "UPDATE outbox SET due_at = ?, attempts = attempts + 1, leased_until = NULL, refusals = refusals + 1,"
+    " refused_at = coalesce(refused_at, ?), first_attempt_at = coalesce(first_attempt_at, ?) WHERE seq = ?"
+)
+# Let an event wait for the end of a pause, behind those that have waited as long. No attempt is counted.
+_PAUSED = "UPDATE outbox SET due_at = ?, leased_until = NULL WHERE seq = ?"
 _PARTITION_OF = "(SELECT destination || '/' || source || '/' || incident FROM events WHERE seq = ?)"
 # Make the first event of the partition the next one.
 _PROMOTE = (
@@ -57,16 +81,44 @@ _DEMOTE = (
     f"UPDATE outbox SET is_next = 0 WHERE partition = {_PARTITION_OF}"
     " AND dead_letter IS NULL AND is_next + 0 = 1"
 )
-# Make everything that waits for its time due now.
-_MAKE_DUE = "UPDATE outbox SET due_at = ? WHERE is_next = 1 AND dead_letter IS NULL AND due_at > ?"
+# Make everything that waits for its time due, but for held starts. 0 is in the past on every clock.
+_MAKE_DUE = (
+    "UPDATE outbox SET due_at = 0 WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0",
+    "UPDATE outbox SET due_at = 0 WHERE dead_letter IS NULL AND due_at > ? AND held_until IS NULL",
+)
+# The events that failed, each with its partition and what it waits for.
+_TRIED = (
+    "SELECT due_at, attempts, seq, partition FROM outbox"
+    " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0 AND refusals = 0"
+)
+# Take events that failed as never tried. Their age goes on.
+_FORGIVE = (
+    "UPDATE outbox SET due_at = 0, attempts = 0"
+    " WHERE is_next = 1 AND dead_letter IS NULL AND attempts > 0 AND refusals = 0"
+)
+_RESTORE = "UPDATE outbox SET due_at = ?, attempts = ? WHERE seq = ?"
 # Make a dead letter an ordinary event again, as if it had never been tried.
 _REQUEUE = (
-    "UPDATE outbox SET dead_letter = NULL, attempts = 0, first_attempt_at = NULL, due_at = ?"
-    " WHERE seq = ? AND dead_letter IS NOT NULL"
+    "UPDATE outbox SET dead_letter = NULL, attempts = 0, first_attempt_at = NULL, refusals = 0,"
+    " refused_at = NULL, due_at = ? WHERE seq = ? AND dead_letter IS NOT NULL"
 )
+# Put an event that was delivered back into the outbox. Its own number is its place in the partition.
+_SEND_AGAIN = (
+    "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts)"
+    " SELECT seq, destination, destination || '/' || source || '/' || incident, 0, ?, 0 FROM events"
+    " WHERE seq = ? ON CONFLICT DO NOTHING"
+)
+# Discard an event, with the reason.
+_DISCARD = "UPDATE events SET discarded = ? WHERE seq = ?"
 
 # What an attempt came to, as the store and JSON have it.
-VERDICTS = DELIVERED, RETRY, PAUSED, DEAD_LETTER = "delivered", "retry", "paused", "dead_letter"
+VERDICTS = DELIVERED, RETRY, REFUSED, PAUSED, DEAD_LETTER = (
+    "delivered",
+    "retry",
+    "refused",
+    "paused",
+    "dead_letter",
+)
 
 
 @dataclass(frozen=True)
@@ -80,11 +132,18 @@ class ReadyEvent:
     destination: str
     attempts: int
     first_attempt_at: int | None
+    partition: str = ""
+    refusals: int = 0
+    refused_at: int | None = None
 
 
 @dataclass(frozen=True)
 class Attempt:
-    """What one attempt at `at` (µs) came to; `verdict` is one of VERDICTS, `due_at` belongs to a retry."""
+    """What one attempt at `at` (µs) came to; `verdict` is one of VERDICTS.
+
+    `due_at` is when to send the event again, after RETRY and REFUSED. `answer` is the beginning of
+    the receiver's answer.
+    """
 
     seq: int
     at: int
@@ -92,20 +151,39 @@ class Attempt:
     verdict: str
     reason: str = ""
     due_at: int = 0
+    answer: str = ""
 
 
-def ready(session: Session, as_bytes: str, until: int, now: int, most: int) -> list[ReadyEvent]:
+def ready(
+    session: Session,
+    as_bytes: str,
+    until: int,
+    now: int,
+    most: int,
+    *,
+    tried: bool | None = None,
+    newest: bool = False,
+) -> list[ReadyEvent]:
     """Return at most *most* events that are due by *until* and not leased, longest waiting first.
 
+    *tried* chooses those with an attempt, or those without; *newest* turns the order around.
     *as_bytes* is how the database reads a text as bytes.
     """
-    statement = _READY.format(body=as_bytes.format("e.body"))
+    statement = _READY.format(
+        body=as_bytes.format("e.body"), which=_WHICH[tried], order=" DESC" if newest else ""
+    )
     return [ReadyEvent(*row) for row in session.execute(statement, (until, now, most))]
 
 
-def lease(session: Session, seqs: Sequence[int], now: int, until: int) -> frozenset[int]:
-    """Lease events until *until*; return those that no other server has leased (PostgreSQL only)."""
-    return frozenset(seq for (seq,) in session.execute(_LEASE, (until, list(seqs), now)))
+def read_clock(session: Session) -> int:
+    """Return the database's time in µs (PostgreSQL only)."""
+    (now,) = session.execute(_READ_CLOCK).fetchone()
+    return int(now)
+
+
+def lease(session: Session, seqs: Sequence[int], microseconds: int) -> frozenset[int]:
+    """Lease events by the database's clock; return those that no other server has (PostgreSQL only)."""
+    return frozenset(seq for (seq,) in session.execute(_LEASE, (microseconds, list(seqs))))
 
 
 def release(session: Session, seqs: Sequence[int]) -> None:
@@ -115,7 +193,9 @@ def release(session: Session, seqs: Sequence[int]) -> None:
 
 def record(session: Session, attempts: Sequence[Attempt]) -> None:
     """Write attempts, and what follows for their events: removal, a retry, a dead letter, or nothing."""
-    session.executemany(_ADD_ATTEMPT, [(a.seq, a.at, a.status, a.verdict, a.reason) for a in attempts])
+    session.executemany(
+        _ADD_ATTEMPT, [(a.seq, a.at, a.status, a.verdict, a.reason, a.answer) for a in attempts]
+    )
     by_verdict: dict[str, list[Attempt]] = {verdict: [] for verdict in VERDICTS}
     for attempt in attempts:
         by_verdict[attempt.verdict].append(attempt)
@@ -123,8 +203,10 @@ def record(session: Session, attempts: Sequence[Attempt]) -> None:
         (_REMOVE, [(a.seq,) for a in by_verdict[DELIVERED]]),
         (_DEAD_LETTER, [(a.reason, a.at, a.seq) for a in by_verdict[DEAD_LETTER]]),
         (_RETRY, [(a.due_at, a.at, a.seq) for a in by_verdict[RETRY]]),
-        (_RELEASE, [(a.seq,) for a in by_verdict[PAUSED]]),
+        (_REFUSED, [(a.due_at, a.at, a.at, a.seq) for a in by_verdict[REFUSED]]),
+        (_PAUSED, [(a.at, a.seq) for a in by_verdict[PAUSED]]),
         (_PROMOTE, [(a.seq,) for verdict in (DELIVERED, DEAD_LETTER) for a in by_verdict[verdict]]),
+        (_FORGET_ATTEMPTS, [(a.seq, a.seq) for v in (RETRY, REFUSED, PAUSED) for a in by_verdict[v]]),
     )
     for statement, rows in steps:
         if rows:
@@ -132,8 +214,21 @@ def record(session: Session, attempts: Sequence[Attempt]) -> None:
 
 
 def make_due(session: Session, now: int) -> None:
-    """Make every event that waits for its time due now."""
-    session.execute(_MAKE_DUE, (now, now))
+    """Make every event due that waits for its time."""
+    first, others = _MAKE_DUE
+    session.execute(first)
+    session.execute(others, (now,))
+
+
+def forgive(session: Session, partitions: Container[str]) -> None:
+    """Take events that failed as never tried, but for those of *partitions*: the receiver had failed.
+
+    Events that were refused keep their refusals and go on waiting.
+    """
+    own = [row[:3] for row in session.execute(_TRIED).fetchall() if row[3] in partitions]
+    # One statement for all, since most may be of an outage of days.
+    session.execute(_FORGIVE)
+    session.executemany(_RESTORE, own)
 
 
 def requeue(session: Session, seq: int, now: int) -> None:
@@ -141,3 +236,18 @@ def requeue(session: Session, seq: int, now: int) -> None:
     if session.execute(_REQUEUE, (now, seq)).rowcount:
         session.execute(_DEMOTE, (seq,))
         session.execute(_PROMOTE, (seq,))
+
+
+def send_again(session: Session, seq: int, now: int) -> None:
+    """Put a delivered event back into its place in the order of its partition, under its old id."""
+    if session.execute(_SEND_AGAIN, (now, seq)).rowcount:
+        session.execute(_DEMOTE, (seq,))
+        session.execute(_PROMOTE, (seq,))
+
+
+def discard(session: Session, seq: int, reason: str) -> None:
+    """Take an event out of the outbox for good. What waits behind it in its partition is next."""
+    session.execute(_DISCARD, (reason, seq))
+    session.execute(_REMOVE, (seq,))
+    session.execute(_DEMOTE, (seq,))
+    session.execute(_PROMOTE, (seq,))

@@ -5,7 +5,7 @@ Rows travel as one JSON text, because the driver writes an array of texts elemen
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 import orjson
@@ -13,18 +13,27 @@ from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.postgresql import PostgresqlSession
 
+from gitdailies_relay.accepting.source_days import source_days
 from gitdailies_relay.accepting.store_port import (
+    BODY_COLUMNS,
     DELIVERY_COLUMNS,
     EVENT_COLUMNS,
     OCCURRENCE_COLUMNS,
-    QUARANTINE_COLUMNS,
+    OUTCOME_COLUMNS,
+    SOURCE_DAY_COLUMNS,
     Lookup,
     NewRows,
     Owner,
     record_of,
 )
+from gitdailies_relay.store import holds
+from gitdailies_relay.store.outbox import CLOCK
+from gitdailies_relay.store.pushes import RememberedPushes
 
-_NUMBERS = {"received_at", "stored_at", "started_at", "ended_at", "changed_at"}
+_NUMBERS = {
+    *("received_at", "stored_at", "started_at", "ended_at", "changed_at"),
+    *("is_replay", "messages", "day", "deliveries", "first_at", "last_at", "longest_gap"),
+}
 _OCCURRENCE_ROW = f"destination, source, {OCCURRENCE_COLUMNS}, changed_at"
 
 
@@ -68,15 +77,16 @@ _MERGED_INTO = _lookup(
     "occurrences",
     "state = 'merged' AND destination = k ->> 0 AND source = k ->> 1 AND merged_into = k ->> 2",
 )
-# Quarantine a body. Bodies are bytes, which JSON cannot hold, and they are few.
+# Store a body. Bodies are bytes, which JSON cannot hold, so each has a statement of its own.
 # After a replay the row already exists, and only the reason may have changed.
-_QUARANTINE = (
-    f"INSERT INTO quarantine ({QUARANTINE_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
-    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason"
+_PUT_BODY = (
+    f"INSERT INTO {{}} ({BODY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason, replayed_at = NULL"
 )
+_QUARANTINE, _PUT_IGNORED = _PUT_BODY.format("quarantine"), _PUT_BODY.format("ignored")
 # Write everything else of a batch in one statement, because a statement costs more than the rows in it.
 # Events are numbered in the order of the batch. The first new event of a partition is its next one
-# where no other one waits.
+# where no other one waits. A server whose clock is ahead makes none of them wait.
 _WRITE = (
     f"WITH added AS (INSERT INTO deliveries ({DELIVERY_COLUMNS})"
     f" SELECT {DELIVERY_COLUMNS} FROM {_rows_of(DELIVERY_COLUMNS)} ORDER BY place),"
@@ -84,7 +94,16 @@ _WRITE = (
     f" SELECT {_OCCURRENCE_ROW} FROM {_rows_of(_OCCURRENCE_ROW)}"
     " ON CONFLICT (destination, source, incident, repo, environment, service, name)"
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
-    " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at),"
+    " ended_at = excluded.ended_at, resolution = excluded.resolution,"
+    " merged_into = excluded.merged_into, changed_at = excluded.changed_at),"
+    f" counted AS (INSERT INTO outcome_counts AS c ({OUTCOME_COLUMNS})"
+    f" SELECT {OUTCOME_COLUMNS} FROM {_rows_of(OUTCOME_COLUMNS)} ON CONFLICT (source, is_replay, outcome)"
+    " DO UPDATE SET messages = c.messages + excluded.messages),"
+    f" lived AS (INSERT INTO source_days AS d ({SOURCE_DAY_COLUMNS})"
+    f" SELECT {SOURCE_DAY_COLUMNS} FROM {_rows_of(SOURCE_DAY_COLUMNS)} ON CONFLICT (source, day)"
+    " DO UPDATE SET deliveries = d.deliveries + excluded.deliveries,"
+    " longest_gap = greatest(d.longest_gap, excluded.longest_gap, excluded.first_at - d.last_at),"
+    " first_at = least(d.first_at, excluded.first_at), last_at = greatest(d.last_at, excluded.last_at)),"
     f" made AS (INSERT INTO events ({EVENT_COLUMNS})"
     f" SELECT {EVENT_COLUMNS} FROM {_rows_of(EVENT_COLUMNS)} ORDER BY place"
     " ON CONFLICT DO NOTHING RETURNING seq, destination, stored_at,"
@@ -93,16 +112,16 @@ _WRITE = (
     " SELECT seq, destination, partition,"
     " CASE WHEN row_number() OVER (PARTITION BY partition ORDER BY seq) = 1"
     " AND (SELECT 1 FROM outbox o WHERE o.partition = made.partition AND o.dead_letter IS NULL LIMIT 1)"
-    " IS NULL THEN 1 ELSE 0 END, stored_at, 0 FROM made"
+    f" IS NULL THEN 1 ELSE 0 END, least(stored_at, {CLOCK}), 0 FROM made"
 )
 
 
-class PostgresqlAcceptanceStore:
+class PostgresqlAcceptanceStore(RememberedPushes):
     """An AcceptanceStore in the caller's transaction."""
 
     def __init__(self, session: Session) -> None:
         assert isinstance(session, PostgresqlSession)
-        self._session = session
+        self._session: PostgresqlSession = session
         self._stored: dict[tuple[str, str], str | None] = {}
         self._occurrences: dict[tuple[Owner, str], list[Occurrence]] = {}
         self._merged: dict[tuple[Owner, str], list[Occurrence]] = {}
@@ -150,17 +169,29 @@ class PostgresqlAcceptanceStore:
             records = read[owner, incident] = [record_of(row[2:]) for row in rows]
         return records
 
+    def held_starts(self, destination: str, incident: str) -> Collection[str]:
+        return holds.starts(self._session, incident, destination, is_local=False)
+
     def write(self, rows: NewRows) -> None:
-        self._session.execute_later(
-            _WRITE, (_json(rows.deliveries), _json(rows.occurrences), _json(rows.events))
-        )
+        counts = [(*key, count) for key, count in rows.outcomes.items()]
+        tables = (rows.deliveries, rows.occurrences, counts, source_days(rows.received), rows.events)
+        self._session.execute_later(_WRITE, tuple(_json(table) for table in tables))
         for quarantined in rows.quarantine.values():
             self._session.execute_later(_QUARANTINE, quarantined)
+        for ignored in rows.ignored.values():
+            self._session.execute_later(_PUT_IGNORED, ignored)
+        holds.write(
+            self._session,
+            held=rows.held,
+            discarded=rows.discarded,
+            released=rows.released,
+            is_local=False,
+        )
 
 
 def _keys(incidents: Iterable[tuple[Owner, str]]) -> tuple[str]:
     return (_json((*owner, incident) for owner, incident in incidents),)
 
 
-def _json(rows: Iterable[tuple[Any, ...]]) -> str:
-    return orjson.dumps([list(row) for row in rows]).decode()
+def _json(rows: Iterable[Sequence[Any]]) -> str:
+    return orjson.dumps(list(map(list, rows))).decode()

@@ -13,8 +13,8 @@ from gitdailies_server.storage.database import Session, Size
 
 _DAY_US = 86_400_000_000
 _BATCH = 500
-# Quarantined bodies beyond this are deleted: first those that were replayed, then the oldest.
-QUARANTINE_BYTES = 256 * 1024 * 1024
+# Bodies beyond this are deleted, in each of their tables: first those that were replayed, then the oldest.
+BODY_BYTES = 256 * 1024 * 1024
 # Free space that stays in the file, so that new rows need not enlarge it again.
 SPARE_BYTES = 4 * 1024 * 1024
 SPARE_PART = 0.1
@@ -31,6 +31,7 @@ class _Rule(NamedTuple):
 
 
 _DELETE_QUARANTINED = "DELETE FROM quarantine WHERE seq = ?"
+_DELETE_IGNORED = "DELETE FROM ignored WHERE seq = ?"
 _RULES = (
     # Attempts to deliver events that are not in the outbox any more.
     _Rule(
@@ -48,12 +49,39 @@ _RULES = (
     ),
     # Quarantined bodies.
     _Rule("quarantine_days", "SELECT seq FROM quarantine WHERE received_at < ? LIMIT ?", _DELETE_QUARANTINED),
+    # Bodies of filtered and ignored deliveries.
+    _Rule("filtered_days", "SELECT seq FROM ignored WHERE received_at < ? LIMIT ?", _DELETE_IGNORED),
     # What was decided about deliveries. Their numbers follow the order of receipt.
     _Rule(
         "closed_occurrence_days",
         "SELECT seq FROM deliveries WHERE received_at < ?"
         " AND seq IN (SELECT seq FROM deliveries ORDER BY seq LIMIT ?)",
         "DELETE FROM deliveries WHERE seq = ?",
+    ),
+    # What people did.
+    _Rule(
+        "closed_occurrence_days",
+        "SELECT seq FROM actions WHERE at < ? LIMIT ?",
+        "DELETE FROM actions WHERE seq = ?",
+    ),
+    # How often a source sent. Its last day says when it was heard of last.
+    _Rule(
+        "closed_occurrence_days",
+        "SELECT source, day FROM source_days AS d WHERE last_at < ?"
+        " AND day < (SELECT max(day) FROM source_days WHERE source = d.source) LIMIT ?",
+        "DELETE FROM source_days WHERE (source, day) = (?,?)",
+    ),
+    # What pushes and deploys told for the lead time.
+    _Rule(
+        "closed_occurrence_days",
+        "SELECT repo, sha, branch FROM pushed_commits WHERE received_at < ? LIMIT ?",
+        "DELETE FROM pushed_commits WHERE (repo, sha, branch) = (?,?,?)",
+    ),
+    _Rule(
+        "closed_occurrence_days",
+        "SELECT repo, environment, service, deployed_at, sha FROM deployed_commits WHERE deployed_at < ?"
+        " LIMIT ?",
+        "DELETE FROM deployed_commits WHERE (repo, environment, service, deployed_at, sha) = (?,?,?,?,?)",
     ),
     # Occurrences that are over.
     _Rule(
@@ -64,12 +92,13 @@ _RULES = (
         " = (?,?,?,?,?,?,?) AND state IN ('closed', 'released', 'repeated')",
     ),
 )
-# Quarantined bodies beyond a number of bytes, counted from the newest that was not replayed.
+# Bodies beyond a number of bytes, counted from the newest that was not replayed.
 _EXCESS = (
     "SELECT seq FROM (SELECT seq, sum(length(body)) OVER"
-    " (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total FROM quarantine) AS sized"
+    " (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total FROM {table}) AS sized"
     " WHERE total > ? LIMIT ?"
 )
+_LIMITED = (("quarantine", _DELETE_QUARANTINED), ("ignored", _DELETE_IGNORED))
 
 # By the statement that deletes one: the parameters for each row.
 Expired: TypeAlias = Mapping[str, Sequence[tuple[Any, ...]]]
@@ -79,11 +108,20 @@ def find_expired(session: Session, settings: RelaySettings, now: int) -> Expired
     """Find a batch of each kind of rows that have expired by *now* (µs)."""
     expired: dict[str, Sequence[tuple[Any, ...]]] = {}
     for setting, find, delete in _RULES:
-        before = now - int(getattr(settings, setting) * _DAY_US)
+        before = now - int(_days(settings, setting) * _DAY_US)
         expired[delete] = session.execute(find, (before, _BATCH)).fetchall()
-    excess = session.execute(_EXCESS, (QUARANTINE_BYTES, _BATCH)).fetchall()
-    expired[_DELETE_QUARANTINED] = list(dict.fromkeys([*expired[_DELETE_QUARANTINED], *excess]))
+    for table, delete in _LIMITED:
+        excess = session.execute(_EXCESS.format(table=table), (BODY_BYTES, _BATCH)).fetchall()
+        expired[delete] = list(dict.fromkeys([*expired[delete], *excess]))
     return {delete: rows for delete, rows in expired.items() if rows}
+
+
+def _days(settings: RelaySettings, setting: str) -> float:
+    days: float = getattr(settings, setting)
+    if setting != "closed_occurrence_days":
+        return days
+    # A body that can be replayed must find the occurrence that was counted for it.
+    return max(days, settings.quarantine_days, settings.filtered_days)
 
 
 def delete_expired(session: Session, expired: Expired) -> None:

@@ -2,22 +2,27 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from typing import TYPE_CHECKING, cast
 
 from gitdailies_core.incidents.records import Occurrence
 from gitdailies_server.storage.database import Session
 
+from gitdailies_relay.accepting.source_days import source_days
 from gitdailies_relay.accepting.store_port import (
+    BODY_COLUMNS,
     DELIVERY_COLUMNS,
     EVENT_COLUMNS,
     OCCURRENCE_COLUMNS,
-    QUARANTINE_COLUMNS,
+    OUTCOME_COLUMNS,
+    SOURCE_DAY_COLUMNS,
     Lookup,
     NewRows,
     Owner,
     record_of,
 )
+from gitdailies_relay.store import holds
+from gitdailies_relay.store.pushes import RememberedPushes
 
 if TYPE_CHECKING:
     import sqlite3
@@ -36,18 +41,32 @@ _MERGED_INTO = (
 )
 # Note a message of a delivery.
 _ADD_DELIVERY = f"INSERT INTO deliveries ({DELIVERY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?,?)"
-# Quarantine a body. After a replay the row already exists, and only the reason may differ.
-_QUARANTINE = (
-    f"INSERT INTO quarantine ({QUARANTINE_COLUMNS}) VALUES (?,?,?,?,?,?,?)"
-    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason"
+# Store a body. After a replay the row already exists, and only the reason may differ.
+_PUT_BODY = (
+    f"INSERT INTO {{}} ({BODY_COLUMNS}) VALUES (?,?,?,?,?,?,?,?,?)"
+    " ON CONFLICT (delivery) DO UPDATE SET code = excluded.code, reason = excluded.reason, replayed_at = NULL"
+)
+_QUARANTINE, _PUT_IGNORED = _PUT_BODY.format("quarantine"), _PUT_BODY.format("ignored")
+# Count the messages of a batch.
+_COUNT_OUTCOMES = (
+    f"INSERT INTO outcome_counts ({OUTCOME_COLUMNS}) VALUES (?,?,?,?)"
+    " ON CONFLICT (source, is_replay, outcome) DO UPDATE SET messages = messages + excluded.messages"
+)
+# Count the deliveries of a batch. Only here `max` and `min` take several values.
+_ADD_SOURCE_DAY = (
+    f"INSERT INTO source_days ({SOURCE_DAY_COLUMNS}) VALUES (?,?,?,?,?,?)"
+    " ON CONFLICT (source, day) DO UPDATE SET deliveries = deliveries + excluded.deliveries,"
+    " longest_gap = max(longest_gap, excluded.longest_gap, excluded.first_at - last_at),"
+    " first_at = min(first_at, excluded.first_at), last_at = max(last_at, excluded.last_at)"
 )
 # Write a record as it is now.
 _PUT_OCCURRENCE = (
     f"INSERT INTO occurrences (destination, source, {OCCURRENCE_COLUMNS}, changed_at)"
-    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?)"
+    " VALUES (?,?,?,?,?,?,?,?,?,?,?,?,?)"
     " ON CONFLICT (destination, source, incident, repo, environment, service, name)"
     " DO UPDATE SET state = excluded.state, started_at = excluded.started_at,"
-    " ended_at = excluded.ended_at, merged_into = excluded.merged_into, changed_at = excluded.changed_at"
+    " ended_at = excluded.ended_at, resolution = excluded.resolution,"
+    " merged_into = excluded.merged_into, changed_at = excluded.changed_at"
 )
 # Add an event, unless its id is stored already.
 _ADD_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CONFLICT DO NOTHING"
@@ -59,13 +78,14 @@ _ADD_TO_OUTBOX = (
 )
 
 
-class SqliteAcceptanceStore:
+class SqliteAcceptanceStore(RememberedPushes):
     """An AcceptanceStore in the caller's transaction.
 
     It uses one cursor, because making a cursor costs as much as looking up a row.
     """
 
     def __init__(self, session: Session) -> None:
+        self._session = session
         self._cursor = cast("sqlite3.Connection", session).cursor()
 
     def prefetch(self, lookups: Iterable[Lookup]) -> None:
@@ -81,11 +101,17 @@ class SqliteAcceptanceStore:
     def merged_into(self, owner: Owner, incident: str) -> Sequence[Occurrence]:
         return [record_of(row) for row in self._cursor.execute(_MERGED_INTO, (*owner, incident))]
 
+    def held_starts(self, destination: str, incident: str) -> Collection[str]:
+        return holds.starts(self._session, incident, destination, is_local=True)
+
     def write(self, rows: NewRows) -> None:
         cursor = self._cursor
         cursor.executemany(_ADD_DELIVERY, rows.deliveries)
         cursor.executemany(_QUARANTINE, rows.quarantine.values())
+        cursor.executemany(_PUT_IGNORED, rows.ignored.values())
         cursor.executemany(_PUT_OCCURRENCE, rows.occurrences)
+        cursor.executemany(_COUNT_OUTCOMES, [(*key, count) for key, count in rows.outcomes.items()])
+        cursor.executemany(_ADD_SOURCE_DAY, source_days(rows.received))
         for event in rows.events:
             if cursor.execute(_ADD_EVENT, event).rowcount:
                 partition = event.partition
@@ -93,3 +119,10 @@ class SqliteAcceptanceStore:
                     _ADD_TO_OUTBOX,
                     (cursor.lastrowid, event.destination, partition, partition, event.stored_at),
                 )
+        holds.write(
+            self._session,
+            held=rows.held,
+            discarded=rows.discarded,
+            released=rows.released,
+            is_local=True,
+        )

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import threading
+import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -19,7 +20,7 @@ from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.store_port import AcceptanceStore
-from gitdailies_relay.store import outbox
+from gitdailies_relay.store import holds, outbox
 from gitdailies_relay.store.outbox import Attempt, ReadyEvent
 from gitdailies_relay.store.sqlite import SqliteAcceptanceStore
 
@@ -40,17 +41,66 @@ class AttemptGroup:
     attempts: tuple[Attempt, ...]
 
 
+@dataclass(frozen=True)
+class Standing:
+    """What the store says of a destination now: what paused it and why, or two empty texts.
+
+    `resumed` grows with each command that asks to send everything now. `hold_ends_at` is when the first
+    start that is held may be sent (µs), None where none is held.
+    """
+
+    paused: str
+    reason: str
+    resumed: int
+    hold_ends_at: int | None = None
+
+
+@dataclass(frozen=True)
+class KnownReceiver:
+    """What a receiver was by its last sure answer, at which address, and since when (µs)."""
+
+    address: str
+    kind: str
+    since: int
+
+
+class StoreClock:
+    """The time that due times and leases are written with, µs.
+
+    For a file it is this machine's. Servers that share a database all use that of the database: it
+    was read a moment ago, and the monotonic clock adds what passed since.
+    """
+
+    def __init__(self) -> None:
+        self._ahead: int | None = None
+
+    def now(self) -> int:
+        """Return the time in µs since 1970."""
+        return now_us() if self._ahead is None else time.monotonic_ns() // 1000 + self._ahead
+
+    def set(self, database_now: int) -> None:
+        """Go by a time that was just read from the database."""
+        self._ahead = database_now - time.monotonic_ns() // 1000
+
+
 class RelayStore:
     """The store of a running relay. Open it with `open`; every method but `report` runs in the event loop.
 
     `accept` and `record` return after their commit was synced. Reads use a connection of their
     own, which waits for no writer. *timed* is called after each commit, as GroupWriter says.
+    With *store_ignored*, the bodies of filtered and ignored deliveries are stored.
     """
 
     def __init__(
-        self, database: Database, timed: Callable[[float, int], None] = lambda _seconds, _items: None
+        self,
+        database: Database,
+        timed: Callable[[float, int], None] = lambda _seconds, _items: None,
+        *,
+        store_ignored: bool = True,
     ) -> None:
         self.database = database
+        self._store_ignored = store_ignored
+        self.clock = StoreClock()
         self._writer: GroupWriter[Item, Any] = GroupWriter(
             database=database, apply=self._apply, quick=_is_quick, timed=timed
         )
@@ -91,14 +141,20 @@ class RelayStore:
         with reading(self.database) as session:
             return read(session)
 
-    async def ready(self, most: int, *, waiting: bool = False) -> list[ReadyEvent]:
+    async def ready(
+        self, most: int, *, waiting: bool = False, tried: bool | None = None, newest: bool = False
+    ) -> list[ReadyEvent]:
         """Return events that may be sent now; with *waiting* also those that wait for their time.
 
-        Lease them before you send them. Raises StoreUnavailable.
+        *tried* and *newest* choose as in `outbox.ready`. Lease them before you send them. Raises
+        StoreUnavailable.
         """
-        now = now_us()
+        now = self.clock.now()
         until = now + _FOREVER_US if waiting else now
-        return await self._read(lambda s: outbox.ready(s, self.database.as_bytes, until, now, most))
+        as_bytes = self.database.as_bytes
+        return await self._read(
+            lambda s: outbox.ready(s, as_bytes, until, now, most, tried=tried, newest=newest)
+        )
 
     async def lease(self, events: Sequence[ReadyEvent], seconds: float) -> list[ReadyEvent]:
         """Lease *events* for *seconds*; return those that this server got.
@@ -107,9 +163,8 @@ class RelayStore:
         """
         if self.database.is_local or not events:
             return list(events)
-        now = now_us()
         leased = await self._read(
-            lambda s: outbox.lease(s, [event.seq for event in events], now, now + int(seconds * 1e6))
+            lambda s: outbox.lease(s, [event.seq for event in events], int(seconds * 1e6))
         )
         return [event for event in events if event.seq in leased]
 
@@ -120,7 +175,29 @@ class RelayStore:
 
     async def paused(self, destination: str) -> tuple[str, str]:
         """Return what paused the destination and why, or two empty texts."""
-        return await self._read(lambda s: s.execute(_PAUSED, (destination,)).fetchone() or ("", ""))
+        standing = await self.standing(destination)
+        return standing.paused, standing.reason
+
+    async def standing(self, destination: str) -> Standing:
+        """Return what the store says of *destination*, and set the clock. Raises StoreUnavailable."""
+
+        def read(session: Session) -> Standing:
+            if not self.database.is_local:
+                self.clock.set(outbox.read_clock(session))
+            return Standing(*session.execute(_STANDING, (destination,) * 3).fetchone())
+
+        return await self._read(read)
+
+    async def end_holds(self, standing: Standing) -> None:
+        """Let the starts go that were held long enough. Only this makes them ready to be sent."""
+        now = self.clock.now()
+        if standing.hold_ends_at is not None and standing.hold_ends_at <= now:
+            await self.run(lambda session: holds.end_due(session, now))
+
+    async def known_receiver(self, destination: str) -> KnownReceiver | None:
+        """Return what the receiver was when it was asked last, or None. Raises StoreUnavailable."""
+        row = await self._read(lambda s: s.execute(_KNOWN_RECEIVER, (destination,)).fetchone())
+        return None if row is None else KnownReceiver(*row)
 
     async def _read(self, read: Callable[[Session], Value]) -> Value:
         if self.database.is_local:
@@ -144,7 +221,10 @@ class RelayStore:
         """Write the items of one commit: all deliveries together, all attempts together, then each job."""
         deliveries = [item for item in items if isinstance(item, Delivery)]
         attempts = [one for item in items if isinstance(item, AttemptGroup) for one in item.attempts]
-        accepted = accept(acceptance_store(self.database, session), deliveries) if deliveries else []
+        accepted: list[Accepted] = []
+        if deliveries:
+            store = acceptance_store(self.database, session)
+            accepted = accept(store, deliveries, store_ignored=self._store_ignored)
         assert len(accepted) == len(deliveries)
         in_order = iter(accepted)
         if attempts:
@@ -182,12 +262,31 @@ def acceptance_store(database: Database, session: Session) -> AcceptanceStore:
     return PostgresqlAcceptanceStore(session)
 
 
-_PAUSED = "SELECT paused, reason FROM destinations WHERE name = ?"
-# What a person paused, only a person resumes.
+# One row: what paused a destination and why, how often it was resumed, and when the first hold ends.
+_STANDING = (
+    "SELECT coalesce((SELECT paused FROM destinations WHERE name = ?), ''),"
+    " coalesce((SELECT reason FROM destinations WHERE name = ?), ''),"
+    " coalesce((SELECT resumed FROM receivers WHERE destination = ?), 0),"
+    " (SELECT min(held_until) FROM outbox WHERE held_until IS NOT NULL)"
+)
+# What is known of a receiver.
+_KNOWN_RECEIVER = "SELECT address, kind, since FROM receivers WHERE destination = ? AND kind != ''"
+_REMEMBER = (
+    "INSERT INTO receivers (destination, address, kind, since) VALUES (?,?,?,?)"
+    " ON CONFLICT (destination) DO UPDATE"
+    " SET address = excluded.address, kind = excluded.kind, since = excluded.since"
+)
+# Ask a running server to send everything now.
+_COUNT_RESUME = (
+    "INSERT INTO receivers (destination, resumed) VALUES (?, 1)"
+    " ON CONFLICT (destination) DO UPDATE SET resumed = receivers.resumed + 1"
+)
+# What a person paused, only a person resumes. A probe that gets the same answer changes no time.
 _PAUSE = (
     "INSERT INTO destinations (name, paused, reason, since) VALUES (?,?,?,?)"
     " ON CONFLICT (name) DO UPDATE"
-    " SET paused = excluded.paused, reason = excluded.reason, since = excluded.since"
+    " SET paused = excluded.paused, reason = excluded.reason, since ="
+    " CASE WHEN destinations.paused = excluded.paused THEN destinations.since ELSE excluded.since END"
     " WHERE destinations.paused != 'manual'"
 )
 _RESUME = "DELETE FROM destinations WHERE name = ?"
@@ -199,9 +298,20 @@ def pause(session: Session, destination: str, by: str, reason: str) -> None:
 
 
 def resume(session: Session, destination: str) -> None:
-    """End a destination's pause, and make everything that waits due now."""
+    """End a destination's pause, make everything that waits due, and ask a running server to send it."""
     session.execute(_RESUME, (destination,))
+    session.execute(_COUNT_RESUME, (destination,))
     outbox.make_due(session, now_us())
+
+
+def end_pause(session: Session, destination: str) -> None:
+    """End a destination's pause. What waits for its time goes on waiting."""
+    session.execute(_RESUME, (destination,))
+
+
+def remember_receiver(session: Session, destination: str, known: KnownReceiver) -> None:
+    """Store what a receiver is by a sure answer."""
+    session.execute(_REMEMBER, (destination, known.address, known.kind, known.since))
 
 
 def migrate(database: Database) -> None:

@@ -1,11 +1,12 @@
-"""The address of a client: the peer of the connection, or the address that trusted proxies report."""
+"""What trusted proxies report about a request: the address of the client, and where it opened the page."""
 
 from __future__ import annotations
 
 import ipaddress
-from collections.abc import Sequence
+import re
+from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import TypeAlias
+from typing import NamedTuple, TypeAlias
 
 from gitdailies_connection.addresses import Network
 
@@ -15,6 +16,14 @@ FORWARDED_HEADER = "x-forwarded-for"
 # The longest chain of trusted proxies that is followed.
 _LONGEST_CHAIN = 16
 _LONGEST_TEXT = 64
+HOST = re.compile(r"[A-Za-z0-9._-]{1,253}(:[0-9]{1,5})?|\[[0-9A-Fa-f:.]{2,45}\](:[0-9]{1,5})?")
+
+
+class OpenedAt(NamedTuple):
+    """How a client addressed the outermost proxy: http or https, and the host; "" where that is not said."""
+
+    scheme: str
+    host: str
 
 
 def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str:
@@ -37,6 +46,22 @@ def client_address(peer: str, forwarded: str, trusted: Sequence[Network]) -> str
             break
         address = before
     return str(address)
+
+
+def opened_at(peer: str, headers: Mapping[str, str], trusted: Sequence[Network]) -> OpenedAt:
+    """Return what X-Forwarded-Proto and X-Forwarded-Host say, if the *peer* is a trusted proxy.
+
+    *headers* have names in lower case. Each proxy may add its own value; the first is the outermost one's.
+    """
+    address = _parse(peer) if trusted else None
+    if address is None or not any(address in network for network in trusted):
+        return OpenedAt("", "")
+    scheme, host = (
+        headers.get(f"x-forwarded-{name}", "").partition(",")[0].strip() for name in ("proto", "host")
+    )
+    return OpenedAt(
+        scheme.lower() if scheme.lower() in ("http", "https") else "", host if HOST.fullmatch(host) else ""
+    )
 
 
 @lru_cache(maxsize=1024)

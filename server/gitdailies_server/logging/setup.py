@@ -1,4 +1,7 @@
-"""Logs as JSON lines on standard error. Input from outside can neither forge a line nor make it very long."""
+"""Log lines on standard error: JSON for programs, text for a person at a terminal.
+
+Input from outside can neither forge a line nor make it very long.
+"""
 
 from __future__ import annotations
 
@@ -23,21 +26,34 @@ from gitdailies_server.logging.buffered_stderr import BufferedStderr
 # Part of a key is as bad as a whole one. Lists of keys show fewer characters than this pattern matches.
 _KEY = re.compile(rb"(gdk_)[0-9A-Za-z]{8,}")
 _LONGEST = 2000
+_LONGEST_IN_TEXT = 300
+# In a line of text, any other value is written as JSON, so that no value can forge a field.
+_WORD = re.compile(r"[\w./:@+#-]+", re.ASCII)
 
 # Only recursion reaches more.
 _MOST_PLACES = 20
 
+# The process has one standard error.
+_OUT = BufferedStderr(lambda lines: _line(None, "warning", {"event": "log lines dropped", "lines": lines}))
 
-def configure() -> None:
-    """Set up structlog: one line for each entry, control characters escaped by JSON, no colors."""
-    out = BufferedStderr()
-    atexit.register(out.write)
+
+def configure(*, text: bool = False) -> None:
+    """Set up structlog: one line for each entry, control characters escaped by JSON, no colors.
+
+    With *text*, lines are for people: the local time, the event, and its fields without empty ones.
+    """
+    atexit.register(_OUT.flush)
     structlog.configure(
-        processors=[_line],
-        logger_factory=lambda *_names: out,
+        processors=[text_line if text else _line],
+        logger_factory=lambda *_names: _OUT,
         cache_logger_on_first_use=True,
     )
     forward_libraries()
+
+
+def lines_dropped() -> int:
+    """Return how many log lines this process dropped, because nobody read them or the disk was full."""
+    return _OUT.dropped
 
 
 def forward_libraries() -> None:
@@ -53,6 +69,28 @@ def _line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
     if len(line) > _LONGEST:
         line = _dump({name: _cut(value) for name, value in entry.items()})
     return _KEY.sub(rb"\1***", line) if b"gdk_" in line else line
+
+
+def text_line(_: Any, level: str, entry: structlog.typing.EventDict) -> bytes:
+    """Write an entry for a person at a terminal."""
+    event = str(entry.pop("event", ""))
+    fields = [f"{name}={_shown(value)}" for name, value in entry.items() if value not in (None, "", (), [])]
+    moment = f"{datetime.now(UTC).astimezone():%H:%M:%S}"
+    mark = "" if level == "info" else f"{level}: "
+    shown = event[:_LONGEST_IN_TEXT]
+    shown = shown if shown.isascii() and shown.isprintable() else json.dumps(shown)
+    line = "  ".join([moment, f"{mark}{shown}", *fields]).encode()
+    return _KEY.sub(rb"\1***", line)
+
+
+def _shown(value: Any) -> str:
+    """Write a value in ASCII, since other characters may control a terminal."""
+    if isinstance(value, (list, tuple)):
+        return ",".join(map(_shown, value))[:_LONGEST]
+    text = value if isinstance(value, str) else json.dumps(value, default=_plain)
+    if len(text) <= _LONGEST_IN_TEXT and _WORD.fullmatch(text):
+        return text
+    return json.dumps(text[:_LONGEST_IN_TEXT])
 
 
 def _dump(entry: Mapping[str, Any]) -> bytes:

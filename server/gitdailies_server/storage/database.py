@@ -11,6 +11,8 @@ from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
 from gitdailies_core.errors import StoreUnavailable
 
+from gitdailies_server.storage.file_watch import FileWatch
+
 if TYPE_CHECKING:
     from sqlalchemy import Engine
 
@@ -76,8 +78,14 @@ class Database(Protocol):
 
     def unlock(self) -> None: ...
 
+    def watch(self) -> FileWatch | None:
+        """Return what sees that its file is deleted or replaced from now on, or None without a file."""
+
     def schema_version(self, session: Session) -> str | None:
         """Return the revision of the schema, or None for an empty database."""
+
+    def release(self, session: Session) -> str:
+        """Return the release that brought the schema to its revision, or "" where that was not noted."""
 
     def has_table(self, session: Session, table: str) -> bool:
         """Return whether the schema has *table*."""
@@ -86,6 +94,12 @@ class Database(Protocol):
 
     def shrink(self, session: Session, most_bytes: int) -> None:
         """Return at most *most_bytes* of free space to the file system, inside a transaction."""
+
+    def scrub(self) -> str:
+        """Take erased text out of free space and of the log; return why that could not be, or "".
+
+        PostgreSQL does so by itself, in its own time.
+        """
 
     def engine(self, session: Session) -> Engine:
         """Return an engine with *session* as its only connection, for Alembic."""

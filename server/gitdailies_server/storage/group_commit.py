@@ -23,6 +23,7 @@ from typing import Any, Generic, TypeAlias, TypeVar
 from gitdailies_core.errors import StoreUnavailable
 
 from gitdailies_server.storage.database import Database, ErrorScope, Session, reason
+from gitdailies_server.storage.file_watch import FileWatch
 
 Item = TypeVar("Item")
 Result = TypeVar("Result")
@@ -66,11 +67,17 @@ class GroupWriter(Generic[Item, Result]):
         self._idle = asyncio.Event()
         self._idle.set()
         self._closed = False
-        # Why the last commit failed, or "" if it succeeded; readiness shows it.
-        self.fault = ""
+        self._watch: FileWatch | None = None
+        self._commit_fault = ""
+
+    @property
+    def fault(self) -> str:
+        """Why the last commit failed or the next one would, or ""; readiness shows it."""
+        return self._commit_fault or self._moved()
 
     def start(self) -> None:
-        """Start the thread; results go to the running event loop."""
+        """Start the thread; results go to the running event loop. The database exists."""
+        self._watch = self._database.watch()
         self._loop = asyncio.get_running_loop()
         self._thread.start()
 
@@ -206,8 +213,13 @@ class GroupWriter(Generic[Item, Result]):
         return results
 
     def _begin(self) -> Session:
+        if self._watch is not None and (moved := self._watch.moved()):
+            # Nothing is stored in a file that nobody will find.
+            raise StoreUnavailable(moved)
         if self._session is None:
             self._session = self._database.connect()
+            if self._watch is not None:
+                self._watch.opened()
         self._database.begin(self._session)
         return self._session
 
@@ -216,12 +228,15 @@ class GroupWriter(Generic[Item, Result]):
         began = time.perf_counter()
         self._database.commit(self._session)
         self._timed(time.perf_counter() - began, items)
-        self.fault = ""
+        self._commit_fault = ""
+
+    def _moved(self) -> str:
+        return "" if self._watch is None else self._watch.moved()
 
     def _fault(self, error: Exception) -> StoreUnavailable:
-        self.fault = reason(error)
+        self._commit_fault = str(error) if isinstance(error, StoreUnavailable) else reason(error)
         self._drop()
-        return StoreUnavailable(f"store: cannot commit: {self.fault}")
+        return StoreUnavailable(f"store: cannot commit: {self._commit_fault}")
 
     def _roll_back(self) -> None:
         if self._session is not None:
@@ -232,10 +247,13 @@ class GroupWriter(Generic[Item, Result]):
 
     def _drop(self) -> None:
         # After a failed sync the cache of a connection cannot be trusted; a new one reads the database.
-        if self._session is not None:
+        # But it would open what is at the path of a file that was moved, and that is not ours.
+        if self._session is not None and not self._moved():
             with suppress(*self._database.errors):
                 self._session.close()
             self._session = None
+            if self._watch is not None:
+                self._watch.closed()
 
     def _is_store_error(self, error: Exception) -> bool:
         if isinstance(error, self._database.errors):

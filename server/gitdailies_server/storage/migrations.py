@@ -1,5 +1,8 @@
 """Upgrade a store to the schema of this version, with Alembic; refuse a store of a newer version.
 
+The table `alembic_version` holds the revision, and in a column of ours the release that brought the store
+there. An earlier release that meets the store names both.
+
 Alembic is imported only for stores that need an upgrade: importing it takes longer than everything
 else that a command needs.
 """
@@ -8,6 +11,7 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Iterable
+from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,6 +21,9 @@ from gitdailies_server.storage.database import Database, Session, unavailable
 
 if TYPE_CHECKING:
     from alembic.runtime.migration import MigrationContext, RevisionStep
+
+# Of alembic_version. Alembic reads and writes its own column alone.
+_COLUMN = "release"
 
 
 def revisions(folder: Path) -> list[str]:
@@ -44,11 +51,31 @@ def upgrade(database: Database, folder: Path, *, table: str = "") -> None:
         if current == known[-1]:
             return
         if current is not None and current not in known:
-            raise ConfigurationError(
-                f"{database}: expected a schema up to {known[-1]}, got {current}; "
-                "it was written by a newer version of gitdailies-integrations: install that one"
-            )
+            raise _newer(database, session, known[-1], current)
         _run(database, session, folder)
+
+
+def refuse_newer(database: Database, folder: Path) -> None:
+    """Raise ConfigurationError for a store that is newer than this version, and change nothing."""
+    known = revisions(folder)
+    with contextlib.closing(database.connect(read_only=True)) as session:
+        current, _ = _current(database, session, "")
+        if current is not None and current not in known:
+            raise _newer(database, session, known[-1], current)
+
+
+def release() -> str:
+    """Return the release that is installed."""
+    return version("gitdailies-integrations")
+
+
+def _newer(database: Database, session: Session, known: str, current: str) -> ConfigurationError:
+    wrote = database.release(session)
+    by = f"release {wrote}" if wrote else "a newer release"
+    return ConfigurationError(
+        f"{database}: expected a schema up to {known}, which release {release()} knows, got {current}; {by} "
+        f"of gitdailies-integrations wrote it: install that one, or restore a backup that {release()} wrote"
+    )
 
 
 def _current(database: Database, session: Session, table: str) -> tuple[str | None, bool]:
@@ -78,12 +105,27 @@ def _run(database: Database, session: Session, folder: Path) -> None:
             EnvironmentContext(Config(), script, fn=steps) as environment,
         ):
             # Each revision is one transaction, so a crash between two leaves a known schema.
-            environment.configure(connection=bound, transaction_per_migration=True)
+            environment.configure(
+                connection=bound,
+                transaction_per_migration=True,
+                on_version_apply=lambda ctx, **_: _note_release(ctx),
+            )
             with environment.begin_transaction():
                 environment.run_migrations()
             bound.commit()
     except DBAPIError as error:
         raise unavailable(database, "bring its schema up to date", _of_driver(error)) from error
+
+
+def _note_release(context: MigrationContext) -> None:
+    """Store this release next to the revision, in the transaction of the step."""
+    from sqlalchemy import inspect, text
+
+    bound = context.connection
+    assert bound is not None
+    if _COLUMN not in {column["name"] for column in inspect(bound).get_columns("alembic_version")}:
+        bound.execute(text(f"ALTER TABLE alembic_version ADD COLUMN {_COLUMN} TEXT"))
+    bound.execute(text(f"UPDATE alembic_version SET {_COLUMN} = :release"), {"release": release()})  # noqa: S608
 
 
 def _of_driver(error: Exception) -> Exception:

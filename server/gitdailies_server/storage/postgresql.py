@@ -201,20 +201,20 @@ class PostgresqlDatabase:
     as_bytes = "convert_to({}, 'UTF8')"
 
     def __init__(self, url: Secret, schema: str) -> None:
-        self._url = url
-        self._schema = schema
+        self.url = url
+        self.schema = schema
         # The id of the advisory lock. PostgreSQL wants a number, so it is a checksum of the name.
         self._lock_id = zlib.crc32(schema.encode())
 
     def __str__(self) -> str:
-        return self._url.origin
+        return self.url.origin
 
     def connect(self, *, read_only: bool = False) -> PostgresqlSession:
         try:
-            connection = psycopg.connect(self._url.reveal(), autocommit=True, **_SETTINGS)  # type: ignore[arg-type]
+            connection = psycopg.connect(self.url.reveal(), autocommit=True, **_SETTINGS)  # type: ignore[arg-type]
             for setting in _SESSION:
                 connection.execute(cast("Any", setting))
-            connection.execute(cast("Any", f"SET search_path = {self._schema}"))
+            connection.execute(cast("Any", f"SET search_path = {self.schema}"))
             if read_only:
                 connection.execute("SET default_transaction_read_only = on")
         except psycopg.Error as error:
@@ -245,6 +245,9 @@ class PostgresqlDatabase:
     def unlock(self) -> None:
         """Do nothing."""
 
+    def watch(self) -> None:
+        """Return None: there is no file."""
+
     def schema_version(self, session: Any) -> str | None:
         """Return the revision of the schema; other servers wait until *session* is closed."""
         session.execute(f"SELECT pg_advisory_lock({self._lock_id + 1})")
@@ -252,11 +255,16 @@ class PostgresqlDatabase:
             raise ConfigurationError(
                 f"{self}: expected fsync = on, got off; the servers promise that accepted events are durable"
             )
-        session.execute(f"CREATE SCHEMA IF NOT EXISTS {self._schema}")
+        session.execute(f"CREATE SCHEMA IF NOT EXISTS {self.schema}")
         if not self.has_table(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
+
+    def release(self, session: Any) -> str:
+        # The column is missing from a store of an earlier version.
+        row = session.execute("SELECT to_jsonb(v) ->> 'release' FROM alembic_version v").fetchone()
+        return str(row[0] or "") if row else ""
 
     def has_table(self, session: Any, table: str) -> bool:
         (found,) = session.execute("SELECT to_regclass(?)", (table,)).fetchone()
@@ -267,6 +275,10 @@ class PostgresqlDatabase:
 
     def shrink(self, session: Any, most_bytes: int) -> None:
         """Do nothing: autovacuum keeps free space for new rows."""
+
+    def scrub(self) -> str:
+        """Do nothing: VACUUM, the write-ahead log and backups are the administrator's."""
+        return ""
 
     def engine(self, session: Any) -> Engine:
         from sqlalchemy import create_engine

@@ -5,13 +5,16 @@ from __future__ import annotations
 import os
 import sqlite3
 import stat
+import time
 from collections.abc import Callable
+from contextlib import closing
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from gitdailies_core.errors import StoreUnavailable
+from gitdailies_core.errors import ConfigurationError, StoreUnavailable
 
 from gitdailies_server.storage.database import ErrorScope, Size, unavailable
+from gitdailies_server.storage.file_watch import FileWatch
 from gitdailies_server.storage.lock import ServerLock
 
 if TYPE_CHECKING:
@@ -23,10 +26,14 @@ _PRAGMAS = (
     "PRAGMA journal_size_limit=33554432",
     "PRAGMA foreign_keys=ON",
     "PRAGMA temp_store=MEMORY",
+    # Deleted text is overwritten in the pages that are written anyway.
+    "PRAGMA secure_delete=FAST",
 )
 # Small, frequent checkpoints: a delivery would have to wait for a long one.
 _CHECKPOINT_BYTES = 8 * 1024 * 1024
 _BUSY_SECONDS = 5.0
+# While a file is rewritten, a server that uses it cannot write. A larger one takes longer than it waits.
+_LARGEST_IN_USE = 256 * 1024 * 1024
 
 # Errors of a statement or a value; the file causes every other error of SQLite.
 _ITEM_ERRORS = (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.ProgrammingError, sqlite3.InterfaceError)
@@ -127,11 +134,15 @@ class SqliteDatabase:
         self.path = path
         self._opening = opening
         self._lock = ServerLock(path)
+        self._watch: FileWatch | None = None
 
     def __str__(self) -> str:
         return str(self.path)
 
     def connect(self, *, read_only: bool = False) -> sqlite3.Connection:
+        # Otherwise a server would make an empty file in place of one that was deleted.
+        if self._watch is not None and (moved := self._watch.moved()):
+            raise StoreUnavailable(moved)
         return self._opening(self.path, read_only=read_only)
 
     def begin(self, session: Any) -> None:
@@ -153,12 +164,24 @@ class SqliteDatabase:
 
     def unlock(self) -> None:
         self._lock.release()
+        self._watch = None
+
+    def watch(self) -> FileWatch | None:
+        self._watch = FileWatch(self.path)
+        return self._watch
 
     def schema_version(self, session: Any) -> str | None:
         if not self.has_table(session, "alembic_version"):
             return None
         row = session.execute("SELECT version_num FROM alembic_version").fetchone()
         return str(row[0]) if row else None
+
+    def release(self, session: Any) -> str:
+        columns = session.execute("SELECT name FROM pragma_table_info('alembic_version')").fetchall()
+        if ("release",) not in columns:
+            return ""
+        row = session.execute("SELECT release FROM alembic_version").fetchone()
+        return str(row[0] or "") if row else ""
 
     def has_table(self, session: Any, table: str) -> bool:
         return session.execute("SELECT 1 FROM sqlite_master WHERE name = ?", (table,)).fetchone() is not None
@@ -174,6 +197,39 @@ class SqliteDatabase:
         # that was created without auto_vacuum needs a VACUUM first.
         for _ in range(most_bytes // _page_bytes(session)):
             session.execute("PRAGMA incremental_vacuum(1)").fetchall()
+
+    def scrub(self) -> str:
+        in_use = self._in_use()
+        if in_use and self.path.stat().st_size > _LARGEST_IN_USE:
+            return (
+                f"{self}: free space may still hold the text; the file is large, and rewriting it would make "
+                "the server wait: stop the server, and run this again"
+            )
+        try:
+            with closing(self.connect()) as session:
+                # Space that was freed by servers is not overwritten. A new file has none.
+                session.execute("PRAGMA temp_store=FILE").fetchall()
+                session.execute("VACUUM").fetchall()
+                return self._empty_log(session)
+        except self.errors as error:
+            return f"{self}: free space of the file may still hold the text, {error}; run this again"
+
+    def _empty_log(self, session: sqlite3.Connection) -> str:
+        ends = time.monotonic() + 2 * _BUSY_SECONDS
+        while session.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchone()[0]:
+            if time.monotonic() > ends:
+                return f"{self}-wal: another process reads the log, which may hold the text; run this again"
+            time.sleep(0.05)
+        return ""
+
+    def _in_use(self) -> bool:
+        lock = ServerLock(self.path)
+        try:
+            lock.acquire()
+        except ConfigurationError:
+            return True
+        lock.release()
+        return False
 
     def engine(self, session: Any) -> Engine:
         from sqlalchemy import create_engine, event

@@ -148,7 +148,7 @@ def test_a_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None
         )
 
     assert done.returncode == code
-    assert done.stdout.startswith(f"##vso[task.logissue type={level}]GitDailies: {level.upper()}: ")
+    assert f"##vso[task.logissue type={level}]GitDailies: {level.upper()}: " in done.stdout
     assert KEY not in done.stdout
 
 

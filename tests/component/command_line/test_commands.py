@@ -16,14 +16,24 @@ PRINT_DATA = {
     "relay failed",
     "relay explain",
     "relay replay",
+    "relay show",
+    "relay requeue",
+    "relay discard",
+    "relay incidents",
+    "relay close",
+    "relay confirm",
     "relay unmapped",
     "keys create",
     "keys list",
     "history import",
     "history fetch",
     "metrics",
+    "erase",
     "conformance",
     "translate",
+    "sources",
+    "sources preview",
+    "sources test",
     "check",
     "deploy",
     "incident start",
@@ -88,7 +98,7 @@ def test_every_command_that_help_lists_can_be_loaded():
     assert {path[0] for path in ALL} == set(COMMANDS)
 
 
-DEPLOY = ("deploy", "--repo", "a/b", "--sha", "a" * 40, "--dry-run")
+DEPLOY = ("deploy", "--repo", "a/b", "--sha", "a" * 40, "--environment", "production", "--dry-run")
 
 
 @pytest.mark.parametrize("arguments", [("--help",), ("keys", "list"), ("keys", "list", "--json"), DEPLOY])

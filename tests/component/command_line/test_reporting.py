@@ -5,7 +5,7 @@ import json
 import pytest
 
 from tests.component.command_line.conftest import SHA
-from tests.support.servers import free_port
+from tests.support.servers import answer, free_port, serving
 
 DEPLOY = ("deploy", "--repo", "larkspur/checkout-api", "--sha", SHA)
 INCIDENT = ("incident", "start", "INC-7", "--repo", "larkspur/checkout-api")
@@ -49,8 +49,8 @@ def test_a_failed_job_is_skipped(run):
     assert json.loads(shown.stdout) == {"skipped": "status is failure"}
 
 
-def test_a_re_run_of_a_ci_job_is_counted_once(run, webhooks):
-    """Two calls of one GitHub Actions run are one event; the second is unchanged."""
+def test_a_re_run_of_a_ci_job_is_another_attempt(run, webhooks):
+    """Two calls of one attempt are one event; another attempt of the run is an event of its own."""
     job = {
         **sender(webhooks),
         "GITHUB_ACTIONS": "true",
@@ -61,11 +61,76 @@ def test_a_re_run_of_a_ci_job_is_counted_once(run, webhooks):
         "GITHUB_EVENT_NAME": "push",
         "GITHUB_SERVER_URL": "https://github.com",
     }
-    codes = [run("deploy", **job, GITHUB_RUN_ATTEMPT=attempt).returncode for attempt in ("1", "2")]
+    codes = [run("deploy", **job, GITHUB_RUN_ATTEMPT=attempt).returncode for attempt in ("1", "1", "2")]
 
-    assert codes == [0, 0]
+    assert codes == [0, 0, 0]
     found = [event for event in webhooks.events if event["repo"] == "larkspur/rerun"]
-    assert [(e["branch"], e["commitSHA"]) for e in found] == [("main", SHA)]
+    assert sorted(e.get("attempt", "") for e in found) == ["", "2"]
+    assert {(e["run"], e["reporter"]) for e in found} == {("github-actions:4711", "step/github-actions")}
+
+
+@pytest.mark.parametrize("event", ["push", "schedule"])
+def test_a_payload_that_is_not_there(run, event):
+    """A container often has the variable of the payload and not its file; the variables are enough."""
+    job = {
+        "GITHUB_ACTIONS": "true",
+        "GITHUB_REPOSITORY": "larkspur/checkout-api",
+        "GITHUB_SHA": SHA,
+        "GITHUB_REF": "refs/heads/main",
+        "GITHUB_RUN_ID": "4711",
+        "GITHUB_EVENT_NAME": event,
+        "GITHUB_EVENT_PATH": "/nowhere/event.json",
+    }
+    shown = run("deploy", "--dry-run", "--json", **job)
+
+    assert shown.returncode == 0, shown.stderr
+    assert json.loads(shown.stdout)["event"]["branch"] == "main"
+
+
+PLANTED = "planted-5e1f0a"
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ("deploy", "--repo", f"https://x-access-token:{PLANTED}@github.com/acme/api", "--sha", SHA),
+        ("deploy", "--repo", f"bot:{PLANTED}@github.com/acme/api", "--sha", SHA),
+        ("deploy", "--repo", f"https://bot:a,{PLANTED}@github.com/acme/api", "--sha", SHA),
+        (*DEPLOY, "--page", f"https://me:{PLANTED}@ci.example.com/7"),
+        (*DEPLOY, "--page", f"me:{PLANTED}@ci.example.com/7"),
+        (*DEPLOY, "--page", f"ftp://me:{PLANTED}@ci.example.com/7"),
+        ("incident", "start", "INC-7", "--repo", f"https://bot:{PLANTED}@github.com/acme/api"),
+        (*INCIDENT, "--page", f"https://me:{PLANTED}@ci.example.com/7"),
+        (*INCIDENT, "--page", f"me:{PLANTED}@ci.example.com/7"),
+    ],
+)
+def test_no_user_of_an_address_is_shown_or_sent(run, arguments):
+    """A user and a password in an address leave neither in an event nor in an error."""
+    shown = run(*arguments, "--dry-run", "--json")
+
+    assert PLANTED not in shown.stdout + shown.stderr
+    assert shown.returncode in (0, 2)
+    assert "Traceback" not in shown.stderr
+
+
+def test_a_conflict_about_an_id_that_was_made_here(run):
+    """Such an id names one deploy, so the receiver has it, whatever else differs."""
+    conflict = answer("409 Conflict", b'{"detail": "id: expected the content first sent, got other"}')
+    job = {"BUILDKITE": "true", "BUILDKITE_BUILD_ID": "b-1", "GITDAILIES_WEBHOOK_KEY": "key"}
+    with serving(conflict) as server:
+        taken = run(*DEPLOY, "--url", server.url, **job)
+        refused = run(*DEPLOY, "--url", server.url, "--id", "release-7", **job)
+
+    assert (taken.returncode, refused.returncode) == (0, 3), taken.stderr + refused.stderr
+    assert "the receiver has it already, with other content, and keeps the first" in taken.stdout
+
+
+def test_a_folder_that_is_no_checkout(run):
+    """A path names the checkout; one that holds none is refused by the option's name."""
+    failed = run(*DEPLOY, "--path", "nowhere", "--dry-run")
+
+    assert failed.returncode == 2
+    assert "--path: expected a folder with a git checkout, got 'nowhere'" in failed.stderr
 
 
 def test_a_deploy_by_hand_is_new_at_every_call(run, webhooks):

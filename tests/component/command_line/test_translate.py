@@ -21,8 +21,9 @@ def test_each_file_is_a_line_and_earlier_ones_count(run):
         [],
         ["incidentResolved"],
     ]
-    assert outcomes[1]["ignored"] == "a redelivery of something stored"
-    assert "neither starts nor ends" in outcomes[2]["ignored"]
+    assert outcomes[1]["ignored"]["text"] == "a redelivery of something stored"
+    assert outcomes[2]["ignored"]["code"] == "update"
+    assert "neither starts nor ends" in outcomes[2]["ignored"]["text"]
 
 
 def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
@@ -32,8 +33,27 @@ def test_what_cannot_be_read_is_quarantined_or_rejected(run, tmp_path):
     shown = run("translate", "pagerduty", "shape.json", "broken.json", "--json")
 
     shape, broken = (json.loads(line) for line in shown.stdout.splitlines())
-    assert shape["quarantined"] == "event.data: expected an object, got null"
-    assert broken["rejected"].startswith("body: expected JSON")
+    assert shape["quarantined"] == {
+        "code": "unexpected_payload",
+        "text": "event.data: expected an object, got null",
+    }
+    assert broken["rejected"]["code"] == "invalid_json"
+    assert broken["rejected"]["text"].startswith("body: expected JSON")
+
+
+def test_headers_are_given_or_lie_beside_the_file(run, tmp_path):
+    """GitHub's event is in a header alone: by --header, or in NAME.headers.json beside NAME.json."""
+    folder = files("gitdailies_sources") / "packs/github/examples"
+    body = folder / "deployment_status.success.actions.payload.json"
+    (tmp_path / "body.json").write_bytes(body.read_bytes())
+    beside, without, given = (
+        json.loads(run("translate", "github", *words, "--json").stdout)
+        for words in ((body,), ("body.json",), ("body.json", "--header", "X-GitHub-Event: deployment_status"))
+    )
+
+    assert [event["kind"] for event in beside["events"]] == ["deployed"]
+    assert "events" not in without
+    assert given["events"][0]["id"] == beside["events"][0]["id"]
 
 
 def test_messages_are_printed_as_an_example_expects_them(run):
@@ -52,4 +72,4 @@ def test_an_unknown_adapter_names_those_installed(run, tmp_path):
     shown = run("translate", "pagerdutty", "x.json")
 
     assert shown.returncode == 2
-    assert f"installed: {', '.join(registry.names())}" in shown.stderr
+    assert f"installed: {', '.join(registry.installed())}" in shown.stderr

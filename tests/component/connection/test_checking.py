@@ -155,7 +155,7 @@ UNPROVEN = [
             Finding(
                 "unproven",
                 "gitdailies.url: the receiver answered with an HTML page, perhaps one to sign in",
-                "if a proxy asks for a sign-in, exempt this path; its 2xx would pass for the receiver's",
+                "if a proxy asks for a sign-in, exempt this path; the relay takes no page for an answer",
             ),
         ),
         (

@@ -135,6 +135,15 @@ def test_a_closed_idle_connection_is_replaced() -> None:
             Outcome(403, "Denied here"),
         ),
         (answer("404 No", b"<html>", Content_Type="text/html; charset=x"), Outcome(404, "an HTML page")),
+        (
+            answer("200 OK", b"<!doctype html><title>Sign in</title>"),
+            Outcome(200, "Sign in", is_html=True),
+        ),
+        (
+            answer("202 Accepted", b"Welcome", Content_Type="text/html"),
+            Outcome(202, "an HTML page", is_html=True),
+        ),
+        (answer("202 Accepted", Content_Type="text/html; charset=utf-8"), Outcome(202)),
         (answer("500 No", b"a\x1b[2Jb\r\nc\xff"), Outcome(500, "a\\x1b[2Jb c\ufffd")),
         (answer("500 No", f"key {PLANTED} is wrong".encode()), Outcome(500, "key *** is wrong")),
         (answer("500 No", b"x" * 290 + PLANTED.encode()), Outcome(500, "x" * 290 + "***")),
@@ -517,6 +526,35 @@ def test_receiver(reply: bytes, receiver: str) -> None:
     assert request.line == "GET /openapi.json HTTP/1.1"
     assert PLANTED not in str(request)
     assert "webhook-key" not in request.headers
+
+
+@pytest.mark.parametrize(
+    ("reply", "kind"),
+    [
+        (answer("200 OK", b'{"info":{"x-gitdailies-receiver":"ours"}}'), "ours"),
+        (answer("200 OK", b'{"openapi":"3.1.0","info":{}}'), "documented"),
+        (answer("404 No", b"default backend - 404"), "documented"),
+        (answer("404 No", b"<html><title>404</title>"), ""),
+        (answer("404 No", b"no", Content_Type="text/html"), ""),
+        (answer("200 OK", b"<!doctype html>"), ""),
+        (answer("200 OK", b'{"info":{"x-gitdailies-receiver":"ours"}', Content_Type="text/html"), ""),
+        (answer("200 OK", b"fine"), ""),
+        (answer("302 Found", Location="/login"), ""),
+        *((answer(f"{status} No"), "") for status in (400, 401, 403, 405, 410, 429, 500, 502, 503, 504)),
+    ],
+    ids=lambda value: value[9:60].decode() if isinstance(value, bytes) else "",
+)
+def test_what_decides_the_kind_of_a_receiver(reply: bytes, kind: str) -> None:
+    """A document and a plain 404 decide. An error, a redirect or a page decides nothing."""
+    with serving(reply) as server, Sender(server.url) as sender:
+        assert sender.ask_receiver().kind == kind
+
+
+def test_a_list_that_a_web_page_answers_is_not_taken() -> None:
+    """A 200 with a page is an outcome that says so, and has no results."""
+    with serving(answer("200 OK", b"<html>")) as server, Sender(server.url) as sender:
+        outcome, results = sender.send_list([b"{}", b"{}"], key=KEY)
+    assert (outcome.status, outcome.is_html, results) == (200, True, [])
 
 
 def test_large_description_of_ours() -> None:

@@ -39,7 +39,13 @@ from tests.support.webhooks.running import Receiver, at, in_thread, settings_of
 
 TABLES = ("figures_deploys", "figures_incidents")
 BERLIN = FigureSettings(timezone="Europe/Berlin")
-OTHER = FigureSettings(timezone="Asia/Tokyo", window=timedelta(minutes=30), production=("staging", "eu"))
+OTHER = FigureSettings(
+    timezone="Asia/Tokyo",
+    window=timedelta(minutes=30),
+    production=("staging", "eu-*"),
+    count_same_commit=True,
+    hotfix=("fix/*",),
+)
 
 
 @pytest.fixture(params=KINDS)
@@ -87,7 +93,7 @@ def test_a_reload_answers_as_a_start_does(database: Callable[[], Database]) -> N
         reloaded, derived_again = figures(receiver, key), settled(database(), OTHER)
         assert figures(receiver, key) == reloaded
         receiver.reload(settings_of(BERLIN))
-        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 259_200)
+        until(lambda: figures(receiver, key)[0]["windowSeconds"] == 86_400)
         assert (figures(receiver, key), settled(database(), BERLIN)) == (before, rows_before)
     with in_thread(database(), settings=OTHER) as receiver:
         assert figures(receiver, key) == reloaded != before
@@ -111,7 +117,7 @@ def test_requests_during_a_reload_use_the_old_or_the_new_settings(database: Call
                     odd.append(answer.json())
                     continue
                 pair = (answer.json()["windowSeconds"], answer.json()["period"]["timezone"])
-                if pair not in ((259_200, "Europe/Berlin"), (1800, "Asia/Tokyo")):
+                if pair not in ((86_400, "Europe/Berlin"), (1800, "Asia/Tokyo")):
                     odd.append(answer.json())
 
         threads = [threading.Thread(target=ask) for _ in range(3)]
@@ -162,7 +168,7 @@ def test_mirrors_are_added_and_removed(tmp_path: Path) -> None:
     with in_thread(tmp_path / "w.db") as receiver:
         key = receiver.key("all", "deployed", "read")
         assert receiver.post(key, deploys(repository.shas)).status_code == 202
-        alone = (3.25 * HOUR, 3.45 * HOUR, 2, 12, 0)
+        alone = (3.25 * HOUR, 3.45 * HOUR, 2, 11, 0)
         assert answered(receiver, key, {}, alone) == pytest.approx(alone)
         receiver.reload(settings_of(FigureSettings(), {REPO: repository.path}))
         numbers = ANSWERS["production"][1]

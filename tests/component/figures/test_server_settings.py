@@ -11,7 +11,7 @@ from gitdailies_webhooks.accounts.key_store import create_key
 from tests.support.machine import Process, command
 from tests.support.servers import free_port
 
-FILE = "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu, us]}"
+FILE = "webhooks: {window_hours: 48, timezone: Europe/Berlin, production: [eu, us]}"
 DEPLOY = ("--repo", "larkspur/ledger", "--sha", "4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5e7f90214")
 QUESTION = ("--now", "2026-03-05", "--from", "2026-03-04", "--json")
 
@@ -19,9 +19,10 @@ QUESTION = ("--now", "2026-03-05", "--from", "2026-03-04", "--json")
 @pytest.mark.parametrize(
     ("flags", "window", "timezone", "production", "deploys"),
     [
-        ((), 86_400, "Europe/Berlin", "eu", 1),
+        ((), 172_800, "Europe/Berlin", "eu", 1),
         (("--window-hours", "1.5", "--timezone", "UTC"), 5_400, "UTC", "eu", 0),
-        (("--production", "us"), 86_400, "Europe/Berlin", "us", 0),
+        (("--production", "us"), 172_800, "Europe/Berlin", "us", 0),
+        (("--production", "E*"), 172_800, "Europe/Berlin", "E*", 1),
     ],
 )
 def test_a_server_counts_as_its_file_and_flags_say(

@@ -67,6 +67,7 @@ def run(number: int) -> dict[str, Any]:
     return {
         "id": 7_000_000 + number,
         "event": ("push", "workflow_dispatch", "release", "pull_request")[number % 4],
+        "run_attempt": 2 if number % 10 == 4 else 1,
         "head_sha": sha(number),
         "head_branch": "v1.4.2" if number % 4 == 2 else "main",
         "status": "completed",
@@ -146,7 +147,7 @@ def test_runs_are_what_the_action_would_have_reported(tmp_path: Path) -> None:
             environ = {
                 "GITHUB_EVENT_NAME": row["event"],
                 "GITHUB_RUN_ID": str(row["id"]),
-                "GITHUB_RUN_ATTEMPT": "2",
+                "GITHUB_RUN_ATTEMPT": str(row["run_attempt"]),
                 "GITHUB_SHA": row["head_sha"],
                 "GITHUB_REF": "refs/tags/v1.4.2" if row["event"] == "release" else "refs/heads/main",
             }

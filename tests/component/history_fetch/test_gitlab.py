@@ -63,7 +63,11 @@ def deployment(number: int) -> dict[str, Any]:
         "created_at": later(at, minutes=-4),
         "updated_at": "2026-05-05T00:00:00.000Z",
         "status": "success",
-        "environment": {"id": 9, "name": "production/eu" if number % 3 else "staging"},
+        "environment": {
+            "id": 9,
+            "name": "production/eu" if number % 3 else "staging",
+            "tier": "production" if number % 3 else "staging",
+        },
         "deployable": None if number % 50 == 6 else job,
     }
 
@@ -87,6 +91,8 @@ def live(row: dict[str, Any], folder: Path) -> list[dict[str, Any]]:
     environ = {
         "GITLAB_CI": "true",
         "CI_PIPELINE_ID": str(pipeline["id"]),
+        "CI_JOB_ID": str(row["deployable"]["id"]),
+        "CI_ENVIRONMENT_TIER": row["environment"]["tier"],
         "CI_PIPELINE_URL": pipeline["web_url"],
         "CI_PROJECT_PATH": REPO,
         "CI_COMMIT_SHA": row["sha"],
@@ -114,7 +120,6 @@ def test_deployments_are_what_the_component_would_have_reported(tmp_path: Path) 
     assert len(expected) > 200
     assert events == by_id(list(expected.values()))
     assert len(set(api.asked)) >= 3
-    assert "deployed again by the same run" in printed
     assert "a deployment of a merge request" in printed
 
 

@@ -77,6 +77,7 @@ def test_a_source_without_deliveries_is_fetched_up_to_now(with_delivery: Path) -
 def test_without_the_relays_store_live_since_is_needed(tmp_path: Path) -> None:
     """If the relay runs on another machine, --live-since is required and taken unchecked."""
     file = configure(tmp_path)
+    (tmp_path / "relay.db").unlink()
 
     with pytest.raises(UsageError, match="--live-since: expected the time"):
         end(file)

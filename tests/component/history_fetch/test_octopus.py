@@ -133,6 +133,7 @@ def answer(path: str, query: dict[str, str]) -> Any:
 def live(number: int, server: str, folder: Path) -> list[dict[str, Any]]:
     """What the step reported in a deployment, at its end; its parameters came as Octopus' variables."""
     handed = {
+        "Octopus.Release.Id": f"Releases-{number}",
         "Octopus.Deployment.Id": f"Deployments-{number}",
         "Octopus.Environment.Name": "Staging" if number % 7 == 2 else "Production",
         "Octopus.Release.Number": f"1.{number}.0",

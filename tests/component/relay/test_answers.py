@@ -42,6 +42,7 @@ def test_a_redelivery_is_202_with_the_same_ids(relay: Relay, receiver: Receiver)
     first, second = delivery.post(relay.url), delivery.post(relay.url)
 
     assert (second.status_code, second.json()["events"]) == (202, first.json()["events"])
+    assert (first.json()["status"], second.json()["status"]) == ("stored", "repeated")
     assert second.json()["delivery"] != first.json()["delivery"]
     pagerduty("incident.resolved", "Q1").post(relay.url)
     eventually(lambda: len(receiver.arrivals) >= 2)

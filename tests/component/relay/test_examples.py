@@ -97,7 +97,7 @@ def configured(folder: Path, adapter: str, url: str) -> Path:
 def translated(
     file: Path, folder: Path, source: str, bodies: list[tuple[str, bytes]]
 ) -> list[dict[str, Any]]:
-    """Return what the command says of each body, in one call."""
+    """Return what the command says of each body, in one call: events, or the text of a reason."""
     paths = []
     for number, (kind, body) in enumerate(bodies):
         path = folder / f"{number:03}.{'json' if kind == JSON else 'form'}"
@@ -106,7 +106,14 @@ def translated(
     result = CliRunner().invoke(gitdailies, ["translate", source, *paths, "--config", str(file), "--json"])
     assert result.exit_code == 0, result.output
     outcomes = [json.loads(line) for line in result.stdout.splitlines()]
-    return [{name: value for name, value in one.items() if name != "file"} for one in outcomes]
+    return [
+        {
+            name: value["text"] if isinstance(value, dict) else value
+            for name, value in one.items()
+            if name != "file"
+        }
+        for one in outcomes
+    ]
 
 
 def relayed(relay: Relay, delivery: Delivery) -> dict[str, Any]:

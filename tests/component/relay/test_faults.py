@@ -278,6 +278,7 @@ def test_the_files_are_for_the_owner_alone(relay: Relay) -> None:
 def test_a_verb_before_the_first_start_says_so(tmp_path: Path) -> None:
     """Asked about a relay that never ran, a command names the file and makes none."""
     configure(tmp_path)
+    (tmp_path / "relay.db").unlink()
     ended = run("relay", "status", "--config", CONFIG, folder=tmp_path, expected=2)
     assert (
         "relay.db: no relay has used this store yet, the file does not exist; start the relay first"
@@ -292,7 +293,7 @@ def test_a_verb_on_a_database_without_tables_says_so(tmp_path: Path, kind: str, 
     """On either store the error says that no relay has used the database, and nothing is created in it."""
     with setting(kind) as at:
         configure(tmp_path, store=at)
-        (tmp_path / "relay.db").touch()
+        (tmp_path / "relay.db").write_bytes(b"")
         ended = run("relay", verb, "--config", CONFIG, folder=tmp_path, expected=2)
     assert ended.stderr.endswith(
         ": no relay has used this store yet, it has none of a relay's tables; start the relay first\n"

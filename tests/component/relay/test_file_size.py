@@ -47,11 +47,12 @@ def grow(relay: Relay, mebibytes: int) -> None:
 
 
 def test_the_file_shrinks_while_deliveries_come_in(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """After 24 MiB went the file is back under 8, and every delivery in between was stored."""
+    """After 26 MiB went the file is back under 8, and every delivery in between was stored."""
     monkeypatch.setattr(pruner, "_PRUNE_SECONDS", 0.2)
     with in_thread(configure(tmp_path)) as relay:
-        grow(relay, 24)
-        assert relay.status()["bytes"] > 24 * MIB
+        # On a busy machine some steps are given back before the size is asked for.
+        grow(relay, 26)
+        assert relay.status()["bytes"] > 16 * MIB
         posted: list[int] = []
 
         def small() -> bool:

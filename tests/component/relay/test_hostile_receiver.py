@@ -18,7 +18,8 @@ def test_no_redirect_is_followed_with_the_key(tmp_path: Path, receiver: Receiver
     with receiving() as other:
         receiver.script = lambda _arrival: answer(status, Location=other.url)
         with in_thread(configure(tmp_path, url=receiver.url)) as relay:
-            assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
+            for incident in ("Q1", "Q2"):
+                assert pagerduty("incident.triggered", incident).post(relay.url).status_code == 202
             eventually(lambda: receiver.arrivals)
             eventually(lambda: relay.logged("destination paused"))
         assert other.arrivals == []

@@ -5,14 +5,16 @@ GITDAILIES_KILL_ROUNDS sets how often it is killed in the long form.
 
 from __future__ import annotations
 
+import itertools
 import json
 import random
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -21,6 +23,7 @@ import requests
 from tests.support.forms import short_and_long
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, Delivery, pagerduty
+from tests.support.relay.deploys import NOTHING, add_sources, deployment_status, minutes_ago, push
 from tests.support.relay.pair import Pair, running_pair
 from tests.support.relay.receiver import Arrival, answer, receiving
 from tests.support.relay.running import configure
@@ -69,6 +72,22 @@ class Vendor:
             yield pagerduty("incident.acknowledged", incident, service="ledger")
             yield pagerduty("incident.resolved", incident, at=ENDED_AT, service="ledger")
             number += 1
+
+
+class DeployVendor(Vendor):
+    """Sends a push of one commit and then its deploy, again and again, for a repository of its own."""
+
+    @property
+    def repo(self) -> str:
+        return f"larkspur/{self.name}"
+
+    def _all(self) -> Iterator[Delivery]:
+        began, before = minutes_ago(600), NOTHING
+        for number in itertools.count(1):
+            sha, at = f"{number:040x}", began + timedelta(seconds=number)
+            yield push(self.repo, before, [(sha, at)])
+            yield deployment_status(self.repo, sha, run=number, at=at)
+            before = sha
 
 
 @contextmanager
@@ -130,7 +149,34 @@ def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(
     )
 
 
-def _round(pair: Pair, vendors: list[Vendor], arrivals: list[Arrival], cut: random.Random) -> int:
+def test_after_kill_9_every_accepted_deploy_arrives_once_with_its_commits(tmp_path: Path) -> None:
+    """What was answered arrives once, in order. Each deploy but the first has the commit that was pushed."""
+    vendors = [DeployVendor(f"d{number}") for number in range(VENDORS)]
+    cut = random.Random(11)
+    with running_pair(tmp_path) as pair, recorded(pair) as arrivals:
+        add_sources(pair.folder)
+        pair.relay.terminate()
+        for _ in range(2):
+            pair.start_relay()
+            _round(pair, vendors, arrivals, cut)
+        pair.start_relay()
+        for vendor in vendors:
+            vendor.finish(pair.relay.address)
+        eventually(lambda: pair.status()["waiting"] == 0, 120)
+        standing = pair.everything()
+
+    accepted = set().union(*(vendor.accepted for vendor in vendors))
+    assert len(accepted) >= 40
+    assert Counter(event["id"] for event in standing) == Counter(accepted)
+    for vendor in vendors:
+        events = [event for event in standing if event["repo"] == vendor.repo]
+        commits = [event["commitSHA"] for event in events]
+        assert commits == sorted(commits)
+        brought = [[one["sha"] for one in event.get("commits", ())] for event in events]
+        assert brought == [[], *([sha] for sha in commits[1:])]
+
+
+def _round(pair: Pair, vendors: Sequence[Vendor], arrivals: list[Arrival], cut: random.Random) -> int:
     """Send until the relay is killed; return how many accepted events had not arrived by then."""
     before = sum(len(vendor.accepted) for vendor in vendors)
     threads = [

@@ -12,9 +12,10 @@ from typing import Any
 import pytest
 import requests
 from gitdailies_core.reasons import IGNORED, OTHER
-from gitdailies_relay.operations.metrics import VERSION
 from gitdailies_relay.store import store
+from gitdailies_server.shared_metrics import VERSION
 from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_server.storage.timestamps import now_us
 from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.processes import eventually, run
@@ -87,7 +88,8 @@ def test_intake_is_counted(busy: Relay) -> None:
         'requests_total{source="",status="404"}': 1,
         'messages_total{outcome="stored",source="pagerduty"}': 3,
         'messages_total{outcome="repeated",source="pagerduty"}': 1,
-        'messages_total{outcome="ignored",source="pagerduty"}': 3,
+        'messages_total{outcome="ignored",source="pagerduty"}': 2,
+        'messages_total{outcome="unknown_type",source="pagerduty"}': 1,
         'messages_total{outcome="ignored",source="filtered"}': 1,
         'messages_total{outcome="unmapped",source="pagerduty"}': 1,
         'messages_total{outcome="unexpected_payload",source="pagerduty"}': 1,
@@ -98,6 +100,7 @@ def test_intake_is_counted(busy: Relay) -> None:
         'ignored_total{reason="unmapped",source="pagerduty"}': 1,
         'ignored_total{reason="filtered",source="filtered"}': 1,
         'quarantined_total{reason="unmapped",source="pagerduty"}': 1,
+        'quarantined_total{reason="unknown_type",source="pagerduty"}': 1,
         'quarantined_total{reason="unexpected_payload",source="pagerduty"}': 1,
         'quarantined_total{reason="invalid_json",source="pagerduty"}': 1,
     }
@@ -271,3 +274,44 @@ def _step(step: int, incident: str) -> Any:
     if step == 4:
         return pagerduty("incident.triggered", f"{incident}-other")
     return pagerduty("incident.reopened", incident, at=ENDED_AT, reopened_at=ENDED_AT)
+
+
+@pytest.mark.parametrize("path", ["/status", "/metrics", "/anything"])
+def test_a_page_with_a_name_of_its_own_reads_nothing(relay: Relay, path: str) -> None:
+    """DNS rebinding: a request for another name is refused with a reason, whatever it asks for."""
+    answer = requests.get(relay.status_url + path, headers={"Host": "evil.example"}, timeout=10)
+    assert answer.status_code == 421
+    assert "relay.status_hosts" in answer.json()["reason"]
+    assert requests.get(f"{relay.status_url}/status", headers={"Host": "localhost"}, timeout=10).ok
+
+
+def test_a_name_of_the_configuration_is_answered(tmp_path: Path) -> None:
+    """Prometheus may scrape at the name of a container."""
+    file = configure(tmp_path)
+    file.write_text(file.read_text().replace("  store:", "  status_hosts: [relay-1]\n  store:", 1))
+    with in_thread(file) as relay:
+        headers = {"Host": "relay-1:8702"}
+        assert requests.get(f"{relay.status_url}/metrics", headers=headers, timeout=10).ok
+
+
+def test_a_source_that_fell_silent_is_exposed(busy: Relay) -> None:
+    """Each source has its last delivery; one that is silent too long is marked, also in status."""
+    day = 86_400_000_000
+    first = now_us() - 30 * day
+    with store.transaction(SqliteDatabase(busy.store)) as session:
+        session.execute("DELETE FROM source_days")
+        session.executemany(
+            "INSERT INTO source_days VALUES ('datadog', ?, 24, ?, ?, 3600000000)",
+            [(at // day, at, at + day - 3_600_000_000) for at in range(first, first + 20 * day, day)],
+        )
+    metrics, sources = samples(busy), busy.status()["sources"]
+    assert metrics['source_silent{source="datadog"}'] == 1
+    assert metrics['source_silent{source="pagerduty"}'] == 0
+    assert 'source_last_delivery_timestamp_seconds{source="pagerduty"}' not in metrics
+    last = metrics['source_last_delivery_timestamp_seconds{source="datadog"}']
+    assert last == (first + 20 * day - 3_600_000_000) / 1e6
+    assert (sources["datadog"]["silent"], sources["datadog"]["usualSilenceSeconds"]) == (True, 3600)
+    pagerduty("incident.triggered", "Q9").post(busy.url)
+    assert (
+        abs(value(busy, 'source_last_delivery_timestamp_seconds{source="pagerduty"}') - now_us() / 1e6) < 60
+    )

@@ -136,6 +136,7 @@ def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) 
     right = config.read_text()
     receiver.script = lambda _one: answer("404 Not Found")
     pagerduty("incident.triggered", "Q1").post(relay.url)
+    pagerduty("incident.triggered", "Q2").post(relay.url)
     eventually(lambda: relay.status()["paused"])
     (paused,) = relay.status()["paused"]
     assert (paused["by"], paused["reason"]) == ("address", "the address is wrong (answered 404)")
@@ -143,7 +144,7 @@ def test_another_address_is_taken_at_a_reload(relay: Relay, receiver: Receiver) 
     config.write_text(right.replace("/webhooks", "/webhooks/v2") + "\n")
     relay.reload()
 
-    eventually(receiver.taken)
+    eventually(lambda: len(receiver.taken()) == 2)
     assert relay.status()["paused"] == []
     assert relay.failed()["deadLetters"] == []
 

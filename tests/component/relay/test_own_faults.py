@@ -98,7 +98,7 @@ def test_a_fault_of_ours_is_503_and_spoils_no_other(relay: Relay, monkeypatch: p
 def test_a_fault_outside_the_store_is_503_too(relay: Relay, monkeypatch: pytest.MonkeyPatch) -> None:
     """A bug anywhere on the way of a delivery is 503 with Retry-After, and the log says where."""
 
-    def broken(*_: Any) -> None:
+    def broken(*_: Any, **__: Any) -> None:
         raise RuntimeError("planted")
 
     monkeypatch.setattr(app, "interpret", broken)
@@ -123,10 +123,10 @@ def test_a_commit_that_takes_too_long_is_503_and_no_second_event(
     """A delivery not stored in time is 503. The next try finds it stored after all and adds no event."""
     real = accept
 
-    def slow(rows: Any, deliveries: Any) -> Any:
+    def slow(rows: Any, deliveries: Any, **more: Any) -> Any:
         if not receiver.arrivals:
             time.sleep(0.5)
-        return real(rows, deliveries)
+        return real(rows, deliveries, **more)
 
     monkeypatch.setattr(stores, "accept", slow)
     delivery = pagerduty("incident.triggered", "Q1")

@@ -32,6 +32,7 @@ def outage(minutes: int, status: str, name: str) -> Delivery:
 IGNORED: dict[Code, list[list[Delivery]]] = {
     reasons.FILTERED: [[pagerduty("incident.triggered", "low", source="filtered", urgency="low")]],
     reasons.UNMAPPED: [[pagerduty("incident.triggered", "nowhere", service="attic")]],
+    reasons.IGNORED_SERVICE: [[pagerduty("incident.triggered", "calls", service="helpdesk")]],
     reasons.UPDATE: [[pagerduty("incident.acknowledged", "noted")]],
     reasons.UNKNOWN_TYPE: [
         [pagerduty("incident.levitated", "strange")],
@@ -69,9 +70,14 @@ UNREAD: dict[Code, bytes] = {
 }
 
 
+# No adapter in code tells of deploys, and no source here has a hold.
+# tests/contract/stores/test_relay_deploys.py and test_holds.py lead to these.
+ELSEWHERE = {reasons.NO_COMMIT, reasons.NO_ROUTE, reasons.HOLD}
+
+
 def test_every_code_has_its_path() -> None:
     """The deliveries of this file lead to every code of the list, and each code has a sentence."""
-    assert IGNORED.keys() == reasons.IGNORED.keys()
+    assert IGNORED.keys() | ELSEWHERE == reasons.IGNORED.keys()
     assert UNREAD.keys() == reasons.UNREAD.keys()
     assert all(sentence.endswith(".") for sentence in reasons.CODES.values())
 

@@ -133,7 +133,7 @@ def test_one_delivery_is_chosen_by_its_id(relay: Relay, receiver: Receiver) -> N
             ("--id", "nope"),
             (
                 "--id: expected a quarantined delivery or a dead letter, got 'nope';"
-                " `gitdailies relay failed` lists them"
+                " `gitdailies relay failed` lists them; for others add --filtered, --ignored or --delivered"
             ),
         ),
         (
@@ -243,6 +243,7 @@ def test_what_is_replayed_is_no_further_delivery(tmp_path: Path, kind: str) -> N
     assert status["deliveries"] == {"pagerduty": {"unexpected_payload": 1, "unmapped": 1}}
     assert status["replays"] == {"pagerduty": {"stored": 1, "unexpected_payload": 2, "unmapped": 1}}
     assert [line for line in map(str.strip, shown.splitlines()) if line in status] == [
+        "sources",
         "deliveries",
         "replays",
     ]

@@ -14,8 +14,8 @@ from typing import Any
 import pytest
 from gitdailies_cli import output
 from gitdailies_relay.operations import reports
-from gitdailies_relay.operations.metrics import VERSION
 from gitdailies_relay.store import store
+from gitdailies_server.shared_metrics import VERSION
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
 from tests.support.databases import KINDS, setting
@@ -78,17 +78,36 @@ def test_status_as_json(busy: Relay) -> None:
         "circuit": "open",
         "circuitReason": "answered 429",
         "reloadFailed": False,
+        "receiver": "ours",
+        "receiverIsSure": True,
     }
     size = status.pop("bytes")
     assert busy.store.stat().st_size <= size < 2**20
     assert 0 <= status.pop("freeBytes") < size
+    sources = status.pop("sources")
+    never = {"lastDelivery": None, "usualSilenceSeconds": None, "silent": False}
+    assert shape(sources) == {
+        "pagerduty": {**never, "lastDelivery": "time"},
+        **dict.fromkeys(("filtered", "datadog", "squadcast"), never),
+    }
     assert shape(status) == {
         "paused": [],
         "waiting": 2,
+        "held": 0,
         "retrying": 1,
+        "refused": 0,
         "deadLetters": 1,
         "oldestWaitingSince": "time",
-        "lastAttempt": {"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429"},
+        "openIncidents": 2,
+        "oldestOpenIncidentSince": STARTED_AT,
+        "lastAttempt": {
+            "at": "time",
+            "status": 429,
+            "verdict": "retry",
+            "reason": "answered 429",
+            "answer": "",
+        },
+        "receiver": None,
         "quarantined": {"unexpected_payload": 1, "unmapped": 1},
         "deliveries": {"pagerduty": {"stored": 4, "unexpected_payload": 1, "unmapped": 1}},
         "replays": {},
@@ -126,6 +145,8 @@ def test_failed_as_json(busy: Relay) -> None:
                 "reason": "event: expected an object, got null",
             },
         ],
+        "total": {"deadLetters": 1, "quarantined": 2},
+        "next": None,
     }
 
 
@@ -171,7 +192,9 @@ def test_explain_as_json(busy: Relay) -> None:
         "state": "waiting",
         "reason": None,
         "dueAt": "time",
-        "attempts": [{"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429"}],
+        "attempts": [
+            {"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429", "answer": ""}
+        ],
     }
     assert (start["event"]["kind"], start["event"]["id"]) == ("incidentStarted", start["id"])
     assert (end["state"], end["dueAt"], end["attempts"]) == ("blocked", None, [])
@@ -287,6 +310,7 @@ def test_explain_says_that_delivery_is_paused(at_home: Relay, receiver: Receiver
     receiver.script = lambda _: answer("401 X")
     if by == "a person":
         ask(folder, "pause", "--reason", "maint")
+    pagerduty("incident.triggered", "Q0").post(at_home.url)
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     (paused,) = eventually(lambda: at_home.status()["paused"])
 
@@ -311,6 +335,7 @@ def test_pause_says_what_delivery_was_paused_by(
     receiver.script = lambda _: answer("401 X")
     if by == "a person":
         ask(folder, "pause", "--reason", "maint")
+    pagerduty("incident.triggered", "Q0").post(at_home.url)
     pagerduty("incident.triggered", "Q1").post(at_home.url)
     (paused,) = eventually(lambda: at_home.status()["paused"])
 

@@ -14,9 +14,10 @@ import pytest
 from gitdailies_connection.config.settings import RelaySettings, StoreSetting
 from gitdailies_core.incidents.routing import Target
 from gitdailies_core.reasons import FILTERED, UNEXPECTED_PAYLOAD, Reason
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change
+from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Ignored
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
+from gitdailies_relay.operations.actions import note
 from gitdailies_relay.store import outbox, pruner, retention, store
 from gitdailies_relay.store.retention import delete_expired, find_expired
 from gitdailies_server.storage.database import Database, Session
@@ -63,7 +64,7 @@ class Shelf:
             self.database.begin(self.session)
             delete_expired(self.session, found)
             self.database.commit(self.session)
-        tables = ("attempts", "deliveries", "events", "occurrences", "outbox", "quarantine")
+        tables = ("attempts", "deliveries", "events", "ignored", "occurrences", "outbox", "quarantine")
         return {table: self.rows(f"SELECT count(*) FROM {table}")[0][0] for table in tables}
 
     def rows(self, statement: str) -> list[tuple[Any, ...]]:
@@ -165,6 +166,13 @@ def quarantine(shelf: Shelf, name: str, days: float, size: int = 10) -> None:
     shelf.put(Delivery(name, now_us(), "default", reading), days)
 
 
+def ignored(shelf: Shelf, name: str, days: float, size: int = 100) -> None:
+    """Store the body of an ignored delivery, received that many days ago."""
+    message = RoutedMessage(Ignored("a ping"), name)
+    reading = Interpretation("pagerduty", "application/json", b"x" * size, "pd", (message,))
+    shelf.put(Delivery(name, now_us(), "default", reading), days)
+
+
 def quarantined(shelf: Shelf) -> list[str]:
     return [name for (name,) in shelf.rows("SELECT delivery FROM quarantine ORDER BY seq")]
 
@@ -179,7 +187,7 @@ def test_quarantined_bodies_go_after_their_days(shelf: Shelf) -> None:
 
 def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
     """Over the bound those go first that were replayed, then the oldest."""
-    monkeypatch.setattr(retention, "QUARANTINE_BYTES", 2500)
+    monkeypatch.setattr(retention, "BODY_BYTES", 2500)
     for name in ("a", "b", "c", "replayed"):
         quarantine(shelf, name, 1, size=1000)
     shelf.session.execute("UPDATE quarantine SET replayed_at = 1 WHERE delivery = 'replayed'")
@@ -187,13 +195,47 @@ def test_quarantined_bodies_are_bounded(shelf: Shelf, monkeypatch: pytest.Monkey
     assert quarantined(shelf) == ["b", "c"]
 
 
+def test_bodies_of_ignored_deliveries_go_after_their_days(shelf: Shelf) -> None:
+    """The body of an ignored delivery is stored for seven days, whether it was replayed or not."""
+    ignored(shelf, "old", 7.1)
+    ignored(shelf, "young", 6.9)
+    shelf.pruned()
+    assert shelf.rows("SELECT delivery FROM ignored") == [("young",)]
+
+
+def test_bodies_of_ignored_deliveries_are_bounded(shelf: Shelf, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Over the bound the oldest go first, and the quarantine is not touched for them."""
+    monkeypatch.setattr(retention, "BODY_BYTES", 2500)
+    quarantine(shelf, "unread", 1, size=2000)
+    for name in ("a", "b", "c"):
+        ignored(shelf, name, 1, size=1000)
+    shelf.pruned()
+    assert shelf.rows("SELECT delivery FROM ignored ORDER BY seq") == [("b",), ("c",)]
+    assert quarantined(shelf) == ["unread"]
+
+
+@pytest.mark.parametrize(("quarantine_days", "filtered_days"), [(120, 7), (30, 120)])
+def test_an_occurrence_outlives_every_body_about_it(
+    shelf: Shelf, quarantine_days: float, filtered_days: float
+) -> None:
+    """As long as a body can be replayed, the record that says that it was counted is there."""
+    shelf.put(message_of("A", STARTED), 100)
+    shelf.put(message_of("A", RESOLVED), 100)
+    settings = replace(SETTINGS, quarantine_days=quarantine_days, filtered_days=filtered_days)
+    assert shelf.pruned(settings)["occurrences"] == 1
+    assert shelf.pruned()["occurrences"] == 0
+
+
 def test_every_number_of_days_is_a_setting(shelf: Shelf) -> None:
     """With every setting at one day, all rows of two days ago are deleted."""
     quarantine(shelf, "unread", 2)
     shelf.put(message_of("A", STARTED), 2)
     shelf.put(message_of("A", RESOLVED), 2)
+    ignored(shelf, "pinged", 2)
     shelf.deliver(2)
-    settings = replace(SETTINGS, delivered_days=1, quarantine_days=1, closed_occurrence_days=1)
+    settings = replace(
+        SETTINGS, delivered_days=1, quarantine_days=1, filtered_days=1, closed_occurrence_days=1
+    )
     assert set(shelf.pruned(settings).values()) == {0}
 
 
@@ -212,7 +254,9 @@ def test_a_large_heap_goes_batch_by_batch(shelf: Shelf) -> None:
 
 def test_a_month_of_intake_leaves_the_file_as_small_as_a_week_of_it(tmp_path: Path) -> None:
     """Once the oldest rows are due for deletion, the file stops growing, although rows arrive every day."""
-    settings = replace(SETTINGS, delivered_days=2, quarantine_days=3, closed_occurrence_days=5)
+    settings = replace(
+        SETTINGS, delivered_days=2, quarantine_days=3, filtered_days=3, closed_occurrence_days=5
+    )
     database = SqliteDatabase(tmp_path / "relay.db")
     store.migrate(database)
     sizes: list[int] = []
@@ -255,3 +299,19 @@ def test_a_running_relay_prunes_by_itself(tmp_path: Path, monkeypatch: pytest.Mo
         eventually(lambda: relay.failed()["quarantined"] == [])
         assert relay.logged("store cannot be pruned")
         assert pagerduty("incident.triggered", "Q1").post(relay.url).status_code == 202
+
+
+def test_what_a_source_sent_last_and_how_often_outlives_its_deliveries(shelf: Shelf) -> None:
+    """After ninety days only the last day of each source is left, and the counts of its messages stay."""
+    for number, days in enumerate((300, 200, 100)):
+        shelf.put(message_of(f"Q{number}", STARTED), days)
+        shelf.put(message_of(f"Q{number}", RESOLVED), days)
+        shelf.deliver(days)
+    note(shelf.session, "discarded", ["d1"], person="somebody", reason="planted")
+    assert shelf.pruned()["deliveries"] == 0
+    ((deliveries, last_at),) = shelf.rows("SELECT deliveries, last_at FROM source_days")
+    assert (deliveries, round((now_us() - last_at) / DAY_US)) == (2, 100)
+    assert shelf.rows("SELECT outcome, messages FROM outcome_counts") == [("stored", 6)]
+    assert shelf.rows("SELECT count(*) FROM actions") == [(1,)]
+    shelf.pruned(days_ago=-100)
+    assert shelf.rows("SELECT count(*) FROM actions") == [(0,)]

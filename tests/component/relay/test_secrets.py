@@ -17,7 +17,7 @@ from gitdailies_relay.reloader import intake_settings
 from tests.support.processes import eventually, run, running
 from tests.support.relay.deliveries import SECRETS, TOKEN_HEADER, Delivery, datadog, pagerduty, signed
 from tests.support.relay.receiver import Arrival, Receiver, answer
-from tests.support.relay.running import configure
+from tests.support.relay.running import configure, in_thread
 
 CONFIG = "gitdailies.yml"
 KEY = "gdk_plantedPlantedPlantedPlanted4f2c"
@@ -138,3 +138,17 @@ def test_what_came_from_outside_forges_no_line_of_the_log(tmp_path: Path, receiv
     assert not any((byte < 32 and byte != 10) or byte > 126 for byte in text)
     assert server.entries("forged") == []
     assert len(server.entries("delivery")) == 2
+
+
+def test_a_rotated_file_is_used_without_a_reload(tmp_path: Path) -> None:
+    """After a secret manager wrote the file anew, the first delivery that is signed with it is accepted."""
+    file = configure(tmp_path)
+    body = pagerduty("incident.triggered", "Q1").body
+    with in_thread(file) as relay:
+        assert signed(body).post(relay.url).status_code == 202
+        (tmp_path / "pagerduty-secret").write_text("a-new-secret")
+        for _ in range(4):
+            assert signed(body, text="a-new-secret").post(relay.url).status_code == 202
+        assert [entry["source"] for entry in relay.logged("secrets read again")] == ["pagerduty"]
+        # The one of before is used no more.
+        assert signed(body).post(relay.url).status_code == 401

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import socket
 import sqlite3
+from importlib.metadata import version
 from pathlib import Path
 
 import pytest
@@ -49,9 +50,11 @@ def test_a_newer_store_is_refused_with_both_versions_named(tmp_path: Path, recei
         (known,) = connection.execute("SELECT version_num FROM alembic_version").fetchone()
         connection.execute("UPDATE alembic_version SET version_num = '9999'")
         connection.commit()
+    this = version("gitdailies-integrations")
     assert refusal(tmp_path) == (
-        f"gitdailies: relay.db: expected a schema up to {known}, got 9999; it was written by a newer version "
-        "of gitdailies-integrations: install that one"
+        f"gitdailies: relay.db: expected a schema up to {known}, which release {this} knows, got 9999; "
+        f"release {this} of gitdailies-integrations wrote it: install that one, or restore a backup that "
+        f"{this} wrote"
     )
 
 

@@ -5,7 +5,9 @@ from __future__ import annotations
 import json
 import random
 import threading
+import time
 from collections.abc import Sequence
+from datetime import timedelta
 from pathlib import Path
 
 from gitdailies_connection.config.load import load
@@ -17,9 +19,18 @@ from tests.component.relay.test_examples import configured, proven, sources
 from tests.support import databases
 from tests.support.processes import Server, eventually, running
 from tests.support.relay.deliveries import JSON, Delivery, pagerduty
+from tests.support.relay.deploys import (
+    NOTHING,
+    add_sources,
+    deployment_status,
+    gitlab,
+    minutes_ago,
+    push,
+)
 from tests.support.relay.receiver import Receiver, answer, receiving
 from tests.support.relay.running import configure
 
+MOVED_CLOCK = Path(__file__).parents[2] / "campaign" / "moved_clock"
 ADAPTERS = ("datadog", "pagerduty", "squadcast")
 SEED = 20261124
 
@@ -133,3 +144,82 @@ def test_a_relay_that_was_killed_is_replaced(tmp_path: Path) -> None:
             pagerduty("incident.resolved", "Q1", at="2026-03-04T10:00:00Z").post(second.address)
             eventually(lambda: len(receiver.taken()) == 2)
     assert [event["kind"] for event in receiver.taken()] == ["incidentStarted", "incidentResolved"]
+
+
+def test_a_relay_whose_clock_is_ahead_sends_nothing_twice(tmp_path: Path) -> None:
+    """Leases go by the database's clock: with one relay 90 s ahead each event arrives once, and soon."""
+
+    def script(_: object) -> bytes:
+        time.sleep(0.3)
+        return answer("202 Accepted", b"{}")
+
+    moved = tmp_path / "moved-by"
+    moved.write_text("90")
+    ahead = {"PYTHONPATH": str(MOVED_CLOCK), "MOVED_CLOCK": str(moved)}
+    with receiving() as receiver, databases.postgresql_url() as url:
+        receiver.script = script
+        configure(tmp_path, url=receiver.url, store=url, lease_seconds="60", receiver="documented")
+        start = ("relay", "--config", "gitdailies.yml")
+        with (
+            running(*start, folder=tmp_path, name="right") as right,
+            running(*start, folder=tmp_path, name="ahead", environ=ahead) as wrong,
+        ):
+            for number in range(20):
+                for relay in (right, wrong):
+                    pagerduty("incident.triggered", f"{relay.output.stem}-{number}").post(relay.address)
+            eventually(lambda: len(receiver.taken()) == 40, 30)
+            time.sleep(1.0)
+    assert len(receiver.arrivals) == 40
+
+
+def test_deploys_sent_to_both_relays_at_once_count_once(tmp_path: Path) -> None:
+    """Two messages about one deploy, one to each relay at the same moment, are one event with its commits."""
+    began, before = minutes_ago(60), NOTHING
+    with receiving() as receiver, databases.postgresql_url() as url:
+        configure(tmp_path, url=receiver.url, store=url)
+        add_sources(tmp_path)
+        start = ("relay", "--config", "gitdailies.yml")
+        with (
+            running(*start, folder=tmp_path, name="first") as first,
+            running(*start, folder=tmp_path, name="second") as second,
+        ):
+            for number in range(1, 9):
+                sha, at = f"{number:040x}", began + timedelta(minutes=number)
+                at_once([first, second], [push("larkspur/both", before, [(sha, at)])] * 2)
+                status = [
+                    deployment_status("larkspur/both", sha, run=number, deployment=number, at=at)
+                    for _ in range(2)
+                ]
+                at_once([first, second], status)
+                hooks = [
+                    gitlab(name, "larkspur/hooks", sha, job=number, pipeline=number, at=at)
+                    for name in ("build.success.production", "deployment.success")
+                ]
+                at_once([first, second], hooks)
+                before = sha
+            eventually(lambda: len(receiver.taken()) >= 16)
+            time.sleep(0.5)
+    events = receiver.taken()
+    both = [event for event in events if event["repo"] == "larkspur/both"]
+    commits = [event["commitSHA"] for event in both]
+    assert commits == [f"{number:040x}" for number in range(1, 9)]
+    assert [[one["sha"] for one in event.get("commits", ())] for event in both] == [
+        [],
+        *([sha] for sha in commits[1:]),
+    ]
+    hooked = [event["commitSHA"] for event in events if event["repo"] == "larkspur/hooks"]
+    assert sorted(hooked) == commits
+
+
+def at_once(relays: Sequence[Server], deliveries: Sequence[Delivery]) -> None:
+    """Send each delivery to a relay of its own, all at the same time."""
+    statuses: list[int] = []
+    threads = [
+        threading.Thread(target=lambda o=one, r=relay: statuses.append(o.post(r.address).status_code))
+        for relay, one in zip(relays, deliveries, strict=True)
+    ]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert set(statuses) <= {200, 202}, statuses

@@ -30,6 +30,7 @@ import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.failed import failed as read_failed
 from gitdailies_relay.store import store
 from gitdailies_server.storage import migrations
 from gitdailies_server.storage.database import Database
@@ -140,16 +141,20 @@ def in_new_words(table: str, row: dict[str, Any]) -> dict[str, Any]:
         RENAMED_COLUMNS.get(column, column): RENAMED_WORDS.get((table, column), {}).get(value, value)
         for column, value in row.items()
     }
-    return renamed if table != "pending" else {"leased_until": None, **renamed}
+    added = {"leased_until": None, "refusals": 0, "refused_at": None}
+    return renamed if table != "pending" else {**added, **renamed}
 
 
 def test_every_row_survives_with_the_new_words(old: OldStore) -> None:
-    """After the upgrade each table has the rows that it had, with the new names and words alone."""
+    """After the upgrade each table has the rows that it had, with the new names and words."""
     before = {table: old.rows(table) for table in TABLES}
     store.migrate(old.database)
     for table in TABLES:
         expected = [in_new_words(table, row) for row in before[table]]
-        assert old.rows(RENAMED_TABLES.get(table, table)) == expected
+        found = old.rows(RENAMED_TABLES.get(table, table))
+        assert [
+            {column: row[column] for column in wanted} for row, wanted in zip(found, expected, strict=True)
+        ] == expected
     assert {row["verdict"] for row in old.rows("attempts")} == {"delivered", "retry", "dead_letter"}
 
 
@@ -172,7 +177,7 @@ def test_reports_are_those_of_the_old_store(old: OldStore) -> None:
     """Numbers, reasons and timelines of the upgraded store are those of the old one."""
     store.migrate(old.database)
     with store.reading(old.database) as connection:
-        status, failed = reports.status(connection), reports.failed(connection)
+        status, failed = reports.status(connection), read_failed(connection)
         done, merged = reports.explain(connection, "DONE"), reports.explain(connection, "MERGED")
     assert (status["waiting"], status["retrying"], status["deadLetters"]) == (2, 1, 1)
     assert status["quarantined"] == {"invalid_json": 1, "unexpected_payload": 1, "unmapped": 1}
@@ -180,6 +185,12 @@ def test_reports_are_those_of_the_old_store(old: OldStore) -> None:
         "filtered": {"ignored": 1},
         "pagerduty": {"ignored": 2, "invalid_json": 1, "stored": 9, "unexpected_payload": 1, "unmapped": 1},
     }
+    deliveries = {
+        (row["source"], row["delivery"]) for row in old.rows("deliveries") if row["proof"] != "replay"
+    }
+    days = old.rows("source_days")
+    assert sum(row["deliveries"] for row in days) == len(deliveries)
+    assert all(row["first_at"] <= row["last_at"] and row["longest_gap"] >= 0 for row in days)
     (dead,) = failed["deadLetters"]
     assert (dead["id"], dead["incident"], dead["reason"]) == (BURIED, "BURIED", "answered 400: planted")
     assert [one["state"] for one in done["events"]] == ["delivered"] * 4

@@ -49,7 +49,7 @@ class Calls:
         threading.setprofile(None)
 
 
-BOUNDS = {"sqlite": 225, "postgresql": 253}
+BOUNDS = {"sqlite": 232, "postgresql": 262}
 
 
 @pytest.mark.parametrize("kind", databases.KINDS)

@@ -1,5 +1,14 @@
 """The fixtures of incoming webhooks, for these tests."""
 
-from tests.support.webhooks.fixtures import address, database, kind, log_lines, receiver, strict
+from tests.support.webhooks.fixtures import (
+    address,
+    database,
+    has_tables,
+    kind,
+    log_lines,
+    migrated,
+    receiver,
+    strict,
+)
 
-__all__ = ["address", "database", "kind", "log_lines", "receiver", "strict"]
+__all__ = ["address", "database", "has_tables", "kind", "log_lines", "migrated", "receiver", "strict"]

@@ -100,3 +100,57 @@ def test_what_is_no_cloud_event_is_named(receiver: Receiver, change: dict[str, A
     answer = send(receiver, receiver.key("ci"), {"content-type": "application/cloudevents+json"}, raw)
     assert answer.status_code == 422, answer.text
     assert message in answer.json()["detail"]
+
+
+@pytest.mark.parametrize("mode", MODES)
+def test_a_cd_event_in_either_mode(receiver: Receiver, mode: str) -> None:
+    """A CDEvent is read by its type, whatever its version; in another mode it is the same event."""
+    data = body("cdevents-service-deployed")
+    attributes = {
+        "id": data["context"]["id"],
+        "source": data["context"]["source"],
+        "subject": "service/quotes",
+    }
+    event = wrapped(data, type=data["context"]["type"], **attributes)
+    key = receiver.key("ci", "send", "read")
+    for each in (mode, *MODES):
+        message = MODES[each](event, JSONFormat())
+        assert send(receiver, key, message.headers, message.body).status_code == 202
+    (stored,) = receiver.events(key)
+    assert (stored["repo"], stored["service"], stored["id"]) == (
+        "larkspur/quotes",
+        "quotes",
+        f"{attributes['source']}#{attributes['id']}",
+    )
+
+
+def test_one_bad_event_of_a_batch_loses_no_other(receiver: Receiver) -> None:
+    """A CloudEvent of a batch that is not valid, or that does not count, is refused alone."""
+    good = json.loads(to_structured(wrapped(body("deploy")), JSONFormat()).body)
+    removed = {**good, "type": "dev.cdevents.service.removed.0.3.0"}
+    raw = json.dumps([removed, {**good, "specversion": "0.9"}, 7, good]).encode()
+    answer = send(receiver, receiver.key("ci"), {"content-type": "application/cloudevents-batch+json"}, raw)
+    assert answer.status_code == 207
+    results = answer.json()["results"]
+    assert [result["status"] for result in results] == ["invalid", "invalid", "invalid", "created"]
+    assert "service.deployed" in results[0]["error"]
+
+
+def test_empty_text_in_a_cloud_event_is_named(receiver: Receiver) -> None:
+    """The answer names a field that is empty, as for an event that comes bare."""
+    message = to_structured(wrapped({**body("deploy"), "environment": ""}), JSONFormat())
+    assert send(receiver, receiver.key("ci"), message.headers, message.body).json()["empty"] == [
+        "environment"
+    ]
+
+
+def test_a_sender_that_asks_first_is_permitted_to_send(receiver: Receiver) -> None:
+    """OPTIONS with an origin is answered without a key; OPTIONS without one is no method here."""
+    asked = requests.options(
+        f"{receiver.url}/webhooks", headers={"WebHook-Request-Origin": "broker.larkspur.example"}, timeout=10
+    )
+    assert (asked.status_code, asked.content) == (200, b"")
+    names = ("webhook-allowed-origin", "webhook-allowed-rate", "allow")
+    assert [asked.headers[name] for name in names] == ["broker.larkspur.example", "*", "POST"]
+    plain = requests.options(f"{receiver.url}/webhooks", timeout=10)
+    assert (plain.status_code, plain.headers["allow"]) == (405, "POST")

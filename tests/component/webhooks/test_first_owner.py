@@ -53,7 +53,7 @@ def test_up_prints_it_too(tmp_path: Path) -> None:
     ("url", "message"),
     [
         ("dora.example.com", "expected an http or https address"),
-        ("https://dora.example.com/x", "expected an address without a path"),
+        ("https://dora.example.com/x", "give the server a host name of its own"),
         ("https://kim:pw@dora.example.com", "without user and password"),
     ],
 )

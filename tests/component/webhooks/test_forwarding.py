@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from pathlib import Path
 
-from gitdailies_connection.addresses import parse_network
+import pytest
+import requests
+from gitdailies_connection.addresses import Network, parse_network
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 
-from tests.component.webhooks.test_pages_security import Visitor
+from tests.component.webhooks.test_pages_security import PASSWORD, Visitor
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver, in_thread
 
@@ -43,3 +47,77 @@ def test_wrong_passwords_count_for_their_visitor(tmp_path: Path) -> None:
         statuses = [one.sign_in("Kim", f"wrong password {n}").status_code for n in range(11)]
         assert (statuses[0], statuses[-1]) == (401, 429)
         assert other.sign_in("Kim", "wrong password").status_code == 401
+
+
+PROXY = (parse_network("127.0.0.1"),)
+ELSEWHERE = (parse_network("10.0.0.0/8"),)
+
+
+def through_tls(
+    folder: Path, trusted: Sequence[Network], public: str = "", **changes: str
+) -> requests.Response:
+    """Send the form of the first owner as a browser does through a proxy with TLS."""
+    headers = {
+        "host": "dora.example.com",
+        "origin": "https://dora.example.com",
+        "sec-fetch-site": "same-origin",
+        "x-forwarded-proto": "https",
+        "accept": "text/html",
+        **changes,
+    }
+    with in_thread(folder / "w.db", trusted_proxies=trusted, public=public) as receiver:
+        link = receiver.url + invite_owner(receiver.store)
+        shown = {name: text for name, text in headers.items() if name != "origin"}
+        page = requests.get(link, headers=shown, timeout=10)
+        form = {"name": "Kim", "password": PASSWORD, "again": PASSWORD}
+        form["form_token"] = re.search(r'name="form_token" value="(\w+)"', page.text)[1]
+        headers["cookie"] = page.headers["set-cookie"].partition(";")[0]
+        return requests.post(link, data=form, headers=headers, timeout=10, allow_redirects=False)
+
+
+@pytest.mark.parametrize(
+    "changes",
+    [
+        {},
+        {"host": "dora.example.com:443"},
+        {"host": "127.0.0.1", "x-forwarded-host": "dora.example.com"},
+        {
+            "host": "127.0.0.1:8700",
+            "x-forwarded-host": "Dora.example.com, b",
+            "x-forwarded-proto": "https, http",
+        },
+    ],
+)
+def test_signing_in_through_a_trusted_proxy_with_tls(tmp_path: Path, changes: dict[str, str]) -> None:
+    """What a trusted proxy says about scheme and host is believed: the cookie and HSTS are for TLS."""
+    answer = through_tls(tmp_path, PROXY, **changes)
+    assert answer.status_code == 303
+    assert answer.headers["set-cookie"].startswith("__Host-gitdailies=")
+    assert "Secure" in answer.headers["set-cookie"]
+    assert "strict-transport-security" in answer.headers
+
+
+def test_an_unknown_proxy_with_tls_is_named_with_the_remedy(tmp_path: Path) -> None:
+    """Where the server cannot know its address, the page names settings, and does not advise to reload."""
+    for trusted, changes in (((), {}), (ELSEWHERE, {}), (PROXY, {"x-forwarded-proto": ""})):
+        answer = through_tls(tmp_path, trusted, **changes)
+        assert answer.status_code == 403
+        assert "The form was not accepted</h1>" in answer.text
+        assert "--public-url https://dora.example.com" in answer.text
+        assert "webhooks.trusted_proxies" in answer.text
+        assert "reload" not in answer.text
+
+
+def test_another_address_than_the_public_one(tmp_path: Path) -> None:
+    """With --public-url, a page that was opened elsewhere says where to open it."""
+    answer = through_tls(tmp_path, (), public="https://figures.example.com", host="127.0.0.1")
+    assert answer.status_code == 403
+    assert "open the pages at https://figures.example.com" in answer.text
+
+
+def test_a_form_of_another_site_gets_no_advice(tmp_path: Path) -> None:
+    """A form that the browser itself calls foreign is refused without a word about addresses."""
+    answer = through_tls(tmp_path, PROXY, origin="https://evil.example", **{"sec-fetch-site": "cross-site"})
+    assert answer.status_code == 403
+    assert "It was sent from a page of another site" in answer.text
+    assert "--public-url" not in answer.text

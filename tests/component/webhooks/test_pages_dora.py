@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import UTC, datetime, timedelta
 
 import pytest
 from gitdailies_webhooks.accounts.first_owner import invite_owner
@@ -32,7 +33,7 @@ BESIDE = {
     "failedDeploymentRecoveryTime": {
         "Recovered": "count",
         "Open": "open",
-        "Without incident": "withoutIncident",
+        "Without either": "withoutIncident",
     },
     "deploymentReworkRate": {"Rework": "numerator", "Deploys": "denominator"},
 }
@@ -73,8 +74,63 @@ def test_it_counts_what_has_just_come(receiver: Receiver, owner: Visitor) -> Non
     key = receiver.key("ci")
     event = {name: text for name, text in body("deploy").items() if name not in ("id", "time")}
     for number in (1, 2, 3):
-        assert receiver.post(key, event).status_code == 202
+        assert receiver.post(key, {**event, "commitSHA": str(number) * 40}).status_code == 202
         assert counts_by_figure(owner.get("/dora").text)["deploymentFrequency"]["Deploys"] == str(number)
+
+
+def headlines(page: str) -> dict[str, list[str]]:
+    """Return the lines at the top of each card, by the figure's name."""
+    cards = re.findall(r'<h2 id="(\w+)">.*?</h2>(.*?)<dl', page, re.DOTALL)
+    return {name: re.findall(r'<p class="value">(.*?)</p>', top) for name, top in cards}
+
+
+def test_the_first_days_of_a_user_are_not_misleading(receiver: Receiver, owner: Visitor) -> None:
+    """Three deploys since yesterday, one of them failed: days count since then, and nothing is judged yet."""
+    key = receiver.key("ci")
+    assert receiver.post(key, [ago(30, "a"), ago(20, "b"), ago(6, "c")]).status_code == 202
+    assert receiver.post(key, ago(5, incident="INC")).status_code == 202
+    page = owner.get("/dora?days=7").text
+    shown = headlines(page)
+    assert shown["changeFailRate"] == ["0 of 1 failed", "last 24 h: 1 of 2 has failed so far"]
+    assert "Based on a single settled deploy." in page
+    assert re.match(r"[12]\.?\d* a day", shown["deploymentFrequency"][0])
+    assert "the day of the first event: " in page
+    assert "Definitions 2026-1." in page
+    empty = headlines(owner.get("/dora?days=7&service=none&from=2026-03-01&to=2026-03-02").text)
+    assert empty == {}
+
+
+def test_a_rate_has_its_numbers_beside_it(receiver: Receiver, owner: Visitor) -> None:
+    """The rate says how many of how many; recovery by incidents and by rollback are told apart."""
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    shown = headlines(owner.get(f"/dora?{PERIOD}&repo=larkspur/shop").text)
+    assert shown["changeFailRate"] == ["11 of 24 failed (46 %)"]
+    assert shown["deploymentReworkRate"] == ["6 of 24 (25 %)"]
+    assert [line.split(" by ")[1] for line in shown["failedDeploymentRecoveryTime"]] == [
+        "incidents",
+        "rollback or hotfix",
+    ]
+
+
+def test_other_environments_are_always_named(receiver: Receiver, owner: Visitor) -> None:
+    """By the filter stands which other environments have deploys, also while production has some."""
+    key = receiver.key("ci")
+    events = [ago(5, "a"), ago(5, "b", environment="prod-eu"), ago(4, "c", environment="prod-eu")]
+    assert receiver.post(key, [*events, ago(3, "d", environment="staging")]).status_code == 202
+    seen = re.findall(r'<p class="seen">(.*?)</p>', owner.get("/dora").text, re.DOTALL)[0]
+    assert re.findall(r">([^<>]+\(\d+\))<", seen) == ["prod-eu (2)", "staging (1)"]
+    assert "not counted here" in seen
+    seen = re.findall(r'<p class="seen">(.*?)</p>', owner.get("/dora?environment=staging").text, re.DOTALL)[0]
+    assert re.findall(r">([^<>]+\(\d+\))<", seen) == ["prod-eu (2)", "production (1)"]
+
+
+def ago(hours: float, sha: str = "", incident: str = "", **fields: str) -> dict[str, str]:
+    """A deploy of a commit, or the start of an incident, some hours ago."""
+    time = (datetime.now(UTC) - timedelta(hours=hours)).isoformat().replace("+00:00", "Z")
+    where = {"repo": "larkspur/shop", "time": time, **fields}
+    if incident:
+        return {"kind": "incidentStarted", "incidentId": incident, **where}
+    return {"kind": "deployed", "commitSHA": sha * 40, **where}
 
 
 def test_hostile_names_are_shown_as_they_are(receiver: Receiver, owner: Visitor) -> None:
@@ -115,6 +171,7 @@ def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, ow
     [
         ("from=2999-03-01", "from: expected a time up to now"),
         ("from=2999-03-01&to=2999-03-02", "from: expected a time up to now"),
+        ("now=2999-03-01", "now: expected a time up to 20"),
         ("from=2025-01-01&now=2020-01-01", "from: expected a time up to now, 2020-01-01T00:00:00Z"),
         ("from=2026-03-02&to=2026-03-01", "to: expected a time after from, 2026-03-02T00:00:00Z"),
     ],

@@ -159,9 +159,9 @@ STAGING = {"environment": "staging"}
             [
                 "Deployment frequency: Counts: a deploy in the period",
                 "Change lead time: Does not count: unknown: it says neither",
-                "Change fail rate: Counts: neither an incident nor a rollback",
+                "Change fail rate: Counts: neither an incident nor a later deploy",
                 "Failed deployment recovery time: Does not count: it did not fail",
-                "Deployment rework rate: Counts: a rollback: undoes deploy d",
+                "Deployment rework rate: Counts: a rollback; it remedies deploy d",
             ],
         ),
     ],

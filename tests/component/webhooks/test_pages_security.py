@@ -215,6 +215,18 @@ def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Vis
         assert "unsafe" not in page.headers["content-security-policy"], path
 
 
+def test_hidden_characters_are_shown_escaped(receiver: Receiver, owner: Visitor) -> None:
+    """Characters that turn a line around or show nothing are escapes on every page, and the event is kept."""
+    title = "Checkout \u202e\u200bdown"
+    receiver.post(key_of(owner), body("incident-started", title=title, time=None))
+    for path in ("/start", "/events", "/events/1", "/events/1/delete", "/dora", f"/events?search={title}"):
+        page = owner.get(path)
+        assert page.status_code == 200
+        assert "\u202e" not in page.text, path
+        assert r"Checkout \u202e\u200bdown" in page.text or path == "/dora", path
+    assert "Use 1 to 100 characters" in owner.post(f"{MANAGE}/new-key", name="c\u200bi", sends="every").text
+
+
 def test_no_page_leads_elsewhere_after_signing_in(receiver: Receiver, owner: Visitor) -> None:
     """`next` may name a page of ours and nothing else."""
     for target in (
@@ -241,6 +253,18 @@ def test_guessing_passwords_is_slowed(receiver: Receiver, owner: Visitor) -> Non
     answer = visitor.sign_in("Kim")
     assert answer.status_code == 429
     assert 0 < int(answer.headers["retry-after"]) <= 30
+
+
+def test_an_own_sign_in_gives_no_guesses_back(receiver: Receiver, owner: Visitor) -> None:
+    """A viewer who signs in between guesses at the owner's password has no more of them."""
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    Visitor(receiver).join(link, "Vic")
+    statuses = []
+    for _ in range(2):
+        statuses += [Visitor(receiver).sign_in("Kim", f"wrong password {n}").status_code for n in range(6)]
+        Visitor(receiver).sign_in("Vic")
+    assert statuses.count(401) <= 10
+    assert statuses[-1] == 429
 
 
 def test_guessing_keys_is_slowed_and_live_keys_are_not(receiver: Receiver) -> None:

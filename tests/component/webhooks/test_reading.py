@@ -86,6 +86,21 @@ def test_filters(receiver: Receiver, filters: dict[str, str], ids: list[str]) ->
     assert [event["id"] for event in receiver.events(seven(receiver), **filters)] == ids
 
 
+def test_spellings_of_a_repository_are_one(receiver: Receiver) -> None:
+    """Upper and lower case and a trailing .git make no other repository, in lists and in figures."""
+    key = receiver.key("all", "send", "read")
+    for number, repo in enumerate(("acme/Shop", "Acme/shop.git", "acme/SHOP.GIT")):
+        receiver.post(key, body("incident-started", repo=repo, time=None, incidentId="I1"))
+        receiver.post(key, body("deploy", repo=repo, id=f"d{number}", time=None, commitSHA=f"{number:040x}"))
+    for repo in ("acme/shop", "ACME/shop.git"):
+        assert len(receiver.events(key, repo=repo)) == 6
+        assert len(receiver.events(key, repo=repo, incidentId="I1")) == 3
+        assert len(receiver.events(key, repo=repo, kind="deployed")) == 3
+        figures = receiver.get(key, "/api/metrics", repo=repo).json()["figures"]
+        assert figures["deploymentFrequency"]["numerator"] == 3
+    assert receiver.events(key, repo="acme/other", incidentId="I1") == []
+
+
 def test_next_counts_only_what_matches(receiver: Receiver) -> None:
     """`next` is null if no matching event follows, even if others do."""
     key = seven(receiver)

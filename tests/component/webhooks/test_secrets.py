@@ -35,6 +35,8 @@ def test_a_key_comes_out_nowhere(tmp_path: Path, log_lines: pytest.CaptureFixtur
             receiver.post(key, b"{}", Content_Type=key),
             receiver.post(key, b"{}", Content_Encoding=key),
             receiver.get(key),
+            receiver.post(small, b"", "/webhooks/ping", authorization=f"Bearer {key}"),
+            receiver.post(small, b"", "/webhooks/ping", authorization=f"Bearer {key}x"),
             receiver.get(key, "/openapi.json"),
             receiver.get(key, f"/api/events?limit={key}"),
             requests.delete(f"{receiver.url}/api/events/{key}", headers={"webhook-key": key}, timeout=30),

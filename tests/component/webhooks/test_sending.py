@@ -197,10 +197,43 @@ def test_without_a_live_key_nothing_is_read(receiver: Receiver, given: dict[str,
 
 
 def test_two_key_headers_are_no_key(receiver: Receiver) -> None:
-    """A request with two keys is refused, whichever of them is live."""
+    """A request with two key headers is refused, whichever of them is live."""
     key = receiver.key("ci")
     raw = f"POST /webhooks/ping HTTP/1.1\r\nHost: x\r\nwebhook-key: {key}\r\nwebhook-key: {key}\r\n\r\n"
-    assert _raw(receiver, raw.encode()).startswith(b"HTTP/1.1 401 ")
+    assert _raw(receiver, raw.encode()).startswith(b"HTTP/1.1 400 ")
+
+
+def test_a_key_as_bearer_token(receiver: Receiver) -> None:
+    """Programs that know no other header send the key as a Bearer token, to send and to read."""
+    key = receiver.key("all", "send", "read")
+    for token in (f"Bearer {key}", f"bearer  {key}"):
+        given = {"authorization": token}
+        for path in ("/api/events", "/api/metrics", "/api/metrics/prometheus"):
+            assert requests.get(receiver.url + path, headers=given, timeout=10).status_code == 200
+        sent = requests.post(receiver.url + "/webhooks", headers=given, json=body("deploy"), timeout=10)
+        assert sent.status_code == 202
+    refused = requests.get(
+        receiver.url + "/api/events", headers={"authorization": f"Basic {key}"}, timeout=10
+    )
+    assert refused.status_code == 401
+    assert "Bearer" in refused.headers["www-authenticate"]
+
+
+def test_a_key_in_both_headers(receiver: Receiver) -> None:
+    """The same key twice is one. Two keys are refused, and so is a key with another token beside it."""
+    key, other = receiver.key("one"), receiver.key("other")
+    given = ((key, 200), (other, 400), (f"{key}x", 401), ("eyJhbGciOi.e30.x", 401))
+    for token, status in given:
+        answer = receiver.post(key, b"", "/webhooks/ping", authorization=f"Bearer {token}")
+        assert answer.status_code == status, token
+        assert token not in answer.text
+        assert token not in str(receiver.log)
+    assert receiver.post(other, b"", "/webhooks/ping", authorization=f"Bearer {key}").json() == {
+        "type": "urn:gitdailies:problem:request",
+        "title": "The request does not fit this API",
+        "status": 400,
+        "detail": "webhook-key: this request has two keys; send one of them",
+    }
 
 
 @pytest.mark.parametrize(

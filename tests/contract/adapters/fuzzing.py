@@ -14,7 +14,7 @@ from urllib.parse import urlencode
 from gitdailies_core.contract import checks
 from gitdailies_core.contract.mutations import REPLACEMENTS, paths_in, value_at
 from gitdailies_core.errors import ConfigurationError, ProofError
-from gitdailies_core.sources.protocol import Adapter
+from gitdailies_core.sources.protocol import Adapter, ProofSettings
 from gitdailies_core.sources.request import FORM, Request
 from gitdailies_core.values.secret import Secret
 from hypothesis import HealthCheck, Phase, given, seed, settings
@@ -178,7 +178,7 @@ def _read(request: Request) -> Any:
 
 def _proof_fault(adapter: Adapter, request: Request) -> str:
     try:
-        adapter.verify(request, _SECRETS, "x-relay-token")
+        adapter.verify(request, _SECRETS, ProofSettings("x-relay-token"))
     except (ProofError, ConfigurationError):
         return ""
     except Exception as error:

@@ -16,7 +16,7 @@ from tests.contract.adapters.fuzzing import fuzz
 from tests.support.forms import short_and_long
 
 
-@short_and_long("seconds", "GITDAILIES_FUZZ_SECONDS", short=5, long=60, seconds=lambda given: given + 600)
+@short_and_long("seconds", "GITDAILIES_FUZZ_SECONDS", short=2, long=60, seconds=lambda given: given + 600)
 @pytest.mark.parametrize("name", registry.names())
 def test_no_delivery_breaks_an_adapter(name: str, seconds: int, measure: Callable[[str], None]) -> None:
     """No headers and no body make an adapter raise a foreign error or say what cannot be written."""
@@ -57,7 +57,7 @@ def test_the_search_finds_a_sloppy_adapter_in_seconds(read: Callable[..., Any], 
 def test_the_search_finds_a_proof_that_fails_open() -> None:
     """An adapter that accepts an empty signature is found within five seconds."""
     adapter = sloppy(registry.adapter("datadog").translate)
-    adapter.verify = lambda request, secrets, header="": None
+    adapter.verify = lambda request, secrets, settings: None
 
     with pytest.raises(AssertionError, match="acceptance"):
         fuzz(adapter, 5)

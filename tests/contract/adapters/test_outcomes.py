@@ -8,7 +8,7 @@ from gitdailies_core.contract import checks
 from gitdailies_core.errors import ProofError
 from gitdailies_core.reasons import UNKNOWN_TYPE
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import Change, Ignored
+from gitdailies_core.sources.protocol import Change, Ignored, ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
@@ -33,6 +33,7 @@ def test_a_sample_says_what_its_vendor_means(vendor, stem):
     if isinstance(message, Ignored):
         found["state"] = "ignored"
     else:
+        assert isinstance(message, Change)
         found["services"] = [service.name for service in message.services]
         found["merged"], found["whole"] = message.merged, message.whole
     assert {name: found.get(name, "" if name == "incident" else None) for name in expected} == expected
@@ -49,9 +50,11 @@ def test_a_signature_of_pagerduty_holds_over_both_layouts(stem, layout):
     request = Request.make(headers=header, body=body)
 
     # A wrong one raises.
-    registry.adapter("pagerduty").verify(request, [Secret("other"), Secret(SIGNATURES["secret"])])
+    registry.adapter("pagerduty").verify(
+        request, [Secret("other"), Secret(SIGNATURES["secret"])], ProofSettings()
+    )
     with pytest.raises(ProofError):
-        registry.adapter("pagerduty").verify(request, [Secret("other")])
+        registry.adapter("pagerduty").verify(request, [Secret("other")], ProofSettings())
 
 
 @pytest.mark.parametrize(
@@ -101,6 +104,7 @@ def test_a_long_scope_still_tells_two_groups_apart():
         scope = "host:" + "x" * 1000 + group
         request = Request.make(headers={}, body=json.dumps({**body, "scope": scope}).encode())
         (message,) = registry.adapter("datadog").translate(request, {})
+        assert isinstance(message, Change)
         ids.add(message.incident)
 
     assert len(ids) == 2

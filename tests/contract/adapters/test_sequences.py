@@ -304,3 +304,90 @@ def test_squadcast_end_before_start_gives_both_in_order():
         SQUADCAST_START,
         ("ends", "checkout-api", "3-04T10:03:09.477120Z"),
     ]
+
+
+def reopened(name: str, minute: int, word: str, *, timeline: object = None) -> tuple[str, dict[str, object]]:
+    """An example of Squadcast's v2 with another moment and another timeline."""
+    body = json.loads(EXAMPLES[name])
+    body["event"].update(id=f"reopened-{minute}", type=f"incident.{word}", timestamp=at(minute))
+    body["data"]["resource_data"].update(timeline=timeline, status=word)
+    return name, body
+
+
+def at(minute: int) -> str:
+    return f"2026-03-04T{10 + minute // 60:02}:{minute % 60:02}:00Z"
+
+
+EXAMPLES = {example.name: example.request.body for example in checks.examples(registry.adapter("squadcast"))}
+SQUADCAST_AGAIN = [
+    SQUADCAST_START,
+    ("ends", "checkout-api", "3-04T10:01:00Z"),
+    ("starts", "checkout-api", "3-04T10:06:00Z"),
+    ("ends", "checkout-api", "3-04T10:07:00Z"),
+]
+
+
+def test_squadcast_v2_trigger_after_an_end_is_a_second_occurrence():
+    """A trigger of an incident that was resolved starts it again, though its created_at is the first one."""
+    assert (
+        events_of(
+            "squadcast",
+            "v2.incident.triggered",
+            reopened("v2.incident.resolved", 1, "resolved"),
+            reopened("v2.incident.triggered", 6, "triggered"),
+            reopened("v2.incident.resolved", 7, "resolved"),
+        )
+        == SQUADCAST_AGAIN
+    )
+
+
+def test_squadcast_v2_sent_by_hand_after_an_end_is_no_reopening():
+    """A webhook that a person sends for a resolved incident starts nothing."""
+    _, body = reopened("v2.incident.triggered", 6, "triggered")
+    body["data"]["resource_data"]["status"] = "resolved"  # type: ignore[index]
+    assert (
+        events_of(
+            "squadcast",
+            "v2.incident.triggered",
+            reopened("v2.incident.resolved", 1, "resolved"),
+            ("v2.incident.triggered", body),
+        )
+        == SQUADCAST_AGAIN[:2]
+    )
+
+
+def test_squadcast_v1_reopening_is_in_the_timeline():
+    """A v1 incident whose timeline has a start after an end begins again then."""
+    first = [{"action": "triggered", "time": at(-60)}, {"action": "resolved", "time": at(1)}]
+    again = [*first, {"action": "reopened", "time": at(6)}]
+    over = [*again, {"action": "resolved", "time": at(7)}]
+    assert (
+        events_of(
+            "squadcast",
+            "v1.incident_triggered",
+            ("v1.incident_resolved", {"timeline": first}),
+            ("v1.incident_triggered", {"timeline": again}),
+            reopened("v2.incident.triggered", 6, "triggered"),
+            ("v1.incident_resolved", {"timeline": over}),
+            reopened("v2.incident.resolved", 7, "resolved"),
+        )
+        == SQUADCAST_AGAIN
+    )
+    assert events_of("squadcast", ("v1.incident_resolved", {"timeline": over})) == SQUADCAST_AGAIN[2:], (
+        "a lost start is sent with its end"
+    )
+
+
+def test_datadog_incident_that_moves_to_another_webhook_ends_everywhere():
+    """With a webhook for each service, the end of the incident ends it at the service that it left, too."""
+    ledger = {"service": "ledger-worker"}
+    events = events_of(
+        "datadog", "incident-active", ("incident-active", ledger), ("incident-resolved", ledger)
+    )
+
+    assert [event[:2] for event in events] == [
+        ("starts", "checkout-api"),
+        ("starts", "ledger-worker"),
+        ("ends", "checkout-api"),
+        ("ends", "ledger-worker"),
+    ]

@@ -16,6 +16,7 @@ from gitdailies_cli.commands.conformance import conformance
 from gitdailies_cli.commands.conformance_probes import probes
 from gitdailies_cli.main import gitdailies
 
+from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
 
 # What a wrong receiver makes of a request: path, body and answer of a right one, to another answer.
@@ -40,15 +41,29 @@ def test_our_receiver_has_no_fault(receiver: Receiver) -> None:
     result = run(receiver.url, key)
     assert (faults(result), result.exception) == ([], None), result.output
     assert "25 probes: no fault" in result.output
-    assert {event["repo"] for event in receiver.events(key)} == {"gitdailies-conformance/probe"}
+    assert (
+        "of the repository gitdailies-conformance/probe stay there, in the environment conformance"
+        in result.output
+    )
+    events = receiver.events(key)
+    assert {event["repo"] for event in events} == {"gitdailies-conformance/probe"}
+    assert {event["environment"] for event in events} == {"conformance"}
     assert faults(run(receiver.url, key)) == [], "a second run stumbles over what the first one left"
+
+
+def test_nothing_stays_with_a_key_that_may_delete(receiver: Receiver) -> None:
+    """Events of the probes are deleted at the end, and no others."""
+    key = receiver.key("all", "send", "read", "delete")
+    receiver.post(key, body("deploy"))
+    assert "stay there" not in run(receiver.url, key).output
+    assert [event["id"] for event in receiver.events(key)] == [body("deploy")["id"]]
 
 
 def test_only_what_is_documented_is_asked_of_others(receiver: Receiver) -> None:
     """With --receiver documented neither lists nor ids nor ping are asked for."""
     result = run(receiver.url, receiver.key("ci"), "--receiver", "documented", "--json")
     report = json.loads(result.output[result.output.index("{\n") :])
-    assert (report["receiver"], len(report["probes"])) == ("documented", 13)
+    assert (report["receiver"], len(report["probes"])) == ("documented", 12)
     assert {probe["fault"] for probe in report["probes"]} == {None}
 
 

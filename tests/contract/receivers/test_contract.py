@@ -13,6 +13,7 @@ from urllib.parse import parse_qs, urlsplit
 import pytest
 import requests
 import schemathesis
+from gitdailies_core.events.events import KINDS as EVENT_KINDS
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.rate_limit import Rate
@@ -26,6 +27,9 @@ from schemathesis.specs.openapi.checks import negative_data_rejection, positive_
 from tests.support.databases import KINDS
 from tests.support.forms import short_and_long
 from tests.support.webhooks.running import in_thread
+
+# Any other name may be near to one of these, or the name of another kind.
+RIGHT_NAMES = frozenset({"sha", "receivedAt"}).union(*(kind.names for kind in EVENT_KINDS))
 
 
 @short_and_long(
@@ -84,12 +88,27 @@ def _generated(
 
 
 def _beyond_schema(case: Case) -> bool:
-    """Whether a request is wrong by what the document says in words alone: the id twice, a time to come."""
+    """Whether a request is wrong by what the document says in words alone.
+
+    That is the id twice, an extreme time, a name that is nearly that of a field, an address as repository.
+    """
     events = case.body if isinstance(case.body, list) else [case.body]
     given = [event for event in events if isinstance(event, dict)]
     named = "Idempotency-Key" in (case.headers or {})
     twice = named and (isinstance(case.body, list) or any(event.get("id") for event in given))
-    return twice or any(_to_come(event.get("time")) for event in given)
+    return twice or any(_refused_in_words(event) for event in given)
+
+
+def _refused_in_words(event: dict[str, Any]) -> bool:
+    commits = event.get("commits") if isinstance(event.get("commits"), list) else []
+    named = [commit for commit in commits if isinstance(commit, dict)]
+    moments = [event.get("commitTime"), *(commit.get("time") for commit in named)]
+    return (
+        _outside(event.get("time"), 2000, datetime.now(UTC))
+        or any(_outside(moment, 1970, datetime(2200, 1, 1, tzinfo=UTC)) for moment in moments)
+        or bool({*event, *(name for commit in named for name in commit)} - RIGHT_NAMES)
+        or bool({":", "@"} & set(str(event.get("repo")).partition("/")[0]))
+    )
 
 
 def _lost_on_the_way(case: Case, url: str) -> bool:
@@ -98,8 +117,8 @@ def _lost_on_the_way(case: Case, url: str) -> bool:
     return not set(case.query or ()) <= set(sent)
 
 
-def _to_come(time: Any) -> bool:
+def _outside(time: Any, first_year: int, end: datetime) -> bool:
     try:
-        return parse(time, "time") > datetime.now(UTC)
+        return not datetime(first_year, 1, 1, tzinfo=UTC) <= parse(time, "time") < end
     except ValueError:
         return False

@@ -127,9 +127,19 @@ def test_answers_are_as_described(
 
 
 def test_every_problem_is_described_where_it_can_happen() -> None:
-    """Each problem of the table, except the router's, is documented in an answer of some operation."""
+    """Each problem of the table, but for that of the pages, is in an answer of some operation."""
     text = json.dumps(document()["paths"])
-    assert {word for word in PROBLEMS if f"`{word}`" not in text} == {"method"}
+    assert {word for word in PROBLEMS if f"`{word}`" not in text} == {"form"}
+
+
+def test_every_word_of_a_problem_is_explained() -> None:
+    """The words that end the type of a problem are a table in the document, and one in the documentation."""
+    type_ = document()["components"]["schemas"]["Problem"]["properties"]["type"]
+    written = (ROOT / "docs/incoming-webhooks.md").read_text()
+    assert type_["enum"] == [f"urn:gitdailies:problem:{word}" for word in PROBLEMS]
+    for word, kind in PROBLEMS.items():
+        assert f"| `{word}` | {kind.status} | {kind.title} |" in type_["description"]
+        assert f"| {kind.status} | `{word}` |" in written
 
 
 def test_a_new_kind_is_in_the_document_by_its_entry_alone() -> None:

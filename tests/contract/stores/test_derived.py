@@ -14,23 +14,29 @@ from gitdailies_core.events.events import Event
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.derived import queries, rows
+from gitdailies_webhooks.derived import queries, rows, verdicts
 from gitdailies_webhooks.derived.question import question
 from gitdailies_webhooks.derived.update.advance import advance
 from gitdailies_webhooks.events import change_log
-from gitdailies_webhooks.figures.metrics import deploy_row
+from gitdailies_webhooks.figures.events import read_history
+from gitdailies_webhooks.figures.facts import derive
+from gitdailies_webhooks.figures.metrics import select_rows
+from gitdailies_webhooks.figures.reasons import Reasons
+from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import FigureSettings
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.support.databases import KINDS, opened
-from tests.support.figures.asking import compute
+from tests.support.figures.asking import alike
 from tests.support.figures.histories import HISTORIES, QUESTIONS
 from tests.support.figures.reference import Reference
 from tests.support.forms import examples
-from tests.unit.webhooks.figures.test_properties import alike
 
 SETTINGS = FigureSettings(window=timedelta(hours=24), timezone="Europe/Berlin")
+SAME_COMMIT = FigureSettings(
+    window=timedelta(hours=9), timezone="Europe/Berlin", count_same_commit=True, hotfix=("hotfix/*",)
+)
 LATE = 2_000_000_000_000_000
 ALWAYS = {"from": "2026-01-01", "now": "2033-05-18T03:33:20Z"}
 
@@ -87,44 +93,40 @@ def delete_event(session: Session, body: dict[str, Any], now: int) -> None:
     change_log.note_changes(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
 
 
-def catch_up(session: Session, now: int, most: int = 1000) -> None:
-    while advance(session, SETTINGS, now, most).events:
+def catch_up(session: Session, now: int, most: int = 1000, chosen: FigureSettings = SETTINGS) -> None:
+    while advance(session, chosen, now, most).events:
         pass
 
 
-def stored_rows(session: Session) -> tuple[dict[str, Any], dict[str, Any]]:
-    deploys = session.execute(
-        "SELECT id, at, rework, failed, unknown, unknown_commits, leads, recovery, open FROM figures_deploys"
-    )
-    incidents = session.execute("SELECT id, at, ended_at, merged, deploy FROM figures_incidents")
-    return {one[0]: one[1:] for one in deploys}, {one[0]: one[1:] for one in incidents}
-
-
-def expected_rows(events: Iterable[dict[str, Any]]) -> tuple[dict[str, Any], dict[str, Any]]:
-    """The rows that the pure functions make of all events."""
-    facts = compute(events, ALWAYS, SETTINGS).facts
-    deploys = {}
-    for one in facts.deploys:
-        row = deploy_row(one)
-        beginning = (row.at, int(row.rework), int(row.failed), int(row.unknown), row.unknown_commits)
-        deploys[one.deploy.id] = (*beginning, row.lead_times, row.recovery, int(row.open))
-    incidents = {
-        one.occurrence.start.id: (
-            one.occurrence.began_at,
-            one.occurrence.ended_at,
-            int(one.occurrence.merged),
-            one.link.deploy and one.link.deploy.id,
-        )
-        for one in facts.incidents
+def agree(session: Session, events: Iterable[dict[str, Any]], now: int, chosen: FigureSettings) -> None:
+    """Check rows and verdicts at a moment: they are what the pure functions make of the events until then."""
+    bodies = list(events)
+    everything = Selection.all_until(now)
+    history = read_history(bodies, chosen, now=now)
+    facts = derive(history, chosen)
+    deploys, incidents = select_rows(facts, everything)
+    assert [(*row[:3], bool(row.failed), *row[4:]) for row in rows.read_deploys(session, everything)] == [
+        tuple(row) for row in deploys
+    ]
+    assert rows.read_incidents(session, everything) == incidents
+    reasons = Reasons(history, facts, everything, chosen)
+    asked = [verdicts.Event(0, body["id"], "", orjson.dumps(body).decode()) for body in bodies]
+    found = verdicts.verdicts(session, asked, everything, chosen)
+    assert dict(zip((event.id for event in asked), found, strict=True)) == {
+        event.id: reasons.of(event.id) for event in asked
     }
-    return deploys, incidents
+
+
+def failed(session: Session, id_: str) -> bool:
+    return next(row.failed for row in rows.read_deploys(session, Selection.all_until(LATE)) if row.id == id_)
 
 
 class LivedStore:
     """A store with a history: events are added, deleted, sent again under their id, and derived."""
 
-    def __init__(self, session: Session) -> None:
+    def __init__(self, session: Session, chosen: FigureSettings = SETTINGS) -> None:
         self.session = session
+        self.chosen = chosen
         self.left: dict[str, dict[str, Any]] = {}
 
     def add(self, body: dict[str, Any]) -> None:
@@ -137,16 +139,16 @@ class LivedStore:
 
     def derive(self, most: int) -> None:
         """Derive everything, *most* events at once, and compare the rows with those of the pure functions."""
-        catch_up(self.session, LATE, most)
-        assert not change_log.has_notes(self.session)
-        assert stored_rows(self.session) == expected_rows(self.left.values())
+        catch_up(self.session, LATE, most, self.chosen)
+        assert not change_log.count_pending(self.session, LATE, 1)
+        agree(self.session, self.left.values(), LATE, self.chosen)
 
     def live(self, events: Events, data: st.DataObject) -> None:
         for body in events:
             self.add(body)
             chance = data.draw(st.integers(0, 9))
             if chance < 3:
-                advance(self.session, SETTINGS, LATE, chance + 1)
+                advance(self.session, self.chosen, LATE, chance + 1)
             elif chance == 3:
                 self.derive(data.draw(st.integers(1, 4)))
             elif chance > 7:
@@ -172,38 +174,32 @@ def test_derived_rows_are_those_of_all_events(
 ) -> None:
     """After any arrivals, deletions and steps, rows and answers are those of the events that are left."""
     with rolled_back(store) as session:
-        lived = LivedStore(session)
+        lived = LivedStore(session, data.draw(st.sampled_from((SETTINGS, SAME_COMMIT))))
         lived.live(events, data)
-        answer = queries.answer(session, question(parameters, SETTINGS, LATE), SETTINGS)
-        expected = Reference(list(lived.left.values()), parameters, hours=24, zone="Europe/Berlin").figures()
-        alike(answer["figures"], expected)
-        # The rows themselves, whatever moment the question is about.
-        late = {**parameters, "now": ALWAYS["now"]}
-        live = question(late, SETTINGS, LATE)._replace(live=True)
-        expected = Reference(list(lived.left.values()), late, hours=24, zone="Europe/Berlin").figures()
-        alike(queries.answer(session, live, SETTINGS)["figures"], expected)
+        asked = question(parameters, lived.chosen, LATE)
+        agree(session, lived.left.values(), asked.selection.period.now, lived.chosen)
+        if lived.chosen is SETTINGS:
+            answer = queries.answer(session, asked, SETTINGS)
+            expected = Reference(list(lived.left.values()), parameters, hours=24, zone="Europe/Berlin")
+            alike(answer["figures"], expected.figures())
 
 
 def deploy(id_: str, time: str) -> dict[str, Any]:
-    return Event.make("deployed", id=id_, repo="a/b", commitSHA="a" * 40, time=time).to_wire()
+    sha = f"{id_.encode().hex():0>40}"
+    return Event.make("deployed", id=id_, repo="a/b", commitSHA=sha, time=time).to_wire()
 
 
-def test_an_event_in_the_future_is_derived_when_its_time_has_come(connection: Session) -> None:
-    """An event three minutes ahead is in no row before its moment, and in one from then on."""
+def test_an_event_in_the_future_counts_when_its_time_has_come(connection: Session) -> None:
+    """An event three minutes ahead is in no answer before its moment, and in each from then on."""
     now = to_us(Event.from_wire(deploy("x", "2026-03-04T09:00:00Z")).time)
     minute = 60_000_000
     add_event(connection, deploy("1", "2026-03-04T09:03:00Z"), now)
-    catch_up(connection, now)
-    assert change_log.count_pending(connection, now, 9) == 0
-    assert change_log.count_pending(connection, now + 3 * minute, 9) == 1
     add_event(connection, deploy("2", "2026-03-04T08:00:00Z"), now)
     catch_up(connection, now)
-    count = "SELECT count(*) FROM figures_deploys"
-    assert connection.execute(count).fetchone() == (1,)
-    assert change_log.behind_since(connection, now + 4 * minute) == now + 3 * minute
-    catch_up(connection, now + 4 * minute)
-    assert connection.execute(count).fetchone() == (2,)
-    assert change_log.behind_since(connection, now + 4 * minute) is None
+    assert change_log.behind_since(connection, now) is None
+    for minutes, expected in ((0, ["2"]), (2, ["2"]), (3, ["2", "1"]), (4, ["2", "1"])):
+        selection = Selection.all_until(now + minutes * minute)
+        assert [row.id for row in rows.read_deploys(connection, selection)] == expected
 
 
 def test_an_id_that_comes_back_as_no_rollback_undoes_nothing(connection: Session) -> None:
@@ -212,11 +208,11 @@ def test_an_id_that_comes_back_as_no_rollback_undoes_nothing(connection: Session
     lived.add(deploy("1", "2026-03-04T09:00:00Z"))
     lived.add(back := {**deploy("2", "2026-03-04T09:05:00Z"), "type": "rollback"})
     lived.derive(9)
-    assert stored_rows(connection)[0]["1"][2] == 1
+    assert failed(connection, "1")
     lived.delete("2")
     lived.add({**back, "type": "deploy"})
     lived.derive(9)
-    assert stored_rows(connection)[0]["1"][2] == 0
+    assert not failed(connection, "1")
 
 
 def start(id_: str, incident: str) -> dict[str, Any]:
@@ -265,13 +261,13 @@ def test_a_deploy_that_is_no_longer_undone_has_not_failed(
     lived.add(first)
     lived.add(back)
     lived.derive(9)
-    assert stored_rows(connection)[0]["1"][2] == 1
+    assert failed(connection, "1")
     for id_ in gone:
         lived.delete(id_)
     for body in come:
         lived.add(body)
     lived.derive(9)
-    assert stored_rows(connection)[0]["1"][2] == 0
+    assert not failed(connection, "1")
 
 
 def test_an_answer_says_how_far_it_is_behind(connection: Session) -> None:
@@ -301,5 +297,5 @@ def test_other_settings_delete_every_row_little_by_little(connection: Session) -
     done = [rows.reset(connection, other, 2) for _ in range(4)]
     assert done == [False, False, False, True]
     assert change_log.count_pending(connection, LATE, 9) == 5
-    catch_up(connection, LATE)
-    assert stored_rows(connection) == expected_rows(events)
+    catch_up(connection, LATE, chosen=other)
+    agree(connection, events, LATE, other)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterator
+from importlib.metadata import version
 from pathlib import Path
 
 import gitdailies_relay.store.store
@@ -97,10 +98,31 @@ def test_a_newer_store_is_refused_with_both_versions_named(
     with pytest.raises(ConfigurationError) as caught:
         migrations.upgrade(made(), older)
 
+    this = version("gitdailies-integrations")
     assert str(caught.value) == (
-        f"{made()}: expected a schema up to 0001, got 0002; it was written by a newer version of "
-        "gitdailies-integrations: install that one"
+        f"{made()}: expected a schema up to 0001, which release {this} knows, got 0002; release {this} of "
+        f"gitdailies-integrations wrote it: install that one, or restore a backup that {this} wrote"
     )
+
+
+def test_the_release_of_a_store_is_the_one_that_wrote_its_schema(
+    made: Callable[[], Database], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each upgrade notes the release that runs it; a store from before this was noted has none."""
+    two = versions(tmp_path / "two", "SELECT 1", "SELECT 1")
+    migrations.upgrade(made(), versions(tmp_path / "one", "SELECT 1"))
+    with contextlib.closing(made().connect()) as session:
+        session.execute("ALTER TABLE alembic_version DROP COLUMN release")
+        assert made().release(session) == ""
+    monkeypatch.setattr(migrations, "release", lambda: "9.8.7")
+    migrations.upgrade(made(), two)
+    with contextlib.closing(made().connect()) as session:
+        assert (made().schema_version(session), made().release(session)) == ("0002", "9.8.7")
+    monkeypatch.undo()
+    with pytest.raises(
+        ConfigurationError, match=r"got 0002; release 9\.8\.7 of gitdailies-integrations wrote it"
+    ):
+        migrations.upgrade(made(), tmp_path / "one")
 
 
 @pytest.mark.parametrize("name", STORES)

@@ -37,8 +37,10 @@ def attempting(verdict: str) -> Work:
     )
 
 
-def ready(database: Database, session: Session) -> object:
-    return outbox.ready(session, database.as_bytes, now_us(), now_us(), 16)
+def ready(**chosen: Any) -> Work:
+    return lambda database, session: outbox.ready(
+        session, database.as_bytes, now_us(), now_us(), 16, **chosen
+    )
 
 
 def dead_lettering(database: Database, session: Session) -> None:
@@ -52,7 +54,11 @@ WORKS: dict[str, Work] = {
     "a merge": accepting(merged("I8", "I9")),
     "a repeat": accepting(REPEATED),
     **{f"an attempt: {verdict}": attempting(verdict) for verdict in outbox.VERDICTS},
-    "what is ready": ready,
+    "what is ready": ready(),
+    "what is ready, never tried": ready(tried=False),
+    "what is ready, the newest": ready(tried=False, newest=True),
+    "what is ready, tried before": ready(tried=True),
+    "the end of an outage": lambda _, session: outbox.forgive(session, ()),
     "a dead letter that is requeued": dead_lettering,
 }
 

@@ -10,7 +10,7 @@ import pytest
 from gitdailies_core.sources.protocol import RESOLVED, STARTED
 from gitdailies_relay.accepting.acceptance import accept
 from gitdailies_relay.store import outbox, store
-from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, RETRY, Attempt, ReadyEvent
+from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, PAUSED, REFUSED, RETRY, Attempt, ReadyEvent
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import now_us
 
@@ -77,11 +77,54 @@ def test_a_waiting_event_stays_first_of_its_incident(waiting: Outbox) -> None:
     assert sorted(waiting.may_go()) == [1, 3]
 
 
-def test_a_paused_attempt_moves_nothing(waiting: Outbox) -> None:
-    """The event may be sent again at once, and no try is counted."""
+def test_a_paused_attempt_is_not_counted_and_lets_others_probe(waiting: Outbox) -> None:
+    """The event may be sent again at once, behind those that wait as long, and no try is counted."""
     waiting.attempt(1, PAUSED)
-    (first, _) = waiting.due()
+    (other, first) = waiting.due()
     assert (first.seq, first.attempts, first.first_attempt_at) == (1, 0, None)
+    assert other.seq == 3
+
+
+def test_a_refused_event_waits_and_its_refusals_are_counted(waiting: Outbox) -> None:
+    """It stays first of its incident; a requeue of a dead letter forgets them."""
+    for number in (1, 2):
+        waiting.attempt(1, REFUSED, now_us())
+        (first,) = [due for due in waiting.due() if due.seq == 1]
+        assert (first.attempts, first.refusals, first.partition) == (number, number, "default/test/A")
+        assert first.refused_at is not None
+    waiting.attempt(1, DEAD_LETTER)
+    waiting.change(lambda session: outbox.requeue(session, 1, now_us()))
+    (first,) = [due for due in waiting.due() if due.seq == 1]
+    assert (first.attempts, first.refusals, first.refused_at) == (0, 0, None)
+
+
+def test_tried_events_are_found_apart(waiting: Outbox) -> None:
+    """Those that were never tried do not wait behind them; the newest may come first."""
+    waiting.attempt(1, RETRY, 1)
+    ready = (waiting.session, waiting.database.as_bytes, now_us(), now_us(), 10)
+    assert [due.seq for due in outbox.ready(*ready, tried=True)] == [1]
+    assert [due.seq for due in outbox.ready(*ready, tried=False)] == [3]
+    assert [due.seq for due in outbox.ready(*ready, newest=True)] == [3, 1]
+
+
+def test_what_failed_for_its_own_reasons_is_not_made_due_with_the_others(waiting: Outbox) -> None:
+    """After an outage the others are as if never tried, and those of the named partitions keep their wait."""
+    later = now_us() + 60_000_000
+    waiting.attempts(*(Attempt(seq, now_us(), 500, RETRY, "planted", later) for seq in (1, 3)))
+    waiting.change(lambda session: outbox.forgive(session, {"default/test/A"}))
+    (other,) = waiting.due()
+    assert (other.seq, other.attempts) == (3, 0)
+    assert other.first_attempt_at is not None
+    (own,) = [one for one in waiting.due(at=later) if one.seq == 1]
+    assert own.attempts == 1
+
+
+def test_what_was_refused_is_not_forgiven(waiting: Outbox) -> None:
+    """Its refusals go on counting, whatever others were taken."""
+    waiting.attempt(1, REFUSED, now_us())
+    waiting.change(lambda session: outbox.forgive(session, ()))
+    (first,) = [one for one in waiting.due() if one.seq == 1]
+    assert (first.attempts, first.refusals) == (1, 1)
 
 
 def test_a_dead_letter_lets_the_next_go_and_is_requeued_before_it(waiting: Outbox) -> None:
@@ -125,3 +168,34 @@ def test_a_dead_letter_is_requeued_once(waiting: Outbox) -> None:
     waiting.change(lambda session: outbox.requeue(session, 1, now_us()))
     (start,) = [due for due in waiting.due() if due.seq == 1]
     assert start.attempts == 1
+
+
+def test_the_last_attempts_of_an_event_are_kept_with_their_answers(waiting: Outbox) -> None:
+    """However often an event is tried, the store has fifty attempts, and those of others stay."""
+    waiting.attempt(3, RETRY)
+    for number in range(outbox.MOST_ATTEMPTS + 7):
+        waiting.attempts(Attempt(1, number, 500, RETRY, "planted", 0, f"answer {number}"))
+    rows = waiting.session.execute("SELECT event_seq, answer FROM attempts ORDER BY seq").fetchall()
+    assert [answer for seq, answer in rows if seq == 1] == [
+        f"answer {number}" for number in range(7, outbox.MOST_ATTEMPTS + 7)
+    ]
+    assert [answer for seq, answer in rows if seq == 3] == [""]
+
+
+def test_a_discarded_event_is_gone_and_the_next_of_its_partition_may_be_sent(waiting: Outbox) -> None:
+    """It is in no list of the outbox any more; its row has the reason."""
+    waiting.change(lambda session: outbox.discard(session, 1, "a drill"))
+    assert waiting.may_go() == [2, 3]
+    discarded = waiting.session.execute("SELECT seq, discarded FROM events ORDER BY seq").fetchall()
+    assert [tuple(row) for row in discarded] == [(1, "a drill"), (2, None), (3, None), (4, None)]
+
+
+def test_events_of_a_paused_source_may_not_be_sent(waiting: Outbox) -> None:
+    """A source is paused at its destination; another name pauses nothing."""
+    (source,) = waiting.session.execute("SELECT DISTINCT source FROM events").fetchone()
+    waiting.change(lambda session: store.pause(session, "default/another", "manual", "planted"))
+    assert waiting.may_go() == [1, 3]
+    waiting.change(lambda session: store.pause(session, f"default/{source}", "manual", "planted"))
+    assert waiting.may_go() == []
+    waiting.change(lambda session: store.end_pause(session, f"default/{source}"))
+    assert waiting.may_go() == [1, 3]

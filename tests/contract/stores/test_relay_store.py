@@ -18,6 +18,7 @@ from gitdailies_core.sources.protocol import RESOLVED, STARTED, Change
 from gitdailies_relay.accepting.acceptance import Delivery
 from gitdailies_relay.accepting.interpret import Interpretation
 from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.failed import failed as read_failed
 from gitdailies_relay.store import retention, store
 from gitdailies_relay.store.outbox import DEAD_LETTER, DELIVERED, RETRY, Attempt
 from gitdailies_relay.store.store import RelayStore
@@ -196,7 +197,7 @@ def test_what_is_quarantined_and_reported(opened: Opened) -> None:
         assert (status["waiting"], status["deadLetters"], status["retrying"]) == (1, 1, 1)
         assert status["quarantined"] == {UNEXPECTED_PAYLOAD: 1, UNMAPPED: 1}
         assert status["deliveries"] == {"test": {UNEXPECTED_PAYLOAD: 1, "stored": 2, UNMAPPED: 1}}
-        failed = one.report(reports.failed)
+        failed = one.report(read_failed)
         assert [entry["incident"] for entry in failed["deadLetters"]] == ["A"]
         assert [entry["code"] for entry in failed["quarantined"]] == [UNEXPECTED_PAYLOAD, UNMAPPED]
         (event,) = one.report(lambda s: reports.explain(s, "B"))["events"]

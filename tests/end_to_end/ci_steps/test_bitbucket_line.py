@@ -107,7 +107,8 @@ def fetched(folder: Path, checksum: str, url: str) -> tuple[int, str, str]:
     assert text != FETCHED
     return pipeline(
         folder,
-        text.replace("CHECKSUM", checksum),
+        text,
+        step_sha256=checksum,
         gitdailies_webhook_url=url,
         gitdailies_webhook_key=KEY,
     )

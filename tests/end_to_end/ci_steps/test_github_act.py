@@ -12,6 +12,13 @@ from tests.support.servers import answer, free_port, serving
 KEY = "planted-a7c4e1-key"
 HEAD = "b7d3e9f0a1c25846d9e8f7061524334251607f8e"
 MERGED = "9e8d7c6b5a49382716050f1e2d3c4b5a69788796"
+# act numbers every run 1.
+OF_EVERY_EVENT = {
+    "kind": "deployed",
+    "repo": REPOSITORY,
+    "run": "github-actions:1",
+    "reporter": "step/github-actions",
+}
 TAKEN = answer("202 Accepted", b'{"status": "created"}')
 
 
@@ -42,20 +49,30 @@ def reported(run: Run) -> None:
         (
             "pull_request",
             "pull_request",
-            {"commitSHA": HEAD, "branch": "retry-cards"},
-            "the head of pull request 7",
+            {"commitSHA": HEAD, "branch": "retry-cards", "environment": "preview"},
+            "environment: preview, because the job is of pull request 7 and names none",
         ),
         ("pull_request", "pull_request_merged", {"commitSHA": MERGED, "branch": "main"}, "was merged as"),
         (
             "workflow_run",
             "workflow_run_success",
-            {"commitSHA": HEAD, "branch": "main", "commitTime": "2026-03-04T07:41:00Z"},
-            "",
+            {
+                "commitSHA": HEAD,
+                "branch": "main",
+                "commitTime": "2026-03-04T07:41:00Z",
+                "run": "github-actions:555001",
+            },
+            "environment: none is named, so the deploy counts as production",
         ),
         (
             "deployment_status",
             "deployment_status",
-            {"commitSHA": HEAD, "environment": "production-eu", "time": "2026-03-04T08:55:12Z"},
+            {
+                "commitSHA": HEAD,
+                "environment": "production-eu",
+                "time": "2026-03-04T08:55:12Z",
+                "run": "github-actions:8801",
+            },
             "",
         ),
     ],
@@ -67,7 +84,7 @@ def test_event(event: str, payload: str | None, expected: dict[str, Any], note: 
         run = act(tmp_path, "deploy", event=event, payload=payload, key=KEY, url=server.url)
 
     reported(run)
-    wanted = {"kind": "deployed", "repo": REPOSITORY, **expected}
+    wanted = {**OF_EVERY_EVENT, **expected}
     wanted["commitSHA"] = wanted["commitSHA"] or run.sha
     assert bodies(server.requests) == [wanted]
     [request] = server.requests
@@ -116,13 +133,7 @@ def test_reusable_workflow(tmp_path: Path) -> None:
 
     reported(run)
     assert bodies(server.requests) == [
-        {
-            "kind": "deployed",
-            "repo": REPOSITORY,
-            "commitSHA": run.sha,
-            "environment": "production",
-            "branch": "main",
-        }
+        {**OF_EVERY_EVENT, "commitSHA": run.sha, "environment": "production", "branch": "main"}
     ]
 
 
@@ -159,7 +170,7 @@ def test_wrong_key(strict: str, level: str, code: int, tmp_path: Path) -> None:
 
     check(run, code=code, ok="false", outcome="failed", status="401")
     assert run.summaries[0].startswith("⚠️")
-    [(shown, text)] = run.annotations
+    [(shown, text)] = [one for one in run.annotations if one[0] != "notice"]
     assert shown == level
     assert "the key is refused (answered 401: no key *** here); check webhook-key" in text
     assert len(server.requests) == 1
@@ -170,7 +181,7 @@ def test_server_down(tmp_path: Path) -> None:
     run = act(tmp_path, "deploy", key=KEY, url=f"http://127.0.0.1:{free_port()}/webhooks", retries="1")
 
     check(run, code=0, ok="false", outcome="failed", status="")
-    [(level, text)] = run.annotations
+    [(level, text)] = [one for one in run.annotations if one[0] != "notice"]
     assert level == "warning"
     assert "connection refused (2 attempts)" in text
 

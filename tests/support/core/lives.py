@@ -9,7 +9,7 @@ from gitdailies_core import reasons
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import Target
-from gitdailies_core.incidents.state_machine import Decision, decide
+from gitdailies_core.incidents.state_machine import Decision, close, decide
 from gitdailies_core.reasons import Reason
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Service
 from gitdailies_core.values.times import text_of
@@ -68,6 +68,11 @@ def short(event: Event) -> tuple[Any, ...]:
     return (event.get("incidentId"), verb, minutes, *more)
 
 
+def by_repo(events: Sequence[Event]) -> list[tuple[Any, ...]]:
+    """Shorten events to (repository, `starts` or `ends`, minutes)."""
+    return [(event.get("repo"), *short(event)[1:3]) for event in events]
+
+
 @dataclass
 class Relay:
     """A relay without its store: it decides on changes, remembers records and collects the sent events."""
@@ -84,6 +89,13 @@ class Relay:
             source="pagerduty", change=change, targets=targets, refusal=refusal, records=self.records
         )
         assert bool(decision.events) != bool(decision.reason), "events or a reason, never both or neither"
+        self.records.apply(decision)
+        self.sent += decision.events
+        return decision
+
+    def close(self, change: Change) -> Decision:
+        """Close an incident by hand."""
+        decision = close(change=change, source="pagerduty", records=self.records)
         self.records.apply(decision)
         self.sent += decision.events
         return decision

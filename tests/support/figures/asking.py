@@ -5,9 +5,11 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Mapping
 from datetime import datetime
+from hashlib import sha1
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import pytest
 from gitdailies_core.events.events import Event
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
@@ -18,6 +20,7 @@ from gitdailies_webhooks.figures.reasons import Reasons
 from gitdailies_webhooks.figures.selection import Selection, parse_period
 from gitdailies_webhooks.figures.settings import FigureSettings
 
+REPO = "larkspur/shop"
 WORKED = Path(__file__).parent / "worked"
 
 
@@ -35,6 +38,7 @@ class Computed(NamedTuple):
             deploys,
             unlinked=count_unlinked(incidents),
             period=self.selection.period,
+            observed_from=self.selection.period.observed_from(self.history.first_at(self.selection.repo)),
             window=self.settings.window_us,
         )
 
@@ -68,5 +72,42 @@ def compute(
     return Computed(history, derive(history, settings), selection, settings)
 
 
+def deploy(id_: str, time: str, sha: str = "", **values: Any) -> dict[str, Any]:
+    """A deploy in March 2026, of a commit of its own if none is given, as the store holds it."""
+    values = {"repo": REPO, "commitSHA": sha or sha1(id_.encode()).hexdigest(), **values}
+    return Event.make("deployed", id=id_, time=f"2026-03-{time}Z", **values).to_wire()
+
+
+def started(id_: str, time: str, incident: str = "INC", **values: Any) -> dict[str, Any]:
+    """A start of an incident in March 2026, as the store holds it."""
+    return _of_incident("incidentStarted", id_, time, incident, **values)
+
+
+def ended(id_: str, time: str, incident: str = "INC", **values: Any) -> dict[str, Any]:
+    """An end of an incident in March 2026, as the store holds it."""
+    return _of_incident("incidentResolved", id_, time, incident, **values)
+
+
+def _of_incident(kind: str, id_: str, time: str, incident: str, **values: Any) -> dict[str, Any]:
+    values = {"repo": REPO, "incidentId": incident, **values}
+    return Event.make(kind, id=id_, time=f"2026-03-{time}Z", **values).to_wire()
+
+
 def us(text: str) -> int:
     return to_us(datetime.fromisoformat(text))
+
+
+def alike(figures: dict[str, Any], expected: dict[str, Any]) -> None:
+    """Check that every number of every figure is the expected one."""
+    assert figures.keys() == expected.keys()
+    for figure, numbers in expected.items():
+        assert (figure, flat(figures[figure])) == (figure, pytest.approx(flat(numbers)))
+
+
+def flat(numbers: dict[str, Any]) -> dict[str, Any]:
+    """The numbers of a figure, those of an inner group by both names."""
+    found: dict[str, Any] = {}
+    for name, number in numbers.items():
+        inner = number if isinstance(number, dict) else {"": number}
+        found |= {f"{name} {measure}".strip(): value for measure, value in inner.items()}
+    return found

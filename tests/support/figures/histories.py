@@ -10,8 +10,8 @@ from hypothesis import strategies as st
 
 HOUR = 3600
 # Most in one place, so that events meet.
-REPOS = ("larkspur/shop", "larkspur/shop", "Larkspur/Shop", "larkspur/ledger")
-ENVIRONMENTS = (None, None, "production", "Live", "staging", "STAGING")
+REPOS = ("larkspur/shop", "larkspur/shop", "larkspur/shop", "Larkspur/Shop.git", "larkspur/ledger")
+ENVIRONMENTS = (None, None, "production", "production", " Live", "eu", "staging", "STAGING")
 SERVICES = (None, "api", "API", "web")
 # Two share their first seven digits, one is cut to them.
 SHAS = ("a" * 40, "b" * 40, "c" * 40, "d" * 7 + "1" * 33, "d" * 7 + "2" * 33, "d" * 7)
@@ -22,11 +22,11 @@ def text(hours: float) -> str:
     return moment.isoformat().replace("+00:00", "Z")
 
 
-# Equal moments, moments a whole window apart, and moments one second off.
+# Equal moments, moments a whole window apart, an hour apart, and moments one second off.
 TIMES = st.builds(
     lambda steps, second: text(steps * 8 + second / HOUR),
     st.integers(0, 15),
-    st.sampled_from((0, 0, 0, 0, 1, -1)),
+    st.sampled_from((0, 0, 0, 0, 1, -1, HOUR, HOUR + 1)),
 )
 COMMITS = st.lists(st.tuples(st.sampled_from(SHAS), st.none() | TIMES), max_size=4)
 PLACE = {
@@ -39,7 +39,13 @@ DEPLOYS = st.fixed_dictionaries(
     {
         "kind": st.just("deployed"),
         **PLACE,
-        "commitSHA": st.sampled_from(SHAS),
+        "commitSHA": st.sampled_from(SHAS) | st.sampled_from(SHAS[:3]),
+        "run": st.sampled_from((None, "ci:1", "ci:1", "ci:2")),
+        "attempt": st.sampled_from((None, None, "1", "2")),
+        "reporter": st.sampled_from((None, "step/ci", "step/ci", "relay/ci")),
+        "tier": st.sampled_from((None, None, "production", "staging")),
+        "branch": st.sampled_from((None, "main", "hotfix/one")),
+        "reverts": st.none() | st.none() | st.lists(st.sampled_from(SHAS), max_size=2),
         "type": st.sampled_from((None, None, "deploy", "rollback", "hotfix")),
         "commits": st.none() | COMMITS,
         "commitTime": st.none() | TIMES,
@@ -56,7 +62,7 @@ ENDS = st.fixed_dictionaries(
     {
         "kind": st.just("incidentResolved"),
         **INCIDENT,
-        "resolution": st.sampled_from((None, None, None, "merged", "fixed")),
+        "resolution": st.sampled_from((None, None, None, "merged", "cancelled", "fixed")),
     }
 )
 

@@ -1,6 +1,7 @@
 """The figures a second time, slowly and straight from the definitions; nothing is shared with the package.
 
-Every rule is a comprehension over all events. The package sorts events; this searches them.
+Every rule is a comprehension over all events. The package sorts events; this searches them. Only
+the repeats are found one after another, since each depends on what the ones before it are.
 """
 
 from __future__ import annotations
@@ -12,17 +13,32 @@ from zoneinfo import ZoneInfo
 
 Body = Mapping[str, Any]
 
+# What a deploy is, beside deploy, rollback and hotfix.
+REPEAT, BACK, AGAIN, AGAIN_HOTFIX = "repeat", "back", "again", "hotfix again"
+WITHOUT_RECOVERY = ("merged", "cancelled", "deleted")
+
 
 class Reference:
     def __init__(
-        self, events: Sequence[Body], question: Mapping[str, str], *, hours: float = 72, zone: str = "UTC"
+        self,
+        events: Sequence[Body],
+        question: Mapping[str, str],
+        *,
+        hours: float = 24,
+        zone: str = "UTC",
+        count_same_commit: bool = False,
+        hotfix: str = "",
     ) -> None:
         self.question = question
+        self.count_same_commit = count_same_commit
+        self.hotfix = hotfix
         self.window = timedelta(hours=hours)
         self.zone = ZoneInfo(zone)
         self.now = datetime.fromisoformat(question["now"])
         past = [event for event in events if when(event) <= self.now]
-        self.deploys = [event for event in past if event["kind"] == "deployed"]
+        self.past = past
+        self.kinds = self.classified([event for event in past if event["kind"] == "deployed"])
+        self.deploys = [d for d in past if self.kinds.get(d["id"], REPEAT) != REPEAT]
         self.starts = [event for event in past if event["kind"] == "incidentStarted"]
         self.ends = [event for event in past if event["kind"] == "incidentResolved"]
         self.outages = self.occurrences()
@@ -53,13 +69,66 @@ class Reference:
                 found.append((is_open, None))
         return found
 
+    def classified(self, deploys: Sequence[Body]) -> dict[str, str]:
+        """Whether each deploy is a deploy, a rollback, a hotfix, nothing new or a repeat, by its id."""
+        kinds: dict[str, str] = {}
+        for deploy in sorted(deploys, key=order):
+            here = [d for d in deploys if place(d) == place(deploy) and order(d) < order(deploy)]
+            here.sort(key=order)
+            counting = [d for d in here if kinds[d["id"]] != REPEAT]
+            kinds[deploy["id"]] = self.kind(deploy, here, counting)
+        return kinds
+
+    def kind(self, deploy: Body, here: list[Body], counting: list[Body]) -> str:
+        says = deploy.get("type", "deploy")
+        same = [d for d in here if one_commit(d["commitSHA"], deploy["commitSHA"])]
+        counted = [d for d in counting if d in same]
+        same_run = [
+            d
+            for d in counted
+            if deploy.get("run")
+            and d.get("run") == deploy["run"]
+            and (d.get("attempt") or "1") == (deploy.get("attempt") or "1")
+        ]
+        if says in ("rollback", "hotfix"):
+            return REPEAT if any(d.get("type") == says for d in same_run) else says
+        is_there = bool(counting) and one_commit(counting[-1]["commitSHA"], deploy["commitSHA"])
+        if is_there and self.count_same_commit:
+            runs = (counting[-1].get("run"), deploy.get("run"))
+            is_there = None in runs or runs[0] == runs[1]
+        if is_there or same_run:
+            return REPEAT
+        hotfix = bool(self.hotfix) and (deploy.get("branch") or "").startswith(self.hotfix)
+        if not counted:
+            return "hotfix" if hotfix else "deploy"
+        if not any(exact(d) == exact(deploy) for d in same):
+            return REPEAT
+        soon = when(deploy) - when(same[0]) <= timedelta(hours=1)
+        if soon and not any(d.get("reporter") == deploy.get("reporter") for d in same):
+            return REPEAT
+        replaced = [d for d in counting if one_commit(d["commitSHA"], counting[-1]["commitSHA"])]
+        if order(counted[0]) < order(replaced[0]):
+            return BACK
+        return AGAIN_HOTFIX if hotfix else AGAIN
+
+    def known(self, deploy: Body) -> bool:
+        return self.kinds[deploy["id"]] in (BACK, AGAIN, AGAIN_HOTFIX)
+
+    def is_rollback(self, deploy: Body) -> bool:
+        return self.kinds[deploy["id"]] in ("rollback", BACK)
+
+    def is_hotfix(self, deploy: Body) -> bool:
+        return self.kinds[deploy["id"]] in ("hotfix", AGAIN_HOTFIX)
+
     def earlier(self, deploy: Body) -> list[Body]:
-        """The deploys before a deploy, of the same repository, environment and service, the latest last."""
+        """The counting deploys of the place before a deploy, the latest last."""
         before = [d for d in self.deploys if place(d) == place(deploy) and order(d) < order(deploy)]
         return sorted(before, key=order)
 
     def brought(self, deploy: Body) -> list[tuple[str, datetime | None]]:
         """The commits of a deploy that no earlier one listed or was of."""
+        if self.known(deploy):
+            return []
         known = [sha for d in self.earlier(deploy) for sha in (d["commitSHA"], *(s for s, _ in listed(d)))]
         new: list[tuple[str, datetime | None]] = []
         for sha, at in listed(deploy):
@@ -82,22 +151,59 @@ class Reference:
             before = [d for d in guilty if when(d) <= when(start)]
             after = [d for d in guilty if when(d) > when(start)]
             return max(before, key=order) if before else min(after, key=order, default=None)
+        return self.latest_before(start, self.window)
+
+    def latest_before(self, start: Body, window: timedelta) -> Body | None:
         near = [
             d
-            for d in here
-            if timedelta(0) <= when(start) - when(d) < self.window
+            for d in self.deploys
+            if place(d)[:2] == place(start)[:2]
+            and timedelta(0) <= when(start) - when(d) < window
             and (not d.get("service") or not start.get("service") or place(d)[2] == place(start)[2])
         ]
         return max(near, key=order, default=None)
 
-    def undone_by(self, deploy: Body) -> list[Body]:
+    def remedies(self, deploy: Body) -> list[Body]:
+        """The deploys that a deploy remedies."""
+        earlier = self.earlier(deploy)
         found = []
-        for rollback in self.deploys:
-            if rollback.get("type") == "rollback":
-                before = [d for d in self.earlier(rollback) if d.get("type") != "rollback"]
-                if before and before[-1] is deploy and when(rollback) - when(deploy) < self.window:
-                    found.append(rollback)
+        if self.is_rollback(deploy) or self.is_hotfix(deploy):
+            others = [
+                d
+                for d in earlier
+                if not self.is_rollback(d) and not one_commit(d["commitSHA"], deploy["commitSHA"])
+            ]
+            found += [d for d in others[-1:] if when(deploy) - when(d) < self.window]
+        for sha in deploy.get("reverts") or ():
+            first_with = [
+                d
+                for d in earlier
+                if any(one_commit(sha, c) for c, _ in self.brought(d))
+                or (one_commit(sha, d["commitSHA"]) and not self.was_there(d))
+            ]
+            found += first_with[:1]
         return found
+
+    def was_there(self, deploy: Body) -> bool:
+        """Whether an earlier deploy listed the commit of a deploy, or was of it."""
+        known = [sha for d in self.earlier(deploy) for sha in (d["commitSHA"], *(s for s, _ in listed(d)))]
+        return any(one_commit(deploy["commitSHA"], sha) for sha in known)
+
+    def remedied_by(self, deploy: Body) -> list[Body]:
+        found = [d for d in self.deploys if any(r is deploy for r in self.remedies(d))]
+        return sorted(found, key=order)
+
+    def observed_from(self) -> datetime | None:
+        repo, ended = self.question.get("repo"), self.moment("to")
+        seen = [
+            when(e)
+            for e in self.past
+            if (not repo or bare(e["repo"]) == bare(repo)) and (ended is None or when(e) < ended)
+        ]
+        if not seen or (ended is not None and min(seen) >= ended):
+            return None
+        day = min(seen).astimezone(self.zone).replace(hour=0, minute=0, second=0, microsecond=0)
+        return max(self.moment("from"), day.replace(fold=0), key=lambda moment: moment.timestamp())
 
     def selected(self, events: Sequence[Body]) -> list[Body]:
         filters = self.question
@@ -107,9 +213,9 @@ class Reference:
             for e in events
             if began <= when(e)
             and (ended is None or when(e) < ended)
-            and (not filters.get("repo") or e["repo"].lower() == filters["repo"].lower())
+            and (not filters.get("repo") or bare(e["repo"]) == bare(filters["repo"]))
             and environment(e) == environment(filters)
-            and (not filters.get("service") or (e.get("service") or "").lower() == filters["service"].lower())
+            and (not filters.get("service") or bare(e.get("service") or "") == bare(filters["service"]))
         ]
 
     def moment(self, name: str) -> Any:
@@ -120,21 +226,21 @@ class Reference:
             return datetime.fromisoformat(text).replace(tzinfo=self.zone)
         return datetime.fromisoformat(text)
 
-    def days(self) -> float | None:
-        began, ended = self.moment("from"), self.moment("to")
+    def days(self) -> float:
+        began, ended = self.observed_from(), self.moment("to")
         until = self.now if ended is None or ended > self.now else ended
-        if until.timestamp() <= began.timestamp():
-            return None
+        if began is None or until.timestamp() <= began.timestamp():
+            return 0
         shown = [moment.astimezone(self.zone).replace(tzinfo=None) for moment in (began, until)]
-        return (shown[1] - shown[0]).total_seconds() / 86400
+        return max((shown[1] - shown[0]).total_seconds() / 86400, 0)
 
-    def figures(self) -> dict[str, Any]:
+    def figures(self) -> dict[str, Any]:  # noqa: PLR0912  one rule after another, as in the definitions
         deploys = sorted(self.selected(self.deploys), key=when)
         gaps = [(when(deploys[i + 1]) - when(deploys[i])).total_seconds() for i in range(len(deploys) - 1)]
         leads, unknown_deploys, unknown_commits = [], 0, 0
         for deploy in deploys:
             lists = deploy.get("commits") is not None or deploy.get("commitTime")
-            if not self.earlier(deploy) or not lists:
+            if not self.known(deploy) and (not self.earlier(deploy) or not lists):
                 unknown_deploys += 1
                 continue
             for _, at in self.brought(deploy):
@@ -142,18 +248,24 @@ class Reference:
                     unknown_commits += 1
                 else:
                     leads.append((when(deploy) - at).total_seconds())
-        failed, young_failed, pending, recoveries, still_open, without = [], 0, 0, [], 0, 0
+        settled, failed, young_failed, pending, still_open, without = 0, 0, 0, 0, 0, 0
+        recoveries, remedied = [], []
         for deploy in deploys:
             mine = [o for o, blamed in zip(self.outages, self.blame, strict=True) if blamed is deploy]
             young = self.now - when(deploy) < self.window
-            if not mine and not self.undone_by(deploy):
+            settled += not young
+            remedies = self.remedied_by(deploy)
+            if not mine and not remedies:
                 pending += young
                 continue
-            failed.append(deploy)
+            failed += not young
             young_failed += young
-            counted = [(s, e) for s, e in mine if (e or {}).get("resolution") != "merged"]
+            counted = [(s, e) for s, e in mine if (e or {}).get("resolution") not in WITHOUT_RECOVERY]
             if not counted:
-                without += 1
+                if remedies:
+                    remedied.append((when(remedies[0]) - when(deploy)).total_seconds())
+                else:
+                    without += 1
                 continue
             begin = moment = min(when(s) for s, _ in counted)
             while True:  # move on to the last end of what is open at this moment, until none is later
@@ -166,9 +278,15 @@ class Reference:
                     recoveries.append((moment - begin).total_seconds())
                     break
                 moment = last
-        rework = [d for d in deploys if d.get("type") in ("rollback", "hotfix") or d.get("fixes")]
-        starts = [o[0] for o, blamed in zip(self.outages, self.blame, strict=True) if blamed is None]
-        days, judged = self.days(), len(deploys) - pending
+        rework = [d for d in deploys if self.is_rollback(d) or self.is_hotfix(d) or d.get("fixes")]
+        unlinked = [o for o, blamed in zip(self.outages, self.blame, strict=True) if blamed is None]
+        wide = [
+            start
+            for start, end in unlinked
+            if not ((end or {}).get("causedBy") or start.get("causedBy"))
+            and self.latest_before(start, timedelta(hours=72)) is not None
+        ]
+        days = self.days()
         return {
             "deploymentFrequency": {
                 "value": len(deploys) / days if days else None,
@@ -187,18 +305,24 @@ class Reference:
                 "unknownCommits": unknown_commits,
             },
             "changeFailRate": {
-                "value": len(failed) / judged if judged else None,
-                "numerator": len(failed),
-                "denominator": judged,
+                "value": failed / settled if settled else None,
+                "numerator": failed,
+                "denominator": settled,
                 "pending": pending,
                 "failedYoung": young_failed,
-                "unlinked": len(self.selected(starts)),
+                "unlinked": len(self.selected([start for start, _ in unlinked])),
+                "attributedIn72h": len(self.selected(wide)),
             },
             "failedDeploymentRecoveryTime": {
                 "median": share(recoveries, 0.5),
                 "p90": share(recoveries, 0.9),
                 "count": len(recoveries),
                 "open": still_open,
+                "byRemedy": {
+                    "median": share(remedied, 0.5),
+                    "p90": share(remedied, 0.9),
+                    "count": len(remedied),
+                },
                 "withoutIncident": without,
             },
             "deploymentReworkRate": {
@@ -218,20 +342,30 @@ def order(event: Body) -> tuple[datetime, str]:
 
 
 def environment(event: Body) -> str:
-    name = (event.get("environment") or "production").lower()
-    return "production" if name in ("production", "prod", "prd", "live") else name
+    name = (event.get("environment") or "production").strip().lower()
+    if name in ("production", "prod", "prd", "live") or event.get("tier") == "production":
+        return "production"
+    return name
+
+
+def exact(event: Body) -> str | None:
+    return (event.get("environment") or "").strip().lower() or None
+
+
+def bare(name: str) -> str:
+    return name.lower().removesuffix(".git")
 
 
 def place(event: Body) -> tuple[str, str, str]:
-    return (event["repo"].lower(), environment(event), (event.get("service") or "").lower())
+    return (bare(event["repo"]), environment(event), bare(event.get("service") or ""))
 
 
 def fits(end: Body, where: tuple[str, ...]) -> bool:
     repo, env, service = where
     return (
-        end["repo"].lower() == repo
+        bare(end["repo"]) == repo
         and (not end.get("environment") or environment(end) == env)
-        and (not end.get("service") or not service or end["service"].lower() == service)
+        and (not end.get("service") or not service or bare(end["service"]) == service)
     )
 
 

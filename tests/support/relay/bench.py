@@ -16,6 +16,7 @@ from typing import Any
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http.event_lists import EventResult
+from gitdailies_connection.http.sender import ReceiverAnswer
 from gitdailies_core.errors import DeliveryError
 from gitdailies_core.events.dialect import OURS
 from gitdailies_core.incidents.routing import Target
@@ -28,6 +29,7 @@ from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.delivery.batches import is_about_events
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.failed import failed as read_failed
 from gitdailies_relay.store import store
 from gitdailies_relay.store.store import RelayStore
 from gitdailies_server.storage.sqlite import SqliteDatabase
@@ -51,6 +53,7 @@ class FakeSender:
     keys: list[str] = field(default_factory=list)
     times: list[float] = field(default_factory=list)
     there: bool = True
+    kind: str = OURS
     most_at_once: int = 0
     most_of_one: int = 0
     lists: list[int] = field(default_factory=list)
@@ -89,10 +92,10 @@ class FakeSender:
             with self._lock:
                 self._now.remove(incident)
 
-    def receiver(self) -> str:
+    def ask_receiver(self) -> ReceiverAnswer:
         if not self.there:
             raise DeliveryError("127.0.0.1:1: connection refused")
-        return OURS
+        return ReceiverAnswer(self.kind, "200")
 
     def cut(self) -> None:
         self.cut_off.set()
@@ -125,7 +128,7 @@ class Bench:
         return status
 
     def dead_letters(self) -> list[dict[str, Any]]:
-        dead: list[dict[str, Any]] = self.store.report(reports.failed)["deadLetters"]
+        dead: list[dict[str, Any]] = self.store.report(read_failed)["deadLetters"]
         return dead
 
     def outbox(self) -> list[tuple[Any, ...]]:

@@ -98,8 +98,8 @@ def _of_list(answers: Sequence[bytes | None]) -> bytes | None:
 
 
 @contextmanager
-def receiving() -> Iterator[Receiver]:
-    receiver = Receiver()
+def receiving(receiver: Receiver | None = None) -> Iterator[Receiver]:
+    receiver = receiver or Receiver()
     with serving(receiver.reply) as server:
         receiver.url = server.url
         yield receiver

@@ -16,10 +16,12 @@ import structlog
 from gitdailies_connection.config.load import load
 from gitdailies_relay import server
 from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.failed import failed
 from gitdailies_relay.store import store
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
+from tests.support.empty_stores import put_relay_store
 from tests.support.relay.deliveries import SECRETS
 
 TEMPLATE = Path(__file__).parent / "data" / "gitdailies.yml"
@@ -44,6 +46,8 @@ def configure(folder: Path, *, url: str = NOBODY, key: str = "gdk_some_key", **s
         path = folder / name
         path.write_text(text + "\n")
         path.chmod(0o600)
+    if settings.get("store", DEFAULTS["store"]) == DEFAULTS["store"]:
+        put_relay_store(folder / "relay.db")
     file = folder / "gitdailies.yml"
     file.write_text(Template(TEMPLATE.read_text()).substitute({**DEFAULTS, **settings, "url": url}))
     return file
@@ -78,7 +82,7 @@ class Relay:
 
     def failed(self) -> dict[str, Any]:
         with store.reading(self.database) as connection:
-            return reports.failed(connection)
+            return failed(connection)
 
     def explain(self, incident: str) -> dict[str, Any]:
         with store.reading(self.database) as connection:

@@ -19,7 +19,7 @@ from typing import Any
 import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.config.settings import StoreSetting, WebhooksSettings
+from gitdailies_connection.config.settings import DeploySettings, StoreSetting, WebhooksSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.figures.settings import FigureSettings
@@ -37,6 +37,8 @@ class Receiver:
     reload: Callable[[WebhooksSettings | Exception], None] = lambda _: None
     # What it logged so far, unless its lines are written.
     log: list[MutableMapping[str, Any]] = field(default_factory=list)
+    # The second listener, if it has one.
+    status_url: str = ""
 
     def logged(self, event: str) -> list[MutableMapping[str, Any]]:
         return [entry for entry in self.log if entry["event"] == event]
@@ -89,6 +91,7 @@ def in_thread(
     keep_days: float | None = None,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     trusted_proxies: Sequence[Network] = (),
+    status: Listen | None = None,
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -126,6 +129,8 @@ def in_thread(
             ready=listening,
             stop=stops[0],
             public=public,
+            status=status,
+            status_hosts=["webhooks.internal"],
             keep_days=keep_days,
             settings=settings_of(settings, mirrors, trusted_proxies),
             reload=next_settings,
@@ -147,7 +152,7 @@ def in_thread(
             thread.join()
             raise faults[0]
         try:
-            yield Receiver(address[0], store, reload, log)
+            yield Receiver(address[0], store, reload, log, f"http://{status}" if status else "")
         finally:
             loops[0].call_soon_threadsafe(stops[0].set)
             thread.join(60)
@@ -165,6 +170,8 @@ def settings_of(
         window_hours=settings.window / timedelta(hours=1),
         timezone=settings.timezone,
         production=settings.production,
+        count_same_commit=settings.count_same_commit,
+        deploys=DeploySettings(settings.hotfix),
         mirrors=mirrors,
         trusted_proxies=tuple(proxies),
     )

@@ -22,7 +22,10 @@ def read(file: Path) -> dict[str, Any]:
 def outcome(case: dict[str, Any]) -> dict[str, Any]:
     """Resolve a case and write the outcome in the form of `expected`."""
     given = dict(case.get("inputs", {}))
-    git = GitFacts(**{**case["git"], "commits": tuple(case["git"]["commits"])}) if "git" in case else None
+    known = case.get("git", {})
+    history = tuple((name, tuple(above), tuple(undone)) for name, above, undone in known.get("history", ()))
+    lists = {"commits": tuple(known.get("commits", ())), "history": history}
+    git = GitFacts(**{**known, **lists}) if known else None
     try:
         found = deploys_of(
             environ=case["environ"],
@@ -84,19 +87,162 @@ def test_no_user_leaves() -> None:
         assert "tok-5e" not in text
 
 
+def event_of(name: str) -> dict[str, Any]:
+    """Return the one event of a case."""
+    [event] = read(CASES / f"{name}.json")["expected"]["events"]
+    found: dict[str, Any] = event
+    return found
+
+
 @pytest.mark.parametrize(
     ("first", "second"),
     [
-        ("github_actions/push", "github_actions/push_run_again"),
-        ("github_actions/workflow_run", "github_actions/workflow_run_again"),
+        ("azure/deployment_job", "azure/stage_again"),
+        ("azure/classic_release", "azure/classic_release_again"),
+        ("bitbucket/deployment_step", "bitbucket/step_again"),
+        ("buildkite/branch", "buildkite/retried_job"),
         ("circleci/branch", "circleci/run_again"),
+        ("github_actions/deployment", "github_actions/deployment_again"),
+        ("github_actions/push", "github_actions/push_attempt_2"),
+        ("github_actions/push_attempt_2", "github_actions/push_run_again"),
+        ("github_actions/workflow_run", "github_actions/workflow_run_again"),
+        ("github_actions/workflow_run", "github_actions/workflow_run_job_again"),
+        ("github_actions/workflow_run_again", "github_actions/workflow_run_both_again"),
+        ("gitlab/branch", "gitlab/job_again"),
+        ("octopus/build_information", "octopus/packages_alone"),
+        ("travis/branch", "travis/restarted"),
     ],
 )
 def test_run_again(first: str, second: str) -> None:
-    """A job that is run again sends the very same event."""
-    events = [read(CASES / f"{name}.json")["expected"]["events"] for name in (first, second)]
+    """A job that is run again has another id and attempt in the same run: its deploy may be a rollback."""
+    events = [event_of(name) for name in (first, second)]
 
-    assert events[0] == events[1]
+    assert events[0]["run"] == events[1]["run"]
+    assert events[0]["id"] != events[1]["id"]
+    assert events[0].get("attempt", "1") != events[1]["attempt"]
+
+
+@pytest.mark.parametrize(
+    ("first", "second"),
+    [
+        ("azure/deployment_job", "azure/first_stage"),
+        ("bitbucket/deployment_step", "bitbucket/first_step"),
+        ("buildkite/branch", "buildkite/first_job"),
+        ("circleci/branch", "circleci/pipeline"),
+        ("github_actions/deployment_status", "github_actions/deployment_status_of_a_run"),
+        ("github_actions/deployment_status", "github_actions/deployment_status_reported_again"),
+    ],
+)
+def test_the_same_deploy(first: str, second: str) -> None:
+    """A first attempt has the id that it has where no attempt is known; a report that runs again, too."""
+    assert event_of(first)["id"] == event_of(second)["id"]
+
+
+# The ids of deploys that were counted before ids knew attempts. They must never change.
+KEPT = {
+    "azure/branch": "deploy-be2780e9021961b8a7f2d4b69b418418",
+    "bitbucket/branch": "deploy-b13975113c4d9efd9c3c519fd9d1ffee",
+    "buildkite/branch": "deploy-1c2e7350774fba8b2dbe980c193cbcc8",
+    "circleci/branch": "deploy-c8eba8cc253892fd8e8e68917ace155a",
+    "github_actions/deployment_status": "deploy-1d643679cc72dc390eb9a99547a657c5",
+    "github_actions/push": "deploy-61467b57d9e5eeba6d5e27677c905ca6",
+    "github_actions/workflow_run": "deploy-516f57110cb876187074d877179c9370",
+    "jenkins/git_branch": "deploy-18a369f5f7d2afe3788dd872f7f80d26",
+    "octopus/build_information": "deploy-75c64789b343142892e345c7d77e400e",
+    "travis/branch": "deploy-dcb9c3cd36f615fd0ea1fce9abba33ac",
+}
+
+
+@pytest.mark.parametrize("name", KEPT)
+def test_ids_of_first_attempts(name: str) -> None:
+    """The first attempt of a run keeps its id for ever."""
+    assert event_of(name)["id"] == KEPT[name]
+
+
+# A run and an attempt for each platform: as every other reporter of the same run must name it.
+RUNS = {
+    "azure/branch": ("azure:4471", None),
+    "azure/classic_release": ("azure:118", "254"),
+    "bitbucket/branch": ("bitbucket:902", None),
+    "buildkite/retried_job": ("buildkite:018f6a3e-1e7c-4b8e-9a51-3d1f7a0e5c77", "2"),
+    "circleci/pipeline": ("circleci:5034460f-c7c4-4c43-9457-de07e2029e7b", None),
+    "github_actions/deployment_status": ("github-actions:8801", None),
+    "github_actions/deployment_status_of_a_run": ("github-actions:555001", "2"),
+    "github_actions/push": ("github-actions:9731", None),
+    "github_actions/workflow_run": ("github-actions:555001", None),
+    "gitlab/branch": ("gitlab:88123", "664001"),
+    "jenkins/git_branch": ("jenkins:jenkins-larkspur-checkout-api-main-41", None),
+    "octopus/build_information": ("octopus:Releases-301", "Deployments-1202"),
+    "travis/branch": ("travis:26091", None),
+    "none/git": (None, None),
+}
+
+
+@pytest.mark.parametrize("name", RUNS)
+def test_runs(name: str) -> None:
+    """Each platform names its run and attempt, and says that its step reported; no platform has no run."""
+    event, word = event_of(name), (RUNS[name][0] or "other").partition(":")[0]
+
+    assert (event.get("run"), event.get("attempt")) == RUNS[name]
+    assert event["reporter"] == f"step/{word}"
+
+
+@pytest.mark.parametrize("module", sorted({*BY_MODULE} - {"octopus"}))
+def test_a_pull_request_without_environment_is_a_preview(module: str) -> None:
+    """On each platform with pull requests there is a case of one that names no environment."""
+    cases = [read(file) for file in FILES if file.parent.name == module]
+    found = [case for case in cases if any(" because the job is of " in note for note in noted(case))]
+
+    assert found
+    for case in found:
+        assert {event["environment"] for event in case["expected"]["events"]} == {"preview"}
+
+
+@pytest.mark.parametrize("module", sorted({*BY_MODULE} - {"octopus", "bitbucket"}))
+def test_a_fork_has_no_branch_of_ours(module: str) -> None:
+    """On each platform that runs pull requests of forks there is a case of one, and it has no branch."""
+    cases = [read(file) for file in FILES if file.parent.name == module]
+    words = ("comes from a fork", ", of a fork", "another repository")
+    found = [case for case in cases if any(word in note for note in noted(case) for word in words)]
+
+    assert found
+    for case in found:
+        assert not any("branch" in event for event in case["expected"]["events"])
+
+
+def test_an_event_without_an_environment_counts_as_production() -> None:
+    """Whatever the case, an event without an environment has a note that says how it counts."""
+    for file in FILES:
+        case = read(file)
+        bare = any("environment" not in event for event in case["expected"].get("events", ()))
+        assert bare == any("counts as production" in note for note in noted(case)), file
+
+
+def noted(case: dict[str, Any]) -> list[str]:
+    notes: list[str] = case["expected"].get("notes", [])
+    return notes
+
+
+def test_more_commits_than_an_event_holds() -> None:
+    """Of a push with too many commits the newest are sent, and the note says how many there were."""
+    case = read(CASES / "github_actions/push.json")
+    case["event"]["commits"] = [{"id": f"{number:040x}", "message": "x"} for number in range(1, 1003)]
+    found = outcome(case)
+
+    assert len(found["events"][0]["commits"]) == 1000
+    assert found["events"][0]["commits"][0]["sha"] == f"{1002:040x}"
+    assert "commits: the newest 1000 of 1002" in found["notes"]
+
+
+def test_a_long_name_of_a_run() -> None:
+    """A job in many folders has a long name; its end tells the run apart, and the deploy is reported."""
+    case = read(CASES / "jenkins/git_branch.json")
+    case["environ"]["BUILD_TAG"] = "jenkins-" + "folder-" * 60 + "41"
+
+    [event] = outcome(case)["events"]
+    assert event["run"].startswith("jenkins:")
+    assert event["run"].endswith("folder-41")
+    assert len(event["run"]) <= 255
 
 
 def test_two_services_of_one_run() -> None:

@@ -1,12 +1,16 @@
 """Commit, branch, remote and commits, read from real repositories."""
 
+import shutil
 import subprocess
+from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
 from gitdailies_core.ci import Deploys, GitFacts, Inputs, checkout
-from gitdailies_core.ci.deploy import MOST_COMMITS
+from gitdailies_core.ci.deploy import USUAL_COMMITS
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
+from gitdailies_core.errors import UsageError
 
 AUTHOR = ("-c", "user.name=Robin", "-c", "user.email=robin@example.com", "-c", "init.defaultBranch=main")
 
@@ -37,11 +41,20 @@ def repository(tmp_path: Path) -> Path:
     return tmp_path
 
 
+def facts(directory: Path) -> GitFacts:
+    """Return what is read of a checkout that can be read."""
+    found = checkout.read(str(directory))
+    assert found.facts is not None, found.problem
+    return found.facts
+
+
 def test_read(repository: Path) -> None:
     """HEAD, branch and remote are read, and the commits newest first without the merge."""
-    first, second = git(repository, "rev-parse", "HEAD~1"), git(repository, "rev-parse", "retry")
-
-    assert checkout.read(str(repository)) == GitFacts(
+    found = facts(repository)
+    head, first = git(repository, "rev-parse", "HEAD"), git(repository, "rev-parse", "HEAD~1")
+    second = git(repository, "rev-parse", "retry")
+    assert found.history == ((head, (first, second), ()), (second, (first,), ()), (first, (), ()))
+    assert replace(found, history=()) == GitFacts(
         sha=git(repository, "rev-parse", "HEAD"),
         branch="main",
         remote="https://bot:s3cr3t@github.com/larkspur/checkout-api.git",
@@ -56,61 +69,208 @@ def test_read(repository: Path) -> None:
 def test_detached(repository: Path) -> None:
     """A commit that is checked out by itself has no branch."""
     git(repository, "checkout", "-q", "HEAD~1")
-    found = checkout.read(str(repository))
 
-    assert found is not None
-    assert found.branch is None
+    assert facts(repository).branch is None
 
 
 def test_shallow(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
     """A shallow clone gives the time of its HEAD, and no commits, since earlier ones are missing."""
     clone = tmp_path_factory.mktemp("clone") / "checkout-api"
     git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
-    found = checkout.read(str(clone))
 
-    assert found is not None
-    assert found.commits == ()
-    assert found.commit_time == "2026-03-03T08:00:00Z"
+    assert facts(clone).commits == ()
+    assert facts(clone).commit_time == "2026-03-03T08:00:00Z"
 
 
-def test_many_commits(repository: Path) -> None:
-    """If there are more commits than are sent, the newest are read and marked as incomplete."""
-    for _ in range(MOST_COMMITS + 1):
-        tree, parent = git(repository, "rev-parse", "HEAD^{tree}"), git(repository, "rev-parse", "HEAD")
-        git(
-            repository,
-            "reset",
-            "-q",
-            "--soft",
-            git(repository, "commit-tree", "-p", parent, "-m", "more", tree),
-        )
-    found = checkout.read(str(repository))
-
-    assert found is not None
-    assert (len(found.commits), found.cut) == (MOST_COMMITS, True)
-    assert found.commits[0]["sha"] == found.sha
+def landed(repository: Path, count: int) -> None:
+    """Commit *count* times, each an hour after the one before."""
+    lines = ["reset refs/heads/main", f"from {git(repository, 'rev-parse', 'HEAD')}"]
+    for number in range(count):
+        lines += [
+            "commit refs/heads/main",
+            f"committer Robin <robin@example.com> {1772600000 + 3600 * number} +0000",
+            "data 4",
+            "more",
+        ]
+    subprocess.run(
+        ["git", "fast-import", "--quiet"], cwd=repository, input="\n".join(lines).encode(), check=True
+    )
+    git(repository, "reset", "-q", "--hard", "main")
 
 
-def test_no_repository(tmp_path: Path) -> None:
-    """A folder without .git gives nothing, even inside a repository."""
-    git(tmp_path, "init", "-q")
-    (tmp_path / "below").mkdir()
+def test_a_long_history(repository: Path) -> None:
+    """Of a long history, what landed last is read: enough for the runs that failed, and not all of it."""
+    landed(repository, USUAL_COMMITS + 50)
 
-    assert checkout.read(str(tmp_path / "below")) is None
+    assert len(facts(repository).commits) == USUAL_COMMITS
+    assert facts(repository).commits[0]["sha"] == facts(repository).sha
+
+
+def test_old_commits_that_landed_late(repository: Path) -> None:
+    """The commits of a branch that was merged just now are among the new ones, however old they are."""
+    git(repository, "checkout", "-q", "-b", "old", "HEAD~1")
+    git(repository, "commit", "-q", "--allow-empty", "-m", "slow", at="2026-01-02T08:00:00Z")
+    slow = git(repository, "rev-parse", "HEAD")
+    git(repository, "checkout", "-q", "main")
+    landed(repository, USUAL_COMMITS + 50)
+    git(repository, "merge", "-q", "--no-ff", "-m", "merge", "old", at="2026-04-03T08:00:00Z")
+
+    assert facts(repository).commits[0] == {"sha": slow, "time": "2026-01-02T08:00:00Z"}
+
+
+def test_reverts(repository: Path) -> None:
+    """A revert names what it undoes. One that was reverted itself does not count."""
+    start = git(repository, "rev-parse", "HEAD")
+    git(
+        repository,
+        "commit",
+        "-q",
+        "--allow-empty",
+        "-m",
+        f'Revert "second"\n\nThis reverts commit {"a1" * 20}.',
+    )
+    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'b2' * 20}.")
+    undone = git(repository, "rev-parse", "HEAD")
+    git(repository, "commit", "-q", "--allow-empty", "-m", f"Reapply\n\nThis reverts commit {undone}.")
+
+    assert facts(repository).reverts_since(start) == (undone, "a1" * 20)
+    # Where nothing tells what was deployed before, only what landed last is new.
+    assert facts(repository).reverts_since(None) == (undone,)
+    assert facts(repository).reverts_since("c3" * 20) == (undone,)
+
+
+def test_reverts_that_a_merge_brought(repository: Path) -> None:
+    """The commits of a branch that was merged last are new, and what was on the branch before is not."""
+    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'d4' * 20}.")
+    git(repository, "checkout", "-q", "-b", "undo")
+    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'a1' * 20}.")
+    git(repository, "commit", "-q", "--allow-empty", "-m", f"This reverts commit {'b2' * 20}.")
+    git(repository, "checkout", "-q", "main")
+    git(repository, "merge", "-q", "--no-ff", "-m", "merge", "undo")
+
+    assert facts(repository).reverts_since(None) == ("b2" * 20, "a1" * 20)
+
+
+@pytest.mark.parametrize("hostile", ["\x1e\x1f", "a\n" * 50, "\N{ZERO WIDTH SPACE}x", "%x00%H"])
+def test_no_message_is_read_as_a_commit(repository: Path, hostile: str) -> None:
+    """Whatever a message holds, the commits are those of the repository."""
+    git(repository, "commit", "-q", "--allow-empty", "-m", hostile, at="2026-03-04T08:00:00Z")
+
+    assert [len(one["sha"]) for one in facts(repository).commits] == [40] * 3
 
 
 def test_no_commit(tmp_path: Path) -> None:
-    """A repository without a commit gives nothing."""
+    """A repository without a commit gives nothing, and says so."""
     git(tmp_path, "init", "-q")
 
-    assert checkout.read(str(tmp_path)) is None
+    assert checkout.read(str(tmp_path)).facts is None
+    assert "git could not read the checkout" in checkout.read(str(tmp_path)).problem
 
 
 def test_no_git(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Without git on the PATH a checkout gives nothing."""
+    """Without git on the PATH a checkout gives nothing, and a note says why."""
+    sha = git(repository, "rev-parse", "HEAD")
     monkeypatch.setenv("PATH", str(repository))
+    environ = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha}
+    found = checkout.deploys_in(str(repository), GITHUB_ACTIONS, environ=environ, inputs=Inputs())
 
-    assert checkout.read(str(repository)) is None
+    assert isinstance(found, Deploys)
+    assert found.notes[-1] == "no commits: git is not installed, or cannot be run"
+
+
+# What git 2.35.2 to 2.37 say where -c safe.directory is ignored, and what later ones do.
+REFUSALS = [
+    "fatal: unsafe repository ('/builds/api' is owned by someone else)",
+    "fatal: detected dubious ownership in repository at '/builds/api'",
+]
+
+
+@pytest.mark.parametrize("said", REFUSALS)
+def test_git_refuses_the_checkout(said: str, repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A git that refuses the checkout of another user is named in a note, with the remedy."""
+    sha = git(repository, "rev-parse", "HEAD")
+    programs = repository / "programs"
+    programs.mkdir()
+    (programs / "git").write_text(f'#!/bin/sh\necho "{said}" >&2\nexit 128\n')
+    (programs / "git").chmod(0o755)
+    monkeypatch.setenv("PATH", f"{programs}:/usr/bin:/bin")
+    environ = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha}
+    found = checkout.deploys_in(str(repository), GITHUB_ACTIONS, environ=environ, inputs=Inputs())
+
+    assert isinstance(found, Deploys)
+    assert found.notes[-1] == (
+        "no commits: git refused the checkout, because it belongs to another user; "
+        "git config --global --add safe.directory '*' allows it"
+    )
+    with pytest.raises(UsageError, match=r"repo: expected .*git refused the checkout"):
+        checkout.deploys_in(str(repository), None, environ={}, inputs=Inputs())
+
+
+def commits_of(
+    directory: Path, sha: str, environ: Mapping[str, str] | None = None, path: str | None = None
+) -> int:
+    """Count the commits that a job in *directory* reports."""
+    known = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_SHA": sha, **(environ or {})}
+    found = checkout.deploys_in(str(directory), GITHUB_ACTIONS, environ=known, inputs=Inputs(), path=path)
+    assert isinstance(found, Deploys)
+    return len(found.events[0].get("commits") or ())
+
+
+def test_a_folder_of_the_checkout(repository: Path) -> None:
+    """In a folder of the checkout its git is found, and by itself it tells repository and commit."""
+    (repository / "services/api").mkdir(parents=True)
+    found = checkout.deploys_in(str(repository / "services/api"), None, environ={}, inputs=Inputs())
+
+    assert isinstance(found, Deploys)
+    assert found.events[0].get("repo") == "larkspur/checkout-api"
+    assert commits_of(repository / "services/api", git(repository, "rev-parse", "HEAD")) == 2
+
+
+def test_a_checkout_above_the_job_is_not_its_own(repository: Path) -> None:
+    """Above the folder of the job no checkout is used, also where it is at the deployed commit."""
+    work = repository / "runner/work"
+    (work / "api").mkdir(parents=True)
+    sha = git(repository, "rev-parse", "HEAD")
+
+    assert commits_of(work / "api", sha, {"GITHUB_WORKSPACE": str(work)}) == 0
+    assert commits_of(work / "api", sha, {"GITHUB_WORKSPACE": str(repository)}) == 2
+
+
+@pytest.fixture
+def workspace(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A job's folder with two checkouts side by side: one of the deployed commit, one of an earlier one."""
+    folder = tmp_path_factory.mktemp("workspace")
+    for name in ("api", "other"):
+        git(repository, "clone", "-q", f"file://{repository}", str(folder / name))
+        git(folder / name, "remote", "set-url", "origin", f"git@github.com:larkspur/{name}.git")
+    git(folder / "other", "checkout", "-q", "HEAD~1")
+    return folder
+
+
+def test_several_checkouts(workspace: Path) -> None:
+    """Of several checkouts the one of the deployed commit is read; without a commit none is guessed."""
+    sha = git(workspace / "api", "rev-parse", "HEAD")
+
+    assert commits_of(workspace, sha) == 2
+    assert commits_of(workspace, "0" * 39 + "1") == 0
+    for _ in range(2):
+        with pytest.raises(UsageError, match="repo: expected"):
+            checkout.deploys_in(str(workspace), None, environ={}, inputs=Inputs())
+        # Nor is the only one.
+        shutil.rmtree(workspace / "other", ignore_errors=True)
+
+
+def test_a_path(workspace: Path) -> None:
+    """A path names the checkout; a folder that is none is refused by the input's name."""
+    environ = {"GITHUB_WORKSPACE": str(workspace)}
+    sha = git(workspace / "other", "rev-parse", "HEAD")
+    found = checkout.deploys_in(str(workspace), None, environ={}, inputs=Inputs(), path="other")
+
+    assert isinstance(found, Deploys)
+    assert found.events[0].get("commitSHA") == sha
+    for wrong in ("nowhere", "."):
+        with pytest.raises(UsageError, match="path: expected a folder with a git checkout, got"):
+            commits_of(workspace, sha, environ, wrong)
 
 
 def test_a_repository_cannot_make_git_run_its_own_program(repository: Path) -> None:
@@ -121,12 +281,12 @@ def test_a_repository_cannot_make_git_run_its_own_program(repository: Path) -> N
     git(repository, "config", "log.showSignature", "true")
     git(repository, "config", "gpg.program", str(program))
 
-    assert checkout.read(str(repository)) is not None
+    assert facts(repository).sha
     assert not (repository / "ran").exists()
 
 
-def test_git_is_asked_where_something_is_open(repository: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Git adds values that the platform leaves open, and is not run if the payload has all of them."""
+def test_commits_of_runs_that_failed(repository: Path) -> None:
+    """A whole checkout has the commits of earlier runs, too, which no payload of a later push lists."""
     sha = git(repository, "rev-parse", "HEAD")
     environ = {
         "GITHUB_REPOSITORY": "larkspur/checkout-api",
@@ -134,7 +294,10 @@ def test_git_is_asked_where_something_is_open(repository: Path, monkeypatch: pyt
         "GITHUB_SHA": sha,
         "GITHUB_REF": "refs/heads/main",
     }
-    found = checkout.deploys_in(str(repository), GITHUB_ACTIONS, environ=environ, inputs=Inputs())
+    payload = {"after": sha, "commits": [{"id": sha, "timestamp": "2026-03-03T08:00:00Z"}]}
+    found = checkout.deploys_in(
+        str(repository), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs()
+    )
 
     assert isinstance(found, Deploys)
     assert [commit["time"] for commit in found.events[0].get("commits")] == [
@@ -142,10 +305,15 @@ def test_git_is_asked_where_something_is_open(repository: Path, monkeypatch: pyt
         "2026-03-01T08:00:00Z",
     ]
 
+
+def test_a_push_in_a_shallow_clone(repository: Path, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """In a shallow clone the commits are those of the payload."""
+    clone = tmp_path_factory.mktemp("clone") / "checkout-api"
+    git(repository, "clone", "-q", "--depth=1", f"file://{repository}", str(clone))
+    sha = git(repository, "rev-parse", "HEAD")
+    environ = {"GITHUB_REPOSITORY": "larkspur/checkout-api", "GITHUB_EVENT_NAME": "push", "GITHUB_SHA": sha}
     payload = {"after": sha, "commits": [{"id": sha, "timestamp": "2026-03-03T08:00:00Z"}]}
-    monkeypatch.setattr(checkout, "read", lambda directory: pytest.fail(f"git was run in {directory}"))
-    deploys = checkout.deploys_in(
-        str(repository), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs()
-    )
-    assert isinstance(deploys, Deploys)
-    assert deploys.events[0].get("commits") == [{"sha": sha, "time": "2026-03-03T08:00:00Z"}]
+    found = checkout.deploys_in(str(clone), GITHUB_ACTIONS, environ=environ, event=payload, inputs=Inputs())
+
+    assert isinstance(found, Deploys)
+    assert found.events[0].get("commits") == [{"sha": sha, "time": "2026-03-03T08:00:00Z"}]

@@ -155,7 +155,7 @@ def test_every_field_of_a_deploy_is_written() -> None:
         re.findall(r"\$body\['(\w+)'\]", FUNCTIONS["Get-Deploys"])
     )
 
-    assert written == {"kind", *(field.name for field in deployed.fields)} - {"commitTime"}
+    assert written == {"kind", *(field.name for field in deployed.fields)} - {"commitTime", "tier"}
 
 
 def test_the_slug_pattern_reads_what_core_reads() -> None:
@@ -169,6 +169,9 @@ def test_the_slug_pattern_reads_what_core_reads() -> None:
         "ssh://git@github.com:22/larkspur/checkout-api.git",
         "git@github.com:larkspur/checkout-api.git",
         "https://github.com/larkspur/checkout-api?tab=readme",
+        "https://bot:to@ken@github.com/larkspur/checkout-api.git",
+        "bot:token@github.com/larkspur/checkout-api",
+        "ssh://git@[2001:db8::1]:2222/larkspur/checkout-api.git",
     ):
         found = re.match(pattern, address)
         assert found is not None, address

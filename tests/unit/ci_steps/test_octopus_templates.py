@@ -18,7 +18,9 @@ from tests.support.steps import ROOT, tool
 # Of a template that people copy from.
 SAMPLE_ID = "abcdef00-ab00-cd00-ef00-000000abcdef"
 CONTROLS = {"SingleLineText", "MultiLineText", "Checkbox", "Sensitive", "Select"}
-PARAMETERS = {f"GitDailies.{name.title().replace('-', '')}" for name in (*DEPLOY_INPUTS, *STEP_INPUTS)}
+# A deployment has no checkout, so it has no path of one.
+INPUTS = {*DEPLOY_INPUTS, *STEP_INPUTS} - {"path"}
+PARAMETERS = {f"GitDailies.{name.title().replace('-', '')}" for name in INPUTS}
 
 each = pytest.mark.parametrize("template", TEMPLATES.values(), ids=TEMPLATES)
 

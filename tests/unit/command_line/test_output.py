@@ -9,9 +9,9 @@ from typing import Any
 import click
 import pytest
 from click.testing import CliRunner
-from gitdailies_cli import output, relay_status
-from gitdailies_cli.commands import relay
+from gitdailies_cli import output
 from gitdailies_cli.main import COMMANDS, gitdailies
+from gitdailies_cli.relay import options, status_text
 from gitdailies_connection.addresses import Listen
 from gitdailies_relay.operations import reports
 from gitdailies_relay.store import store
@@ -53,14 +53,27 @@ def test_a_moment_is_shown_to_the_second(text: str | None, shown: str) -> None:
 
 def status(**more: Any) -> dict[str, Any]:
     """The status of an idle relay, with the fields *more* replaced."""
-    nothing = {"server": None, "paused": [], "waiting": 0, "deadLetters": 0, "quarantined": {}}
+    nothing = {
+        "server": None,
+        "paused": [],
+        "waiting": 0,
+        "deadLetters": 0,
+        "quarantined": {},
+        "receiver": None,
+    }
+    nothing |= {"refused": 0, "held": 0, "receiver": None, "openIncidents": 0}
     return {**nothing, "lastAttempt": None, "bytes": 0, "freeBytes": 0, **more}
 
 
 def test_status_says_who_paused_and_what_was_quarantined() -> None:
     """A pause by hand is a person's, and quarantined deliveries are counted by reason, with a hint."""
-    paused = {"by": "manual", "since": "2026-03-04T09:12:41.301Z", "reason": "history is imported"}
-    rows = relay_status.pairs(
+    paused = {
+        "source": None,
+        "by": "manual",
+        "since": "2026-03-04T09:12:41.301Z",
+        "reason": "history is imported",
+    }
+    rows = status_text.pairs(
         status(paused=[paused], quarantined={"unexpected_payload": 2, "unmapped": 1}), ASKED
     )
     assert rows["delivery"] == "paused by a person since 2026-03-04T09:12:41Z: history is imported"
@@ -72,10 +85,9 @@ def test_status_says_how_the_last_attempt_ended() -> None:
     """Time, verdict and reason are in one line. An empty reason adds no space."""
     last = {"at": "2026-03-04T09:12:41.301Z", "verdict": "delivered", "reason": ""}
     assert (
-        relay_status.pairs(status(lastAttempt=last), ASKED)["last attempt"]
-        == "2026-03-04T09:12:41Z delivered"
+        status_text.pairs(status(lastAttempt=last), ASKED)["last attempt"] == "2026-03-04T09:12:41Z delivered"
     )
-    assert relay_status.pairs(status(), ASKED)["last attempt"] == "-"
+    assert status_text.pairs(status(), ASKED)["last attempt"] == "-"
 
 
 def timeline(incident: str | None) -> dict[str, Any]:
@@ -88,11 +100,11 @@ def test_a_timeline_is_one_object_however_many_there_are(
 ) -> None:
     """`relay explain --json` has the fields of the first incident, and those of every other in `others`."""
     timelines = [timeline("a"), *map(timeline, others)]
-    monkeypatch.setattr(relay, "_store", lambda *_: None)
+    monkeypatch.setattr(options, "store", lambda *_: None)
     monkeypatch.setattr(store, "reading", nullcontext)
     monkeypatch.setattr(reports, "timelines", lambda *_: timelines)
     monkeypatch.setattr(reports, "paused", lambda *_: [])
-    monkeypatch.setattr(relay, "_server", lambda *_: None)
+    monkeypatch.setattr(options, "server", lambda *_: None)
     done = CliRunner().invoke(gitdailies, ["relay", "explain", "d1", "--json"])
     delivery = {"paused": [], "server": None}
     assert json.loads(done.stdout) == {**timeline("a"), "others": timelines[1:], **delivery}

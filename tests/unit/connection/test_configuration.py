@@ -6,11 +6,12 @@ import pytest
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.load import load, load_webhooks, read
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import Configuration, WebhooksSettings
+from gitdailies_connection.config.settings import Configuration, DeploySettings, WebhooksSettings
+from gitdailies_core.deploys.routing import DeployRoute
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Filter, Target
 from gitdailies_core.sources import registry
-from gitdailies_core.sources.protocol import Change, Service
+from gitdailies_core.sources.protocol import Change, ProofSettings, Service
 from gitdailies_core.values.times import parse
 
 DATA = Path(__file__).parent / "data"
@@ -21,7 +22,7 @@ PLANTED = "planted-4f2c9d"
 def test_complaints(file: Path) -> None:
     """Each faulty file gives exactly the messages in its first comments, and no message shows a secret."""
     text = file.read_text()
-    installed = ", ".join(registry.names())
+    installed = ", ".join(registry.installed())
     expected = [
         line[2:].replace("installed: INSTALLED", f"installed: {installed}")
         for line in text.splitlines()
@@ -87,10 +88,14 @@ def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
     """Only a sender needs `gitdailies` in the file, and reports that it is missing."""
     file = tmp_path / "gitdailies.yml"
     file.write_text(
-        "webhooks: {window_hours: 24, timezone: Europe/Berlin, production: [eu], mirrors: {Lark/Api: a.git}}"
+        "webhooks: {window_hours: 48, timezone: Europe/Berlin, production: [eu-*], count_same_commit: true,"
+        " deploys: {hotfix: [hotfix/*]}, mirrors: {Lark/Api: a.git}}"
     )
 
-    expected = WebhooksSettings(24, "Europe/Berlin", ("eu",), {"lark/api": tmp_path / "a.git"})
+    hotfix = DeploySettings(("hotfix/*",))
+    expected = WebhooksSettings(
+        48, "Europe/Berlin", ("eu-*",), True, hotfix, {"lark/api": tmp_path / "a.git"}
+    )
     assert load_webhooks(file) == expected
     with pytest.raises(ConfigurationError, match=r"yml:1: gitdailies: expected url and key of the receiver"):
         load(file)
@@ -155,7 +160,7 @@ class Broken:
     name, table, options, examples = "broken", {}, {}, "broken"
     raises: Exception | None = None
 
-    def verify(self, request: object, secrets: object, header: str = "") -> None:
+    def verify(self, request: object, secrets: object, settings: ProofSettings) -> None:
         if self.raises:
             raise self.raises
 
@@ -207,3 +212,19 @@ def _routed(configuration: Configuration, service: str) -> tuple[Target, ...]:
         services=[Service(service)],
     )
     return configuration.routes.route(change).targets
+
+
+def test_the_route_of_deploys() -> None:
+    """A line of `route` may be a glob, and names what it changes; `only` filters by environment."""
+    text = (
+        "gitdailies: {url: 'https://receiver.example', key: {env: KEY}}\n"
+        "sources: {ci: {adapter: pagerduty, secrets: [{env: SECRET}], only: {environment: prod*},\n"
+        "  route: {Deploy-Live: {repo: same, environment: production}, 'job-*': {service: api}}}}\n"
+    )
+
+    source = read(text, Path("gitdailies.yml")).sources["ci"]
+
+    assert source.only.environment == ("prod*",)
+    assert source.route.line("deploy-live") == DeployRoute("same", "production")
+    assert source.route.line("JOB-7") == DeployRoute(service="api")
+    assert source.route.line("lint") is None

@@ -8,7 +8,7 @@ from typing import Any
 
 from gitdailies_connection.config.load import STORE
 from gitdailies_connection.config.schema_errors import schema
-from gitdailies_connection.config.settings import Destination, RelaySettings, WebhooksSettings
+from gitdailies_connection.config.settings import DeploySettings, Destination, RelaySettings, WebhooksSettings
 from jsonschema import Draft202012Validator
 
 
@@ -59,6 +59,8 @@ def test_defaults_agree() -> None:
 def _default(setting: Field[Any]) -> Any:
     if callable(setting.default_factory):
         made = setting.default_factory()
+        if isinstance(made, DeploySettings):
+            return {"hotfix": list(made.hotfix)}
         return dict(made) if isinstance(made, Mapping) else str(made)
     return list(setting.default) if isinstance(setting.default, tuple) else setting.default
 

@@ -22,7 +22,7 @@ UP: dict[str, Any] = {
     "status": "[::1]:8802",
     "store": "sqlite:relay.db",
     "secrets": {name: {"file": f"{name}.secret"} for name in ("pagerduty", "datadog", "squadcast")},
-    "fallback": "larkspur/{service}",
+    "example": True,
 }
 FOLDER = Path("/srv/gitdailies-data")
 
@@ -38,7 +38,7 @@ def test_init() -> None:
 
 
 def test_up() -> None:
-    """The file of `gitdailies up` loads: ours, secrets in files, all sources, all services routed."""
+    """The file of `gitdailies up` loads: ours, secrets in files, all sources, the examples' service alone."""
     configuration = read(first_file(**UP), FOLDER / "gitdailies.yml")
 
     assert configuration.gitdailies.receiver == "ours"
@@ -48,7 +48,9 @@ def test_up() -> None:
         "[::1]:8802",
     )
     assert configuration.relay.store.path == FOLDER / "relay.db"
-    assert dict(configuration.routes.table) == {"*": (Route("larkspur/{service}"),)}
+    assert dict(configuration.routes.table) == {
+        "checkout-api": (Route("larkspur/checkout-api", "production"),)
+    }
     assert {name: (one.secrets, one.header) for name, one in configuration.sources.items()} == {
         name: ((SecretSource.make(file=FOLDER / f"{name}.secret"),), header)
         for name, header in (("pagerduty", ""), ("datadog", "X-Relay-Token"), ("squadcast", "X-Relay-Token"))

@@ -76,7 +76,10 @@ def test_a_naive_time_is_a_mistake_of_the_adapter(field: str) -> None:
 
 def test_an_unknown_state_is_a_mistake_of_the_adapter() -> None:
     """The three states are named in the message."""
-    with pytest.raises(ValueError, match="state: expected one of started, resolved, updated, got 'lit'"):
+    with pytest.raises(
+        ValueError,
+        match="state: expected one of started, resolved, updated, reopened, cancelled, deleted, got 'lit'",
+    ):
         change(state="lit")
 
 

@@ -107,21 +107,22 @@ def test_a_sloppy_adapter_is_refused(case: str, beacon: Any) -> None:
     assert [fault for fault in faults if message in fault], faults
 
 
-CHECK = "verify_shared_token(request, secrets, header=header)"
+CHECK = "verify_shared_token(request, secrets, header=settings.header)"
 FAILING_OPEN: dict[str, str] = {
     "never looks": "return",
     "without a secret": f"if secrets:\n    {CHECK}",
     "with an empty secret": f"if all(secrets):\n    {CHECK}",
     "when it cannot tell": f"try:\n    {CHECK}\nexcept Exception:\n    pass",
-    "by an answer": "return request.header(header) in [secret.reveal() for secret in secrets]",
+    "by an answer": "return request.header(settings.header) in [secret.reveal() for secret in secrets]",
     "on a beginning": (
         "from gitdailies_core.errors import ProofError\n"
-        "if not any(request.header(header)[:1] == secret.reveal()[:1] for secret in secrets):\n"
+        "if not any(request.header(settings.header)[:1] == secret.reveal()[:1] for secret in secrets):\n"
         '    raise ProofError("no")'
     ),
     "on more than the secret": (
         "from gitdailies_core.errors import ProofError\n"
-        "if not any(secret and request.header(header).startswith(secret.reveal()) for secret in secrets):\n"
+        "given = request.header(settings.header)\n"
+        "if not any(secret and given.startswith(secret.reveal()) for secret in secrets):\n"
         '    raise ProofError("no")'
     ),
 }
@@ -137,7 +138,7 @@ def test_an_adapter_that_fails_open_is_refused(way: str, beacon: Any) -> None:
 
 def test_an_adapter_that_crashes_on_a_header_is_refused(beacon: Any) -> None:
     """A comparison that takes only ASCII raises on a hostile header, and is found."""
-    comparing = "__import__('hmac').compare_digest(request.header(header), secrets[0].reveal())"
+    comparing = "__import__('hmac').compare_digest(request.header(settings.header), secrets[0].reveal())"
     adapter = beacon((CHECK, f"secrets and {comparing}; {CHECK}"))
 
     assert [fault for fault in checks.faults(adapter) if "got TypeError" in fault]

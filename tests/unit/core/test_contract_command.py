@@ -38,9 +38,9 @@ def changed(folder: Path, before: str, after: str) -> Path:
 
 def test_an_installed_adapter_is_checked_by_its_name() -> None:
     """An adapter that passes gives one line and exit code 0."""
-    done = run("squadcast")
+    done = run("datadog")
 
-    assert (done.returncode, done.stdout, done.stderr) == (0, "squadcast: keeps the contract\n", "")
+    assert (done.returncode, done.stdout, done.stderr) == (0, "datadog: keeps the contract\n", "")
 
 
 @pytest.mark.parametrize("inside", ["", "gitdailies_beacon"])

@@ -84,10 +84,10 @@ def test_an_extra_field_does_not_hide_ours() -> None:
     [
         ({"receiver": "theirs"}, "receiver: expected one of documented, ours, got 'theirs'"),
         ({"kinds": {"deploy": "x"}}, "dialect.kinds: expected one of deployed, incident"),
-        ({"rename": {"sha": "x"}}, "dialect.rename: expected one of branch, causedBy, "),
-        ({"drop": ["sha"]}, "dialect.drop: expected one of branch, causedBy, "),
-        ({"drop": ["kind"]}, "dialect.drop: expected one of branch, causedBy, "),
-        ({"add": ["sha"]}, "dialect.add: expected one of branch, causedBy, "),
+        ({"rename": {"sha": "x"}}, "dialect.rename: expected one of attempt, branch, causedBy, "),
+        ({"drop": ["sha"]}, "dialect.drop: expected one of attempt, branch, causedBy, "),
+        ({"drop": ["kind"]}, "dialect.drop: expected one of attempt, branch, causedBy, "),
+        ({"add": ["sha"]}, "dialect.add: expected one of attempt, branch, causedBy, "),
         (
             {"rename": {"repo": "branch"}},
             "dialect.rename: expected a different name for each field, got one twice",

@@ -35,6 +35,33 @@ def test_names_never_change() -> None:
     assert ids.content_id("0123456789abcdef" * 4) == "content-0123456789abcdef0123456789abcdef"
 
 
+def test_a_later_attempt_has_a_name_of_its_own() -> None:
+    """The first attempt of a run keeps its name; each later one has another."""
+    first = ids.deploy_id(**DEPLOY)
+    names = [ids.deploy_id(**DEPLOY, attempt=attempt) for attempt in (None, "", "2", "3")]
+
+    assert names[:2] == [first, first]
+    assert len(set(names)) == 3
+
+
+@pytest.mark.parametrize(
+    ("id_", "ours"),
+    [
+        ("deploy-5fedb50e9411013dc2289527d7038f48", True),
+        ("incident-9d9a6f6f5ba349626ee09aa60e8d810d", True),
+        ("content-0123456789abcdef0123456789abcdef", True),
+        ("deploy-5fedb50e9411013dc2289527d7038f4", False),
+        ("deploy-5FEDB50E9411013DC2289527D7038F48", False),
+        ("deploy-5fedb50e9411013dc2289527d7038f48\n", False),
+        ("release-5fedb50e9411013dc2289527d7038f48", False),
+        ("deploy-1", False),
+    ],
+)
+def test_self_made(id_: str, ours: bool) -> None:
+    """The form of an id tells whether it was made here."""
+    assert ids.is_self_made(id_) is ours
+
+
 @pytest.mark.parametrize("part", DEPLOY)
 def test_every_part_of_a_deploy_counts(part: str) -> None:
     """Another value of any one part, and no value where there was one, give another name."""

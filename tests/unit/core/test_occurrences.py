@@ -26,6 +26,16 @@ def test_a_start_and_its_end_go_out_once():
     assert relay.states() == [CLOSED]
 
 
+def test_an_end_that_needs_its_start_brings_none_with_it():
+    """Alone it sends nothing. When the start comes both are sent, and after the start it ends it."""
+    late, usual = Relay(), Relay()
+    end = resolved(5, since=0)._replace(needs_start=True)
+
+    assert late.say(end, end) == []
+    assert late.say(started(0, occurrence="named")) == [("A", "starts", 0), ("A", "ends", 5)]
+    assert usual.say(started(0, occurrence="named"), end) == [("A", "starts", 0), ("A", "ends", 5)]
+
+
 def test_a_repeat_says_what_it_repeats():
     """The reason of a second start or end names the state and the occurrence it found."""
     relay = Relay()
@@ -276,7 +286,7 @@ def test_two_services_of_one_repository_are_two_targets():
     one, other = Target("larkspur/mono", None, "api"), Target("larkspur/mono", None, "web")
 
     relay.take(started(0, occurrence="named"), to=[one])
-    relay.take(started(0, occurrence="named"), to=[other])
+    relay.take(started(0, occurrence="named"), to=[one, other])
 
     assert [event.get("service") for event in relay.sent] == ["api", "web"]
 

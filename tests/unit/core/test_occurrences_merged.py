@@ -12,6 +12,8 @@ from tests.support.core.lives import (
     LOW,
     UNMAPPED,
     Relay,
+    at,
+    make,
     merged,
     resolved,
     short,
@@ -241,7 +243,7 @@ def test_a_target_added_later_learns_that_its_incident_was_merged():
     assert [short(event) for event in replayed.events] == [("A", "starts", 0)]
     assert len(relay.say(resolved(9, incident="B", since=1))) == 3
 
-    again = relay.take(started(0, occurrence="named"), to=[Target("larkspur/third")])
+    again = relay.take(started(0, occurrence="named"), to=[CHECKOUT, Target("larkspur/third")])
     assert [short(event) for event in again.events] == [("A", "starts", 0), ("A", "ends", 9, "mergedInto=B")]
 
 
@@ -250,7 +252,7 @@ def test_a_target_added_later_learns_that_the_end_was_no_recovery():
     relay = Relay()
     relay.say(started(0, occurrence="named"), merged(3, None, since=0))
 
-    replayed = relay.take(started(0, occurrence="named"), to=[LEDGER])
+    replayed = relay.take(started(0, occurrence="named"), to=[CHECKOUT, LEDGER])
 
     assert [short(event) for event in replayed.events][1:] == [("A", "ends", 3, "resolution=merged")]
 
@@ -264,3 +266,21 @@ def test_what_waits_ends_where_a_late_start_brings_the_end() -> None:
     relay.take(updated(0, since=2))
 
     assert not relay.records.waiting("A")
+
+
+def test_a_cancelled_or_deleted_incident_ends_without_a_recovery():
+    """The end says how it ended; one that comes before its start is remembered."""
+    for state in ("cancelled", "deleted"):
+        end = resolved(5, since=0)
+        end = end._replace(resolution=state)
+        relay = Relay()
+        assert relay.say(started(0, occurrence="named"), end)[-1] == ("A", "ends", 5, f"resolution={state}")
+
+
+def test_a_reopened_incident_starts_again_at_its_own_time():
+    """What its payload says about the first start does not matter."""
+    for first in ([started(0, occurrence="named"), resolved(5, since=0)], []):
+        relay = Relay()
+        relay.say(*first)
+        again = make("reopened", 9, incident="A", occurrence=started(0).at.isoformat(), started_at=at(0))
+        assert relay.say(again) == [("A", "starts", 9)]

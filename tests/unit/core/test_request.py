@@ -5,7 +5,7 @@ from typing import Any
 import hypothesis.strategies as st
 import pytest
 from gitdailies_core.errors import UnreadableBody
-from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.sources.request import FORM, Request, decode_query
 from hypothesis import given
 
 
@@ -96,3 +96,17 @@ def test_json_is_read_by_the_decoder_given() -> None:
 def test_a_request_does_not_show_its_body() -> None:
     """The repr of a request does not contain its body."""
     assert "s3cret" not in repr(make(body=b"s3cret"))
+
+
+def test_a_query_is_read_within_bounds() -> None:
+    """The last of equal names counts, odd bytes are Latin-1, and no query or header is in the repr."""
+    query = decode_query(b"token=a&token=b%20c&n%C3%A9=%FF&empty=")
+    assert dict(query) == {"token": "b c", "né": "ÿ", "empty": ""}
+    assert decode_query(b"") == {}
+
+    request = Request.make(headers={"x-token": "hidden"}, body=b"", query=query, path="/hooks/ci")
+    assert (request.method, request.path) == ("POST", "/hooks/ci")
+    assert "hidden" not in repr(request)
+    assert "b c" not in repr(request)
+    with pytest.raises(UnreadableBody, match="at most 50 parameters, got more"):
+        decode_query(b"&".join(b"a=1" for _ in range(51)))

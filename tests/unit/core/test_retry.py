@@ -40,6 +40,8 @@ def expected_of(status: int) -> str:
         return "pause: key"
     if status in range(300, 400) or status in (404, 405, 410):
         return "pause: address"
+    if status in (402, 407, 423, 424, 451):
+        return "pause: receiver"
     if status in (408, 425, 429) or status >= 500:
         return "again"
     return "give up"
@@ -78,6 +80,22 @@ def test_a_try_is_given_up_at_its_age_and_not_before(outcome: Outcome) -> None:
 
     assert isinstance(before, Again)
     assert after == GiveUp(f"given up after 99 attempts in 7 days: {before.reason}")
+
+
+@pytest.mark.parametrize("attempt", [1, 9, 10])
+def test_an_age_alone_gives_nothing_up(attempt: int) -> None:
+    """With fewer than ten attempts the age may come from a clock that was wrong for a moment."""
+    found = verdict(Outcome(500), first_attempt_at=OLD - timedelta(days=100), attempt=attempt)
+    assert isinstance(found, GiveUp if attempt >= 10 else Again)
+
+
+@pytest.mark.parametrize("status", [200, 201, 202, 204, 206])
+def test_a_success_that_is_a_web_page_is_none(status: int) -> None:
+    """A sign-in page or a captive portal answers 200, and has not taken the event."""
+    assert verdict(Outcome(status)) == Done()
+    found = verdict(Outcome(status, "Sign in", is_html=True))
+    reason = f"the address is wrong (answered {status} with a web page: Sign in)"
+    assert found == Pause("address", reason)
 
 
 @pytest.mark.parametrize("status", [200, 401, 404, 422])

@@ -5,10 +5,10 @@ from typing import Any
 import pytest
 from gitdailies_core.events.field_types import REPO
 from gitdailies_core.incidents.routing import Filter, Route, Routes, Target
-from gitdailies_core.reasons import FILTERED, Reason
-from gitdailies_core.sources.protocol import Service
+from gitdailies_core.reasons import FILTERED, IGNORED_SERVICE, UNMAPPED, Reason
+from gitdailies_core.sources.protocol import Change, Service
 
-from tests.support.core.lives import make
+from tests.support.core.lives import at, make
 
 TABLE = Routes.make(
     {
@@ -58,6 +58,35 @@ def test_an_unmapped_service_is_named() -> None:
     """The reason names the missing line."""
     assert routed(TABLE, Service("search")).unmapped == ("no line under services for 'search'",)
     assert routed(TABLE).unmapped == ("the delivery names no service",)
+
+
+IGNORING = Routes.make({"helpdesk": [], "PHELP": [], "checkout-api": [Route("larkspur/checkout")]})
+
+
+@pytest.mark.parametrize(
+    ("services", "code", "repos"),
+    [
+        (["helpdesk"], IGNORED_SERVICE, []),
+        (["Helpdesk"], IGNORED_SERVICE, []),
+        (["helpdesk", "checkout-api"], None, ["larkspur/checkout"]),
+        (["helpdesk", "search"], UNMAPPED, []),
+        (["search"], UNMAPPED, []),
+    ],
+)
+def test_a_service_that_shall_not_count(services: list[str], code: str | None, repos: list[str]) -> None:
+    """Alone it has a reason of its own; others beside it count, or lack a line, as if it were not there."""
+    found = routed(IGNORING, *map(Service, services))
+    assert [target.repo for target in found.targets] == repos
+    assert (found.refusal and found.refusal.code) == code
+
+
+def test_a_service_that_shall_not_count_is_found_by_its_id_and_by_the_fallback() -> None:
+    """The id goes before the name, as for repositories; a fallback may ignore every other service."""
+    assert routed(IGNORING, Service("checkout-api", ("phelp",))).is_ignored
+    rest = Routes.make({"checkout-api": [Route("larkspur/checkout")], "*": []})
+    assert routed(rest, Service("anything")).is_ignored
+    assert routed(rest).is_ignored
+    assert routed(rest, Service("checkout-api")).targets
 
 
 def test_a_mapped_and_an_unmapped_service_of_one_change() -> None:
@@ -151,3 +180,36 @@ def test_a_filter_takes_what_it_lists(change: dict[str, Any], refusal: str | Non
 def test_a_filter_without_settings_takes_everything() -> None:
     """A filter with no settings refuses no change."""
     assert Filter().refusal(make("started", 0, incident="A", urgency="low")) is None
+
+
+@pytest.mark.parametrize(
+    ("only", "change", "refusal"),
+    [
+        ({"severity": ("critical", "sev-*")}, {"severity": "Critical"}, None),
+        ({"severity": ("critical", "sev-*")}, {"severity": "SEV-1"}, None),
+        ({"severity": ("critical",)}, {"severity": "warning"}, "severity warning is not in critical"),
+        ({"severity": ("critical",)}, {}, "severity none is not in critical"),
+        ({"severity": ("critical", "none")}, {}, None),
+        ({"title": ("*checkout*",)}, {"title": "High latency in Checkout"}, None),
+        ({"title": ("*checkout*",)}, {"title": "Disk full"}, "title disk full is not in *checkout*"),
+        ({"title": ("[JIRA] down",)}, {"title": "[jira] down"}, None),
+        ({"service": ("pay*",)}, {"services": [Service("docs"), Service("Payments")]}, None),
+        ({"service": ("P1SVC42",)}, {"services": [Service("ledger", ("P1SVC42",))]}, None),
+        ({"service": ("pay*",)}, {"services": [Service("docs")]}, "service docs is not in pay*"),
+        ({"service": ("pay*",)}, {}, "service none is not in pay*"),
+        ({"urgency": ("hi*",)}, {"urgency": "high"}, None),
+        ({"tags": {"env": ("prod*",)}}, {"tags": {"env": ["Production"]}}, None),
+        ({"environment": ("production",)}, {"environment": "staging"}, None),
+    ],
+)
+def test_a_filter_takes_globs(only: dict[str, Any], change: dict[str, Any], refusal: str | None) -> None:
+    """Severity, title and service are globs, as all values are. One wanted service is enough."""
+    given = {
+        "state": "started",
+        "word": "open",
+        "incident": "A",
+        "at": at(0),
+        **change,
+    }
+    found = Filter(**only).refusal(Change.make(**given))
+    assert found == (refusal and Reason(FILTERED, f"filtered: {refusal}"))

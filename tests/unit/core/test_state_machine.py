@@ -13,7 +13,7 @@ from gitdailies_core.incidents import state_machine
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.records import ABSENT, NOTED, STATES, Decision
 from gitdailies_core.incidents.routing import Target
-from gitdailies_core.incidents.state_machine import INPUTS, REFUSAL, TABLE
+from gitdailies_core.incidents.transitions import INPUTS, REFUSAL, TABLE
 from gitdailies_core.reasons import IGNORED, Code, Reason
 from gitdailies_core.sources.protocol import Change
 from gitdailies_core.values.times import text_of
@@ -42,13 +42,19 @@ class Sent(NamedTuple):
     refusal: Reason | None = None
 
 
+class ByHand(NamedTuple):
+    """A person closes the incident of the change."""
+
+    change: Change
+
+
 class Case(NamedTuple):
     """A list of changes. The last one leads to a cell of the table, and causes the events and the code.
 
     `states` are those of all records of incident A after it, in the order of their first writing.
     """
 
-    changes: Sequence[Change | Sent]
+    changes: Sequence[Change | Sent | ByHand]
     events: Story
     states: list[str]
     code: Code | None = None
@@ -56,6 +62,10 @@ class Case(NamedTuple):
 
 def refused(change: Change) -> Sent:
     return Sent(change, refusal=LOW)
+
+
+def by_hand(when: float) -> ByHand:
+    return ByHand(resolved(when))
 
 
 def of(service: str, change: Change) -> Change:
@@ -90,8 +100,12 @@ CASES: dict[tuple[str, str], Case] = {
         [refused(started(5, occurrence=text_of(at(0)))), resolved(0)], [], ["held"], "end_without_start"
     ),
     ("held", "unwanted end"): Case([HELD, refused(resolved(0))], [], ["noted"], "filtered"),
+    # The end's own name is that of a start which arrived with a time before the last end.
     ("held", "spare end"): Case(
-        [START, END, refused(AGAIN), resolved(10)], [], ["closed", "noted"], "repeated_end"
+        [START, END, refused(started(4, occurrence=text_of(at(10)))), resolved(10)],
+        [],
+        ["closed", "noted"],
+        "repeated_end",
     ),
     ("held", "update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
     ("held", "unwanted update"): Case([HELD, refused(updated(3))], [], ["held"], "filtered"),
@@ -109,7 +123,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("noted", "unwanted update"): Case([HELD, refused(END), refused(updated(3))], [], ["noted"], "filtered"),
     ("open", "start"): Case([ONE, ONE], [], ["open"], "repeated_start"),
     ("open", "start before"): Case([AGAIN, START], [], ["open"], "late_start"),
-    ("open", "unwanted start"): Case([START, refused(started(3))], [], ["open"], "filtered"),
+    ("open", "unwanted start"): Case([START, refused(started(3))], [], ["open"], "repeated_start"),
     ("open", "end"): Case([START, END], [("A", "ends", 5)], ["closed"]),
     ("open", "merge"): Case(MERGE, [], ["merged"], "merged"),
     ("open", "late merge"): Case(
@@ -120,6 +134,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("open", "lone merge"): Case(
         [START, merged(5, "Z")], [("A", "ends", 5, "mergedInto=Z", "resolution=merged")], ["closed"]
     ),
+    ("open", "close"): Case([START, by_hand(5)], [("A", "ends", 5)], ["closed"]),
     ("open", "update"): Case([START, updated(3)], [], ["open"], "update"),
     ("repeated", "start again"): Case(
         [START, AGAIN, started(12)], [], ["open", "repeated"], "repeated_start"
@@ -132,7 +147,7 @@ CASES: dict[tuple[str, str], Case] = {
     ("merged", "start before"): Case(
         [started(0, incident="B"), started(3), merged(5, "B"), START], [], ["merged"], "late_start"
     ),
-    ("merged", "unwanted start"): Case([*MERGE, refused(started(3))], [], ["merged"], "filtered"),
+    ("merged", "unwanted start"): Case([*MERGE, refused(started(3))], [], ["merged"], "repeated_start"),
     ("merged", "reopened"): Case(
         [
             started(0, incident="B"),
@@ -149,11 +164,12 @@ CASES: dict[tuple[str, str], Case] = {
         [("B", "ends", 9), ("A", "ends", 9, "mergedInto=B")],
         ["closed"],
     ),
+    ("merged", "close"): Case([*MERGE, by_hand(9)], [("A", "ends", 9, "mergedInto=B")], ["closed"]),
     ("merged", "update"): Case([*MERGE, updated(6)], [], ["merged"], "update"),
     ("closed", "start"): Case([ONE, resolved(5, occurrence="one"), ONE], [], ["closed"], "repeated_start"),
     ("closed", "start before"): Case([started(3), END, START], [], ["closed"], "late_start"),
     ("closed", "start within"): Case([START, END, started(3)], [], ["closed"], "late_start"),
-    ("closed", "unwanted start"): Case([START, END, refused(started(3))], [], ["closed"], "filtered"),
+    ("closed", "unwanted start"): Case([START, END, refused(started(3))], [], ["closed"], "repeated_start"),
     ("closed", "end"): Case([START, END, END], [], ["closed"], "repeated_end"),
     ("closed", "update"): Case([START, END, updated(6)], [], ["closed"], "update"),
     ("released", "early end"): Case(
@@ -182,7 +198,9 @@ CASES: dict[tuple[str, str], Case] = {
 }
 
 
-def take(relay: Relay, change: Change | Sent) -> Decision:
+def take(relay: Relay, change: Change | Sent | ByHand) -> Decision:
+    if isinstance(change, ByHand):
+        return relay.close(change.change)
     one = change if isinstance(change, Sent) else Sent(change)
     return relay.take(one.change, to=one.to, refusal=one.refusal)
 

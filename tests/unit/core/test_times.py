@@ -129,12 +129,18 @@ def test_the_ranges_of_epoch_units_meet(number: int, expected: datetime) -> None
 @pytest.mark.parametrize(
     "number",
     [
-        *(0, 10**8 - 1, 10**20, -1_772_615_561, 10**400, 1772615561.5, True, None, [], {}),
-        *("", "1772615561.5", "-1", "²" * 10, "١٧٧٢٦١٥٥٦١", " 1772615561", "1_772_615_561", "9" * 5000),
+        *(0, 10**8 - 1, 10**20, -1_772_615_561, 10**400, 1e400, float("nan"), -1.5, True, None, [], {}),
+        *("", "-1", "²" * 10, "١٧٧٢٦١٥٥٦١", "1_772_615_561", "9" * 5000, "1e9e9", "0x7", "1e99", "nan"),
     ],
     ids=lambda value: repr(value)[:20] if not isinstance(value, int) else f"{value.bit_length()} bits",
 )
 def test_what_is_no_epoch_number_is_refused(number: Any) -> None:
-    """Too small, too large, a fraction or no number at all: refused with the place."""
+    """Too small, too large or no number at all: refused with the place."""
     with pytest.raises(ValueError, match=r"^date: expected seconds, milliseconds, .*, got "):
         times.from_epoch(number, "date")
+
+
+@pytest.mark.parametrize("number", [1772615561.25, "1772615561.25", 1772615561250.0, "1.77261556125e9"])
+def test_a_fraction_of_an_epoch_number_is_exact(number: Any) -> None:
+    """A fraction of a second is read as it is written."""
+    assert times.from_epoch(number, "at") == datetime(2026, 3, 4, 9, 12, 41, 250_000, tzinfo=UTC)

@@ -5,131 +5,136 @@ from __future__ import annotations
 from gitdailies_relay.delivery.circuit_breaker import (
     FAILURES_TO_OPEN,
     LONGEST_BACKOFF_SECONDS,
+    LONGEST_UNTRIED_SECONDS,
     CircuitBreaker,
 )
 
 
 def opened(at: float = 100.0) -> CircuitBreaker:
     circuit = CircuitBreaker()
-    for event in range(FAILURES_TO_OPEN):
-        circuit.failed(at, 0.0, event)
+    for _ in range(FAILURES_TO_OPEN):
+        circuit.failed(at)
     return circuit
+
+
+def waits(circuit: CircuitBreaker, *, untried: bool) -> list[float]:
+    """Let eight probes fail, each when it is due; return how long each was waited for."""
+    now, found = 100.0, []
+    for _ in range(8):
+        begun = now
+        while not circuit.probe_due(now, untried=untried):
+            now += 0.125
+        found.append(now - begun)
+        circuit.failed(now)
+    return found
 
 
 def test_it_opens_at_the_third_failure_in_a_row() -> None:
     """Two failures leave it closed, a success between them starts a new count, the third opens it."""
     circuit = CircuitBreaker()
-    circuit.failed(1.0, 0.0, 1)
-    circuit.failed(1.1, 0.0, 2)
+    circuit.failed(1.0)
+    circuit.failed(1.1)
     circuit.succeeded()
-    circuit.failed(1.2, 0.0, 3)
-    circuit.failed(1.3, 0.0, 4)
+    circuit.failed(1.2)
+    circuit.failed(1.3)
     assert circuit.closed
-    circuit.failed(1.4, 0.0, 5)
+    circuit.failed(1.4)
     assert not circuit.closed
 
 
-def test_a_probe_is_due_half_a_second_later_then_ever_later() -> None:
+def test_a_probe_is_due_soon_then_ever_later() -> None:
     """Each failed probe doubles the wait, up to the longest."""
-    circuit, now, waits = opened(100.0), 100.0, []
-    for _ in range(8):
-        begun = now
-        while not circuit.probe_due(now):
-            now += 0.25
-        waits.append(now - begun)
-        circuit.failed(now, 0.0, 1)
-    assert waits == [
-        0.5,
-        1.0,
-        2.0,
-        4.0,
-        8.0,
-        LONGEST_BACKOFF_SECONDS,
-        LONGEST_BACKOFF_SECONDS,
-        LONGEST_BACKOFF_SECONDS,
-    ]
+    longest = LONGEST_BACKOFF_SECONDS
+    assert waits(opened(), untried=False) == [0.125, 0.25, 0.5, 1.0, 2.0, 4.0, 8.0, longest]
+
+
+def test_an_event_that_was_never_tried_waits_less() -> None:
+    """It may show that only the others failed, so a second after a probe it may be the next one."""
+    circuit, longest = opened(), LONGEST_UNTRIED_SECONDS
+    for at in (100.5, 101.5, 103.5, 107.5, 115.5):
+        circuit.failed(at)
+    assert not circuit.probe_due(115.5 + longest)
+    assert circuit.probe_due(115.5 + longest, untried=True)
+    assert not circuit.probe_due(115.4 + longest, untried=True)
 
 
 def test_it_knows_why_the_last_failure_was_until_a_success() -> None:
     """The reason is that of the last failure, and a success takes it away."""
     circuit = opened()
-    circuit.failed(100.0, 0.0, 1, reason="connection refused")
-    circuit.failed(101.0, 0.0, reason="answered 503")
+    circuit.failed(100.0, reason="connection refused")
+    circuit.failed(101.0, reason="answered 503")
     assert circuit.reason == "answered 503"
     circuit.succeeded()
     assert circuit.reason == ""
 
 
 def test_failures_at_the_same_time_count_as_one() -> None:
-    """Sixteen requests that fail together open it for half a second, as three would, and then for one."""
+    """Sixteen failures at once open it for an eighth of a second, as three would, and then for a quarter."""
     circuit = CircuitBreaker()
-    for event in range(16):
-        circuit.failed(100.0 + event / 1000, 0.0, event)
-    assert circuit.probe_due(100.6)
-    circuit.failed(100.6, 0.0, 1)
-    assert circuit.probe_due(101.7)
+    for number in range(16):
+        circuit.failed(100.0 + number / 1000)
+    assert circuit.probe_due(100.2)
+    circuit.failed(100.2)
+    assert circuit.probe_due(100.5)
 
 
 def test_retry_after_opens_it_at_once_and_for_that_long() -> None:
-    """An answer that asks for a minute blocks every event for a minute, even after a shorter request."""
+    """An answer that asks for a minute is heard, even after a shorter wish."""
     circuit = CircuitBreaker()
-    circuit.failed(100.0, 60.0, 1)
-    circuit.failed(101.0, 5.0, 2)
-    assert circuit.blocks(3)
+    circuit.failed(100.0, 60.0)
+    circuit.failed(101.0, 5.0)
+    assert not circuit.closed
     assert not circuit.probe_due(159.9)
     assert circuit.probe_due(160.0)
+
+
+def test_one_event_that_was_never_tried_finds_out_whether_the_wish_was_for_all() -> None:
+    """After a second one such event may go; if it is asked to wait too, nothing goes before the time."""
+    circuit = CircuitBreaker()
+    circuit.failed(100.0, 60.0)
+    assert not circuit.probe_due(100.9, untried=True)
+    assert circuit.probe_due(101.0, untried=True)
+    circuit.probed()
+    circuit.failed(101.1, 59.0)
+    assert not circuit.probe_due(150.0, untried=True)
+    assert circuit.probe_due(160.2, untried=True)
 
 
 def test_a_failed_probe_after_retry_after_waits_again() -> None:
     """A probe that fails without asking for time does not let the next one follow at once."""
     circuit = CircuitBreaker()
-    circuit.failed(100.0, 1.0, 1)
-    circuit.failed(101.0, 0.0, 2)
+    circuit.failed(100.0, 1.0)
+    circuit.failed(101.0)
     assert not circuit.probe_due(101.1)
 
 
-def test_one_event_that_fails_blocks_no_other() -> None:
-    """However often one event fails, only it is blocked, and a success makes no other due."""
-    circuit, now = CircuitBreaker(), 100.0
-    circuit.succeeded()
-    for _ in range(20):
-        circuit.failed(now, 0.0, 7)
-        now += 20.0
-    assert circuit.blocks(7)
-    assert not circuit.blocks(8)
-    assert circuit.succeeded() is False
-    assert not circuit.blocks(7)
-
-
-def test_different_events_that_fail_block_all() -> None:
-    """Three different events that fail in a row open the circuit for all, and the first success closes it."""
+def test_the_first_success_closes_it() -> None:
+    """The first success says that the receiver had failed, the second one says no more."""
     circuit = opened()
-    assert circuit.blocks(99)
     assert circuit.succeeded() is True
     assert circuit.closed
-    assert not circuit.blocks(99)
     assert circuit.succeeded() is False
 
 
 def test_the_first_answer_after_failures_ends_an_outage_that_a_former_process_saw() -> None:
-    """One failure before the first success is enough to make all due; after it, no longer."""
+    """One failure before the first success is enough; after it, no longer."""
     circuit = CircuitBreaker()
-    circuit.failed(100.0, 0.0, 1)
+    circuit.failed(100.0)
     assert circuit.closed
     assert circuit.succeeded() is True
-    circuit.failed(101.0, 0.0, 1)
+    circuit.failed(101.0)
     assert circuit.succeeded() is False
 
 
-def test_a_first_answer_without_failures_makes_nothing_due() -> None:
+def test_a_first_answer_without_failures_ends_no_outage() -> None:
     """A receiver that answers at once was not away."""
     assert CircuitBreaker().succeeded() is False
 
 
-def test_a_receiver_that_is_down_blocks_all() -> None:
-    """FAILURES_TO_OPEN failures without an event open the circuit for all."""
-    circuit = CircuitBreaker()
-    for _ in range(FAILURES_TO_OPEN):
-        assert circuit.closed
-        circuit.failed(100.0, 0.0)
-    assert circuit.blocks(1)
+def test_a_reset_closes_it() -> None:
+    """After a person's wish nothing waits; further failures open it anew."""
+    circuit = opened()
+    circuit.failed(100.0, 600.0)
+    circuit.reset()
+    assert circuit.closed
+    assert circuit.probe_due(100.0)

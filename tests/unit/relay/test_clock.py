@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import time
+from functools import partial
 from pathlib import Path
 
 import pytest
 from gitdailies_core.retry import Outcome
-from gitdailies_relay.delivery.clock_jumps import ClockComparison
+from gitdailies_relay.store.clock_jumps import HOLD_SECONDS, ClockComparison, ClockTrust
 
 from tests.support.relay.bench import TAKEN, Bench, FakeSender, bench, eventually, write
 
@@ -27,11 +28,37 @@ class Wall:
         monkeypatch.setattr(time, "time", lambda: time.time_ns() / 1e9)
 
 
-def test_only_a_step_back_is_reported() -> None:
-    """A wall clock was set back only if it loses more than a second against the monotonic one."""
+def test_only_steps_are_reported() -> None:
+    """A wall clock was set if it gains or loses more than a second against the monotonic one."""
     clock = ClockComparison()
     looks = [(1000.0, 0.0), (1001.0, 1.0), (1001.2, 2.0), (5000.0, 3.0), (4000.0, 4.0), (4001.0, 5.0)]
-    assert [clock.set_back(*look) for look in looks] == [0.0, 0.0, 0.0, 0.0, 1001.0, 0.0]
+    steps = [clock.step(*look) for look in looks]
+    assert steps == pytest.approx([0.0, 0.0, 0.0, 3997.8, -1001.0, 0.0])
+
+
+DAY = 86_400.0
+
+
+def test_nothing_is_deleted_until_a_doubtful_clock_has_held() -> None:
+    """A start a hundred days after the last write: the clock may be ahead, so an hour passes first."""
+    trust = ClockTrust()
+    looks = [(100 * DAY + at, at) for at in (0.0, HOLD_SECONDS - 1, HOLD_SECONDS)]
+    assert [trust.may_delete(*look, last_written=10.0) for look in looks] == [False, False, True]
+
+
+def test_a_clock_that_agrees_with_the_store_is_trusted_at_once() -> None:
+    """After an ordinary restart, and with an empty store, nothing is held back."""
+    assert ClockTrust().may_delete(100 * DAY, 0.0, 100 * DAY - 600)
+    assert ClockTrust().may_delete(100 * DAY, 0.0, 0.0)
+
+
+@pytest.mark.parametrize("days", [-100.0, 8.0, 100.0])
+def test_after_a_jump_nothing_is_deleted_for_an_hour(days: float) -> None:
+    """However it was set, the first look does not act on it."""
+    trust = ClockTrust()
+    assert trust.may_delete(1000 * DAY, 0.0, 1000 * DAY)
+    looks = [((1000 + days) * DAY + at, at) for at in (3600.0, 5400.0, 7200.0)]
+    assert [trust.may_delete(*look, last_written=1000 * DAY) for look in looks] == [False, False, True]
 
 
 def test_what_was_stored_by_a_clock_that_was_ahead_is_delivered_when_it_is_set_right(
@@ -74,6 +101,48 @@ def test_a_start_delivers_what_waits_for_a_time_that_is_far_off(tmp_path: Path) 
     sender = FakeSender()
     bench(tmp_path, body, sender=sender)
     assert sender.of("A") == ["started", "resolved"]
+
+
+def test_what_a_clock_stored_that_was_an_hour_ahead_is_sent_after_the_next_start(tmp_path: Path) -> None:
+    """Stored an hour ahead and killed; then the clock is right. Nothing waits for that hour."""
+
+    async def stored(on: Bench) -> None:
+        await on.worker.stop()
+        await on.accept("A", "start", "end")
+
+    bench(tmp_path, stored)
+    ahead = int(3000e6)
+    write(tmp_path / "relay.db", "UPDATE outbox SET due_at = due_at + ?", ahead)
+    write(tmp_path / "relay.db", "UPDATE deliveries SET received_at = received_at + ?", ahead)
+    assert bench(tmp_path, lambda on: on.delivered()).of("A") == ["started", "resolved"]
+
+
+def test_a_clock_that_was_days_ahead_for_a_moment_gives_nothing_up(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The ages of events that fail are corrected as the clock is set, forward and back."""
+    wall, there = Wall(monkeypatch), False
+    sender = FakeSender(lambda _incident, _kind: TAKEN if there else Outcome(500))
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.05)
+
+    def age_hours(on: Bench) -> float:
+        ((_, _, _, first, _),) = on.outbox()
+        return (time.time() - first / 1e6) / 3600
+
+    async def body(on: Bench) -> None:
+        nonlocal there
+        await on.accept("A", "start")
+        await eventually(lambda: len(sender.sent) > 12)
+        for moved in (8 * DAY, 0.0, -8 * DAY, 0.0):
+            wall.moved, tries = moved, len(sender.sent)
+            await eventually(partial(lambda before: len(sender.sent) > before + 4, tries))
+            assert on.dead_letters() == []
+            assert -1 < age_hours(on) < 1
+        there = True
+        await on.delivered()
+
+    bench(tmp_path, body, sender=sender, give_up_seconds=7 * DAY)
 
 
 def test_a_clock_that_is_set_back_does_not_hold_a_probe_back(

@@ -22,6 +22,14 @@ REFUSED, BROKEN, DOWN = Outcome(400, "no such repository"), Outcome(500), Outcom
 pytestmark = pytest.mark.usefixtures("quick_retries")
 
 
+@pytest.fixture
+def quick_probes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Probe a receiver that fails after a moment, and give up without many attempts."""
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.FIRST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr("gitdailies_relay.delivery.circuit_breaker.LONGEST_BACKOFF_SECONDS", 0.05)
+    monkeypatch.setattr(retry, "LEAST_ATTEMPTS", 2)
+
+
 def answering(**of: Any) -> FakeSender:
     """Answer by incident: with one outcome always, or with a list of them and then TAKEN."""
     waiting: dict[str, Iterator[Outcome]] = {n: iter(o) for n, o in of.items() if isinstance(o, list)}
@@ -104,6 +112,7 @@ def test_waiting_for_its_turn_is_no_attempt(tmp_path: Path) -> None:
     bench(tmp_path, body, sender=sender)
 
 
+@pytest.mark.usefixtures("quick_probes")
 def test_at_the_give_up_age_an_event_is_given_up_and_the_next_has_its_own_time(tmp_path: Path) -> None:
     """The start is given up with its last answer; the end, which waited for it, is then tried as long."""
     sender = answering(A=BROKEN)
@@ -127,6 +136,7 @@ def test_at_the_give_up_age_an_event_is_given_up_and_the_next_has_its_own_time(t
     assert max(moments["started"]) < min(moments["resolved"])
 
 
+@pytest.mark.usefixtures("quick_probes")
 def test_giving_up_by_age_does_not_take_the_receiver_for_well(tmp_path: Path) -> None:
     """Events that are given up because nothing answers leave the circuit open."""
     sender = FakeSender(lambda _incident, _kind: DOWN)

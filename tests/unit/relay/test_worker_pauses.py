@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from gitdailies_connection.http.sender import ReceiverAnswer
 from gitdailies_core.events.dialect import DOCUMENTED
 from gitdailies_core.retry import Outcome
 from gitdailies_relay.delivery import pauses as pausing
@@ -19,7 +20,7 @@ from tests.support.relay.bench import DESTINATION, TAKEN, Bench, FakeSender, ben
 
 
 def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
-    """A 401 pauses delivery without loss and without a counted attempt. A new key resumes it."""
+    """A 401 for two incidents pauses delivery without loss. A new key resumes it, and no probe is counted."""
 
     def answer(_incident: str, _kind: str) -> Outcome:
         return TAKEN if sender.keys[-1] == "gdk_second" else Outcome(401, "no such key")
@@ -28,6 +29,7 @@ def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
 
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
+        await on.accept("B", "start")
         await eventually(lambda: on.status()["paused"])
         (paused,) = on.status()["paused"]
         assert (paused["by"], paused["reason"]) == ("key", "the key is refused (answered 401: no such key)")
@@ -35,8 +37,10 @@ def test_a_refused_key_pauses_until_there_is_another(tmp_path: Path) -> None:
             await on.accept(f"I{number}", "start")
         tries = len(sender.sent)
         await asyncio.sleep(0.2)
-        assert len(sender.sent) == tries
-        assert [row[2] for row in on.outbox()] == [0] * 12
+        # A probe at most: half a second after the pause began, then after twice the time.
+        assert len(sender.sent) <= tries + 1
+        # Until the second incident was refused, the refusals of the first were its own as far as was known.
+        assert sum(row[2] > 0 for row in on.outbox()) == 1
         on.environ["KEY"] = "gdk_second"
         await on.delivered()
         assert on.status()["paused"] == []
@@ -80,7 +84,7 @@ def test_a_wrong_address_is_asked_again_now_and_then(tmp_path: Path, monkeypatch
         await eventually(lambda: len(sender.sent) - before == 2)
         # Two requests are a pause apart.
         assert time.monotonic() - began > 0.25
-        assert all(row[2] == 0 for row in on.outbox())
+        assert sum(row[2] for row in on.outbox()) <= 1
         there.set()
         await on.delivered()
         assert on.status()["paused"] == []
@@ -151,6 +155,7 @@ def test_another_destination_is_taken_while_it_runs(tmp_path: Path) -> None:
 
     async def body(on: Bench) -> None:
         await on.accept("A", "start", "end")
+        await on.accept("B", "start")
         await eventually(lambda: on.status()["paused"])
         await on.worker.redirect(DESTINATION, new)
         await on.delivered()
@@ -211,10 +216,10 @@ def test_what_the_old_receiver_is_found_to_be_says_nothing_of_the_new_one(tmp_pa
     asked, go = threading.Event(), threading.Event()
 
     class Slow(FakeSender):
-        def receiver(self) -> str:
+        def ask_receiver(self) -> ReceiverAnswer:
             asked.set()
             assert go.wait(10)
-            return DOCUMENTED
+            return ReceiverAnswer(DOCUMENTED, "404")
 
     new = FakeSender()
     unknown = replace(DESTINATION, receiver=None)

@@ -280,7 +280,7 @@ def test_steps_are_readable(module: str) -> None:
 
     # An orb carries its platform's step in one environment variable, whose limit is 128 KiB. The step
     # of every platform is bounded by how long Python takes to compile it, as `benchmarks/steps.py` has it.
-    assert len(text.encode()) < (96 if module in BY_MODULE else 160) * 1024
+    assert len(text.encode()) < (126 if module in BY_MODULE else 168) * 1024
     assert max(map(len, text.splitlines())) <= 118
     assert text.count('"""') > 40
     assert "noqa" not in text

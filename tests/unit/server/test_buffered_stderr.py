@@ -1,60 +1,37 @@
-"""Lines on standard error: in order, whole, soon, and never a reason to stop."""
+"""Lines on standard error: in order, whole, soon, and never a reason to wait or to stop."""
 
 from __future__ import annotations
 
 import asyncio
-import io
 import json
 import os
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator
-from types import SimpleNamespace
-from typing import Any
+from pathlib import Path
 
 import pytest
 from gitdailies_server.logging import buffered_stderr
 from gitdailies_server.logging.buffered_stderr import BufferedStderr
 
+from tests.support.processes import eventually
+
 PIPE_BYTES = 4096
-
-
-class Raw(io.RawIOBase):
-    """Notes each write as the kernel would see it; while it is full none succeeds, nor *failing* more."""
-
-    def __init__(self) -> None:
-        self.writes: list[bytes] = []
-        self.full = False
-        self.failing = 0
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data: Any) -> int:
-        if self.full or self.failing:
-            self.failing = max(0, self.failing - 1)
-            raise OSError(28, "No space left on device")
-        self.writes.append(bytes(data))
-        return len(data)
-
-
-@pytest.fixture
-def raw(monkeypatch: pytest.MonkeyPatch) -> Raw:
-    """The module's standard error for a test, since pytest replaces the real one during a test."""
-    raw = Raw()
-    out = io.TextIOWrapper(io.BufferedWriter(raw))
-    monkeypatch.setattr(buffered_stderr, "sys", SimpleNamespace(stderr=out))
-    return raw
+NOTICE = b"%d log lines dropped"
 
 
 class Pipe:
-    """Standard error as the parent of a process reads it."""
+    """Standard error as the parent of a process has it. Nobody reads it until `read` is called."""
 
     def __init__(self) -> None:
         self._reading, self.descriptor = os.pipe()
-        self.stream = io.TextIOWrapper(io.BufferedWriter(io.FileIO(self.descriptor, "w")))
         self._came: list[bytes] = []
+        self._reader: threading.Thread | None = None
+
+    def read(self) -> None:
+        """Read from now on."""
         self._reader = threading.Thread(target=self._read)
         self._reader.start()
 
@@ -63,124 +40,120 @@ class Pipe:
             self._came.append(part)
         os.close(self._reading)
 
+    @property
+    def came(self) -> bytes:
+        return b"".join(self._came)
+
     def lines(self) -> list[str]:
         """Close it, and return what came."""
-        self.stream.close()
+        if self._reader is None:
+            self.read()
+        if self.descriptor >= 0:
+            os.close(self.descriptor)
+            self.descriptor = -1
+        assert self._reader is not None
         self._reader.join()
-        return b"".join(self._came).decode().splitlines()
+        return self.came.decode().splitlines()
 
 
 @pytest.fixture
-def pipe(monkeypatch: pytest.MonkeyPatch) -> Iterator[Pipe]:
-    """The module's standard error, a pipe with a reader at its other end."""
+def pipe() -> Iterator[Pipe]:
     pipe = Pipe()
-    monkeypatch.setattr(buffered_stderr, "sys", SimpleNamespace(stderr=pipe.stream))
     yield pipe
     pipe.lines()
 
 
-def test_lines_of_one_turn_are_written_in_order_in_pieces_that_a_pipe_takes_whole(raw: Raw) -> None:
-    """Nothing before the turn is over, then whole lines, few writes, none of them over 4096 bytes."""
-    out = BufferedStderr()
+def test_lines_are_written_in_order_in_pieces_that_a_pipe_takes_whole(
+    pipe: Pipe, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whole lines, few writes, none of them over 4096 bytes."""
+    pieces: list[bytes] = []
+    write = os.write
+
+    def noting(descriptor: int, piece: bytes) -> int:
+        pieces.append(piece)
+        return write(descriptor, piece)
+
+    pipe.read()
+    out = BufferedStderr(descriptor=pipe.descriptor)
     lines = [b"%d " % number + b"x" * (number * 7 % 900) for number in range(100)]
-
-    async def turns() -> None:
-        for line in lines[:60]:
-            out.info(line)
-        assert raw.writes == []
-        await asyncio.sleep(0)
-        assert b"".join(raw.writes) == b"".join(line + b"\n" for line in lines[:60])
-        for line in lines[60:]:
-            out.warning(line)
-
-    asyncio.run(turns())
-    assert b"".join(raw.writes).splitlines() == lines
-    assert len(raw.writes) < 20
-    assert all(piece.endswith(b"\n") and len(piece) <= PIPE_BYTES for piece in raw.writes)
+    monkeypatch.setattr(buffered_stderr.os, "write", noting)
+    for line in lines:
+        out.info(line)
+    out.flush()
+    assert b"".join(pieces).splitlines() == lines
+    assert len(pieces) < 20
+    assert all(piece.endswith(b"\n") and len(piece) <= PIPE_BYTES for piece in pieces)
 
 
-def test_an_error_is_written_at_once_behind_what_came_before(raw: Raw) -> None:
-    """The error and the lines before it are written, however the process ends afterwards."""
-    out = BufferedStderr()
-
-    async def turn() -> None:
-        out.info(b"before")
-        out.error(b"fault")
-        assert raw.writes == [b"before\nfault\n"]
-
-    asyncio.run(turn())
-
-
-def test_a_line_from_where_no_event_loop_runs_is_written_at_once(raw: Raw) -> None:
-    """A thread's line takes with it what a turn has not written yet; none comes twice."""
-    out = BufferedStderr()
-
-    async def turn() -> None:
-        out.info(b"one")
-        thread = threading.Thread(target=out.info, args=(b"two",))
-        thread.start()
-        thread.join()
-        assert raw.writes == [b"one\ntwo\n"]
-
-    asyncio.run(turn())
-    out.info(b"three")
-    assert raw.writes == [b"one\ntwo\n", b"three\n"]
-
-
-def test_a_loop_that_ended_before_it_wrote_loses_nothing(raw: Raw) -> None:
-    """The next line, or the end of the process, writes the lines that an event loop left."""
-    out = BufferedStderr()
-
-    def log_and_stop() -> None:
-        out.info(b"left")
-        loop.stop()
-
-    loop = asyncio.new_event_loop()
-    loop.call_soon(log_and_stop)
-    loop.run_forever()
-    loop.close()
-    assert raw.writes == []
+def test_a_line_is_written_though_nothing_follows(pipe: Pipe) -> None:
+    """One line, from an event loop or from none, is written within moments."""
+    pipe.read()
+    out = BufferedStderr(descriptor=pipe.descriptor)
+    out.info(b"one")
+    eventually(lambda: pipe.came == b"one\n", 5)
 
     async def log() -> None:
-        out.info(b"next")
+        out.error(b"two")
+        await asyncio.to_thread(eventually, lambda: pipe.came == b"one\ntwo\n", 5)
 
     asyncio.run(log())
-    assert b"".join(raw.writes) == b"left\nnext\n"
 
 
-def test_a_disk_that_is_full_stops_nobody(raw: Raw) -> None:
-    """Lines that cannot be written are dropped, and later lines are written once there is room."""
-    out = BufferedStderr()
-    raw.full = True
-    out.info(b"lost")
-    out.error(b"lost too")
-    assert raw.writes == []
-    raw.full = False
-    out.info(b"here")
+def test_a_reader_that_stops_delays_nobody_and_what_it_missed_is_counted(pipe: Pipe) -> None:
+    """With nobody at the other end, 2,000 lines are logged at once. Later the gap is said, once."""
+    out = BufferedStderr(lambda lines: NOTICE % lines, descriptor=pipe.descriptor, most_bytes=50_000)
+    lines = [b"%04d " % number + b"x" * 95 for number in range(2000)]
+    began = time.monotonic()
+    for line in lines:
+        out.info(line)
+    out.flush(0.05)
+    assert time.monotonic() - began < 2
+    assert 0 < out.dropped < 2000
 
-    # The buffer of the stream still has the failed bytes and writes them too.
-    assert raw.writes[-1].endswith(b"here\n")
+    pipe.read()
+    out.flush(10)
+    out.info(b"later")
+    out.flush(10)
+    written = pipe.lines()
+    kept = 2000 - out.dropped
+    assert written[:kept] == [line.decode() for line in lines[:kept]]
+    assert written[kept:] == [f"{out.dropped} log lines dropped", "later"]
 
 
-def test_one_write_that_fails_costs_no_other(raw: Raw) -> None:
-    """If one of several writes of an iteration fails, the later ones are still made."""
-    out = BufferedStderr()
-    lines = [b"%03d " % number + b"x" * 996 for number in range(40)]
-    raw.failing = 1
+def test_a_disk_that_is_full_stops_nobody(tmp_path: Path) -> None:
+    """Lines that the system refuses are dropped and counted; the count is written once there is room."""
+    with Path("/dev/full").open("wb", buffering=0) as full:
+        out = BufferedStderr(lambda lines: NOTICE % lines, descriptor=full.fileno())
+        out.info(b"lost")
+        out.error(b"lost too")
+        out.flush()
+        assert out.dropped == 2
+        with (tmp_path / "log").open("wb", buffering=0) as log:
+            os.dup2(log.fileno(), full.fileno())
+        out.info(b"here")
+        out.flush()
+    assert (tmp_path / "log").read_bytes() == b"here\n2 log lines dropped\n"
 
-    async def turn() -> None:
-        for line in lines:
-            out.info(line)
 
-    asyncio.run(turn())
-    written = b"".join(raw.writes).splitlines()
-    assert written[-1] == lines[-1]
-    assert len(written) >= len(lines) - PIPE_BYTES // 1000
+def test_a_descriptor_that_does_not_block_gets_every_line(pipe: Pipe) -> None:
+    """Another process may have made the terminal non-blocking. Full then means: wait and go on."""
+    os.set_blocking(pipe.descriptor, False)
+    out = BufferedStderr(descriptor=pipe.descriptor)
+    lines = [f"{number} {'x' * 500}" for number in range(1000)]
+    for line in lines:
+        out.info(line.encode())
+    out.flush(0.05)
+    pipe.read()
+    out.flush(10)
+    assert pipe.lines() == lines
+    assert out.dropped == 0
 
 
 def test_threads_that_log_together_lose_no_line_and_double_none(pipe: Pipe) -> None:
     """Of eight threads and an event loop each line arrives once, those of one thread in order."""
-    out = BufferedStderr()
+    pipe.read()
+    out = BufferedStderr(descriptor=pipe.descriptor)
 
     def lines(name: int) -> list[str]:
         return [f"{name}-{number} {'x' * (number % 90)}" for number in range(400)]
@@ -201,6 +174,7 @@ def test_threads_that_log_together_lose_no_line_and_double_none(pipe: Pipe) -> N
     asyncio.run(turns())
     for thread in threads:
         thread.join()
+    out.flush(10)
 
     written = pipe.lines()
     for name in range(9):
@@ -208,39 +182,28 @@ def test_threads_that_log_together_lose_no_line_and_double_none(pipe: Pipe) -> N
     assert len(written) == 9 * 400
 
 
-def test_an_error_is_written_when_it_was_logged_though_another_thread_writes(
-    pipe: Pipe,
-) -> None:
-    """Eight threads log errors. In the pipe each error comes before its thread's note about it."""
-    out = BufferedStderr()
-
-    def log(name: int) -> None:
-        for number in range(200):
-            out.error(b"%d-%d error" % (name, number))
-            os.write(pipe.descriptor, b"%d-%d was logged\n" % (name, number))
-
-    threads = [threading.Thread(target=log, args=(name,)) for name in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
-
-    written = pipe.lines()
-    expected = [f"{number} {what}" for number in range(200) for what in ("error", "was logged")]
-    for name in range(8):
-        assert [line[2:] for line in written if line.startswith(f"{name}-")] == expected
+PROGRAM = (
+    "import structlog\n"
+    "from gitdailies_server.logging import setup as logs\n"
+    "logs.configure()\n"
+    "for number in range({lines}): structlog.get_logger().info('line', number=number, pad='x' * 500)\n"
+)
 
 
 def test_the_end_of_the_process_writes_what_is_left() -> None:
-    """The loop stops in the iteration that logs, and then the process ends."""
-    program = (
-        "import asyncio, structlog\n"
-        "from gitdailies_server.logging import setup as logs\n"
-        "logs.configure()\n"
-        "loop = asyncio.new_event_loop()\n"
-        "loop.call_soon(lambda: (structlog.get_logger().info('the last'), loop.stop()))\n"
-        "loop.run_forever()\n"
-    )
+    """A process that ends right after its last line has written it."""
+    program = PROGRAM.format(lines=100)
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert [json.loads(line)["number"] for line in done.stderr.splitlines()] == list(range(100))
 
-    assert json.loads(done.stderr)["event"] == "the last"
+
+def test_a_process_ends_though_nobody_reads_what_it_logged() -> None:
+    """A hung reader delays the end of a process by a second or two, and no longer."""
+    reading, writing = os.pipe()
+    process = subprocess.Popen([sys.executable, "-c", PROGRAM.format(lines=3000)], stderr=writing)
+    try:
+        assert process.wait(20) == 0
+    finally:
+        process.kill()
+        os.close(reading)
+        os.close(writing)

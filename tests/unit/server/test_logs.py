@@ -1,13 +1,14 @@
-"""The description of an error in the log: the text of our own errors, else the type and the places."""
+"""Log lines for people, and the description of an error: our own text, else the type and the places."""
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Callable
 from typing import Any
 
 from gitdailies_core.errors import UsageError
-from gitdailies_server.logging.setup import describe_error
+from gitdailies_server.logging.setup import describe_error, text_line
 from gitdailies_server.storage.timestamps import to_us
 
 HIDDEN = "what stood in the body"
@@ -49,3 +50,26 @@ def test_what_calls_itself_floods_no_line() -> None:
     assert described.startswith("RecursionError at ")
     assert 10 < described.count(" by ") < 50
     assert len(described) < 1000
+
+
+def test_a_line_for_people_has_the_time_the_event_and_its_fields() -> None:
+    """Info has no mark, any other level has; empty fields are left out; a list is joined by commas."""
+    line = text_line(
+        None, "info", {"event": "delivery", "source": "pagerduty", "events": ("a", "b"), "to": ""}
+    )
+    warning = text_line(None, "warning", {"event": "refused", "count": 3, "reason": "wrong key"})
+
+    assert re.fullmatch(rb"\d\d:\d\d:\d\d  delivery  source=pagerduty  events=a,b", line)
+    assert warning[8:] == b'  warning: refused  count=3  reason="wrong key"'
+
+
+def test_a_line_for_people_can_be_neither_forged_nor_made_long() -> None:
+    """Control characters and what looks like a field stay inside quotes; keys are hidden; values are cut."""
+    hostile = "\x1b[2J\nlevel=info  key=gdk_0123456789abcdef " + "x" * 5000
+    line = text_line(None, "info", {"event": hostile, "path": hostile, "nested": {"a": hostile}})
+
+    assert line.isascii()
+    assert line.decode().isprintable()
+    assert b"0123456789abcdef" not in line
+    assert len(line) < 2000
+    assert json.loads(line.decode().split("path=")[1].split("  nested=")[0]).startswith("\x1b[2J\n")

@@ -41,6 +41,20 @@ def test_a_rate_is_written_for_a_fitting_unit_of_time(a_day: float | None, text:
     assert formatting.rate(a_day) == text
 
 
+@pytest.mark.parametrize(
+    ("some", "whole", "text"),
+    [
+        (2, 14, "2 of 14 failed (14 %)"),
+        (1, 4, "1 of 4 failed"),
+        (0, 5, "0 of 5 failed (0 %)"),
+        (1, 1234, "1 of 1,234 failed (0.1 %)"),
+    ],
+)
+def test_a_part_of_a_whole_has_both_numbers(some: int, whole: int, text: str) -> None:
+    """A ratio is never without its numbers, and that of a few is in no percent."""
+    assert formatting.out_of(some, whole, "failed") == text
+
+
 @given(st.integers(-62_000_000_000_000_000, 250_000_000_000_000_000), ZONES, st.booleans())
 def test_a_moment_in_an_address_is_read_as_the_same_moment(at: int, name: str, midnight: bool) -> None:
     """The beginning of a bucket is read back unchanged from its date or time in an address."""

@@ -14,6 +14,7 @@ from gitdailies_core.events.field_types import LINE
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.intake import Candidate, ExistingEvent, Submission
 from gitdailies_webhooks.events.problem import Refusal
+from gitdailies_webhooks.events.reading.plausible import AHEAD
 from gitdailies_webhooks.events.strict_order import LatestEvent, LatestEvents
 from hypothesis import given
 from hypothesis import strategies as st
@@ -48,7 +49,9 @@ def decide(
 
 def existing_of(value: Any) -> dict[str, ExistingEvent]:
     entry = only(value)
-    return {entry.id: ExistingEvent(entry.digest, entry.time, entry.time_given)}
+    return {
+        entry.id: ExistingEvent(entry.digest, entry.time, entry.time_given, json.dumps(entry.event.to_wire()))
+    }
 
 
 def test_what_the_public_client_sends_is_taken() -> None:
@@ -95,6 +98,175 @@ def test_the_same_id_again(first: dict[str, Any], second: dict[str, Any], status
     got, answer = decide(body("deploy", **second), existing_of(body("deploy", **first)))
     assert got == status
     assert answer["status"] == ("unchanged" if status == 202 else 409)
+
+
+@pytest.mark.parametrize("prefix", ["deploy", "incident", "content"])
+def test_a_self_made_id_never_conflicts(prefix: str) -> None:
+    """An attempt may know other details: the first content stays, and the answer names what differs."""
+    id_ = f"{prefix}-{'0a' * 16}"
+    first = body("deploy", id=id_, url="https://ci.example/1", time="2026-03-04T09:00:00Z")
+    later = body("deploy", id=id_, branch="main", time="2026-03-04T09:05:00Z", team="x")
+    for value in (later, [later]):
+        status, answer = decide(value, existing_of(first))
+        (result,) = answer.get("results", [answer])
+        assert (status, result["status"], result["id"]) == (202, "unchanged", id_)
+        assert set(result["differs"]) == {"branch", "time", "url", "team"}
+    assert decide(first, existing_of(first)) == (202, {"status": "unchanged", "id": id_})
+
+
+@pytest.mark.parametrize(
+    "id_",
+    ["deploy-1", f"deploy-{'0a' * 15}", f"deploy-{'0a' * 17}", f"event-{'0a' * 16}", f"x-deploy-{'0a' * 16}"],
+)
+def test_every_other_id_conflicts(id_: str) -> None:
+    """An id of another form is a user's, in the body and as a header."""
+    first, later = body("deploy", id=id_), body("deploy", id=id_, branch="other")
+    assert decide(later, existing_of(first))[0] == 409
+    submission = read(body("deploy", branch="other", id=None), header=id_)
+    assert intake.decide(submission.entries, existing=existing_of(first), latest=None)[0].status == "conflict"
+
+
+def test_the_moment_of_arrival_is_no_difference() -> None:
+    """Of two events without a time, only what was sent is compared."""
+    id_ = f"deploy-{'0a' * 16}"
+    first = existing_of(body("deploy", id=id_, time=None))[id_]
+    stored = {id_: ExistingEvent(first.digest, NOW - timedelta(hours=1), False, first.content)}
+    assert decide(body("deploy", id=id_, time=None, branch="b"), stored)[1]["differs"] == ["branch"]
+
+
+def test_a_self_made_id_twice_in_one_list() -> None:
+    """The second is measured by the first."""
+    id_ = f"incident-{'0a' * 16}"
+    _, answer = decide([body("deploy", id=id_), body("deploy", id=id_, branch="b"), body("deploy", id=id_)])
+    assert [(r["status"], r.get("differs")) for r in answer["results"]] == [
+        ("created", None),
+        ("unchanged", ["branch"]),
+        ("unchanged", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("header", "id_"),
+    [
+        ('"k2"', "k2"),
+        (' "k2" ', "k2"),
+        ("k2", "k2"),
+        (r'"a\"b\\"', 'a"b' + "\\"),
+        ('"k2', '"k2'),
+        ('""', None),
+    ],
+)
+def test_a_quoted_idempotency_key(header: str, id_: str | None) -> None:
+    """A structured field is quoted; the quotes are no part of the id."""
+    (entry,) = read(body("deploy", id=None, time=None), header=header).entries
+    assert isinstance(entry, Candidate)
+    assert entry.event.id == id_ if id_ else entry.id.startswith("new-")
+
+
+def test_a_near_miss_is_refused() -> None:
+    """A typing error in a name is 422 with what was meant, alone and in a list, also inside commits."""
+    wrong = {**body("deploy"), "environmnet": "staging"}
+    status, answer = decide(wrong)
+    assert (status, answer["field"]) == (422, "environmnet")
+    assert answer["detail"] == "environmnet: this field does not exist; did you mean environment?"
+    commits = body("deploy", id="b", commits=[{"sha": "abcdef0", "timestamp": "2026-03-04T08:00:00Z"}])
+    status, answer = decide([wrong, commits, body("deploy")])
+    assert status == 207
+    assert [r["status"] for r in answer["results"]] == ["invalid", "invalid", "created"]
+    assert "did you mean time?" in answer["results"][1]["error"]
+    misspelled = {name.title(): value for name, value in body("deploy").items()}
+    assert "Kind: this field does not exist; did you mean kind?" in decide(misspelled)[1]["detail"]
+
+
+@pytest.mark.parametrize("nothing", ["", " ", "   "])
+def test_empty_text_is_not_given_and_named(nothing: str) -> None:
+    """An unset variable gives an empty text: it counts as not given, and the answer says so."""
+    status, answer = decide(body("deploy", environment=nothing, service=nothing, team=""))
+    assert (status, answer["empty"], answer["unknown"]) == (202, ["environment", "service"], ["team"])
+    entry = only(body("deploy", environment=nothing))
+    assert entry.event.get("environment") is None
+    assert entry.digest == only(body("deploy", environment=None)).digest
+
+
+def test_names_inside_commits_are_named() -> None:
+    """A foreign name inside commits is named; it is not stored, since it is mostly of a person."""
+    commits = [{"sha": "abcdef0", "author": "Kim"}, {"sha": "abcdef1", "message": "m", "author": "Lee"}]
+    assert decide(body("deploy", commits=commits))[1]["unknown"] == ["commits[].author", "commits[].message"]
+    assert "Kim" not in json.dumps(only(body("deploy", commits=commits)).event.to_wire())
+
+
+def test_of_long_lists_the_first_items_are_kept() -> None:
+    """More commits or reverts than are kept lose no deploy, and the answer says how many were given."""
+    commits = [{"sha": f"{number:040x}"} for number in range(1500)]
+    given = body("deploy", commits=commits, reverts=[c["sha"] for c in commits[:101]])
+    assert decide(given)[1]["cut"] == {"commits": 1500, "reverts": 101}
+    kept = only(given).event
+    assert (kept.get("commits"), len(kept.get("reverts"))) == (commits[:1000], 100)
+
+
+@pytest.mark.parametrize(
+    ("repo", "name"),
+    [
+        ("https://github.com/acme/shop", "acme/shop"),
+        ("https://github.com/acme/shop.git", "acme/shop"),
+        ("https://github.com/acme/shop/tree/main", "acme/shop"),
+        ("http://gitlab.example/acme/pay/shop/-/tree/main", "acme/pay/shop"),
+        ("git@github.com:acme/shop.git", "acme/shop"),
+        ("ssh://git@github.com/acme/shop", "acme/shop"),
+        ("github.com/acme/shop", "acme/shop"),
+        ("https://kim:s3cret@gitlab.example/acme/shop", "acme/shop"),
+        ("https://github.com/acme", None),
+        ("kim:s3cret@gitlab.example/acme/shop", "acme/shop"),
+        ("s3cret@github.com/acme/shop", "acme/shop"),
+    ],
+)
+def test_an_address_is_no_repository(repo: str, name: str | None) -> None:
+    """An address is refused with the name that it holds, and not repeated: it may hold a password."""
+    status, answer = decide(body("deploy", repo=repo))
+    expected = "repo: expected a repository like 'larkspur/checkout-api', got an address"
+    assert (status, answer["field"]) == (422, "repo")
+    assert answer["detail"] == expected + (f"; did you mean {name}?" if name else "")
+
+
+@pytest.mark.parametrize(
+    ("changes", "message"),
+    [
+        ({"time": "0001-01-01T00:00:00Z"}, "time: expected no earlier than 2000-01-01T00:00:00Z"),
+        ({"time": "1999-12-31T23:59:59Z"}, "time: expected no earlier than 2000-01-01T00:00:00Z"),
+        ({"time": "9999-12-31T23:59:59Z"}, "time: expected at most 5 minutes after"),
+        ({"commitTime": "1969-12-31T23:59:59Z"}, "commitTime: expected a time from 1970 to 2199"),
+        ({"commitTime": "9999-01-01T00:00:00Z"}, "commitTime: expected a time from 1970 to 2199"),
+        (
+            {"commits": [{"sha": "abcdef0", "time": "2200-01-01T00:00:00Z"}]},
+            "commits[0].time: expected a time from 1970 to 2199",
+        ),
+    ],
+)
+def test_extreme_times_are_refused(changes: dict[str, Any], message: str) -> None:
+    """A time that no event has is a mistake of the sender."""
+    status, answer = decide(body("deploy", **changes))
+    assert status == 422
+    assert answer["detail"].startswith(message)
+
+
+def test_times_at_the_bounds_are_taken() -> None:
+    """The first and last moments that are allowed."""
+    commits = [{"sha": "abcdef0", "time": "1970-01-01T00:00:00Z"}]
+    assert decide(body("deploy", time="2000-01-01T00:00:00Z", commits=commits))[0] == 202
+    assert decide(body("deploy", commitTime="2199-12-31T23:59:59Z"))[0] == 202
+
+
+@pytest.mark.parametrize("hidden", ["\u202e", "\u200b", "\u200d", "\ufeff", "\u00ad", "\u3164", "\U000e0041"])
+def test_hidden_characters(hidden: str) -> None:
+    """They are refused in names and ids, which would look like others, and kept in titles."""
+    for name in ("repo", "environment", "service", "run", "attempt", "reporter", "fixes", "id"):
+        status, answer = decide(body("deploy", **{name: f"larkspur/a{hidden}b"}))
+        assert (status, answer.get("field")) == (422, name)
+    started = body("incident-started")
+    for name in ("incidentId", "source", "service"):
+        assert decide({**started, name: f"a{hidden}b"})[0] == 422
+    title = f"Checkout {hidden} is slow"
+    assert only({**started, "title": title}).event.get("title") == title
 
 
 def test_an_event_read_here_and_sent_again_is_unchanged() -> None:
@@ -150,7 +322,7 @@ def test_a_fault_names_field_and_expectation(changes: dict[str, Any], field: str
 
 def test_five_minutes_ahead_are_allowed() -> None:
     """A time 5 minutes ahead is taken: clocks differ; one a microsecond later is not."""
-    late = NOW + intake.AHEAD
+    late = NOW + AHEAD
     assert decide(body("deploy", time=late.isoformat()))[0] == 202
     assert decide(body("deploy", time=(late + timedelta(microseconds=1)).isoformat()))[0] == 422
 
@@ -208,7 +380,7 @@ def test_what_is_no_strict_json(raw: bytes, message: str) -> None:
 def test_unknown_fields_are_stored_and_named() -> None:
     """A field that is not in the table is stored unchanged, and the answer names it."""
     entry = only(body("deploy", team="payments", score={"a": [1, None]}))
-    assert entry.unknown == ("team", "score")
+    assert entry.notes.unknown == ("team", "score")
     assert entry.event.to_wire()["score"] == {"a": [1, None]}
     assert decide(body("deploy", team="payments"))[1]["unknown"] == ["team"]
 

@@ -1,6 +1,7 @@
 """Azure Pipelines.
 
-Sources: its "Use predefined variables", "Define variables" and "Logging commands" pages.
+Sources: its "Use predefined variables", "Define variables", "Logging commands" and "Release variables
+and debugging" pages.
 """
 
 from __future__ import annotations
@@ -8,11 +9,12 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from typing import Any
-from urllib.parse import quote
+from urllib.parse import quote, urlsplit
 
 from gitdailies_core.ci import console
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables, branch_of, tag_of
+from gitdailies_core.ci.facts import Facts, Run, Variables, branch_of, tag_of
+from gitdailies_core.ci.git_url import slug, without_user
 from gitdailies_core.ci.report import Report
 from gitdailies_core.ci.settings import INPUTS
 from gitdailies_core.ci.table import Platform, Table
@@ -20,13 +22,14 @@ from gitdailies_core.ci.table import Platform, Table
 TABLE = Table(
     # A stage that is run again stays in its build.
     run=("BUILD_BUILDID",),
+    attempt=("SYSTEM_STAGEATTEMPT", "SYSTEM_JOBATTEMPT"),
     # For a pull request BUILD_SOURCEVERSION is a temporary merge commit.
     sha=("SYSTEM_PULLREQUEST_SOURCECOMMITID", "BUILD_SOURCEVERSION"),
     # BUILD_SOURCEBRANCHNAME is only the last part: `tools` of feature/tools.
     branch=("SYSTEM_PULLREQUEST_SOURCEBRANCH",),
     repo_url=("BUILD_REPOSITORY_URI",),
-    # Only deployment jobs have it.
-    environment=("ENVIRONMENT_NAME",),
+    # Deployment jobs have the first, stages of a classic release the second.
+    environment=("ENVIRONMENT_NAME", "RELEASE_ENVIRONMENTNAME"),
     status=("AGENT_JOBSTATUS",),
 )
 
@@ -34,21 +37,71 @@ TABLE = Table(
 # The template's parameters, such as `webhookKey`: Azure's names have no hyphens.
 PARAMETERS = {name: name[0] + name.title().replace("-", "")[1:] for name in INPUTS}
 
+_ISSUE = "##vso[task.logissue type="
 # The agent leaves a reference to an unknown variable as it is.
-_UNSET = re.compile(r"^\$\([^()]*\)$")
+_UNSET = r"^\$\([^()]*\)$"
 
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Azure has none
     ref = variables.first("BUILD_SOURCEBRANCH")
-    on_github = variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise")
-    return TABLE.read(
-        variables,
-        # Other providers put the name there without the owner.
-        repo=variables.first("BUILD_REPOSITORY_NAME") if on_github else None,
-        branch=variables.first(*TABLE.branch) or branch_of(ref),
-        tag=tag_of(ref),
-        url=_url(variables),
-    )
+    pull = _pull(variables)
+    fork = (variables.first("SYSTEM_PULLREQUEST_ISFORK") or "").lower() == "true"
+    found: dict[str, Any] = {
+        "repo": _repo(variables),
+        "branch": variables.first(*TABLE.branch) or branch_of(ref),
+        "tag": tag_of(ref),
+        "pull": pull,
+        "fork": f"{pull} comes from a fork" if pull and fork else None,
+    }
+    if variables.first("RELEASE_RELEASEID", "RELEASE_DEPLOYMENTID"):
+        found.update(_of_release(variables))
+    else:
+        found["url"] = _url(variables)
+    return TABLE.read(variables, **found)
+
+
+def _of_release(variables: Variables) -> dict[str, Any]:
+    """Read a classic release. A stage that is deployed again is another deployment of it.
+
+    The primary artifact gives the repository and the commit. Variables of a build have them, or those of
+    the artifact do.
+    """
+    release, deployment = variables.first("RELEASE_RELEASEID"), variables.first("RELEASE_DEPLOYMENTID")
+    alias = re.sub(r"\W", "_", variables.first("RELEASE_PRIMARYARTIFACTSOURCEALIAS") or "").upper()
+    artifact = f"RELEASE_ARTIFACTS_{alias}_"
+    ref = variables.first("BUILD_SOURCEBRANCH", artifact + "SOURCEBRANCH")
+    return {
+        "run": Run(release or deployment or "", deployment, (deployment,) if deployment else ()),
+        "sha": variables.first("BUILD_SOURCEVERSION", artifact + "SOURCEVERSION"),
+        "branch": branch_of(ref),
+        "tag": tag_of(ref),
+        "url": variables.first("RELEASE_RELEASEWEBURL"),
+    }
+
+
+def _pull(variables: Variables) -> str | None:
+    number = variables.first("SYSTEM_PULLREQUEST_PULLREQUESTNUMBER", "SYSTEM_PULLREQUEST_PULLREQUESTID")
+    if number:
+        return f"pull request {number}"
+    reason = variables.first("BUILD_REASON", "RELEASE_REASON") or ""
+    ref = variables.first("BUILD_SOURCEBRANCH") or ""
+    return "a pull request" if reason == "PullRequest" or ref.startswith("refs/pull/") else None
+
+
+def _repo(variables: Variables) -> str | None:
+    name, address = variables.first("BUILD_REPOSITORY_NAME"), variables.first(*TABLE.repo_url) or ""
+    # Other providers put the name there without the owner.
+    if variables.first("BUILD_REPOSITORY_PROVIDER") in ("GitHub", "GitHubEnterprise"):
+        return name
+    collection = variables.first("SYSTEM_COLLECTIONURI")
+    if collection and "/_git/" in address:
+        # A server may be below a path of its own. The collection's address tells which.
+        where = urlsplit(without_user(collection))
+        base = where.path.rstrip("/").rpartition("/")[0]
+        here = urlsplit(without_user(address))
+        if base and here.path.startswith(base + "/"):
+            return slug(f"{here.scheme}://{here.netloc}{here.path[len(base) :]}")
+    return slug(address)
 
 
 def _url(variables: Variables) -> str | None:
@@ -63,7 +116,7 @@ def _inputs(environ: Mapping[str, str]) -> dict[str, str]:
     """Return the inputs, by name. The address and the key refer to variables, which may be missing."""
     read = console.texts(environ)
     for name in ("webhook-url", "webhook-key"):
-        if _UNSET.match(read[name].strip()):
+        if re.match(_UNSET, read[name].strip()):
             read[name] = ""
     return read
 
@@ -74,11 +127,11 @@ def _log(report: Report, fails: bool) -> list[str]:
     The agent reads its commands anywhere in a line, so a foreign text must not hold one.
     """
     plain = [line.replace("##", "# #") for line in console.lines(report, fails)]
+    notes, warned = len(report.notes), len(report.notes) + len(report.warnings)
+    shown = plain[:notes] + [f"{_ISSUE}warning]{line}" for line in plain[notes:warned]]
     if report.ok:
-        return plain
-    issue = f"##vso[task.logissue type={'error' if fails else 'warning'}]"
-    notes = len(report.notes)
-    return plain[:notes] + [issue + line for line in plain[notes:]]
+        return shown + plain[warned:]
+    return shown + [f"{_ISSUE}{'error' if fails else 'warning'}]{line}" for line in plain[warned:]]
 
 
 AZURE = Platform(

@@ -11,6 +11,7 @@ from gitdailies_core.ci.table import Platform, Table
 TABLE = Table(
     # Each repository counts its own builds. The deploy's id holds the repository, too.
     run=("BITBUCKET_BUILD_NUMBER",),
+    attempt=("BITBUCKET_STEP_RUN_NUMBER",),
     sha=("BITBUCKET_COMMIT",),
     # Not set if the run builds a tag.
     branch=("BITBUCKET_BRANCH",),
@@ -28,7 +29,10 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Bitbucket
     repo, run = variables.first(*TABLE.repo), variables.first(*TABLE.run)
     # No variable holds the run's address.
     url = f"https://bitbucket.org/{repo}/pipelines/results/{run}" if repo and run else None
-    return TABLE.read(variables, url=url, status_of="the script")
+    number = variables.first("BITBUCKET_PR_ID")
+    # Pipelines of a fork's pull request run in the fork.
+    pull = f"pull request {number}" if number else None
+    return TABLE.read(variables, url=url, status_of="the script", pull=pull)
 
 
 BITBUCKET = Platform(

@@ -13,7 +13,8 @@ from typing import Any
 
 from gitdailies_core.ci import console
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.facts import Facts, Run, Variables, later_attempt
+from gitdailies_core.ci.git_url import slug
 from gitdailies_core.ci.table import Platform, Table
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
@@ -31,6 +32,7 @@ TABLE = Table(
     url=("BUILDKITE_BUILD_URL",),
     # Set from post-command on.
     status=("BUILDKITE_COMMAND_EXIT_STATUS",),
+    message=("BUILDKITE_MESSAGE",),
 )
 
 
@@ -39,7 +41,35 @@ _KEY_NAME = "webhook-key-env"
 
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Buildkite has none
-    return TABLE.read(variables, status_of="the command")
+    found: dict[str, Any] = {"run": _run(variables)}
+    branch = variables.first(*TABLE.branch)
+    queued_for = variables.first("BUILDKITE_MERGE_QUEUE_BASE_BRANCH")
+    number = variables.first("BUILDKITE_PULL_REQUEST")
+    if queued_for:
+        found["branch"] = queued_for
+    elif number and number.lower() != "false":
+        forked = _forked(variables, branch)
+        found["fork"] = f"pull request {number} comes from a fork" if forked else None
+        # A pull request from the default branch only carries it to another one that is released.
+        if forked or branch != variables.first("BUILDKITE_PIPELINE_DEFAULT_BRANCH"):
+            found["pull"] = f"pull request {number}"
+    return TABLE.read(variables, status_of="the command", **found)
+
+
+def _run(variables: Variables) -> Run | None:
+    """Return the build. Its variable counts the retries of the job, and no first attempt."""
+    build, retries = variables.first(*TABLE.run), variables.first("BUILDKITE_RETRY_COUNT")
+    again = str(int(retries) + 1) if retries and retries.isdecimal() else None
+    return Run(build, later_attempt(again)) if build else None
+
+
+def _forked(variables: Variables, branch: str | None) -> bool:
+    # A setting of the pipeline puts the fork's owner before the branch. No branch's name has a colon.
+    if branch and ":" in branch:
+        return True
+    own, theirs = variables.first(*TABLE.repo_url), variables.first("BUILDKITE_PULL_REQUEST_REPO")
+    here, there = slug(own or ""), slug(theirs or "")
+    return bool(there and here and there.lower() != here.lower())
 
 
 def _inputs(environ: Mapping[str, str]) -> dict[str, str]:

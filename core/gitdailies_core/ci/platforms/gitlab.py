@@ -11,22 +11,30 @@ from typing import Any
 
 from gitdailies_core.ci import console
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.facts import Facts, Run, Variables
 from gitdailies_core.ci.table import Platform, Table
+from gitdailies_core.events.field_types import TIERS
 
 TABLE = Table(
-    # A retried job stays in its pipeline.
+    # A retried job stays in its pipeline. The id of a job is its attempt.
     run=("CI_PIPELINE_ID",),
     # Only merged-result pipelines have the first. Their CI_COMMIT_SHA is a temporary merge commit.
     sha=("CI_MERGE_REQUEST_SOURCE_BRANCH_SHA", "CI_COMMIT_SHA"),
     # CI_COMMIT_REF_NAME may be a branch or a tag. Merge request pipelines have no CI_COMMIT_BRANCH.
-    branch=("CI_COMMIT_BRANCH", "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME"),
+    branch=(
+        "CI_COMMIT_BRANCH",
+        "CI_MERGE_REQUEST_SOURCE_BRANCH_NAME",
+        "CI_EXTERNAL_PULL_REQUEST_SOURCE_BRANCH_NAME",
+    ),
     tag=("CI_COMMIT_TAG",),
     repo=("CI_PROJECT_PATH",),
     repo_url=("CI_REPOSITORY_URL",),
     # The name, because the slug is a shortened and changed form of it.
     environment=("CI_ENVIRONMENT_NAME",),
     url=("CI_PIPELINE_URL",),
+    message=("CI_COMMIT_MESSAGE",),
+    # Zeros for a new branch and in pipelines of merge requests.
+    before=("CI_COMMIT_BEFORE_SHA",),
 )
 
 # CI_ENVIRONMENT_ACTION other than `start`: https://docs.gitlab.com/ci/yaml/#environmentaction
@@ -36,12 +44,48 @@ _NO_DEPLOY = ("stop", "prepare", "verify", "access")
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  GitLab has none
     action = (variables.first("CI_ENVIRONMENT_ACTION") or "").lower()
     status = variables.first("CI_JOB_STATUS")
+    tier = (variables.first("CI_ENVIRONMENT_TIER") or "").lower()
+    pipeline, job = variables.first(*TABLE.run), variables.first("CI_JOB_ID")
+    found: dict[str, Any] = {}
+    if variables.first("CI_MERGE_REQUEST_EVENT_TYPE") == "merge_train":
+        # A train builds what the target branch becomes.
+        found["branch"] = variables.first("CI_MERGE_REQUEST_TARGET_BRANCH_NAME")
+    else:
+        found["pull"] = pull = _pull(variables)
+        found["fork"] = f"{pull} comes from a fork" if pull and _forked(variables) else None
     return TABLE.read(
         variables,
+        # "Rollback environment" and a retry run a job again, under another id in the same pipeline.
+        run=Run(pipeline, job) if pipeline else None,
+        tier=tier if tier in TIERS else None,
         # The status is `running` until after_script.
         status=None if status == "running" else status,
         skip=f"the environment's action is {action}, which deploys nothing" if action in _NO_DEPLOY else None,
+        **found,
     )
+
+
+def _pull(variables: Variables) -> str | None:
+    merge, external = variables.first("CI_MERGE_REQUEST_IID"), variables.first("CI_EXTERNAL_PULL_REQUEST_IID")
+    if merge or variables.first("CI_PIPELINE_SOURCE") == "merge_request_event":
+        return f"merge request {merge}" if merge else "a merge request"
+    return f"pull request {external}" if external else None
+
+
+# Where the branch is from, and the repository that it is to be merged into.
+_ORIGINS = (
+    ("CI_MERGE_REQUEST_SOURCE_PROJECT_PATH", "CI_PROJECT_PATH"),
+    ("CI_MERGE_REQUEST_SOURCE_PROJECT_ID", "CI_MERGE_REQUEST_PROJECT_ID"),
+    ("CI_EXTERNAL_PULL_REQUEST_SOURCE_REPOSITORY", "CI_EXTERNAL_PULL_REQUEST_TARGET_REPOSITORY"),
+)
+
+
+def _forked(variables: Variables) -> bool:
+    for theirs, own in _ORIGINS:
+        origin, here = variables.first(theirs), variables.first(own)
+        if origin and here and origin.lower() != here.lower():
+            return True
+    return False
 
 
 def _inputs(environ: Mapping[str, str]) -> dict[str, str]:

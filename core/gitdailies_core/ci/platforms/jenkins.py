@@ -1,4 +1,7 @@
-"""Jenkins. Sources: the git plugin's README, a server's own /env-vars.html page."""
+"""Jenkins.
+
+Sources: the READMEs of the plugins git, branch-api, ghprb and gitlab, and a server's own /env-vars.html page.
+"""
 
 from __future__ import annotations
 
@@ -7,28 +10,75 @@ from typing import Any
 
 from gitdailies_core.ci.console import Step
 from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.git_url import slug
 from gitdailies_core.ci.table import Platform, Table
 
-_REMOTE = re.compile(r"^(?:refs/remotes/)?origin/")
+# GIT_BRANCH begins with the remote, which is origin unless the job names another one. Only from these
+# branches and remotes it can be told from a branch with a slash.
+_REMOTE = (
+    r"^(?:refs/remotes/[^/]+|(?:remotes/)?(?:origin|upstream)|[^/]+(?=/(?:main|master|develop|trunk)$))/"
+)
 
 TABLE = Table(
+    # A replay and a restart from a stage are builds of their own.
     run=("BUILD_TAG", "BUILD_URL"),
-    sha=("GIT_COMMIT",),
+    # The GitHub pull request builder checks out a temporary merge commit.
+    sha=("ghprbActualCommit", "GIT_COMMIT"),
     # In multibranch pipelines BRANCH_NAME may also be a tag, or PR-7 for a pull request.
-    branch=("CHANGE_BRANCH", "BRANCH_NAME", "GIT_LOCAL_BRANCH", "GIT_BRANCH"),
+    branch=(
+        "CHANGE_BRANCH",
+        "ghprbSourceBranch",
+        "gitlabSourceBranch",
+        "BRANCH_NAME",
+        "GIT_LOCAL_BRANCH",
+        "GIT_BRANCH",
+    ),
     tag=("TAG_NAME",),
     repo_url=("GIT_URL", "GIT_URL_1"),
     url=("BUILD_URL",),
+    before=("GIT_PREVIOUS_SUCCESSFUL_COMMIT", "GIT_PREVIOUS_COMMIT"),
 )
 
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Jenkins has none
-    branch = variables.first(*TABLE.branch)
-    # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main.
+    branch, tag = variables.first(*TABLE.branch), variables.first(*TABLE.tag)
+    # Only GIT_BRANCH begins with the remote: origin/main, refs/remotes/origin/main. Older git plugins
+    # name a tag there.
     if branch and branch == variables.first("GIT_BRANCH"):
-        branch = _REMOTE.sub("", branch)
-    # An old git plugin has one of these words if it checked out a bare commit.
-    return TABLE.read(variables, branch=None if branch in ("detached", "HEAD") else branch)
+        branch = re.sub(_REMOTE, "", branch)
+        if branch.startswith(("tags/", "refs/tags/")):
+            tag, branch = branch.partition("tags/")[2], None
+    pull = _pull(variables)
+    if (variables.first("gitlabMergeRequestState") or "").lower() == "merged":
+        branch = variables.first("gitlabTargetBranch")
+    return TABLE.read(
+        variables,
+        # An old git plugin has one of these words if it checked out a bare commit.
+        branch=None if branch in ("detached", "HEAD") else branch,
+        tag=tag,
+        pull=pull,
+        fork=f"{pull} comes from a fork" if pull and _forked(variables) else None,
+    )
+
+
+def _pull(variables: Variables) -> str | None:
+    """Return the open pull or merge request of a multibranch pipeline, or of GitHub's or GitLab's plugin."""
+    number = variables.first("CHANGE_ID", "ghprbPullId")
+    if number:
+        return f"pull request {number}"
+    merge = variables.first("gitlabMergeRequestIid")
+    state = (variables.first("gitlabMergeRequestState") or "opened").lower()
+    return f"merge request {merge}" if merge and state != "merged" else None
+
+
+def _forked(variables: Variables) -> bool:
+    if variables.first("CHANGE_FORK"):
+        return True
+    pairs = (
+        (slug(variables.first("ghprbAuthorRepoGitUrl") or ""), slug(variables.first(*TABLE.repo_url) or "")),
+        (variables.first("gitlabSourceNamespace"), variables.first("gitlabTargetNamespace")),
+    )
+    return any(theirs and own and theirs.lower() != own.lower() for theirs, own in pairs)
 
 
 JENKINS = Platform(
@@ -43,6 +93,7 @@ JENKINS = Platform(
             "with withCredentials"
         ),
         # No folder: a `dir` step changes the current directory, and git reads that one.
+        root="WORKSPACE",
     ),
     # The last one: its agents often share a machine with another platform's agent.
     turn=90,

@@ -15,28 +15,46 @@ from typing import Any, Callable
 
 from gitdailies_core.ci import console
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Target, Variables, branch_of, commit, full_sha
+from gitdailies_core.ci.facts import (
+    Facts,
+    Run,
+    Target,
+    Variables,
+    branch_of,
+    commit,
+    full_sha,
+    reverts_of,
+    undone_by,
+)
 from gitdailies_core.ci.git_url import slug
 from gitdailies_core.ci.report import Report
 from gitdailies_core.ci.settings import INPUTS
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
+    # A release that is deployed again is another deployment.
+    run=("Octopus.Release.Id",),
+    attempt=("Octopus.Deployment.Id",),
     # Octopus.Release.Git.* name the repository of the deployment process, not the application's.
-    run=("Octopus.Deployment.Id",),
     environment=("Octopus.Environment.Name",),
 )
 
 # JSON. Octopus.Release.Package and .Builds do not exist in steps, only in release notes.
 _CHANGES = "Octopus.Deployment.Changes"
+# The packages of the release. A release that goes back brings no changes.
+_PACKAGES = "Octopus.Deployment.PackageBuildInformation"
 _RELEASE = "Octopus.Release.Number"
 _SERVER, _LINK = "Octopus.Web.ServerUri", "Octopus.Web.DeploymentLink"
 _ERROR = "Octopus.Deployment.Error"
 # No time: the form of Octopus.Deployment.Created depends on the server's language.
-NAMES = (*TABLE.run, *TABLE.environment, _CHANGES, _RELEASE, _SERVER, _LINK, _ERROR)
+NAMES = (
+    *(*TABLE.run, *TABLE.attempt, *TABLE.environment),
+    *(_CHANGES, _PACKAGES, _RELEASE, _SERVER, _LINK, _ERROR),
+)
 
-# A template's parameter is a variable of this name. No other step has one with this prefix.
-PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS}
+# A template's parameter is a variable of this name. No other step has one with this prefix. A deployment
+# has no checkout.
+PARAMETERS = {name: "GitDailies." + name.title().replace("-", "") for name in INPUTS if name != "path"}
 ASKED = (*NAMES, *PARAMETERS.values())
 
 _LENDS = "get_octopusvariable"
@@ -50,9 +68,13 @@ _REMEDY = "or push build information with its VcsRoot and VcsCommitNumber for th
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus has none
     server, link = variables.first(_SERVER), variables.first(_LINK)
     targets, notes = _targets(variables.first(_CHANGES), variables.first(_RELEASE))
+    if not targets:
+        targets, more = _of_packages(variables.first(_PACKAGES))
+        notes = [] if targets else [*notes, *more]
     return TABLE.read(
         variables,
         targets=targets,
+        run=_run(variables),
         url=server.rstrip("/") + "/" + link.lstrip("/") if server and link else None,
         status="failed" if variables.first(_ERROR) else None,
         status_of="the deployment",
@@ -61,42 +83,67 @@ def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Octopus h
     )
 
 
+def _run(variables: Variables) -> Run | None:
+    """Return the release, and its deployment as the attempt. The deployment alone names its deploys."""
+    release, deployment = variables.first(*TABLE.run), variables.first(*TABLE.attempt)
+    if not deployment:
+        return None
+    return Run(release or deployment, deployment if release else None, (deployment,))
+
+
 def _targets(text: str | None, release: str | None) -> tuple[tuple[Target, ...], list[str]]:
     """Read the repositories of a release's packages, each with its commit and the new commits.
 
     The list holds every release since the last one in this environment. The entry of *release* names
     the deployed commit; all entries together name the new commits.
     """
-    try:
-        changes = json.loads(text) if text else []
-    except ValueError:
-        return (), [f"{_CHANGES} is no JSON"]
+    changes, notes = _list(text, _CHANGES)
     packages: list[tuple[bool, dict[str, Any]]] = [
         (str(change.get("Version")) == release, package)
-        for change in _objects(changes)
+        for change in changes
         for package in _objects(change.get("BuildInformation"))
     ]
+    found = _by_commit([package for of_release, package in packages if of_release])
+    targets = []
+    for target in found:
+        brought = [one for _, one in packages if slug(_text(one, "VcsRoot")) == target.repo]
+        items = [item for package in brought for item in _objects(package.get("Commits"))]
+        undone = reverts_of((item.get("Id"), undone_by(item.get("Comment"))) for item in items)
+        targets.append(target.but(commits=_commits(items), reverts=undone))
+    if packages and not targets:
+        notes.append(f"{_CHANGES} names no package of release {release}")
+    return tuple(targets), notes
+
+
+def _of_packages(text: str | None) -> tuple[tuple[Target, ...], list[str]]:
+    """Read the packages of the release. What it brought is unknown here."""
+    packages, notes = _list(text, _PACKAGES)
+    nested = [package for one in packages for package in _objects(one.get("BuildInformation"))]
+    return _by_commit([*packages, *nested]), notes
+
+
+def _by_commit(packages: list[dict[str, Any]]) -> tuple[Target, ...]:
+    """Return each repository and commit of *packages* once."""
     found: dict[tuple[str | None, str | None], Target] = {}
-    for of_release, package in packages:
-        repo, sha = slug(str(package.get("VcsRoot") or "")), full_sha(_text(package, "VcsCommitNumber"))
-        if of_release and (repo or sha) and (repo, sha) not in found:
-            brought = [package for _, package in packages if slug(str(package.get("VcsRoot") or "")) == repo]
-            found[repo, sha] = Target(
-                repo=repo, sha=sha, branch=branch_of(_text(package, "Branch")), commits=_commits(brought)
-            )
-    notes = [] if found or not packages else [f"{_CHANGES} names no package of release {release}"]
-    return tuple(found.values()), notes
-
-
-def _commits(packages: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
-    # Build information has no times of commits.
-    found = {}
     for package in packages:
-        for item in _objects(package.get("Commits")):
-            entry = commit(item.get("Id"), None)
-            if entry:
-                found[entry["sha"]] = entry
+        repo, sha = slug(_text(package, "VcsRoot")), full_sha(_text(package, "VcsCommitNumber"))
+        if repo or sha:
+            branch = branch_of(_text(package, "Branch"))
+            found.setdefault((repo, sha), Target(repo=repo, sha=sha, branch=branch))
     return tuple(found.values())
+
+
+def _commits(items: list[dict[str, Any]]) -> tuple[dict[str, str], ...]:
+    # Build information has no times of commits.
+    entries = [commit(item.get("Id"), None) for item in items]
+    return tuple({entry["sha"]: entry for entry in entries if entry}.values())
+
+
+def _list(text: str | None, name: str) -> tuple[list[dict[str, Any]], list[str]]:
+    try:
+        return _objects(json.loads(text) if text else []), []
+    except ValueError:
+        return [], [f"{name} is no JSON"]
 
 
 def _objects(value: Any) -> list[dict[str, Any]]:
@@ -146,9 +193,9 @@ def _pairs(raw: bytes) -> dict[str, str]:
 def _log(report: Report, fails: bool) -> list[str]:
     """Return the lines for the log. A foreign text, such as a receiver's answer, gives no commands."""
     plain = [line.replace(_MARK, "## octopus[") for line in console.messages(report)]
-    if report.ok:
+    if report.ok and not report.warnings:
         return plain
-    level = "error" if fails else "warning"
+    level = "error" if fails and not report.ok else "warning"
     return [f"{_MARK}stdout-{level}]", *plain, f"{_MARK}stdout-default]"]
 
 

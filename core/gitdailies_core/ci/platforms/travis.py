@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from gitdailies_core.ci.console import Step
-from gitdailies_core.ci.facts import Facts, Variables
+from gitdailies_core.ci.facts import Facts, Run, Variables
 from gitdailies_core.ci.table import Platform, Table
 
 TABLE = Table(
@@ -20,11 +20,25 @@ TABLE = Table(
     url=("TRAVIS_BUILD_WEB_URL", "TRAVIS_JOB_WEB_URL"),
     # The result of the script phase. No variable has the result of the deploy itself.
     status=("TRAVIS_TEST_RESULT",),
+    message=("TRAVIS_COMMIT_MESSAGE",),
 )
+# Nothing counts the restarts of a job. All of them have one name.
+_AGAIN = "restarted"
 
 
 def _read(variables: Variables, event: Any) -> Facts:  # noqa: ARG001  Travis has none
-    return TABLE.read(variables, status_of="the script phase")
+    build, number = variables.first(*TABLE.run), variables.first("TRAVIS_PULL_REQUEST")
+    again = _AGAIN if variables.first("TRAVIS_JOB_RESTARTED_BY") else None
+    pull = f"pull request {number}" if number and number.lower() != "false" else None
+    own, origin = variables.first(*TABLE.repo), variables.first("TRAVIS_PULL_REQUEST_SLUG")
+    fork = pull and own and origin and own.lower() != origin.lower()
+    return TABLE.read(
+        variables,
+        run=Run(build, again) if build else None,
+        pull=pull,
+        fork=f"{pull} comes from a fork" if fork else None,
+        status_of="the script phase",
+    )
 
 
 TRAVIS = Platform(

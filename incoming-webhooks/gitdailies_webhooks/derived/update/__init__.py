@@ -1,37 +1,28 @@
-"""One step of the incremental update: derive again the rows around changed events, and no others.
+"""One step of the incremental update: derive again what changed events concern, and no more.
 
-After the last step, the rows are those that `figures.facts.derive` makes of all events. The order in
-which events arrived, were deleted or changed makes no difference. `advance` takes the next changes and
-calls:
+After the last step, the rows say what `figures.facts.derive` makes of all events, at any moment. The order
+in which events arrived, were deleted or changed makes no difference.
+
+A row holds what earlier deploys of its place decide. What later events decide is written with the moment
+from which it holds: when a deploy was first remedied, and from when until when an incident is attributed
+to a deploy. So a question about a moment in the past reads the same rows as one about now, and an event
+of the future waits in its row.
 
 ```text
-change_log                       the next changed events: arrived, and deleted or changed
+change_log                      the next changed events: arrived, deleted, changed, or left over
     │
     ▼
-lead_time_rows.remove_deploys    delete the rows of deleted or changed deploys  ─► removed positions
-    │
+deploy_rows.replace_deploys     remove the rows of these deploys and put the deploys back, in order  ◄──┐
+    │                                                                                                   │
+    ├─► outcomes    what others can see of them, before and after                                       │
+    ▼                                                                                                   │
+dependents.dependents           later deploys that looked at one of them ───────────────────────────────┘
+    │                           too many at once are left over for the next steps
     ▼
-neighbors.adjacent               before and after each position, without the arrived deploys
-    │
-    ▼
-lead_time_rows.add_deploys       insert the arrived deploys; new commits of them and of later deploys
-    │
-    ▼
-neighbors.merge_arrived          before and after each position, with the arrived deploys
-    │
-    ├─► incident_rows.affected   incidents near a position, or caused by one of its commits
-    │      └─► incident_rows.attribute   pair and attribute them again  ─► deploys
-    ├─► failure_rows.maybe_undone        what a rollback undoes, or no longer undoes  ─► deploys
-    ▼
-failure_rows.update_failures     whether these deploys failed, and for how long
+incident_rows.update            pair changed incidents, and attribute again those near a changed deploy
+                                (`attribution` decides, moment by moment)
 ```
 
-What the arrival or deletion of an event can change:
-
-* which commits are new: in the deploy itself, and in later deploys of its place that list one of its commits;
-* which deploy is the first of its place, so that its new commits are unknown;
-* which deploy an incident is attributed to: incidents from this deploy until the next one of its place,
-  within the window, and incidents whose cause may be one of its commits;
-* which deploys failed, and for how long: the present and the former deploys of such incidents; and the
-  deploy itself and its predecessors before and after the change, which a rollback may undo.
+As long as deploys come in the order of time, no deploy looked at a later one, and nothing is derived
+twice. `shas` says which SHAs to look up for a commit: most often the very same.
 """

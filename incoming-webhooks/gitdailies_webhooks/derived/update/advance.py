@@ -1,4 +1,4 @@
-"""Take the next changed events, and derive again the rows around them."""
+"""Take the next changed events, and derive again the rows that they change."""
 
 from __future__ import annotations
 
@@ -6,11 +6,21 @@ from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session
 
+from gitdailies_webhooks.derived import statements
 from gitdailies_webhooks.derived.repositories import parse_bodies
-from gitdailies_webhooks.derived.update import failure_rows, incident_rows, lead_time_rows, neighbors
-from gitdailies_webhooks.derived.update.neighbors import Position
+from gitdailies_webhooks.derived.update import incident_rows
+from gitdailies_webhooks.derived.update.attribution import FOREVER
+from gitdailies_webhooks.derived.update.dependents import dependents
+from gitdailies_webhooks.derived.update.deploy_rows import replace_deploys
+from gitdailies_webhooks.derived.update.outcomes import Change, read_outcomes
+from gitdailies_webhooks.derived.update.shas import Lengths
 from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.figures.events import Deploy
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.sql.bulk import lookup_many
+
+# How many rounds of dependents a step derives at once, and how many deploys; the rest is for later steps.
+_ROUNDS, _MOST_AGAIN = 8, 500
 
 
 class Progress(NamedTuple):
@@ -28,15 +38,37 @@ def advance(session: Session, settings: FigureSettings, now: int, most: int) -> 
     changes = change_log.next_pending(session, now, most)
     if not changes.number:
         return Progress(0, frozenset())
-    arrived = parse_bodies(session, changes.bodies, settings, now).deploys
-    removed = lead_time_rows.remove_deploys(session, changes.changed_ids)
-    positions = [*removed, *map(Position.of, arrived)]
-    sides = neighbors.adjacent(session, (position.key for position in positions))
-    lead_time_rows.add_deploys(session, positions, arrived, sides, settings, now)
-    merged_sides = neighbors.merge_arrived(sides, arrived)
-    near = incident_rows.affected(session, positions, merged_sides, settings)
-    attributed = incident_rows.attribute(session, near, changes.incidents, settings, now)
-    undone = failure_rows.maybe_undone(sides, merged_sides, arrived, removed)
-    failure_rows.update_failures(session, attributed | undone, settings.window_us)
+    deploys = parse_bodies(session, changes.bodies, settings, FOREVER).deploys
+    lengths = Lengths(session)
+    changed = _derive(session, changes.changed_ids, deploys, lengths, settings, now)
+    incident_rows.update(session, changed, changes.incidents, lengths, settings)
     change_log.mark_done(session, changes)
-    return Progress(changes.number, frozenset(position.place[0] for position in positions))
+    return Progress(changes.number, frozenset(side.repo for change in changed for side in change.sides))
+
+
+def _derive(
+    session: Session,
+    changed_ids: list[str],
+    deploys: tuple[Deploy, ...],
+    lengths: Lengths,
+    settings: FigureSettings,
+    now: int,
+) -> list[Change]:
+    """Derive deploys, and those that depend on them, round by round until nothing more changes."""
+    found: list[Change] = []
+    again: set[str] = set(changed_ids)
+    for _ in range(_ROUNDS):
+        replaced = replace_deploys(session, again, deploys, lengths, settings)
+        found += replaced.changes
+        again = dependents(session, replaced.late, lengths, settings.window_us)
+        again -= {deploy.id for deploy in deploys}
+        if not again:
+            return found
+        if len(again) > _MOST_AGAIN:
+            break
+        rows = [(id_,) for id_ in sorted(again)]
+        bodies = [body for (body,) in lookup_many(session, "id", rows, statements.BODIES_BY_ID)]
+        deploys = parse_bodies(session, bodies, settings, FOREVER).deploys
+    stored = read_outcomes(session, again)
+    change_log.note_changes(session, ((id_, one.repo, None) for id_, one in stored.items()), now)
+    return found

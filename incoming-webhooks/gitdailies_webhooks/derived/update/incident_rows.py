@@ -1,126 +1,251 @@
-"""Rows of incidents: their occurrences, and the deploy that each one is attributed to."""
+"""Rows of incidents: their occurrences, and the deploys that each one is attributed to, one after another."""
 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Any, NamedTuple
 
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import statements
 from gitdailies_webhooks.derived.repositories import parse_bodies
-from gitdailies_webhooks.derived.update import neighbors
-from gitdailies_webhooks.derived.update.neighbors import (
-    Adjacent,
-    CommitMention,
-    Position,
-    PositionKey,
-    StoredIncident,
-    place_key,
+from gitdailies_webhooks.derived.update import shas
+from gitdailies_webhooks.derived.update.attribution import (
+    FOREVER,
+    Candidate,
+    Cause,
+    Span,
+    by_cause,
+    by_time,
+    causes,
 )
-from gitdailies_webhooks.figures.events import Commit, Deploy, Place, Start, commit_key
-from gitdailies_webhooks.figures.incidents import Linker, Occurrence, occurrences
-from gitdailies_webhooks.figures.lead_time import new_commits
-from gitdailies_webhooks.figures.settings import FigureSettings, folded
-from gitdailies_webhooks.sql.bulk import execute_many, insert_many, lookup_many
+from gitdailies_webhooks.derived.update.outcomes import Change, Outcome, place_key, read_outcomes
+from gitdailies_webhooks.derived.update.shas import Lengths
+from gitdailies_webhooks.figures.incidents import Occurrence, occurrences
+from gitdailies_webhooks.figures.settings import WIDE_WINDOW_US, FigureSettings, folded
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, insert_many, lookup_many
+
+_IncidentKey = tuple[str, str]  # repository and incident id, which all occurrences of an incident share
 
 
-def affected(
+class StoredIncident(NamedTuple):
+    """A row of `figures_incidents`: an occurrence in a span of time in which it is attributed alike."""
+
+    id: str
+    since: int
+    until: int
+    repo: str
+    environment: str
+    service: str
+    incident_id: str
+    at: int
+    end_id: str | None
+    ended_at: int | None
+    merged: int
+    cause: str | None
+    deploy: str | None
+    deploy_service: str | None
+    deploy_at: int | None
+    how: str
+    wide: str | None
+
+    @property
+    def incident(self) -> _IncidentKey:
+        return (self.repo, self.incident_id)
+
+    @property
+    def key(self) -> tuple[str, int]:
+        return (self.id, self.since)
+
+
+class _Whole(NamedTuple):
+    """An occurrence, and what is named as its cause over time."""
+
+    id: str
+    repo: str
+    environment: str
+    service: str
+    incident_id: str
+    at: int
+    end_id: str | None
+    ended_at: int | None
+    merged: int
+    causes: tuple[Cause, ...]
+
+    @classmethod
+    def of(cls, occurrence: Occurrence) -> _Whole:
+        start, end = occurrence.start, occurrence.end
+        return cls(
+            start.id,
+            *place_key(start.place),
+            start.incident,
+            start.at,
+            None if end is None else end.id,
+            None if end is None else end.at,
+            int(occurrence.merged),
+            causes(occurrence),
+        )
+
+    @classmethod
+    def stored(cls, rows: Sequence[StoredIncident]) -> _Whole:
+        """Return the occurrence of all of its rows."""
+        named: list[Cause] = []
+        for row in sorted(rows, key=lambda row: row.since):
+            if not named or named[-1].sha != row.cause:
+                named.append(Cause(row.since, row.cause))
+        one = rows[0]
+        return cls._make((one.id, *one[3:11], tuple(named)))
+
+    def periods(self) -> Iterator[tuple[int, int, str | None]]:
+        """Yield each cause with the moments from which and until which it is named."""
+        ends = [*(cause.since for cause in self.causes[1:]), FOREVER]
+        for (since, sha), until in zip(self.causes, ends, strict=True):
+            yield since, until, sha
+
+    def row(self, span: Span) -> StoredIncident:
+        deploy = span.deploy
+        linked = (None, None, None) if deploy is None else (deploy.id, deploy.service, deploy.at)
+        beginning = (self.id, span.since, span.until, *self[1:9])
+        return StoredIncident._make((*beginning, span.cause, *linked, span.how, span.wide))
+
+
+def update(
     session: Session,
-    positions: Sequence[Position],
-    sides: Mapping[PositionKey, Adjacent],
+    changes: Sequence[Change],
+    changed: set[_IncidentKey],
+    lengths: Lengths,
     settings: FigureSettings,
-) -> dict[str, StoredIncident]:
-    """Return, by id, the incidents that may have to be attributed to another deploy."""
-    found = (
-        neighbors.incidents_after(session, positions, sides, settings.window_us),
-        neighbors.incidents_caused_by(session, {key for position in positions for key in position.commits}),
-    )
-    return {incident.id: incident for incidents in found for incident in incidents}
+) -> None:
+    """Attribute again the incidents near changed deploys, and pair those of *changed* incidents again.
 
-
-def attribute(
-    session: Session,
-    near: dict[str, StoredIncident],
-    changed: set[tuple[str, str]],
-    settings: FigureSettings,
-    now: int,
-) -> set[str]:
-    """Write the rows of incidents again: those of *near*, and all occurrences of *changed* incidents.
-
-    *changed* are repositories and ids of incidents whose events arrived, were deleted or changed.
-    Returns the ids of deploys whose incidents differ now.
+    *changed* are the incidents whose events arrived, were deleted or changed.
     """
-    old = near | {row.id: row for row in neighbors.occurrences_of(session, changed)}
-    paired = _paired(session, changed, settings, now)
+    paired = {whole.id: whole for whole in _paired(session, changed, settings)}
+    near = {row.id for row in _near(session, changes, lengths, settings.window_us)}
     # A deleted event may have come back under its id, and its old row may be that of another incident.
-    old |= {row.id: row for row in neighbors.incidents_by_id(session, paired.keys() - old.keys())}
-    wanted = {id_: row for id_, row in old.items() if row.incident not in changed} | paired
-    attributed = {row.id: row for row in _attributed(session, list(wanted.values()), settings.window_us)}
-    outdated = [row for id_, row in old.items() if attributed.get(id_) != row]
-    new = [row for id_, row in attributed.items() if old.get(id_) != row]
-    execute_many(session, statements.DELETE_INCIDENT, [(row.id,) for row in outdated])
+    stored = {row.key: row for row in _rows(session, "id", {(i,) for i in near | paired.keys()}, _BY_ID)}
+    stored |= {row.key: row for row in _rows(session, "repo, incident_id", changed, _OF_INCIDENT)}
+    spans: dict[str, list[StoredIncident]] = defaultdict(list)
+    for row in stored.values():
+        if row.incident not in changed and row.id not in paired:
+            spans[row.id].append(row)
+    wholes = [*paired.values(), *map(_Whole.stored, spans.values())]
+    rows = {row.key: row for row in _attributed(session, wholes, lengths, settings.window_us)}
+    outdated = [key for key, row in stored.items() if rows.get(key) != row]
+    new = [row for key, row in rows.items() if stored.get(key) != row]
+    execute_many(session, statements.DELETE_INCIDENT, outdated)
+    lengths.note((row.repo, row.cause) for row in new if row.cause is not None)
     insert_many(session, "figures_incidents", statements.INCIDENT_COLUMNS, new)
-    return {row.deploy for row in (*outdated, *new) if row.deploy is not None}
 
 
-def _paired(
-    session: Session, incidents: set[tuple[str, str]], settings: FigureSettings, now: int
-) -> dict[str, StoredIncident]:
-    """Pair the starts and ends of incidents; return the occurrences, attributed to no deploy yet."""
+_BY_ID, _OF_INCIDENT = statements.INCIDENTS_BY_ID, statements.OCCURRENCES
+
+
+def _paired(session: Session, incidents: set[_IncidentKey], settings: FigureSettings) -> Iterator[_Whole]:
+    """Pair the starts and ends of incidents."""
     rows = [(incident,) for incident in sorted({incident for _, incident in incidents})]
-    found = lookup_many(session, "incident_id", rows, statements.BODIES_OF_INCIDENT, now)
+    found = lookup_many(session, "incident_id", rows, statements.BODIES_OF_INCIDENT)
     bodies = (body for incident, repo, body in found if (folded(repo), incident) in incidents)
-    history = parse_bodies(session, bodies, settings, now)
-    return {row.id: row for row in map(_row, occurrences(history.starts, history.ends))}
+    history = parse_bodies(session, bodies, settings, FOREVER)
+    return map(_Whole.of, occurrences(history.starts, history.ends))
 
 
-def _row(occurrence: Occurrence) -> StoredIncident:
-    cause = occurrence.caused_by
-    return StoredIncident(
-        occurrence.start.id,
-        *place_key(occurrence.place),
-        occurrence.start.incident,
-        occurrence.began_at,
-        occurrence.ended_at,
-        int(occurrence.merged),
-        cause,
-        None if cause is None else commit_key(cause),
-        None,
-    )
+def _near(
+    session: Session, changes: Sequence[Change], lengths: Lengths, window: int
+) -> Iterator[StoredIncident]:
+    """Yield rows of incidents that may have to be attributed to another deploy."""
+    sides = [side for change in changes for side in change.sides if side.counts]
+    rows = [(number, *side.place, *side.order) for number, side in enumerate(sides)]
+    columns = "number, repo, environment, service, at, id"
+    between = []
+    for number, _, next_at in lookup_many(session, columns, rows, statements.DEPLOYS_AFTER):
+        side = sides[number]
+        until = side.at + max(window, WIDE_WINDOW_US) - 1
+        between.append((*side.place, side.at, until if next_at is None else min(next_at, until)))
+    columns = "repo, environment, service, since, until"
+    yield from _rows(session, columns, between, statements.INCIDENTS_BETWEEN)
+    wanted = {((side.repo, side.environment), sha) for side in sides for sha in _findable(side)}
+    causes = lengths.matching(shas.CAUSES, wanted)
+    given = {(*where, sha) for where, sha in shas.by_sha(causes)}
+    yield from _rows(session, "repo, environment, sha", given, statements.INCIDENTS_CAUSED_BY)
 
 
-def _attributed(session: Session, rows: Sequence[StoredIncident], window: int) -> list[StoredIncident]:
-    by_time = neighbors.latest_deploys(session, [row for row in rows if row.cause is None], window)
-    causes = {(row.repo, row.environment, row.cause_key) for row in rows if row.cause_key is not None}
-    linkers = {key: _linker(found, window) for key, found in neighbors.mentions(session, causes).items()}
-    attributed = []
-    for row in rows:
-        deploy = by_time.get(row.id)
-        if row.cause is not None and row.cause_key is not None:
-            linker = linkers.get((row.repo, row.environment, row.cause_key))
-            deploy = None if linker is None else _deploy_by_cause(row, linker)
-        attributed.append(row._replace(deploy=deploy))
-    return attributed
+def _findable(side: Outcome) -> Iterator[str]:
+    """Yield the commits by which a cause finds a deploy."""
+    return (sha for sha, brought in side.commits.items() if brought or sha == side.sha)
 
 
-def _linker(mentions: Sequence[CommitMention], window: int) -> Linker:
-    """Return a linker for incidents caused by commits of one key, which needs only their mentions."""
-    by_deploy: dict[str, list[CommitMention]] = defaultdict(list)
-    for mention in mentions:
-        by_deploy[mention.deploy].append(mention)
-    deploys = []
-    for id_, of_deploy in by_deploy.items():
-        repo, environment, service = of_deploy[0].place
-        sha = next((mention.sha for mention in of_deploy if mention.own), "")
-        listed = tuple(Commit(mention.sha, None) for mention in of_deploy if mention.position)
-        place = Place(repo, environment, service or None)
-        deploys.append(Deploy(id_, of_deploy[0].at, place, sha, "", listed, None))
-    return Linker(deploys, new_commits(deploys), window)
+def _attributed(
+    session: Session, wholes: Sequence[_Whole], lengths: Lengths, window: int
+) -> Iterator[StoredIncident]:
+    uncaused = [whole for whole in wholes if any(sha is None for _, sha in whole.causes)]
+    latest = _latest(session, uncaused, max(window, WIDE_WINDOW_US))
+    caused: set[tuple[tuple[str, ...], str]] = {
+        ((whole.repo, whole.environment), cause.sha)
+        for whole in wholes
+        for cause in whole.causes
+        if cause.sha is not None
+    }
+    candidates = _candidates(session, caused, lengths)
+    for whole in wholes:
+        for since, until, sha in whole.periods():
+            if sha is None:
+                yield whole.row(by_time(whole.at, since, until, latest.get(whole.id), window))
+                continue
+            found = candidates[(whole.repo, whole.environment), sha]
+            for span in by_cause(whole.at, whole.service, sha, since, until, found):
+                yield whole.row(span)
 
 
-def _deploy_by_cause(row: StoredIncident, linker: Linker) -> str | None:
-    place = Place(row.repo, row.environment, row.service or None)
-    start = Start(row.id, row.at, place, row.incident_id, row.cause)
-    deploy = linker.link(Occurrence(start, None)).deploy
-    return None if deploy is None else deploy.id
+def _latest(session: Session, wholes: Sequence[_Whole], within: int) -> dict[str, Candidate]:
+    """Return, by the id of an incident, the latest deploy less than *within* before it."""
+    of_service, of_any = [], []
+    for number, one in enumerate(wholes):
+        since = one.at - within
+        if one.service:
+            of_service += [
+                (number, one.repo, one.environment, service, one.at, since) for service in (one.service, "")
+            ]
+        else:
+            of_any.append((number, one.repo, one.environment, one.at, since))
+    ids: list[tuple[int, str]] = []
+    for columns, rows, query in (
+        ("number, repo, environment, service, at, since", of_service, statements.LATEST_DEPLOY_OF_SERVICE),
+        ("number, repo, environment, at, since", of_any, statements.LATEST_DEPLOY_OF_ANY_SERVICE),
+    ):
+        found = lookup_many(session, columns, rows, query)
+        ids += [(number, id_) for number, id_ in found if id_ is not None]
+    deploys = read_outcomes(session, {id_ for _, id_ in ids})
+    latest: dict[str, Candidate] = {}
+    for number, id_ in ids:
+        incident, candidate = wholes[number].id, _candidate(deploys[id_])
+        latest[incident] = max(latest.get(incident, candidate), candidate)
+    return latest
+
+
+def _candidates(
+    session: Session, wanted: set[tuple[tuple[str, ...], str]], lengths: Lengths
+) -> dict[tuple[tuple[str, ...], str], list[Candidate]]:
+    """Return the deploys that are of a commit or brought it, by repository and environment, and by SHA."""
+    matching = lengths.matching(shas.MENTIONED_ANYWHERE, wanted)
+    keys = sorted(shas.by_sha(matching))
+    rows = [(number, *where, sha) for number, (where, sha) in enumerate(keys)]
+    found: dict[tuple[tuple[str, ...], str], list[Candidate]] = defaultdict(list)
+    columns = "number, repo, environment, sha"
+    for number, service, at, deploy in lookup_many(session, columns, rows, statements.CANDIDATES):
+        found[keys[number]].append(Candidate(at, deploy, service))
+    return {
+        (where, sha): [one for other in others for one in found.get((where, other), ())]
+        for (where, sha), others in matching.items()
+    }
+
+
+def _candidate(deploy: Outcome) -> Candidate:
+    return Candidate(deploy.at, deploy.id, deploy.service)
+
+
+def _rows(
+    session: Session, columns: str, given: Iterable[tuple[Any, ...]], lookup: Lookup
+) -> Iterator[StoredIncident]:
+    return (StoredIncident(*found) for found in lookup_many(session, columns, sorted(given), lookup))

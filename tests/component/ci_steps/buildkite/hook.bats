@@ -61,7 +61,8 @@ hook() {
   export KEY_OF_LARKSPUR=$KEY GITDAILIES_WEBHOOK_KEY=
   export BUILDKITE_PLUGIN_CONFIGURATION='{"webhook-key-env":"KEY_OF_LARKSPUR"}'
   hook
-  [ "$output" = "GitDailies: reported: deploy of larkspur/checkout-api at 4f0c2d6" ]
+  [ "${lines[0]}" = "GitDailies: environment: none is named, so the deploy counts as production" ]
+  [ "${lines[1]}" = "GitDailies: reported: deploy of larkspur/checkout-api at 4f0c2d6" ]
 }
 
 @test "a missing key is a warning in log and annotation, and the job stays as it is" {
@@ -84,7 +85,7 @@ hook() {
   export GITDAILIES_WEBHOOK_URL=$REFUSING_URL BUILDKITE_PLUGIN_CONFIGURATION='{"fail-on-error":true}'
   hook
   [ "$status" -eq 3 ]
-  [[ "$output" == "GitDailies: ERROR: "* ]]
+  [[ "${lines[1]}" == "GitDailies: ERROR: "* ]]
   [ "$(head -n 1 "$BATS_TEST_TMPDIR/annotations")" = "annotate --style error --context gitdailies-job-1" ]
 }
 
@@ -107,7 +108,7 @@ hook() {
   export BUILDKITE_PLUGIN_CONFIGURATION='{"dry-run":true}'
   run bash -c '. "$PLUGIN/hooks/post-command"'
   [ "$status" -eq 0 ]
-  [[ "$output" == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6"* ]]
+  [[ "${lines[1]}" == "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6" ]]
 }
 
 @test "without Python the job stays as it is, with an annotation" {

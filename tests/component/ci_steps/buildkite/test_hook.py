@@ -102,7 +102,7 @@ def test_where_the_step_is(plugin: Path, tmp_path: Path) -> None:
     )
 
     assert (done.returncode, done.stderr) == (0, "")
-    assert done.stdout.startswith("GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6")
+    assert "GitDailies: dry run, not sent: deploy of larkspur/checkout-api at 4f0c2d6\n" in done.stdout
     assert (plugin / "report_deploy.sh").exists() == (plugin != ROOM)
 
 

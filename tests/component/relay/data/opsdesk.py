@@ -16,8 +16,8 @@ class OpsDesk:
     options = NOTHING
     examples = "opsdesk"
 
-    def verify(self, request, secrets, header=""):
-        verify_shared_token(request, secrets, header=header or "x-opsdesk")
+    def verify(self, request, secrets, settings):
+        verify_shared_token(request, secrets, header=settings.header or "x-opsdesk")
 
     def translate(self, request, options):
         body = Fields(request.json())

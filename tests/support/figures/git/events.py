@@ -32,7 +32,7 @@ DEPLOYS: tuple[tuple[str, str, str, Mapping[str, Any]], ...] = (
     ("e4", "c6", "05T08:30", {"environment": "staging"}),
 )
 
-# Hours by commit, None without a lead time; or the reason why a deploy is unknown.
+# Hours by commit, None without a lead time; or the reason why a deploy is unknown. d10 is a repeat.
 BROUGHT: Mapping[str, Mapping[str, float | None] | str] = {
     "d01": "no-predecessor",
     "d02": {"p1": 23, "p2": 22, "c3": 21},
@@ -43,7 +43,6 @@ BROUGHT: Mapping[str, Mapping[str, float | None] | str] = {
     "d07": {"c4": None, "c5": 88},
     "d08": {},
     "d09": {"c6": 1},
-    "d10": {},
     "w1": "no-predecessor",
     "w2": {"s2": 3.5},
     "w3": {"q1": 4.5, "r1": 1.5},

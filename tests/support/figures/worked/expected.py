@@ -24,20 +24,20 @@ QUESTIONS: dict[str, dict[str, str]] = {
 _N = None
 
 # Frequency: deploys, days, gaps, median gap, p90 gap. Lead time: median, p90, count, unknown deploys and
-# commits. Fail rate: failed, denominator, pending, failed young, unlinked. Recovery: median, p90, count,
-# open, without incident. Rework.
+# commits. Fail rate: failed, settled, pending, failed young, unlinked. Recovery: median, p90, count, open,
+# without incident, seconds of each by remedy alone. Rework.
 _TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
     "shop": (
         (21, 18.5, 20, 82800, 125820),
         (7200, 138240, 15, 4, 2),
-        (13, 20, 1, 2, 1),
-        (6300, 29520, 9, 2, 2),
+        (11, 18, 1, 2, 1),
+        (6300, 29520, 9, 2, 1, 21600),
         (6, 21),
     ),
     "shop-api": (
         (12, 18.5, 11, 86400, 286200),
         (5400, 95040, 10, 1, 2),
-        (8, 12, 0, 2, 0),
+        (6, 10, 0, 2, 0),
         (6300, 46440, 7, 1, 0),
         (4, 12),
     ),
@@ -49,7 +49,7 @@ _TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
         (0, 3),
     ),
     "ledger": (
-        (2, 18.5, 1, 172800, 172800),
+        (2, 17.5, 1, 172800, 172800),
         (3600, 3600, 1, 1, 0),
         (0, 2, 0, 0, 2),
         (_N, _N, 0, 0, 0),
@@ -58,15 +58,15 @@ _TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
     "everything": (
         (23, 18.5, 22, 81000, 121500),
         (5400, 129600, 16, 5, 2),
-        (13, 22, 1, 2, 3),
-        (6300, 29520, 9, 2, 2),
+        (11, 20, 1, 2, 3),
+        (6300, 29520, 9, 2, 1, 21600),
         (6, 23),
     ),
     "shop-later": (
         (22, 21, 21, 82800, 124200),
         (5400, 129600, 16, 4, 2),
         (13, 22, 0, 0, 1),
-        (6750.5, 97200, 10, 1, 2),
+        (6750.5, 97200, 10, 1, 1, 21600),
         (6, 22),
     ),
     "one-day": (
@@ -76,8 +76,8 @@ _TABLE: dict[str, tuple[tuple[Any, ...], ...]] = {
         (3600, 3600, 1, 0, 0),
         (0, 3),
     ),
-    "before": ((0, 7, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
-    "just-now": ((0, _N, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
+    "before": ((0, 0, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
+    "just-now": ((0, 0, 0, _N, _N), (_N, _N, 0, 0, 0), (0, 0, 0, 0, 0), (_N, _N, 0, 0, 0), (0, 0)),
 }
 
 
@@ -98,10 +98,15 @@ def expected(name: str) -> dict[str, Any]:
             **dict(
                 zip(("numerator", "denominator", "pending", "failedYoung", "unlinked"), fail, strict=True)
             ),
+            "attributedIn72h": 0,
         },
-        "failedDeploymentRecoveryTime": dict(
-            zip(("median", "p90", "count", "open", "withoutIncident"), recovery, strict=True)
-        ),
+        "failedDeploymentRecoveryTime": {
+            **dict(zip(("median", "p90", "count", "open", "withoutIncident"), recovery[:5], strict=True)),
+            "byRemedy": {
+                **dict.fromkeys(("median", "p90"), recovery[5] if recovery[5:] else None),
+                "count": len(recovery[5:]),
+            },
+        },
         "deploymentReworkRate": {
             "value": _ratio(*rework),
             "numerator": rework[0],
@@ -129,8 +134,8 @@ WHY: dict[str, str] = {
     "d10": "counted counted succeeded not-failed planned",
     "d11": "counted counted failed recovered planned",
     "d12": "counted counted succeeded not-failed planned",
-    "d13": "counted counted failed recovered rework",
-    "d14": "counted counted failed recovered planned",
+    "d13": "counted counted failed-young recovered rework",
+    "d14": "counted counted failed-young recovered planned",
     "d15": "later",
     "w1": "counted no-predecessor succeeded not-failed planned",
     "w2": "counted counted failed without-incident planned",
@@ -139,7 +144,7 @@ WHY: dict[str, str] = {
     "w5": "counted no-commits failed open planned",
     "w6": "counted counted pending not-failed planned",
     "n1": "counted no-predecessor failed recovered planned",
-    "n2": "counted counted failed without-incident planned",
+    "n2": "counted counted failed remedied planned",
     "n3": "counted nothing-new succeeded not-failed rework",
     "s1": "environment",
     "s2": "environment",
@@ -178,11 +183,11 @@ WHY: dict[str, str] = {
     "i30": "environment",
     "i31": "failed recovered",
     "i32": "recovered",
-    "i33": "failed recovered",
+    "i33": "failed-young recovered",
     "i34": "recovered",
     "i35": "failed open",
     "i36": "later",
-    "i37": "failed recovered",
+    "i37": "failed-young recovered",
     "i38": "repository",
     "i39": "recovered",
     "i40": "later",

@@ -2,38 +2,20 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 
 import pytest
 from gitdailies_core.errors import UsageError
-from gitdailies_core.events.events import Event
 from gitdailies_webhooks.figures.selection import parse_period
 from gitdailies_webhooks.figures.settings import FigureSettings
 
-from tests.support.figures.asking import compute, us
+from tests.support.figures.asking import REPO, compute, deploy, ended, started, us
 
-REPO = "larkspur/shop"
 A, B, C = "a" * 40, "b" * 40, "c" * 40
 WEEK = {"from": "2026-03-02", "to": "2026-03-09", "now": "2026-04-01T00:00:00Z"}
-
-
-def deploy(id_: str, time: str, sha: str = A, **values: Any) -> dict[str, Any]:
-    values = {"repo": REPO, **values}
-    return Event.make("deployed", id=id_, time=f"2026-03-{time}Z", commitSHA=sha, **values).to_wire()
-
-
-def started(id_: str, time: str, incident: str = "INC", **values: Any) -> dict[str, Any]:
-    values = {"repo": REPO, **values}
-    return Event.make(
-        "incidentStarted", id=id_, time=f"2026-03-{time}Z", incidentId=incident, **values
-    ).to_wire()
-
-
-def ended(id_: str, time: str, incident: str = "INC", **values: Any) -> dict[str, Any]:
-    values = {"repo": REPO, **values}
-    return Event.make(
-        "incidentResolved", id=id_, time=f"2026-03-{time}Z", incidentId=incident, **values
-    ).to_wire()
+# An end of an incident before the period: it counts for nothing, but from then on days are observed.
+EARLY = ended("early", "01T12:00:00", "EARLY")
 
 
 def figure(name: str, *events: dict[str, Any], question: dict[str, str] = WEEK, **kind: Any) -> Any:
@@ -59,17 +41,19 @@ def recovery(*events: dict[str, Any]) -> tuple[Any, ...]:
 def test_a_period_is_half_open() -> None:
     """An event at the beginning of a period belongs to it, an event at its end does not."""
     result = figure("deploymentFrequency", deploy("1", "02T00:00:00"), deploy("2", "09T00:00:00"))
+    # Nothing at the end of the period is observed, and the days begin with the first event.
     assert (result["numerator"], result["denominator"]) == (1, 7)
 
 
 def test_an_event_now_counts_and_a_later_one_does_not() -> None:
     """An event at the moment of the question counts; one a microsecond later changes no figure."""
-    events = [deploy("1", "03T00:00:00", type="rollback"), deploy("0", "02T00:00:00")]
+    events = [deploy("1", "03T00:00:00", type="rollback"), deploy("0", "02T12:00:00")]
     question = {"from": "2026-03-02", "now": "2026-03-03T00:00:00Z"}
     result = figure("changeFailRate", *events, question=question)
-    assert (result["numerator"], result["pending"]) == (1, 1)
+    assert (result["failedYoung"], result["pending"]) == (1, 1)
     before = {"from": "2026-03-02", "now": "2026-03-02T23:59:59.999999Z"}
-    assert figure("changeFailRate", *events, question=before)["numerator"] == 0
+    result = figure("changeFailRate", *events, question=before)
+    assert (result["failedYoung"], result["pending"]) == (0, 1)
 
 
 @pytest.mark.parametrize(
@@ -80,12 +64,12 @@ def test_an_event_now_counts_and_a_later_one_does_not() -> None:
         ({"from": "2026-03-28T23:00:00Z", "to": "2026-03-29T22:00:00Z"}, 1),
         ({"from": "2026-03-28T12:00:00+01:00", "to": "2026-03-29T12:00:00+02:00"}, 1),
         ({"from": "2026-03-01", "to": "2026-03-01T06:00:00+01:00"}, 0.25),
-        ({"from": "2026-12-31T12:00:00Z"}, None),
+        ({"from": "2026-12-31T12:00:00Z"}, 0),
         ({}, 90),
         ({"to": "2026-03-29"}, 90),
     ],
 )
-def test_days_are_read_off_the_clock(question: dict[str, str], days: float | None) -> None:
+def test_days_are_read_off_the_clock(question: dict[str, str], days: float) -> None:
     """A day with 23 or 25 hours is one day; a period that begins now has none; the default is 90."""
     zone = FigureSettings(timezone="Europe/Berlin").zone
     now = us("2026-12-31T12:00:00Z")
@@ -96,7 +80,7 @@ def test_an_hour_that_the_clock_shows_twice_is_no_time() -> None:
     """Between 02:30 in summer and 02:30 in winter the clock moves by nothing: there is no ratio."""
     zone = FigureSettings(timezone="Europe/Berlin").zone
     period = parse_period("2026-10-25T00:30:00Z", "2026-10-25T01:30:00Z", us("2026-12-31T00:00:00Z"), zone)
-    assert period.days is None
+    assert period.days == 0
 
 
 @pytest.mark.parametrize(
@@ -151,11 +135,12 @@ def test_two_deploys_at_one_instant_are_no_time_apart() -> None:
     ]
     result = figure("deploymentFrequency", *events)
     assert (result["count"], result["medianGap"], result["gapP90"]) == (2, 3600, 6480)
+    assert figure("deploymentFrequency", *events, question={**WEEK, "repo": REPO})["medianGap"] == 7200
 
 
 def test_a_ratio_of_nothing_is_null() -> None:
     """Without deploys no rate is 0, though the number of deploys a day is."""
-    results = compute([], WEEK).figures()
+    results = compute([EARLY], WEEK).figures()
     assert results["deploymentFrequency"]["value"] == 0
     assert [results[name]["value"] for name in ("changeFailRate", "deploymentReworkRate")] == [None, None]
     pending = {"from": "2026-03-02", "now": "2026-03-03T00:00:00Z"}
@@ -165,37 +150,45 @@ def test_a_ratio_of_nothing_is_null() -> None:
 def test_a_start_takes_effect_at_the_edge_of_the_window() -> None:
     """An incident is attributed to a deploy at its very start, and not to one a whole window before."""
     assert failing(deploy("1", "03T00:00:00"), started("s", "03T00:00:00")) == {"1"}
-    assert failing(deploy("1", "03T00:00:00"), started("s", "05T23:59:59")) == {"1"}
-    assert failing(deploy("1", "03T00:00:00"), started("s", "06T00:00:00")) == set()
+    assert failing(deploy("1", "03T00:00:00"), started("s", "03T23:59:59")) == {"1"}
+    assert failing(deploy("1", "03T00:00:00"), started("s", "04T00:00:00")) == set()
 
 
 def test_the_window_is_a_setting() -> None:
-    """With a window of a day, an incident a day after the deploy is attributed to no deploy."""
-    from datetime import timedelta
-
-    events = [deploy("1", "03T00:00:00"), started("s", "04T00:00:00")]
-    assert figure("changeFailRate", *events)["numerator"] == 1
-    result = figure("changeFailRate", *events, window=timedelta(days=1))
-    assert (result["numerator"], result["unlinked"]) == (0, 1)
+    """It is a day unless set. A figure says how many more incidents 72 hours would attribute."""
+    events = [deploy("1", "03T00:00:00"), started("s", "05T23:59:59"), started("t", "06T00:00:00", "T")]
+    result = figure("changeFailRate", *events)
+    assert (result["numerator"], result["unlinked"], result["attributedIn72h"]) == (0, 2, 1)
+    result = figure("changeFailRate", *events, window=timedelta(hours=72))
+    assert (result["numerator"], result["unlinked"], result["attributedIn72h"]) == (1, 1, 0)
+    caused = started("s", "05T00:00:00", causedBy="fffffff")
+    assert figure("changeFailRate", events[0], caused)["attributedIn72h"] == 0
 
 
 def test_a_cause_that_nothing_matches_leaves_the_incident_alone() -> None:
     """A causedBy that no deploy has is never replaced by the latest deploy."""
-    events = [deploy("1", "03T00:00:00"), started("s", "03T01:00:00", causedBy="fffffff")]
+    events = [deploy("1", "03T00:00:00", A), started("s", "03T01:00:00", causedBy="fffffff")]
     assert failing(*events) == set()
     assert figure("changeFailRate", *events)["unlinked"] == 1
 
 
 def test_a_cause_may_be_older_than_the_window() -> None:
     """The window does not apply to a cause that is named."""
-    assert failing(deploy("1", "03T00:00:00"), started("s", "30T00:00:00", causedBy=A[:7])) == {"1"}
+    assert failing(deploy("1", "03T00:00:00", A), started("s", "30T00:00:00", causedBy=A[:7])) == {"1"}
 
 
 def test_a_cause_is_the_latest_deploy_of_it_at_or_before_the_start() -> None:
     """Of three deploys of the commit, the cause is the second one, at the start of the incident."""
-    events = [deploy("1", "03T00:00:00"), deploy("2", "04T00:00:00"), deploy("3", "05T00:00:00")]
-    assert failing(*events, started("s", "04T00:00:00", causedBy=A)) == {"2"}
-    assert failing(*events, started("s", "02T00:00:00", causedBy=A)) == {"1"}
+    events = [
+        deploy("1", "03T00:00:00", A),
+        deploy("1b", "03T12:00:00", B, commits=[{"sha": B}]),
+        deploy("2", "04T00:00:00", A, type="hotfix"),
+        deploy("2b", "04T12:00:00", B, type="rollback"),
+        deploy("3", "05T00:00:00", A, type="hotfix", commits=[]),
+    ]
+    remedied = failing(*events)
+    assert failing(*events, started("s", "04T00:00:00", causedBy=A)) == remedied | {"2"}
+    assert failing(*events, started("s", "02T00:00:00", causedBy=A)) == remedied | {"1"}
 
 
 def test_a_cause_is_a_deploy_that_brought_it_first() -> None:
@@ -207,13 +200,16 @@ def test_a_cause_is_a_deploy_that_brought_it_first() -> None:
 
 def test_a_cause_is_in_the_same_repository_and_environment() -> None:
     """The same commit in another repository or environment is not the cause."""
-    events = [deploy("1", "03T00:00:00", repo="larkspur/web"), deploy("2", "03T00:00:00", environment="dev")]
+    events = [
+        deploy("1", "03T00:00:00", A, repo="larkspur/web"),
+        deploy("2", "03T00:00:00", A, environment="dev"),
+    ]
     assert failing(*events, started("s", "04T00:00:00", causedBy=A)) == set()
 
 
 def test_a_cause_is_sought_in_the_service_of_the_incident_first() -> None:
     """A deploy of the incident's service wins over a later one of another, which wins if there is none."""
-    events = [deploy("1", "03T00:00:00", service="api"), deploy("2", "03T12:00:00", service="web")]
+    events = [deploy("1", "03T00:00:00", A, service="api"), deploy("2", "03T12:00:00", A, service="web")]
     assert failing(*events, started("s", "04T00:00:00", causedBy=A, service="API")) == {"1"}
     assert failing(*events, started("s", "04T00:00:00", causedBy=A, service="db")) == {"2"}
     assert failing(*events, started("s", "04T00:00:00", causedBy=A)) == {"2"}
@@ -236,38 +232,13 @@ def test_different_named_services_do_not_match() -> None:
 
 
 def test_of_two_deploys_at_one_instant_the_last_by_id_is_the_later() -> None:
-    """Ids order the deploys of one instant: for incidents, and for what a rollback undoes."""
-    two = [deploy("b", "03T00:00:00"), deploy("a", "03T00:00:00")]
+    """Ids order the deploys of one instant: for incidents, remedies and repeats."""
+    two = [deploy("b", "03T00:00:00", B), deploy("a", "03T00:00:00", A)]
     assert failing(*two, started("s", "03T02:00:00")) == {"b"}
     assert failing(deploy("x", "03T00:00:00", type="rollback"), *two) == {"b"}
     assert failing(deploy("aa", "03T00:00:00", type="rollback"), *two) == {"a"}
-
-
-def test_a_rollback_undoes_the_latest_that_is_none() -> None:
-    """A second rollback undoes the same deploy again, a hotfix can be undone, and the window applies."""
-    first, second = deploy("1", "03T00:00:00"), deploy("2", "04T00:00:00", type="hotfix")
-    assert failing(first, second, deploy("3", "04T01:00:00", type="rollback")) == {"2"}
-    twice = [deploy("3", "04T01:00:00", type="rollback"), deploy("4", "04T02:00:00", type="rollback")]
-    assert failing(first, second, *twice) == {"2"}
-    assert failing(first, deploy("2", "05T23:59:59", type="rollback")) == {"1"}
-    assert failing(first, deploy("2", "06T00:00:00", type="rollback")) == set()
-
-
-def test_a_rollback_undoes_a_deploy_of_its_service_only() -> None:
-    """A rollback that names no service undoes only a deploy that names none, and the reverse."""
-    assert failing(
-        deploy("1", "03T00:00:00", service="api"), deploy("2", "04T00:00:00", type="rollback")
-    ) == (set())
-    assert failing(
-        deploy("1", "03T00:00:00"), deploy("2", "04T00:00:00", type="rollback", service="api")
-    ) == (set())
-
-
-def test_an_older_commit_alone_is_no_rollback() -> None:
-    """A deploy of an older SHA undoes nothing unless its type is rollback."""
-    assert failing(
-        deploy("1", "03T00:00:00", A), deploy("2", "03T01:00:00", B), deploy("3", "03T02:00:00", A)
-    ) == (set())
+    assert failing(deploy("x", "03T00:00:00", A), *two) == {"b"}
+    assert failing(deploy("aa", "03T00:00:00", A), *two) == set()
 
 
 def test_the_first_outage_alone_is_timed() -> None:
@@ -449,26 +420,115 @@ def test_a_hotfix_a_rollback_and_a_fix_are_rework() -> None:
         deploy("2", "02T01:00:00", type="hotfix"),
         deploy("3", "02T02:00:00", type="rollback"),
         deploy("4", "02T03:00:00", fixes="INC-1"),
+        deploy("5", "02T04:00:00", reverts=[A]),
     ]
     result = figure("deploymentReworkRate", *events)
-    assert (result["numerator"], result["denominator"], result["value"]) == (3, 4, 0.75)
+    assert (result["numerator"], result["denominator"], result["value"]) == (3, 5, 0.6)
 
 
-def test_pending_deploys_stay_outside_the_rate() -> None:
-    """A deploy younger than the window is pending unless it failed; at the window's age it is settled."""
+def test_only_settled_deploys_are_in_the_rate() -> None:
+    """A deploy younger than the window is in neither number, failed or not; at its age it is settled."""
     events = [
-        deploy("old", "03T00:00:00"),
-        deploy("pending", "03T00:00:01"),
-        deploy("failed", "05T00:00:00"),
-        started("s", "05T01:00:00"),
+        deploy("old", "05T00:00:00"),
+        deploy("pending", "05T00:00:01"),
+        deploy("failed", "05T12:00:00"),
+        started("s", "05T13:00:00"),
     ]
     question = {"from": "2026-03-02", "now": "2026-03-06T00:00:00Z"}
-    result = figure("changeFailRate", *events, question=question)
-    assert result == {
-        "value": 0.5,
-        "numerator": 1,
-        "denominator": 2,
+    computed = compute(events, question)
+    assert computed.figures()["changeFailRate"] == {
+        "value": 0,
+        "numerator": 0,
+        "denominator": 1,
         "pending": 1,
         "failedYoung": 1,
         "unlinked": 0,
+        "attributedIn72h": 0,
     }
+    assert computed.figures()["failedDeploymentRecoveryTime"]["open"] == 1
+    words = [computed.why(event["id"]).split()[2] for event in events[:3]]
+    assert words == ["succeeded", "pending", "failed-young"]
+
+
+FIRST = "2026-03-04T15:00:00Z"
+
+
+@pytest.mark.parametrize(
+    ("question", "observed", "days"),
+    [
+        pytest.param(WEEK, "2026-03-04T00:00:00Z", 5, id="from the day of the first event"),
+        pytest.param({**WEEK, "from": "2026-03-05"}, "2026-03-05T00:00:00Z", 4, id="from is later"),
+        pytest.param({**WEEK, "now": FIRST}, "2026-03-04T00:00:00Z", 0.625, id="an event now is observed"),
+        pytest.param({**WEEK, "to": FIRST}, None, 0, id="an event at the end is not"),
+        pytest.param({**WEEK, "now": "2026-03-04T14:59:59Z"}, None, 0, id="a later event is not"),
+        pytest.param(
+            {"from": "2026-03-10", "now": "2026-03-10T00:00:00Z"}, "2026-03-10T00:00:00Z", 0, id="0"
+        ),
+        pytest.param({**WEEK, "repo": "larkspur/web"}, None, 0, id="another repository"),
+        pytest.param({**WEEK, "repo": "Larkspur/Shop.git"}, "2026-03-04T00:00:00Z", 5, id="its spelling"),
+        pytest.param({**WEEK, "environment": "dev"}, "2026-03-04T00:00:00Z", 5, id="any environment"),
+        pytest.param({**WEEK, "service": "db"}, "2026-03-04T00:00:00Z", 5, id="any service"),
+    ],
+)
+def test_days_are_observed_from_the_day_of_the_first_event(
+    question: dict[str, str], observed: str | None, days: float
+) -> None:
+    """The first event is the first by time, of any kind; an end without a start is one."""
+    events = [deploy("1", "05T00:00:00"), ended("0", "04T15:00:00", environment="staging")]
+    computed = compute(events, question)
+    period = computed.selection.period
+    first = computed.history.first_at(computed.selection.repo)
+    assert period.observed_from(first) == (None if observed is None else us(observed))
+    frequency = computed.figures()["deploymentFrequency"]
+    assert frequency["denominator"] == days
+    assert (frequency["value"] is None) == (not days)
+
+
+def test_a_repeat_is_an_event_that_is_observed() -> None:
+    """The first event may be one that counts in no figure."""
+    events = [deploy("1", "05T00:00:00", A), deploy("0", "05T00:00:00", A), EARLY]
+    assert figure("deploymentFrequency", *events)["denominator"] == 7
+
+
+@pytest.mark.parametrize("resolution", ["merged", "Cancelled", "deleted"])
+def test_an_end_without_a_recovery_is_none(resolution: str) -> None:
+    """A cancelled or deleted incident is treated as one that was merged."""
+    events = [deploy("1", "03T00:00:00"), started("a", "03T01:00:00")]
+    end = ended("b", "03T02:00:00", resolution=resolution)
+    assert recovery(*events, end) == (None, 0, 0, 1)
+    assert recovery(*events, ended("b", "03T02:00:00", resolution="fixed")) == (3600, 1, 0, 0)
+
+
+def test_production_may_be_a_glob_or_said_by_the_tier() -> None:
+    """A name that fits a glob is production, and so is a deploy that says that its tier is production."""
+    events = [
+        deploy("1", "02T00:00:00", environment="Prod-EU"),
+        deploy("2", "02T01:00:00", environment="customer", tier="production"),
+        deploy("3", "02T02:00:00", environment="preview", tier="development"),
+        deploy("4", "02T03:00:00", environment="prod", tier="staging"),
+        deploy("5", "02T04:00:00", tier="staging"),
+    ]
+    production = ("production", "prod", "prod-*")
+    assert figure("deploymentFrequency", *events, production=production)["numerator"] == 4
+    assert figure("deploymentFrequency", *events)["numerator"] == 3
+    europe = {**WEEK, "environment": "prod-us"}
+    assert figure("deploymentFrequency", *events, question=europe, production=production)["numerator"] == 4
+
+
+def test_the_shown_name_of_production_selects_it() -> None:
+    """It is the first name that is no glob; a glob stands for production, too, also one that fits no name."""
+    assert FigureSettings(production=("prod-*", "Live", "eu")).production_name == "Live"
+    globs = FigureSettings(production=("prod-[ab]",))
+    assert globs.production_name == "prod-[ab]"
+    assert globs.environment("Prod-[AB]") == globs.environment("prod-a") == globs.environment(None)
+    assert globs.environment("prod-c") == "prod-c"
+
+
+def test_names_are_compared_without_case_and_git() -> None:
+    """A trailing `.git` of a repository or a service makes no other one."""
+    events = [
+        deploy("1", "03T00:00:00", A, repo="Larkspur/Shop.git", service="API.git"),
+        deploy("2", "03T01:00:00", A, service="api"),
+        started("s", "03T02:00:00", repo="larkspur/shop", service="Api"),
+    ]
+    assert failing(*events) == {"1"}

@@ -17,6 +17,7 @@ from gitdailies_core import (
     Ignored,
     Message,
     Option,
+    ProofSettings,
     Request,
     Secret,
     Service,
@@ -36,8 +37,8 @@ class Beacon:
     options: Mapping[str, Option] = {}
     examples = "gitdailies_beacon"
 
-    def verify(self, request: Request, secrets: Sequence[Secret], header: str = "") -> None:
-        verify_shared_token(request, secrets, header=header)
+    def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:
+        verify_shared_token(request, secrets, header=settings.header)
 
     def translate(self, request: Request, options: Mapping[str, Any]) -> tuple[Message, ...]:
         data = Fields(request.json())

@@ -1,0 +1,320 @@
+"""Subcommands that act on the store of a relay, which may be running: replay to discard, pause, resume."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import output
+from gitdailies_cli.relay import options, status_text
+from gitdailies_cli.relay.options import CONFIG, DESTINATION, ID, JSON, SINCE, SOURCE, UNTIL
+
+if TYPE_CHECKING:
+    from gitdailies_relay.operations.replay import Replayed
+
+# Larger than any delivery that the relay accepts.
+_LARGEST_BODY = 1024 * 1024
+
+
+@click.command(short_help="translate stored deliveries again, send events again")
+@click.option("--id", "id_", metavar="TEXT", type=ID, help="a delivery or an event")
+@SOURCE
+@SINCE
+@UNTIL
+@click.option("--unmapped", is_flag=True, help="only deliveries of services that had no repository")
+@click.option("--filtered", is_flag=True, help="deliveries that `only` kept back or no `route` names")
+@click.option("--ignored", is_flag=True, help="deliveries that gave no event for another reason")
+@click.option("--delivered", is_flag=True, help="events that the receiver took; their ids stay the same")
+@click.option("--all", "everything", is_flag=True, help="all that the other options do not limit")
+@click.option(
+    "--body",
+    type=click.Path(path_type=Path, exists=True, dir_okay=False),
+    help="a file in place of the stored body of the delivery that --id names",
+)
+@CONFIG
+@JSON
+@click.pass_context
+def replay(
+    ctx: click.Context,
+    id_: str | None,
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    unmapped: bool,
+    filtered: bool,
+    ignored: bool,
+    delivered: bool,
+    everything: bool,
+    body: Path | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Translate stored deliveries again, and send events again.
+
+    Without --filtered, --ignored and --delivered it takes quarantined deliveries and dead letters.
+    You can repeat it: nothing counts twice. `gitdailies relay show DELIVERY --json` has the body that
+    you can correct for --body.
+
+    \b
+    gitdailies relay replay --unmapped     after you added lines under services
+    gitdailies relay replay --filtered --since 2026-03-04T09:00:00Z
+    gitdailies relay replay --id d0652f1a7c3b4e1f2a3b4c --body corrected.json
+    """
+    from gitdailies_core.reasons import FILTERED
+    from gitdailies_relay.operations import replay as operation
+
+    limited = bool(id_ or source or since or until or everything)
+    if delivered and not limited:
+        raise UsageError("--delivered: say which: --id, --source, --since, --until or --all")
+    if not (limited or unmapped or filtered or ignored):
+        raise UsageError(
+            "replay: say what to replay: --id, --source, --since, --until, --unmapped, --filtered, --ignored"
+            " or --all"
+        )
+    if body is not None and id_ is None:
+        raise UsageError("--body: name the delivery with --id")
+    database = options.store(ctx, config)
+    configuration = options.configuration(ctx, config)
+    named = {FILTERED: filtered, operation.IGNORED: ignored, operation.DELIVERED: delivered}
+    states = tuple(state for state, wanted in named.items() if wanted)
+    if unmapped:
+        states = (operation.QUARANTINED, *states)
+    selection = operation.Selection(
+        id_,
+        options.known_source(source, configuration),
+        *options.span(since, until),
+        unmapped=unmapped and not (filtered or ignored or delivered),
+        states=states or (operation.QUARANTINED, operation.DEAD_LETTERS),
+    )
+    replayed = operation.replay(
+        database,
+        configuration.sources,
+        configuration.routes,
+        selection,
+        body=None if body is None else _body(body),
+    )
+    if id_ is not None and not (replayed.deliveries or replayed.events or replayed.left_out):
+        raise UsageError(
+            f"--id: expected a quarantined delivery or a dead letter, got {got(id_)}; "
+            "`gitdailies relay failed` lists them; for others add --filtered, --ignored or --delivered"
+        )
+    _print(replayed, as_json=as_json)
+
+
+def _body(path: Path) -> bytes:
+    try:
+        with path.open("rb") as file:
+            read = file.read(_LARGEST_BODY + 1)
+    except OSError as error:
+        raise UsageError(f"--body: cannot read it: {(error.strerror or '').lower()}") from None
+    if len(read) > _LARGEST_BODY:
+        raise UsageError(f"--body: expected at most {_LARGEST_BODY} bytes, got more")
+    return read
+
+
+def _print(replayed: Replayed, *, as_json: bool) -> None:
+    from gitdailies_relay.operations.replay import summary
+
+    if as_json:
+        output.as_json(
+            {
+                "deliveries": [
+                    {"delivery": a.delivery, "events": list(a.events), "reasons": list(a.texts)}
+                    for a in replayed.deliveries
+                ],
+                "events": list(replayed.events),
+                "leftOut": list(replayed.left_out),
+            }
+        )
+        return
+    for line in summary(replayed) or ["nothing to replay"]:
+        click.echo(output.printable(line))
+
+
+@click.command(short_help="send dead letters again")
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=ID)
+@SOURCE
+@SINCE
+@UNTIL
+@click.option("--all", "everything", is_flag=True, help="all dead letters")
+@CONFIG
+@JSON
+@click.pass_context
+def requeue(
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    everything: bool,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Put dead letters back into their place in the outbox, as if they had never been tried.
+
+    ID is an event, or a delivery with all its dead letters. Quarantined deliveries stay as they are.
+
+    \b
+    gitdailies relay requeue --all
+    gitdailies relay requeue incident-4f0c2d6b8e1a9357c0d4e2f6a8b1c3d5
+    """
+    from gitdailies_relay.operations import replay as operation
+
+    _one_way_to_choose("requeue", ids, source, since, until, everything=everything)
+    database = options.store(ctx, config)
+    configuration = options.configuration(ctx, config)
+    begin, end = options.span(since, until)
+    options.known_source(source, configuration)
+    events: list[str] = []
+    unknown: list[str] = []
+    for id_ in ids or (None,):
+        selection = operation.Selection(id_, source, begin, end, states=(operation.DEAD_LETTERS,))
+        found = operation.replay(database, configuration.sources, configuration.routes, selection).events
+        events += found
+        unknown += [id_] if id_ is not None and not found else []
+    if as_json:
+        output.as_json({"events": events, "unknown": unknown})
+    for line in () if as_json else [f"{event}: requeued" for event in events] or ["nothing to requeue"]:
+        click.echo(output.printable(line))
+    if unknown:
+        raise UsageError(f"ID: expected dead letters, got {options.listed(unknown)}")
+
+
+@click.command(short_help="give up dead letters and quarantined deliveries, with a reason")
+@click.argument("ids", metavar="[ID]...", nargs=-1, type=ID)
+@click.option("--reason", required=True, help="why; `relay show` and `relay explain` print it")
+@SOURCE
+@SINCE
+@UNTIL
+@click.option("--all", "everything", is_flag=True, help="all dead letters and quarantined deliveries")
+@CONFIG
+@JSON
+@click.pass_context
+def discard(
+    ctx: click.Context,
+    ids: tuple[str, ...],
+    reason: str,
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    everything: bool,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """Discard dead letters and quarantined deliveries: they are never sent or replayed, and raise no alert.
+
+    ID is an event, also one that waits, or a delivery. The store keeps what was discarded for as long as
+    what was delivered, with who did it and why.
+
+    \b
+    gitdailies relay discard d0652f1a7c3b4e1f2a3b4c --reason "a drill"
+    gitdailies relay discard --source datadog --until 2026-03-04T09:00:00Z --reason "before the go-live"
+    """
+    from gitdailies_relay.operations.discard import discard_ids, discard_selected
+
+    _one_way_to_choose("discard", ids, source, since, until, everything=everything)
+    if not reason.strip():
+        raise UsageError("--reason: expected a text, got nothing")
+    database = options.store(ctx, config)
+    options.known_source(source, options.configuration(ctx, config))
+    begin, end = options.span(since, until)
+    who = options.person()
+    if ids:
+        done = discard_ids(database, ids, person=who, reason=reason)
+    else:
+        done = discard_selected(database, source=source, since=begin, until=end, person=who, reason=reason)
+    if done.unknown:
+        raise UsageError(
+            "ID: expected events that wait, dead letters or quarantined deliveries, got "
+            f"{options.listed(done.unknown)}; nothing was discarded"
+        )
+    if as_json:
+        output.as_json({"events": done.events, "deliveries": done.deliveries})
+        return
+    for line in [f"{id_}: discarded" for id_ in (*done.events, *done.deliveries)] or ["nothing to discard"]:
+        click.echo(output.printable(line))
+
+
+def _one_way_to_choose(
+    command: str,
+    ids: tuple[str, ...],
+    source: str | None,
+    since: str | None,
+    until: str | None,
+    *,
+    everything: bool,
+) -> None:
+    limited = bool(source or since or until)
+    if not (ids or limited or everything):
+        raise UsageError(f"{command}: say what: ids, --source, --since, --until or --all")
+    if ids and (limited or everything):
+        raise UsageError(f"{command}: name ids, or use --source, --since, --until or --all; not both")
+
+
+@click.command(short_help="stop delivering; deliveries are still accepted")
+@click.option("--reason", default="by hand", help="the reason that status shows")
+@click.option("--source", help="pause only the events of this source")
+@CONFIG
+@click.pass_context
+def pause(ctx: click.Context, reason: str, source: str | None, config: Path | None) -> None:
+    """Stop delivering; deliveries are still accepted and stored.
+
+    \b
+    gitdailies relay pause --reason "receiver is being moved"
+    gitdailies relay pause --source datadog --reason "monitors are being tuned"
+    """
+    from gitdailies_relay.operations import actions, reports
+    from gitdailies_relay.store.store import pause as stop
+    from gitdailies_relay.store.store import transaction
+
+    options.known_source(source, options.configuration(ctx, config))
+    place = _place(source)
+    with transaction(options.store(ctx, config)) as connection:
+        before = reports.paused(connection)
+        stop(connection, place, "manual", reason)
+        now = reports.paused(connection)
+        if before != now:
+            actions.note(connection, actions.PAUSED, [place], person=options.person(), reason=reason)
+    if before == now:
+        click.echo(f"nothing changed, delivery is {output.printable(status_text.pauses(before))}")
+        return
+    again = f"gitdailies relay resume{f' --source {source}' if source else ''}"
+    what = f"paused {source}" if source else "paused"
+    click.echo(f"{what}: deliveries are accepted and wait; `{again}` sends their events")
+    if before:
+        click.echo(f"before, it was {output.printable(status_text.pauses(before))}")
+
+
+@click.command(short_help="end a pause, deliver at once")
+@click.option("--source", help="end only the pause of this source")
+@CONFIG
+@click.pass_context
+def resume(ctx: click.Context, source: str | None, config: Path | None) -> None:
+    """End every pause, whatever caused it, and deliver at once. What waits for a retry is sent, too."""
+    from gitdailies_relay.operations import actions, reports
+    from gitdailies_relay.store.store import end_pause, transaction
+    from gitdailies_relay.store.store import resume as start
+
+    options.known_source(source, options.configuration(ctx, config))
+    with transaction(options.store(ctx, config)) as connection:
+        before = [one["destination"] for one in reports.paused(connection)]
+        ended = [name for name in before if source is None or name == _place(source)]
+        for name in ended:
+            end_pause(connection, name)
+        if source is None:
+            start(connection, DESTINATION)
+        actions.note(connection, actions.RESUMED, ended, person=options.person(), reason="")
+    if ended:
+        click.echo("resumed")
+    elif source:
+        click.echo(f"{source} was not paused")
+    else:
+        click.echo("delivery was not paused; waiting events are sent at once")
+
+
+def _place(source: str | None) -> str:
+    return f"{DESTINATION}/{source}" if source else DESTINATION

@@ -1,0 +1,56 @@
+"""`gitdailies relay`: run the server, or one of its subcommands."""
+
+from __future__ import annotations
+
+import os
+from pathlib import Path
+
+import click
+
+from gitdailies_cli import find_config
+from gitdailies_cli.relay.acting import discard, pause, replay, requeue, resume
+from gitdailies_cli.relay.handshakes import confirm
+from gitdailies_cli.relay.incidents import close, incidents
+from gitdailies_cli.relay.options import CONFIG
+from gitdailies_cli.relay.reading import explain, failed, show, status, unmapped
+
+
+@click.group(invoke_without_command=True)
+@CONFIG
+@click.pass_context
+def relay(ctx: click.Context, config: Path | None) -> None:
+    """Run the relay, or ask about one that is running or stopped.
+
+    \b
+    gitdailies relay --config gitdailies.yml
+    gitdailies relay status --config gitdailies.yml
+    """
+    ctx.obj = config
+    if ctx.invoked_subcommand is not None:
+        return
+    from gitdailies_relay import server
+    from gitdailies_server.logging import setup
+
+    from gitdailies_cli import process
+
+    setup.configure()
+    configuration = find_config.load_configuration(config)
+
+    async def serve(signals: process.Signals) -> None:
+        await server.serve(
+            configuration,
+            os.environ,
+            ready=lambda address: click.echo(f"relay listens on {address}/hooks/NAME"),
+            stop=signals.stop,
+            reload=lambda: find_config.load_configuration(config),
+            reloading=signals.reloading(),
+        )
+
+    process.run(serve)
+
+
+for _command in (
+    *(status, failed, show, explain, unmapped, incidents),
+    *(replay, requeue, discard, close, confirm, pause, resume),
+):
+    relay.add_command(_command)

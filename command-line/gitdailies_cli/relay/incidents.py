@@ -1,0 +1,121 @@
+"""Subcommands about open incidents: incidents, close."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import output
+from gitdailies_cli.relay import options
+from gitdailies_cli.relay.options import CONFIG, ID, JSON, SOURCE
+
+_UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
+
+
+@click.command(short_help="open incidents, the oldest first, and how to close them")
+@SOURCE
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=100, show_default=True, help="show at most this many"
+)
+@click.option("--skip", type=click.IntRange(0), default=0, help="skip this many")
+@CONFIG
+@JSON
+@click.pass_context
+def incidents(
+    ctx: click.Context, source: str | None, limit: int, skip: int, config: Path | None, as_json: bool
+) -> None:
+    """List incidents that were started and not ended, the oldest first.
+
+    An incident stays open if its end was lost, or if its vendor never sent one. Resolve it at the vendor,
+    which sends the end. If the vendor has it resolved, close it here.
+
+    \b
+    gitdailies relay incidents
+    gitdailies relay close Q1LARK7XW2M4CD --at 2026-03-04T10:02:18Z --reason "its end was lost"
+    """
+    from gitdailies_relay.operations.incidents import open_incidents
+    from gitdailies_relay.store.store import reading
+
+    options.known_source(source, options.configuration(ctx, config))
+    with reading(options.store(ctx, config)) as session:
+        found = open_incidents(session, source=source, limit=limit, skip=skip)
+    if as_json:
+        output.as_json({"incidents": [one.to_json() for one in found.incidents], "total": found.total})
+        return
+    if not found.total:
+        click.echo("no open incidents")
+        return
+    rows = [
+        (
+            one.incident,
+            one.source,
+            " ".join(text for text in (one.repo, one.environment, one.service) if text),
+            output.moment(one.to_json()["startedAt"]),
+            _age(one.age_seconds),
+            _opened_by(one.word, one.opened_by, one.merged_into),
+            one.title or "",
+        )
+        for one in found.incidents
+    ]
+    shown = f"{found.total:,}" if len(rows) == found.total else f"{len(rows):,} of {found.total:,}"
+    columns = ("incident", "source", "counts for", "started", "open for", "opened by", "title")
+    output.table(f"open incidents, {shown}", columns, rows)
+    if skip + len(rows) < found.total:
+        click.echo(f"there are more: gitdailies relay incidents --limit {limit} --skip {skip + len(rows)}")
+    click.echo("Resolve an incident at its vendor. If it is resolved there, close it here:")
+    click.echo("  gitdailies relay close INCIDENT --at TIME --reason TEXT")
+
+
+def _opened_by(word: str | None, delivery: str | None, merged_into: str | None) -> str:
+    text = f"{word} ({delivery})" if word and delivery else "not known any more"
+    return (
+        text if merged_into is None else f"{text}; waits for the end of {merged_into or 'another incident'}"
+    )
+
+
+def _age(seconds: float) -> str:
+    for size, unit in _UNITS:
+        if seconds >= size:
+            return f"{seconds / size:.0f} {unit}"
+    return f"{seconds:.0f} s"
+
+
+@click.command(short_help="end an incident by hand")
+@click.argument("incident", type=ID)
+@click.option("--reason", required=True, help="why; `relay explain` prints it")
+@click.option("--at", help="when it was over, as 2026-03-04T10:02:18Z; default: now")
+@click.option("--source", help="the source of the incident, if several have one with this id")
+@CONFIG
+@JSON
+@click.pass_context
+def close(
+    ctx: click.Context,
+    incident: str,
+    reason: str,
+    at: str | None,
+    source: str | None,
+    config: Path | None,
+    as_json: bool,
+) -> None:
+    """End INCIDENT by hand wherever it is open. An end of its vendor that comes later counts no second time.
+
+    \b
+    gitdailies relay close Q1LARK7XW2M4CD --at 2026-03-04T10:02:18Z --reason "its end was lost"
+    """
+    from gitdailies_relay.operations import actions
+    from gitdailies_relay.operations.incidents import close as end
+    from gitdailies_relay.store.store import transaction
+
+    if not reason.strip():
+        raise UsageError("--reason: expected a text, got nothing")
+    database = options.store(ctx, config)
+    events = end(database, incident, source=source, at=options.moment(at, "--at"), reason=reason)
+    with transaction(database) as session:
+        actions.note(session, actions.CLOSED, [incident], person=options.person(), reason=reason)
+    if as_json:
+        output.as_json({"events": list(events)})
+        return
+    for event in events:
+        click.echo(f"{event}: the end waits to be sent")

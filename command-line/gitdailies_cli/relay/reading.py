@@ -1,0 +1,180 @@
+"""Subcommands that read a relay's store: status, failed, show, explain, unmapped."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import click
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import output
+from gitdailies_cli.relay import options, status_text, timeline
+from gitdailies_cli.relay.options import CONFIG, ID, JSON
+
+
+@click.command(short_help="is the server running, what waits, is delivery paused")
+@CONFIG
+@JSON
+@click.pass_context
+def status(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+    """Show whether the server runs, what waits, dead letters, quarantine, pauses, and each source."""
+    from gitdailies_relay.operations import reports
+    from gitdailies_relay.store.store import reading
+
+    database = options.store(ctx, config)
+    settings = options.configuration(ctx, config)
+    with reading(database) as session:
+        current = reports.status_with_size(database, settings.sources, session)
+    current["server"] = options.server(ctx, config)
+    if as_json:
+        output.as_json(current)
+        return
+    output.pairs(status_text.pairs(current, settings.relay.status))
+    output.table("sources", ("source", "last delivery", ""), status_text.sources(current["sources"]))
+    for title in ("deliveries", "replays"):
+        rows = [(s, o, n) for s, outcomes in current[title].items() for o, n in outcomes.items()]
+        output.table(title, ("source", "outcome", "count"), rows)
+
+
+@click.command(short_help="dead letters and quarantined deliveries")
+@click.option(
+    "--limit",
+    type=click.IntRange(1, 100_000),
+    default=1000,
+    show_default=True,
+    help="show at most this many of each list",
+)
+@click.option("--after", default="0-0", help="where the page before ended, as it says itself")
+@CONFIG
+@JSON
+@click.pass_context
+def failed(ctx: click.Context, limit: int, after: str, config: Path | None, as_json: bool) -> None:
+    """List dead letters and quarantined deliveries, with their reasons.
+
+    A dead letter is an event that the receiver refused or that was given up. A quarantined delivery
+    could not be read or has no repository. Both wait until you requeue, replay or discard them.
+    """
+    from gitdailies_relay.operations.failed import Place
+    from gitdailies_relay.operations.failed import failed as read
+    from gitdailies_relay.store.store import reading
+
+    place = Place.parse(after)
+    with reading(options.store(ctx, config)) as connection:
+        report = read(connection, limit, place)
+    if as_json:
+        output.as_json(report)
+        return
+    dead_letters, quarantined, at = report["deadLetters"], report["quarantined"], output.moment
+    total = report["total"]
+    if not dead_letters and not quarantined:
+        nothing = "no dead letters, no quarantined deliveries"
+        click.echo("nothing more" if any(total.values()) else nothing)
+    rows = [(e["id"], e["incident"], at(e["storedAt"]), e["attempts"], e["reason"]) for e in dead_letters]
+    output.table(
+        f"dead letters, {_shown(rows, total['deadLetters'])}",
+        ("event", "incident", "stored", "attempts", "reason"),
+        rows,
+    )
+    rows = [(d["delivery"], d["source"], at(d["receivedAt"]), d["code"], d["reason"]) for d in quarantined]
+    output.table(
+        f"quarantined deliveries, {_shown(rows, total['quarantined'])}",
+        ("delivery", "source", "received", "code", "reason"),
+        rows,
+    )
+    if report["next"]:
+        click.echo(f"there are more: gitdailies relay failed --limit {limit} --after {report['next']}")
+
+
+def _shown(rows: Sequence[object], total: int) -> str:
+    return f"{total:,}" if len(rows) == total else f"{len(rows):,} of {total:,}"
+
+
+@click.command(short_help="a delivery: its body, headers, events, and the receiver's answers")
+@click.argument("id_", metavar="DELIVERY", type=ID)
+@CONFIG
+@JSON
+@click.pass_context
+def show(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> None:
+    """Show a delivery: what came, what was decided, and each attempt to send its events.
+
+    DELIVERY is its id, or that of one of its events. The body and the headers, without the proof, are
+    stored if the delivery was quarantined, filtered or ignored. They are printed as they came, with
+    names of people that a vendor wrote there. Of a delivery that was counted, the events are stored.
+
+    \b
+    gitdailies relay show d0652f1a7c3b4e1f2a3b4c
+    """
+    from gitdailies_relay.operations.show import show as read
+    from gitdailies_relay.store.store import reading
+
+    with reading(options.store(ctx, config)) as connection:
+        found = read(connection, id_)
+    if found is None:
+        raise UsageError(f"DELIVERY: expected a delivery or an event of this store, got {got(id_)}")
+    if as_json:
+        output.as_json(found)
+        return
+    for line in timeline.delivery_lines(found):
+        click.echo(output.printable(line))
+
+
+@click.command(short_help="the timeline of an incident, a delivery or an event")
+@click.argument("id_", metavar="ID", type=ID)
+@CONFIG
+@JSON
+@click.pass_context
+def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) -> None:
+    """Show the timeline of an incident or of deploys: deliveries, decisions, occurrences, events, attempts.
+
+    ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. Deploys
+    have repository and environment. An id that the store does not know exits with 2. JSON is one object.
+    Where a delivery is about several incidents, `others` lists the rest. `paused` and `server` are those
+    of `status`, because what is held up waits for them.
+
+    \b
+    gitdailies relay explain Q1LARK7XW2M4CD
+    gitdailies relay explain 'larkspur/checkout-api production'
+    """
+    from gitdailies_relay.operations import reports
+    from gitdailies_relay.store.store import reading
+
+    with reading(options.store(ctx, config)) as connection:
+        timelines = reports.timelines(connection, id_)
+        paused = reports.paused(connection)
+    if not timelines:
+        raise UsageError(f"ID: expected an incident, a delivery or an event of this store, got {got(id_)}")
+    delivery = {"paused": paused, "server": options.server(ctx, config)}
+    if as_json:
+        output.as_json({**timelines[0], "others": timelines[1:], **delivery})
+        return
+    for one in timelines:
+        sources = {message["source"] for message in one["deliveries"]}
+        of_source = status_text.pauses([pause for pause in paused if pause["source"] in sources])
+        for line in timeline.lines(one, status_text.held_up_by(delivery) or of_source):
+            click.echo(output.printable(line))
+
+
+@click.command(short_help="lines to paste for services without a repository")
+@CONFIG
+@JSON
+@click.pass_context
+def unmapped(ctx: click.Context, config: Path | None, as_json: bool) -> None:
+    """Print a line for each service without a repository, to paste into gitdailies.yml.
+
+    \b
+    gitdailies relay unmapped              paste, add the repositories, send SIGHUP to the relay
+    gitdailies relay replay --unmapped     count what was quarantined
+    """
+    from gitdailies_relay.operations.unmapped import lines, services
+    from gitdailies_relay.store.store import reading
+
+    configuration = options.configuration(ctx, config)
+    with reading(options.store(ctx, config)) as session:
+        found = services(session, configuration.sources, configuration.routes)
+    if as_json:
+        output.as_json([service.to_json() for service in found])
+        return
+    for line in lines(found, fallback=configuration.routes.has_fallback):
+        click.echo(line)

@@ -1,0 +1,165 @@
+"""Find the stores that a command is about: the one of `--store`, or those that are here."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import click
+from gitdailies_core.errors import UsageError
+
+from gitdailies_cli import find_config
+
+if TYPE_CHECKING:
+    from gitdailies_connection.config.settings import StoreSetting
+    from gitdailies_server.storage.database import Database
+
+RELAY, RECEIVER = "relay", "incoming webhooks"
+# Where incoming webhooks store unless --store says otherwise. A variable, so that the server and all commands
+# about its store can share it in a container.
+RECEIVER_STORE = os.environ.get("GITDAILIES_STORE") or f"sqlite:{find_config.data_folder()}/webhooks.db"
+
+STORE = click.option(
+    "--store",
+    help="sqlite:PATH or postgresql://…; default: relay.store of gitdailies.yml, and of incoming webhooks"
+    f" {RECEIVER_STORE}",
+)
+CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="gitdailies.yml; default: the one in this folder"
+)
+
+
+@dataclass(frozen=True)
+class Store:
+    """A store of one of the two servers, at the address *setting*."""
+
+    kind: str
+    setting: StoreSetting
+    database: Database
+
+    def __str__(self) -> str:
+        return f"{self.setting} ({self.kind})"
+
+
+def find(store: str | None, config: Path | None) -> list[Store]:
+    """Return the stores; raises UsageError where there is none."""
+    from gitdailies_connection.config.settings import StoreSetting
+
+    if store is not None:
+        try:
+            setting = StoreSetting.parse(store, Path.cwd())
+        except ValueError as error:
+            raise UsageError(f"--store: {error}") from None
+        found = _at(setting)
+        if not found:
+            raise UsageError(
+                f"--store: {setting} is no store of a relay or of incoming webhooks; "
+                "name the one that a server was started with"
+            )
+        return found
+    settings = [StoreSetting.parse(RECEIVER_STORE, Path.cwd())]
+    if config is not None or find_config.find(None) is not None:
+        settings.append(find_config.load_configuration(config).relay.store)
+    found = [one for setting in settings for one in _at(setting)]
+    if not found:
+        places = " and ".join(map(str, settings))
+        raise UsageError(f"store: there is none at {places}; name one with --store")
+    # On PostgreSQL both servers may use one database.
+    return list({(one.kind, str(one.setting)): one for one in found}.values())
+
+
+def find_one(store: str | None, config: Path | None) -> Store:
+    """Return the one store; raises UsageError where there are two."""
+    found = find(store, config)
+    if len(found) > 1:
+        raise UsageError(f"--store: name one of {', '.join(map(str, found))}")
+    return found[0]
+
+
+def of_kind(kind: str, setting: StoreSetting) -> Database:
+    """Return the database of a kind of server at an address."""
+    import gitdailies_relay.store.store
+    import gitdailies_webhooks.sql.database
+
+    if kind == RELAY:
+        return gitdailies_relay.store.store.database_of(setting)
+    return gitdailies_webhooks.sql.database.database_of(setting)
+
+
+def migrate(kind: str, database: Database) -> None:
+    """Bring a store to this version's schema."""
+    import gitdailies_relay.store.store
+    import gitdailies_webhooks.sql.database
+
+    if kind == RELAY:
+        gitdailies_relay.store.store.migrate(database)
+    else:
+        gitdailies_webhooks.sql.database.migrate(database)
+
+
+def kind_of(file: Path) -> str:
+    """Return the kind of server that an SQLite file is of; raises UsageError where it is of none."""
+    from gitdailies_connection.config.settings import SQLITE, StoreSetting
+
+    found = _at(StoreSetting(SQLITE, path=file))
+    if not found:
+        raise UsageError(f"{file}: this is no store of a relay or of incoming webhooks")
+    return found[0].kind
+
+
+def place_of(kind: str, store: str | None, config: Path | None) -> StoreSetting:
+    """Return where the store of a kind of server is, or is to be; raises UsageError."""
+    from gitdailies_connection.config.settings import StoreSetting
+
+    if store is None and kind == RELAY:
+        return find_config.load_configuration(config).relay.store
+    try:
+        setting = StoreSetting.parse(store or RECEIVER_STORE, Path.cwd())
+    except ValueError as error:
+        raise UsageError(f"--store: {error}") from None
+    if setting.path is not None and (other := [one for one in _at(setting) if one.kind != kind]):
+        raise UsageError(f"--store: expected a store of {kind}, which the file is of, got {other[0]}")
+    return setting
+
+
+def refuse_newer(kind: str, file: Path) -> None:
+    """Raise ConfigurationError for a file with a newer schema than this version's."""
+    import gitdailies_relay.store.store
+    import gitdailies_webhooks.sql.database
+    from gitdailies_server.storage import migrations
+    from gitdailies_server.storage.sqlite import SqliteDatabase
+
+    folders = {
+        RELAY: gitdailies_relay.store.store.MIGRATIONS,
+        RECEIVER: gitdailies_webhooks.sql.database.MIGRATIONS,
+    }
+    migrations.refuse_newer(SqliteDatabase(file), folders[kind])
+
+
+def ask(question: str, command: str) -> None:
+    """Ask a person; raises UsageError for any answer but yes."""
+    try:
+        if click.confirm(question):
+            return
+    except click.Abort:
+        raise UsageError(f"{command}: nothing was done, because there was no answer; add --yes") from None
+    raise UsageError(f"{command}: nothing was done")
+
+
+def _at(setting: StoreSetting) -> list[Store]:
+    """Return the stores at an address, by the tables that exist."""
+    from contextlib import closing
+
+    from gitdailies_server.storage.sqlite import file_exists
+
+    if setting.path is not None and not file_exists(setting.path):
+        return []
+    found = []
+    for kind, table in ((RELAY, "deliveries"), (RECEIVER, "keys")):
+        database = of_kind(kind, setting)
+        with closing(database.connect(read_only=True)) as session:
+            if database.has_table(session, table):
+                found.append(Store(kind, setting, database))
+    return found

@@ -1,0 +1,73 @@
+"""The event that a deploy message becomes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from gitdailies_core.deploys.routing import Place
+from gitdailies_core.events.events import DEPLOYED, Event
+from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
+from gitdailies_core.events.ids import deploy_id
+from gitdailies_core.sources.deploy_messages import Deploy, DeployedCommit
+
+_FIRST_ATTEMPT = "1"
+# A platform and a long name together would be longer than a name may be.
+_LONGEST = 200
+
+
+def event_id(deploy: Deploy, place: Place, key: str) -> str:
+    """Return the id of the event of *deploy*, the same for each message about it.
+
+    It is made from what the vendor names, so that a line of `route` that renames an environment later
+    counts nothing twice. *key* names the message. It is used where the vendor names neither a deployment
+    nor a run.
+    """
+    attempt = None if deploy.deployment or deploy.attempt == _FIRST_ATTEMPT else deploy.attempt
+    return deploy_id(
+        platform=deploy.platform,
+        run=deploy.deployment or deploy.run or key,
+        sha=deploy.sha,
+        repo=deploy.repo or place.repo,
+        environment=deploy.environment or place.environment,
+        service=deploy.service or place.service,
+        type=deploy.type,
+        attempt=attempt,
+    )
+
+
+def event_of(
+    deploy: Deploy,
+    place: Place,
+    source: str,
+    key: str,
+    *,
+    commits: Sequence[DeployedCommit] | None = None,
+    reverts: Sequence[str] = (),
+) -> Event:
+    """Return the event of *deploy* at *place*, as the relay's *source* reports it.
+
+    *commits* and *reverts* are what pushes told, for a delivery that names no commits. Raises
+    InvalidEvent if a value does not fit.
+    """
+    brought = deploy.commits if deploy.commits is not None else commits
+    return Event.make(
+        DEPLOYED,
+        repo=place.repo,
+        commitSHA=deploy.sha,
+        environment=place.environment,
+        branch=deploy.branch,
+        time=deploy.at,
+        id=event_id(deploy, place, key),
+        service=place.service,
+        run=f"{deploy.platform}:{deploy.run[-_LONGEST:]}" if deploy.run else None,
+        attempt=deploy.attempt,
+        reporter=f"relay/{source}",
+        tier=deploy.tier,
+        type=deploy.type,
+        url=deploy.url,
+        commits=None
+        if brought is None
+        else [{"sha": one.sha, **({"time": one.time} if one.time else {})} for one in brought[:MOST_COMMITS]],
+        commitTime=deploy.commit_time if brought is None else None,
+        reverts=list(dict.fromkeys([*deploy.reverts, *reverts]))[:MOST_REVERTS] or None,
+    )

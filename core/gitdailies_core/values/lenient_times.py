@@ -1,0 +1,93 @@
+"""Times as the tools of others write them: more forms than `times`, which reads those of our own API.
+
+    2026-03-04 09:12:41 UTC             RFC 3339, also with a space, small letters, UTC, GMT, an
+                                        offset without a colon or minutes
+    2026-03-04 09:12:41.25 +0000 UTC    the same as Go prints it
+    2026-03-04 09:12                    the same without a zone or seconds, where the reader names the zone
+    1772615561.25                       seconds, milliseconds, microseconds or nanoseconds since 1970, as
+                                        a number, a float or text
+    04.03.2026 09:12:41                 a form that the reader names, with a zone that it names too
+
+Nothing is guessed. A time without a zone is refused, unless the reader names its zone.
+"""
+
+from __future__ import annotations
+
+import re
+from datetime import datetime, timedelta, timezone, tzinfo
+from typing import Any
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from gitdailies_core.error_text import got
+from gitdailies_core.values import times
+
+_EXPECTED = "a time like 2026-03-04T09:12:41Z"
+_FORM = re.compile(
+    r"(\d{4}-\d\d-\d\d)[Tt ]\s?(\d\d:\d\d)(:\d\d)?(?:[.,](\d{1,12}))?"
+    r"\s?(?:([+-]\d\d)(?::?(\d\d))?(?:\s(?:[A-Z]{3,5}|[+-]\d{2,4}))?|([Zz]|UTC|utc|GMT|gmt))?",
+    re.ASCII,
+)
+
+
+def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
+    """Read a time, as aware UTC. What is finer than a microsecond is cut.
+
+    *form* is a format of `strptime` that the text must have. *zone* is the zone of a text that has none,
+    such as `Europe/Berlin`. Raises ValueError that says `where: expected, got`.
+    """
+    if form:
+        return _formed(value, where, form, zone)
+    found = _FORM.fullmatch(value.strip()) if isinstance(value, str) else None
+    if found is None:
+        try:
+            return times.from_epoch(value, where)
+        except ValueError:
+            raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None
+    day, clock, seconds, fraction, hours, minutes, letters = found.groups()
+    offset: tzinfo | None = timezone.utc
+    if hours:
+        offset = _offset(hours, minutes or "00")
+    elif not letters:
+        if not zone:
+            raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}, which has no zone")
+        offset = zone_of(zone, where)
+    # The second beyond the last of a minute is the first of the next one.
+    leap = seconds == ":60"
+    text = f"{day}T{clock}{':59' if leap else seconds or ':00'}.{(fraction or '')[:6]:0<6}"
+    try:
+        if offset is None:
+            raise ValueError
+        moment = datetime.fromisoformat(text).replace(tzinfo=offset)
+        return (moment + timedelta(seconds=leap)).astimezone(timezone.utc)
+    except (ValueError, OverflowError):
+        raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None
+
+
+def zone_of(name: str, where: str) -> tzinfo:
+    """Return the zone with a name like `Europe/Berlin` or `UTC`. Raises ValueError."""
+    try:
+        return ZoneInfo(name)
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        raise ValueError(f"{where}: expected a zone like 'Europe/Berlin', got {got(name)}") from None
+
+
+def _offset(hours: str, minutes: str) -> tzinfo | None:
+    if int(hours[1:]) > 23 or int(minutes) > 59:
+        return None
+    size = timedelta(hours=int(hours[1:]), minutes=int(minutes))
+    return timezone(-size if hours[0] == "-" else size)
+
+
+def _formed(value: Any, where: str, form: str, zone: str) -> datetime:
+    try:
+        moment = datetime.strptime(value.strip(), form)  # noqa: DTZ007  a zone follows
+    except (ValueError, AttributeError):
+        raise ValueError(f"{where}: expected a time in the form {form!r}, got {got(value)}") from None
+    if moment.tzinfo is None:
+        if not zone:
+            raise ValueError(f"{where}: expected a zone for the form {form!r}, got none")
+        moment = moment.replace(tzinfo=zone_of(zone, where))
+    try:
+        return moment.astimezone(timezone.utc)
+    except OverflowError:
+        raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None

@@ -1,0 +1,206 @@
+"""What is stored of the earlier deploys of a place, for the deploys that are put between them.
+
+Between two stored deploys, the deploys of a step form a group: what is stored before the first of them
+holds for all of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from gitdailies_server.storage.database import Session
+
+from gitdailies_webhooks.derived import statements
+from gitdailies_webhooks.derived.update import shas
+from gitdailies_webhooks.derived.update.outcomes import Outcome, PlaceKey, place_key, read_outcomes
+from gitdailies_webhooks.derived.update.shas import Lengths
+from gitdailies_webhooks.figures.events import HOTFIX, ROLLBACK, Deploy
+from gitdailies_webhooks.figures.lead_time import NewCommits
+from gitdailies_webhooks.figures.repeats import HOUR_US, CommitState, Repeat
+from gitdailies_webhooks.sql.bulk import lookup_many
+
+POSITION = "number, repo, environment, service, at, id"
+_SHA_POSITION = "number, repo, environment, service, sha, at, id"
+
+
+class Group:
+    """Deploys of one place, in order, between two stored ones.
+
+    `latest` is the stored counting deploy before them, `states` and `before` what is stored of commits, and
+    `forward` and `brought` the stored deploys that they may remedy. `taken` are the deploys as they count.
+    """
+
+    def __init__(self, place: PlaceKey) -> None:
+        self.place = place
+        self.deploys: list[Deploy] = []
+        self.latest: Outcome | None = None
+        self.states: dict[str, CommitState] = {}
+        self.before: set[str] = set()
+        self.forward: dict[str, Deploy] = {}
+        self.brought: list[tuple[str, Deploy]] = []
+        self.taken: list[tuple[Deploy, NewCommits | Repeat]] = []
+
+    def shas(self) -> set[tuple[PlaceKey, str]]:
+        """The commits whose earlier deploys decide what those of the group count as."""
+        found = {(self.place, deploy.sha) for deploy in self.deploys}
+        return found | ({(self.place, self.latest.sha)} if self.latest else set())
+
+    def mentions(self) -> set[tuple[PlaceKey, str]]:
+        """The commits that may be new."""
+        listed = {commit.sha for deploy in self.deploys for commit in deploy.commits or ()}
+        return {(self.place, sha) for sha in listed | {deploy.sha for deploy in self.deploys}}
+
+
+def groups_of(session: Session, deploys: Sequence[Deploy]) -> list[Group]:
+    ordered = sorted(deploys, key=lambda deploy: (place_key(deploy.place), deploy.order))
+    rows = [(number, *place_key(one.place), *one.order) for number, one in enumerate(ordered)]
+    before = {
+        number: (last, counting)
+        for number, last, counting in lookup_many(session, POSITION, rows, statements.DEPLOYS_BEFORE)
+    }
+    latest = read_outcomes(session, {counting for _, counting in before.values() if counting is not None})
+    groups: dict[tuple[PlaceKey, str | None], Group] = {}
+    for number, deploy in enumerate(ordered):
+        last, counting = before[number]
+        place = place_key(deploy.place)
+        group = groups.get((place, last))
+        if group is None:
+            group = groups[place, last] = Group(place)
+            group.latest = None if counting is None else latest[counting]
+        group.deploys.append(deploy)
+    return list(groups.values())
+
+
+def load_states(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
+    """Load what is known of the commits of each group: their first deploys, and which of the same exist."""
+    matching = lengths.matching(shas.DEPLOYED, (key for group in groups for key in group.shas()))
+    wanted = [
+        (group, sha) for group in groups for sha in {other for key in group.shas() for other in matching[key]}
+    ]
+    rows = [
+        (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
+    ]
+    first = {
+        number: (any_, counting)
+        for number, any_, counting in lookup_many(session, _SHA_POSITION, rows, statements.FIRST_OF_SHA)
+        if any_ is not None
+    }
+    stored = read_outcomes(session, {id_ for ids in first.values() for id_ in ids if id_ is not None})
+    states: dict[tuple[int, str], CommitState] = {}
+    for number, (any_, counting) in first.items():
+        group, sha = wanted[number]
+        state = CommitState(
+            stored[any_].to_deploy(), None if counting is None else stored[counting].to_deploy()
+        )
+        states[id(group), sha] = state
+        group.states[sha] = state
+    _load_same(session, groups, matching, states)
+
+
+def _load_same(
+    session: Session,
+    groups: Sequence[Group],
+    matching: dict[tuple[tuple[str, ...], str], list[str]],
+    states: dict[tuple[int, str], CommitState],
+) -> None:
+    asked = [
+        (deploy, sha, state, group)
+        for group in groups
+        for deploy in group.deploys
+        for sha in matching[group.place, deploy.sha]
+        if (state := states.get((id(group), sha))) is not None
+    ]
+    rows = [
+        (
+            number,
+            *group.place,
+            sha,
+            *group.deploys[0].order,
+            deploy.exact or "",
+            deploy.reporter or "",
+            int(deploy.at - state.first.at <= HOUR_US),
+            deploy.run or "",
+            deploy.attempt,
+            deploy.says,
+        )
+        for number, (deploy, sha, state, group) in enumerate(asked)
+    ]
+    columns = f"{_SHA_POSITION}, exact, reporter, asked, run, attempt, says"
+    found = list(lookup_many(session, columns, rows, statements.SAME_OF_SHA))
+    runs = read_outcomes(session, {run for *_, run in found if run is not None})
+    for number, exact, reporter, run in found:
+        deploy, _, state, _ = asked[number]
+        if exact is not None:
+            state.environments.add(deploy.exact)
+        if reporter is not None:
+            state.reporters.add(deploy.reporter)
+        if run is not None and deploy.run is not None:
+            earlier = runs[run].to_deploy()
+            of_run = state.runs.setdefault((deploy.run, deploy.attempt), {})
+            known = of_run.get(earlier.says)
+            of_run[earlier.says] = earlier if known is None or earlier.order < known.order else known
+
+
+def load_mentions(session: Session, groups: Sequence[Group], lengths: Lengths) -> None:
+    """Load which of the commits that may be new an earlier deploy of the place had."""
+    matching = lengths.matching(shas.MENTIONED, (key for group in groups for key in group.mentions()))
+    wanted = [
+        (group, sha)
+        for group in groups
+        if group.latest is not None
+        for sha in {other for key in group.mentions() for other in matching[key]}
+    ]
+    rows = [
+        (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
+    ]
+    for number, there in lookup_many(session, _SHA_POSITION, rows, statements.COMMIT_BEFORE):
+        if there is not None:
+            group, sha = wanted[number]
+            group.before.add(sha)
+
+
+def load_remedies(session: Session, groups: Sequence[Group], lengths: Lengths, window: int) -> None:
+    """Load the stored deploys that the deploys of each group may remedy."""
+    back = [
+        (group, deploy)
+        for group in groups
+        for deploy, result in group.taken
+        if not isinstance(result, Repeat) and deploy.type in (ROLLBACK, HOTFIX)
+    ]
+    rows: list[tuple[Any, ...]] = [
+        (number, *group.place, deploy.sha, *group.deploys[0].order, deploy.at - window)
+        for number, (group, deploy) in enumerate(back)
+    ]
+    latest = lookup_many(session, f"{_SHA_POSITION}, since", rows, statements.LATEST_OTHER)
+    others = {number: id_ for number, id_ in latest if id_ is not None}
+    undone = {
+        (group.place, sha)
+        for group in groups
+        for deploy, result in group.taken
+        if not isinstance(result, Repeat)
+        for sha in deploy.reverts
+    }
+    matching = lengths.matching(shas.MENTIONED, undone)
+    wanted = [
+        (group, sha)
+        for group in groups
+        for sha in {
+            other
+            for deploy, result in group.taken
+            if not isinstance(result, Repeat)
+            for reverted in deploy.reverts
+            for other in matching[group.place, reverted]
+        }
+    ]
+    rows = [
+        (number, *group.place, sha, *group.deploys[0].order) for number, (group, sha) in enumerate(wanted)
+    ]
+    found = lookup_many(session, _SHA_POSITION, rows, statements.BROUGHT_BEFORE)
+    brought = {number: id_ for number, id_ in found if id_ is not None}
+    stored = read_outcomes(session, {*others.values(), *brought.values()})
+    for number, id_ in others.items():
+        back[number][0].forward[id_] = stored[id_].to_deploy()
+    for number, id_ in brought.items():
+        group, sha = wanted[number]
+        group.brought.append((sha, stored[id_].to_deploy()))

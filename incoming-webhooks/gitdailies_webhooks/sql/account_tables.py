@@ -1,0 +1,115 @@
+"""The receiver's tables of keys and people, and the audit trail; `tables` has the rest."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    BigInteger,
+    Column,
+    ForeignKey,
+    Index,
+    Integer,
+    LargeBinary,
+    MetaData,
+    Table,
+    Text,
+    text,
+)
+
+METADATA = MetaData()
+
+# An Integer key is the rowid of SQLite.
+SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
+
+# Webhook keys. A deleted key keeps its row, since events and audit lines refer to it.
+KEYS = Table(
+    "keys",
+    METADATA,
+    Column("id", SEQUENCE, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("prefix", Text, nullable=False),
+    Column("last4", Text, nullable=False),
+    Column("hash", LargeBinary, nullable=False, unique=True),
+    Column("allow", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("created_by", Text, nullable=False),
+    Column("last_used_at", BigInteger),
+    Column("expires_at", BigInteger),
+    Column("deleted_at", BigInteger),
+)
+# A key and its successor may both be live, but not under one name.
+Index(
+    "keys_live_name",
+    KEYS.c.name,
+    unique=True,
+    sqlite_where=text("deleted_at IS NULL"),
+    postgresql_where=text("deleted_at IS NULL"),
+)
+
+# Wrong requests with a valid key: a line for each mistake, as the problem's word and detail.
+WRONG_REQUESTS = Table(
+    "wrong_requests",
+    METADATA,
+    Column("seq", SEQUENCE, primary_key=True),
+    Column("key_id", BigInteger, ForeignKey("keys.id"), nullable=False),
+    Column("problem", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+)
+Index("wrong_requests_key", WRONG_REQUESTS.c.key_id)
+
+# The audit trail: who changed what, other than by sending an event. `detail` is JSON, enough to undo it.
+AUDIT = Table(
+    "audit",
+    METADATA,
+    Column("seq", SEQUENCE, primary_key=True),
+    Column("at", BigInteger, nullable=False),
+    Column("actor", Text, nullable=False),
+    Column("action", Text, nullable=False),
+    Column("subject", Text, nullable=False),
+    Column("detail", Text, nullable=False),
+)
+
+# People. A removed person keeps the row, since audit lines name them, but has no password.
+PEOPLE = Table(
+    "people",
+    METADATA,
+    Column("id", SEQUENCE, primary_key=True),
+    Column("name", Text, nullable=False),
+    Column("folded", Text, nullable=False),
+    Column("role", Text, nullable=False),
+    Column("password", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("signed_in_at", BigInteger),
+    Column("removed_at", BigInteger),
+)
+Index(
+    "people_name",
+    PEOPLE.c.folded,
+    unique=True,
+    sqlite_where=text("removed_at IS NULL"),
+    postgresql_where=text("removed_at IS NULL"),
+)
+
+# One-time links, by the hash of their token. `invited_by` is null for a link made by the server or a command.
+# With `person_id`, the link is for a new password of this person; else it adds a person.
+INVITATIONS = Table(
+    "invitations",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("role", Text, nullable=False),
+    Column("invited_by", BigInteger, ForeignKey("people.id")),
+    Column("created_at", BigInteger, nullable=False),
+    Column("expires_at", BigInteger, nullable=False),
+    Column("person_id", BigInteger),
+)
+
+# Sessions of signed-in people, by the hash of the cookie.
+SESSIONS = Table(
+    "sessions",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("person_id", BigInteger, ForeignKey("people.id"), nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+    Column("seen_at", BigInteger, nullable=False),
+)

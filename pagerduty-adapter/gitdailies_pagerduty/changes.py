@@ -1,0 +1,51 @@
+"""Build the change of one incident of PagerDuty, as its webhooks show it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from datetime import datetime
+
+from gitdailies_core import STARTED, Change, Fields, Service, text_of
+
+
+def change(
+    state: str,
+    word: str,
+    key: str,
+    incident: Fields,
+    *,
+    started_at: datetime | None,
+    occurred_at: datetime | None,
+    received: Callable[[], datetime],
+    merged: bool,
+    merged_into: str | None = None,
+) -> Change:
+    """Build the change. *received* returns the time of receipt, for a message without one."""
+    service, priority = incident.optional_object("service"), incident.optional_object("priority")
+    # There is no resolved_at, so the end is the time of the event.
+    at = (started_at or occurred_at) if state == STARTED else occurred_at
+    return Change.make(
+        state=state,
+        word=word,
+        incident=incident.text("id"),
+        at=at or received(),
+        at_receipt=at is None,
+        occurrence=text_of(started_at) if started_at else None,
+        started_at=started_at,
+        key=key,
+        services=[service_of(service)] if service else [],
+        merged=merged,
+        merged_into=merged_into,
+        title=incident.optional_text("title"),
+        url=incident.optional_text("html_url"),
+        urgency=incident.optional_text("urgency"),
+        # The name, such as P1, is in summary. There is no field for it.
+        priority=priority.optional_text("summary") if priority else None,
+    )
+
+
+def service_of(service: Fields) -> Service:
+    """Return the service of an incident, to be routed by its id or its name."""
+    # A reference (V3) has the name in summary. A whole service (V2) has both fields.
+    identifier = service.text("id")
+    return Service(service.optional_text("summary") or identifier, (identifier,))

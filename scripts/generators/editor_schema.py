@@ -1,0 +1,47 @@
+"""docs/gitdailies.schema.json: the schema of gitdailies.yml for editors, with the language of packs inside.
+
+The program checks a mapping apart, so that its messages are about the language. An editor reads one file.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+CONFIGURATION = "connection/gitdailies_connection/config/configuration.schema.json"
+PACK = "sources/gitdailies_sources/pack.schema.json"
+WRITTEN = "docs/gitdailies.schema.json"
+# The definitions of both documents are in one table, and some have the same name.
+_PREFIX = "pack-"
+
+
+def texts(root: Path) -> Mapping[str, str]:
+    given = (json.loads((root / path).read_text(encoding="utf-8")) for path in (CONFIGURATION, PACK))
+    return {WRITTEN: json.dumps(combined(*given), indent=2, ensure_ascii=False) + "\n"}
+
+
+def combined(configuration: dict[str, Any], pack: Mapping[str, Any]) -> dict[str, Any]:
+    """Return *configuration*, in which `mapping` and `override` refer to the definitions of *pack*."""
+    own = {_PREFIX + name: _renamed(node) for name, node in pack["$defs"].items()}
+    configuration["$defs"] |= own
+    # An override names single fields of a message.
+    fields = {name: value for name, value in own[f"{_PREFIX}entry"].items() if name != "required"}
+    configuration["$defs"][f"{_PREFIX}fields"] = fields
+    properties = configuration["$defs"]["source"]["properties"]
+    properties["mapping"]["anyOf"] = [
+        {"$ref": f"#/$defs/{_PREFIX}single"},
+        {"$ref": f"#/$defs/{_PREFIX}mapping"},
+    ]
+    properties["override"]["additionalProperties"] = {"$ref": f"#/$defs/{_PREFIX}fields"}
+    return configuration
+
+
+def _renamed(node: Any) -> Any:
+    if isinstance(node, dict):
+        return {
+            name: value.replace("#/$defs/", f"#/$defs/{_PREFIX}") if name == "$ref" else _renamed(value)
+            for name, value in node.items()
+        }
+    return [_renamed(item) for item in node] if isinstance(node, list) else node

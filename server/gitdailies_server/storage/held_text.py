@@ -1,0 +1,55 @@
+"""Which columns of a store may hold text of people, and how such a text is erased.
+
+Each server has one table of `Held`. The page about privacy is generated from it, `gitdailies erase` reads
+it, and a test compares it with the schema: a new column without a line fails.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from enum import Enum
+
+
+class Treatment(Enum):
+    """What `gitdailies erase --person` does with a column."""
+
+    TEXT = "puts a mark in its place"
+    JSON = "puts a mark in its place, inside the JSON"
+    EVENT = "puts a mark in its place, in fields that do not count"
+    BODY = "puts a mark in its place, anywhere in the body"
+    COUNTS = "leaves it, and says where: figures or ids would change"
+    NAME = "puts a mark in its place; an account that may sign in has to be removed first"
+    KEY_NAME = "puts a mark in its place, with a number if another key has that name"
+    NOTHING = "nothing: words of ours, hashes or commits"
+
+
+@dataclass(frozen=True)
+class Held:
+    """Columns of *table* that hold one kind of text.
+
+    *what* they hold and how long they are *kept* are for people, as is what else erases them: *erased*.
+    *row* is what a row of the table is called when it was changed. *key* names a row.
+    """
+
+    table: str
+    columns: tuple[str, ...]
+    what: str
+    kept: str
+    erased: str
+    treatment: Treatment
+    row: str = ""
+    key: str = "seq"
+
+
+def held(  # noqa: PLR0917  a line of a table
+    table: str,
+    columns: str,
+    what: str,
+    kept: str,
+    erased: str,
+    treatment: Treatment,
+    row: str = "",
+    key: str = "seq",
+) -> Held:
+    """Write a line of the table; *columns* are separated by spaces."""
+    return Held(table, tuple(columns.split()), what, kept, erased, treatment, row, key)

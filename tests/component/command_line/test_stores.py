@@ -1,0 +1,134 @@
+"""`gitdailies erase`, `backup` and `restore` in a terminal: stores, questions and lines that they print."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+from gitdailies_server.storage import migrations
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.processes import run
+from tests.support.relay.running import configure
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import in_thread
+
+TITLE = "says kim@larkspur.example"
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A folder with the store of incoming webhooks in its default place, and two events."""
+    file = tmp_path / "gitdailies-data/webhooks.db"
+    with in_thread(file) as receiver:
+        events = [body("deploy", id="d-1"), body("incident-started", id="i-1", title=TITLE)]
+        assert receiver.post(receiver.key("ci"), events).status_code == 202
+    return tmp_path
+
+
+def ids(folder: Path, name: str = "gitdailies-data/webhooks.db") -> list[str]:
+    with closing(sqlite3.connect(folder / name)) as connection:
+        return [id_ for (id_,) in connection.execute("SELECT id FROM events ORDER BY id")]
+
+
+def test_nothing_is_erased_without_an_answer(folder: Path) -> None:
+    """Without --yes and without anyone to answer, the command says what there is, and ends with code 2."""
+    done = run("erase", "--event", "d-1", folder=folder, expected=2)
+    assert "there is 1 event" in done.stdout
+    assert "add --yes" in done.stderr
+    assert ids(folder) == ["d-1", "i-1"]
+
+
+def test_an_event_is_erased(folder: Path) -> None:
+    """With --yes it is erased, the output counts by kind, and a second run knows no such event."""
+    done = run("erase", "--event", "d-1", "--yes", folder=folder)
+    assert done.stdout.endswith("webhooks.db (incoming webhooks): erased 1 event\n")
+    assert ids(folder) == ["i-1"]
+    again = run("erase", "--event", "d-1", "--yes", folder=folder, expected=2)
+    assert "got 1 unknown ones; nothing was erased" in again.stderr
+
+
+def test_the_text_is_read_from_standard_input_and_never_printed(folder: Path) -> None:
+    """`--person -` keeps the text out of the list of processes; no output repeats it."""
+    done = run("erase", "--person", "-", "--yes", "--json", folder=folder, given="kim@larkspur.example\n")
+    assert "kim" not in done.stdout + done.stderr
+    (store,) = json.loads(done.stdout)["stores"]
+    assert store["counts"] == {"event": 1}
+    files = [folder / "gitdailies-data" / name for name in ("webhooks.db", "webhooks.db-wal")]
+    assert [file.name for file in files if file.exists() and b"kim@" in file.read_bytes()] == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ((), "say what: --event, --before or --person, one of them"),
+        (("--event", "x", "--before", "2026-01-01"), "one of them"),
+        (("--before", "2999-01-01"), "--before: expected a time in the past"),
+        (("--before", "soon"), "--before: expected a time like"),
+        (("--person", "ab"), "--person: expected at least 3 characters"),
+        (("--event", "x", "--store", "sqlite:none.db"), "is no store of a relay or of incoming webhooks"),
+    ],
+)
+def test_wrong_usage_names_the_remedy(folder: Path, arguments: tuple[str, ...], message: str) -> None:
+    """Each wrong choice ends with code 2 and says what is expected."""
+    assert message in run("erase", *arguments, folder=folder, expected=2).stderr
+
+
+def test_both_stores_are_found(folder: Path) -> None:
+    """With a gitdailies.yml, the relay's store is erased from as well; a backup has to name one."""
+    from gitdailies_relay.store.store import migrate
+
+    configure(folder)
+    migrate(SqliteDatabase(folder / "relay.db"))
+    printed = run("erase", "--before", "2030-01-01T00:00:00Z", "--dry-run", folder=folder, expected=2).stderr
+    assert "in the past" in printed
+    printed = run("erase", "--person", "kim@larkspur.example", "--dry-run", folder=folder).stdout
+    assert ["(incoming webhooks)" in printed, "(relay): there is nothing" in printed] == [True, True]
+    assert "--store: name one of" in run("backup", "copy.db", folder=folder, expected=2).stderr
+
+
+def test_a_backup_is_private_whole_and_restored_by_its_kind(folder: Path) -> None:
+    """A copy is readable by its owner alone. It is restored after a question; the earlier store is kept."""
+    run("backup", "copy.db", folder=folder)
+    assert (folder / "copy.db").stat().st_mode & 0o777 == 0o600
+    assert "this file exists" in run("backup", "copy.db", folder=folder, expected=2).stderr
+    run("erase", "--event", "d-1", "--yes", folder=folder)
+
+    assert "add --yes" in run("restore", "copy.db", folder=folder, expected=2).stderr
+    assert ids(folder) == ["i-1"]
+    printed = run("restore", "copy.db", "--yes", folder=folder).stdout
+    assert "(incoming webhooks): restored, 2 events" in printed
+    assert ids(folder) == ["d-1", "i-1"]
+    assert ids(folder, "gitdailies-data/webhooks.db.before-restore") == ["i-1"]
+
+
+def test_a_restore_waits_for_no_server_and_takes_no_other_file(folder: Path) -> None:
+    """A running server, a damaged file and a newer store are refused, and nothing changes."""
+    run("backup", "copy.db", folder=folder)
+    file = folder / "gitdailies-data/webhooks.db"
+    with in_thread(file):
+        assert (
+            "another server uses this file"
+            in run("restore", "copy.db", "--yes", folder=folder, expected=2).stderr
+        )
+    (folder / "damaged.db").write_bytes((folder / "copy.db").read_bytes()[:5000])
+    assert "damaged.db: " in run("restore", "damaged.db", "--yes", folder=folder, expected=2).stderr
+    with closing(sqlite3.connect(folder / "copy.db")) as connection:
+        connection.execute("UPDATE alembic_version SET version_num = '9999', release = '9.9.9'")
+        connection.commit()
+    refused = run("restore", "copy.db", "--yes", folder=folder, expected=2).stderr
+    assert "got 9999; release 9.9.9 of gitdailies-integrations wrote it" in refused
+    assert migrations.release() in refused
+    assert ids(folder) == ["d-1", "i-1"]
+
+
+def test_postgresql_is_named_with_the_line_to_run(folder: Path) -> None:
+    """For a PostgreSQL database the command prints the line of pg_restore, without a password."""
+    run("backup", "copy.db", folder=folder)
+    store = "postgresql://kim:secret@db.example/dora"
+    done = run("restore", "copy.db", "--yes", "--store", store, folder=folder, expected=2)
+    assert "pg_restore --dbname=postgresql://db.example/dora" in done.stderr
+    assert "secret" not in done.stderr + done.stdout

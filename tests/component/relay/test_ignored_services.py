@@ -1,0 +1,41 @@
+"""Services with `ignore: true`: answered, neither counted nor quarantined, and counted once handed on."""
+
+from __future__ import annotations
+
+import requests
+
+from tests.support.processes import eventually, run
+from tests.support.relay.deliveries import STARTED_AT, pagerduty
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import Relay
+
+
+def test_its_incidents_are_answered_with_the_reason_and_raise_no_alert(relay: Relay) -> None:
+    """200, no quarantine, and a metric with a reason of its own."""
+    for word in ("incident.triggered", "incident.resolved"):
+        answer = pagerduty(word, "Q1", service="helpdesk").post(relay.url)
+        assert answer.status_code == 200
+        assert answer.json()["reasons"] == ["ignored: services has ignore: true for 'helpdesk'"]
+    assert relay.status()["quarantined"] == {}
+    scraped = requests.get(f"{relay.status_url}/metrics", timeout=10).text
+    assert 'gitdailies_relay_ignored_total{reason="ignored",source="pagerduty"} 2.0' in scraped
+
+
+def test_an_incident_that_is_handed_on_counts_from_its_start(relay: Relay, receiver: Receiver) -> None:
+    """It counts for the service that it was handed to, with its original start time."""
+    pagerduty("incident.triggered", "Q1", service="helpdesk").post(relay.url)
+    pagerduty("incident.service_updated", "Q1", at="2026-03-04T09:20:00Z").post(relay.url)
+    (arrival,) = eventually(lambda: receiver.of("Q1"))
+    assert (arrival.event["repo"], arrival.event["time"]) == ("larkspur/checkout-api", STARTED_AT)
+
+
+def test_what_was_quarantined_before_the_line_is_settled_by_a_replay(relay: Relay) -> None:
+    """With the line, the service is not listed as unmapped, and a replay empties the quarantine."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(relay.url)
+    file = relay.store.parent / "gitdailies.yml"
+    file.write_text(file.read_text().replace("services:\n", "services:\n  attic: {ignore: true}\n"))
+    printed = run("relay", "unmapped", "--config", "gitdailies.yml", folder=file.parent).stdout
+    assert printed == "# every service that was named has a line\n"
+    printed = run("relay", "replay", "--unmapped", "--config", "gitdailies.yml", folder=file.parent).stdout
+    assert "nothing to send: ignored" in printed
+    assert relay.status()["quarantined"] == {}

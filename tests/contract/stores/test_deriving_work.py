@@ -1,0 +1,101 @@
+"""The work of deriving grows with the number of deploys alone, whatever their commits look like."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from gitdailies_core.events.events import Event
+from gitdailies_server.storage.sqlite import SqliteDatabase
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived import rows
+from gitdailies_webhooks.derived.update.advance import advance
+
+from tests.contract.stores.test_derived import LATE, SETTINGS, add_event
+from tests.support.forms import short_and_long
+
+# SQLite counts its own instructions in units of this many: a measure that no other process changes.
+UNIT = 1000
+AT_ONCE = 125
+
+chance = random.Random(1)
+SHAS: dict[str, Callable[[int], str]] = {
+    "all zeros": lambda _: "0" * 40,
+    "the same first digits": lambda _: f"{'0' * 7}{chance.getrandbits(132):033x}",
+    "two in turn": lambda number: "ab"[number % 2] * 40,
+    "some cut to seven digits": lambda number: f"{chance.getrandbits(160):040x}"[: 7 if number % 3 else 40],
+}
+
+
+def at_random(_: int) -> str:
+    return f"{chance.getrandbits(160):040x}"
+
+
+def work(folder: Path, count: int, sha: Callable[[int], str]) -> tuple[int, int]:
+    """Return the work of deriving the first and the second half of *count* deploys, in order of time."""
+    path = folder / f"{count}-{chance.random()}.db"
+    create_key(path, "ci")
+    done = 0
+
+    def step() -> int:
+        nonlocal done
+        done += 1
+        return 0
+
+    with closing(SqliteDatabase(path).connect()) as session:
+        assert rows.reset(session, SETTINGS, 1)
+        session.execute("BEGIN")
+        for body in deploys(count, sha):
+            add_event(session, body, LATE)
+        session.execute("COMMIT")
+        session.set_progress_handler(step, UNIT)
+        halves = []
+        for _ in range(2):
+            before = done
+            session.execute("BEGIN")
+            for _ in range(count // 2 // AT_ONCE):
+                assert advance(session, SETTINGS, LATE, AT_ONCE).events == AT_ONCE
+            session.execute("COMMIT")
+            halves.append(done - before)
+    return halves[0], halves[1]
+
+
+def deploys(count: int, sha: Callable[[int], str]) -> Iterator[dict[str, object]]:
+    """Deploys of one repository, one every five minutes, each naming another run."""
+    for number in range(count):
+        at = datetime(2026, 1, 1, tzinfo=UTC) + timedelta(minutes=5 * number)
+        yield Event.from_wire(
+            {
+                "kind": "deployed",
+                "id": f"d{number}",
+                "repo": "larkspur/shop",
+                "commitSHA": sha(number),
+                "run": f"ci:{number}",
+                "time": at.isoformat(),
+                "commitTime": (at - timedelta(hours=1)).isoformat(),
+            }
+        ).to_wire()
+
+
+@short_and_long("count", short=1000, long=20_000)
+def test_work_is_linear_whatever_the_commits(tmp_path: Path, count: int) -> None:
+    """The second half takes as much work as the first, and no more than twice that of random commits."""
+    _, usual = work(tmp_path, count, at_random)
+    for name, sha in SHAS.items():
+        first, second = work(tmp_path, count, sha)
+        assert second < 1.6 * first, (name, first, second)
+        assert second < 2 * usual, (name, second, usual)
+
+
+def test_the_measure_shows_a_scan(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Were every earlier deploy of a commit read, the second half would take much more work."""
+    from gitdailies_webhooks.derived import statements
+
+    scan = statements.DEPLOYS_BEFORE.replace("d.counts = 1", "d.counts + 0 = 1")
+    monkeypatch.setattr(statements, "DEPLOYS_BEFORE", scan)
+    first, second = work(tmp_path, 2000, SHAS["all zeros"])
+    assert second > 1.6 * first

@@ -1,0 +1,43 @@
+"""PostgreSQL's planner knows the tables of a growing receiver, also where nothing else refreshes that."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import psycopg
+import pytest
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.postgresql import PostgresqlDatabase
+from gitdailies_webhooks.sql import statistics
+
+from tests.contract.stores.test_plans import history
+from tests.support.processes import eventually
+from tests.support.webhooks.running import Receiver
+
+
+@pytest.fixture
+def kind() -> str:
+    return "postgresql"
+
+
+def analyzed(database: Database) -> set[str]:
+    """Return the tables with statistics. A table without any has -1 rows."""
+    assert isinstance(database, PostgresqlDatabase)
+    with psycopg.connect(database.url.reveal()) as connection:
+        named = "relnamespace = %s::regnamespace AND relkind = 'r' AND reltuples >= 0"
+        rows = connection.execute(f"SELECT relname FROM pg_class WHERE {named}", (database.schema,))
+        return {name for (name,) in rows}
+
+
+def test_an_import_is_derived_with_statistics(receiver: Receiver, database: Callable[[], Database]) -> None:
+    """After the first thousand events, every table that deriving reads has statistics."""
+    events = history()[: statistics.FIRST_EVENTS + 100]
+    assert receiver.post(receiver.key("ci"), events).status_code == 202
+    eventually(lambda: set(statistics.TABLES) <= analyzed(database()))
+
+
+def test_they_are_due_each_time_the_events_have_doubled() -> None:
+    """A server that runs for years refreshes them seldom."""
+    growth = statistics.Growth()
+    due = [number for number in range(1, 20_000) if growth.add(1)]
+    assert due == [1000, 2000, 4000, 8000, 16000]

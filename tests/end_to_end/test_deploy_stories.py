@@ -1,0 +1,240 @@
+"""Deploys out of webhooks: GitHub and GitLab, the relay, incoming webhooks, and the step beside them."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.end_to_end.test_rerun_stories import Story as StepStory
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import Delivery
+from tests.support.relay.deploys import (
+    NOTHING,
+    add_sources,
+    deployment_status,
+    gitlab,
+    minutes_ago,
+    push,
+    workflow_run,
+)
+from tests.support.relay.pair import Pair, running_pair
+from tests.support.steps import Webhooks
+
+A, B, C, D = "a1" * 20, "b2" * 20, "c3" * 20, "d4" * 20
+_numbers = itertools.count(1)
+
+
+@pytest.fixture(scope="module")
+def pair(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Pair]:
+    with running_pair(tmp_path_factory.mktemp("pair")) as running:
+        running.relay.terminate()
+        add_sources(running.folder)
+        running.start_relay()
+        yield running
+
+
+@dataclass(frozen=True)
+class Story:
+    """Deliveries about one repository, and what incoming webhooks make of them."""
+
+    pair: Pair
+    repo: str
+    steps: StepStory
+
+    def send(self, *deliveries: Delivery, expected: int = 202) -> list[str]:
+        """Send deliveries one after the other; return the word of each answer."""
+        return [self.pair.post(one, expected)["status"] for one in deliveries]
+
+    def deploy(self, sha: str, minutes: float = 0, **more: Any) -> Delivery:
+        return deployment_status(self.repo, sha, at=minutes_ago(minutes), **more)
+
+    @property
+    def events(self) -> list[dict[str, Any]]:
+        """Return the events of the repository, once the relay has nothing left to deliver."""
+        eventually(lambda: self.pair.status()["waiting"] == 0)
+        return [event for event in self.pair.everything() if event["repo"] == self.repo]
+
+    @property
+    def counted(self) -> tuple[int, int]:
+        """Return how many deploys count, and how many of them are rollbacks."""
+        eventually(lambda: self.pair.status()["waiting"] == 0)
+        return self.steps.counted
+
+
+@pytest.fixture
+def story(pair: Pair, tmp_path: Path) -> Story:
+    repo = f"larkspur/webhooks-{next(_numbers)}"
+    key = (pair.folder / "webhook-key").read_text().strip()
+    receiver = Webhooks(f"http://127.0.0.1:{pair.port}/webhooks", key, pair.reading)
+    return Story(pair, repo, StepStory(receiver, tmp_path, repo))
+
+
+def test_a_job_that_runs_again_is_one_deploy(story: Story) -> None:
+    """GitHub makes a deployment for each attempt. The run is the same, and so is the commit."""
+    answers = story.send(
+        *(story.deploy(A, 9 - attempt, run=1, attempt=attempt) for attempt in (1, 2, 3)),
+    )
+
+    assert answers == ["stored"] * 3
+    assert story.counted == (1, 0)
+
+
+def test_a_rollback_by_running_an_old_job_again(story: Story) -> None:
+    """Going back to A is a deploy of its own, and a rollback."""
+    story.send(
+        story.deploy(A, 30, run=1),
+        story.deploy(B, 20, run=2),
+        story.deploy(A, 10, run=1, attempt=2),
+    )
+
+    assert story.counted == (3, 1)
+
+
+def test_a_redelivery_is_repeated(story: Story) -> None:
+    """The same delivery again, and another status of its deployment, are answered with the same event."""
+    first = story.deploy(A, 5, run=1, deployment=77001)
+    again = story.deploy(A, 4, run=1, deployment=77001)
+
+    assert story.send(first, first, again) == ["stored", "repeated", "repeated"]
+    assert story.counted == (1, 0)
+
+
+def test_a_preview_does_not_count(story: Story) -> None:
+    """A transient environment is answered 200 with the reason."""
+    answer = story.pair.post(story.deploy(A, transient=True, environment="pr-12"), expected=200)
+
+    assert answer["reasons"] == ["a preview: the environment is transient"]
+    assert story.events == []
+
+
+def test_a_tag_claims_no_branch(story: Story) -> None:
+    """A ref that looks like a version counts, and names no branch."""
+    story.send(story.deploy(A, ref="v1.4.0"))
+
+    (event,) = story.events
+    assert "branch" not in event
+    assert story.counted == (1, 0)
+
+
+def test_two_environments_are_two_events(story: Story) -> None:
+    """A commit goes to staging and then to production; production counts it once."""
+    story.send(
+        story.deploy(A, 20, run=1, environment="staging"),
+        story.deploy(A, 10, run=1, environment="production"),
+    )
+
+    assert [event["environment"] for event in story.events] == ["staging", "production"]
+    assert story.counted == (1, 0)
+
+
+@pytest.mark.parametrize("step_first", [True, False])
+def test_a_step_and_a_webhook_of_one_run(step_first: bool, story: Story) -> None:
+    """What the step and GitHub's webhook report of one run is one deploy, in either order."""
+    for sha, run in ((A, 1), (B, 2)):
+        if step_first:
+            story.steps.job("github", sha, run=run)
+        story.send(story.deploy(sha, run=run))
+        assert len(story.events) == 2 * run - (not step_first)
+        if not step_first:
+            story.steps.job("github", sha, run=run)
+
+    assert story.counted == (2, 0)
+
+
+@pytest.mark.parametrize("first", ["build.success.production", "deployment.success"])
+def test_gitlabs_job_and_deployment_hook_are_one(first: str, story: Story) -> None:
+    """Both name the job. The second is a repeat, in either order."""
+    hooks = {
+        name: gitlab(name, story.repo, A, job=88012, pipeline=44120, at=minutes_ago(3))
+        for name in ("build.success.production", "deployment.success")
+    }
+    (second,) = set(hooks) - {first}
+
+    assert story.send(hooks[first], hooks[second]) == ["stored", "repeated"]
+    assert story.counted == (1, 0)
+
+
+def test_pushes_give_a_deploy_its_commits(story: Story) -> None:
+    """Doubled and out of order, they come before the deploy; the event has each commit once, newest first."""
+    times = {sha: minutes_ago(60 - number) for number, sha in enumerate((A, B, C, D))}
+    earlier = push(story.repo, A, [(B, times[B])])
+    later = push(story.repo, B, [(C, times[C]), (D, times[D])])
+    story.send(push(story.repo, NOTHING, [(A, times[A])]), expected=200)
+    story.send(story.deploy(A, 50, run=1))
+    story.send(later, earlier, later, expected=200)
+    story.send(story.deploy(D, 5, run=2))
+
+    first, second = story.events
+    assert "commits" not in first
+    assert [commit["sha"] for commit in second["commits"]] == [D, C, B]
+    assert [commit["time"] for commit in second["commits"]] == [
+        times[sha].isoformat().replace("+00:00", "Z") for sha in (D, C, B)
+    ]
+
+
+def test_a_push_after_its_deploy_is_explained(story: Story) -> None:
+    """The event was sent, and has no commits. The timeline says why, for each kind of gap."""
+    story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2))
+    story.send(push(story.repo, A, [(B, minutes_ago(25))]), expected=200)
+    story.send(push(story.repo, C, [(D, minutes_ago(15))]), expected=200)
+    story.send(story.deploy(D, 10, run=3))
+
+    assert [event.get("commits") for event in story.events] == [None] * 3
+    timeline = story.pair.ask("explain", f"{story.repo} production")
+    assert [one["reason"] for one in timeline["deliveries"]] == [
+        "no commits: no deploy before it is known at its place",
+        "no commits: no push of its commit came before it",
+        f"no commits: the pushes that came before it do not lead back to {B[:12]}, deployed before",
+    ]
+
+
+def test_a_push_alone_stores_no_body(story: Story) -> None:
+    """It is remembered. No route names it, and nothing is stored to be replayed."""
+    delivery = push(story.repo, NOTHING, [(A, minutes_ago(1))])
+    answer = story.pair.post(delivery, expected=200)
+
+    assert answer["reasons"][0] == "pushed: a push makes no event; its commits are remembered"
+    assert story.pair.ask("show", answer["delivery"])["stored"] is None
+    assert story.events == []
+
+
+def test_a_deploy_is_replayed_after_a_route_was_added(story: Story) -> None:
+    """A workflow that no route names is stored; once a line names it, a replay counts it, once."""
+    name = story.repo.rpartition("/")[2]
+    answer = story.pair.post(
+        workflow_run(story.repo, A, run=1, path=f".github/workflows/{name}.yml"), expected=200
+    )
+    assert answer["reasons"] == [f"no route names '{name}.yml'"]
+
+    file = story.pair.folder / "gitdailies.yml"
+    line = "github: {adapter: github, "
+    before = file.read_text()
+    file.write_text(before.replace(line, f"{line}route: {{{name}.yml: {{environment: production}}}}, "))
+    try:
+        story.pair.command("replay", "--id", answer["delivery"], "--filtered")
+        # There is nothing left to replay.
+        story.pair.command("replay", "--id", answer["delivery"], "--filtered", expected=2)
+    finally:
+        file.write_text(before)
+
+    assert story.counted == (1, 0)
+
+
+def test_acting_on_a_deploy(story: Story) -> None:
+    """A deploy can be shown and explained by repository, delivery and event, and sent again."""
+    delivery = story.pair.post(story.deploy(A, 5, run=1))
+    (event,) = delivery["events"]
+    assert [one["id"] for one in story.events] == [event]
+    for name in (f"{story.repo} production", delivery["delivery"], event):
+        assert event in story.pair.command("explain", name)
+    assert story.repo in story.pair.command("show", delivery["delivery"])
+    assert event not in story.pair.command("failed")
+
+    story.pair.command("replay", "--id", event, "--delivered")
+
+    assert story.counted == (1, 0)

@@ -1,0 +1,43 @@
+"""What is left of a text in a store: in its rows, and in the bytes of its files."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+
+def cells(database: Database, tables: Sequence[str]) -> list[tuple[str, Any]]:
+    """Return every value of every table, with the table's name."""
+    with closing(database.connect(read_only=True)) as session:
+        return [
+            (table, value)
+            for table in tables
+            for row in session.execute(f"SELECT * FROM {table}").fetchall()
+            for value in row
+        ]
+
+
+def tables_with(database: Database, tables: Sequence[str], text: str) -> set[str]:
+    """Return the tables that hold *text*, in any case."""
+    found = set()
+    for table, value in cells(database, tables):
+        plain = (
+            bytes(value).decode("utf-8", "replace") if isinstance(value, bytes | memoryview) else str(value)
+        )
+        if text.lower() in plain.lower():
+            found.add(table)
+    return found
+
+
+def files_with(database: Database, text: str) -> list[str]:
+    """Return the files of an SQLite store whose bytes hold *text*; none for PostgreSQL."""
+    if not isinstance(database, SqliteDatabase):
+        return []
+    path: Path = database.path
+    files = [path, path.with_name(f"{path.name}-wal")]
+    return [file.name for file in files if file.exists() and text.encode() in file.read_bytes()]

@@ -1,0 +1,130 @@
+"""Deliveries about deploys and pushes, as GitHub and GitLab send them, with the vendors' proofs."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import itertools
+import json
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from tests.support.relay.deliveries import Delivery, example
+
+SECRETS = {"github-secret": "gh-planted-3d1f0c5e", "gitlab-secret": "gl-planted-8b7a6d2c"}
+SOURCES = """
+  github: {adapter: github, secrets: [{file: github-secret}]}
+  gitlab: {adapter: gitlab, secrets: [{file: gitlab-secret}]}
+"""
+NOTHING = "0" * 40
+_numbers = itertools.count(5000)
+
+
+def add_sources(folder: Path) -> None:
+    """Add both sources, and their secrets, to the gitdailies.yml of *folder*."""
+    for name, text in SECRETS.items():
+        (folder / name).write_text(text + "\n")
+        (folder / name).chmod(0o600)
+    file = folder / "gitdailies.yml"
+    file.write_text(file.read_text().rstrip() + SOURCES)
+
+
+def minutes_ago(minutes: float) -> datetime:
+    return (datetime.now(UTC) - timedelta(minutes=minutes)).replace(microsecond=0)
+
+
+def github(event: str, body: dict[str, Any]) -> Delivery:
+    """Sign a body as GitHub does, under a delivery's name of its own."""
+    raw = json.dumps(body).encode()
+    signature = hmac.new(SECRETS["github-secret"].encode(), raw, hashlib.sha256).hexdigest()
+    headers = {
+        "content-type": "application/json",
+        "x-github-event": event,
+        "x-github-delivery": f"delivery-{next(_numbers)}",
+        "x-hub-signature-256": f"sha256={signature}",
+    }
+    return Delivery("github", raw, headers)
+
+
+def deployment_status(
+    repo: str,
+    sha: str,
+    *,
+    run: int = 0,
+    attempt: int = 1,
+    deployment: int = 0,
+    at: datetime | None = None,
+    ref: str = "main",
+    environment: str = "production",
+    transient: bool = False,
+    state: str = "success",
+    task: str = "deploy",
+) -> Delivery:
+    """Make a `deployment_status`; without *run*, of a deployment that was made by the API."""
+    stem = "deployment_status.success.actions" if run else "deployment_status.success.api-made"
+    body = json.loads(example("github", stem))
+    body["repository"]["full_name"] = repo
+    body["deployment"].update(
+        id=deployment or next(_numbers),
+        sha=sha,
+        ref=ref,
+        task=task,
+        environment=environment,
+        transient_environment=transient,
+        production_environment=environment == "production",
+    )
+    moment = (at or minutes_ago(0)).isoformat()
+    body["deployment_status"].update(
+        state=state, environment=environment, created_at=moment, updated_at=moment
+    )
+    if run:
+        body["workflow_run"].update(id=run, run_attempt=attempt, head_sha=sha)
+    return github("deployment_status", body)
+
+
+def workflow_run(repo: str, sha: str, *, run: int, path: str) -> Delivery:
+    """Make a `workflow_run` that ended well, of the workflow in the file *path*."""
+    body = json.loads(example("github", "workflow_run.completed.success"))
+    body["repository"]["full_name"] = repo
+    body["workflow"]["path"] = path
+    body["workflow_run"].update(id=run, head_sha=sha, path=path, updated_at=minutes_ago(0).isoformat())
+    body["workflow_run"]["head_repository"] = {"full_name": repo}
+    return github("workflow_run", body)
+
+
+def push(
+    repo: str, before: str, commits: Sequence[tuple[str, datetime]], *, branch: str = "main"
+) -> Delivery:
+    """Make a push of *commits*, oldest first, each with its time."""
+    body = json.loads(example("github", "push.main"))
+    body["repository"].update(full_name=repo, pushed_at=int(commits[-1][1].timestamp()))
+    body.update(
+        ref=f"refs/heads/{branch}",
+        before=before,
+        after=commits[-1][0],
+        commits=[{"id": sha, "timestamp": at.isoformat(), "message": "Weigh parcels"} for sha, at in commits],
+    )
+    return github("push", body)
+
+
+def gitlab(name: str, repo: str, sha: str, *, job: int, pipeline: int, at: datetime) -> Delivery:
+    """Make a Job hook or a Deployment hook of one job, from GitLab's example *name*."""
+    body = json.loads(example("gitlab", name))
+    body["project"].update(path_with_namespace=repo, web_url=f"https://gitlab.com/{repo}")
+    if body["object_kind"] == "build":
+        moment = at.isoformat()
+        body.update(sha=sha, build_id=job, pipeline_id=pipeline)
+        body.update(build_finished_at=moment, build_finished_at_iso=moment)
+    else:
+        moment = at.strftime("%Y-%m-%d %H:%M:%S +0000")
+        body.update(deployable_id=job, deployment_id=job + 1, status_changed_at=moment)
+        body["commit_url"] = f"https://gitlab.com/{repo}/-/commit/{sha}"
+    headers = {
+        "content-type": "application/json",
+        "x-gitlab-event": "Job Hook",
+        "idempotency-key": f"hook-{next(_numbers)}",
+        "x-gitlab-token": SECRETS["gitlab-secret"],
+    }
+    return Delivery("gitlab", json.dumps(body).encode(), headers)

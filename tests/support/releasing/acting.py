@@ -1,0 +1,255 @@
+"""Runs .github/workflows/release.yml under act on this machine, with doubles of what it does not own.
+
+Each third-party action is replaced by a composite that writes down what it was given. So are the programs
+`docker` and `gh`, and `make`, which stands for a release that was built. Everything else is real: the
+shell of each step, the scripts of this project, git, the package that is tried, and both servers.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import re
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.programs import program
+from tests.support.releasing.owner import NAMES, VERSION, owned
+from tests.support.servers import free_port
+
+ROOT = Path(__file__).resolve().parents[3]
+WORKFLOW = ROOT / ".github" / "workflows" / "release.yml"
+ACT = Path(sys.executable).with_name("act")
+TOKENS = {
+    "GITHUB_TOKEN": "planted-github",
+    "MIRRORS_TOKEN": "planted-mirrors",
+    "GITLAB_MIRROR_TOKEN": "planted-gitlab",
+}
+TOKENS["CIRCLECI_CLI_TOKEN"] = "planted-circleci"
+# What `make release` leaves: files to publish, and trees for the mirrors.
+FILES = (
+    f"gitdailies_integrations-{VERSION}-py3-none-any.whl",
+    f"gitdailies_integrations-{VERSION}.tar.gz",
+    "report_deploy.py",
+    "orb.yml",
+    "RELEASE_NOTES.md",
+)
+TREES = ("mirrors/github-action", "mirrors/buildkite", "mirrors/gitlab")
+
+_STEP = """\
+name: a double
+inputs: {{{inputs}}}
+outputs:
+  digest: {{value: "${{{{ steps.it.outputs.digest }}}}"}}
+runs:
+  using: composite
+  steps:
+    - id: it
+      shell: bash
+      env:
+{environ}
+      run: |
+        given="$RESULTS/$GITHUB_JOB.$(basename "$DOUBLE").with"
+        env | grep ^WITH_ >>"$given" || true
+        {run}
+"""
+_RUN = {
+    "actions/upload-artifact": (
+        'to="$RESULTS/artifacts/$WITH_NAME"; mkdir -p "$to"; cp -r "$WITH_PATH/." "$to"'
+    ),
+    "actions/download-artifact": (
+        'mkdir -p "$WITH_PATH"; '
+        'for one in "$RESULTS"/artifacts/${WITH_NAME:-$WITH_PATTERN}; do cp -r "$one/." "$WITH_PATH"; done'
+    ),
+    "pypa/gh-action-pypi-publish": 'ls "$WITH_PACKAGES_DIR" >"$RESULTS/package"',
+    "docker/build-push-action": (
+        'echo "digest=sha256:of-$GITHUB_JOB-${WITH_PLATFORMS#linux/}" >>"$GITHUB_OUTPUT"'
+    ),
+}
+_PROGRAMS = {
+    "make": """
+cp -r "$RESULTS/release/." dist
+echo "$@" >>"$RESULTS/make"
+""",
+    "gh": """
+echo "$@" >>"$RESULTS/gh"
+for one; do [ ! -f "$one" ] || echo "$one" >>"$RESULTS/assets"; done
+""",
+    "docker": """
+echo "$@" >>"$RESULTS/docker"
+case "$*" in
+    *--version) echo "gitdailies, version $VERSION" ;;
+    *inspect*) echo '"sha256:of-the-index"' ;;
+    *create*) ;;
+esac
+""",
+    # A fresh environment that takes what it needs from this one, and a server on ports that are free here.
+    "python": """
+[ "$1 $2" != "-m venv" ] || {
+    mkdir -p "$3/bin"
+    cat >"$3/bin/pip" <<'END'
+#!/bin/sh
+echo "$@" >>"$RESULTS/pip"
+wheel=$(echo dist/*.whl)
+[ -s "$wheel" ] && "EXECUTABLE" -m zipfile -e "$wheel" "$RESULTS/site" 2>/dev/null || true
+END
+    cat >"$3/bin/gitdailies" <<'END'
+#!/bin/sh
+[ "$1" != up ] || set -- "$@" PORTS
+[ -d "$RESULTS/site" ] || [ "$1" != --version ] || { echo "gitdailies, version $VERSION"; exit; }
+PYTHONPATH="$RESULTS/site" exec "EXECUTABLE" -m gitdailies_cli "$@"
+END
+    chmod +x "$3/bin/pip" "$3/bin/gitdailies"
+    exit
+}
+exec "EXECUTABLE" "$@"
+""",
+    "curl": """
+for one; do shift; set -- "$@" "$(echo "$one" | sed 's/:8700/:WEBHOOKS/')"; done
+exec "CURL" "$@"
+""",
+}
+
+
+@dataclass(frozen=True)
+class Run:
+    """What a run left: its log and exit code, and the folders of results and of the mirrors."""
+
+    log: str
+    code: int
+    results: Path
+    remotes: Path
+
+    def lines(self, name: str) -> list[str]:
+        return (self.results / name).read_text("utf-8").splitlines() if (self.results / name).exists() else []
+
+    def given(self, job: str, action: str) -> dict[str, str]:
+        """Return the inputs that *action* got in *job*."""
+        return dict(line.split("=", 1) for line in self.lines(f"{job}.{action}.with"))
+
+
+def act(folder: Path, *, release: Path | None = None, names: Callable[[str], str] = owned) -> Run:
+    """Run the workflow in *folder* for the tag of VERSION.
+
+    *release* is a folder `dist/` that was built, in place of a small one; *names* changes project.toml.
+    """
+    repository, results, remotes = folder / "repository", folder / "results", folder / "remotes"
+    results.mkdir()
+    _repository(repository, names)
+    if release is None:
+        _release(results / "release")
+    else:
+        shutil.copytree(release, results / "release")
+    for key in ("github_action", "buildkite", "gitlab"):
+        subprocess.run(["git", "init", "-q", "--bare", str(remotes / mirror(key))], check=True)
+    (folder / "gitconfig").write_text(
+        "".join(
+            f'[url "file://{remotes}/{host}/"]\n\tinsteadOf = https://{host}/\n'
+            for host in ("github.com", "gitlab.com")
+        )
+    )
+    (folder / "event.json").write_text(json.dumps({"ref": f"refs/tags/v{VERSION}"}))
+    command = [str(ACT), "push", "--workflows", str(WORKFLOW.relative_to(ROOT))]
+    command += ["--eventpath", str(folder / "event.json"), "--pull=false", "--no-cache-server"]
+    command += ["--cache-server-addr", "127.0.0.1", "--artifact-server-addr", "127.0.0.1"]
+    for runner in ("ubuntu-24.04", "ubuntu-24.04-arm"):
+        command += ["--platform", f"{runner}=-self-hosted"]
+    for action in used():
+        command += ["--local-repository", f"{action}={_double(folder / 'doubles', action)}"]
+    command += ["--env", f"RESULTS={results}", "--env", f"GIT_CONFIG_GLOBAL={folder / 'gitconfig'}"]
+    for name in TOKENS:
+        # By the environment, so that no process list shows it.
+        command += ["--secret", name]
+    done = subprocess.run(
+        command,
+        cwd=repository,
+        env={
+            "PATH": f"{_programs(folder / 'bin')}:{os.environ['PATH']}",
+            "HOME": str(folder),
+            "XDG_CACHE_HOME": str(folder / "cache"),
+            **TOKENS,
+        },
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        timeout=240,
+    )
+    return Run(done.stdout, done.returncode, results, remotes)
+
+
+def used() -> list[str]:
+    """Return each third-party action of the workflow, with its pin."""
+    return sorted(set(re.findall(r"uses: (\S+@\S+)", WORKFLOW.read_text("utf-8"))))
+
+
+def mirror(key: str) -> str:
+    """Return the folder of a mirror below `remotes`."""
+    return f"{NAMES[key]}.git"
+
+
+def _repository(folder: Path, names: Callable[[str], str]) -> None:
+    (folder / "scripts").mkdir(parents=True)
+    for name in ("__init__.py", "names.py", "project.py", "push_mirrors.py"):
+        shutil.copy(ROOT / "scripts" / name, folder / "scripts")
+    (folder / "project.toml").write_text(names((ROOT / "project.toml").read_text("utf-8")))
+    (folder / ".github" / "workflows").mkdir(parents=True)
+    shutil.copy(WORKFLOW, folder / ".github" / "workflows")
+    who = ["-c", "user.name=Robin", "-c", "user.email=robin@example.com"]
+    for arguments in (["init", "-q", "-b", "main"], ["add", "."], [*who, "commit", "-q", "-m", "all"]):
+        subprocess.run(["git", *arguments], cwd=folder, check=True)
+    subprocess.run(["git", "tag", f"v{VERSION}"], cwd=folder, check=True)
+
+
+def _release(folder: Path) -> None:
+    sums = []
+    for name in FILES:
+        text = f"the bytes of {name}\n".encode()
+        folder.mkdir(exist_ok=True)
+        (folder / name).write_bytes(text)
+        sums.append(f"{hashlib.sha256(text).hexdigest()}  {name}\n")
+    (folder / "SHA256SUMS").write_text("".join(sums))
+    for tree in TREES:
+        (folder / tree / "src").mkdir(parents=True)
+        (folder / tree / "README.md").write_text(f"the tree {tree}\n")
+        (folder / tree / "src" / ".hidden").write_text("a file that git might ignore\n")
+
+
+def _double(folder: Path, action: str) -> Path:
+    name, path = action.partition("@")[0], folder / action.replace("/", "+")
+    path.mkdir(parents=True)
+    given = sorted(set(re.findall(r"^          ([a-z-]+):", _with(action), re.MULTILINE)))
+    variables = {f"WITH_{one.upper().replace('-', '_')}": f"${{{{ inputs.{one} }}}}" for one in given}
+    environ = "\n".join(f'        {key}: "{value}"' for key, value in {"DOUBLE": name, **variables}.items())
+    inputs = ", ".join(f'{one}: {{default: ""}}' for one in given)
+    text = _STEP.format(inputs=inputs, environ=environ, run=_RUN.get(name, "true"))
+    (path / "action.yml").write_text(text)
+    return path
+
+
+def _with(action: str) -> str:
+    """Return the lines of `with` of every step that uses *action*."""
+    steps = WORKFLOW.read_text("utf-8").split("\n      - ")
+    return "\n".join(step for step in steps if action in step)
+
+
+def _programs(folder: Path) -> Path:
+    folder.mkdir()
+    webhooks, relay, status = free_port(), free_port(), free_port()
+    words = {
+        "PORTS": f"--webhooks-port {webhooks} --relay-port {relay} --status-port {status}",
+        "WEBHOOKS": str(webhooks),
+        "EXECUTABLE": sys.executable,
+        "CURL": program("curl"),
+    }
+    for name, text in _PROGRAMS.items():
+        for word, value in words.items():
+            text = text.replace(word, value)
+        (folder / name).write_text(f"#!/bin/sh{text}")
+        (folder / name).chmod(0o755)
+    return folder

@@ -1,0 +1,126 @@
+"""Entries about incidents: starts again, ends that need a start, tags, proofs by the scheme of a header."""
+
+import base64
+import json
+from datetime import UTC, datetime
+
+import pytest
+from gitdailies_core.errors import ProofError
+from gitdailies_core.sources.protocol import ProofSettings
+from gitdailies_core.sources.request import Request
+from gitdailies_core.values.secret import Secret
+from gitdailies_sources.shipped import provider
+
+AT = datetime(2026, 3, 4, 9, 12, 42, tzinfo=UTC)
+STATES = {"open": "started", "done": "resolved", "void": "cancelled", "gone": "deleted", "joined": "merged"}
+FIELDS = {
+    "proof": {"any_header": True},
+    "state": "state",
+    "states": STATES,
+    "incident": "id",
+    "started_at": "began",
+    "resolved_at": "over",
+    "updated_at": "at",
+    "title": "text",
+}
+BODY = {
+    "id": "7",
+    "state": "open",
+    "text": "Checkout is down",
+    "began": "2026-03-04T09:12:41Z",
+    "over": "2026-03-04T10:00:05Z",
+    "at": "2026-03-04T09:20:00Z",
+}
+
+
+def change(body, **fields):
+    pack = provider.compile("pager", {**FIELDS, **fields}, None)
+    raw = json.dumps({**BODY, **body}).encode()
+    (message,) = pack.translate(Request.make(headers={}, body=raw, received_at=AT), {})
+    return message
+
+
+def test_a_mapping_of_one_message_has_its_title():
+    """`title` beside `state` is the incident's, not the tool's."""
+    assert change({}).title == "Checkout is down"
+
+
+@pytest.mark.parametrize(
+    ("at", "again"),
+    [
+        ("2026-03-04T09:20:00Z", "2026-03-04 09:20:00+00:00"),
+        ("2026-03-04T09:12:41Z", "None"),
+        ("2026-03-04T09:00:00Z", "None"),
+        (None, "None"),
+    ],
+)
+def test_a_start_is_one_again_only_after_its_own_time(at, again):
+    """A time of reopening at or before the start, and that of receipt, say nothing about a second start."""
+    found = change({"at": at}, reopened_at={"first_of": ["at", "received"]})
+    assert str(found.again_at) == again
+
+
+@pytest.mark.parametrize(
+    ("state", "needed"), [("done", False), ("void", True), ("gone", True), ("joined", True)]
+)
+def test_an_end_without_a_recovery_needs_a_start(state, needed):
+    """What was none, or was deleted, does not bring a start with it. A recovery does."""
+    assert change({"state": state}).needs_start is needed
+
+
+def test_a_pack_may_say_that_every_end_needs_its_start():
+    """Where a warning ends with the same word as a failure, the end alone starts nothing."""
+    assert change({"state": "done"}, end_needs_start=True).needs_start
+    assert not change({"state": "open"}, end_needs_start=True).needs_start
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (
+            {"env": {"value": "prod", "color": "#0f61dd"}, "team": "payments"},
+            {"env": ("prod",), "team": ("payments",)},
+        ),
+        ({"region": ["eu", "us"]}, {}),
+        (["env:prod", "env:eu", "paged"], {"env": ("prod", "eu"), "paged": ("paged",)}),
+        (None, {}),
+    ],
+)
+def test_tags_are_read_as_tools_write_them(given, expected):
+    """An object of texts or of values with a color, or a list of `name:value`."""
+    assert dict(change({"tags": given}, tags={"first_of": ["labels", "tags"]}).tags) == expected
+
+
+def test_a_macro_that_was_not_replaced_says_nothing():
+    """Splunk On-Call leaves `${{…}}` where it has no value."""
+    assert change({"text": "${{ALERT.entity_display_name}}"}).title is None
+
+
+@pytest.mark.parametrize(
+    ("value", "accepted"),
+    [
+        ("Bearer lk-token", True),
+        ("bearer lk-token", True),
+        ("Basic " + base64.b64encode(b"gitdailies:lk-token").decode(), True),
+        ("Basic " + base64.b64encode(b"gitdailies:lk-other").decode(), False),
+        ("Basic lk-token", False),
+        ("Bearer lk-other", False),
+        ("lk-token", True),
+        ("Token lk-token", False),
+        ("", False),
+    ],
+)
+def test_the_scheme_of_a_header_chooses_the_proof(value, accepted):
+    """Several proofs may be in one header. The first whose scheme the value has decides."""
+    several = [
+        {"token": {"header": "Authorization", "prefix": "Bearer "}},
+        {"basic": {}},
+        {"token": {"header": "Authorization"}},
+    ]
+    pack = provider.compile("pager", {**FIELDS, "proof": several}, None)
+    given = Request.make(headers={"Authorization": value}, body=b"{}", received_at=AT)
+    if accepted:
+        pack.verify(given, [Secret("lk-token")], ProofSettings())
+    else:
+        with pytest.raises(ProofError):
+            pack.verify(given, [Secret("lk-token")], ProofSettings())
