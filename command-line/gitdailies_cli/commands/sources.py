@@ -1,0 +1,237 @@
+"""`gitdailies sources`: the source packs, their pages, and what helps to describe a tool that is in none."""
+
+from __future__ import annotations
+
+import re
+import sys
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import click
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import UnreadableBody, UsageError
+from gitdailies_core.sources import registry
+from gitdailies_core.values import strict_json
+
+from gitdailies_cli import find_config, output
+from gitdailies_cli.relay import options
+
+_CONFIG = click.option(
+    "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for your own sources"
+)
+_JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
+
+
+@click.group(invoke_without_command=True)
+@_JSON
+@click.pass_context
+def sources(ctx: click.Context, as_json: bool) -> None:
+    """List the tools that the relay can read; show, draft and test how it reads them.
+
+    \b
+    gitdailies sources
+    gitdailies sources show opsgenie
+    """
+    if ctx.invoked_subcommand is None:
+        _list(as_json=as_json)
+
+
+def _list(*, as_json: bool) -> None:
+    from gitdailies_sources import page, shipped
+
+    packs = [page.summary(shipped.document(name).value) for name in shipped.provider.names()]
+    own = [name for name in registry.names() if name not in {pack["name"] for pack in packs}]
+    adapters = [
+        {"name": name, "title": name, "class": "incident", "verified": "adapter in code"} for name in own
+    ]
+    rows = sorted([*packs, *adapters], key=lambda row: row["name"])
+    if as_json:
+        output.as_json(rows)
+        return
+    columns = ("name", "title", "class", "verified")
+    output.table("sources", columns, [[row[column] for column in columns] for row in rows])
+
+
+@sources.command(short_help="how a tool is proved and read, and what to set up")
+@click.argument("name")
+@click.option(
+    "--effective", is_flag=True, help="print the document with your override, each line with its origin"
+)
+@_CONFIG
+def show(name: str, effective: bool, config: Path | None) -> None:
+    """Show how a tool is proved and read, and what to set up.
+
+    NAME is a source pack or, with --effective, a source of gitdailies.yml.
+    """
+    from gitdailies_sources import page, shipped
+
+    if effective:
+        for line in _effective(name, config):
+            click.echo(line)
+        return
+    if name not in shipped.provider.names():
+        # The registry names what is installed.
+        adapter = registry.adapter(name)
+        for word, meaning in adapter.table.items():
+            click.echo(f"{word}: {meaning}")
+        return
+    for line in page.page(shipped.document(name).value):
+        click.echo(line)
+
+
+def _effective(name: str, config: Path | None) -> list[str]:
+    from gitdailies_connection.config import yaml_document
+    from gitdailies_connection.config.schema_errors import is_secret
+    from gitdailies_sources import page, reading, shipped
+
+    path = find_config.find(config)
+    source = find_config.load_configuration(path).sources.get(name) if path is not None else None
+    pack = source.adapter if source is not None else name
+    origins: dict[tuple[str | int, ...], str] = {}
+    if source is not None and path is not None:
+        own = yaml_document.parse(yaml_document.read_text(path), path.name, hidden=is_secret)
+        for place, (line, _column) in own.places.items():
+            if place[:2] == ("sources", name):
+                origins[place[2:]] = f"{path.name}:{line}"
+    if source is not None and source.mapping is not None:
+        inside = {place[1:]: text for place, text in origins.items() if place[:1] == ("mapping",)}
+        return list(page.effective(source.mapping, inside))
+    if pack not in shipped.provider.names():
+        raise UsageError(f"{name}: expected a source pack or a source with a mapping, got an adapter in code")
+    document = shipped.document(pack)
+    inside = {place: f"{document.file}:{line}" for place, (line, _column) in document.places.items()}
+    override = source.override if source is not None and source.override is not None else {}
+    inside.update({place: text for place, text in origins.items() if place[:1] == ("override",)})
+    return list(page.effective(reading.merged(document.value, override), inside))
+
+
+@sources.command(short_help="draft a mapping for a tool without a pack")
+@click.argument("name")
+@click.option(
+    "--from", "origin", required=True, metavar="FILE|last", help="a body; last: the last quarantined delivery"
+)
+@_CONFIG
+@click.pass_context
+def new(ctx: click.Context, name: str, origin: str, config: Path | None) -> None:
+    """Draft a mapping for a tool without a pack.
+
+    It reads one delivery, and writes lines to edit.
+
+    \b
+    gitdailies sources new pager --from delivery.json
+    """
+    from gitdailies_sources import draft
+
+    body = _last_body(ctx, name, config) if origin == "last" else _body(origin)
+    try:
+        value = strict_json.loads(body)
+    except UnreadableBody as error:
+        raise UsageError(f"{origin}: {error}") from None
+    click.echo("# Paste under sources in gitdailies.yml, correct it, then try it:")
+    click.echo(f"#   gitdailies translate {name} {origin if origin != 'last' else 'FILE'}")
+    click.echo(f"  {name}:")
+    click.echo(f"    secrets: [{{env: {name.upper().replace('-', '_')}_TOKEN}}]")
+    click.echo("    mapping:")
+    for line in draft.mapping(value):
+        click.echo(f"      {line}")
+
+
+def _body(file: str) -> bytes:
+    try:
+        return sys.stdin.buffer.read() if file == "-" else Path(file).read_bytes()
+    except OSError as error:
+        raise UsageError(f"{file}: cannot read it: {(error.strerror or '').lower()}") from None
+
+
+def _last_body(ctx: click.Context, name: str, config: Path | None) -> bytes:
+    from gitdailies_relay.operations.preview import last_body
+
+    body = last_body(options.store(ctx, config), name)
+    if body is None:
+        raise UsageError(
+            f"{name}: no stored delivery; set capture: true for this source, send one, and try again"
+        )
+    return body
+
+
+@sources.command(short_help="try a source on what the relay has stored")
+@click.argument("name")
+@click.option("--since", default="7d", show_default=True, help="days like 7d, hours like 12h, or a time")
+@_CONFIG
+@_JSON
+@click.pass_context
+def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_json: bool) -> None:
+    """Try a source on what the relay has stored.
+
+    The source is read from gitdailies.yml as it is written now. The relay stores the bodies of
+    quarantined and ignored deliveries. Nothing is sent.
+
+    \b
+    gitdailies sources preview pager --since 7d
+    """
+    from gitdailies_relay.operations import preview as stored
+
+    settings = options.configuration(ctx, config)
+    source = settings.sources.get(name)
+    if source is None:
+        known = ", ".join(settings.sources) or "none"
+        raise UsageError(f"NAME: expected a source of gitdailies.yml ({known}), got {got(name)}")
+    found = stored.preview(options.store(ctx, config), source, _since(since))
+    if as_json:
+        output.as_json(
+            {
+                "source": name,
+                "deliveries": found.deliveries,
+                "counted": dict(found.counted),
+                "ignored": [
+                    {"word": word, "reason": reason, "count": count}
+                    for (word, reason), count in found.ignored.most_common()
+                ],
+                "unreadable": [
+                    {"reason": reason, "count": count} for reason, count in found.unreadable.most_common()
+                ],
+                "wouldCount": found.would_count,
+            }
+        )
+        return
+    click.echo(f"{name}: {found.deliveries:,} stored deliver{'y' if found.deliveries == 1 else 'ies'}")
+    output.table("counted", ("what", "count"), found.counted.most_common())
+    ignored = [(word, reason, count) for (word, reason), count in found.ignored.most_common()]
+    output.table("ignored", ("word", "reason", "count"), ignored)
+    output.table("unreadable", ("reason", "count"), found.unreadable.most_common())
+    if found.would_count:
+        click.echo(
+            f"{len(found.would_count)} of them did not count so far, and would now; "
+            f"count them with: gitdailies relay replay --source {name}, and the same with --ignored"
+        )
+
+
+def _since(text: str) -> datetime:
+    match = re.fullmatch(r"([0-9]{1,4})([dh])", text)
+    if match:
+        amount = int(match[1])
+        return datetime.now(UTC) - (timedelta(days=amount) if match[2] == "d" else timedelta(hours=amount))
+    moment = options.moment(text, "--since")
+    assert moment is not None
+    return moment
+
+
+@sources.command(short_help="check a pack by its examples")
+@click.argument("name")
+@_JSON
+def test(name: str, as_json: bool) -> None:
+    """Check a pack by its examples.
+
+    Its proofs and broken variants of the examples are checked, too.
+    """
+    from gitdailies_core.contract import checks
+
+    faults = list(checks.faults(registry.adapter(name)))
+    if as_json:
+        output.as_json({"source": name, "faults": faults})
+    else:
+        for fault in faults[:50]:
+            click.echo(output.printable(fault))
+        click.echo(f"{name}: {output.counted(len(faults), 'fault') if faults else 'keeps the contract'}")
+    if faults:
+        sys.exit(1)

@@ -1,0 +1,143 @@
+"""Times in a delivery: what a value holds, read leniently; `received` is the last resort."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, NamedTuple
+
+from gitdailies_core.error_text import got
+from gitdailies_core.errors import PayloadError
+from gitdailies_core.values import lenient_times
+
+from gitdailies_sources.language import values
+from gitdailies_sources.language.faults import Faults, Mistake, Place
+from gitdailies_sources.language.scope import Scope
+
+RECEIVED = "received"
+# What senders write for a time that is not set: an epoch of nothing.
+_ZERO = frozenset({"0", "-1", "0.0", "-1.0", "0000-00-00 00:00:00"})
+_LONGEST = timedelta(days=366)
+
+
+class Moment(NamedTuple):
+    """A time, and whether it is that of receipt because the delivery has none."""
+
+    at: datetime
+    at_receipt: bool = False
+
+
+class Time(NamedTuple):
+    """A compiled time. `read` returns None where there is none; it raises PayloadError for a wrong one."""
+
+    where: str
+    read: Callable[[Scope], Moment | None]
+    # Whether the delivery itself may hold the time.
+    in_delivery: bool = True
+
+
+def compiled(given: Any, place: Place, faults: Faults) -> Time:
+    """Compile a time. A fault is added to *faults*, and the time then is always absent."""
+    try:
+        return _compiled(given, place, faults)
+    except Mistake as mistake:
+        faults.add(place, str(mistake))
+        return NEVER
+
+
+def _compiled(given: Any, place: Place, faults: Faults) -> Time:
+    if given == RECEIVED:
+        return Time("the time of receipt", _received, in_delivery=False)
+    if isinstance(given, Mapping) and "first_of" in given:
+        parts = [
+            compiled(one, (*place, "first_of", index), faults) for index, one in enumerate(given["first_of"])
+        ]
+        return Time(
+            " or ".join(part.where for part in parts),
+            _first_of([part.read for part in parts]),
+            any(part.in_delivery for part in parts),
+        )
+    if isinstance(given, Mapping) and "when" in given:
+        from gitdailies_sources.language import conditions
+
+        holds = conditions.any_of(given["when"], (*place, "when"), faults)
+        then = compiled(given["then"], (*place, "then"), faults)
+        return Time(then.where, lambda scope: then.read(scope) if holds(scope) else None, then.in_delivery)
+    value = values.compiled(given, place, faults)
+    if not isinstance(given, Mapping):
+        return Time(value.where, _reader(value, _lenient))
+    read = _with_zone(given.get("zone"), given.get("format"))
+    if "plus_milliseconds" not in given:
+        return Time(value.where, _reader(value, read))
+    more = values.compiled(given["plus_milliseconds"], (*place, "plus_milliseconds"), faults)
+    return Time(value.where, _sum(_reader(value, read), more))
+
+
+def _received(scope: Scope) -> Moment | None:
+    at = scope.request.received_at
+    return None if at is None else Moment(at, at_receipt=True)
+
+
+def _first_of(parts: list[Callable[[Scope], Moment | None]]) -> Callable[[Scope], Moment | None]:
+    def read(scope: Scope) -> Moment | None:
+        for part in parts:
+            found = part(scope)
+            if found is not None:
+                return found
+        return None
+
+    return read
+
+
+def _reader(value: values.Value, convert: Callable[[Any, str], datetime]) -> Callable[[Scope], Moment | None]:
+    where = value.where
+
+    def read(scope: Scope) -> Moment | None:
+        for raw in value.raws(scope):
+            if raw in (0, -1) or (isinstance(raw, str) and raw.strip() in _ZERO):
+                continue
+            try:
+                return Moment(convert(raw, where))
+            except (ValueError, OverflowError) as error:
+                raise PayloadError(str(error)) from None
+        return None
+
+    return read
+
+
+def _lenient(raw: Any, where: str) -> datetime:
+    return lenient_times.read(raw, where)
+
+
+def _with_zone(zone: str | None, form: str | None) -> Callable[[Any, str], datetime]:
+    """Return the reader of a named format, or of a time without a zone, in a named zone."""
+    if form and not zone:
+        raise Mistake("expected the zone of the format, such as zone: Europe/Berlin, got none")
+    if zone:
+        try:
+            lenient_times.zone_of(zone, "zone")
+        except ValueError as error:
+            raise Mistake(str(error).removeprefix("zone: ")) from None
+    return lambda raw, where: lenient_times.read(raw, where, form=form or "", zone=zone or "")
+
+
+def _sum(read: Callable[[Scope], Moment | None], more: values.Value) -> Callable[[Scope], Moment | None]:
+    def summed(scope: Scope) -> Moment | None:
+        moment = read(scope)
+        if moment is None:
+            return None
+        raw = more.raw(scope)
+        if raw is None:
+            return moment
+        try:
+            added = timedelta(milliseconds=float(raw))
+        except (TypeError, ValueError, OverflowError):
+            added = _LONGEST * 2
+        if not timedelta() <= added <= _LONGEST:
+            raise PayloadError(f"{more.where}: expected milliseconds, got {got(raw)}")
+        return Moment(moment.at + added)
+
+    return summed
+
+
+NEVER = Time("nothing", lambda _scope: None)

@@ -1,0 +1,230 @@
+"""Values: a path, a template, the first of several, a constant, or a table.
+
+data.id                                         a path
+"${repository.full_name}#${issue.number}"       a template; a part that is absent makes all of it absent
+{first_of: [data.mitigated_at, data.resolved_at]}
+{text: production}
+{path: data.tier, map: {prod-*: production}, otherwise: same}
+{path: tags, prefix: "service:"}                what follows a prefix, of the texts that have it
+{path: subject.id, last_part: "/"}              what follows the last separator
+{commit: message}                               the commit that a text holds
+{cut: message, from: start, length: size}       a part of a text
+{when: {build.tag: present}, then: build.tag}   a value where a condition holds
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+from gitdailies_core.error_text import got
+
+from gitdailies_sources.language import git, paths
+from gitdailies_sources.language.faults import Faults, Mistake, Place
+from gitdailies_sources.language.globs import Table
+from gitdailies_sources.language.nothing import as_text, is_nothing
+from gitdailies_sources.language.scope import Scope
+
+MOST_ALTERNATIVES = 50
+SAME = "same"
+_HOW = "expected a path, a template, or one of {first_of: …}, {text: …}, {path: …, map: …}"
+
+
+class Value(NamedTuple):
+    """A compiled value.
+
+    `raws` returns the values that were found, unchanged, the best one first. It is empty if none was found.
+    `where` is how a message names it.
+    """
+
+    where: str
+    raws: Callable[[Scope], Sequence[Any]]
+    # Whether the delivery has a list, even an empty one.
+    lists: Callable[[Scope], bool] | None = None
+
+    def raw(self, scope: Scope) -> Any:
+        """Return the first value that was found, or None."""
+        found = self.raws(scope)
+        return found[0] if found else None
+
+    def is_named(self, scope: Scope) -> bool:
+        """Whether there is a list, also an empty one."""
+        return self.lists is not None and self.lists(scope)
+
+    def text(self, scope: Scope) -> str | None:
+        """Return the first text, or None."""
+        for value in self.raws(scope):
+            text = as_text(value)
+            if text is not None:
+                return text
+        return None
+
+    def texts(self, scope: Scope) -> list[str]:
+        """Return every text once, in order."""
+        found = (as_text(value) for value in self.raws(scope))
+        return list(dict.fromkeys(text for text in found if text is not None))
+
+
+def compiled(given: Any, place: Place, faults: Faults) -> Value:
+    """Compile a value. A fault is added to *faults*, and the value then is always absent."""
+    try:
+        return _compiled(given, place, faults)
+    except Mistake as mistake:
+        faults.add(place, str(mistake))
+        return NOTHING
+
+
+def _compiled(given: Any, place: Place, faults: Faults) -> Value:
+    if isinstance(given, str):
+        return _template(given) if "${" in given else _path(given)
+    if not isinstance(given, Mapping):
+        hint = "; put it in quotes" if given is None or isinstance(given, (bool, int, float)) else ""
+        hint = "; write {first_of: […]} for alternatives" if isinstance(given, list) else hint
+        raise Mistake(f"{_HOW}, got {got(given)}{hint}")
+    if "first_of" in given:
+        parts = [
+            compiled(one, (*place, "first_of", index), faults) for index, one in enumerate(given["first_of"])
+        ]
+        return Value(" or ".join(part.where for part in parts), _first_of([part.raws for part in parts]))
+    if "text" in given:
+        constant = [as_text(given["text"]) or str(given["text"])]
+        return Value(got(given["text"]), lambda _scope: constant)
+    if "when" in given:
+        # Conditions are made of values, so they are imported when one is needed.
+        from gitdailies_sources.language import conditions
+
+        holds = conditions.any_of(given["when"], (*place, "when"), faults)
+        then = compiled(given["then"], (*place, "then"), faults)
+        return Value(then.where, lambda scope: then.raws(scope) if holds(scope) else ())
+    if "commit" in given:
+        return _changed(compiled(given["commit"], (*place, "commit"), faults), git.commit_in)
+    if "cut" in given:
+        start, length = (compiled(given[name], (*place, name), faults) for name in ("from", "length"))
+        return _part(compiled(given["cut"], (*place, "cut"), faults), start, length)
+    if "path" not in given:
+        raise Mistake(f"{_HOW}, got an object without path")
+    inner = compiled(given["path"], (*place, "path"), faults)
+    if "prefix" in given:
+        inner = _changed(_split(inner), _after(str(given["prefix"])))
+    if "last_part" in given:
+        separator = str(given["last_part"])
+        inner = _changed(inner, lambda text: text.rstrip(separator).rpartition(separator)[2] or None)
+    return _mapped(inner, given) if "map" in given else inner
+
+
+def _changed(inner: Value, change: Callable[[str], str | None]) -> Value:
+    """Return the texts of a value, each changed; one that becomes None is left out."""
+
+    def raws(scope: Scope) -> Sequence[Any]:
+        return [found for text in inner.texts(scope) if (found := change(text)) is not None]
+
+    return Value(inner.where, raws)
+
+
+def _split(inner: Value) -> Value:
+    """Return the texts of a list, or of a text that lists them with commas."""
+
+    def raws(scope: Scope) -> Sequence[Any]:
+        return [part.strip() for text in inner.texts(scope) for part in text.split(",")]
+
+    return Value(inner.where, raws)
+
+
+def _after(prefix: str) -> Callable[[str], str | None]:
+    def after(text: str) -> str | None:
+        begins = text[: len(prefix)].lower() == prefix.lower()
+        return text[len(prefix) :].strip() or None if begins else None
+
+    return after
+
+
+def _part(text: Value, start: Value, length: Value) -> Value:
+    def raws(scope: Scope) -> Sequence[Any]:
+        # A text keeps its outer spaces here, because the numbers count them.
+        whole, first, size = text.raw(scope), start.raw(scope), length.raw(scope)
+        numbers = type(first) is int and type(size) is int
+        if not isinstance(whole, str) or not numbers or first < 0 or size <= 0:
+            return ()
+        found = whole[first : first + size]
+        return () if is_nothing(found) else (found,)
+
+    return Value(text.where, raws)
+
+
+def _path(text: str) -> Value:
+    path = paths.compiled(text)
+    read = path.read
+    if path.many:
+        return Value(path.text, lambda scope: _flat(read(scope)), lambda _scope: True)
+
+    def raws(scope: Scope) -> Sequence[Any]:
+        value = read(scope)
+        if isinstance(value, list):
+            return _flat(value)
+        return () if is_nothing(value) else (value,)
+
+    return Value(path.text, raws, lambda scope: isinstance(read(scope), list))
+
+
+def _flat(values: Sequence[Any]) -> list[Any]:
+    """Return the values that say something; of a list among them, its elements."""
+    elements = (one for value in values for one in (value if isinstance(value, list) else (value,)))
+    return [one for one in elements if not is_nothing(one)]
+
+
+def _first_of(parts: Sequence[Callable[[Scope], Sequence[Any]]]) -> Callable[[Scope], Sequence[Any]]:
+    def raws(scope: Scope) -> Sequence[Any]:
+        for part in parts:
+            found = part(scope)
+            if found:
+                return found
+        return ()
+
+    return raws
+
+
+def _mapped(inner: Value, given: Mapping[str, Any]) -> Value:
+    table: Table[str] = Table({str(word): str(text) for word, text in given["map"].items()})
+    otherwise = given.get("otherwise")
+
+    def raws(scope: Scope) -> Sequence[Any]:
+        found = []
+        for word in inner.texts(scope):
+            text = table.get(word)
+            if text is None:
+                text = word if otherwise == SAME else otherwise
+            if text is not None:
+                found.append(text)
+        # `otherwise` is for words that the table does not have, not for a missing field.
+        return found
+
+    return Value(inner.where, raws)
+
+
+def _template(text: str) -> Value:
+    """Compile a template: constant text and paths in `${…}`."""
+    parts: list[str | paths.Path] = []
+    at = 0
+    while True:
+        start = text.find("${", at)
+        if start < 0:
+            parts.append(text[at:])
+            break
+        parts.append(text[at:start])
+        end = paths.closing(text, start + 1, "{", "}")
+        parts.append(paths.compiled(text[start + 2 : end]))
+        at = end + 1
+
+    def raws(scope: Scope) -> Sequence[Any]:
+        written = []
+        for part in parts:
+            found = part if isinstance(part, str) else paths.first_text(part, scope)
+            if found is None:
+                return ()
+            written.append(found)
+        return ("".join(written),)
+
+    return Value(text, raws)
+
+
+NOTHING = Value("nothing", lambda _scope: ())

@@ -1,0 +1,133 @@
+"""One entry of `messages`: which deliveries it reads, its elements, the state of each, and its message."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from hashlib import sha256
+from typing import Any
+
+from gitdailies_core.errors import PayloadError
+from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNKNOWN_TYPE
+from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.protocol import Change, Ignored, Unreadable
+
+from gitdailies_sources.language import conditions
+from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.language.globs import Table
+from gitdailies_sources.language.scope import Scope
+from gitdailies_sources.messages import deploys, incidents
+from gitdailies_sources.messages.fields import EntryFields, missing
+
+DEPLOYED, PUSHED, PING = "deployed", "pushed", "ping"
+STATES = (*incidents.STATES, DEPLOYED, PUSHED)
+_PING = "a test of the connection"
+_LONGEST_KEY = 255
+
+Message = Change | Deploy | Push | Ignored
+
+
+class Entry:
+    """A compiled entry. `reads` says whether it is for a delivery, `messages` reads that."""
+
+    def __init__(
+        self, name: str, given: Mapping[str, Any], place: Place, faults: Faults, *, platform: str, hint: str
+    ) -> None:
+        fields = EntryFields(given, place, faults)
+        self.name = name
+        # A later entry may read the same delivery, too.
+        self.goes_on = fields.flag("also")
+        self.states: Mapping[str, str] = {
+            str(word): str(state) for word, state in (given.get("states") or {}).items()
+        }
+        self.each = str(given.get("each", ""))
+        self.reads = (
+            conditions.any_of(given["when"], (*place, "when"), faults) if "when" in given else _always
+        )
+        self._each = fields.value("each") if "each" in given else None
+        self._skip = conditions.skip_if(given.get("skip_if") or (), (*place, "skip_if"), faults)
+        self._only = conditions.only_if(given.get("only_if") or (), (*place, "only_if"), faults)
+        self._state = fields.needed("state", "a path to the vendor's word")
+        self._table = Table(self.states)
+        self.constant = _constant(given.get("state"))
+        self._key = fields.value("key") if "key" in given else None
+        self._incident = fields.value("incident")
+        meanings = set(self.states.values()) | ({self.constant} if self.constant else set())
+        if not self.states and self.constant not in STATES:
+            faults.add((*place, "states"), "expected a table from the vendor's words to states, got nothing")
+        self._change = incidents.compiled(fields) if meanings.intersection(incidents.STATES) else None
+        self._deploy = deploys.compiled(fields, platform, hint) if DEPLOYED in meanings else None
+        self._push = deploys.compiled_push(fields) if PUSHED in meanings else None
+
+    def messages(self, scope: Scope, delivery: str) -> tuple[Message, ...]:
+        """Read a delivery, whose key is *delivery*, or "" if it has none. Raises PayloadError."""
+        if self._each is None:
+            return (self._message(scope, delivery),)
+        elements = self._each.raws(scope)
+        if not elements:
+            return (self._without_elements(scope),)
+        return tuple(
+            self._element(scope.at(element), delivery, index) for index, element in enumerate(elements)
+        )
+
+    def _without_elements(self, scope: Scope) -> Ignored:
+        assert self._each is not None
+        if not self._each.is_named(scope):
+            missing(self._each, scope, "a list")
+        return Ignored(f"{self._each.where} is empty")
+
+    def _element(self, scope: Scope, delivery: str, index: int) -> Message:
+        """Read one element. One that cannot be read leaves the others alone."""
+        key = self._own_key(scope)
+        if not key and delivery:
+            key = _bounded(f"{delivery} {self._incident.text(scope) or index}")
+        try:
+            return self._message(scope, key)
+        except PayloadError as error:
+            assert self._each is not None
+            incident = self._incident.text(scope) or ""
+            return Unreadable(
+                f"{self._each.where}[{index}]: {error}", incident=incident, key=key, code=UNEXPECTED_PAYLOAD
+            )
+
+    def _own_key(self, scope: Scope) -> str:
+        text = self._key.text(scope) if self._key is not None else None
+        return _bounded(text) if text else ""
+
+    def _message(self, scope: Scope, key: str) -> Message:
+        key = self._own_key(scope) or key
+        word = self._state.text(scope)
+        for held in (*self._skip, *self._only):
+            if held.holds(scope):
+                return self._ignored(held.reason, word or "", scope, key)
+        if word is None:
+            missing(self._state, scope, "text")
+        state = self._table.get(word) or (self.constant if not self.states else None)
+        if state is None:
+            reason = f"{word!a} is not among the states of {self.name}"
+            return Ignored(reason, word, self._incident.text(scope) or "", key, UNKNOWN_TYPE)
+        if state == DEPLOYED and self._deploy is not None:
+            return self._deploy(scope, word, key)
+        if state == PUSHED and self._push is not None:
+            return self._push(scope, word, key)
+        if state in incidents.STATES and self._change is not None:
+            return self._change(scope, state, word, key)
+        return self._ignored(_PING if state == PING else state, word, scope, key)
+
+    def _ignored(self, reason: str, word: str, scope: Scope, key: str) -> Ignored:
+        return Ignored(reason, word, self._incident.text(scope) or "", key)
+
+
+def _always(scope: Scope) -> bool:  # noqa: ARG001  a check's signature
+    return True
+
+
+def _constant(given: Any) -> str:
+    """Return the state that an entry names itself: `state: {text: started}`."""
+    return str(given["text"]) if isinstance(given, Mapping) and "text" in given else ""
+
+
+def _bounded(key: str) -> str:
+    """Return a key that core can hold: a long one, or one with hidden characters, as its hash."""
+    if len(key) <= _LONGEST_KEY and key.isascii() and key.isprintable():
+        return key
+    return sha256(key.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,0 +1,134 @@
+"""A pack's `proof`: one check, or several from which the request chooses by what it carries."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from gitdailies_core import ConfigurationError, ProofError, Request, Secret
+from gitdailies_core.sources.protocol import Handshake
+
+from gitdailies_sources.language import values
+from gitdailies_sources.language.faults import Faults, Mistake, Place
+from gitdailies_sources.proofs.amazon import Sns, handshake
+from gitdailies_sources.proofs.comparing import Proof, check_secrets
+from gitdailies_sources.proofs.signatures import PRESETS, Hmac
+from gitdailies_sources.proofs.tokens import Basic, FieldToken, HeaderToken, NamedHeader, QueryToken
+from gitdailies_sources.proofs.web_tokens import Jws
+
+
+class _NeedsHeader:
+    """The sender's own header, which a source must name."""
+
+    where = "header"
+
+    def is_tried(self, request: Request) -> bool:  # noqa: ARG002  the protocol's signature
+        return True
+
+    def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:  # noqa: ARG002
+        raise ConfigurationError("header: expected the name of the header that carries the token, got none")
+
+
+class Choice:
+    """Checks a delivery. The first proof that the request carries decides, and no other is tried."""
+
+    def __init__(self, given: Any, place: Place, faults: Faults) -> None:
+        self._given = given
+        several = given if isinstance(given, list) else [given]
+        self._kinds = [_kind(one) for one in several]
+        self._proofs = [
+            proof
+            for index, one in enumerate(several)
+            if (proof := _compiled(one, (*place, index) if isinstance(given, list) else place, faults))
+        ]
+
+    @property
+    def needs_header(self) -> bool:
+        """Whether a source must name the header of its token: the tool has no proof of its own."""
+        return self._kinds == ["any_header"]
+
+    def check(
+        self,
+        request: Request,
+        secrets: Sequence[Secret],
+        *,
+        header: str,
+        user: str,
+        allowed: Sequence[str],
+        certificates: Mapping[str, bytes],
+    ) -> None:
+        """Raise ProofError unless the delivery is proved.
+
+        *header* names one with a shared token, in place of the pack's own proof.
+        """
+        if header:
+            NamedHeader(header).check(request, secrets, user)
+            return
+        if "sns" not in self._kinds:
+            check_secrets(secrets)
+        proof = self._chosen(request, allowed)
+        if proof is None:
+            where = " or ".join(dict.fromkeys(proof.where for proof in self._proofs))
+            raise ProofError(f"{where}: expected a proof, got none")
+        if isinstance(proof, Sns):
+            proof = Sns(certificates, allowed)
+        proof.check(request, secrets, user)
+
+    def needs_no_secret(self, header: str, allowed: Sequence[str]) -> bool:
+        """Whether certificates alone may prove what a source with these settings takes."""
+        return "sns" in self._kinds and not header and (bool(allowed) or self._kinds == ["sns"])
+
+    def is_certified(self, request: Request, header: str, allowed: Sequence[str]) -> bool:
+        """Whether a certificate decides about this delivery."""
+        return not header and isinstance(self._chosen(request, allowed), Sns)
+
+    def handshake(self, request: Request, allowed: Sequence[str]) -> Handshake | None:
+        """Return what a delivery asks for before the vendor sends; raises ProofError for a wrong address."""
+        return handshake(request, allowed) if "sns" in self._kinds else None
+
+    def _chosen(self, request: Request, allowed: Sequence[str]) -> Proof | None:
+        """Return the first proof that the request carries, or the only one."""
+        if len(self._proofs) == 1:
+            return self._proofs[0]
+        for proof in self._proofs:
+            # Beside a token, a source without topics takes nothing from SNS.
+            if isinstance(proof, Sns) and not allowed:
+                continue
+            if proof.is_tried(request):
+                return proof
+        return None
+
+
+def _kind(given: Any) -> str:
+    return given if isinstance(given, str) else next(iter(given), "")
+
+
+def _compiled(given: Any, place: Place, faults: Faults) -> Proof | None:
+    try:
+        if isinstance(given, str):
+            return Hmac(PRESETS[given])
+        kind, about = next(iter(given.items()))
+        place = (*place, kind)
+        if kind == "hmac":
+            return Hmac(about)
+        if kind == "token":
+            return HeaderToken(str(about["header"]), str(about.get("prefix", "")))
+        if kind == "basic":
+            return Basic(str((about or {}).get("user", "")))
+        if kind == "query":
+            return QueryToken(str(about))
+        if kind == "field":
+            return FieldToken(values.compiled(about, place, faults))
+        if kind == "jws":
+            return Jws(about)
+        if kind == "sns":
+            return Sns({})
+        return _NeedsHeader()
+    except Mistake as mistake:
+        text = str(mistake)
+        name, colon, rest = text.partition(": ")
+        if colon and isinstance(given, Mapping) and name in ("form", "signed"):
+            faults.add((*place, name), rest)
+        else:
+            faults.add(place, text)
+        return None

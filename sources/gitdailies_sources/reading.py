@@ -1,0 +1,111 @@
+"""Read packs and mappings: the schema's faults, those of the language, and the place of each."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from copy import deepcopy
+from typing import Any
+
+from gitdailies_connection.config import schema_errors
+from gitdailies_connection.config.errors import did_you_mean
+from gitdailies_connection.config.yaml_document import Document
+from gitdailies_core.errors import MappingError
+
+from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.source_pack import SourcePack
+
+# Of a mapping for one message: what is about the source. A title there is that of the message.
+_HEAD = ("proof", "class", "otherwise", "no_commit_hint")
+# The name of that message, by which an override knows it.
+INCIDENT, DEPLOY = "incident", "deploy"
+
+
+def pack(document: Document, schema: Mapping[str, Any], *, name: str, override: Any = None) -> SourcePack:
+    """Compile a pack's document.
+
+    Raises MappingError. Its places are those of the document, or of *override* after the name override.
+    """
+    _raise(_described(document, schema))
+    given = document.value
+    if given["name"] != name:
+        raise MappingError({("name",): f"expected {name}, the name of the folder, got {given['name']}"})
+    merged = given if override is None else _overridden(given, override, schema)
+    faults = Faults()
+    compiled = SourcePack.compiled(name, merged, {}, faults, examples=f"gitdailies_sources.packs.{name}")
+    _raise({_moved(place, override): text for place, text in faults.found.items()})
+    return compiled
+
+
+def mapping(given: Any, schema: Mapping[str, Any], *, name: str) -> SourcePack:
+    """Compile a user's mapping. Raises MappingError, whose places are those inside the mapping."""
+    single = isinstance(given, Mapping) and "messages" not in given
+    node = {**schema["$defs"]["single" if single else "mapping"], "$defs": schema["$defs"]}
+    _raise(_described(Document("", given, {}), node))
+    places: dict[str, Place] = {}
+    if single:
+        fields = {key: value for key, value in given.items() if key not in _HEAD}
+        entry = DEPLOY if "sha" in fields else INCIDENT
+        kind = {"class": DEPLOY} if entry == DEPLOY else {}
+        given = {**kind, **{key: given[key] for key in _HEAD if key in given}, "messages": {entry: fields}}
+        places = {entry: ()}
+    faults = Faults()
+    compiled = SourcePack.compiled(name, given, places, faults, examples="")
+    _raise(faults.found)
+    return compiled
+
+
+def merged(given: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a pack's document with single fields replaced. A table of states is replaced word by word."""
+    result = deepcopy(dict(given))
+    for entry, fields in override.items():
+        own = result["messages"][entry]
+        for name, value in fields.items():
+            own[name] = {**own.get(name, {}), **value} if name == "states" else value
+    return result
+
+
+def _overridden(given: Mapping[str, Any], override: Any, schema: Mapping[str, Any]) -> dict[str, Any]:
+    if not isinstance(override, Mapping):
+        raise MappingError(
+            {("override",): "expected names of messages with their fields, got something else"}
+        )
+    faults: dict[Place, str] = {}
+    known = given["messages"]
+    entry_node = schema["$defs"]["entry"]
+    node = {**entry_node, "required": [], "$defs": schema["$defs"]}
+    for entry, fields in override.items():
+        if entry not in known:
+            faults["override", entry] = (
+                f"expected one of {', '.join(known)}, got another name{did_you_mean(entry, known)}"
+            )
+            continue
+        found = _described(Document("", fields, {}), node)
+        faults.update({("override", entry, *place): text for place, text in found.items()})
+    _raise(faults)
+    return merged(given, override)
+
+
+def _moved(place: Place, override: Any) -> Place:
+    """Return the place of a fault: one in an overridden field is that of the override."""
+    if isinstance(override, Mapping) and len(place) > 2 and place[0] == "messages":
+        fields = override.get(place[1])
+        if isinstance(fields, Mapping) and place[2] in fields:
+            return ("override", *place[1:])
+    return place
+
+
+def _described(document: Document, node: Mapping[str, Any]) -> dict[Place, str]:
+    """Return the schema's faults. YAML reads true, null and numbers as themselves, so names need quotes."""
+    return {
+        place: f"{text}; put it in quotes" if _is_no_text(document.value_at(place), text) else text
+        for place, text in schema_errors.described(document, node).items()
+    }
+
+
+def _is_no_text(value: Any, text: str) -> bool:
+    return text.startswith("expected a path") and isinstance(value, (bool, int, float))
+
+
+def _raise(faults: Mapping[Place, str]) -> None:
+    if faults:
+        raise MappingError(dict(faults))

@@ -1,0 +1,166 @@
+"""A compiled pack: an adapter like those in code, from values."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from datetime import UTC, datetime
+from types import MappingProxyType
+from typing import Any
+
+from gitdailies_core import Ignored, Message, Option, Request, Secret
+from gitdailies_core.reasons import UNKNOWN_TYPE
+from gitdailies_core.sources.protocol import Handshake, ProofSettings
+
+from gitdailies_sources.language import conditions, values
+from gitdailies_sources.language.conditions import Held
+from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.language.scope import Scope
+from gitdailies_sources.language.values import Value
+from gitdailies_sources.messages.entries import STATES, Entry
+from gitdailies_sources.proofs.choice import Choice
+
+INCIDENT, ALERT, DEPLOY = "incident", "alert", "deploy"
+UNDESCRIBED = "no message of this pack describes this delivery"
+_NO_OPTIONS: Mapping[str, Option] = MappingProxyType({})
+_NO_CERTIFICATES: Mapping[str, bytes] = MappingProxyType({})
+
+
+@dataclass(frozen=True, eq=False)
+class SourcePack:
+    """The adapter of one pack, or of one `mapping`.
+
+    `kind` is incident, alert or deploy. `certificates` are those that a proof by certificate needs, by
+    address; the relay fetches them.
+    """
+
+    name: str
+    title: str
+    kind: str
+    examples: str
+    table: Mapping[str, str] = field(repr=False)
+    proof: Choice = field(repr=False)
+    key: Value | None = field(repr=False)
+    held: tuple[Held, ...] = field(repr=False)
+    entries: tuple[Entry, ...] = field(repr=False)
+    otherwise: str = ""
+    options: Mapping[str, Option] = field(default_factory=lambda: _NO_OPTIONS, repr=False)
+    certificates: Mapping[str, bytes] = field(default_factory=lambda: _NO_CERTIFICATES, repr=False)
+
+    # For the contract checks: when the examples were received, and that a pack itself says what it reads.
+    examples_received_at = datetime(2026, 3, 4, 9, 12, 42, tzinfo=UTC)
+    needs_no_schema = True
+
+    @property
+    def lists(self) -> tuple[str, ...]:
+        """The fields with lists of messages."""
+        return tuple(dict.fromkeys(entry.each for entry in self.entries if entry.each))
+
+    @property
+    def needs_header(self) -> bool:
+        """Whether a source must name the header of its token."""
+        return self.proof.needs_header
+
+    @classmethod
+    def compiled(
+        cls,
+        name: str,
+        given: Mapping[str, Any],
+        places: Mapping[str, Place],
+        faults: Faults,
+        *,
+        examples: str,
+    ) -> SourcePack:
+        """Compile a document that its schema accepts. Faults are added to *faults*.
+
+        *places* has the place of an entry of `messages` that is not under `messages`, by its name.
+        """
+        hint = str(given.get("no_commit_hint", ""))
+        entries = tuple(
+            Entry(
+                entry,
+                fields,
+                places.get(entry, ("messages", entry)),
+                faults,
+                platform=name,
+                hint=str(fields.get("no_commit_hint", hint)),
+            )
+            for entry, fields in given["messages"].items()
+        )
+        return cls(
+            name=name,
+            title=str(given.get("title", name)),
+            kind=str(given.get("class", INCIDENT)),
+            examples=examples,
+            table=_table(entries),
+            proof=Choice(given["proof"], ("proof",), faults),
+            key=values.compiled(given["key"], ("key",), faults) if "key" in given else None,
+            held=(
+                *conditions.skip_if(given.get("skip_if") or (), ("skip_if",), faults),
+                *conditions.only_if(given.get("only_if") or (), ("only_if",), faults),
+            ),
+            entries=entries,
+            otherwise=str(given.get("otherwise", "")),
+        )
+
+    def with_certificates(self, certificates: Mapping[str, bytes]) -> SourcePack:
+        """Return the same pack, which proves with *certificates* by address."""
+        return replace(self, certificates=certificates)
+
+    def needs_no_secret(self, settings: ProofSettings) -> bool:
+        """Whether a source with these settings works without a secret."""
+        return self.proof.needs_no_secret(settings.header, settings.allowed)
+
+    def is_certified(self, request: Request, settings: ProofSettings) -> bool:
+        """Whether a certificate, and no secret, decides about this delivery."""
+        return self.proof.is_certified(request, settings.header, settings.allowed)
+
+    def handshake(self, request: Request, settings: ProofSettings) -> Handshake | None:
+        """Return what a delivery asks for before the vendor sends; raises ProofError for a wrong one."""
+        return self.proof.handshake(request, settings.allowed)
+
+    def verify(self, request: Request, secrets: Sequence[Secret], settings: ProofSettings) -> None:
+        """Raise ProofError unless the delivery is proved as the pack says."""
+        self.proof.check(
+            request,
+            secrets,
+            header=settings.header,
+            user=settings.user,
+            allowed=settings.allowed,
+            certificates=self.certificates,
+        )
+
+    def translate(
+        self,
+        request: Request,
+        options: Mapping[str, Any],  # noqa: ARG002  there are none
+    ) -> tuple[Message, ...]:
+        """Translate with the first entry that reads the delivery, and on after one with `also: true`."""
+        scope = Scope.of(request)
+        key = (self.key.text(scope) if self.key is not None else None) or ""
+        for held in self.held:
+            if held.holds(scope):
+                return (Ignored(held.reason, key=key),)
+        messages: list[Message] = []
+        for entry in self.entries:
+            if entry.reads(scope):
+                messages += entry.messages(scope, key)
+                if not entry.goes_on:
+                    break
+        if messages:
+            return tuple(messages)
+        if self.otherwise:
+            return (Ignored(self.otherwise, key=key),)
+        return (Ignored(UNDESCRIBED, key=key, code=UNKNOWN_TYPE),)
+
+
+def _table(entries: Sequence[Entry]) -> Mapping[str, str]:
+    """Return the words of all entries; of one word with two meanings, that which counts."""
+    table: dict[str, str] = {}
+    for entry in entries:
+        for word, meaning in entry.states.items():
+            if word not in table or meaning in STATES:
+                table[word] = meaning
+        if not entry.states:
+            table.setdefault(entry.constant, entry.constant)
+    return MappingProxyType(table)

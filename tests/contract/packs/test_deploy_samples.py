@@ -1,0 +1,590 @@
+"""The samples of deploy senders, through their packs and routes: what counts, where, its id, its proof."""
+
+import copy
+import json
+from datetime import UTC, datetime
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from gitdailies_core.deploys.deploy import event_id
+from gitdailies_core.deploys.pushes import remembered
+from gitdailies_core.deploys.routing import DeployRoute, DeployRoutes
+from gitdailies_core.errors import PayloadError, ProofError
+from gitdailies_core.reasons import NO_COMMIT, NO_ROUTE, QUARANTINED, UNKNOWN_TYPE, Reason
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.protocol import Change, Ignored, ProofSettings, Unreadable
+from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.values.secret import Secret
+from gitdailies_sources.shipped import provider
+
+TABLE = json.loads((Path(__file__).parent / "deploy_samples.json").read_text("utf-8"))
+AT = datetime(2026, 11, 24, 10, 7, 30, tzinfo=UTC)
+PACKS = files("gitdailies_sources").joinpath("packs")
+SAMPLES = [(name, stem) for name, about in TABLE.items() for stem in about["samples"]]
+COUNTED = ("deployed", "repeat")
+COMMIT, OTHER_COMMIT = "5c634cc3313afcc0490256db8ddd0358238a0d9e", "423683e9499731ed38ecdf939b023aad79468159"
+
+
+def folder(name):
+    return PACKS.joinpath(name, "examples")
+
+
+def request(name, stem, change=None, headers=None):
+    """Build the delivery of a sample. *change* may mend a copy of its body, or return another one."""
+    payload, given = folder(name).joinpath(f"{stem}.payload.json"), {"content-type": "application/json"}
+    if not payload.is_file():
+        payload, given = folder(name).joinpath(f"{stem}.payload.form"), {"content-type": FORM}
+    beside = folder(name).joinpath(f"{stem}.headers.json")
+    if beside.is_file():
+        given |= {name.lower(): value for name, value in json.loads(beside.read_text("utf-8")).items()}
+    body = payload.read_bytes()
+    if change is not None:
+        mended = copy.deepcopy(json.loads(body))
+        body = json.dumps(change(mended) or mended).encode()
+    return Request.make(headers=given | (headers or {}), body=body, received_at=AT)
+
+
+def read(name, stem, change=None, headers=None):
+    return registry.adapter(name).translate(request(name, stem, change, headers), {})
+
+
+def routes(lines):
+    return DeployRoutes.make({word: DeployRoute(**line) for word, line in lines.items()})
+
+
+def counted(name, message, lines=None):
+    """Return where and as what a deploy counts, in the table's words, or the reason why it does not."""
+    place = routes(TABLE[name]["route"] if lines is None else lines).route(message)
+    if isinstance(place, Reason):
+        return place
+    return {
+        "repo": place.repo,
+        "commitSHA": message.sha,
+        "branch": message.branch,
+        "environment": place.environment,
+        "service": place.service,
+        "time": "received" if message.at_receipt else message.at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+    }
+
+
+def id_of(name, message):
+    return event_id(message, routes(TABLE[name]["route"]).route(message), "a message's key")
+
+
+def outcome(name, message):
+    """Return what becomes of a message, in the table's words."""
+    if isinstance(message, Unreadable):
+        assert message.code == NO_COMMIT
+        return "no commit"
+    if isinstance(message, Ignored):
+        assert message.code != UNKNOWN_TYPE, message.reason
+        return "ping" if message.word in ("ping", "verification") else "ignored"
+    if isinstance(message, Push):
+        return "pushed"
+    if isinstance(message, Change):
+        return message.state
+    found = counted(name, message)
+    if isinstance(found, Reason):
+        assert found.code == NO_ROUTE
+        return "ignored"
+    return "deployed"
+
+
+def test_every_deploy_pack_has_its_samples_in_the_table():
+    """No sample is forgotten: neither a pack, nor an example of one."""
+    packs = [name for name in provider.names() if provider.load(name).kind == "deploy"]
+    assert sorted(packs) == sorted(TABLE)
+    for name in packs:
+        stems = {
+            item.name.split(".payload.")[0] for item in folder(name).iterdir() if ".payload." in item.name
+        }
+        assert stems == set(TABLE[name]["samples"]), name
+
+
+@pytest.mark.parametrize(("name", "stem"), SAMPLES)
+def test_a_sample_becomes_what_the_table_says(name, stem):
+    """With the routes of the table: repository, commit, branch, environment, service and time."""
+    row = dict(TABLE[name]["samples"][stem])
+    message, *others = read(name, stem)
+
+    assert outcome(name, message) == {"repeat": "deployed"}.get(row["outcome"], row["outcome"])
+    # A push may also be a deploy, where a route names its branch.
+    assert {outcome(name, other) for other in others} <= {"ignored"}
+    if row["outcome"] in COUNTED:
+        found = counted(name, message)
+        compared = found.keys() - ({"time"} if row["outcome"] == "repeat" else set())
+        assert {field: found[field] for field in compared} == {field: row[field] for field in compared}
+        if "like" in row:
+            assert id_of(name, message) == id_of(name, read(name, row["like"])[0])
+    elif row["outcome"] in ("started", "resolved"):
+        assert (message.incident, message.environment) == (row["incident"], row["environment"])
+        assert [service.name for service in message.services] == [row["service"]]
+        assert message.at.strftime("%Y-%m-%dT%H:%M:%SZ") == row["time"]
+    elif row["outcome"] == "pushed":
+        assert len(message.commits) == row["commits"]
+        assert message.commits[-1].sha == message.after
+        assert all(commit.time for commit in message.commits)
+
+
+ROUTED = [(name, stem) for name, stem in SAMPLES if "where_routed" in TABLE[name]["samples"][stem]]
+
+
+@pytest.mark.parametrize(("name", "stem"), ROUTED)
+def test_a_whole_pipeline_counts_where_a_route_names_it(name, stem):
+    """A workflow, a pipeline or a run that no route names by default."""
+    wanted = dict(TABLE[name]["samples"][stem]["where_routed"])
+    lines = wanted.pop("route")
+
+    assert counted(name, read(name, stem)[0], lines) == wanted
+
+
+def test_one_deploy_by_two_messages_has_one_id():
+    """GitLab's job and deployment, Vercel's success and promotion, Flux's interval, GitHub as a form."""
+    for name, stem in SAMPLES:
+        like = TABLE[name]["samples"][stem].get("like")
+        if like:
+            assert id_of(name, read(name, stem)[0]) == id_of(name, read(name, like)[0])
+
+
+def test_deploys_of_one_run_to_two_environments_have_two_ids():
+    production = read("github", "deployment_status.success.actions")[0]
+    staging = read("github", "deployment_status.success.staging")[0]
+
+    assert production.run == staging.run == "9912004455"
+    assert id_of("github", production) != id_of("github", staging)
+
+
+def test_a_run_that_deploys_again_has_another_id():
+    """Re-run jobs, and an environment's Rollback: the old run, a new deployment or job."""
+
+    def again(body):
+        body["deployment"]["id"] = 2010099
+        body["workflow_run"]["run_attempt"] = 2
+
+    def job_again(body):
+        body["build_id"] = 88999
+
+    for name, stem, change in (
+        ("github", "deployment_status.success.actions", again),
+        ("gitlab", "build.success.production", job_again),
+    ):
+        first, second = read(name, stem)[0], read(name, stem, change)[0]
+        assert first.run == second.run
+        assert id_of(name, first) != id_of(name, second)
+
+
+def at(path, value):
+    """Return a change of a body: *value* at the dotted *path*."""
+
+    def change(body):
+        *steps, last = path.split(".")
+        for step in steps:
+            body = body[int(step) if isinstance(body, list) else step]
+        body[int(last) if isinstance(body, list) else last] = value
+
+    return change
+
+
+ACTIONS, JOB = "deployment_status.success.actions", "build.success.production"
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "change", "reason"),
+    [
+        ("github", ACTIONS, at("deployment.transient_environment", True),
+         "a preview: the environment is transient"),
+        ("github", ACTIONS, at("deployment_status.environment", "github-pages"),
+         "GitHub Pages, not an application"),
+        ("github", ACTIONS, at("deployment_status.state", "inactive"),
+         "another deployment has replaced this one"),
+        ("github", ACTIONS, at("deployment.task", "deploy:migrations"),
+         "the task of the deployment is not deploy, rollback or hotfix"),
+        ("github", "workflow_run.completed.success", at("workflow_run.event", "pull_request"),
+         "a run for a pull request"),
+        ("github", "workflow_run.completed.success", at("workflow_run.head_repository.full_name",
+         "fork/checkout-api"),
+         "a run of a fork"),
+        ("gitlab", JOB, at("environment.action", "stop"),
+         "the job does not deploy: its environment action is not start"),
+        ("gitlab", JOB, at("environment.deployment_tier", "development"),
+         "a preview: the tier of the environment is development"),
+        ("gitlab", JOB, at("environment", {"name": "review/weights", "action": "start"}),
+         "a preview: a review app"),
+        ("gitlab", "deployment.success", at("environment_tier", "development"),
+         "a preview: the tier of the environment is development"),
+        ("argocd", "deploy.succeeded.annotated", at("partial", True), "a partial sync, as a self-heal is"),
+        ("argocd", "deploy.succeeded.annotated", at("health", "Progressing"),
+         "the application is not healthy yet"),
+        ("circleci", "job-completed.success", at("pipeline.vcs.origin_repository_url",
+         "https://github.com/fork/x"),
+         "a pipeline of a fork"),
+        ("buildkite", "job.finished.passed", at("job.soft_failed", True), "the job failed softly"),
+        ("buildkite", "build.finished.passed", at("build.blocked", True),
+         "the build is blocked and not over"),
+        ("azure-devops", "run-state-changed.succeeded", at("message.text", "Run of Fabrikam-CI succeeded."),
+         "the sample of the Test button"),
+        ("vercel", "deployment.succeeded.production", at("payload.target", None),
+         "a preview: the deployment has no target"),
+        ("netlify", "deploy.ready.production", at("context", "branch-deploy"), "a branch deploy"),
+        ("railway", "deployment.success", at("resource.environment.isEphemeral", True),
+         "a preview: the environment is ephemeral"),
+        ("railway", "deployment.success", at("type", "Deployment.failed"), "the deployment failed"),
+        ("kubernetes", "kargo.promotion-succeeded", at("event.verificationPending", True),
+         "the promotion waits for its verification"),
+        ("terraform", "run-completed.applied", at("notifications.0.run_status", "planned_and_finished"),
+         "the run changed nothing"),
+        ("pulumi", "stack_update.update.succeeded", at("isPreview", True), "a preview"),
+        ("pulumi", "stack_update.update.succeeded", at("resourceChanges", {"same": 21}),
+         "the update changed nothing"),
+    ],
+)  # fmt: skip
+def test_what_is_no_deploy_is_ignored_with_its_reason(name, stem, change, reason):
+    assert [message.reason for message in read(name, stem, change) if isinstance(message, Ignored)] == [
+        reason
+    ]
+
+
+def many_commits(body):
+    """Two thousand commits, of which the last is the push's."""
+    body["commits"] = [{**body["commits"][-1], "id": f"{n:040x}"} for n in range(1, 2000)] + body["commits"][
+        -1:
+    ]
+
+
+@pytest.mark.parametrize(
+    ("ref", "branch"),
+    [("main", "main"), ("refs/heads/release/4", "release/4"), ("refs/tags/v4", None), ("v1.4.0", None),
+     (OTHER_COMMIT, None), ("", None), (None, None)],
+)  # fmt: skip
+def test_a_branch_is_claimed_only_by_a_branch(ref, branch):
+    assert read("github", ACTIONS, at("deployment.ref", ref))[0].branch == branch
+
+
+@pytest.mark.parametrize(
+    ("name", "stem", "change"),
+    [
+        ("bitbucket", "repo.push", at("push.changes.0.truncated", True)),
+        ("gitlab", "push", at("total_commits_count", 21)),
+        ("github", "push.main", many_commits),
+    ],
+)
+def test_a_push_whose_list_is_cut_says_so(name, stem, change):
+    """The vendor's count, or its word that there are more, makes the list a gap."""
+    (whole,) = (message for message in read(name, stem) if isinstance(message, Push))
+    (cut,) = (message for message in read(name, stem, change) if isinstance(message, Push))
+
+    assert remembered(whole)[0].parent == whole.before != ""
+    assert cut.total is not None
+    assert cut.total > len(cut.commits)
+    assert remembered(cut)[0].parent == ""
+
+
+def test_gitlab_takes_no_number_for_a_commit():
+    """`commit.id` of a job is the number of its pipeline."""
+
+    def change(body):
+        del body["sha"]
+        body["commit"].pop("sha")
+
+    (message,) = read("gitlab", JOB, change)
+
+    assert (message.code, message.word) == (NO_COMMIT, "success")
+
+
+def test_gitlab_of_old_versions():
+    """No tier, no URL of the job, times with a space and a zone."""
+
+    def change(body):
+        for field in ("deployment_id", "environment_tier", "environment_slug", "environment_external_url"):
+            del body[field]
+        body["status_changed_at"] = "2021-04-28 21:50:00 +0200"
+
+    (message,) = read("gitlab", "deployment.success", change)
+
+    assert (message.at.isoformat(), message.tier) == ("2021-04-28T19:50:00+00:00", None)
+
+
+ARGO = "deploy.succeeded.single-source"
+
+
+def test_argo_deployment_repository_needs_a_route_that_accepts_it():
+    """The revision of a deployment repository is not the application's commit."""
+    (message,) = read("argocd", ARGO)
+
+    for lines in (
+        {},
+        {"checkout-*": {"environment": "production"}},
+        {"*": {"repo": "larkspur/checkout-api"}},
+    ):
+        reason = counted("argocd", message, lines)
+        assert reason.code == NO_COMMIT
+        assert reason.text.startswith("no application commit")
+    assert counted("argocd", message, {"checkout-*": {"repo": "same"}})["repo"] == "larkspur/fleet"
+
+
+def test_argo_image_tag_that_holds_the_commit():
+    change = at(
+        "images", ["registry.example/sidecar@sha256:" + "ab" * 32, f"registry.example/checkout-api:{COMMIT}"]
+    )
+    (message,) = read("argocd", ARGO, change)
+
+    line = {"checkout-production": {"repo": "larkspur/checkout-api", "environment": "production"}}
+    found = counted("argocd", message, line)
+    assert (found["repo"], found["commitSHA"], found["branch"]) == ("larkspur/checkout-api", COMMIT, None)
+
+
+def test_argo_short_image_tag_is_no_commit():
+    (message,) = read("argocd", ARGO, at("images", ["registry.example/checkout-api:sha-5c634cc3313a"]))
+
+    assert message.gitops
+
+
+def test_argo_application_of_several_sources():
+    """A chart's version is no commit; the commit is that of the source beside it."""
+
+    def change(body):
+        body["revisions"] = ["2.6.2", COMMIT]
+        body["sources"] = [
+            {"repoURL": "https://charts.larkspur.example", "chart": "web"},
+            {"repoURL": "https://github.com/larkspur/values.git", "targetRevision": "main", "ref": "values"},
+        ]
+        body["history"][-1] = {"id": 44, "revisions": ["2.6.2", COMMIT], "fingerprint": "ab"}
+
+    (message,) = read("argocd", ARGO, change)
+
+    assert (message.repo, message.sha, message.branch, message.gitops) == (
+        "larkspur/values",
+        COMMIT,
+        "main",
+        True,
+    )
+
+
+def test_argo_image_updater_changes_the_source_alone():
+    """The same revision with another fingerprint is a deploy."""
+    change = at("history.-1.fingerprint", "another")
+
+    assert isinstance(read("argocd", "deploy.resync.nothing-changed", change)[0], Deploy)
+
+
+def test_argo_no_value_is_nothing():
+    (message,) = read("argocd", "deploy.succeeded.annotated",
+                      at("annotations", {"gitdailies.com/commit": COMMIT, "gitdailies.com/repo": "larkspur/x",
+                                         "gitdailies.com/environment": "<no value>"}))  # fmt: skip
+
+    assert message.environment is None
+
+
+def test_flux_prefixed_keys_and_old_revisions():
+    """The documents show keys with a prefix; before Flux 2.0 a revision was `main/…`."""
+
+    def change(body):
+        revision = body["metadata"].pop("revision")
+        body["metadata"]["kustomize.toolkit.fluxcd.io/revision"] = revision.replace("@sha1:", "/")
+
+    plain, prefixed = (
+        read("flux", "kustomization.reconciled")[0],
+        read("flux", "kustomization.reconciled", change)[0],
+    )
+
+    assert (prefixed.sha, prefixed.branch) == (plain.sha, "main")
+
+
+def test_flux_digest_is_no_commit_and_no_branch():
+    revision = "latest@sha256:" + "ab" * 32
+    (message,) = read("flux", "kustomization.reconciled", at("metadata.revision", revision))
+
+    assert message.code == NO_COMMIT
+
+
+def test_flux_rollback():
+    change = at("reason", "RollbackSucceeded")
+
+    assert read("flux", "helmrelease.upgrade-succeeded.with-commit", change)[0].type == "rollback"
+
+
+def test_circleci_tag_as_captured():
+    """No branch, no tag, no commit object."""
+    change = at("pipeline.vcs", {"target_repository_url": "https://github.com/larkspur/checkout-api",
+                                 "origin_repository_url": "https://github.com/larkspur/checkout-api",
+                                 "revision": COMMIT, "branch": None, "commit": None})  # fmt: skip
+    (message,) = read("circleci", "job-completed.tag", change)
+
+    assert (message.sha, message.branch, message.commit_time) == (COMMIT, None, None)
+
+
+def test_circleci_address_for_ssh():
+    change = at("pipeline.trigger_parameters.git.checkout_url", "git@github.com:larkspur/labels.git")
+
+    assert read("circleci", "job-completed.success.github-app", change)[0].repo == "larkspur/labels"
+
+
+def test_octopus_names_are_cut_by_references_and_a_release_may_hold_the_commit():
+    """Names hold the words of the sentence."""
+    environment, project, release = "to Production release", "release for to", f"3.17.2+{COMMIT}"
+    message = f"Deploy to {environment} succeeded for {project} release {release} to {environment}"
+
+    def change(body):
+        event = body["Payload"]["Event"]
+        event["Message"] = message
+        event["MessageReferences"] = [
+            {
+                "ReferencedDocumentId": "Releases-902",
+                "StartIndex": message.index(release),
+                "Length": len(release),
+            },
+            {
+                "ReferencedDocumentId": "Projects-31",
+                "StartIndex": message.index(project),
+                "Length": len(project),
+            },
+            {"ReferencedDocumentId": "Environments-3", "StartIndex": 10, "Length": len(environment)},
+        ]
+        event["RelatedDocumentIds"].reverse()
+
+    (found,) = read("octopus", "DeploymentSucceeded", change)
+
+    assert counted("octopus", found) == {
+        "repo": "larkspur/checkout-api", "commitSHA": COMMIT, "branch": None, "environment": environment,
+        "service": project, "time": "2026-11-24T10:06:38Z",
+    }  # fmt: skip
+    assert (found.run, found.attempt) == ("Releases-902", "Deployments-4410")
+
+
+def test_heroku_rollback_and_promotion():
+    back = read("heroku", "release.deploy.succeeded", at("data.description", "Rollback to v86"))[0]
+    promoted = read(
+        "heroku", "release.deploy.succeeded", at("data.description", "Promote larkspur-staging v12 744ca7a7")
+    )
+
+    assert back.type == "rollback"
+    assert promoted[0].type is None
+
+
+def test_kargo_freight_of_two_repositories_is_two_deploys():
+    def change(body):
+        body["event"]["rollback"] = True
+        body["event"]["freight"]["commits"].append(
+            {"repoURL": "https://github.com/larkspur/labels.git", "id": OTHER_COMMIT, "branch": "main"}
+        )
+
+    messages = read("kubernetes", "kargo.promotion-succeeded", change)
+
+    assert [message.repo for message in messages] == ["larkspur/checkout-api", "larkspur/labels"]
+    assert {message.type for message in messages} == {"rollback"}
+    assert len({message.key for message in messages}) == len(messages)
+
+
+def test_commit_in_the_name_of_a_release_or_a_run():
+    release = at("message.attributes.ReleaseId", f"rel-{COMMIT}")
+    run = at("run_message", f"apply {COMMIT}")
+
+    assert read("gcp", "clouddeploy.rollout.succeed", release)[0].sha == COMMIT
+    assert read("terraform", "run-completed.applied", run)[0].sha == COMMIT
+
+
+def test_aws_by_sns():
+    """The event is JSON in the text of a notification."""
+
+    def wrapped(body):
+        return {"Type": "Notification", "MessageId": "m-1", "Message": json.dumps({**body, "commit": COMMIT})}
+
+    (message,) = read("aws", "codedeploy.success", wrapped)
+
+    assert (message.sha, message.route, message.key) == (COMMIT, "quotes/production", "m-1")
+
+
+@pytest.mark.parametrize("version", ["0.1.1", "0.2.0", "0.3.0", "0.4.0-draft"])
+def test_cdevents_of_any_version_and_in_a_cloudevent(version):
+    """0.3 to 0.5 of the specification; the event whole, or as the data of a CloudEvent: one event."""
+    stem = "service.deployed.0.3.0"
+
+    def old(body):
+        context = body["context"]
+        context["version"] = context.pop("specversion")
+        context["type"] = f"dev.cdevents.service.deployed.{version}"
+
+    def structured(body):
+        old(body)
+        return {
+            "specversion": "1.0",
+            "id": body["context"]["id"],
+            "type": body["context"]["type"],
+            "data": body,
+        }
+
+    whole, inside = read("cdevents", stem, old)[0], read("cdevents", stem, structured)[0]
+
+    assert whole == inside
+    assert (whole.repo, whole.sha) == ("larkspur/quotes", "744ca7a7baa1737827c4ca0bc21fdf77e574a803")
+
+
+def test_cdevents_package_that_names_its_repository_in_a_qualifier():
+    purl = f"pkg:generic/app@1.9.0?vcs_url=git%2Bhttps://gitlab.larkspur.example/freight/api/quotes@{COMMIT}"
+    (message,) = read("cdevents", "service.deployed.0.3.0", at("subject.content.artifactId", purl))
+
+    assert (message.repo, message.sha) == ("freight/api/quotes", COMMIT)
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_an_unknown_word_never_counts(name):
+    """A state that no table has is quarantined, ignored, or its delivery cannot be read."""
+    stem = next(
+        stem for stem, row in TABLE[name]["samples"].items() if row["outcome"] in (*COUNTED, "no commit")
+    )
+    given = request(name, stem)
+    words = {message.word.lower() for message in registry.adapter(name).translate(given, {})}
+
+    def other(value):
+        if isinstance(value, dict):
+            return {field: other(one) for field, one in value.items()}
+        if isinstance(value, list):
+            return [other(one) for one in value]
+        return "unheard-of" if isinstance(value, str) and value.lower() in words else value
+
+    body = json.dumps(other(json.loads(given.body))).encode()
+    changed = Request.make(headers=given.headers, body=body, received_at=AT)
+    try:
+        messages = registry.adapter(name).translate(changed, {})
+    except PayloadError:
+        return
+    # The state of a build of Google Cloud is inside base64, where nothing was changed.
+    if name != "gcp":
+        codes = {message.code for message in messages if isinstance(message, Ignored)}
+        assert all(isinstance(message, Ignored) for message in messages)
+        # The word of these chooses the entry, and other words are said to be no deploy.
+        assert codes & QUARANTINED or name in (
+            "cdevents",
+            "honeybadger",
+            "vercel",
+        )
+
+
+def vectors(name):
+    return json.loads(folder(name).joinpath("signatures.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", sorted(TABLE))
+def test_a_proof_is_accepted_or_refused(name):
+    """Right, wrong, missing, stale and swapped proofs, each as its vector says."""
+    adapter = registry.adapter(name)
+    assert {vector["accepted"] for vector in vectors(name)} == {True, False}
+    for vector in vectors(name):
+        body, received = vector["body"], vector.get("received_at")
+        given = Request.make(
+            headers=vector["headers"],
+            body=body["text"].encode()
+            if isinstance(body, dict)
+            else folder(name).joinpath(body).read_bytes(),
+            query=vector.get("query", {}),
+            received_at=datetime.fromisoformat(received) if received else AT,
+        )
+        settings = ProofSettings(header=vector.get("header", ""))
+        try:
+            adapter.verify(given, [Secret(secret) for secret in vector["secrets"]], settings)
+        except ProofError:
+            assert not vector["accepted"], vector["about"]
+        else:
+            assert vector["accepted"], vector["about"]

@@ -1,0 +1,219 @@
+"""The samples of incident senders, through their packs: what each says, what goes out, and their proofs."""
+
+import json
+from datetime import UTC, datetime, timedelta
+from importlib.resources import files
+from pathlib import Path
+
+import pytest
+from gitdailies_core.contract import checks
+from gitdailies_core.errors import ProofError
+from gitdailies_core.events.events import INCIDENT_STARTED
+from gitdailies_core.incidents.memory import MemoryRecords
+from gitdailies_core.incidents.routing import Route, Routes
+from gitdailies_core.incidents.state_machine import decide
+from gitdailies_core.reasons import QUARANTINED
+from gitdailies_core.sources import registry
+from gitdailies_core.sources.protocol import Change, Ignored, ProofSettings
+from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.sources.stored_body import without_people
+from gitdailies_core.values.secret import Secret
+from gitdailies_sources.shipped import provider
+
+HERE = Path(__file__).parent
+SAMPLES = json.loads((HERE / "incident_samples.json").read_text("utf-8"))
+# Deliveries in a row, and the events that go out: kind or resolution, repository, day and time of March 2026.
+LIVES = json.loads((HERE / "incident_lives.json").read_text("utf-8"))
+# A receipt within five minutes of every timestamp that is signed.
+AT = datetime(2026, 3, 4, 9, 12, 42, tzinfo=UTC)
+PACKS = files("gitdailies_sources").joinpath("packs")
+NAMES = sorted(
+    pack.name for pack in PACKS.iterdir() if pack.joinpath("examples").is_dir() and pack.name in SAMPLES
+)
+# A sample of each pack that starts something.
+STARTS = {
+    name: next(stem for stem, rows in SAMPLES[name].items() if rows[0]["state"] == "started")
+    for name in NAMES
+}
+ROUTES = Routes.make(
+    {"checkout-api 5xx": [Route("larkspur/checkout-api")], "*": [Route("larkspur/{service}")]}
+)
+
+
+# Their deliveries have no time, so a second one seems to come later.
+AT_RECEIPT = ("honeycomb", "ilert", "zenduty")
+
+
+def folder(name):
+    return PACKS.joinpath(name, "examples")
+
+
+def request(name, stem, *, at=AT):
+    """Build the delivery of a sample, with its headers."""
+    payload, headers = folder(name).joinpath(f"{stem}.payload.json"), {"content-type": "application/json"}
+    if not payload.is_file():
+        payload, headers = folder(name).joinpath(f"{stem}.payload.form"), {"content-type": FORM}
+    beside = folder(name).joinpath(f"{stem}.headers.json")
+    if beside.is_file():
+        headers |= json.loads(beside.read_text("utf-8"))
+    return Request.make(headers=headers, body=payload.read_bytes(), received_at=at)
+
+
+def said(message):
+    """Return what a message says, in the words of the samples' table."""
+    if not isinstance(message, Change):
+        return {"state": "ignored", **({"incident": message.incident} if message.incident else {})}
+    shown = checks.shown(message)
+    names = [service.name for service in message.services]
+    return {**shown, "service": names[0] if len(names) == 1 else names}
+
+
+def test_every_sender_of_the_table_has_a_pack():
+    """Two senders have no pack: they are mappings that a user writes."""
+    assert sorted(set(SAMPLES) - set(NAMES)) == ["home-made"]
+
+
+@pytest.mark.parametrize(("name", "stem"), [(name, stem) for name in NAMES for stem in SAMPLES[name]])
+def test_a_sample_says_what_the_table_says(name, stem):
+    """State, incident, time, title, service and start are those of the samples' description."""
+    rows = SAMPLES[name][stem]
+
+    messages = registry.adapter(name).translate(request(name, stem), {})
+
+    assert len(messages) == len(rows)
+    for message, row in zip(messages, rows, strict=False):
+        found, wanted = said(message), dict(row)
+        if wanted.get("at") == "received":
+            assert found["at_receipt"]
+            wanted["at"] = "2026-03-04T09:12:42Z"
+        assert {field: found.get(field) for field in wanted} == wanted
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_every_example_has_its_outcome(name):
+    """The expected file beside each payload is what comes of it, received at a fixed time."""
+    stems = [
+        item.name.rpartition(".payload.")[0] for item in folder(name).iterdir() if ".payload." in item.name
+    ]
+    assert set(SAMPLES[name]) <= set(stems)
+    for stem in stems:
+        expected = json.loads(folder(name).joinpath(f"{stem}.expected.json").read_text("utf-8"))
+        assert checks.outcome(registry.adapter(name), request(name, stem), {}) == expected, stem
+
+
+def events_of(name, *stems):
+    """Send deliveries in a row; return what goes out: kind, repository, time."""
+    adapter, records, sent = registry.adapter(name), MemoryRecords(), []
+    for minutes, stem in enumerate(stems):
+        for message in adapter.translate(request(name, stem, at=AT + timedelta(minutes=minutes)), {}):
+            if isinstance(message, Change):
+                targets = ROUTES.route(message).targets
+                decision = decide(source=name, change=message, targets=targets, refusal=None, records=records)
+                records.apply(decision)
+                sent.extend(decision.events)
+    return [
+        (
+            "starts" if event.kind == INCIDENT_STARTED else event.get("resolution") or "ends",
+            event.get("repo").removeprefix("larkspur/"),
+            event.get("time").removeprefix("2026-03-0"),
+        )
+        for event in sent
+    ]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_the_samples_in_order_give_each_start_and_end_once(name):
+    """Each incident of the table starts once and ends once, also where a delivery is sent twice."""
+    stems = list(SAMPLES[name])
+    once = events_of(name, *stems)
+    twice = events_of(name, *(stem for stem in stems for _ in range(2)))
+    rows = [row for stem in stems for row in SAMPLES[name][stem]]
+    started = {row["incident"] for row in rows if row["state"] == "started"}
+    ended = {row["incident"] for row in rows if row["state"] == "resolved"}
+    services = {row["incident"]: row["service"] for row in rows if row["state"] in ("started", "resolved")}
+
+    def places(incidents):
+        return sum(1 if isinstance(services[i], str) else len(services[i]) for i in incidents)
+
+    assert sum(kind == "starts" for kind, *_ in once) == places(started | ended)
+    assert sum(kind == "ends" for kind, *_ in once) == places(ended)
+    assert twice == once or name in AT_RECEIPT
+
+
+@pytest.mark.parametrize("life", LIVES, ids=[f"{life['pack']}-{life['deliveries'][-1]}" for life in LIVES])
+def test_a_life_of_an_incident(life):
+    """What is reopened starts again at its own time; what was none ends without a recovery."""
+    assert events_of(life["pack"], *life["deliveries"]) == [tuple(event) for event in life["events"]]
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_an_unknown_word_is_never_a_start(name):
+    """A word that no table has starts nothing: it is quarantined, or its delivery cannot be read."""
+    adapter, given = registry.adapter(name), request(name, STARTS[name])
+    words = {message.word.lower() for message in adapter.translate(given, {})}
+    # A word may be made of several fields. Of these two senders the first says what the event is about.
+    first = 1 if name in ("github-issues", "gitlab-incidents") else 0
+    parts = words | {part for word in words for part in word.split(" ")[first:]}
+    body = json.dumps(other(json.loads(given.body), parts)).encode()
+    headers = {header: other(value, parts) for header, value in given.headers.items()}
+
+    messages = adapter.translate(Request.make(headers=headers, body=body, received_at=AT), {})
+
+    assert all(isinstance(message, Ignored) and message.code in QUARANTINED for message in messages)
+
+
+def other(value, words):
+    """Return a JSON value with another word wherever one of *words* is, also in JSON inside a text."""
+    if isinstance(value, dict):
+        return {name: other(one, words) for name, one in value.items()}
+    if isinstance(value, list):
+        return [other(one, words) for one in value]
+    if isinstance(value, str) and value.startswith('{"'):
+        return json.dumps(other(json.loads(value), words))
+    return "unheard-of" if isinstance(value, str) and value.lower() in words else value
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_fields_of_people_change_nothing(name):
+    """A body that is stored without them is translated to the same messages."""
+    adapter = registry.adapter(name)
+    for stem in SAMPLES[name]:
+        given = request(name, stem)
+        body = without_people(given.body, given.header("content-type"))
+        stored = Request.make(headers=given.headers, body=body, received_at=AT)
+        assert adapter.translate(stored, {}) == adapter.translate(given, {})
+
+
+def vectors(name):
+    return json.loads(folder(name).joinpath("signatures.json").read_text("utf-8"))
+
+
+@pytest.mark.parametrize("name", NAMES)
+def test_a_proof_is_accepted_or_refused(name):
+    """Right, wrong, missing, stale and swapped proofs, each as its vector says."""
+    adapter = provider.load(name)
+    assert {vector["accepted"] for vector in vectors(name)} == {True, False}
+    for vector in vectors(name):
+        body = vector["body"]
+        at = vector.get("received_at")
+        given = Request.make(
+            headers=vector["headers"],
+            body=body["text"].encode()
+            if isinstance(body, dict)
+            else folder(name).joinpath(body).read_bytes(),
+            query=vector.get("query", {}),
+            received_at=datetime.fromisoformat(at) if at else AT,
+        )
+        settings = ProofSettings(header=vector.get("header", ""), allowed=tuple(vector.get("allowed", ())))
+        fetched = {
+            address: folder(name).joinpath(file).read_bytes()
+            for address, file in vector.get("certificates", {}).items()
+        }
+        try:
+            adapter.with_certificates(fetched).verify(
+                given, [Secret(secret) for secret in vector["secrets"]], settings
+            )
+        except ProofError:
+            assert not vector["accepted"], vector["about"]
+        else:
+            assert vector["accepted"], vector["about"]
