@@ -73,10 +73,12 @@ elif command -v mmdebstrap >/dev/null; then
 fi
 
 if command -v npm >/dev/null; then
-    npm install --silent --no-audit --no-fund --prefix .tools bats@1.13.0 gitlab-ci-local@4.67.2 ||
-        missing "gitlab-ci-local" "GitLab" "see what npm said above"
+    # octokit's packages hold the schema and examples of GitHub's webhooks.
+    npm install --silent --no-audit --no-fund --prefix .tools bats@1.13.0 gitlab-ci-local@4.67.2 \
+        @octokit/webhooks-examples@7.6.1 @octokit/webhooks-schemas@7.6.1 ||
+        missing "gitlab-ci-local and octokit's examples" "GitLab and GitHub" "see what npm said above"
 else
-    missing npm "GitLab and Buildkite" "install Node.js"
+    missing npm "GitLab, GitHub and Buildkite" "install Node.js"
 fi
 
 # bb-run needs Python 3.12. If no virtual environment can be made, go on without it.
