@@ -25,6 +25,10 @@ done
 command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
     packages="$packages postgresql"
 command -v systemd-analyze >/dev/null || packages="$packages systemd"
+# Go renders the templates that users paste, with the functions that Argo's notifications have.
+[ -z "$containers" ] || command -v go >/dev/null || packages="$packages golang-go"
+[ -z "$containers" ] || [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] ||
+    packages="$packages golang-github-masterminds-sprig-dev"
 # Containers of the compose file find each other with these two.
 [ -z "$containers" ] || [ -x /usr/lib/podman/netavark ] || packages="$packages netavark"
 [ -z "$containers" ] || [ -x /usr/lib/podman/aardvark-dns ] || packages="$packages aardvark-dns"

@@ -90,10 +90,8 @@ def test_an_alert_counts_once_with_its_times(tmp_path: Path, receiver: Receiver)
     file = configure(tmp_path, url=receiver.url)
     (tmp_path / "alertmanager-token").write_text(TOKEN)
     (tmp_path / "alertmanager-token").chmod(0o600)
-    file.write_text(
-        file.read_text()
-        + "  alertmanager: {adapter: alertmanager, secrets: [{file: alertmanager-token}], only: {severity: critical}}\n"
-    )
+    source = "adapter: alertmanager, secrets: [{file: alertmanager-token}], only: {severity: critical}"
+    file.write_text(f"{file.read_text()}  alertmanager: {{{source}}}\n")
     now = datetime.now(UTC).replace(microsecond=0)
     began, ended = now - timedelta(minutes=20), now - timedelta(minutes=2)
 
