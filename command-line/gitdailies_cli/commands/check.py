@@ -1,4 +1,4 @@
-"""`gitdailies check` and `gitdailies init`: check the configuration, and write a first one."""
+"""`gitdailies check`: check the configuration."""
 
 from __future__ import annotations
 
@@ -9,10 +9,8 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
-from gitdailies_core.errors import ConfigurationError, UsageError
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.send_events import KEY_VARIABLE, URL_VARIABLE
 
 if TYPE_CHECKING:
     from gitdailies_connection.check.reachability import Finding
@@ -112,32 +110,3 @@ def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
         )
     if found:
         raise click.exceptions.Exit(2)
-
-
-@click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path), default=Path(find_config.FILE))
-@click.option("--url", default="", help="the address for events")
-@click.option("--force", is_flag=True, help="overwrite an existing file")
-def init(file: Path, url: str, force: bool) -> None:
-    """Write a commented first gitdailies.yml to FILE.
-
-    \b
-    gitdailies init
-    """
-    from gitdailies_connection.config.load import read
-    from gitdailies_connection.config.template import first_file
-
-    address = url or os.environ.get(URL_VARIABLE, "") or "http://127.0.0.1:8700/webhooks"
-    text = first_file(url=address, key={"env": KEY_VARIABLE})
-    try:
-        read(text, file)
-    except ConfigurationError as error:
-        raise UsageError(f"--url: {error}") from None
-    try:
-        with file.open("w" if force else "x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError:
-        raise UsageError(f"{file}: this file exists; --force overwrites it") from None
-    except OSError as error:
-        raise UsageError(f"{file}: cannot write it: {(error.strerror or '').lower()}") from None
-    click.echo(f"wrote {file}; now edit it, then run `gitdailies check {file}`")

@@ -243,7 +243,13 @@ def test_every_file_that_is_copied_is_an_asset(built: Path) -> None:
 
     assert told - names == {"SHA256SUMS"}
     assert len(told) >= 5
-    assert {"orb.yml", "report_deploy.py", "event.schema.json", "openapi.json"} <= names
+    assert {
+        "orb.yml",
+        "report_deploy.py",
+        "event.schema.json",
+        "gitdailies.schema.json",
+        "openapi.json",
+    } <= names
     assert not {name for name in names if name.startswith(".")}
 
 
