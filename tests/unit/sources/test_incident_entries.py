@@ -5,7 +5,7 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from gitdailies_core.errors import ProofError
+from gitdailies_core.errors import MappingError, ProofError
 from gitdailies_core.sources.protocol import ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
@@ -124,3 +124,50 @@ def test_the_scheme_of_a_header_chooses_the_proof(value, accepted):
     else:
         with pytest.raises(ProofError):
             pack.verify(given, [Secret("lk-token")], ProofSettings())
+
+
+@pytest.mark.parametrize(
+    ("started_at", "resolved_at", "named"),
+    [
+        ("at", "at", None),
+        ({"first_of": ["at", "received"]}, {"first_of": ["at", "received"]}, None),
+        ({"first_of": ["none", "at"]}, {"first_of": ["over", "at"]}, None),
+        ({"first_of": ["began", "at"]}, "at", "2026-03-04T09:12:41Z"),
+        ("began", "at", "2026-03-04T09:12:41Z"),
+    ],
+)
+def test_the_time_of_a_message_does_not_name_a_start(started_at, resolved_at, named):
+    """A tool with one time for all says at an end when it is over, and not when it began."""
+    times = {"started_at": started_at, "resolved_at": resolved_at, "updated_at": "at"}
+    end = change({"state": "done"}, **times)
+    assert end.occurrence == named
+    start = change({"state": "open"}, **times)
+    assert start.occurrence == named
+
+
+@pytest.mark.parametrize(
+    ("meaning", "meant"),
+    [
+        ("start", "started"),
+        ("Resovled", "resolved"),
+        ("closed", "resolved"),
+        ("deploy", "deployed"),
+        ("up", "resolved"),
+    ],
+)
+def test_a_misspelled_state_is_no_reason(meaning, meant):
+    """Else each delivery with this word would be ignored, with the mistake as the reason."""
+    with pytest.raises(MappingError) as caught:
+        change({}, states={**STATES, "odd": meaning})
+    assert caught.value.places == {
+        (
+            "mapping",
+            "states",
+            "odd",
+        ): f"expected a state, or a reason of several words, got {meaning!r}; did you mean {meant}"
+    }
+
+
+@pytest.mark.parametrize("meaning", ["note", "acknowledged", "it is open", "uninstalled"])
+def test_any_other_text_is_a_reason(meaning):
+    assert change({"state": "odd"}, states={**STATES, "odd": meaning}).reason == meaning
