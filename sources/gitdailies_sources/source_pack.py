@@ -160,7 +160,7 @@ class SourcePack:
         A misspelled path to what a delivery may lack is no error: it is absent, without a word.
         """
         scope = Scope.of(request)
-        found = []
+        found: list[str] = []
         for entry in self.entries:
             if entry.reads(scope):
                 found += entry.misspelled(scope)

@@ -23,26 +23,42 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 
 
 @click.group(invoke_without_command=True)
+@_CONFIG
 @_JSON
 @click.pass_context
-def sources(ctx: click.Context, as_json: bool) -> None:
+def sources(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     """List the tools that the relay can read; show, draft and test how it reads them.
+
+    The sources of gitdailies.yml that have a mapping of their own are listed, too.
 
     \b
     gitdailies sources
     gitdailies sources show opsgenie
     """
     if ctx.invoked_subcommand is None:
-        _list(as_json=as_json)
+        _list(config, as_json=as_json)
 
 
-def _list(*, as_json: bool) -> None:
+def _list(config: Path | None, *, as_json: bool) -> None:
     from gitdailies_sources import page, shipped
+    from gitdailies_sources.source_pack import SourcePack
 
     packs = [page.summary(shipped.document(name).value) for name in shipped.provider.names()]
     own = [name for name in registry.names() if name not in {pack["name"] for pack in packs}]
     adapters = [
         {"name": name, "title": name, "class": "incident", "verified": "adapter in code"} for name in own
+    ]
+    path = find_config.find(config)
+    described = [] if path is None else find_config.load_configuration(path).sources.values()
+    adapters += [
+        {
+            "name": source.name,
+            "title": source.name,
+            "class": source.pack.kind,
+            "verified": f"mapping in {path}",
+        }
+        for source in described
+        if source.mapping is not None and isinstance(source.pack, SourcePack)
     ]
     rows = sorted([*packs, *adapters], key=lambda row: row["name"])
     if as_json:
@@ -176,7 +192,7 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
     if source is None:
         known = ", ".join(settings.sources) or "none"
         raise UsageError(f"NAME: expected a source of gitdailies.yml ({known}), got {got(name)}")
-    found = stored.preview(options.store(ctx, config), source, _since(since))
+    found = stored.preview(options.store(ctx, config), source, settings.routes, _since(since))
     if as_json:
         output.as_json(
             {

@@ -145,10 +145,12 @@ def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
     mapping, override = (*place, "mapping"), (*place, "override")
     has_mapping, has_override = not reading.absent(mapping), not reading.absent(override)
     if reading.absent((*place, "adapter")) and not has_mapping:
-        reading.fault(
-            (*place, "adapter"),
-            "expected the name of an adapter or a source pack, or a mapping in its place, got nothing",
-        )
+        # One fault for a misspelled name, not a second one for the name that is missing.
+        if not any(did_you_mean(name, ("adapter", "mapping")) for name in reading.wrong_names(place)):
+            reading.fault(
+                (*place, "adapter"),
+                "expected the name of an adapter or a source pack, or a mapping in its place, got nothing",
+            )
         return None
     if not has_mapping and not has_override:
         return None
@@ -162,6 +164,8 @@ def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
     name = str(place[-1]) if has_mapping else reading.get((*place, "adapter"))
     if given is None or name is None:
         return None
+    if has_mapping and set(given) == {"proof"} and reading.get((*place, "capture")) is not True:
+        reading.fault(mapping, "expected state and incident beside proof, or capture: true, got proof alone")
     try:
         if has_mapping:
             return registry.compile_source(name, mapping=given)

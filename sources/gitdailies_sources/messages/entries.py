@@ -68,7 +68,9 @@ class Entry:
         meanings = set(self.states.values()) | ({self.constant} if self.constant else set())
         if not self.states and self.constant not in STATES:
             faults.add((*place, "states"), "expected a table from the vendor's words to states, got nothing")
-        self._change = incidents.compiled(fields) if meanings.intersection(incidents.STATES) else None
+        self._change = (
+            incidents.compiled(fields, meanings) if meanings.intersection(incidents.STATES) else None
+        )
         self._deploy = deploys.compiled(fields, platform, hint) if DEPLOYED in meanings else None
         self._push = deploys.compiled_push(fields) if PUSHED in meanings else None
         self._paths = {

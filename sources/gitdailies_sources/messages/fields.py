@@ -55,7 +55,8 @@ class EntryFields:
         own = [one for one in _alternatives(self._entry.get("started_at")) if one not in shared]
         if not own:
             return times.NEVER
-        return times.compiled({"first_of": own}, (*self._place, "started_at"), self._faults)
+        # What is wrong with it was found in `started_at` itself.
+        return times.compiled({"first_of": own}, (), Faults())
 
     def needed(self, name: str, why: str) -> Value:
         """Compile a field that the entry must have."""

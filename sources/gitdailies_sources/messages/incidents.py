@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from gitdailies_core import Change, Service, text_of
@@ -14,6 +14,12 @@ from gitdailies_sources.messages.fields import EntryFields, first_moment, needed
 
 STATES = ("started", "resolved", "updated", "reopened", "cancelled", "deleted", "merged")
 _WITHOUT_RECOVERY = ("cancelled", "deleted", "merged")
+# Where the time of a state may be; the first one is named where there is none.
+_NEEDED_TIMES = {
+    "started": ("started_at", "updated_at"),
+    "resolved": ("resolved_at",),
+    "reopened": ("reopened_at", "updated_at"),
+}
 Make = Callable[[Scope, str, str, str], Change]
 
 
@@ -96,8 +102,14 @@ class _WhenReader:
         return _Times(at or no_time(scope, self._updated, self._resolved), self._began(scope))
 
 
-def compiled(fields: EntryFields) -> Make:
-    """Compile an entry to a function of the scope, the state, the vendor's word and the message's key."""
+def compiled(fields: EntryFields, states: Container[str]) -> Make:
+    """Compile an entry to a function of the scope, the state, the vendor's word and the message's key.
+
+    *states* are those of its table, which need their times.
+    """
+    for state, names in _NEEDED_TIMES.items():
+        if state in states and not any(map(fields.has, names)):
+            fields.fault(names[0], "expected a path to the time, or received, got nothing")
     incident = fields.needed("incident", "a path to the incident's id")
     when = _WhenReader(fields)
     title, service, aliases = fields.value("title"), fields.value("service"), fields.value("service_aliases")

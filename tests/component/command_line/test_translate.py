@@ -71,3 +71,38 @@ def test_an_unknown_adapter_names_the_nearest(run, tmp_path):
 
     assert shown.returncode == 2
     assert "no adapter named 'pagerdutty'; did you mean pagerduty\n" in shown.stderr
+
+
+def test_a_misspelled_path_of_a_mapping_is_hinted(run, tmp_path):
+    """What a delivery may lack is no error, so a misspelled path to it is absent without a word elsewhere."""
+    (tmp_path / "gitdailies.yml").write_text(
+        """
+        gitdailies: {url: http://127.0.0.1:1/webhooks, key: {env: KEY}}
+        services: {checkout-api: {repo: larkspur/checkout-api}}
+        sources:
+          pager:
+            secrets: [{env: TOKEN}]
+            mapping:
+              proof: {token: {header: X-Token}}
+              state: status
+              states: {down: started, up: resolved}
+              incident: check.uuid
+              started_at: now
+              resolved_at: now
+              service: check.slug
+              title: check.nme
+        """
+    )
+    check = {"uuid": "b7", "slug": "checkout-api", "name": "Checkout"}
+    for status in ("down", "up"):
+        sent = {"now": "2026-03-04T09:12:41Z", "status": status, "check": check}
+        (tmp_path / f"{status}.json").write_text(json.dumps(sent))
+    shown = run("translate", "pager", "down.json", "up.json")
+
+    assert shown.stderr == ""
+    kinds = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("  incident")]
+    assert kinds == ["incidentStarted", "incidentResolved"]
+    assert shown.stdout.count("  hint: title: check.nme: found nothing; did you mean check.name\n") == 2
+    printed = run("translate", "pager", "down.json", "--json").stdout
+    assert json.loads(printed)["hints"] == ["title: check.nme: found nothing; did you mean check.name"]
+    assert "mapping in gitdailies.yml" in run("sources").stdout

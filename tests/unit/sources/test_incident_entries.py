@@ -5,8 +5,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from gitdailies_core.errors import MappingError, ProofError
-from gitdailies_core.sources.protocol import ProofSettings
+from gitdailies_core.errors import MappingError, PayloadError, ProofError
+from gitdailies_core.sources.protocol import Ignored, ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 from gitdailies_sources.shipped import provider
@@ -171,3 +171,68 @@ def test_a_misspelled_state_is_no_reason(meaning, meant):
 @pytest.mark.parametrize("meaning", ["note", "acknowledged", "it is open", "uninstalled"])
 def test_any_other_text_is_a_reason(meaning):
     assert change({"state": "odd"}, states={**STATES, "odd": meaning}).reason == meaning
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place", "text"),
+    [
+        ("started_at", {"path": "at", "format": "YYYY-MM-DD", "zone": "UTC"}, ("format",), "which has no %"),
+        ("started_at", {"path": "at", "format": "%H:%M", "zone": "UTC"}, ("format",), "which has no year"),
+        ("started_at", {"path": "at", "format": "%Q", "zone": "UTC"}, ("format",), "got '%Q'"),
+        ("started_at", {"path": "at", "zone": "Europe/Berln"}, ("zone",), "did you mean Europe/Berlin"),
+        ("started_at", {"path": "at", "zone": "CEST"}, ("zone",), "got 'CEST'"),
+        ("proof", "githb", (), "got 'githb'; did you mean github"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_sent(field, value, place, text):
+    """Where it is, what was found there, and the nearest name if there is one."""
+    with pytest.raises(MappingError) as caught:
+        change({}, **{field: value})
+    assert list(caught.value.places) == [("mapping", field, *place)]
+    assert caught.value.places["mapping", field, *place].endswith(text)
+
+
+def test_a_table_needs_the_times_of_its_states():
+    fields = {name: value for name, value in FIELDS.items() if not name.endswith("_at")}
+    with pytest.raises(MappingError) as caught:
+        provider.compile("pager", {**fields, "states": {"open": "started", "done": "resolved"}}, None)
+    assert list(caught.value.places) == [("mapping", "started_at"), ("mapping", "resolved_at")]
+
+
+def test_an_environment_that_a_table_lacks_is_not_production():
+    """Without an environment an event counts as production."""
+    table = {"path": "where", "map": {"prod-*": "production"}}
+    assert change({"where": "PROD-eu"}, environment=table).environment == "production"
+    assert change({"where": "qa"}, environment=table).environment == "qa"
+    assert change({"where": "qa"}, environment={**table, "otherwise": "staging"}).environment == "staging"
+
+
+@pytest.mark.parametrize("tags", ["prod env:staging", "env:staging, prod", ["prod", "env:staging"]])
+def test_tags_in_one_text_are_found_by_their_prefix(tags):
+    assert change({"tags": tags}, environment={"path": "tags", "prefix": "env:"}).environment == "staging"
+
+
+def test_a_misspelled_path_is_named_with_the_nearest():
+    """Whether the field is needed, or may be absent."""
+    with pytest.raises(PayloadError, match=r"^ID: expected text, got nothing; did you mean id$"):
+        change({}, incident="ID")
+    pack = provider.compile(
+        "pager",
+        {**FIELDS, "title": "txt", "key": "${id} ${sate}", "skip_if": [{"Text": "x", "because": "a test"}]},
+        None,
+    )
+    request = Request.make(headers={}, body=json.dumps(BODY).encode(), received_at=AT)
+    assert pack.misspelled(request) == [
+        "key: ${id} ${sate}: found nothing; did you mean state",
+        "title: txt: found nothing; did you mean text",
+        "skip_if[0]: Text: found nothing; did you mean text",
+    ]
+
+
+def test_a_proof_alone_reads_nothing():
+    """It is enough to capture what a tool sends."""
+    pack = provider.compile("pager", {"proof": {"token": {"header": "X-Token"}}}, None)
+    (message,) = pack.translate(Request.make(headers={}, body=b"{}"), {})
+    assert isinstance(message, Ignored)
+    assert message.code == "unknown_type"
+    pack.verify(Request.make(headers={"x-token": "s"}, body=b"{}"), [Secret("s")], ProofSettings())
