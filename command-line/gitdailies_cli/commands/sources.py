@@ -13,8 +13,7 @@ from gitdailies_core.errors import UnreadableBody, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.values import strict_json
 
-from gitdailies_cli import find_config, output
-from gitdailies_cli.relay import options
+from gitdailies_cli import output
 
 _CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for your own sources"
@@ -42,6 +41,8 @@ def sources(ctx: click.Context, config: Path | None, as_json: bool) -> None:
 def _list(config: Path | None, *, as_json: bool) -> None:
     from gitdailies_sources import page, shipped
     from gitdailies_sources.source_pack import SourcePack
+
+    from gitdailies_cli import find_config
 
     packs = [page.summary(shipped.document(name).value) for name in shipped.provider.names()]
     own = [name for name in registry.names() if name not in {pack["name"] for pack in packs}]
@@ -99,6 +100,8 @@ def _effective(name: str, config: Path | None) -> list[str]:
     from gitdailies_connection.config import yaml_document
     from gitdailies_connection.config.schema_errors import is_secret
     from gitdailies_sources import page, reading, shipped
+
+    from gitdailies_cli import find_config
 
     path = find_config.find(config)
     source = find_config.load_configuration(path).sources.get(name) if path is not None else None
@@ -162,6 +165,8 @@ def _body(file: str) -> bytes:
 def _last_body(ctx: click.Context, name: str, config: Path | None) -> bytes:
     from gitdailies_relay.operations.preview import last_body
 
+    from gitdailies_cli.relay import options
+
     body = last_body(options.store(ctx, config), name)
     if body is None:
         raise UsageError(
@@ -186,6 +191,8 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
     gitdailies sources preview pager --since 7d
     """
     from gitdailies_relay.operations import preview as stored
+
+    from gitdailies_cli.relay import options
 
     settings = options.configuration(ctx, config)
     source = settings.sources.get(name)
@@ -227,6 +234,8 @@ def _since(text: str) -> datetime:
     if match:
         amount = int(match[1])
         return datetime.now(UTC) - (timedelta(days=amount) if match[2] == "d" else timedelta(hours=amount))
+    from gitdailies_cli.relay import options
+
     moment = options.moment(text, "--since")
     assert moment is not None
     return moment
