@@ -177,19 +177,40 @@ def test_pushes_give_a_deploy_its_commits(story: Story) -> None:
     ]
 
 
-def test_a_push_after_its_deploy_is_explained(story: Story) -> None:
-    """The event was sent, and has no commits. The timeline says why, for each kind of gap."""
+def test_a_push_after_its_deploy_completes_it(story: Story) -> None:
+    """Two deploys wait for pushes that come last first, and say so; then each goes once, with its commits."""
+    story.send(push(story.repo, NOTHING, [(A, minutes_ago(40))]), expected=200)
+    story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2), story.deploy(D, 10, run=3))
+    assert [event["commitSHA"] for event in story.events] == [A]
+    name = f"{story.repo} production"
+    (_, second, _) = story.pair.ask("explain", name)["events"]
+    assert f"waits for its push until {second['dueAt']}" in story.pair.command("explain", name)
+    assert "waits for its push until" in story.pair.command("show", second["id"])
+    assert "2 deploys held for late pushes" in story.pair.command("status")
+
+    later = push(story.repo, B, [(C, minutes_ago(16)), (D, minutes_ago(15))])
+    story.send(later, push(story.repo, A, [(B, minutes_ago(25))]), later, expected=200)
+
+    eventually(lambda: len(story.events) == 3)
+    first, second, third = story.events
+    assert "commits" not in first
+    assert [commit["sha"] for commit in second["commits"]] == [B]
+    assert [commit["sha"] for commit in third["commits"]] == [D, C]
+    assert story.counted == (3, 0)
+
+
+def test_a_gap_is_explained(story: Story) -> None:
+    """A push that lists fewer commits than it brought leads nowhere: the deploy goes without, and says so."""
     story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2))
-    story.send(push(story.repo, A, [(B, minutes_ago(25))]), expected=200)
-    story.send(push(story.repo, C, [(D, minutes_ago(15))]), expected=200)
+    story.send(push(story.repo, NOTHING, [(D, minutes_ago(15))]), expected=200)
     story.send(story.deploy(D, 10, run=3))
 
     assert [event.get("commits") for event in story.events] == [None] * 3
     timeline = story.pair.ask("explain", f"{story.repo} production")
     assert [one["reason"] for one in timeline["deliveries"]] == [
         "no commits: no deploy before it is known at its place",
-        "no commits: no push of its commit came before it",
-        f"no commits: the pushes that came before it do not lead back to {B[:12]}, deployed before",
+        "no commits: no push of its commit came",
+        f"no commits: the pushes that came do not lead back to {B[:12]}, deployed before",
     ]
 
 

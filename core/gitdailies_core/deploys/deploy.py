@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.deploys.routing import Place
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
@@ -65,9 +67,17 @@ def event_of(
         tier=deploy.tier,
         type=deploy.type,
         url=deploy.url,
-        commits=None
-        if brought is None
-        else [{"sha": one.sha, **({"time": one.time} if one.time else {})} for one in brought[:MOST_COMMITS]],
+        commits=None if brought is None else _listed(brought),
         commitTime=deploy.commit_time if brought is None else None,
         reverts=list(dict.fromkeys([*deploy.reverts, *reverts]))[:MOST_REVERTS] or None,
     )
+
+
+def completed(event: Event, found: Brought) -> Event:
+    """Return *event*, which names no commits, with what pushes told later."""
+    reverts = list(dict.fromkeys([*(event.get("reverts") or ()), *found.reverts]))[:MOST_REVERTS]
+    return event.replace(commits=_listed(found.commits), reverts=reverts or None, commitTime=None)
+
+
+def _listed(commits: Sequence[DeployedCommit]) -> list[dict[str, Any]]:
+    return [{"sha": one.sha, **({"time": one.time} if one.time else {})} for one in commits[:MOST_COMMITS]]

@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 
 import orjson
 from gitdailies_core.deploys.deploy import event_id, event_of
+from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import INCIDENT_STARTED, Event
 from gitdailies_core.incidents.holding import held
@@ -32,7 +33,7 @@ from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Ignored
 
 from gitdailies_relay.accepting.batch_records import BatchRecords
-from gitdailies_relay.accepting.brought import brought_by
+from gitdailies_relay.accepting.brought import WAIT, Gap, brought_by
 from gitdailies_relay.accepting.interpret import (
     BY_HAND,
     Interpretation,
@@ -41,7 +42,16 @@ from gitdailies_relay.accepting.interpret import (
     storable_body,
     storable_headers,
 )
-from gitdailies_relay.accepting.store_port import AcceptanceStore, Lookup, NewEvent, NewRows, Owner
+from gitdailies_relay.accepting.store_port import (
+    AcceptanceStore,
+    Lookup,
+    NewEvent,
+    NewRows,
+    NewWaiting,
+    Owner,
+    WantedDeploy,
+)
+from gitdailies_relay.accepting.waiting import NOT_TOLD, settle, waiting_beside, why_held
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
 
@@ -49,6 +59,7 @@ STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored
 # The body of a delivery is stored as long as a filter or a route may change, also where a part counted.
 # That of a push is not, since there are too many: it is remembered, and hardly any counts as a deploy.
 _NOT_WANTED = (FILTERED, NO_ROUTE)
+_WAIT_US = WAIT // timedelta(microseconds=1)
 
 
 class Delivery(NamedTuple):
@@ -107,6 +118,7 @@ def accept(
     acceptance = _Acceptance(store, store_ignored)
     accepted = [acceptance.accept(delivery) for delivery in deliveries]
     store.write(acceptance.rows())
+    settle(store, acceptance.unsettled)
     return accepted
 
 
@@ -139,6 +151,8 @@ class _Acceptance:
         # The ids of the starts that this batch holds, and of those that it holds no longer.
         self._held: set[str] = set()
         self._let_go: set[str] = set()
+        # The repositories whose waiting deploys may go on after this batch.
+        self.unsettled: list[str] = []
 
     def rows(self) -> NewRows:
         """Return what the batch writes."""
@@ -198,6 +212,7 @@ class _Acceptance:
         message, source = routed.message, delivery.interpretation.source
         if isinstance(message, Push):
             self._store.remember_push(message, delivery.received_at)
+            self.unsettled.append(message.repo)
             text = f"{message.word}: a push makes no event; its commits are remembered"
             self._add_delivery(delivery, routed, IGNORED, text, ())
             return IGNORED, (), Reason(OTHER, text), ""
@@ -247,18 +262,22 @@ class _Acceptance:
                 delivery, routed, REPEATED, "another message about a deploy that counted", [id_]
             )
             return REPEATED, [id_], None, ""
-        found, unknown = None, ""
-        if deploy.commits is None:
-            pushed = brought_by(self._store, deploy, place)
-            found, unknown = (None, pushed) if isinstance(pushed, str) else (pushed, "")
+        wanted = WantedDeploy(place, deploy.sha, deploy.at, deploy.branch, deploy.previous)
+        found = brought_by(self._store, wanted) if deploy.commits is None else None
+        others = waiting_beside(self._store, wanted.place, self._rows.waiting)
+        held = why_held(found, (wanted.at, id_), others)
+        if held or others:
+            self.unsettled.append(place.repo)
+        if held:
+            found = None
         try:
             event = event_of(
                 deploy,
                 place,
                 source,
                 routed.key,
-                commits=found.commits if found else None,
-                reverts=found.reverts if found else (),
+                commits=found.commits if isinstance(found, Brought) else None,
+                reverts=found.reverts if isinstance(found, Brought) else (),
             )
         except InvalidEvent as error:
             return self._refuse(delivery, routed, Reason(UNEXPECTED_PAYLOAD, str(error)))
@@ -268,8 +287,14 @@ class _Acceptance:
         self._rows.events.append(
             NewEvent(id_, delivery.destination, source, subject, delivery.id, delivery.received_at, body)
         )
+        if held:
+            new = NewWaiting(
+                subject, id_, delivery.destination, delivery.received_at, _WAIT_US, wanted, routed.key, held
+            )
+            self._rows.waiting.append(new)
         outcome = REPLAYED if is_known else STORED
-        texts = (AT_RECEIPT if deploy.at_receipt else "", unknown)
+        unknown = NOT_TOLD.format(reason=found.reason) if isinstance(found, Gap) else ""
+        texts = (AT_RECEIPT if deploy.at_receipt else "", held or unknown)
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), [id_])
         return outcome, [id_], None, ""
 
