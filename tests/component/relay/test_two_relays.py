@@ -195,8 +195,8 @@ def test_deploys_sent_to_both_relays_at_once_count_once(late: bool, tmp_path: Pa
                     deployment_status("larkspur/both", sha, run=number, deployment=number, at=at)
                     for _ in range(2)
                 ]
-                for both in (status, pushes) if late and number > 1 else (pushes, status):
-                    at_once([first, second], both)
+                for same in (status, pushes) if late and number > 1 else (pushes, status):
+                    at_once([first, second], same)
                 hooks = [
                     gitlab(name, "larkspur/hooks", sha, job=number, pipeline=number, at=at)
                     for name in ("build.success.production", "deployment.success")
