@@ -10,7 +10,6 @@ import errno
 import importlib
 import sys
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -73,7 +72,7 @@ class Lazy(click.Group):
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("gitdailies-integrations"), prog_name="gitdailies")
+@click.version_option(package_name="gitdailies-integrations", prog_name="gitdailies")
 def gitdailies() -> None:
     """Send deploys and incidents to GitDailies, each counted once.
 

@@ -164,10 +164,14 @@ class Relay:
     _files: int = 0
 
     def __post_init__(self) -> None:
-        self.new_store()
+        self._open()
 
     def new_store(self) -> None:
         """Begin with an empty store, as after a move."""
+        self._session.close()
+        self._open()
+
+    def _open(self) -> None:
         self._files += 1
         file = self.folder / f"relay-{self._files}.db"
         shutil.copy(self.template, file)

@@ -200,7 +200,7 @@ def test_a_push_after_its_deploy_completes_it(story: Story) -> None:
 
 
 def test_a_gap_is_explained(story: Story) -> None:
-    """A branch that began later leads nowhere back: the deploy goes without commits, and says why."""
+    """A push that lists fewer commits than it brought leads nowhere: the deploy goes without, and says so."""
     story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2))
     story.send(push(story.repo, NOTHING, [(D, minutes_ago(15))]), expected=200)
     story.send(story.deploy(D, 10, run=3))

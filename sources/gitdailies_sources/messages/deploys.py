@@ -95,7 +95,7 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
     if not fields.has("deployed_at"):
         fields.fault("deployed_at", "expected a path to the deploy's time, or received, got nothing")
     ref, tag, commits = fields.value("ref"), fields.value("tag"), _commits(fields)
-    environment, service, url = fields.value("environment"), fields.value("service"), fields.value("url")
+    environment, service, url = fields.environment(), fields.value("service"), fields.value("url")
     run, attempt = fields.value("run"), fields.value("attempt")
     deployment, route = fields.value("deployment"), fields.value("route")
     named_platform, kind, tier = fields.value("platform"), fields.value("type"), fields.value("tier")
@@ -107,7 +107,7 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
         if commit is None:
             reason = "no commit" + (f"; {hint}" if hint else "")
             return Unreadable(reason, word=word, key=key, code=NO_COMMIT)
-        moment = at.read(scope) or no_time(at)
+        moment = at.read(scope) or no_time(scope, at)
         branch = ref.text(scope)
         on_tag = tag.text(scope) not in (None, "false", "0")
         committed = commit_time.read(scope)
