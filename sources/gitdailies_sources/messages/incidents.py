@@ -14,6 +14,8 @@ from gitdailies_sources.messages.fields import EntryFields, first_moment, needed
 
 STATES = ("started", "resolved", "updated", "reopened", "cancelled", "deleted", "merged")
 _WITHOUT_RECOVERY = ("cancelled", "deleted", "merged")
+# Fields of an entry that a change has by the same name.
+_TEXTS = ("environment", "title", "severity", "url", "urgency", "priority")
 Make = Callable[[Scope, str, str, str], Change]
 
 
@@ -53,16 +55,20 @@ class _WhenReader:
 
     def _began(self, scope: Scope) -> Moment | None:
         """Return the start that the delivery itself holds."""
-        found = self._started.read(scope) if self._names_start else None
-        return None if found is None or found.at_receipt else found
+        return self._in_delivery(self._started.read(scope)) if self._names_start else None
+
+    @staticmethod
+    def _in_delivery(began: Moment | None) -> Moment | None:
+        return None if began is None or began.at_receipt else began
 
     def _start(self, scope: Scope) -> _Times:
-        at = first_moment(scope, self._started, self._updated) or no_time(self._started, self._updated)
+        began = self._started.read(scope)
+        at = began or self._updated.read(scope) or no_time(self._started, self._updated)
         again = self._later(self._reopened.read(scope), at)
         if again is None and self._snapshot:
             # The state again, under the first start's time: it has started again if it was over by then.
             again = self._later(self._updated.read(scope), at)
-        return _Times(at, self._began(scope), again)
+        return _Times(at, self._in_delivery(began), again)
 
     @staticmethod
     def _later(moment: Moment | None, than: Moment) -> Moment | None:
@@ -89,9 +95,8 @@ def compiled(fields: EntryFields) -> Make:
     """Compile an entry to a function of the scope, the state, the vendor's word and the message's key."""
     incident = fields.needed("incident", "a path to the incident's id")
     when = _WhenReader(fields)
-    title, service, aliases = fields.value("title"), fields.value("service"), fields.value("service_aliases")
-    environment, severity = fields.value("environment"), fields.value("severity")
-    urgency, priority, url = fields.value("urgency"), fields.value("priority"), fields.value("url")
+    service, aliases = fields.value("service"), fields.value("service_aliases")
+    shown = [(name, fields.value(name)) for name in _TEXTS if fields.has(name)]
     merged_into, resolution = fields.value("merged_into"), fields.value("resolution")
     tags, end_needs_start = fields.tags("tags"), fields.flag("end_needs_start")
     ends = fields.plain("ends", "")
@@ -119,14 +124,9 @@ def compiled(fields: EntryFields) -> Make:
             # What ends without a recovery does not bring a start with it that was never counted.
             needs_start=state in _WITHOUT_RECOVERY or (end_needs_start and state == "resolved"),
             merged_into=merged_into.text(scope) if merged else None,
-            environment=environment.text(scope),
-            title=title.text(scope),
-            severity=severity.text(scope),
-            url=url.text(scope),
-            urgency=urgency.text(scope),
-            priority=priority.text(scope),
             resolution=resolution.text(scope) if state == "resolved" else None,
             tags=tags(scope),
+            **{name: value.text(scope) for name, value in shown},
         )
 
     return make
