@@ -9,7 +9,6 @@ distributions.
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Iterator
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -110,11 +109,7 @@ def _provider(name: str) -> PackProvider | None:
     return next((found for found in _providers() if name in found.names()), None)
 
 
-def _points(group: str) -> tuple[EntryPoint, ...]:
-    return _found(group, tuple(sys.path))
-
-
 @cache
-def _found(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+def _points(group: str) -> tuple[EntryPoint, ...]:
     # This reads the metadata of every installed distribution, which takes tens of milliseconds.
     return tuple(entry_points().select(group=group))
