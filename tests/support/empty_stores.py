@@ -1,7 +1,6 @@
-"""SQLite stores with their tables and no rows.
+"""SQLite stores with their tables and no rows, made once a run: it takes a tenth of a second and more.
 
-To make the tables takes a tenth of a second and more, so the first process of a run makes them. Tests of
-the stores themselves, and of `gitdailies up`, begin without a file.
+Tests of the stores themselves, and of `gitdailies up`, begin without a file.
 """
 
 from __future__ import annotations

@@ -10,7 +10,6 @@ distributions.
 from __future__ import annotations
 
 import difflib
-import sys
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -121,11 +120,7 @@ def _provider(name: str) -> PackProvider | None:
     return next((found for found in _providers() if name in found.names()), None)
 
 
-def _points(group: str) -> tuple[EntryPoint, ...]:
-    return _found(group, tuple(sys.path))
-
-
 @cache
-def _found(group: str, _path: tuple[str, ...]) -> tuple[EntryPoint, ...]:
+def _points(group: str) -> tuple[EntryPoint, ...]:
     # This reads the metadata of every installed distribution, which takes tens of milliseconds.
     return tuple(entry_points().select(group=group))
