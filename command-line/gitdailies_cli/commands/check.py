@@ -9,11 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
+from gitdailies_core.errors import StoreUnavailable, UsageError
 
 from gitdailies_cli import find_config, output
 
 if TYPE_CHECKING:
     from gitdailies_connection.check.reachability import Finding
+    from gitdailies_connection.config.settings import Configuration
 
 _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 
@@ -66,7 +68,43 @@ def _findings(file: Path | None) -> list[Finding]:
         )
         return [finding, *_mirrors(webhooks.mirrors)]
     configuration = find_config.load_configuration(path)
-    return reachability.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
+    return [
+        *reachability.check(configuration, os.environ),
+        *_alerts(configuration),
+        *_mirrors(configuration.webhooks.mirrors),
+    ]
+
+
+def _alerts(configuration: Configuration) -> list[Finding]:
+    """Say how many of the last alerts of each source would count, if a relay has used the store."""
+    from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+    from gitdailies_connection.config.sources import is_of_alerts
+
+    sources = [source for source in configuration.sources.values() if is_of_alerts(source)]
+    if not sources:
+        return []
+    from gitdailies_relay.operations.alerts import last_alerts
+
+    from gitdailies_cli.relay import options
+
+    findings = []
+    try:
+        database = options.store_of(configuration)
+        for source in sources:
+            found = last_alerts(database, source, configuration.routes)
+            text = f"sources.{source.name}: {found.counting} of the last {found.seen} alerts would count"
+            if not found.seen:
+                text = f"sources.{source.name}: the relay has stored no alert of it so far"
+            if found.counting or not found.seen:
+                findings.append(Finding(OK, text))
+            else:
+                remedy = f"`gitdailies sources preview {source.name}` says why; see only, and services"
+                findings.append(Finding(UNPROVEN, text, remedy))
+    except UsageError:
+        return []
+    except StoreUnavailable as error:
+        return [Finding(FAULT, f"relay.store: {error}", "look at the database, then check again")]
+    return findings
 
 
 def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:

@@ -21,7 +21,7 @@ _PACKAGE, _SCHEMA = "gitdailies-integrations", "gitdailies.schema.json"
 def schema_address() -> str:
     """Return where an editor finds the schema: at the address of the release, else in this package."""
     for line in metadata(_PACKAGE).get_all("Project-URL") or ():
-        label, _, address = line.partition(", ")
+        label, _, address = str(line).partition(", ")
         if label == _LABEL:
             return str(address)
     return Path(str(files(__package__) / _SCHEMA)).as_uri()
