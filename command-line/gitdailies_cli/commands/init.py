@@ -23,7 +23,7 @@ def schema_address() -> str:
     for line in metadata(_PACKAGE).get_all("Project-URL") or ():
         label, _, address = str(line).partition(", ")
         if label == _LABEL:
-            return address
+            return str(address)
     return Path(str(files(__package__) / _SCHEMA)).as_uri()
 
 
