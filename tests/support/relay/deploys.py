@@ -95,18 +95,53 @@ def workflow_run(repo: str, sha: str, *, run: int, path: str) -> Delivery:
 
 
 def push(
-    repo: str, before: str, commits: Sequence[tuple[str, datetime]], *, branch: str = "main"
+    repo: str,
+    before: str,
+    commits: Sequence[tuple[str, datetime]],
+    *,
+    branch: str = "main",
+    messages: Sequence[str] = (),
 ) -> Delivery:
-    """Make a push of *commits*, oldest first, each with its time."""
+    """Make a push of *commits*, oldest first, each with its time and perhaps a message of its own."""
+    texts = messages or ["Weigh parcels"] * len(commits)
     body = json.loads(example("github", "push.main"))
     body["repository"].update(full_name=repo, pushed_at=int(commits[-1][1].timestamp()))
     body.update(
         ref=f"refs/heads/{branch}",
         before=before,
         after=commits[-1][0],
-        commits=[{"id": sha, "timestamp": at.isoformat(), "message": "Weigh parcels"} for sha, at in commits],
+        commits=[
+            {"id": sha, "timestamp": at.isoformat(), "message": text}
+            for (sha, at), text in zip(commits, texts, strict=True)
+        ],
     )
     return github("push", body)
+
+
+def gitlab_push(
+    repo: str,
+    before: str,
+    commits: Sequence[tuple[str, datetime]],
+    *,
+    branch: str = "main",
+    messages: Sequence[str] = (),
+) -> Delivery:
+    """Make GitLab's hook of the same push."""
+    texts = messages or ["Weigh parcels"] * len(commits)
+    body = json.loads(example("gitlab", "push"))
+    body["project"].update(path_with_namespace=repo, web_url=f"https://gitlab.com/{repo}")
+    body.update(
+        ref=f"refs/heads/{branch}",
+        before=before,
+        after=commits[-1][0],
+        checkout_sha=commits[-1][0],
+        total_commits_count=len(commits),
+        commits=[
+            {"id": sha, "timestamp": at.isoformat(), "message": text, "title": text}
+            for (sha, at), text in zip(commits, texts, strict=True)
+        ],
+    )
+    return _of_gitlab("Push Hook", body)
 
 
 def gitlab(name: str, repo: str, sha: str, *, job: int, pipeline: int, at: datetime) -> Delivery:
@@ -121,9 +156,13 @@ def gitlab(name: str, repo: str, sha: str, *, job: int, pipeline: int, at: datet
         moment = at.strftime("%Y-%m-%d %H:%M:%S +0000")
         body.update(deployable_id=job, deployment_id=job + 1, status_changed_at=moment)
         body["commit_url"] = f"https://gitlab.com/{repo}/-/commit/{sha}"
+    return _of_gitlab("Job Hook", body)
+
+
+def _of_gitlab(event: str, body: dict[str, Any]) -> Delivery:
     headers = {
         "content-type": "application/json",
-        "x-gitlab-event": "Job Hook",
+        "x-gitlab-event": event,
         "idempotency-key": f"hook-{next(_numbers)}",
         "x-gitlab-token": SECRETS["gitlab-secret"],
     }
