@@ -13,6 +13,9 @@ from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.sources.deploy_messages import Deploy, DeployedCommit
 
 _FIRST_ATTEMPT = "1"
+# What the ids of the steps call a platform, where their `run` calls it otherwise. So a fetch of the past, which
+# names a deployment of GitHub as the step does, gives the id of the webhook.
+_ID_WORDS = {"github-actions": "github"}
 # A platform and a long name together would be longer than a name may be.
 _LONGEST = 200
 
@@ -26,7 +29,7 @@ def event_id(deploy: Deploy, place: Place, key: str) -> str:
     """
     attempt = None if deploy.deployment or deploy.attempt == _FIRST_ATTEMPT else deploy.attempt
     return deploy_id(
-        platform=deploy.platform,
+        platform=_ID_WORDS.get(deploy.platform, deploy.platform),
         run=deploy.deployment or deploy.run or key,
         sha=deploy.sha,
         repo=deploy.repo or place.repo,
