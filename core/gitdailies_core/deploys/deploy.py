@@ -13,7 +13,7 @@ from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.sources.deploy_messages import Deploy, DeployedCommit
 
 _FIRST_ATTEMPT = "1"
-# What the ids of the steps call a platform, where their `run` calls it otherwise. So a fetch of the past, which
+# What ids call a platform, where `run` calls it otherwise. So a fetch of the past, which
 # names a deployment of GitHub as the step does, gives the id of the webhook.
 _ID_WORDS = {"github-actions": "github"}
 # A platform and a long name together would be longer than a name may be.
