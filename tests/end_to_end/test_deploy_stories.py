@@ -18,7 +18,10 @@ from tests.support.relay.deliveries import Delivery
 from tests.support.relay.deploys import (
     NOTHING,
     add_sources,
+    argo_rollout,
+    argocd,
     deployment_status,
+    flux,
     gitlab,
     gitlab_push,
     minutes_ago,
@@ -262,6 +265,44 @@ def test_acting_on_a_deploy(story: Story) -> None:
     story.pair.command("replay", "--id", event, "--delivered")
 
     assert story.counted == (1, 0)
+
+
+def test_flux_goes_back_to_an_old_revision(story: Story) -> None:
+    """A revision that is told again is one deploy. One that comes back is another, and a rollback."""
+    told = [(A, 60), (A, 50), (B, 40), (B, 30), (A, 20), (A, 10)]
+    sent = [flux(story.repo, sha, at=minutes_ago(minutes)) for sha, minutes in told]
+    answers = story.send(*sent)
+
+    assert answers == ["stored", "repeated", "stored", "repeated", "stored", "repeated"]
+    assert [event["commitSHA"] for event in story.events] == [A, B, A]
+    assert story.counted == (3, 1)
+    # What Flux sends again is a repeat, also of the time before it went back.
+    assert set(story.send(*sent)) == {"repeated"}
+    assert story.counted == (3, 1)
+
+
+def test_a_late_message_of_flux_is_no_way_back(story: Story) -> None:
+    """It is older than the deploy of the other revision. Two objects do not disturb one another."""
+    story.send(flux(story.repo, A, at=minutes_ago(60)), flux(story.repo, B, at=minutes_ago(40)))
+    late = flux(story.repo, A, at=minutes_ago(50))
+    other = [flux(story.repo, A, at=minutes_ago(minutes), name="jobs") for minutes in (58, 35, 25)]
+
+    assert story.send(late, *other) == ["repeated", "stored", "repeated", "repeated"]
+    assert len(story.events) == 3
+
+
+@pytest.mark.parametrize("vendor", [argocd, argo_rollout])
+def test_a_cluster_goes_back(vendor: Any, story: Story) -> None:
+    """Argo CD and Argo Rollouts number each deploy, so going back to A is one more, and a rollback."""
+    number = "history" if vendor is argocd else "generation"
+    sent = [
+        vendor(story.repo, sha, at=minutes_ago(30 - 10 * index), **{number: 40 + index})
+        for index, sha in enumerate((A, B, A))
+    ]
+
+    assert story.send(*sent) == ["stored"] * 3
+    assert story.send(*sent) == ["repeated"] * 3
+    assert story.counted == (3, 1)
 
 
 @pytest.mark.parametrize("fetched_first", [False, True])

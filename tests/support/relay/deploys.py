@@ -13,10 +13,17 @@ from typing import Any
 
 from tests.support.relay.deliveries import Delivery, example
 
-SECRETS = {"github-secret": "gh-planted-3d1f0c5e", "gitlab-secret": "gl-planted-8b7a6d2c"}
+SECRETS = {
+    "github-secret": "gh-planted-3d1f0c5e",
+    "gitlab-secret": "gl-planted-8b7a6d2c",
+    "cluster-secret": "cluster-planted-5e2d",
+}
 SOURCES = """
   github: {adapter: github, secrets: [{file: github-secret}]}
   gitlab: {adapter: gitlab, secrets: [{file: gitlab-secret}]}
+  flux: {adapter: flux, secrets: [{file: cluster-secret}]}
+  argocd: {adapter: argocd, secrets: [{file: cluster-secret}]}
+  kubernetes: {adapter: kubernetes, secrets: [{file: cluster-secret}]}
 """
 NOTHING = "0" * 40
 _numbers = itertools.count(5000)
@@ -167,3 +174,39 @@ def _of_gitlab(event: str, body: dict[str, Any]) -> Delivery:
         "x-gitlab-token": SECRETS["gitlab-secret"],
     }
     return Delivery("gitlab", json.dumps(body).encode(), headers)
+
+
+def flux(repo: str, sha: str, *, at: datetime, name: str = "checkout") -> Delivery:
+    """Make what Flux tells of a Kustomization at each interval: the revision that it has."""
+    body = json.loads(example("flux", "kustomization.reconciled"))
+    body["involvedObject"].update(name=name, uid=f"uid of {repo} {name}")
+    body["metadata"].update(repo=repo, revision=f"main@sha1:{sha}")
+    body["timestamp"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    raw = json.dumps(body).encode()
+    digest = hmac.new(SECRETS["cluster-secret"].encode(), raw, hashlib.sha256).hexdigest()
+    headers = {"content-type": "application/json", "x-signature": f"sha256={digest}"}
+    return Delivery("flux", raw, headers)
+
+
+def argocd(repo: str, sha: str, *, history: int, at: datetime) -> Delivery:
+    """Make the message of Argo CD's template about a sync that changed something."""
+    body = json.loads(example("argocd", "deploy.succeeded.annotated"))
+    body["uid"] = f"uid of {repo}"
+    body["annotations"].update({"gitdailies.com/repo": repo, "gitdailies.com/commit": sha})
+    body["finished_at"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    body["history"][-1].update(id=history, revision=f"{history:040x}")
+    return _of_cluster("argocd", body)
+
+
+def argo_rollout(repo: str, sha: str, *, generation: int, at: datetime) -> Delivery:
+    """Make the message of Argo Rollouts' template about a rollout that ended well."""
+    body = json.loads(example("kubernetes", "argo-rollouts.completed"))
+    body.update(uid=f"uid of {repo}", generation=generation, pod_hash=sha[:10], stable_hash=sha[:10])
+    body["annotations"].update({"gitdailies.com/repo": repo, "gitdailies.com/commit": sha})
+    body["time"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _of_cluster("kubernetes", body)
+
+
+def _of_cluster(source: str, body: dict[str, Any]) -> Delivery:
+    headers = {"content-type": "application/json", "x-relay-token": SECRETS["cluster-secret"]}
+    return Delivery(source, json.dumps(body).encode(), headers)
