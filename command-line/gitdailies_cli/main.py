@@ -46,7 +46,7 @@ COMMANDS = {
     "sources": ("commands.sources", "list the tools that the relay can read; show, draft and test them"),
     "check": ("commands.check", "check configuration, secrets, reachability, dialect and mirrors"),
     "conformance": ("commands.conformance", "check that a receiver answers events correctly"),
-    "init": ("commands.check", "write a commented first gitdailies.yml"),
+    "init": ("commands.init", "write a commented first gitdailies.yml"),
 }
 
 # The disk is full or broken, below the output or below a file of ours.

@@ -8,11 +8,9 @@ from __future__ import annotations
 import os
 import shutil
 from collections.abc import Callable
-from functools import cache
 from pathlib import Path
 
 import pytest
-from gitdailies_core.sources import registry
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -36,11 +34,8 @@ def test_every_story_comes_to_what_the_documentation_says(
     tmp_path: Path,
     template: Path,
     measure: Callable[[str], None],
-    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Unmapped, re-routed, split, filtered, reopened, late, repeated, replayed, closed, restarted, moved."""
-    # Finding an adapter reads the metadata of all installed packages.
-    monkeypatch.setattr(registry, "adapter", cache(registry.adapter))
     steps = 0
     for number in [int(ONE)] if ONE else range(many):
         folder = tmp_path / "story"

@@ -1,11 +1,10 @@
-"""SQLite stores with their tables and no rows. To make the tables takes a tenth of a second and more, so each
-process makes them once. Tests of the stores themselves, and of `gitdailies up`, begin without a file.
+"""SQLite stores with their tables and no rows, made once a run: it takes a tenth of a second and more.
+
+Tests of the stores themselves, and of `gitdailies up`, begin without a file.
 """
 
 from __future__ import annotations
 
-import os
-import tempfile
 from collections.abc import Callable
 from contextlib import closing
 from functools import cache
@@ -15,6 +14,8 @@ from gitdailies_relay.store import store as relay
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.sqlite import SqliteDatabase
 from gitdailies_webhooks.sql import database as webhooks
+
+from tests.support.once import made_once
 
 
 def put_relay_store(path: Path) -> None:
@@ -35,9 +36,10 @@ def _put(path: Path, migrate: Callable[[Database], None]) -> None:
 
 @cache
 def _made(migrate: Callable[[Database], None]) -> bytes:
-    with tempfile.TemporaryDirectory(dir=os.environ["GITDAILIES_TEST_RUN"]) as folder:
-        database = SqliteDatabase(Path(folder) / "store.db")
+    def make(folder: Path) -> None:
+        database = SqliteDatabase(folder / "store.db")
         migrate(database)
         with closing(database.connect()) as session:
             session.execute("PRAGMA wal_checkpoint(TRUNCATE)")
-        return database.path.read_bytes()
+
+    return (made_once(f"empty store {migrate.__module__}", make) / "store.db").read_bytes()

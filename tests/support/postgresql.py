@@ -16,12 +16,12 @@ from pathlib import Path
 import psycopg
 import pytest
 
+from tests.support.once import RUN, folder_of_run
 from tests.support.programs import postgresql_programs
 from tests.support.servers import free_port
 
 NAMED = "GITDAILIES_TEST_POSTGRESQL"
 HERE = "postgresql://127.0.0.1:5432/test"
-_RUN = "GITDAILIES_TEST_RUN"
 # The servers refuse a database that may lose what it answered, so it syncs as any other.
 _OPTIONS = ("-c", "max_connections=200")
 # PostgreSQL refuses to run as root. Debian's package makes this user for it.
@@ -30,12 +30,12 @@ USER = "postgres" if os.geteuid() == 0 else None
 
 def begin_run() -> None:
     """Make the folder that the processes of this run share."""
-    os.environ[_RUN] = tempfile.mkdtemp(prefix="gitdailies-tests-")
+    os.environ[RUN] = tempfile.mkdtemp(prefix="gitdailies-tests-")
 
 
 def end_run() -> None:
     """Stop a started server, and remove its folder."""
-    folder = Path(os.environ.pop(_RUN))
+    folder = Path(os.environ.pop(RUN))
     programs = postgresql_programs()
     if programs is not None and (folder / "data" / "postmaster.pid").exists():
         subprocess.run(
@@ -59,7 +59,7 @@ def server() -> str:
             f"postgresql: expected a server at {HERE}, at ${NAMED}, or initdb to make one, got none;"
             " `make setup` installs it or says how"
         )
-    return _started(programs, Path(os.environ[_RUN]))
+    return _started(programs, folder_of_run())
 
 
 def initialize(programs: Path, folder: Path, superuser: str) -> None:

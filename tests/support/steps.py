@@ -2,13 +2,10 @@
 
 from __future__ import annotations
 
-import atexit
 import json
 import re
-import shutil
 import subprocess
 import sys
-import tempfile
 import urllib.request
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
@@ -22,6 +19,7 @@ from gitdailies_webhooks.accounts.key_store import create_key
 from scripts import dist
 from scripts.joiner import one_file
 from tests.support.empty_stores import put_webhooks_store
+from tests.support.once import made_once
 from tests.support.processes import running
 from tests.support.programs import program
 
@@ -37,11 +35,8 @@ SHELLS = {"bash": ("bash", "--noprofile", "--norc", "-eo", "pipefail"), "dash": 
 
 @cache
 def published(module: str) -> Path:
-    """Build the published files of a platform, once a session, and return their folder."""
-    folder = tempfile.mkdtemp(prefix="gitdailies-dist-")
-    atexit.register(shutil.rmtree, folder, ignore_errors=True)
-    dist.build(Path(folder), [module])
-    return Path(folder) / module
+    """Build the published files of a platform, once a run, and return their folder."""
+    return made_once(f"dist-{module}", lambda folder: dist.build(folder, [module])) / module
 
 
 def case(platform: str, name: str) -> dict[str, Any]:

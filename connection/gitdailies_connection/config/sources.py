@@ -56,6 +56,15 @@ def adapter_of(source: Source) -> Adapter:
     return source.pack if source.pack is not None else registry.adapter(source.adapter)
 
 
+def is_of_alerts(source: Source) -> bool:
+    """Whether what a source sends are alerts, of which `only` says which are incidents."""
+    return _is_of_alerts(adapter_of(source))
+
+
+def _is_of_alerts(adapter: Adapter) -> bool:
+    return getattr(adapter, "kind", "") == ALERT
+
+
 def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mapping[str, Source]:
     """Read `sources`; *load* loads an adapter by name."""
     found = {}
@@ -220,7 +229,7 @@ def _refuse_every_alert(
     reading: SettingsReader, place: Place, adapter: Adapter | None, *, chosen: bool
 ) -> None:
     """Refuse a source of alerts that does not say which of them count."""
-    if adapter is None or getattr(adapter, "kind", "") != ALERT or chosen:
+    if adapter is None or chosen or not _is_of_alerts(adapter):
         return
     if any(reading.get((*place, name)) is None and not reading.absent((*place, name)) for name in _CHOICES):
         return  # it has a fault of its own

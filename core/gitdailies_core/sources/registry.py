@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import difflib
 from collections.abc import Iterator, Sequence
+from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
 
@@ -119,5 +120,7 @@ def _provider(name: str) -> PackProvider | None:
     return next((found for found in _providers() if name in found.names()), None)
 
 
-def _points(group: str) -> list[EntryPoint]:
-    return list(entry_points().select(group=group))
+@cache
+def _points(group: str) -> tuple[EntryPoint, ...]:
+    # This reads the metadata of every installed distribution, which takes tens of milliseconds.
+    return tuple(entry_points().select(group=group))

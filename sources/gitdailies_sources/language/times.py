@@ -34,8 +34,6 @@ class Time(NamedTuple):
 
     where: str
     read: Callable[[Scope], Moment | None]
-    # Whether the delivery itself may hold the time.
-    in_delivery: bool = True
 
 
 def compiled(given: Any, place: Place, faults: Faults) -> Time:
@@ -49,7 +47,7 @@ def compiled(given: Any, place: Place, faults: Faults) -> Time:
 
 def _compiled(given: Any, place: Place, faults: Faults) -> Time:
     if given == RECEIVED:
-        return Time("the time of receipt", _received, in_delivery=False)
+        return Time("the time of receipt", _received)
     if isinstance(given, Mapping) and "first_of" in given:
         parts = [
             compiled(one, (*place, "first_of", index), faults) for index, one in enumerate(given["first_of"])
@@ -57,14 +55,13 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Time:
         return Time(
             " or ".join(part.where for part in parts),
             _first_of([part.read for part in parts]),
-            any(part.in_delivery for part in parts),
         )
     if isinstance(given, Mapping) and "when" in given:
         from gitdailies_sources.language import conditions
 
         holds = conditions.any_of(given["when"], (*place, "when"), faults)
         then = compiled(given["then"], (*place, "then"), faults)
-        return Time(then.where, lambda scope: then.read(scope) if holds(scope) else None, then.in_delivery)
+        return Time(then.where, lambda scope: then.read(scope) if holds(scope) else None)
     value = values.compiled(given, place, faults)
     if not isinstance(given, Mapping):
         return Time(value.where, _reader(value, _lenient))

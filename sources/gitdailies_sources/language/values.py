@@ -157,6 +157,8 @@ def _path(text: str) -> Value:
 
     def raws(scope: Scope) -> Sequence[Any]:
         value = read(scope)
+        if value is None:
+            return ()
         if isinstance(value, list):
             return _flat(value)
         return () if is_nothing(value) else (value,)

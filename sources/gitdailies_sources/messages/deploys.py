@@ -95,7 +95,7 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
     if not fields.has("deployed_at"):
         fields.fault("deployed_at", "expected a path to the deploy's time, or received, got nothing")
     ref, tag, commits = fields.value("ref"), fields.value("tag"), _commits(fields)
-    environment, service, url = fields.environment(), fields.value("service"), fields.value("url")
+    environment, service, url = fields.value("environment"), fields.value("service"), fields.value("url")
     run, attempt = fields.value("run"), fields.value("attempt")
     deployment, route = fields.value("deployment"), fields.value("route")
     told_object = fields.value("object")

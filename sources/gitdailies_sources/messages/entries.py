@@ -53,8 +53,10 @@ class Entry:
             conditions.any_of(given["when"], (*place, "when"), faults) if "when" in given else _always
         )
         self._each = fields.value("each") if "each" in given else None
-        self._skip = conditions.skip_if(given.get("skip_if") or (), (*place, "skip_if"), faults)
-        self._only = conditions.only_if(given.get("only_if") or (), (*place, "only_if"), faults)
+        self._held = (
+            *conditions.skip_if(given.get("skip_if") or (), (*place, "skip_if"), faults),
+            *conditions.only_if(given.get("only_if") or (), (*place, "only_if"), faults),
+        )
         self._state = fields.needed("state", "a path to the vendor's word")
         self._table = Table(self.states)
         self.constant = _constant(given.get("state"))
@@ -126,7 +128,7 @@ class Entry:
     def _message(self, scope: Scope, key: str) -> Message:
         key = self._own_key(scope) or key
         word = self._state.text(scope)
-        for held in (*self._skip, *self._only):
+        for held in self._held:
             if held.holds(scope):
                 return self._ignored(held.reason, word or "", scope, key)
         if word is None:

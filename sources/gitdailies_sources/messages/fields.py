@@ -35,7 +35,11 @@ class EntryFields:
     def value(self, name: str) -> Value:
         if name not in self._entry:
             return values.NOTHING
-        found = values.compiled(self._entry[name], (*self._place, name), self._faults)
+        given = self._entry[name]
+        if name == "environment" and isinstance(given, Mapping) and "map" in given:
+            # A word that the table lacks stays: without an environment it would be production.
+            given = {"otherwise": values.SAME, **given}
+        found = values.compiled(given, (*self._place, name), self._faults)
         self.paths[name] = found.where
         return found
 
@@ -44,19 +48,21 @@ class EntryFields:
             return times.NEVER
         return times.compiled(self._entry[name], (*self._place, name), self._faults)
 
-    def time_of_start(self) -> Time:
-        """Compile the start of an incident that a message about its end may hold, too.
+    def time_of_start(self, started: Time) -> Time:
+        """Return the start of an incident that a message about its end may hold, too.
 
-        What is also the time of an end, or first of all that of a change, is the time of the message itself.
+        What is also the time of an end, or first of all that of a change, is the time of the message
+        itself. *started* is the compiled `started_at`, and is returned where it has none of these.
         """
         shared = _alternatives(self._entry.get("resolved_at"))
         for name in ("updated_at", "reopened_at"):
             shared += _alternatives(self._entry.get(name))[:1]
-        own = [one for one in _alternatives(self._entry.get("started_at")) if one not in shared]
-        if not own:
-            return times.NEVER
+        given = _alternatives(self._entry.get("started_at"))
+        own = [one for one in given if one not in shared]
+        if own == given:
+            return started
         # What is wrong with it was found in `started_at` itself.
-        return times.compiled({"first_of": own}, (), Faults())
+        return times.compiled({"first_of": own}, (), Faults()) if own else times.NEVER
 
     def needed(self, name: str, why: str) -> Value:
         """Compile a field that the entry must have."""
@@ -70,14 +76,6 @@ class EntryFields:
 
     def fault(self, name: str, text: str) -> None:
         self._faults.add((*self._place, name), text)
-
-    def environment(self) -> Value:
-        """Compile the environment. A word that its table lacks stays: without one it would be production."""
-        given = self._entry.get("environment")
-        if isinstance(given, Mapping) and "map" in given and "otherwise" not in given:
-            given = {**given, "otherwise": values.SAME}
-            return values.compiled(given, (*self._place, "environment"), self._faults)
-        return self.value("environment")
 
     def flag(self, name: str) -> bool:
         return self._entry.get(name) is True

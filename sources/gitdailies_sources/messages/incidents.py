@@ -20,6 +20,8 @@ _NEEDED_TIMES = {
     "resolved": ("resolved_at",),
     "reopened": ("reopened_at", "updated_at"),
 }
+# Fields of an entry that a change has by the same name.
+_TEXTS = ("environment", "title", "severity", "url", "urgency", "priority")
 Make = Callable[[Scope, str, str, str], Change]
 
 
@@ -38,7 +40,7 @@ class _WhenReader:
         self._named = fields.value_unless_false("occurrence")
         self._is_named = fields.has("occurrence")
         self._snapshot = fields.flag("snapshot")
-        self._own_start = fields.time_of_start()
+        self._own_start = fields.time_of_start(self._started)
         self.of_state: dict[str, Callable[[Scope], _Times]] = {
             "started": self._start,
             "reopened": self._reopening,
@@ -63,16 +65,21 @@ class _WhenReader:
         A field that is also the time of an end is that of the message: the end of an incident does not
         name its start.
         """
-        found = self._own_start.read(scope)
-        return None if found is None or found.at_receipt else found
+        return self._in_delivery(self._own_start.read(scope))
+
+    @staticmethod
+    def _in_delivery(began: Moment | None) -> Moment | None:
+        return None if began is None or began.at_receipt else began
 
     def _start(self, scope: Scope) -> _Times:
-        at = first_moment(scope, self._started, self._updated) or no_time(scope, self._started, self._updated)
+        began = self._started.read(scope)
+        at = began or self._updated.read(scope) or no_time(scope, self._started, self._updated)
         again = self._later(self._reopened.read(scope), at)
         if again is None and self._snapshot:
             # The state again, under the first start's time: it has started again if it was over by then.
             again = self._later(self._updated.read(scope), at)
-        return _Times(at, self._began(scope), again)
+        own = began if self._own_start is self._started else self._own_start.read(scope)
+        return _Times(at, self._in_delivery(own), again)
 
     @staticmethod
     def _later(moment: Moment | None, than: Moment) -> Moment | None:
@@ -112,9 +119,8 @@ def compiled(fields: EntryFields, states: Container[str]) -> Make:
             fields.fault(names[0], "expected a path to the time, or received, got nothing")
     incident = fields.needed("incident", "a path to the incident's id")
     when = _WhenReader(fields)
-    title, service, aliases = fields.value("title"), fields.value("service"), fields.value("service_aliases")
-    environment, severity = fields.environment(), fields.value("severity")
-    urgency, priority, url = fields.value("urgency"), fields.value("priority"), fields.value("url")
+    service, aliases = fields.value("service"), fields.value("service_aliases")
+    shown = [(name, fields.value(name)) for name in _TEXTS if fields.has(name)]
     merged_into, resolution = fields.value("merged_into"), fields.value("resolution")
     tags, end_needs_start = fields.tags("tags"), fields.flag("end_needs_start")
     ends = fields.plain("ends", "")
@@ -142,14 +148,9 @@ def compiled(fields: EntryFields, states: Container[str]) -> Make:
             # What ends without a recovery does not bring a start with it that was never counted.
             needs_start=state in _WITHOUT_RECOVERY or (end_needs_start and state == "resolved"),
             merged_into=merged_into.text(scope) if merged else None,
-            environment=environment.text(scope),
-            title=title.text(scope),
-            severity=severity.text(scope),
-            url=url.text(scope),
-            urgency=urgency.text(scope),
-            priority=priority.text(scope),
             resolution=resolution.text(scope) if state == "resolved" else None,
             tags=tags(scope),
+            **{name: value.text(scope) for name, value in shown},
         )
 
     return make

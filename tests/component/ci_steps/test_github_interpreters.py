@@ -13,6 +13,7 @@ import pytest
 from gitdailies_core.events.dialect import Dialect
 from gitdailies_core.events.events import Event
 
+from tests.support.once import made_once
 from tests.support.servers import answer, serving
 from tests.support.steps import CASES, ROOT, VERSION
 
@@ -21,7 +22,15 @@ KEY = "gdk_planted-3f9b"
 
 
 def interpreters() -> dict[tuple[int, int], str]:
-    """Find a Python of each minor version: on the PATH, in pyenv's folder, and this one."""
+    """Return a Python of each minor version: on the PATH, in pyenv's folder, and this one."""
+    folder = made_once(
+        "interpreters", lambda folder: (folder / "found.json").write_text(json.dumps(_found()))
+    )
+    return {(major, minor): path for major, minor, path in json.loads((folder / "found.json").read_text())}
+
+
+def _found() -> list[tuple[int, int, str]]:
+    """Start each to ask for its version: tenths of a second for a shim of pyenv's."""
     folders = [Path(folder) for folder in os.environ.get("PATH", "").split(os.pathsep) if folder]
     folders += sorted(Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")).glob("versions/*/bin"))
     found: dict[tuple[int, int], str] = {}
@@ -37,7 +46,7 @@ def interpreters() -> dict[tuple[int, int], str]:
             # A shim of pyenv's is a shell script; what it starts is the Python.
             major, minor, path = done.stdout.strip().split(" ", 2)
             found.setdefault((int(major), int(minor)), path)
-    return found
+    return [(*version, path) for version, path in found.items()]
 
 
 FOUND = interpreters()

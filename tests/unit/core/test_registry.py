@@ -1,6 +1,6 @@
 """Adapters are found by entry point, ours and a stranger's alike."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
@@ -12,7 +12,7 @@ ROOT = Path(__file__).resolve().parents[3]
 
 
 @pytest.fixture
-def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, str, str], None]:
+def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[[str, str, str], None]]:
     """Put a distribution on the path that registers a name in the group."""
 
     def put(distribution: str, name: str, value: str) -> None:
@@ -22,8 +22,10 @@ def install(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[str, s
         (info / "METADATA").write_text(f"Metadata-Version: 2.1\nName: {distribution}\nVersion: 1.0\n")
         (info / "entry_points.txt").write_text(f"[{GROUP}]\n{name} = {value}\n")
         monkeypatch.syspath_prepend(folder)
+        registry._points.cache_clear()
 
-    return put
+    yield put
+    registry._points.cache_clear()
 
 
 def test_names_are_sorted_and_without_repeats(install: Callable[[str, str, str], None]) -> None:

@@ -1,0 +1,30 @@
+"""What all processes of a run share: the first that asks makes it, the others wait for it."""
+
+from __future__ import annotations
+
+import fcntl
+import os
+from collections.abc import Callable
+from pathlib import Path
+
+# The folder of a run, which its end removes.
+RUN = "GITDAILIES_TEST_RUN"
+
+
+def folder_of_run() -> Path:
+    """Return the folder that the processes of this run share."""
+    return Path(os.environ[RUN])
+
+
+def made_once(name: str, make: Callable[[Path], object]) -> Path:
+    """Return the folder *name* of this run, which *make* filled. A fault of *make* reaches each process."""
+    folder = folder_of_run() / "once" / name
+    folder.parent.mkdir(exist_ok=True)
+    with folder.with_suffix(".lock").open("a") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        done = folder.with_suffix(".done")
+        if not done.exists():
+            folder.mkdir(exist_ok=True)
+            make(folder)
+            done.touch()
+    return folder
