@@ -14,7 +14,7 @@ import orjson
 from gitdailies_core.deploys.deploy import event_id, event_of
 from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.events import INCIDENT_STARTED, Event
+from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.holding import held
 from gitdailies_core.incidents.records import Decision
 from gitdailies_core.incidents.state_machine import close, decide
@@ -30,7 +30,7 @@ from gitdailies_core.reasons import (
     Reason,
 )
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Ignored
+from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change, Ignored
 
 from gitdailies_relay.accepting.batch_records import BatchRecords
 from gitdailies_relay.accepting.brought import WAIT, Gap, brought_by
@@ -39,6 +39,7 @@ from gitdailies_relay.accepting.interpret import (
     Interpretation,
     RoutedMessage,
     digest_of,
+    may_count_more,
     storable_body,
     storable_headers,
 )
@@ -52,6 +53,7 @@ from gitdailies_relay.accepting.store_port import (
     WantedDeploy,
 )
 from gitdailies_relay.accepting.waiting import NOT_TOLD, settle, waiting_beside, why_held
+from gitdailies_relay.accepting.went_back import remember, went_back
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
 
@@ -242,7 +244,7 @@ class _Acceptance:
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), ids)
         if ids and reason is not None and reason.code == HOLD:
             reason = None  # it is stored; the timeline says that it waits, or why it was discarded
-        code = UNMAPPED if outcome == UNMAPPED or _may_count_more(routed, message, decision) else ""
+        code = UNMAPPED if outcome == UNMAPPED or may_count_more(routed, message, decision) else ""
         return outcome, ids, reason, code
 
     def _accept_deploy(
@@ -256,8 +258,10 @@ class _Acceptance:
             self._add_delivery(delivery, routed, code or IGNORED, reason.text, ())
             return code or IGNORED, (), reason, code
         source, subject = delivery.interpretation.source, routed.subject
-        id_ = event_id(deploy, place, routed.key)
-        if id_ in self._deploys or self._store.has_event(delivery.destination, subject, id_):
+        again, id_ = False, event_id(deploy, place, routed.key)
+        if self._is_there(delivery, subject, id_) and went_back(self._store, source, deploy):
+            again, id_ = True, event_id(deploy, place, routed.key, again=True)
+        if self._is_there(delivery, subject, id_):
             self._add_delivery(
                 delivery, routed, REPEATED, "another message about a deploy that counted", [id_]
             )
@@ -278,11 +282,13 @@ class _Acceptance:
                 routed.key,
                 commits=found.commits if isinstance(found, Brought) else None,
                 reverts=found.reverts if isinstance(found, Brought) else (),
+                again=again,
             )
         except InvalidEvent as error:
             return self._refuse(delivery, routed, Reason(UNEXPECTED_PAYLOAD, str(error)))
         self._deploys.add(id_)
         self._store.remember_deploy(place, deploy.sha, deploy.at)
+        remember(self._store, source, deploy)
         body = orjson.dumps(event.to_wire()).decode()
         self._rows.events.append(
             NewEvent(id_, delivery.destination, source, subject, delivery.id, delivery.received_at, body)
@@ -297,6 +303,9 @@ class _Acceptance:
         texts = (AT_RECEIPT if deploy.at_receipt else "", held or unknown)
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), [id_])
         return outcome, [id_], None, ""
+
+    def _is_there(self, delivery: Delivery, subject: str, id_: str) -> bool:
+        return id_ in self._deploys or self._store.has_event(delivery.destination, subject, id_)
 
     def _refuse(
         self, delivery: Delivery, routed: RoutedMessage, reason: Reason
@@ -385,13 +394,3 @@ class _Acceptance:
             storable_body(interpretation),
             interpretation.digest or digest_of(interpretation.body),
         )
-
-
-def _may_count_more(routed: RoutedMessage, change: Change, decision: Decision) -> bool:
-    """Whether a change starts something at some of its services, and may at others that have no line yet.
-
-    An end counts where its start counted, so it needs no line.
-    """
-    if not routed.unmapped or routed.refusal is not None:
-        return False
-    return change.state == STARTED or any(event.kind == INCIDENT_STARTED for event in decision.events)

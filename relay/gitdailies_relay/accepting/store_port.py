@@ -143,6 +143,9 @@ class AcceptanceStore(Protocol):
     def deployed_before(self, place: Place, sha: str, at: datetime) -> str | None:
         """Return the commit that was deployed last at *place* before *at* and is not *sha*, or None."""
 
+    def deployed_last(self, place: Place) -> tuple[str, datetime] | None:
+        """Return the commit that was deployed last at *place*, and when, or None."""
+
     def deployed_shas(self, place: Place, at: datetime) -> Collection[str]:
         """Return the commits that were deployed at *place* before *at*."""
 

@@ -33,6 +33,10 @@ _BEFORE = (
     "SELECT sha FROM deployed_commits WHERE repo = ? AND environment = ? AND service = ?"
     " AND deployed_at < ? AND sha <> ? ORDER BY deployed_at DESC, sha DESC LIMIT 1"
 )
+_LAST = (
+    "SELECT sha, deployed_at FROM deployed_commits WHERE repo = ? AND environment = ? AND service = ?"
+    " ORDER BY deployed_at DESC, sha DESC LIMIT 1"
+)
 _DEPLOYED = (
     "SELECT DISTINCT sha FROM deployed_commits WHERE repo = ? AND environment = ? AND service = ?"
     " AND deployed_at < ?"
@@ -85,6 +89,10 @@ class RememberedPushes:
     def deployed_before(self, place: Place, sha: str, at: datetime) -> str | None:
         found = self._session.execute(_BEFORE, (*place_key(place), to_us(at), sha)).fetchone()
         return None if found is None else found[0]
+
+    def deployed_last(self, place: Place) -> tuple[str, datetime] | None:
+        found = self._session.execute(_LAST, place_key(place)).fetchone()
+        return None if found is None else (found[0], from_us(found[1]))
 
     def deployed_shas(self, place: Place, at: datetime) -> Collection[str]:
         rows = self._session.execute(_DEPLOYED, (*place_key(place), to_us(at))).fetchall()

@@ -46,11 +46,12 @@ class Relay:
         self._loop = loop
         self._later = 0
 
-    def take(self, *messages: Message, place: Place = PRODUCTION) -> list[str]:
+    def take(self, *messages: Message, place: Place = PRODUCTION, replay: bool = False) -> list[str]:
         """Accept messages as deliveries of one batch; return the reasons."""
 
         async def together() -> list[str]:
-            given = [self.store.accept(_delivery(one, place)) for one in messages]
+            deliveries = [_delivery(one, place)._replace(replay=replay) for one in messages]
+            given = [self.store.accept(one) for one in deliveries]
             return [reason for one in await asyncio.gather(*given) for reason in one.texts]
 
         return self._loop.run_until_complete(together())
@@ -295,6 +296,19 @@ def test_a_push_and_a_deploy_of_one_batch(relay: Relay) -> None:
     relay.take(deployed(2), pushed(2, before=1))
 
     assert relay.sent() == [Sent(1, None), Sent(2, [2])]
+
+
+def test_a_replayed_deploy_waits_as_others_do(relay: Relay) -> None:
+    """It was stored without a route, say. One that counted before is a repeat, and waits no second time."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(deployed(3), replay=True)
+    relay.take(deployed(3), replay=True)
+    assert relay.sent() == [Sent(1, None)]
+    relay.take(pushed(2, 3, before=1))
+
+    assert relay.sent() == [Sent(3, [3, 2])]
+    relay.take(deployed(3), replay=True)
+    assert relay.sent() == []
 
 
 def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], relay: Relay) -> None:
