@@ -5,6 +5,7 @@
     items[0]  items[-1]         an element of a list
     items[*].name               every element
     items[type=end].at          the elements whose field equals a text, or fits a glob
+    items[type=end][-1].at      the last one of them
     items[=Projects-*]          the elements that do so themselves
     {event_type}.incident       a name that is read from another path
     Message!json.AlarmArn       JSON inside a text; `!base64json`: in base64
@@ -67,6 +68,9 @@ class _Step(NamedTuple):
     one: One | None = None
     many: Many | None = None
     name: str | None = None
+    # Of `[0]` and `[-1]`. After a filter it counts the elements that fit.
+    place: int | None = None
+    is_filter: bool = False
 
 
 def _element(scope: Scope) -> Any:
@@ -124,6 +128,8 @@ def _steps(text: str, *, start: bool = True) -> list[_Step]:
             at, named = at + 1, True
         elif char == "[":
             step, at = _bracket(text, at)
+            if step.place is not None and steps and steps[-1].is_filter:
+                step = _Step(one=_of_matching(steps.pop(), step.place))
             steps.append(step)
         elif char == "!":
             step, at = _decoder(text, at)
@@ -181,7 +187,7 @@ def _bracket(text: str, at: int) -> tuple[_Step, int]:
     if inside == "*":
         return _Step(many=_every), end + 1
     if _INDEX.fullmatch(inside):
-        return _Step(one=_at(int(inside))), end + 1
+        return _Step(one=_at(int(inside)), place=int(inside)), end + 1
     equals = _outside_quotes(inside, "=")
     if equals < 0:
         raise Mistake(f"expected [0], [-1], [*] or [field=text], got {got(text[at : end + 1])}")
@@ -189,7 +195,7 @@ def _bracket(text: str, at: int) -> tuple[_Step, int]:
     if wanted[:1] == wanted[-1:] == '"' and len(wanted) > 1:
         wanted = wanted[1:-1]
     before = inside[:equals].strip()
-    return _Step(many=_where(_steps(before) if before else [], wanted)), end + 1
+    return _Step(many=_where(_steps(before) if before else [], wanted), is_filter=True), end + 1
 
 
 def _every(value: Any, scope: Scope) -> list[Any]:  # noqa: ARG001  a step's signature
@@ -201,6 +207,13 @@ def _at(index: int) -> One:
         return value[index] if isinstance(value, list) and -len(value) <= index < len(value) else None
 
     return read
+
+
+def _of_matching(filtering: _Step, index: int) -> One:
+    """Return the step to one of the elements that fit a filter."""
+    matching, pick = filtering.many, _at(index)
+    assert matching is not None, "a filter leads to several"
+    return lambda value, scope: pick(matching(value, scope), scope)
 
 
 def _where(steps: Sequence[_Step], wanted: str) -> Many:

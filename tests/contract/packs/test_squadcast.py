@@ -1,7 +1,7 @@
 """Squadcast's adapter, written in the language of packs: a test of that language.
 
-The adapter stays, because the language cannot say two things that it does: the *last* entry of a
-timeline with some action, and a start that follows an end in the timeline.
+The adapter stays, because the language cannot say one thing that it does: a start that follows an end
+in the timeline, of which the occurrence then has no name.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from gitdailies_core.sources.protocol import Change
 from gitdailies_sources.shipped import provider
 
 SOURCE = Path(__file__).parent / "squadcast/source.yaml"
-# Examples whose timeline holds a second end, or a start after an end.
+# The example whose timeline holds a start after an end.
 BEYOND = {"v1.incident_resolved.twice"}
 # What the two must agree about: the ids, and when and where it counts.
 FIELDS = ("state", "word", "incident", "at", "occurrence", "started_at", "again_at", "key", "environment")
