@@ -7,6 +7,7 @@ GitDailies (key or payload), 4 partly done.
 from __future__ import annotations
 
 import errno
+import gc
 import importlib
 import sys
 from contextlib import suppress
@@ -49,6 +50,8 @@ COMMANDS = {
     "init": ("commands.init", "write a commented first gitdailies.yml"),
 }
 
+_YOUNG_OBJECTS = 200_000
+
 # The disk is full or broken, below the output or below a file of ours.
 _FULL = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EIO})
 
@@ -82,6 +85,8 @@ def gitdailies() -> None:
 
 def main(arguments: list[str] | None = None) -> Any:
     """Run the command, and end the process with one of the documented exit codes."""
+    # Most objects of a command live until its end, so looking for garbage often finds none. Servers tune it.
+    gc.set_threshold(_YOUNG_OBJECTS)
     try:
         # Outside its standalone mode click returns the code of `Exit` instead of raising it.
         code = gitdailies.main(arguments, prog_name="gitdailies", standalone_mode=False)

@@ -8,6 +8,7 @@ import re
 import shutil
 import subprocess
 from collections.abc import Mapping
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +38,7 @@ def mark(room: str, level: str) -> str:
     return {**script.PLAIN, **SCRIPTS[room].launcher}[level]
 
 
+@cache
 def text_of(room: str) -> str:
     """Return the script as the platform's shell gets it."""
     folder = SCRIPTS[room]

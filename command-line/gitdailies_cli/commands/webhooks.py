@@ -150,7 +150,8 @@ def webhooks(
     \b
     gitdailies webhooks --listen 127.0.0.1:8700 --store sqlite:webhooks.db
     """
-    from gitdailies_server.logging import setup
+    from gitdailies_server.logging import setup  # isort: split
+
     from gitdailies_webhooks import server
 
     from gitdailies_cli import process

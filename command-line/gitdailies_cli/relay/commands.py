@@ -28,12 +28,14 @@ def relay(ctx: click.Context, config: Path | None) -> None:
     ctx.obj = config
     if ctx.invoked_subcommand is not None:
         return
-    from gitdailies_relay import server
     from gitdailies_server.logging import setup
+
+    # The log first: what else a server imports finds it ready.
+    setup.configure()
+    from gitdailies_relay import server
 
     from gitdailies_cli import process
 
-    setup.configure()
     configuration = find_config.load_configuration(config)
 
     async def serve(signals: process.Signals) -> None:

@@ -93,6 +93,19 @@ def test_a_command_imports_only_what_it_needs():
         assert f"'{heavy}'" not in ran.stderr
 
 
+@pytest.mark.parametrize("server", ["gitdailies_relay.server", "gitdailies_webhooks.server"])
+def test_a_server_imports_nothing_for_a_terminal(server):
+    """The log loads structlog without rich, which takes a tenth of a start; a later import finds rich."""
+    program = (
+        f"import sys, gitdailies_server.logging.setup, {server}\n"
+        "assert 'structlog' in sys.modules and 'rich' not in sys.modules\n"
+        "import rich.console"
+    )
+    ran = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, env=environment())
+
+    assert (ran.returncode, ran.stderr) == (0, "")
+
+
 def test_every_command_that_help_lists_can_be_loaded():
     """Every command in the table exists."""
     assert {path[0] for path in ALL} == set(COMMANDS)

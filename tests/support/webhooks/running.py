@@ -15,12 +15,15 @@ from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any
+from unittest.mock import patch
 
+import argon2
 import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
 from gitdailies_connection.config.settings import DeploySettings, StoreSetting, WebhooksSettings
 from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.accounts import passwords
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.server import serve
@@ -59,6 +62,8 @@ class Receiver:
         return self.get(key, **query).json()["events"]
 
 
+# A hash of the product takes 50 ms on purpose. tests/unit/webhooks/test_passwords.py has the claims about it.
+_QUICK_HASHER = argon2.PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
 _lines_are_written: list[bool] = []
 
 
@@ -144,7 +149,7 @@ def in_thread(
             faults.append(error)
         ready.set()
 
-    with _captured_log() as log:
+    with _captured_log() as log, patch.object(passwords, "_HASHER", _QUICK_HASHER):
         thread = threading.Thread(target=body)
         thread.start()
         ready.wait(60)
