@@ -1,4 +1,4 @@
-"""Draft a mapping from one delivery: which fields look like a state, an id, times, a title, a service.
+"""Draft a mapping from one delivery: which fields look like a state, an id, times, a title, a commit.
 
 A draft is for a person to correct. It never counts by itself: every word that the delivery does not
 hold is missing from its table.
@@ -94,14 +94,48 @@ _PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ("severity", ("severity", "priority", "urgency", "level")),
     ("url", ("html_url", "permalink", "web_url", "link", "url", "href")),
 )
+_SHA = ("sha", "commit_sha", "commitsha", "head_sha", "commit", "revision")
+_REPO = (
+    "full_name",
+    "path_with_namespace",
+    "repository",
+    "repo",
+    "repository_url",
+    "repo_url",
+    "clone_url",
+    "git_url",
+    "remote",
+    "project",
+)
+_FINISHED = ("finished_at", "finishedat", "finished", "completed_at", "ended_at", "deployed_at", "stopped_at")
+_DEPLOY_PARTS: Sequence[tuple[str, Sequence[str]]] = (
+    ("ref", ("branch", "ref", "git_branch", "head_branch")),
+    ("environment", ("environment", "env", "stage", "target")),
+    ("service", _SERVICE),
+    (
+        "deployment",
+        ("deployment_id", "deploymentid", "deploy_id", "build_id", "job_id", "id", "number", "uuid"),
+    ),
+    ("url", ("html_url", "web_url", "link", "url", "href")),
+)
 _LISTS = ("alerts", "incidents", "events", "messages", "items")
+_COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
 _START = re.compile(r"open|trigger|fir|creat|start|down|alarm|problem|critical|new", re.IGNORECASE)
+_SUCCESS = re.compile(r"succ|done|complet|finish|pass|deploy|applied|^ok$", re.IGNORECASE)
 _END = re.compile(r"resol|clos|done|recover|end|^up$|^ok$", re.IGNORECASE)
 
 
+_UNKNOWN = "   # no field looks like one: name it"
+# The path, the name and the value of each field.
+Leaves = Sequence[tuple[str, str, Any]]
+
+
 def mapping(body: Any) -> Iterator[str]:
-    """Yield the lines of a mapping for gitdailies.yml, below `mapping:`, as a person may go on from."""
+    """Yield the lines of a mapping for gitdailies.yml, below `mapping:`, as a person may go on from.
+
+    A delivery that names a whole commit is taken for one about a deploy, any other for one about an incident.
+    """
     each, element = _element(body)
     leaves = list(_leaves(element, "", 0))[:_MOST]
     yield 'proof: {token: {header: X-Relay-Token}}   # what the tool sends: "Proofs" in docs/sources.md'
@@ -112,19 +146,38 @@ def mapping(body: Any) -> Iterator[str]:
         yield f"key: {_quoted(delivery)}"
     state = _best(leaves, _STATE, lambda value: isinstance(value, str) and not _is_time(value))
     word = as_text(_value(leaves, state)) if state else None
-    yield f"state: {_quoted(state or 'event')}" + ("" if state else "   # no field looks like one: name it")
+    yield f"state: {_quoted(state or 'event')}" + ("" if state else _UNKNOWN)
+    # The time of the message, where nothing says when it started or ended.
+    sent = _best(leaves, _UPDATED, _is_time) or next(
+        (path for path, _, value in leaves if _is_dated(value)), None
+    )
+    commit = _best(leaves, _SHA, _is_commit)
+    if commit:
+        yield from _deploy(leaves, word, commit, sent)
+    else:
+        yield from _incident(leaves, word, sent)
+
+
+def _deploy(leaves: Leaves, word: str | None, commit: str, sent: str | None) -> Iterator[str]:
+    meaning = "deployed" if not word or _SUCCESS.search(word) else '"say what it means: deployed, or why not"'
+    yield f"states: {{{_quoted(word or 'succeeded')}: {meaning}}}   # add every word of the tool"
+    repo = _best(leaves, _REPO, lambda value: isinstance(value, str) and "/" in value)
+    yield f"repo: {_quoted(repo or 'repository')}" + ("" if repo else _UNKNOWN)
+    yield f"sha: {_quoted(commit)}"
+    yield f"deployed_at: {_time(_best(leaves, _FINISHED, _is_time) or sent)}"
+    for name, names in _DEPLOY_PARTS:
+        found = _best(leaves, names, lambda value: as_text(value) is not None and not _is_commit(value))
+        if found:
+            yield f"{name}: {_quoted(found)}"
+
+
+def _incident(leaves: Leaves, word: str | None, sent: str | None) -> Iterator[str]:
     yield f"states: {{{_quoted(word or 'opened')}: {_meaning(word)}}}   # add every word of the tool"
     title = _best(leaves, _TITLE, lambda value: as_text(value) is not None) or ""
     # An envelope may have an id of its own; the incident's is beside its title.
     beside = [leaf for leaf in leaves if leaf[0].rpartition(".")[0] == title.rpartition(".")[0]]
     incident = _best(beside, _ID, _is_id) or _best(leaves, _ID, _is_id)
-    yield f"incident: {_quoted(incident or 'id')}" + (
-        "" if incident else "   # no field looks like one: name it"
-    )
-    # The time of the message, where nothing says when it started or ended.
-    sent = _best(leaves, _UPDATED, _is_time) or next(
-        (path for path, _, value in leaves if _is_dated(value)), None
-    )
+    yield f"incident: {_quoted(incident or 'id')}" + ("" if incident else _UNKNOWN)
     started = _best(leaves, _STARTED, _is_time) or sent
     ended = _best(leaves, _RESOLVED, _is_time) or sent
     local = _best(leaves, (*_STARTED, *_UPDATED), _is_local_time)
@@ -173,7 +226,7 @@ def _leaves(value: Any, path: str, depth: int) -> Iterator[tuple[str, str, Any]]
         yield from _leaves(one, here, depth + 1)
 
 
-def _best(leaves: Sequence[tuple[str, str, Any]], names: Sequence[str], fits: Any) -> str | None:
+def _best(leaves: Leaves, names: Sequence[str], fits: Any) -> str | None:
     for name in names:
         for path, own, value in leaves:
             if own.lower() == name and fits(value):
@@ -181,7 +234,7 @@ def _best(leaves: Sequence[tuple[str, str, Any]], names: Sequence[str], fits: An
     return None
 
 
-def _value(leaves: Sequence[tuple[str, str, Any]], path: str) -> Any:
+def _value(leaves: Leaves, path: str) -> Any:
     return next((value for own, _name, value in leaves if own == path), None)
 
 
@@ -200,6 +253,10 @@ def _is_dated(value: Any) -> bool:
 
 def _is_id(value: Any) -> bool:
     return as_text(value) is not None
+
+
+def _is_commit(value: Any) -> bool:
+    return isinstance(value, str) and bool(_COMMIT.fullmatch(value.strip().lower()))
 
 
 def _is_local_time(value: Any) -> bool:

@@ -27,6 +27,7 @@ PRINT_DATA = {
     "keys list",
     "history import",
     "history fetch",
+    "history catch-up",
     "metrics",
     "erase",
     "conformance",

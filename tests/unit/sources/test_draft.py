@@ -55,6 +55,23 @@ def test_a_draft_of_a_tool_with_one_time() -> None:
     assert found["started_at"] == found["resolved_at"] == {"first_of": ["now", "received"]}
 
 
+def test_a_draft_of_a_deploy_is_known_by_its_commit() -> None:
+    """The repository, the commit and the time of the end are read; a word that is no success is left open."""
+    body = {
+        "id": 9001,
+        "status": "done",
+        "target": "production",
+        "finished": 1795514798,
+        "git": {"repository": "larkspur/checkout-api", "commit": "5c634cc3313afcc0490256db8ddd0358238a0d9e"},
+    }
+    found = drafted(body)
+    assert (found["state"], found["states"]) == ("status", {"done": "deployed"})
+    assert (found["repo"], found["sha"], found["environment"]) == ("git.repository", "git.commit", "target")
+    assert (found["deployed_at"], found["deployment"]) == ({"first_of": ["finished", "received"]}, "id")
+    assert "incident" not in found
+    assert "deployed, or why not" in drafted(body | {"status": "failed"})["states"]["failed"]
+
+
 BODIES = sorted(PACKS.glob("*/examples/*.payload.json"))
 
 
