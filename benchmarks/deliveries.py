@@ -31,10 +31,10 @@ class Request:
     data: bytes
 
 
-def build(count: int, *, scattered: bool = False) -> list[Request]:
+def build(count: int, *, scattered: bool = False, first: int = 0) -> list[Request]:
     """Build the starts of *count* incidents; ids increase, as PagerDuty's do, unless *scattered*."""
     template = json.dumps(_payload(), separators=(",", ":"))
-    return [_request(template, number, scattered=scattered) for number in range(count)]
+    return [_request(template, number, scattered=scattered) for number in range(first, first + count)]
 
 
 def build_ends(count: int) -> list[Request]:

@@ -6,10 +6,11 @@ import os
 import sqlite3
 import subprocess
 import sys
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import TextIO
 from urllib.parse import urlsplit, urlunsplit
 
@@ -90,14 +91,26 @@ def store(case: Case, name: str = "gitdailies_benchmark") -> Iterator[str]:
 
 
 def start(
-    case: Case, folder: Path, address: str, core: int, log: TextIO, checkout: Path = CHECKOUT
+    case: Case,
+    folder: Path,
+    address: str,
+    core: int,
+    log: TextIO,
+    checkout: Path = CHECKOUT,
+    *,
+    configuration: str = "",
+    secrets: Mapping[str, str] = MappingProxyType({}),
 ) -> Started:
-    """Start one server of *case* from *checkout* on *core*; raises SystemExit with its output on failure."""
-    (folder / "gitdailies.yml").write_text(_CONFIGURATION % (address, deliveries.SERVICE))
+    """Start one server of *case* from *checkout* on *core*; raises SystemExit with its output on failure.
+
+    *configuration* is another gitdailies.yml, with the *secrets* that it names.
+    """
+    (folder / "gitdailies.yml").write_text(configuration or _CONFIGURATION % (address, deliveries.SERVICE))
     environ = {
         **os.environ,
         "PAGERDUTY_SECRET": deliveries.SECRET,
         "GITDAILIES_WEBHOOK_KEY": "benchmark",
+        **secrets,
         "PEER_FILE": str(folder / "peer.log"),
         "PYTHONPATH": os.pathsep.join(sorted({str(p.parent) for p in checkout.glob("*/gitdailies_*/")})),
     }

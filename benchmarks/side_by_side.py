@@ -31,7 +31,7 @@ _REST_SECONDS = 0.02
 _LETTERS = [case.letter for case in CASES if case.kind != PEER and case.servers == 1]
 
 
-class _Side:
+class Side:
     """The server of one checkout, and the cost of its slices of the load."""
 
     def __init__(self, sending: load.Sending, process: int) -> None:
@@ -48,7 +48,8 @@ class _Side:
         time.sleep(_REST_SECONDS)
         if slice_.refused:
             raise SystemExit(f"expected 202, got {slice_.refused[0]!r}")
-        if measure and more:
+        # A machine that does other work may leave a slice without an answer.
+        if measure and more and slice_.milliseconds:
             self.cpu_us.append((self._cpu_us() - cpu_us) / len(slice_.milliseconds))
             self.a_second.append(len(slice_.milliseconds) / took)
         return more
@@ -100,17 +101,17 @@ def _side(
     core: int,
     requests: Sequence[deliveries.Request],
     connections: int,
-) -> _Side:
+) -> Side:
     folder = Path(stack.enter_context(tempfile.TemporaryDirectory(prefix="gitdailies-side-")))
     address = stack.enter_context(intake_cases.store(case, folder.name.replace("-", "_").lower()))
     log = stack.enter_context((folder / "relay.log").open("w"))
     started = intake_cases.start(case, folder, address, core, log, checkout)
     process = stack.enter_context(started.process)  # which waits for its end
     stack.callback(process.kill)
-    return _Side(load.Sending([started.address], requests, connections), process.pid)
+    return Side(load.Sending([started.address], requests, connections), process.pid)
 
 
-def _print_ratio(before: _Side, after: _Side) -> None:
+def _print_ratio(before: Side, after: Side) -> None:
     count = min(len(before.cpu_us), len(after.cpu_us))
     if count < 2:
         raise SystemExit("--seconds, --events: too few for two slices; give more")

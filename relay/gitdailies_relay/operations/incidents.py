@@ -46,7 +46,8 @@ _SOURCES = (
     "SELECT DISTINCT destination, source FROM occurrences WHERE incident = ? AND state IN ('open', 'merged')"
 )
 # How many occurrences are open, and since when the oldest one is.
-_SUMMARY = "SELECT count(*), min(started_at) FROM occurrences WHERE state IN ('open', 'merged')"
+_OPEN_COUNT = "SELECT count(*) FROM occurrences WHERE state IN ('open', 'merged')"
+_OLDEST_OPEN = "SELECT min(started_at) FROM occurrences WHERE state IN ('open', 'merged')"
 WORD = "closed by hand"
 
 
@@ -113,8 +114,9 @@ def open_incidents(
 
 
 def open_summary(session: Session) -> tuple[int, int | None]:
-    """Return how many occurrences are open, and when the oldest one started (µs). An index answers it."""
-    count, oldest = session.execute(_SUMMARY).fetchone()
+    """Return how many occurrences are open, and when the oldest one started (µs). An index answers each."""
+    (count,) = session.execute(_OPEN_COUNT).fetchone()
+    (oldest,) = session.execute(_OLDEST_OPEN).fetchone()
     return count, oldest
 
 

@@ -11,6 +11,7 @@ from typing import Any
 
 import pytest
 from gitdailies_relay.operations import reports
+from gitdailies_relay.operations.incidents import open_summary
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -45,3 +46,17 @@ def test_no_statement_passes_over_a_large_table(
             plan = [row[3] for row in session.execute(f"EXPLAIN QUERY PLAN {statement}")]
             scans = [line for line in plan if re.match(rf"SCAN ({'|'.join(LARGE)})\b(?!.*INDEX)", line)]
             assert scans == [], f"{statement}\n{plan}"
+
+
+def test_open_incidents_are_counted_in_the_index_alone(database: SqliteDatabase) -> None:
+    """No row of an occurrence is looked up to count those that are open, nor to find the oldest."""
+    statements: list[str] = []
+    with contextlib.closing(database.connect()) as session:
+        assert isinstance(session, sqlite3.Connection)
+        session.set_trace_callback(statements.append)
+        open_summary(session)
+        session.set_trace_callback(None)
+        assert len(statements) == 2
+        for statement in statements:
+            (plan,) = [row[3] for row in session.execute(f"EXPLAIN QUERY PLAN {statement}")]
+            assert "USING COVERING INDEX occurrences_open" in plan

@@ -46,7 +46,8 @@ def _bodies() -> None:
     op.create_index(
         "occurrences_open",
         "occurrences",
-        ["started_at"],
+        # The state is in it, so that a count looks up no row.
+        ["started_at", "state"],
         sqlite_where=condition,
         postgresql_where=condition,
     )
