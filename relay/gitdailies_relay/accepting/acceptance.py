@@ -120,7 +120,8 @@ def accept(
     acceptance = _Acceptance(store, store_ignored)
     accepted = [acceptance.accept(delivery) for delivery in deliveries]
     store.write(acceptance.rows())
-    settle(store, acceptance.unsettled)
+    if acceptance.unsettled:
+        settle(store, acceptance.unsettled)
     return accepted
 
 

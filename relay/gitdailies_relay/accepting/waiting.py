@@ -16,6 +16,7 @@ import orjson
 from gitdailies_core.deploys.deploy import completed
 from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.deploys.routing import Place
+from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import Event
 
 from gitdailies_relay.accepting.brought import Gap, brought_by
@@ -71,16 +72,20 @@ def _steps(store: AcceptanceStore, waiting: Sequence[WaitingDeploy], now: int) -
     over = max((number for number, one in enumerate(waiting) if one.held_until <= now), default=-1)
     steps: list[_Step] = []
     for number, one in enumerate(waiting):
-        event = Event.from_wire(orjson.loads(one.body))
-        if event.get("commits") is not None:
-            steps.append(_Step(one, one.body, _WAS_BEHIND))
-            continue
-        found = brought_by(store, one.wanted)
-        if isinstance(found, Gap):
-            if found.may_close and number > over:
-                break
-            steps.append(_Step(one, one.body, NOT_TOLD.format(reason=found.reason)))
-        else:
-            body = orjson.dumps(completed(event, found).to_wire()).decode()
-            steps.append(_Step(one, body, _TOLD_LATE))
+        try:
+            event = Event.from_wire(orjson.loads(one.body))
+            if event.get("commits") is not None:
+                steps.append(_Step(one, one.body, _WAS_BEHIND))
+                continue
+            found = brought_by(store, one.wanted)
+            if isinstance(found, Gap):
+                if found.may_close and number > over:
+                    break
+                steps.append(_Step(one, one.body, NOT_TOLD.format(reason=found.reason)))
+            else:
+                body = orjson.dumps(completed(event, found).to_wire()).decode()
+                steps.append(_Step(one, body, _TOLD_LATE))
+        except (ValueError, InvalidEvent):
+            # A damaged row. Its sender makes a dead letter of it, and it holds up no other deploy.
+            steps.append(_Step(one, one.body, NOT_TOLD.format(reason="its event cannot be read")))
     return steps

@@ -117,7 +117,7 @@ def _discard(
     reason: str,
 ) -> None:
     events, deliveries = found
-    repos = [forget_deploy(session, seq) for seq, _ in events]
+    repos = [forget_deploy(session, seq, database.as_bytes) for seq, _ in events]
     for seq, _ in events:
         outbox.discard(session, seq, reason)
     settle(acceptance_store(database, session), filter(None, repos))

@@ -68,19 +68,19 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
         erased.counts += turns.repeat(partial(_erase_old, before=erasure.before))
     for id_ in erasure.events:
         with turns.turn() as session:
-            counted = _erase_one(session, id_)
+            counted = _erase_one(session, id_, database.as_bytes)
             if not counted and session.execute(_KNOWN_DELIVERY, (id_,)).fetchone() is None:
                 erased.unknown.append(id_)
         erased.counts += counted
     return erased
 
 
-def _erase_one(session: Session, id_: str) -> Counter[str]:
+def _erase_one(session: Session, id_: str, as_bytes: str) -> Counter[str]:
     """Erase an event, or a delivery with its events."""
     rows = session.execute(_EVENTS_OF, (id_, id_)).fetchall()
     for seq, _, _ in rows:
         # What was deployed where is remembered for the lead time of later deploys.
-        forget_deploy(session, seq)
+        forget_deploy(session, seq, as_bytes)
     counts = _erase_events(session, rows)
     for delivery in dict.fromkeys([id_, *(delivery for _, delivery, _ in rows)]):
         counts += _erase_delivery(session, delivery)

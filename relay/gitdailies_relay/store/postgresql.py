@@ -189,7 +189,8 @@ class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
             released=rows.released,
             is_local=False,
         )
-        waiting_deploys.add(self._session, rows.waiting)
+        if rows.waiting:
+            waiting_deploys.add(self._session, rows.waiting)
 
 
 def _keys(incidents: Iterable[tuple[Owner, str]]) -> tuple[str]:

@@ -8,6 +8,7 @@ from datetime import datetime
 import orjson
 from gitdailies_core.deploys.pushes import RememberedCommit, remembered
 from gitdailies_core.deploys.routing import Place
+from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.field_types import MOST_COMMITS
 from gitdailies_core.sources.deploy_messages import Push
@@ -45,7 +46,7 @@ _FORGET_DEPLOY = (
     "DELETE FROM deployed_commits WHERE repo = ? AND environment = ? AND service = ?"
     " AND deployed_at = ? AND sha = ?"
 )
-_BODY = "SELECT body FROM events WHERE seq = ?"
+_BODY = "SELECT {} FROM events WHERE seq = ?"
 _HAS_PUSHES = "SELECT 1 FROM pushed_commits WHERE repo = ? LIMIT 1"
 _BRANCHES = "SELECT branch FROM pushed_commits WHERE repo = ? AND sha = ?"
 # A commit and those before it on a branch, newest first.
@@ -113,13 +114,17 @@ class RememberedPushes:
         ]
 
 
-def forget_deploy(session: Session, seq: int) -> str | None:
-    """Forget the deploy of an event that shall not count, and return its repository; None for an incident.
+def forget_deploy(session: Session, seq: int, as_bytes: str) -> str | None:
+    """Forget the deploy of an event that shall not count, and return its repository.
 
-    Later deploys of its place are measured from the one before it.
+    Later deploys of its place are measured from the one before it. None for an incident, and for an event
+    that is damaged. *as_bytes* is how the database reads a text as bytes.
     """
-    (body,) = session.execute(_BODY, (seq,)).fetchone()
-    event = Event.from_wire(orjson.loads(body))
+    (body,) = session.execute(_BODY.format(as_bytes.format("body")), (seq,)).fetchone()
+    try:
+        event = Event.from_wire(orjson.loads(bytes(body)))
+    except (ValueError, InvalidEvent):
+        return None
     if event.kind != DEPLOYED or event.time is None:
         return None
     repo = str(event.get("repo"))

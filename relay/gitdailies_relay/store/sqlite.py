@@ -128,4 +128,5 @@ class SqliteAcceptanceStore(RememberedPushes, WaitingDeploys):
             released=rows.released,
             is_local=True,
         )
-        waiting_deploys.add(self._session, rows.waiting)
+        if rows.waiting:
+            waiting_deploys.add(self._session, rows.waiting)

@@ -94,6 +94,7 @@ def test_status_as_json(busy: Relay) -> None:
         "paused": [],
         "waiting": 2,
         "held": 0,
+        "waitingForPush": 0,
         "retrying": 1,
         "refused": 0,
         "deadLetters": 1,

@@ -18,7 +18,7 @@ from gitdailies_relay.accepting.brought import WAIT
 from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
 from gitdailies_relay.operations import discard, erase, reports
 from gitdailies_relay.store.outbox import DELIVERED, Attempt
-from gitdailies_relay.store.store import RelayStore
+from gitdailies_relay.store.store import RelayStore, transaction
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.erasing import Erasure
 from gitdailies_server.storage.timestamps import now_us
@@ -309,6 +309,20 @@ def test_a_replayed_deploy_waits_as_others_do(relay: Relay) -> None:
     assert relay.sent() == [Sent(3, [3, 2])]
     relay.take(deployed(3), replay=True)
     assert relay.sent() == []
+
+
+def test_a_damaged_deploy_holds_up_no_other(relay: Relay, database: Callable[[], Database]) -> None:
+    """It goes as it is, to become a dead letter. The next push and the next deploy are taken."""
+    relay.take(pushed(1, before=0), deployed(1), deployed(3))
+    with transaction(database()) as session:
+        session.execute("UPDATE events SET body = '{' WHERE seq = (SELECT max(seq) FROM events)")
+    (damaged,) = relay.rows("SELECT id FROM events WHERE body = '{'")[0]
+    relay.take(pushed(2, 3, 4, before=1), deployed(4))
+
+    assert relay.status()["held"] == 0
+    assert relay.rows("SELECT count(*) FROM outbox") == [(3,)]
+    assert discard.discard_ids(database(), [damaged], person="kim", reason="a test").events == [damaged]
+    assert relay.rows("SELECT count(*) FROM outbox") == [(2,)]
 
 
 def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], relay: Relay) -> None:
