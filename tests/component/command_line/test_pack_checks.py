@@ -9,7 +9,7 @@ import pytest
 from gitdailies_core.contract import checks
 from gitdailies_core.sources import registry
 
-MOST_SECONDS, TRIES = 1.0, 3
+MOST_SECONDS, TRIES = 1.0, 5
 COMMAND = str(Path(sys.executable).with_name("gitdailies"))
 
 
@@ -30,4 +30,4 @@ def cpu_seconds(*arguments):
 @pytest.mark.parametrize("name", sorted(registry.pack_names(), key=size)[-4:])
 def test_the_largest_packs_are_checked_in_a_second(name):
     """The whole process takes less than a second of CPU time, for the packs with the longest examples."""
-    assert min(cpu_seconds("sources", "test", name) for _ in range(TRIES)) < MOST_SECONDS
+    assert any(cpu_seconds("sources", "test", name) < MOST_SECONDS for _ in range(TRIES))
