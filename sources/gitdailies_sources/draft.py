@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gitdailies_core.values import times
@@ -118,6 +119,19 @@ _DEPLOY_PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ),
     ("url", ("html_url", "web_url", "link", "url", "href")),
 )
+# Forms of times without a zone.
+_FORMS = (
+    "%d.%m.%Y %H:%M:%S",
+    "%d.%m.%Y %H:%M",
+    "%Y-%m-%d %H:%M:%S",
+    "%Y-%m-%d %H:%M:%S.%f",
+    "%Y-%m-%dT%H:%M:%S",
+    "%Y-%m-%dT%H:%M:%S.%f",
+    "%Y-%m-%d %H:%M",
+    "%Y/%m/%d %H:%M:%S",
+    "%d/%m/%Y %H:%M:%S",
+    "%m/%d/%Y %H:%M:%S",
+)
 _LISTS = ("alerts", "incidents", "events", "messages", "items")
 _COMMIT = re.compile(r"[0-9a-f]{40}(?:[0-9a-f]{24})?")
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_-]*")
@@ -144,7 +158,7 @@ def mapping(body: Any) -> Iterator[str]:
     delivery = _best(leaves, _DELIVERY, _is_id)
     if delivery:
         yield f"key: {_quoted(delivery)}"
-    state = _best(leaves, _STATE, lambda value: isinstance(value, str) and not _is_time(value))
+    state = _best(leaves, _STATE, _is_word)
     word = as_text(_value(leaves, state)) if state else None
     yield f"state: {_quoted(state or 'event')}" + ("" if state else _UNKNOWN)
     # The time of the message, where nothing says when it started or ended.
@@ -182,8 +196,9 @@ def _incident(leaves: Leaves, word: str | None, sent: str | None) -> Iterator[st
     ended = _best(leaves, _RESOLVED, _is_time) or sent
     local = _best(leaves, (*_STARTED, *_UPDATED), _is_local_time)
     if local and not started and not ended:
-        yield f"started_at: {_local(local)}   # name the form and the zone"
-        yield f"resolved_at: {_local(_best(leaves, _RESOLVED, lambda _value: True) or local)}"
+        value = _value(leaves, local)
+        yield f"started_at: {_local(local, value)}   # name the form and the zone"
+        yield f"resolved_at: {_local(_best(leaves, _RESOLVED, lambda _value: True) or local, value)}"
     else:
         yield f"started_at: {_time(started)}"
         yield f"resolved_at: {_time(ended)}"
@@ -246,6 +261,11 @@ def _is_time(value: Any) -> bool:
     return True
 
 
+def _is_word(value: Any) -> bool:
+    """Whether a value may be a state: a text that is no time, or a small number."""
+    return (type(value) is int and 0 <= value < 10) or (isinstance(value, str) and not _is_time(value))
+
+
 def _is_dated(value: Any) -> bool:
     """Whether a text of any name is a time: a number may be anything."""
     return isinstance(value, str) and not value.isdigit() and _is_time(value)
@@ -264,8 +284,19 @@ def _is_local_time(value: Any) -> bool:
     return isinstance(value, str) and bool(re.fullmatch(r"[0-9./T -]{6,12}[0-9:.,]{4,16}", value.strip()))
 
 
-def _local(path: str) -> str:
-    return f'{{path: {_quoted(path)}, format: "%d.%m.%Y %H:%M:%S", zone: Europe/Berlin}}'
+def _local(path: str, value: Any) -> str:
+    form = next((form for form in _FORMS if _fits(value, form)), _FORMS[0])
+    return (
+        f'{{path: {_quoted(path)}, format: "{form}", zone: {"Europe/Berlin" if "." in form[:4] else "UTC"}}}'
+    )
+
+
+def _fits(value: Any, form: str) -> bool:
+    try:
+        datetime.strptime(str(value).strip(), form)  # noqa: DTZ007  the draft names a zone
+    except ValueError:
+        return False
+    return True
 
 
 def _meaning(word: str | None) -> str:

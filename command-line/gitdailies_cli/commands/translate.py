@@ -10,11 +10,12 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
+from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_connection.config.settings import Source
 from gitdailies_connection.config.sources import adapter_of
 from gitdailies_core.contract import checks
 from gitdailies_core.deploys.deploy import event_of
-from gitdailies_core.errors import UnreadableBody, UsageError
+from gitdailies_core.errors import ConfigurationError, UnreadableBody, UsageError
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
@@ -106,7 +107,11 @@ def _set_up(adapter: str, config: Path | None, *, quiet: bool) -> tuple[Source, 
     sources = [by_name] if by_name else [s for s in configuration.sources.values() if s.adapter == adapter]
     if sources:
         return sources[0], configuration.routes
-    defaults = checks.defaults(registry.adapter(adapter))
+    try:
+        defaults = checks.defaults(registry.adapter(adapter))
+    except ConfigurationError as error:
+        # A source with a mapping is no installed adapter.
+        raise ConfigurationError(f"{error}{did_you_mean(adapter, configuration.sources)}") from None
     return Source(adapter, adapter, (), options=defaults), configuration.routes
 
 

@@ -16,12 +16,14 @@ _PLAIN = re.compile(r"[\w-]+(?:\.[\w-]+)*")
 def nearest(text: str, scope: Scope) -> str:
     """Return the path that *text* may have meant in this delivery, or "".
 
-    *text* is a path, a template, or several paths with "or" between them. Only names alone are tried.
+    *text* is a path, a template, or several paths with "or" between them. The names up to the first
+    bracket are tried.
     """
     for path in _IN_TEMPLATE.findall(text) or text.split(" or "):
-        if _PLAIN.fullmatch(path):
-            for found in _corrected(path.split("."), scope):
-                return found
+        plain = _PLAIN.match(path)
+        if plain is not None:
+            for found in _corrected(plain[0].split("."), scope):
+                return f"{found}{path[plain.end() :]}"
     return ""
 
 
@@ -47,5 +49,5 @@ def _corrected(names: list[str], scope: Scope) -> Iterator[str]:
 def _close(name: str, fields: dict[Any, Any]) -> str:
     # Another case is the nearest of all. A field that is far away is another one: `created` for `closed`.
     by_folded = {str(field).casefold(): str(field) for field in fields}
-    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.8)
+    found = difflib.get_close_matches(name.casefold(), by_folded, n=1, cutoff=0.75)
     return by_folded[found[0]] if found else ""

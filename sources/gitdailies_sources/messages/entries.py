@@ -65,7 +65,7 @@ class Entry:
         for word, meaning in self.states.items():
             meant = _misspelled(meaning)
             if meant:
-                expected = "expected a state, or a reason of several words"
+                expected = "expected a state, or the reason why the word is ignored"
                 faults.add((*place, "states", word), f"{expected}, got {got(meaning)}; did you mean {meant}")
         meanings = set(self.states.values()) | ({self.constant} if self.constant else set())
         if not self.states and self.constant not in STATES:

@@ -17,6 +17,8 @@ from gitdailies_sources.language.times import Moment, Time
 from gitdailies_sources.language.values import Value
 
 MOST_TAGS = 200
+# Names of environments that nobody gives a field.
+_ENVIRONMENTS = ("production", "prod", "live", "staging", "qa", "development", "dev")
 
 
 class EntryFields:
@@ -36,12 +38,21 @@ class EntryFields:
         if name not in self._entry:
             return values.NOTHING
         given = self._entry[name]
-        if name == "environment" and isinstance(given, Mapping) and "map" in given:
-            # A word that the table lacks stays: without an environment it would be production.
-            given = {"otherwise": values.SAME, **given}
+        if name == "environment":
+            given = self._environment(given)
         found = values.compiled(given, (*self._place, name), self._faults)
         self.paths[name] = found.where
         return found
+
+    def _environment(self, given: Any) -> Any:
+        """Return the uncompiled environment. Without one, an event counts as production."""
+        if isinstance(given, str) and given.strip().lower() in _ENVIRONMENTS:
+            # As a path it would be absent in every delivery, without a word.
+            self.fault("environment", f"expected a path, got a name; write {{text: {given.strip()}}}")
+        if isinstance(given, Mapping) and "map" in given:
+            # A word that the table lacks stays.
+            return {"otherwise": values.SAME, **given}
+        return given
 
     def time(self, name: str) -> Time:
         if name not in self._entry:

@@ -72,6 +72,22 @@ def test_a_draft_of_a_deploy_is_known_by_its_commit() -> None:
     assert "deployed, or why not" in drafted(body | {"status": "failed"})["states"]["failed"]
 
 
+def test_a_draft_keeps_the_form_of_a_local_time() -> None:
+    """A state may be a number; another field of the name `type` is not it."""
+    found = drafted(
+        {
+            "heartbeat": {"monitorID": 7, "status": 0, "time": "2026-03-04 09:12:41.527"},
+            "monitor": {"type": "http"},
+        }
+    )
+    assert (found["state"], found["states"]) == ("heartbeat.status", {"0": "started"} | found["states"])
+    assert found["started_at"] == {
+        "path": "heartbeat.time",
+        "format": "%Y-%m-%d %H:%M:%S.%f",
+        "zone": "UTC",
+    }
+
+
 BODIES = sorted(PACKS.glob("*/examples/*.payload.json"))
 
 

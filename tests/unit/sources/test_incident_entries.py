@@ -164,7 +164,7 @@ def test_a_misspelled_state_is_no_reason(meaning, meant):
             "mapping",
             "states",
             "odd",
-        ): f"expected a state, or a reason of several words, got {meaning!r}; did you mean {meant}"
+        ): f"expected a state, or the reason why the word is ignored, got {meaning!r}; did you mean {meant}"
     }
 
 
@@ -182,6 +182,7 @@ def test_any_other_text_is_a_reason(meaning):
         ("started_at", {"path": "at", "zone": "Europe/Berln"}, ("zone",), "did you mean Europe/Berlin"),
         ("started_at", {"path": "at", "zone": "CEST"}, ("zone",), "got 'CEST'"),
         ("proof", "githb", (), "got 'githb'; did you mean github"),
+        ("environment", "Production", (), "got a name; write {text: Production}"),
     ],
 )
 def test_a_mistake_is_named_before_anything_is_sent(field, value, place, text):
@@ -216,6 +217,8 @@ def test_a_misspelled_path_is_named_with_the_nearest():
     """Whether the field is needed, or may be absent."""
     with pytest.raises(PayloadError, match=r"^ID: expected text, got nothing; did you mean id$"):
         change({}, incident="ID")
+    with pytest.raises(PayloadError, match=r"; did you mean id\[0\]$"):
+        change({}, incident="Id[0]")
     pack = provider.compile(
         "pager",
         {**FIELDS, "title": "txt", "key": "${id} ${sate}", "skip_if": [{"Text": "x", "because": "a test"}]},
