@@ -126,14 +126,23 @@ def _prefixed(inner: Value, prefix: str) -> Value:
 
     A text lists tags with commas, or with spaces between those that have the prefix.
     """
-    small, size = prefix.lower(), len(prefix)
+    small = prefix.lower()
 
     def raws(scope: Scope) -> Sequence[Any]:
-        parts = [part.strip() for text in inner.texts(scope) for part in text.split(",")]
-        tags = (tag for part in parts for tag in ([part] if part.lower().startswith(small) else part.split()))
-        return [rest for tag in tags if tag.lower().startswith(small) and (rest := tag[size:].strip())]
+        found: list[str] = []
+        for raw in inner.raws(scope):
+            text = as_text(raw)
+            if text is not None and small in text.lower():
+                found += _tagged(text, small)
+        return found
 
     return Value(inner.where, raws)
+
+
+def _tagged(text: str, prefix: str) -> list[str]:
+    parts = [part.strip() for part in text.split(",")]
+    tags = (tag for part in parts for tag in ([part] if part.lower().startswith(prefix) else part.split()))
+    return [rest for tag in tags if tag.lower().startswith(prefix) and (rest := tag[len(prefix) :].strip())]
 
 
 def _part(text: Value, start: Value, length: Value) -> Value:

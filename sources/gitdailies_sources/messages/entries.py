@@ -52,6 +52,7 @@ class Entry:
         self.reads = (
             conditions.any_of(given["when"], (*place, "when"), faults) if "when" in given else _always
         )
+        self._root = fields.value("root") if "root" in given else None
         self._each = fields.value("each") if "each" in given else None
         self._held = (
             *conditions.skip_if(given.get("skip_if") or (), (*place, "skip_if"), faults),
@@ -82,6 +83,7 @@ class Entry:
 
     def messages(self, scope: Scope, delivery: str) -> tuple[Message, ...]:
         """Read a delivery, whose key is *delivery*, or "" if it has none. Raises PayloadError."""
+        scope = self._at_root(scope)
         if self._each is None:
             return (self._message(scope, delivery),)
         elements = self._each.raws(scope)
@@ -91,8 +93,12 @@ class Entry:
             self._element(scope.at(element), delivery, index) for index, element in enumerate(elements)
         )
 
+    def _at_root(self, scope: Scope) -> Scope:
+        return scope if self._root is None else scope.at(self._root.raw(scope))
+
     def misspelled(self, scope: Scope) -> Iterator[str]:
         """Yield the fields whose path is not in a delivery, and is nearly a path that is."""
+        scope = self._at_root(scope)
         elements = [scope] if self._each is None else map(scope.at, self._each.raws(scope)[:1])
         for inside in elements:
             for name, path in self._paths.items():
