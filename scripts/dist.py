@@ -26,13 +26,23 @@ if str(ROOT) not in sys.path:
 from gitdailies_core.events.schema import event_schema  # noqa: E402
 from gitdailies_webhooks.api.openapi import document  # noqa: E402
 
+from scripts.generators import editor_schema  # noqa: E402
 from scripts.joiner import one_file  # noqa: E402
 from scripts.platforms import Folder, folders  # noqa: E402
 
 SUMS = "SHA256SUMS"
-# For tools that read them: the JSON Schema of an event, and the OpenAPI document of incoming webhooks.
+
+
+def configuration_schema() -> Mapping[str, object]:
+    """Return the schema of gitdailies.yml for editors, which the files of `gitdailies init` name."""
+    found: Mapping[str, object] = json.loads(editor_schema.texts(ROOT)[editor_schema.WRITTEN])
+    return found
+
+
+# For tools that read them: the JSON Schemas of an event and of gitdailies.yml, and the OpenAPI document.
 SCHEMAS: Mapping[str, Callable[[], Mapping[str, object]]] = {
     "event.schema.json": event_schema,
+    "gitdailies.schema.json": configuration_schema,
     "openapi.json": document,
 }
 # A module `scripts/builders/FORM.py` has a function `texts(folder: Folder) -> Mapping[str, str]`.

@@ -13,18 +13,22 @@ missing() {
 # Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages,
 # nginx and Caddy add TLS to the servers, the operating guide backs a store up with sqlite3, a step without curl
 # sends with wget, openssl makes a
-# test receiver's certificate, npm installs runners. buildah, podman and runc build and run the image without a
+# test receiver's certificate, Alertmanager sends alerts to a relay, npm installs runners. buildah, podman and runc build and run the image without a
 # daemon, from a root that mmdebstrap makes.
 packages=""
 containers=""
 [ "${1:-}" != long ] || containers="buildah podman runc mmdebstrap"
-for program in git curl wget openssl rsync dash chromium nginx caddy sqlite3 npm $containers; do
+for program in git curl wget openssl rsync dash chromium nginx caddy sqlite3 npm prometheus-alertmanager $containers; do
     PATH="$PATH:/usr/sbin" command -v "$program" >/dev/null || packages="$packages $program"
 done
 # Tests start and kill their own server, and back it up.
 command -v pg_dump >/dev/null && ls /usr/lib/postgresql/*/bin/initdb >/dev/null 2>&1 ||
     packages="$packages postgresql"
 command -v systemd-analyze >/dev/null || packages="$packages systemd"
+# Go renders the templates that users paste, with the functions that Argo's notifications have.
+[ -z "$containers" ] || command -v go >/dev/null || packages="$packages golang-go"
+[ -z "$containers" ] || [ -d /usr/share/gocode/src/github.com/Masterminds/sprig ] ||
+    packages="$packages golang-github-masterminds-sprig-dev"
 # Containers of the compose file find each other with these two.
 [ -z "$containers" ] || [ -x /usr/lib/podman/netavark ] || packages="$packages netavark"
 [ -z "$containers" ] || [ -x /usr/lib/podman/aardvark-dns ] || packages="$packages aardvark-dns"
@@ -73,10 +77,12 @@ elif command -v mmdebstrap >/dev/null; then
 fi
 
 if command -v npm >/dev/null; then
-    npm install --silent --no-audit --no-fund --prefix .tools bats@1.13.0 gitlab-ci-local@4.67.2 ||
-        missing "gitlab-ci-local" "GitLab" "see what npm said above"
+    # octokit's packages hold the schema and examples of GitHub's webhooks.
+    npm install --silent --no-audit --no-fund --prefix .tools bats@1.13.0 gitlab-ci-local@4.67.2 \
+        @octokit/webhooks-examples@7.6.1 @octokit/webhooks-schemas@7.6.1 ||
+        missing "gitlab-ci-local and octokit's examples" "GitLab and GitHub" "see what npm said above"
 else
-    missing npm "GitLab and Buildkite" "install Node.js"
+    missing npm "GitLab, GitHub and Buildkite" "install Node.js"
 fi
 
 # bb-run needs Python 3.12. If no virtual environment can be made, go on without it.

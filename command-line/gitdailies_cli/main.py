@@ -11,7 +11,6 @@ import gc
 import importlib
 import sys
 from contextlib import suppress
-from importlib.metadata import version
 from typing import Any
 
 import click
@@ -48,7 +47,7 @@ COMMANDS = {
     "sources": ("commands.sources", "list the tools that the relay can read; show, draft and test them"),
     "check": ("commands.check", "check configuration, secrets, reachability, dialect and mirrors"),
     "conformance": ("commands.conformance", "check that a receiver answers events correctly"),
-    "init": ("commands.check", "write a commented first gitdailies.yml"),
+    "init": ("commands.init", "write a commented first gitdailies.yml"),
 }
 
 _YOUNG_OBJECTS = 200_000
@@ -76,7 +75,7 @@ class Lazy(click.Group):
 
 
 @click.group(cls=Lazy, context_settings={"help_option_names": ["-h", "--help"]})
-@click.version_option(version("gitdailies-integrations"), prog_name="gitdailies")
+@click.version_option(package_name="gitdailies-integrations", prog_name="gitdailies")
 def gitdailies() -> None:
     """Send deploys and incidents to GitDailies, each counted once.
 

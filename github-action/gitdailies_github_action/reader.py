@@ -10,6 +10,8 @@ from urllib.parse import quote
 from gitdailies_core.ci.past import STEP_PARAMETERS, inputs_of
 from gitdailies_core.sources.fields import Fields
 from gitdailies_core.sources.history import (
+    FailedDelivery,
+    Listing,
     Pages,
     PastMessage,
     Row,
@@ -21,7 +23,7 @@ from gitdailies_core.sources.history import (
 from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 
-from gitdailies_github_action import past
+from gitdailies_github_action import deliveries, past
 
 PAGE = 100
 # "List workflow runs for a workflow": at most 1,000 results with a filter by `created`.
@@ -49,6 +51,12 @@ class Reader:
             "Accept": "application/vnd.github+json",
             "X-GitHub-Api-Version": "2022-11-28",
         }
+
+    def failed_deliveries(
+        self, listing: Listing, owner: str, hook: str, source: str, since: datetime
+    ) -> Iterator[FailedDelivery]:
+        """Yield the webhook deliveries that failed since a time and did not arrive later, oldest first."""
+        return deliveries.failed_deliveries(listing, owner, hook, source, since)
 
     def read(self, pages: Pages, window: Window, parameters: Mapping[str, str]) -> Iterator[PastMessage]:
         """Yield the deploys of deployments or runs that were created in *window*.

@@ -1,4 +1,4 @@
-"""docs/gitdailies.schema.json: the schema of gitdailies.yml for editors, with the language of packs inside.
+"""gitdailies.schema.json: the schema of gitdailies.yml for editors, with the language of packs inside.
 
 The program checks a mapping apart, so that its messages are about the language. An editor reads one file.
 """
@@ -12,7 +12,8 @@ from typing import Any
 
 CONFIGURATION = "connection/gitdailies_connection/config/configuration.schema.json"
 PACK = "sources/gitdailies_sources/pack.schema.json"
-WRITTEN = "docs/gitdailies.schema.json"
+# In the package, because `gitdailies init` names the file to the editor.
+WRITTEN = "command-line/gitdailies_cli/commands/gitdailies.schema.json"
 # The definitions of both documents are in one table, and some have the same name.
 _PREFIX = "pack-"
 

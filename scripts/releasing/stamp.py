@@ -22,6 +22,8 @@ def manifest(text: str, published: Published) -> str:
         "Changelog": published.page("CHANGELOG.md"),
         "Issues": f"{published.home}/issues",
         "Source": f"{published.home}/tree/v{published.version}",
+        # `gitdailies init` reads it.
+        "Schema": published.asset("gitdailies.schema.json"),
     }
     table = "".join(f'{name} = "{address}"\n' for name, address in urls.items())
     authors = f'authors = [{{name = "{published.project.home.owner}"}}]'

@@ -29,7 +29,12 @@ _ID = (
     "number",
     "key",
     "no",
+    "uuid",
+    "guid",
+    "slug",
 )
+# What names a delivery, rather than an incident.
+_DELIVERY = ("event_id", "eventid", "delivery_id", "deliveryid", "message_id", "messageid", "notification_id")
 _STARTED: Sequence[str] = (
     "started_at",
     "startedat",
@@ -54,7 +59,18 @@ _RESOLVED: Sequence[str] = (
     "resolved",
     "ended",
 )
-_UPDATED = ("updated_at", "updatedat", "occurred_at", "timestamp", "time", "when", "at", "date")
+_UPDATED = (
+    "updated_at",
+    "updatedat",
+    "occurred_at",
+    "timestamp",
+    "time",
+    "when",
+    "at",
+    "date",
+    "sent_at",
+    "now",
+)
 _TITLE = ("title", "summary", "name", "subject", "message", "description", "text")
 _SERVICE = (
     "service",
@@ -66,6 +82,10 @@ _SERVICE = (
     "systems",
     "project",
     "team",
+    "slug",
+    "check",
+    "monitor",
+    "host",
 )
 _PARTS: Sequence[tuple[str, Sequence[str]]] = (
     ("title", _TITLE),
@@ -87,6 +107,9 @@ def mapping(body: Any) -> Iterator[str]:
     yield 'proof: {token: {header: X-Relay-Token}}   # what the tool sends: "Proofs" in docs/sources.md'
     if each:
         yield f"each: {each}"
+    delivery = _best(leaves, _DELIVERY, _is_id)
+    if delivery:
+        yield f"key: {_quoted(delivery)}"
     state = _best(leaves, _STATE, lambda value: isinstance(value, str) and not _is_time(value))
     word = as_text(_value(leaves, state)) if state else None
     yield f"state: {_quoted(state or 'event')}" + ("" if state else "   # no field looks like one: name it")
@@ -98,8 +121,12 @@ def mapping(body: Any) -> Iterator[str]:
     yield f"incident: {_quoted(incident or 'id')}" + (
         "" if incident else "   # no field looks like one: name it"
     )
-    started = _best(leaves, _STARTED, _is_time) or _best(leaves, _UPDATED, _is_time)
-    ended = _best(leaves, _RESOLVED, _is_time) or _best(leaves, _UPDATED, _is_time)
+    # The time of the message, where nothing says when it started or ended.
+    sent = _best(leaves, _UPDATED, _is_time) or next(
+        (path for path, _, value in leaves if _is_dated(value)), None
+    )
+    started = _best(leaves, _STARTED, _is_time) or sent
+    ended = _best(leaves, _RESOLVED, _is_time) or sent
     local = _best(leaves, (*_STARTED, *_UPDATED), _is_local_time)
     if local and not started and not ended:
         yield f"started_at: {_local(local)}   # name the form and the zone"
@@ -164,6 +191,11 @@ def _is_time(value: Any) -> bool:
     except ValueError:
         return False
     return True
+
+
+def _is_dated(value: Any) -> bool:
+    """Whether a text of any name is a time: a number may be anything."""
+    return isinstance(value, str) and not value.isdigit() and _is_time(value)
 
 
 def _is_id(value: Any) -> bool:

@@ -6,12 +6,13 @@ from collections.abc import Mapping
 from copy import deepcopy
 from typing import Any
 
-from gitdailies_connection.config import schema_errors
+from gitdailies_connection.config import schema_errors, timezones
 from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_connection.config.yaml_document import Document
 from gitdailies_core.errors import MappingError
 
 from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.proofs.signatures import PRESETS
 from gitdailies_sources.source_pack import SourcePack
 
 # Of a mapping for one message: what is about the source. A title there is that of the message.
@@ -37,10 +38,20 @@ def pack(document: Document, schema: Mapping[str, Any], *, name: str, override: 
 
 
 def mapping(given: Any, schema: Mapping[str, Any], *, name: str) -> SourcePack:
-    """Compile a user's mapping. Raises MappingError, whose places are those inside the mapping."""
+    """Compile a user's mapping. Raises MappingError, whose places are those inside the mapping.
+
+    A mapping with a proof alone proves deliveries and reads none, for a source with `capture`.
+    """
+    written = Document("", given, {})
+    if isinstance(given, Mapping) and set(given) == {"proof"}:
+        given = {**given, "messages": {}}
+        node = {**schema["$defs"]["proof"], "$defs": schema["$defs"]}
+        found = _described(Document("", given["proof"], {}), node)
+        _raise({("proof", *place): text for place, text in found.items()})
+        return _compiled_mapping(name, given, {}, written)
     single = isinstance(given, Mapping) and "messages" not in given
     node = {**schema["$defs"]["single" if single else "mapping"], "$defs": schema["$defs"]}
-    _raise(_described(Document("", given, {}), node))
+    _raise(_described(written, node))
     places: dict[str, Place] = {}
     if single:
         fields = {key: value for key, value in given.items() if key not in _HEAD}
@@ -48,10 +59,22 @@ def mapping(given: Any, schema: Mapping[str, Any], *, name: str) -> SourcePack:
         kind = {"class": DEPLOY} if entry == DEPLOY else {}
         given = {**kind, **{key: given[key] for key in _HEAD if key in given}, "messages": {entry: fields}}
         places = {entry: ()}
+    return _compiled_mapping(name, given, places, written)
+
+
+def _compiled_mapping(
+    name: str, given: Mapping[str, Any], places: Mapping[str, Place], written: Document
+) -> SourcePack:
     faults = Faults()
     compiled = SourcePack.compiled(name, given, places, faults, examples="")
-    _raise(faults.found)
+    _raise({place: text + _zone_hint(place, written) for place, text in faults.found.items()})
     return compiled
+
+
+def _zone_hint(place: Place, document: Document) -> str:
+    """Return the zone that was meant, which the language cannot list: it reads no files."""
+    value = document.value_at(place)
+    return timezones.meant(value) if place[-1:] == ("zone",) and isinstance(value, str) else ""
 
 
 def merged(given: Mapping[str, Any], override: Mapping[str, Any]) -> dict[str, Any]:
@@ -97,9 +120,16 @@ def _moved(place: Place, override: Any) -> Place:
 def _described(document: Document, node: Mapping[str, Any]) -> dict[Place, str]:
     """Return the schema's faults. YAML reads true, null and numbers as themselves, so names need quotes."""
     return {
-        place: f"{text}; put it in quotes" if _is_no_text(document.value_at(place), text) else text
+        place: text + _hint(place, document.value_at(place), text)
         for place, text in schema_errors.described(document, node).items()
     }
+
+
+def _hint(place: Place, value: Any, text: str) -> str:
+    if _is_no_text(value, text):
+        return "; put it in quotes"
+    is_preset = place[-1:] == ("proof",) and isinstance(value, str)
+    return did_you_mean(value, PRESETS) if is_preset else ""
 
 
 def _is_no_text(value: Any, text: str) -> bool:

@@ -15,6 +15,7 @@ from gitdailies_core.sources.protocol import Handshake, ProofSettings
 from gitdailies_sources.language import conditions, values
 from gitdailies_sources.language.conditions import Held
 from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.language.nearest import nearest
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.language.values import Value
 from gitdailies_sources.messages.entries import STATES, Entry
@@ -152,6 +153,23 @@ class SourcePack:
         if self.otherwise:
             return (Ignored(self.otherwise, key=key),)
         return (Ignored(UNDESCRIBED, key=key, code=UNKNOWN_TYPE),)
+
+    def misspelled(self, request: Request) -> list[str]:
+        """Return a line for each path that is not in a delivery, and is nearly one that is.
+
+        A misspelled path to what a delivery may lack is no error: it is absent, without a word.
+        """
+        scope = Scope.of(request)
+        found: list[str] = []
+        for entry in self.entries:
+            if entry.reads(scope):
+                found += entry.misspelled(scope)
+                if not entry.goes_on:
+                    break
+        meant = nearest(self.key.where, scope) if self.key is not None else ""
+        if self.key is not None and meant:
+            found.append(f"key: {self.key.where}: found nothing; did you mean {meant}")
+        return found
 
 
 def _table(entries: Sequence[Entry]) -> Mapping[str, str]:

@@ -136,6 +136,7 @@ def furnished(owner: Tab, receiver: Receiver) -> Tab:
     receiver.post(key, [body("deploy", id=f"deploy-{n}", commitSHA=f"{n:040x}") for n in range(12)])
     receiver.post(key, body("incident-started", title="Checkout returns 502 for card payments " * 3))
     receiver.post(key, body("incident-resolved"))
+    receiver.post(key, body("deploy", id="twice", commitSHA="b2" * 20, reporter="relay/argocd"))
     return owner
 
 
@@ -145,6 +146,7 @@ LOOKED_AT = {
     "events": "/events",
     "events-none": "/events?search=nothing+of+this",
     "event": "/events/13",
+    "event-counted-twice": "/events/15",
     "event-delete": "/events/13/delete",
     "settings": "/settings",
     "api-access": "/settings/api-access",

@@ -99,6 +99,7 @@ def machine(tmp_path_factory):
     process = Process(folder, "up", "--webhooks-port", free_port(), "--relay-port", relay, name="up")
     process.wait_for("/api/events\n")
     pagerduty("incident.triggered", "Q1LARK7XW2M4CD").post(f"http://127.0.0.1:{relay}").raise_for_status()
+    (folder / "opened.json").write_text(blocks("json", [ROOT / "docs/sources.md"])[0].values[0])
     week(folder / "remote" / "larkspur" / "checkout-api.git")
     (folder / "bin").mkdir()
     script = folder / "bin" / "gitdailies"

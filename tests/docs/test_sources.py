@@ -1,20 +1,37 @@
-"""The page about your own tool is true: its delivery, read by its mapping, prints what it shows."""
+"""The pages about tools are true: what they show is read, printed and loaded as they say."""
 
 import os
 import re
 import subprocess
 import sys
+from importlib.resources import files
 from pathlib import Path
 
 import pytest
+import yaml
 from gitdailies_connection.config.load import load
+from gitdailies_core.sources import registry
 
-PAGE = (Path(__file__).resolve().parents[2] / "docs/sources.md").read_text()
+DOCS = Path(__file__).resolve().parents[2] / "docs"
+PAGE, PACKS = (DOCS / "sources.md").read_text(), (DOCS / "source-packs.md").read_text()
 BLOCK = re.compile(r"^```(\w+)\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
-def blocks(language: str) -> list[str]:
-    return [match[2] for match in BLOCK.finditer(PAGE) if match[1] == language]
+def blocks(language: str, page: str = PAGE) -> list[str]:
+    return [match[2] for match in BLOCK.finditer(page) if match[1] == language]
+
+
+def translated(folder: Path, *arguments: str) -> list[str]:
+    """Return the lines of `translate` after the name of the file."""
+    ran = subprocess.run(
+        [sys.executable, "-m", "gitdailies_cli", "translate", *arguments],
+        cwd=folder,
+        env=os.environ,
+        capture_output=True,
+        text=True,
+    )
+    assert ran.returncode == 0, ran.stderr
+    return ran.stdout.splitlines()[1:]
 
 
 def test_the_delivery_becomes_the_events_shown(tmp_path: Path) -> None:
@@ -24,21 +41,52 @@ def test_the_delivery_becomes_the_events_shown(tmp_path: Path) -> None:
     (tmp_path / "gitdailies.yml").write_text(mapping)
     assert len(mapping[mapping.index("  pager:") :].splitlines()) < 20
     command, _, *shown = blocks("text")[0].splitlines()
-    ran = subprocess.run(
-        [sys.executable, "-m", "gitdailies_cli", *command.removeprefix("$ gitdailies ").split()],
-        cwd=tmp_path,
-        env=os.environ,
-        capture_output=True,
-        text=True,
-    )
-    printed = ran.stdout.splitlines()[1:]
-    assert ran.returncode == 0, ran.stderr
+    printed = translated(tmp_path, *command.removeprefix("$ gitdailies translate ").split())
     assert len(printed) == len(shown) == 2
     for line, expected in zip(printed, shown, strict=True):
         assert set(expected.split()) <= set(line.split()), line
 
 
-@pytest.mark.parametrize("text", blocks("yaml"))
+def test_the_deploy_counts_by_its_route(tmp_path: Path) -> None:
+    """The page's deploy is one of production; a job that no line names is none."""
+    text = blocks("json")[1]
+    (tmp_path / "deploy.json").write_text(text)
+    (tmp_path / "other.json").write_text(text.replace("ship-checkout", "test-checkout"))
+    (tmp_path / "gitdailies.yml").write_text(blocks("yaml")[1])
+
+    (deployed,) = translated(tmp_path, "shipit", "deploy.json")
+    (ignored,) = translated(tmp_path, "shipit", "other.json")
+
+    wanted = {"deployed", "repo=larkspur/checkout-api", "environment=production", "time=2026-11-24T10:06:38Z"}
+    assert wanted <= set(deployed.split())
+    assert ignored.strip() == "ignored: no route names 'test-checkout'"
+
+
+def words_of_routes() -> dict[str, tuple[str, str]]:
+    """Return the table of WORDs: by adapter, the word, and what a deploy is without a line."""
+    found = {}
+    for line in PACKS.partition("| adapter | WORD |")[2].partition("\n\n")[0].splitlines()[2:]:
+        names, word, without = (cell.strip() for cell in line.strip("|").split(" | "))
+        found.update(dict.fromkeys(re.findall(r"`([\w-]+)`", names), (word, without)))
+    return found
+
+
+def test_every_pack_of_deploys_has_its_word() -> None:
+    """The table has each pack, says none where it looks nothing up, and ignored where it needs a line."""
+    table, folder = words_of_routes(), Path(str(files("gitdailies_sources"))) / "packs"
+    packs = {
+        name for name in registry.pack_names() if getattr(registry.adapter(name), "kind", "") == "deploy"
+    }
+    assert set(table) == packs
+    for name, (word, without) in table.items():
+        entries = yaml.safe_load((folder / name / "source.yaml").read_text())["messages"].values()
+        assert (word == "none") == (not any("route" in entry for entry in entries)), name
+        # Octopus names no repository, so it always needs a line.
+        needed = [entry.get("route_required", False) for entry in entries if "route" in entry]
+        assert without.startswith("ignored") == any(needed) or name == "octopus", name
+
+
+@pytest.mark.parametrize("text", blocks("yaml") + blocks("yaml", PACKS))
 def test_every_configuration_of_the_page_loads(text: str, tmp_path: Path) -> None:
     """Each gitdailies.yml is accepted unchanged."""
     (tmp_path / "gitdailies.yml").write_text(text)

@@ -5,19 +5,25 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.end_to_end.test_rerun_stories import Story as StepStory
+from tests.support.history_fetch.api import Api, listening
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import Delivery
 from tests.support.relay.deploys import (
     NOTHING,
     add_sources,
+    argo_rollout,
+    argocd,
     deployment_status,
+    flux,
     gitlab,
+    gitlab_push,
     minutes_ago,
     push,
     workflow_run,
@@ -177,19 +183,40 @@ def test_pushes_give_a_deploy_its_commits(story: Story) -> None:
     ]
 
 
-def test_a_push_after_its_deploy_is_explained(story: Story) -> None:
-    """The event was sent, and has no commits. The timeline says why, for each kind of gap."""
+def test_a_push_after_its_deploy_completes_it(story: Story) -> None:
+    """Two deploys wait for pushes that come last first, and say so; then each goes once, with its commits."""
+    story.send(push(story.repo, NOTHING, [(A, minutes_ago(40))]), expected=200)
+    story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2), story.deploy(D, 10, run=3))
+    assert [event["commitSHA"] for event in story.events] == [A]
+    name = f"{story.repo} production"
+    (_, second, _) = story.pair.ask("explain", name)["events"]
+    assert f"waits for its push until {second['dueAt']}" in story.pair.command("explain", name)
+    assert "waits for its push until" in story.pair.command("show", second["id"])
+    assert "2 deploys held for late pushes" in story.pair.command("status")
+
+    later = push(story.repo, B, [(C, minutes_ago(16)), (D, minutes_ago(15))])
+    story.send(later, push(story.repo, A, [(B, minutes_ago(25))]), later, expected=200)
+
+    eventually(lambda: len(story.events) == 3)
+    first, second, third = story.events
+    assert "commits" not in first
+    assert [commit["sha"] for commit in second["commits"]] == [B]
+    assert [commit["sha"] for commit in third["commits"]] == [D, C]
+    assert story.counted == (3, 0)
+
+
+def test_a_gap_is_explained(story: Story) -> None:
+    """A push that lists fewer commits than it brought leads nowhere: the deploy goes without, and says so."""
     story.send(story.deploy(A, 30, run=1), story.deploy(B, 20, run=2))
-    story.send(push(story.repo, A, [(B, minutes_ago(25))]), expected=200)
-    story.send(push(story.repo, C, [(D, minutes_ago(15))]), expected=200)
+    story.send(push(story.repo, NOTHING, [(D, minutes_ago(15))]), expected=200)
     story.send(story.deploy(D, 10, run=3))
 
     assert [event.get("commits") for event in story.events] == [None] * 3
     timeline = story.pair.ask("explain", f"{story.repo} production")
     assert [one["reason"] for one in timeline["deliveries"]] == [
         "no commits: no deploy before it is known at its place",
-        "no commits: no push of its commit came before it",
-        f"no commits: the pushes that came before it do not lead back to {B[:12]}, deployed before",
+        "no commits: no push of its commit came",
+        f"no commits: the pushes that came do not lead back to {B[:12]}, deployed before",
     ]
 
 
@@ -238,3 +265,127 @@ def test_acting_on_a_deploy(story: Story) -> None:
     story.pair.command("replay", "--id", event, "--delivered")
 
     assert story.counted == (1, 0)
+
+
+def test_flux_goes_back_to_an_old_revision(story: Story) -> None:
+    """A revision that is told again is one deploy. One that comes back is another, and a rollback."""
+    told = [(A, 60), (A, 50), (B, 40), (B, 30), (A, 20), (A, 10)]
+    sent = [flux(story.repo, sha, at=minutes_ago(minutes)) for sha, minutes in told]
+    answers = story.send(*sent)
+
+    assert answers == ["stored", "repeated", "stored", "repeated", "stored", "repeated"]
+    assert [event["commitSHA"] for event in story.events] == [A, B, A]
+    assert story.counted == (3, 1)
+    # What Flux sends again is a repeat, also of the time before it went back.
+    assert set(story.send(*sent)) == {"repeated"}
+    assert story.counted == (3, 1)
+
+
+def test_a_late_message_of_flux_is_no_way_back(story: Story) -> None:
+    """It is older than the deploy of the other revision. Two objects do not disturb one another."""
+    story.send(flux(story.repo, A, at=minutes_ago(60)), flux(story.repo, B, at=minutes_ago(40)))
+    late = flux(story.repo, A, at=minutes_ago(50))
+    other = [flux(story.repo, A, at=minutes_ago(minutes), name="jobs") for minutes in (58, 35, 25)]
+
+    assert story.send(late, *other) == ["repeated", "stored", "repeated", "repeated"]
+    assert len(story.events) == 3
+
+
+@pytest.mark.parametrize("vendor", [argocd, argo_rollout])
+def test_a_cluster_goes_back(vendor: Any, story: Story) -> None:
+    """Argo CD and Argo Rollouts number each deploy, so going back to A is one more, and a rollback."""
+    number = "history" if vendor is argocd else "generation"
+    sent = [
+        vendor(story.repo, sha, at=minutes_ago(30 - 10 * index), **{number: 40 + index})
+        for index, sha in enumerate((A, B, A))
+    ]
+
+    assert story.send(*sent) == ["stored"] * 3
+    assert story.send(*sent) == ["repeated"] * 3
+    assert story.counted == (3, 1)
+
+
+@pytest.mark.parametrize("fetched_first", [False, True])
+@pytest.mark.parametrize("vendor", ["github", "gitlab"])
+def test_a_fetch_of_what_webhooks_told(vendor: str, fetched_first: bool, story: Story) -> None:
+    """Deploys of the past that a webhook told, too, count once, in either order.
+
+    GitHub's have the same id, so the commits of a webhook that came first stay. A fetch knows none.
+    """
+    times = {sha: minutes_ago(60 - number) for number, sha in enumerate((A, B, C))}
+    deployed = {A: minutes_ago(50), C: minutes_ago(40)}
+
+    def webhooks() -> None:
+        told = push if vendor == "github" else gitlab_push
+        story.send(told(story.repo, NOTHING, [(A, times[A])]), expected=200)
+        story.send(told(story.repo, A, [(B, times[B]), (C, times[C])]), expected=200)
+        for number, (sha, at) in enumerate(deployed.items(), 1):
+            if vendor == "github":
+                story.send(deployment_status(story.repo, sha, deployment=number, at=at))
+            else:
+                name = "build.success.production"
+                story.send(gitlab(name, story.repo, sha, job=number, pipeline=number, at=at))
+
+    def fetch() -> None:
+        rows = _past_deployments(vendor, story.repo, deployed, times)
+        with listening(Api(lambda path, _: rows[path], "planted-7c1e")) as api:
+            story.pair.run(
+                *("history", "fetch", vendor, "--api-url", api.url, "--with", f"repo={story.repo}"),
+                *("--since", "2026-01-01", "--state", f"state-{vendor}-{fetched_first}", "--overlap"),
+                environ={"GITHUB_TOKEN": api.token, "GITLAB_TOKEN": api.token},
+            )
+
+    for tell in (fetch, webhooks) if fetched_first else (webhooks, fetch):
+        tell()
+
+    assert story.counted == (2, 0)
+    if vendor == "github":
+        assert len(story.events) == 2
+        lead_time = story.pair.figures(story.repo)["changeLeadTime"]
+        assert lead_time["count"] == (0 if fetched_first else 2)
+
+
+def _past_deployments(
+    vendor: str, repo: str, deployed: dict[str, datetime], times: dict[str, datetime]
+) -> dict[str, list[dict[str, Any]]]:
+    """The pages of the vendor's API with the deployments that webhooks tell, too, by path."""
+    numbered = list(enumerate(deployed.items(), 1))[::-1]
+    if vendor == "github":
+        listed = [
+            {
+                "id": number,
+                "sha": sha,
+                "ref": "main",
+                "environment": "production",
+                "created_at": at.isoformat(),
+            }
+            for number, (sha, at) in numbered
+        ]
+        statuses = {
+            f"/repos/{repo}/deployments/{number}/statuses": [
+                {"id": number, "state": "success", "environment": "production", "created_at": at.isoformat()}
+            ]
+            for number, (_, at) in numbered
+        }
+        return {f"/repos/{repo}/deployments": listed, **statuses}
+    return {
+        f"/projects/{repo.replace('/', '%2F')}/deployments": [
+            {
+                "id": number,
+                "ref": "main",
+                "sha": sha,
+                "created_at": at.isoformat(),
+                "status": "success",
+                "environment": {"name": "production", "tier": "production"},
+                "deployable": {
+                    "id": number,
+                    "status": "success",
+                    "tag": False,
+                    "finished_at": at.isoformat(),
+                    "commit": {"id": sha, "created_at": times[sha].isoformat()},
+                    "pipeline": {"id": number, "sha": sha},
+                },
+            }
+            for number, (sha, at) in numbered
+        ]
+    }

@@ -71,7 +71,8 @@ READ_BY_HISTORY = words(
 
 # How documents of ours are read and their faults are named; no file and no socket.
 READ_BY_SOURCES = words(
-    "config.errors config.schema_errors config.yaml_document", prefix="gitdailies_connection."
+    "config.errors config.schema_errors config.timezones config.yaml_document",
+    prefix="gitdailies_connection.",
 )
 
 RULES = (

@@ -1,4 +1,4 @@
-"""`gitdailies check` and `gitdailies init`: check the configuration, and write a first one."""
+"""`gitdailies check`: check the configuration."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import click
-from gitdailies_core.errors import ConfigurationError, UsageError
+from gitdailies_core.errors import StoreUnavailable, UsageError
 
 from gitdailies_cli import find_config, output
-from gitdailies_cli.send_events import KEY_VARIABLE, URL_VARIABLE
 
 if TYPE_CHECKING:
     from gitdailies_connection.check.reachability import Finding
+    from gitdailies_connection.config.settings import Configuration
 
 _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 
@@ -68,7 +68,43 @@ def _findings(file: Path | None) -> list[Finding]:
         )
         return [finding, *_mirrors(webhooks.mirrors)]
     configuration = find_config.load_configuration(path)
-    return reachability.check(configuration, os.environ) + _mirrors(configuration.webhooks.mirrors)
+    return [
+        *reachability.check(configuration, os.environ),
+        *_alerts(configuration),
+        *_mirrors(configuration.webhooks.mirrors),
+    ]
+
+
+def _alerts(configuration: Configuration) -> list[Finding]:
+    """Say how many of the last alerts of each source would count, if a relay has used the store."""
+    from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+    from gitdailies_connection.config.sources import is_of_alerts
+
+    sources = [source for source in configuration.sources.values() if is_of_alerts(source)]
+    if not sources:
+        return []
+    from gitdailies_relay.operations.alerts import last_alerts
+
+    from gitdailies_cli.relay import options
+
+    findings = []
+    try:
+        database = options.store_of(configuration)
+        for source in sources:
+            found = last_alerts(database, source, configuration.routes)
+            text = f"sources.{source.name}: {found.counting} of the last {found.seen} alerts would count"
+            if not found.seen:
+                text = f"sources.{source.name}: the relay has stored no alert of it so far"
+            if found.counting or not found.seen:
+                findings.append(Finding(OK, text))
+            else:
+                remedy = f"`gitdailies sources preview {source.name}` says why; see only, and services"
+                findings.append(Finding(UNPROVEN, text, remedy))
+    except UsageError:
+        return []
+    except StoreUnavailable as error:
+        return [Finding(FAULT, f"relay.store: {error}", "look at the database, then check again")]
+    return findings
 
 
 def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:
@@ -112,32 +148,3 @@ def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:
         )
     if found:
         raise click.exceptions.Exit(2)
-
-
-@click.command()
-@click.argument("file", required=False, type=click.Path(path_type=Path), default=Path(find_config.FILE))
-@click.option("--url", default="", help="the address for events")
-@click.option("--force", is_flag=True, help="overwrite an existing file")
-def init(file: Path, url: str, force: bool) -> None:
-    """Write a commented first gitdailies.yml to FILE.
-
-    \b
-    gitdailies init
-    """
-    from gitdailies_connection.config.load import read
-    from gitdailies_connection.config.template import first_file
-
-    address = url or os.environ.get(URL_VARIABLE, "") or "http://127.0.0.1:8700/webhooks"
-    text = first_file(url=address, key={"env": KEY_VARIABLE})
-    try:
-        read(text, file)
-    except ConfigurationError as error:
-        raise UsageError(f"--url: {error}") from None
-    try:
-        with file.open("w" if force else "x", encoding="utf-8") as opened:
-            opened.write(text)
-    except FileExistsError:
-        raise UsageError(f"{file}: this file exists; --force overwrites it") from None
-    except OSError as error:
-        raise UsageError(f"{file}: cannot write it: {(error.strerror or '').lower()}") from None
-    click.echo(f"wrote {file}; now edit it, then run `gitdailies check {file}`")

@@ -9,7 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import click
-from gitdailies_core.ci import Inputs, Skipped, checkout, detect
+from gitdailies_core.ci import checkout
+from gitdailies_core.ci.detection import detect
+from gitdailies_core.ci.facts import Inputs, Skipped
 from gitdailies_core.ci.settings import DEPLOY_INPUTS
 
 from gitdailies_cli import output

@@ -13,8 +13,7 @@ from gitdailies_core.errors import UnreadableBody, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.values import strict_json
 
-from gitdailies_cli import find_config, output
-from gitdailies_cli.relay import options
+from gitdailies_cli import output
 
 _CONFIG = click.option(
     "--config", type=click.Path(path_type=Path), help="the path of gitdailies.yml, for your own sources"
@@ -23,26 +22,44 @@ _JSON = click.option("--json", "as_json", is_flag=True, help="print JSON")
 
 
 @click.group(invoke_without_command=True)
+@_CONFIG
 @_JSON
 @click.pass_context
-def sources(ctx: click.Context, as_json: bool) -> None:
+def sources(ctx: click.Context, config: Path | None, as_json: bool) -> None:
     """List the tools that the relay can read; show, draft and test how it reads them.
+
+    The sources of gitdailies.yml that have a mapping of their own are listed, too.
 
     \b
     gitdailies sources
     gitdailies sources show opsgenie
     """
     if ctx.invoked_subcommand is None:
-        _list(as_json=as_json)
+        _list(config, as_json=as_json)
 
 
-def _list(*, as_json: bool) -> None:
+def _list(config: Path | None, *, as_json: bool) -> None:
     from gitdailies_sources import page, shipped
+    from gitdailies_sources.source_pack import SourcePack
+
+    from gitdailies_cli import find_config
 
     packs = [page.summary(shipped.document(name).value) for name in shipped.provider.names()]
     own = [name for name in registry.names() if name not in {pack["name"] for pack in packs}]
     adapters = [
         {"name": name, "title": name, "class": "incident", "verified": "adapter in code"} for name in own
+    ]
+    path = find_config.find(config)
+    described = [] if path is None else find_config.load_configuration(path).sources.values()
+    adapters += [
+        {
+            "name": source.name,
+            "title": source.name,
+            "class": source.pack.kind,
+            "verified": f"mapping in {path}",
+        }
+        for source in described
+        if source.mapping is not None and isinstance(source.pack, SourcePack)
     ]
     rows = sorted([*packs, *adapters], key=lambda row: row["name"])
     if as_json:
@@ -83,6 +100,8 @@ def _effective(name: str, config: Path | None) -> list[str]:
     from gitdailies_connection.config import yaml_document
     from gitdailies_connection.config.schema_errors import is_secret
     from gitdailies_sources import page, reading, shipped
+
+    from gitdailies_cli import find_config
 
     path = find_config.find(config)
     source = find_config.load_configuration(path).sources.get(name) if path is not None else None
@@ -146,6 +165,8 @@ def _body(file: str) -> bytes:
 def _last_body(ctx: click.Context, name: str, config: Path | None) -> bytes:
     from gitdailies_relay.operations.preview import last_body
 
+    from gitdailies_cli.relay import options
+
     body = last_body(options.store(ctx, config), name)
     if body is None:
         raise UsageError(
@@ -171,12 +192,14 @@ def preview(ctx: click.Context, name: str, since: str, config: Path | None, as_j
     """
     from gitdailies_relay.operations import preview as stored
 
+    from gitdailies_cli.relay import options
+
     settings = options.configuration(ctx, config)
     source = settings.sources.get(name)
     if source is None:
         known = ", ".join(settings.sources) or "none"
         raise UsageError(f"NAME: expected a source of gitdailies.yml ({known}), got {got(name)}")
-    found = stored.preview(options.store(ctx, config), source, _since(since))
+    found = stored.preview(options.store(ctx, config), source, settings.routes, _since(since))
     if as_json:
         output.as_json(
             {
@@ -211,6 +234,8 @@ def _since(text: str) -> datetime:
     if match:
         amount = int(match[1])
         return datetime.now(UTC) - (timedelta(days=amount) if match[2] == "d" else timedelta(hours=amount))
+    from gitdailies_cli.relay import options
+
     moment = options.moment(text, "--since")
     assert moment is not None
     return moment

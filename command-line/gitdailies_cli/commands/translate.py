@@ -14,7 +14,7 @@ from gitdailies_connection.config.settings import Source
 from gitdailies_connection.config.sources import adapter_of
 from gitdailies_core.contract import checks
 from gitdailies_core.deploys.deploy import event_of
-from gitdailies_core.errors import UsageError
+from gitdailies_core.errors import UnreadableBody, UsageError
 from gitdailies_core.incidents.memory import MemoryRecords
 from gitdailies_core.incidents.routing import FALLBACK, Route, Routes
 from gitdailies_core.incidents.state_machine import decide
@@ -83,7 +83,8 @@ def translate(
         return
     reader = _Reader(adapter_of(source), source, routes)
     for name in files:
-        report = {"file": name, **reader.report(_request(name, more))}
+        request = _request(name, more)
+        report = {"file": name, **reader.report(request), **_hints(source, request)}
         if as_json:
             output.as_line(report)
         else:
@@ -224,6 +225,21 @@ class _Reader:
         return [event.to_wire()], Reason(OTHER, AT_RECEIPT) if deploy.at_receipt else None
 
 
+def _hints(source: Source, request: Request) -> dict[str, list[str]]:
+    """Return what looks misspelled in a source's own mapping, or in its override."""
+    # Only such a source has a pack of its own.
+    if source.pack is None:
+        return {}
+    from gitdailies_sources.source_pack import SourcePack
+
+    assert isinstance(source.pack, SourcePack)
+    try:
+        found = source.pack.misspelled(request)
+    except UnreadableBody:
+        return {}
+    return {"hints": found} if found else {}
+
+
 def _written(reasons: Sequence[Reason]) -> dict[str, str]:
     """Write reasons as one: the first's code, and each text once. A pack's own reason has the code pack."""
     code = reasons[0].code
@@ -241,3 +257,5 @@ def _show(report: dict[str, Any]) -> None:
     for outcome in ("ignored", "quarantined", "rejected"):
         if outcome in report:
             click.echo(f"  {outcome}: {output.printable(report[outcome]['text'])}")
+    for hint in report.get("hints", ()):
+        click.echo(f"  hint: {output.printable(hint)}")

@@ -19,6 +19,7 @@ from gitdailies_history.sending.checkpoint import locked
 
 from gitdailies_cli import find_config
 from gitdailies_cli.history import outcome
+from gitdailies_cli.history.catch_up import catch_up
 from gitdailies_cli.history.fetch import fetch
 from gitdailies_cli.history.handover import Handover, handover_options, summed_up
 from gitdailies_cli.output import counted
@@ -152,3 +153,4 @@ def _read(
 
 
 history.add_command(fetch)
+history.add_command(catch_up)

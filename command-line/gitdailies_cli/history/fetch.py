@@ -106,7 +106,7 @@ def fetch(
     gitdailies history fetch pagerduty --since 2025-01-01 --dry-run
     gitdailies history fetch pagerduty --since 2025-01-01 --output pagerduty.ndjson
     """
-    asked = _asked(source, since, until, with_, _secrets(token_env, token_file), api_url, handover.config)
+    asked = _asked(source, since, until, with_, secrets_of(token_env, token_file), api_url, handover.config)
     if live_since and overlap:
         raise UsageError("--live-since: expected it or --overlap, got both")
     if not overlap:
@@ -199,7 +199,7 @@ def _asked(
     config: Path | None,
 ) -> _Asked:
     configuration = find_config.load_configuration(config) if find_config.find(config) else None
-    reader, source = _read_by(name, configuration)
+    reader, source = read_by(name, configuration)
     if configuration is None and reader.name in registry.names():
         # It reads incidents, and `services` decides which repository they count for.
         configuration = find_config.load_configuration(config)
@@ -211,14 +211,14 @@ def _asked(
         source=source,
         configuration=configuration,
         url=url,
-        tokens=_tokens(reader, secrets),
-        since=_moment(since, "--since"),
-        until=_moment(until, "--until") if until else None,
+        tokens=tokens_of(reader, secrets),
+        since=moment_of(since, "--since"),
+        until=moment_of(until, "--until") if until else None,
         parameters=_parameters(reader, with_),
     )
 
 
-def _read_by(name: str, configuration: Configuration | None) -> tuple[Reader, Source]:
+def read_by(name: str, configuration: Configuration | None) -> tuple[Reader, Source]:
     """Return the reader and the source for *name*, a source or a vendor."""
     source = configuration.sources.get(name) if configuration else None
     readers = registry.names(history.GROUP)
@@ -249,12 +249,13 @@ def _apart_from_live(asked: _Asked, live_since: str | None) -> _Asked:
         source=asked.source.name,
         configuration=asked.configuration,
         until=asked.until,
-        live_since=_moment(live_since, "--live-since") if live_since else None,
+        live_since=moment_of(live_since, "--live-since") if live_since else None,
     )
     return replace(asked, until=until)
 
 
-def _secrets(token_env: Sequence[str], token_file: Sequence[Path]) -> list[SecretSource]:
+def secrets_of(token_env: Sequence[str], token_file: Sequence[Path]) -> list[SecretSource]:
+    """Return where the tokens are that `--token-env` or `--token-file` name."""
     if token_env and token_file:
         raise UsageError("--token-env: expected it or --token-file, got both")
     return [
@@ -263,7 +264,7 @@ def _secrets(token_env: Sequence[str], token_file: Sequence[Path]) -> list[Secre
     ]
 
 
-def _tokens(reader: Reader, given: Sequence[SecretSource]) -> list[Secret]:
+def tokens_of(reader: Reader, given: Sequence[SecretSource]) -> list[Secret]:
     """Read the secrets of *reader*: the *given* ones, and the rest from the reader's own variables."""
     names = [reader.token_env, *([reader.second_env] if isinstance(reader, SecondKey) else [])]
     if len(given) > len(names):
@@ -291,7 +292,8 @@ def _parameters(reader: Reader, given: Sequence[str]) -> dict[str, str]:
     return found
 
 
-def _moment(text: str, where: str) -> datetime:
+def moment_of(text: str, where: str) -> datetime:
+    """Read a day or a time. Raises UsageError."""
     day = f"{text}T00:00:00Z" if len(text) == len("2025-01-01") else text
     try:
         return times.parse(day, where)

@@ -40,10 +40,15 @@ def configuration(ctx: click.Context, config: Path | None) -> Configuration:
 
 def store(ctx: click.Context, config: Path | None) -> Database:
     """Return the relay's database; raises UsageError where no relay has used it yet."""
+    return store_of(configuration(ctx, config))
+
+
+def store_of(settings: Configuration) -> Database:
+    """Return the database of the relay that *settings* are of, in the same way."""
     from gitdailies_relay.store.store import database_of, reading
     from gitdailies_server.storage.sqlite import file_exists
 
-    database = database_of(setting := configuration(ctx, config).relay.store)
+    database = database_of(setting := settings.relay.store)
     if setting.path is not None and not file_exists(setting.path):
         raise _never_started(database, "the file does not exist")
     with reading(database) as session:

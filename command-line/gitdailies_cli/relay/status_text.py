@@ -43,8 +43,11 @@ def pairs(status: Mapping[str, Any], address: Listen) -> dict[str, Any]:
         waiting += f", {status['retrying']} of them tried before, the oldest since {oldest}"
     if status["refused"]:
         waiting += f"; {status['refused']} refused so far: dead letters once it is sure that others are taken"
-    if status["held"]:
-        waiting += f"; {status['held']} more held, as their source's hold says"
+    starts = status["held"] - status["waitingForPush"]
+    if starts:
+        waiting += f"; {starts} more held, as their source's hold says"
+    if status["waitingForPush"]:
+        waiting += f"; {output.counted(status['waitingForPush'], 'deploy')} held for late pushes"
     quarantined = "; ".join(f"{count} {code}" for code, count in status["quarantined"].items())
     return {
         "server": _server(status["server"], address),

@@ -37,10 +37,17 @@ def lines(timeline: dict[str, Any], held_up_by: str = "") -> Iterator[str]:
     for event in timeline["events"]:
         if event["state"] != "delivered":
             due = (held_up_by or f"due at {event['dueAt']}") if event["state"] == "waiting" else ""
-            if event["state"] == "held":
-                due = f"sent at {event['dueAt']} if the incident is still open"
-            more = event["reason"] or due
+            more = event["reason"] or _hold(event) or due
             yield f"{event['id']}: {event['state']}{f', {more}' if more else ''}"
+
+
+def _hold(event: dict[str, Any]) -> str:
+    """Say what a held event waits for; "" for any other."""
+    if event["state"] != "held":
+        return ""
+    if event["heldFor"] == "push":
+        return f"waits for its push until {event['dueAt']}"
+    return f"sent at {event['dueAt']} if the incident is still open"
 
 
 def _delivery(delivery: dict[str, Any], events: dict[str, Any]) -> Iterator[str]:
@@ -102,7 +109,8 @@ def delivery_lines(found: dict[str, Any]) -> Iterator[str]:
             yield f"not UTF-8, in base64: {stored['bodyBase64']}"
         yield ""
     for event in found["events"]:
-        reason = f", {event['reason']}" if event["reason"] else ""
+        why = event["reason"] or _hold(event)
+        reason = f", {why}" if why else ""
         yield f"{_event(event).strip()}: {event['state']}{reason}"
         for attempt in event["attempts"]:
             yield f"  {attempt['at']}  {_attempt(event, attempt)}"

@@ -44,11 +44,10 @@ def load(
     path: Path,
     *,
     adapter: Callable[[str], Adapter] = registry.adapter,
-    installed: Callable[[], Sequence[str]] = registry.installed,
     defaults: Defaults = Defaults(),  # noqa: B008  frozen
 ) -> Configuration:
     """Read a file; raises ConfigurationError, whose `complaints` have one line for each fault."""
-    return read(_text(path), path, adapter=adapter, installed=installed, defaults=defaults)
+    return read(_text(path), path, adapter=adapter, defaults=defaults)
 
 
 def load_webhooks(path: Path) -> WebhooksSettings:
@@ -70,7 +69,6 @@ def read(
     path: Path,
     *,
     adapter: Callable[[str], Adapter] = registry.adapter,
-    installed: Callable[[], Sequence[str]] = registry.installed,
     defaults: Defaults = Defaults(),  # noqa: B008  frozen
 ) -> Configuration:
     """Read the text of *path*: messages name that file, and paths are relative to its folder."""
@@ -84,7 +82,7 @@ def read(
         gitdailies=_destination(reading),
         relay=_relay(reading, defaults),
         routes=sources.routes(reading),
-        sources=sources.sources(reading, load=adapter, installed=installed),
+        sources=sources.sources(reading, load=adapter),
         webhooks=_webhooks(reading),
     )
     reading.finish()

@@ -43,6 +43,11 @@ class SettingsReader:
             return []
         return [name for name in value if (*place, name) not in self._faults]
 
+    def wrong_names(self, place: Place) -> list[str]:
+        """Return the names in a mapping that have a fault themselves: most are misspelled."""
+        value = self._document.value_at(place)
+        return [name for name in value if (*place, name) in self._faults] if isinstance(value, dict) else []
+
     def of(self, place: Place, convert: Callable[[Any], T], default: T) -> T:
         """Convert the value at *place*. A ValueError becomes a fault, and *default* is returned."""
         value = self.get(place)

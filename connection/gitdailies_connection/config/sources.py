@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any
 
@@ -56,17 +56,24 @@ def adapter_of(source: Source) -> Adapter:
     return source.pack if source.pack is not None else registry.adapter(source.adapter)
 
 
-def sources(
-    reading: SettingsReader, *, load: Callable[[str], Adapter], installed: Callable[[], Sequence[str]]
-) -> Mapping[str, Source]:
-    """Read `sources`; *load* loads an adapter by name, and *installed* returns the names of all."""
+def is_of_alerts(source: Source) -> bool:
+    """Whether what a source sends are alerts, of which `only` says which are incidents."""
+    return _is_of_alerts(adapter_of(source))
+
+
+def _is_of_alerts(adapter: Adapter) -> bool:
+    return getattr(adapter, "kind", "") == ALERT
+
+
+def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mapping[str, Source]:
+    """Read `sources`; *load* loads an adapter by name."""
     found = {}
     for name in reading.names(("sources",)):
         place: Place = ("sources", name)
         header = reading.of((*place, "header"), str, "")
         mapping, override = reading.get((*place, "mapping")), reading.get((*place, "override"))
         pack = _pack(reading, place)
-        adapter = pack or _adapter(reading, place, load, installed)
+        adapter = pack or _adapter(reading, place, load)
         user = reading.of((*place, "user"), str, "")
         allowed = reading.of((*place, "allowed"), tuple, ())
         settings = ProofSettings(header, allowed, user)
@@ -127,21 +134,14 @@ def _repo(text: str) -> str:
     return text
 
 
-def _adapter(
-    reading: SettingsReader,
-    place: Place,
-    load: Callable[[str], Adapter],
-    installed: Callable[[], Sequence[str]],
-) -> Adapter | None:
+def _adapter(reading: SettingsReader, place: Place, load: Callable[[str], Adapter]) -> Adapter | None:
     name = reading.get((*place, "adapter"))
     if name is None:
         return None
     try:
         return load(name)
     except ConfigurationError as error:
-        names = installed()
-        hint = "" if name in names else did_you_mean(name, names)
-        reading.fault((*place, "adapter"), str(error).removeprefix("adapter: ") + hint)
+        reading.fault((*place, "adapter"), str(error).removeprefix("adapter: "))
     except Exception as error:  # noqa: BLE001  importing an unknown package may raise anything
         reading.fault(
             (*place, "adapter"), f"expected an adapter that loads, got {type(error).__name__}: {error}"
@@ -154,10 +154,12 @@ def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
     mapping, override = (*place, "mapping"), (*place, "override")
     has_mapping, has_override = not reading.absent(mapping), not reading.absent(override)
     if reading.absent((*place, "adapter")) and not has_mapping:
-        reading.fault(
-            (*place, "adapter"),
-            "expected the name of an adapter or a source pack, or a mapping in its place, got nothing",
-        )
+        # One fault for a misspelled name, not a second one for the name that is missing.
+        if not any(did_you_mean(name, ("adapter", "mapping")) for name in reading.wrong_names(place)):
+            reading.fault(
+                (*place, "adapter"),
+                "expected the name of an adapter or a source pack, or a mapping in its place, got nothing",
+            )
         return None
     if not has_mapping and not has_override:
         return None
@@ -171,6 +173,8 @@ def _pack(reading: SettingsReader, place: Place) -> Adapter | None:
     name = str(place[-1]) if has_mapping else reading.get((*place, "adapter"))
     if given is None or name is None:
         return None
+    if has_mapping and set(given) == {"proof"} and reading.get((*place, "capture")) is not True:
+        reading.fault(mapping, "expected state and incident beside proof, or capture: true, got proof alone")
     try:
         if has_mapping:
             return registry.compile_source(name, mapping=given)
@@ -225,7 +229,7 @@ def _refuse_every_alert(
     reading: SettingsReader, place: Place, adapter: Adapter | None, *, chosen: bool
 ) -> None:
     """Refuse a source of alerts that does not say which of them count."""
-    if adapter is None or getattr(adapter, "kind", "") != ALERT or chosen:
+    if adapter is None or chosen or not _is_of_alerts(adapter):
         return
     if any(reading.get((*place, name)) is None and not reading.absent((*place, name)) for name in _CHOICES):
         return  # it has a fault of its own

@@ -8,6 +8,7 @@ from collections.abc import Mapping, Sequence
 # The header for vendors that do not sign; the documentation uses this name everywhere.
 TOKEN_HEADER = "X-Relay-Token"  # noqa: S105  the name of a header
 
+_EDITORS = "# yaml-language-server: $schema={}\n"
 _HEAD = """\
 # The receiver of events, the relay, the repository of each service, and the tools that send webhooks.
 # `gitdailies check` checks this file.
@@ -52,14 +53,17 @@ def first_file(
     store: str = "sqlite:gitdailies-data/relay.db",
     secrets: Mapping[str, Mapping[str, str]] | None = None,
     example: bool = False,
+    schema: str = "",
 ) -> str:
     """Return the text of a first file, which loads without a change.
 
     *key* and each of *secrets*, by source, are `{"env": NAME}` or `{"file": PATH}`, relative to
     the file; a source without secret becomes a comment. With *example*, the service of `gitdailies demo`
-    has a repository. No other service ever has one that its owner did not write.
+    has a repository. No other service ever has one that its owner did not write. Editors read the address
+    *schema*, and complete and check the file with what is there.
     """
-    lines = [_HEAD + f"  url: {_text(url)}", f"  key: {_flow(key)}"]
+    editors = _EDITORS.format(schema) if schema else ""
+    lines = [editors + _HEAD + f"  url: {_text(url)}", f"  key: {_flow(key)}"]
     if receiver is not None:
         lines.append(f"  receiver: {receiver}    # documented: only documented fields; ours: all fields")
     else:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import difflib
 from datetime import UTC, tzinfo
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, available_timezones
 
 from gitdailies_core.error_text import got
 
@@ -15,4 +16,11 @@ def zone(name: str) -> tzinfo:
     try:
         return ZoneInfo(name)
     except (KeyError, ValueError, OSError):  # KeyError: no such zone; the others: not the name of a zone
-        raise ValueError(f"expected a name like Europe/Berlin, got {got(name)}") from None
+        raise ValueError(f"expected a name like Europe/Berlin, got {got(name)}{meant(name)}") from None
+
+
+def meant(name: str) -> str:
+    """Return `; did you mean X` for the zone that *name* may be a typo of, or ""."""
+    # Short names, such as CEST, are near to many.
+    near = difflib.get_close_matches(name, available_timezones(), n=1) if "/" in name else ()
+    return f"; did you mean {near[0]}" if near else ""

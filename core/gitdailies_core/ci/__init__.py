@@ -3,9 +3,3 @@
 Pure: the environment, the event's payload, the inputs and git's facts are arguments. `platforms` holds
 the tables. `__main__` is the step; the joiner makes `ci-steps/report_deploy.py` from it.
 """
-
-from gitdailies_core.ci.detection import deploys_of, detect
-from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs, Skipped
-from gitdailies_core.ci.platforms import PLATFORMS
-
-__all__ = ["PLATFORMS", "Deploys", "GitFacts", "Inputs", "Skipped", "deploys_of", "detect"]

@@ -19,7 +19,8 @@ The package that an adapter's `examples` names must have these files:
   "accepted"}`. `body` names a file in the same folder or is `{"text": "..."}`. `header` is optional.
 * `payload.schema.json`: a JSON Schema with what the adapter needs in a payload, and no more.
 
-`checks` runs the adapter on its examples and on `mutations` of them, `proofs` tries its signatures,
+`checks` runs the adapter on its examples and on `mutations` of the fields that `breaking` chooses,
+`proofs` tries its signatures,
 and `payload_schema` compares the schema with what the adapter accepts.
 """
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Union
 
 from gitdailies_core.sources.request import Request
@@ -33,9 +33,18 @@ _CUTS = 50
 Path = tuple[Union[str, int], ...]
 
 
-def mutations(request: Request, replacements: Sequence[Any] = REPLACEMENTS) -> Iterator[tuple[str, bytes]]:
+def _always(path: Path) -> bool:  # noqa: ARG001  the same as of a choice
+    return True
+
+
+def mutations(
+    request: Request,
+    is_chosen: Callable[[Path], bool] = _always,
+    replacements: Sequence[Any] = REPLACEMENTS,
+) -> Iterator[tuple[str, bytes]]:
     """Yield copies of the body: each lacks one field, or has one of *replacements* in its place.
 
+    *is_chosen* says of the path of a field whether it is changed.
     Each copy comes with a description of the change. A body that is not JSON, such as a form, is
     cut short at many places instead.
     """
@@ -45,7 +54,7 @@ def mutations(request: Request, replacements: Sequence[Any] = REPLACEMENTS) -> I
         for cut in range(0, len(request.body), max(1, len(request.body) // _CUTS)):
             yield f"the body cut at {cut}", request.body[:cut]
         return
-    for path in paths_in(whole):
+    for path in filter(is_chosen, paths_in(whole)):
         where = ".".join(str(step) for step in path)
         parent, last = value_at(whole, path[:-1]), path[-1]
         original = parent[last]

@@ -3,28 +3,36 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
+from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.deploys.routing import Place
 from gitdailies_core.events.events import DEPLOYED, Event
 from gitdailies_core.events.field_types import MOST_COMMITS, MOST_REVERTS
 from gitdailies_core.events.ids import deploy_id
 from gitdailies_core.sources.deploy_messages import Deploy, DeployedCommit
+from gitdailies_core.values.times import text_of
 
 _FIRST_ATTEMPT = "1"
+# What ids call a platform, where `run` calls it otherwise. So a fetch of the past, which
+# names a deployment of GitHub as the step does, gives the id of the webhook.
+_ID_WORDS = {"github-actions": "github"}
 # A platform and a long name together would be longer than a name may be.
 _LONGEST = 200
 
 
-def event_id(deploy: Deploy, place: Place, key: str) -> str:
+def event_id(deploy: Deploy, place: Place, key: str, *, again: bool = False) -> str:
     """Return the id of the event of *deploy*, the same for each message about it.
 
     It is made from what the vendor names, so that a line of `route` that renames an environment later
     counts nothing twice. *key* names the message. It is used where the vendor names neither a deployment
-    nor a run.
+    nor a run. *again* is a deploy of something that went back to a commit which counted before.
     """
     attempt = None if deploy.deployment or deploy.attempt == _FIRST_ATTEMPT else deploy.attempt
+    if again:
+        attempt = text_of(deploy.at)
     return deploy_id(
-        platform=deploy.platform,
+        platform=_ID_WORDS.get(deploy.platform, deploy.platform),
         run=deploy.deployment or deploy.run or key,
         sha=deploy.sha,
         repo=deploy.repo or place.repo,
@@ -43,6 +51,7 @@ def event_of(
     *,
     commits: Sequence[DeployedCommit] | None = None,
     reverts: Sequence[str] = (),
+    again: bool = False,
 ) -> Event:
     """Return the event of *deploy* at *place*, as the relay's *source* reports it.
 
@@ -57,7 +66,7 @@ def event_of(
         environment=place.environment,
         branch=deploy.branch,
         time=deploy.at,
-        id=event_id(deploy, place, key),
+        id=event_id(deploy, place, key, again=again),
         service=place.service,
         run=f"{deploy.platform}:{deploy.run[-_LONGEST:]}" if deploy.run else None,
         attempt=deploy.attempt,
@@ -65,9 +74,17 @@ def event_of(
         tier=deploy.tier,
         type=deploy.type,
         url=deploy.url,
-        commits=None
-        if brought is None
-        else [{"sha": one.sha, **({"time": one.time} if one.time else {})} for one in brought[:MOST_COMMITS]],
+        commits=None if brought is None else _listed(brought),
         commitTime=deploy.commit_time if brought is None else None,
         reverts=list(dict.fromkeys([*deploy.reverts, *reverts]))[:MOST_REVERTS] or None,
     )
+
+
+def completed(event: Event, found: Brought) -> Event:
+    """Return *event*, which names no commits, with what pushes told later."""
+    reverts = list(dict.fromkeys([*(event.get("reverts") or ()), *found.reverts]))[:MOST_REVERTS]
+    return event.replace(commits=_listed(found.commits), reverts=reverts or None, commitTime=None)
+
+
+def _listed(commits: Sequence[DeployedCommit]) -> list[dict[str, Any]]:
+    return [{"sha": one.sha, **({"time": one.time} if one.time else {})} for one in commits[:MOST_COMMITS]]

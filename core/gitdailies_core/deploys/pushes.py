@@ -8,11 +8,12 @@ beyond is unknown, and is never guessed.
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Container, Sequence
 from datetime import datetime
 from typing import NamedTuple
 
 from gitdailies_core.ci.facts import reverts_of, undone_by
+from gitdailies_core.events.field_types import MOST_COMMITS
 from gitdailies_core.sources.deploy_messages import DeployedCommit, Push
 
 # As git, GitHub, GitLab and Bitbucket write the message of a merge. A push does not list the parents.
@@ -65,16 +66,25 @@ def remembered(push: Push) -> tuple[RememberedCommit, ...]:
     )
 
 
-def brought(walked: Sequence[RememberedCommit], previous: str) -> Brought | None:
-    """Return what came after the commit *previous*, or None if the walk does not lead there.
+def brought(walked: Sequence[RememberedCommit], known: Container[str]) -> Brought | None:
+    """Return what came after the newest of the *known* commits, or None if the walk leads to none of them.
 
     *walked* begins at the deployed commit; each one is followed by the one before it.
     """
     for number, commit in enumerate(walked, 1):
-        if commit.parent == previous:
+        if commit.parent in known:
             found = walked[:number]
             return Brought(
                 tuple(DeployedCommit(one.sha, one.time) for one in found if not one.is_merge),
                 reverts_of((one.sha, one.reverts) for one in found),
             )
     return None
+
+
+def has_end(walked: Sequence[RememberedCommit]) -> bool:
+    """Return whether no later push can lead the walk further back.
+
+    A branch began there, was rewritten there, or its push lists fewer commits than it brought. Or there
+    are as many commits as an event may hold.
+    """
+    return bool(walked) and (not walked[-1].parent or len(walked) >= MOST_COMMITS)

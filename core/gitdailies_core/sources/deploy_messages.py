@@ -61,6 +61,8 @@ class Deploy(NamedTuple):
     run         the platform's id of the run, or ""; the event's `run` is `platform:run`
     attempt     which attempt of the run it is, or None for the first
     deployment  the vendor's own number of the deployment, or ""; the event's id is made from it
+    object      what the vendor tells the state of, again and again, or "": only another commit than that
+                counted last for it is a deploy
     commits     the commits it brought, or None where the delivery does not tell
     commit_time when the deployed commit was made, or None
     previous    the commit that was deployed there before, or None
@@ -97,6 +99,7 @@ class Deploy(NamedTuple):
     route: str
     route_required: bool
     gitops: bool
+    object: str = ""
 
     @classmethod
     def make(
@@ -125,6 +128,7 @@ class Deploy(NamedTuple):
         route: str = "",
         route_required: bool = False,
         gitops: bool = False,
+        object: str = "",  # noqa: A002  the packs' word
     ) -> Deploy:
         """Build a deploy. Raises PayloadError for a commit, repository or id that an event cannot hold.
 
@@ -145,7 +149,8 @@ class Deploy(NamedTuple):
             raise ValueError("at: expected an aware time, got a naive one")
         if repo or not route:
             _check_repo(repo)
-        for where, value in (("key", key), ("run", run), ("deployment", deployment), ("attempt", attempt)):
+        names = {"key": key, "run": run, "deployment": deployment, "attempt": attempt, "object": object}
+        for where, value in names.items():
             if value and not is_id(value):
                 raise PayloadError(
                     f"{where}: expected 1 to {NAME.longest} printable characters, got {got(value)}"
@@ -174,6 +179,7 @@ class Deploy(NamedTuple):
             route=one_line(route, 255) or "",
             route_required=route_required,
             gitops=gitops,
+            object=object,
         )
 
 

@@ -189,3 +189,40 @@ class MayCountTwice(Protocol):
 
     def may_count_twice(self, parameters: Mapping[str, str]) -> str:
         """Return why something may count twice, or "" if nothing can."""
+
+
+class FailedDelivery(NamedTuple):
+    """A webhook delivery that the vendor could not deliver: when, of what, and what it noted.
+
+    `id` is the same at each attempt. A POST to the path `again` asks the vendor to send it again.
+    """
+
+    at: datetime
+    id: str
+    event: str
+    status: str
+    again: str
+
+
+class Listing(Protocol):
+    """The vendor's API, read anew each time."""
+
+    def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> tuple[Any, Sequence[tuple[str, str]]]:
+        """Return the decoded JSON at *path*, and the query of the next page, empty on the last one.
+
+        Raises as `Pages.get`.
+        """
+
+
+@runtime_checkable
+class CatchesUp(Protocol):
+    """A reader whose vendor lists the webhook deliveries that failed, and sends them again when asked."""
+
+    def failed_deliveries(
+        self, listing: Listing, owner: str, hook: str, source: str, since: datetime
+    ) -> Iterator[FailedDelivery]:
+        """Yield what failed since a time and did not arrive later, oldest first.
+
+        *owner* is owner/name of a repository, or an organization. *hook* is the id of its webhook; "" for
+        those whose address ends in `/hooks/SOURCE`. Raises UsageError if there is none.
+        """

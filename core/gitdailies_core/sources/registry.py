@@ -9,7 +9,8 @@ distributions.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+import difflib
+from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
 from typing import Any, Protocol, cast
@@ -19,6 +20,8 @@ from gitdailies_core.sources.protocol import Adapter
 
 GROUP = "gitdailies.adapters"
 PACKS = "gitdailies.source_packs"
+# A complaint lists so many names at most; nobody reads fifty.
+_LISTED = 10
 
 
 def names(group: str = GROUP) -> list[str]:
@@ -37,8 +40,8 @@ def load(name: str, group: str = GROUP) -> Any:
         if point.name == name:
             found[(point.dist.name if point.dist else None) or "?"] = point
     if not found:
-        known = ", ".join(installed() if group == GROUP else names(group)) or "none"
-        raise ConfigurationError(f"adapter: no adapter named {name!r}; installed: {known}")
+        known = installed() if group == GROUP else names(group)
+        raise ConfigurationError(f"adapter: no adapter named {name!r}; {_hint(name, known)}")
     if len(found) > 1:
         raise ConfigurationError(
             f"adapter: {name!r} is claimed by {' and by '.join(sorted(found))}; uninstall all but one"
@@ -82,9 +85,7 @@ def compile_source(name: str, *, mapping: Any = None, override: Any = None) -> A
     """
     found = next(_providers(), None) if mapping is not None else _provider(name)
     if found is None:
-        raise ConfigurationError(
-            f"adapter: no source pack named {name!r}; installed: {', '.join(pack_names()) or 'none'}"
-        )
+        raise ConfigurationError(f"adapter: no source pack named {name!r}; {_hint(name, pack_names())}")
     return found.compile(name, mapping, override)
 
 
@@ -98,6 +99,16 @@ class PackProvider(Protocol):
 
     def compile(self, name: str, mapping: Any, override: Any) -> Adapter:
         """Compile a mapping, or a pack with an override. Raises MappingError."""
+
+
+def _hint(name: str, known: Sequence[str]) -> str:
+    """Return the nearest of the *known* names, else all of them, else where they are listed."""
+    nearest = difflib.get_close_matches(name[:80], known, n=1)
+    if nearest:
+        return f"did you mean {nearest[0]}"
+    if len(known) > _LISTED:
+        return f"`gitdailies sources` lists the {len(known)} that are installed"
+    return f"installed: {', '.join(known) or 'none'}"
 
 
 def _providers() -> Iterator[PackProvider]:

@@ -44,21 +44,24 @@ def read(value: Any, where: str, *, form: str = "", zone: str = "") -> datetime:
         except ValueError:
             raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None
     day, clock, seconds, fraction, hours, minutes, letters = found.groups()
-    offset: tzinfo | None = timezone.utc
-    if hours:
-        offset = _offset(hours, minutes or "00")
-    elif not letters:
+    local: tzinfo | None = None
+    if not hours and not letters:
         if not zone:
             raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}, which has no zone")
-        offset = zone_of(zone, where)
+        local = zone_of(zone, where)
+    offset = f"{hours}:{minutes or '00'}" if hours else "+00:00"
     # The second beyond the last of a minute is the first of the next one.
     leap = seconds == ":60"
     text = f"{day}T{clock}{':59' if leap else seconds or ':00'}.{(fraction or '')[:6]:0<6}"
     try:
-        if offset is None:
+        if minutes and minutes > "59":
             raise ValueError
-        moment = datetime.fromisoformat(text).replace(tzinfo=offset)
-        return (moment + timedelta(seconds=leap)).astimezone(timezone.utc)
+        moment = datetime.fromisoformat(f"{text}{offset}")
+        if local is not None:
+            moment = moment.replace(tzinfo=local)
+        if leap:
+            moment += timedelta(seconds=1)
+        return moment.astimezone(timezone.utc)
     except (ValueError, OverflowError):
         raise ValueError(f"{where}: expected {_EXPECTED}, got {got(value)}") from None
 
@@ -69,13 +72,6 @@ def zone_of(name: str, where: str) -> tzinfo:
         return ZoneInfo(name)
     except (ZoneInfoNotFoundError, ValueError, OSError):
         raise ValueError(f"{where}: expected a zone like 'Europe/Berlin', got {got(name)}") from None
-
-
-def _offset(hours: str, minutes: str) -> tzinfo | None:
-    if int(hours[1:]) > 23 or int(minutes) > 59:
-        return None
-    size = timedelta(hours=int(hours[1:]), minutes=int(minutes))
-    return timezone(-size if hours[0] == "-" else size)
 
 
 def _formed(value: Any, where: str, form: str, zone: str) -> datetime:

@@ -11,6 +11,7 @@ from gitdailies_core.events.events import KINDS
 from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import key_store
+from gitdailies_webhooks.derived.twice import beside
 from gitdailies_webhooks.events import queries
 from gitdailies_webhooks.events.queries import StoredEvent
 from gitdailies_webhooks.events.query import FILTERS
@@ -79,13 +80,14 @@ class EventPages:
         )
 
     async def one(self, visit: Visit) -> Response:
-        """Show an event and what it counts for."""
+        """Show an event, what it counts for, and whether it may have been counted twice."""
         row = await self._row(visit)
         if row is None:
             return self._site.not_found(visit)
         await self._site.catch_up()
         found = await verdicts(self._site.store, self._site.settings, self._site.clock(), row.id)
-        return self._site.render(visit, "event.html", event=_view(row), verdicts=found)
+        twice = await self._site.store.ask(partial(beside, id_=row.id))
+        return self._site.render(visit, "event.html", event=_view(row), verdicts=found, twice=twice)
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""

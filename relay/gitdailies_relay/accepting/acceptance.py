@@ -12,8 +12,9 @@ from typing import Any, NamedTuple
 
 import orjson
 from gitdailies_core.deploys.deploy import event_id, event_of
+from gitdailies_core.deploys.pushes import Brought
 from gitdailies_core.errors import InvalidEvent
-from gitdailies_core.events.events import INCIDENT_STARTED, Event
+from gitdailies_core.events.events import Event
 from gitdailies_core.incidents.holding import held
 from gitdailies_core.incidents.records import Decision
 from gitdailies_core.incidents.state_machine import close, decide
@@ -29,19 +30,30 @@ from gitdailies_core.reasons import (
     Reason,
 )
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import RESOLVED, STARTED, UPDATED, Change, Ignored
+from gitdailies_core.sources.protocol import RESOLVED, UPDATED, Change, Ignored
 
 from gitdailies_relay.accepting.batch_records import BatchRecords
-from gitdailies_relay.accepting.brought import brought_by
+from gitdailies_relay.accepting.brought import WAIT, Gap, brought_by
 from gitdailies_relay.accepting.interpret import (
     BY_HAND,
     Interpretation,
     RoutedMessage,
     digest_of,
+    may_count_more,
     storable_body,
     storable_headers,
 )
-from gitdailies_relay.accepting.store_port import AcceptanceStore, Lookup, NewEvent, NewRows, Owner
+from gitdailies_relay.accepting.store_port import (
+    AcceptanceStore,
+    Lookup,
+    NewEvent,
+    NewRows,
+    NewWaiting,
+    Owner,
+    WantedDeploy,
+)
+from gitdailies_relay.accepting.waiting import NOT_TOLD, settle, waiting_beside, why_held
+from gitdailies_relay.accepting.went_back import remember, went_back
 
 STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored"
 
@@ -49,6 +61,7 @@ STORED, REPEATED, REPLAYED, IGNORED = "stored", "repeated", "replayed", "ignored
 # The body of a delivery is stored as long as a filter or a route may change, also where a part counted.
 # That of a push is not, since there are too many: it is remembered, and hardly any counts as a deploy.
 _NOT_WANTED = (FILTERED, NO_ROUTE)
+_WAIT_US = WAIT // timedelta(microseconds=1)
 
 
 class Delivery(NamedTuple):
@@ -107,6 +120,7 @@ def accept(
     acceptance = _Acceptance(store, store_ignored)
     accepted = [acceptance.accept(delivery) for delivery in deliveries]
     store.write(acceptance.rows())
+    settle(store, acceptance.unsettled)
     return accepted
 
 
@@ -139,6 +153,8 @@ class _Acceptance:
         # The ids of the starts that this batch holds, and of those that it holds no longer.
         self._held: set[str] = set()
         self._let_go: set[str] = set()
+        # The repositories whose waiting deploys may go on after this batch.
+        self.unsettled: list[str] = []
 
     def rows(self) -> NewRows:
         """Return what the batch writes."""
@@ -198,6 +214,7 @@ class _Acceptance:
         message, source = routed.message, delivery.interpretation.source
         if isinstance(message, Push):
             self._store.remember_push(message, delivery.received_at)
+            self.unsettled.append(message.repo)
             text = f"{message.word}: a push makes no event; its commits are remembered"
             self._add_delivery(delivery, routed, IGNORED, text, ())
             return IGNORED, (), Reason(OTHER, text), ""
@@ -227,7 +244,7 @@ class _Acceptance:
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), ids)
         if ids and reason is not None and reason.code == HOLD:
             reason = None  # it is stored; the timeline says that it waits, or why it was discarded
-        code = UNMAPPED if outcome == UNMAPPED or _may_count_more(routed, message, decision) else ""
+        code = UNMAPPED if outcome == UNMAPPED or may_count_more(routed, message, decision) else ""
         return outcome, ids, reason, code
 
     def _accept_deploy(
@@ -241,37 +258,54 @@ class _Acceptance:
             self._add_delivery(delivery, routed, code or IGNORED, reason.text, ())
             return code or IGNORED, (), reason, code
         source, subject = delivery.interpretation.source, routed.subject
-        id_ = event_id(deploy, place, routed.key)
-        if id_ in self._deploys or self._store.has_event(delivery.destination, subject, id_):
+        again, id_ = False, event_id(deploy, place, routed.key)
+        if self._is_there(delivery, subject, id_) and went_back(self._store, source, deploy):
+            again, id_ = True, event_id(deploy, place, routed.key, again=True)
+        if self._is_there(delivery, subject, id_):
             self._add_delivery(
                 delivery, routed, REPEATED, "another message about a deploy that counted", [id_]
             )
             return REPEATED, [id_], None, ""
-        found, unknown = None, ""
-        if deploy.commits is None:
-            pushed = brought_by(self._store, deploy, place)
-            found, unknown = (None, pushed) if isinstance(pushed, str) else (pushed, "")
+        wanted = WantedDeploy(place, deploy.sha, deploy.at, deploy.branch, deploy.previous)
+        found = brought_by(self._store, wanted) if deploy.commits is None else None
+        others = waiting_beside(self._store, wanted.place, self._rows.waiting)
+        held = why_held(found, (wanted.at, id_), others)
+        if held or others:
+            self.unsettled.append(place.repo)
+        if held:
+            found = None
         try:
             event = event_of(
                 deploy,
                 place,
                 source,
                 routed.key,
-                commits=found.commits if found else None,
-                reverts=found.reverts if found else (),
+                commits=found.commits if isinstance(found, Brought) else None,
+                reverts=found.reverts if isinstance(found, Brought) else (),
+                again=again,
             )
         except InvalidEvent as error:
             return self._refuse(delivery, routed, Reason(UNEXPECTED_PAYLOAD, str(error)))
         self._deploys.add(id_)
         self._store.remember_deploy(place, deploy.sha, deploy.at)
+        remember(self._store, source, deploy)
         body = orjson.dumps(event.to_wire()).decode()
         self._rows.events.append(
             NewEvent(id_, delivery.destination, source, subject, delivery.id, delivery.received_at, body)
         )
+        if held:
+            new = NewWaiting(
+                subject, id_, delivery.destination, delivery.received_at, _WAIT_US, wanted, routed.key, held
+            )
+            self._rows.waiting.append(new)
         outcome = REPLAYED if is_known else STORED
-        texts = (AT_RECEIPT if deploy.at_receipt else "", unknown)
+        unknown = NOT_TOLD.format(reason=found.reason) if isinstance(found, Gap) else ""
+        texts = (AT_RECEIPT if deploy.at_receipt else "", held or unknown)
         self._add_delivery(delivery, routed, outcome, "; ".join(filter(None, texts)), [id_])
         return outcome, [id_], None, ""
+
+    def _is_there(self, delivery: Delivery, subject: str, id_: str) -> bool:
+        return id_ in self._deploys or self._store.has_event(delivery.destination, subject, id_)
 
     def _refuse(
         self, delivery: Delivery, routed: RoutedMessage, reason: Reason
@@ -360,13 +394,3 @@ class _Acceptance:
             storable_body(interpretation),
             interpretation.digest or digest_of(interpretation.body),
         )
-
-
-def _may_count_more(routed: RoutedMessage, change: Change, decision: Decision) -> bool:
-    """Whether a change starts something at some of its services, and may at others that have no line yet.
-
-    An end counts where its start counted, so it needs no line.
-    """
-    if not routed.unmapped or routed.refusal is not None:
-        return False
-    return change.state == STARTED or any(event.kind == INCIDENT_STARTED for event in decision.events)

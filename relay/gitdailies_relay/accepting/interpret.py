@@ -14,10 +14,12 @@ import orjson
 from gitdailies_connection.config.settings import Source
 from gitdailies_core.deploys.routing import Place, unwanted
 from gitdailies_core.errors import PayloadError, ProofError, UnreadableBody
+from gitdailies_core.events.events import INCIDENT_STARTED
+from gitdailies_core.incidents.records import Decision
 from gitdailies_core.incidents.routing import Routes, Target
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import Adapter, Certified, Change, Ignored, Message
+from gitdailies_core.sources.protocol import STARTED, Adapter, Certified, Change, Ignored, Message
 from gitdailies_core.sources.request import Request
 from gitdailies_core.sources.stored_body import (
     is_header_of_people,
@@ -221,6 +223,16 @@ def _routed(message: Message, source: Source, routes: Routes, key: str) -> Route
     routed = routes.route(message)
     refusal = source.only.refusal(message) or routed.refusal
     return RoutedMessage(message, key, routed.targets, refusal, routed.unmapped)
+
+
+def may_count_more(routed: RoutedMessage, change: Change, decision: Decision) -> bool:
+    """Whether a change starts something at some of its services, and may at others that have no line yet.
+
+    An end counts where its start counted, so it needs no line.
+    """
+    if not routed.unmapped or routed.refusal is not None:
+        return False
+    return change.state == STARTED or any(event.kind == INCIDENT_STARTED for event in decision.events)
 
 
 def digest_of(body: bytes) -> str:

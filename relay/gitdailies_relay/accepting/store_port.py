@@ -51,6 +51,45 @@ class NewEvent(NamedTuple):
         return f"{self.destination}/{self.source}/{self.incident}"
 
 
+class WantedDeploy(NamedTuple):
+    """A deploy whose commits are sought. `previous` is what the vendor says was deployed there before."""
+
+    place: Place
+    sha: str
+    at: datetime
+    branch: str | None
+    previous: str | None
+
+
+class NewWaiting(NamedTuple):
+    """A deploy to hold from `since` for `length` (µs). `reason` is what its delivery says of that."""
+
+    incident: str
+    id: str
+    destination: str
+    since: int
+    length: int
+    wanted: WantedDeploy
+    message: str
+    reason: str
+
+
+class WaitingDeploy(NamedTuple):
+    """A deploy that is held, with the number and the body of its event. The names of its place are folded.
+
+    `delivery` and `message` told it. `held_until` is in µs.
+    """
+
+    seq: int
+    id: str
+    wanted: WantedDeploy
+    held_until: int
+    body: str
+    delivery: str
+    message: str
+    reason: str
+
+
 @dataclass
 class NewRows:
     """The rows to write for a batch of deliveries, each in the order of its columns below.
@@ -58,7 +97,7 @@ class NewRows:
     Every occurrence and every stored body is in it once. `outcomes` counts the messages by
     source, whether they were replayed, and outcome. `received` has the source and time (µs) of each
     delivery that came from outside, for `source_days`. `held`, `discarded` and `released` are starts, as
-    `store.holds.write` takes them.
+    `store.holds.write` takes them, and `waiting` are deploys to hold.
     """
 
     deliveries: list[tuple[Any, ...]] = field(default_factory=list)
@@ -71,6 +110,7 @@ class NewRows:
     held: list[tuple[str, str, str, int, int]] = field(default_factory=list)
     discarded: list[tuple[str, str, str, str]] = field(default_factory=list)
     released: list[tuple[str, str, str, int]] = field(default_factory=list)
+    waiting: list[NewWaiting] = field(default_factory=list)
 
 
 class AcceptanceStore(Protocol):
@@ -103,14 +143,37 @@ class AcceptanceStore(Protocol):
     def deployed_before(self, place: Place, sha: str, at: datetime) -> str | None:
         """Return the commit that was deployed last at *place* before *at* and is not *sha*, or None."""
 
+    def deployed_last(self, place: Place) -> tuple[str, datetime] | None:
+        """Return the commit that was deployed last at *place*, and when, or None."""
+
+    def deployed_shas(self, place: Place, at: datetime) -> Collection[str]:
+        """Return the commits that were deployed at *place* before *at*."""
+
+    def has_pushes(self, repo: str) -> bool:
+        """Return whether any push of a repository is remembered."""
+
     def branches_of(self, repo: str, sha: str) -> Sequence[str]:
         """Return the branches to which a commit was pushed."""
 
     def walk(self, repo: str, branch: str, sha: str) -> Sequence[RememberedCommit]:
         """Return the commit *sha* and those before it on *branch*, as far as they are known."""
 
+    def waiting_at(self, place: Place) -> Sequence[tuple[datetime, str]]:
+        """Return time and id of the deploys that wait at *place*."""
+
+    def waiting_deploys(self, repo: str) -> Sequence[WaitingDeploy]:
+        """Return the deploys of *repo*, in small letters, that wait: by place, and there by time and id."""
+
+    def release_deploy(self, deploy: WaitingDeploy, body: str, reason: str) -> None:
+        """Let a deploy go, behind what else its partition sends, and write *body* and the *reason*."""
+
     def write(self, rows: NewRows) -> None:
         """Write *rows*. An event whose id is stored already is left as it is."""
+
+
+def place_key(place: Place) -> tuple[str, str, str]:
+    """Return a place as the store names it: in small letters, "" for none."""
+    return place.repo.casefold(), (place.environment or "").casefold(), (place.service or "").casefold()
 
 
 DELIVERY_COLUMNS = "delivery, received_at, source, message, incident, word, proof, outcome, reason, events"

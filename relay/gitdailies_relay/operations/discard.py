@@ -1,7 +1,8 @@
 """Discard what shall never count: dead letters, quarantined deliveries, and by its id an event that waits.
 
 A discarded event is not sent, and a discarded delivery is not replayed. Both stay in the store, with
-the reason, for as long as what was delivered or replayed.
+the reason, for as long as what was delivered or replayed. A discarded deploy is none for those after it: they
+bring what it would have brought.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Any
 from gitdailies_server.storage.database import Database, Session
 from gitdailies_server.storage.timestamps import now_us, to_us
 
+from gitdailies_relay.accepting.waiting import settle
 from gitdailies_relay.operations.actions import DISCARDED, note
 from gitdailies_relay.store import outbox
-from gitdailies_relay.store.store import transaction
+from gitdailies_relay.store.pushes import forget_deploy
+from gitdailies_relay.store.store import acceptance_store, transaction
 
 # The events of an id that wait or are dead letters, and those of a delivery that are dead letters.
 _EVENTS_OF = (
@@ -68,8 +71,8 @@ def discard_ids(database: Database, ids: Sequence[str], *, person: str, reason: 
         ]
         done.unknown += [id_ for id_, events, deliveries in found if not events and not deliveries]
         if not done.unknown:
-            for _, events, deliveries in found:
-                _discard(session, events, deliveries, done, person, reason)
+            for _, *both in found:
+                _discard(database, session, (both[0], both[1]), done, person=person, reason=reason)
     return done
 
 
@@ -91,7 +94,7 @@ def discard_selected(
         deliveries = session.execute(_QUARANTINED, chosen).fetchall()
         if not events and not deliveries:
             break
-        _discard(session, events, deliveries, done, person, reason)
+        _discard(database, session, (events, deliveries), done, person=person, reason=reason)
     return done
 
 
@@ -105,15 +108,19 @@ def _turns(database: Database) -> Iterator[Session]:
 
 
 def _discard(
+    database: Database,
     session: Session,
-    events: Sequence[tuple[int, str]],
-    deliveries: Sequence[tuple[str]],
+    found: tuple[Sequence[tuple[int, str]], Sequence[tuple[str]]],
     done: Discarded,
+    *,
     person: str,
     reason: str,
 ) -> None:
+    events, deliveries = found
+    repos = [forget_deploy(session, seq) for seq, _ in events]
     for seq, _ in events:
         outbox.discard(session, seq, reason)
+    settle(acceptance_store(database, session), filter(None, repos))
     session.executemany(_DISCARD_DELIVERY, [(reason, now_us(), delivery) for (delivery,) in deliveries])
     ids = [id_ for _, id_ in events], [delivery for (delivery,) in deliveries]
     done.events += ids[0]

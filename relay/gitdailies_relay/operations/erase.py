@@ -18,6 +18,7 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_relay.store import outbox
 from gitdailies_relay.store.held_text import HELD
+from gitdailies_relay.store.pushes import forget_deploy
 
 # The events of an id, or of a delivery; the next events that are older than a moment.
 _EVENTS_OF = "SELECT seq, delivery, id FROM events WHERE id = ? OR delivery = ?"
@@ -77,6 +78,9 @@ def erase(database: Database, erasure: Erasure, *, dry: bool = False) -> Erased:
 def _erase_one(session: Session, id_: str) -> Counter[str]:
     """Erase an event, or a delivery with its events."""
     rows = session.execute(_EVENTS_OF, (id_, id_)).fetchall()
+    for seq, _, _ in rows:
+        # What was deployed where is remembered for the lead time of later deploys.
+        forget_deploy(session, seq)
     counts = _erase_events(session, rows)
     for delivery in dict.fromkeys([id_, *(delivery for _, delivery, _ in rows)]):
         counts += _erase_delivery(session, delivery)

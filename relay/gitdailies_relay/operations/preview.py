@@ -10,14 +10,14 @@ from typing import Any
 import orjson
 from gitdailies_connection.config.settings import Source
 from gitdailies_connection.config.sources import adapter_of
-from gitdailies_core.errors import GitDailiesError
+from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import QUARANTINED
 from gitdailies_core.sources.protocol import Change, Ignored
 from gitdailies_core.sources.request import Request
 from gitdailies_server.storage.database import Database
 from gitdailies_server.storage.timestamps import from_us, to_us
 
-from gitdailies_relay.accepting.interpret import decode
+from gitdailies_relay.accepting.interpret import REPLAY, RoutedMessage, decode, interpret
 from gitdailies_relay.store.store import reading
 
 # The stored bodies of a source, oldest first. Those of deliveries that counted are not stored.
@@ -46,8 +46,8 @@ class Preview:
     would_count: list[str] = field(default_factory=list)
 
 
-def preview(database: Database, source: Source, since: datetime) -> Preview:
-    """Read what is stored of *source* since a time with its mapping, as it is in the configuration now."""
+def preview(database: Database, source: Source, routes: Routes, since: datetime) -> Preview:
+    """Read what is stored of *source* since a time with its mapping and *routes*, as they are now."""
     adapter, found, after = adapter_of(source), Preview(), ""
     while True:
         chosen = (source.name, to_us(since), after)
@@ -56,12 +56,11 @@ def preview(database: Database, source: Source, since: datetime) -> Preview:
         for row in rows:
             after = row[0]
             found.deliveries += 1
-            try:
-                messages = adapter.translate(request_of(row), source.options)
-            except GitDailiesError as error:
-                found.unreadable[str(error)] += 1
-                continue
-            if [message for message in messages if _add(found, message)]:
+            read = interpret(request_of(row), source, adapter, routes, REPLAY)
+            if read.reason is not None:
+                found.unreadable[read.reason.text] += 1
+            counts = [_add(found, routed) for routed in read.messages]
+            if any(counts):
                 found.would_count.append(after)
         if len(rows) < _BATCH:
             return found
@@ -74,13 +73,17 @@ def last_body(database: Database, source: str) -> bytes | None:
     return None if row is None else bytes(row[0])
 
 
-def _add(found: Preview, message: Any) -> bool:
+def _add(found: Preview, routed: RoutedMessage) -> bool:
     """Add one message; return whether it counts."""
+    message = routed.message
     if isinstance(message, Ignored):
         if message.code in QUARANTINED:
             found.unreadable[message.reason] += 1
         else:
             found.ignored[message.word, message.reason] += 1
+        return False
+    if routed.refusal is not None:
+        found.ignored[message.word, routed.refusal.text] += 1
         return False
     kind = message.state if isinstance(message, Change) else type(message).__name__.lower()
     found.counted[kind] += 1

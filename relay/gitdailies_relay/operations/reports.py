@@ -38,8 +38,9 @@ _OLDEST = (
     "SELECT stored_at FROM events WHERE seq ="
     " (SELECT min(seq) FROM outbox WHERE dead_letter IS NULL AND held_until IS NULL)"
 )
-# How many starts are held.
+# How many starts and deploys are held, and how many of them are deploys that wait for their pushes.
 _HELD_COUNT = "SELECT count(*) FROM outbox WHERE held_until IS NOT NULL"
+_WAITING_DEPLOYS = "SELECT count(*) FROM waiting_deploys"
 # The paused destinations.
 _PAUSED = "SELECT name, paused, reason, since FROM destinations WHERE paused != '' ORDER BY name"
 # What each receiver was by its last sure answer.
@@ -56,7 +57,8 @@ _DELIVERIES_OF = (
 # Events with their place in the outbox.
 EVENTS = (
     "SELECT e.seq, e.id, e.delivery, e.stored_at, e.body,"
-    " o.dead_letter, o.seq IS NOT NULL, o.due_at, o.is_next, e.discarded, o.held_until"
+    " o.dead_letter, o.seq IS NOT NULL, o.due_at, o.is_next, e.discarded, o.held_until,"
+    " EXISTS (SELECT 1 FROM waiting_deploys w WHERE w.event_seq = e.seq)"
     " FROM events e LEFT JOIN outbox o ON o.seq = e.seq"
 )
 # Those of an incident.
@@ -138,6 +140,7 @@ def status(connection: Session, sources: Iterable[str] = ()) -> dict[str, Any]:
         "paused": paused(connection),
         "waiting": waiting,
         "held": held,
+        "waitingForPush": connection.execute(_WAITING_DEPLOYS).fetchone()[0],
         "retrying": retrying,
         "refused": refused,
         "deadLetters": dead_letters,
@@ -154,7 +157,7 @@ def status(connection: Session, sources: Iterable[str] = ()) -> dict[str, Any]:
 
 
 def _outbox_size(connection: Session) -> tuple[int, int, int]:
-    """Return how many events wait to be sent, how many are dead letters, and how many starts are held."""
+    """Return how many events wait to be sent, how many are dead letters, and how many are held."""
     (every,) = connection.execute(_OUTBOX_SIZE).fetchone()
     (dead_letters,) = connection.execute(_DEAD_LETTER_COUNT).fetchone()
     (held,) = connection.execute(_HELD_COUNT).fetchone()
@@ -250,7 +253,8 @@ def messages(connection: Session, query: str, id_: str) -> list[dict[str, Any]]:
 
 def event_of(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
     """Return an event with its attempts, from a row of EVENTS."""
-    seq, id_, delivery, stored_at, body, dead_letter, in_outbox, due_at, is_next, discarded, held_until = row
+    seq, id_, delivery, stored_at, body, dead_letter, in_outbox, due_at, is_next, *more = row
+    discarded, held_until, for_push = more
     attempts = [_attempt(attempt) for attempt in connection.execute(_ATTEMPTS_OF, (seq,)).fetchall()]
     if not in_outbox and discarded is not None:
         state = "discarded"
@@ -271,6 +275,7 @@ def event_of(connection: Session, row: tuple[Any, ...]) -> dict[str, Any]:
         "storedAt": _text(stored_at),
         "state": state,
         "reason": dead_letter if in_outbox else discarded,
+        "heldFor": ("push" if for_push else "hold") if state == "held" else None,
         "dueAt": _text(held_until or due_at) if state in ("waiting", "held") and due_at else None,
         "attempts": attempts,
     }

@@ -1,7 +1,8 @@
 """Starts that are held in the outbox: which are, and what becomes of them. SQL, no decisions.
 
 A held start has a time in `held_until`. Until a transaction of the relay clears that, nothing sends it. So a
-start is either still held and may be discarded, or it may be on its way already.
+start is either still held and may be discarded, or it may be on its way already. Other events of its incident
+pass it: an end either lets its own start go or discards it.
 """
 
 from __future__ import annotations
@@ -19,13 +20,14 @@ _HELD = (
     " WHERE e.incident = ? AND e.destination = ? AND o.held_until IS NOT NULL{lock}"
 )
 _FOR_UPDATE = " FOR UPDATE OF o"
-_HOLD = (
-    "UPDATE outbox SET held_until = {until}, due_at = {until}"
-    " WHERE attempts = 0 AND seq = (SELECT seq FROM events WHERE incident = ? AND id = ? AND destination = ?)"
-)
+_HOLD = "UPDATE outbox SET held_until = {until}, due_at = {until}, is_next = 0 WHERE attempts = 0 AND seq = ?"
+_SEQ = "SELECT seq FROM events WHERE incident = ? AND id = ? AND destination = ?"
 _END = "UPDATE outbox SET held_until = NULL, due_at = ? WHERE seq = ?"
-# Let those go for which the time is over.
-_END_DUE = "UPDATE outbox SET held_until = NULL, due_at = ? WHERE held_until IS NOT NULL AND held_until <= ?"
+# The starts for which the time is over. A deploy that waits for its push goes in another way.
+_DUE = (
+    "SELECT seq FROM outbox WHERE held_until IS NOT NULL AND held_until <= ?"
+    " AND seq NOT IN (SELECT event_seq FROM waiting_deploys)"
+)
 
 
 def starts(session: Session, incident: str, destination: str, *, is_local: bool) -> Mapping[str, int]:
@@ -52,18 +54,27 @@ def write(
             until, times = "?", (since + length, since + length)
         else:
             until, times = f"{outbox.CLOCK} + ?", (length, length)
-        session.execute(_HOLD.format(until=until), (*times, *event))
+        found = session.execute(_SEQ, event).fetchone()
+        if found is not None:
+            session.execute(_HOLD.format(until=until), (*times, *found))
+            outbox.choose_next(session, *found)
     for *event, reason in discarded:
         for seq in _held_seq(session, *event, is_local=is_local):
             outbox.discard(session, seq, reason)
     for *event, now in released:
         for seq in _held_seq(session, *event, is_local=is_local):
-            session.execute(_END, (now, seq))
+            _end(session, seq, now)
 
 
 def end_due(session: Session, now: int) -> None:
     """End every hold that is over at *now* (µs). Such a start is sent like any other event."""
-    session.execute(_END_DUE, (now, now))
+    for (seq,) in session.execute(_DUE, (now,)).fetchall():
+        _end(session, seq, now)
+
+
+def _end(session: Session, seq: int, now: int) -> None:
+    session.execute(_END, (now, seq))
+    outbox.choose_next(session, seq)
 
 
 def _held_seq(session: Session, *event: Any, is_local: bool) -> list[int]:

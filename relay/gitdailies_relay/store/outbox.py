@@ -1,7 +1,7 @@
 """The outbox: which events may be sent now, and what follows from an attempt. SQL, no decisions.
 
-The events of a partition (one incident) are sent in order. Only the next one, the first that is
-not delivered, may be sent. When it is delivered or becomes a dead letter, its successor is next.
+The events of a partition (one incident) are sent in order. Only the next one, the first that is neither
+delivered nor held, may be sent. When it is delivered or becomes a dead letter, its successor is next.
 Servers that share a database lease an event before they send it. If a server ends, its leases run
 out, and another server sends the events.
 """
@@ -70,10 +70,11 @@ _REFUSED = (
 # Let an event wait for the end of a pause, behind those that have waited as long. No attempt is counted.
 _PAUSED = "UPDATE outbox SET due_at = ?, leased_until = NULL WHERE seq = ?"
 _PARTITION_OF = "(SELECT destination || '/' || source || '/' || incident FROM events WHERE seq = ?)"
-# Make the first event of the partition the next one.
+# Make the first event of the partition the next one. One that is held holds up no other.
 _PROMOTE = (
     "UPDATE outbox SET is_next = 1 WHERE seq ="
-    f" (SELECT min(seq) FROM outbox WHERE partition = {_PARTITION_OF} AND dead_letter IS NULL)"
+    f" (SELECT min(seq) FROM outbox WHERE partition = {_PARTITION_OF} AND dead_letter IS NULL"
+    " AND held_until IS NULL)"
 )
 # Make no event of the partition the next one.
 # `is_next + 0` keeps SQLite from looking it up among the next events of all partitions.
@@ -108,6 +109,15 @@ _SEND_AGAIN = (
     " SELECT seq, destination, destination || '/' || source || '/' || incident, 0, ?, 0 FROM events"
     " WHERE seq = ? ON CONFLICT DO NOTHING"
 )
+# Write an event, which waits in the outbox, under a new number.
+_EVENT = "SELECT id, destination, source, incident, delivery, stored_at, body FROM events WHERE seq = ?"
+_DELETE_EVENT = "DELETE FROM events WHERE seq = ?"
+_ADD_EVENT = (
+    "INSERT INTO events (id, destination, source, incident, delivery, stored_at, body) VALUES (?,?,?,?,?,?,?)"
+)
+_SEQ_OF = "SELECT seq FROM events WHERE id = ? AND destination = ? AND incident = ?"
+# A deploy does not wait for its push any longer.
+FORGET_WAITING = "DELETE FROM waiting_deploys WHERE event_seq = ?"
 # Discard an event, with the reason.
 _DISCARD = "UPDATE events SET discarded = ? WHERE seq = ?"
 
@@ -231,23 +241,38 @@ def forgive(session: Session, partitions: Container[str]) -> None:
     session.executemany(_RESTORE, own)
 
 
+def choose_next(session: Session, seq: int) -> None:
+    """Make the first event of an event's partition that is not held the next one."""
+    session.execute(_DEMOTE, (seq,))
+    session.execute(_PROMOTE, (seq,))
+
+
+def put_last(session: Session, seq: int) -> None:
+    """Hold an event no longer, and put it behind all others of its partition, under a new number."""
+    event = session.execute(_EVENT, (seq,)).fetchone()
+    session.execute(_REMOVE, (seq,))
+    session.execute(_DELETE_EVENT, (seq,))
+    session.execute(_ADD_EVENT, event)
+    id_, destination, _, incident, *_ = event
+    (new,) = session.execute(_SEQ_OF, (id_, destination, incident)).fetchone()
+    send_again(session, new, 0)
+
+
 def requeue(session: Session, seq: int, now: int) -> None:
     """Put a dead letter back into its place in the order of its partition."""
     if session.execute(_REQUEUE, (now, seq)).rowcount:
-        session.execute(_DEMOTE, (seq,))
-        session.execute(_PROMOTE, (seq,))
+        choose_next(session, seq)
 
 
 def send_again(session: Session, seq: int, now: int) -> None:
     """Put a delivered event back into its place in the order of its partition, under its old id."""
     if session.execute(_SEND_AGAIN, (now, seq)).rowcount:
-        session.execute(_DEMOTE, (seq,))
-        session.execute(_PROMOTE, (seq,))
+        choose_next(session, seq)
 
 
 def discard(session: Session, seq: int, reason: str) -> None:
     """Take an event out of the outbox for good. What waits behind it in its partition is next."""
     session.execute(_DISCARD, (reason, seq))
     session.execute(_REMOVE, (seq,))
-    session.execute(_DEMOTE, (seq,))
-    session.execute(_PROMOTE, (seq,))
+    session.execute(FORGET_WAITING, (seq,))
+    choose_next(session, seq)

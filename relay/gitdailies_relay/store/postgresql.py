@@ -26,9 +26,10 @@ from gitdailies_relay.accepting.store_port import (
     Owner,
     record_of,
 )
-from gitdailies_relay.store import holds
+from gitdailies_relay.store import holds, waiting_deploys
 from gitdailies_relay.store.outbox import CLOCK
 from gitdailies_relay.store.pushes import RememberedPushes
+from gitdailies_relay.store.waiting_deploys import WaitingDeploys
 
 _NUMBERS = {
     *("received_at", "stored_at", "started_at", "ended_at", "changed_at"),
@@ -111,12 +112,13 @@ _WRITE = (
     " INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts)"
     " SELECT seq, destination, partition,"
     " CASE WHEN row_number() OVER (PARTITION BY partition ORDER BY seq) = 1"
-    " AND (SELECT 1 FROM outbox o WHERE o.partition = made.partition AND o.dead_letter IS NULL LIMIT 1)"
+    " AND (SELECT 1 FROM outbox o WHERE o.partition = made.partition AND o.dead_letter IS NULL"
+    " AND o.held_until IS NULL LIMIT 1)"
     f" IS NULL THEN 1 ELSE 0 END, least(stored_at, {CLOCK}), 0 FROM made"
 )
 
 
-class PostgresqlAcceptanceStore(RememberedPushes):
+class PostgresqlAcceptanceStore(RememberedPushes, WaitingDeploys):
     """An AcceptanceStore in the caller's transaction."""
 
     def __init__(self, session: Session) -> None:
@@ -182,11 +184,12 @@ class PostgresqlAcceptanceStore(RememberedPushes):
             self._session.execute_later(_PUT_IGNORED, ignored)
         holds.write(
             self._session,
-            held=rows.held,
+            held=[*rows.held, *(one[:5] for one in rows.waiting)],
             discarded=rows.discarded,
             released=rows.released,
             is_local=False,
         )
+        waiting_deploys.add(self._session, rows.waiting)
 
 
 def _keys(incidents: Iterable[tuple[Owner, str]]) -> tuple[str]:

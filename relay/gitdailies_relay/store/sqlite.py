@@ -21,8 +21,9 @@ from gitdailies_relay.accepting.store_port import (
     Owner,
     record_of,
 )
-from gitdailies_relay.store import holds
+from gitdailies_relay.store import holds, waiting_deploys
 from gitdailies_relay.store.pushes import RememberedPushes
+from gitdailies_relay.store.waiting_deploys import WaitingDeploys
 
 if TYPE_CHECKING:
     import sqlite3
@@ -74,11 +75,12 @@ _ADD_EVENT = f"INSERT INTO events ({EVENT_COLUMNS}) VALUES (?,?,?,?,?,?,?) ON CO
 # VALUES, because a SELECT from the table that is written would go through a temporary table.
 _ADD_TO_OUTBOX = (
     "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts) VALUES"
-    " (?, ?, ?, NOT EXISTS (SELECT 1 FROM outbox WHERE partition = ? AND dead_letter IS NULL), ?, 0)"
+    " (?, ?, ?, NOT EXISTS (SELECT 1 FROM outbox WHERE partition = ? AND dead_letter IS NULL"
+    " AND held_until IS NULL), ?, 0)"
 )
 
 
-class SqliteAcceptanceStore(RememberedPushes):
+class SqliteAcceptanceStore(RememberedPushes, WaitingDeploys):
     """An AcceptanceStore in the caller's transaction.
 
     It uses one cursor, because making a cursor costs as much as looking up a row.
@@ -121,8 +123,9 @@ class SqliteAcceptanceStore(RememberedPushes):
                 )
         holds.write(
             self._session,
-            held=rows.held,
+            held=[*rows.held, *(one[:5] for one in rows.waiting)],
             discarded=rows.discarded,
             released=rows.released,
             is_local=True,
         )
+        waiting_deploys.add(self._session, rows.waiting)

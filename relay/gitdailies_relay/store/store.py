@@ -20,7 +20,8 @@ from gitdailies_server.storage.timestamps import now_us
 
 from gitdailies_relay.accepting.acceptance import Accepted, Delivery, accept
 from gitdailies_relay.accepting.store_port import AcceptanceStore
-from gitdailies_relay.store import holds, outbox
+from gitdailies_relay.accepting.waiting import settle
+from gitdailies_relay.store import holds, outbox, waiting_deploys
 from gitdailies_relay.store.outbox import Attempt, ReadyEvent
 from gitdailies_relay.store.sqlite import SqliteAcceptanceStore
 
@@ -189,10 +190,14 @@ class RelayStore:
         return await self._read(read)
 
     async def end_holds(self, standing: Standing) -> None:
-        """Let the starts go that were held long enough. Only this makes them ready to be sent."""
+        """Let go what was held long enough: only this makes it ready to be sent."""
         now = self.clock.now()
         if standing.hold_ends_at is not None and standing.hold_ends_at <= now:
-            await self.run(lambda session: holds.end_due(session, now))
+            await self.run(lambda session: self._end_due(session, now))
+
+    def _end_due(self, session: Session, now: int) -> None:
+        holds.end_due(session, now)
+        settle(acceptance_store(self.database, session), waiting_deploys.due_repos(session, now), now)
 
     async def known_receiver(self, destination: str) -> KnownReceiver | None:
         """Return what the receiver was when it was asked last, or None. Raises StoreUnavailable."""

@@ -302,6 +302,26 @@ DEPLOYED_COMMITS = Table(
     sqlite_with_rowid=False,
 )
 
+# Deploys that are held until their pushes come: gitdailies_relay.accepting.waiting. Names of places are in
+# small letters.
+WAITING_DEPLOYS = Table(
+    "waiting_deploys",
+    METADATA,
+    Column("event_seq", BigInteger, primary_key=True, autoincrement=False),
+    Column("repo", Text, nullable=False),
+    Column("environment", Text, nullable=False),
+    Column("service", Text, nullable=False),
+    Column("deployed_at", BigInteger, nullable=False),
+    Column("sha", Text, nullable=False),
+    Column("branch", Text, nullable=False),
+    Column("previous", Text, nullable=False),
+    # The message that told it, and what its delivery says of the wait.
+    Column("message", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    sqlite_with_rowid=False,
+)
+Index("waiting_deploys_repo", WAITING_DEPLOYS.c.repo)
+
 # What people did with the commands. `subject` is an event, a delivery, an incident or a destination.
 ACTIONS = Table(
     "actions",

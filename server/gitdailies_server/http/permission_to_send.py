@@ -22,9 +22,10 @@ _ORIGIN = re.compile(ORIGIN)
 def granted(headers: Mapping[str, str], methods: str) -> tuple[tuple[str, str], ...] | None:
     """Return the headers that give the permission; None for a request that does not ask for it.
 
-    *headers* have names in lower case. *methods* are those that deliver, such as `POST`.
+    *headers* have names in lower case. *methods* are those that deliver, such as `POST`. OPTIONS itself is
+    allowed to who asks.
     """
     origin = headers.get(ASKED, "").strip()
     if not _ORIGIN.fullmatch(origin):
         return None
-    return ((ALLOWED, origin), (RATE, _ANY_RATE), ("Allow", methods))
+    return ((ALLOWED, origin), (RATE, _ANY_RATE), ("Allow", f"{methods}, OPTIONS"))

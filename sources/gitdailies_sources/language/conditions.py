@@ -90,7 +90,12 @@ def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
         return lambda scope: bool(raws(scope))
     if wanted == ABSENT:
         return lambda scope: not raws(scope)
-    texts = [_wanted(one) for one in (wanted if isinstance(wanted, list) else [wanted])]
+    return _one_of(raws, wanted if isinstance(wanted, list) else [wanted])
+
+
+def _one_of(raws: Callable[[Scope], Sequence[Any]], wanted: Sequence[Any]) -> Check:
+    """Compile a check for one of several texts and globs."""
+    texts = [_wanted(one) for one in wanted]
     if not texts:
         raise Mistake("expected at least one text, got an empty list")
     exact = frozenset(text for text in texts if not globs.is_glob(text))
@@ -102,8 +107,11 @@ def _check(path: str, wanted: Any, place: Place, faults: Faults) -> Check:
             if text is None:
                 continue
             text = text.lower()
-            if text in exact or any(fits(text) for fits in fitting):
+            if text in exact:
                 return True
+            for fits in fitting:
+                if fits(text):
+                    return True
         return False
 
     return check

@@ -19,8 +19,9 @@ _MACROS = re.compile(
     r"|\$?\{\{[^{}]*\}\}"
     r"|%[A-Za-z_][A-Za-z0-9_.]*%"
 )
+_MACRO_FIRST = frozenset("{*$%")
 # Every text of `WORDS` and every macro begins with one of these.
-_FIRST = frozenset("nNuU<{*$%0 \t\r\n")
+_FIRST = _MACRO_FIRST | frozenset("nNuU<0 \t\r\n")
 _ZERO_DAY = "0001-01-01"
 
 
@@ -33,9 +34,11 @@ def is_nothing(value: Any) -> bool:
 
 def _says_nothing(text: str) -> bool:
     plain = text.strip()
-    if plain.startswith(_ZERO_DAY):
+    if len(plain) < 12 and plain.lower() in WORDS:
         return True
-    return (len(plain) < 12 and plain.lower() in WORDS) or bool(_MACROS.fullmatch(plain))
+    if plain[0] in _MACRO_FIRST:
+        return bool(_MACROS.fullmatch(plain))
+    return plain.startswith(_ZERO_DAY)
 
 
 def as_text(value: Any) -> str | None:
@@ -44,7 +47,9 @@ def as_text(value: Any) -> str | None:
     Numbers are their digits, and true and false are these words. Outer spaces are taken off.
     """
     if type(value) is str:
-        return None if is_nothing(value) else value.strip()
+        if not value or (value[0] in _FIRST and _says_nothing(value)):
+            return None
+        return value.strip()
     if isinstance(value, bool):
         return "true" if value else "false"
     if isinstance(value, int):

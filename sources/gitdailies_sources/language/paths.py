@@ -166,7 +166,10 @@ def _field(name: str) -> _Step:
 
 def _from(inner: Path) -> One:
     def read(value: Any, scope: Scope) -> Any:
-        name = first_text(inner, scope)
+        try:
+            name = scope.names[inner.text]
+        except KeyError:
+            name = scope.names[inner.text] = first_text(inner, scope)
         return value.get(name) if name is not None and isinstance(value, dict) else None
 
     return read
@@ -257,9 +260,6 @@ def _single(steps: Sequence[_Step]) -> One | None:
     ones = [step.one for step in steps if step.one is not None]
     if len(ones) != len(steps):
         return None
-    names = [step.name for step in steps if step.name is not None]
-    if len(names) == len(steps):
-        return _by_names(tuple(names))
 
     def read(value: Any, scope: Scope) -> Any:
         for one in ones:
@@ -271,10 +271,11 @@ def _single(steps: Sequence[_Step]) -> One | None:
     return read
 
 
-def _by_names(names: tuple[str, ...]) -> One:
-    """Return the walk by names alone, which nearly every path is."""
+def _by_names(names: tuple[str, ...]) -> Callable[[Scope], Any]:
+    """Return the walk by names alone from the element, which nearly every path is."""
 
-    def read(value: Any, scope: Scope) -> Any:  # noqa: ARG001  a step's signature
+    def read(scope: Scope) -> Any:
+        value = scope.element
         for name in names:
             if not isinstance(value, dict):
                 return None
@@ -289,11 +290,16 @@ def _walk(text: str, steps: Sequence[_Step], start: Callable[[Scope], Any]) -> P
     if single is not None:
         if not steps:
             return Path(text, start, many=False)
+        names = tuple(step.name for step in steps if step.name is not None)
+        if start is _element and len(names) == len(steps):
+            return Path(text, _by_names(names), many=False)
         return Path(text, lambda scope: single(start(scope), scope), many=False)
 
     def read(scope: Scope) -> list[Any]:
         values = [start(scope)]
         for step in steps:
+            if not values:
+                break
             if step.one is not None:
                 one = step.one
                 values = [found for value in values if (found := one(value, scope)) is not None]
@@ -308,5 +314,6 @@ def _walk(text: str, steps: Sequence[_Step], start: Callable[[Scope], Any]) -> P
 def first_text(path: Path, scope: Scope) -> str | None:
     """Return the first text at *path*."""
     found = path.read(scope)
-    values = found if isinstance(found, list) else [found]
-    return next((text for value in values if (text := as_text(value)) is not None), None)
+    if not isinstance(found, list):
+        return as_text(found)
+    return next((text for value in found if (text := as_text(value)) is not None), None)

@@ -13,13 +13,15 @@ from gitdailies_core.sources.request import Request
 class Scope:
     """A delivery's request and body, and the element that paths without a root start at."""
 
-    __slots__ = ("_inner", "body", "element", "form", "request")
+    __slots__ = ("_inner", "body", "element", "form", "names", "request")
 
     def __init__(self, request: Request, body: Any, form: dict[str, str], element: Any) -> None:
         self.request = request
         self.body = body
         self.form = form
         self.element = element
+        # The names that paths read from other fields, each once, by the path of that field.
+        self.names: dict[str, str | None] = {}
         self._inner: dict[str, Any] = {}
 
     @classmethod

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
@@ -18,6 +18,8 @@ RECEIVED = "received"
 # What senders write for a time that is not set: an epoch of nothing.
 _ZERO = frozenset({"0", "-1", "0.0", "-1.0", "0000-00-00 00:00:00"})
 _LONGEST = timedelta(days=366)
+# What a format of a whole date has one of.
+_YEAR = ("%Y", "%y", "%G", "%c", "%x")
 
 
 class Moment(NamedTuple):
@@ -32,8 +34,6 @@ class Time(NamedTuple):
 
     where: str
     read: Callable[[Scope], Moment | None]
-    # Whether the delivery itself may hold the time.
-    in_delivery: bool = True
 
 
 def compiled(given: Any, place: Place, faults: Faults) -> Time:
@@ -47,7 +47,7 @@ def compiled(given: Any, place: Place, faults: Faults) -> Time:
 
 def _compiled(given: Any, place: Place, faults: Faults) -> Time:
     if given == RECEIVED:
-        return Time("the time of receipt", _received, in_delivery=False)
+        return Time("the time of receipt", _received)
     if isinstance(given, Mapping) and "first_of" in given:
         parts = [
             compiled(one, (*place, "first_of", index), faults) for index, one in enumerate(given["first_of"])
@@ -55,18 +55,17 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Time:
         return Time(
             " or ".join(part.where for part in parts),
             _first_of([part.read for part in parts]),
-            any(part.in_delivery for part in parts),
         )
     if isinstance(given, Mapping) and "when" in given:
         from gitdailies_sources.language import conditions
 
         holds = conditions.any_of(given["when"], (*place, "when"), faults)
         then = compiled(given["then"], (*place, "then"), faults)
-        return Time(then.where, lambda scope: then.read(scope) if holds(scope) else None, then.in_delivery)
+        return Time(then.where, lambda scope: then.read(scope) if holds(scope) else None)
     value = values.compiled(given, place, faults)
     if not isinstance(given, Mapping):
         return Time(value.where, _reader(value, _lenient))
-    read = _with_zone(given.get("zone"), given.get("format"))
+    read = _with_zone(given.get("zone"), given.get("format"), place, faults)
     if "plus_milliseconds" not in given:
         return Time(value.where, _reader(value, read))
     more = values.compiled(given["plus_milliseconds"], (*place, "plus_milliseconds"), faults)
@@ -109,16 +108,34 @@ def _lenient(raw: Any, where: str) -> datetime:
     return lenient_times.read(raw, where)
 
 
-def _with_zone(zone: str | None, form: str | None) -> Callable[[Any, str], datetime]:
+def _with_zone(
+    zone: str | None, form: str | None, place: Place, faults: Faults
+) -> Callable[[Any, str], datetime]:
     """Return the reader of a named format, or of a time without a zone, in a named zone."""
-    if form and not zone:
-        raise Mistake("expected the zone of the format, such as zone: Europe/Berlin, got none")
+    if form:
+        wrong = _wrong_form(form)
+        if wrong:
+            faults.add((*place, "format"), wrong)
+        elif not zone and "%z" not in form:
+            raise Mistake("expected the zone of the format, such as zone: Europe/Berlin, got none")
     if zone:
         try:
             lenient_times.zone_of(zone, "zone")
         except ValueError as error:
-            raise Mistake(str(error).removeprefix("zone: ")) from None
+            faults.add((*place, "zone"), str(error).removeprefix("zone: "))
     return lambda raw, where: lenient_times.read(raw, where, form=form or "", zone=zone or "")
+
+
+def _wrong_form(form: str) -> str:
+    """Return what is wrong with a format of `strptime`, or "". It must read what it writes."""
+    expected = "expected a format like %d.%m.%Y %H:%M:%S"
+    if "%" not in form:
+        return f"{expected}, got {got(form)}, which has no %"
+    try:
+        datetime.strptime(datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC).strftime(form), form)  # noqa: DTZ007
+    except ValueError:
+        return f"{expected}, got {got(form)}"
+    return "" if any(one in form for one in _YEAR) else f"{expected}, got {got(form)}, which has no year"
 
 
 def _sum(read: Callable[[Scope], Moment | None], more: values.Value) -> Callable[[Scope], Moment | None]:

@@ -105,7 +105,7 @@ def _compiled(given: Any, place: Place, faults: Faults) -> Value:
         raise Mistake(f"{_HOW}, got an object without path")
     inner = compiled(given["path"], (*place, "path"), faults)
     if "prefix" in given:
-        inner = _changed(_split(inner), _after(str(given["prefix"])))
+        inner = _prefixed(inner, str(given["prefix"]))
     if "last_part" in given:
         separator = str(given["last_part"])
         inner = _changed(inner, lambda text: text.rstrip(separator).rpartition(separator)[2] or None)
@@ -121,21 +121,19 @@ def _changed(inner: Value, change: Callable[[str], str | None]) -> Value:
     return Value(inner.where, raws)
 
 
-def _split(inner: Value) -> Value:
-    """Return the texts of a list, or of a text that lists them with commas."""
+def _prefixed(inner: Value, prefix: str) -> Value:
+    """Return what follows a prefix, in a list of tags, or in a text that lists them.
+
+    A text lists tags with commas, or with spaces between those that have the prefix.
+    """
+    small, size = prefix.lower(), len(prefix)
 
     def raws(scope: Scope) -> Sequence[Any]:
-        return [part.strip() for text in inner.texts(scope) for part in text.split(",")]
+        parts = [part.strip() for text in inner.texts(scope) for part in text.split(",")]
+        tags = (tag for part in parts for tag in ([part] if part.lower().startswith(small) else part.split()))
+        return [rest for tag in tags if tag.lower().startswith(small) and (rest := tag[size:].strip())]
 
     return Value(inner.where, raws)
-
-
-def _after(prefix: str) -> Callable[[str], str | None]:
-    def after(text: str) -> str | None:
-        begins = text[: len(prefix)].lower() == prefix.lower()
-        return text[len(prefix) :].strip() or None if begins else None
-
-    return after
 
 
 def _part(text: Value, start: Value, length: Value) -> Value:
@@ -159,6 +157,8 @@ def _path(text: str) -> Value:
 
     def raws(scope: Scope) -> Sequence[Any]:
         value = read(scope)
+        if value is None:
+            return ()
         if isinstance(value, list):
             return _flat(value)
         return () if is_nothing(value) else (value,)

@@ -98,6 +98,7 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
     environment, service, url = fields.value("environment"), fields.value("service"), fields.value("url")
     run, attempt = fields.value("run"), fields.value("attempt")
     deployment, route = fields.value("deployment"), fields.value("route")
+    told_object = fields.value("object")
     named_platform, kind, tier = fields.value("platform"), fields.value("type"), fields.value("tier")
     previous, reverts = fields.value("previous"), fields.value("reverts")
     route_required, gitops = fields.flag("route_required"), fields.value_or_flag("gitops")
@@ -107,7 +108,7 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
         if commit is None:
             reason = "no commit" + (f"; {hint}" if hint else "")
             return Unreadable(reason, word=word, key=key, code=NO_COMMIT)
-        moment = at.read(scope) or no_time(at)
+        moment = at.read(scope) or no_time(scope, at)
         branch = ref.text(scope)
         on_tag = tag.text(scope) not in (None, "false", "0")
         committed = commit_time.read(scope)
@@ -126,6 +127,7 @@ def compiled(fields: EntryFields, platform: str, hint: str) -> MakeDeploy:
             run=run.text(scope) or "",
             attempt=attempt.text(scope),
             deployment=deployment.text(scope) or "",
+            object=told_object.text(scope) or "",
             commits=None if brought is None else [(one.sha, one.time) for one in brought],
             commit_time=committed.at if committed else None,
             previous=git.sha(before) if before else None,

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import difflib
+from collections.abc import Iterator, Mapping
 from hashlib import sha256
 from typing import Any
 
+from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
 from gitdailies_core.reasons import UNEXPECTED_PAYLOAD, UNKNOWN_TYPE
 from gitdailies_core.sources.deploy_messages import Deploy, Push
@@ -14,6 +16,7 @@ from gitdailies_core.sources.protocol import Change, Ignored, Unreadable
 from gitdailies_sources.language import conditions
 from gitdailies_sources.language.faults import Faults, Place
 from gitdailies_sources.language.globs import Table
+from gitdailies_sources.language.nearest import nearest
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.messages import deploys, incidents
 from gitdailies_sources.messages.fields import EntryFields, missing
@@ -21,6 +24,12 @@ from gitdailies_sources.messages.fields import EntryFields, missing
 DEPLOYED, PUSHED, PING = "deployed", "pushed", "ping"
 STATES = (*incidents.STATES, DEPLOYED, PUSHED)
 _PING = "a test of the connection"
+# What people write for a state. As the reason why a word is ignored, none of these says anything.
+_MEANT = {
+    **dict.fromkeys(("open", "opened", "begin", "began", "down", "firing", "triggered"), "started"),
+    **dict.fromkeys(("close", "closed", "end", "ended", "fixed", "recovered", "up"), "resolved"),
+    **dict.fromkeys(("success", "succeeded", "released"), "deployed"),
+}
 _LONGEST_KEY = 255
 
 Message = Change | Deploy | Push | Ignored
@@ -44,19 +53,32 @@ class Entry:
             conditions.any_of(given["when"], (*place, "when"), faults) if "when" in given else _always
         )
         self._each = fields.value("each") if "each" in given else None
-        self._skip = conditions.skip_if(given.get("skip_if") or (), (*place, "skip_if"), faults)
-        self._only = conditions.only_if(given.get("only_if") or (), (*place, "only_if"), faults)
+        self._held = (
+            *conditions.skip_if(given.get("skip_if") or (), (*place, "skip_if"), faults),
+            *conditions.only_if(given.get("only_if") or (), (*place, "only_if"), faults),
+        )
         self._state = fields.needed("state", "a path to the vendor's word")
         self._table = Table(self.states)
         self.constant = _constant(given.get("state"))
         self._key = fields.value("key") if "key" in given else None
         self._incident = fields.value("incident")
+        for word, meaning in self.states.items():
+            meant = _misspelled(meaning)
+            if meant:
+                expected = "expected a state, or a reason of several words"
+                faults.add((*place, "states", word), f"{expected}, got {got(meaning)}; did you mean {meant}")
         meanings = set(self.states.values()) | ({self.constant} if self.constant else set())
         if not self.states and self.constant not in STATES:
             faults.add((*place, "states"), "expected a table from the vendor's words to states, got nothing")
-        self._change = incidents.compiled(fields) if meanings.intersection(incidents.STATES) else None
+        self._change = (
+            incidents.compiled(fields, meanings) if meanings.intersection(incidents.STATES) else None
+        )
         self._deploy = deploys.compiled(fields, platform, hint) if DEPLOYED in meanings else None
         self._push = deploys.compiled_push(fields) if PUSHED in meanings else None
+        self._paths = {
+            **fields.paths,
+            **{f"{name}[{index}]": path for name, index, path in _conditions(given)},
+        }
 
     def messages(self, scope: Scope, delivery: str) -> tuple[Message, ...]:
         """Read a delivery, whose key is *delivery*, or "" if it has none. Raises PayloadError."""
@@ -68,6 +90,16 @@ class Entry:
         return tuple(
             self._element(scope.at(element), delivery, index) for index, element in enumerate(elements)
         )
+
+    def misspelled(self, scope: Scope) -> Iterator[str]:
+        """Yield the fields whose path is not in a delivery, and is nearly a path that is."""
+        elements = [scope] if self._each is None else map(scope.at, self._each.raws(scope)[:1])
+        for inside in elements:
+            for name, path in self._paths.items():
+                # Of several alternatives, some may be absent.
+                meant = "" if " or " in path else nearest(path, inside)
+                if meant:
+                    yield f"{name}: {path}: found nothing; did you mean {meant}"
 
     def _without_elements(self, scope: Scope) -> Ignored:
         assert self._each is not None
@@ -96,7 +128,7 @@ class Entry:
     def _message(self, scope: Scope, key: str) -> Message:
         key = self._own_key(scope) or key
         word = self._state.text(scope)
-        for held in (*self._skip, *self._only):
+        for held in self._held:
             if held.holds(scope):
                 return self._ignored(held.reason, word or "", scope, key)
         if word is None:
@@ -115,6 +147,23 @@ class Entry:
 
     def _ignored(self, reason: str, word: str, scope: Scope, key: str) -> Ignored:
         return Ignored(reason, word, self._incident.text(scope) or "", key)
+
+
+def _conditions(given: Mapping[str, Any]) -> Iterator[tuple[str, int, str]]:
+    for name in ("skip_if", "only_if"):
+        for index, condition in enumerate(given.get(name) or ()):
+            for path in condition:
+                if path != conditions.BECAUSE:
+                    yield name, index, path
+
+
+def _misspelled(meaning: str) -> str:
+    """Return the state that one word is likely to mean; "" for a state, and for a reason."""
+    word = meaning.strip().lower()
+    if meaning in (*STATES, PING) or " " in word:
+        return ""
+    nearest = difflib.get_close_matches(word, (*STATES, PING), n=1, cutoff=0.75)
+    return nearest[0] if nearest else _MEANT.get(word, "")
 
 
 def _always(scope: Scope) -> bool:  # noqa: ARG001  a check's signature

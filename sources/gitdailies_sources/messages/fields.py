@@ -10,6 +10,7 @@ from gitdailies_core.errors import PayloadError
 
 from gitdailies_sources.language import times, values
 from gitdailies_sources.language.faults import Faults, Place
+from gitdailies_sources.language.nearest import hint
 from gitdailies_sources.language.nothing import as_text
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.language.times import Moment, Time
@@ -25,6 +26,8 @@ class EntryFields:
         self._entry = entry
         self._place = place
         self._faults = faults
+        # Every path by the name of its field, for hints about what is not found in a delivery.
+        self.paths: dict[str, str] = {}
 
     def has(self, name: str) -> bool:
         return name in self._entry
@@ -32,12 +35,34 @@ class EntryFields:
     def value(self, name: str) -> Value:
         if name not in self._entry:
             return values.NOTHING
-        return values.compiled(self._entry[name], (*self._place, name), self._faults)
+        given = self._entry[name]
+        if name == "environment" and isinstance(given, Mapping) and "map" in given:
+            # A word that the table lacks stays: without an environment it would be production.
+            given = {"otherwise": values.SAME, **given}
+        found = values.compiled(given, (*self._place, name), self._faults)
+        self.paths[name] = found.where
+        return found
 
     def time(self, name: str) -> Time:
         if name not in self._entry:
             return times.NEVER
         return times.compiled(self._entry[name], (*self._place, name), self._faults)
+
+    def time_of_start(self, started: Time) -> Time:
+        """Return the start of an incident that a message about its end may hold, too.
+
+        What is also the time of an end, or first of all that of a change, is the time of the message
+        itself. *started* is the compiled `started_at`, and is returned where it has none of these.
+        """
+        shared = _alternatives(self._entry.get("resolved_at"))
+        for name in ("updated_at", "reopened_at"):
+            shared += _alternatives(self._entry.get(name))[:1]
+        given = _alternatives(self._entry.get("started_at"))
+        own = [one for one in given if one not in shared]
+        if own == given:
+            return started
+        # What is wrong with it was found in `started_at` itself.
+        return times.compiled({"first_of": own}, (), Faults()) if own else times.NEVER
 
     def needed(self, name: str, why: str) -> Value:
         """Compile a field that the entry must have."""
@@ -83,6 +108,13 @@ class EntryFields:
         return lambda scope: {key: texts for key, value in by_name.items() if (texts := value.texts(scope))}
 
 
+def _alternatives(given: Any) -> list[Any]:
+    """Return the alternatives of an uncompiled value, those inside others too."""
+    if isinstance(given, Mapping) and "first_of" in given:
+        return [inner for one in given["first_of"] for inner in _alternatives(one)]
+    return [] if given is None else [given]
+
+
 def _tags_at(value: Value) -> Callable[[Scope], dict[str, list[str]]]:
     def read(scope: Scope) -> dict[str, list[str]]:
         found: dict[str, list[str]] = {}
@@ -114,7 +146,7 @@ def needed_text(value: Value, scope: Scope) -> str:
 
 def missing(value: Value, scope: Scope, expected: str) -> NoReturn:
     raw = value.raw(scope)
-    found = "nothing" if raw is None else got(raw)
+    found = f"nothing{hint(value.where, scope)}" if raw is None else got(raw)
     raise PayloadError(f"{value.where}: expected {expected}, got {found}")
 
 
@@ -127,6 +159,6 @@ def first_moment(scope: Scope, *times: Time) -> Moment | None:
     return None
 
 
-def no_time(*times: Time) -> NoReturn:
+def no_time(scope: Scope, *times: Time) -> NoReturn:
     where = " or ".join(dict.fromkeys(time.where for time in times if time.where != "nothing"))
-    raise PayloadError(f"{where or 'time'}: expected a time, got nothing")
+    raise PayloadError(f"{where or 'time'}: expected a time, got nothing{hint(where, scope)}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Container
 from typing import NamedTuple
 
 from gitdailies_core import Change, Service, text_of
@@ -14,6 +14,14 @@ from gitdailies_sources.messages.fields import EntryFields, first_moment, needed
 
 STATES = ("started", "resolved", "updated", "reopened", "cancelled", "deleted", "merged")
 _WITHOUT_RECOVERY = ("cancelled", "deleted", "merged")
+# Where the time of a state may be; the first one is named where there is none.
+_NEEDED_TIMES = {
+    "started": ("started_at", "updated_at"),
+    "resolved": ("resolved_at",),
+    "reopened": ("reopened_at", "updated_at"),
+}
+# Fields of an entry that a change has by the same name.
+_TEXTS = ("environment", "title", "severity", "url", "urgency", "priority")
 Make = Callable[[Scope, str, str, str], Change]
 
 
@@ -32,7 +40,7 @@ class _WhenReader:
         self._named = fields.value_unless_false("occurrence")
         self._is_named = fields.has("occurrence")
         self._snapshot = fields.flag("snapshot")
-        self._names_start = self._started.in_delivery and fields.has("started_at")
+        self._own_start = fields.time_of_start(self._started)
         self.of_state: dict[str, Callable[[Scope], _Times]] = {
             "started": self._start,
             "reopened": self._reopening,
@@ -52,46 +60,67 @@ class _WhenReader:
             return text
 
     def _began(self, scope: Scope) -> Moment | None:
-        """Return the start that the delivery itself holds."""
-        found = self._started.read(scope) if self._names_start else None
-        return None if found is None or found.at_receipt else found
+        """Return the start that the delivery itself holds.
+
+        A field that is also the time of an end is that of the message: the end of an incident does not
+        name its start.
+        """
+        return self._in_delivery(self._own_start.read(scope))
+
+    @staticmethod
+    def _in_delivery(began: Moment | None) -> Moment | None:
+        return None if began is None or began.at_receipt else began
 
     def _start(self, scope: Scope) -> _Times:
-        at = first_moment(scope, self._started, self._updated) or no_time(self._started, self._updated)
+        began = self._started.read(scope)
+        at = began or self._updated.read(scope) or no_time(scope, self._started, self._updated)
         again = self._later(self._reopened.read(scope), at)
         if again is None and self._snapshot:
             # The state again, under the first start's time: it has started again if it was over by then.
             again = self._later(self._updated.read(scope), at)
-        return _Times(at, self._began(scope), again)
+        own = began if self._own_start is self._started else self._own_start.read(scope)
+        return _Times(at, self._in_delivery(own), again)
 
     @staticmethod
     def _later(moment: Moment | None, than: Moment) -> Moment | None:
         return moment if moment is not None and not moment.at_receipt and moment.at > than.at else None
 
     def _reopening(self, scope: Scope) -> _Times:
-        again = first_moment(scope, self._reopened, self._updated) or no_time(self._reopened, self._updated)
+        again = first_moment(scope, self._reopened, self._updated) or no_time(
+            scope, self._reopened, self._updated
+        )
         return _Times(again, self._began(scope), again)
 
     def _end(self, scope: Scope) -> _Times:
-        return _Times(self._resolved.read(scope) or no_time(self._resolved), self._began(scope))
+        return _Times(self._resolved.read(scope) or no_time(scope, self._resolved), self._began(scope))
 
     def _update(self, scope: Scope) -> _Times:
         began = self._began(scope)
-        at = self._updated.read(scope) or began or _receipt(scope) or no_time(self._updated, self._started)
+        at = (
+            self._updated.read(scope)
+            or began
+            or _receipt(scope)
+            or no_time(scope, self._updated, self._started)
+        )
         return _Times(at, began)
 
     def _end_without_recovery(self, scope: Scope) -> _Times:
         at = first_moment(scope, self._updated, self._resolved) or _receipt(scope)
-        return _Times(at or no_time(self._updated, self._resolved), self._began(scope))
+        return _Times(at or no_time(scope, self._updated, self._resolved), self._began(scope))
 
 
-def compiled(fields: EntryFields) -> Make:
-    """Compile an entry to a function of the scope, the state, the vendor's word and the message's key."""
+def compiled(fields: EntryFields, states: Container[str]) -> Make:
+    """Compile an entry to a function of the scope, the state, the vendor's word and the message's key.
+
+    *states* are those of its table, which need their times.
+    """
+    for state, names in _NEEDED_TIMES.items():
+        if state in states and not any(map(fields.has, names)):
+            fields.fault(names[0], "expected a path to the time, or received, got nothing")
     incident = fields.needed("incident", "a path to the incident's id")
     when = _WhenReader(fields)
-    title, service, aliases = fields.value("title"), fields.value("service"), fields.value("service_aliases")
-    environment, severity = fields.value("environment"), fields.value("severity")
-    urgency, priority, url = fields.value("urgency"), fields.value("priority"), fields.value("url")
+    service, aliases = fields.value("service"), fields.value("service_aliases")
+    shown = [(name, fields.value(name)) for name in _TEXTS if fields.has(name)]
     merged_into, resolution = fields.value("merged_into"), fields.value("resolution")
     tags, end_needs_start = fields.tags("tags"), fields.flag("end_needs_start")
     ends = fields.plain("ends", "")
@@ -119,14 +148,9 @@ def compiled(fields: EntryFields) -> Make:
             # What ends without a recovery does not bring a start with it that was never counted.
             needs_start=state in _WITHOUT_RECOVERY or (end_needs_start and state == "resolved"),
             merged_into=merged_into.text(scope) if merged else None,
-            environment=environment.text(scope),
-            title=title.text(scope),
-            severity=severity.text(scope),
-            url=url.text(scope),
-            urgency=urgency.text(scope),
-            priority=priority.text(scope),
             resolution=resolution.text(scope) if state == "resolved" else None,
             tags=tags(scope),
+            **{name: value.text(scope) for name, value in shown},
         )
 
     return make

@@ -1,7 +1,15 @@
 """`check` names each fault, and `init` writes a correct file."""
 
 import json
+import re
 import subprocess
+from email.message import Message
+from pathlib import Path
+from urllib.parse import unquote
+
+import yaml
+from gitdailies_cli.commands import init
+from jsonschema import Draft202012Validator
 
 
 def test_init_writes_what_check_can_read(run, tmp_path, receiver):
@@ -13,6 +21,27 @@ def test_init_writes_what_check_can_read(run, tmp_path, receiver):
     assert checked.returncode == 0
     assert levels == {"ok", "unproven"}
     assert receiver.bodies == []
+
+
+def test_init_names_the_schema_to_editors(run, tmp_path):
+    """The first line names a file of the installed package; the rest of the file keeps to that schema."""
+    run("init")
+    text = (tmp_path / "gitdailies.yml").read_text()
+    found = re.match(r"# yaml-language-server: \$schema=file://(\S+)\n", text)
+
+    schema = json.loads(Path(unquote(found[1])).read_text())
+    assert "mapping" in schema["$defs"]["source"]["properties"]
+    assert list(Draft202012Validator(schema).iter_errors(yaml.safe_load(text))) == []
+
+
+def test_init_of_a_release_names_its_address(monkeypatch):
+    """A release has the address in its metadata, so that the line is the same for everyone."""
+    released = Message()
+    released["Project-URL"] = "Homepage, https://gitdailies.example"
+    released["Project-URL"] = "Schema, https://gitdailies.example/v1.2.0/gitdailies.schema.json"
+    monkeypatch.setattr(init, "metadata", lambda _name: released)
+
+    assert init.schema_address() == "https://gitdailies.example/v1.2.0/gitdailies.schema.json"
 
 
 def test_init_does_not_write_over_a_file(run, tmp_path):

@@ -3,8 +3,6 @@
 import json
 from importlib.resources import files
 
-from gitdailies_core.sources import registry
-
 
 def test_each_file_is_a_line_and_earlier_ones_count(run):
     """Trigger, a repeat of it, acknowledgement and resolve give a start, two reasons and an end."""
@@ -66,10 +64,45 @@ def test_messages_are_printed_as_an_example_expects_them(run):
         assert shown.stderr == ""
 
 
-def test_an_unknown_adapter_names_those_installed(run, tmp_path):
-    """A typo in the adapter's name ends with code 2 and the names that there are."""
+def test_an_unknown_adapter_names_the_nearest(run, tmp_path):
+    """A typo in the adapter's name ends with code 2 and the name that was meant."""
     (tmp_path / "x.json").write_text("{}")
     shown = run("translate", "pagerdutty", "x.json")
 
     assert shown.returncode == 2
-    assert f"installed: {', '.join(registry.installed())}" in shown.stderr
+    assert "no adapter named 'pagerdutty'; did you mean pagerduty\n" in shown.stderr
+
+
+def test_a_misspelled_path_of_a_mapping_is_hinted(run, tmp_path):
+    """What a delivery may lack is no error, so a misspelled path to it is absent without a word elsewhere."""
+    (tmp_path / "gitdailies.yml").write_text(
+        """
+        gitdailies: {url: http://127.0.0.1:1/webhooks, key: {env: KEY}}
+        services: {checkout-api: {repo: larkspur/checkout-api}}
+        sources:
+          pager:
+            secrets: [{env: TOKEN}]
+            mapping:
+              proof: {token: {header: X-Token}}
+              state: status
+              states: {down: started, up: resolved}
+              incident: check.uuid
+              started_at: now
+              resolved_at: now
+              service: check.slug
+              title: check.nme
+        """
+    )
+    check = {"uuid": "b7", "slug": "checkout-api", "name": "Checkout"}
+    for status in ("down", "up"):
+        sent = {"now": "2026-03-04T09:12:41Z", "status": status, "check": check}
+        (tmp_path / f"{status}.json").write_text(json.dumps(sent))
+    shown = run("translate", "pager", "down.json", "up.json")
+
+    assert shown.stderr == ""
+    kinds = [line.split()[0] for line in shown.stdout.splitlines() if line.startswith("  incident")]
+    assert kinds == ["incidentStarted", "incidentResolved"]
+    assert shown.stdout.count("  hint: title: check.nme: found nothing; did you mean check.name\n") == 2
+    printed = run("translate", "pager", "down.json", "--json").stdout
+    assert json.loads(printed)["hints"] == ["title: check.nme: found nothing; did you mean check.name"]
+    assert "mapping in gitdailies.yml" in run("sources").stdout

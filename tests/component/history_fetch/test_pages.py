@@ -14,7 +14,8 @@ from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.history import GROUP
 from gitdailies_core.values.secret import Secret
-from gitdailies_history.fetch.api_client import HttpPages, asked_to_wait
+from gitdailies_history.fetch.api_client import HttpPages
+from gitdailies_history.fetch.http_api import asked_to_wait
 from gitdailies_history.fetch.state import State
 from gitdailies_pagerduty.reader import reader
 

@@ -231,5 +231,5 @@ def test_a_sender_of_cloud_events_is_permitted_to_send(relay: Relay) -> None:
         "eventgrid.azure.net",
         "*",
     )
-    assert (first.headers["allow"], first.content) == ("POST, PUT, PATCH", b"")
+    assert (first.headers["allow"], first.content) == ("POST, PUT, PATCH, OPTIONS", b"")
     assert requests.post(f"{relay.url}/hooks/pagerduty", b"{}", headers=asked, timeout=10).status_code == 401

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -142,3 +143,30 @@ def test_a_hold_survives_kill(kind: str, tmp_path: Path, receiver: Receiver) -> 
         assert explained(file, "brief")["events"][0]["state"] == "discarded"
     assert receiver.of("brief") == []
     assert kinds(receiver, "long") == [("incidentStarted", at(0))]
+
+
+def test_two_relays_hold_a_start_once(tmp_path: Path, receiver: Receiver) -> None:
+    """Whichever of them a delivery reaches, first or again, a start is held once, and sent once or never."""
+    with databases.setting("postgresql") as address:
+        file = configured(tmp_path, receiver.url, "5s", store=address)
+        with (
+            running("relay", "--config", file.name, folder=tmp_path, name="one") as one,
+            running("relay", "--config", file.name, folder=tmp_path, name="two") as two,
+        ):
+            relays = (one, two)
+            names = [f"{kind}-{number}" for kind in ("brief", "long") for number in range(6)]
+            with ThreadPoolExecutor(8) as pool:
+                posts = [
+                    pool.submit(delivery.post, relay.address)
+                    for delivery in map(start, names)
+                    for relay in relays
+                ]
+                assert {one.result().status_code for one in posts} == {202}
+            assert status_of(file)["held"] == len(names)
+            for number in range(6):
+                assert end(f"brief-{number}", 0.05).post(relays[number % 2].address).status_code == 200
+            eventually(lambda: len(receiver.taken()) == 6, seconds=60)
+            assert status_of(file)["held"] == status_of(file)["waiting"] == 0
+
+    assert sorted(arrival.event["incidentId"] for arrival in receiver.arrivals) == names[6:]
+    assert all(kinds(receiver, name) == [("incidentStarted", at(0))] for name in names[6:])

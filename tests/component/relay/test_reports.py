@@ -191,6 +191,7 @@ def test_explain_as_json(busy: Relay) -> None:
         "storedAt": "time",
         "state": "waiting",
         "reason": None,
+        "heldFor": None,
         "dueAt": "time",
         "attempts": [
             {"at": "time", "status": 429, "verdict": "retry", "reason": "answered 429", "answer": ""}

@@ -10,6 +10,7 @@ from collections.abc import Sequence
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from gitdailies_connection.config.load import load
 from gitdailies_core.sources import registry
 from gitdailies_relay.operations import reports
@@ -172,8 +173,12 @@ def test_a_relay_whose_clock_is_ahead_sends_nothing_twice(tmp_path: Path) -> Non
     assert len(receiver.arrivals) == 40
 
 
-def test_deploys_sent_to_both_relays_at_once_count_once(tmp_path: Path) -> None:
-    """Two messages about one deploy, one to each relay at the same moment, are one event with its commits."""
+@pytest.mark.parametrize("late", [False, True])
+def test_deploys_sent_to_both_relays_at_once_count_once(late: bool, tmp_path: Path) -> None:
+    """Two messages about one deploy, one to each relay at the same moment, are one event with its commits.
+
+    So they are where the push comes *late*, to both relays.
+    """
     began, before = minutes_ago(60), NOTHING
     with receiving() as receiver, databases.postgresql_url() as url:
         configure(tmp_path, url=receiver.url, store=url)
@@ -185,12 +190,13 @@ def test_deploys_sent_to_both_relays_at_once_count_once(tmp_path: Path) -> None:
         ):
             for number in range(1, 9):
                 sha, at = f"{number:040x}", began + timedelta(minutes=number)
-                at_once([first, second], [push("larkspur/both", before, [(sha, at)])] * 2)
+                pushes = [push("larkspur/both", before, [(sha, at)])] * 2
                 status = [
                     deployment_status("larkspur/both", sha, run=number, deployment=number, at=at)
                     for _ in range(2)
                 ]
-                at_once([first, second], status)
+                for same in (status, pushes) if late and number > 1 else (pushes, status):
+                    at_once([first, second], same)
                 hooks = [
                     gitlab(name, "larkspur/hooks", sha, job=number, pipeline=number, at=at)
                     for name in ("build.success.production", "deployment.success")

@@ -151,6 +151,6 @@ def test_a_sender_that_asks_first_is_permitted_to_send(receiver: Receiver) -> No
     )
     assert (asked.status_code, asked.content) == (200, b"")
     names = ("webhook-allowed-origin", "webhook-allowed-rate", "allow")
-    assert [asked.headers[name] for name in names] == ["broker.larkspur.example", "*", "POST"]
+    assert [asked.headers[name] for name in names] == ["broker.larkspur.example", "*", "POST, OPTIONS"]
     plain = requests.options(f"{receiver.url}/webhooks", timeout=10)
     assert (plain.status_code, plain.headers["allow"]) == (405, "POST")

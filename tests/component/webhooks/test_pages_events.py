@@ -185,3 +185,45 @@ def test_an_event_of_a_clock_that_is_ahead_counts_later(receiver: Receiver, owne
     assert verdicts(owner.get("/events/1").text) == [
         "Every figure: Does not count: later than now, or than the moment asked for"
     ]
+
+
+STEP, RELAY = "step/github-actions", "relay/argocd"
+
+
+@pytest.mark.parametrize(
+    ("second", "minutes", "is_asked"),
+    [
+        ({"reporter": RELAY}, 9, True),
+        ({}, 9, True),
+        ({"reporter": RELAY, "service": "web"}, 9, True),
+        ({"reporter": STEP}, 9, False),
+        ({"reporter": RELAY}, 11, False),
+        ({"reporter": RELAY, "environment": "staging"}, 9, False),
+        ({"reporter": RELAY, "repo": "larkspur/other"}, 9, False),
+        ({"reporter": RELAY, "type": "rollback"}, 9, False),
+        # A repeat is not counted at all.
+        ({"reporter": RELAY, "commitSHA": "a1" * 20}, 9, False),
+    ],
+)
+@pytest.mark.parametrize("kind", KINDS)
+def test_the_page_of_a_deploy_asks_whether_it_was_counted_twice(
+    kind: str, second: dict[str, str], minutes: int, is_asked: bool, receiver: Receiver, owner: Visitor
+) -> None:
+    """Two reporters name two commits within ten minutes: both pages name both, and the other deploy."""
+    began = utc_now() - timedelta(hours=3)
+    common = {"kind": "deployed", "repo": "larkspur/Shop", "environment": "production"}
+    deploys = [
+        {**common, "commitSHA": "a1" * 20, "time": text_of(began), "reporter": STEP},
+        {**common, "commitSHA": "b2" * 20, "time": text_of(began + timedelta(minutes=minutes)), **second},
+    ]
+    assert receiver.post(receiver.key("ci"), deploys).status_code == 202
+
+    names = [deploy.get("reporter", "a reporter without a name") for deploy in deploys]
+    for own, other in ((1, 2), (2, 1)):
+        page = html.unescape(owner.get(f"/events/{own}").text)
+        assert ("Counted twice?" in page) == is_asked
+        if is_asked:
+            text = " ".join(page.split())
+            told = f'{names[other - 1]} reported <a href="/events/{other}">another deploy</a>'
+            assert f"Within ten minutes, {told}" in text
+            assert f"{names[own - 1]} reported this one" in text

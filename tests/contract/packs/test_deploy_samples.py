@@ -306,6 +306,13 @@ def test_gitlab_of_old_versions():
     assert (message.at.isoformat(), message.tier) == ("2021-04-28T19:50:00+00:00", None)
 
 
+@pytest.mark.parametrize(("ref", "branch"), [("hotfix-rates", "hotfix-rates"), ("v2.4.0", None)])
+def test_gitlab_of_new_versions_names_the_branch_of_a_deployment(ref, branch):
+    (message,) = read("gitlab", "deployment.success", at("ref", ref))
+
+    assert message.branch == branch
+
+
 ARGO = "deploy.succeeded.single-source"
 
 

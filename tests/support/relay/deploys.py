@@ -13,10 +13,17 @@ from typing import Any
 
 from tests.support.relay.deliveries import Delivery, example
 
-SECRETS = {"github-secret": "gh-planted-3d1f0c5e", "gitlab-secret": "gl-planted-8b7a6d2c"}
+SECRETS = {
+    "github-secret": "gh-planted-3d1f0c5e",
+    "gitlab-secret": "gl-planted-8b7a6d2c",
+    "cluster-secret": "cluster-planted-5e2d",
+}
 SOURCES = """
   github: {adapter: github, secrets: [{file: github-secret}]}
   gitlab: {adapter: gitlab, secrets: [{file: gitlab-secret}]}
+  flux: {adapter: flux, secrets: [{file: cluster-secret}]}
+  argocd: {adapter: argocd, secrets: [{file: cluster-secret}]}
+  kubernetes: {adapter: kubernetes, secrets: [{file: cluster-secret}]}
 """
 NOTHING = "0" * 40
 _numbers = itertools.count(5000)
@@ -95,18 +102,53 @@ def workflow_run(repo: str, sha: str, *, run: int, path: str) -> Delivery:
 
 
 def push(
-    repo: str, before: str, commits: Sequence[tuple[str, datetime]], *, branch: str = "main"
+    repo: str,
+    before: str,
+    commits: Sequence[tuple[str, datetime]],
+    *,
+    branch: str = "main",
+    messages: Sequence[str] = (),
 ) -> Delivery:
-    """Make a push of *commits*, oldest first, each with its time."""
+    """Make a push of *commits*, oldest first, each with its time and perhaps a message of its own."""
+    texts = messages or ["Weigh parcels"] * len(commits)
     body = json.loads(example("github", "push.main"))
     body["repository"].update(full_name=repo, pushed_at=int(commits[-1][1].timestamp()))
     body.update(
         ref=f"refs/heads/{branch}",
         before=before,
         after=commits[-1][0],
-        commits=[{"id": sha, "timestamp": at.isoformat(), "message": "Weigh parcels"} for sha, at in commits],
+        commits=[
+            {"id": sha, "timestamp": at.isoformat(), "message": text}
+            for (sha, at), text in zip(commits, texts, strict=True)
+        ],
     )
     return github("push", body)
+
+
+def gitlab_push(
+    repo: str,
+    before: str,
+    commits: Sequence[tuple[str, datetime]],
+    *,
+    branch: str = "main",
+    messages: Sequence[str] = (),
+) -> Delivery:
+    """Make GitLab's hook of the same push."""
+    texts = messages or ["Weigh parcels"] * len(commits)
+    body = json.loads(example("gitlab", "push"))
+    body["project"].update(path_with_namespace=repo, web_url=f"https://gitlab.com/{repo}")
+    body.update(
+        ref=f"refs/heads/{branch}",
+        before=before,
+        after=commits[-1][0],
+        checkout_sha=commits[-1][0],
+        total_commits_count=len(commits),
+        commits=[
+            {"id": sha, "timestamp": at.isoformat(), "message": text, "title": text}
+            for (sha, at), text in zip(commits, texts, strict=True)
+        ],
+    )
+    return _of_gitlab("Push Hook", body)
 
 
 def gitlab(name: str, repo: str, sha: str, *, job: int, pipeline: int, at: datetime) -> Delivery:
@@ -121,10 +163,50 @@ def gitlab(name: str, repo: str, sha: str, *, job: int, pipeline: int, at: datet
         moment = at.strftime("%Y-%m-%d %H:%M:%S +0000")
         body.update(deployable_id=job, deployment_id=job + 1, status_changed_at=moment)
         body["commit_url"] = f"https://gitlab.com/{repo}/-/commit/{sha}"
+    return _of_gitlab("Job Hook", body)
+
+
+def _of_gitlab(event: str, body: dict[str, Any]) -> Delivery:
     headers = {
         "content-type": "application/json",
-        "x-gitlab-event": "Job Hook",
+        "x-gitlab-event": event,
         "idempotency-key": f"hook-{next(_numbers)}",
         "x-gitlab-token": SECRETS["gitlab-secret"],
     }
     return Delivery("gitlab", json.dumps(body).encode(), headers)
+
+
+def flux(repo: str, sha: str, *, at: datetime, name: str = "checkout") -> Delivery:
+    """Make what Flux tells of a Kustomization at each interval: the revision that it has."""
+    body = json.loads(example("flux", "kustomization.reconciled"))
+    body["involvedObject"].update(name=name, uid=f"uid of {repo} {name}")
+    body["metadata"].update(repo=repo, revision=f"main@sha1:{sha}")
+    body["timestamp"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    raw = json.dumps(body).encode()
+    digest = hmac.new(SECRETS["cluster-secret"].encode(), raw, hashlib.sha256).hexdigest()
+    headers = {"content-type": "application/json", "x-signature": f"sha256={digest}"}
+    return Delivery("flux", raw, headers)
+
+
+def argocd(repo: str, sha: str, *, history: int, at: datetime) -> Delivery:
+    """Make the message of Argo CD's template about a sync that changed something."""
+    body = json.loads(example("argocd", "deploy.succeeded.annotated"))
+    body["uid"] = f"uid of {repo}"
+    body["annotations"].update({"gitdailies.com/repo": repo, "gitdailies.com/commit": sha})
+    body["finished_at"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    body["history"][-1].update(id=history, revision=f"{history:040x}")
+    return _of_cluster("argocd", body)
+
+
+def argo_rollout(repo: str, sha: str, *, generation: int, at: datetime) -> Delivery:
+    """Make the message of Argo Rollouts' template about a rollout that ended well."""
+    body = json.loads(example("kubernetes", "argo-rollouts.completed"))
+    body.update(uid=f"uid of {repo}", generation=generation, pod_hash=sha[:10], stable_hash=sha[:10])
+    body["annotations"].update({"gitdailies.com/repo": repo, "gitdailies.com/commit": sha})
+    body["time"] = at.strftime("%Y-%m-%dT%H:%M:%SZ")
+    return _of_cluster("kubernetes", body)
+
+
+def _of_cluster(source: str, body: dict[str, Any]) -> Delivery:
+    headers = {"content-type": "application/json", "x-relay-token": SECRETS["cluster-secret"]}
+    return Delivery(source, json.dumps(body).encode(), headers)

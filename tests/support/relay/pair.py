@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
@@ -52,6 +52,21 @@ class Pair:
         verb, *rest = arguments
         done = run("relay", verb, *rest, "--config", CONFIG, folder=self.folder, expected=expected)
         return done.stdout if not expected else done.stderr
+
+    def run(self, *arguments: str, environ: Mapping[str, str] | None = None) -> None:
+        """Run any command with the configuration of the relay."""
+        run(*arguments, "--config", CONFIG, folder=self.folder, environ=environ)
+
+    def figures(self, repo: str) -> dict[str, Any]:
+        """Return the figures of a repository, of the last days."""
+        answer = requests.get(
+            f"http://127.0.0.1:{self.port}/api/metrics",
+            headers={"webhook-key": self.reading},
+            params={"repo": repo},
+            timeout=60,
+        )
+        found: dict[str, Any] = answer.json()["figures"]
+        return found
 
     def ask(self, *arguments: str) -> dict[str, Any]:
         printed: dict[str, Any] = json.loads(self.command(*arguments, "--json"))

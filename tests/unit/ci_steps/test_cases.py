@@ -5,8 +5,9 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from gitdailies_core.ci import PLATFORMS, Deploys, GitFacts, Inputs, deploys_of
-from gitdailies_core.ci.platforms import BY_MODULE
+from gitdailies_core.ci.detection import deploys_of
+from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs
+from gitdailies_core.ci.platforms import BY_MODULE, PLATFORMS
 from gitdailies_core.errors import GitDailiesError
 
 from tests.support.steps import CASES

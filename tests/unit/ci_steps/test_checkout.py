@@ -7,8 +7,9 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
-from gitdailies_core.ci import Deploys, GitFacts, Inputs, checkout
+from gitdailies_core.ci import checkout
 from gitdailies_core.ci.deploy import USUAL_COMMITS
+from gitdailies_core.ci.facts import Deploys, GitFacts, Inputs
 from gitdailies_core.ci.platforms.github_actions import GITHUB_ACTIONS
 from gitdailies_core.errors import UsageError
 

@@ -61,7 +61,7 @@ def status(**more: Any) -> dict[str, Any]:
         "quarantined": {},
         "receiver": None,
     }
-    nothing |= {"refused": 0, "held": 0, "receiver": None, "openIncidents": 0}
+    nothing |= {"refused": 0, "held": 0, "waitingForPush": 0, "receiver": None, "openIncidents": 0}
     return {**nothing, "lastAttempt": None, "bytes": 0, "freeBytes": 0, **more}
 
 

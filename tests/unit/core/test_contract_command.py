@@ -114,7 +114,7 @@ def test_a_package_without_an_adapter_is_named(beacon: Path) -> None:
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["pagerdutty"], "adapter: no adapter named 'pagerdutty'; installed: "),
+        (["pagerdutty"], "adapter: no adapter named 'pagerdutty'; did you mean pagerduty"),
         ([], "usage: python -m gitdailies_core.contract NAME-OR-FOLDER"),
         (["squadcast", "datadog"], "usage: "),
         (["--help"], "usage: "),
@@ -122,7 +122,7 @@ def test_a_package_without_an_adapter_is_named(beacon: Path) -> None:
     ],
 )
 def test_a_wrong_call_ends_with_exit_code_2(arguments: list[str | Path], message: str) -> None:
-    """An unknown adapter lists the installed ones; a wrong number of arguments prints the usage."""
+    """An unknown adapter is answered with the nearest name; a wrong number of arguments prints the usage."""
     done = run(*arguments)
 
     assert done.returncode == 2

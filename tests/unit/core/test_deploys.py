@@ -133,12 +133,12 @@ def test_the_commits_between_two_deploys() -> None:
     known |= {one.sha: one for one in remembered(push(5, before=4, message=undo))}
     walked = [known[sha(number)] for number in (5, 4, 3, 2)]
 
-    found = brought(walked, sha(1))
+    found = brought(walked, (sha(1),))
 
     assert found is not None
     assert [one.sha for one in found.commits] == [sha(5), sha(3), sha(2)]
     assert found.reverts == (sha(9),)
-    assert brought(walked, sha(8)) is None
+    assert brought(walked, (sha(8),)) is None
 
 
 def test_a_gap_is_never_guessed() -> None:
@@ -153,8 +153,8 @@ def test_a_list_that_is_shorter_than_its_push_is_a_gap(total: int | None, parent
     """The listed commits are known; what lies before them is not, so a deploy from there is unknown."""
     listed = remembered(push(2, 3, before=1, total=total))
     assert [(one.sha, one.parent) for one in listed] == [(sha(2), parent), (sha(3), sha(2))]
-    found = brought(listed[::-1], sha(1))
+    found = brought(listed[::-1], (sha(1),))
     assert (found is None) == (not parent)
-    within = brought(listed[::-1], sha(2))
+    within = brought(listed[::-1], (sha(2),))
     assert within is not None
     assert [one.sha for one in within.commits] == [sha(3)]

@@ -46,13 +46,19 @@ def test_a_name_is_loaded(install: Callable[[str, str, str], None]) -> None:
 
 
 def test_an_unknown_name_is_refused(install: Callable[[str, str, str], None]) -> None:
-    """The message lists what is installed."""
-    with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'ant'; installed: none$"):
-        registry.load("ant", GROUP)
+    """The message says the nearest name, or lists a few, or says what lists many."""
+    with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'wasp'; installed: none$"):
+        registry.load("wasp", GROUP)
     install("one", "bee", "json:loads")
     install("two", "cat", "json:loads")
-    with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'ant'; installed: bee, cat$"):
-        registry.load("ant", GROUP)
+    with pytest.raises(ConfigurationError, match=r"^adapter: no adapter named 'wasp'; installed: bee, cat$"):
+        registry.load("wasp", GROUP)
+    with pytest.raises(ConfigurationError, match=r"no adapter named 'beee'; did you mean bee$"):
+        registry.load("beee", GROUP)
+    for number in range(9):
+        install(f"more-{number}", f"x{number}", "json:loads")
+    with pytest.raises(ConfigurationError, match=r"; `gitdailies sources` lists the 11 that are installed$"):
+        registry.load("wasp", GROUP)
 
 
 def test_two_distributions_with_one_name_are_refused(install: Callable[[str, str, str], None]) -> None:

@@ -239,11 +239,19 @@ def test_every_file_that_is_copied_is_an_asset(built: Path) -> None:
     pages = "".join(
         uses.written(folder.text("README.md"), folder.module, PUBLISHED) for folder in folders(ROOT)
     )
+    # `gitdailies init` names the schema by the address in the package's manifest.
+    pages += stamp.manifest((ROOT / "pyproject.toml").read_text("utf-8"), PUBLISHED)
     told = set(re.findall(rf"/releases/download/v{VERSION}/([\w.-]+)", pages))
 
     assert told - names == {"SHA256SUMS"}
     assert len(told) >= 5
-    assert {"orb.yml", "report_deploy.py", "event.schema.json", "openapi.json"} <= names
+    assert {
+        "orb.yml",
+        "report_deploy.py",
+        "event.schema.json",
+        "gitdailies.schema.json",
+        "openapi.json",
+    } <= names
     assert not {name for name in names if name.startswith(".")}
 
 

@@ -5,13 +5,13 @@ from gitdailies_server.http.permission_to_send import granted
 
 
 def test_a_sender_that_names_itself_may_send() -> None:
-    """The answer has the origin that asked, any rate, and the methods that deliver."""
+    """The answer has the origin that asked, any rate, the methods that deliver, and OPTIONS."""
     asked = {"webhook-request-origin": "eventgrid.azure.net", "webhook-request-rate": "120"}
 
     assert granted(asked, "POST") == (
         ("WebHook-Allowed-Origin", "eventgrid.azure.net"),
         ("WebHook-Allowed-Rate", "*"),
-        ("Allow", "POST"),
+        ("Allow", "POST, OPTIONS"),
     )
 
 

@@ -44,6 +44,17 @@ def test_a_draft_of_a_group_reads_each_element() -> None:
     assert found["started_at"] == {"first_of": ["startsAt", "received"]}
 
 
+def test_a_draft_of_a_tool_with_one_time() -> None:
+    """Its time is that of the message. The id and the service are beside the title."""
+    found = drafted(
+        {"now": "2026-03-04T09:12:41+00:00", "status": "down", "event_id": 7}
+        | {"check": {"uuid": "b7c1", "name": "Ledger export", "slug": "ledger-export"}}
+    )
+    assert (found["state"], found["incident"], found["key"]) == ("status", "check.uuid", "event_id")
+    assert (found["title"], found["service"]) == ("check.name", "check.slug")
+    assert found["started_at"] == found["resolved_at"] == {"first_of": ["now", "received"]}
+
+
 BODIES = sorted(PACKS.glob("*/examples/*.payload.json"))
 
 

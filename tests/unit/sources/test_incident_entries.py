@@ -5,8 +5,8 @@ import json
 from datetime import UTC, datetime
 
 import pytest
-from gitdailies_core.errors import ProofError
-from gitdailies_core.sources.protocol import ProofSettings
+from gitdailies_core.errors import MappingError, PayloadError, ProofError
+from gitdailies_core.sources.protocol import Ignored, ProofSettings
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 from gitdailies_sources.shipped import provider
@@ -124,3 +124,115 @@ def test_the_scheme_of_a_header_chooses_the_proof(value, accepted):
     else:
         with pytest.raises(ProofError):
             pack.verify(given, [Secret("lk-token")], ProofSettings())
+
+
+@pytest.mark.parametrize(
+    ("started_at", "resolved_at", "named"),
+    [
+        ("at", "at", None),
+        ({"first_of": ["at", "received"]}, {"first_of": ["at", "received"]}, None),
+        ({"first_of": ["none", "at"]}, {"first_of": ["over", "at"]}, None),
+        ({"first_of": ["began", "at"]}, "at", "2026-03-04T09:12:41Z"),
+        ("began", "at", "2026-03-04T09:12:41Z"),
+    ],
+)
+def test_the_time_of_a_message_does_not_name_a_start(started_at, resolved_at, named):
+    """A tool with one time for all says at an end when it is over, and not when it began."""
+    times = {"started_at": started_at, "resolved_at": resolved_at, "updated_at": "at"}
+    end = change({"state": "done"}, **times)
+    assert end.occurrence == named
+    start = change({"state": "open"}, **times)
+    assert start.occurrence == named
+
+
+@pytest.mark.parametrize(
+    ("meaning", "meant"),
+    [
+        ("start", "started"),
+        ("Resovled", "resolved"),
+        ("closed", "resolved"),
+        ("deploy", "deployed"),
+        ("up", "resolved"),
+    ],
+)
+def test_a_misspelled_state_is_no_reason(meaning, meant):
+    """Else each delivery with this word would be ignored, with the mistake as the reason."""
+    with pytest.raises(MappingError) as caught:
+        change({}, states={**STATES, "odd": meaning})
+    assert caught.value.places == {
+        (
+            "mapping",
+            "states",
+            "odd",
+        ): f"expected a state, or a reason of several words, got {meaning!r}; did you mean {meant}"
+    }
+
+
+@pytest.mark.parametrize("meaning", ["note", "acknowledged", "it is open", "uninstalled"])
+def test_any_other_text_is_a_reason(meaning):
+    assert change({"state": "odd"}, states={**STATES, "odd": meaning}).reason == meaning
+
+
+@pytest.mark.parametrize(
+    ("field", "value", "place", "text"),
+    [
+        ("started_at", {"path": "at", "format": "YYYY-MM-DD", "zone": "UTC"}, ("format",), "which has no %"),
+        ("started_at", {"path": "at", "format": "%H:%M", "zone": "UTC"}, ("format",), "which has no year"),
+        ("started_at", {"path": "at", "format": "%Q", "zone": "UTC"}, ("format",), "got '%Q'"),
+        ("started_at", {"path": "at", "zone": "Europe/Berln"}, ("zone",), "did you mean Europe/Berlin"),
+        ("started_at", {"path": "at", "zone": "CEST"}, ("zone",), "got 'CEST'"),
+        ("proof", "githb", (), "got 'githb'; did you mean github"),
+    ],
+)
+def test_a_mistake_is_named_before_anything_is_sent(field, value, place, text):
+    """Where it is, what was found there, and the nearest name if there is one."""
+    with pytest.raises(MappingError) as caught:
+        change({}, **{field: value})
+    assert list(caught.value.places) == [("mapping", field, *place)]
+    assert caught.value.places["mapping", field, *place].endswith(text)
+
+
+def test_a_table_needs_the_times_of_its_states():
+    fields = {name: value for name, value in FIELDS.items() if not name.endswith("_at")}
+    with pytest.raises(MappingError) as caught:
+        provider.compile("pager", {**fields, "states": {"open": "started", "done": "resolved"}}, None)
+    assert list(caught.value.places) == [("mapping", "started_at"), ("mapping", "resolved_at")]
+
+
+def test_an_environment_that_a_table_lacks_is_not_production():
+    """Without an environment an event counts as production."""
+    table = {"path": "where", "map": {"prod-*": "production"}}
+    assert change({"where": "PROD-eu"}, environment=table).environment == "production"
+    assert change({"where": "qa"}, environment=table).environment == "qa"
+    assert change({"where": "qa"}, environment={**table, "otherwise": "staging"}).environment == "staging"
+
+
+@pytest.mark.parametrize("tags", ["prod env:staging", "env:staging, prod", ["prod", "env:staging"]])
+def test_tags_in_one_text_are_found_by_their_prefix(tags):
+    assert change({"tags": tags}, environment={"path": "tags", "prefix": "env:"}).environment == "staging"
+
+
+def test_a_misspelled_path_is_named_with_the_nearest():
+    """Whether the field is needed, or may be absent."""
+    with pytest.raises(PayloadError, match=r"^ID: expected text, got nothing; did you mean id$"):
+        change({}, incident="ID")
+    pack = provider.compile(
+        "pager",
+        {**FIELDS, "title": "txt", "key": "${id} ${sate}", "skip_if": [{"Text": "x", "because": "a test"}]},
+        None,
+    )
+    request = Request.make(headers={}, body=json.dumps(BODY).encode(), received_at=AT)
+    assert pack.misspelled(request) == [
+        "key: ${id} ${sate}: found nothing; did you mean state",
+        "title: txt: found nothing; did you mean text",
+        "skip_if[0]: Text: found nothing; did you mean text",
+    ]
+
+
+def test_a_proof_alone_reads_nothing():
+    """It is enough to capture what a tool sends."""
+    pack = provider.compile("pager", {"proof": {"token": {"header": "X-Token"}}}, None)
+    (message,) = pack.translate(Request.make(headers={}, body=b"{}"), {})
+    assert isinstance(message, Ignored)
+    assert message.code == "unknown_type"
+    pack.verify(Request.make(headers={"x-token": "s"}, body=b"{}"), [Secret("s")], ProofSettings())

@@ -1,0 +1,38 @@
+"""Deploys that may be one deploy counted twice: two reporters, one place, and ten minutes.
+
+A repeat is recognized by its commit or its run. Where two reporters name different commits or runs, only a
+person knows.
+"""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gitdailies_server.storage.database import Session
+
+# The deploy that counts nearest to another one that counts, within ten minutes, and the number of its event.
+# A service that only one of them names may be the same one. A rollback or a hotfix is known to be another.
+_BESIDE = (
+    "SELECT e.seq, other.reporter, own.reporter FROM figures_deploys own JOIN figures_deploys other"
+    " ON other.repo = own.repo AND other.environment = own.environment AND other.counts = 1"
+    " AND other.at BETWEEN own.at - 600000000 AND own.at + 600000000"
+    " AND other.id <> own.id AND other.reporter <> own.reporter AND other.says = ''"
+    " AND (other.service = own.service OR other.service = '' OR own.service = '')"
+    " JOIN events e ON e.id = other.id"
+    " WHERE own.id = ? AND own.counts = 1 AND own.says = ''"
+    " ORDER BY abs(other.at - own.at), other.id LIMIT 1"
+)
+
+
+class Beside(NamedTuple):
+    """The other deploy: the number of its event, its reporter and that of the first, "" for none."""
+
+    seq: int
+    reporter: str
+    own_reporter: str
+
+
+def beside(session: Session, id_: str) -> Beside | None:
+    """Return the deploy with which the deploy *id_* may have been counted twice, or None."""
+    row = session.execute(_BESIDE, (id_,)).fetchone()
+    return None if row is None else Beside(*row)

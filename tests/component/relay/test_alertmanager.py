@@ -1,0 +1,137 @@
+"""A real Alertmanager in front of a relay: each alert counts once, however often its group is sent."""
+
+from __future__ import annotations
+
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_core.values.times import text_of
+
+from tests.support.processes import eventually
+from tests.support.programs import program
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.servers import free_port
+
+TOKEN = "am-planted-5c1f"
+# Intervals are as short as Alertmanager takes them, so that a group is repeated at once.
+CONFIGURATION = """
+receivers:
+  - name: gitdailies
+    webhook_configs:
+      - url: {url}/hooks/alertmanager
+        send_resolved: true
+        http_config: {{authorization: {{type: Bearer, credentials: {token}}}}}
+route:
+  receiver: gitdailies
+  group_by: [alertname]
+  group_wait: 100ms
+  group_interval: 300ms
+  repeat_interval: 300ms
+"""
+
+
+@contextmanager
+def alertmanager(folder: Path, relay: Relay) -> Iterator[str]:
+    """Run Alertmanager with the relay as its only receiver; yield its address."""
+    file, port = folder / "alertmanager.yml", free_port()
+    file.write_text(CONFIGURATION.format(url=relay.url, token=TOKEN))
+    command = [
+        program("prometheus-alertmanager"),
+        f"--config.file={file}",
+        f"--storage.path={folder / 'alertmanager'}",
+        f"--web.listen-address=127.0.0.1:{port}",
+        "--cluster.listen-address=",
+    ]
+    with (folder / "alertmanager.log").open("wb") as log:
+        process = subprocess.Popen(command, stdout=log, stderr=log)
+    try:
+        eventually(lambda: is_ready(f"http://127.0.0.1:{port}"), 60)
+        yield f"http://127.0.0.1:{port}"
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def is_ready(url: str) -> bool:
+    try:
+        return requests.get(f"{url}/-/ready", timeout=5).ok
+    except requests.ConnectionError:
+        return False
+
+
+def alert(service: str, **times: datetime) -> dict[str, Any]:
+    return {
+        "labels": {
+            "alertname": "Errors",
+            "service": service,
+            "severity": "critical",
+            "environment": "production",
+        },
+        "annotations": {"summary": f"5xx ratio of {service}"},
+        "generatorURL": "https://prometheus.larkspur.example/graph",
+        **{name: text_of(at) for name, at in times.items()},
+    }
+
+
+def post(url: str, *alerts: dict[str, Any]) -> None:
+    requests.post(f"{url}/api/v2/alerts", json=alerts, timeout=20).raise_for_status()
+
+
+@pytest.mark.usefixtures("quick_retries")
+def test_an_alert_counts_once_with_its_times(tmp_path: Path, receiver: Receiver) -> None:
+    """Two alerts of one group start. One ends, while the group is sent again and again with the other."""
+    file = configure(tmp_path, url=receiver.url)
+    (tmp_path / "alertmanager-token").write_text(TOKEN)
+    (tmp_path / "alertmanager-token").chmod(0o600)
+    source = "adapter: alertmanager, secrets: [{file: alertmanager-token}], only: {severity: critical}"
+    file.write_text(f"{file.read_text()}  alertmanager: {{{source}}}\n")
+    now = datetime.now(UTC).replace(microsecond=0)
+    began, ended = now - timedelta(minutes=20), now - timedelta(minutes=2)
+
+    with in_thread(file) as relay, alertmanager(tmp_path, relay) as url:
+        post(
+            url, alert("checkout-api", startsAt=began), alert("search", startsAt=began + timedelta(seconds=1))
+        )
+        eventually(lambda: len(receiver.arrivals) == 2, 60)
+        post(url, alert("checkout-api", startsAt=began, endsAt=ended))
+        eventually(lambda: len(receiver.arrivals) == 3, 60)
+        seen = len(deliveries(relay))
+        eventually(lambda: len(deliveries(relay)) >= seen + 2, 60)
+        sent = [one.event for one in receiver.arrivals]
+
+    found = sorted(
+        (one["kind"], one["repo"], one["environment"], one["time"], one.get("title")) for one in sent
+    )
+    assert found == [
+        ("incidentResolved", "larkspur/checkout-api", "production", text_of(ended), None),
+        (
+            "incidentStarted",
+            "larkspur/checkout-api",
+            "production",
+            text_of(began),
+            "5xx ratio of checkout-api",
+        ),
+        (
+            "incidentStarted",
+            "larkspur/platform",
+            "production",
+            text_of(began + timedelta(seconds=1)),
+            "5xx ratio of search",
+        ),
+    ]
+    of_checkout = {one["incidentId"] for one in sent if one["repo"] == "larkspur/checkout-api"}
+    assert len(of_checkout) == 1
+    assert {tuple(one["outcomes"]) for one in deliveries(relay)[seen:]} == {("repeated",)}, deliveries(relay)[
+        -1
+    ]
+
+
+def deliveries(relay: Relay) -> list[Any]:
+    return relay.logged("delivery")

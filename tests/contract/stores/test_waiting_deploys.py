@@ -1,0 +1,366 @@
+"""Deploys that wait for late pushes, on both databases: which are held, what they brought, in which order."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Callable, Iterator
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any, NamedTuple
+
+import pytest
+from gitdailies_core.deploys.routing import Place
+from gitdailies_core.sources.deploy_messages import Deploy, Push
+from gitdailies_core.sources.protocol import Message
+from gitdailies_relay.accepting.acceptance import Delivery
+from gitdailies_relay.accepting.brought import WAIT
+from gitdailies_relay.accepting.interpret import Interpretation, RoutedMessage
+from gitdailies_relay.operations import discard, erase, reports
+from gitdailies_relay.store.outbox import DELIVERED, Attempt
+from gitdailies_relay.store.store import RelayStore
+from gitdailies_server.storage.database import Database
+from gitdailies_server.storage.erasing import Erasure
+from gitdailies_server.storage.timestamps import now_us
+
+from tests.support import databases
+from tests.support.relay.bench import BEGAN
+
+REPO = "larkspur/checkout"
+SUBJECT = f"{REPO} production"
+PRODUCTION = Place(REPO, "production")
+
+
+class Sent(NamedTuple):
+    """An event that may be sent: its commit, and those that it brought or None."""
+
+    sha: int
+    commits: list[int] | None
+
+
+class Relay:
+    """A store, and what its worker would send of it, in that order."""
+
+    def __init__(self, store: RelayStore, loop: asyncio.AbstractEventLoop) -> None:
+        self.store = store
+        self._loop = loop
+        self._later = 0
+
+    def take(self, *messages: Message, place: Place = PRODUCTION, replay: bool = False) -> list[str]:
+        """Accept messages as deliveries of one batch; return the reasons."""
+
+        async def together() -> list[str]:
+            deliveries = [_delivery(one, place)._replace(replay=replay) for one in messages]
+            given = [self.store.accept(one) for one in deliveries]
+            return [reason for one in await asyncio.gather(*given) for reason in one.texts]
+
+        return self._loop.run_until_complete(together())
+
+    def pass_time(self, time: timedelta = WAIT) -> None:
+        """Let time pass for the store's clock, and end the holds that are over then."""
+        self._later += time // timedelta(microseconds=1)
+        later = self._later
+        self.store.clock.now = lambda: now_us() + later  # type: ignore[method-assign]
+
+        async def end() -> None:
+            await self.store.end_holds(await self.store.standing("default"))
+
+        self._loop.run_until_complete(end())
+
+    def sent(self) -> list[Sent]:
+        """Send what may be sent, one after the other."""
+
+        async def all_of_it() -> list[Sent]:
+            found = []
+            while events := await self.store.ready(10):
+                for event in events:
+                    body = json.loads(event.body)
+                    commits = body.get("commits")
+                    listed = None if commits is None else [int(one["sha"], 16) for one in commits]
+                    found.append(Sent(int(body["commitSHA"], 16), listed))
+                    await self.store.record([_delivered(event.seq)])
+            return found
+
+        return self._loop.run_until_complete(all_of_it())
+
+    def explained(self, subject: str = SUBJECT) -> dict[str, Any]:
+        found: dict[str, Any] = self.store.report(lambda session: reports.explain(session, subject))
+        return found
+
+    def status(self) -> dict[str, Any]:
+        found: dict[str, Any] = self.store.report(reports.status)
+        return found
+
+    def rows(self, statement: str) -> list[Any]:
+        return [tuple(row) for row in self.store.report(lambda s: s.execute(statement).fetchall())]
+
+
+@pytest.fixture(params=databases.KINDS)
+def database(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Callable[[], Database]]:
+    with databases.opened(request.param, tmp_path) as made:
+        yield made
+
+
+@pytest.fixture
+def relay(database: Callable[[], Database]) -> Iterator[Relay]:
+    loop = asyncio.new_event_loop()
+    asyncio.set_event_loop(loop)
+    store = RelayStore(database())
+
+    async def begin() -> None:
+        store.open()
+
+    loop.run_until_complete(begin())
+    yield Relay(store, loop)
+    loop.run_until_complete(store.close())
+    asyncio.set_event_loop(None)
+    loop.close()
+
+
+def sha(number: int) -> str:
+    return f"{number:040x}"
+
+
+def deployed(number: int, minute: float | None = None, **more: Any) -> Deploy:
+    """A deploy of commit *number*, as many minutes after the beginning."""
+    at = BEGAN + timedelta(minutes=number if minute is None else minute)
+    given = {"environment": "production", "branch": "main", "deployment": f"{number} {at}", **more}
+    return Deploy.make(word="success", repo=REPO, sha=sha(number), at=at, platform="github-actions", **given)
+
+
+def pushed(*numbers: int, before: int, branch: str = "main", total: int | None = None) -> Push:
+    commits: list[tuple[str, datetime | None, str]] = [
+        (sha(number), BEGAN + timedelta(seconds=number), "work") for number in numbers
+    ]
+    return Push.make(
+        word="push",
+        repo=REPO,
+        branch=branch,
+        before=sha(before),
+        after=sha(numbers[-1]),
+        commits=commits,
+        total=total,
+    )
+
+
+_counts = iter(range(10**9))
+
+
+def _delivery(message: Message, place: Place) -> Delivery:
+    name = f"d{next(_counts)}"
+    at = place if isinstance(message, Deploy) else None
+    routed = RoutedMessage(message, f"key {name}", place=at)
+    return Delivery(name, now_us(), "default", Interpretation("ci", "application/json", b"{}", "", (routed,)))
+
+
+def _delivered(seq: int) -> Any:
+    return Attempt(seq, now_us(), 202, DELIVERED)
+
+
+def test_a_deploy_waits_for_its_push(relay: Relay) -> None:
+    """Its push comes later: it goes at once, with its own time and its commits."""
+    relay.take(pushed(1, before=0), deployed(1))
+    assert relay.sent() == [Sent(1, None)]
+
+    relay.take(deployed(3))
+    assert relay.sent() == []
+    (_, waiting) = relay.explained()["events"]
+    assert (waiting["state"], waiting["heldFor"]) == ("held", "push")
+    assert relay.explained()["deliveries"][1]["reason"] == (
+        "held: it waits up to 10m for its push: no push of its commit came"
+    )
+    assert (relay.status()["held"], relay.status()["waitingForPush"]) == (1, 1)
+
+    relay.take(pushed(2, 3, before=1))
+    assert relay.sent() == [Sent(3, [3, 2])]
+    assert relay.explained()["events"][1]["event"]["time"] == "2026-03-04T09:03:00Z"
+    assert relay.explained()["deliveries"][1]["reason"] == "its push came later"
+    assert (relay.status()["held"], relay.status()["waitingForPush"]) == (0, 0)
+
+
+def test_a_deploy_goes_without_commits_after_ten_minutes(relay: Relay) -> None:
+    """A gap is unknown. It says why it has no commits."""
+    relay.take(pushed(1, before=0), deployed(1), deployed(3))
+    relay.take(pushed(3, before=2))
+    assert relay.sent() == [Sent(1, None)]
+    relay.pass_time(WAIT - timedelta(minutes=1))
+    assert relay.sent() == []
+
+    relay.pass_time(timedelta(minutes=1))
+
+    assert relay.sent() == [Sent(3, None)]
+    assert relay.explained()["deliveries"][1]["reason"] == (
+        "no commits: the pushes that came do not lead back to 000000000000, deployed before"
+    )
+    assert relay.rows("SELECT * FROM waiting_deploys") == []
+
+
+def test_without_a_predecessor_or_any_push_nothing_waits(relay: Relay) -> None:
+    """Nor does one whose commits the vendor lists."""
+    relay.take(deployed(1), deployed(2))
+    relay.take(pushed(3, before=2))
+    relay.take(deployed(9, commits=[(sha(9), None)]))
+
+    assert relay.sent() == [Sent(1, None), Sent(2, None), Sent(9, [9])]
+
+
+@pytest.mark.parametrize("cut", [{"before": 0}, {"before": 2, "total": 30}], ids=["new branch", "cut list"])
+def test_where_no_push_can_close_the_gap_nothing_waits(cut: dict[str, Any], relay: Relay) -> None:
+    """A branch that began after the deploy before it leads nowhere; nor does a push that lists too little."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(pushed(4, branch="side", **cut), deployed(4, branch="side"))
+
+    assert relay.sent() == [Sent(1, None), Sent(4, None)]
+
+
+def test_a_rollback_waits_for_nothing(relay: Relay) -> None:
+    """It brings nothing new, whether its commit was deployed itself or with others. What follows is known."""
+    relay.take(pushed(1, before=0), deployed(1), pushed(2, 3, before=1), deployed(3))
+    relay.take(deployed(1, minute=4), deployed(3, minute=5), deployed(2, minute=6))
+    relay.take(pushed(4, before=3), deployed(4, minute=7))
+
+    assert relay.sent() == [
+        Sent(1, None),
+        Sent(3, [3, 2]),
+        Sent(1, []),
+        Sent(3, [3, 2]),
+        Sent(2, []),
+        Sent(4, [4, 3]),
+    ]
+
+
+def test_a_later_deploy_never_overtakes(relay: Relay) -> None:
+    """It is complete by itself and waits behind the one before it; the push lets both go in order."""
+    relay.take(pushed(1, before=0), deployed(1), pushed(3, before=2))
+    relay.take(deployed(2), deployed(3))
+    assert relay.sent() == [Sent(1, None)]
+    assert relay.explained()["deliveries"][2]["reason"] == (
+        "held: a deploy before it at its place waits for its push"
+    )
+    relay.take(pushed(2, before=1))
+
+    assert relay.sent() == [Sent(2, [2]), Sent(3, [3])]
+
+
+def test_deploys_that_came_in_the_wrong_order_go_in_the_right_one(relay: Relay) -> None:
+    """Time decides at each place, not arrival. An earlier one that is complete waits for no later one."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(deployed(5))
+    relay.take(deployed(4))
+    relay.take(deployed(1, minute=2))
+    assert relay.sent() == [Sent(1, None), Sent(1, None)]
+
+    relay.take(pushed(5, before=4))
+    assert relay.sent() == []
+    relay.take(pushed(2, 3, 4, before=1))
+
+    assert relay.sent() == [Sent(4, [4, 3, 2]), Sent(5, [5])]
+
+
+def test_an_earlier_deploy_may_complete_a_later_one(relay: Relay) -> None:
+    """The later one goes as soon as the deploy before it is known, where pushes lead back to that."""
+    relay.take(pushed(1, before=0), deployed(1), pushed(5, before=4))
+    relay.take(deployed(5))
+    assert relay.sent() == [Sent(1, None)]
+    relay.take(deployed(4, commits=[(sha(4), None)]))
+
+    assert relay.sent() == [Sent(4, [4]), Sent(5, [5])]
+
+
+def test_a_deploy_whose_time_is_over_takes_those_before_it_along(relay: Relay) -> None:
+    """So none waits longer than ten minutes."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(deployed(5))
+    relay.pass_time(timedelta(minutes=5))
+    relay.take(deployed(4))
+    relay.pass_time(timedelta(minutes=5))
+
+    assert relay.sent() == [Sent(1, None), Sent(4, None), Sent(5, None)]
+
+
+def test_other_places_do_not_wait(relay: Relay) -> None:
+    """A service that waits holds up no other one of the same environment."""
+    web, jobs = PRODUCTION._replace(service="web"), PRODUCTION._replace(service="jobs")
+    for place in (web, jobs):
+        relay.take(pushed(1, before=0), deployed(1), place=place)
+    relay.sent()
+    relay.take(deployed(3), place=web)
+    relay.take(deployed(1, minute=4), place=jobs)
+
+    assert relay.sent() == [Sent(1, None)]
+
+
+def test_a_push_and_a_deploy_of_one_batch(relay: Relay) -> None:
+    """The push is the later one of the batch."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(deployed(2), pushed(2, before=1))
+
+    assert relay.sent() == [Sent(1, None), Sent(2, [2])]
+
+
+def test_a_replayed_deploy_waits_as_others_do(relay: Relay) -> None:
+    """It was stored without a route, say. One that counted before is a repeat, and waits no second time."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(deployed(3), replay=True)
+    relay.take(deployed(3), replay=True)
+    assert relay.sent() == [Sent(1, None)]
+    relay.take(pushed(2, 3, before=1))
+
+    assert relay.sent() == [Sent(3, [3, 2])]
+    relay.take(deployed(3), replay=True)
+    assert relay.sent() == []
+
+
+def test_a_restarted_store_goes_on_waiting(database: Callable[[], Database], relay: Relay) -> None:
+    """What waits is in the store, not in the server."""
+    relay.take(pushed(1, before=0), deployed(1), deployed(3))
+    again = RelayStore(database())
+    relay._loop.run_until_complete(relay.store.close())
+
+    async def begin() -> None:
+        again.open()
+
+    relay._loop.run_until_complete(begin())
+    relay.store = again
+    assert relay.sent() == [Sent(1, None)]
+    relay.take(pushed(2, 3, before=1))
+
+    assert relay.sent() == [Sent(3, [3, 2])]
+
+
+def test_a_discarded_deploy_is_none(relay: Relay, database: Callable[[], Database]) -> None:
+    """What waits behind it goes, and the next deploy brings what it would have brought."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(deployed(3), deployed(4), pushed(4, before=3))
+    (_, waiting, _) = relay.explained()["events"]
+    discard.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+    assert relay.rows("SELECT sha FROM waiting_deploys") == [(sha(4),)]
+    relay.take(pushed(2, 3, before=1))
+
+    assert relay.sent() == [Sent(1, None), Sent(4, [4, 3, 2])]
+    assert relay.explained()["events"][1]["state"] == "discarded"
+    assert relay.take(deployed(3)) == []
+    assert relay.sent() == []
+
+
+def test_discarding_the_last_one_that_waits_lets_those_behind_it_go(
+    relay: Relay, database: Callable[[], Database]
+) -> None:
+    """No push has to come for that."""
+    relay.take(pushed(1, before=0), deployed(1))
+    relay.take(deployed(3), deployed(1, minute=4))
+    (_, waiting, _) = relay.explained()["events"]
+    discard.discard_ids(database(), [waiting["id"]], person="kim", reason="a test")
+
+    assert [one.sha for one in relay.sent()] == [1, 1]
+
+
+def test_an_erased_deploy_leaves_nothing_of_its_place(relay: Relay, database: Callable[[], Database]) -> None:
+    """Neither the commit that was deployed nor the wait."""
+    relay.take(pushed(1, before=0), deployed(1), deployed(3))
+    (_, waiting) = relay.explained()["events"]
+    erase.erase(database(), Erasure(events=(waiting["id"],)))
+
+    assert relay.rows("SELECT sha FROM deployed_commits") == [(sha(1),)]
+    assert relay.rows("SELECT * FROM waiting_deploys") == []
+    assert relay.status()["held"] == 0
