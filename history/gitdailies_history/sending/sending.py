@@ -28,6 +28,7 @@ from gitdailies_core.values.secret import Secret
 from gitdailies_history.plan.entries import Entry
 from gitdailies_history.sending import batches, verdicts
 from gitdailies_history.sending.checkpoint import Checkpoint
+from gitdailies_history.sending.interrupts import interrupted_later
 from gitdailies_history.sending.prefetch import Prefetched, run_alongside
 from gitdailies_history.sending.verdicts import REFUSED, SENT, Verdict
 
@@ -135,12 +136,14 @@ class Stream:
             except _TooLarge:
                 waiting.extendleft(reversed(batches.halves(batch)))
                 continue
-            self.checkpoint.add(one.entry.id for one in found if one.word != REFUSED)
-            for one in found:
-                self.report.count(one)
-                if one.word == REFUSED:
-                    self.watch.refused(one)
-            self.watch.moved(len(batch))
+            # The report counts what the checkpoint has, also when Ctrl-C comes between the two.
+            with interrupted_later():
+                self.checkpoint.add(one.entry.id for one in found if one.word != REFUSED)
+                for one in found:
+                    self.report.count(one)
+                    if one.word == REFUSED:
+                        self.watch.refused(one)
+                self.watch.moved(len(batch))
 
     def _dialect(self) -> Dialect:
         if self.destination.receiver is not None:

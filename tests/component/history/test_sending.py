@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import signal
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
 from datetime import UTC, datetime
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
@@ -106,29 +108,34 @@ def events(count: int) -> list[Event]:
 
 
 def send(
-    scripted: Scripted, folder: Path, count: int = 4, *, receiver: str = "ours", given: Any = None
+    scripted: Scripted,
+    folder: Path,
+    count: int = 4,
+    *,
+    receiver: str = "ours",
+    given: Any = None,
+    report: Report | None = None,
 ) -> tuple[Report, Seen]:
-    seen = Seen()
+    seen, report = Seen(), report or Report()
     destination = Destination(scripted.url, SecretSource.make(env="KEY"), receiver=receiver)
     with locked(folder), Plan(folder / "plan.db") as plan, Sender.to(destination) as sender:
         for event in given or events(count):
             plan.add(event)
         assert list(plan.settle()) == []
-        sent = Checkpoint(folder, destination.address)
-        stream = Stream(
-            sender,
-            destination,
-            Secret(KEY),
-            sent,
-            seen,
-            retries=2,
-            sleep=lambda _: None,
-            now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
-            jitter=lambda: 0.5,
-        )
-        report = stream.send(plan.entries())
-        sent.close()
-    return report, seen
+        with closing(Checkpoint(folder, destination.address)) as sent:
+            stream = Stream(
+                sender,
+                destination,
+                Secret(KEY),
+                sent,
+                seen,
+                retries=2,
+                sleep=lambda _: None,
+                now=lambda: datetime(2026, 1, 1, tzinfo=UTC),
+                jitter=lambda: 0.5,
+                report=report,
+            )
+            return stream.send(plan.entries()), seen
 
 
 def test_lists_go_where_they_are_taken_and_nothing_twice(scripted: Scripted, tmp_path: Path) -> None:
@@ -267,3 +274,23 @@ def test_two_imports_at_once_are_one_too_many(tmp_path: Path) -> None:
     refused = pytest.raises(UsageError, match="another import is using this folder")
     with locked(tmp_path), refused, locked(tmp_path):
         pass
+
+
+def test_ctrl_c_beside_the_checkpoint_leaves_a_true_report(
+    scripted: Scripted, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Pressed just after a list was recorded, Ctrl-C ends the run with a report that has this list."""
+    add = Checkpoint.add
+
+    def add_then_press(self: Checkpoint, ids: Iterable[str]) -> None:
+        add(self, ids)
+        signal.raise_signal(signal.SIGINT)
+
+    monkeypatch.setattr(Checkpoint, "add", add_then_press)
+    report = Report()
+    with pytest.raises(KeyboardInterrupt):
+        send(scripted, tmp_path, report=report)
+    assert report.sent == 4
+    monkeypatch.undo()
+    again, _ = send(scripted, tmp_path)
+    assert (again.skipped, again.sent) == (4, 0)

@@ -26,7 +26,8 @@ def test_a_guesser_slows_nobody_else_behind_a_trusted_proxy(tmp_path: Path) -> N
     """Of two clients of one proxy only the guesser is slowed, whatever addresses it put into the header."""
     with in_thread(tmp_path / "w.db", trusted_proxies=(parse_network("127.0.0.1"),)) as receiver:
         assert [guess(receiver, f"192.0.2.{n}, 198.51.100.7") for n in range(GUESSES)][-1] == 429
-        assert guess(receiver, "192.0.2.200, 198.51.100.7") == 429
+        # On a slow machine one guess is allowed again meanwhile.
+        assert 429 in [guess(receiver, "192.0.2.200, 198.51.100.7") for _ in range(3)]
         assert guess(receiver, "198.51.100.8") == 401
         assert guess(receiver, "") == 401
 
