@@ -10,8 +10,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 from types import MappingProxyType
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
+from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, cast, runtime_checkable
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
@@ -342,6 +343,17 @@ class Certified(Protocol):
 
         Raises ProofError for an address that is not the vendor's, and for a topic that is not allowed.
         """
+
+
+def certified(adapter: Adapter) -> Certified | None:
+    """Return the adapter if it is a Certified one, else None."""
+    return cast(Certified, adapter) if _is_certified(type(adapter)) else None
+
+
+@cache
+def _is_certified(kind: type) -> bool:
+    # To compare a class with a protocol takes longer than to translate a delivery.
+    return issubclass(kind, Certified)
 
 
 def _named_services(services: Sequence[Service]) -> Iterator[Service]:

@@ -226,9 +226,9 @@ def _where(steps: Sequence[_Step], wanted: str) -> Many:
     def matching(value: Any, scope: Scope) -> list[Any]:
         if not isinstance(value, list):
             return []
-        texts = ((item, as_text(read(item, scope))) for item in value)
         if fits is None:
-            return [item for item, text in texts if text == wanted]
+            return [item for item in value if as_text(read(item, scope)) == wanted]
+        texts = ((item, as_text(read(item, scope))) for item in value)
         return [item for item, text in texts if text is not None and fits(text.lower())]
 
     return matching
@@ -273,6 +273,8 @@ def _single(steps: Sequence[_Step]) -> One | None:
     ones = [step.one for step in steps if step.one is not None]
     if len(ones) != len(steps):
         return None
+    if len(ones) == 1:
+        return ones[0]
 
     def read(value: Any, scope: Scope) -> Any:
         for one in ones:

@@ -61,7 +61,10 @@ class Value(NamedTuple):
 
     def texts(self, scope: Scope) -> list[str]:
         """Return every text once, in order."""
-        found = (as_text(value) for value in self.raws(scope))
+        raws = self.raws(scope)
+        if not raws:
+            return []
+        found = (as_text(value) for value in raws)
         return list(dict.fromkeys(text for text in found if text is not None))
 
 
@@ -177,8 +180,13 @@ def _path(text: str) -> Value:
 
 def _flat(values: Sequence[Any]) -> list[Any]:
     """Return the values that say something; of a list among them, its elements."""
-    elements = (one for value in values for one in (value if isinstance(value, list) else (value,)))
-    return [one for one in elements if not is_nothing(one)]
+    found: list[Any] = []
+    for value in values:
+        if isinstance(value, list):
+            found += [one for one in value if not is_nothing(one)]
+        elif not is_nothing(value):
+            found.append(value)
+    return found
 
 
 def _first_of(parts: Sequence[Callable[[Scope], Sequence[Any]]]) -> Callable[[Scope], Sequence[Any]]:
