@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
-from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, cast, runtime_checkable
+from typing import Any, Callable, NamedTuple, Protocol, TypeVar, Union, runtime_checkable
 
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import PayloadError
@@ -345,14 +345,10 @@ class Certified(Protocol):
         """
 
 
-def certified(adapter: Adapter) -> Certified | None:
-    """Return the adapter if it is a Certified one, else None."""
-    return cast(Certified, adapter) if _is_certified(type(adapter)) else None
-
-
 @cache
-def _is_certified(kind: type) -> bool:
-    # To compare a class with a protocol takes longer than to translate a delivery.
+def is_certified(kind: type) -> bool:
+    """Whether the adapters of a class are Certified ones."""
+    # To compare an object with a protocol takes longer than to translate a delivery.
     return issubclass(kind, Certified)
 
 

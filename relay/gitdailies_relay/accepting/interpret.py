@@ -8,7 +8,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from functools import lru_cache
 from types import MappingProxyType
-from typing import NamedTuple
+from typing import NamedTuple, cast
 
 import orjson
 from gitdailies_connection.config.settings import Source
@@ -19,7 +19,15 @@ from gitdailies_core.incidents.records import Decision
 from gitdailies_core.incidents.routing import Routes, Target
 from gitdailies_core.reasons import INVALID_JSON, UNEXPECTED_PAYLOAD, Reason
 from gitdailies_core.sources.deploy_messages import Deploy, Push
-from gitdailies_core.sources.protocol import STARTED, Adapter, Change, Ignored, Message, certified
+from gitdailies_core.sources.protocol import (
+    STARTED,
+    Adapter,
+    Certified,
+    Change,
+    Ignored,
+    Message,
+    is_certified,
+)
 from gitdailies_core.sources.request import Request
 from gitdailies_core.sources.stored_body import (
     is_header_of_people,
@@ -110,8 +118,7 @@ def prove(request: Request, source: Source, adapter: Adapter, secrets: Sequence[
     The secrets are tried one at a time, so that the log shows when an old one is no longer used. A
     delivery with a certificate needs none; CertificateMissing says that it has to be fetched first.
     """
-    by_certificate = certified(adapter)
-    if by_certificate is not None and by_certificate.is_certified(request, source.proof):
+    if is_certified(type(adapter)) and cast(Certified, adapter).is_certified(request, source.proof):
         adapter.verify(request, (), source.proof)
         return BY_CERTIFICATE
     wrong = None

@@ -49,7 +49,7 @@ class Calls:
         threading.setprofile(None)
 
 
-BOUNDS = {"sqlite": 232, "postgresql": 262}
+BOUNDS = {"sqlite": 250, "postgresql": 287}
 
 
 @pytest.mark.parametrize("kind", databases.KINDS)
