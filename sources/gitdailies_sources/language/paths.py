@@ -17,7 +17,8 @@ A path reads None, or an empty list, where there is nothing. It raises nothing.
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from itertools import groupby
 from typing import Any, NamedTuple
 
 from gitdailies_core.error_text import got
@@ -270,8 +271,8 @@ def _outside_quotes(text: str, wanted: str) -> int:
 
 def _single(steps: Sequence[_Step]) -> One | None:
     """Return a function for steps to one value; None if one of them leads to several."""
-    ones = [step.one for step in steps if step.one is not None]
-    if len(ones) != len(steps):
+    ones = [step.one for step in _joined(steps) if step.one is not None]
+    if any(step.many is not None for step in steps):
         return None
     if len(ones) == 1:
         return ones[0]
@@ -286,8 +287,30 @@ def _single(steps: Sequence[_Step]) -> One | None:
     return read
 
 
-def _by_names(names: tuple[str, ...]) -> Callable[[Scope], Any]:
-    """Return the walk by names alone from the element, which nearly every path is."""
+def _joined(steps: Sequence[_Step]) -> Iterator[_Step]:
+    """Yield the steps, with each row of names as one step, because a call costs more than a look-up."""
+    for is_name, some in groupby(steps, key=lambda step: step.name is not None):
+        if is_name:
+            yield _Step(one=_by_names(tuple(step.name for step in some if step.name is not None)))
+        else:
+            yield from some
+
+
+def _by_names(names: tuple[str, ...]) -> One:
+    """Return the walk by names alone, which nearly every path is."""
+
+    def read(value: Any, scope: Scope) -> Any:  # noqa: ARG001  a step's signature
+        for name in names:
+            if not isinstance(value, dict):
+                return None
+            value = value.get(name)
+        return value
+
+    return read
+
+
+def _of_element(names: tuple[str, ...]) -> Callable[[Scope], Any]:
+    """Return the same walk from the element: one call less for nearly every path."""
 
     def read(scope: Scope) -> Any:
         value = scope.element
@@ -307,12 +330,13 @@ def _walk(text: str, steps: Sequence[_Step], start: Callable[[Scope], Any]) -> P
             return Path(text, start, many=False)
         names = tuple(step.name for step in steps if step.name is not None)
         if start is _element and len(names) == len(steps):
-            return Path(text, _by_names(names), many=False)
+            return Path(text, _of_element(names), many=False)
         return Path(text, lambda scope: single(start(scope), scope), many=False)
+    joined = list(_joined(steps))
 
     def read(scope: Scope) -> list[Any]:
         values = [start(scope)]
-        for step in steps:
+        for step in joined:
             if not values:
                 break
             if step.one is not None:
