@@ -5,7 +5,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 # How many tests run side by side. Many wait for servers, so four keep two cores busy; each more collects again.
-WORKERS ?= 6
+WORKERS ?= 4
 # Tests start hundreds of commands. Where bytecode is not kept, each would compile all of its modules again.
 unexport PYTHONDONTWRITEBYTECODE
 PYTEST := $(BIN)/python -m pytest -q --dist worksteal

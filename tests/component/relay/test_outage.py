@@ -7,7 +7,7 @@ import threading
 import time
 from collections.abc import Iterator
 from datetime import UTC, datetime, timedelta
-from email.utils import format_datetime
+from email.utils import format_datetime, parsedate_to_datetime
 from pathlib import Path
 
 import pytest
@@ -189,8 +189,11 @@ def test_retry_after_is_honored_in_both_forms(relay: Relay, receiver: Receiver, 
     eventually(lambda: len(receiver.arrivals) == 3)
     first, *rest = receiver.arrivals
     assert [one.status for one in rest] == [202, 202]
-    # A date has whole seconds, so that two seconds from now may be little more than one.
-    assert min(one.at for one in rest) - first.at >= 0.99
+    earliest = first.at + 1
+    if form == "date":
+        # It has whole seconds, and on a busy machine the answer with it comes late: less than a second is left.
+        earliest = min(earliest, parsedate_to_datetime(asked).timestamp())
+    assert min(one.at for one in rest) >= earliest - 0.01
     assert min(one.at for one in rest) - first.at < 4.0
 
 
