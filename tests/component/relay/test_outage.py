@@ -191,7 +191,7 @@ def test_retry_after_is_honored_in_both_forms(relay: Relay, receiver: Receiver, 
     assert [one.status for one in rest] == [202, 202]
     earliest = first.at + 1
     if form == "date":
-        # It has whole seconds, and on a busy machine the answer with it comes late: less than a second is left.
+        # It has whole seconds, and a busy machine answers late: less than a second may be left.
         earliest = min(earliest, parsedate_to_datetime(asked).timestamp())
     assert min(one.at for one in rest) >= earliest - 0.01
     assert min(one.at for one in rest) - first.at < 4.0
