@@ -49,12 +49,16 @@ class Calls:
         threading.setprofile(None)
 
 
-BOUNDS = {"sqlite": 250, "postgresql": 287}
+BOUNDS = {"sqlite": 232, "postgresql": 262}
 
 
 @pytest.mark.parametrize("kind", databases.KINDS)
 def test_calls_a_delivery(kind: str, tmp_path: Path) -> None:
-    """Fifty starts, one after the other on one connection, while nothing is sent on."""
+    """Fifty starts, one after the other on one connection, while nothing is sent on.
+
+    On a busy machine other threads make calls meanwhile, so the least of three rounds is what counts.
+    """
+    rounds = []
     with databases.setting(kind) as setting, Calls() as calls:
         file = configure(tmp_path, store=setting)
         with in_thread(file) as relay:
@@ -63,13 +67,17 @@ def test_calls_a_delivery(kind: str, tmp_path: Path) -> None:
             address = urlsplit(relay.url)
             connection = http.client.HTTPConnection(address.hostname or "", address.port)
             deliver(connection, 5)
-            calls.counting = True
-            deliver(connection, DELIVERIES)
-            calls.counting = False
+            for _ in range(3):
+                calls.of = Counter()
+                calls.counting = True
+                deliver(connection, DELIVERIES)
+                calls.counting = False
+                rounds.append(calls.of)
             connection.close()
 
-    each = sum(calls.of.values()) / DELIVERIES
-    most = "\n".join(f"{count / DELIVERIES:6.1f} {name}" for name, count in calls.of.most_common(30))
+    least = min(rounds, key=Counter.total)
+    each = least.total() / DELIVERIES
+    most = "\n".join(f"{count / DELIVERIES:6.1f} {name}" for name, count in least.most_common(30))
     assert BOUNDS[kind] / 2 < each <= BOUNDS[kind], f"{each:.0f} calls a delivery, most of them\n{most}"
 
 
