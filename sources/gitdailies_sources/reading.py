@@ -7,9 +7,9 @@ from copy import deepcopy
 from typing import Any
 
 from gitdailies_connection.config import schema_errors, timezones
-from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_connection.config.yaml_document import Document
 from gitdailies_core.errors import MappingError
+from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_sources.language.faults import Faults, Place
 from gitdailies_sources.proofs.signatures import PRESETS

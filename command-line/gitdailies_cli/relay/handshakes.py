@@ -5,9 +5,9 @@ from __future__ import annotations
 from pathlib import Path
 
 import click
-from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import DeliveryError, UsageError
+from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_cli import output
 from gitdailies_cli.relay import options

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
-from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_connection.config.settings import Configuration
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UsageError
 from gitdailies_core.values import times
+from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_cli import find_config
 from gitdailies_cli.relay import status_text

@@ -16,10 +16,11 @@ from gitdailies_core.events.events import KINDS
 from gitdailies_core.events.field_types import REPO
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter
+from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_connection import addresses
 from gitdailies_connection.config import sources, timezones, yaml_document
-from gitdailies_connection.config.errors import Place, did_you_mean
+from gitdailies_connection.config.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.schema_errors import is_secret, schema
 from gitdailies_connection.config.settings import (

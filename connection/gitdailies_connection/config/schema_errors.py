@@ -13,8 +13,9 @@ from operator import getitem
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from gitdailies_core.error_text import got
+from gitdailies_core.values.nearest_name import did_you_mean
 
-from gitdailies_connection.config.errors import FileFault, Place, did_you_mean, setting_name
+from gitdailies_connection.config.errors import FileFault, Place, setting_name
 from gitdailies_connection.config.yaml_document import Document
 
 if TYPE_CHECKING:
@@ -135,7 +136,7 @@ def _about_secret(document: Document, place: Place) -> str:
 def _meant(error: ValidationError) -> list[ValidationError]:
     """Return the errors of the branch of `anyOf` whose type fits, or one error for all branches.
 
-    Of several that fit, the one of which the fewest names are missing.
+    Of several that fit, it is the branch that lacks the fewest names.
     """
     branches: dict[Any, list[ValidationError]] = {}
     for one in error.context or ():

@@ -15,9 +15,10 @@ from gitdailies_core.incidents.routing import Filter, Route, Routes
 from gitdailies_core.sources import registry
 from gitdailies_core.sources.protocol import Adapter, Certified, Option, ProofSettings
 from gitdailies_core.sources.request import Request
+from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_core.values.secret import Secret
 
-from gitdailies_connection.config.errors import Place, did_you_mean
+from gitdailies_connection.config.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.secret_source import SecretSource
 from gitdailies_connection.config.settings import Source
@@ -57,7 +58,7 @@ def adapter_of(source: Source) -> Adapter:
 
 
 def is_of_alerts(source: Source) -> bool:
-    """Whether what a source sends are alerts, of which `only` says which are incidents."""
+    """Whether a source sends alerts. `only` says which of them are incidents."""
     return _is_of_alerts(adapter_of(source))
 
 

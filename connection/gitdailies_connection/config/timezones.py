@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import difflib
 from datetime import UTC, tzinfo
 from zoneinfo import ZoneInfo, available_timezones
 
 from gitdailies_core.error_text import got
+from gitdailies_core.values.nearest_name import did_you_mean
 
 
 def zone(name: str) -> tzinfo:
@@ -22,5 +22,4 @@ def zone(name: str) -> tzinfo:
 def meant(name: str) -> str:
     """Return `; did you mean X` for the zone that *name* may be a typo of, or ""."""
     # Short names, such as CEST, are near to many.
-    near = difflib.get_close_matches(name, available_timezones(), n=1) if "/" in name else ()
-    return f"; did you mean {near[0]}" if near else ""
+    return did_you_mean(name, available_timezones()) if "/" in name else ""

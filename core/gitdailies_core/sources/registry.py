@@ -9,7 +9,6 @@ distributions.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from functools import cache
 from importlib.metadata import EntryPoint, entry_points
@@ -17,10 +16,11 @@ from typing import Any, Protocol, cast
 
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.sources.protocol import Adapter
+from gitdailies_core.values.nearest_name import did_you_mean
 
 GROUP = "gitdailies.adapters"
 PACKS = "gitdailies.source_packs"
-# A complaint lists so many names at most; nobody reads fifty.
+# A complaint lists at most this many names. Fifty would hide what is wrong.
 _LISTED = 10
 
 
@@ -41,7 +41,7 @@ def load(name: str, group: str = GROUP) -> Any:
             found[(point.dist.name if point.dist else None) or "?"] = point
     if not found:
         known = installed() if group == GROUP else names(group)
-        raise ConfigurationError(f"adapter: no adapter named {name!r}; {_hint(name, known)}")
+        raise ConfigurationError(f"adapter: no adapter named {name!r}{_hint(name, known)}")
     if len(found) > 1:
         raise ConfigurationError(
             f"adapter: {name!r} is claimed by {' and by '.join(sorted(found))}; uninstall all but one"
@@ -85,7 +85,7 @@ def compile_source(name: str, *, mapping: Any = None, override: Any = None) -> A
     """
     found = next(_providers(), None) if mapping is not None else _provider(name)
     if found is None:
-        raise ConfigurationError(f"adapter: no source pack named {name!r}; {_hint(name, pack_names())}")
+        raise ConfigurationError(f"adapter: no source pack named {name!r}{_hint(name, pack_names())}")
     return found.compile(name, mapping, override)
 
 
@@ -103,12 +103,12 @@ class PackProvider(Protocol):
 
 def _hint(name: str, known: Sequence[str]) -> str:
     """Return the nearest of the *known* names, else all of them, else where they are listed."""
-    nearest = difflib.get_close_matches(name[:80], known, n=1)
-    if nearest:
-        return f"did you mean {nearest[0]}"
+    meant = did_you_mean(name, known)
+    if meant:
+        return meant
     if len(known) > _LISTED:
-        return f"`gitdailies sources` lists the {len(known)} that are installed"
-    return f"installed: {', '.join(known) or 'none'}"
+        return f"; `gitdailies sources` lists the {len(known)} that are installed"
+    return f"; installed: {', '.join(known) or 'none'}"
 
 
 def _providers() -> Iterator[PackProvider]:

@@ -13,10 +13,10 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import TypeAlias
 
-from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import UnreadableBody
 from gitdailies_core.values import strict_json
+from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_history.files.mapping import FIELDS, REQUIRED, Mapped
 from gitdailies_history.files.rows import Row

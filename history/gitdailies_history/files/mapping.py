@@ -23,12 +23,12 @@ from gitdailies_connection.config.errors import (
     FileFault,
     Place,
     configuration_error,
-    did_you_mean,
     setting_name,
 )
 from gitdailies_connection.config.yaml_document import Document
 from gitdailies_core.error_text import got
 from gitdailies_core.events.events import KINDS, kind_of
+from gitdailies_core.values.nearest_name import did_you_mean
 
 FIELDS = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields)})
 REQUIRED = frozenset({"kind", *(one.name for kind in KINDS for one in kind.fields if one.required)})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from gitdailies_connection.config.errors import did_you_mean
+from gitdailies_core.values.nearest_name import did_you_mean
 
 COLUMNS = ("kind", "repo", "commitSHA", "environment", "branch", "time", "service", "commitTime")
 
