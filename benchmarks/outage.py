@@ -87,7 +87,7 @@ class _Connection:
 
 
 class OpenLoop:
-    """Sends at fixed times, each on a free connection or a new one, to each address in turn."""
+    """Sends at fixed times to one address after the other, each time on a free connection or a new one."""
 
     def __init__(self, addresses: Sequence[Address]) -> None:
         self._free: dict[Address, list[_Connection]] = {address: [] for address in addresses}
@@ -187,7 +187,7 @@ def wait_until_open(address: Address, folder: Path, seconds: float = 120) -> Non
 
 
 def mixed(count: int) -> list[tuple[str, Request]]:
-    """Return deliveries of every kind in turn."""
+    """Return deliveries of every kind, one kind after the other."""
     each = count // len(pack_deliveries.BUILDERS) + 1
     kinds = [[(kind, one) for one in pack_deliveries.build(kind, each)] for kind in pack_deliveries.BUILDERS]
     return list(chain.from_iterable(zip(*kinds, strict=True)))[:count]

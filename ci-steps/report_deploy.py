@@ -1357,7 +1357,7 @@ def _report_line(result: Attempted, dialect: Dialect) -> str:
 
 
 def _deploy(event: Event, dialect: Dialect) -> str:
-    """Describe what is sent of an event."""
+    """Describe an event for the log, by the fields that are sent."""
     kind, service, environment = (
         event.get(name) if name in dialect.names else None for name in ("type", "service", "environment")
     )
@@ -2088,7 +2088,7 @@ def _chosen(directory: str, path: str | None, shas: Collection[str], root: str) 
     found = read(nearest) if nearest else None
     if found and (not shas or found.problem or (found.facts and found.facts.sha in shas)):
         return found
-    # Below the job's folder nothing but the deployed commit tells which checkout is meant.
+    # Below the job's folder only the deployed commit shows which checkout is meant.
     below = list(_below(directory)) if shas else []
     for folder in below:
         if _git(folder, "rev-parse", "HEAD")[0] in shas:
@@ -2760,7 +2760,7 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
 
 
 def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
-    """Return why there is no answer. *proxy* is the one to which no connection was made."""
+    """Return why there is no answer. *proxy* is the proxy that could not be reached."""
     where = urlsplit(receiver.url).netloc
     if type(error).__name__ == "SSLCertVerificationError":
         # A retry does not mend a certificate. By name, so that this module need not import ssl.
@@ -4068,7 +4068,7 @@ def _repo(variables: Variables) -> str | None:
         return name
     collection = variables.first("SYSTEM_COLLECTIONURI")
     if collection and "/_git/" in address:
-        # A server may be below a path of its own. The collection's address tells which.
+        # A server may be below a path of its own. The collection's address shows it.
         where = urlsplit(without_user(collection))
         base = where.path.rstrip("/").rpartition("/")[0]
         here = urlsplit(without_user(address))

@@ -12,9 +12,8 @@ missing() {
 
 # Packages that are named like their program. gitlab-ci-local copies with rsync, Chromium opens the pages,
 # nginx and Caddy add TLS to the servers, the operating guide backs a store up with sqlite3, a step without curl
-# sends with wget, openssl makes a
-# test receiver's certificate, Alertmanager sends alerts to a relay, npm installs runners. buildah, podman and runc build and run the image without a
-# daemon, from a root that mmdebstrap makes.
+# sends with wget, openssl makes a test receiver's certificate, Alertmanager sends alerts to a relay, npm installs
+# runners. buildah, podman and runc build and run the image without a daemon, from a root that mmdebstrap makes.
 packages=""
 containers=""
 [ "${1:-}" != long ] || containers="buildah podman runc mmdebstrap"

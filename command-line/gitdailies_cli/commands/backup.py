@@ -46,7 +46,7 @@ def backup(file: Path, store: str | None, config: Path | None) -> None:
 def restore(file: Path, store: str | None, config: Path | None, yes: bool) -> None:
     """Put the copy FILE in place of an SQLite store. Stop its server first.
 
-    FILE says whether it is of a relay or of incoming webhooks. The earlier store is kept next to the new one.
+    FILE says whether a relay or incoming webhooks made it. The earlier store is kept next to the new one.
     For PostgreSQL it prints the line of pg_restore.
 
     \b

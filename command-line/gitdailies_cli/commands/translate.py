@@ -10,7 +10,6 @@ from pathlib import Path
 from typing import Any, NamedTuple
 
 import click
-from gitdailies_connection.config.errors import did_you_mean
 from gitdailies_connection.config.settings import Source
 from gitdailies_connection.config.sources import adapter_of
 from gitdailies_core.contract import checks
@@ -24,6 +23,7 @@ from gitdailies_core.sources import registry
 from gitdailies_core.sources.deploy_messages import Deploy, Push
 from gitdailies_core.sources.protocol import Adapter, Ignored, Unreadable
 from gitdailies_core.sources.request import FORM, Request
+from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_relay.accepting.interpret import RoutedMessage, interpret
 
 from gitdailies_cli import find_config, output
@@ -145,7 +145,7 @@ def _request(name: str, given: _Given) -> Request:
 
 
 def _headers_beside(name: str) -> dict[str, str]:
-    """Read NAME.headers.json beside NAME.json; nothing if it is not there. Raises UsageError."""
+    """Read NAME.headers.json beside NAME.json; no headers if it does not exist. Raises UsageError."""
     path = Path(name)
     file = path.with_name(f"{path.name.removesuffix(path.suffix).removesuffix('.payload')}.headers.json")
     if name == "-" or not file.is_file():

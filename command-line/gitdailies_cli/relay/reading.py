@@ -130,8 +130,8 @@ def explain(ctx: click.Context, id_: str, config: Path | None, as_json: bool) ->
 
     ID is the incident's, as its vendor writes it, or that of one of its deliveries or events. Deploys
     have repository and environment. An id that the store does not know exits with 2. JSON is one object.
-    Where a delivery is about several incidents, `others` lists the rest. `paused` and `server` are those
-    of `status`, because what is held up waits for them.
+    Where a delivery is about several incidents, `others` lists the rest. `paused` and `server` are as in
+    `status`: a pause or a stopped server may be why an event waits.
 
     \b
     gitdailies relay explain Q1LARK7XW2M4CD

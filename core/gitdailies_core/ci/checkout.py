@@ -85,7 +85,7 @@ def _chosen(directory: str, path: str | None, shas: Collection[str], root: str) 
     found = read(nearest) if nearest else None
     if found and (not shas or found.problem or (found.facts and found.facts.sha in shas)):
         return found
-    # Below the job's folder nothing but the deployed commit tells which checkout is meant.
+    # Below the job's folder only the deployed commit shows which checkout is meant.
     below = list(_below(directory)) if shas else []
     for folder in below:
         if _git(folder, "rev-parse", "HEAD")[0] in shas:

@@ -127,7 +127,7 @@ def _line(result: Attempted, dialect: Dialect) -> str:
 
 
 def _deploy(event: Event, dialect: Dialect) -> str:
-    """Describe what is sent of an event."""
+    """Describe an event for the log, by the fields that are sent."""
     kind, service, environment = (
         event.get(name) if name in dialect.names else None for name in ("type", "service", "environment")
     )

@@ -311,7 +311,7 @@ def _proxy(parts: SplitResult) -> SplitResult | None:
 
 
 def _unanswered(error: Exception, receiver: Receiver, proxy: SplitResult | None) -> _Answer:
-    """Return why there is no answer. *proxy* is the one to which no connection was made."""
+    """Return why there is no answer. *proxy* is the proxy that could not be reached."""
     where = urlsplit(receiver.url).netloc
     if type(error).__name__ == "SSLCertVerificationError":
         # A retry does not mend a certificate. By name, so that this module need not import ssl.

@@ -222,7 +222,7 @@ def _example_faults(adapter: Adapter, case: Example, once: breaking.Once) -> Ite
 
 
 def _kinds(adapter: Adapter, case: Example) -> set[str]:
-    """Return what is read alike: a pack reads all words of one state so, an adapter in code maybe none."""
+    """Return the kinds of messages in an example. Messages of one kind are read alike."""
     try:
         messages = adapter.translate(case.request, case.options)
     except (PayloadError, UnreadableBody):

@@ -186,7 +186,7 @@ def known_end(change: Change, started: Occurrence, known: Sequence[Occurrence]) 
     at = started.started_at or change.at
     over = [r for r in known if r.state in (CLOSED, MERGED) and (change.ends_all or concerns(change, r))]
     for record in over:
-        # Without a name, a sibling that was over then is of the same occurrence, too.
+        # Without a name, a sibling that was over then belongs to the same occurrence.
         if record.name == started.name or (change.occurrence is None and covers(record, at)):
             return record
     for note in over:

@@ -13,7 +13,7 @@ The rules behind the inputs:
 * An end whose start was not seen sends both, where the payload tells the start and the start
   must have counted. Where not, it is noted; if its start comes late, both are sent then.
 * An occurrence stays where it was counted, even if its service, a route or a filter has changed
-  since: its end counts there, and a start that is told again counts nowhere else.
+  since: its end counts there, and a start that comes again counts nowhere else.
 * An end that names an occurrence already over, while a later one is open, ends the later one.
 * A held start is sent, with its own time, when a later change is wanted and has a target.
 """
@@ -213,7 +213,7 @@ def _met(
 def _met_of(
     here: Sequence[Occurrence], change: Change, record: Occurrence, known: Sequence[Occurrence]
 ) -> tuple[Occurrence, str] | None:
-    """Return the one of *here* that is of the same occurrence as the start *record*, and the input."""
+    """Return the record of *here* for the same occurrence as the start *record*, and the input."""
     at, unnamed = record.started_at or change.at, change.occurrence is None
     for found in here:
         if found.name == record.name or (unnamed and found.state != CLOSED and matching.covers(found, at)):

@@ -205,7 +205,7 @@ class FailedDelivery(NamedTuple):
 
 
 class Listing(Protocol):
-    """The vendor's API, read anew each time."""
+    """The vendor's API. Each call sends a request."""
 
     def get(self, path: str, query: Sequence[tuple[str, str]] = ()) -> tuple[Any, Sequence[tuple[str, str]]]:
         """Return the decoded JSON at *path*, and the query of the next page, empty on the last one.

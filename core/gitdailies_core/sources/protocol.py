@@ -335,7 +335,7 @@ class Certified(Protocol):
     def with_certificates(self, certificates: Mapping[str, bytes]) -> Adapter:
         """Return the same adapter, which proves with *certificates* (PEM) by address, read at each proof.
 
-        Its `verify` raises CertificateMissing for one that is not there.
+        Its `verify` raises CertificateMissing for an address without one.
         """
 
     def handshake(self, request: Request, settings: ProofSettings) -> Handshake | None:

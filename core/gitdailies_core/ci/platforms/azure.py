@@ -95,7 +95,7 @@ def _repo(variables: Variables) -> str | None:
         return name
     collection = variables.first("SYSTEM_COLLECTIONURI")
     if collection and "/_git/" in address:
-        # A server may be below a path of its own. The collection's address tells which.
+        # A server may be below a path of its own. The collection's address shows it.
         where = urlsplit(without_user(collection))
         base = where.path.rstrip("/").rpartition("/")[0]
         here = urlsplit(without_user(address))
