@@ -104,12 +104,13 @@ class Defaults:
 
 @dataclass(frozen=True)
 class RelaySettings:
-    """How the relay listens, stores and retries."""
+    """How the relay listens, stores and retries. With `status_key`, programs may ask about deliveries."""
 
     store: StoreSetting
     listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
     status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
     status_hosts: tuple[str, ...] = ()
+    status_key: SecretSource | None = None
     give_up_days: float = 7
     quarantine_days: float = 30
     filtered_days: float = 7
@@ -164,8 +165,17 @@ class DeploySettings:
 
 
 @dataclass(frozen=True)
+class RelayAddress:
+    """A relay whose deliveries the pages show: a name for people, its status address, and its key."""
+
+    name: str
+    url: str
+    key: SecretSource
+
+
+@dataclass(frozen=True)
 class WebhooksSettings:
-    """How incoming webhooks compute figures, and their proxies.
+    """How incoming webhooks compute figures, their proxies, and the relays that they ask.
 
     `production` may hold globs. `mirrors` are paths by repository.
     """
@@ -177,6 +187,7 @@ class WebhooksSettings:
     deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
+    relay: tuple[RelayAddress, ...] = ()
 
 
 @dataclass(frozen=True)

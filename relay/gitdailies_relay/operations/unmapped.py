@@ -25,8 +25,9 @@ from gitdailies_relay.accepting.interpret import decode
 # The unmapped deliveries that wait for a replay.
 _QUARANTINED = (
     "SELECT source, received_at, content_type, body FROM quarantine"
-    " WHERE code = ? AND replayed_at IS NULL ORDER BY seq"
+    " WHERE code = ? AND replayed_at IS NULL ORDER BY delivery DESC LIMIT ?"
 )
+_ALL = 2**62
 # Where the repository has to be written. The configuration refuses this word, so no one forgets it.
 PLACEHOLDER = "REPOSITORY"
 
@@ -53,10 +54,15 @@ class UnmappedService:
         }
 
 
-def services(connection: Session, sources: Mapping[str, Source], routes: Routes) -> Sequence[UnmappedService]:
-    """Return the services of quarantined deliveries that have no line, those with most deliveries first."""
+def services(
+    connection: Session, sources: Mapping[str, Source], routes: Routes, *, most: int = _ALL
+) -> Sequence[UnmappedService]:
+    """Return the services of quarantined deliveries that have no line, those with most deliveries first.
+
+    The newest *most* deliveries are read. A service has the name that the oldest of them gives it.
+    """
     found: dict[tuple[str, str], UnmappedService] = {}
-    for name, received_at, content_type, body in connection.execute(_QUARANTINED, (UNMAPPED,)):
+    for name, received_at, content_type, body in connection.execute(_QUARANTINED, (UNMAPPED, most)):
         source = sources.get(name)
         if source is None:
             continue
@@ -64,6 +70,7 @@ def services(connection: Session, sources: Mapping[str, Source], routes: Routes)
         for change, service in _without_line(source, routes, content_type, body):
             key = (name, service.name.casefold())
             unmapped = found.setdefault(key, UnmappedService(name, service.name, service.aliases))
+            unmapped.name, unmapped.aliases = service.name, service.aliases
             unmapped.incidents.add(change.incident)
             unmapped.deliveries += key not in in_delivery
             unmapped.last_at = max(unmapped.last_at, received_at)
