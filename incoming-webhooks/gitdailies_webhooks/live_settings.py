@@ -47,6 +47,7 @@ class _ConfiguredApp:
             trusted_proxies=settings.trusted_proxies,
             measured=measured,
             readiness=readiness,
+            relays=settings.relay,
         )
 
     def start(self) -> None:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,6 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from gitdailies_connection.config.settings import RelayAddress
 from gitdailies_core.errors import GitDailiesError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -21,10 +23,12 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gitdailies_webhooks.accounts import people, people_store
 from gitdailies_webhooks.accounts.keys import without_keys
 from gitdailies_webhooks.accounts.people import ABSOLUTE
+from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages.formatting import visible
+from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
     FormFields,
@@ -50,6 +54,7 @@ NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/start", "Start", False),
     ("/dora", "DORA", False),
     ("/events", "Events", False),
+    ("/deliveries", "Deliveries", False),
     ("/settings", "Settings", False),
 )
 
@@ -74,7 +79,8 @@ class Page:
 class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
-    *settings* are those of the figures. *catch_up* brings the figures up to date.
+    *settings* are those of the figures. *catch_up* brings the figures up to date. *relays* are those whose
+    deliveries the pages show.
     """
 
     def __init__(
@@ -85,6 +91,9 @@ class Site:
         public: str = "",
         settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
         catch_up: Callable[[], Awaitable[None]] = _no_catch_up,
+        *,
+        relays: Sequence[RelayAddress] = (),
+        unknown_keys: UnknownKeys | None = None,
     ) -> None:
         self.store = store
         self.log = log
@@ -92,6 +101,8 @@ class Site:
         self.public = public
         self.settings = settings
         self.catch_up = catch_up
+        self.relays = Relays(relays, os.environ, log, clock)
+        self.unknown_keys = unknown_keys or UnknownKeys()
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),

@@ -16,7 +16,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_relay.api.suggestions import suggestion
-from gitdailies_relay.operations.unmapped import services
+from gitdailies_relay.operations.unmapped import PLACEHOLDER, UnmappedService, line_for, services
 
 # How many bodies are read to find unmapped services, and events to find mapped ones, the newest first.
 MOST_BODIES = 1000
@@ -56,9 +56,7 @@ def report(
         "writable": writable,
         "waiting": waiting,
         "complete": waiting <= MOST_BODIES,
-        "unmapped": [
-            {**one.to_json(), "suggestion": suggestion(one.name, one.aliases, repos)} for one in found
-        ],
+        "unmapped": [_unmapped(one, suggestion(one.name, one.aliases, repos)) for one in found],
         "mapped": [
             {
                 "name": name,
@@ -70,6 +68,11 @@ def report(
             for name, targets in routes.table.items()
         ],
     }
+
+
+def _unmapped(one: UnmappedService, repo: str | None) -> dict[str, Any]:
+    line = line_for(one.name, repo or PLACEHOLDER) if one.name else None
+    return {**one.to_json(), "suggestion": repo, "line": line}
 
 
 _Seen = Mapping[tuple[str, str], int]

@@ -95,13 +95,18 @@ def lines(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterat
     for same in sorted(by_name.values(), key=lambda same: not same[0].name):
         yield from (f"  # {_comment(one)}" for one in same)
         if same[0].name:
-            yield f"  {_quoted(same[0].name)}: {{repo: {PLACEHOLDER}}}"
+            yield f"  {line_for(same[0].name)}"
         elif fallback:
             yield '  # The delivery names no service, but the line "*" needs its name for {service}.'
             yield '  # Write OWNER/NAME in the line "*", or have the vendor send the service.'
         else:
             yield "  # The delivery names no service. Have the vendor send it; the vendor's page says how."
             yield '  # A line "*" would take it, and with it every service that has no line of its own.'
+
+
+def line_for(name: str, repo: str = PLACEHOLDER) -> str:
+    """Write the line of a service for gitdailies.yml."""
+    return f"{_quoted(name)}: {{repo: {repo}}}"
 
 
 def _comment(service: UnmappedService) -> str:
