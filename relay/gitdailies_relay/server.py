@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 from gitdailies_connection.config.settings import Configuration
@@ -38,14 +39,16 @@ async def serve(
     reload: Callable[[], Configuration] | None = None,
     reloading: asyncio.Event | None = None,
     flag: str = "relay.listen in gitdailies.yml",
+    writes_services: bool = False,
 ) -> None:
     """Run a relay until *stop* is set. *ready* is called with its address once it accepts deliveries.
 
     *flag* names what to change where that address is taken. When *reloading* is set, *reload*
-    returns the new configuration, and one with errors changes nothing.
+    returns the new configuration, and one with errors changes nothing. With *writes_services*, the API adds
+    lines under services to the file of the configuration, and takes them over with *reload*.
     Raises ConfigurationError where it cannot start.
     """
-    process = RelayProcess(configuration, environ, flag=flag)
+    process = RelayProcess(configuration, environ, flag=flag, writes_with=reload if writes_services else None)
     await process.run(ready=ready, stop=stop, reload=reload, reloading=reloading)
 
 
@@ -55,7 +58,14 @@ class RelayProcess:
     Making it opens the sockets and the store; raises ConfigurationError where one cannot be had.
     """
 
-    def __init__(self, configuration: Configuration, environ: Mapping[str, str], *, flag: str) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        environ: Mapping[str, str],
+        *,
+        flag: str,
+        writes_with: Callable[[], Configuration] | None = None,
+    ) -> None:
         relay = configuration.relay
         # An unreadable key would pause every delivery, so it ends the start.
         configuration.gitdailies.key.read(environ)
@@ -119,6 +129,7 @@ class RelayProcess:
                 current=lambda: Current(self._app.settings.sources, self._app.settings.routes),
                 file=configuration.path,
                 on_acted=self._worker.wake,
+                reload=None if writes_with is None else partial(self._reloader.reload_now, writes_with),
             ),
         )
         self._servers = [

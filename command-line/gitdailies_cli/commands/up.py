@@ -166,6 +166,7 @@ def up(
                 reload=configuration,
                 reloading=signals.reloading(),
                 flag="--relay-port",
+                writes_services=True,
             ),
         ]
         await _run_all(servers, signals.stop)

@@ -8,6 +8,7 @@
 | unknown delivery, unknown path                       | 404                                       |
 | wrong method                                         | 405                                       |
 | an action on many that were others when counted      | 409, with the number now                  |
+| a line of a service, for a file that is not written  | 403, and what to do by hand               |
 | the store cannot be read or written                  | 503 with Retry-After                      |
 """
 
@@ -31,10 +32,14 @@ from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.api import deliveries, service_lines
 from gitdailies_relay.api.acting import Actor
-from gitdailies_relay.api.outcomes import ACTIONS
+from gitdailies_relay.api.mapping_file import MappingFile
+from gitdailies_relay.api.outcomes import ACTIONS, REPLAY, UNMAPPED
 from gitdailies_relay.api.questions import (
+    Choice,
+    Order,
     confirmation,
     listing_of,
+    mapping_of,
     order_for_many,
     order_of,
     span_of,
@@ -71,7 +76,8 @@ class DeliveryApi:
     """Answers requests of programs that have the key.
 
     *current* returns the active configuration, and *file* is its gitdailies.yml. *on_acted* is called when
-    events may wait that did not wait before.
+    events may wait that did not wait before. With *reload*, which takes over a changed file, lines of
+    services are written into it; without it the file is left to people.
     """
 
     def __init__(
@@ -83,6 +89,7 @@ class DeliveryApi:
         current: Callable[[], Current],
         file: Path,
         on_acted: Callable[[], None],
+        reload: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
         self._key = key
@@ -90,6 +97,8 @@ class DeliveryApi:
         self._current = current
         self._file = file
         self._on_acted = on_acted
+        self._reload = reload
+        self._writing = asyncio.Lock()
 
     @staticmethod
     def has(path: str) -> bool:
@@ -139,7 +148,7 @@ class DeliveryApi:
         elif path == "/refusals":
             routes = {"GET": partial(self._refusals, query)}
         elif path == "/services":
-            routes = {"GET": self._services}
+            routes = {"GET": self._services, "POST": partial(self._map, receive)}
         elif action is not None:
             routes = {"POST": partial(self._act, action[1], action[2], receive)}
         elif one is not None:
@@ -191,9 +200,30 @@ class DeliveryApi:
             sources=current.sources,
             routes=current.routes,
             file=self._file,
-            writable=False,
+            writable=self._reload is not None,
         )
         return ApiAnswer(200, await self._read(read))
+
+    async def _map(self, receive: Any) -> ApiAnswer:
+        """Write the line of a service, take it over, and replay the deliveries that waited for it."""
+        if self._reload is None:
+            reason = f"{self._file.name}: this relay does not write it; write the line by hand, send SIGHUP"
+            return ApiAnswer(403, {"status": "forbidden", "reason": reason})
+        mapping = mapping_of(await _json_of(receive))
+        file, line = MappingFile(self._file), mapping.line
+        async with self._writing:
+            change = await asyncio.to_thread(file.add, line)
+            try:
+                await self._reload()
+            except GitDailiesError as error:
+                await asyncio.to_thread(file.take_back, change)
+                raise UsageError(f"{file.name}: the line was not written, since {error}") from None
+        LOG.info("service mapped", service=line.service, person=mapping.person)
+        choice = Choice(outcome=UNMAPPED, service=line.service)
+        ids, more = await self._read(lambda s: deliveries.chosen_ids(s, choice))
+        result = await asyncio.to_thread(self._actor().act, Order(REPLAY, mapping.person), ids)
+        self._on_acted()
+        return ApiAnswer(200, {**result, "more": more})
 
     async def _act(self, id_: str, action: str, receive: Any) -> ApiAnswer:
         order = order_of(action, await _json_of(receive))

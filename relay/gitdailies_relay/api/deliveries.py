@@ -141,11 +141,15 @@ def _fits(session: Session, choice: Choice, known: Facts, outcome: Outcome) -> b
         return False
     if choice.repo is not None and not _is_in(choice.repo, _of_events(known, "repo")):
         return False
-    # The service of an unmapped delivery is named in its reason alone.
     reasons = [*known.reasons, *(body.reason for body in known.bodies)]
-    if choice.service is not None and not _is_in(choice.service, [*_of_events(known, "service"), *reasons]):
+    if choice.service is not None and not _is_about(choice.service, known, reasons):
         return False
     return choice.q is None or _holds(session, choice, known, reasons)
+
+
+def _is_about(service: str, known: Facts, reasons: Sequence[str]) -> bool:
+    """Whether a delivery is about a service. An unmapped one names it in its reason alone, in quotes."""
+    return _is_in(service, _of_events(known, "service")) or _is_in(repr(service)[1:-1], reasons)
 
 
 def _holds(session: Session, choice: Choice, known: Facts, reasons: Sequence[str]) -> bool:

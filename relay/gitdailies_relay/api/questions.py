@@ -17,6 +17,7 @@ from gitdailies_core.values.nearest_name import did_you_mean
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_relay.api.outcomes import ACTIONS, CLOSE, OUTCOMES
+from gitdailies_relay.api.service_writing import NewLine
 
 MOST_LISTED, USUALLY_LISTED = 200, 50
 LONGEST_TEXT = 300
@@ -93,6 +94,26 @@ class OrderForMany:
     choice: Choice
     dry_run: bool
     confirm: str = ""
+
+
+@dataclass(frozen=True)
+class MappingOrder:
+    """A line to write for a service, and who asks for it."""
+
+    line: NewLine
+    person: str
+
+
+def mapping_of(body: Mapping[str, Any]) -> MappingOrder:
+    """Read where a service counts; raises UsageError. `load` checks what is written."""
+    ignore = body.get("ignore", False)
+    if not isinstance(ignore, bool):
+        raise UsageError("ignore: expected true or false, got something else")
+    service = _text(body, "service")
+    if ignore:
+        return MappingOrder(NewLine(service, ignore=True), _text(body, "person"))
+    environment = _text(body, "environment", needed=False)
+    return MappingOrder(NewLine(service, _text(body, "repo"), environment), _text(body, "person"))
 
 
 def id_at(moment: datetime) -> str:

@@ -106,14 +106,14 @@ def lines(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterat
 
 def line_for(name: str, repo: str = PLACEHOLDER) -> str:
     """Write the line of a service for gitdailies.yml."""
-    return f"{_quoted(name)}: {{repo: {repo}}}"
+    return f"{quoted(name)}: {{repo: {repo}}}"
 
 
 def _comment(service: UnmappedService) -> str:
     text = f"{service.source}, {_count(service.deliveries, 'delivery', 'deliveries')}"
     text += f" about {_count(len(service.incidents), 'incident', 'incidents')}"
     text += f", last {text_of(from_us(service.last_at))}"
-    return text + (f"; also known as {', '.join(map(_quoted, service.aliases))}" if service.aliases else "")
+    return text + (f"; also known as {', '.join(map(quoted, service.aliases))}" if service.aliases else "")
 
 
 def _without_line(
@@ -138,6 +138,7 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Write a text in double quotes for YAML, whatever is in it."""
     escaped = text.replace("\\", r"\\").replace('"', r"\"")
     return '"' + "".join(c if c.isprintable() else rf"\U{ord(c):08x}" for c in escaped) + '"'

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 import requests
+from gitdailies_connection.config.load import load
 from gitdailies_relay.store import store
 from gitdailies_server.storage.sqlite import SqliteDatabase
 
@@ -295,3 +296,66 @@ def test_a_store_that_cannot_be_read_is_a_503(api: Api) -> None:
     answer = requests.get(f"{api.relay.status_url}/deliveries", headers=bearer(), timeout=20)
     api.relay.store.with_suffix(".away").rename(api.relay.store)
     assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+
+
+@pytest.fixture
+def writing(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
+    """A relay that writes lines of services, as that of `gitdailies up` does."""
+    with in_thread(with_key(tmp_path, url=receiver.url), writes_services=True) as relay:
+        yield Api(relay)
+
+
+def test_a_saved_line_counts_what_waited(writing: Api, receiver: Receiver) -> None:
+    """The line is in the file and in force at once, and each delivery that waited for it counts, once."""
+    for incident in ("Q1", "Q2"):
+        pagerduty("incident.triggered", incident, service=ATTIC).post(writing.relay.url)
+    pagerduty("incident.triggered", "Q3", service="cellar").post(writing.relay.url)
+    file = writing.relay.store.parent / "gitdailies.yml"
+    before = file.read_text().splitlines()
+    done = writing.do("/services", service=ATTIC, repo="larkspur/attic", environment="production")
+    assert len(done["events"]) == 2
+    for incident in ("Q1", "Q2"):
+        (arrival,) = eventually(lambda incident=incident: receiver.of(incident))
+        assert (arrival.event["repo"], arrival.event["environment"]) == ("larkspur/attic", "production")
+    after = file.read_text().splitlines()
+    assert [line for line in after if line not in before] == [after[before.index("services:") + 1]]
+    assert load(file).routes.table[ATTIC.casefold()][0].repo == "larkspur/attic"
+    found = writing.ask("/services")
+    assert (found["writable"], [one["service"] for one in found["unmapped"]]) == (True, ["cellar"])
+    writing.do("/services", service="cellar", ignore=True)
+    assert writing.ask("/services")["waiting"] == 0
+    assert receiver.of("Q3") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"service": "attic", "repo": "attic"}, "services.attic.repo: expected"),
+        ({"service": "attic"}, "repo: expected"),
+        ({"service": "checkout-api", "repo": "a/b"}, "has a line already"),
+        ({"service": "*", "repo": "a/b"}, "every other service"),
+        ({"service": "attic", "ignore": "yes"}, "ignore: expected true or false"),
+    ],
+)
+def test_a_wrong_line_changes_nothing(writing: Api, body: dict[str, Any], said: str) -> None:
+    """What `gitdailies check` would refuse is refused, with the reason, and the file is as it was."""
+    file = writing.relay.store.parent / "gitdailies.yml"
+    before = file.read_bytes()
+    assert said in writing.do("/services", expected=400, **body)["reason"]
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_taken_over_is_put_back(writing: Api) -> None:
+    """Where the file cannot be used, as a secret is gone, the line is taken back, and the reason told."""
+    folder = writing.relay.store.parent
+    before = (folder / "gitdailies.yml").read_bytes()
+    (folder / "datadog-token").unlink()
+    said = writing.do("/services", expected=400, service="attic", repo="larkspur/attic")["reason"]
+    assert "datadog-token" in said
+    assert (folder / "gitdailies.yml").read_bytes() == before
+
+
+def test_a_relay_of_its_own_leaves_its_file_to_people(api: Api) -> None:
+    """Without `gitdailies up` the file is not written, and the answer says what to do by hand."""
+    assert not api.ask("/services")["writable"]
+    assert "SIGHUP" in api.do("/services", expected=403, service="attic", repo="a/b")["reason"]

@@ -61,7 +61,7 @@ def both(tmp_path: Path) -> Iterator[Both]:
     port = free_port()
     file.write_text(file.read_text().replace("http://127.0.0.1:1/", f"http://127.0.0.1:{port}/"))
     with (
-        relay_in_thread(file) as relay,
+        relay_in_thread(file, writes_services=True) as relay,
         in_thread(store, relays=[address(relay.status_url, tmp_path)], port=port) as receiver,
     ):
         owner = Visitor(receiver)
@@ -195,3 +195,36 @@ def test_wrong_requests_are_listed_with_what_to_do(both: Both) -> None:
     assert "repo: expected" in page
     assert "text that is not a key" in page
     assert "gdk_unknown" not in page
+
+
+def test_a_service_is_mapped_by_form(both: Both) -> None:
+    """An owner saves a line; what waited counts and is shown, and the audit trail has a line."""
+    for incident in ("Q1", "Q2"):
+        pagerduty("incident.triggered", incident, service=MARKUP).post(both.relay.url)
+    page = both.owner.get("/settings/services").text
+    assert "Without a line: 1 service" in page
+    assert MARKUP not in page
+    wrong = both.owner.post("/settings/services", service=MARKUP, repo="attic")
+    assert wrong.status_code == 422
+    assert "services" in wrong.text
+    assert MARKUP not in wrong.text
+    done = both.owner.post("/settings/services", service=MARKUP, repo="larkspur/attic")
+    assert done.status_code == 303
+    shown = both.owner.get(done.headers["location"]).text
+    assert "Replayed 2 deliveries. 2 events wait to be sent." in shown
+    assert shown.count("larkspur/attic") == 2
+    assert "wrote a line for the service" in both.owner.get("/settings/audit").text
+
+
+def test_only_an_owner_maps_a_service(both: Both) -> None:
+    """A viewer sees services and no form; a form that is sent anyway, or from elsewhere, writes nothing."""
+    pagerduty("incident.triggered", "Q1", service="attic").post(both.relay.url)
+    file = both.relay.store.parent / "gitdailies.yml"
+    before, viewer = file.read_bytes(), both.viewer()
+    page = viewer.get("/settings/services").text
+    assert "attic" in page
+    assert 'action="/settings/services"' not in page
+    given = {"form": "/events", "service": "attic", "repo": "larkspur/attic"}
+    assert viewer.post("/settings/services", **given).status_code == 403
+    assert both.owner.post("/settings/services", **given, form_token="0" * 64).status_code == 403
+    assert file.read_bytes() == before
