@@ -56,7 +56,7 @@ def as_csv(report: Mapping[str, Any]) -> str:
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     filters, period = report["filter"], report["period"]
-    place = [_plain(filters[name] or "") for name in ("repo", "environment", "service")]
+    place = [plain(filters[name] or "") for name in ("repo", "environment", "service")]
     for figure, measure, number, unit in measures(report):
         shown = "" if number is None else repr(number)
         writer.writerow(
@@ -105,5 +105,6 @@ def _snake(name: str) -> str:
     return _CAPITAL.sub("_", name.replace(".", "_")).lower()
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
+    """Return text that a spreadsheet does not evaluate."""
     return f"'{text}" if _FORMULA.search(text) else text

@@ -32,9 +32,13 @@ class Owned(NamedTuple):
         """The lower, the sooner a line decides: services before repositories, names before patterns."""
         return self.service is None, "*" in self.repo or "*" in (self.service or "")
 
+    def fits_repo(self, repo: str) -> bool:
+        """Whether the line names this repository, or a service of it."""
+        return _pattern(self.repo)(repo)
+
     def fits(self, repo: str, service: str | None) -> bool:
         """Whether the line names this repository, and this service if it names one."""
-        if not _pattern(self.repo)(repo):
+        if not self.fits_repo(repo):
             return False
         return self.service is None or (service is not None and _pattern(self.service)(service))
 
@@ -62,6 +66,11 @@ class Teams:
     def __bool__(self) -> bool:
         return bool(self._settings)
 
+    @property
+    def name_services(self) -> bool:
+        """Whether a team has single services of a repository."""
+        return any(line.service is not None for line in self._lines)
+
     def of(self, repo: str, service: str | None) -> tuple[str, ...]:
         """Return the keys of the teams of a place, in the order of the file; names are folded.
 
@@ -75,6 +84,15 @@ class Teams:
                 found.append(line)
         teams = {line.team for line in found}
         return tuple(key for key in self.titles if key in teams) or (NO_TEAM,)
+
+    def ever_of(self, repo: str) -> frozenset[str]:
+        """Return the keys of all teams that a repository, or any service of it, may belong to."""
+        services = {line.team for line in self._lines if line.service is not None and line.fits_repo(repo)}
+        return frozenset({*services, *self.of(repo, None)})
+
+    def position(self, key: str) -> int:
+        """Return the place of a team in the file; `NO_TEAM` comes last."""
+        return list(self.titles).index(key) if key in self.titles else len(self.titles)
 
     def key(self, name: str) -> str | None:
         """Return the key of a team as the file spells it; None if there is no such team."""
