@@ -52,7 +52,7 @@ def read_deploys(session: Session, selection: Selection) -> list[DeployRow]:
     found = list(map(_deploy_row, session.execute(query, (now, now, *values)).fetchall()))
     for (at, id_), spans in _spans(session, selection).items():
         index = bisect_left(found, (at, id_), key=lambda row: (row.at, row.id))
-        found[index] = failed_by(found[index], spans)
+        found[index] = _failed(found[index], spans)
     return found
 
 
@@ -79,7 +79,7 @@ def _spans(session: Session, selection: Selection) -> dict[tuple[int, str], list
     return found
 
 
-def failed_by(row: DeployRow, spans: Sequence[Span]) -> DeployRow:
+def _failed(row: DeployRow, spans: Sequence[Span]) -> DeployRow:
     """Return the row of a deploy that failed by incidents."""
     outage = first_outage(spans)
     if outage is None:

@@ -12,7 +12,6 @@ come in clusters, so weekly counts are compared by ranks, and not by the distrib
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from itertools import chain
 from math import hypot, sqrt
@@ -32,10 +31,6 @@ ONE_PAGE, MANY_ROWS = 0.95, 0.998
 LEAST_SETTLED = 20
 LEAST_DEPLOYS = 10
 LEAST_WEEKS = 6
-
-# Of more deploys than this in a period, this many are drawn: enough to see a difference of a few percent.
-MOST_DEPLOYS = 1_000
-_SEED = 1
 
 
 class Part(NamedTuple):
@@ -100,7 +95,7 @@ def compare_durations(
     sides = [[deploy for deploy in side if deploy] for side in (before, after)]
     if min(map(len, sides)) < LEAST_DEPLOYS:
         return FEW
-    old, new = map(_drawn, sides)
+    old, new = sides
     rank = _mid_ranks(list(chain.from_iterable(chain(old, new))))
     ranks_before, ranks_after = (_rank_mean(side, rank) for side in (old, new))
     variance = ranks_before.variance + ranks_after.variance
@@ -150,13 +145,6 @@ def _rank_mean(deploys: Sequence[Sequence[float]], rank: dict[float, float]) -> 
     # A deploy with most of the commits leaves less freedom than the number of deploys says.
     alike = values**2 / sum(size**2 for _, size in sums)
     return _RankMean(mean, variance, variance**2 / max(alike - 1, 1))
-
-
-def _drawn(deploys: list[Sequence[float]]) -> list[Sequence[float]]:
-    """Return some of many deploys, always the same ones, and by chance: every tenth may be of one service."""
-    if len(deploys) <= MOST_DEPLOYS:
-        return deploys
-    return random.Random(_SEED).sample(deploys, MOST_DEPLOYS)
 
 
 def _mid_ranks(values: list[float]) -> dict[float, float]:

@@ -185,7 +185,7 @@ class Sums:
             self._parts[key][segment].append(found)
 
     def keys(self, segments: range) -> list[Key]:
-        """Return the groups that have a deploy or an incident in *segments*."""
+        """Return the groups that have a sum in *segments*."""
         return [key for key, parts in self._parts.items() if any(number in segments for number in parts)]
 
     def over(self, key: Key, segments: range) -> Tally:
@@ -207,7 +207,8 @@ def add_up(facts: Facts, question: SeriesQuestion, planned: Plan, window: int) -
         if (number := segment(found.deploy.at)) is not None:
             sums.add(question.keys(found.deploy.place), number, tally([deploy_row(found)], (), settled_until))
     for incident in facts.incidents:
-        if (number := segment(incident.occurrence.began_at)) is not None:
+        number = segment(incident.occurrence.began_at)
+        if number is not None and incident.link.deploy is None:
             sums.add(
                 question.keys(incident.occurrence.place),
                 number,
@@ -232,7 +233,10 @@ def answer(
 
 
 def ordered(question: SeriesQuestion, planned: Plan, sums: Sums) -> list[Key]:
-    """Return the groups with an event in the period, in order. Without a dimension there is always one."""
+    """Return the groups in order: those with a deploy, or an incident of no deploy, in the period.
+
+    Without a dimension there is always one group.
+    """
     if not question.by:
         return [()]
     return sorted(sums.keys(planned.total), key=question.order)

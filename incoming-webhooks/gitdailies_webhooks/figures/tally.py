@@ -10,6 +10,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from itertools import chain
 from types import MappingProxyType
 from typing import Any, NamedTuple
+from zlib import crc32
 
 import orjson
 
@@ -29,6 +30,8 @@ from gitdailies_webhooks.figures.metrics import (
 
 # Between the lead times of two deploys.
 BETWEEN = ";"
+# Of the deploys of a period, about this many are compared: enough to see a difference of a few percent.
+MOST_COMPARED = 1_000
 
 # The words of a comparison, by figure.
 _LONGER: Mapping[Verdict, str] = MappingProxyType({comparison.HIGHER: "longer", comparison.LOWER: "shorter"})
@@ -71,12 +74,25 @@ class Tally(NamedTuple):
         return self.deploys - self.young
 
     @property
-    def lead_times(self) -> list[list[int]]:
-        """The lead times of each deploy that has some."""
+    def lead_times(self) -> list[int]:
+        """All lead times."""
+        # One JSON list is parsed five times as fast as one number at a time.
+        parsed: list[int] = orjson.loads(f"[{self.leads.replace(BETWEEN, ',')}]")
+        return parsed
+
+    @property
+    def drawn_lead_times(self) -> list[list[int]]:
+        """The lead times of each deploy that has some; of about `MOST_COMPARED` deploys if there are more.
+
+        Which ones depends on nothing but their lead times, so that it is the same in any order.
+        """
         if not self.leads:
             return []
-        # One JSON list is parsed five times as fast as one number at a time.
-        parsed: list[list[int]] = orjson.loads(f"[[{self.leads.replace(BETWEEN, '],[')}]]")
+        deploys = self.leads.split(BETWEEN)
+        step = -(-len(deploys) // MOST_COMPARED)
+        if step > 1:
+            deploys = [one for one in deploys if not crc32(one.encode()) % step]
+        parsed: list[list[int]] = orjson.loads(f"[[{'],['.join(deploys)}]]") if deploys else []
         return parsed
 
 
@@ -93,18 +109,28 @@ def tally(deploys: Sequence[DeployRow], incidents: Iterable[IncidentRow], settle
         unlinked=len(unlinked),
         unlinked_72h=sum(unlinked),
     )
-    return merged((counts, failures([row for row in deploys if row.failed], settled_until)))
+    failed = [Failure(row.at, row.recovery, row.open, row.remedied_after) for row in deploys if row.failed]
+    return merged((counts, failures(failed, settled_until)))
 
 
-def failures(failed: Sequence[DeployRow], settled_until: int) -> Tally:
+class Failure(NamedTuple):
+    """How a deploy failed; the fields are those of a `DeployRow`."""
+
+    at: int
+    recovery: int | None
+    open: bool
+    remedied_after: int | None
+
+
+def failures(failed: Sequence[Failure], settled_until: int) -> Tally:
     """Add up what failed deploys add beyond being deploys."""
-    young = sum(row.at > settled_until for row in failed)
+    young = sum(one.at > settled_until for one in failed)
     return Tally(
         failed=len(failed) - young,
         failed_young=young,
-        recoveries=tuple(row.recovery for row in failed if row.recovery is not None),
-        remedied=tuple(row.remedied_after for row in failed if row.remedied_after is not None),
-        still_open=sum(row.open for row in failed),
+        recoveries=tuple(one.recovery for one in failed if one.recovery is not None),
+        remedied=tuple(one.remedied_after for one in failed if one.remedied_after is not None),
+        still_open=sum(one.open for one in failed),
     )
 
 
@@ -131,7 +157,7 @@ def numbers(found: Tally, days: float, since: str | None) -> dict[str, Any]:
 
     *days* are the observed ones. They began at *since*, if that is later than the period; else it is None.
     """
-    lead_times = sorted(chain.from_iterable(found.lead_times))
+    lead_times = sorted(found.lead_times)
     failed = found.failed + found.failed_young
     decided = len(found.recoveries) + len(found.remedied) + found.still_open
     return {
@@ -197,7 +223,9 @@ def changes(before: Tally, now: Tally, weeks: Weeks, confidence: float) -> dict[
     """Return what became of each figure: higher, lower, unclear or few; of durations longer or shorter."""
     verdicts = {
         metrics.FREQUENCY: comparison.compare_counts(weeks.before, weeks.now, confidence),
-        metrics.LEAD_TIME: comparison.compare_durations(before.lead_times, now.lead_times, confidence),
+        metrics.LEAD_TIME: comparison.compare_durations(
+            before.drawn_lead_times, now.drawn_lead_times, confidence
+        ),
         metrics.FAIL_RATE: comparison.compare_rates(
             Part(before.failed, before.settled), Part(now.failed, now.settled), confidence
         ),

@@ -83,7 +83,11 @@ class Expected:
 
     def keys(self, period: Period) -> set[tuple[str, ...]]:
         places = [(found.deploy.place, found.deploy.at) for found in self.facts.deploys]
-        places += [(one.occurrence.place, one.occurrence.began_at) for one in self.facts.incidents]
+        places += [
+            (one.occurrence.place, one.occurrence.began_at)
+            for one in self.facts.incidents
+            if one.link.deploy is None
+        ]
         return {key for place, at in places if at in period for key in self.question.keys(place)}
 
     def figures(self, key: tuple[str, ...], period: Period) -> dict[str, Any]:

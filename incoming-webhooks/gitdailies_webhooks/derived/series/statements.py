@@ -18,21 +18,22 @@ JOINED_BY_POSTGRESQL = "string_agg(nullif(leads, ''), ';')"
 
 # Deploys that a later one had remedied at a moment; a place and a period follow.
 REMEDIED = (
-    "SELECT id, at, repo, service, environment, remedied_at FROM figures_deploys"
+    "SELECT id, at, repo, service, remedied_at FROM figures_deploys"
     " WHERE counts = 1 AND remedied_at <= ? AND {where}"
 )
 
 # Deploys that incidents are attributed to, each with the span of one incident, as known at a moment, which
 # is the first two parameters; a place and a period of deploys follow.
 SPANS = (
-    "SELECT deploy, deploy_at, repo, deploy_service, environment, at, ended_at, merged FROM figures_incidents"
+    "SELECT deploy, deploy_at, repo, deploy_service, at, ended_at, merged FROM figures_incidents"
     " WHERE since <= ? AND until > ? AND deploy IS NOT NULL AND {where}"
 )
 
-# Incidents as known at a moment, which is the first two parameters; a place and a period follow.
-INCIDENTS = (
-    "SELECT repo, service, environment, at, deploy, wide FROM figures_incidents"
-    " WHERE since <= ? AND until > ? AND {where}"
+# Incidents that were attributed to no deploy at a moment, which is the first two parameters; a place and a
+# period follow.
+UNLINKED = (
+    "SELECT repo, service, at, wide FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND deploy IS NULL AND {where}"
 )
 
 # Incidents that are open at a moment, which is the first three parameters; a place follows.

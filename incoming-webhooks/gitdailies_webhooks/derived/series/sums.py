@@ -9,6 +9,8 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import defaultdict
 from collections.abc import Iterable, Iterator
+from functools import cache
+from typing import TypeAlias
 
 from gitdailies_server.storage.database import Session
 
@@ -16,53 +18,105 @@ from gitdailies_webhooks.derived import rows
 from gitdailies_webhooks.derived.series import statements
 from gitdailies_webhooks.events import spellings
 from gitdailies_webhooks.figures.events import Place
-from gitdailies_webhooks.figures.metrics import DeployRow
+from gitdailies_webhooks.figures.facts import first_outage
 from gitdailies_webhooks.figures.series import SERVICE, Plan, SeriesQuestion, Sums
-from gitdailies_webhooks.figures.tally import Tally, failures
+from gitdailies_webhooks.figures.tally import Failure, Tally, failures
 from gitdailies_webhooks.sql.bulk import lookup_many, takes_lists
 
 _MOST_ENVIRONMENTS = 1000
 
 
 def add_up(session: Session, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
-    now, sums = question.period.now, Sums()
-    settled_until = now - window
-    by_service = SERVICE in question.by or question.services or question.teams_known.name_services
-    joined = statements.JOINED_BY_POSTGRESQL if takes_lists(session) else statements.JOINED_BY_SQLITE
-    begins = [segment.began_at for segment in planned.segments]
+    """Add up the deploys and incidents of a question, each in its segment."""
+    sums, keys = Sums(), cache(question.keys)
     for environment in environments(session, question):
         place = _Place(environment, question.repos)
-        statement = statements.SUMS_OF_DEPLOYS.format(
-            service="service" if by_service else "''",
-            joined=joined,
-            where=place.where("at"),
-            grouped="repo, service" if by_service else "repo",
-        )
-        for number, segment in enumerate(planned.segments):
-            for repo, service, deploys, rework, young, unknown, commits, leads in session.execute(
-                statement, (settled_until, *place.values, *segment)
-            ).fetchall():
-                keys = question.keys(Place(repo, environment, service or None))
-                counts = Tally(deploys, rework, young, unknown, commits, leads or "")
-                sums.add(keys, number, counts)
-        first, last = planned.segments[0].began_at, planned.segments[-1].last
-        for where, row in _failed(session, place, now, first, last):
-            number = bisect_right(begins, row.at) - 1
-            sums.add(question.keys(where), number, failures([row], settled_until))
-        for repo, service, _, at, deploy, wide in session.execute(
-            statements.INCIDENTS.format(where=place.where("at")), (now, now, *place.values, first, last)
-        ).fetchall():
-            unlinked = deploy is None
-            found = Tally(unlinked=int(unlinked), unlinked_72h=int(unlinked and wide is not None))
-            keys = question.keys(Place(repo, environment, service or None))
-            sums.add(keys, bisect_right(begins, at) - 1, found)
+        for where, number, found in (
+            *_deploys(session, question, planned, place, question.period.now - window),
+            *_failures(session, question, planned, place, question.period.now, window),
+            *_unlinked(session, planned, place, question.period.now),
+        ):
+            sums.add(keys(where), number, found)
     return sums
+
+
+def _by_service(question: SeriesQuestion) -> bool:
+    """Whether services of one repository may be in different groups."""
+    return SERVICE in question.by or bool(question.services) or question.teams_known.name_services
+
+
+# A sum, and where and in which segment it belongs.
+_Found: TypeAlias = tuple[Place, int, Tally]
+
+
+def _deploys(
+    session: Session, question: SeriesQuestion, planned: Plan, place: _Place, settled_until: int
+) -> Iterator[_Found]:
+    """Yield the sums of deploys, without their failures."""
+    by_service = _by_service(question)
+    statement = statements.SUMS_OF_DEPLOYS.format(
+        service="service" if by_service else "''",
+        joined=statements.JOINED_BY_POSTGRESQL if takes_lists(session) else statements.JOINED_BY_SQLITE,
+        where=place.where("at"),
+        grouped="repo, service" if by_service else "repo",
+    )
+    for number, segment in enumerate(planned.segments):
+        found = session.execute(statement, (settled_until, *place.values, *segment)).fetchall()
+        for repo, service, deploys, rework, young, unknown, commits, leads in found:
+            where = Place(repo, place.environment, service or None)
+            yield where, number, Tally(deploys, rework, young, unknown, commits, leads or "")
+
+
+def _failures(
+    session: Session, question: SeriesQuestion, planned: Plan, place: _Place, now: int, window: int
+) -> Iterator[_Found]:
+    """Yield the sums of failed deploys."""
+    begins = [segment.began_at for segment in planned.segments]
+    period = begins[0], planned.segments[-1].last
+    by_service = _by_service(question)
+    # By id: time, repository, service, time until the first remedy, and the incidents.
+    found: dict[str, tuple[int, str, str, int | None, list[rows.Span]]] = {}
+    for id_, at, repo, service, remedied_at in session.execute(
+        statements.REMEDIED.format(where=place.where("at")), (now, *place.values, *period)
+    ).fetchall():
+        found[id_] = at, repo, service, remedied_at - at, []
+    for id_, at, repo, service, began_at, ended_at, merged in session.execute(
+        statements.SPANS.format(where=place.where("deploy_at")), (now, now, *place.values, *period)
+    ).fetchall():
+        deploy = found.get(id_)
+        if deploy is None:
+            deploy = found[id_] = at, repo, service, None, []
+        deploy[4].append(rows.Span.known(now, began_at, ended_at, merged))
+    failed: dict[tuple[str, str, int], list[Failure]] = defaultdict(list)
+    for at, repo, service, remedied_after, spans in found.values():
+        outage = first_outage(spans)
+        if outage is None:
+            failure = Failure(at, None, False, remedied_after)
+        else:
+            failure = Failure(at, outage.duration_us, outage.duration_us is None, None)
+        failed[repo, service if by_service else "", bisect_right(begins, at) - 1].append(failure)
+    for (repo, service, number), ones in failed.items():
+        where = Place(repo, place.environment, service or None)
+        yield where, number, failures(ones, now - window)
+
+
+def _unlinked(session: Session, planned: Plan, place: _Place, now: int) -> Iterator[_Found]:
+    """Yield the incidents that are attributed to no deploy."""
+    begins = [segment.began_at for segment in planned.segments]
+    period = begins[0], planned.segments[-1].last
+    found = session.execute(
+        statements.UNLINKED.format(where=place.where("at")), (now, now, *place.values, *period)
+    ).fetchall()
+    for repo, service, at, wide in found:
+        tally = Tally(unlinked=1, unlinked_72h=int(wide is not None))
+        yield Place(repo, place.environment, service or None), bisect_right(begins, at) - 1, tally
 
 
 class _Place:
     """The condition of one environment, and of some repositories."""
 
     def __init__(self, environment: str, repos: Iterable[str]) -> None:
+        self.environment = environment
         self._repos = sorted(repos)
         self.values = (environment, *self._repos)
 
@@ -71,28 +125,6 @@ class _Place:
         marks = ", ".join("?" * len(self._repos))
         repos = f" AND repo IN ({marks})" if marks else ""
         return f"environment = ?{repos}" + (f" AND {at} >= ? AND {at} <= ?" if at else "")
-
-
-def _failed(
-    session: Session, place: _Place, now: int, first: int, last: int
-) -> Iterator[tuple[Place, DeployRow]]:
-    """Yield the place and the row of each deploy that failed, without what it is besides."""
-    found: dict[str, tuple[Place, DeployRow]] = {}
-    for id_, at, repo, service, environment, remedied_at in session.execute(
-        statements.REMEDIED.format(where=place.where("at")), (now, *place.values, first, last)
-    ).fetchall():
-        row = DeployRow(id_, at, False, True, False, 0, "", None, False, remedied_at - at)
-        found[id_] = Place(repo, environment, service or None), row
-    spans: dict[str, list[rows.Span]] = defaultdict(list)
-    for id_, at, repo, service, environment, began_at, ended_at, merged in session.execute(
-        statements.SPANS.format(where=place.where("deploy_at")), (now, now, *place.values, first, last)
-    ).fetchall():
-        spans[id_].append(rows.Span.known(now, began_at, ended_at, merged))
-        if id_ not in found:
-            row = DeployRow(id_, at, False, True, False, 0, "", None, False)
-            found[id_] = Place(repo, environment, service or None), row
-    for id_, (where, row) in found.items():
-        yield where, rows.failed_by(row, spans[id_]) if id_ in spans else row
 
 
 def open_incidents(session: Session, question: SeriesQuestion, *, live: bool) -> list[Place]:

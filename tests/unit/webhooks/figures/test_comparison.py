@@ -16,7 +16,6 @@ from gitdailies_webhooks.figures.comparison import (
     LEAST_WEEKS,
     LOWER,
     MANY_ROWS,
-    MOST_DEPLOYS,
     ONE_PAGE,
     UNCLEAR,
     Part,
@@ -210,14 +209,6 @@ def test_many_commits_of_one_deploy_count_as_one_wait() -> None:
     before = [[float(hour)] for hour in range(1, 21)]
     after = [*before[2:], [30.0] * 100, [40.0] * 100]
     assert compare_durations(before, after) == UNCLEAR
-
-
-def test_of_very_many_deploys_some_are_drawn() -> None:
-    """A difference is found among more deploys than are compared, and the answer is always the same."""
-    chance, sides = random.Random(17), Sides(2 * MOST_DEPLOYS, 3 * MOST_DEPLOYS, 2)
-    before, after = deploys(chance, sides, sides.before), deploys(chance, sides, sides.after, 0.7)
-    assert {compare_durations(before, after) for _ in range(2)} == {LOWER}
-    assert compare_durations(before, before) == UNCLEAR
 
 
 VALUES = st.lists(st.lists(st.integers(0, 5), max_size=4), max_size=25)
