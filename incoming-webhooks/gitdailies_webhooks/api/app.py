@@ -82,7 +82,7 @@ def create_app(
     deriver = deriver or Deriver(store, FigureSettings(), clock, log)
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
     series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)
-    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
+    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up, teams=teams)
     errors = ErrorResponses(site, log)
     app = Starlette(
         routes=[

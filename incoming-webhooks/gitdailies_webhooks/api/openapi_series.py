@@ -6,7 +6,6 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitdailies_webhooks.api.openapi_responses import record, ref
-from gitdailies_webhooks.api.series import FORMATS
 from gitdailies_webhooks.derived.series.question import BEFORE, LISTED, MOST_DAYS, MOST_LISTED, NONE
 from gitdailies_webhooks.events.query import TEXT
 from gitdailies_webhooks.figures.comparison import FEW, HIGHER, LOWER, UNCLEAR
@@ -14,6 +13,7 @@ from gitdailies_webhooks.figures.metrics import FAIL_RATE, FIGURES, FREQUENCY, L
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.figures.series import DIMENSIONS, INTERVALS, MOST_DIMENSIONS, MOST_NUMBERS
 from gitdailies_webhooks.figures.tally import WORDS
+from gitdailies_webhooks.pages.series_formats import FORMS
 
 _MOMENT = "a date (its midnight in the server's time zone) or a time like 2026-03-04T09:12:41Z"
 _TIME = {"type": "string", "format": "date-time"}
@@ -132,7 +132,7 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
                         "the largest number of groups",
                     ),
                     _parameter("after", dict(TEXT), "`next` of the page before"),
-                    _parameter("format", {"enum": list(FORMATS), "default": "json"}, "form of the response"),
+                    _parameter("format", {"enum": list(FORMS), "default": "json"}, "form of the response"),
                 ],
                 "responses": {
                     "200": found,

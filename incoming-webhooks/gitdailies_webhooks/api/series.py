@@ -13,8 +13,6 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.api.metric_formats import CSV
-from gitdailies_webhooks.api.series_formats import MARKDOWN, as_csv, as_markdown
 from gitdailies_webhooks.derived.series.answer import answer, version
 from gitdailies_webhooks.derived.series.question import REPEATED, SINGLE, Asked, asked
 from gitdailies_webhooks.derived.worker import Deriver
@@ -22,8 +20,7 @@ from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.teams import Teams
-
-FORMATS = ("json", "csv", "md")
+from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
 
 
 class SeriesApi:
@@ -55,8 +52,8 @@ class SeriesApi:
             if len(values) > 1 and name not in REPEATED:
                 raise refusal("request", f"{name}: given twice; give it once")
         form = given.pop("format", ["json"])[0]
-        if form not in FORMATS:
-            raise refusal("request", f"format: expected one of {', '.join(FORMATS)}, got {got(form)}")
+        if form not in FORMS:
+            raise refusal("request", f"format: expected one of {', '.join(FORMS)}, got {got(form)}")
         await self._authenticate(request)
         found = self._asked(given)
         await self._deriver.catch_up()

@@ -13,8 +13,9 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -43,6 +44,8 @@ MOST_NUMBERS = 20_000
 
 # The value of a group for each dimension by which it is made, folded.
 Key: TypeAlias = tuple[str, ...]
+# All groups together. Without a dimension it is the only group.
+ALL: Key = ()
 
 
 @dataclass(frozen=True)
@@ -50,7 +53,8 @@ class SeriesQuestion:
     """What a series is asked for; names are folded, and an empty filter includes all.
 
     *by* names dimensions, in the order of `DIMENSIONS`. *interval* is a name of `INTERVALS`, or "". With
-    *compare*, the period before is included.
+    *compare*, the period before is included. With *whole*, there are sums of all groups together, too; what
+    is in several teams counts once in them.
     """
 
     period: Period
@@ -61,10 +65,19 @@ class SeriesQuestion:
     services: frozenset[str] = frozenset()
     environments: frozenset[str] = frozenset({PRODUCTION})
     compare: bool = False
+    whole: bool = False
     teams_known: Teams = Teams()  # noqa: RUF009  it is never changed
+
+    def without_groups(self) -> SeriesQuestion:
+        """Return the same question about everything together, without buckets."""
+        return replace(self, by=(), interval="", whole=False)
 
     def keys(self, place: Place) -> tuple[Key, ...]:
         """Return the groups of a place; none if a filter excludes it."""
+        found = self._groups(place)
+        return (*found, ALL) if found and self.whole and self.by else found
+
+    def _groups(self, place: Place) -> tuple[Key, ...]:
         if self.repos and place.repo not in self.repos:
             return ()
         if self.services and (place.service or "") not in self.services:
@@ -97,7 +110,7 @@ class SeriesQuestion:
         """Whether the events of a repository are those of a group, or of all groups: they begin its days."""
         if self.repos and repo not in self.repos:
             return False
-        values = dict(zip(self.by, key, strict=True))
+        values = dict(zip(self.by, key, strict=True)) if key else {}
         if values.get(REPO, repo) != repo:
             return False
         teams = {values[TEAM]} if TEAM in values else self.teams
@@ -190,8 +203,14 @@ class Sums:
 
     def over(self, key: Key, segments: range) -> Tally:
         """Return the sum of a group over some segments."""
-        parts = self._parts.get(key, {})
-        return merged(one for number in segments if number in parts for one in parts[number])
+        return self.together((key,), segments)
+
+    def together(self, keys: Iterable[Key], segments: range) -> Tally:
+        """Return the sum of several groups."""
+        found = (self._parts[key] for key in keys if key in self._parts)
+        return merged(
+            one for parts in found for number in segments if number in parts for one in parts[number]
+        )
 
 
 def add_up(facts: Facts, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
@@ -238,13 +257,46 @@ def ordered(question: SeriesQuestion, planned: Plan, sums: Sums) -> list[Key]:
     Without a dimension there is always one group.
     """
     if not question.by:
-        return [()]
-    return sorted(sums.keys(planned.total), key=question.order)
+        return [ALL]
+    return sorted((key for key in sums.keys(planned.total) if key != ALL), key=question.order)
 
 
 def confidence_of(keys: Sequence[Key]) -> float:
     """Return the confidence of comparisons: higher for many groups, since one in twenty would differ."""
     return ONE_PAGE if len(keys) <= 1 else MANY_ROWS
+
+
+class Summary(NamedTuple):
+    """The figures of a period and of the one before, and what became of them; None without a comparison."""
+
+    total: dict[str, Any]
+    before: dict[str, Any] | None
+    change: dict[str, str] | None
+
+
+def summary(
+    question: SeriesQuestion,
+    planned: Plan,
+    over: Callable[[range], Tally],
+    first: int | None,
+    confidence: float,
+) -> Summary:
+    """Return the figures of what *over* adds up; its *first* event begins the days that count."""
+    total = over(planned.total)
+    shown = _numbers(total, question.period, first)
+    if planned.before is None:
+        return Summary(shown, None, None)
+    before = over(planned.total_before)
+    weeks = Weeks(
+        [over(part).deploys for part in _observed(planned.weeks_before, first)],
+        [over(part).deploys for part in _observed(planned.weeks, first)],
+    )
+    return Summary(shown, _numbers(before, planned.before, first), changes(before, total, weeks, confidence))
+
+
+def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> int | None:
+    """Return the time of the first event of a group, or of all groups."""
+    return min((at for repo, at in firsts.items() if question.selects(repo, key)), default=None)
 
 
 def _group(
@@ -255,20 +307,10 @@ def _group(
     firsts: Mapping[str, int],
     confidence: float,
 ) -> dict[str, Any]:
-    first = min((at for repo, at in firsts.items() if question.selects(repo, key)), default=None)
-    total = sums.over(key, planned.total)
-    found: dict[str, Any] = {"key": key, "total": _numbers(total, question.period, first)}
-    if question.compare:
-        found |= {"before": None, "change": None}
-    if planned.before is not None:
-        before = sums.over(key, planned.total_before)
-        weeks = Weeks(
-            [sums.over(key, part).deploys for part in _observed(planned.weeks_before, first)],
-            [sums.over(key, part).deploys for part in _observed(planned.weeks, first)],
-        )
-        found["before"] = _numbers(before, planned.before, first)
-        found["change"] = changes(before, total, weeks, confidence)
-    found["buckets"] = [
+    first = first_of(question, firsts, key)
+    found = summary(question, planned, partial(sums.over, key), first, confidence)
+    compared = {"before": found.before, "change": found.change} if question.compare else {}
+    buckets = [
         {
             "from": _text(bucket.period.began_at),
             "to": None if bucket.period.ended_at is None else _text(bucket.period.ended_at),
@@ -277,7 +319,7 @@ def _group(
         }
         for bucket, part in planned.buckets
     ]
-    return found
+    return {"key": key, "total": found.total, **compared, "buckets": buckets}
 
 
 def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> Iterator[range]:

@@ -56,6 +56,7 @@ class Teams:
             for repo, service in team.services
         ]
         self._lines = sorted(lines, key=lambda line: line.rank)
+        self._ever: dict[str, frozenset[str]] = {}
 
     def __eq__(self, other: object) -> bool:
         return isinstance(other, Teams) and self._settings == other._settings
@@ -87,8 +88,11 @@ class Teams:
 
     def ever_of(self, repo: str) -> frozenset[str]:
         """Return the keys of all teams that a repository, or any service of it, may belong to."""
-        services = {line.team for line in self._lines if line.service is not None and line.fits_repo(repo)}
-        return frozenset({*services, *self.of(repo, None)})
+        found = self._ever.get(repo)
+        if found is None:
+            named = {line.team for line in self._lines if line.service is not None and line.fits_repo(repo)}
+            found = self._ever[repo] = frozenset({*named, *self.of(repo, None)})
+        return found
 
     def position(self, key: str) -> int:
         """Return the place of a team in the file; `NO_TEAM` comes last."""

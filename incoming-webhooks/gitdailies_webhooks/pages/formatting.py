@@ -20,6 +20,9 @@ NOTHING = "–"
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
+# A spreadsheet would evaluate text with such a beginning as a formula.
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+
 # With fewer events, one of them changes a ratio or a median a lot.
 FEW = 5
 # From this number of events on, a rate is shown in percent.
@@ -35,6 +38,11 @@ def visible(value: Any) -> Any:
         return value
     shown = _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
     return Markup(shown) if isinstance(value, Markup) else shown  # noqa: S704  it was markup before
+
+
+def spreadsheet_safe(text: str) -> str:
+    """Return text that a spreadsheet does not evaluate."""
+    return f"'{text}" if _FORMULA.search(text) else text
 
 
 def count(number: float | None) -> str:

@@ -14,8 +14,8 @@ import requests
 from gitdailies_connection.config.settings import TeamSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.api.openapi import document
-from gitdailies_webhooks.api.series_formats import fields, spans
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.pages.series_formats import fields, spans
 from jsonschema import Draft202012Validator
 
 from tests.support.databases import postgresql_url

@@ -7,11 +7,12 @@ import io
 from collections.abc import Iterator, Mapping
 from typing import Any
 
-from gitdailies_webhooks.api.metric_formats import plain
 from gitdailies_webhooks.figures import metrics
-from gitdailies_webhooks.pages.formatting import NOTHING, count, duration, fraction, rate
+from gitdailies_webhooks.pages.formatting import NOTHING, count, duration, fraction, rate, spreadsheet_safe
 
+CSV = "text/csv; charset=utf-8"
 MARKDOWN = "text/markdown; charset=utf-8"
+FORMS = ("json", "csv", "md")
 
 _DURATIONS = frozenset({"median", "p25", "p75", "p90"})
 _RATIOS = frozenset({"value", "low", "high"})
@@ -56,7 +57,7 @@ def as_csv(answer: Mapping[str, Any]) -> str:
     writer.writerow((*by, *_COLUMNS))
     as_of = answer["asOf"], answer["definitions"]
     for group in answer["groups"]:
-        names = [plain(group["by"][name]) for name in by]
+        names = [spreadsheet_safe(group["by"][name]) for name in by]
         for what, began, ended, numbers in spans(answer, group):
             for figure, field, value, unit in fields(numbers):
                 shown = "" if value is None else value if isinstance(value, str) else repr(value)
