@@ -164,10 +164,23 @@ class DeploySettings:
 
 
 @dataclass(frozen=True)
-class WebhooksSettings:
-    """How incoming webhooks compute figures, and their proxies.
+class TeamSettings:
+    """A team: its repositories, and single services of others, each a repository and a service.
 
-    `production` may hold globs. `mirrors` are paths by repository.
+    All of them may hold `*`. `key` is its name in addresses, and `name` the one that is shown.
+    """
+
+    key: str
+    name: str
+    repos: tuple[str, ...] = ()
+    services: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class WebhooksSettings:
+    """How incoming webhooks compute figures, their proxies, and the teams.
+
+    `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
     """
 
     window_hours: float = 24
@@ -177,6 +190,7 @@ class WebhooksSettings:
     deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
+    teams: tuple[TeamSettings, ...] = ()
 
 
 @dataclass(frozen=True)

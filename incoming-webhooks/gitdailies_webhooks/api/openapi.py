@@ -11,7 +11,7 @@ from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
 from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
-from gitdailies_webhooks.api import openapi_metrics
+from gitdailies_webhooks.api import openapi_metrics, openapi_series
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
@@ -48,6 +48,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
             "/api/events": {"get": _list(kinds)},
             "/api/events/{id}": {"delete": _delete()},
             **openapi_metrics.operations(_json, _problems),
+            **openapi_series.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},
             "/openapi.json": {"get": _document()},
@@ -71,6 +72,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                 "Event": one_of(kinds),
                 **schemas(kinds),
                 **openapi_metrics.schemas(),
+                **openapi_series.schemas(),
             },
         },
     }

@@ -24,6 +24,7 @@ from gitdailies_webhooks.accounts.people import ABSOLUTE
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.formatting import visible
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
@@ -74,7 +75,7 @@ class Page:
 class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
-    *settings* are those of the figures. *catch_up* brings the figures up to date.
+    *settings* are those of the figures. *catch_up* brings the figures up to date. *teams* group repositories.
     """
 
     def __init__(
@@ -85,6 +86,8 @@ class Site:
         public: str = "",
         settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
         catch_up: Callable[[], Awaitable[None]] = _no_catch_up,
+        *,
+        teams: Teams = Teams(),  # noqa: B008  it is never changed
     ) -> None:
         self.store = store
         self.log = log
@@ -92,6 +95,7 @@ class Site:
         self.public = public
         self.settings = settings
         self.catch_up = catch_up
+        self.teams = teams
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),
