@@ -12,9 +12,9 @@ from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import key_store
 from gitdailies_webhooks.derived.twice import beside
-from gitdailies_webhooks.events import queries
-from gitdailies_webhooks.events.queries import StoredEvent
-from gitdailies_webhooks.events.query import FILTERS
+from gitdailies_webhooks.events import listing
+from gitdailies_webhooks.events.listing import StoredEvent
+from gitdailies_webhooks.events.query import EARLIEST, END, FILTERS, Position, Wanted
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.settings import MANAGE
@@ -65,7 +65,12 @@ class EventPages:
         search, given = visit.fields.get("search", "").strip(), visit.fields.get("before", "")
         before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
         rows = await self._site.store.ask(
-            partial(queries.newest_events, filters=filters, search=search, before=before, limit=_PAGE + 1)
+            partial(
+                listing.newest_events,
+                wanted=Wanted(filters, search=search),
+                before=END if before is None else Position(EARLIEST, before),
+                limit=_PAGE + 1,
+            )
         )
         shown = {**filters, **({"search": search} if search else {})}
         more = urlencode({**shown, "before": rows[_PAGE - 1].seq}) if len(rows) > _PAGE else None
@@ -105,13 +110,12 @@ class EventPages:
         return self._site.redirect("/events")
 
     async def _newest(self) -> dict[str, Any]:
-        rows = await self._site.store.read(partial(queries.newest_events, limit=_NEWEST))
+        rows = await self._site.store.read(partial(listing.newest_events, limit=_NEWEST))
         return {"events": [_view(row) for row in rows]}
 
     async def _row(self, visit: Visit) -> StoredEvent | None:
         seq = min(visit.request.path_params["seq"], 2**62)
-        rows = await self._site.store.read(partial(queries.newest_events, before=seq + 1, limit=1))
-        return rows[0] if rows and rows[0].seq == seq else None
+        return await self._site.store.read(partial(listing.event_numbered, seq=seq))
 
 
 def _view(row: StoredEvent) -> dict[str, Any]:
