@@ -32,6 +32,7 @@ from gitdailies_webhooks.accounts.rate_limit import KEYS, FailureLimit, network_
 from gitdailies_webhooks.accounts.wrong_requests import note_wrong
 from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
+from gitdailies_webhooks.api.details import DetailsApi
 from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.metrics import MetricsApi
 from gitdailies_webhooks.api.middleware import ClientAddress, Guard, problem_response
@@ -85,6 +86,7 @@ def create_app(
         count_event=measured.count_event,
     )
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
+    details = DetailsApi(store, deriver, clock, events.key_that_reads)
     site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
     errors = ErrorResponses(site, log)
     app = Starlette(
@@ -99,6 +101,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
+            *details.routes(),
             *routes(site),
         ],
         middleware=[

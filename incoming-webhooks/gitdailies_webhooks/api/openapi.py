@@ -11,7 +11,7 @@ from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
 from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
-from gitdailies_webhooks.api import openapi_metrics
+from gitdailies_webhooks.api import openapi_details, openapi_metrics
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
@@ -43,6 +43,7 @@ _PERIOD_WORDS: Mapping[str, str] = {
 
 def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
     """Return the document; `info.x-gitdailies-receiver` shows senders that all our fields are accepted."""
+    details = openapi_details.operations(_json, _problems)
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DRAFT,
@@ -59,7 +60,8 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
             "/webhooks": {"post": _send(kinds), "options": _permit()},
             "/webhooks/ping": {"post": _ping()},
             "/api/events": {"get": _list(kinds)},
-            "/api/events/{id}": {"delete": _delete()},
+            **details,
+            "/api/events/{id}": {**details["/api/events/{id}"], "delete": _delete()},
             **openapi_metrics.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},
@@ -84,6 +86,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                 "Event": one_of(kinds),
                 **schemas(kinds),
                 **openapi_metrics.schemas(),
+                **openapi_details.schemas(),
             },
         },
     }

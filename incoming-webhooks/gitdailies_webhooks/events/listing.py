@@ -113,18 +113,33 @@ def newest_events(
     session: Session, wanted: Wanted = EVERYTHING, *, before: Position = END, limit: int
 ) -> list[StoredEvent]:
     """Read up to *limit* events before a position, the last in their order first."""
-    return [
-        StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key, Position(time, seq))
-        for seq, time, received_at, body, id_, key in _read(
-            session, _NEWEST, wanted, before, limit, newest=True
-        )
-    ]
+    return list(map(_stored, _read(session, _NEWEST, wanted, before, limit, newest=True)))
 
 
 def event_numbered(session: Session, seq: int) -> StoredEvent | None:
     """Return the event with a number, or None."""
     found = newest_events(session, before=Position(LATEST, seq + 1), limit=1)
     return found[0] if found and found[0].seq == seq else None
+
+
+def event_with_id(session: Session, id_: str) -> StoredEvent | None:
+    """Return the event with an id, or None."""
+    return _one(session, "events.id = ?", id_)
+
+
+def newest_start(session: Session, incident: str) -> StoredEvent | None:
+    """Return the newest start of an incident, by the sender's id of it, or None."""
+    return _one(session, "incident_id = ? AND kind = 'incidentStarted'", incident)
+
+
+def _one(session: Session, condition: str, value: str) -> StoredEvent | None:
+    rows = session.execute(_NEWEST.format(condition, "time + 0 DESC, seq DESC"), (value, 1)).fetchall()
+    return next(map(_stored, rows), None)
+
+
+def _stored(row: tuple[Any, ...]) -> StoredEvent:
+    seq, time, received_at, body, id_, key = row
+    return StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key, Position(time, seq))
 
 
 def _read(

@@ -31,7 +31,7 @@ LEFT_OUT = {
     "later": "later than now, or than the moment asked for",
     "kind": "no figure counts events of this kind",
 }
-_UNKNOWN = {
+UNKNOWN = {
     lead_time.NO_PREDECESSOR: "the first deploy here: there is no earlier one to compare its commits with",
     lead_time.NO_COMMITS: "it says neither commits nor commitTime",
     ancestry.NOT_IN_MIRROR: "the mirror of its repository lacks its commit: not fetched yet, or never pushed",
@@ -269,7 +269,7 @@ def _remedy(remedy: Remedy) -> str:
 def _lead_time(facts: DeployFacts) -> Verdict:
     new = facts.new
     if new.unknown:
-        return Verdict(metrics.LEAD_TIME, False, new.unknown, f"unknown: {_UNKNOWN[new.unknown]}")
+        return Verdict(metrics.LEAD_TIME, False, new.unknown, f"unknown: {UNKNOWN[new.unknown]}")
     if not new.commits:
         reason = "its commit was here before" if facts.deploy.known else "it brought no new commit"
         return Verdict(metrics.LEAD_TIME, False, "nothing-new", reason)
