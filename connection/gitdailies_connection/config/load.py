@@ -209,6 +209,7 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
+        corrections=reading.of((*place, "corrections"), str, default.corrections),
     )
 
 

@@ -167,7 +167,8 @@ class DeploySettings:
 class WebhooksSettings:
     """How incoming webhooks compute figures, and their proxies.
 
-    `production` may hold globs. `mirrors` are paths by repository.
+    `production` may hold globs. `mirrors` are paths by repository. `corrections` says who may correct what
+    events count for on the pages: members or owners.
     """
 
     window_hours: float = 24
@@ -177,6 +178,7 @@ class WebhooksSettings:
     deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
+    corrections: str = "members"
 
 
 @dataclass(frozen=True)

@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from gitdailies_connection.addresses import Network
+from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
@@ -32,6 +33,7 @@ from gitdailies_webhooks.accounts.rate_limit import KEYS, FailureLimit, network_
 from gitdailies_webhooks.accounts.wrong_requests import note_wrong
 from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
+from gitdailies_webhooks.api.corrections import CorrectionsApi
 from gitdailies_webhooks.api.details import DetailsApi
 from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.metrics import MetricsApi
@@ -68,11 +70,12 @@ def create_app(
     trusted_proxies: Sequence[Network] = (),
     measured: ReceiverMetrics | None = None,
     readiness: Readiness | None = None,
+    corrections: str = WebhooksSettings.corrections,
 ) -> Starlette:
     """Return the application that serves *store*.
 
     *public* is the address of a proxy in front of it, or "". The client address that *trusted_proxies*
-    report is believed. *measured* counts requests and events.
+    report is believed. *measured* counts requests and events. *corrections* says who may correct on pages.
     """
     measured = measured or ReceiverMetrics()
     readiness = readiness or Readiness(store)
@@ -87,7 +90,7 @@ def create_app(
     )
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
     details = DetailsApi(store, deriver, clock, events.key_that_reads)
-    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
+    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up, corrections=corrections)
     errors = ErrorResponses(site, log)
     app = Starlette(
         routes=[
@@ -101,6 +104,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
+            *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
             *details.routes(),
             *routes(site),
         ],
@@ -274,6 +278,14 @@ class EventApi:
             raise refusal("forbidden", "key: this key may not read; create one with --allow read")
         with suppress(StoreUnavailable):  # reading works while the disk is full
             await self._store.mark_key_used(key, self._clock())
+        return key
+
+    async def key_that_corrects(self, request: Request) -> Key:
+        """Return the key of a request that corrects, and record its use; raises Refusal."""
+        key = await self._authenticate(request)
+        if not key.may_correct():
+            raise refusal("forbidden", "key: this key may not correct; create one with --allow correct")
+        await self._store.mark_key_used(key, self._clock())
         return key
 
     async def _authenticate(self, request: Request) -> Key:

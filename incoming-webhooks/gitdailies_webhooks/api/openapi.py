@@ -62,6 +62,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
             "/api/events": {"get": _list(kinds)},
             **details,
             "/api/events/{id}": {**details["/api/events/{id}"], "delete": _delete()},
+            **openapi_details.corrections_of(_json, _problems, _body),
             **openapi_metrics.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},
@@ -307,6 +308,10 @@ def _problems(*words: str) -> dict[str, Any]:
         }
         for status, found in sorted(by_status.items())
     }
+
+
+def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": dict(schema)}}}
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:

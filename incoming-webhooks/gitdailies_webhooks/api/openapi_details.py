@@ -6,9 +6,10 @@ from collections.abc import Callable
 from typing import Any
 
 from gitdailies_webhooks.api.openapi_responses import record, ref
+from gitdailies_webhooks.derived.correcting import LONGEST_REASON
 from gitdailies_webhooks.derived.detail import DEPLOY_STATES, INCIDENT_STATES, NAMING
 from gitdailies_webhooks.events.query import TEXT
-from gitdailies_webhooks.figures import incidents, story
+from gitdailies_webhooks.figures import corrections, incidents, story
 
 _TIME = {"type": "string", "format": "date-time"}
 _TIME_OR_NULL = {"type": ["string", "null"], "format": "date-time"}
@@ -24,7 +25,16 @@ _WHATS = (
     story.NOW,
 )
 _GAPS = (story.LEAD_TIME, story.UNTIL_NOTICED, story.STILL_OPEN, story.BETWEEN)
-_HOW = (incidents.BY_CAUSE, incidents.BY_TIME, incidents.NO_SUCH_COMMIT, incidents.NO_DEPLOY)
+_HOW = (
+    incidents.BY_CAUSE,
+    incidents.BY_TIME,
+    incidents.BY_HAND,
+    incidents.NO_SUCH_COMMIT,
+    incidents.NO_SUCH_DEPLOY,
+    incidents.NO_DEPLOY,
+    incidents.NO_CAUSE,
+    corrections.NOT_AN_INCIDENT,
+)
 
 Describe = Callable[..., dict[str, Any]]
 
@@ -83,6 +93,69 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
     }
 
 
+def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[str, Any]:
+    """Return the paths of corrections; *body* describes the body of a request."""
+    refused = problems(
+        "request",
+        "unreadable",
+        "unauthorized",
+        "forbidden",
+        "too-many",
+        "not-found",
+        "too-large",
+        "media-type",
+        "timeout",
+    )
+    reason = {"type": "string", "minLength": 1, "maxLength": LONGEST_REASON}
+    cause = {
+        "deploy": {**_TEXT_OR_NULL, "description": "the id of the deploy that caused it; null for none"},
+        "reason": reason,
+    }
+    outcome = {"outcome": {"enum": list(corrections.OF_DEPLOY)}, "reason": reason}
+    table: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
+        ("/api/incidents/{id}/cause", "Cause", "Say which deploy caused an incident", "incident", cause),
+        (
+            "/api/incidents/{id}/dismissal",
+            "Dismissal",
+            "Say that this is not an incident",
+            "incident",
+            {"reason": reason},
+        ),
+        ("/api/deploys/{id}/outcome", "Outcome", "Say whether a deploy failed", "deploy", outcome),
+    )
+    return {
+        path: {
+            "put": {
+                "operationId": f"set{name}",
+                "summary": f"{summary}, whatever the events tell",
+                "description": "For keys that may correct. It holds for every moment, and takes the place of "
+                "an earlier correction of the same event. The audit trail keeps it.",
+                "parameters": [_id_of(what)],
+                "requestBody": body(record(fields, tuple(fields))),
+                "responses": {"200": json("It is corrected.", ref("Corrected")), **refused},
+            },
+            "delete": {
+                "operationId": f"undo{name}",
+                "summary": "Undo the correction",
+                "parameters": [_id_of(what)],
+                "responses": {"200": json("It is undone.", ref("Corrected")), **refused},
+            },
+        }
+        for path, name, summary, what, fields in table
+    }
+
+
+def _id_of(what: str) -> dict[str, Any]:
+    about = "the id of the event that started it" if what == "incident" else "the id of its event"
+    return {
+        "name": "id",
+        "in": "path",
+        "required": True,
+        "description": about,
+        "schema": {"type": "string"},
+    }
+
+
 def schemas() -> dict[str, Any]:
     """Return the schemas, by name among the components."""
     reference = {
@@ -123,6 +196,7 @@ def schemas() -> dict[str, Any]:
         "related": ref("Related"),
         "timeline": {"type": "array", "items": ref("Node")},
         "verdicts": {"type": "array", "items": ref("Verdict")},
+        "correction": {**_or_null(ref("Correction")), "description": "what a person decided about it"},
     }
     deploy = {
         **whole,
@@ -155,11 +229,27 @@ def schemas() -> dict[str, Any]:
         "afterSeconds": {**_SECONDS, "description": "since the node before; null for the first"},
         "gap": {"enum": [*_GAPS, None], "description": "what this time is"},
     }
+    correction = {
+        "what": {"enum": [*corrections.OF_INCIDENT, *corrections.OF_DEPLOY]},
+        "deploy": {**_TEXT_OR_NULL, "description": "the deploy that caused the incident"},
+        "reason": {"type": "string"},
+        "by": {"type": "string", "description": "the person, or the key"},
+        "at": _TIME,
+    }
     event = {name: whole[name] for name in ("definitions", "event", "verdicts", "related")}
     return {
         "Reference": record(reference, ("id", "kind", "time")),
         "IncidentReference": record(incident, ("id", "kind", "time", "endedAt")),
         "Related": record(related, tuple(related)),
+        "Correction": record(correction, tuple(correction)),
+        "Corrected": record(
+            {
+                "status": {"enum": ["corrected", "undone"]},
+                "id": {"type": "string"},
+                "what": correction["what"],
+            },
+            ("status", "id", "what"),
+        ),
         "Change": record(change, tuple(change)),
         "Node": record(node, tuple(node)),
         "EventDetail": record(event, tuple(event)),

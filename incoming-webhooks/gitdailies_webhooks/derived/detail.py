@@ -20,6 +20,8 @@ from gitdailies_webhooks.derived.update.incident_rows import StoredIncident
 from gitdailies_webhooks.derived.update.outcomes import Outcome
 from gitdailies_webhooks.events.intake import RECEIVED_AT
 from gitdailies_webhooks.figures import story
+from gitdailies_webhooks.figures.corrections import FAILED as FAILED_BY_HAND
+from gitdailies_webhooks.figures.corrections import NOT_AN_INCIDENT
 from gitdailies_webhooks.figures.facts import Outage, first_outage
 from gitdailies_webhooks.figures.reasons import UNKNOWN
 from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
@@ -27,8 +29,9 @@ from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
 # The states of a deploy and of an incident. One that waits is not derived yet.
 FAILED, PENDING, SUCCEEDED, REPEAT = "failed", "pending", "succeeded", "repeat"
 OPEN, RESOLVED, CLOSED, DUPLICATE, WAITING = "open", "resolved", "closed", "duplicate", "waiting"
+DISMISSED = "dismissed"
 DEPLOY_STATES = (FAILED, PENDING, SUCCEEDED, REPEAT, WAITING)
-INCIDENT_STATES = (OPEN, RESOLVED, CLOSED, DUPLICATE, WAITING)
+INCIDENT_STATES = (OPEN, RESOLVED, CLOSED, DUPLICATE, DISMISSED, WAITING)
 
 # What names an event in a reference to it.
 NAMING = ("repo", "environment", "service", "commitSHA", "type", "incidentId", "title", "severity", "url")
@@ -108,7 +111,7 @@ class _References:
 
     def one(self, id_: str | None) -> dict[str, Any] | None:
         body = None if id_ is None else self._bodies.get(id_)
-        return None if body is None else _reference(body)
+        return None if body is None else reference(body)
 
     def many(self, ids: Iterable[str]) -> list[dict[str, Any]]:
         return [ref for id_ in ids if (ref := self.one(id_)) is not None]
@@ -129,7 +132,7 @@ def _deploy(reader: Reader, found: Found) -> dict[str, Any]:
     remedied_by = reader.remedies(found.id, statements.REMEDIES_OF, 2)
     remedies = [id_ for id_, _ in reader.remedies(found.id, statements.REMEDIES_BY, 0)]
     fixed = reader.start_of(found.body.get("fixes"))
-    repeats, type_, unknown = reader.result(found.id)
+    repeats, type_, unknown, judged = reader.result(found.id)
     before, after = reader.neighbors(outcome)
     changes = reader.changes(found, outcome)
     refs = _References(
@@ -143,14 +146,15 @@ def _deploy(reader: Reader, found: Found) -> dict[str, Any]:
     )
     troubles = [_trouble(row) for row in incidents]
     nodes = _nodes(reader, found, changes, troubles, remedied_by)
-    failed = bool(incidents or remedied_by)
+    failed = judged == FAILED_BY_HAND if judged else bool(incidents or remedied_by)
+    outage = first_outage(map(_Span.of, troubles))
     return {
         "state": _deploy_state(reader, found, outcome, failed=failed),
         "settledAt": _text(found.at + reader.settings.window_us),
         "type": type_,
         "commits": [_change(change, found.at) for change in changes],
         "commitsUnknown": UNKNOWN.get(unknown),
-        **_recovery(first_outage(map(_Span.of, troubles)), [at - found.at for _, at in remedied_by]),
+        **(_recovery(outage, [at - found.at for _, at in remedied_by]) if failed else _NO_RECOVERY),
         "related": {
             **NOTHING_RELATED,
             "before": refs.one(before),
@@ -162,6 +166,7 @@ def _deploy(reader: Reader, found: Found) -> dict[str, Any]:
             "remedies": refs.many(remedies),
         },
         "timeline": nodes,
+        "correction": _correction(reader, found),
     }
 
 
@@ -189,7 +194,7 @@ def _incident(reader: Reader, found: Found) -> dict[str, Any]:
         ),
     )
     return {
-        "state": _incident_state(found, trouble, occurrences),
+        "state": _incident_state(found, row, occurrences),
         "durationSeconds": None if end is None else (end.at - found.at) / 1_000_000,
         "attribution": {
             "how": None if row is None else row.how,
@@ -199,13 +204,14 @@ def _incident(reader: Reader, found: Found) -> dict[str, Any]:
         },
         "related": {
             **NOTHING_RELATED,
-            "deploy": None if cause is None else _reference(cause.body),
-            "resolution": None if ended is None else _reference(ended.body),
+            "deploy": None if cause is None else reference(cause.body),
+            "resolution": None if ended is None else reference(ended.body),
             "mergedInto": refs.one(merged_into),
             "incidents": refs.incidents(one for one in occurrences if one.id != found.id),
             "remediedBy": refs.many(id_ for id_, _ in remedied_by),
         },
         "timeline": _nodes(reader, cause, changes, [] if trouble is None else [trouble], remedied_by),
+        "correction": _correction(reader, found),
     }
 
 
@@ -233,14 +239,23 @@ def _deploy_state(reader: Reader, found: Found, outcome: Outcome | None, *, fail
     return PENDING if found.at > reader.now - reader.settings.window_us else SUCCEEDED
 
 
-def _incident_state(
-    found: Found, trouble: story.Trouble | None, occurrences: Sequence[StoredIncident]
-) -> str:
-    if trouble is None:
+def _incident_state(found: Found, row: StoredIncident | None, occurrences: Sequence[StoredIncident]) -> str:
+    if row is None:
         return DUPLICATE if any(one.at <= found.at for one in occurrences) else WAITING
-    if trouble.end is None:
+    if row.how == NOT_AN_INCIDENT:
+        return DISMISSED
+    if row.ended_at is None:
         return OPEN
-    return CLOSED if trouble.merged else RESOLVED
+    return CLOSED if row.merged else RESOLVED
+
+
+def _correction(reader: Reader, found: Found) -> dict[str, Any] | None:
+    """Return the correction of an event, with who made it, when and why."""
+    made = reader.correction(found.id)
+    if made is None:
+        return None
+    at = _text(made.at)
+    return {"what": made.what, "deploy": made.deploy, "reason": made.reason, "by": made.actor, "at": at}
 
 
 def _nodes(
@@ -272,6 +287,9 @@ def _trouble(row: StoredIncident) -> story.Trouble:
     return story.Trouble(story.Happening(row.id, row.at), end, bool(row.merged))
 
 
+_NO_RECOVERY: Mapping[str, Any] = MappingProxyType({"recoverySeconds": None, "recoveredBy": None})
+
+
 def _recovery(outage: Outage | None, remedied_after: list[int]) -> dict[str, Any]:
     """Return how long the deploy was failed, and what says so: incident, remedy, or null."""
     if outage is not None:
@@ -279,7 +297,7 @@ def _recovery(outage: Outage | None, remedied_after: list[int]) -> dict[str, Any
         return {"recoverySeconds": seconds, "recoveredBy": None if seconds is None else "incident"}
     if remedied_after:
         return {"recoverySeconds": min(remedied_after) / 1_000_000, "recoveredBy": "remedy"}
-    return {"recoverySeconds": None, "recoveredBy": None}
+    return dict(_NO_RECOVERY)
 
 
 def _change(change: story.Change, deployed_at: int) -> dict[str, Any]:
@@ -304,7 +322,8 @@ def _node(node: story.Node) -> dict[str, Any]:
     }
 
 
-def _reference(body: Mapping[str, Any]) -> dict[str, Any]:
+def reference(body: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the reference to an event: its id, kind and time, and what names it."""
     return {
         "id": body["id"],
         "kind": body["kind"],

@@ -16,6 +16,7 @@ from gitdailies_webhooks.derived import queries, rows, statements
 from gitdailies_webhooks.derived.repositories import parse_bodies
 from gitdailies_webhooks.derived.update.incident_rows import StoredIncident
 from gitdailies_webhooks.derived.update.outcomes import Outcome, read_outcomes
+from gitdailies_webhooks.events.corrections import StoredCorrection, correction_of
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.figures.events import Commit
 from gitdailies_webhooks.figures.selection import Selection
@@ -110,12 +111,17 @@ class Reader:
         """Return what others can see of a deploy; None if it is not derived yet."""
         return read_outcomes(self._session, [id_]).get(id_)
 
-    def result(self, id_: str) -> tuple[str | None, str, str]:
-        """Return the deploy that a deploy repeats, its type, and why its commits are unknown."""
+    def result(self, id_: str) -> tuple[str | None, str, str, str]:
+        """Return what a deploy repeats, its type, why its commits are unknown, and what a correction says."""
         for row in lookup_many(self._session, "id", [(id_,)], statements.DEPLOY_RESULTS):
             _, counts, _, repeats, type_, _, unknown, _, _ = row
-            return (None if counts else repeats, type_, unknown)
-        return (None, "", "")
+            judged = dict(lookup_many(self._session, "id", [(id_,)], statements.JUDGED))
+            return (None if counts else repeats, type_, unknown, judged.get(id_, ""))
+        return (None, "", "", "")
+
+    def correction(self, id_: str) -> StoredCorrection | None:
+        """Return the correction of an event, or None."""
+        return correction_of(self._session, id_)
 
     def neighbors(self, outcome: Outcome | None) -> tuple[str | None, str | None]:
         """Return the ids of the counting deploys of the place before a deploy and after it."""
@@ -153,7 +159,7 @@ class Reader:
     def _known(self, columns: str, given: Sequence[tuple[str, ...]], lookup: Lookup) -> list[StoredIncident]:
         """Return rows of incidents as they were at the moment."""
         found = (StoredIncident(*row) for row in lookup_many(self._session, columns, given, lookup))
-        return [_until(row, self.now) for row in found if row.since <= self.now < row.until]
+        return [_until(row, self.now) for row in found if row.is_known(self.now)]
 
     def remedies(self, id_: str, lookup: Lookup, column: int) -> list[tuple[str, int]]:
         """Return the ids in a column of remedies, each with the time of the remedy, in order."""

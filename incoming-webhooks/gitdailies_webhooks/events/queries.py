@@ -20,7 +20,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.events import change_log, erased_ids
+from gitdailies_webhooks.events import change_log, corrections, erased_ids
 from gitdailies_webhooks.events.intake import (
     RECEIVED_AT,
     Candidate,
@@ -122,6 +122,7 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     if row is None:
         return False
     body, received_at, key_id, repo, incident = row
+    corrections.delete(session, [id_])
     if repo is not None:
         change_log.note_changes(session, [(id_, repo, incident)], to_us(now))
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}

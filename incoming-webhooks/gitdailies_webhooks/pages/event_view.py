@@ -11,7 +11,7 @@ from gitdailies_core.values.times import parse
 from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived import detail
-from gitdailies_webhooks.figures import incidents, metrics, reasons, story
+from gitdailies_webhooks.figures import corrections, incidents, metrics, reasons, story
 from gitdailies_webhooks.pages.event_links import Piece, commit_url, event_url, linked
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.formatting import count, duration, moment
@@ -40,6 +40,10 @@ _HOW = {
     incidents.BY_TIME: "it is the latest deploy in the window before the incident",
     incidents.NO_SUCH_COMMIT: "the incident names a commit as its cause, and no deploy has this commit",
     incidents.NO_DEPLOY: "no deploy lies in the window before the incident",
+    incidents.BY_HAND: "a correction says so",
+    incidents.NO_SUCH_DEPLOY: "the deploy that a correction names is not here, or does not count there",
+    incidents.NO_CAUSE: "a correction, or its causedBy, says that no deploy caused it",
+    corrections.NOT_AN_INCIDENT: "a correction says that it is not an incident",
 }
 _STATES = {
     detail.FAILED: "failed",
@@ -50,9 +54,25 @@ _STATES = {
     detail.RESOLVED: "resolved",
     detail.CLOSED: "closed without a recovery",
     detail.DUPLICATE: "duplicate",
+    detail.DISMISSED: "not an incident",
     detail.WAITING: "not counted yet",
 }
 _BAD = (detail.FAILED, detail.OPEN)
+
+
+# What a person may say, and its words.
+_DEPLOY_CHOICES = ((corrections.FAILED, "It failed"), (corrections.NOT_FAILED, "It did not fail"))
+_INCIDENT_CHOICES = (
+    (corrections.NO_DEPLOY, "No deploy caused it"),
+    (corrections.NOT_AN_INCIDENT, "It is not an incident"),
+)
+DECIDED = {
+    corrections.DEPLOY: "this deploy caused it",
+    corrections.NO_DEPLOY: "no deploy caused it",
+    corrections.NOT_AN_INCIDENT: "it is not an incident",
+    corrections.FAILED: "it failed",
+    corrections.NOT_FAILED: "it did not fail",
+}
 
 
 class Link(NamedTuple):
@@ -91,6 +111,8 @@ def deploy_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         "commits_unknown": found["commitsUnknown"],
         "steps": _steps(found, zone),
         "verdicts": _verdicts(found),
+        "correction": _correction(found, zone),
+        "choices": [] if found["state"] in (detail.WAITING, detail.REPEAT) else _DEPLOY_CHOICES,
     }
 
 
@@ -106,6 +128,8 @@ def incident_view(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any]:
         "occurrences": [_occurrence(ref, zone) for ref in related["incidents"]],
         "steps": _steps(found, zone),
         "verdicts": _verdicts(found),
+        "correction": _correction(found, zone),
+        "choices": [] if found["state"] in (detail.WAITING, detail.DUPLICATE) else _INCIDENT_CHOICES,
     }
 
 
@@ -136,6 +160,8 @@ def _deploy_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
     if state == detail.PENDING:
         until = moment(_us(found["settledAt"]), zone)
         return [Piece(f"It has not failed so far, and is judged from {until} on.")]
+    if state == detail.SUCCEEDED and found["correction"] is not None:
+        return [Piece("It did not fail: a correction says so.")]
     if state == detail.SUCCEEDED:
         return [Piece("Neither an incident nor a later deploy made it fail.")]
     return _failure(found)
@@ -144,6 +170,8 @@ def _deploy_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
 def _failure(found: Mapping[str, Any]) -> list[Piece]:
     related = found["related"]
     causes = related["incidents"] or related["remediedBy"]
+    if not causes:
+        return [Piece("Failed: a correction says so.")]
     by = [Piece("Failed by " if related["incidents"] else "Failed: it was remedied by ")]
     for at, ref in enumerate(causes):
         by += [Piece(", ")] * (at > 0) + [_piece(ref)]
@@ -162,6 +190,8 @@ def _incident_summary(found: Mapping[str, Any], zone: tzinfo) -> list[Piece]:
         return [Piece("It arrived a moment ago and is not counted yet. Reload this page.")]
     if state == detail.DUPLICATE:
         return [Piece("The incident was open already, so this start does nothing.")]
+    if state == detail.DISMISSED:
+        return [Piece("A correction says that it is not an incident. It counts for nothing.")]
     if state == detail.OPEN:
         return [Piece(f"Open for {duration((_us(found['asOf']) - began) / 1_000_000)}.")]
     took = duration(found["durationSeconds"])
@@ -180,7 +210,20 @@ def _attribution(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "because": _HOW.get(attribution["how"], ""),
         "caused_by": attribution["causedBy"],
         "wide": _link(wide, found["event"]["time"], "before the incident"),
-        "near": [_link(ref, found["event"]["time"], "") for ref in attribution["near"]],
+        "near": [(ref["id"], _link(ref, found["event"]["time"], "")) for ref in attribution["near"]],
+    }
+
+
+def _correction(found: Mapping[str, Any], zone: tzinfo) -> dict[str, Any] | None:
+    """Return what a person decided about an event, with who, when and why."""
+    made = found["correction"]
+    if made is None:
+        return None
+    return {
+        "what": DECIDED[made["what"]],
+        "by": made["by"],
+        "at": moment(_us(made["at"]), zone),
+        "reason": made["reason"],
     }
 
 

@@ -37,7 +37,16 @@ _DETAILS: Mapping[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]]
 _NO_VIEW: Mapping[str, Any] = dict.fromkeys(
     (
         *("state", "bad", "summary", "before", "after", "fixes", "merged_into", "cause", "remedies"),
-        *("attribution", "steps", "commits", "commits_unknown", "occurrences", "verdicts"),
+        *(
+            "attribution",
+            "correction",
+            "choices",
+            "steps",
+            "commits",
+            "commits_unknown",
+            "occurrences",
+            "verdicts",
+        ),
     )
 )
 # Fields of an event that its page names.
@@ -148,6 +157,7 @@ class EventPages:
         found = await self._site.store.ask(partial(read, id_=row.id, settings=settings, now=now))
         twice = await self._site.store.ask(partial(beside, id_=row.id))
         shown = {**_NO_VIEW, **({} if found is None else view(found, settings.zone))}
+        shown["may_correct"] = self._site.may_correct(visit)
         return self._site.render(visit, "event.html", event=event, view=shown, twice=twice)
 
     async def confirm_delete(self, visit: Visit) -> Response:

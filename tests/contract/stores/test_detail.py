@@ -10,6 +10,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 from gitdailies_webhooks.derived import detail
 from gitdailies_webhooks.derived.question import question
+from gitdailies_webhooks.events.corrections import all_corrections
 from gitdailies_webhooks.figures.events import Place, read_history
 from gitdailies_webhooks.figures.facts import DeployFacts, derive
 from gitdailies_webhooks.figures.incidents import Incident
@@ -58,7 +59,8 @@ def test_details_are_those_of_all_events(
 
 
 def agree(session: Session, events: Events, now: int, chosen: FigureSettings) -> None:
-    history = read_history(events, chosen, now=now)
+    corrections = all_corrections(session)
+    history = read_history(events, chosen, now=now, corrections=corrections)
     facts = derive(history, chosen)
     reasons = Reasons(history, facts, Selection.all_until(now), chosen)
     by_id = {one.deploy.id: one for one in facts.deploys}
@@ -97,9 +99,7 @@ def deploy_is_as_derived(
     new = {commit.sha: commit.lead_time for commit in one.new.commits}
     told = {change["sha"]: change["leadTimeSeconds"] for change in shown["commits"] if change["new"]}
     assert told == {sha: None if lead is None else lead / 1e6 for sha, lead in new.items()}
-    recovery = None if one.outage is None else one.outage.duration_us
-    if one.outage is None:
-        recovery = one.remedied_after_us
+    recovery = one.remedied_after_us if one.outage is None else one.outage.duration_us
     assert shown["recoverySeconds"] == (None if recovery is None else recovery / 1e6)
 
 
