@@ -49,6 +49,7 @@ class _ConfiguredApp:
             trusted_proxies=settings.trusted_proxies,
             measured=measured,
             readiness=readiness,
+            corrections=settings.corrections,
         )
 
     def start(self) -> None:

@@ -211,6 +211,7 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
         teams=teams.teams(reading),
+        corrections=reading.of((*place, "corrections"), str, default.corrections),
     )
 
 

@@ -181,6 +181,7 @@ class WebhooksSettings:
     """How incoming webhooks compute figures, their proxies, and the teams.
 
     `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
+    `corrections` says who may correct what events count for on the pages: members or owners.
     """
 
     window_hours: float = 24
@@ -191,6 +192,7 @@ class WebhooksSettings:
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
     teams: tuple[TeamSettings, ...] = ()
+    corrections: str = "members"
 
 
 @dataclass(frozen=True)

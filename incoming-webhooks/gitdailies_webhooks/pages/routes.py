@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gitdailies_webhooks.pages.corrections import CorrectionPages
 from gitdailies_webhooks.pages.dora import DoraPage
 from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
@@ -19,7 +20,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site) -> list[Page]:
     """Return all pages."""
-    groups = (SignInPages, EventPages, DoraPage, SettingsPages, PeoplePages)
+    groups = (SignInPages, EventPages, CorrectionPages, DoraPage, SettingsPages, PeoplePages)
     return [page for group in groups for page in group(site).pages()]
 
 

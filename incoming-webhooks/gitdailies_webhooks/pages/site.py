@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from gitdailies_connection.config.settings import WebhooksSettings
 from gitdailies_core.errors import GitDailiesError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -76,6 +77,7 @@ class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
     *settings* are those of the figures. *catch_up* brings the figures up to date. *teams* group repositories.
+    *corrections* says who may correct: members or owners.
     """
 
     def __init__(
@@ -88,6 +90,7 @@ class Site:
         catch_up: Callable[[], Awaitable[None]] = _no_catch_up,
         *,
         teams: Teams = Teams(),  # noqa: B008  it is never changed
+        corrections: str = WebhooksSettings.corrections,
     ) -> None:
         self.store = store
         self.log = log
@@ -96,6 +99,7 @@ class Site:
         self.settings = settings
         self.catch_up = catch_up
         self.teams = teams
+        self.correct_needs = OWNERS if corrections == "owners" else SIGNED_IN
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),
@@ -142,6 +146,10 @@ class Site:
             **context,
         )
         return HTMLResponse(text, status, headers=headers)
+
+    def may_correct(self, visit: Visit) -> bool:
+        """Whether a visitor may correct what events count for."""
+        return visit.person is not None and (visit.is_owner or self.correct_needs != OWNERS)
 
     def message(self, visit: Visit, status: int, title: str, text: str) -> Response:
         """Render a page with a title and a text."""
