@@ -75,6 +75,8 @@ def test_from_an_unmapped_service_to_the_counted_incident(walk: Walk) -> None:
     expect(page.get_by_text(re.compile(r"by line \d+ of gitdailies.yml"))).to_be_visible()
     page.get_by_role("link", name=re.compile(r"^event \d+$")).first.click()
     expect(page.get_by_role("heading", level=1)).to_contain_text("Checkout returns 502")
+    page.get_by_role("link", name="find its delivery").click()
+    expect(page.get_by_role("link", name="incident.triggered")).to_be_visible()
     assert (
         f'"{NAME}": {{repo: larkspur/checkout-api}}'
         in (walk.relay.store.parent / "gitdailies.yml").read_text()

@@ -174,10 +174,24 @@ class RelayAddress:
 
 
 @dataclass(frozen=True)
-class WebhooksSettings:
-    """How incoming webhooks compute figures, their proxies, and the relays that they ask.
+class TeamSettings:
+    """A team: its repositories, and single services of others, each a repository and a service.
 
-    `production` may hold globs. `mirrors` are paths by repository.
+    All of them may hold `*`. `key` is its name in addresses, and `name` the one that is shown.
+    """
+
+    key: str
+    name: str
+    repos: tuple[str, ...] = ()
+    services: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class WebhooksSettings:
+    """How incoming webhooks compute figures, their proxies, the teams, and the relays that the pages ask.
+
+    `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
+    `corrections` says who may correct what events count for on the pages: members or owners.
     """
 
     window_hours: float = 24
@@ -188,6 +202,8 @@ class WebhooksSettings:
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
     relay: tuple[RelayAddress, ...] = ()
+    teams: tuple[TeamSettings, ...] = ()
+    corrections: str = "members"
 
 
 @dataclass(frozen=True)

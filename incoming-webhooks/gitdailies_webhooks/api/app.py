@@ -8,12 +8,12 @@ import time
 from collections import Counter, OrderedDict
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
-from datetime import datetime
+from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
 from gitdailies_connection.addresses import Network
-from gitdailies_connection.config.settings import RelayAddress
+from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
@@ -34,18 +34,22 @@ from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.accounts.wrong_requests import note_wrong
 from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
+from gitdailies_webhooks.api.corrections import CorrectionsApi
+from gitdailies_webhooks.api.details import DetailsApi
 from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.metrics import MetricsApi
 from gitdailies_webhooks.api.middleware import ClientAddress, Guard, problem_response
+from gitdailies_webhooks.api.series import SeriesApi
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import intake, query
 from gitdailies_webhooks.events.intake import Submission
+from gitdailies_webhooks.events.listing import ListedEvent
 from gitdailies_webhooks.events.problem import Problem, Refusal, of_error, refusal
-from gitdailies_webhooks.events.queries import ListedEvent
-from gitdailies_webhooks.events.query import Listing
+from gitdailies_webhooks.events.query import Listing, Position
 from gitdailies_webhooks.events.reading import cloud_events
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.operations.metrics import ReceiverMetrics
 from gitdailies_webhooks.operations.readiness import Readiness, alive
 from gitdailies_webhooks.pages.routes import routes
@@ -66,21 +70,33 @@ def create_app(
     kinds: tuple[Kind, ...] = KINDS,
     public: str = "",
     deriver: Deriver | None = None,
+    teams: Teams = Teams(),  # noqa: B008  it is never changed
     trusted_proxies: Sequence[Network] = (),
     measured: ReceiverMetrics | None = None,
     readiness: Readiness | None = None,
     relays: Sequence[RelayAddress] = (),
+    corrections: str = WebhooksSettings.corrections,
 ) -> Starlette:
     """Return the application that serves *store*.
 
     *public* is the address of a proxy in front of it, or "". The client address that *trusted_proxies*
-    report is believed. *measured* counts requests and events. The pages show the deliveries of *relays*.
+    report is believed. *measured* counts requests and events. *corrections* says who may correct on pages.
+    The pages show the deliveries of *relays*.
     """
     measured = measured or ReceiverMetrics()
     readiness = readiness or Readiness(store)
-    events = EventApi(store, log, clock=clock, kinds=kinds, count_event=measured.count_event)
     deriver = deriver or Deriver(store, FigureSettings(), clock, log)
+    events = EventApi(
+        store,
+        log,
+        clock=clock,
+        kinds=kinds,
+        zone=deriver.settings.zone,
+        count_event=measured.count_event,
+    )
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
+    series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)
+    details = DetailsApi(store, deriver, clock, events.key_that_reads)
     site = Site(
         store,
         log,
@@ -90,6 +106,8 @@ def create_app(
         deriver.catch_up,
         relays=relays,
         unknown_keys=events.unknown_keys,
+        teams=teams,
+        corrections=corrections,
     )
     errors = ErrorResponses(site, log)
     app = Starlette(
@@ -104,6 +122,9 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
+            *series.routes(),
+            *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
+            *details.routes(),
             *routes(site),
         ],
         middleware=[
@@ -136,12 +157,14 @@ class EventApi:
         *,
         clock: Callable[[], datetime],
         kinds: tuple[Kind, ...],
+        zone: tzinfo,
         count_event: Callable[[str], None] = lambda _result: None,
     ) -> None:
         self._store = store
         self._log = log
         self._clock = clock
         self._kinds = kinds
+        self._zone = zone
         self._count_event = count_event
         self._ticks = time.monotonic
         self._failures = FailureLimit(KEYS)
@@ -230,8 +253,8 @@ class EventApi:
         return JSONResponse({"status": "ok", "key": key.name, "allow": sorted(key.allow)})
 
     async def list_events(self, request: Request) -> Response:
-        """List events as a stream, oldest received first."""
-        listing = query.listing(_query(request), self._kinds)
+        """List events as a stream, those that were received or happened first at the beginning."""
+        listing = query.listing(_query(request), self._kinds, self._zone)
         await self.key_that_reads(request)
         pages = self._store.pages(listing)
         # The first page is read before the response begins, so that an error can still be a 503.
@@ -277,6 +300,14 @@ class EventApi:
             await self._store.mark_key_used(key, self._clock())
         return key
 
+    async def key_that_corrects(self, request: Request) -> Key:
+        """Return the key of a request that corrects, and record its use; raises Refusal."""
+        key = await self._authenticate(request)
+        if not key.may_correct():
+            raise refusal("forbidden", "key: this key may not correct; create one with --allow correct")
+        await self._store.mark_key_used(key, self._clock())
+        return key
+
     async def _authenticate(self, request: Request) -> Key:
         """Return the valid key of a request; raises Refusal.
 
@@ -317,10 +348,10 @@ class EventApi:
         last, count, separator = None, 0, ""
         while page:
             yield separator + ",".join(event.body for event in page)
-            last, count, separator = page[-1].seq, count + len(page), ","
+            last, count, separator = page[-1].position, count + len(page), ","
             page = await anext(pages, [])
         more = count == listing.limit and last is not None and await self._store.has_more(listing, last)
-        yield f'],"next":{last if more else "null"}}}'
+        yield f'],"next":{_cursor(listing.wanted.order, last) if more and last else "null"}}}'
 
     def _log_outcomes(self, key: Key, outcomes: tuple[intake.Outcome, ...], *, check_only: bool) -> None:
         counts = Counter(outcome.status for outcome in outcomes)
@@ -340,6 +371,12 @@ def _keys_given(request: Request) -> list[str]:
     pairs = (text.partition(" ") for text in request.headers.getlist("authorization"))
     tokens = [token.strip() for scheme, _, token in pairs if scheme.lower() == "bearer"]
     return [*ours, *(token for token in tokens if token not in ours)]
+
+
+def _cursor(order: str, position: Position) -> str:
+    """Return the cursor of the next page, as JSON: a number in the order of arrival, else a text."""
+    text = position.text(order)
+    return text if order == query.RECEIVED else f'"{text}"'
 
 
 def _new_id(now: datetime) -> str:

@@ -6,6 +6,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gitdailies_webhooks.pages.corrections import CorrectionPages
 from gitdailies_webhooks.pages.deliveries import DeliveryPages
 from gitdailies_webhooks.pages.delivery_actions import DeliveryActionPages
 from gitdailies_webhooks.pages.dora import DoraPage
@@ -24,7 +25,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 def pages(site: Site) -> list[Page]:
     """Return all pages."""
     groups = (
-        *(SignInPages, EventPages, DoraPage, SettingsPages, PeoplePages),
+        *(SignInPages, EventPages, CorrectionPages, DoraPage, SettingsPages, PeoplePages),
         # Addresses of its own come before those with a relay's name in them.
         *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
     )

@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from gitdailies_connection.config.settings import RelayAddress
+from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
 from gitdailies_core.errors import GitDailiesError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -27,6 +27,7 @@ from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.formatting import visible
 from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
@@ -79,8 +80,9 @@ class Page:
 class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
-    *settings* are those of the figures. *catch_up* brings the figures up to date. *relays* are those whose
-    deliveries the pages show.
+    *settings* are those of the figures. *catch_up* brings the figures up to date. *teams* group repositories.
+    *corrections* says who may correct: members or owners. *relays* are those whose deliveries
+    the pages show.
     """
 
     def __init__(
@@ -94,6 +96,8 @@ class Site:
         *,
         relays: Sequence[RelayAddress] = (),
         unknown_keys: UnknownKeys | None = None,
+        teams: Teams = Teams(),  # noqa: B008  it is never changed
+        corrections: str = WebhooksSettings.corrections,
     ) -> None:
         self.store = store
         self.log = log
@@ -103,6 +107,8 @@ class Site:
         self.catch_up = catch_up
         self.relays = Relays(relays, os.environ, log, clock)
         self.unknown_keys = unknown_keys or UnknownKeys()
+        self.teams = teams
+        self.correct_needs = OWNERS if corrections == "owners" else SIGNED_IN
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),
@@ -113,7 +119,9 @@ class Site:
             finalize=visible,
         )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
-        self._templates.globals.update(style=_versioned("style.css"), script=_versioned("page.js"))
+        self._templates.globals.update(
+            style=_versioned("style.css"), script=_versioned("page.js"), has_relays=bool(relays)
+        )
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a page: identify the visitor, refuse what they may not do, show our errors as pages."""
@@ -149,6 +157,10 @@ class Site:
             **context,
         )
         return HTMLResponse(text, status, headers=headers)
+
+    def may_correct(self, visit: Visit) -> bool:
+        """Whether a visitor may correct what events count for."""
+        return visit.person is not None and (visit.is_owner or self.correct_needs != OWNERS)
 
     def message(self, visit: Visit, status: int, title: str, text: str) -> Response:
         """Render a page with a title and a text."""
