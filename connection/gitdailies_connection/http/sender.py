@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import os
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cache
 from importlib.metadata import PackageNotFoundError, version
@@ -148,18 +148,15 @@ class Sender:
         method: str,
         path: str,
         *,
-        token: Secret | None = None,
+        headers: Mapping[str, str],
         body: bytes | None = None,
         largest: int = LARGEST_ANSWER,
     ) -> Response:
-        """Send a request to another path of the server, with a Bearer *token*; raises DeliveryError.
+        """Send a request to another path of the server; raises DeliveryError.
 
         At most *largest* bytes of the answer are read, and `Response.cut` says whether there were more.
         """
-        headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return self._exchange(method, origin(self.url) + path, headers, body, largest)
+        return self._exchange(method, origin(self.url) + path, dict(headers), body, largest)
 
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.
