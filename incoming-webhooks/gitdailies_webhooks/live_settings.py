@@ -50,6 +50,7 @@ class _ConfiguredApp:
             measured=measured,
             readiness=readiness,
             corrections=settings.corrections,
+            relays=settings.relay,
         )
 
     def start(self) -> None:

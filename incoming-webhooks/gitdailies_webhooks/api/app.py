@@ -13,7 +13,7 @@ from functools import partial
 from typing import Any
 
 from gitdailies_connection.addresses import Network
-from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
@@ -30,6 +30,7 @@ from starlette.routing import Route
 from gitdailies_webhooks.accounts import keys
 from gitdailies_webhooks.accounts.keys import Key, without_keys
 from gitdailies_webhooks.accounts.rate_limit import KEYS, FailureLimit, network_of
+from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.accounts.wrong_requests import note_wrong
 from gitdailies_webhooks.api import openapi
 from gitdailies_webhooks.api.body import read_json
@@ -74,11 +75,13 @@ def create_app(
     measured: ReceiverMetrics | None = None,
     readiness: Readiness | None = None,
     corrections: str = WebhooksSettings.corrections,
+    relays: Sequence[RelayAddress] = (),
 ) -> Starlette:
     """Return the application that serves *store*.
 
     *public* is the address of a proxy in front of it, or "". The client address that *trusted_proxies*
     report is believed. *measured* counts requests and events. *corrections* says who may correct on pages.
+    The pages show the deliveries of *relays*.
     """
     measured = measured or ReceiverMetrics()
     readiness = readiness or Readiness(store)
@@ -103,6 +106,8 @@ def create_app(
         deriver.catch_up,
         teams=teams,
         corrections=corrections,
+        relays=relays,
+        unknown_keys=events.unknown_keys,
     )
     errors = ErrorResponses(site, log)
     app = Starlette(
@@ -163,6 +168,7 @@ class EventApi:
         self._count_event = count_event
         self._ticks = time.monotonic
         self._failures = FailureLimit(KEYS)
+        self.unknown_keys = UnknownKeys()
         # A mistake: until when it is not noted again, in seconds of the monotonic clock.
         self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()
         self._document = openapi.document(kinds)
@@ -309,7 +315,7 @@ class EventApi:
         """
         try:
             return await self._valid_key(request)
-        except Refusal:
+        except Refusal as wrong:
             address = network_of("" if request.client is None else request.client.host)
             tick = self._ticks()
             if wait := self._failures.wait_seconds(address, tick):
@@ -319,6 +325,7 @@ class EventApi:
                     Retry_After=str(math.ceil(wait)),
                 ) from None
             self._failures.record(address, tick)
+            self.unknown_keys.note(address, without_keys(wrong.problem.detail), self._clock())
             raise
 
     async def _valid_key(self, request: Request) -> Key:

@@ -35,6 +35,12 @@ ACTIONS = {
     "password.offered": "created a link to a new password for",
     "password.reset": "chose a new password by a link, as",
     "role.changed": "changed the role of",
+    "delivery.replay": "replayed the delivery",
+    "delivery.requeue": "requeued the delivery",
+    "delivery.discard": "discarded the delivery",
+    "delivery.close": "closed by hand the incident of the delivery",
+    "service.mapped": "wrote a line for the service",
+    "example.sent": "sent an example of",
     "sessions.ended": "signed out everywhere else, as",
 }
 

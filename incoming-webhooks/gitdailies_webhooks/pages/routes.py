@@ -7,9 +7,13 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.pages.corrections import CorrectionPages
+from gitdailies_webhooks.pages.deliveries import DeliveryPages
+from gitdailies_webhooks.pages.delivery_actions import DeliveryActionPages
 from gitdailies_webhooks.pages.dora import DoraPage
 from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
+from gitdailies_webhooks.pages.refused import RefusedPages
+from gitdailies_webhooks.pages.services import ServicePages
 from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
@@ -20,7 +24,11 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site) -> list[Page]:
     """Return all pages."""
-    groups = (SignInPages, EventPages, CorrectionPages, DoraPage, SettingsPages, PeoplePages)
+    groups = (
+        *(SignInPages, EventPages, CorrectionPages, DoraPage, SettingsPages, PeoplePages),
+        # Addresses of its own come before those with a relay's name in them.
+        *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
+    )
     return [page for group in groups for page in group(site).pages()]
 
 

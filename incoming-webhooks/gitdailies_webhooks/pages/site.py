@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,7 +14,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
-from gitdailies_connection.config.settings import WebhooksSettings
+from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
 from gitdailies_core.errors import GitDailiesError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -22,11 +23,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gitdailies_webhooks.accounts import people, people_store
 from gitdailies_webhooks.accounts.keys import without_keys
 from gitdailies_webhooks.accounts.people import ABSOLUTE
+from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.formatting import visible
+from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
     FormFields,
@@ -52,6 +55,7 @@ NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/start", "Start", False),
     ("/dora", "DORA", False),
     ("/events", "Events", False),
+    ("/deliveries", "Deliveries", False),
     ("/settings", "Settings", False),
 )
 
@@ -77,7 +81,7 @@ class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
     *settings* are those of the figures. *catch_up* brings the figures up to date. *teams* group repositories.
-    *corrections* says who may correct: members or owners.
+    *corrections* says who may correct: members or owners. *relays* are those whose deliveries the pages show.
     """
 
     def __init__(
@@ -91,6 +95,8 @@ class Site:
         *,
         teams: Teams = Teams(),  # noqa: B008  it is never changed
         corrections: str = WebhooksSettings.corrections,
+        relays: Sequence[RelayAddress] = (),
+        unknown_keys: UnknownKeys | None = None,
     ) -> None:
         self.store = store
         self.log = log
@@ -100,6 +106,8 @@ class Site:
         self.catch_up = catch_up
         self.teams = teams
         self.correct_needs = OWNERS if corrections == "owners" else SIGNED_IN
+        self.relays = Relays(relays, os.environ, log, clock)
+        self.unknown_keys = unknown_keys or UnknownKeys()
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),

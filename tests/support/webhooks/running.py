@@ -21,7 +21,13 @@ import argon2
 import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.config.settings import DeploySettings, StoreSetting, TeamSettings, WebhooksSettings
+from gitdailies_connection.config.settings import (
+    DeploySettings,
+    RelayAddress,
+    StoreSetting,
+    TeamSettings,
+    WebhooksSettings,
+)
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts import passwords
 from gitdailies_webhooks.accounts.key_store import create_key
@@ -98,6 +104,8 @@ def in_thread(
     trusted_proxies: Sequence[Network] = (),
     status: Listen | None = None,
     teams: Sequence[TeamSettings] = (),
+    relays: Sequence[RelayAddress] = (),
+    port: int = 0,
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -129,7 +137,7 @@ def in_thread(
         stops.append(asyncio.Event())
         reloading.append(asyncio.Event())
         await serve(
-            listen=Listen("127.0.0.1", 0),
+            listen=Listen("127.0.0.1", port),
             store=store,
             strict_order=strict_order,
             ready=listening,
@@ -138,7 +146,9 @@ def in_thread(
             status=status,
             status_hosts=["webhooks.internal"],
             keep_days=keep_days,
-            settings=replace(settings_of(settings, mirrors, trusted_proxies), teams=tuple(teams)),
+            settings=replace(
+                settings_of(settings, mirrors, trusted_proxies), teams=tuple(teams), relay=tuple(relays)
+            ),
             reload=next_settings,
             reloading=reloading[0],
         )
