@@ -47,6 +47,7 @@ _DELETE_OLD_WRONG = (
 )
 # People who were removed long ago. Their sessions and links ended then.
 _DELETE_OLD_PEOPLE = "DELETE FROM people WHERE id IN (SELECT id FROM people WHERE removed_at < ? LIMIT ?)"
+_DELETE_IDENTITIES = "DELETE FROM identities WHERE person_id NOT IN (SELECT id FROM people)"
 # What an erasure of all that is older than a moment will find.
 _OLD = {
     "event": ("SELECT count(*) FROM events WHERE time < ?",),
@@ -126,6 +127,7 @@ def _erase_old(session: Session, before: datetime) -> Counter[str]:
         ("account", _DELETE_OLD_PEOPLE),
     ):
         counts[name] += session.execute(statement, (moment, batch)).rowcount
+    session.execute(_DELETE_IDENTITIES)
     return +counts
 
 

@@ -47,6 +47,7 @@ class _ConfiguredApp:
             trusted_proxies=settings.trusted_proxies,
             measured=measured,
             readiness=readiness,
+            sign_in=settings.sign_in,
         )
 
     def start(self) -> None:

@@ -132,7 +132,7 @@ RULES = (
         "*",
         ANY_STDLIB
         | ROOMS_BELOW
-        | {"alembic", "argon2", "jinja2", "markupsafe", "psycopg", "pygal", "sqlalchemy"}
+        | {"alembic", "argon2", "jinja2", "joserfc", "markupsafe", "psycopg", "pygal", "sqlalchemy"}
         | {"cloudevents", "orjson", "prometheus_client", "starlette", "structlog", "uvicorn", "wtforms"},
     ),
     # A row's meaning, order and cut are decided without a file, a clock or a network.

@@ -33,6 +33,7 @@ from gitdailies_connection.config.settings import (
     StoreSetting,
     WebhooksSettings,
 )
+from gitdailies_connection.config.sign_in import read_sign_in
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
@@ -209,6 +210,7 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
+        sign_in=read_sign_in(reading),
     )
 
 

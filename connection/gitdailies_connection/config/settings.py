@@ -18,6 +18,7 @@ from gitdailies_core.values.secret import Secret
 
 from gitdailies_connection.addresses import Listen, Network, origin
 from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.sign_in import SignInSettings
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -165,7 +166,7 @@ class DeploySettings:
 
 @dataclass(frozen=True)
 class WebhooksSettings:
-    """How incoming webhooks compute figures, and their proxies.
+    """How incoming webhooks compute figures, how people sign in, and their proxies.
 
     `production` may hold globs. `mirrors` are paths by repository.
     """
@@ -177,6 +178,7 @@ class WebhooksSettings:
     deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
 
 
 @dataclass(frozen=True)

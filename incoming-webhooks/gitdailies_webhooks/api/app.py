@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from gitdailies_connection.addresses import Network
+from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
@@ -67,18 +68,19 @@ def create_app(
     trusted_proxies: Sequence[Network] = (),
     measured: ReceiverMetrics | None = None,
     readiness: Readiness | None = None,
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> Starlette:
     """Return the application that serves *store*.
 
     *public* is the address of a proxy in front of it, or "". The client address that *trusted_proxies*
-    report is believed. *measured* counts requests and events.
+    report is believed. *measured* counts requests and events. *sign_in* are the ways in for people.
     """
     measured = measured or ReceiverMetrics()
     readiness = readiness or Readiness(store)
     events = EventApi(store, log, clock=clock, kinds=kinds, count_event=measured.count_event)
     deriver = deriver or Deriver(store, FigureSettings(), clock, log)
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
-    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up)
+    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up, sign_in)
     errors = ErrorResponses(site, log)
     app = Starlette(
         routes=[
@@ -95,7 +97,11 @@ def create_app(
             *routes(site),
         ],
         middleware=[
-            Middleware(ClientAddress, trusted=trusted_proxies),
+            Middleware(
+                ClientAddress,
+                trusted=trusted_proxies,
+                only_trusted=() if sign_in.header is None else sign_in.header.names,
+            ),
             Middleware(
                 Guard,
                 log=log,

@@ -11,6 +11,7 @@ from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
 from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
+from gitdailies_webhooks.pages.single_sign_on import SingleSignOnPages
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
 
 # The address of a file contains a checksum of the file.
@@ -19,7 +20,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site) -> list[Page]:
     """Return all pages."""
-    groups = (SignInPages, EventPages, DoraPage, SettingsPages, PeoplePages)
+    groups = (SignInPages, SingleSignOnPages, EventPages, DoraPage, SettingsPages, PeoplePages)
     return [page for group in groups for page in group(site).pages()]
 
 

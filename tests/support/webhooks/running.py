@@ -22,6 +22,7 @@ import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
 from gitdailies_connection.config.settings import DeploySettings, StoreSetting, WebhooksSettings
+from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts import passwords
 from gitdailies_webhooks.accounts.key_store import create_key
@@ -97,6 +98,7 @@ def in_thread(
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     trusted_proxies: Sequence[Network] = (),
     status: Listen | None = None,
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -137,7 +139,7 @@ def in_thread(
             status=status,
             status_hosts=["webhooks.internal"],
             keep_days=keep_days,
-            settings=settings_of(settings, mirrors, trusted_proxies),
+            settings=settings_of(settings, mirrors, trusted_proxies, sign_in),
             reload=next_settings,
             reloading=reloading[0],
         )
@@ -169,6 +171,7 @@ def settings_of(
     settings: FigureSettings,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     proxies: Sequence[Network] = (),
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> WebhooksSettings:
     """Return the settings of `webhooks` in gitdailies.yml."""
     return WebhooksSettings(
@@ -179,6 +182,7 @@ def settings_of(
         deploys=DeploySettings(settings.hotfix),
         mirrors=mirrors,
         trusted_proxies=tuple(proxies),
+        sign_in=sign_in,
     )
 
 
