@@ -63,7 +63,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The same key, for programs that know no other header.",
+                    "description": "The same key, or the read token of a person.",
                 },
             },
             "schemas": {

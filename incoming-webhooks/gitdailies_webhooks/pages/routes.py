@@ -13,6 +13,7 @@ from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
 from gitdailies_webhooks.pages.single_sign_on import SingleSignOnPages
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
+from gitdailies_webhooks.pages.tokens import TokenPages
 
 # The address of a file contains a checksum of the file.
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
@@ -20,7 +21,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site) -> list[Page]:
     """Return all pages."""
-    groups = (SignInPages, SingleSignOnPages, EventPages, DoraPage, SettingsPages, PeoplePages)
+    groups = (SignInPages, SingleSignOnPages, EventPages, DoraPage, SettingsPages, PeoplePages, TokenPages)
     return [page for group in groups for page in group(site).pages()]
 
 
