@@ -94,7 +94,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
-            *routes(site),
+            *routes(site, events.openapi),
         ],
         middleware=[
             Middleware(
@@ -141,7 +141,7 @@ class EventApi:
         self._failures = FailureLimit(KEYS)
         # A mistake: until when it is not noted again, in seconds of the monotonic clock.
         self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()
-        self._document = openapi.document(kinds)
+        self.openapi = openapi.document(kinds)
 
     async def permit(self, request: Request) -> Response:
         """Permit a sender of CloudEvents to send, which asks before it sends; it needs a key then."""
@@ -245,7 +245,7 @@ class EventApi:
 
     async def document(self, _: Request) -> Response:
         """Return the OpenAPI document."""
-        return JSONResponse(self._document)
+        return JSONResponse(self.openapi)
 
     async def index(self, request: Request) -> Response:
         """Redirect a browser to the pages; return the paths of the API to a program."""
@@ -258,6 +258,7 @@ class EventApi:
                 "try": "POST /webhooks/ping",
                 "read": "GET /api/events",
                 "document": "GET /openapi.json",
+                "documentForPeople": "GET /docs",
             }
         )
 

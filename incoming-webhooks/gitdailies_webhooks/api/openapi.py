@@ -12,6 +12,7 @@ from gitdailies_core.events.schema import DRAFT, kind_schema
 from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
 from gitdailies_webhooks.api import openapi_metrics
+from gitdailies_webhooks.api.openapi_components import with_components
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
@@ -30,6 +31,10 @@ _FILTER_WORDS: Mapping[str, str] = {
 
 def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
     """Return the document; `info.x-gitdailies-receiver` shows senders that all our fields are accepted."""
+    return with_components(_document_of(kinds))
+
+
+def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DRAFT,
