@@ -83,7 +83,7 @@ def test_everything_works_without_a_script(browser, receiver: Receiver) -> None:
     page.get_by_role("button", name="Create key").click()
     assert receiver.post(page.locator("#key").inner_text(), body("deploy")).status_code == 202
     expect(page.get_by_role("button", name=re.compile("Copy"))).to_have_count(0)
-    page.get_by_role("link", name="Start").click()
+    page.get_by_role("link", name="Connect").click()
     page.get_by_role("link", name="Reload").click()
     expect(page.locator(".arrivals li")).to_have_count(1)
     context.close()
@@ -115,7 +115,7 @@ def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     other = context.new_page()
     other.goto(link)
     join(other, "Vic")
-    other.get_by_role("link", name="All events").click()
+    other.get_by_role("link", name="Events", exact=True).click()
     expect(other.locator("tbody tr")).to_have_count(1)
     other.locator("tbody a").click()
     expect(other.get_by_role("link", name="Delete event")).to_have_count(0)
@@ -142,7 +142,7 @@ def furnished(owner: Tab, receiver: Receiver) -> Tab:
 
 MANAGE = "/settings/api-access/incoming-webhooks"
 LOOKED_AT = {
-    "start": "/start",
+    "connect": "/connect",
     "events": "/events",
     "events-none": "/events?search=nothing+of+this",
     "event": "/events/13",

@@ -24,7 +24,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gitdailies_webhooks.accounts import keys
@@ -47,8 +47,9 @@ from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.operations.metrics import ReceiverMetrics
 from gitdailies_webhooks.operations.readiness import Readiness, alive
+from gitdailies_webhooks.pages.connect import ConnectPages
 from gitdailies_webhooks.pages.routes import routes
-from gitdailies_webhooks.pages.site import Site
+from gitdailies_webhooks.pages.site import Page, Site
 
 # Decoding a larger body takes milliseconds. It is done in a thread, so that the event loop is not blocked.
 _LARGE_BODY_BYTES = 64 * 1024
@@ -82,9 +83,15 @@ def create_app(
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
     site = Site(store, log, clock, public, deriver.settings, deriver.catch_up, sign_in)
     errors = ErrorResponses(site, log)
+    first = site.endpoint(Page("/", ConnectPages(site).first))
+
+    async def index(request: Request) -> Response:
+        """Show a browser the first page, and a program the paths of the API."""
+        return await (first(request) if is_browser(request) else events.index(request))
+
     app = Starlette(
         routes=[
-            Route("/", events.index, methods=["GET"]),
+            Route("/", index, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", readiness.ready, methods=["GET"]),
             Route("/openapi.json", events.document, methods=["GET"]),
@@ -247,10 +254,8 @@ class EventApi:
         """Return the OpenAPI document."""
         return JSONResponse(self.openapi)
 
-    async def index(self, request: Request) -> Response:
-        """Redirect a browser to the pages; return the paths of the API to a program."""
-        if is_browser(request):
-            return RedirectResponse("/start", 303)
+    async def index(self, _: Request) -> Response:
+        """Return the paths of the API."""
         return JSONResponse(
             {
                 "this": "GitDailies incoming webhooks",

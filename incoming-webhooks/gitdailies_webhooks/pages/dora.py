@@ -15,8 +15,8 @@ from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import Refusal
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.pages import dora_view
-from gitdailies_webhooks.pages.events import sample_command
 from gitdailies_webhooks.pages.request_context import Visit
+from gitdailies_webhooks.pages.samples import deploy_command
 from gitdailies_webhooks.pages.site import Page, Site
 
 _MOST_DAYS = 36_525
@@ -48,7 +48,7 @@ class DoraPage:
         settings = self._site.settings
         shown = partial(dora_view.shown, filters=filters, question=question_, settings=settings)
         context = await self._site.store.ask(shown)
-        return self._site.render(visit, "dora.html", error="", sample=sample_command(visit.origin), **context)
+        return self._site.render(visit, "dora.html", error="", sample=deploy_command(visit.origin), **context)
 
     def _question(self, filters: Mapping[str, str]) -> Question:
         days = query.number("days", filters.get("days", str(DEFAULT_DAYS)), 1, _MOST_DAYS)

@@ -10,6 +10,7 @@ from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gitdailies_webhooks.pages.connect import ConnectPages
 from gitdailies_webhooks.pages.dora import DoraPage
 from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
@@ -20,13 +21,32 @@ from gitdailies_webhooks.pages.single_sign_on import SingleSignOnPages
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
 from gitdailies_webhooks.pages.tokens import TokenPages
 
+_GROUPS = (
+    SignInPages,
+    SingleSignOnPages,
+    ConnectPages,
+    EventPages,
+    DoraPage,
+    SettingsPages,
+    PeoplePages,
+    TokenPages,
+)
 # The address of a file contains a checksum of the file.
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 
 def pages(site: Site, document: Mapping[str, Any] = MappingProxyType({})) -> list[Page]:
     """Return all pages; *document* is the OpenAPI document that one of them shows."""
-    groups = (SignInPages, SingleSignOnPages, EventPages, DoraPage, SettingsPages, PeoplePages, TokenPages)
+    groups = (
+        SignInPages,
+        SingleSignOnPages,
+        ConnectPages,
+        EventPages,
+        DoraPage,
+        SettingsPages,
+        PeoplePages,
+        TokenPages,
+    )
     found = [page for group in groups for page in group(site).pages()]
     return [*found, *ReferencePage(site, document).pages()]
 

@@ -106,7 +106,7 @@ class SignInPages:
         if person is None:
             return self._invalid_link(visit)
         self._site.log.info("joined", person=person.name, role=person.role)
-        return await self._site.sign_in(visit, person, "/start")
+        return await self._site.sign_in(visit, person, "/")
 
     async def _new_password(
         self, visit: Visit, person_id: int, form: NewPassword, status: int = 200
@@ -130,7 +130,7 @@ class SignInPages:
         if person is None:
             return self._invalid_link(visit)
         self._site.log.info("password reset", person=person.name)
-        return await self._site.sign_in(visit, person, "/start")
+        return await self._site.sign_in(visit, person, "/")
 
     async def sign_out(self, visit: Visit) -> Response:
         """End the session in the browser and in the store."""

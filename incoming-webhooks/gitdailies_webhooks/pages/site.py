@@ -50,10 +50,10 @@ POLICY = (
 
 # The bar at the top: path, text, whether only owners see it.
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
-    ("/start", "Start", False),
-    ("/dora", "DORA", False),
+    ("/dora", "Overview", False),
     ("/events", "Events", False),
     ("/settings", "Settings", False),
+    ("/connect", "Connect", True),
 )
 
 EVERYONE, SIGNED_IN, OWNERS = "everyone", "signed in", "owners"
