@@ -51,6 +51,7 @@ class _ConfiguredApp:
             readiness=readiness,
             corrections=settings.corrections,
             relays=settings.relay,
+            sign_in=settings.sign_in,
         )
 
     def start(self) -> None:

@@ -35,6 +35,7 @@ from gitdailies_connection.config.settings import (
     StoreSetting,
     WebhooksSettings,
 )
+from gitdailies_connection.config.sign_in import read_sign_in
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
@@ -220,6 +221,7 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         teams=teams.teams(reading),
         corrections=reading.of((*place, "corrections"), str, default.corrections),
         relay=_relays(reading, (*place, "relay")),
+        sign_in=read_sign_in(reading),
     )
 
 

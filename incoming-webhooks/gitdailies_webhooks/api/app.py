@@ -14,6 +14,7 @@ from typing import Any
 
 from gitdailies_connection.addresses import Network
 from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
+from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import GitDailiesError, StoreUnavailable
 from gitdailies_core.events.dialect import ID_HEADER, KEY_HEADER
@@ -24,7 +25,7 @@ from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
 from starlette.middleware import Middleware
 from starlette.requests import Request
-from starlette.responses import JSONResponse, RedirectResponse, Response, StreamingResponse
+from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.routing import Route
 
 from gitdailies_webhooks.accounts import keys
@@ -52,8 +53,9 @@ from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.operations.metrics import ReceiverMetrics
 from gitdailies_webhooks.operations.readiness import Readiness, alive
+from gitdailies_webhooks.pages.connect import ConnectPages
 from gitdailies_webhooks.pages.routes import routes
-from gitdailies_webhooks.pages.site import Site
+from gitdailies_webhooks.pages.site import Page, Site
 
 # Decoding a larger body takes milliseconds. It is done in a thread, so that the event loop is not blocked.
 _LARGE_BODY_BYTES = 64 * 1024
@@ -76,12 +78,13 @@ def create_app(
     readiness: Readiness | None = None,
     corrections: str = WebhooksSettings.corrections,
     relays: Sequence[RelayAddress] = (),
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> Starlette:
     """Return the application that serves *store*.
 
     *public* is the address of a proxy in front of it, or "". The client address that *trusted_proxies*
     report is believed. *measured* counts requests and events. *corrections* says who may correct on pages.
-    The pages show the deliveries of *relays*.
+    The pages show the deliveries of *relays*. *sign_in* are the ways in for people.
     """
     measured = measured or ReceiverMetrics()
     readiness = readiness or Readiness(store)
@@ -104,15 +107,22 @@ def create_app(
         public,
         deriver.settings,
         deriver.catch_up,
+        sign_in,
         teams=teams,
         corrections=corrections,
         relays=relays,
         unknown_keys=events.unknown_keys,
     )
     errors = ErrorResponses(site, log)
+    first = site.endpoint(Page("/", ConnectPages(site).first))
+
+    async def index(request: Request) -> Response:
+        """Show a browser the first page, and a program the paths of the API."""
+        return await (first(request) if is_browser(request) else events.index(request))
+
     app = Starlette(
         routes=[
-            Route("/", events.index, methods=["GET"]),
+            Route("/", index, methods=["GET"]),
             Route("/healthz", alive, methods=["GET"]),
             Route("/readyz", readiness.ready, methods=["GET"]),
             Route("/openapi.json", events.document, methods=["GET"]),
@@ -125,10 +135,14 @@ def create_app(
             *series.routes(),
             *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
             *details.routes(),
-            *routes(site),
+            *routes(site, events.openapi),
         ],
         middleware=[
-            Middleware(ClientAddress, trusted=trusted_proxies),
+            Middleware(
+                ClientAddress,
+                trusted=trusted_proxies,
+                only_trusted=() if sign_in.header is None else sign_in.header.names,
+            ),
             Middleware(
                 Guard,
                 log=log,
@@ -171,7 +185,7 @@ class EventApi:
         self.unknown_keys = UnknownKeys()
         # A mistake: until when it is not noted again, in seconds of the monotonic clock.
         self._noted: OrderedDict[tuple[int, str, str], float] = OrderedDict()
-        self._document = openapi.document(kinds)
+        self.openapi = openapi.document(kinds)
 
     async def permit(self, request: Request) -> Response:
         """Permit a sender of CloudEvents to send, which asks before it sends; it needs a key then."""
@@ -275,12 +289,10 @@ class EventApi:
 
     async def document(self, _: Request) -> Response:
         """Return the OpenAPI document."""
-        return JSONResponse(self._document)
+        return JSONResponse(self.openapi)
 
-    async def index(self, request: Request) -> Response:
-        """Redirect a browser to the pages; return the paths of the API to a program."""
-        if is_browser(request):
-            return RedirectResponse("/start", 303)
+    async def index(self, _: Request) -> Response:
+        """Return the paths of the API."""
         return JSONResponse(
             {
                 "this": "GitDailies incoming webhooks",
@@ -288,6 +300,7 @@ class EventApi:
                 "try": "POST /webhooks/ping",
                 "read": "GET /api/events",
                 "document": "GET /openapi.json",
+                "documentForPeople": "GET /docs",
             }
         )
 
