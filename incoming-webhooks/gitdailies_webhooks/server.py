@@ -112,4 +112,4 @@ async def _stop(servers: Sequence[Server], app: ReloadableApp, stop: asyncio.Eve
     await stop.wait()
     app.readiness.stopping = True
     for server in servers:
-        server.should_exit = True
+        server.stop()

@@ -152,7 +152,7 @@ class RelayProcess:
         """Stop everything; return what came of *tasks*."""
         self._app.stopping = True
         for server in self._servers:
-            server.should_exit = True
+            server.stop()
         # Deliveries that are being received are stored while those that are being sent are recorded.
         await asyncio.gather(*serving, self._worker.stop(STOP_SECONDS), return_exceptions=True)
         self._certificates.stop()

@@ -19,7 +19,7 @@ from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_connection import addresses
-from gitdailies_connection.config import sources, timezones, yaml_document
+from gitdailies_connection.config import sources, teams, timezones, yaml_document
 from gitdailies_connection.config.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.schema_errors import is_secret, schema
@@ -53,7 +53,7 @@ def load(
 
 
 def load_webhooks(path: Path) -> WebhooksSettings:
-    """Read only `webhooks`, which may be all of the file; raises ConfigurationError as `load` does."""
+    """Read `webhooks` and `teams`, which may be all of the file; raises ConfigurationError as `load` does."""
     reading = _reading(_text(path), path, "webhooks with settings")
     settings = _webhooks(reading)
     reading.finish()
@@ -61,9 +61,10 @@ def load_webhooks(path: Path) -> WebhooksSettings:
 
 
 def load_webhooks_alone(path: Path) -> WebhooksSettings | None:
-    """Read a file that has nothing but `webhooks`; None if it has more."""
+    """Read a file that has nothing but `webhooks` and `teams`; None if it has more."""
     reading = _reading(_text(path), path, "gitdailies with url and key")
-    return load_webhooks(path) if reading.names(()) == ["webhooks"] else None
+    names = set(reading.names(()))
+    return load_webhooks(path) if names and names <= {"webhooks", "teams"} else None
 
 
 def read(
@@ -211,6 +212,7 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
         sign_in=read_sign_in(reading),
+        teams=teams.teams(reading),
     )
 
 

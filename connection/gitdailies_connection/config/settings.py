@@ -165,10 +165,23 @@ class DeploySettings:
 
 
 @dataclass(frozen=True)
-class WebhooksSettings:
-    """How incoming webhooks compute figures, how people sign in, and their proxies.
+class TeamSettings:
+    """A team: its repositories, and single services of others, each a repository and a service.
 
-    `production` may hold globs. `mirrors` are paths by repository.
+    All of them may hold `*`. `key` is its name in addresses, and `name` the one that is shown.
+    """
+
+    key: str
+    name: str
+    repos: tuple[str, ...] = ()
+    services: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True)
+class WebhooksSettings:
+    """How incoming webhooks compute figures, how people sign in, their proxies, and the teams.
+
+    `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
     """
 
     window_hours: float = 24
@@ -179,6 +192,7 @@ class WebhooksSettings:
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
     sign_in: SignInSettings = field(default_factory=SignInSettings)
+    teams: tuple[TeamSettings, ...] = ()
 
 
 @dataclass(frozen=True)

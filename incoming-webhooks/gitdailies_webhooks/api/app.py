@@ -36,6 +36,7 @@ from gitdailies_webhooks.api.body import read_json
 from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.metrics import MetricsApi
 from gitdailies_webhooks.api.middleware import ClientAddress, Guard, problem_response
+from gitdailies_webhooks.api.series import SeriesApi
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import intake, query
 from gitdailies_webhooks.events.intake import Submission
@@ -45,6 +46,7 @@ from gitdailies_webhooks.events.query import Listing
 from gitdailies_webhooks.events.reading import cloud_events
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.operations.metrics import ReceiverMetrics
 from gitdailies_webhooks.operations.readiness import Readiness, alive
 from gitdailies_webhooks.pages.connect import ConnectPages
@@ -66,6 +68,7 @@ def create_app(
     kinds: tuple[Kind, ...] = KINDS,
     public: str = "",
     deriver: Deriver | None = None,
+    teams: Teams = Teams(),  # noqa: B008  it is never changed
     trusted_proxies: Sequence[Network] = (),
     measured: ReceiverMetrics | None = None,
     readiness: Readiness | None = None,
@@ -81,7 +84,8 @@ def create_app(
     events = EventApi(store, log, clock=clock, kinds=kinds, count_event=measured.count_event)
     deriver = deriver or Deriver(store, FigureSettings(), clock, log)
     metrics = MetricsApi(store, deriver, clock, events.key_that_reads)
-    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up, sign_in)
+    series = SeriesApi(store, deriver, clock, events.key_that_reads, teams)
+    site = Site(store, log, clock, public, deriver.settings, deriver.catch_up, teams=teams, sign_in=sign_in)
     errors = ErrorResponses(site, log)
     first = site.endpoint(Page("/", ConnectPages(site).first))
 
@@ -101,6 +105,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
+            *series.routes(),
             *routes(site, events.openapi),
         ],
         middleware=[

@@ -26,12 +26,18 @@ from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
 _Values = tuple[Any, ...]
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """An incident of a deploy, as far as it is over."""
 
     began_at: int
     ended_at: int | None
     merged: bool
+
+    @classmethod
+    def known(cls, now: int, began_at: int, ended_at: int | None, merged: int) -> Span:
+        """Return what was known at *now* of an incident: one that ended later is open."""
+        ended = _by(now, ended_at)
+        return cls(began_at, ended, ended is not None and bool(merged))
 
 
 # What `DeployRow._make` does, without a step of Python for each of many rows.
@@ -61,20 +67,19 @@ def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
     ]
 
 
-def _spans(session: Session, selection: Selection) -> dict[tuple[int, str], list[_Span]]:
+def _spans(session: Session, selection: Selection) -> dict[tuple[int, str], list[Span]]:
     """Return the incidents of the selected deploys, by time and id of the deploy."""
     now = selection.period.now
     where, values = _in_period(selection, "deploy_service", "deploy_at")
-    found: dict[tuple[int, str], list[_Span]] = defaultdict(list)
+    found: dict[tuple[int, str], list[Span]] = defaultdict(list)
     for at, id_, began_at, ended_at, merged in session.execute(
         statements.SELECT_SPANS.format(where), (now, now, *values)
     ).fetchall():
-        ended = _by(now, ended_at)
-        found[at, id_].append(_Span(began_at, ended, ended is not None and bool(merged)))
+        found[at, id_].append(Span.known(now, began_at, ended_at, merged))
     return found
 
 
-def _failed(row: DeployRow, spans: Sequence[_Span]) -> DeployRow:
+def _failed(row: DeployRow, spans: Sequence[Span]) -> DeployRow:
     """Return the row of a deploy that failed by incidents."""
     outage = first_outage(spans)
     if outage is None:

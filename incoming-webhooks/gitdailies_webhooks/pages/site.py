@@ -26,6 +26,7 @@ from gitdailies_webhooks.accounts.people import ABSOLUTE
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.formatting import visible
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
@@ -78,10 +79,10 @@ class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
     *settings* are those of the figures, *sign_in* those of `webhooks.sign_in`. *catch_up* brings the figures
-    up to date.
+    up to date. *teams* group repositories.
     """
 
-    def __init__(  # noqa: PLR0917  the first three are always given
+    def __init__(
         self,
         store: EventStore,
         log: Any,
@@ -89,7 +90,9 @@ class Site:
         public: str = "",
         settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
         catch_up: Callable[[], Awaitable[None]] = _no_catch_up,
+        *,
         sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
+        teams: Teams = Teams(),  # noqa: B008  it is never changed
     ) -> None:
         self.store = store
         self.log = log
@@ -99,6 +102,7 @@ class Site:
         self.catch_up = catch_up
         self.ways_in = sign_in
         self._visitors = Visitors(store, clock, sign_in)
+        self.teams = teams
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),

@@ -10,7 +10,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator, Mapping, MutableMapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -21,7 +21,7 @@ import argon2
 import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.config.settings import DeploySettings, StoreSetting, WebhooksSettings
+from gitdailies_connection.config.settings import DeploySettings, StoreSetting, TeamSettings, WebhooksSettings
 from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts import passwords
@@ -99,6 +99,7 @@ def in_thread(
     trusted_proxies: Sequence[Network] = (),
     status: Listen | None = None,
     sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
+    teams: Sequence[TeamSettings] = (),
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -139,7 +140,7 @@ def in_thread(
             status=status,
             status_hosts=["webhooks.internal"],
             keep_days=keep_days,
-            settings=settings_of(settings, mirrors, trusted_proxies, sign_in),
+            settings=replace(settings_of(settings, mirrors, trusted_proxies, sign_in), teams=tuple(teams)),
             reload=next_settings,
             reloading=reloading[0],
         )

@@ -6,7 +6,12 @@ import pytest
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.load import load, load_webhooks, read
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import Configuration, DeploySettings, WebhooksSettings
+from gitdailies_connection.config.settings import (
+    Configuration,
+    DeploySettings,
+    TeamSettings,
+    WebhooksSettings,
+)
 from gitdailies_core.deploys.routing import DeployRoute
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Filter, Target
@@ -107,12 +112,23 @@ def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
     file = tmp_path / "gitdailies.yml"
     file.write_text(
         "webhooks: {window_hours: 48, timezone: Europe/Berlin, production: [eu-*], count_same_commit: true,"
-        " deploys: {hotfix: [hotfix/*]}, mirrors: {Lark/Api: a.git}}"
+        " deploys: {hotfix: [hotfix/*]}, mirrors: {Lark/Api: a.git}}\n"
+        "teams: {pay: {name: Payments, repos: [lark/pay-*], services: ['lark/mono: checkout']},"
+        " shop: {repos: [a/b]}}"
     )
 
     hotfix = DeploySettings(("hotfix/*",))
     expected = WebhooksSettings(
-        48, "Europe/Berlin", ("eu-*",), True, hotfix, {"lark/api": tmp_path / "a.git"}
+        48,
+        "Europe/Berlin",
+        ("eu-*",),
+        True,
+        hotfix,
+        {"lark/api": tmp_path / "a.git"},
+        teams=(
+            TeamSettings("pay", "Payments", ("lark/pay-*",), (("lark/mono", "checkout"),)),
+            TeamSettings("shop", "shop", ("a/b",)),
+        ),
     )
     assert load_webhooks(file) == expected
     with pytest.raises(ConfigurationError, match=r"yml:1: gitdailies: expected url and key of the receiver"):

@@ -48,7 +48,8 @@ def test_defaults_agree() -> None:
     properties = schema()["properties"]
     for section, settings in (("relay", RelaySettings), ("webhooks", WebhooksSettings)):
         written = {name: node["default"] for name, node in properties[section]["properties"].items()}
-        values = settings.__dataclass_fields__.values()
+        # `teams` is a section of its own in the file, and has no default.
+        values = [field for field in settings.__dataclass_fields__.values() if field.name != "teams"]
         assert written == {f.name: STORE if f.name == "store" else _default(f) for f in values}
     destination = {f.name: f.default for f in fields(Destination)}
     written = properties["gitdailies"]["properties"]
