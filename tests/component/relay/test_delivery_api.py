@@ -17,9 +17,10 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
 from tests.support.relay.receiver import Receiver
-from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.running import Relay, in_thread
+from tests.support.webhooks.with_relay import STATUS_KEY, with_status_key
 
-KEY = "status-key-0c9b8a7d6e5f4a3b"
+KEY = STATUS_KEY
 ATTIC = 'Attic <b>& "two"</b>'
 
 
@@ -54,17 +55,9 @@ def bearer(key: str = KEY) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def with_key(folder: Path, **settings: str) -> Path:
-    file = configure(folder, **settings)
-    (folder / "status-key").write_text(KEY + "\n")
-    (folder / "status-key").chmod(0o600)
-    file.write_text(file.read_text().replace("relay:\n", "relay:\n  status_key: {file: status-key}\n", 1))
-    return file
-
-
 @pytest.fixture
 def api(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
-    with in_thread(with_key(tmp_path, url=receiver.url)) as relay:
+    with in_thread(with_status_key(tmp_path, url=receiver.url)) as relay:
         yield Api(relay)
 
 
@@ -301,7 +294,7 @@ def test_a_store_that_cannot_be_read_is_a_503(api: Api) -> None:
 @pytest.fixture
 def writing(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
     """A relay that writes lines of services, as that of `gitdailies up` does."""
-    with in_thread(with_key(tmp_path, url=receiver.url), writes_services=True) as relay:
+    with in_thread(with_status_key(tmp_path, url=receiver.url), writes_services=True) as relay:
         yield Api(relay)
 
 
