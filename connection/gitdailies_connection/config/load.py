@@ -35,6 +35,7 @@ from gitdailies_connection.config.settings import (
     StoreSetting,
     WebhooksSettings,
 )
+from gitdailies_connection.config.sign_in import read_sign_in
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
@@ -217,9 +218,10 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
-        relay=_relays(reading, (*place, "relay")),
         teams=teams.teams(reading),
         corrections=reading.of((*place, "corrections"), str, default.corrections),
+        relay=_relays(reading, (*place, "relay")),
+        sign_in=read_sign_in(reading),
     )
 
 

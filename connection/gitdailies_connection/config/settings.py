@@ -18,6 +18,7 @@ from gitdailies_core.values.secret import Secret
 
 from gitdailies_connection.addresses import Listen, Network, origin
 from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.sign_in import SignInSettings
 
 SQLITE = "sqlite"
 POSTGRESQL = "postgresql"
@@ -188,7 +189,7 @@ class TeamSettings:
 
 @dataclass(frozen=True)
 class WebhooksSettings:
-    """How incoming webhooks compute figures, their proxies, the teams, and the relays that the pages ask.
+    """How incoming webhooks compute figures, how people sign in, the proxies, the teams, and the relays.
 
     `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
     `corrections` says who may correct what events count for on the pages: members or owners.
@@ -201,9 +202,10 @@ class WebhooksSettings:
     deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
-    relay: tuple[RelayAddress, ...] = ()
     teams: tuple[TeamSettings, ...] = ()
     corrections: str = "members"
+    relay: tuple[RelayAddress, ...] = ()
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
 
 
 @dataclass(frozen=True)

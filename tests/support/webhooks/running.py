@@ -28,6 +28,7 @@ from gitdailies_connection.config.settings import (
     TeamSettings,
     WebhooksSettings,
 )
+from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts import passwords
 from gitdailies_webhooks.accounts.key_store import create_key
@@ -106,6 +107,7 @@ def in_thread(
     teams: Sequence[TeamSettings] = (),
     relays: Sequence[RelayAddress] = (),
     port: int = 0,
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -147,7 +149,9 @@ def in_thread(
             status_hosts=["webhooks.internal"],
             keep_days=keep_days,
             settings=replace(
-                settings_of(settings, mirrors, trusted_proxies), teams=tuple(teams), relay=tuple(relays)
+                settings_of(settings, mirrors, trusted_proxies, sign_in),
+                teams=tuple(teams),
+                relay=tuple(relays),
             ),
             reload=next_settings,
             reloading=reloading[0],
@@ -180,6 +184,7 @@ def settings_of(
     settings: FigureSettings,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     proxies: Sequence[Network] = (),
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> WebhooksSettings:
     """Return the settings of `webhooks` in gitdailies.yml."""
     return WebhooksSettings(
@@ -190,6 +195,7 @@ def settings_of(
         deploys=DeploySettings(settings.hotfix),
         mirrors=mirrors,
         trusted_proxies=tuple(proxies),
+        sign_in=sign_in,
     )
 
 
