@@ -21,7 +21,7 @@ from tests.contract.stores.test_plans import ExplainingSession, parts
 from tests.support import databases
 from tests.support.relay.bench import BEGAN, delivery
 
-MANY = 700
+MANY = 130
 LARGE = ("deliveries", "quarantine", "ignored", "events", "attempts")
 
 
@@ -41,7 +41,15 @@ def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFa
         yield made
 
 
-def listed(session: Any, choice: Choice, limit: int = 200) -> list[dict[str, Any]]:
+@pytest.fixture(autouse=True)
+def few_at_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Read few at once, so that a small store has several groups and pages."""
+    monkeypatch.setattr(facts, "_NEIGHBORS", 30)
+    monkeypatch.setattr(facts, "_OTHERS", 5)
+    monkeypatch.setattr(deliveries, "MOST_CHOSEN", 50)
+
+
+def listed(session: Any, choice: Choice, limit: int = 40) -> list[dict[str, Any]]:
     found: list[dict[str, Any]] = []
     after: str | None = None
     while True:
@@ -86,7 +94,7 @@ def test_a_page_reads_no_table_as_a_whole(database: Database, outcome: str | Non
 
 def test_a_search_stops_where_it_says(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
     """What no index finds is looked for among a bounded number, and the next page goes on from there."""
-    monkeypatch.setattr(deliveries, "MOST_LOOKED_AT", 300)
+    monkeypatch.setattr(deliveries, "MOST_LOOKED_AT", 60)
     with closing(database.connect()) as session:
         first = deliveries.page(session, Listing(Choice(q="no such text")))
         assert (first["deliveries"], first["lookedBackTo"] is not None) == ([], True)
