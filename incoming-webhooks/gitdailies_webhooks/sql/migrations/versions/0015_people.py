@@ -1,4 +1,4 @@
-"""Sign-in with accounts of other systems, and the read tokens of people."""
+"""Sign-in with accounts of other systems, read tokens of people, and what people decide about events."""
 
 from __future__ import annotations
 
@@ -16,6 +16,8 @@ def upgrade() -> None:
     _tokens()
     _identities()
     _pending_sign_ins()
+    _decisions()
+    _judged_deploys()
 
 
 def _tokens() -> None:
@@ -53,4 +55,35 @@ def _pending_sign_ins() -> None:
         sa.Column("browser", sa.LargeBinary, nullable=False),
         sa.Column("next", sa.Text, nullable=False),
         sa.Column("created_at", sa.BigInteger, nullable=False),
+    )
+
+
+def _decisions() -> None:
+    """Corrections of events, and lines of the review."""
+    op.create_table(
+        "corrections",
+        sa.Column("event", sa.Text, primary_key=True),
+        sa.Column("what", sa.Text, nullable=False),
+        sa.Column("deploy", sa.Text),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_table(
+        "acknowledgements",
+        sa.Column("line", sa.Text, primary_key=True),
+        sa.Column("reason", sa.Text, nullable=False),
+        sa.Column("actor", sa.Text, nullable=False),
+        sa.Column("at", sa.BigInteger, nullable=False),
+        sqlite_with_rowid=False,
+    )
+    op.create_index("acknowledgements_at", "acknowledgements", ["at"])
+
+
+def _judged_deploys() -> None:
+    op.add_column("figures_deploys", sa.Column("judged", sa.Text, nullable=False, server_default=""))
+    judged = sa.text("judged <> ''")
+    op.create_index(
+        "figures_deploys_judged", "figures_deploys", ["id"], sqlite_where=judged, postgresql_where=judged
     )
