@@ -38,6 +38,7 @@ from gitdailies_webhooks.api.details import DetailsApi
 from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.metrics import MetricsApi
 from gitdailies_webhooks.api.middleware import ClientAddress, Guard, problem_response
+from gitdailies_webhooks.api.review import ReviewApi
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events import intake, query
 from gitdailies_webhooks.events.intake import Submission
@@ -104,6 +105,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
+            *ReviewApi(store, deriver, clock, events.key_that_reads, public).routes(),
             *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
             *details.routes(),
             *routes(site),

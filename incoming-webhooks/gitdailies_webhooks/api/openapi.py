@@ -11,7 +11,7 @@ from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
 from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
-from gitdailies_webhooks.api import openapi_details, openapi_metrics
+from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_review
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
@@ -64,6 +64,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
             "/api/events/{id}": {**details["/api/events/{id}"], "delete": _delete()},
             **openapi_details.corrections_of(_json, _problems, _body),
             **openapi_metrics.operations(_json, _problems),
+            **openapi_review.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},
             "/openapi.json": {"get": _document()},
@@ -88,6 +89,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                 **schemas(kinds),
                 **openapi_metrics.schemas(),
                 **openapi_details.schemas(),
+                **openapi_review.schemas(),
             },
         },
     }

@@ -10,6 +10,7 @@ from gitdailies_webhooks.pages.corrections import CorrectionPages
 from gitdailies_webhooks.pages.dora import DoraPage
 from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
+from gitdailies_webhooks.pages.review import ReviewPage
 from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
@@ -20,7 +21,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site) -> list[Page]:
     """Return all pages."""
-    groups = (SignInPages, EventPages, CorrectionPages, DoraPage, SettingsPages, PeoplePages)
+    groups = (SignInPages, EventPages, CorrectionPages, ReviewPage, DoraPage, SettingsPages, PeoplePages)
     return [page for group in groups for page in group(site).pages()]
 
 

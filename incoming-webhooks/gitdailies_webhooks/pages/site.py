@@ -50,6 +50,7 @@ POLICY = (
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/start", "Start", False),
     ("/dora", "DORA", False),
+    ("/review", "Review", False),
     ("/events", "Events", False),
     ("/settings", "Settings", False),
 )
