@@ -54,6 +54,7 @@ _DELETE_OLD_PEOPLE = "DELETE FROM people WHERE id IN (SELECT id FROM people WHER
 _DELETE_OLD_DECISIONS = (
     "DELETE FROM acknowledgements WHERE line IN (SELECT line FROM acknowledgements WHERE at < ? LIMIT ?)"
 )
+_DELETE_IDENTITIES = "DELETE FROM identities WHERE person_id NOT IN (SELECT id FROM people)"
 # What an erasure of all that is older than a moment will find.
 _OLD = {
     "event": ("SELECT count(*) FROM events WHERE time < ?",),
@@ -135,6 +136,7 @@ def _erase_old(session: Session, before: datetime) -> Counter[str]:
         ("acknowledgement", _DELETE_OLD_DECISIONS),
     ):
         counts[name] += session.execute(statement, (moment, batch)).rowcount
+    session.execute(_DELETE_IDENTITIES)
     return +counts
 
 

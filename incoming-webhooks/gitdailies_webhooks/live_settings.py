@@ -15,6 +15,7 @@ from gitdailies_webhooks.api.app import create_app
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.mirrors.worker import MirrorWorker
 from gitdailies_webhooks.operations.metrics import ReceiverMetrics
 from gitdailies_webhooks.operations.readiness import Readiness
@@ -44,10 +45,13 @@ class _ConfiguredApp:
             clock=clock,
             public=public,
             deriver=self._deriver,
+            teams=Teams(settings.teams),
             trusted_proxies=settings.trusted_proxies,
             measured=measured,
             readiness=readiness,
             corrections=settings.corrections,
+            relays=settings.relay,
+            sign_in=settings.sign_in,
         )
 
     def start(self) -> None:

@@ -165,7 +165,9 @@ def test_no_label_is_written_over_another(shop: Tab, receiver: Receiver, since: 
     page = shop.page
     for width in (1280, 390):
         page.set_viewport_size({"width": width, "height": 900})
-        page.goto(f"{receiver.url}/dora?from={since}&to=2026-04-06&now=2026-04-05T12:00:00Z")
+        page.goto(
+            f"{receiver.url}/dora?repo=larkspur/shop&from={since}&to=2026-04-06&now=2026-04-05T12:00:00Z"
+        )
         expect(page.locator("g.ticks text:visible").first).to_be_visible()
         assert page.evaluate(_OVERLAPS) == [], width
 
@@ -190,7 +192,7 @@ def test_a_fault_in_an_address_is_shown(shop: Tab, receiver: Receiver) -> None:
 def test_an_empty_page_tells_what_to_do(owner: Tab, receiver: Receiver) -> None:
     """Without an event the page has lines to paste; with events elsewhere it has links to them."""
     page = owner.page
-    page.get_by_role("link", name="DORA", exact=True).click()
+    page.get_by_role("link", name="Overview", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("DORA metrics")
     expect(page.locator("#sample")).to_contain_text(f"curl -sS {receiver.url}/webhooks")
     owner.look("dora-empty")
@@ -225,7 +227,10 @@ def test_every_history_looks_right_to_axe(shop: Tab, receiver: Receiver) -> None
         if summary.is_visible():
             summary.click()
     shop.look("dora-worked-open")
-    page.goto(f"{receiver.url}/dora?days=7&now=2026-03-30T12:00:00Z")
+    page.goto(f"{receiver.url}/dora?repo=larkspur/shop&days=7&now=2026-03-30T12:00:00Z")
     shop.look("dora-young")
+    page.goto(f"{receiver.url}/dora?now=2026-04-05T12:00:00Z")
+    expect(page.get_by_role("heading", name="Repositories (2)")).to_be_visible()
+    shop.look("overview")
     page.goto(f"{receiver.url}/dora?days=x")
     shop.look("dora-wrong")

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -19,7 +20,7 @@ from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.values.nearest_name import did_you_mean
 
 from gitdailies_connection import addresses
-from gitdailies_connection.config import sources, timezones, yaml_document
+from gitdailies_connection.config import sources, teams, timezones, yaml_document
 from gitdailies_connection.config.errors import Place
 from gitdailies_connection.config.reader import SettingsReader
 from gitdailies_connection.config.schema_errors import is_secret, schema
@@ -29,10 +30,12 @@ from gitdailies_connection.config.settings import (
     Defaults,
     DeploySettings,
     Destination,
+    RelayAddress,
     RelaySettings,
     StoreSetting,
     WebhooksSettings,
 )
+from gitdailies_connection.config.sign_in import read_sign_in
 
 NAME = "gitdailies.yml"
 STORE = "sqlite:gitdailies-data/relay.db"
@@ -52,7 +55,7 @@ def load(
 
 
 def load_webhooks(path: Path) -> WebhooksSettings:
-    """Read only `webhooks`, which may be all of the file; raises ConfigurationError as `load` does."""
+    """Read `webhooks` and `teams`, which may be all of the file; raises ConfigurationError as `load` does."""
     reading = _reading(_text(path), path, "webhooks with settings")
     settings = _webhooks(reading)
     reading.finish()
@@ -60,9 +63,10 @@ def load_webhooks(path: Path) -> WebhooksSettings:
 
 
 def load_webhooks_alone(path: Path) -> WebhooksSettings | None:
-    """Read a file that has nothing but `webhooks`; None if it has more."""
+    """Read a file that has nothing but `webhooks` and `teams`; None if it has more."""
     reading = _reading(_text(path), path, "gitdailies with url and key")
-    return load_webhooks(path) if reading.names(()) == ["webhooks"] else None
+    names = set(reading.names(()))
+    return load_webhooks(path) if names and names <= {"webhooks", "teams"} else None
 
 
 def read(
@@ -167,6 +171,11 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
         listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
         status=reading.of((*place, "status"), addresses.parse_listen, default.status),
         status_hosts=reading.of((*place, "status_hosts"), tuple, default.status_hosts),
+        status_key=(
+            None
+            if reading.get((*place, "status_key")) is None
+            else sources.secret(reading, (*place, "status_key"))
+        ),
         give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
         quarantine_days=reading.of((*place, "quarantine_days"), float, default.quarantine_days),
         filtered_days=reading.of((*place, "filtered_days"), float, default.filtered_days),
@@ -209,8 +218,28 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
+        teams=teams.teams(reading),
         corrections=reading.of((*place, "corrections"), str, default.corrections),
+        relay=_relays(reading, (*place, "relay")),
+        sign_in=read_sign_in(reading),
     )
+
+
+def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
+    """Read one relay, or a list of relays with names that differ."""
+    value = reading.get(place)
+    places = [(*place, index) for index in range(len(value))] if isinstance(value, list) else [place]
+    found: dict[str, RelayAddress] = {}
+    for where in places if value is not None else ():
+        name = reading.of((*where, "name"), str, "relay")
+        allow_http = reading.of((*where, "allow_http"), bool, default=False)
+        url = reading.of(
+            (*where, "url"), partial(addresses.check_receiver, allow_http=allow_http), "http://localhost"
+        )
+        if name in found:
+            reading.fault((*where, "name"), f"expected names that differ, got {got(name)} twice")
+        found[name] = RelayAddress(name, url, sources.secret(reading, (*where, "key")))
+    return tuple(found.values())
 
 
 def _mirrors(reading: SettingsReader, place: Place) -> Mapping[str, Path]:

@@ -54,6 +54,12 @@ class Key:
     last_used_at: datetime | None
     expires_at: datetime | None
     deleted_at: datetime | None
+    person_id: int | None = None
+
+    @property
+    def is_token(self) -> bool:
+        """Whether it is the read token of a person."""
+        return self.person_id is not None
 
     @property
     def shown(self) -> str:

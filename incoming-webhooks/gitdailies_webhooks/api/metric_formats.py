@@ -12,7 +12,8 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import GaugeMetricFamily, InfoMetricFamily, Metric
 from prometheus_client.registry import Collector
 
-CSV = "text/csv; charset=utf-8"
+from gitdailies_webhooks.pages.formatting import spreadsheet_safe
+
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 _COLUMNS = (
@@ -22,8 +23,6 @@ _COLUMNS = (
 _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
 _RATIO = "value"
 
-# A spreadsheet would evaluate text with such a beginning as a formula.
-_FORMULA = re.compile(r"^[=+\-@\t\r]")
 _CAPITAL = re.compile(r"(?<!^)(?=[A-Z])")
 
 
@@ -56,7 +55,7 @@ def as_csv(report: Mapping[str, Any]) -> str:
     writer = csv.writer(text)
     writer.writerow(_COLUMNS)
     filters, period = report["filter"], report["period"]
-    place = [_plain(filters[name] or "") for name in ("repo", "environment", "service")]
+    place = [spreadsheet_safe(filters[name] or "") for name in ("repo", "environment", "service")]
     for figure, measure, number, unit in measures(report):
         shown = "" if number is None else repr(number)
         writer.writerow(
@@ -103,7 +102,3 @@ class _Gauges(Collector):
 
 def _snake(name: str) -> str:
     return _CAPITAL.sub("_", name.replace(".", "_")).lower()
-
-
-def _plain(text: str) -> str:
-    return f"'{text}" if _FORMULA.search(text) else text

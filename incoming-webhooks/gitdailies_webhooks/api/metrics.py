@@ -14,7 +14,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.api.metric_formats import CSV, PROMETHEUS, as_csv, as_prometheus
+from gitdailies_webhooks.api.metric_formats import PROMETHEUS, as_csv, as_prometheus
 from gitdailies_webhooks.derived import queries
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.derived.question import FILTERS, question
@@ -23,6 +23,7 @@ from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import DEFINITIONS
+from gitdailies_webhooks.pages.series_formats import CSV
 
 LISTED, MOST_LISTED = 100, 1000
 _CURSOR = re.compile(r"(-?[0-9]{1,18}),([!-~]{1,255})")

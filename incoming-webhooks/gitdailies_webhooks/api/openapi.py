@@ -11,7 +11,8 @@ from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
 from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
-from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_review
+from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_review, openapi_series
+from gitdailies_webhooks.api.openapi_components import with_components
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
@@ -43,6 +44,10 @@ _PERIOD_WORDS: Mapping[str, str] = {
 
 def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
     """Return the document; `info.x-gitdailies-receiver` shows senders that all our fields are accepted."""
+    return with_components(_document_of(kinds))
+
+
+def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
     details = openapi_details.operations(_json, _problems)
     return {
         "openapi": "3.1.0",
@@ -65,6 +70,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
             **openapi_details.corrections_of(_json, _problems, _body),
             **openapi_metrics.operations(_json, _problems),
             **openapi_review.operations(_json, _problems),
+            **openapi_series.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},
             "/openapi.json": {"get": _document()},
@@ -80,7 +86,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                 "bearer": {
                     "type": "http",
                     "scheme": "bearer",
-                    "description": "The same key, for programs that know no other header.",
+                    "description": "The same key, or the read token of a person.",
                 },
             },
             "schemas": {
@@ -88,6 +94,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
                 "Event": one_of(kinds),
                 **schemas(kinds),
                 **openapi_metrics.schemas(),
+                **openapi_series.schemas(),
                 **openapi_details.schemas(),
                 **openapi_review.schemas(),
             },

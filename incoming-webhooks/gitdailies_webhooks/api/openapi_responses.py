@@ -24,8 +24,8 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "empty": _names("fields that were empty, which means not given"),
         "differs": _names("fields with another value than in the event first sent with this id, which stays"),
         "erased": {
-            "const": True,
-            "description": "the event with this id was erased, and is not stored again",
+            "type": "boolean",
+            "description": "true: the event with this id was erased, and is not stored again",
         },
         "cut": {
             "type": "object",

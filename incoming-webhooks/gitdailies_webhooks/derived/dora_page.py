@@ -19,7 +19,7 @@ from gitdailies_webhooks.figures.timeline import Timeline, timeline
 from gitdailies_webhooks.figures.trend import Trend, trend
 from gitdailies_webhooks.sql.bulk import lookup_many
 
-_MOST_ENVIRONMENTS = 50
+MOST_ENVIRONMENTS = 50
 # Deploys of another environment are counted up to this number.
 MOST_SEEN = 1000
 
@@ -54,12 +54,12 @@ def overview(session: Session, question: Question, settings: FigureSettings) -> 
         timeline=drawn,
         began_at=rows.first_event_at(session, question.selection),
         events=_events(session, _ids(drawn)),
-        repos=_repos(session),
-        environments=_environments(session, settings),
+        repos=repositories(session),
+        environments=environments(session, settings),
         seen=[
             (name or settings.production_name, number)
             for name, number in rows.deploys_by_environment(
-                session, question.selection, _MOST_ENVIRONMENTS, MOST_SEEN
+                session, question.selection, MOST_ENVIRONMENTS, MOST_SEEN
             )
         ],
     )
@@ -76,7 +76,7 @@ def _events(session: Session, ids: Iterable[str]) -> dict[str, dict[str, Any]]:
     return {id_: {**json.loads(body), "seq": seq} for id_, seq, body in found}
 
 
-def _repos(session: Session) -> list[str]:
+def repositories(session: Session) -> list[str]:
     spelled: dict[str, list[str]] = {}
     for name, repo in spellings.names(session).items():
         spelled.setdefault(repo, []).append(name)
@@ -86,6 +86,6 @@ def _repos(session: Session) -> list[str]:
     ]
 
 
-def _environments(session: Session, settings: FigureSettings) -> list[str]:
-    found = rows.environments(session, _MOST_ENVIRONMENTS)
+def environments(session: Session, settings: FigureSettings) -> list[str]:
+    found = rows.environments(session, MOST_ENVIRONMENTS)
     return [settings.production_name, *(name for name in found if name != PRODUCTION)]

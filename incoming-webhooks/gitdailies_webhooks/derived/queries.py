@@ -83,7 +83,7 @@ def selected(
     first = _first_at(session, selection)
     behind = change_log.behind_since(session, now)
     if rows.outdated(session, settings) or (fresh and behind is not None):
-        history = _history(session, selection.repo, settings, now, most)
+        history = history_of(session, selection.repo, settings, now, most)
         return Selected(*select_rows(derive(history, settings), selection), now, first)
     as_of = now if behind is None else min(behind, now)
     deploys, incidents = rows.read_deploys(session, selection), rows.read_incidents(session, selection)
@@ -180,13 +180,13 @@ def _verdicts(
         # Everything that concerns an event is in its repository.
         reasons = {}
         for repo in {event.repo for event in events}:
-            history = _history(session, repo, settings, selection.period.now, most)
+            history = history_of(session, repo, settings, selection.period.now, most)
             reasons[repo] = Reasons(history, derive(history, settings), selection, settings)
         found = [reasons[event.repo].of(event.id) for event in events]
     return [_judged(orjson.loads(event.body), of) for event, of in zip(events, found, strict=True)]
 
 
-def _history(
+def history_of(
     session: Session, repo: str | None, settings: FigureSettings, now: int, most: int | None
 ) -> History:
     """Read the events of a repository, or of all, up to *now*; raises Refusal for more than *most*."""

@@ -26,12 +26,18 @@ from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
 _Values = tuple[Any, ...]
 
 
-class _Span(NamedTuple):
+class Span(NamedTuple):
     """An incident of a deploy, as far as it is over."""
 
     began_at: int
     ended_at: int | None
     merged: bool
+
+    @classmethod
+    def known(cls, now: int, began_at: int, ended_at: int | None, merged: int) -> Span:
+        """Return what was known at *now* of an incident: one that ended later is open."""
+        ended = _by(now, ended_at)
+        return cls(began_at, ended, ended is not None and bool(merged))
 
 
 # What `DeployRow._make` does, without a step of Python for each of many rows.
@@ -44,13 +50,18 @@ def read_deploys(session: Session, selection: Selection) -> list[DeployRow]:
     where, values = _in_period(selection)
     query = statements.SELECT_DEPLOYS.format(where)
     found = list(map(_deploy_row, session.execute(query, (now, now, *values)).fetchall()))
-    not_failed = {id_ for (id_,) in session.execute(statements.NOT_FAILED).fetchall()}
+    corrected = not_failed(session)
     for (at, id_), spans in _spans(session, selection).items():
-        if id_ in not_failed:
+        if id_ in corrected:
             continue
         index = bisect_left(found, (at, id_), key=lambda row: (row.at, row.id))
         found[index] = _failed(found[index], spans)
     return found
+
+
+def not_failed(session: Session) -> set[str]:
+    """Return the deploys that did not fail, whatever is attributed to them: corrections say so."""
+    return {id_ for (id_,) in session.execute(statements.NOT_FAILED).fetchall()}
 
 
 def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
@@ -64,20 +75,19 @@ def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:
     ]
 
 
-def _spans(session: Session, selection: Selection) -> dict[tuple[int, str], list[_Span]]:
+def _spans(session: Session, selection: Selection) -> dict[tuple[int, str], list[Span]]:
     """Return the incidents of the selected deploys, by time and id of the deploy."""
     now = selection.period.now
     where, values = _in_period(selection, "deploy_service", "deploy_at")
-    found: dict[tuple[int, str], list[_Span]] = defaultdict(list)
+    found: dict[tuple[int, str], list[Span]] = defaultdict(list)
     for at, id_, began_at, ended_at, merged in session.execute(
         statements.SELECT_SPANS.format(where), (now, now, *values)
     ).fetchall():
-        ended = _by(now, ended_at)
-        found[at, id_].append(_Span(began_at, ended, ended is not None and bool(merged)))
+        found[at, id_].append(Span.known(now, began_at, ended_at, merged))
     return found
 
 
-def _failed(row: DeployRow, spans: Sequence[_Span]) -> DeployRow:
+def _failed(row: DeployRow, spans: Sequence[Span]) -> DeployRow:
     """Return the row of a deploy that failed by incidents."""
     outage = first_outage(spans)
     if outage is None:

@@ -48,6 +48,8 @@ _INSERT = (
 )
 # Delete an event and return what its audit line needs.
 _DELETE = "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id"
+# The number of an event.
+_SEQ_OF = "SELECT seq FROM events WHERE id = ?"
 # Stored events by id, and erased ones by hash; `{0}` and `{1}` are the lists of both.
 _EXISTING = (
     "SELECT id, digest, time, time_given, body FROM events WHERE id {0}"
@@ -128,6 +130,12 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
     write_audit(session, now, actor=actor, action="event.deleted", subject=id_, detail=detail)
     return True
+
+
+def seqs_of(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of stored events by their ids; those that are not stored are left out."""
+    found = ((id_, session.execute(_SEQ_OF, (id_,)).fetchone()) for id_ in ids)
+    return {id_: row[0] for id_, row in found if row is not None}
 
 
 def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:

@@ -157,20 +157,27 @@ def refuse_parameters(query: str) -> None:
 
 def parameters(query: str, names: Sequence[str]) -> dict[str, str]:
     """Read a query whose parameters are among *names*, each at most once; raises Refusal."""
+    given = repeated_parameters(query, names)
+    for name, values in given.items():
+        if len(values) > 1:
+            raise refusal("request", f"{name}: given twice; give it once")
+    return {name: values[0] for name, values in given.items()}
+
+
+def repeated_parameters(query: str, names: Sequence[str]) -> dict[str, list[str]]:
+    """Read a query whose parameters are among *names*, each with all its values; raises Refusal."""
     try:
         pairs = parse_qsl(query, keep_blank_values=True, errors="strict", max_num_fields=_MOST_PARAMETERS)
     except ValueError:
         raise refusal("request", "query: expected name=value pairs in UTF-8, got other text") from None
-    given: dict[str, str] = {}
+    given: dict[str, list[str]] = {}
     for name, value in pairs:
         if name not in names:
             known = f"expected one of {', '.join(names)}" if names else "expected no parameters"
             raise refusal("request", f"query: {known}, got {got(name)}")
         if "\x00" in value:
             raise refusal("request", f"{name}: expected text without null characters, got one")
-        if name in given:
-            raise refusal("request", f"{name}: given twice; give it once")
-        given[name] = value
+        given.setdefault(name, []).append(value)
     return given
 
 

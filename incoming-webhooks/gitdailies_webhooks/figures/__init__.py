@@ -13,7 +13,8 @@ stored events ─► events     deploys, starts and ends of incidents, in order
                  │
                  ├─► metrics     the five figures of the deploys that a `selection` includes
                  │      ├─► trend      the same figures for each day, week or month
-                 │      └─► timeline   marks and a list of the newest events, for the DORA page
+                 │      ├─► timeline   marks and a list of the newest events, for the DORA page
+                 │      └─► comparison whether a figure differs clearly between two periods
                  └─► reasons     why each event counts in a figure, or why not
 ```
 

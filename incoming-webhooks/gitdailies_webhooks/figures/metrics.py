@@ -27,8 +27,8 @@ RECOVERY = "failedDeploymentRecoveryTime"
 REWORK = "deploymentReworkRate"
 FIGURES = (FREQUENCY, LEAD_TIME, FAIL_RATE, RECOVERY, REWORK)
 
-# In tenths.
-_MEDIAN, _P90 = 5, 9
+# In hundredths.
+P25, MEDIAN, P75, P90 = 25, 50, 75, 90
 
 
 class DeployRow(NamedTuple):
@@ -154,7 +154,7 @@ def figures(
         },
         FAIL_RATE: _fail_rate(len(rows), len(failed), young, unlinked),
         RECOVERY: _recovery(failed),
-        REWORK: {"value": _ratio(rework, len(rows)), "numerator": rework, "denominator": len(rows)},
+        REWORK: {"value": ratio(rework, len(rows)), "numerator": rework, "denominator": len(rows)},
     }
 
 
@@ -162,13 +162,13 @@ def _frequency(at: Sequence[int], days: float) -> dict[str, Any]:
     times = sorted(at)
     gaps = sorted(map(sub, times[1:], times))
     return {
-        "value": _ratio(len(at), days),
+        "value": ratio(len(at), days),
         "unit": "deploys/day",
         "numerator": len(at),
         "denominator": days,
         "count": len(gaps),
-        "medianGap": _seconds(percentile(gaps, _MEDIAN)),
-        "gapP90": _seconds(percentile(gaps, _P90)),
+        "medianGap": seconds(percentile(gaps, MEDIAN)),
+        "gapP90": seconds(percentile(gaps, P90)),
     }
 
 
@@ -184,7 +184,7 @@ def _fail_rate(deploys: int, failed: int, young: Sequence[bool], unlinked: Unlin
     settled = deploys - len(young)
     settled_failed = failed - failed_young
     return {
-        "value": _ratio(settled_failed, settled),
+        "value": ratio(settled_failed, settled),
         "numerator": settled_failed,
         "denominator": settled,
         "pending": len(young) - failed_young,
@@ -209,26 +209,28 @@ def _recovery(failed: Sequence[DeployRow]) -> dict[str, Any]:
 def _durations(durations: list[int]) -> dict[str, Any]:
     ordered = sorted(durations)
     return {
-        "median": _seconds(percentile(ordered, _MEDIAN)),
-        "p90": _seconds(percentile(ordered, _P90)),
+        "median": seconds(percentile(ordered, MEDIAN)),
+        "p90": seconds(percentile(ordered, P90)),
         "count": len(ordered),
     }
 
 
-def percentile(ordered: Sequence[int], tenths: int) -> float | None:
-    """Return the value below which *tenths* tenths of *ordered* numbers lie; None without numbers."""
+def percentile(ordered: Sequence[int], hundredths: int) -> float | None:
+    """Return the value below which *hundredths* of *ordered* numbers lie; None without numbers."""
     if not ordered:
         return None
     # Whole numbers keep a rank exact that is a whole number.
-    below, rest = divmod(tenths * (len(ordered) - 1), 10)
+    below, rest = divmod(hundredths * (len(ordered) - 1), 100)
     if not rest:
         return ordered[below]
-    return ordered[below] + (ordered[below + 1] - ordered[below]) * rest / 10
+    return ordered[below] + (ordered[below + 1] - ordered[below]) * rest / 100
 
 
-def _ratio(part: float, whole: float) -> float | None:
+def ratio(part: float, whole: float) -> float | None:
+    """Return a part of a whole; None for a part of nothing."""
     return part / whole if whole else None
 
 
-def _seconds(us: float | None) -> float | None:
+def seconds(us: float | None) -> float | None:
+    """Return microseconds as seconds."""
     return None if us is None else us / 1_000_000

@@ -52,12 +52,12 @@ def trend(
     first: int | None,
 ) -> Trend:
     """Cut a period, and its deploys and incidents, which are in order; *first* is the first event of all."""
-    unit, cut = buckets(period)
-    begins = [bucket.period.began_at for bucket in cut]
-    parts = zip(cut, _split(deploys, begins), _split(incidents, begins), strict=True)
+    unit, cuts = buckets(period)
+    begins = [bucket.period.began_at for bucket in cuts]
+    parts = zip(cuts, _split(deploys, begins), _split(incidents, begins), strict=True)
     return Trend(
         unit,
-        cut,
+        cuts,
         tuple(
             figures(
                 bucket_deploys,
@@ -74,14 +74,14 @@ def trend(
 def buckets(period: Period) -> tuple[str, tuple[Bucket, ...]]:
     """Cut the part of a period that has passed by the shortest unit that gives at most `MAX_BUCKETS`."""
     for unit in UNITS[:-1]:
-        cut = _cut(period, unit)
-        if len(cut) <= MAX_BUCKETS:
-            return unit.name, cut
-    return UNITS[-1].name, _cut(period, UNITS[-1])
+        parts = cut(period, unit, MAX_BUCKETS)
+        if len(parts) <= MAX_BUCKETS:
+            return unit.name, parts
+    return UNITS[-1].name, cut(period, UNITS[-1])
 
 
-def _cut(period: Period, unit: Unit) -> tuple[Bucket, ...]:
-    """Cut a period by a unit; with a unit that is too short, stop one bucket past `MAX_BUCKETS`."""
+def cut(period: Period, unit: Unit, most: int | None = None) -> tuple[Bucket, ...]:
+    """Cut the part of a period that has passed by a unit; stop one bucket past *most*."""
     began = local_time(period.began_at, period.zone)
     local_begin = unit.begin(began)
     edges = [(period.began_at, local_begin, local_begin == began)]
@@ -94,7 +94,7 @@ def _cut(period: Period, unit: Unit) -> tuple[Bucket, ...]:
         # A place that moves across the date line skips a whole day.
         if at > edges[-1][0]:
             edges.append((at, beginning, True))
-        if len(edges) > MAX_BUCKETS and unit is not UNITS[-1]:
+        if most is not None and len(edges) > most:
             break
     ends = [*(at for at, _, _ in edges[1:]), period.ended_at]
     last_whole = end == period.until and period.until == period.ended_at

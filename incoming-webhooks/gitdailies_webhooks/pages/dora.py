@@ -1,25 +1,45 @@
-"""The DORA page: five figures, their trends, and a timeline of deploys and incidents."""
+"""The DORA page: the overview of all repositories, or five figures of one with trends and a timeline."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
-from typing import Any
+from typing import Any, NamedTuple
 
+from gitdailies_core.error_text import got
+from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.derived.question import FILTERS, question
-from gitdailies_webhooks.events import query
-from gitdailies_webhooks.events.problem import Refusal
+from gitdailies_webhooks.derived.series.answer import answer
+from gitdailies_webhooks.derived.series.overview import overview
+from gitdailies_webhooks.derived.series.question import MOST_DAYS, MOST_LISTED, Asked, asked
+from gitdailies_webhooks.events import query, spellings
+from gitdailies_webhooks.events.problem import Refusal, refusal
+from gitdailies_webhooks.figures import trend
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
-from gitdailies_webhooks.pages import dora_view
-from gitdailies_webhooks.pages.events import sample_command
+from gitdailies_webhooks.figures.series import INTERVALS
+from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.pages import dora_view, overview_view, phrases
+from gitdailies_webhooks.pages.overview_view import FIRST_SORT, SORTS
 from gitdailies_webhooks.pages.request_context import Visit
+from gitdailies_webhooks.pages.samples import deploy_command
+from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
 from gitdailies_webhooks.pages.site import Page, Site
 
-_MOST_DAYS = 36_525
+_PARAMETERS = (*FILTERS, "days", "team", "sort", "page")
+
+
+class _Asked(NamedTuple):
+    """What an address asks for: for the page of one repository, and for the overview."""
+
+    one: Question
+    all: Asked
+    sort: str
+    page: int
 
 
 class DoraPage:
@@ -29,32 +49,99 @@ class DoraPage:
         self._site = site
 
     def pages(self) -> list[Page]:
-        return [Page("/dora", self.show)]
+        return [Page("/dora", self.show), Page("/dora/export", self.export)]
 
     async def show(self, visit: Visit) -> Response:
         """Show the figures that the address asks for, or the error in it."""
         try:
-            filters = {
-                name: text.strip()
-                for name, text in query.parameters(visit.query, (*FILTERS, "days")).items()
-                if text.strip()
-            }
-            self._question(filters)
-        except Refusal as refusal:
-            return self._error(visit, refusal.problem.detail)
+            filters = _filters(visit, _PARAMETERS)
+            self._asked(filters)
+        except Refusal as refused:
+            return self._error(visit, refused.problem.detail)
         await self._site.catch_up()
         # The rows may now include events later than the first moment.
-        question_ = self._question(filters)
-        settings = self._site.settings
-        shown = partial(dora_view.shown, filters=filters, question=question_, settings=settings)
-        context = await self._site.store.ask(shown)
-        return self._site.render(visit, "dora.html", error="", sample=sample_command(visit.origin), **context)
+        shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
+        template, context = await self._site.store.ask(shown)
+        choices = dora_view.team_choices(self._site.teams)
+        return self._site.render(
+            visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
+        )
 
-    def _question(self, filters: Mapping[str, str]) -> Question:
-        days = query.number("days", filters.get("days", str(DEFAULT_DAYS)), 1, _MOST_DAYS)
-        return question(filters, self._site.settings, to_us(self._site.clock()), days)
+    async def export(self, visit: Visit) -> Response:
+        """Return the groups of the overview as CSV, JSON or Markdown, as the API does for a key."""
+        filters = _filters(visit, (*_PARAMETERS, "format"))
+        form = filters.pop("format", "csv")
+        if form not in FORMS:
+            raise refusal("request", f"format: expected one of {', '.join(FORMS)}, got {got(form)}")
+        self._asked(filters)
+        await self._site.catch_up()
+        found = self._asked(filters).all
+        exported = partial(answer, question=found.question, settings=self._site.settings, limit=MOST_LISTED)
+        body = await self._site.store.ask(exported)
+        headers = {"content-disposition": f'attachment; filename="dora.{form}"'}
+        if form == "csv":
+            return Response(as_csv(body), media_type=CSV, headers=headers)
+        if form == "md":
+            return Response(as_markdown(body), media_type=MARKDOWN, headers=headers)
+        return JSONResponse(body, headers=headers)
+
+    def _asked(self, filters: Mapping[str, str]) -> _Asked:
+        site, now = self._site, to_us(self._site.clock())
+        days = query.number("days", filters.get("days", str(DEFAULT_DAYS)), 1, MOST_DAYS)
+        one = question(filters, site.settings, now, days)
+        sort = filters.get("sort", FIRST_SORT)
+        if sort not in SORTS:
+            raise refusal("request", f"sort: expected one of {', '.join(SORTS)}, got {got(sort)}")
+        unit = trend.buckets(one.selection.period)[0]
+        given = {name: [text] for name, text in filters.items() if name not in ("sort", "page")}
+        given |= {
+            "by": ["team,repo"],
+            "interval": [unit if unit in INTERVALS else "quarter"],
+            "compare": ["before"],
+        }
+        every = asked(given, site.settings, site.teams, now)
+        return _Asked(
+            one=one,
+            all=every._replace(question=replace(every.question, whole=True)),
+            sort=sort,
+            page=query.number("page", filters.get("page", "1"), 1, MOST_LISTED),
+        )
 
     def _error(self, visit: Visit, error: str) -> Response:
-        filters = {name: visit.fields.get(name, "") for name in (*FILTERS, "days")}
+        filters = {name: visit.fields.get(name, "") for name in _PARAMETERS}
         context: dict[str, Any] = dora_view.form(filters)
-        return self._site.render(visit, "dora.html", 400, error=error, shown=False, **context)
+        choices = dora_view.team_choices(self._site.teams)
+        return self._site.render(
+            visit, "dora.html", 400, error=error, shown=False, team_choices=choices, **context
+        )
+
+
+def _filters(visit: Visit, names: tuple[str, ...]) -> dict[str, str]:
+    given = query.parameters(visit.query, names)
+    return {name: text.strip() for name, text in given.items() if text.strip()}
+
+
+def _shown(
+    session: Session, filters: Mapping[str, str], question: _Asked, settings: FigureSettings
+) -> tuple[str, dict[str, Any]]:
+    """Read what the page shows: the overview if there are several repositories and none is chosen."""
+    chosen = filters.get("repo") or filters.get("service")
+    if not chosen and len(set(spellings.names(session).values())) > 1:
+        found = overview(session, question.all.question, settings, live=question.all.live)
+        shown = overview_view.context(found, filters, settings, sort=question.sort, page=question.page)
+        form = dora_view.form(filters)
+        return "overview.html", {**form, "repos": found.repos, "environments": found.environments, **shown}
+    context = dora_view.shown(session, filters, question.one, settings)
+    return "dora.html", {**context, "changes": _changes(session, question.all, settings)}
+
+
+def _changes(session: Session, question: Asked, settings: FigureSettings) -> dict[str, str]:
+    """Return for each figure what became of it since the period before."""
+    one = question.question.without_groups()
+    (group,) = answer(session, one, settings, limit=1)["groups"]
+    if group["before"] is None:
+        return {}
+    return {
+        figure: phrases.change(figure, word, group["before"][figure])
+        for figure, word in group["change"].items()
+    }

@@ -7,6 +7,7 @@ from datetime import datetime, tzinfo
 from functools import partial
 from typing import Any
 
+from gitdailies_connection.config.teams import NO_TEAM
 from gitdailies_core.events.events import KINDS
 from gitdailies_core.values.times import parse
 from gitdailies_server.storage.database import Session
@@ -18,6 +19,7 @@ from gitdailies_webhooks.figures import metrics
 from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
+from gitdailies_webhooks.figures.teams import NO_TEAM_TITLE, Teams
 from gitdailies_webhooks.figures.timeline import ENDED, LISTED, PENDING, SUCCEEDED, Listed
 from gitdailies_webhooks.figures.trend import Bucket
 from gitdailies_webhooks.pages import timeline
@@ -25,12 +27,11 @@ from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
 from gitdailies_webhooks.pages.event_titles import title_of
 from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, moment, url_time, window
+from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
 PRESETS = (7, 30, 90, 365)
 _MOST_REPOS, _MOST_TICKS, _SHOWN = 500, 5, 10
 
-# Figures are rarely older than two seconds. They are older while a long history is being sent.
-_BEHIND_US = 10_000_000
 _TITLES = {kind.word: kind.title for kind in KINDS}
 
 # The label of a bucket by its unit: under a chart, and in a table.
@@ -52,9 +53,14 @@ _LONG = {
 _HEADINGS = {"day": "Day", "week": "Week of", "quarter": "Quarter from", "decade": "Decade from"}
 
 
+def team_choices(teams: Teams) -> list[tuple[str, str]]:
+    """Return the key and the title of each team to choose from; none if there are no teams."""
+    return [*teams.titles.items(), (NO_TEAM, NO_TEAM_TITLE)] if teams else []
+
+
 def form(filters: Mapping[str, str]) -> dict[str, Any]:
     """Return what the form and the choice of periods show."""
-    same = {name: filters.get(name, "") for name in ("repo", "environment", "service", "now")}
+    same = {name: filters.get(name, "") for name in ("repo", "team", "environment", "service", "now", "sort")}
     days = filters.get("days") or str(DEFAULT_DAYS)
     by_days = not (filters.get("from") or filters.get("to"))
     return {
@@ -94,7 +100,7 @@ def context(
         "period": _period(period, settings),
         "as_of": moment(as_of, zone),
         "definitions": found.answer["definitions"],
-        "behind": period.now - as_of > _BEHIND_US,
+        "behind": period.now - as_of > BEHIND_US,
         "observed": _observed(found.answer, zone),
         "cards": cards(
             found.answer["figures"],

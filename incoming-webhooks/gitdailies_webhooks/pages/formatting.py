@@ -13,13 +13,19 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 from markupsafe import Markup
 
+from gitdailies_webhooks.figures.comparison import LEAST_SETTLED
 from gitdailies_webhooks.figures.durations import NOTHING, duration
 from gitdailies_webhooks.figures.selection import at_local_time, local_time
 
 _HIDDEN = re.compile(f"[{HIDDEN}]")
 
+# A spreadsheet would evaluate text with such a beginning as a formula.
+_FORMULA = re.compile(r"^[=+\-@\t\r]")
+
 # With fewer events, one of them changes a ratio or a median a lot.
 FEW = 5
+# From this number of events on, a rate is shown in percent.
+LEAST_FOR_PERCENT = LEAST_SETTLED
 
 # The number of days of a rate, and its words.
 _RATES = ((1, "a day"), (7, "a week"), (30, "in 30 days"))
@@ -31,6 +37,11 @@ def visible(value: Any) -> Any:
         return value
     shown = _HIDDEN.sub(lambda found: found[0].encode("unicode_escape").decode(), value)
     return Markup(shown) if isinstance(value, Markup) else shown  # noqa: S704  it was markup before
+
+
+def spreadsheet_safe(text: str) -> str:
+    """Return text that a spreadsheet does not evaluate."""
+    return f"'{text}" if _FORMULA.search(text) else text
 
 
 def count(number: float | None) -> str:
@@ -58,6 +69,15 @@ def out_of(some: float, whole: float, word: str = "") -> str:
         return text
     places = 1 if 0 < some / whole < 0.01 else 0
     return f"{text} ({some / whole * 100:.{places}f} %)"
+
+
+def fraction(some: int, whole: int) -> str:
+    """Write a rate: as counts below 20 events, since one more or less would change it a lot."""
+    if not whole:
+        return NOTHING
+    if whole < LEAST_FOR_PERCENT:
+        return f"{count(some)} of {count(whole)}"
+    return out_of(some, whole)
 
 
 def window(seconds: float) -> str:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
 from gitdailies_core.errors import UsageError
@@ -24,6 +24,8 @@ from wtforms.validators import InputRequired, Optional
 
 from gitdailies_webhooks.accounts import keys, people
 
+# A token that somebody forgets ends by itself.
+LONGEST_TOKEN_DAYS = 366
 EVERY, SOME, NONE = "every", "some", "none"
 
 # The text of each choice.
@@ -132,10 +134,7 @@ class NewKey(Form):
     @property
     def expires_at(self) -> datetime | None:
         """The moment when the key expires: the end of the chosen day, in UTC."""
-        chosen = self.expires.data
-        if chosen is None:
-            return None
-        return datetime(chosen.year, chosen.month, chosen.day, tzinfo=UTC) + timedelta(days=1)
+        return None if self.expires.data is None else _end_of(self.expires.data)
 
     def validate_name(self, field: Field) -> None:
         _check(lambda: keys.checked_name(field.data or ""))
@@ -151,3 +150,35 @@ class NewKey(Form):
     def validate_expires(self, _: Field) -> None:
         if self.expires_at is not None and self.expires_at <= self.now:
             raise ValidationError("Choose a day in the future.")
+
+
+class NewToken(Form):
+    """Name and expiry of a new read token."""
+
+    name = StringField("Name", [InputRequired("Enter a name.")])
+    expires = DateField("Expires", [InputRequired("Choose a day.")])
+
+    now: datetime = datetime.max.replace(tzinfo=UTC)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The moment when the token expires: the end of the chosen day, in UTC."""
+        return None if self.expires.data is None else _end_of(self.expires.data)
+
+    def validate_name(self, field: Field) -> None:
+        _check(lambda: keys.checked_name(field.data or ""))
+
+    def validate_expires(self, _: Field) -> None:
+        until = self.expires_at
+        if until is None:
+            return
+        if until <= self.now:
+            raise ValidationError("Choose a day in the future.")
+        if until > self.now + timedelta(days=LONGEST_TOKEN_DAYS + 1):
+            raise ValidationError(f"Choose a day within {LONGEST_TOKEN_DAYS} days.")
+
+
+def _end_of(day: date) -> datetime:
+    """Return the end of a day in UTC."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start + min(timedelta(days=1), datetime.max.replace(tzinfo=UTC) - start)

@@ -23,7 +23,7 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 # reload of the page.
 _RELOADED = timedelta(minutes=10)
 # How long the list of keys points at wrong requests.
-_RECENTLY = timedelta(days=7)
+RECENTLY = timedelta(days=7)
 
 
 class SettingsPages:
@@ -56,7 +56,7 @@ class SettingsPages:
         """Show the address for events, and the keys."""
         found = await self._site.store.read(partial(key_store.all_keys, deleted=True))
         now = self._site.clock()
-        wrong = await self._site.store.read(partial(keys_gone_wrong, since=now - _RECENTLY))
+        wrong = await self._site.store.read(partial(keys_gone_wrong, since=now - RECENTLY))
         return self._site.render(
             visit,
             "manage.html",

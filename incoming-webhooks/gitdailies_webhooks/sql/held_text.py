@@ -48,7 +48,7 @@ HELD: tuple[Held, ...] = (
     held(
         "keys",
         "name",
-        "the name of a webhook key",
+        "the name of a webhook key or of a person's read token",
         "for good, since events name it",
         "–",
         _T.KEY_NAME,
@@ -75,6 +75,22 @@ HELD: tuple[Held, ...] = (
     ),
     held("wrong_requests", "problem", "a word", "with the line", _BOTH, _T.NOTHING),
     held("invitations", "hash role", "the hash of a link, a word", "48 hours", "–", _T.NOTHING),
+    held(
+        "identities",
+        "hash provider",
+        "the hash of an account at a provider, the address of the provider",
+        "until removed; then until an owner lets the account in again",
+        "`--before`, once removed",
+        _T.NOTHING,
+    ),
+    held(
+        "pending_sign_ins",
+        "hash browser next",
+        "hashes, and the page to open after the sign-in",
+        "10 minutes",
+        "–",
+        _T.NOTHING,
+    ),
     held("sessions", "hash", "the hash of a cookie", "until signed out, 7 days at most", "–", _T.NOTHING),
     held(
         "figures_deploys",

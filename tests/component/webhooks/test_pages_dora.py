@@ -53,7 +53,10 @@ def counts_by_figure(page: str) -> dict[str, dict[str, str]]:
 
 
 @on_each
-@pytest.mark.parametrize("where", ["repo=larkspur/shop", "", "environment=staging", "service=api"])
+@pytest.mark.parametrize(
+    "where",
+    ["repo=larkspur/shop", "repo=larkspur/ledger", "repo=larkspur/shop&environment=staging", "service=api"],
+)
 def test_the_numbers_are_those_of_the_interface(
     kind: str, receiver: Receiver, owner: Visitor, where: str
 ) -> None:
@@ -151,11 +154,14 @@ def test_neither_style_nor_script_is_in_the_page(receiver: Receiver, owner: Visi
     """Charts carry no style and no script, and the page's policy allows none."""
     key = receiver.key("all", "send", "read")
     assert receiver.post(key, worked()).status_code == 202
-    answer = owner.get(f"/dora?{PERIOD}")
-    assert answer.text.count('class="chart"') == 5
-    assert re.findall(r"<style|\sstyle=|<script(?! src=\"/static/)|\son\w+=|javascript:", answer.text) == []
-    assert "unsafe" not in answer.headers["content-security-policy"]
-    assert key not in answer.text
+    for query, drawing, number in (("&repo=larkspur/shop", "chart", 5), ("", "spark", 2)):
+        answer = owner.get(f"/dora?{PERIOD}{query}")
+        assert answer.text.count(f'class="{drawing}"') == number
+        assert (
+            re.findall(r"<style|\sstyle=|<script(?! src=\"/static/)|\son\w+=|javascript:", answer.text) == []
+        )
+        assert "unsafe" not in answer.headers["content-security-policy"]
+        assert key not in answer.text
 
 
 def test_a_key_in_the_address_is_refused_and_not_repeated(receiver: Receiver, owner: Visitor) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -11,7 +11,7 @@ from typing import Any
 import orjson
 import pytest
 from gitdailies_core.events.events import Event
-from gitdailies_server.storage.database import Database, Session
+from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import queries, rows, verdicts
@@ -30,19 +30,25 @@ from hypothesis import strategies as st
 
 from tests.support.databases import KINDS, opened
 from tests.support.figures.asking import alike
+from tests.support.figures.derived_store import (
+    LATE,
+    SETTINGS,
+    Opened,
+    add_event,
+    catch_up,
+    delete_event,
+    rolled_back,
+)
 from tests.support.figures.histories import HISTORIES, QUESTIONS
 from tests.support.figures.reference import Reference
 from tests.support.forms import examples
 
-SETTINGS = FigureSettings(window=timedelta(hours=24), timezone="Europe/Berlin")
 SAME_COMMIT = FigureSettings(
     window=timedelta(hours=9), timezone="Europe/Berlin", count_same_commit=True, hotfix=("hotfix/*",)
 )
-LATE = 2_000_000_000_000_000
 ALWAYS = {"from": "2026-01-01", "now": "2033-05-18T03:33:20Z"}
 
 Events = list[dict[str, Any]]
-Opened = tuple[Database, Session]
 
 
 @pytest.fixture(scope="module", params=KINDS)
@@ -55,49 +61,10 @@ def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
             yield database(), session
 
 
-@contextmanager
-def rolled_back(store: Opened) -> Iterator[Session]:
-    """A transaction that is rolled back, so that the next example finds the store empty."""
-    database, session = store
-    database.begin(session)
-    try:
-        yield session
-    finally:
-        database.rollback(session)
-
-
 @pytest.fixture
 def connection(store: Opened) -> Iterator[Session]:
     with rolled_back(store) as session:
         yield session
-
-
-def add_event(session: Session, body: dict[str, Any], now: int) -> None:
-    event = Event.from_wire(body)
-    session.execute(
-        "INSERT INTO events (id, kind, time, time_given, repo, environment, service, incident_id,"
-        " received_at, key_id, digest, body) VALUES (?, ?, ?, 1, ?, ?, ?, ?, ?, 1, ?, ?)",
-        (
-            event.id,
-            event.kind,
-            to_us(event.time),
-            *(event.get(name) for name in ("repo", "environment", "service", "incidentId")),
-            now,
-            b"",
-            orjson.dumps(body).decode(),
-        ),
-    )
-
-
-def delete_event(session: Session, body: dict[str, Any], now: int) -> None:
-    session.execute("DELETE FROM events WHERE id = ?", (body["id"],))
-    corrections.delete(session, [body["id"]])
-    change_log.note_changes(session, [(body["id"], body["repo"], body.get("incidentId"))], now)
-
-
-def catch_up(session: Session, now: int, most: int = 1000, chosen: FigureSettings = SETTINGS) -> None:
-    while advance(session, chosen, now, most).events:
-        pass
 
 
 def agree(session: Session, events: Iterable[dict[str, Any]], now: int, chosen: FigureSettings) -> None:

@@ -6,7 +6,12 @@ import pytest
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config.load import load, load_webhooks, read
 from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import Configuration, DeploySettings, WebhooksSettings
+from gitdailies_connection.config.settings import (
+    Configuration,
+    DeploySettings,
+    TeamSettings,
+    WebhooksSettings,
+)
 from gitdailies_core.deploys.routing import DeployRoute
 from gitdailies_core.errors import ConfigurationError
 from gitdailies_core.incidents.routing import Filter, Target
@@ -29,6 +34,30 @@ def test_complaints(file: Path) -> None:
     assert list(caught.value.complaints) == expected
     assert str(caught.value) == "\n".join(expected)
     assert PLANTED not in repr(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("ways", "fault"),
+    [
+        ("passwords: false", "passwords: expected openid or header if passwords is false, got neither"),
+        ("header: {name: X-User}", "header: expected webhooks.trusted_proxies with the proxy"),
+        (
+            "openid: {issuer: 'https://login.example.com', client_id: a}",
+            "roles: expected a role for a group, for a domain of mail or for everyone, got none",
+        ),
+        (
+            "passwords: false, openid: {issuer: 'https://a.b', client_id: a}, roles: {everyone: viewer}",
+            "passwords: expected a group or domain with the role owner if passwords is false, got none",
+        ),
+    ],
+)
+def test_ways_to_sign_in_that_let_nobody_in(tmp_path: Path, ways: str, fault: str) -> None:
+    """Settings with which nobody, or no owner, could sign in are refused, with what is missing."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(f"webhooks:\n  sign_in: {{{ways}}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_webhooks(file)
+    assert fault in str(caught.value)
 
 
 @pytest.mark.parametrize("file", sorted(DATA.glob("good-*.yml")), ids=lambda file: file.stem)
@@ -83,12 +112,23 @@ def test_a_file_of_incoming_webhooks_alone(tmp_path: Path) -> None:
     file = tmp_path / "gitdailies.yml"
     file.write_text(
         "webhooks: {window_hours: 48, timezone: Europe/Berlin, production: [eu-*], count_same_commit: true,"
-        " deploys: {hotfix: [hotfix/*]}, mirrors: {Lark/Api: a.git}}"
+        " deploys: {hotfix: [hotfix/*]}, mirrors: {Lark/Api: a.git}}\n"
+        "teams: {pay: {name: Payments, repos: [lark/pay-*], services: ['lark/mono: checkout']},"
+        " shop: {repos: [a/b]}}"
     )
 
     hotfix = DeploySettings(("hotfix/*",))
     expected = WebhooksSettings(
-        48, "Europe/Berlin", ("eu-*",), True, hotfix, {"lark/api": tmp_path / "a.git"}
+        48,
+        "Europe/Berlin",
+        ("eu-*",),
+        True,
+        hotfix,
+        {"lark/api": tmp_path / "a.git"},
+        teams=(
+            TeamSettings("pay", "Payments", ("lark/pay-*",), (("lark/mono", "checkout"),)),
+            TeamSettings("shop", "shop", ("a/b",)),
+        ),
     )
     assert load_webhooks(file) == expected
     with pytest.raises(ConfigurationError, match=r"yml:1: gitdailies: expected url and key of the receiver"):

@@ -1,0 +1,87 @@
+"""Series over HTTP, for keys that may read: JSON, CSV and Markdown."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from datetime import datetime
+from functools import partial
+
+from gitdailies_core.error_text import got
+from gitdailies_server.storage.timestamps import to_us
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import BaseRoute, Route
+
+from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.derived.series.answer import answer, version
+from gitdailies_webhooks.derived.series.question import REPEATED, SINGLE, Asked, asked
+from gitdailies_webhooks.derived.worker import Deriver
+from gitdailies_webhooks.events import query
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.events.store import EventStore
+from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
+
+
+class SeriesApi:
+    """The endpoint of series; *authenticate* returns the key of a request, if that may read."""
+
+    def __init__(
+        self,
+        store: EventStore,
+        deriver: Deriver,
+        clock: Callable[[], datetime],
+        authenticate: Callable[[Request], Awaitable[Key]],
+        teams: Teams,
+    ) -> None:
+        self._store = store
+        self._deriver = deriver
+        self._clock = clock
+        self._authenticate = authenticate
+        self._teams = teams
+
+    def routes(self) -> list[BaseRoute]:
+        return [Route("/api/metrics/series", self.series, methods=["GET"])]
+
+    async def series(self, request: Request) -> Response:
+        """Return the figures of groups over time, or 304 if the client has them."""
+        given = query.repeated_parameters(
+            str(request.scope["query_string"], "latin-1"), (*SINGLE, *REPEATED, "format")
+        )
+        for name, values in given.items():
+            if len(values) > 1 and name not in REPEATED:
+                raise refusal("request", f"{name}: given twice; give it once")
+        form = given.pop("format", ["json"])[0]
+        if form not in FORMS:
+            raise refusal("request", f"format: expected one of {', '.join(FORMS)}, got {got(form)}")
+        await self._authenticate(request)
+        found = self._asked(given)
+        await self._deriver.catch_up()
+        if found.live:  # the rows may now include events later than the first moment
+            found = self._asked(given)
+        body = await self._store.ask(
+            partial(
+                answer,
+                question=found.question,
+                settings=self._deriver.settings,
+                limit=found.limit,
+                after=found.after,
+            )
+        )
+        headers = {"etag": f'W/"{form}-{version(body)}"', "cache-control": "private, no-cache"}
+        if _matches(request.headers.get("if-none-match", ""), headers["etag"]):
+            return Response(status_code=304, headers=headers)
+        if form == "csv":
+            return Response(as_csv(body), media_type=CSV, headers=headers)
+        if form == "md":
+            return Response(as_markdown(body), media_type=MARKDOWN, headers=headers)
+        return JSONResponse(body, headers=headers)
+
+    def _asked(self, given: dict[str, list[str]]) -> Asked:
+        return asked(given, self._deriver.settings, self._teams, to_us(self._clock()))
+
+
+def _matches(header: str, tag: str) -> bool:
+    """Whether If-None-Match names *tag*. Proxies that compress drop the `W/` of some tags."""
+    named = {one.strip().removeprefix("W/") for one in header.split(",")}
+    return "*" in named or tag.removeprefix("W/") in named

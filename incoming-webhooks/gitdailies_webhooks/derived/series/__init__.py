@@ -1,0 +1,10 @@
+"""Series: the figures of groups over time, from the derived rows.
+
+```text
+parameters ─► question ─► answer ◄─ sums ◄─ rows
+                            │
+                          names
+```
+
+`figures.series` decides what is added up, and makes the answer of it.
+"""

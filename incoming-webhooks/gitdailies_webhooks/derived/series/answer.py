@@ -1,0 +1,144 @@
+"""Answers to questions about series, from the derived rows: no event is read, and nothing is derived.
+
+While the rows are for other settings, the events answer, if they are not too many.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_right
+from collections.abc import Sequence
+from hashlib import sha256
+from typing import Any, NamedTuple
+
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import from_us
+
+from gitdailies_webhooks.derived import queries, rows
+from gitdailies_webhooks.derived.series.names import Names
+from gitdailies_webhooks.derived.series.question import cursor
+from gitdailies_webhooks.derived.series.sums import add_up, first_times
+from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures import series
+from gitdailies_webhooks.figures.facts import derive
+from gitdailies_webhooks.figures.series import (
+    MOST_NUMBERS,
+    Key,
+    Plan,
+    SeriesQuestion,
+    Sums,
+)
+from gitdailies_webhooks.figures.settings import DEFINITIONS, FigureSettings
+
+_MOST_ENVIRONMENTS = 1000
+
+
+class Read(NamedTuple):
+    """What a question found: the sums of each group, and the groups in order.
+
+    `firsts` are the times of the first event of each repository. Every event received before `as_of` is in
+    the sums.
+    """
+
+    planned: Plan
+    sums: Sums
+    keys: list[Key]
+    firsts: dict[str, int]
+    as_of: int
+
+
+def read(
+    session: Session,
+    question: SeriesQuestion,
+    settings: FigureSettings,
+    most: int | None = queries.MOST_EVENTS,
+) -> Read:
+    """Add up what a question asks for; raises Refusal for too many groups and buckets."""
+    planned = series.plan(question)
+    _refuse_many(1, planned)
+    now = question.period.now
+    behind = change_log.behind_since(session, now)
+    firsts = first_times(session)
+    if rows.outdated(session, settings):
+        history = queries.history_of(session, None, settings, now, most)
+        sums = series.add_up(derive(history, settings), question, planned, settings.window_us)
+        as_of = now
+    else:
+        sums = add_up(session, question, planned, settings.window_us)
+        as_of = now if behind is None else min(behind, now)
+    keys = series.ordered(question, planned, sums)
+    _refuse_many(len(keys), planned)
+    return Read(planned, sums, keys, firsts, as_of)
+
+
+def answer(
+    session: Session,
+    question: SeriesQuestion,
+    settings: FigureSettings,
+    *,
+    limit: int,
+    after: Key | None = None,
+    most: int | None = queries.MOST_EVENTS,
+) -> dict[str, Any]:
+    """Return the body of `GET /api/metrics/series`: a page of groups, and `next` for the following one."""
+    found = read(session, question, settings, most)
+    keys = found.keys if after is None else _behind(question, found.keys, after)
+    page = keys[:limit]
+    confidence = series.confidence_of(found.keys)
+    groups = series.answer(question, found.planned, found.sums, page, found.firsts, confidence)
+    names = Names(session, question, settings)
+    period, before = question.period, found.planned.before
+    return {
+        "definitions": DEFINITIONS,
+        "asOf": text_of(from_us(found.as_of)),
+        "timeZone": settings.timezone,
+        "windowSeconds": settings.window.total_seconds(),
+        "by": list(question.by),
+        "interval": question.interval or None,
+        "from": text_of(from_us(period.began_at)),
+        "to": None if period.ended_at is None else text_of(from_us(period.ended_at)),
+        "now": text_of(from_us(period.now)),
+        "before": None if before is None else {"from": text_of(from_us(before.began_at))},
+        "confidence": confidence if question.compare else None,
+        "filter": names.filters(),
+        "groups": [{"by": names.of(group.pop("key")), **group} for group in groups],
+        "next": cursor(page[-1]) if len(keys) > limit else None,
+    }
+
+
+def version(answered: dict[str, Any]) -> str:
+    """Return a short text that changes with the numbers of an answer, and with the minute that it is of.
+
+    The days of a period that is not over grow all the time. Within a minute, nobody would see it.
+    """
+    minute = answered["asOf"][:16]
+    counted = [_lasting(group) for group in answered["groups"]]
+    lasting = {**answered, "groups": counted, "asOf": minute, "now": minute, "from": answered["from"][:16]}
+    if answered["before"] is not None:
+        lasting["before"] = answered["before"]["from"][:16]
+    return sha256(repr(lasting).encode()).hexdigest()[:24]
+
+
+def _lasting(value: Any) -> Any:
+    """Return numbers without those that grow with every moment."""
+    if isinstance(value, list):
+        return [_lasting(one) for one in value]
+    if not isinstance(value, dict):
+        return value
+    growing = {"value", "days"} if "days" in value else {"from"} if "whole" in value else set()
+    return {name: _lasting(one) for name, one in value.items() if name not in growing}
+
+
+def _behind(question: SeriesQuestion, keys: Sequence[Key], after: Key) -> Sequence[Key]:
+    return keys[bisect_right(keys, question.order(after), key=question.order) :]
+
+
+def _refuse_many(groups: int, planned: Plan) -> None:
+    buckets = max(len(planned.buckets), 1)
+    if groups * buckets > MOST_NUMBERS:
+        raise refusal(
+            "request",
+            f"interval: expected at most {MOST_NUMBERS:,} groups times buckets, got {groups:,} × {buckets:,};"
+            " choose a longer interval, a shorter period, or fewer repositories, teams or services",
+        )

@@ -1,0 +1,58 @@
+"""The SQL statements of series. Aliases and units are those of `statements`.
+
+Each is for one place and one segment of time. What they count is in `figures.tally`.
+"""
+
+from __future__ import annotations
+
+# The first parameter is the moment since which deploys are young. `{joined}` joins the lead times of the
+# deploys that have some; a place and a period follow after AND.
+SUMS_OF_DEPLOYS = (
+    "SELECT repo, {service}, count(*), sum(rework), sum(CASE WHEN at > ? THEN 1 ELSE 0 END),"
+    " sum(CASE WHEN unknown = '' THEN 0 ELSE 1 END), sum(unknown_commits), {joined}"
+    " FROM figures_deploys WHERE counts = 1 AND {where} GROUP BY {grouped}"
+)
+# How each database joins texts.
+JOINED_BY_SQLITE = "group_concat(nullif(leads, ''), ';')"
+JOINED_BY_POSTGRESQL = "string_agg(nullif(leads, ''), ';')"
+
+# Deploys that a later one had remedied at a moment, which is the first two parameters, or that failed as a
+# correction says; a place and a period follow.
+REMEDIED = (
+    "SELECT id, at, repo, service, CASE WHEN remedied_at <= ? THEN remedied_at END FROM figures_deploys"
+    " WHERE counts = 1 AND judged <> 'not-failed' AND (remedied_at <= ? OR judged = 'failed') AND {where}"
+)
+
+# Deploys that incidents are attributed to, each with the span of one incident, as known at a moment, which
+# is the first two parameters; a place and a period of deploys follow.
+SPANS = (
+    "SELECT deploy, deploy_at, repo, deploy_service, at, ended_at, merged FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND deploy IS NOT NULL AND {where}"
+)
+
+# Incidents that were attributed to no deploy at a moment, which is the first two parameters; a place and a
+# period follow.
+UNLINKED = (
+    "SELECT repo, service, at, wide FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND deploy IS NULL AND {where}"
+)
+
+# Incidents that are open at a moment, which is the first three parameters; a place follows.
+OPEN_INCIDENTS = (
+    "SELECT repo, service, environment FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND at <= ? AND ended_at IS NULL AND {where}"
+)
+# The same for those that ended later than that moment, which is a fourth parameter.
+OPEN_THEN = (
+    "SELECT repo, service, environment FROM figures_incidents"
+    " WHERE since <= ? AND until > ? AND at <= ? AND ended_at > ? AND {where}"
+)
+
+# The first environment of incidents in alphabetical order, and the first one after another.
+FIRST_ENVIRONMENT = "SELECT environment FROM figures_incidents ORDER BY environment LIMIT 1"
+NEXT_ENVIRONMENT = (
+    "SELECT environment FROM figures_incidents WHERE environment > ? ORDER BY environment LIMIT 1"
+)
+
+# The time of the first event of each spelling of a repository.
+FIRST_TIMES = "given.name, (SELECT e.time FROM events e WHERE e.repo = given.name ORDER BY e.time LIMIT 1)"

@@ -1,0 +1,339 @@
+"""A series: the figures of groups, such as teams and repositories, for each week or another unit.
+
+```text
+question ─► plan      the period and the one before, cut at every moment that an answer needs
+rows ─► a sum for each group and segment ─► answer     totals, buckets, and what changed
+```
+
+Segments are the parts between two cuts. Buckets, whole weeks and both periods consist of segments, so that
+each row is added up once.
+"""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from collections import defaultdict
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple, TypeAlias
+
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import from_us
+
+from gitdailies_webhooks.figures import trend
+from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE
+from gitdailies_webhooks.figures.events import Place
+from gitdailies_webhooks.figures.facts import Facts
+from gitdailies_webhooks.figures.metrics import deploy_row, incident_row
+from gitdailies_webhooks.figures.selection import Period, at_local_time, local_time
+from gitdailies_webhooks.figures.settings import PRODUCTION
+from gitdailies_webhooks.figures.tally import Tally, Weeks, changes, merged, numbers, tally
+from gitdailies_webhooks.figures.teams import Teams
+from gitdailies_webhooks.figures.trend import Bucket, Unit
+
+TEAM, REPO, SERVICE, ENVIRONMENT = "team", "repo", "service", "environment"
+DIMENSIONS = (TEAM, REPO, SERVICE, ENVIRONMENT)
+MOST_DIMENSIONS = 2
+INTERVALS: Mapping[str, Unit] = MappingProxyType({unit.name: unit for unit in trend.UNITS[:4]})
+WEEK = INTERVALS["week"]
+
+# The most groups times buckets of an answer.
+MOST_NUMBERS = 20_000
+
+# The value of a group for each dimension by which it is made, folded.
+Key: TypeAlias = tuple[str, ...]
+# All groups together. Without a dimension it is the only group.
+ALL: Key = ()
+
+
+@dataclass(frozen=True)
+class SeriesQuestion:
+    """What a series is asked for; names are folded, and an empty filter includes all.
+
+    *by* names dimensions, in the order of `DIMENSIONS`. *interval* is a name of `INTERVALS`, or "". With
+    *compare*, the period before is included. With *whole*, there are sums of all groups together, too; what
+    is in several teams counts once in them.
+    """
+
+    period: Period
+    by: tuple[str, ...] = ()
+    interval: str = ""
+    repos: frozenset[str] = frozenset()
+    teams: frozenset[str] = frozenset()
+    services: frozenset[str] = frozenset()
+    environments: frozenset[str] = frozenset({PRODUCTION})
+    compare: bool = False
+    whole: bool = False
+    teams_known: Teams = Teams()  # noqa: RUF009  it is never changed
+
+    def without_groups(self) -> SeriesQuestion:
+        """Return the same question about everything together, without buckets."""
+        return replace(self, by=(), interval="", whole=False)
+
+    def keys(self, place: Place) -> tuple[Key, ...]:
+        """Return the groups of a place; none if a filter excludes it."""
+        found = self._groups(place)
+        return (*found, ALL) if found and self.whole and self.by else found
+
+    def _groups(self, place: Place) -> tuple[Key, ...]:
+        if self.repos and place.repo not in self.repos:
+            return ()
+        if self.services and (place.service or "") not in self.services:
+            return ()
+        if self.environments and place.environment not in self.environments:
+            return ()
+        if not (self.teams or TEAM in self.by):
+            return (self._key(place, ""),)
+        teams = self.teams_known.of(place.repo, place.service)
+        wanted = [team for team in teams if not self.teams or team in self.teams]
+        return tuple(self._key(place, team) for team in (wanted if TEAM in self.by else wanted[:1]))
+
+    def _key(self, place: Place, team: str) -> Key:
+        values = {
+            TEAM: team,
+            REPO: place.repo,
+            SERVICE: place.service or "",
+            ENVIRONMENT: place.environment,
+        }
+        return tuple(values[name] for name in self.by)
+
+    def order(self, key: Key) -> tuple[tuple[int, str], ...]:
+        """Return what groups are sorted by: teams as in the configuration, other names by the alphabet."""
+        return tuple(
+            (self.teams_known.position(value), "") if name == TEAM else (0, value)
+            for name, value in zip(self.by, key, strict=True)
+        )
+
+    def selects(self, repo: str, key: Key) -> bool:
+        """Whether the events of a repository are those of a group, or of all groups: they begin its days."""
+        if self.repos and repo not in self.repos:
+            return False
+        values = dict(zip(self.by, key, strict=True)) if key else {}
+        if values.get(REPO, repo) != repo:
+            return False
+        teams = {values[TEAM]} if TEAM in values else self.teams
+        return not teams or not teams.isdisjoint(self.teams_known.ever_of(repo))
+
+
+class Segment(NamedTuple):
+    """The times from `began_at` to `last`, both included."""
+
+    began_at: int
+    last: int
+
+
+class Plan(NamedTuple):
+    """The segments of a question, in order, and what consists of them: each a range of their numbers.
+
+    `weeks` are the whole weeks of the period, and `weeks_before` those of the period `before`, which is None
+    if it is not asked for.
+    """
+
+    segments: tuple[Segment, ...]
+    total: range
+    before: Period | None
+    total_before: range
+    buckets: tuple[tuple[Bucket, range], ...]
+    weeks: tuple[tuple[Bucket, range], ...]
+    weeks_before: tuple[tuple[Bucket, range], ...]
+
+
+def plan(question: SeriesQuestion) -> Plan:
+    """Cut the periods of a question. An interval that is too short stops one bucket past `MOST_NUMBERS`."""
+    period = question.period
+    unit = INTERVALS.get(question.interval)
+    buckets = trend.cut(period, unit, MOST_NUMBERS) if unit else ()
+    before = _period_before(period) if question.compare else None
+    weeks, weeks_before = (
+        [] if before is None else [week for week in trend.cut(one, WEEK, MOST_NUMBERS) if week.whole]
+        for one in (period, before or period)
+    )
+    edges = {period.began_at, *(bucket.period.began_at for bucket in (*buckets, *weeks, *weeks_before))}
+    edges |= {week.period.ended_at for week in (*weeks, *weeks_before) if week.period.ended_at is not None}
+    if before is not None:
+        edges.add(before.began_at)
+    last = period.now if period.ended_at is None else min(period.now, period.ended_at - 1)
+    begins = sorted(edge for edge in edges if edge <= last)
+    ends = [*(begin - 1 for begin in begins[1:]), last]
+
+    def part(of: Period) -> range:
+        end = len(begins) if of.ended_at is None else bisect_left(begins, of.ended_at)
+        return range(bisect_left(begins, of.began_at), end)
+
+    return Plan(
+        segments=tuple(map(Segment, begins, ends)),
+        total=range(bisect_left(begins, period.began_at), len(begins)),
+        before=before,
+        total_before=range(0) if before is None else part(before),
+        buckets=tuple((bucket, part(bucket.period)) for bucket in buckets),
+        weeks=tuple((week, part(week.period)) for week in weeks),
+        weeks_before=tuple((week, part(week.period)) for week in weeks_before),
+    )
+
+
+def _period_before(period: Period) -> Period | None:
+    """Return the period before, as long on the clock; None if it would begin before the calendar."""
+    zone = period.zone
+    try:
+        length = local_time(period.until, zone) - local_time(period.began_at, zone)
+        began_at = at_local_time(local_time(period.began_at, zone) - length, zone)
+    except (OverflowError, ValueError):
+        return None
+    if began_at >= period.began_at:
+        return None
+    return Period(began_at, period.began_at, period.now, zone)
+
+
+class Sums:
+    """The sums of each group, by the number of the segment."""
+
+    def __init__(self) -> None:
+        self._parts: dict[Key, dict[int, list[Tally]]] = defaultdict(lambda: defaultdict(list))
+
+    def add(self, keys: Iterable[Key], segment: int, found: Tally) -> None:
+        """Add a sum to some groups."""
+        for key in keys:
+            self._parts[key][segment].append(found)
+
+    def keys(self, segments: range) -> list[Key]:
+        """Return the groups that have a sum in *segments*."""
+        return [key for key, parts in self._parts.items() if any(number in segments for number in parts)]
+
+    def over(self, key: Key, segments: range) -> Tally:
+        """Return the sum of a group over some segments."""
+        return self.together((key,), segments)
+
+    def together(self, keys: Iterable[Key], segments: range) -> Tally:
+        """Return the sum of several groups."""
+        found = (self._parts[key] for key in keys if key in self._parts)
+        return merged(
+            one for parts in found for number in segments if number in parts for one in parts[number]
+        )
+
+
+def add_up(facts: Facts, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
+    """Add up the deploys and incidents of a history."""
+    sums, settled_until = Sums(), question.period.now - window
+    begins = [segment.began_at for segment in planned.segments]
+
+    def segment(at: int) -> int | None:
+        number = bisect_left(begins, at + 1) - 1
+        return number if number >= 0 and at <= planned.segments[number].last else None
+
+    for found in facts.deploys:
+        if (number := segment(found.deploy.at)) is not None:
+            sums.add(question.keys(found.deploy.place), number, tally([deploy_row(found)], (), settled_until))
+    for incident in facts.incidents:
+        number = segment(incident.occurrence.began_at)
+        if number is not None and incident.link.deploy is None:
+            sums.add(
+                question.keys(incident.occurrence.place),
+                number,
+                tally((), [incident_row(incident)], settled_until),
+            )
+    return sums
+
+
+def answer(
+    question: SeriesQuestion,
+    planned: Plan,
+    sums: Sums,
+    keys: Sequence[Key],
+    firsts: Mapping[str, int],
+    confidence: float,
+) -> list[dict[str, Any]]:
+    """Return the groups *keys*, each with its values as `key`.
+
+    *firsts* are the times of the first event of each repository.
+    """
+    return [_group(question, planned, sums, key, firsts, confidence) for key in keys]
+
+
+def ordered(question: SeriesQuestion, planned: Plan, sums: Sums) -> list[Key]:
+    """Return the groups in order: those with a deploy, or an incident of no deploy, in the period.
+
+    Without a dimension there is always one group.
+    """
+    if not question.by:
+        return [ALL]
+    return sorted((key for key in sums.keys(planned.total) if key != ALL), key=question.order)
+
+
+def confidence_of(keys: Sequence[Key]) -> float:
+    """Return the confidence of comparisons: higher for many groups, since one in twenty would differ."""
+    return ONE_PAGE if len(keys) <= 1 else MANY_ROWS
+
+
+class Summary(NamedTuple):
+    """The figures of a period and of the one before, and what became of them; None without a comparison."""
+
+    total: dict[str, Any]
+    before: dict[str, Any] | None
+    change: dict[str, str] | None
+
+
+def summary(
+    question: SeriesQuestion,
+    planned: Plan,
+    over: Callable[[range], Tally],
+    first: int | None,
+    confidence: float,
+) -> Summary:
+    """Return the figures of what *over* adds up; its *first* event begins the days that count."""
+    total = over(planned.total)
+    shown = _numbers(total, question.period, first)
+    if planned.before is None:
+        return Summary(shown, None, None)
+    before = over(planned.total_before)
+    weeks = Weeks(
+        [over(part).deploys for part in _observed(planned.weeks_before, first)],
+        [over(part).deploys for part in _observed(planned.weeks, first)],
+    )
+    return Summary(shown, _numbers(before, planned.before, first), changes(before, total, weeks, confidence))
+
+
+def first_of(question: SeriesQuestion, firsts: Mapping[str, int], key: Key) -> int | None:
+    """Return the time of the first event of a group, or of all groups."""
+    return min((at for repo, at in firsts.items() if question.selects(repo, key)), default=None)
+
+
+def _group(
+    question: SeriesQuestion,
+    planned: Plan,
+    sums: Sums,
+    key: Key,
+    firsts: Mapping[str, int],
+    confidence: float,
+) -> dict[str, Any]:
+    first = first_of(question, firsts, key)
+    found = summary(question, planned, partial(sums.over, key), first, confidence)
+    compared = {"before": found.before, "change": found.change} if question.compare else {}
+    buckets = [
+        {
+            "from": _text(bucket.period.began_at),
+            "to": None if bucket.period.ended_at is None else _text(bucket.period.ended_at),
+            "whole": bucket.whole,
+            **_numbers(sums.over(key, part), bucket.period, first),
+        }
+        for bucket, part in planned.buckets
+    ]
+    return {"key": key, "total": found.total, **compared, "buckets": buckets}
+
+
+def _observed(weeks: Iterable[tuple[Bucket, range]], first: int | None) -> Iterator[range]:
+    """Yield the weeks that were observed from their beginning on."""
+    for week, part in weeks:
+        if week.period.observed_from(first) == week.period.began_at:
+            yield part
+
+
+def _numbers(found: Tally, period: Period, first: int | None) -> dict[str, Any]:
+    observed_from = period.observed_from(first)
+    since = None if observed_from in (None, period.began_at) else _text(observed_from or 0)
+    return numbers(found, period.days_since(observed_from), since)
+
+
+def _text(at: int) -> str:
+    return text_of(from_us(at))

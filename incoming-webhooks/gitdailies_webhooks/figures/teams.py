@@ -1,0 +1,115 @@
+"""Which teams a repository, or a service of it, belongs to.
+
+A team has repositories by name or pattern, and single services of repositories that several teams share.
+A service goes before its repository, and a name before a pattern. What two teams name alike counts for both.
+Events do not name a team: they would say who owned a repository then, and a team asks for what it owns now.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable
+from functools import cache
+from typing import NamedTuple
+
+from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_connection.config.teams import NO_TEAM
+
+from gitdailies_webhooks.figures.settings import folded
+
+NO_TEAM_TITLE = "No team"
+
+
+class Owned(NamedTuple):
+    """What one line of a team names: a repository, and a service of it or None, as they are compared."""
+
+    team: str
+    repo: str
+    service: str | None
+
+    @property
+    def rank(self) -> tuple[bool, bool]:
+        """The lower, the sooner a line decides: services before repositories, names before patterns."""
+        return self.service is None, "*" in self.repo or "*" in (self.service or "")
+
+    def fits_repo(self, repo: str) -> bool:
+        """Whether the line names this repository, or a service of it."""
+        return _pattern(self.repo)(repo)
+
+    def fits(self, repo: str, service: str | None) -> bool:
+        """Whether the line names this repository, and this service if it names one."""
+        if not self.fits_repo(repo):
+            return False
+        return self.service is None or (service is not None and _pattern(self.service)(service))
+
+
+class Teams:
+    """The teams of a configuration; it can be pickled and compared."""
+
+    def __init__(self, settings: Iterable[TeamSettings] = ()) -> None:
+        self._settings = tuple(settings)
+        self.titles = {team.key: team.name for team in self._settings}
+        lines = [Owned(team.key, folded(repo), None) for team in self._settings for repo in team.repos]
+        lines += [
+            Owned(team.key, folded(repo), folded(service))
+            for team in self._settings
+            for repo, service in team.services
+        ]
+        self._lines = sorted(lines, key=lambda line: line.rank)
+        self._ever: dict[str, frozenset[str]] = {}
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Teams) and self._settings == other._settings
+
+    def __hash__(self) -> int:
+        return hash(self._settings)
+
+    def __bool__(self) -> bool:
+        return bool(self._settings)
+
+    @property
+    def name_services(self) -> bool:
+        """Whether a team has single services of a repository."""
+        return any(line.service is not None for line in self._lines)
+
+    def of(self, repo: str, service: str | None) -> tuple[str, ...]:
+        """Return the keys of the teams of a place, in the order of the file; names are folded.
+
+        What is in no team is in the group `NO_TEAM`.
+        """
+        found: list[Owned] = []
+        for line in self._lines:
+            if found and line.rank != found[0].rank:
+                break
+            if line.fits(repo, service):
+                found.append(line)
+        teams = {line.team for line in found}
+        return tuple(key for key in self.titles if key in teams) or (NO_TEAM,)
+
+    def ever_of(self, repo: str) -> frozenset[str]:
+        """Return the keys of all teams that a repository, or any service of it, may belong to."""
+        found = self._ever.get(repo)
+        if found is None:
+            named = {line.team for line in self._lines if line.service is not None and line.fits_repo(repo)}
+            found = self._ever[repo] = frozenset({*named, *self.of(repo, None)})
+        return found
+
+    def position(self, key: str) -> int:
+        """Return the place of a team in the file; `NO_TEAM` comes last."""
+        return list(self.titles).index(key) if key in self.titles else len(self.titles)
+
+    def key(self, name: str) -> str | None:
+        """Return the key of a team as the file spells it; None if there is no such team."""
+        keys = {key.casefold(): key for key in (*self.titles, NO_TEAM)}
+        return keys.get(name.casefold())
+
+    def title(self, key: str) -> str:
+        """Return the name that is shown."""
+        return self.titles.get(key, NO_TEAM_TITLE)
+
+
+@cache
+def _pattern(text: str) -> Callable[[str], bool]:
+    parts = (re.escape(part) for part in text.split("*"))
+    compiled = re.compile(".*".join(parts), re.DOTALL)
+    return lambda name: compiled.fullmatch(name) is not None

@@ -1,0 +1,296 @@
+"""Turn the data of the overview into what its template shows. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from types import MappingProxyType
+from typing import Any, NamedTuple
+
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_webhooks.derived.dora_page import MOST_SEEN
+from gitdailies_webhooks.derived.series.overview import Overview
+from gitdailies_webhooks.figures import comparison, metrics, series
+from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE, Part, wilson
+from gitdailies_webhooks.figures.durations import NOTHING, duration
+from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
+from gitdailies_webhooks.figures.selection import Period
+from gitdailies_webhooks.figures.series import ALL, Key
+from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
+from gitdailies_webhooks.figures.tally import Tally
+from gitdailies_webhooks.pages import phrases, sparks
+from gitdailies_webhooks.pages.formatting import (
+    LEAST_FOR_PERCENT,
+    count,
+    decimal,
+    dora_url,
+    fraction,
+    moment,
+    percent,
+    rate,
+)
+from gitdailies_webhooks.pages.overview_cards import cards
+
+ROWS = 50
+# Figures are rarely older than two seconds. They are older while a long history is being sent.
+BEHIND_US = 10_000_000
+# The right end of the intervals of fail rates, if the common rate is not higher.
+_USUAL_TOP = 0.4
+_SHOWN, _OUTSIDE = 10, 5
+
+
+class Sort(NamedTuple):
+    """A way to sort rows: its word in the address, the heading of its column, and what decides.
+
+    A larger value comes first, and a row without one last.
+    """
+
+    word: str
+    title: str
+    value: Callable[[Tally, int], float | None]
+
+
+def _median(durations: Sequence[int]) -> float | None:
+    return percentile(sorted(durations), MEDIAN)
+
+
+# The first one holds unless another is asked for. `name` sorts by the alphabet.
+SORTS: Mapping[str, Sort] = MappingProxyType(
+    {
+        one.word: one
+        for one in (
+            Sort("deploys", "Deploys", lambda found, _: found.deploys),
+            Sort("name", "Repository", lambda _found, _: None),
+            Sort("lead", "Lead time", lambda found, _: _median(found.lead_times)),
+            Sort("fail", "Fail rate", lambda found, _: metrics.ratio(found.failed, found.settled)),
+            Sort("recovery", "Recovery", lambda found, _: _median(found.recoveries)),
+            Sort("rework", "Rework", lambda found, _: metrics.ratio(found.rework, found.deploys)),
+            Sort("open", "Open now", lambda _, open_now: open_now),
+        )
+    }
+)
+FIRST_SORT = next(iter(SORTS))
+
+
+def context(
+    found: Overview, filters: Mapping[str, str], settings: FigureSettings, *, sort: str, page: int
+) -> dict[str, Any]:
+    """Return everything that the overview shows besides the form."""
+    question, read = found.question, found.found
+    rows = _sorted(found, sort)
+    pages = max(-(-len(rows) // ROWS), 1)
+    page = min(page, pages)
+    drawn = _Drawing(found, filters)
+    shown = rows[(page - 1) * ROWS : page * ROWS]
+    zone = settings.zone
+    whole = series.summary(
+        question,
+        read.planned,
+        partial(read.sums.over, ALL),
+        series.first_of(question, read.firsts, ALL),
+        ONE_PAGE,
+    )
+    return {
+        "place": {"environment": _environment(found, settings), "team": _teams(found)},
+        "as_of": moment(read.as_of, zone),
+        "behind": question.period.now - read.as_of > BEHIND_US,
+        "period": _period(question.period, settings),
+        "before": None if read.planned.before is None else moment(read.planned.before.began_at, zone),
+        "since": _since(whole.total, settings),
+        "cards": cards(whole, found.open_now[ALL]),
+        "unit": question.interval,
+        "sorts": [
+            (one.word, one.title, dora_url(filters, sort=one.word, page=None), one.word == sort)
+            for one in SORTS.values()
+        ],
+        "sort": sort,
+        "common": None if drawn.common is None else percent(drawn.common),
+        "top": f"{drawn.top:.0%}".replace("%", " %"),
+        "teams": _by_team(found, rows, shown, drawn),
+        "with_teams": bool(question.teams_known),
+        "number": count(len({key[1] for key in rows})),
+        "outside": _outside(found, rows, drawn),
+        "in_two": count(len(rows) - len({key[1] for key in rows})),
+        "idle": [
+            (dora_url(filters, repo=name, sort=None, page=None), name)
+            for repo, name in sorted(found.names.items())
+            if repo not in {key[1] for key in read.keys} and question.selects(repo, ALL)
+        ],
+        "page": page,
+        "pages": pages,
+        "newer": dora_url(filters, page=str(page - 1)) if page > 1 else "",
+        "older": dora_url(filters, page=str(page + 1)) if page < pages else "",
+        "exports": [
+            (dora_url(filters, sort=None, page=None, format=form).replace("/dora", "/dora/export", 1), title)
+            for form, title in (("csv", "CSV"), ("json", "JSON"), ("md", "Markdown"))
+        ],
+        "seen": [
+            (
+                dora_url(filters, environment=name, page=None),
+                f"{name} ({count(number)}{'+' if number == MOST_SEEN else ''})",
+            )
+            for name, number in found.seen[:_SHOWN]
+        ],
+        "more_seen": max(len(found.seen) - _SHOWN, 0),
+        "is_production": question.environments == {PRODUCTION},
+    }
+
+
+def _sorted(found: Overview, sort: str) -> list[Key]:
+    """Return the keys of rows: teams in the order of the file, and their repositories as asked."""
+    read, question = found.found, found.question
+
+    def order(key: Key) -> tuple[Any, ...]:
+        value = None
+        if sort != "name":
+            value = SORTS[sort].value(read.sums.over(key, read.planned.total), found.open_now[key])
+        team = question.teams_known.position(key[0])
+        return team, value is None, -(value or 0), found.names.get(key[1], key[1]).casefold()
+
+    return sorted(read.keys, key=order)
+
+
+class _Drawing:
+    """What the drawings of all rows have in common."""
+
+    def __init__(self, found: Overview, filters: Mapping[str, str]) -> None:
+        total = found.found.sums.over(ALL, found.found.planned.total)
+        self.filters = filters
+        self.common = metrics.ratio(total.failed, total.settled)
+        self.top = 1.0 if (self.common or 0) > _USUAL_TOP * 0.75 else _USUAL_TOP
+
+    def row(self, found: Overview, keys: Sequence[Key], title: str, href: str) -> dict[str, Any]:
+        """Return one row: a repository, or a team with the keys of its repositories."""
+        question, read = found.question, found.found
+        over = partial(read.sums.together, keys)
+        firsts = [series.first_of(question, read.firsts, key) for key in keys]
+        first = min((at for at in firsts if at is not None), default=None)
+        figures = series.summary(question, read.planned, over, first, MANY_ROWS)
+        total = figures.total
+        frequency, lead, fail, recovery, rework = (total[figure] for figure in metrics.FIGURES)
+        counts = [over(part).deploys for _, part in read.planned.buckets]
+        whole = [bucket.whole for bucket, _ in read.planned.buckets]
+        return {
+            "title": title,
+            "href": href,
+            "rate": rate(frequency["value"]),
+            "deploys": count(frequency["deploys"]),
+            "spark": sparks.bars(
+                f"deploys by {question.interval}: {', '.join(map(str, counts))}", counts, whole, max(counts)
+            ),
+            "lead": duration(lead["median"]),
+            "commits": count(lead["commits"]),
+            "fail": fraction(fail["failed"], fail["settled"]),
+            "few": fail["settled"] < LEAST_FOR_PERCENT,
+            "range": self._interval(fail),
+            "recovery": _recovery(over(read.planned.total), recovery),
+            "by_remedy": "" if recovery["recovered"] else phrases.by_remedy(recovery["byRemedy"]),
+            "rework": fraction(rework["rework"], rework["deploys"]),
+            "open": sum(found.open_now[key] for key in keys),
+            "changes": {figure: _clear(figures, figure) for figure in metrics.FIGURES},
+        }
+
+    def _interval(self, fail: Mapping[str, Any]) -> Any:
+        if fail["value"] is None:
+            return ""
+        label = f"{fraction(fail['failed'], fail['settled'])} failed, {phrases.between(fail)}"
+        return sparks.interval(
+            label, fail["low"], fail["value"], fail["high"], common=self.common, top=self.top
+        )
+
+
+def _recovery(total: Tally, numbers: Mapping[str, Any]) -> str:
+    """Write each recovery time where there are few, else their median."""
+    if not total.recoveries:
+        return NOTHING
+    if len(total.recoveries) < phrases.FEWEST_FOR_MEDIAN:
+        return ", ".join(duration(us / 1e6) for us in sorted(total.recoveries))
+    return f"{duration(numbers['median'])} of {count(numbers['recovered'])}"
+
+
+def _clear(figures: series.Summary, figure: str) -> str:
+    """Write what became of a figure, if that is clear; else ""."""
+    if figures.change is None or figures.before is None:
+        return ""
+    word = figures.change[figure]
+    if word in (comparison.FEW, comparison.UNCLEAR):
+        return ""
+    return phrases.change(figure, word, figures.before[figure])
+
+
+def _by_team(
+    found: Overview, rows: Sequence[Key], shown: Sequence[Key], drawn: _Drawing
+) -> list[dict[str, Any]]:
+    """Return the groups of one page, each with its rows; without teams, there is one without a title."""
+    teams = found.question.teams_known
+    groups: list[dict[str, Any]] = []
+    for team in dict.fromkeys(key[0] for key in shown):
+        keys = [key for key in rows if key[0] == team]
+        href = dora_url(drawn.filters, team=team, page=None)
+        title = f"{teams.title(team)} ({count(len(keys))})"
+        groups.append(
+            {
+                "total": drawn.row(found, keys, title, href) if teams else None,
+                "rows": [
+                    drawn.row(found, [key], name := found.names.get(key[1], key[1]), _repo_url(drawn, name))
+                    for key in shown
+                    if key[0] == team
+                ],
+            }
+        )
+    return groups
+
+
+def _repo_url(drawn: _Drawing, name: str) -> str:
+    return dora_url(drawn.filters, repo=name, team=None, sort=None, page=None)
+
+
+def _outside(found: Overview, rows: Sequence[Key], drawn: _Drawing) -> dict[str, Any] | None:
+    """Say which rows differ from the common fail rate by more than chance makes; None for few rows."""
+    if drawn.common is None or len(rows) < 2:
+        return None
+    names = []
+    for repo in dict.fromkeys(key[1] for key in rows):
+        keys = [key for key in rows if key[1] == repo]
+        total = found.found.sums.together(keys, found.found.planned.total)
+        interval = wilson(Part(total.failed, total.settled), MANY_ROWS)
+        if interval is not None and not interval.low <= drawn.common <= interval.high:
+            name = found.names.get(repo, repo)
+            names.append((_repo_url(drawn, name), name))
+    repos = len({key[1] for key in rows})
+    return {
+        "within": count(repos - len(names)),
+        "of": count(repos),
+        "names": names[:_OUTSIDE],
+        "more": max(len(names) - _OUTSIDE, 0),
+    }
+
+
+def _environment(found: Overview, settings: FigureSettings) -> str:
+    (environment,) = found.question.environments
+    return environment or settings.production_name
+
+
+def _teams(found: Overview) -> str:
+    known = found.question.teams_known
+    return ", ".join(known.title(team) for team in sorted(found.question.teams, key=known.position))
+
+
+def _since(total: Mapping[str, Any], settings: FigureSettings) -> dict[str, str] | None:
+    frequency = total[metrics.FREQUENCY]
+    if frequency["since"] is None:
+        return None
+    at = to_us(parse(frequency["since"], "since"))
+    return {"from": moment(at, settings.zone), "days": decimal(frequency["days"])}
+
+
+def _period(period: Period, settings: FigureSettings) -> dict[str, Any]:
+    return {
+        "from": moment(period.began_at, period.zone),
+        "until": moment(period.until, period.zone),
+        "over": period.until == period.ended_at,
+        "days": decimal(period.days),
+        "zone": settings.timezone,
+    }

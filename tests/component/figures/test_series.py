@@ -1,0 +1,166 @@
+"""Series over HTTP, on both databases: every form has the same numbers, and wrong questions are refused."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_server.storage.database import Database
+from gitdailies_webhooks.api.openapi import document
+from gitdailies_webhooks.figures.settings import FigureSettings
+from gitdailies_webhooks.pages.series_formats import fields, spans
+from jsonschema import Draft202012Validator
+
+from tests.support.databases import postgresql_url
+from tests.support.figures.asking import worked
+from tests.support.figures.worked.expected import QUESTIONS, expected
+from tests.support.webhooks.running import Receiver, at, in_thread
+
+BERLIN = FigureSettings(timezone="Europe/Berlin", window=timedelta(hours=72))
+TEAMS = (
+    TeamSettings("pay", "Payments", ("larkspur/led*",)),
+    TeamSettings("shop", "Shop", ("larkspur/shop",)),
+)
+SHOP = QUESTIONS["shop"]
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database(request: pytest.FixtureRequest, tmp_path: Any) -> Iterator[Callable[[], Database]]:
+    if request.param == "sqlite":
+        yield lambda: at(f"sqlite:{tmp_path / 'figures.db'}")
+    else:
+        with postgresql_url() as url:
+            yield lambda: at(url)
+
+
+@pytest.fixture
+def receiver(database: Callable[[], Database]) -> Iterator[Receiver]:
+    with in_thread(database(), settings=BERLIN, teams=TEAMS) as running:
+        yield running
+
+
+@pytest.fixture
+def key(receiver: Receiver) -> str:
+    assert receiver.post(receiver.key("ci"), worked()).status_code == 202
+    return receiver.key("reader", "read")
+
+
+def ask(receiver: Receiver, key: str, **query: Any) -> dict[str, Any]:
+    answer = receiver.get(key, "/api/metrics/series", **query)
+    assert answer.status_code == 200, answer.text
+    found = answer.json()
+    schema = {"$ref": "#/components/schemas/Series", "components": document()["components"]}
+    Draft202012Validator(schema, format_checker=Draft202012Validator.FORMAT_CHECKER).validate(found)
+    return found
+
+
+def test_series_have_the_numbers_worked_by_hand(receiver: Receiver, key: str) -> None:
+    """A series without groups has the numbers of the derivation, and so has `GET /api/metrics`."""
+    for name, question in QUESTIONS.items():
+        (group,) = ask(receiver, key, **question)["groups"]
+        by_hand, total = expected(name), group["total"]
+        fail, lead = by_hand["changeFailRate"], by_hand["changeLeadTime"]
+        assert group["by"] == {}
+        assert total["deploymentFrequency"]["deploys"] == by_hand["deploymentFrequency"]["numerator"]
+        assert total["changeLeadTime"]["median"] == pytest.approx(lead["median"])
+        assert total["changeFailRate"]["failed"] == fail["numerator"]
+        assert total["changeFailRate"]["settled"] == fail["denominator"]
+
+
+def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
+    """CSV has each number of JSON in a row of its own, and Markdown a row for each group."""
+    question = {"now": SHOP["now"], "days": "30", "by": "team,repo", "interval": "week", "compare": "before"}
+    found = ask(receiver, key, **question)
+    assert [group["by"]["team"] for group in found["groups"]] == ["pay", "shop"]
+    in_json = {
+        (group["by"]["repo"], what, began, figure, field): value
+        for group in found["groups"]
+        for what, began, _, numbers in spans(found, group)
+        for figure, field, value, _ in fields(numbers)
+    }
+    text = receiver.get(key, "/api/metrics/series", **question, format="csv")
+    assert text.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(text.text)))
+    numbers = [row for row in rows if row["field"] != "change"]
+    assert len(numbers) == len(in_json)
+    for row in numbers:
+        value = in_json[row["repo"], row["span"], row["from"], row["figure"], row["field"]]
+        assert row["value"] == ("" if value is None else value if isinstance(value, str) else repr(value))
+    assert len(rows) - len(numbers) == 5 * len(found["groups"])
+    markdown = receiver.get(key, "/api/metrics/series", **question, format="md")
+    assert markdown.headers["content-type"] == "text/markdown; charset=utf-8"
+    first = re.findall(r"^\| (pay|shop) \| [^|]+ \| (\d+) \|", markdown.text, re.MULTILINE)
+    assert [(team, int(deploys)) for team, deploys in first] == [
+        (group["by"]["team"], group["total"]["deploymentFrequency"]["deploys"]) for group in found["groups"]
+    ]
+
+
+def test_pages_hold_every_group_once(receiver: Receiver, key: str) -> None:
+    """Pages of one group each are the groups of a single page."""
+    question = {"now": SHOP["now"], "by": "repo,environment"}
+    found = ask(receiver, key, **question)["groups"]
+    paged, after = [], {}
+    while True:
+        page = ask(receiver, key, **question, limit="1", **after)
+        paged += page["groups"]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert paged == found
+    assert len(found) > 2
+
+
+def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) -> None:
+    """The tag of an answer gives 304 until a number changes, also for a period that is not over."""
+    url, headers = f"{receiver.url}/api/metrics/series?by=repo&days=3000", {"webhook-key": key}
+    tags = set()
+    for _ in range(2):  # a minute may end between two requests
+        first = requests.get(url, headers=headers, timeout=30)
+        again = requests.get(url, headers={**headers, "if-none-match": first.headers["etag"]}, timeout=30)
+        tags.add(again.status_code)
+    assert 304 in tags
+    sent = {**worked()[0], "id": "one-more", "commitSHA": "f" * 40, "kind": "deployed"}
+    assert receiver.post(receiver.key("ci2"), sent).status_code == 202
+    later = requests.get(url, headers={**headers, "if-none-match": first.headers["etag"]}, timeout=30)
+    assert (later.status_code, later.headers["etag"] == first.headers["etag"]) == (200, False)
+
+
+@pytest.mark.parametrize(
+    ("question", "detail"),
+    [
+        (
+            {"by": "repos"},
+            "by: expected one of none, team, repo, service, environment, got 'repos'; did you mean",
+        ),
+        ({"by": "repo,team,service"}, "by: expected at most 2 different names"),
+        ({"by": "repo,repo"}, "by: expected at most 2 different names"),
+        ({"interval": "year"}, "interval: expected one of none, day, week, month, quarter, got 'year'"),
+        ({"team": "payments"}, "team: expected a team of gitdailies.yml, got 'payments'"),
+        ({"compare": "after"}, "compare: expected before, got 'after'"),
+        ({"format": "xml"}, "format: expected one of json, csv, md, got 'xml'"),
+        ({"limit": "0"}, "limit: expected a whole number from 1 to 1000, got '0'"),
+        ({"after": "x"}, "after: expected the `next` of the page before, got 'x'"),
+        ({"after": '["a"]'}, "after: expected the `next` of the page before"),
+        ({"days": "0"}, "days: expected a whole number from 1 to 36525"),
+        ({"interval": "day", "days": "36525"}, "interval: expected at most 20,000 groups times buckets, got"),
+        ({"from": ["2026-03-01", "2026-03-02"]}, "from: given twice"),
+        ({"rolling": "4w"}, "query: expected one of by, interval"),
+    ],
+)
+def test_a_wrong_question_is_refused(receiver: Receiver, key: str, question: Any, detail: str) -> None:
+    """A question that cannot be answered is refused with what to ask instead."""
+    answer = receiver.get(key, "/api/metrics/series", **question)
+    assert (answer.status_code, answer.json()["detail"][: len(detail)]) == (400, detail)
+
+
+def test_only_a_key_that_reads_may_ask(receiver: Receiver) -> None:
+    """A key that may only send is refused, and so is no key."""
+    assert receiver.get(receiver.key("sender", "send"), "/api/metrics/series").status_code == 403
+    assert requests.get(f"{receiver.url}/api/metrics/series", timeout=30).status_code == 401

@@ -1,0 +1,157 @@
+"""The overview on both databases: the numbers of the interface, by team, sorted, in pages, exported."""
+
+from __future__ import annotations
+
+import csv
+import html
+import io
+import re
+from collections.abc import Iterator
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+
+from tests.component.webhooks.test_pages_security import Visitor
+from tests.support.databases import KINDS, postgresql_url
+from tests.support.figures.asking import worked
+from tests.support.webhooks.running import Receiver, at, in_thread
+
+PERIOD = {"from": "2026-03-01", "to": "2026-04-06", "now": "2026-04-05T12:00:00Z"}
+QUERY = "&".join(f"{name}={value}" for name, value in PERIOD.items())
+TEAMS = (
+    TeamSettings("pay", "Payments <b>", ("larkspur/led*", "many/*")),
+    TeamSettings("both", "Both", ("larkspur/ledger",)),
+)
+
+
+@pytest.fixture(params=KINDS)
+def receiver(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Receiver]:
+    if request.param == "sqlite":
+        with in_thread(at(f"sqlite:{tmp_path / 'overview.db'}"), teams=TEAMS) as running:
+            yield running
+    else:
+        with postgresql_url() as url, in_thread(at(url), teams=TEAMS) as running:
+            yield running
+
+
+@pytest.fixture
+def owner(receiver: Receiver) -> Visitor:
+    visitor = Visitor(receiver)
+    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    return visitor
+
+
+@pytest.fixture
+def key(receiver: Receiver) -> str:
+    key = receiver.key("all", "send", "read")
+    assert receiver.post(key, worked()).status_code == 202
+    return key
+
+
+def rows(page: str) -> list[list[str]]:
+    """Return the text of each cell of the table, by row."""
+    body = page[page.index('<table class="rows">') : page.index("</table>")]
+    found = re.findall(r"<tr[^>]*>(.*?)</tr>", body.partition("</thead>")[2], re.DOTALL)
+    return [
+        [text_of(cell) for cell in re.findall(r"<t[hd][^>]*>(.*?)</t[hd]>", row, re.DOTALL)] for row in found
+    ]
+
+
+def text_of(markup: str) -> str:
+    return " ".join(html.unescape(re.sub(r"<[^>]+>", " ", markup)).split())
+
+
+def test_rows_have_the_numbers_of_the_interface(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """Each row has the deploys, commits and failures that `GET /api/metrics` answers for its repository."""
+    found = rows(owner.get(f"/dora?{QUERY}").text)
+    assert [row[0] for row in found] == ["Both (1)", "larkspur/ledger", "No team (1)", "larkspur/shop"]
+    for row in (found[1], found[3]):
+        figures = receiver.get(key, "/api/metrics", repo=row[0], **PERIOD).json()["figures"]
+        fail = figures["changeFailRate"]
+        assert row[1].split()[-1] == str(figures["deploymentFrequency"]["numerator"])
+        assert f"{figures['changeLeadTime']['count']} commits" in row[3]
+        assert row[4].startswith(f"{fail['numerator']} of {fail['denominator']}")
+        assert row[7].startswith(f"{figures['deploymentReworkRate']['numerator']} of ")
+    both = receiver.get(key, "/api/metrics", **PERIOD).json()["figures"]
+    page = owner.get(f"/dora?{QUERY}").text
+    (card,) = re.findall(r'<h2 id="changeFailRate">.*?<p class="value">(.*?)</p>', page, re.DOTALL)
+    fail = both["changeFailRate"]
+    assert card.startswith(f"{fail['numerator']} of {fail['denominator']}")
+
+
+def test_an_export_is_the_answer_of_the_interface(receiver: Receiver, owner: Visitor, key: str) -> None:
+    """CSV, JSON and Markdown of the page are those of the API for the same question."""
+    links = re.findall(r'href="(/dora/export[^"]+)" download', owner.get(f"/dora?{QUERY}").text)
+    assert len(links) == 3
+    found: dict[str, Any] = {}
+    for link in links:
+        answer = owner.get(html.unescape(link))
+        assert "attachment" in answer.headers["content-disposition"]
+        found[link.partition("format=")[2]] = answer
+    question = {**PERIOD, "by": "team,repo", "interval": "day", "compare": "before"}
+    expected = receiver.get(key, "/api/metrics/series", **question).json()
+    assert found["json"].json() == expected
+    table = list(csv.DictReader(io.StringIO(found["csv"].text)))
+    assert {row["repo"] for row in table} == {"larkspur/ledger", "larkspur/shop"}
+    assert "| both | larkspur/ledger |" in found["md"].text
+
+
+def test_nobody_exports_without_signing_in(receiver: Receiver) -> None:
+    """A visitor who is not signed in is sent to the sign-in page."""
+    answer = Visitor(receiver).get(f"/dora/export?{QUERY}", allow_redirects=False)
+    assert (answer.status_code, answer.headers["location"][:9]) == (303, "/sign-in?")
+
+
+def test_one_team_is_a_filter(owner: Visitor, key: str) -> None:
+    """The page of a team has its repositories alone, in its cards too; names are escaped."""
+    assert key
+    page = owner.get(f"/dora?{QUERY}&team=BOTH").text
+    assert [row[0] for row in rows(page)] == ["Both (1)", "larkspur/ledger"]
+    none = owner.get(f"/dora?{QUERY}&team=pay").text
+    assert "No deploys in this period of this team" in none
+    assert "Payments &lt;b&gt;" in none
+    wrong = owner.get("/dora?team=nobody")
+    assert (wrong.status_code, "expected a team of gitdailies.yml" in wrong.text) == (400, True)
+
+
+def many(number: int) -> list[dict[str, str]]:
+    """Deploys of many repositories an hour ago; the first has the most, all of the same hour."""
+    now = datetime.now(UTC).replace(microsecond=0)
+    return [
+        {
+            "kind": "deployed",
+            "repo": f"many/repo-{repo:03}",
+            "commitSHA": f"{repo:020}{deploy:020}",
+            "time": (now - timedelta(hours=60, minutes=deploy)).isoformat().replace("+00:00", "Z"),
+        }
+        for repo in range(number)
+        for deploy in range(3 if repo == 7 else 1)
+    ]
+
+
+def test_rows_are_sorted_and_in_pages(receiver: Receiver, owner: Visitor) -> None:
+    """Fifty rows a page, each repository once; that with the most deploys is first, or the first by name."""
+    assert receiver.post(receiver.key("ci"), many(60)).status_code == 202
+    page = owner.get("/dora").text
+    first = [row[0] for row in rows(page)]
+    assert (first[:2], len(first)) == (["Payments <b> (60)", "many/repo-007"], 51)
+    (following,) = re.findall(r'href="([^"]+)">Next<', page)
+    second = [row[0] for row in rows(owner.get(html.unescape(following)).text)]
+    assert sorted([*first[1:], *second[1:]]) == [f"many/repo-{number:03}" for number in range(60)]
+    by_name = [row[0] for row in rows(owner.get("/dora?sort=name").text)]
+    assert by_name[1:4] == ["many/repo-000", "many/repo-001", "many/repo-002"]
+    assert owner.get("/dora?sort=rank").status_code == 400
+    assert len(page.encode()) < 120_000
+
+
+def test_little_is_said_of_little(receiver: Receiver, owner: Visitor) -> None:
+    """A young store has counts in place of percent, says since when days count, and compares nothing."""
+    assert receiver.post(receiver.key("ci"), many(2)).status_code == 202
+    page = owner.get("/dora").text
+    assert "Days count since" in page
+    assert re.findall(r'<p class="change">(.*?)</p>', page) == ["too few to compare"] * 5
+    assert [row[4] for row in rows(page)[1:]] == ["0 of 1 failed", "0 of 1 failed"]

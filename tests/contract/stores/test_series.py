@@ -1,0 +1,233 @@
+"""Series are the figures of each group and bucket, from rows and from events, on both databases."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_connection.config.settings import TeamSettings
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived import rows, statements
+from gitdailies_webhooks.derived.series.answer import answer
+from gitdailies_webhooks.derived.series.question import Asked, asked
+from gitdailies_webhooks.events import corrections
+from gitdailies_webhooks.events.corrections import StoredCorrection
+from gitdailies_webhooks.figures.events import History, Place, read_history
+from gitdailies_webhooks.figures.facts import Facts, derive
+from gitdailies_webhooks.figures.metrics import count_unlinked, deploy_row, figures, incident_row
+from gitdailies_webhooks.figures.selection import Period
+from gitdailies_webhooks.figures.series import DIMENSIONS, ENVIRONMENT, INTERVALS, REPO, TEAM
+from gitdailies_webhooks.figures.settings import folded
+from gitdailies_webhooks.figures.teams import Teams
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from tests.support.databases import KINDS, opened
+from tests.support.figures.asking import alike, us
+from tests.support.figures.derived_store import LATE, SETTINGS, Opened, add_event, catch_up, rolled_back
+from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS
+from tests.support.forms import examples
+
+TEAMS = Teams(
+    (
+        TeamSettings("pay", "Payments", ("larkspur/led*",), (("larkspur/shop", "api"),)),
+        TeamSettings("shop", "Shop", ("larkspur/sh*", "larkspur/ledger"), ()),
+    )
+)
+
+# No team has single services, so that the database adds up whole repositories.
+OF_REPOSITORIES = Teams(
+    (TeamSettings("pay", "Payments", ("larkspur/*",)), TeamSettings("shop", "Shop", ("a/b",)))
+)
+
+Events = list[dict[str, Any]]
+
+
+@pytest.fixture(scope="module", params=KINDS)
+def store(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Opened]:
+    folder: Path = tmp_path_factory.mktemp("series")
+    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
+        create_key(database(), "ci")
+        with closing(database().connect()) as session:
+            assert rows.reset(session, SETTINGS, 1)  # otherwise every answer would come from the events
+            yield database(), session
+
+
+# What is asked besides a period and filters.
+MORE = st.fixed_dictionaries(
+    {
+        "by": st.lists(st.sampled_from(DIMENSIONS), max_size=2, unique=True).map(",".join),
+        "interval": st.sampled_from(("", "none", *INTERVALS)),
+        "compare": st.sampled_from(("", "before")),
+        "teams": st.sampled_from((TEAMS, OF_REPOSITORIES)),
+        "team": st.sampled_from(([], [], ["PAY"], ["shop", "none"])),
+    }
+)
+
+
+def as_lists(parameters: Mapping[str, Any]) -> dict[str, list[str]]:
+    """Write parameters as a query has them: each name with all of its values."""
+    return {
+        name: value if isinstance(value, list) else [value]
+        for name, value in parameters.items()
+        if value not in ("", [])
+    }
+
+
+class Expected:
+    """Figures of groups, made from the facts of a history by `metrics.figures`, row by row."""
+
+    def __init__(self, history: History, facts: Facts, question: Asked) -> None:
+        self.history, self.facts, self.question = history, facts, question.question
+
+    def keys(self, period: Period) -> set[tuple[str, ...]]:
+        places = [(found.deploy.place, found.deploy.at) for found in self.facts.deploys]
+        places += [
+            (one.occurrence.place, one.occurrence.began_at)
+            for one in self.facts.incidents
+            if one.link.deploy is None
+        ]
+        return {key for place, at in places if at in period for key in self.question.keys(place)}
+
+    def figures(self, key: tuple[str, ...], period: Period) -> dict[str, Any]:
+        """The figures of one group in a period, with the names of a series."""
+
+        def included(place: Place, at: int) -> bool:
+            return at in period and key in self.question.keys(place)
+
+        deploys = [deploy_row(f) for f in self.facts.deploys if included(f.deploy.place, f.deploy.at)]
+        incidents = [
+            incident_row(one)
+            for one in self.facts.incidents
+            if included(one.occurrence.place, one.occurrence.began_at)
+        ]
+        return figures(
+            deploys,
+            unlinked=count_unlinked(incidents),
+            period=period,
+            observed_from=period.observed_from(self.first(key)),
+            window=SETTINGS.window_us,
+        )
+
+    def first(self, key: tuple[str, ...]) -> int | None:
+        """The first event of the repositories of a group: that of its team, its own, or the chosen ones."""
+        values = dict(zip(self.question.by, key, strict=True))
+        teams = {values[TEAM]} if TEAM in values else self.question.teams
+        repos = {event.repo if hasattr(event, "repo") else event.place.repo for event in self._events()}
+        chosen = {
+            repo
+            for repo in repos
+            if (not self.question.repos or repo in self.question.repos)
+            and values.get(REPO, repo) == repo
+            and (not teams or teams & self.question.teams_known.ever_of(repo))
+        }
+        return min((at for repo in chosen if (at := self.history.first_at(repo)) is not None), default=None)
+
+    def _events(self) -> Sequence[Any]:
+        return [*self.history.deploys, *self.history.starts, *self.history.ends]
+
+
+def renamed(numbers: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the numbers of a series under the names of `metrics.figures`, without those that it lacks."""
+    frequency, lead, fail, recovery, rework = numbers.values()
+    return {
+        "deploymentFrequency": {
+            "value": frequency["value"],
+            "numerator": frequency["deploys"],
+            "denominator": frequency["days"],
+        },
+        "changeLeadTime": {
+            "median": lead["median"],
+            "p90": lead["p90"],
+            "count": lead["commits"],
+            "unknownDeploys": lead["unknownDeploys"],
+            "unknownCommits": lead["unknown"],
+        },
+        "changeFailRate": {
+            "value": fail["value"],
+            "numerator": fail["failed"],
+            "denominator": fail["settled"],
+            **{name: fail[name] for name in ("pending", "failedYoung", "unlinked", "attributedIn72h")},
+        },
+        "failedDeploymentRecoveryTime": {
+            **{name: recovery[name] for name in ("median", "p90", "open", "withoutIncident", "byRemedy")},
+            "count": recovery["recovered"],
+        },
+        "deploymentReworkRate": {
+            "value": rework["value"],
+            "numerator": rework["rework"],
+            "denominator": rework["deploys"],
+        },
+    }
+
+
+def compare(found: Mapping[str, Any], expected: dict[str, Any]) -> None:
+    frequency = expected["deploymentFrequency"]
+    kept = {name: frequency[name] for name in ("value", "numerator", "denominator")}
+    alike(renamed(found), {**expected, "deploymentFrequency": kept})
+
+
+FIGURES = (
+    "deploymentFrequency",
+    "changeLeadTime",
+    "changeFailRate",
+    "failedDeploymentRecoveryTime",
+    "deploymentReworkRate",
+)
+
+
+@settings(
+    max_examples=examples(60),
+    deadline=None,
+    suppress_health_check=[
+        HealthCheck.function_scoped_fixture,
+        HealthCheck.too_slow,
+        HealthCheck.differing_executors,
+    ],
+)
+@given(HISTORIES, QUESTIONS, MORE, CORRECTIONS)
+def test_series_are_the_figures_of_each_group(
+    store: Opened,
+    events: Events,
+    parameters: dict[str, str],
+    more: dict[str, Any],
+    corrected: dict[str, tuple[str, str | None]],
+) -> None:
+    """Totals, periods before and buckets equal the pure figures of their group, whatever is asked."""
+    with rolled_back(store) as session:
+        for body in events:
+            add_event(session, body, LATE)
+        for id_, (what, deploy) in corrected.items():
+            corrections.write(session, StoredCorrection(id_, what, deploy, "why", "Kim", LATE))
+        catch_up(session, LATE)
+        given_ = corrections.all_corrections(session)
+        question = asked(as_lists({**parameters, **more}), SETTINGS, more["teams"], LATE)
+        # The stored rows, and the events while the rows are for other settings.
+        answered = answer(session, question.question, SETTINGS, limit=1000)
+        session.execute(statements.DELETE_SETTINGS)
+        by_events = answer(session, question.question, SETTINGS, limit=1000)
+
+    period = question.question.period
+    history = read_history(events, SETTINGS, now=period.now, corrections=given_)
+    expected = Expected(history, derive(history, SETTINGS), question)
+    keys = sorted(expected.keys(period), key=question.question.order) if question.question.by else [()]
+    assert [key_of(group["by"]) for group in answered["groups"]] == keys
+    for group, key in zip(answered["groups"], keys, strict=True):
+        compare(group["total"], expected.figures(key, period))
+        for bucket in group["buckets"]:
+            part = Period(us(bucket["from"]), bucket["to"] and us(bucket["to"]), period.now, SETTINGS.zone)
+            compare({name: bucket[name] for name in FIGURES}, expected.figures(key, part))
+        if more["compare"]:
+            before = Period(us(answered["before"]["from"]), period.began_at, period.now, SETTINGS.zone)
+            compare(group["before"], expected.figures(key, before))
+    assert by_events == answered
+
+
+def key_of(by: Mapping[str, str]) -> tuple[str, ...]:
+    """Return the folded key of a group."""
+    return tuple(
+        SETTINGS.environment(value) if name == ENVIRONMENT else folded(value) for name, value in by.items()
+    )
