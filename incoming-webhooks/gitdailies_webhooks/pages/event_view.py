@@ -210,6 +210,7 @@ def _attribution(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "deploy": _link(cause, found["event"]["time"], "before the incident"),
         "because": _HOW.get(attribution["how"], ""),
         "caused_by": attribution["causedBy"],
+        "caused_by_url": commit_url("", "", attribution["causedBy"] or ""),
         "wide": _link(wide, found["event"]["time"], "before the incident"),
         "near": [(ref["id"], _link(ref, found["event"]["time"], "")) for ref in attribution["near"]],
     }
