@@ -40,6 +40,7 @@ COMMANDS = {
         "commands.metrics",
         "print deployment frequency, lead time, fail rate, recovery time, rework rate",
     ),
+    "report": ("commands.report", "print what needs a decision in a week, for a chat"),
     "translate": (
         "commands.translate",
         "show the events that a delivery becomes, or why there are none; sends nothing",

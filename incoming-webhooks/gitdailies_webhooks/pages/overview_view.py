@@ -14,6 +14,7 @@ from gitdailies_webhooks.derived.dora_page import MOST_SEEN
 from gitdailies_webhooks.derived.series.overview import Overview
 from gitdailies_webhooks.figures import comparison, metrics, series
 from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE, Part, wilson
+from gitdailies_webhooks.figures.durations import NOTHING, duration
 from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import ALL, Key
@@ -22,11 +23,9 @@ from gitdailies_webhooks.figures.tally import Tally
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.formatting import (
     LEAST_FOR_PERCENT,
-    NOTHING,
     count,
     decimal,
     dora_url,
-    duration,
     fraction,
     moment,
     percent,
