@@ -13,6 +13,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.derived.answer_cache import AnswerCache
 from gitdailies_webhooks.derived.series.answer import answer, version
 from gitdailies_webhooks.derived.series.question import REPEATED, SINGLE, Asked, asked
 from gitdailies_webhooks.derived.worker import Deriver
@@ -34,7 +35,7 @@ class SeriesApi:
         authenticate: Callable[[Request], Awaitable[Key]],
         teams: Teams,
     ) -> None:
-        self._store = store
+        self._answers = AnswerCache(store, clock)
         self._deriver = deriver
         self._clock = clock
         self._authenticate = authenticate
@@ -59,14 +60,16 @@ class SeriesApi:
         await self._deriver.catch_up()
         if found.live:  # the rows may now include events later than the first moment
             found = self._asked(given)
-        body = await self._store.ask(
+        asked_for = tuple((name, tuple(values)) for name, values in sorted(given.items()))
+        body = await self._answers.ask(
+            asked_for,
             partial(
                 answer,
                 question=found.question,
                 settings=self._deriver.settings,
                 limit=found.limit,
                 after=found.after,
-            )
+            ),
         )
         headers = {"etag": f'W/"{form}-{version(body)}"', "cache-control": "private, no-cache"}
         if _matches(request.headers.get("if-none-match", ""), headers["etag"]):
