@@ -40,6 +40,7 @@ COMMANDS = {
         "commands.metrics",
         "print deployment frequency, lead time, fail rate, recovery time, rework rate",
     ),
+    "teams": ("commands.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
     "translate": (
         "commands.translate",
         "show the events that a delivery becomes, or why there are none; sends nothing",
