@@ -76,12 +76,13 @@ elif command -v mmdebstrap >/dev/null; then
 fi
 
 if command -v npm >/dev/null; then
-    # octokit's packages hold the schema and examples of GitHub's webhooks.
+    # octokit's packages hold the schema and examples of GitHub's webhooks. oidc-provider is an OpenID provider.
     npm install --silent --no-audit --no-fund --prefix .tools bats@1.13.0 gitlab-ci-local@4.67.2 \
-        @octokit/webhooks-examples@7.6.1 @octokit/webhooks-schemas@7.6.1 ||
-        missing "gitlab-ci-local and octokit's examples" "GitLab and GitHub" "see what npm said above"
+        @octokit/webhooks-examples@7.6.1 @octokit/webhooks-schemas@7.6.1 oidc-provider@9.13.3 ||
+        missing "gitlab-ci-local, octokit's examples and oidc-provider" "GitLab, GitHub and sign-in" \
+            "see what npm said above"
 else
-    missing npm "GitLab, GitHub and Buildkite" "install Node.js"
+    missing npm "GitLab, GitHub, Buildkite and sign-in" "install Node.js"
 fi
 
 # bb-run needs Python 3.12. If no virtual environment can be made, go on without it.

@@ -49,6 +49,9 @@ class _ConfiguredApp:
             trusted_proxies=settings.trusted_proxies,
             measured=measured,
             readiness=readiness,
+            corrections=settings.corrections,
+            relays=settings.relay,
+            sign_in=settings.sign_in,
         )
 
     def start(self) -> None:

@@ -72,7 +72,7 @@ async def serve(
         app.start()
         address = address_of(listener)
         local = f"http://{address.local()}"
-        if first_owner is not None:
+        if first_owner is not None and settings.sign_in.passwords:
             path = await opened.write(partial(set_up_path, now=utc_now()))
             if path is not None:
                 first_owner((public or local) + path)
@@ -112,4 +112,4 @@ async def _stop(servers: Sequence[Server], app: ReloadableApp, stop: asyncio.Eve
     await stop.wait()
     app.readiness.stopping = True
     for server in servers:
-        server.should_exit = True
+        server.stop()

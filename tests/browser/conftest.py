@@ -129,13 +129,13 @@ def tab(browser: Browser, tmp_path: Path) -> Iterator[Tab]:
 
 @pytest.fixture
 def owner(receiver: Receiver, tab: Tab) -> Tab:
-    """A tab on the start page, with the first owner signed in.
+    """A tab on the page Connect, with the first owner signed in.
 
     The receiver comes first, so that the page, which asks it every two seconds, closes before it stops.
     """
     tab.page.goto(receiver.url + invite_owner(receiver.store))
     join(tab.page, "Kim Larkspur")
-    tab.page.wait_for_url(receiver.url + "/start")
+    tab.page.wait_for_url(receiver.url + "/connect")
     return tab
 
 

@@ -192,7 +192,7 @@ def test_a_fault_in_an_address_is_shown(shop: Tab, receiver: Receiver) -> None:
 def test_an_empty_page_tells_what_to_do(owner: Tab, receiver: Receiver) -> None:
     """Without an event the page has lines to paste; with events elsewhere it has links to them."""
     page = owner.page
-    page.get_by_role("link", name="DORA", exact=True).click()
+    page.get_by_role("link", name="Overview", exact=True).click()
     expect(page.get_by_role("heading", level=1)).to_have_text("DORA metrics")
     expect(page.locator("#sample")).to_contain_text(f"curl -sS {receiver.url}/webhooks")
     owner.look("dora-empty")

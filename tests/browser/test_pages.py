@@ -83,7 +83,7 @@ def test_everything_works_without_a_script(browser, receiver: Receiver) -> None:
     page.get_by_role("button", name="Create key").click()
     assert receiver.post(page.locator("#key").inner_text(), body("deploy")).status_code == 202
     expect(page.get_by_role("button", name=re.compile("Copy"))).to_have_count(0)
-    page.get_by_role("link", name="Start").click()
+    page.get_by_role("link", name="Connect").click()
     page.get_by_role("link", name="Reload").click()
     expect(page.locator(".arrivals li")).to_have_count(1)
     context.close()
@@ -115,12 +115,12 @@ def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     other = context.new_page()
     other.goto(link)
     join(other, "Vic")
-    other.get_by_role("link", name="All events").click()
+    other.get_by_role("link", name="Events", exact=True).click()
     expect(other.locator("tbody tr")).to_have_count(1)
-    other.locator("tbody a").click()
+    other.locator("tbody th a").click()
     expect(other.get_by_role("link", name="Delete event")).to_have_count(0)
     other.get_by_role("link", name="Settings").click()
-    expect(other.locator(".cards a")).to_have_text(["Your password", "Your sessions"])
+    expect(other.locator(".cards a")).to_have_text(["Your read tokens", "Your password", "Your sessions"])
     for path in ("api-access", "api-access/incoming-webhooks", "people", "audit"):
         assert other.goto(f"{receiver.url}/settings/{path}").status == 403
     assert other.goto(link).status == 410
@@ -142,10 +142,12 @@ def furnished(owner: Tab, receiver: Receiver) -> Tab:
 
 MANAGE = "/settings/api-access/incoming-webhooks"
 LOOKED_AT = {
-    "start": "/start",
+    "connect": "/connect",
     "events": "/events",
-    "events-none": "/events?search=nothing+of+this",
-    "event": "/events/13",
+    "events-none": "/events?q=nothing+of+this",
+    "deploy": "/deploys/deploy-3",
+    "incident": "/incidents/Q1LARK7XW2M4CD",
+    "event": "/events/14",
     "event-counted-twice": "/events/15",
     "event-delete": "/events/13/delete",
     "settings": "/settings",
@@ -161,6 +163,8 @@ LOOKED_AT = {
     "sessions": "/settings/sessions",
     "audit": "/settings/audit",
     "password": "/settings/password",
+    "tokens": "/settings/tokens",
+    "docs": "/docs",
     "not-here": "/nowhere",
 }
 

@@ -145,7 +145,7 @@ def patience(many: int) -> float:
     return many * 120 + 120
 
 
-@short_and_long("many", "GITDAILIES_CAMPAIGN_ROUNDS", short=3, long=len(ON_SQLITE), seconds=patience)
+@short_and_long("many", "GITDAILIES_CAMPAIGN_ROUNDS", short=2, long=len(ON_SQLITE), seconds=patience)
 def test_no_fault_on_sqlite_loses_doubles_or_disorders(
     many: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:
@@ -159,7 +159,7 @@ def test_no_fault_on_sqlite_loses_doubles_or_disorders(
 
 
 @short_and_long(
-    "many", "GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS", short=2, long=len(ON_POSTGRESQL), seconds=patience
+    "many", "GITDAILIES_CAMPAIGN_POSTGRESQL_ROUNDS", short=1, long=len(ON_POSTGRESQL), seconds=patience
 )
 def test_no_fault_on_postgresql_loses_doubles_or_disorders(
     many: int, tmp_path: Path, measure: Callable[[str], None]

@@ -51,7 +51,8 @@ def test_every_local_link_leads_to_a_file(page):
 
 
 @pytest.mark.parametrize(
-    "text", blocks("yaml", [ROOT / "docs" / n for n in ("configuration.md", "events.md")])
+    "text",
+    blocks("yaml", [ROOT / "docs" / n for n in ("configuration.md", "events.md", "sign-in.md")]),
 )
 def test_every_configuration_shown_loads(text, tmp_path):
     """Each gitdailies.yml in the documentation is accepted unchanged."""

@@ -11,8 +11,8 @@ import pytest
 from tests.support.processes import running
 
 SECONDS = 3.0
-# The server polls a few times a second; a loop without a wait would use a whole core.
-MOST_OF_A_CORE = 0.15
+# A loop without a wait would use a whole core, and one that polls would wake the processor.
+MOST_OF_A_CORE, MOST_WAKES_A_SECOND = 0.15, 12
 
 RELAY = """\
 gitdailies: {url: "http://127.0.0.1:9/webhooks", key: {env: GITDAILIES_WEBHOOK_KEY}}
@@ -33,14 +33,22 @@ def cpu_seconds(process: int) -> float:
     return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
 
 
+def wakes(process: int) -> int:
+    """How often a thread of the process waited for something: proc_pid_status(5)."""
+    found = (path.read_text().splitlines() for path in Path(f"/proc/{process}/task").glob("*/status"))
+    return sum(int(line.split()[1]) for lines in found for line in lines if line.startswith("voluntary_"))
+
+
 @pytest.mark.parametrize("name", SERVERS)
 def test_a_server_at_rest_leaves_the_machine_alone(name: str, tmp_path: Path) -> None:
-    """An idle server uses less than a sixth of a core."""
+    """An idle server uses less than a sixth of a core, and wakes a few times a second."""
     (tmp_path / "gitdailies.yml").write_text(RELAY)
     environ = {"GITDAILIES_WEBHOOK_KEY": "k" * 20, "PAGERDUTY_SECRET": "s" * 20}
     with running(*SERVERS[name], folder=tmp_path, environ=environ) as server:
         time.sleep(1)  # work that is done once, at the start
-        before = cpu_seconds(server.process.pid)
+        pid = server.process.pid
+        before = cpu_seconds(pid), wakes(pid)
         time.sleep(SECONDS)
-        taken = cpu_seconds(server.process.pid) - before
+        taken, woken = cpu_seconds(pid) - before[0], wakes(pid) - before[1]
     assert taken < MOST_OF_A_CORE * SECONDS
+    assert woken < MOST_WAKES_A_SECOND * SECONDS

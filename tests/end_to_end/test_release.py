@@ -277,7 +277,7 @@ def test_the_wheel_works_by_itself(dist: Path, tmp_path: Path) -> None:
 
     where = run(str(python), "-c", "import gitdailies_cli, gitdailies_core; print(gitdailies_cli.__file__)")
     assert where.startswith(str(packages))
-    agent = "from gitdailies_connection.http.sender import user_agent; print(user_agent())"
+    agent = "from gitdailies_connection.http.bounded_client import user_agent; print(user_agent())"
     assert run(str(python), "-c", agent) == f"gitdailies-integrations/{VERSION}\n"
     assert run("gitdailies", "--version") == f"gitdailies, version {VERSION}\n"
     ports = {"--webhooks-port": str(free_port()), "--relay-port": str(free_port())}

@@ -36,8 +36,8 @@ def short_and_long(
 
 
 def examples(count: int) -> int:
-    """Return how many examples a search of *count* has here: all in the long form, else half or a fifth."""
-    return count // {QUICK: 5, THOROUGH: 1}.get(settings.get_current_profile_name(), 2)
+    """Return how many of *count* examples a search has: all in the long form, else a third or a fifth."""
+    return count // {QUICK: 5, THOROUGH: 1}.get(settings.get_current_profile_name(), 3)
 
 
 @pytest.fixture

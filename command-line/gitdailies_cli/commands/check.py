@@ -16,6 +16,7 @@ from gitdailies_cli import find_config, output
 if TYPE_CHECKING:
     from gitdailies_connection.check.reachability import Finding
     from gitdailies_connection.config.settings import Configuration
+    from gitdailies_connection.config.sign_in import SignInSettings
 
 _MARKS = {"ok": "ok      ", "fault": "FAULT   ", "unproven": "unproven"}
 
@@ -66,12 +67,13 @@ def _findings(file: Path | None) -> list[Finding]:
         finding = reachability.Finding(
             reachability.OK, f"{path}: valid; it has only webhooks, so it sends no events"
         )
-        return [finding, *_mirrors(webhooks.mirrors)]
+        return [finding, *_mirrors(webhooks.mirrors), *_sign_in(webhooks.sign_in)]
     configuration = find_config.load_configuration(path)
     return [
         *reachability.check(configuration, os.environ),
         *_alerts(configuration),
         *_mirrors(configuration.webhooks.mirrors),
+        *_sign_in(configuration.webhooks.sign_in),
     ]
 
 
@@ -124,6 +126,28 @@ def _mirrors(mirrors: Mapping[str, Path]) -> list[Finding]:
             else Finding(OK, f"{where}: {path} is a git repository with full history")
         )
     return findings
+
+
+def _sign_in(settings: SignInSettings) -> list[Finding]:
+    """Ask the provider what a sign-in asks it; one that does not answer now may answer later."""
+    if settings.openid is None:
+        return []
+    from gitdailies_connection.check.reachability import FAULT, OK, UNPROVEN, Finding
+    from gitdailies_core.errors import ConfigurationError, DeliveryError
+    from gitdailies_webhooks.accounts.single_sign_on.account import SignInRefused
+    from gitdailies_webhooks.accounts.single_sign_on.provider import OpenIdProvider
+
+    where = "webhooks.sign_in.openid"
+    try:
+        OpenIdProvider(settings.openid).check()
+    except DeliveryError as error:
+        remedy = "until it answers, people sign in with passwords alone"
+        return [Finding(UNPROVEN, f"{where}: {error}", remedy)]
+    except ConfigurationError as error:
+        return [Finding(FAULT, f"{where}.client_secret: {error}", "write the secret, alone, into that file")]
+    except SignInRefused as error:
+        return [Finding(FAULT, f"{where}: {error}", "compare issuer with what the provider says")]
+    return [Finding(OK, f"{where}: {settings.openid.issuer} publishes what a sign-in needs")]
 
 
 def _compare(file: Path | None, openapi: Path, *, as_json: bool) -> None:

@@ -27,6 +27,11 @@ class SecretSource:
             raise ValueError("secret: expected one of env and file, got both or none")
         return cls(env, file)
 
+    @classmethod
+    def of(cls, value: Mapping[str, str], folder: Path) -> SecretSource:
+        """Build it from `{env: NAME}` or `{file: PATH}`; a path is relative to *folder*."""
+        return cls.make(env=value.get("env"), file=folder / value["file"] if "file" in value else None)
+
     def describe(self) -> str:
         """Return its name for messages: `env GITDAILIES_WEBHOOK_KEY` or `file /run/secrets/key`."""
         return f"env {self.env}" if self.env is not None else f"file {self.file}"

@@ -112,13 +112,7 @@ def sources(reading: SettingsReader, *, load: Callable[[str], Adapter]) -> Mappi
 
 def secret(reading: SettingsReader, place: Place) -> SecretSource:
     """Read `{env: NAME}` or `{file: PATH}`."""
-    return reading.of(
-        place,
-        lambda value: SecretSource.make(
-            env=value.get("env"), file=reading.folder / value["file"] if "file" in value else None
-        ),
-        SecretSource(None, None),
-    )
+    return reading.of(place, lambda value: SecretSource.of(value, reading.folder), SecretSource(None, None))
 
 
 def _route(reading: SettingsReader, place: Place) -> Route:

@@ -5,39 +5,34 @@ It makes no decisions: one attempt gives one outcome, without retry, redirect or
 
 from __future__ import annotations
 
-import os
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from functools import cache
-from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from types import TracebackType
 from typing import Self
-from urllib.parse import quote, urlsplit
+from urllib.parse import quote
 
-import requests
-import urllib3
-from gitdailies_core.errors import ConfigurationError, DeliveryError, TimedOut, UnreadableBody
+from gitdailies_core.errors import DeliveryError, UnreadableBody
 from gitdailies_core.events.dialect import DOCUMENTED, ID_HEADER, KEY_HEADER, OURS
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret, redact
 
-from gitdailies_connection.addresses import is_loopback, origin
+from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.settings import Destination
 from gitdailies_connection.http import event_lists
-from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
+from gitdailies_connection.http.bounded_client import (
+    LARGEST_ANSWER,
+    BoundedClient,
+    prepared,
+    proxy_of_environment,
+)
 from gitdailies_connection.http.event_lists import EventResult
-from gitdailies_connection.http.response import Response, failure_reason
+from gitdailies_connection.http.response import Response
 
-DISTRIBUTION = "gitdailies-integrations"
-LARGEST_ANSWER = 64 * 1024
 # Our document has a tenth of this size; a larger one is from another server.
 _LARGEST_DESCRIPTION = 2 * 1024 * 1024
 # A gateway sends these while the receiver is down, so they say nothing about the receiver.
 _GATEWAY_STATUSES = frozenset({429, 502, 503, 504})
-_KEPT_HEADERS = ("Content-Type", "Content-Encoding", "Retry-After", "Location")
-_CA_VARIABLES = ("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "CURL_CA_BUNDLE", "SSL_CERT_DIR")
 
 
 @dataclass(frozen=True)
@@ -68,17 +63,14 @@ class Sender:
 
         Raises ConfigurationError if the certificate file does not exist.
         """
-        prepared = requests.Request("POST", url).prepare()
-        assert prepared.url is not None
-        self.url: str = prepared.url
-        self._seconds = timeout_seconds
-        self._verify = _trusted(ca_file)
-        # A proxy cannot reach this machine's loopback, although many shells set one for all addresses.
-        if proxy is None and not is_loopback(urlsplit(self.url).hostname or ""):
-            proxy = requests.utils.select_proxy(self.url, requests.utils.get_environ_proxies(self.url))
-        self._proxies = {"http": proxy, "https": proxy} if proxy else {}
-        self._adapter = GuardedAdapter(pool_connections=4, pool_maxsize=in_flight, max_retries=0)
-        self._deadlines = Deadlines(timeout_seconds)
+        self.url = prepared(url)
+        self._proxy = proxy or proxy_of_environment(self.url)
+        self._client = BoundedClient(
+            timeout_seconds=timeout_seconds,
+            ca_file=ca_file,
+            ca_setting="gitdailies.ca_file",
+            in_flight=in_flight,
+        )
 
     @classmethod
     def to(cls, destination: Destination, *, in_flight: int = 16) -> Sender:
@@ -143,6 +135,24 @@ class Sender:
         """Send a request without body, with *key* if needed; raises DeliveryError if no answer came."""
         return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: Secret | None = None,
+        body: bytes | None = None,
+        largest: int = LARGEST_ANSWER,
+    ) -> Response:
+        """Send a request to another path of the server, with a Bearer *token*; raises DeliveryError.
+
+        At most *largest* bytes of the answer are read, and `Response.cut` says whether there were more.
+        """
+        headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return self._exchange(method, origin(self.url) + path, headers, body, largest)
+
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.
 
@@ -180,11 +190,11 @@ class Sender:
 
     def cut(self) -> None:
         """End all requests in progress, in any thread, as if they had timed out; later ones go on."""
-        self._deadlines.cut()
+        self._client.cut()
 
     def close(self) -> None:
         """Close idle connections."""
-        self._adapter.close()
+        self._client.close()
 
     def __enter__(self) -> Self:
         return self
@@ -208,68 +218,4 @@ class Sender:
         body: bytes | None = None,
         largest: int = LARGEST_ANSWER,
     ) -> Response:
-        with self._deadlines.exchange() as exchange:
-            try:
-                request = _request(method, url, headers, body)
-                # Only the adapter: a session would follow redirects, keep cookies and read netrc.
-                with self._adapter.send(
-                    request,
-                    stream=True,
-                    timeout=self._seconds,
-                    verify=self._verify,
-                    proxies=self._proxies,
-                ) as response:
-                    return _read(response, largest)
-            # http.client raises ValueError for some broken status lines and chunk sizes.
-            except (requests.RequestException, urllib3.exceptions.HTTPError, OSError, ValueError) as error:
-                cause: BaseException = TimeoutError() if exchange.timed_out else error
-                text = failure_reason(cause, url=url, proxied=bool(self._proxies), seconds=self._seconds)
-                timed_out = isinstance(cause, (requests.Timeout, TimeoutError))
-                raise (TimedOut if timed_out else DeliveryError)(text) from None
-
-
-def _request(method: str, url: str, headers: dict[str, str], body: bytes | None) -> requests.PreparedRequest:
-    request = requests.PreparedRequest()
-    request.prepare_method(method)
-    # `Sender.url` is prepared already. Preparing it again would take a tenth of the time to send an event.
-    request.url = url
-    always = {"User-Agent": user_agent(), "Accept": "*/*", "Accept-Encoding": "identity"}
-    request.prepare_headers({**always, **headers})
-    if body is not None:
-        request.prepare_body(body, None)
-    return request
-
-
-def _read(response: requests.Response, largest: int) -> Response:
-    body, broken = b"", False
-    try:
-        while len(body) <= largest and (
-            more := response.raw.read(largest + 1 - len(body), decode_content=False)
-        ):
-            body += more
-    except (urllib3.exceptions.HTTPError, OSError, ValueError):
-        # The status has arrived and decides the outcome; only the text of the body is lost.
-        broken = True
-    headers = {
-        name.lower(): re.sub(r"[^\x20-\x7e]", "?", values[0])
-        for name in _KEPT_HEADERS
-        if (values := response.raw.headers.getlist(name))
-    }
-    return Response(response.status_code, headers, body[:largest], broken)
-
-
-@cache
-def user_agent() -> str:
-    """Return the name and version for the User-Agent header."""
-    try:
-        return f"{DISTRIBUTION}/{version(DISTRIBUTION)}"
-    except PackageNotFoundError:
-        return DISTRIBUTION
-
-
-def _trusted(ca_file: Path | None) -> str | bool:
-    named = [(name, os.environ[name]) for name in _CA_VARIABLES if os.environ.get(name)]
-    where, path = ("gitdailies.ca_file", str(ca_file)) if ca_file else named[0] if named else ("", "")
-    if path and not Path(path).exists():
-        raise ConfigurationError(f"{where}: there is no file of certificates at {path}")
-    return path or True
+        return self._client.exchange(method, url, headers, body, largest=largest, proxy=self._proxy)

@@ -39,7 +39,9 @@ def _field_schema(field: Field) -> dict[str, Any]:
     if field.required:
         return schema
     # An optional field that is null or empty counts as not given. No enum: clients would get a class of it.
-    return {"description": schema.pop("description"), "anyOf": [schema, {"const": ""}, {"type": "null"}]}
+    # No const: clients would refuse every other text.
+    empty = {"type": "string", "maxLength": 0}
+    return {"description": schema.pop("description"), "anyOf": [schema, empty, {"type": "null"}]}
 
 
 def _type_schema(kind: FieldType) -> dict[str, Any]:

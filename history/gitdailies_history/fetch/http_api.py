@@ -17,9 +17,9 @@ from urllib.parse import urlsplit
 
 import requests
 from gitdailies_connection.addresses import is_loopback
+from gitdailies_connection.http.bounded_client import user_agent
 from gitdailies_connection.http.connection_pool import Deadlines, GuardedAdapter
 from gitdailies_connection.http.response import excerpt, failure_reason
-from gitdailies_connection.http.sender import user_agent
 from gitdailies_core import retry
 from gitdailies_core.errors import DeliveryError, Refused, UsageError
 from gitdailies_core.values.secret import Secret, redact

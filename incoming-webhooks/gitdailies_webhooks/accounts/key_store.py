@@ -1,4 +1,6 @@
-"""Webhook keys in the store: create, list, delete, find.
+"""Webhook keys and the read tokens of people in the store: create, list, delete, find.
+
+A read token is a key with a person, that may only read. It ends with the person.
 
 Functions that take a location open the store for one short transaction. The others run inside one.
 """
@@ -24,7 +26,14 @@ from gitdailies_webhooks.accounts.keys import Key
 from gitdailies_webhooks.accounts.wrong_requests import forget_wrong
 from gitdailies_webhooks.sql.database import StoreLocation, existing_database, transaction
 
-_COLUMNS = "id, name, prefix, last4, allow, created_at, created_by, last_used_at, expires_at, deleted_at"
+_COLUMNS = (
+    "id, name, prefix, last4, allow, created_at, created_by, person_id, last_used_at, expires_at, deleted_at"
+)
+
+# A key that is no read token.
+_OF_NOBODY = "person_id IS NULL"
+# Of one person.
+MOST_TOKENS = 20
 
 # Keys that match a condition, oldest first; the condition takes the place of `{}`.
 _SELECT = f"SELECT {_COLUMNS} FROM keys WHERE {{}} ORDER BY id"  # noqa: S608  the columns above
@@ -32,8 +41,8 @@ _SELECT = f"SELECT {_COLUMNS} FROM keys WHERE {{}} ORDER BY id"  # noqa: S608  t
 _BY_HASH = f"SELECT {_COLUMNS} FROM keys WHERE hash = ?"  # noqa: S608  the columns above
 # Store a new key and return it.
 _INSERT = (
-    "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at)"  # noqa: S608  the columns above
-    f" VALUES (?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
+    "INSERT INTO keys (name, prefix, last4, hash, allow, created_at, created_by, expires_at, person_id)"  # noqa: S608  the columns above
+    f" VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?) RETURNING {_COLUMNS}"
 )
 # Delete a key; its row stays for the events and audit lines that refer to it.
 _DELETE = "UPDATE keys SET deleted_at = ? WHERE id = ?"
@@ -101,13 +110,23 @@ class KeyRequest:
         return cls(keys.checked_name(name), keys.checked_rights(allow), expires_at)
 
 
-def add_key(session: Session, request: KeyRequest, *, actor: str, now: datetime) -> tuple[Secret, Key]:
-    """Create a key inside a transaction; raises UsageError for a name that another key has."""
-    if _rows(session, "name = ? AND deleted_at IS NULL", request.name):
+def add_key(
+    session: Session, request: KeyRequest, *, actor: str, now: datetime, person_id: int | None = None
+) -> tuple[Secret, Key]:
+    """Create a key inside a transaction, or the read token of a person.
+
+    Raises UsageError for a name that another key has, or another token of the person, and if the person has
+    too many tokens.
+    """
+    live = all_keys(session) if person_id is None else tokens_of(session, person_id)
+    what = "key" if person_id is None else "token"
+    if any(key.name == request.name for key in live):
         raise UsageError(
-            f"name: another key has the name {got(request.name)}; delete that key first, "
+            f"name: another {what} has the name {got(request.name)}; delete that {what} first, "
             "or choose another name"
         )
+    if person_id is not None and len(live) >= MOST_TOKENS:
+        raise UsageError(f"name: you have {MOST_TOKENS} tokens; delete one that you no longer use first")
     raw = keys.generate(secrets.choice)
     prefix, last4 = keys.shown_parts(raw)
     allow = sorted(request.allow)
@@ -122,22 +141,29 @@ def add_key(session: Session, request: KeyRequest, *, actor: str, now: datetime)
             to_us(now),
             actor,
             to_us(request.expires_at),
+            person_id,
         ),
     ).fetchone()
     key = _key(row)
     detail = {"name": key.name, "allow": allow, "expiresAt": optional_text(key.expires_at)}
-    write_audit(session, now, actor=actor, action="key.created", subject=key.shown, detail=detail)
-    return Secret(raw, origin=f"webhook key {key.name}"), key
+    write_audit(session, now, actor=actor, action=f"{what}.created", subject=key.shown, detail=detail)
+    origin = f"webhook key {key.name}" if person_id is None else f"read token {key.name}"
+    return Secret(raw, origin=origin), key
 
 
 def all_keys(session: Session, *, deleted: bool = False) -> list[Key]:
-    """Return the keys, oldest first; with *deleted*, deleted ones too."""
-    return _rows(session, "1 = 1" if deleted else "deleted_at IS NULL")
+    """Return the keys without read tokens, oldest first; with *deleted*, deleted ones too."""
+    return _rows(session, _OF_NOBODY if deleted else f"{_OF_NOBODY} AND deleted_at IS NULL")
+
+
+def tokens_of(session: Session, person_id: int) -> list[Key]:
+    """Return the read tokens of a person, oldest first."""
+    return _rows(session, "person_id = ? AND deleted_at IS NULL", person_id)
 
 
 def find_key_by_id(session: Session, id_: int) -> Key | None:
-    """Find a key by its number; None if there is none or it is deleted."""
-    found = _rows(session, "id = ? AND deleted_at IS NULL", id_)
+    """Find a key by its number; None if there is none, or if it is deleted or a read token."""
+    found = _rows(session, f"id = ? AND {_OF_NOBODY} AND deleted_at IS NULL", id_)
     return found[0] if found else None
 
 
@@ -145,8 +171,14 @@ def remove_key(session: Session, key: Key, *, actor: str, now: datetime) -> None
     """Delete a key inside a transaction."""
     session.execute(_DELETE, (to_us(now), key.id))
     forget_wrong(session, key.id)
-    detail = {"name": key.name}
-    write_audit(session, now, actor=actor, action="key.deleted", subject=key.shown, detail=detail)
+    detail, what = {"name": key.name}, "token" if key.is_token else "key"
+    write_audit(session, now, actor=actor, action=f"{what}.deleted", subject=key.shown, detail=detail)
+
+
+def remove_tokens_of(session: Session, person_id: int, *, actor: str, now: datetime) -> None:
+    """Delete every read token of a person inside a transaction."""
+    for token in tokens_of(session, person_id):
+        remove_key(session, token, actor=actor, now=now)
 
 
 def find_key(session: Session, hash_: bytes) -> Key | None:
@@ -170,7 +202,7 @@ def _lookup(text: str) -> _Lookup:
         # Lists show the beginning, "…" and four more characters. Only the beginning is compared.
         prefix = text[: keys.SHOWN]
         return _Lookup("prefix = ?", prefix, f"no key begins with {got(prefix)}")
-    return _Lookup("name = ?", text, f"no key has the name {got(text)}")
+    return _Lookup(f"name = ? AND {_OF_NOBODY}", text, f"no key has the name {got(text)}")
 
 
 def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
@@ -178,7 +210,7 @@ def _rows(session: Session, condition: str, *values: Any) -> list[Key]:
 
 
 def _key(row: tuple[Any, ...]) -> Key:
-    id_, name, prefix, last4, allow, created_at, created_by, *moments = row
+    id_, name, prefix, last4, allow, created_at, created_by, person_id, *moments = row
     last_used_at, expires_at, deleted_at = (None if m is None else from_us(m) for m in moments)
     return Key(
         id=id_,
@@ -191,4 +223,5 @@ def _key(row: tuple[Any, ...]) -> Key:
         last_used_at=last_used_at,
         expires_at=expires_at,
         deleted_at=deleted_at,
+        person_id=person_id,
     )

@@ -17,11 +17,14 @@ def hash_password(password: str) -> str:
 
 
 def matches(stored: str | None, password: str) -> bool:
-    """Return whether *stored* is the hash of *password*; None, for an unknown name, never matches."""
+    """Return whether *stored* is the hash of *password*.
+
+    None, for an unknown name, never matches, nor does "" of a person without a password.
+    """
     # Hashed for a name that exists, too, so that no first attempt takes longer than another.
     nobody = _hash_of_nobody()
     try:
-        return _HASHER.verify(stored or nobody, password) and stored is not None
+        return _HASHER.verify(stored or nobody, password) and bool(stored)
     except (VerificationError, InvalidHashError):
         return False
 

@@ -28,19 +28,26 @@ SEEN_EVERY = timedelta(minutes=1)
 # Length makes a password strong: https://pages.nist.gov/800-63-4/sp800-63b.html, 3.1.1.2. The upper limit
 # bounds the time of hashing.
 SHORTEST_PASSWORD, LONGEST_PASSWORD = 12, 200
+# In place of the hash of a password, for a person who has none.
+NO_PASSWORD = ""
 LONGEST_NAME = 100
 _NAME = re.compile(rf"[^\x00-\x1f\x7f{HIDDEN}]{{1,{LONGEST_NAME}}}")
 
 
 @dataclass(frozen=True)
 class Person:
-    """A person who may sign in."""
+    """A person who may sign in.
+
+    *provider* names the system whose account they sign in with: the issuer of OpenID Connect, `header`, or ""
+    for a person with a password.
+    """
 
     id: int
     name: str
     role: str
     created_at: datetime
     signed_in_at: datetime | None
+    provider: str = ""
 
     @property
     def is_owner(self) -> bool:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
@@ -12,9 +13,14 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.accounts import people
 from gitdailies_webhooks.accounts.audit import write_audit
+from gitdailies_webhooks.accounts.key_store import remove_tokens_of
 from gitdailies_webhooks.accounts.people import ABSOLUTE, OWNER, Invitation, Person, SignInSession
 
-_PERSON = "people.id, people.name, people.role, people.created_at, people.signed_in_at"
+# A person signs in with one account at most.
+_PERSON = (
+    "people.id, people.name, people.role, people.created_at, people.signed_in_at,"
+    " (SELECT provider FROM identities WHERE identities.person_id = people.id)"
+)
 _ACTIVE = "people.removed_at IS NULL"
 
 # Whether a role has at least one person.
@@ -28,7 +34,7 @@ _ADD = "INSERT INTO people (name, folded, role, password, created_at) VALUES (?,
 _SET_PASSWORD = "UPDATE people SET password = ? WHERE id = ?"  # noqa: S105  a statement
 _SET_ROLE = "UPDATE people SET role = ? WHERE id = ?"
 _MARK_SIGNED_IN = "UPDATE people SET signed_in_at = ? WHERE id = ?"
-_REMOVE = "UPDATE people SET removed_at = ?, password = '' WHERE id = ?"
+_REMOVE = f"UPDATE people SET removed_at = ?, password = '{people.NO_PASSWORD}' WHERE id = ?"  # noqa: S608
 
 # Add a one-time link; find it; delete used, expired or withdrawn ones.
 _ADD_INVITATION = (
@@ -134,19 +140,16 @@ def join(session: Session, hash_: bytes, *, name: str, password: str, now: datet
     if invitation.invited_by is None:
         # Each start without an owner makes such a link. The first one that is used ends the others.
         session.execute(_DELETE_INVITATIONS_OF_SERVER)
-    row = session.execute(
-        _ADD,
-        (name, people.folded(name), invitation.role, password, to_us(now)),
-    ).fetchone()
-    write_audit(
-        session,
-        now,
-        actor=name,
-        action="person.joined",
-        subject=name,
-        detail={"role": invitation.role},
-    )
-    return Person(row[0], name, invitation.role, now, None)
+    person = add(session, name, role=invitation.role, password=password, now=now)
+    detail = {"role": invitation.role}
+    write_audit(session, now, actor=name, action="person.joined", subject=name, detail=detail)
+    return person
+
+
+def add(session: Session, name: str, *, role: str, password: str, now: datetime) -> Person:
+    """Add a person with a free name; *password* is a hash, or `people.NO_PASSWORD`."""
+    row = session.execute(_ADD, (name, people.folded(name), role, password, to_us(now))).fetchone()
+    return Person(row[0], name, role, now, None)
 
 
 def reset_password(session: Session, hash_: bytes, *, password: str, now: datetime) -> Person | None:
@@ -181,14 +184,14 @@ def change_role(session: Session, id_: int, role: str, *, actor: str, now: datet
     session.execute(_DELETE_INVITATIONS_OF_PERSON, (id_,))
     detail = {"from": person.role, "to": role}
     write_audit(session, now, actor=actor, action="role.changed", subject=person.name, detail=detail)
-    return Person(person.id, person.name, role, person.created_at, person.signed_in_at)
+    return replace(person, role=role)
 
 
 def sign_in(session: Session, hash_: bytes, person: Person, now: datetime) -> None:
     """Begin a session, and delete sessions that are over."""
     session.execute(_DELETE_OLD_SESSIONS, (to_us(now - ABSOLUTE),))
     session.execute(_ADD_SESSION, (hash_, person.id, to_us(now), to_us(now)))
-    session.execute(_MARK_SIGNED_IN, (to_us(now), person.id))
+    mark_signed_in(session, person, now)
 
 
 def find_session(session: Session, hash_: bytes, now: datetime) -> SignInSession | None:
@@ -213,6 +216,11 @@ def sign_out_elsewhere(session: Session, person: Person, keep: bytes, now: datet
     write_audit(session, now, actor=person.name, action="sessions.ended", subject=person.name, detail={})
 
 
+def mark_signed_in(session: Session, person: Person, now: datetime) -> None:
+    """Record that a person signed in."""
+    session.execute(_MARK_SIGNED_IN, (to_us(now), person.id))
+
+
 def mark_session_used(session: Session, hash_: bytes, now: datetime) -> None:
     """Record that a session was used."""
     session.execute(_MARK_SESSION_USED, (to_us(now), hash_))
@@ -221,6 +229,11 @@ def mark_session_used(session: Session, hash_: bytes, now: datetime) -> None:
 def sign_out(session: Session, hash_: bytes) -> None:
     """End a session."""
     session.execute(_DELETE_SESSION, (hash_,))
+
+
+def end_sessions(session: Session, person: Person) -> None:
+    """End every session of a person."""
+    session.execute(_DELETE_SESSIONS_OF_PERSON, (person.id,))
 
 
 def change_password(session: Session, person: Person, password: str, keep: bytes, now: datetime) -> None:
@@ -242,6 +255,7 @@ def remove(session: Session, id_: int, *, actor: str, now: datetime) -> Person:
     session.execute(_DELETE_SESSIONS_OF_PERSON, (id_,))
     session.execute(_DELETE_INVITATIONS_OF_PERSON, (id_,))
     session.execute(_DELETE_PASSWORD_LINKS, (id_,))
+    remove_tokens_of(session, id_, actor=actor, now=now)
     detail = {"role": person.role}
     write_audit(session, now, actor=actor, action="person.removed", subject=person.name, detail=detail)
     return person
@@ -256,5 +270,5 @@ def _one_of_all(session: Session, id_: int) -> tuple[Person, list[Person]]:
 
 
 def _person(row: tuple[Any, ...]) -> Person:
-    id_, name, role, created_at, signed_in_at = row
-    return Person(id_, name, role, from_us(created_at), from_us(signed_in_at))
+    id_, name, role, created_at, signed_in_at, provider = row
+    return Person(id_, name, role, from_us(created_at), from_us(signed_in_at), provider or "")

@@ -7,7 +7,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from gitdailies_connection.addresses import Network
-from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address, opened_at
+from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address, is_trusted, opened_at
 from gitdailies_server.logging.setup import describe_error
 from starlette.datastructures import Headers
 from starlette.requests import Request
@@ -44,16 +44,29 @@ def loggable_path(path: str) -> str:
 
 
 class ClientAddress:
-    """An ASGI middleware that takes from trusted reverse proxies who the client is and what it opened."""
+    """An ASGI middleware that takes from trusted reverse proxies who the client is and what it opened.
 
-    def __init__(self, app: ASGIApp, *, trusted: Sequence[Network]) -> None:
+    Headers of the names *only_trusted*, in lower case, are removed unless a trusted proxy sent them.
+    """
+
+    def __init__(self, app: ASGIApp, *, trusted: Sequence[Network], only_trusted: Sequence[str] = ()) -> None:
         self._app = app
         self._trusted = trusted
+        self._only_trusted = frozenset(name.encode() for name in only_trusted)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope.get("client"):
-            scope = self._as_opened(scope)
+        if scope["type"] == "http":
+            scope = self._without_forged(scope)
+            if scope.get("client"):
+                scope = self._as_opened(scope)
         await self._app(scope, receive, send)
+
+    def _without_forged(self, scope: Scope) -> Scope:
+        peer = scope["client"][0] if scope.get("client") else ""
+        if not self._only_trusted or is_trusted(peer, self._trusted):
+            return scope
+        kept = [(name, value) for name, value in scope["headers"] if name.lower() not in self._only_trusted]
+        return {**scope, "headers": kept}
 
     def _as_opened(self, scope: Scope) -> Scope:
         headers = Headers(raw=scope["headers"])

@@ -24,8 +24,8 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "empty": _names("fields that were empty, which means not given"),
         "differs": _names("fields with another value than in the event first sent with this id, which stays"),
         "erased": {
-            "const": True,
-            "description": "the event with this id was erased, and is not stored again",
+            "type": "boolean",
+            "description": "true: the event with this id was erased, and is not stored again",
         },
         "cut": {
             "type": "object",
@@ -64,7 +64,10 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "Events": record(
             {
                 "events": {"type": "array", "items": ref("StoredEvent")},
-                "next": {"type": ["integer", "null"], "description": "the `after` of the next request"},
+                "next": {
+                    "type": ["integer", "string", "null"],
+                    "description": "the `after` of the next request: a number; by time, a text",
+                },
             },
             ("events", "next"),
         ),

@@ -25,9 +25,9 @@ from gitdailies_webhooks.figures.selection import DEFAULT_DAYS
 from gitdailies_webhooks.figures.series import INTERVALS
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages import dora_view, overview_view, phrases
-from gitdailies_webhooks.pages.events import sample_command
 from gitdailies_webhooks.pages.overview_view import FIRST_SORT, SORTS
 from gitdailies_webhooks.pages.request_context import Visit
+from gitdailies_webhooks.pages.samples import deploy_command
 from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
 from gitdailies_webhooks.pages.site import Page, Site
 
@@ -66,7 +66,7 @@ class DoraPage:
         template, context = await self._answers.ask(frozenset(filters.items()), shown)
         choices = dora_view.team_choices(self._site.teams)
         return self._site.render(
-            visit, template, error="", sample=sample_command(visit.origin), team_choices=choices, **context
+            visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context
         )
 
     async def export(self, visit: Visit) -> Response:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any, ClassVar
 
 from gitdailies_core.errors import UsageError
@@ -24,6 +24,8 @@ from wtforms.validators import InputRequired, Optional
 
 from gitdailies_webhooks.accounts import keys, people
 
+# A token that somebody forgets ends by itself.
+LONGEST_TOKEN_DAYS = 366
 EVERY, SOME, NONE = "every", "some", "none"
 
 # The text of each choice.
@@ -112,6 +114,7 @@ class NewKey(Form):
     kinds = SelectMultipleField("Kinds", choices=_words(KIND_WORDS))
     reads = BooleanField("May read events")
     deletes = BooleanField("May delete events")
+    corrects = BooleanField("May correct what events count for")
     expires = DateField("Expires", [Optional()])
 
     words: ClassVar = {**SENDS_WORDS, **KIND_WORDS}
@@ -121,16 +124,17 @@ class NewKey(Form):
     def allow(self) -> frozenset[str]:
         """The chosen rights, in the words of `keys`."""
         sends = {EVERY: [keys.SEND], SOME: self.kinds.data or [], NONE: []}[self.sends.data or EVERY]
-        more = [(keys.READ, self.reads.data), (keys.DELETE, self.deletes.data)]
+        more = [
+            (keys.READ, self.reads.data),
+            (keys.DELETE, self.deletes.data),
+            (keys.CORRECT, self.corrects.data),
+        ]
         return frozenset([*sends, *(word for word, chosen in more if chosen)])
 
     @property
     def expires_at(self) -> datetime | None:
         """The moment when the key expires: the end of the chosen day, in UTC."""
-        chosen = self.expires.data
-        if chosen is None:
-            return None
-        return datetime(chosen.year, chosen.month, chosen.day, tzinfo=UTC) + timedelta(days=1)
+        return None if self.expires.data is None else _end_of(self.expires.data)
 
     def validate_name(self, field: Field) -> None:
         _check(lambda: keys.checked_name(field.data or ""))
@@ -140,9 +144,41 @@ class NewKey(Form):
             raise ValidationError("Choose at least one kind.")
 
     def validate_sends(self, field: Field) -> None:
-        if field.data == NONE and not (self.reads.data or self.deletes.data):
+        if field.data == NONE and not (self.reads.data or self.deletes.data or self.corrects.data):
             raise ValidationError("Choose at least one permission.")
 
     def validate_expires(self, _: Field) -> None:
         if self.expires_at is not None and self.expires_at <= self.now:
             raise ValidationError("Choose a day in the future.")
+
+
+class NewToken(Form):
+    """Name and expiry of a new read token."""
+
+    name = StringField("Name", [InputRequired("Enter a name.")])
+    expires = DateField("Expires", [InputRequired("Choose a day.")])
+
+    now: datetime = datetime.max.replace(tzinfo=UTC)
+
+    @property
+    def expires_at(self) -> datetime | None:
+        """The moment when the token expires: the end of the chosen day, in UTC."""
+        return None if self.expires.data is None else _end_of(self.expires.data)
+
+    def validate_name(self, field: Field) -> None:
+        _check(lambda: keys.checked_name(field.data or ""))
+
+    def validate_expires(self, _: Field) -> None:
+        until = self.expires_at
+        if until is None:
+            return
+        if until <= self.now:
+            raise ValidationError("Choose a day in the future.")
+        if until > self.now + timedelta(days=LONGEST_TOKEN_DAYS + 1):
+            raise ValidationError(f"Choose a day within {LONGEST_TOKEN_DAYS} days.")
+
+
+def _end_of(day: date) -> datetime:
+    """Return the end of a day in UTC."""
+    start = datetime(day.year, day.month, day.day, tzinfo=UTC)
+    return start + min(timedelta(days=1), datetime.max.replace(tzinfo=UTC) - start)

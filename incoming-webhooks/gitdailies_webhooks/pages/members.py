@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import audit, people, people_store
 from gitdailies_webhooks.accounts.people import Person
+from gitdailies_webhooks.accounts.single_sign_on import identities
 from gitdailies_webhooks.pages.forms import RoleForm, field_error
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
@@ -22,15 +23,28 @@ ACTIONS = {
     "key.created": "created the webhook key",
     "key.deleted": "deleted the webhook key",
     "event.deleted": "deleted the event",
+    "correction.made": "corrected the event",
+    "correction.undone": "undid the correction of the event",
+    "review.decided": "decided a line of the review",
+    "review.reopened": "opened a line of the review again",
     "events.expired": "deleted expired events",
     "events.erased": "erased stored text",
     "person.invited": "invited a person with the role",
     "person.joined": "joined as",
     "person.removed": "removed",
+    "person.let-in": "let in again",
     "password.changed": "changed the password of",
     "password.offered": "created a link to a new password for",
     "password.reset": "chose a new password by a link, as",
     "role.changed": "changed the role of",
+    "delivery.replay": "replayed the delivery",
+    "delivery.requeue": "requeued the delivery",
+    "delivery.discard": "discarded the delivery",
+    "delivery.close": "closed by hand the incident of the delivery",
+    "service.mapped": "wrote a line for the service",
+    "example.sent": "sent an example of",
+    "token.created": "created the read token",
+    "token.deleted": "deleted the read token",
     "sessions.ended": "signed out everywhere else, as",
 }
 
@@ -51,6 +65,7 @@ class PeoplePages:
             Page(f"{PEOPLE}/{{id:int}}/password", self.offer_new_password, "POST", needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/remove", self.confirm_remove, needs=OWNERS),
             Page(f"{PEOPLE}/{{id:int}}/remove", self.remove, "POST", needs=OWNERS),
+            Page(f"{PEOPLE}/{{id:int}}/let-in", self.let_in, "POST", needs=OWNERS),
             Page(AUDIT, self.trail, needs=OWNERS),
         ]
 
@@ -58,14 +73,26 @@ class PeoplePages:
         """List the people who may sign in."""
         found = await self._site.store.read(people_store.all_people)
         owners = sum(person.is_owner for person in found)
-        return self._site.render(visit, "people.html", people=found, owners=owners)
+        return self._site.render(
+            visit,
+            "people.html",
+            people=found,
+            owners=owners,
+            barred=await self._site.store.read(identities.barred),
+            passwords=self._site.ways_in.passwords,
+            single=self._site.ways_in.is_single,
+        )
 
     async def show_invite(self, visit: Visit) -> Response:
         """Show the form that creates a one-time link."""
+        if not self._site.ways_in.passwords:
+            return self._site.not_found(visit)
         return self._site.render(visit, "invite.html", form=RoleForm())
 
     async def invite(self, visit: Visit) -> Response:
         """Create a one-time link and show it once."""
+        if not self._site.ways_in.passwords:
+            return self._site.not_found(visit)
         form = RoleForm(visit.fields)
         if not form.validate():
             return self._site.render(visit, "invite.html", 422, form=form)
@@ -85,14 +112,14 @@ class PeoplePages:
 
     async def edit(self, visit: Visit) -> Response:
         """Show a person, with the forms for another role and a new password."""
-        person = await self._person(visit)
+        person = await self._person_here(visit)
         if person is None:
             return self._site.not_found(visit)
         return self._member(visit, person, RoleForm(data={"role": person.role}))
 
     async def change_role(self, visit: Visit) -> Response:
         """Change what a person may do, from their next request on."""
-        person = await self._person(visit)
+        person = await self._person_here(visit)
         if person is None:
             return self._site.not_found(visit)
         form, actor, now = RoleForm(visit.fields), visit.user.name, self._site.clock()
@@ -114,7 +141,7 @@ class PeoplePages:
 
     async def offer_new_password(self, visit: Visit) -> Response:
         """Create a one-time link with which a person chooses a new password, and show it once."""
-        person = await self._person(visit)
+        person = await self._person_here(visit)
         if person is None:
             return self._site.not_found(visit)
         token, now = people.new_token(secrets.token_urlsafe), self._site.clock()
@@ -146,6 +173,14 @@ class PeoplePages:
             self._site.log.info("person removed", person=person.name, by=actor)
         return self._site.redirect(PEOPLE)
 
+    async def let_in(self, visit: Visit) -> Response:
+        """Allow the account of a removed person to sign in again."""
+        id_, actor = min(visit.request.path_params["id"], 2**63 - 1), visit.user.name
+        await self._site.store.write(
+            partial(identities.let_in, person_id=id_, actor=actor, now=self._site.clock())
+        )
+        return self._site.redirect(PEOPLE)
+
     async def trail(self, visit: Visit) -> Response:
         """Show the audit trail, newest first."""
         given = visit.fields.get("before", "")
@@ -156,6 +191,11 @@ class PeoplePages:
 
     def _member(self, visit: Visit, person: Person, form: RoleForm, status: int = 200) -> Response:
         return self._site.render(visit, "person.html", status, member=person, form=form)
+
+    async def _person_here(self, visit: Visit) -> Person | None:
+        """Return a person whose role and password are kept here, and not by a provider."""
+        person = await self._person(visit)
+        return None if person is None or person.provider else person
 
     async def _person(self, visit: Visit) -> Person | None:
         id_ = min(visit.request.path_params["id"], 2**63 - 1)

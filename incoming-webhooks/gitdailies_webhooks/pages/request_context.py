@@ -34,7 +34,9 @@ class FormFields(ImmutableMultiDict[str, str]):
 class Visit:
     """A request for a page; *person* is None for a visitor who is not signed in.
 
-    *token* is that of the cookie; *origin* is the address at which the visitor sees the pages.
+    *token* is that of the cookie; *origin* is the address at which the visitor sees the pages. *by_proxy*
+    says that a trusted proxy named the person. *denied* says why the person whom it named may not come in,
+    or "".
     """
 
     request: Request
@@ -42,6 +44,8 @@ class Visit:
     person: Person | None
     origin: str
     fields: FormFields
+    by_proxy: bool = False
+    denied: str = ""
 
     @property
     def form_token(self) -> str:

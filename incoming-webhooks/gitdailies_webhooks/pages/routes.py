@@ -2,31 +2,50 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from types import MappingProxyType
+from typing import Any
+
 from starlette.requests import Request
 from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
+from gitdailies_webhooks.pages.connect import ConnectPages
+from gitdailies_webhooks.pages.corrections import CorrectionPages
+from gitdailies_webhooks.pages.deliveries import DeliveryPages
+from gitdailies_webhooks.pages.delivery_actions import DeliveryActionPages
 from gitdailies_webhooks.pages.dora import DoraPage
 from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
+from gitdailies_webhooks.pages.reference import ReferencePage
+from gitdailies_webhooks.pages.refused import RefusedPages
+from gitdailies_webhooks.pages.services import ServicePages
 from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
+from gitdailies_webhooks.pages.single_sign_on import SingleSignOnPages
 from gitdailies_webhooks.pages.site import STATIC, Page, Site
+from gitdailies_webhooks.pages.tokens import TokenPages
 
+_GROUPS = (
+    *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, DoraPage),
+    *(SettingsPages, PeoplePages, TokenPages),
+    # Addresses of its own come before those with a relay's name in them.
+    *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
+)
 # The address of a file contains a checksum of the file.
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 
-def pages(site: Site) -> list[Page]:
-    """Return all pages."""
-    groups = (SignInPages, EventPages, DoraPage, SettingsPages, PeoplePages)
-    return [page for group in groups for page in group(site).pages()]
+def pages(site: Site, document: Mapping[str, Any] = MappingProxyType({})) -> list[Page]:
+    """Return all pages; *document* is the OpenAPI document that one of them shows."""
+    found = [page for group in _GROUPS for page in group(site).pages()]
+    return [*found, *ReferencePage(site, document).pages()]
 
 
-def routes(site: Site) -> list[BaseRoute]:
+def routes(site: Site, document: Mapping[str, Any] = MappingProxyType({})) -> list[BaseRoute]:
     """Return the routes of all pages, and of their style, script and icon."""
     return [
-        *(Route(page.path, site.endpoint(page), methods=[page.method]) for page in pages(site)),
+        *(Route(page.path, site.endpoint(page), methods=[page.method]) for page in pages(site, document)),
         *(Route(f"/static/{file.name}", _static, methods=["GET"]) for file in sorted(STATIC.iterdir())),
     ]
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import math
 import time
 from functools import partial
 
@@ -14,6 +13,7 @@ from gitdailies_webhooks.accounts import passwords, people, people_store
 from gitdailies_webhooks.accounts.rate_limit import SignInLimit, network_of
 from gitdailies_webhooks.pages.forms import ChangePassword, Join, NewPassword, SignIn, field_error
 from gitdailies_webhooks.pages.request_context import Visit, local_path
+from gitdailies_webhooks.pages.single_sign_on import begin_path
 from gitdailies_webhooks.pages.site import EVERYONE, Page, Site
 
 # Each takes 64 MiB while it runs.
@@ -45,26 +45,28 @@ class SignInPages:
         """Show the form, or how to become the first owner."""
         if visit.person is not None:
             return self._site.redirect(local_path(visit.fields.get("next", "")))
-        if not await self._site.store.read(people_store.has_owner):
+        if not self._site.ways_in.is_single and not await self._site.store.read(people_store.has_owner):
             return self._site.render(visit, "set-up.html")
         form = SignIn(data={"next": local_path(visit.fields.get("next", ""))})
-        return self._site.render(visit, "sign-in.html", form=form, error="")
+        return self._form(visit, form)
 
     async def sign_in(self, visit: Visit) -> Response:
         """Sign a person in; an address or a name with too many failures has to wait."""
         form, now = SignIn(visit.fields), time.monotonic()
+        if not self._site.ways_in.passwords:
+            return self._no_passwords(visit)
         if not form.validate():
-            return self._site.render(visit, "sign-in.html", 422, form=form, error="")
+            return self._form(visit, form, 422)
         who = network_of(visit.address), people.folded(form.name.data or "")[: people.LONGEST_NAME]
         if wait := self._tries.wait_seconds(*who, now):
-            return self._too_many(visit, wait)
+            return self._site.too_many(visit, wait)
         # Recorded before the password is checked, so that many requests at once cannot avoid the limit.
         self._tries.record(*who, now)
         person = await self._find_person(form.name.data or "", form.password.data or "")
         if person is None:
             self._site.log.warning("sign-in refused", address=visit.address)
             error = "The name or the password is wrong."
-            return self._site.render(visit, "sign-in.html", 401, form=form, error=error)
+            return self._form(visit, form, 401, error)
         self._tries.succeed(*who, now)
         self._site.log.info("signed in", person=person.name)
         return await self._site.sign_in(visit, person, local_path(form.next.data or ""))
@@ -72,6 +74,8 @@ class SignInPages:
     async def show_join(self, visit: Visit) -> Response:
         """Show the form behind a one-time link."""
         invitation = await self._invitation(visit)
+        if not self._site.ways_in.passwords:
+            return self._no_passwords(visit)
         if invitation is None:
             return self._invalid_link(visit)
         if invitation.person_id is not None:
@@ -81,6 +85,8 @@ class SignInPages:
     async def join(self, visit: Visit) -> Response:
         """Add the person who was invited, or store a new password; then sign the person in."""
         invitation, form = await self._invitation(visit), Join(visit.fields)
+        if not self._site.ways_in.passwords:
+            return self._no_passwords(visit)
         if invitation is None:
             return self._invalid_link(visit)
         if invitation.person_id is not None:
@@ -100,7 +106,7 @@ class SignInPages:
         if person is None:
             return self._invalid_link(visit)
         self._site.log.info("joined", person=person.name, role=person.role)
-        return await self._site.sign_in(visit, person, "/start")
+        return await self._site.sign_in(visit, person, "/")
 
     async def _new_password(
         self, visit: Visit, person_id: int, form: NewPassword, status: int = 200
@@ -124,7 +130,7 @@ class SignInPages:
         if person is None:
             return self._invalid_link(visit)
         self._site.log.info("password reset", person=person.name)
-        return await self._site.sign_in(visit, person, "/start")
+        return await self._site.sign_in(visit, person, "/")
 
     async def sign_out(self, visit: Visit) -> Response:
         """End the session in the browser and in the store."""
@@ -133,16 +139,20 @@ class SignInPages:
 
     async def show_password(self, visit: Visit) -> Response:
         """Show the form for a new password."""
+        if visit.user.provider or not self._site.ways_in.passwords:
+            return self._no_passwords(visit)
         return self._site.render(visit, "password.html", form=ChangePassword())
 
     async def change_password(self, visit: Visit) -> Response:
         """Change the password of a person who enters the current one, and sign them out elsewhere."""
+        if visit.user.provider or not self._site.ways_in.passwords:
+            return self._no_passwords(visit)
         form, now = ChangePassword(visit.fields), self._site.clock()
         form.person_name = visit.user.name
         who, tick = (network_of(visit.address), people.folded(visit.user.name)), time.monotonic()
         valid = form.validate()
         if wait := self._tries.wait_seconds(*who, tick):
-            return self._too_many(visit, wait)
+            return self._site.too_many(visit, wait)
         self._tries.record(*who, tick)
         if valid and await self._find_person(visit.user.name, form.current.data or "") is None:
             form.current.errors = ["This is not your current password."]
@@ -186,6 +196,23 @@ class SignInPages:
             partial(people_store.find_invitation, hash_=_hash(visit), now=self._site.clock())
         )
 
+    def _form(self, visit: Visit, form: SignIn, status: int = 200, error: str = "") -> Response:
+        openid = self._site.ways_in.openid
+        return self._site.render(
+            visit,
+            "sign-in.html",
+            status,
+            form=form,
+            error=error,
+            ways_in=self._site.ways_in,
+            provider="" if openid is None else openid.name,
+            begin=begin_path(local_path(form.next.data or "")),
+        )
+
+    def _no_passwords(self, visit: Visit) -> Response:
+        text = "You sign in with an account of your company. Its password is changed there."
+        return self._site.message(visit, 403, "There is no password here", text)
+
     def _invalid_link(self, visit: Visit) -> Response:
         return self._site.message(
             visit,
@@ -194,13 +221,6 @@ class SignInPages:
             "It was used already, or it is older than two days. Ask an owner for a new link. "
             "While there is no owner, each start of the server prints a new link and ends the one before.",
         )
-
-    def _too_many(self, visit: Visit, wait: float) -> Response:
-        seconds = math.ceil(wait)
-        text = f"Wait {seconds} seconds, then try again."
-        response = self._site.message(visit, 429, "Too many attempts", text)
-        response.headers["retry-after"] = str(seconds)
-        return response
 
 
 def _hash(visit: Visit) -> bytes:

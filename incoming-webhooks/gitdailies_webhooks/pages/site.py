@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import json
+import math
+import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -13,6 +15,8 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
+from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_core.errors import GitDailiesError
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from starlette.requests import Request
@@ -21,11 +25,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gitdailies_webhooks.accounts import people, people_store
 from gitdailies_webhooks.accounts.keys import without_keys
 from gitdailies_webhooks.accounts.people import ABSOLUTE
+from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.formatting import visible
+from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
     FormFields,
@@ -37,6 +43,7 @@ from gitdailies_webhooks.pages.request_context import (
     query_of,
     refuse_cross_site,
 )
+from gitdailies_webhooks.pages.visitors import Visitors
 
 STATIC = Path(__file__).parent / "static"
 
@@ -48,10 +55,11 @@ POLICY = (
 
 # The bar at the top: path, text, whether only owners see it.
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
-    ("/start", "Start", False),
-    ("/dora", "DORA", False),
+    ("/dora", "Overview", False),
     ("/events", "Events", False),
+    ("/deliveries", "Deliveries", False),
     ("/settings", "Settings", False),
+    ("/connect", "Connect", True),
 )
 
 EVERYONE, SIGNED_IN, OWNERS = "everyone", "signed in", "owners"
@@ -75,10 +83,12 @@ class Page:
 class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
-    *settings* are those of the figures. *catch_up* brings the figures up to date. *teams* group repositories.
+    *settings* are those of the figures, *sign_in* those of `webhooks.sign_in`. *catch_up* brings the figures
+    up to date. *teams* group repositories. *corrections* says who may correct: members or owners. *relays*
+    are those whose deliveries the pages show.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  the first three are always given
         self,
         store: EventStore,
         log: Any,
@@ -86,8 +96,12 @@ class Site:
         public: str = "",
         settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
         catch_up: Callable[[], Awaitable[None]] = _no_catch_up,
+        sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
         *,
         teams: Teams = Teams(),  # noqa: B008  it is never changed
+        corrections: str = WebhooksSettings.corrections,
+        relays: Sequence[RelayAddress] = (),
+        unknown_keys: UnknownKeys | None = None,
     ) -> None:
         self.store = store
         self.log = log
@@ -96,6 +110,11 @@ class Site:
         self.settings = settings
         self.catch_up = catch_up
         self.teams = teams
+        self.correct_needs = OWNERS if corrections == "owners" else SIGNED_IN
+        self.relays = Relays(relays, os.environ, log, clock)
+        self.unknown_keys = unknown_keys or UnknownKeys()
+        self.ways_in = sign_in
+        self._visitors = Visitors(store, clock, sign_in)
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),
@@ -106,7 +125,9 @@ class Site:
             finalize=visible,
         )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
-        self._templates.globals.update(style=_versioned("style.css"), script=_versioned("page.js"))
+        self._templates.globals.update(
+            style=_versioned("style.css"), script=_versioned("page.js"), has_relays=bool(relays)
+        )
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a page: identify the visitor, refuse what they may not do, show our errors as pages."""
@@ -143,9 +164,21 @@ class Site:
         )
         return HTMLResponse(text, status, headers=headers)
 
+    def may_correct(self, visit: Visit) -> bool:
+        """Whether a visitor may correct what events count for."""
+        return visit.person is not None and (visit.is_owner or self.correct_needs != OWNERS)
+
     def message(self, visit: Visit, status: int, title: str, text: str) -> Response:
         """Render a page with a title and a text."""
         return self.render(visit, "message.html", status, title=title, text=text)
+
+    def too_many(self, visit: Visit, wait: float) -> Response:
+        """Ask a visitor to wait for so many seconds."""
+        seconds = math.ceil(wait)
+        text = f"Wait {seconds} seconds, then try again."
+        response = self.message(visit, 429, "Too many attempts", text)
+        response.headers["retry-after"] = str(seconds)
+        return response
 
     def not_found(self, visit: Visit) -> Response:
         return self.message(visit, 404, "Not found", "This address does not exist.")
@@ -178,8 +211,12 @@ class Site:
 
     async def _visit(self, request: Request) -> Visit:
         visit = self._anonymous(request)
-        has_cookie = cookie_name(secure=visit.secure) in request.cookies
-        return replace(visit, person=await self._person(visit.token)) if has_cookie else visit
+        known = await self._visitors.of_proxy(request.headers)
+        if known is None and cookie_name(secure=visit.secure) in request.cookies:
+            known = await self._visitors.of_session(visit.token)
+        if known is None:
+            return visit
+        return replace(visit, person=known.person, by_proxy=known.by_proxy, denied=known.denied)
 
     def _anonymous(self, request: Request) -> Visit:
         origin = origin_of(request, self.public)
@@ -192,16 +229,9 @@ class Site:
             fields=FormFields(),
         )
 
-    async def _person(self, token: str) -> people.Person | None:
-        hash_, now = people.hash_of(token), self.clock()
-        session = await self.store.read(partial(people_store.find_session, hash_=hash_, now=now))
-        if session is None:
-            return None
-        if session.is_stale(now):
-            await self.store.write(partial(people_store.mark_session_used, hash_=hash_, now=now))
-        return session.person
-
     async def _allowed(self, page: Page, visit: Visit) -> Response:
+        if visit.denied:
+            return self.message(visit, 403, "You may not sign in", visit.denied)
         if page.needs != EVERYONE and visit.person is None:
             back = _with_query(visit) if page.method == "GET" else "/"
             return self.redirect(f"/sign-in?next={quote(back, safe='/')}")

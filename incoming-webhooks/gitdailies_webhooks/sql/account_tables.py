@@ -20,7 +20,8 @@ METADATA = MetaData()
 # An Integer key is the rowid of SQLite.
 SEQUENCE = BigInteger().with_variant(Integer(), "sqlite")
 
-# Webhook keys. A deleted key keeps its row, since events and audit lines refer to it.
+# Webhook keys, and the read tokens of people, which have a `person_id`. A deleted one keeps its row, since
+# events and audit lines refer to it.
 KEYS = Table(
     "keys",
     METADATA,
@@ -35,14 +36,19 @@ KEYS = Table(
     Column("last_used_at", BigInteger),
     Column("expires_at", BigInteger),
     Column("deleted_at", BigInteger),
+    Column("person_id", BigInteger),
 )
-# A key and its successor may both be live, but not under one name.
+_LIVE_KEY = text("deleted_at IS NULL AND person_id IS NULL")
+_LIVE_TOKEN = text("deleted_at IS NULL AND person_id IS NOT NULL")
+# A key and its successor may both be live, but not under one name. Nor may two tokens of a person.
+Index("keys_live_name", KEYS.c.name, unique=True, sqlite_where=_LIVE_KEY, postgresql_where=_LIVE_KEY)
 Index(
-    "keys_live_name",
+    "keys_token_name",
+    KEYS.c.person_id,
     KEYS.c.name,
     unique=True,
-    sqlite_where=text("deleted_at IS NULL"),
-    postgresql_where=text("deleted_at IS NULL"),
+    sqlite_where=_LIVE_TOKEN,
+    postgresql_where=_LIVE_TOKEN,
 )
 
 # Wrong requests with a valid key: a line for each mistake, as the problem's word and detail.
@@ -112,4 +118,28 @@ SESSIONS = Table(
     Column("person_id", BigInteger, ForeignKey("people.id"), nullable=False),
     Column("created_at", BigInteger, nullable=False),
     Column("seen_at", BigInteger, nullable=False),
+)
+
+# The accounts of other systems with which people sign in: the hash of the provider and of the account's name
+# there. `provider` is the issuer of OpenID Connect, or "header". The row of a removed person stays, so that
+# the account does not get in again; an owner lets it in by deleting the row.
+IDENTITIES = Table(
+    "identities",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("provider", Text, nullable=False),
+    Column("person_id", BigInteger, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
+)
+Index("identities_person", IDENTITIES.c.person_id)
+
+# Sign-ins that went to a provider and are not back yet: the hash of the state, that of the browser's cookie,
+# and the page to open then. Each is used once.
+PENDING_SIGN_INS = Table(
+    "pending_sign_ins",
+    METADATA,
+    Column("hash", LargeBinary, primary_key=True),
+    Column("browser", LargeBinary, nullable=False),
+    Column("next", Text, nullable=False),
+    Column("created_at", BigInteger, nullable=False),
 )

@@ -53,8 +53,7 @@ def opened_at(peer: str, headers: Mapping[str, str], trusted: Sequence[Network])
 
     *headers* have names in lower case. Each proxy may add its own value; the first is the outermost one's.
     """
-    address = _parse(peer) if trusted else None
-    if address is None or not any(address in network for network in trusted):
+    if not is_trusted(peer, trusted):
         return OpenedAt("", "")
     scheme, host = (
         headers.get(f"x-forwarded-{name}", "").partition(",")[0].strip() for name in ("proto", "host")
@@ -62,6 +61,12 @@ def opened_at(peer: str, headers: Mapping[str, str], trusted: Sequence[Network])
     return OpenedAt(
         scheme.lower() if scheme.lower() in ("http", "https") else "", host if HOST.fullmatch(host) else ""
     )
+
+
+def is_trusted(peer: str, trusted: Sequence[Network]) -> bool:
+    """Return whether the *peer* of a connection is a trusted proxy."""
+    address = _parse(peer) if trusted else None
+    return address is not None and any(address in network for network in trusted)
 
 
 @lru_cache(maxsize=1024)

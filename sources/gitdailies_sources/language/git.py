@@ -18,19 +18,29 @@ _PACKAGE = re.compile(r"pkg:/*([A-Za-z0-9.+-]+)/(.+)")
 _VCS_URL = re.compile(r"[?&]vcs_url=([^&#]+)")
 # The hosts whose packages are their repositories.
 _HOSTS = ("github", "gitlab", "bitbucket")
-_COMMIT_PATH = re.compile(r"/-?/?(?:commits?|tree|blob|pull|merge_requests|compare|deployments)(?:/.*)?$")
+_COMMIT_PATH = re.compile(
+    r"/-?/?(?:commits?|tree|blob|pull|merge_requests|compare|deployments)(?:/.*|$)", re.DOTALL
+)
+# No name, ref or address is longer. The patterns would try each character of a longer word as a first one.
+_LONGEST = 2000
 _VERSION = re.compile(r"v?[0-9]+(?:\.[0-9]+)+(?:[-+.][0-9A-Za-z.+-]*)?")
 
 
 def repo(text: str) -> str | None:
     """Return `owner/name` of a name, or of the address of a repository or a commit; None for another text."""
-    text = text.strip()
+    text = _short(text)
     if text.startswith("pkg:"):
         return _of_package(text)
     if "://" in text or re.match(r"[^/@\s]*@?[^/@:\s]{2,}:[^/]", text):
         return git_url.slug(_COMMIT_PATH.sub("", text) if "://" in text else text)
     plain = text.strip("/").removesuffix(".git")
     return plain if _REPO.fullmatch(plain) else None
+
+
+def _short(text: str) -> str:
+    """Return a text without outer spaces; nothing for a longer one, which names nothing."""
+    plain = text.strip()
+    return plain if len(plain) <= _LONGEST else ""
 
 
 def _of_package(text: str) -> str | None:
@@ -46,7 +56,7 @@ def _of_package(text: str) -> str | None:
 
 def sha(text: str) -> str | None:
     """Return the whole commit SHA that a text is or holds, in lower case; None for another text."""
-    plain = text.strip().lower()
+    plain = _short(text).lower()
     marked = _MARKED.search(plain)
     found = plain if _HEX.fullmatch(plain) else marked[1] if marked else None
     # Zeros mean that there is no commit.
@@ -63,7 +73,7 @@ def commit_in(text: str) -> str | None:
 
 def branch(text: str, *, tag: bool = False) -> str | None:
     """Return the branch that a ref names; None for a tag, a commit and a version, which name none."""
-    plain = text.strip()
+    plain = _short(text)
     if tag or plain.startswith("refs/tags/"):
         return None
     plain = plain.removeprefix("refs/heads/").removeprefix("refs/remotes/").removeprefix("origin/")

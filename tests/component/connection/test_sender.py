@@ -12,7 +12,8 @@ from pathlib import Path
 
 import pytest
 from gitdailies_connection.http import connection_pool
-from gitdailies_connection.http.sender import Sender, user_agent
+from gitdailies_connection.http.bounded_client import user_agent
+from gitdailies_connection.http.sender import Sender
 from gitdailies_core.errors import ConfigurationError, DeliveryError
 from gitdailies_core.retry import Outcome
 from gitdailies_core.values.secret import Secret

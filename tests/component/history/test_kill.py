@@ -24,7 +24,7 @@ from tests.support.webhooks.running import in_process
 ROWS = batches.MOST_EVENTS * 4
 
 
-@short_and_long("many", "GITDAILIES_HISTORY_KILLS", short=2, long=8, seconds=lambda many: 300 + 90 * many)
+@short_and_long("many", "GITDAILIES_HISTORY_KILLS", short=1, long=8, seconds=lambda many: 300 + 90 * many)
 def test_every_event_arrives_once_and_in_order_after_kills(
     many: int, tmp_path: Path, measure: Callable[[str], None]
 ) -> None:

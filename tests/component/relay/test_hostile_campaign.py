@@ -34,7 +34,7 @@ GOOD_MILLISECONDS = 250.0
 both_forms = short_and_long(
     "count",
     "GITDAILIES_HOSTILE_DELIVERIES",
-    short=4000,
+    short=2400,
     long=40_000,
     seconds=lambda count: max(600.0, count / 200),
 )

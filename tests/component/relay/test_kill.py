@@ -138,7 +138,7 @@ def recorded(pair: Pair) -> Iterator[list[Arrival]]:
 
 
 @short_and_long(
-    "rounds", "GITDAILIES_KILL_ROUNDS", short=5, long=40, seconds=lambda rounds: 120 + 30 * rounds
+    "rounds", "GITDAILIES_KILL_ROUNDS", short=3, long=40, seconds=lambda rounds: 120 + 30 * rounds
 )
 def test_after_kill_9_every_accepted_event_arrives_once_and_in_order(
     rounds: int, tmp_path: Path, measure: Callable[[str], None]

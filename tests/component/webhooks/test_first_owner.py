@@ -18,6 +18,7 @@ LINK = re.compile(r"first owner: open (http://127\.0\.0\.1:\d+/join/[\w-]{43})\n
 
 def join(link: str) -> requests.Response:
     session = requests.Session()
+    session.headers["accept"] = "text/html"
     token = re.search(r'name="form_token" value="(\w+)"', session.get(link, timeout=10).text)
     form = {"form_token": token[1] if token else "", "name": "Kim", "password": PASSWORD, "again": PASSWORD}
     return session.post(link, data=form, timeout=10)
@@ -30,7 +31,7 @@ def test_the_first_owner_gets_in_by_the_link_that_is_printed(kind: str, address:
     first = Process(tmp_path, *options, name="first")
     printed = first.wait_for("listen on")
     link = LINK.search(printed)[1]
-    assert join(link).url.endswith("/start")
+    assert join(link).url.endswith("/connect")
     assert requests.get(link, timeout=10).status_code == 410
     first.stop()
     assert link.rpartition("/")[2] not in first.err.read_text()

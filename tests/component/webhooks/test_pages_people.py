@@ -60,7 +60,7 @@ def test_a_new_password_by_a_link(kind: str, receiver: Receiver, owner: Visitor,
     assert choose(elsewhere, link, OTHER, "different").status_code == 422
     assert choose(elsewhere, link, "vic").status_code == 422
     assert signed_in(viewer), "the old password works until then"
-    assert choose(elsewhere, link).headers["location"] == "/start"
+    assert choose(elsewhere, link).headers["location"] == "/"
     assert (signed_in(elsewhere), signed_in(viewer)) == (True, False)
     assert Visitor(receiver).get(link).status_code == 410
     assert [Visitor(receiver).sign_in("Vic", p).status_code for p in (PASSWORD, OTHER)] == [401, 303]

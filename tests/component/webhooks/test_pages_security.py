@@ -102,7 +102,7 @@ def test_a_session_that_was_put_upon_somebody_is_not_theirs(receiver: Receiver, 
 def test_signing_out_ends_the_session_in_the_store(kind: str, receiver: Receiver, owner: Visitor) -> None:
     """A copy of the cookie is worth nothing after its owner signed out."""
     copy = dict(owner.session.cookies)
-    owner.post("/sign-out", form="/start")
+    owner.post("/sign-out", form="/settings")
     answer = requests.get(receiver.url + "/settings", cookies=copy, timeout=10, allow_redirects=False)
     assert (answer.status_code, answer.headers["location"]) == (303, "/sign-in?next=/settings")
 
@@ -144,14 +144,14 @@ def test_the_only_owner_is_not_offered_to_be_removed(receiver: Receiver, owner: 
 
 
 def test_a_viewer_is_not_shown_keys(receiver: Receiver, owner: Visitor) -> None:
-    """The first page shows an owner the names and beginnings of keys, and a viewer only their number."""
+    """The first page shows an owner the names and beginnings of keys, and a viewer none of them."""
     link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
     viewer = Visitor(receiver)
     viewer.join(link, "Vic")
     shown = key_of(owner, "larkspur pipeline")[:8]
     for visitor, visible in ((owner, True), (viewer, False)):
-        page = visitor.get("/start").text
-        assert "There is one key" in page
+        page = visitor.get("/").text
+        assert ("There is one key" in page) == visible
         assert (shown in page, "larkspur pipeline" in page) == (visible, visible)
 
 
@@ -194,8 +194,8 @@ def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Vis
     receiver.post(key, body("incident-started", title=HOSTILE, repo=repo, service=HOSTILE))
     search = quote(HOSTILE)
     for path in (
-        "/start",
-        "/start/newest",
+        "/connect",
+        "/connect/newest",
         "/events",
         "/events/1",
         "/events/1/delete",
@@ -204,7 +204,7 @@ def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Vis
         f"{MANAGE}/keys/1/delete",
         f"{MANAGE}/new-key?like=1",
         "/settings/audit",
-        f"/events?search={search}&repo={search}",
+        f"/events?q={search}&repo={search}",
         f"/sign-in?next={search}",
         f"/{search}",
     ):
@@ -219,7 +219,7 @@ def test_hidden_characters_are_shown_escaped(receiver: Receiver, owner: Visitor)
     """Characters that turn a line around or show nothing are escapes on every page, and the event is kept."""
     title = "Checkout \u202e\u200bdown"
     receiver.post(key_of(owner), body("incident-started", title=title, time=None))
-    for path in ("/start", "/events", "/events/1", "/events/1/delete", "/dora", f"/events?search={title}"):
+    for path in ("/connect", "/events", "/events/1", "/events/1/delete", "/dora", f"/events?q={title}"):
         page = owner.get(path)
         assert page.status_code == 200
         assert "\u202e" not in page.text, path
@@ -291,7 +291,7 @@ def test_a_key_in_an_address_is_refused_and_repeated_nowhere(
 ) -> None:
     """A request with a key in its path or query is refused. The key is in no answer and no log."""
     key = receiver.key("ci")
-    for path in (f"/webhooks?key={key}", f"/events?search={key}", f"/{key}", f"/join/{key}"):
+    for path in (f"/webhooks?key={key}", f"/events?q={key}", f"/{key}", f"/join/{key}"):
         answer = owner.get(path)
         assert answer.status_code in (400, 404, 405, 410), path
         assert key not in answer.text
@@ -359,7 +359,7 @@ def test_cookies_and_headers_behind_tls(tmp_path: Path) -> None:
 
 def test_every_answer_has_the_headers(receiver: Receiver, owner: Visitor) -> None:
     """Pages, problems, JSON and files have the headers against sniffing, framing and foreign content."""
-    for path in ("/start", "/nowhere", "/openapi.json", "/api/events", "/static/style.css", "/sign-in"):
+    for path in ("/connect", "/nowhere", "/openapi.json", "/api/events", "/static/style.css", "/sign-in"):
         headers = owner.get(path).headers
         assert headers["x-content-type-options"] == "nosniff", path
         assert "frame-ancestors 'none'" in headers["content-security-policy"], path

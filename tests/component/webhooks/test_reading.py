@@ -16,7 +16,7 @@ from tests.support.databases import KINDS
 from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver, in_process
 
-ROWS = 200_000
+ROWS = 100_000
 
 
 @pytest.fixture(params=KINDS)
@@ -165,13 +165,13 @@ def test_a_cursor_stays_good_when_the_newest_event_is_deleted(receiver: Receiver
     assert [event["id"] for event in receiver.events(key, after="2")] == ["c"]
 
 
-def test_a_million_events_are_listed_in_little_memory(tmp_path: Path) -> None:
+def test_a_large_store_is_listed_in_little_memory(tmp_path: Path) -> None:
     """A listing of a large store is streamed: the server grows by a fraction of what it sends."""
     with in_process(f"sqlite:{tmp_path / 'w.db'}") as (receiver, process):
         key = receiver.key("all", "send", "read")
         receiver.post(key, body("deploy", title="x" * 200))
         assert len(receiver.events(key)) == 1
-        # Figures are derived now, of one event, and not during the listing of a million.
+        # Figures are derived now, of one event, and not during the listing.
         assert receiver.get(key, "/api/metrics").status_code == 200
         _multiply(tmp_path / "w.db", ROWS)
         before = _peak_kilobytes(process.pid)
@@ -185,7 +185,7 @@ def test_a_million_events_are_listed_in_little_memory(tmp_path: Path) -> None:
         grown = _peak_kilobytes(process.pid) - before
     listed = json.loads(raw)
     assert (len(listed["events"]), listed["next"]) == (ROWS, None)
-    assert len(raw) > 64 << 20
+    assert len(raw) > 32 << 20
     assert grown < 16 << 10, f"{grown} KiB for an answer of {len(raw) >> 10} KiB"
 
 

@@ -21,7 +21,14 @@ import argon2
 import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.config.settings import DeploySettings, StoreSetting, TeamSettings, WebhooksSettings
+from gitdailies_connection.config.settings import (
+    DeploySettings,
+    RelayAddress,
+    StoreSetting,
+    TeamSettings,
+    WebhooksSettings,
+)
+from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts import passwords
 from gitdailies_webhooks.accounts.key_store import create_key
@@ -98,6 +105,9 @@ def in_thread(
     trusted_proxies: Sequence[Network] = (),
     status: Listen | None = None,
     teams: Sequence[TeamSettings] = (),
+    relays: Sequence[RelayAddress] = (),
+    port: int = 0,
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -129,7 +139,7 @@ def in_thread(
         stops.append(asyncio.Event())
         reloading.append(asyncio.Event())
         await serve(
-            listen=Listen("127.0.0.1", 0),
+            listen=Listen("127.0.0.1", port),
             store=store,
             strict_order=strict_order,
             ready=listening,
@@ -138,7 +148,11 @@ def in_thread(
             status=status,
             status_hosts=["webhooks.internal"],
             keep_days=keep_days,
-            settings=replace(settings_of(settings, mirrors, trusted_proxies), teams=tuple(teams)),
+            settings=replace(
+                settings_of(settings, mirrors, trusted_proxies, sign_in),
+                teams=tuple(teams),
+                relay=tuple(relays),
+            ),
             reload=next_settings,
             reloading=reloading[0],
         )
@@ -170,6 +184,7 @@ def settings_of(
     settings: FigureSettings,
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     proxies: Sequence[Network] = (),
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> WebhooksSettings:
     """Return the settings of `webhooks` in gitdailies.yml."""
     return WebhooksSettings(
@@ -180,6 +195,7 @@ def settings_of(
         deploys=DeploySettings(settings.hotfix),
         mirrors=mirrors,
         trusted_proxies=tuple(proxies),
+        sign_in=sign_in,
     )
 
 

@@ -36,6 +36,30 @@ def test_complaints(file: Path) -> None:
     assert PLANTED not in repr(caught.value)
 
 
+@pytest.mark.parametrize(
+    ("ways", "fault"),
+    [
+        ("passwords: false", "passwords: expected openid or header if passwords is false, got neither"),
+        ("header: {name: X-User}", "header: expected webhooks.trusted_proxies with the proxy"),
+        (
+            "openid: {issuer: 'https://login.example.com', client_id: a}",
+            "roles: expected a role for a group, for a domain of mail or for everyone, got none",
+        ),
+        (
+            "passwords: false, openid: {issuer: 'https://a.b', client_id: a}, roles: {everyone: viewer}",
+            "passwords: expected a group or domain with the role owner if passwords is false, got none",
+        ),
+    ],
+)
+def test_ways_to_sign_in_that_let_nobody_in(tmp_path: Path, ways: str, fault: str) -> None:
+    """Settings with which nobody, or no owner, could sign in are refused, with what is missing."""
+    file = tmp_path / "gitdailies.yml"
+    file.write_text(f"webhooks:\n  sign_in: {{{ways}}}\n")
+    with pytest.raises(ConfigurationError) as caught:
+        load_webhooks(file)
+    assert fault in str(caught.value)
+
+
 @pytest.mark.parametrize("file", sorted(DATA.glob("good-*.yml")), ids=lambda file: file.stem)
 def test_good_files(file: Path) -> None:
     """Each valid file loads, and neither its repr nor its text shows a password."""

@@ -9,6 +9,7 @@ from typing import Any
 from gitdailies_connection.config.load import STORE
 from gitdailies_connection.config.schema_errors import schema
 from gitdailies_connection.config.settings import DeploySettings, Destination, RelaySettings, WebhooksSettings
+from gitdailies_connection.config.sign_in import SignInSettings
 from jsonschema import Draft202012Validator
 
 
@@ -62,6 +63,8 @@ def _default(setting: Field[Any]) -> Any:
         made = setting.default_factory()
         if isinstance(made, DeploySettings):
             return {"hotfix": list(made.hotfix)}
+        if isinstance(made, SignInSettings):
+            return {"passwords": made.passwords}
         return dict(made) if isinstance(made, Mapping) else str(made)
     return list(setting.default) if isinstance(setting.default, tuple) else setting.default
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
@@ -14,9 +15,14 @@ from gitdailies_core.sources.stored_body import (
     without_text,
 )
 from gitdailies_core.values.erased_text import ErasedText
+from hypothesis import given
+from hypothesis import strategies as st
 
 FORM = "application/x-www-form-urlencoded; charset=utf-8"
 KIM = ErasedText.make("Kim Larkspur")
+# What a mail address is, in one pattern. A long word would take it hours.
+MAIL = re.compile(rb"[A-Za-z0-9._%+-]+(?:@|%40)[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)+")
+MEBIBYTE = 1 << 20
 
 
 @pytest.mark.parametrize("name", ["assignedTo", "assigned_to", "ASSIGNED-TO", "user.email", "Pusher"])
@@ -59,6 +65,21 @@ def test_a_body_that_cannot_be_read_loses_mail_addresses() -> None:
     assert without_people(body, "application/json") == (
         b'{"title": "a "quote"", "by": "[erased]", "x": "\xff"'
     )
+
+
+@given(st.text("a.%40@- ", max_size=30))
+def test_mail_addresses_are_found_wherever_they_are(text: str) -> None:
+    """However names, hosts and separators follow each other, what goes are mail addresses."""
+    raw = b"{" + text.encode()
+    assert without_people(raw, "text/plain") == MAIL.sub(b"[erased]", raw)
+
+
+@pytest.mark.parametrize("part", ["x", "a@", "@a.b ", "%40", "a.", "@a", "a%40b"])
+def test_a_body_of_one_long_word_is_read_at_once(part: str) -> None:
+    """A mebibyte in which an address may begin anywhere costs no more than any other."""
+    raw = b"{" + part.encode() * (MEBIBYTE // len(part))
+    without_people(raw, "text/plain")
+    assert without_people(b"kim@larkspur.example " + raw, "text/plain").startswith(b"[erased] {")
 
 
 PLANTED = "planted-5f1d"

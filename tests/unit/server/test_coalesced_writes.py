@@ -92,7 +92,7 @@ def test_a_server_answers_in_one_packet(method: str, end: bytes, monkeypatch: py
         first = await asyncio.wait_for(reader.read(4096), 10)
         writer.close()
         await writer.wait_closed()
-        server.should_exit = True
+        server.stop()
         await serving
         listener.close()
         return first

@@ -86,3 +86,11 @@ def test_branch(ref: str, branch: str | None) -> None:
 
 def test_a_tag_claims_no_branch() -> None:
     assert git.branch("main", tag=True) is None
+
+
+@pytest.mark.parametrize("part", ["a", "/commits/", "sha256:", "@sha1:", ".", "%2F"])
+@pytest.mark.parametrize("read", [git.repo, git.sha, git.branch])
+def test_a_long_text_names_nothing(read, part: str) -> None:
+    """A mebibyte in the place of a name is no name, and costs no time."""
+    for begin in ("", "https://git.example/", "pkg:github/", "x"):
+        assert read(begin + part * ((1 << 20) // len(part)) + "\n\nx") is None

@@ -1,0 +1,35 @@
+"""`gitdailies check` asks the provider of sign-in what a sign-in asks it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from tests.support.sign_in.hostile_provider import hostile_provider
+
+YAML = """webhooks:
+  sign_in:
+    openid: {{issuer: "{issuer}", client_id: gitdailies{more}}}
+    roles: {{everyone: viewer}}
+"""
+
+
+def test_check_asks_the_provider(run: Callable[..., Any], tmp_path: Path) -> None:
+    """A right provider is ok, one that is away a warning; a wrong document and no secret are faults."""
+
+    def finding(**more: str) -> tuple[int, str, str]:
+        text = YAML.format(issuer=provider.issuer, more=more.get("more", ""))
+        (tmp_path / "gitdailies.yml").write_text(text)
+        checked = run("check", "--json")
+        found = json.loads(checked.stdout)["findings"][-1]
+        return checked.returncode, found["level"], found["text"]
+
+    with hostile_provider() as provider:
+        assert finding()[:2] == (0, "ok")
+        assert "secret" in (missing := finding(more=", client_secret: {file: secret}"))[2]
+        assert missing[:2] == (2, "fault")
+        provider.configuration = {"issuer": "https://login.example.com"}
+        assert finding()[:2] == (2, "fault")
+    assert finding()[:2] == (0, "unproven")

@@ -1,0 +1,120 @@
+"""The first page, and Connect: what sends, what is silent, and what to paste next."""
+
+from __future__ import annotations
+
+import re
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+from gitdailies_connection.config.load import read
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+from gitdailies_webhooks.events.listing import StoredEvent
+from gitdailies_webhooks.events.senders import PAUSES, senders_of
+from gitdailies_webhooks.pages.samples import relay_settings
+from hypothesis import given
+from hypothesis import strategies as some
+
+from tests.component.webhooks.test_pages_security import Visitor, on_each
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver
+
+
+@pytest.fixture
+def owner(receiver: Receiver) -> Visitor:
+    visitor = Visitor(receiver)
+    assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+    return visitor
+
+
+@pytest.fixture
+def viewer(receiver: Receiver, owner: Visitor) -> Visitor:
+    visitor = Visitor(receiver)
+    link = re.search(r"/join/[\w-]+", owner.post("/settings/people/invite", role="viewer").text)[0]
+    assert visitor.join(link, "Vic").status_code == 303
+    return visitor
+
+
+def leads(visitor: Visitor, path: str = "/") -> str:
+    answer = visitor.get(path, allow_redirects=False)
+    return answer.headers.get("location", str(answer.status_code))
+
+
+@on_each
+def test_the_first_page(kind: str, receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+    """Before the first event, owners come to Connect and viewers read whom to ask; then all see figures."""
+    stranger = Visitor(receiver)
+    assert [leads(owner), leads(viewer), leads(stranger)] == ["/connect", "200", "/sign-in?next=/"]
+    assert "No events yet" in (page := viewer.get("/").text)
+    assert "Ask an owner" in page
+    assert receiver.post(receiver.key("ci"), body("deploy")).status_code == 202
+    assert [leads(owner), leads(viewer), leads(stranger)] == ["/dora", "/dora", "/sign-in?next=/"]
+    assert [leads(owner, "/start"), leads(viewer, "/start")] == ["/connect", "/"]
+
+
+def test_connect_is_for_owners(receiver: Receiver, owner: Visitor, viewer: Visitor) -> None:
+    """A viewer sees neither the page nor a link to it, before and after the first event."""
+    for name in ("first", "second"):
+        assert [leads(viewer, path) for path in ("/connect", "/connect/newest")] == ["403", "403"]
+        for path in ("/", "/dora", "/events", "/settings"):
+            assert "/connect" not in viewer.get(path).text, path
+        receiver.post(receiver.key(name), body("deploy"))
+
+
+def test_what_sends_and_what_is_missing(receiver: Receiver, owner: Visitor) -> None:
+    """Reporters are listed with their key, a key that was never used is marked, and gaps come first."""
+    key = receiver.key("pipeline")
+    receiver.key("forgotten")
+    receiver.post(key, body("deploy", reporter="step/github-actions"))
+    page = owner.get("/connect").text
+    assert "step/github-actions" in page
+    assert page.count("never used") == 1
+    assert "Incidents: none so far" in page
+    assert "Deploys: none so far" not in page
+    receiver.post(key, body("incident-started"))
+    page = owner.get("/connect").text
+    assert "Incidents: none so far" not in page
+    assert "Incidents of another tool" in page
+    assert key not in page
+
+
+def event(at: datetime, kind: str = "deployed", reporter: str = "") -> StoredEvent:
+    said = f', "reporter": "{reporter}"' if reporter else ""
+    return StoredEvent(1, "e", f'{{"kind": "{kind}"{said}}}', at, at, "ci")
+
+
+def test_the_settings_to_paste_load() -> None:
+    """What owners paste for incidents is a right gitdailies.yml."""
+    loaded = read(relay_settings("https://dora.example.com"), Path("gitdailies.yml"))
+    assert list(loaded.sources) == ["pagerduty"]
+
+
+NOON = datetime(2026, 3, 4, 12, tzinfo=UTC)
+
+
+def test_senders_are_told_apart() -> None:
+    """Each reporter is a sender, starts and ends of incidents are one, and the last one comes first."""
+    found = senders_of(
+        [
+            event(NOON, reporter="step/jenkins"),
+            event(NOON + timedelta(hours=1), "incidentStarted"),
+            event(NOON + timedelta(hours=2), "incidentResolved"),
+            event(NOON + timedelta(hours=3)),
+        ]
+    )
+    assert [(one.deploys, one.reporter, one.events) for one in found] == [
+        (True, "", 1),
+        (False, "", 2),
+        (True, "step/jenkins", 1),
+    ]
+
+
+@given(pauses=some.lists(some.integers(1, 10**7), min_size=1, max_size=20), quiet=some.integers(0, 10**9))
+def test_silence(pauses: list[int], quiet: int) -> None:
+    """A sender is silent only after a week and three times its longest pause, in any order of events."""
+    moments = [NOON]
+    for seconds in pauses:
+        moments.append(moments[-1] + timedelta(seconds=seconds))
+    (sender,) = senders_of([event(at) for at in reversed(moments)])
+    silent = sender.is_silent(moments[-1] + timedelta(seconds=quiet))
+    assert silent == (quiet > max(7 * 86_400, PAUSES * max(pauses)))

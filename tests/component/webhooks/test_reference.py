@@ -1,0 +1,94 @@
+"""The page of the API: everything in the document, from this server alone, and its examples work."""
+
+from __future__ import annotations
+
+import os
+import re
+import subprocess
+from html import unescape
+from typing import Any
+
+import requests
+from gitdailies_webhooks.api.openapi import document
+from gitdailies_webhooks.pages import reference_view
+
+from tests.support.programs import program
+from tests.support.webhooks.running import Receiver
+
+
+def page_of(receiver: Receiver) -> str:
+    answer = requests.get(f"{receiver.url}/docs", headers={"accept": "text/html"}, timeout=10)
+    assert answer.status_code == 200, "the page needs no sign-in"
+    return answer.text
+
+
+def test_the_page_has_every_operation_and_model(receiver: Receiver) -> None:
+    """Each operation, parameter, status and model of the document is on the page; links lead there."""
+    page, whole = page_of(receiver), document()
+    anchors = re.findall(r'id="([\w-]+)"', page)
+    assert len(anchors) == len(set(anchors))
+    assert set(re.findall(r'href="#([\w-]+)"', page)) <= set(anchors)
+    operations = [one for item in whole["paths"].values() for one in item.values()]
+    assert {one["operationId"] for one in operations} <= set(anchors)
+    assert {f"model-{name}" for name in whole["components"]["schemas"]} <= set(anchors)
+    assert len(operations) > 10
+    for one in operations:
+        part = page.partition(f'id="{one["operationId"]}"')[2].partition("</section>")[0]
+        assert all(f">{parameter['name']}</code>" in part for parameter in one.get("parameters", ()))
+        assert all(f">{status}</th>" in part for status in one["responses"])
+    assert "urn:gitdailies:problem:" in page
+
+
+def test_the_page_loads_nothing_else(receiver: Receiver) -> None:
+    """There is no style, script or address of another server in it."""
+    page = page_of(receiver)
+    assert not re.search(r"<script(?! src=\"/static/)|<style| style=| on\w+=", page)
+    assert not re.search(r'(?:src|href)="(?!/|#)', page)
+
+
+def test_the_commands_work(receiver: Receiver) -> None:
+    """Each command on the page, typed into a shell with a key, is answered as the page says."""
+    program("curl")
+    key = receiver.key("all", "send", "read", "delete")
+    statuses = {}
+    for operation in reference_view.operations(document(), receiver.url):
+        command = operation.command.replace("curl ", "curl --output /dev/null --write-out '%{http_code}' ")
+        assert unescape(page_of(receiver)).count(operation.command) == 1
+        ran = subprocess.run(
+            ["sh", "-c", command.replace("{id}", "deploy-2026-03-04-1")],
+            env={**os.environ, "GITDAILIES_TOKEN": key},
+            capture_output=True,
+            text=True,
+            timeout=30,
+        )
+        statuses[operation.anchor] = int(ran.stdout)
+        assert ran.stdout in {answer.status for answer in operation.answers}, operation.anchor
+    # A sender of CloudEvents names itself when it asks, and a browser does not.
+    assert {name for name, status in statuses.items() if status >= 400} <= {"permit"}
+
+
+def test_text_of_a_document_stays_text() -> None:
+    """Markup in a description is shown, and no link of it runs a script."""
+    hostile = "<script>alert(1)</script> [x](javascript:alert(1)) ![x](https://evil.example/p) `a<b`"
+    made = reference_view.markdown(hostile)
+    assert "<script" not in made
+    assert 'href="javascript' not in made
+    assert "&lt;script&gt;" in made
+
+
+def test_types_in_words() -> None:
+    """Types are named as people say them."""
+    cases: dict[str, dict[str, Any]] = {
+        "integer or null": {"type": ["integer", "null"]},
+        '"a" or "b"': {"enum": ["a", "b"]},
+        '"a"': {"enum": ["a"]},
+        "string or null": {
+            "anyOf": [{"type": "string"}, {"type": "string", "maxLength": 0}, {"type": "null"}]
+        },
+        "list of time": {"type": "array", "items": {"type": "string", "format": "date-time"}},
+        "object with values: integer": {"type": "object", "additionalProperties": {"type": "integer"}},
+        "any value": {},
+    }
+    assert {"".join(part.text for part in reference_view.type_of(one)) for one in cases.values()} == set(
+        cases
+    )
