@@ -1,4 +1,4 @@
-"""Sign-in with accounts of other systems, read tokens of people, and what people decide about events."""
+"""Sign-in with accounts of other systems, read tokens of people, what people decide, and series of figures."""
 
 from __future__ import annotations
 
@@ -10,6 +10,17 @@ down_revision = "0014"
 
 _LIVE_KEY = sa.text("deleted_at IS NULL AND person_id IS NULL")
 _LIVE_TOKEN = sa.text("deleted_at IS NULL AND person_id IS NOT NULL")
+# Indexes of what is rare among many deploys and incidents: name, table, columns, and the rows that are in it.
+_RARE = (
+    (
+        "figures_deploys_remedied",
+        "figures_deploys",
+        ["environment", "at"],
+        "counts = 1 AND remedied_at IS NOT NULL",
+    ),
+    ("figures_incidents_unlinked", "figures_incidents", ["environment", "at"], "deploy IS NULL"),
+    ("figures_incidents_open", "figures_incidents", ["environment"], "ended_at IS NULL"),
+)
 
 
 def upgrade() -> None:
@@ -18,6 +29,9 @@ def upgrade() -> None:
     _pending_sign_ins()
     _decisions()
     _judged_deploys()
+    for name, table, columns, which in _RARE:
+        rows = sa.text(which)
+        op.create_index(name, table, columns, sqlite_where=rows, postgresql_where=rows)
 
 
 def _tokens() -> None:
