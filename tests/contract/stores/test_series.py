@@ -204,7 +204,6 @@ def test_series_are_the_figures_of_each_group(
             what, named = said[id_]
             corrections.write(session, StoredCorrection(id_, what, named, "why", "Kim", LATE))
         catch_up(session, LATE)
-        given_ = corrections.all_corrections(session)
         question = asked(as_lists({**parameters, **more}), SETTINGS, more["teams"], LATE)
         # The stored rows, and the events while the rows are for other settings.
         answered = answer(session, question.question, SETTINGS, limit=1000)

@@ -1,4 +1,4 @@
-"""Sign-in with accounts of other systems, read tokens of people, what people decide, and series of figures."""
+"""Sign-in with accounts of other systems, read tokens of people, what people decide, and rare rows."""
 
 from __future__ import annotations
 
