@@ -405,6 +405,9 @@ _SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 _FIELD_TYPES_SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
 
 
+_CAUSE = r"^([0-9a-fA-F]{7,64}|[nN][oO][nN][eE])$(?!\n)"
+
+
 _PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
 
 
@@ -458,6 +461,9 @@ REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 SHA = FieldType("7 to 64 hexadecimal digits", _FIELD_TYPES_SHA, longest=64)
 
 
+CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
+
+
 NAME = FieldType("text on one line", _NAME, quick=_plain)
 
 
@@ -499,7 +505,7 @@ def normalize(kind: FieldType, where: str, value: Any) -> Any:
     if kind.form == "reverts":
         return _normalize_reverts(kind, where, value)
     if isinstance(value, str) and kind.accepts(value):
-        return value.lower() if kind is SHA else value
+        return value.lower() if kind in (SHA, CAUSE) else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
 
@@ -686,7 +692,7 @@ KINDS: tuple[Kind, ...] = (
             _SERVICE,
             _SOURCE,
             _EVENT_URL,
-            Field("causedBy", SHA, "the commit that caused it"),
+            Field("causedBy", CAUSE, "the commit that caused it, or `none` if no deploy did"),
         ),
         example={
             "kind": INCIDENT_STARTED,
@@ -710,7 +716,7 @@ KINDS: tuple[Kind, ...] = (
             _SOURCE,
             _SERVICE,
             _EVENT_URL,
-            Field("causedBy", SHA, "the commit that caused it, where that is known only at the end"),
+            Field("causedBy", CAUSE, "the same, where it is known only at the end"),
             Field("mergedInto", NAME, "the incident that this one was merged into"),
             Field("resolution", LINE, "how it ended; `merged` closes it without counting a recovery"),
         ),

@@ -10,6 +10,7 @@
     │   └── BodyTooLarge      a body over the limit: 413
     ├── PayloadError          a valid body that the adapter cannot translate: it is quarantined
     ├── InvalidEvent          an event that does not fit core's table of fields: 422
+    ├── RelayFault            a relay that the pages ask gives no answer, or one that cannot be used
     ├── StoreUnavailable      our own store cannot be read or written: 503, try again later
     └── DeliveryError         an event could not be delivered
         ├── TimedOut          the receiver was there, or may be, and gave no answer in time
@@ -103,6 +104,16 @@ class InvalidEvent(GitDailiesError):
     def __init__(self, message: str, field: str = "") -> None:
         super().__init__(message)
         self.field = field
+
+
+class RelayFault(GitDailiesError):
+    """A relay that gives no answer, or one that cannot be used. `remedy` says what to do."""
+
+    status_hint = 502
+
+    def __init__(self, text: str, remedy: str) -> None:
+        super().__init__(text)
+        self.remedy = remedy
 
 
 class StoreUnavailable(GitDailiesError):

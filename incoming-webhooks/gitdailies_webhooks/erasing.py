@@ -22,7 +22,7 @@ from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.people import folded
 from gitdailies_webhooks.derived import git_commits, rows
 from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events import change_log, corrections
 from gitdailies_webhooks.events.erased_ids import remember
 from gitdailies_webhooks.sql.database import migrate
 from gitdailies_webhooks.sql.held_text import HELD
@@ -33,8 +33,11 @@ _DELETE_OLD_EVENTS = (
     "DELETE FROM events WHERE seq IN (SELECT seq FROM events WHERE time < ? ORDER BY seq LIMIT ?)"  # noqa: S608
     f" {_ROW}"
 )
-# Copies of deleted events in the audit log.
-_COPIES_OF = "SELECT seq FROM audit WHERE action = 'event.deleted' AND subject = ?"
+# Copies of deleted events, and corrections, in the audit log.
+_COPIES_OF = (
+    "SELECT seq FROM audit WHERE action IN ('event.deleted', 'correction.made', 'correction.undone')"
+    " AND subject = ?"
+)
 _COPIES = (
     "SELECT seq, detail, subject FROM audit WHERE action = 'event.deleted' AND detail <> '{}' AND at >= ?"
 )
@@ -47,6 +50,10 @@ _DELETE_OLD_WRONG = (
 )
 # People who were removed long ago. Their sessions and links ended then.
 _DELETE_OLD_PEOPLE = "DELETE FROM people WHERE id IN (SELECT id FROM people WHERE removed_at < ? LIMIT ?)"
+# What was decided about lines of the review long ago.
+_DELETE_OLD_DECISIONS = (
+    "DELETE FROM acknowledgements WHERE line IN (SELECT line FROM acknowledgements WHERE at < ? LIMIT ?)"
+)
 _DELETE_IDENTITIES = "DELETE FROM identities WHERE person_id NOT IN (SELECT id FROM people)"
 # What an erasure of all that is older than a moment will find.
 _OLD = {
@@ -54,6 +61,7 @@ _OLD = {
     "audit text": ("SELECT count(*) FROM audit WHERE at < ?",),
     "wrong request": ("SELECT count(*) FROM wrong_requests WHERE last_at < ?",),
     "account": ("SELECT count(*) FROM people WHERE removed_at < ?",),
+    "acknowledgement": ("SELECT count(*) FROM acknowledgements WHERE at < ?",),
 }
 # Names, of people and of keys.
 _PEOPLE = "SELECT id, name, removed_at IS NULL FROM people"
@@ -125,6 +133,7 @@ def _erase_old(session: Session, before: datetime) -> Counter[str]:
         ("audit text", _DELETE_OLD_LINES),
         ("wrong request", _DELETE_OLD_WRONG),
         ("account", _DELETE_OLD_PEOPLE),
+        ("acknowledgement", _DELETE_OLD_DECISIONS),
     ):
         counts[name] += session.execute(statement, (moment, batch)).rowcount
     session.execute(_DELETE_IDENTITIES)
@@ -137,6 +146,7 @@ def _forget(session: Session, deleted: Sequence[tuple[str, str | None, str | Non
     ids = [id_ for id_, _, _ in deleted]
     remember(session, ids, now)
     git_commits.delete(session, ids)
+    corrections.delete(session, ids)
     change_log.note_changes(
         session, [(id_, repo, incident) for id_, repo, incident in deleted if repo is not None], now
     )

@@ -49,6 +49,8 @@ class _ConfiguredApp:
             trusted_proxies=settings.trusted_proxies,
             measured=measured,
             readiness=readiness,
+            corrections=settings.corrections,
+            relays=settings.relay,
             sign_in=settings.sign_in,
         )
 

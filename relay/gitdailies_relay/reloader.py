@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from types import MappingProxyType
@@ -71,14 +72,19 @@ class Reloader:
         while reload is not None and reloading is not None:
             await reloading.wait()
             reloading.clear()
-            try:
-                await self.apply(reload())
-            except Exception as error:  # noqa: BLE001  after any error the old one stays active
-                self.failed = True
-                LOG.error("configuration not reloaded", reason=describe_error(error))
-            else:
-                self.failed = False
-                LOG.info("configuration reloaded")
+            with contextlib.suppress(Exception):
+                await self.reload_now(reload)
+
+    async def reload_now(self, reload: Callable[[], Configuration]) -> None:
+        """Apply what *reload* returns. After any error, which is raised again, the old one stays active."""
+        try:
+            await self.apply(reload())
+        except Exception as error:
+            self.failed = True
+            LOG.error("configuration not reloaded", reason=describe_error(error))
+            raise
+        self.failed = False
+        LOG.info("configuration reloaded")
 
     async def apply(self, new: Configuration) -> None:
         """Make *new* the active configuration, all of it or nothing; raises ConfigurationError."""

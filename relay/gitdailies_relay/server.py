@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Mapping
+from functools import partial
 
 import structlog
 from gitdailies_connection.config.settings import Configuration
@@ -13,10 +14,12 @@ from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 
+from gitdailies_relay.api.app import Current, DeliveryApi
 from gitdailies_relay.delivery.senders import most_connections
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp
 from gitdailies_relay.intake.certificates import Certificates, folder_beside
+from gitdailies_relay.intake.refused_requests import RefusalCounts
 from gitdailies_relay.operations import reports
 from gitdailies_relay.operations.metrics import ProcessHealth, RelayMetrics
 from gitdailies_relay.operations.status_app import StatusApp
@@ -36,14 +39,16 @@ async def serve(
     reload: Callable[[], Configuration] | None = None,
     reloading: asyncio.Event | None = None,
     flag: str = "relay.listen in gitdailies.yml",
+    writes_services: bool = False,
 ) -> None:
     """Run a relay until *stop* is set. *ready* is called with its address once it accepts deliveries.
 
     *flag* names what to change where that address is taken. When *reloading* is set, *reload*
-    returns the new configuration, and one with errors changes nothing.
+    returns the new configuration, and one with errors changes nothing. With *writes_services*, the API adds
+    lines under services to the file of the configuration, and takes them over with *reload*.
     Raises ConfigurationError where it cannot start.
     """
-    process = RelayProcess(configuration, environ, flag=flag)
+    process = RelayProcess(configuration, environ, flag=flag, writes_with=reload if writes_services else None)
     await process.run(ready=ready, stop=stop, reload=reload, reloading=reloading)
 
 
@@ -53,7 +58,14 @@ class RelayProcess:
     Making it opens the sockets and the store; raises ConfigurationError where one cannot be had.
     """
 
-    def __init__(self, configuration: Configuration, environ: Mapping[str, str], *, flag: str) -> None:
+    def __init__(
+        self,
+        configuration: Configuration,
+        environ: Mapping[str, str],
+        *,
+        flag: str,
+        writes_with: Callable[[], Configuration] | None = None,
+    ) -> None:
         relay = configuration.relay
         # An unreadable key would pause every delivery, so it ends the start.
         configuration.gitdailies.key.read(environ)
@@ -83,11 +95,13 @@ class RelayProcess:
             count_attempt=self._metrics.count_attempt,
         )
         self._repeats = RateLimitedLog(LOG)
+        self._refusals = RefusalCounts()
         self._app = IntakeApp(
             settings=settings,
             store=self._store,
             on_stored=self._worker.wake,
             count_request=self._metrics.count_request,
+            count_refusal=self._refusals.add,
             count_delivery=self._metrics.count_delivery,
             want_certificate=self._certificates.want,
             repeats=self._repeats,
@@ -108,6 +122,15 @@ class RelayProcess:
             self._metrics,
             lambda: self._health().to_json(location),
             AllowedHosts.of(relay.status, relay.status_hosts),
+            DeliveryApi(
+                self._store,
+                key=relay.status_key,
+                environ=environ,
+                current=lambda: Current(self._app.settings.sources, self._app.settings.routes),
+                file=configuration.path,
+                on_acted=self._worker.wake,
+                reload=None if writes_with is None else partial(self._reloader.reload_now, writes_with),
+            ),
         )
         self._servers = [
             Server(self._app, connections=relay.connections, limited_log=self._repeats),
@@ -127,6 +150,7 @@ class RelayProcess:
             asyncio.create_task(self._worker.run()),
             asyncio.create_task(prune_forever(self._store, self._relay)),
             asyncio.create_task(self._reloader.run(reload, reloading)),
+            asyncio.create_task(self._refusals.write_forever(self._store)),
         ]
         serving = [
             asyncio.create_task(server.serve(sockets=[listener]))
@@ -159,6 +183,7 @@ class RelayProcess:
         for task in tasks:
             task.cancel()
         results = await asyncio.gather(*tasks, return_exceptions=True)
+        await self._refusals.write(self._store)
         await self._store.close()
         self._close_listeners()
         self._repeats.close()

@@ -117,7 +117,7 @@ def test_a_viewer_sees_events_and_no_settings_of_others(owner: Tab, browser, rec
     join(other, "Vic")
     other.get_by_role("link", name="Events", exact=True).click()
     expect(other.locator("tbody tr")).to_have_count(1)
-    other.locator("tbody a").click()
+    other.locator("tbody th a").click()
     expect(other.get_by_role("link", name="Delete event")).to_have_count(0)
     other.get_by_role("link", name="Settings").click()
     expect(other.locator(".cards a")).to_have_text(["Your read tokens", "Your password", "Your sessions"])
@@ -144,8 +144,10 @@ MANAGE = "/settings/api-access/incoming-webhooks"
 LOOKED_AT = {
     "connect": "/connect",
     "events": "/events",
-    "events-none": "/events?search=nothing+of+this",
-    "event": "/events/13",
+    "events-none": "/events?q=nothing+of+this",
+    "deploy": "/deploys/deploy-3",
+    "incident": "/incidents/Q1LARK7XW2M4CD",
+    "event": "/events/14",
     "event-counted-twice": "/events/15",
     "event-delete": "/events/13/delete",
     "settings": "/settings",

@@ -363,7 +363,7 @@ class _Telling:
         if self.model.is_open(incident):
             ended_at = text_of(self.latest[incident] + timedelta(seconds=30))
             moment = datetime.fromisoformat(ended_at)
-            incidents.close(self.relay.database, incident, at=moment, reason="by the story")
+            incidents.close(self.relay.database, incident, at=moment, reason="by the story", person="story")
             self.model.close(incident, ended_at)
 
     def _wrong(self) -> Iterator[str]:

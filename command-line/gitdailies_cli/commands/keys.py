@@ -34,7 +34,8 @@ def keys() -> None:
 @click.option(
     "--allow",
     multiple=True,
-    help="a permission: send, read, delete, or one kind of event to send; may be repeated; default: send",
+    help="a permission: send, read, delete, correct, or one kind of event to send; "
+    "may be repeated; default: send",
 )
 @click.option("--expires", help="when the key expires, such as 2027-01-01T00:00:00Z; default: never")
 @click.option("--quiet", is_flag=True, help="print only the key")

@@ -18,7 +18,8 @@ import click
 from gitdailies_connection.addresses import Listen
 from gitdailies_connection.config import yaml_document
 from gitdailies_connection.config.load import load
-from gitdailies_connection.config.settings import Configuration
+from gitdailies_connection.config.secret_source import SecretSource
+from gitdailies_connection.config.settings import Configuration, RelayAddress
 from gitdailies_connection.config.template import first_file
 from gitdailies_core.errors import ConfigurationError, GitDailiesError
 
@@ -30,6 +31,7 @@ WEBHOOKS_PORT, RELAY_PORT = 8700, 8701
 # The address at which this machine, or this container, reaches itself.
 HOST = "127.0.0.1"
 EVERYWHERE = "0.0.0.0"  # noqa: S104  for a container, which publishes what it wants
+STATUS_KEY = "relay-status-key"
 SECRETS = {"pagerduty": "pagerduty-secret", "datadog": "datadog-token", "squadcast": "squadcast-token"}
 # With port 0 the system chooses a port, a different one at each start.
 _ANY_PORT = re.compile(r":0\b")
@@ -117,11 +119,12 @@ def up(
     file = _prepare(data, flags)
 
     def configuration() -> Configuration:
-        return _with_flags(load(file), flags)
+        return _connected(_with_flags(load(file), flags), data, status_port=chosen_port)
 
-    settings = configuration()
+    settings = _with_flags(load(file), flags)
     listen = Listen(host or HOST, urlsplit(settings.gitdailies.url).port or 80)
-    _check_ports(listen, settings)
+    chosen_port = _check_ports(listen, settings)
+    served = configuration()
 
     async def serve(signals: process.Signals) -> None:
         from gitdailies_relay import server as relay
@@ -151,18 +154,19 @@ def up(
                 flag="--webhooks-port",
                 public=public,
                 first_owner=lambda link: print_first_owner_link(_here(link)),
-                settings=settings.webhooks,
+                settings=served.webhooks,
                 reload=lambda: configuration().webhooks,
                 reloading=signals.reloading(),
             ),
             relay.serve(
-                settings,
+                served,
                 os.environ,
                 ready=lambda address: ready("relay", address),
                 stop=signals.stop,
                 reload=configuration,
                 reloading=signals.reloading(),
                 flag="--relay-port",
+                writes_services=True,
             ),
         ]
         await _run_all(servers, signals.stop)
@@ -171,9 +175,25 @@ def up(
     click.echo(f"stopped; everything is stored in {demo.shown(data)}")
 
 
-def _check_ports(listen: Listen, settings: Configuration) -> None:
-    """Raise ConfigurationError for a port in use, with its flag, before a server writes to the log."""
-    from gitdailies_server.http.listener import bind
+def _connected(settings: Configuration, data: Path, *, status_port: int) -> Configuration:
+    """Connect the pages to the relay with a key of this folder, unless the file connects relays itself."""
+    relay, webhooks = settings.relay, settings.webhooks
+    status = Listen(relay.status.host, status_port)
+    key = relay.status_key or SecretSource.make(file=data / STATUS_KEY)
+    found = webhooks.relay or (RelayAddress("relay", f"http://{status.local()}", key),)
+    return replace(
+        settings,
+        relay=replace(relay, status=status, status_key=key),
+        webhooks=replace(webhooks, relay=found),
+    )
+
+
+def _check_ports(listen: Listen, settings: Configuration) -> int:
+    """Return the port for the relay's status, a free one where the system may choose.
+
+    Raises ConfigurationError for a port in use, with its flag, before a server writes to the log.
+    """
+    from gitdailies_server.http.listener import address_of, bind
 
     with contextlib.ExitStack() as opened:
         for address, flag in (
@@ -181,7 +201,10 @@ def _check_ports(listen: Listen, settings: Configuration) -> None:
             (settings.relay.listen, "--relay-port"),
             (settings.relay.status, "--status-port"),
         ):
-            opened.enter_context(contextlib.closing(bind(address, f"{flag}, or stop what runs there")))
+            bound = opened.enter_context(
+                contextlib.closing(bind(address, f"{flag}, or stop what runs there"))
+            )
+        return address_of(bound).port
 
 
 def _here(address: str) -> str:
@@ -214,7 +237,7 @@ def _prepare(data: Path, flags: Flags) -> Path:
     """Create the missing files of the data folder; return its gitdailies.yml."""
     try:
         data.mkdir(mode=0o700, parents=True, exist_ok=True)
-        for name in SECRETS.values():
+        for name in (*SECRETS.values(), STATUS_KEY):
             _write_once(data / name, lambda: secrets.token_urlsafe(32))
         _write_once(data / demo.SEND_KEY, lambda: _new_key(data, "up", ()))
         _write_once(data / demo.READ_KEY, lambda: _new_key(data, "up-read", ("read",)))

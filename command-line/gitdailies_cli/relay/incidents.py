@@ -104,16 +104,19 @@ def close(
     \b
     gitdailies relay close Q1LARK7XW2M4CD --at 2026-03-04T10:02:18Z --reason "its end was lost"
     """
-    from gitdailies_relay.operations import actions
     from gitdailies_relay.operations.incidents import close as end
-    from gitdailies_relay.store.store import transaction
 
     if not reason.strip():
         raise UsageError("--reason: expected a text, got nothing")
     database = options.store(ctx, config)
-    events = end(database, incident, source=source, at=options.moment(at, "--at"), reason=reason)
-    with transaction(database) as session:
-        actions.note(session, actions.CLOSED, [incident], person=options.person(), reason=reason)
+    events = end(
+        database,
+        incident,
+        source=source,
+        at=options.moment(at, "--at"),
+        reason=reason,
+        person=options.person(),
+    )
     if as_json:
         output.as_json({"events": list(events)})
         return

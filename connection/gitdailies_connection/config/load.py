@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from functools import partial
 from pathlib import Path
 from types import MappingProxyType
 
@@ -29,6 +30,7 @@ from gitdailies_connection.config.settings import (
     Defaults,
     DeploySettings,
     Destination,
+    RelayAddress,
     RelaySettings,
     StoreSetting,
     WebhooksSettings,
@@ -169,6 +171,11 @@ def _relay(reading: SettingsReader, defaults: Defaults) -> RelaySettings:
         listen=reading.of((*place, "listen"), addresses.parse_listen, default.listen),
         status=reading.of((*place, "status"), addresses.parse_listen, default.status),
         status_hosts=reading.of((*place, "status_hosts"), tuple, default.status_hosts),
+        status_key=(
+            None
+            if reading.get((*place, "status_key")) is None
+            else sources.secret(reading, (*place, "status_key"))
+        ),
         give_up_days=reading.of((*place, "give_up_days"), float, default.give_up_days),
         quarantine_days=reading.of((*place, "quarantine_days"), float, default.quarantine_days),
         filtered_days=reading.of((*place, "filtered_days"), float, default.filtered_days),
@@ -211,9 +218,28 @@ def _webhooks(reading: SettingsReader) -> WebhooksSettings:
         deploys=DeploySettings(reading.of((*place, "deploys", "hotfix"), tuple, default.deploys.hotfix)),
         mirrors=_mirrors(reading, (*place, "mirrors")),
         trusted_proxies=_networks(reading, (*place, "trusted_proxies")),
-        sign_in=read_sign_in(reading),
         teams=teams.teams(reading),
+        corrections=reading.of((*place, "corrections"), str, default.corrections),
+        relay=_relays(reading, (*place, "relay")),
+        sign_in=read_sign_in(reading),
     )
+
+
+def _relays(reading: SettingsReader, place: Place) -> tuple[RelayAddress, ...]:
+    """Read one relay, or a list of relays with names that differ."""
+    value = reading.get(place)
+    places = [(*place, index) for index in range(len(value))] if isinstance(value, list) else [place]
+    found: dict[str, RelayAddress] = {}
+    for where in places if value is not None else ():
+        name = reading.of((*where, "name"), str, "relay")
+        allow_http = reading.of((*where, "allow_http"), bool, default=False)
+        url = reading.of(
+            (*where, "url"), partial(addresses.check_receiver, allow_http=allow_http), "http://localhost"
+        )
+        if name in found:
+            reading.fault((*where, "name"), f"expected names that differ, got {got(name)} twice")
+        found[name] = RelayAddress(name, url, sources.secret(reading, (*where, "key")))
+    return tuple(found.values())
 
 
 def _mirrors(reading: SettingsReader, place: Place) -> Mapping[str, Path]:

@@ -38,8 +38,15 @@ def schema() -> dict[str, Any]:
 
 def is_secret(place: Place) -> bool:
     """Whether a secret may be at *place* by mistake; messages repeat no value or name below such a place."""
-    return place in (("gitdailies", "key"), ("webhooks", "sign_in", "openid", "client_secret")) or (
-        len(place) in (3, 4) and place[0] == "sources" and place[2] == "secrets"
+    return (
+        place
+        in (
+            ("gitdailies", "key"),
+            ("relay", "status_key"),
+            ("webhooks", "sign_in", "openid", "client_secret"),
+        )
+        or (len(place) in (3, 4) and place[0] == "sources" and place[2] == "secrets")
+        or (len(place) in (3, 4) and place[:2] == ("webhooks", "relay") and place[-1] == "key")
     )
 
 

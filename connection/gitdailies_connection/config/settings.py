@@ -105,12 +105,13 @@ class Defaults:
 
 @dataclass(frozen=True)
 class RelaySettings:
-    """How the relay listens, stores and retries."""
+    """How the relay listens, stores and retries. With `status_key`, programs may ask about deliveries."""
 
     store: StoreSetting
     listen: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8701))
     status: Listen = field(default_factory=lambda: Listen("127.0.0.1", 8702))
     status_hosts: tuple[str, ...] = ()
+    status_key: SecretSource | None = None
     give_up_days: float = 7
     quarantine_days: float = 30
     filtered_days: float = 7
@@ -165,6 +166,15 @@ class DeploySettings:
 
 
 @dataclass(frozen=True)
+class RelayAddress:
+    """A relay whose deliveries the pages show: a name for people, its status address, and its key."""
+
+    name: str
+    url: str
+    key: SecretSource
+
+
+@dataclass(frozen=True)
 class TeamSettings:
     """A team: its repositories, and single services of others, each a repository and a service.
 
@@ -179,9 +189,10 @@ class TeamSettings:
 
 @dataclass(frozen=True)
 class WebhooksSettings:
-    """How incoming webhooks compute figures, how people sign in, their proxies, and the teams.
+    """How incoming webhooks compute figures, how people sign in, the proxies, the teams, and the relays.
 
     `production` may hold globs. `mirrors` are paths by repository. `teams` has its own place in the file.
+    `corrections` says who may correct what events count for on the pages: members or owners.
     """
 
     window_hours: float = 24
@@ -191,8 +202,10 @@ class WebhooksSettings:
     deploys: DeploySettings = field(default_factory=DeploySettings)
     mirrors: Mapping[str, Path] = field(default_factory=lambda: MappingProxyType({}))
     trusted_proxies: tuple[Network, ...] = ()
-    sign_in: SignInSettings = field(default_factory=SignInSettings)
     teams: tuple[TeamSettings, ...] = ()
+    corrections: str = "members"
+    relay: tuple[RelayAddress, ...] = ()
+    sign_in: SignInSettings = field(default_factory=SignInSettings)
 
 
 @dataclass(frozen=True)

@@ -63,7 +63,7 @@ def first_file(
     *schema*, and complete and check the file with what is there.
     """
     editors = _EDITORS.format(schema) if schema else ""
-    lines = [editors + _HEAD + f"  url: {_text(url)}", f"  key: {_flow(key)}"]
+    lines = [editors + _HEAD + f"  url: {scalar(url)}", f"  key: {_flow(key)}"]
     if receiver is not None:
         lines.append(f"  receiver: {receiver}    # documented: only documented fields; ours: all fields")
     else:
@@ -71,9 +71,9 @@ def first_file(
     lines += [
         _PROXY,
         "relay:",
-        f"  listen: {_text(listen)}    # for webhooks at /hooks/NAME, and for /healthz and /readyz",
-        f"  status: {_text(status)}    # for /metrics and status; do not make it public",
-        f"  store: {_text(store)}    # relative to this file, or postgresql://HOST/DATABASE",
+        f"  listen: {scalar(listen)}    # for webhooks at /hooks/NAME, and for /healthz and /readyz",
+        f"  status: {scalar(status)}    # for /metrics and status; do not make it public",
+        f"  store: {scalar(store)}    # relative to this file, or postgresql://HOST/DATABASE",
         _SERVICES + f"  {_comment(not example)}{_EXAMPLE}{'    # of gitdailies demo' if example else ''}",
         _OTHER_SERVICES + "\n# Each source receives its deliveries at POST /hooks/NAME.\nsources:",
         *(_source(name, keys, (secrets or {}).get(name)) for name, keys in _SOURCES.items()),
@@ -108,10 +108,10 @@ def _comment(absent: bool) -> str:
 
 
 def _flow(values: Mapping[str, str]) -> str:
-    return "{" + ", ".join(f"{name}: {_text(value)}" for name, value in values.items()) + "}"
+    return "{" + ", ".join(f"{name}: {scalar(value)}" for name, value in values.items()) + "}"
 
 
-def _text(value: str) -> str:
+def scalar(value: str) -> str:
     """Write text for YAML: plain if that is safe even in braces, else quoted as in JSON."""
     # A colon is safe only inside a word; text with other special characters is quoted.
     safe = value.replace(":", "").replace("/", "").replace(".", "").replace("-", "").replace("_", "")

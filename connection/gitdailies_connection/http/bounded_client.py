@@ -137,7 +137,7 @@ def _read(response: requests.Response, largest: int) -> Response:
         for name in _KEPT_HEADERS
         if (values := response.raw.headers.getlist(name))
     }
-    return Response(response.status_code, headers, body[:largest], broken)
+    return Response(response.status_code, headers, body[:largest], broken, len(body) > largest)
 
 
 def _trusted(ca_file: Path | None, setting: str) -> str | bool:

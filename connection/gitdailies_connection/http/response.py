@@ -29,13 +29,14 @@ _MESSAGE_FIELDS = ("detail", "title", "message", "error", "error_description")
 class Response:
     """Status, the relevant headers (names in lower case), and the body, cut if it is too long.
 
-    `broken` says that the connection ended inside the body.
+    `broken` says that the connection ended inside the body, `cut` that it was longer.
     """
 
     status: int
     headers: dict[str, str] = field(default_factory=dict)
     body: bytes = field(default=b"", repr=False)
     broken: bool = False
+    cut: bool = False
 
     @property
     def content_type(self) -> str:

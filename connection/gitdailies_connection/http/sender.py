@@ -135,6 +135,24 @@ class Sender:
         """Send a request without body, with *key* if needed; raises DeliveryError if no answer came."""
         return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
 
+    def ask(
+        self,
+        method: str,
+        path: str,
+        *,
+        token: Secret | None = None,
+        body: bytes | None = None,
+        largest: int = LARGEST_ANSWER,
+    ) -> Response:
+        """Send a request to another path of the server, with a Bearer *token*; raises DeliveryError.
+
+        At most *largest* bytes of the answer are read, and `Response.cut` says whether there were more.
+        """
+        headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
+        if body is not None:
+            headers["Content-Type"] = "application/json"
+        return self._exchange(method, origin(self.url) + path, headers, body, largest)
+
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.
 

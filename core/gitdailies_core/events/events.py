@@ -18,6 +18,7 @@ from typing import Any
 from gitdailies_core.error_text import got
 from gitdailies_core.errors import InvalidEvent
 from gitdailies_core.events.field_types import (
+    CAUSE,
     COMMITS,
     IDENTIFIER,
     LINE,
@@ -146,7 +147,7 @@ KINDS: tuple[Kind, ...] = (
             _SERVICE,
             _SOURCE,
             _EVENT_URL,
-            Field("causedBy", SHA, "the commit that caused it"),
+            Field("causedBy", CAUSE, "the commit that caused it, or `none` if no deploy did"),
         ),
         example={
             "kind": INCIDENT_STARTED,
@@ -170,7 +171,7 @@ KINDS: tuple[Kind, ...] = (
             _SOURCE,
             _SERVICE,
             _EVENT_URL,
-            Field("causedBy", SHA, "the commit that caused it, where that is known only at the end"),
+            Field("causedBy", CAUSE, "the same, where it is known only at the end"),
             Field("mergedInto", NAME, "the incident that this one was merged into"),
             Field("resolution", LINE, "how it ended; `merged` closes it without counting a recovery"),
         ),

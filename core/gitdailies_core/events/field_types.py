@@ -37,6 +37,7 @@ _SPACES = r"\u00a0\u1680\u2000-\u200a\u202f\u205f\u3000"
 
 # `$(?!\n)` because Python's `$`, unlike ECMA's, also matches before a last line feed.
 _SHA = r"^[0-9a-fA-F]{7,64}$(?!\n)"
+_CAUSE = r"^([0-9a-fA-F]{7,64}|[nN][oO][nN][eE])$(?!\n)"
 _PART = rf"[^/\u0000-\u0020\u007f{HIDDEN}{_SPACES}]+"
 _REPO = rf"^{_PART}(/{_PART})+$(?!\n)"
 _LINE = r"^[^\u0000-\u001f\u007f]*$(?!\n)"
@@ -80,6 +81,7 @@ def _plain(text: str) -> bool:
 
 REPO = FieldType("a repository like 'larkspur/checkout-api'", _REPO)
 SHA = FieldType("7 to 64 hexadecimal digits", _SHA, longest=64)
+CAUSE = FieldType("7 to 64 hexadecimal digits, or none", _CAUSE, longest=64)
 NAME = FieldType("text on one line", _NAME, quick=_plain)
 LINE = FieldType("text on one line", _LINE, quick=str.isprintable)
 TITLE = FieldType("text on one line", _LINE, longest=1000, quick=str.isprintable)
@@ -103,7 +105,7 @@ def normalize(kind: FieldType, where: str, value: Any) -> Any:
     if kind.form == "reverts":
         return _normalize_reverts(kind, where, value)
     if isinstance(value, str) and kind.accepts(value):
-        return value.lower() if kind is SHA else value
+        return value.lower() if kind in (SHA, CAUSE) else value
     raise InvalidEvent(f"{where}: expected {kind.expected}, got {describe_misfit(kind, value)}", where)
 
 

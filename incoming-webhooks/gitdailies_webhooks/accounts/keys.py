@@ -32,7 +32,7 @@ _LIKE_A_KEY = re.compile(rf"{PREFIX}[0-9A-Za-z]{{8,}}")
 # check characters.
 SHOWN = len(PREFIX) + 4
 
-SEND, READ, DELETE = "send", "read", "delete"
+SEND, READ, DELETE, CORRECT = "send", "read", "delete", "correct"
 _NAME = re.compile(rf"[^\x00-\x1f\x7f{HIDDEN}]{{1,100}}")
 
 
@@ -40,7 +40,8 @@ _NAME = re.compile(rf"[^\x00-\x1f\x7f{HIDDEN}]{{1,100}}")
 class Key:
     """A stored key, without the key itself.
 
-    *allow* contains `send` (every kind of event), the word of a kind (that kind), `read`, `delete`.
+    *allow* contains `send` (every kind of event), the word of a kind (that kind), `read`, `delete`, and
+    `correct` (what a deploy or an incident counts for).
     """
 
     id: int
@@ -75,13 +76,16 @@ class Key:
     def may_delete(self) -> bool:
         return DELETE in self.allow
 
+    def may_correct(self) -> bool:
+        return CORRECT in self.allow
+
     def may_send(self, kind: str) -> bool:
         """Return whether it may send events of *kind*."""
         return SEND in self.allow or kind in self.allow
 
     def may_send_any(self) -> bool:
         """Return whether there is a kind of event that it may send."""
-        return bool(self.allow - {READ, DELETE})
+        return bool(self.allow - {READ, DELETE, CORRECT})
 
 
 def generate(choose: Callable[[str], str]) -> str:
@@ -120,7 +124,7 @@ def checked_rights(allow: Iterable[str], kinds: tuple[Kind, ...] = KINDS) -> fro
 
     Raises UsageError, which names the words that exist.
     """
-    words = (SEND, READ, DELETE, *(kind.word for kind in kinds))
+    words = (SEND, READ, DELETE, CORRECT, *(kind.word for kind in kinds))
     chosen = frozenset(allow)
     for word in sorted(chosen):
         if word not in words:

@@ -25,9 +25,12 @@ DELETE FROM wrong_requests WHERE key_id = ? AND seq NOT IN
  (SELECT seq FROM wrong_requests WHERE key_id = ? ORDER BY last_at DESC, seq DESC LIMIT ?)
 """
 _DELETE = "DELETE FROM wrong_requests WHERE key_id = ?"
-# The mistakes of a key, the last first; the keys with a mistake since a moment.
+# The mistakes of a key, and of all keys, the last first; the keys with a mistake since a moment.
 _OF_KEY = """
 SELECT problem, detail, first_at, last_at FROM wrong_requests WHERE key_id = ? ORDER BY last_at DESC, seq DESC
+"""
+_NEWEST = """
+SELECT key_id, problem, detail, first_at, last_at FROM wrong_requests ORDER BY last_at DESC, seq DESC LIMIT ?
 """
 _KEYS = "SELECT DISTINCT key_id FROM wrong_requests WHERE last_at >= ?"
 
@@ -56,6 +59,12 @@ def wrong_requests(session: Session, key_id: int) -> list[WrongRequest]:
     """Return the mistakes of a key, the last first."""
     rows = session.execute(_OF_KEY, (key_id,)).fetchall()
     return [WrongRequest(row[0], row[1], from_us(row[2]), from_us(row[3])) for row in rows]
+
+
+def newest_wrong(session: Session, limit: int = 100) -> list[tuple[int, WrongRequest]]:
+    """Return the mistakes of all keys with the number of each key, the last first."""
+    rows = session.execute(_NEWEST, (limit,)).fetchall()
+    return [(row[0], WrongRequest(row[1], row[2], from_us(row[3]), from_us(row[4]))) for row in rows]
 
 
 def keys_gone_wrong(session: Session, since: datetime) -> frozenset[int]:

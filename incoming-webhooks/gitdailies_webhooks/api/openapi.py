@@ -11,12 +11,20 @@ from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
 from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
-from gitdailies_webhooks.api import openapi_metrics, openapi_series
+from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_series
 from gitdailies_webhooks.api.openapi_components import with_components
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
 from gitdailies_webhooks.events.problem import MEDIA_TYPE, PROBLEMS
-from gitdailies_webhooks.events.query import FILTERS, LATEST_AFTER, LISTED, MOST_LISTED, TEXT
+from gitdailies_webhooks.events.query import (
+    FILTERS,
+    LATEST_AFTER,
+    LISTED,
+    MOST_LISTED,
+    ORDERS,
+    RECEIVED,
+    TEXT,
+)
 
 VERSION = "1.0.0"
 
@@ -27,6 +35,11 @@ _FILTER_WORDS: Mapping[str, str] = {
     "service": "only events of this service, in upper or lower case; if empty, events without one",
     "incidentId": "only events of this incident",
 }
+_PERIOD_WORDS: Mapping[str, str] = {
+    "from": "only events that happened at this moment or later: a date (its midnight in the server's time "
+    "zone) or a time like 2026-03-04T09:12:41Z",
+    "to": "only events that happened before this moment",
+}
 
 
 def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
@@ -35,6 +48,7 @@ def document(kinds: tuple[Kind, ...] = KINDS) -> dict[str, Any]:
 
 
 def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    details = openapi_details.operations(_json, _problems)
     return {
         "openapi": "3.1.0",
         "jsonSchemaDialect": DRAFT,
@@ -51,7 +65,9 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "/webhooks": {"post": _send(kinds), "options": _permit()},
             "/webhooks/ping": {"post": _ping()},
             "/api/events": {"get": _list(kinds)},
-            "/api/events/{id}": {"delete": _delete()},
+            **details,
+            "/api/events/{id}": {**details["/api/events/{id}"], "delete": _delete()},
+            **openapi_details.corrections_of(_json, _problems, _body),
             **openapi_metrics.operations(_json, _problems),
             **openapi_series.operations(_json, _problems),
             "/healthz": {"get": _alive()},
@@ -78,6 +94,7 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 **schemas(kinds),
                 **openapi_metrics.schemas(),
                 **openapi_series.schemas(),
+                **openapi_details.schemas(),
             },
         },
     }
@@ -194,20 +211,15 @@ def _permit() -> dict[str, Any]:
 
 
 def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
+    words = {"type": "string", "enum": [kind.word for kind in kinds]}
     filters = [
-        {
-            "name": name,
-            "in": "query",
-            "description": _FILTER_WORDS[name],
-            "schema": {"type": "string", "enum": [k.word for k in kinds]} if name == "kind" else dict(TEXT),
-        }
-        for name in FILTERS
+        _query_parameter(name, _FILTER_WORDS[name], words if name == "kind" else TEXT) for name in FILTERS
     ]
     return {
         "operationId": "listEvents",
-        "summary": "List events, oldest received first",
-        "description": "For keys that may read. `next` is the `after` of the next request, "
-        "or null if no more events follow.",
+        "summary": "List events, oldest received or oldest first",
+        "description": "For keys that may read. `next` is the `after` of the next request with the same "
+        "filters and order, or null if no more events follow.",
         "parameters": [
             {
                 "name": "limit",
@@ -217,15 +229,34 @@ def _list(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             {
                 "name": "after",
                 "in": "query",
-                "schema": {"type": "integer", "minimum": 0, "maximum": LATEST_AFTER, "default": 0},
+                "description": "the `next` of the page before; by arrival, it is the number of an event",
+                "schema": {
+                    "oneOf": [
+                        {"type": "integer", "minimum": 0, "maximum": LATEST_AFTER, "default": 0},
+                        {"type": "string", "pattern": "^-?[0-9]{1,18},[0-9]{1,18}$"},
+                    ]
+                },
             },
             *filters,
+            *(_query_parameter(name, about, TEXT) for name, about in _PERIOD_WORDS.items()),
+            _query_parameter(
+                "q", "only events that contain this text anywhere, in upper or lower case", TEXT
+            ),
+            _query_parameter(
+                "order",
+                "by arrival, or by time: events of one moment by arrival",
+                {"type": "string", "enum": list(ORDERS), "default": RECEIVED},
+            ),
         ],
         "responses": {
             "200": _json("The events with all their fields.", ref("Events")),
             **_problems("request", "unauthorized", "too-many", "forbidden"),
         },
     }
+
+
+def _query_parameter(name: str, about: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"name": name, "in": "query", "description": about, "schema": dict(schema)}
 
 
 def _delete() -> dict[str, Any]:
@@ -284,6 +315,10 @@ def _problems(*words: str) -> dict[str, Any]:
         }
         for status, found in sorted(by_status.items())
     }
+
+
+def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
+    return {"required": True, "content": {"application/json": {"schema": dict(schema)}}}
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:

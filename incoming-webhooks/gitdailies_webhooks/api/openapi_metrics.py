@@ -174,12 +174,13 @@ def schemas() -> dict[str, Any]:
             },
             ("definitions", "events", "next"),
         ),
+        "Verdict": record(verdict, tuple(verdict)),
         "ReasonedEvent": record(
             {
                 "id": {"type": "string"},
                 "kind": {"type": "string"},
                 "time": _TIME,
-                "verdicts": {"type": "array", "items": record(verdict, tuple(verdict))},
+                "verdicts": {"type": "array", "items": ref("Verdict")},
             },
             ("id", "kind", "time", "verdicts"),
         ),

@@ -64,7 +64,10 @@ def schemas(kinds: tuple[Kind, ...]) -> dict[str, Any]:
         "Events": record(
             {
                 "events": {"type": "array", "items": ref("StoredEvent")},
-                "next": {"type": ["integer", "null"], "description": "the `after` of the next request"},
+                "next": {
+                    "type": ["integer", "string", "null"],
+                    "description": "the `after` of the next request: a number; by time, a text",
+                },
             },
             ("events", "next"),
         ),

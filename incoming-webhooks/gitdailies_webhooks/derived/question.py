@@ -23,14 +23,25 @@ def question(
 
     Without `from`, the period begins *days* days before its end. Raises Refusal.
     """
+    at = moment_of(parameters, settings, now)
     try:
-        at = parse_moment(parameters["now"], "now", settings.zone) if parameters.get("now") else now
-        if at > now:
-            raise ValueError(
-                f"now: expected a time up to {text_of(from_us(now))}, got {got(parameters['now'])}"
-            )
         period = parse_period(parameters.get("from", ""), parameters.get("to", ""), at, settings.zone, days)
     except ValueError as error:
         raise refusal("request", str(error)) from None
     names = {name: parameters.get(name, "") for name in ("repo", "environment", "service")}
     return Question(Selection.make(period, settings, **names), **names, live=not parameters.get("now"))
+
+
+def moment_of(parameters: Mapping[str, str], settings: FigureSettings, now: int) -> int:
+    """Return the moment that the parameter `now` names, else *now*, in microseconds. Raises Refusal."""
+    if not parameters.get("now"):
+        return now
+    try:
+        at = parse_moment(parameters["now"], "now", settings.zone)
+        if at > now:
+            raise ValueError(
+                f"now: expected a time up to {text_of(from_us(now))}, got {got(parameters['now'])}"
+            )
+    except ValueError as error:
+        raise refusal("request", str(error)) from None
+    return at

@@ -12,16 +12,18 @@ from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import git_commits, statements
+from gitdailies_webhooks.events import corrections
 from gitdailies_webhooks.figures.events import History, read_history
 from gitdailies_webhooks.figures.settings import FigureSettings
 
 
 def history(session: Session, spelled: Iterable[str], settings: FigureSettings, now: int) -> History:
-    """Read all events of the repositories with these spellings, up to *now*."""
+    """Read all events of the repositories with these spellings, up to *now*, and the corrections."""
     bodies = (
         body for name in spelled for (body,) in session.execute(statements.BODIES_OF_REPOSITORY, (name,))
     )
-    return parse_bodies(session, bodies, settings, now)
+    read = parse_bodies(session, bodies, settings, now)
+    return read._replace(corrections=corrections.all_corrections(session))
 
 
 def parse_bodies(session: Session, bodies: Iterable[str], settings: FigureSettings, now: int) -> History:

@@ -50,7 +50,10 @@ def read_deploys(session: Session, selection: Selection) -> list[DeployRow]:
     where, values = _in_period(selection)
     query = statements.SELECT_DEPLOYS.format(where)
     found = list(map(_deploy_row, session.execute(query, (now, now, *values)).fetchall()))
+    not_failed = {id_ for (id_,) in session.execute(statements.NOT_FAILED).fetchall()}
     for (at, id_), spans in _spans(session, selection).items():
+        if id_ in not_failed:
+            continue
         index = bisect_left(found, (at, id_), key=lambda row: (row.at, row.id))
         found[index] = _failed(found[index], spans)
     return found

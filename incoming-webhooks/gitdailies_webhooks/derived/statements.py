@@ -17,18 +17,25 @@ from gitdailies_webhooks.sql.bulk import Lookup
 # Names that begin with "+" are columns of numbers (`bulk.insert_many`).
 DEPLOY_COLUMNS = (
     "id, repo, environment, service, +at, sha, exact, run, attempt, reporter, says, +counts, rule, repeats,"
-    " type, +known, +rework, unknown, +unknown_commits, leads, +own_new, mentions, reverts, +remedied_at"
+    " type, +known, +rework, unknown, +unknown_commits, leads, +own_new, mentions, reverts, +remedied_at,"
+    " judged"
 )
 DELETE_DEPLOY = "DELETE FROM figures_deploys WHERE id = ?"
 
 # What a counting deploy adds to the figures but for its incidents; a place and a period follow. The first
-# four parameters are the moment of the question.
+# two parameters are the moment of the question. What a correction says comes before all else.
 SELECT_DEPLOYS = (
-    "SELECT id, at, rework, CASE WHEN remedied_at <= ? THEN 1 ELSE 0 END,"
+    "SELECT id, at, rework,"
+    " CASE judged WHEN 'failed' THEN 1 WHEN 'not-failed' THEN 0"
+    " ELSE CASE WHEN remedied_at <= ? THEN 1 ELSE 0 END END,"
     " CASE WHEN unknown = '' THEN 0 ELSE 1 END, unknown_commits, leads, NULL, 0,"
-    " CASE WHEN remedied_at <= ? THEN remedied_at - at END"
+    " CASE WHEN judged <> 'not-failed' AND remedied_at <= ? THEN remedied_at - at END"
     " FROM figures_deploys WHERE counts = 1 AND {} ORDER BY at, id"
 )
+# The deploys that did not fail, whatever is attributed to them: corrections say so.
+NOT_FAILED = "SELECT id FROM figures_deploys WHERE judged <> '' AND judged = 'not-failed'"
+# What corrections say of deploys with these ids.
+JUDGED = Lookup("d.id, d.judged", "figures_deploys d", "d.id = given.id")
 
 # What later deploys and incidents can see of deploys with these ids.
 DEPLOYS_BY_ID = Lookup(
@@ -239,7 +246,7 @@ SELECT_SPANS = (
 )
 
 # When the first incident started; a place follows after WHERE.
-FIRST_INCIDENT = "SELECT at FROM figures_incidents WHERE {} ORDER BY at LIMIT 1"
+FIRST_INCIDENT = "SELECT at FROM figures_incidents WHERE since < until AND {} ORDER BY at LIMIT 1"
 
 _INCIDENT = (
     "i.id, i.since, i.until, i.repo, i.environment, i.service, i.incident_id, i.at, i.end_id, i.ended_at,"

@@ -17,8 +17,9 @@ from gitdailies_webhooks.derived.repositories import parse_bodies
 from gitdailies_webhooks.derived.update.incident_rows import StoredIncident
 from gitdailies_webhooks.derived.update.outcomes import read_outcomes
 from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.figures.corrections import NOT_AN_INCIDENT
 from gitdailies_webhooks.figures.events import Deploy, End, History, Place, Start
-from gitdailies_webhooks.figures.facts import DeployFacts, Facts, first_outage
+from gitdailies_webhooks.figures.facts import DeployFacts, Facts, first_outage_of
 from gitdailies_webhooks.figures.incidents import Incident, Link, Occurrence
 from gitdailies_webhooks.figures.lead_time import NewCommit, NewCommits
 from gitdailies_webhooks.figures.reasons import ALL, Reasons, Verdict
@@ -113,12 +114,13 @@ class _Reading:
         rows: Mapping[str, _Row],
         known: Mapping[str, Deploy],
         stored: Iterable[StoredIncident],
-        counting: Iterable[str],
+        counting: set[str],
         remedied_by: Iterable[tuple[str, int, str, str]],
         remedied: Iterable[tuple[str, int, str, str]],
     ) -> Facts:
         ordered = sorted(stored, key=lambda row: (row.at, row.id))
-        incidents = [self._incident(row, known) for row in ordered]
+        incidents = [self._incident(row, known) for row in ordered if row.how != NOT_AN_INCIDENT]
+        dismissed = [self._incident(row, known).occurrence for row in ordered if row.how == NOT_AN_INCIDENT]
         of_deploy: dict[str, list[Incident]] = defaultdict(list)
         for incident in incidents:
             if incident.link.deploy is not None:
@@ -130,13 +132,15 @@ class _Reading:
         for deploy, _, remedy, sha in remedied:
             if deploy in known:
                 undone[remedy].append(Remedy(known[deploy], sha))
+        judged = dict(lookup_many(self._session, "id", _given(counting), statements.JUDGED))
         deploys = tuple(
             DeployFacts(
                 known[id_],
                 rows[id_].new if id_ in rows else NewCommits("", ()),
                 tuple(of_deploy.get(id_, ())),
                 tuple(sorted(remedies.get(id_, ()), key=lambda one: one.order)),
-                first_outage(incident.occurrence for incident in of_deploy.get(id_, ())),
+                first_outage_of(of_deploy.get(id_, ()), judged.get(id_, "")),
+                judged.get(id_, ""),
             )
             for id_ in counting
             if id_ in known
@@ -147,7 +151,7 @@ class _Reading:
             if not row.counts
         }
         by_time = {id_: tuple(sorted(found, key=_brought_back)) for id_, found in undone.items()}
-        return Facts(deploys, tuple(incidents), by_time, repeats)
+        return Facts(deploys, tuple(incidents), by_time, repeats, tuple(dismissed))
 
     def _rows(self, ids: Iterable[str]) -> dict[str, _Row]:
         found = lookup_many(self._session, "id", _given(ids), statements.DEPLOY_RESULTS)
@@ -161,7 +165,7 @@ class _Reading:
 
     def _known(self, given: Sequence[Any], columns: str, lookup: Lookup) -> list[StoredIncident]:
         rows = (StoredIncident(*row) for row in lookup_many(self._session, columns, given, lookup))
-        return [row for row in rows if row.since <= self._now < row.until]
+        return [row for row in rows if row.is_known(self._now)]
 
     def _remedies(self, ids: Iterable[str], lookup: Lookup) -> list[tuple[str, int, str, str]]:
         found = lookup_many(self._session, "id", _given(ids), lookup)

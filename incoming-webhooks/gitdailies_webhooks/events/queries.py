@@ -1,4 +1,6 @@
-"""The statements about events. Each function runs inside a transaction of its caller.
+"""The statements about single events; `listing` has those of lists.
+
+Each function runs inside a transaction of its caller.
 
 They are statements of the driver, without SQLAlchemy in between: every event takes this path.
 """
@@ -6,12 +8,9 @@ They are statements of the driver, without SQLAlchemy in between: every event ta
 from __future__ import annotations
 
 import json
-import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime, timedelta
 from itertools import islice
-from types import MappingProxyType
 from typing import Any
 
 from gitdailies_core.events.events import DEPLOYED, KINDS, Kind
@@ -21,7 +20,7 @@ from gitdailies_server.storage.timestamps import from_us, to_us
 
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.accounts.keys import Key
-from gitdailies_webhooks.events import change_log, erased_ids, spellings
+from gitdailies_webhooks.events import change_log, corrections, erased_ids
 from gitdailies_webhooks.events.intake import (
     RECEIVED_AT,
     Candidate,
@@ -30,9 +29,7 @@ from gitdailies_webhooks.events.intake import (
     Submission,
     decide,
 )
-from gitdailies_webhooks.events.query import FILTERS, Listing
 from gitdailies_webhooks.events.strict_order import INCIDENT_FIELD, LatestEvent, LatestEvents
-from gitdailies_webhooks.figures.settings import folded
 from gitdailies_webhooks.sql.bulk import takes_lists
 
 # Fewer parameters than any build of SQLite accepts in one statement.
@@ -41,8 +38,6 @@ _AT_ONCE = 450
 # The last use of a key is recorded to the minute. Only people read it, so it is not worth a write for
 # each request.
 USED_EVERY = timedelta(minutes=1)
-
-_LIKE_SPECIAL = re.compile(r"[!%_]")
 
 _encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 
@@ -53,6 +48,8 @@ _INSERT = (
 )
 # Delete an event and return what its audit line needs.
 _DELETE = "DELETE FROM events WHERE id = ? RETURNING body, received_at, key_id, repo, incident_id"
+# The number of an event.
+_SEQ_OF = "SELECT seq FROM events WHERE id = ?"
 # Stored events by id, and erased ones by hash; `{0}` and `{1}` are the lists of both.
 _EXISTING = (
     "SELECT id, digest, time, time_given, body FROM events WHERE id {0}"
@@ -60,41 +57,9 @@ _EXISTING = (
 )
 # The newest event of a kind.
 _LATEST_OF_KIND = "SELECT id, time FROM events WHERE kind = ? ORDER BY time DESC LIMIT 1"
-# Events behind a cursor in the order of arrival; `{}` takes more conditions, and what to sort by.
-_LIST = "SELECT seq, received_at, body FROM events WHERE seq > ?{} ORDER BY {} LIMIT ?"
-# Events before a cursor, the last received first, with the name of their key; `{}` takes more conditions.
-_NEWEST = (
-    "SELECT seq, events.id, body, time, received_at, keys.name FROM events"
-    " JOIN keys ON keys.id = events.key_id WHERE seq < ?{} ORDER BY {} DESC LIMIT ?"
-)
-# Conditions of a filter and of a search in the whole text of an event. An index is of use for the first
-# alone, so that no other filter draws the database away from it.
-_IN_INDEX = " AND {} = ?"
-_EQUAL, _EQUAL_IN_ANY_CASE = " AND coalesce({}, '') = ?", " AND lower(coalesce({}, '')) = lower(?)"
-_CONTAINS = " AND lower(events.body) LIKE lower(?) ESCAPE '!'"
 # Whether a key was deleted, and when it was used last.
 _KEY_DELETED_AT = "SELECT deleted_at FROM keys WHERE id = ?"
 _MARK_KEY_USED = "UPDATE keys SET last_used_at = ? WHERE id = ?"
-
-
-@dataclass(frozen=True)
-class ListedEvent:
-    """An event of the API's list: its cursor and its JSON."""
-
-    seq: int
-    body: str
-
-
-@dataclass(frozen=True)
-class StoredEvent:
-    """An event of a page: its cursor, its JSON, when it came and with which key."""
-
-    seq: int
-    id: str
-    body: str
-    time: datetime
-    received_at: datetime
-    key: str
 
 
 def accept(
@@ -159,6 +124,7 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     if row is None:
         return False
     body, received_at, key_id, repo, incident = row
+    corrections.delete(session, [id_])
     if repo is not None:
         change_log.note_changes(session, [(id_, repo, incident)], to_us(now))
     detail = {"event": json.loads(body), RECEIVED_AT: text_of(from_us(received_at)), "key": key_id}
@@ -166,72 +132,10 @@ def delete(session: Session, id_: str, *, actor: str, now: datetime) -> bool:
     return True
 
 
-def list_events(session: Session, listing: Listing, *, after: int, limit: int) -> list[ListedEvent]:
-    """Read the next *limit* events of a listing behind the cursor *after*."""
-    found: list[tuple[int, int, str]] = []
-    for conditions, values, order in _selections(session, listing.filters):
-        statement = _LIST.format(conditions, order)
-        found += session.execute(statement, (after, *values, limit)).fetchall()
-    return [
-        # The stored text is a JSON object that is not empty and that has no field of this name.
-        ListedEvent(seq, f'{body[:-1]},"{RECEIVED_AT}":"{text_of(from_us(received_at))}"}}')
-        for seq, received_at, body in sorted(found)[:limit]
-    ]
-
-
-def newest_events(
-    session: Session,
-    *,
-    filters: Mapping[str, str] = MappingProxyType({}),
-    search: str = "",
-    before: int | None = None,
-    limit: int,
-) -> list[StoredEvent]:
-    """Read up to *limit* events before a cursor, newest first; *search* looks into all of their text."""
-    contains = _CONTAINS if search else ""
-    searched = ("%" + _LIKE_SPECIAL.sub(r"!\g<0>", search) + "%",) if search else ()
-    found: list[tuple[Any, ...]] = []
-    for conditions, values, order in _selections(session, filters):
-        statement = _NEWEST.format(conditions + contains, order)
-        until = 2**62 if before is None else before
-        found += session.execute(statement, (until, *values, *searched, limit)).fetchall()
-    return [
-        StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key)
-        for seq, id_, body, time, received_at, key in sorted(found, reverse=True)[:limit]
-    ]
-
-
-def _selections(session: Session, filters: Mapping[str, str]) -> Iterator[tuple[str, tuple[str, ...], str]]:
-    """Yield the parts of a listing that an index finds: conditions, their values, and what to sort by.
-
-    "" finds events without such a field. Each spelling of a repository is a part of its own, in the order
-    of an index. An incident has few events: sorting them keeps the database from reading all in order.
-    """
-    incident, repo = filters.get("incidentId"), filters.get("repo")
-    indexed, order = "", "seq"
-    parts: list[tuple[str, ...]] = [()]
-    if incident:
-        indexed, order, parts = "incidentId", "seq + 0", [(incident,)]
-    elif repo:
-        names = spellings.spellings(session, folded(repo))
-        indexed, parts = "repo", [(name,) for name in names]
-    conditions = _IN_INDEX.format(FILTERS[indexed][0]) if indexed else ""
-    values: list[str] = []
-    for name, value in filters.items():
-        column, exact = FILTERS[name]
-        if name == indexed:
-            continue
-        if name == "repo" and value:
-            names = spellings.spellings(session, folded(value))
-            conditions += (
-                f" AND coalesce(repo, '') IN ({', '.join('?' * len(names))})" if names else " AND 1 = 0"
-            )
-            values += names
-        else:
-            conditions += (_EQUAL if exact else _EQUAL_IN_ANY_CASE).format(column)
-            values.append(value)
-    for part in parts:
-        yield conditions, (*part, *values), order
+def seqs_of(session: Session, ids: Sequence[str]) -> dict[str, int]:
+    """Return the numbers of stored events by their ids; those that are not stored are left out."""
+    found = ((id_, session.execute(_SEQ_OF, (id_,)).fetchone()) for id_ in ids)
+    return {id_: row[0] for id_, row in found if row is not None}
 
 
 def _existing(session: Session, ids: Sequence[str]) -> tuple[dict[str, ExistingEvent], set[str]]:

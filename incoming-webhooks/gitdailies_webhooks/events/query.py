@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from datetime import UTC, tzinfo
 from types import MappingProxyType
+from typing import NamedTuple
 from urllib.parse import parse_qsl
 
 from gitdailies_core.error_text import got
@@ -13,6 +16,7 @@ from gitdailies_core.events.events import KINDS, Kind
 
 from gitdailies_webhooks.accounts.keys import contains_key
 from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures.selection import parse_moment
 
 MOST_LISTED = 1_000_000
 LISTED = 1000
@@ -35,20 +39,57 @@ FILTERS: Mapping[str, tuple[str, bool]] = MappingProxyType(
     }
 )
 
+# The order of a list: as events were received, or as they happened.
+RECEIVED, HAPPENED = "received", "happened"
+ORDERS = (RECEIVED, HAPPENED)
+# Before and after every time that an event may have.
+EARLIEST, LATEST = -(2**62), 2**62
+_PARAMETERS = ("limit", "after", *FILTERS, "from", "to", "q", "order")
+_POSITION = re.compile(r"(-?[0-9]{1,18}),([0-9]{1,18})")
+
 # Names under which people put keys into addresses, without "-" and "_" and in lower case.
 _KEY_NAMES = frozenset({"key", "webhookkey", "apikey", "token", "accesstoken", "auth", "authorization"})
 
 
-@dataclass(frozen=True)
-class Listing:
-    """Which events to list: those behind the cursor that match the filters, oldest received first.
+class Position(NamedTuple):
+    """The place of an event in a list: its time (µs) and its number. By arrival, the number alone counts."""
 
-    An empty filter matches events without that field.
+    time: int
+    seq: int
+
+    def text(self, order: str) -> str:
+        """Return the cursor that stands for it in an address."""
+        return f"{self.time},{self.seq}" if order == HAPPENED else str(self.seq)
+
+
+BEGINNING, END = Position(EARLIEST, 0), Position(LATEST, LATEST)
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """Which events to list, and in which order.
+
+    An empty filter matches events without that field. An event at `since` is wanted, one at `until` is
+    not. `search` is text that an event contains anywhere, in any case.
     """
 
+    filters: Mapping[str, str] = field(default_factory=dict)
+    since: int | None = None
+    until: int | None = None
+    search: str = ""
+    order: str = RECEIVED
+
+
+EVERYTHING = Wanted()
+
+
+@dataclass(frozen=True)
+class Listing:
+    """Up to *limit* of the wanted events behind a position, the first in their order first."""
+
     limit: int
-    after: int
-    filters: Mapping[str, str]
+    after: Position
+    wanted: Wanted
 
 
 def refuse_keys(query: str) -> None:
@@ -62,17 +103,43 @@ def refuse_keys(query: str) -> None:
             )
 
 
-def listing(query: str, kinds: tuple[Kind, ...] = KINDS) -> Listing:
-    """Read the query of a list of events."""
-    given = parameters(query, ("limit", "after", *FILTERS))
+def listing(query: str, kinds: tuple[Kind, ...] = KINDS, zone: tzinfo = UTC) -> Listing:
+    """Read the query of a list of events; a date in it is its midnight in *zone*. Raises Refusal."""
+    given = parameters(query, _PARAMETERS)
     words = tuple(kind.word for kind in kinds)
     if given.get("kind", words[0]) not in words:
         raise refusal("request", f"kind: expected one of {', '.join(words)}, got {got(given['kind'])}")
+    wanted = wanted_of(given, zone)
     return Listing(
         limit=number("limit", given.get("limit", str(LISTED)), 1, MOST_LISTED),
-        after=number("after", given.get("after", "0"), 0, LATEST_AFTER),
-        filters={name: value for name, value in given.items() if name in FILTERS},
+        after=position(given["after"], wanted.order) if "after" in given else BEGINNING,
+        wanted=wanted,
     )
+
+
+def wanted_of(given: Mapping[str, str], zone: tzinfo) -> Wanted:
+    """Read which events are wanted, from the parameters that an address may have. Raises Refusal."""
+    order = given.get("order", RECEIVED)
+    if order not in ORDERS:
+        raise refusal("request", f"order: expected one of {', '.join(ORDERS)}, got {got(order)}")
+    try:
+        since, until = (
+            parse_moment(given[name], name, zone) if given.get(name) else None for name in ("from", "to")
+        )
+    except ValueError as error:
+        raise refusal("request", str(error)) from None
+    filters = {name: value for name, value in given.items() if name in FILTERS}
+    return Wanted(filters, since, until, given.get("q", ""), order)
+
+
+def position(text: str, order: str) -> Position:
+    """Read the cursor of a list; raises Refusal."""
+    if order == RECEIVED:
+        return Position(EARLIEST, number("after", text, 0, LATEST_AFTER))
+    found = _POSITION.fullmatch(text)
+    if found is None:
+        raise refusal("request", f"after: expected the `next` of the page before, got {got(text)}")
+    return Position(int(found[1]), int(found[2]))
 
 
 def validate_only(query: str) -> bool:

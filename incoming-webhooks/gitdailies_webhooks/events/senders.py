@@ -11,7 +11,7 @@ from itertools import pairwise
 from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
-from gitdailies_webhooks.events.queries import StoredEvent, newest_events
+from gitdailies_webhooks.events.listing import StoredEvent, newest_events
 
 # So many events are looked at; they are read in milliseconds.
 LOOKED_AT = 2_000

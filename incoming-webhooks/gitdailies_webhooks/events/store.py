@@ -14,10 +14,11 @@ from gitdailies_server.storage.group_commit import GroupWriter
 
 from gitdailies_webhooks.accounts.key_store import find_key
 from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.events import listing as lists
 from gitdailies_webhooks.events import queries
 from gitdailies_webhooks.events.intake import Outcome, Submission
-from gitdailies_webhooks.events.queries import ListedEvent
-from gitdailies_webhooks.events.query import Listing
+from gitdailies_webhooks.events.listing import ListedEvent
+from gitdailies_webhooks.events.query import Listing, Position
 from gitdailies_webhooks.events.readers import Readers
 from gitdailies_webhooks.sql.database import ReadPool, StoreLocation, database_at, migrate
 
@@ -131,17 +132,17 @@ class EventStore:
         left, after = listing.limit, listing.after
         while left:
             page = await self.ask(
-                partial(queries.list_events, listing=listing, after=after, limit=min(left, _PAGE)),
+                partial(lists.list_events, listing=listing, after=after, limit=min(left, _PAGE)),
                 patient=after != listing.after,
             )
             if not page:
                 return
             yield page
-            left, after = left - len(page), page[-1].seq
+            left, after = left - len(page), page[-1].position
 
-    async def has_more(self, listing: Listing, after: int) -> bool:
+    async def has_more(self, listing: Listing, after: Position) -> bool:
         """Return whether a listing has an event behind the cursor *after*."""
-        work = partial(queries.list_events, listing=listing, after=after, limit=1)
+        work = partial(lists.list_events, listing=listing, after=after, limit=1)
         return bool(await self.ask(work, patient=True))
 
     async def write(self, work: Callable[[Session], Result]) -> Result:

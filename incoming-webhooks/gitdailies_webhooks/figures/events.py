@@ -13,6 +13,7 @@ from typing import Any, NamedTuple, TypeVar
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_RESOLVED, INCIDENT_STARTED
 from gitdailies_server.storage.timestamps import to_us
 
+from gitdailies_webhooks.figures.corrections import NONE, Corrections
 from gitdailies_webhooks.figures.settings import FigureSettings, exact_environment, folded
 
 DEPLOY, ROLLBACK, HOTFIX = "deploy", "rollback", "hotfix"
@@ -119,11 +120,15 @@ class End(NamedTuple):
 
 
 class History(NamedTuple):
-    """Events sorted by time. At one instant, the event whose id sorts last is the later one."""
+    """Events sorted by time, and the corrections of them.
+
+    At one instant, the event whose id sorts last is the later one.
+    """
 
     deploys: tuple[Deploy, ...]
     starts: tuple[Start, ...]
     ends: tuple[End, ...]
+    corrections: Corrections = NONE
 
     def first_at(self, repo: str | None = None) -> int | None:
         """Return the time of the first event of a repository, or of all; None if there is none."""
@@ -142,6 +147,7 @@ def read_history(
     *,
     now: int,
     git_commits: Mapping[str, GitCommits] = MappingProxyType({}),
+    corrections: Corrections = NONE,
 ) -> History:
     """Read stored events, which may come in any order; events later than *now* are skipped.
 
@@ -161,7 +167,7 @@ def read_history(
             starts.append(_start(body, at, settings))
         elif kind == INCIDENT_RESOLVED:
             ends.append(_end(body, at, settings))
-    return History(_in_order(deploys), _in_order(starts), _in_order(ends))
+    return History(_in_order(deploys), _in_order(starts), _in_order(ends), corrections)
 
 
 def place_of(body: Mapping[str, Any], settings: FigureSettings) -> Place:

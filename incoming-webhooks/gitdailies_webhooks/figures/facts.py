@@ -1,6 +1,7 @@
 """What figures and reasons need to know about a history: the facts of each deploy and each incident.
 
-A deploy failed if an incident is attributed to it, or if a later deploy remedied it. Its recovery is timed
+A deploy failed if an incident is attributed to it, or if a later deploy remedied it, unless a correction
+says otherwise. Its recovery is timed
 by its first outage; without an incident, by its first remedy.
 """
 
@@ -10,8 +11,9 @@ from collections import defaultdict
 from collections.abc import Iterable
 from typing import NamedTuple, Protocol
 
+from gitdailies_webhooks.figures import corrections
 from gitdailies_webhooks.figures.events import Deploy, History
-from gitdailies_webhooks.figures.incidents import Incident, Linker, occurrences
+from gitdailies_webhooks.figures.incidents import Incident, Linker, Occurrence, occurrences
 from gitdailies_webhooks.figures.lead_time import NewCommits, new_commits
 from gitdailies_webhooks.figures.remedies import Remedy, remedies
 from gitdailies_webhooks.figures.repeats import Repeat, classify
@@ -29,7 +31,8 @@ class DeployFacts(NamedTuple):
     """A counting deploy, its new commits, and how it failed.
 
     `incidents` are those that are attributed to it, and `remedied_by` the later deploys that remedied it,
-    in order. `outage` is its first one; None if no incident times it.
+    in order. `outage` is its first one; None if no incident times it. `judged` is what a correction says,
+    failed or not-failed, or "".
     """
 
     deploy: Deploy
@@ -37,15 +40,18 @@ class DeployFacts(NamedTuple):
     incidents: tuple[Incident, ...]
     remedied_by: tuple[Deploy, ...]
     outage: Outage | None
+    judged: str = ""
 
     @property
     def failed(self) -> bool:
+        if self.judged:
+            return self.judged == corrections.FAILED
         return bool(self.incidents or self.remedied_by)
 
     @property
     def remedied_after_us(self) -> int | None:
         """The time from the deploy to its first remedy, if no incident times its recovery, else None."""
-        if self.outage is not None or not self.remedied_by:
+        if self.outage is not None or not self.remedied_by or not self.failed:
             return None
         return self.remedied_by[0].at - self.deploy.at
 
@@ -53,13 +59,15 @@ class DeployFacts(NamedTuple):
 class Facts(NamedTuple):
     """Counting deploys and incidents in order, and two tables by the id of a deploy.
 
-    `remedied` is what each deploy remedies. `repeats` are the deploys that only repeat another.
+    `remedied` is what each deploy remedies. `repeats` are the deploys that only repeat another. `dismissed`
+    are occurrences that are no incidents, as corrections say.
     """
 
     deploys: tuple[DeployFacts, ...]
     incidents: tuple[Incident, ...]
     remedied: dict[str, tuple[Remedy, ...]]
     repeats: dict[str, Repeat]
+    dismissed: tuple[Occurrence, ...] = ()
 
 
 class OccurrenceSpan(Protocol):
@@ -77,12 +85,13 @@ def derive(history: History, settings: FigureSettings) -> Facts:
     """Derive the facts of a history. Everything is found over all of its events, not over a period."""
     counting, repeats = classify(history.deploys, settings)
     new = new_commits(counting)
-    linker = Linker(counting, new, settings.window_us)
-    found = occurrences(history.starts, history.ends)
-    incidents = tuple(
-        Incident(occurrence, linker.link(occurrence))
-        for occurrence in sorted(found, key=lambda one: (one.began_at, one.start.id))
+    given = history.corrections
+    linker = Linker(counting, new, settings.window_us, given)
+    found = sorted(occurrences(history.starts, history.ends), key=lambda one: (one.began_at, one.start.id))
+    dismissed = tuple(
+        one for one in found if corrections.says(given, one.start.id, corrections.NOT_AN_INCIDENT)
     )
+    incidents = tuple(Incident(one, linker.link(one)) for one in found if one not in dismissed)
     attributed: dict[str, list[Incident]] = defaultdict(list)
     for incident in incidents:
         if incident.link.deploy is not None:
@@ -98,11 +107,19 @@ def derive(history: History, settings: FigureSettings) -> Facts:
             new[deploy.id],
             tuple(attributed.get(deploy.id, ())),
             tuple(remedied_by.get(deploy.id, ())),
-            first_outage(incident.occurrence for incident in attributed.get(deploy.id, ())),
+            first_outage_of(attributed.get(deploy.id, ()), corrections.outcome(given, deploy.id)),
+            corrections.outcome(given, deploy.id),
         )
         for deploy in counting
     )
-    return Facts(deploys, incidents, remedied, repeats)
+    return Facts(deploys, incidents, remedied, repeats, dismissed)
+
+
+def first_outage_of(incidents: Iterable[Incident], judged: str) -> Outage | None:
+    """Return the first outage of a deploy; none if a correction (*judged*) says that it did not fail."""
+    if judged == corrections.NOT_FAILED:
+        return None
+    return first_outage(incident.occurrence for incident in incidents)
 
 
 def first_outage(spans: Iterable[OccurrenceSpan]) -> Outage | None:

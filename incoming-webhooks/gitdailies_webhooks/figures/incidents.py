@@ -5,7 +5,8 @@ occurrences for each incident, repository, environment and service that a start 
 series that it does not contradict. What it leaves out contradicts nothing.
 
 An occurrence is attributed to the deploy that `causedBy` names. If it names none, it is attributed to the
-latest deploy in the window before its start. Only counting deploys are candidates.
+latest deploy in the window before its start. Only counting deploys are candidates. A correction comes before
+all of this, and `causedBy: none` says that there is no deploy.
 """
 
 from __future__ import annotations
@@ -15,14 +16,19 @@ from collections import defaultdict, deque
 from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple, TypeAlias
 
+from gitdailies_webhooks.figures import corrections
 from gitdailies_webhooks.figures.commits import CommitMap
+from gitdailies_webhooks.figures.corrections import Corrections
 from gitdailies_webhooks.figures.events import Deploy, End, Place, Start
 from gitdailies_webhooks.figures.lead_time import NewCommits
 from gitdailies_webhooks.figures.settings import WIDE_WINDOW_US
 
 # How a deploy was found, or why none was.
-BY_CAUSE, BY_TIME = "by-cause", "by-time"
+BY_CAUSE, BY_TIME, BY_HAND = "by-cause", "by-time", "by-hand"
 NO_SUCH_COMMIT, NO_DEPLOY = "no-such-commit", "no-deploy-in-window"
+# A correction names a deploy that is not here or does not count; or no deploy caused it, as a correction or
+# `causedBy` says.
+NO_SUCH_DEPLOY, NO_CAUSE = "no-such-deploy", "no-cause"
 
 
 class Occurrence(NamedTuple):
@@ -126,12 +132,21 @@ _RepoAndEnvironment: TypeAlias = tuple[str, str]
 class Linker:
     """Finds the deploy that an occurrence is attributed to; *deploys* are in order."""
 
-    def __init__(self, deploys: Iterable[Deploy], new: Mapping[str, NewCommits], window: int) -> None:
+    def __init__(
+        self,
+        deploys: Iterable[Deploy],
+        new: Mapping[str, NewCommits],
+        window: int,
+        given: Corrections = corrections.NONE,
+    ) -> None:
         self._window = window
+        self._corrections = given
+        self._by_id: dict[str, Deploy] = {}
         self._by_service: dict[_RepoAndEnvironment, dict[str | None, list[Deploy]]] = defaultdict(dict)
         self._by_commit: dict[_RepoAndEnvironment, CommitMap[Deploy]] = defaultdict(CommitMap)
         for deploy in deploys:
             where = (deploy.place.repo, deploy.place.environment)
+            self._by_id[deploy.id] = deploy
             self._by_service[where].setdefault(deploy.place.service, []).append(deploy)
             by_commit = self._by_commit[where]
             by_commit.add(deploy.sha, deploy)
@@ -140,6 +155,12 @@ class Linker:
 
     def link(self, occurrence: Occurrence) -> Link:
         """Find the deploy that *occurrence* is attributed to."""
+        correction = corrections.of_incident(self._corrections, occurrence.start.id)
+        if correction is not None and correction.deploy is not None:
+            chosen = self._chosen(occurrence, correction.deploy)
+            return Link(chosen, BY_HAND if chosen else NO_SUCH_DEPLOY)
+        if correction is not None or occurrence.caused_by == corrections.NAMED_NONE:
+            return Link(None, NO_CAUSE)
         if occurrence.caused_by is not None:
             deploy = self._by_cause(occurrence, occurrence.caused_by)
             return Link(deploy, BY_CAUSE if deploy else NO_SUCH_COMMIT)
@@ -148,6 +169,13 @@ class Linker:
         if age is None or age >= self._window:
             return Link(None, NO_DEPLOY, latest if age is not None and age < WIDE_WINDOW_US else None)
         return Link(latest, BY_TIME)
+
+    def _chosen(self, occurrence: Occurrence, id_: str) -> Deploy | None:
+        """Return the deploy that a correction names, if it counts at the place of the incident."""
+        deploy, place = self._by_id.get(id_), occurrence.place
+        if deploy is None or deploy.place[:2] != place[:2]:
+            return None
+        return deploy
 
     def _by_cause(self, occurrence: Occurrence, sha: str) -> Deploy | None:
         place = occurrence.place

@@ -10,10 +10,10 @@ from typing import NamedTuple
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.figures import ancestry, incidents, lead_time, metrics, repeats
+from gitdailies_webhooks.figures import ancestry, corrections, incidents, lead_time, metrics, repeats
 from gitdailies_webhooks.figures.events import HOTFIX, ROLLBACK, Deploy, End, History, Place, Start
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts
-from gitdailies_webhooks.figures.incidents import Incident, contradicts
+from gitdailies_webhooks.figures.incidents import Incident, Occurrence, contradicts
 from gitdailies_webhooks.figures.remedies import Remedy
 from gitdailies_webhooks.figures.repeats import Repeat
 from gitdailies_webhooks.figures.selection import Selection
@@ -31,7 +31,7 @@ LEFT_OUT = {
     "later": "later than now, or than the moment asked for",
     "kind": "no figure counts events of this kind",
 }
-_UNKNOWN = {
+UNKNOWN = {
     lead_time.NO_PREDECESSOR: "the first deploy here: there is no earlier one to compare its commits with",
     lead_time.NO_COMMITS: "it says neither commits nor commitTime",
     ancestry.NOT_IN_MIRROR: "the mirror of its repository lacks its commit: not fetched yet, or never pushed",
@@ -50,6 +50,21 @@ _REPEAT = {
 }
 
 
+# How a deploy was found, by the word of the link.
+_FOUND_BY = {incidents.BY_CAUSE: "named by causedBy", incidents.BY_HAND: "named by a correction"}
+# The word of an incident that is attributed to no deploy, and the reason, by the word of the link.
+_UNLINKED = {
+    incidents.NO_SUCH_COMMIT: "unlinked",
+    incidents.NO_SUCH_DEPLOY: "unlinked",
+    incidents.NO_CAUSE: "no-cause",
+}
+_WHY_UNLINKED = {
+    incidents.NO_SUCH_COMMIT: "no deploy of its repository and environment has the commit in causedBy",
+    incidents.NO_SUCH_DEPLOY: "the deploy that a correction names is not here, or does not count there",
+    incidents.NO_CAUSE: "no deploy caused it, as a correction or its causedBy says",
+}
+
+
 class Verdict(NamedTuple):
     """Whether an event counts in a figure, a word for the reason, and the reason as a sentence."""
 
@@ -57,6 +72,9 @@ class Verdict(NamedTuple):
     counts: bool
     word: str
     reason: str
+
+
+_DISMISSED = Verdict(ALL, False, "not-an-incident", "a correction says that it is no incident")
 
 
 class Reasons:
@@ -75,11 +93,17 @@ class Reasons:
         }
         self._deploys = {found.deploy.id: found for found in facts.deploys}
         self._by_start = {incident.occurrence.start.id: incident for incident in facts.incidents}
-        self._by_incident: dict[tuple[str, str], list[Incident]] = defaultdict(list)
+        self._dismissed = {occurrence.start.id: occurrence for occurrence in facts.dismissed}
+        self._dismissed_by_end = {
+            occurrence.end.id for occurrence in facts.dismissed if occurrence.end is not None
+        }
+        self._by_incident: dict[tuple[str, str], list[Occurrence]] = defaultdict(list)
         self._by_end: dict[str, list[Incident]] = defaultdict(list)
+        known = [*(incident.occurrence for incident in facts.incidents), *facts.dismissed]
+        for occurrence in sorted(known, key=lambda one: (one.began_at, one.start.id)):
+            self._by_incident[occurrence.place.repo, occurrence.start.incident].append(occurrence)
         for incident in facts.incidents:
             occurrence = incident.occurrence
-            self._by_incident[occurrence.place.repo, occurrence.start.incident].append(incident)
             if occurrence.end is not None:
                 self._by_end[occurrence.end.id].append(incident)
 
@@ -113,10 +137,13 @@ class Reasons:
         if incident is not None:
             yield from self._of_incident(incident)
             return
+        if start.id in self._dismissed:
+            yield _DISMISSED
+            return
         before = [
-            other.occurrence
+            other
             for other in self._by_incident[start.place.repo, start.incident]
-            if other.occurrence.place == start.place and other.occurrence.began_at <= start.at
+            if other.place == start.place and other.began_at <= start.at
         ]
         since = _text(before[-1].began_at) if before else "an earlier start"
         yield Verdict(ALL, False, "duplicate", f"the incident was open already, since {since}")
@@ -128,14 +155,18 @@ class Reasons:
             if mismatch := self._mismatch(occurrence.place, occurrence.began_at):
                 yield self._left_out(mismatch)
             else:
-                word = "unlinked" if link.how == incidents.NO_SUCH_COMMIT else "window"
+                word = _UNLINKED.get(link.how, "window")
                 yield Verdict(metrics.FAIL_RATE, False, word, f"unlinked: {self._no_link(incident)}")
             return
-        found_by = "named by causedBy" if link.how == incidents.BY_CAUSE else "the latest in the window"
+        found_by = _FOUND_BY.get(link.how, "the latest in the window")
         to_deploy = f"attributed to deploy {deploy.id} of {_text(deploy.at)}, {found_by}"
         if mismatch := self._mismatch(deploy.place, deploy.at):
             reason = f"{to_deploy}, which is left out: {self._reason(mismatch)}"
             yield Verdict(ALL, False, mismatch, reason)
+            return
+        if self._deploys[deploy.id].judged == corrections.NOT_FAILED:
+            reason = f"{to_deploy}, which did not fail: a correction says so"
+            yield Verdict(metrics.FAIL_RATE, False, "not-failed", reason)
             return
         if self._is_young(deploy):
             until = self._settled_at(deploy)
@@ -147,8 +178,8 @@ class Reasons:
 
     def _no_link(self, incident: Incident) -> str:
         """Say why an incident is attributed to no deploy, and what 72 hours would give."""
-        if incident.link.how == incidents.NO_SUCH_COMMIT:
-            return "no deploy of its repository and environment has the commit in causedBy"
+        if incident.link.how in _WHY_UNLINKED:
+            return _WHY_UNLINKED[incident.link.how]
         none = f"no deploy of its repository, environment and service in the {_hours(self._window)} before it"
         if self._window >= WIDE_WINDOW_US:
             return none
@@ -161,7 +192,9 @@ class Reasons:
     def _of_end(self, end: End) -> Iterator[Verdict]:
         for incident in self._by_end.get(end.id, ()):
             yield self._of_ended(incident)
-        if end.id not in self._by_end:
+        if end.id in self._dismissed_by_end:
+            yield _DISMISSED
+        elif end.id not in self._by_end:
             yield self._without_effect(end)
 
     def _of_ended(self, incident: Incident) -> Verdict:
@@ -174,11 +207,14 @@ class Reasons:
         if mismatch := self._mismatch(deploy.place, deploy.at):
             reason = f"{ends}, attributed to deploy {deploy.id}, which is left out: {self._reason(mismatch)}"
             return Verdict(ALL, False, mismatch, reason)
+        if self._deploys[deploy.id].judged == corrections.NOT_FAILED:
+            reason = f"{ends}, attributed to deploy {deploy.id}, which did not fail: a correction says so"
+            return Verdict(metrics.RECOVERY, False, "not-failed", reason)
         part = _part_in_outage(incident, self._deploys[deploy.id])
         return part._replace(reason=f"{ends}: {part.reason}")
 
     def _without_effect(self, end: End) -> Verdict:
-        known = [incident.occurrence for incident in self._by_incident.get((end.repo, end.incident), ())]
+        known = self._by_incident.get((end.repo, end.incident), ())
         candidates = [occurrence for occurrence in known if not contradicts(end, occurrence.place)]
         if any(occurrence.began_at <= end.at for occurrence in candidates):
             return Verdict(ALL, False, "duplicate", "the incident was over already")
@@ -193,6 +229,8 @@ class Reasons:
             if failure:
                 return Verdict(metrics.FAIL_RATE, True, "failed", failure)
             reason = "neither an incident nor a later deploy made it fail"
+            if facts.judged:
+                reason = "it did not fail: a correction says so"
             return Verdict(metrics.FAIL_RATE, True, "succeeded", reason)
         until = self._settled_at(deploy)
         if failure:
@@ -205,11 +243,13 @@ class Reasons:
 
     def _failure(self, facts: DeployFacts) -> str:
         """Say how a deploy failed, or return "" if it did not."""
+        if not facts.failed:
+            return ""
         if facts.incidents:
             names = ", ".join(dict.fromkeys(i.occurrence.start.incident for i in facts.incidents))
             return f"failed by incident {names}"
         if not facts.remedied_by:
-            return ""
+            return "failed: a correction says so"
         remedy = facts.remedied_by[0]
         return f"remedied by {self._how(remedy, facts.deploy)} {remedy.id} of {_text(remedy.at)}"
 
@@ -269,7 +309,7 @@ def _remedy(remedy: Remedy) -> str:
 def _lead_time(facts: DeployFacts) -> Verdict:
     new = facts.new
     if new.unknown:
-        return Verdict(metrics.LEAD_TIME, False, new.unknown, f"unknown: {_UNKNOWN[new.unknown]}")
+        return Verdict(metrics.LEAD_TIME, False, new.unknown, f"unknown: {UNKNOWN[new.unknown]}")
     if not new.commits:
         reason = "its commit was here before" if facts.deploy.known else "it brought no new commit"
         return Verdict(metrics.LEAD_TIME, False, "nothing-new", reason)
@@ -290,6 +330,8 @@ def _recovery(facts: DeployFacts) -> Verdict:
         return Verdict(metrics.RECOVERY, True, "remedied", reason)
     if outage is None:
         reason = "every incident of it was merged or cancelled, and no later deploy remedied it"
+        if not facts.incidents:
+            reason = "a correction says that it failed, and nothing tells when it recovered"
         return Verdict(metrics.RECOVERY, False, "without-incident", reason)
     if outage.duration_us is None:
         return Verdict(metrics.RECOVERY, False, "open", f"open since {_text(outage.began_at)}")

@@ -9,9 +9,9 @@ from starlette.responses import Response
 
 from gitdailies_webhooks.accounts import key_store
 from gitdailies_webhooks.accounts.wrong_requests import keys_gone_wrong
-from gitdailies_webhooks.events import queries
+from gitdailies_webhooks.events import listing
 from gitdailies_webhooks.events.senders import newest_senders
-from gitdailies_webhooks.pages.event_view import event_view
+from gitdailies_webhooks.pages.event_summary import event_summary
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.samples import deploy_command, relay_settings
 from gitdailies_webhooks.pages.settings import MANAGE, RECENTLY, permissions
@@ -37,7 +37,7 @@ class ConnectPages:
 
     async def first(self, visit: Visit) -> Response:
         """Lead to the figures once there is an event; else owners to Connect."""
-        if await self._site.store.read(partial(queries.newest_events, limit=1)):
+        if await self._site.store.read(partial(listing.newest_events, limit=1)):
             return self._site.redirect("/dora")
         if visit.is_owner:
             return self._site.redirect(CONNECT)
@@ -79,5 +79,5 @@ class ConnectPages:
         return self._site.render(visit, "newest.html", **await self._newest())
 
     async def _newest(self) -> dict[str, Any]:
-        rows = await self._site.store.read(partial(queries.newest_events, limit=_NEWEST))
-        return {"events": [event_view(row) for row in rows]}
+        rows = await self._site.store.read(partial(listing.newest_events, limit=_NEWEST))
+        return {"events": [event_summary(row) for row in rows]}

@@ -2,21 +2,49 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Callable, Mapping
 from functools import partial
+from typing import Any
 from urllib.parse import urlencode
 
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import Response
 
+from gitdailies_webhooks.derived import detail, event_list
 from gitdailies_webhooks.derived.twice import beside
-from gitdailies_webhooks.events import queries
-from gitdailies_webhooks.events.queries import StoredEvent
-from gitdailies_webhooks.events.query import FILTERS
-from gitdailies_webhooks.pages.event_view import TITLES, event_view
+from gitdailies_webhooks.events import listing
+from gitdailies_webhooks.events.listing import StoredEvent
+from gitdailies_webhooks.events.query import END, FILTERS, HAPPENED, position, wanted_of
+from gitdailies_webhooks.pages import event_view
+from gitdailies_webhooks.pages.event_summary import TITLES, event_summary
 from gitdailies_webhooks.pages.request_context import Visit
 from gitdailies_webhooks.pages.site import OWNERS, Page, Site
-from gitdailies_webhooks.pages.why_table import verdicts
 
 _PAGE = 50
+_PARAMETERS = (*FILTERS, "from", "to", "q", "order")
+# How the detail of an event is read and shown, by its kind.
+_DETAILS: Mapping[str, tuple[Callable[..., Any], Callable[..., dict[str, Any]]]] = {
+    DEPLOYED: (detail.deploy, event_view.deploy_view),
+    INCIDENT_STARTED: (detail.incident, event_view.incident_view),
+}
+# What a template may show, for an event that does not have it.
+_NO_VIEW: Mapping[str, Any] = dict.fromkeys(
+    (
+        *("state", "bad", "summary", "before", "after", "fixes", "merged_into", "cause", "remedies"),
+        *(
+            "attribution",
+            "correction",
+            "choices",
+            "steps",
+            "commits",
+            "commits_unknown",
+            "occurrences",
+            "verdicts",
+        ),
+    )
+)
 
 
 class EventPages:
@@ -28,47 +56,84 @@ class EventPages:
     def pages(self) -> list[Page]:
         return [
             Page("/events", self.show),
+            Page("/events/id", self.named),
+            Page("/deploys/{id:path}", self.named),
+            Page("/incidents/{id:path}", self.incident),
             Page("/events/{seq:int}", self.one),
             Page("/events/{seq:int}/delete", self.confirm_delete, needs=OWNERS),
             Page("/events/{seq:int}/delete", self.delete, "POST", needs=OWNERS),
         ]
 
     async def show(self, visit: Visit) -> Response:
-        """List events, newest received first."""
-        filters = {name: value for name in FILTERS if (value := visit.fields.get(name, "").strip())}
-        search, given = visit.fields.get("search", "").strip(), visit.fields.get("before", "")
-        before = int(given) if given.isascii() and given.isdigit() and len(given) < 18 else None
-        rows = await self._site.store.ask(
-            partial(queries.newest_events, filters=filters, search=search, before=before, limit=_PAGE + 1)
+        """List events, the newest by time or by arrival first."""
+        given = {name: text for name in _PARAMETERS if (text := visit.fields.get(name, "").strip())}
+        given.setdefault("order", HAPPENED)
+        wanted = wanted_of(given, self._site.settings.zone)
+        before = visit.fields.get("before", "")
+        await self._site.catch_up()
+        listed = partial(
+            event_list.listed,
+            wanted=wanted,
+            before=position(before, wanted.order) if before else END,
+            limit=_PAGE + 1,
+            settings=self._site.settings,
+            now=to_us(self._site.clock()),
         )
-        shown = {**filters, **({"search": search} if search else {})}
-        more = urlencode({**shown, "before": rows[_PAGE - 1].seq}) if len(rows) > _PAGE else None
+        rows = await self._site.store.ask(listed)
+        shown = {name: text for name, text in given.items() if (name, text) != ("order", HAPPENED)}
+        last = rows[_PAGE - 1].event.position.text(wanted.order) if len(rows) > _PAGE else ""
         return self._site.render(
             visit,
             "events.html",
-            events=[event_view(row) for row in rows[:_PAGE]],
-            more=more,
+            events=[
+                {**event_summary(row.event), "result": row.result, "bad": row.bad} for row in rows[:_PAGE]
+            ],
+            more=urlencode({**shown, "before": last}) if last else None,
+            newest=urlencode(shown),
+            without={name: _without(shown, name) for name in shown},
             filters=shown,
+            order=wanted.order,
             titles=TITLES,
-            paged=before is not None,
+            paged=bool(before),
         )
 
     async def one(self, visit: Visit) -> Response:
-        """Show an event, what it counts for, and whether it may have been counted twice."""
-        row = await self._row(visit)
+        """Show the event with a number."""
+        return await self._event(visit, await self._row(visit))
+
+    async def named(self, visit: Visit) -> Response:
+        """Show the event with an id: the page of an event whose id the path or the query names."""
+        id_ = visit.request.path_params.get("id") or visit.fields.get("id", "")
+        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
+        return await self._event(visit, row)
+
+    async def incident(self, visit: Visit) -> Response:
+        """Show an incident, by the id of its start or by the sender's id."""
+        id_ = visit.request.path_params["id"]
+        row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
+        if row is None or json.loads(row.body)["kind"] != INCIDENT_STARTED:
+            row = await self._site.store.read(partial(listing.newest_start, incident=id_)) or row
+        return await self._event(visit, row)
+
+    async def _event(self, visit: Visit, row: StoredEvent | None) -> Response:
+        """Show an event: what it counts for, what is related to it, and whether it was counted twice."""
         if row is None:
             return self._site.not_found(visit)
         await self._site.catch_up()
-        found = await verdicts(self._site.store, self._site.settings, self._site.clock(), row.id)
+        event, now, settings = event_summary(row), to_us(self._site.clock()), self._site.settings
+        read, view = _DETAILS.get(event["kind"], (detail.event, event_view.end_view))
+        found = await self._site.store.ask(partial(read, id_=row.id, settings=settings, now=now))
         twice = await self._site.store.ask(partial(beside, id_=row.id))
-        return self._site.render(visit, "event.html", event=event_view(row), verdicts=found, twice=twice)
+        shown = {**_NO_VIEW, **({} if found is None else view(found, settings.zone))}
+        shown["may_correct"] = self._site.may_correct(visit)
+        return self._site.render(visit, "event.html", event=event, view=shown, twice=twice)
 
     async def confirm_delete(self, visit: Visit) -> Response:
         """Ask for confirmation."""
         row = await self._row(visit)
         if row is None:
             return self._site.not_found(visit)
-        return self._site.render(visit, "event-delete.html", event=event_view(row))
+        return self._site.render(visit, "event-delete.html", event=event_summary(row))
 
     async def delete(self, visit: Visit) -> Response:
         """Delete an event; the audit trail keeps a copy."""
@@ -80,5 +145,8 @@ class EventPages:
 
     async def _row(self, visit: Visit) -> StoredEvent | None:
         seq = min(visit.request.path_params["seq"], 2**62)
-        rows = await self._site.store.read(partial(queries.newest_events, before=seq + 1, limit=1))
-        return rows[0] if rows and rows[0].seq == seq else None
+        return await self._site.store.read(partial(listing.event_numbered, seq=seq))
+
+
+def _without(shown: Mapping[str, str], name: str) -> str:
+    return urlencode({other: text for other, text in shown.items() if other != name})

@@ -114,6 +114,7 @@ class NewKey(Form):
     kinds = SelectMultipleField("Kinds", choices=_words(KIND_WORDS))
     reads = BooleanField("May read events")
     deletes = BooleanField("May delete events")
+    corrects = BooleanField("May correct what events count for")
     expires = DateField("Expires", [Optional()])
 
     words: ClassVar = {**SENDS_WORDS, **KIND_WORDS}
@@ -123,7 +124,11 @@ class NewKey(Form):
     def allow(self) -> frozenset[str]:
         """The chosen rights, in the words of `keys`."""
         sends = {EVERY: [keys.SEND], SOME: self.kinds.data or [], NONE: []}[self.sends.data or EVERY]
-        more = [(keys.READ, self.reads.data), (keys.DELETE, self.deletes.data)]
+        more = [
+            (keys.READ, self.reads.data),
+            (keys.DELETE, self.deletes.data),
+            (keys.CORRECT, self.corrects.data),
+        ]
         return frozenset([*sends, *(word for word, chosen in more if chosen)])
 
     @property
@@ -139,7 +144,7 @@ class NewKey(Form):
             raise ValidationError("Choose at least one kind.")
 
     def validate_sends(self, field: Field) -> None:
-        if field.data == NONE and not (self.reads.data or self.deletes.data):
+        if field.data == NONE and not (self.reads.data or self.deletes.data or self.corrects.data):
             raise ValidationError("Choose at least one permission.")
 
     def validate_expires(self, _: Field) -> None:

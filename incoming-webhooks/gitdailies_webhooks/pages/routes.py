@@ -11,10 +11,15 @@ from starlette.responses import FileResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.pages.connect import ConnectPages
+from gitdailies_webhooks.pages.corrections import CorrectionPages
+from gitdailies_webhooks.pages.deliveries import DeliveryPages
+from gitdailies_webhooks.pages.delivery_actions import DeliveryActionPages
 from gitdailies_webhooks.pages.dora import DoraPage
 from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
 from gitdailies_webhooks.pages.reference import ReferencePage
+from gitdailies_webhooks.pages.refused import RefusedPages
+from gitdailies_webhooks.pages.services import ServicePages
 from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
 from gitdailies_webhooks.pages.single_sign_on import SingleSignOnPages
@@ -22,14 +27,10 @@ from gitdailies_webhooks.pages.site import STATIC, Page, Site
 from gitdailies_webhooks.pages.tokens import TokenPages
 
 _GROUPS = (
-    SignInPages,
-    SingleSignOnPages,
-    ConnectPages,
-    EventPages,
-    DoraPage,
-    SettingsPages,
-    PeoplePages,
-    TokenPages,
+    *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, DoraPage),
+    *(SettingsPages, PeoplePages, TokenPages),
+    # Addresses of its own come before those with a relay's name in them.
+    *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
 )
 # The address of a file contains a checksum of the file.
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
@@ -37,17 +38,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site, document: Mapping[str, Any] = MappingProxyType({})) -> list[Page]:
     """Return all pages; *document* is the OpenAPI document that one of them shows."""
-    groups = (
-        SignInPages,
-        SingleSignOnPages,
-        ConnectPages,
-        EventPages,
-        DoraPage,
-        SettingsPages,
-        PeoplePages,
-        TokenPages,
-    )
-    found = [page for group in groups for page in group(site).pages()]
+    found = [page for group in _GROUPS for page in group(site).pages()]
     return [*found, *ReferencePage(site, document).pages()]
 
 

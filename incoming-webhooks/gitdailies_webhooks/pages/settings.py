@@ -153,21 +153,27 @@ class SettingsPages:
 def permissions(key: Key) -> str:
     """Return the permissions of a key, for people."""
     titles = {kind.word: kind.title for kind in KINDS}
-    words = {keys.SEND: "send everything", keys.READ: "read", keys.DELETE: "delete"}
+    words = {
+        keys.SEND: "send everything",
+        keys.READ: "read",
+        keys.DELETE: "delete",
+        keys.CORRECT: "correct",
+    }
     sends = [titles[word] for word in titles if word in key.allow]
     parts = [f"send {', '.join(sends)}"] if sends and keys.SEND not in key.allow else []
     return "; ".join(
         [*([words[keys.SEND]] if keys.SEND in key.allow else parts)]
-        + [words[word] for word in (keys.READ, keys.DELETE) if word in key.allow]
+        + [words[word] for word in (keys.READ, keys.DELETE, keys.CORRECT) if word in key.allow]
     )
 
 
 def _successor(key: Key) -> dict[str, object]:
-    kinds = sorted(key.allow - {keys.SEND, keys.READ, keys.DELETE})
+    kinds = sorted(key.allow - {keys.SEND, keys.READ, keys.DELETE, keys.CORRECT})
     return {
         "name": f"{key.name}-2"[-100:],
         "sends": EVERY if keys.SEND in key.allow else SOME if kinds else NONE,
         "kinds": kinds,
         "reads": keys.READ in key.allow,
         "deletes": keys.DELETE in key.allow,
+        "corrects": keys.CORRECT in key.allow,
     }

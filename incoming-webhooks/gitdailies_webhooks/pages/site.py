@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 import math
+import os
 import secrets
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
@@ -14,6 +15,7 @@ from pathlib import Path
 from typing import Any, TypeAlias
 from urllib.parse import quote
 
+from gitdailies_connection.config.settings import RelayAddress, WebhooksSettings
 from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_core.errors import GitDailiesError
 from jinja2 import Environment, PackageLoader, StrictUndefined
@@ -23,11 +25,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from gitdailies_webhooks.accounts import people, people_store
 from gitdailies_webhooks.accounts.keys import without_keys
 from gitdailies_webhooks.accounts.people import ABSOLUTE
+from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
 from gitdailies_webhooks.events.problem import PROBLEMS, Problem, of_error
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.formatting import visible
+from gitdailies_webhooks.pages.relays import Relays
 from gitdailies_webhooks.pages.request_context import (
     FORM_FIELD,
     FormFields,
@@ -53,6 +57,7 @@ POLICY = (
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/dora", "Overview", False),
     ("/events", "Events", False),
+    ("/deliveries", "Deliveries", False),
     ("/settings", "Settings", False),
     ("/connect", "Connect", True),
 )
@@ -79,10 +84,11 @@ class Site:
     """The pages of one store; *public* is the address of a proxy in front of it, or "".
 
     *settings* are those of the figures, *sign_in* those of `webhooks.sign_in`. *catch_up* brings the figures
-    up to date. *teams* group repositories.
+    up to date. *teams* group repositories. *corrections* says who may correct: members or owners. *relays*
+    are those whose deliveries the pages show.
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917  the first three are always given
         self,
         store: EventStore,
         log: Any,
@@ -90,9 +96,12 @@ class Site:
         public: str = "",
         settings: FigureSettings = FigureSettings(),  # noqa: B008  frozen
         catch_up: Callable[[], Awaitable[None]] = _no_catch_up,
-        *,
         sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
+        *,
         teams: Teams = Teams(),  # noqa: B008  it is never changed
+        corrections: str = WebhooksSettings.corrections,
+        relays: Sequence[RelayAddress] = (),
+        unknown_keys: UnknownKeys | None = None,
     ) -> None:
         self.store = store
         self.log = log
@@ -100,9 +109,12 @@ class Site:
         self.public = public
         self.settings = settings
         self.catch_up = catch_up
+        self.teams = teams
+        self.correct_needs = OWNERS if corrections == "owners" else SIGNED_IN
+        self.relays = Relays(relays, os.environ, log, clock)
+        self.unknown_keys = unknown_keys or UnknownKeys()
         self.ways_in = sign_in
         self._visitors = Visitors(store, clock, sign_in)
-        self.teams = teams
         self.secure = public.startswith("https:")
         self._templates = Environment(
             loader=PackageLoader("gitdailies_webhooks.pages"),
@@ -113,7 +125,9 @@ class Site:
             finalize=visible,
         )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
-        self._templates.globals.update(style=_versioned("style.css"), script=_versioned("page.js"))
+        self._templates.globals.update(
+            style=_versioned("style.css"), script=_versioned("page.js"), has_relays=bool(relays)
+        )
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a page: identify the visitor, refuse what they may not do, show our errors as pages."""
@@ -149,6 +163,10 @@ class Site:
             **context,
         )
         return HTMLResponse(text, status, headers=headers)
+
+    def may_correct(self, visit: Visit) -> bool:
+        """Whether a visitor may correct what events count for."""
+        return visit.person is not None and (visit.is_owner or self.correct_needs != OWNERS)
 
     def message(self, visit: Visit, status: int, title: str, text: str) -> Response:
         """Render a page with a title and a text."""

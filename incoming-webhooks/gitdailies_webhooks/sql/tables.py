@@ -22,6 +22,7 @@ from sqlalchemy import (
     text,
 )
 
+from gitdailies_webhooks.sql import correction_tables  # noqa: F401  more tables of the same schema
 from gitdailies_webhooks.sql.account_tables import METADATA, SEQUENCE
 
 # Events. `body` is the event in full: with id, time and the fields that its kind does not have.
@@ -98,7 +99,7 @@ def _partial(name: str, where: TextClause, *columns: Column[Any]) -> None:
 # `unknown` is the reason if the new commits are not all known. `leads` are lead times in microseconds,
 # with commas between. `own_new` is 1 if its own commit was never here before. `mentions` are the commits
 # that it lists, with a "+" before those that it brought, and `reverts` those that it undoes. `remedied_at`
-# is the time of the first deploy that remedied it.
+# is the time of the first deploy that remedied it. `judged` is what a correction says of it, or "".
 FIGURES_DEPLOYS = Table(
     "figures_deploys",
     METADATA,
@@ -126,6 +127,7 @@ FIGURES_DEPLOYS = Table(
     Column("mentions", Text, nullable=False),
     Column("reverts", Text, nullable=False),
     Column("remedied_at", BigInteger),
+    Column("judged", Text, nullable=False, server_default=""),
 )
 _DEPLOYS = FIGURES_DEPLOYS.c
 _COUNTS, _OF_A_RUN = text("counts = 1"), text("counts = 1 AND run <> ''")
@@ -161,6 +163,7 @@ _partial(
     _DEPLOYS.sha,
 )
 _partial("figures_deploys_repo", _COUNTS, _DEPLOYS.repo, _DEPLOYS.environment, _DEPLOYS.at, _DEPLOYS.id)
+_partial("figures_deploys_judged", text("judged <> ''"), _DEPLOYS.id)
 _partial("figures_deploys_at", _COUNTS, _DEPLOYS.environment, _DEPLOYS.at)
 
 # A commit that was deployed (`own`) or that a counting deploy lists. `brought` is 1 if no earlier deploy of
@@ -217,7 +220,8 @@ FIGURES_LENGTHS = Table(
 # An occurrence of an incident, by the id of its start. There is one row for each span of time, from `since`
 # until `until`, in which it is attributed alike: its end, or a later deploy, may name another cause.
 # `deploy`, of `deploy_service` and at `deploy_at`, is the deploy that it is attributed to, `how` the way or
-# the reason that there is none, and `wide` the deploy of a window of 72 hours.
+# the reason that there is none, and `wide` the deploy of a window of 72 hours. The span of an occurrence that
+# a correction says is no incident is empty.
 FIGURES_INCIDENTS = Table(
     "figures_incidents",
     METADATA,

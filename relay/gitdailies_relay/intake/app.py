@@ -86,8 +86,9 @@ class IntakeApp:
     """The ASGI application. `settings` may be replaced while it runs.
 
     *on_stored* is called when there are new events to deliver, *count_request* with the source
-    and status of each answer, *count_delivery* with what became of each accepted delivery, and
-    *want_certificate* with the address of one that a delivery needs.
+    and status of each answer, *count_refusal* with source, status, client and reason of each request that is
+    the sender's fault, *count_delivery* with what became of each accepted delivery, and *want_certificate*
+    with the address of one that a delivery needs.
     """
 
     def __init__(
@@ -97,6 +98,7 @@ class IntakeApp:
         store: RelayStore,
         on_stored: Callable[[], None],
         count_request: Callable[[str, int], None] = lambda _source, _status: None,
+        count_refusal: Callable[[str, int, str, str], None] = lambda *_: None,
         count_delivery: Callable[[str, Accepted], None] = lambda _source, _accepted: None,
         want_certificate: Callable[[str], None] = lambda _address: None,
         repeats: RateLimitedLog | None = None,
@@ -109,6 +111,7 @@ class IntakeApp:
         self._store = store
         self._on_stored = on_stored
         self._count_request = count_request
+        self._count_refusal = count_refusal
         self._count_delivery = count_delivery
         self._want_certificate = want_certificate
         self._repeats = repeats or RateLimitedLog(LOG)
@@ -154,11 +157,13 @@ class IntakeApp:
         source = self.settings.sources.get(name)
         if source is None:
             self._count_request("", responses.UNKNOWN.status)
+            self._refused("", responses.UNKNOWN, scope, "no source of this name is in gitdailies.yml")
             raise Refusal(responses.UNKNOWN)
         try:
             answer = await self._receive(source, scope, receive)
         except Refusal as refusal:
             self._count_request(name, refusal.answer.status)
+            self._refused(name, refusal.answer, scope)
             raise
         except Exception as error:  # noqa: BLE001  a bug of ours loses nothing: the vendor sends it again
             LOG.error("delivery not handled", source=name, reason=describe_error(error))
@@ -219,7 +224,7 @@ class IntakeApp:
     ) -> Answer:
         adapter = self.settings.adapters[source.name]
         secrets = self.settings.secrets[source.name]
-        client = self._client(scope, request)
+        client = self._client(scope, request.headers)
         try:
             try:
                 proof = prove(request, source, adapter, secrets.current)
@@ -230,10 +235,11 @@ class IntakeApp:
         except CertificateMissing as missing:
             self._want_certificate(missing.address)
             return responses.NO_CERTIFICATE
-        except ProofError:
+        except ProofError as error:
             self._repeats.warn(
                 "delivery refused", source=source.name, client=client, reason="wrong or missing proof"
             )
+            self._count_refusal(source.name, responses.UNPROVEN.status, client, str(error))
             return responses.UNPROVEN
         except Exception as error:  # noqa: BLE001  never a 4xx for a fault of ours
             LOG.error(
@@ -262,9 +268,15 @@ class IntakeApp:
             self._log.info("secrets read again", source=source.name)
         return prove(request, source, adapter, secrets.current)
 
-    def _client(self, scope: Scope, request: Request) -> str:
+    def _refused(self, name: str, answer: Answer, scope: Scope, reason: str = "") -> None:
+        """Count a request that its sender has to change. What is our own fault is in log and metrics."""
+        if answer.status < 500:
+            client = self._client(scope, decode_headers(scope["headers"]))
+            self._count_refusal(name, answer.status, client, reason or responses.reason_of(answer))
+
+    def _client(self, scope: Scope, headers: Mapping[str, str]) -> str:
         peer = scope.get("client")
-        forwarded = request.header(FORWARDED_HEADER)
+        forwarded = headers.get(FORWARDED_HEADER, "")
         return client_address(peer[0], forwarded, self._trusted_proxies) if peer else ""
 
     def _accepted(

@@ -37,6 +37,12 @@ def _answer(status: int, body: dict[str, Any], *headers: tuple[bytes, bytes]) ->
     return Answer(status, orjson.dumps(body), headers)
 
 
+def reason_of(answer: Answer) -> str:
+    """Return why an answer refuses a request: its reason, or its status in words."""
+    said = orjson.loads(answer.body)
+    return str(said.get("reason") or said["status"])
+
+
 def stored(delivery: str, events: Sequence[str], reasons: Sequence[str], *, repeated: bool) -> Answer:
     more = {"ignored": reasons} if reasons else {}
     status = "repeated" if repeated else "stored"

@@ -1,4 +1,4 @@
-"""What people did with the commands, and why: an audit log that `relay show` and `relay explain` read."""
+"""What people did with commands and pages, and why: `relay show` and `relay explain` read it."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from gitdailies_server.storage.timestamps import from_us, now_us
 
 DISCARDED, CLOSED, PAUSED, RESUMED = "discarded", "closed", "paused", "resumed"
 CONFIRMED = "confirmed"
+REPLAYED, REQUEUED = "replayed", "requeued"
 
 _ADD = "INSERT INTO actions (at, person, action, subject, reason) VALUES (?,?,?,?,?)"
 _OF = "SELECT at, person, action, subject, reason FROM actions WHERE subject = ? ORDER BY seq"

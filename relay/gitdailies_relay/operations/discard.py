@@ -76,6 +76,25 @@ def discard_ids(database: Database, ids: Sequence[str], *, person: str, reason: 
     return done
 
 
+def discard_found(
+    database: Database,
+    events: Sequence[tuple[int, str]],
+    deliveries: Sequence[str],
+    *,
+    person: str,
+    reason: str,
+) -> Discarded:
+    """Discard *events*, by number and id, and quarantined *deliveries*, in one transaction.
+
+    Raises StoreUnavailable. The relay may be running.
+    """
+    done = Discarded()
+    with transaction(database) as session:
+        rows = [row for one in deliveries for row in session.execute(_DELIVERY, (one,)).fetchall()]
+        _discard(database, session, (events, rows), done, person=person, reason=reason)
+    return done
+
+
 def discard_selected(
     database: Database,
     *,

@@ -40,6 +40,10 @@ _CLEAR_OLD_REASONS = (
 # What people did.
 _CLEAR_ACTION = "UPDATE actions SET reason = ? WHERE subject = ? AND reason <> ?"
 _DELETE_OLD_ACTIONS = "DELETE FROM actions WHERE seq IN (SELECT seq FROM actions WHERE at < ? LIMIT ?)"
+# Requests that were refused.
+_DELETE_OLD_REFUSALS = (
+    "DELETE FROM refusals WHERE seq IN (SELECT seq FROM refusals WHERE last_at < ? LIMIT ?)"
+)
 
 _OLD_IN_OUTBOX = "SELECT count(*) FROM outbox o JOIN events e ON e.seq = o.seq WHERE e.stored_at < ?"
 # What an erasure of all that is older than a moment will find.
@@ -54,6 +58,7 @@ _OLD = {
         "SELECT count(*) FROM attempts a JOIN events e ON e.seq = a.event_seq WHERE e.stored_at < ?",
     ),
     "audit text": ("SELECT count(*) FROM actions WHERE at < ?",),
+    "refusal": ("SELECT count(*) FROM refusals WHERE last_at < ?",),
 }
 
 
@@ -94,6 +99,7 @@ def _erase_old(session: Session, before: datetime) -> Counter[str]:
         counts[name] += session.execute(_DELETE_OLD_BODIES.format(table), (moment, batch)).rowcount
     counts["delivery text"] += session.execute(_CLEAR_OLD_REASONS, (moment, batch)).rowcount
     counts["audit text"] += session.execute(_DELETE_OLD_ACTIONS, (moment, batch)).rowcount
+    counts["refusal"] += session.execute(_DELETE_OLD_REFUSALS, (moment, batch)).rowcount
     return +counts
 
 

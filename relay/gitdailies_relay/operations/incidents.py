@@ -21,6 +21,7 @@ from gitdailies_server.storage.timestamps import from_us, now_us, to_us
 from gitdailies_relay.accepting.acceptance import close_by_hand
 from gitdailies_relay.accepting.delivery_ids import delivery_id
 from gitdailies_relay.accepting.store_port import OCCURRENCE_COLUMNS, Owner, record_of
+from gitdailies_relay.operations.actions import CLOSED, note
 from gitdailies_relay.store.store import acceptance_store, transaction
 
 # What is open, longest open first.
@@ -155,8 +156,11 @@ def close(
     source: str | None = None,
     at: datetime | None = None,
     reason: str = "",
+    person: str,
 ) -> tuple[str, ...]:
     """End by hand what is open of *incident*; return the ids of the events. The relay may be running.
+
+    It is noted who did it, and why.
 
     The ids are those that the vendor's own end would get, so that the end counts once, whichever
     comes first. *at* is when it was over, by default now. Raises UsageError where nothing is open,
@@ -175,6 +179,7 @@ def close(
             names = ", ".join(sorted({owner.source for owner in owners}))
             raise UsageError(f"source: {got(incident)} is open at several; name one of {names}")
         change = Change.make(state=RESOLVED, word=WORD, incident=incident, at=ended_at)
+        note(session, CLOSED, [incident], person=person, reason=reason)
         store = acceptance_store(database, session)
         return tuple(
             event

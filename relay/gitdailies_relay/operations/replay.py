@@ -41,9 +41,12 @@ STATES = (QUARANTINED, FILTERED, IGNORED, DEAD_LETTERS, DELIVERED)
 _BODIES = (
     "SELECT delivery, '{table}', source, received_at, content_type, headers, body, digest FROM {table}"
     " WHERE replayed_at IS NULL AND {condition} AND delivery > ?"
-    " AND (CAST(? AS TEXT) IS NULL OR delivery = ?) AND (CAST(? AS TEXT) IS NULL OR source = ?)"
+    " AND {which} AND (CAST(? AS TEXT) IS NULL OR source = ?)"
     " AND received_at >= ? AND received_at < ?"
 )
+# Of all bodies, or of one delivery: its own condition, so that an index finds it.
+_ALL_IDS = "CAST(? AS TEXT) IS NULL AND CAST(? AS TEXT) IS NULL"
+_ONE_ID = "CAST(? AS TEXT) IS NOT NULL AND delivery = ?"
 _CONDITIONS = {
     QUARANTINED: ("quarantine", "1 = 1"),
     # A route may be added as a filter may be changed.
@@ -149,7 +152,8 @@ def _translate_again(
     if not tables:
         return deliveries, left_out
     chosen = (selection.id, selection.id, selection.source, selection.source, *selection.span)
-    parts = (_BODIES.format(table=table, condition=condition) for table, condition in tables)
+    which = _ALL_IDS if selection.id is None else _ONE_ID
+    parts = (_BODIES.format(table=table, condition=condition, which=which) for table, condition in tables)
     select = f"{' UNION ALL '.join(parts)} ORDER BY 1 LIMIT ?"
     after, more = "", True
     while more:

@@ -19,7 +19,7 @@ _MESSAGES = (
 )
 _INCIDENTS = "SELECT DISTINCT incident FROM deliveries WHERE delivery = ? AND incident <> ''"
 _DELIVERY_OF_EVENT = "SELECT delivery FROM events WHERE id = ?"
-_EVENTS = f"{reports.EVENTS} WHERE e.incident = ? AND e.delivery = ? ORDER BY e.seq"
+_EVENTS = f"{reports.EVENTS} WHERE e.delivery = ? ORDER BY e.seq"
 # The stored body, in whichever table.
 _BODY = (
     "SELECT received_at, source, code, reason, content_type, headers, body, replayed_at{discarded}"
@@ -46,11 +46,7 @@ def show(session: Session, id_: str) -> dict[str, Any] | None:
         (delivery,) = row
         messages = reports.messages(session, _MESSAGES, delivery)
     incidents = [incident for (incident,) in session.execute(_INCIDENTS, (delivery,)).fetchall()]
-    events = [
-        reports.event_of(session, row)
-        for incident in incidents
-        for row in session.execute(_EVENTS, (incident, delivery)).fetchall()
-    ]
+    events = [reports.event_of(session, row) for row in session.execute(_EVENTS, (delivery,)).fetchall()]
     return {
         "delivery": delivery,
         "receivedAt": messages[0]["receivedAt"] if messages else None,

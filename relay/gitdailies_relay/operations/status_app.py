@@ -1,15 +1,15 @@
-"""The second listener: health, metrics and status. By default only this machine can reach it.
+"""The second listener: health, metrics, status, an API with a key. By default for this machine alone.
 
-Metrics and status are for requests to a name of ours, because a web page must not read them.
+All but health is for requests to a name of ours, because a web page must not read it.
 """
 
 from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable, Mapping
 from functools import partial
-from typing import Any
+from typing import Any, Protocol
 
 from gitdailies_core.errors import StoreUnavailable
 from gitdailies_server.http.allowed_hosts import AllowedHosts
@@ -29,8 +29,23 @@ _MISDIRECTED = json.dumps(
 _EXPOSITION = b"text/plain; version=0.0.4; charset=utf-8"
 
 
+class KeyedApi(Protocol):
+    """What answers requests with a key: a status, content for JSON, and headers."""
+
+    def has(self, path: str, /) -> bool:
+        """Whether a path is one of its own."""
+
+    def __call__(
+        self, scope: Any, receive: Any, /
+    ) -> Awaitable[tuple[int, Mapping[str, Any], tuple[tuple[bytes, bytes], ...]]]:
+        """Answer a request."""
+
+
 class StatusApp:
-    """An ASGI application; *health* returns what the process knows without the store, for JSON."""
+    """An ASGI application; *health* returns what the process knows without the store, for JSON.
+
+    *api* answers the paths that are its own.
+    """
 
     def __init__(
         self,
@@ -39,17 +54,20 @@ class StatusApp:
         metrics: RelayMetrics,
         health: Callable[[], dict[str, Any]],
         hosts: AllowedHosts,
+        api: KeyedApi,
     ) -> None:
         self._app = app
         self._store = store
         self._metrics = metrics
         self._health = health
         self._hosts = hosts
+        self._api = api
 
     async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
         if scope["type"] != "http":
             return
         path, status, body, kind = scope["path"], 200, b"", _JSON
+        more: tuple[tuple[bytes, bytes], ...] = ()
         if path in ("/healthz", "/readyz"):
             await self._app(scope, receive, send)
             return
@@ -60,9 +78,13 @@ class StatusApp:
             body, kind = await asyncio.to_thread(self._metrics.text), _EXPOSITION
         elif path == "/status":
             status, body = await self._status()
+        elif self._api.has(path):
+            status, content, more = await self._api(scope, receive)
+            body = json.dumps(content).encode()
+            more = (*more, (b"cache-control", b"no-store"))
         else:
             status, body = 404, b'{"status": "not found"}'
-        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+        headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode()), *more]
         await send({"type": "http.response.start", "status": status, "headers": headers})
         await send({"type": "http.response.body", "body": body})
 

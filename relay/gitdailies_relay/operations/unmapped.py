@@ -25,8 +25,9 @@ from gitdailies_relay.accepting.interpret import decode
 # The unmapped deliveries that wait for a replay.
 _QUARANTINED = (
     "SELECT source, received_at, content_type, body FROM quarantine"
-    " WHERE code = ? AND replayed_at IS NULL ORDER BY seq"
+    " WHERE code = ? AND replayed_at IS NULL ORDER BY delivery DESC LIMIT ?"
 )
+_ALL = 2**62
 # Where the repository has to be written. The configuration refuses this word, so no one forgets it.
 PLACEHOLDER = "REPOSITORY"
 
@@ -53,10 +54,15 @@ class UnmappedService:
         }
 
 
-def services(connection: Session, sources: Mapping[str, Source], routes: Routes) -> Sequence[UnmappedService]:
-    """Return the services of quarantined deliveries that have no line, those with most deliveries first."""
+def services(
+    connection: Session, sources: Mapping[str, Source], routes: Routes, *, most: int = _ALL
+) -> Sequence[UnmappedService]:
+    """Return the services of quarantined deliveries that have no line, those with most deliveries first.
+
+    The newest *most* deliveries are read. A service has the name that the oldest of them gives it.
+    """
     found: dict[tuple[str, str], UnmappedService] = {}
-    for name, received_at, content_type, body in connection.execute(_QUARANTINED, (UNMAPPED,)):
+    for name, received_at, content_type, body in connection.execute(_QUARANTINED, (UNMAPPED, most)):
         source = sources.get(name)
         if source is None:
             continue
@@ -64,6 +70,7 @@ def services(connection: Session, sources: Mapping[str, Source], routes: Routes)
         for change, service in _without_line(source, routes, content_type, body):
             key = (name, service.name.casefold())
             unmapped = found.setdefault(key, UnmappedService(name, service.name, service.aliases))
+            unmapped.name, unmapped.aliases = service.name, service.aliases
             unmapped.incidents.add(change.incident)
             unmapped.deliveries += key not in in_delivery
             unmapped.last_at = max(unmapped.last_at, received_at)
@@ -88,7 +95,7 @@ def lines(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterat
     for same in sorted(by_name.values(), key=lambda same: not same[0].name):
         yield from (f"  # {_comment(one)}" for one in same)
         if same[0].name:
-            yield f"  {_quoted(same[0].name)}: {{repo: {PLACEHOLDER}}}"
+            yield f"  {line_for(same[0].name)}"
         elif fallback:
             yield '  # The delivery names no service, but the line "*" needs its name for {service}.'
             yield '  # Write OWNER/NAME in the line "*", or have the vendor send the service.'
@@ -97,11 +104,16 @@ def lines(found: Sequence[UnmappedService], *, fallback: bool = False) -> Iterat
             yield '  # A line "*" would take it, and with it every service that has no line of its own.'
 
 
+def line_for(name: str, repo: str = PLACEHOLDER) -> str:
+    """Write the line of a service for gitdailies.yml."""
+    return f"{quoted(name)}: {{repo: {repo}}}"
+
+
 def _comment(service: UnmappedService) -> str:
     text = f"{service.source}, {_count(service.deliveries, 'delivery', 'deliveries')}"
     text += f" about {_count(len(service.incidents), 'incident', 'incidents')}"
     text += f", last {text_of(from_us(service.last_at))}"
-    return text + (f"; also known as {', '.join(map(_quoted, service.aliases))}" if service.aliases else "")
+    return text + (f"; also known as {', '.join(map(quoted, service.aliases))}" if service.aliases else "")
 
 
 def _without_line(
@@ -126,6 +138,7 @@ def _count(number: int, one: str, many: str) -> str:
     return f"{number} {one if number == 1 else many}"
 
 
-def _quoted(text: str) -> str:
+def quoted(text: str) -> str:
+    """Write a text in double quotes for YAML, whatever is in it."""
     escaped = text.replace("\\", r"\\").replace('"', r"\"")
     return '"' + "".join(c if c.isprintable() else rf"\U{ord(c):08x}" for c in escaped) + '"'

@@ -175,5 +175,15 @@ HELD: tuple[Held, ...] = (
         _T.TEXT,
         "audit text",
     ),
+    held(
+        "refusals",
+        "client reason",
+        "addresses whose requests were refused, and why",
+        "`relay.quarantine_days`",
+        "`--before`",
+        _T.TEXT,
+        "refusal",
+    ),
+    held("refusals", "source", "words", "`relay.quarantine_days`", "`--before`", _T.NOTHING),
     held("actions", "action", "a word", _IDS, "`--before`", _T.NOTHING),
 )

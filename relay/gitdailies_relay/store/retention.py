@@ -32,6 +32,7 @@ class _Rule(NamedTuple):
 
 _DELETE_QUARANTINED = "DELETE FROM quarantine WHERE seq = ?"
 _DELETE_IGNORED = "DELETE FROM ignored WHERE seq = ?"
+_DELETE_REFUSAL = "DELETE FROM refusals WHERE seq = ?"
 _RULES = (
     # Attempts to deliver events that are not in the outbox any more.
     _Rule(
@@ -83,6 +84,12 @@ _RULES = (
         " LIMIT ?",
         "DELETE FROM deployed_commits WHERE (repo, environment, service, deployed_at, sha) = (?,?,?,?,?)",
     ),
+    # Requests that were refused.
+    _Rule(
+        "quarantine_days",
+        "SELECT seq FROM refusals WHERE last_at < ? LIMIT ?",
+        _DELETE_REFUSAL,
+    ),
     # Occurrences that are over.
     _Rule(
         "closed_occurrence_days",
@@ -98,6 +105,9 @@ _EXCESS = (
     " (ORDER BY replayed_at IS NULL DESC, seq DESC) AS total FROM {table}) AS sized"
     " WHERE total > ? LIMIT ?"
 )
+# Refused requests beyond a number, the newest stay.
+MOST_REFUSALS = 10_000
+_EXCESS_REFUSALS = "SELECT seq FROM refusals ORDER BY last_at DESC, seq DESC LIMIT ? OFFSET ?"
 _LIMITED = (("quarantine", _DELETE_QUARANTINED), ("ignored", _DELETE_IGNORED))
 
 # By the statement that deletes one: the parameters for each row.
@@ -113,6 +123,8 @@ def find_expired(session: Session, settings: RelaySettings, now: int) -> Expired
     for table, delete in _LIMITED:
         excess = session.execute(_EXCESS.format(table=table), (BODY_BYTES, _BATCH)).fetchall()
         expired[delete] = list(dict.fromkeys([*expired[delete], *excess]))
+    refusals = session.execute(_EXCESS_REFUSALS, (_BATCH, MOST_REFUSALS)).fetchall()
+    expired[_DELETE_REFUSAL] = list(dict.fromkeys([*expired[_DELETE_REFUSAL], *refusals]))
     return {delete: rows for delete, rows in expired.items() if rows}
 
 

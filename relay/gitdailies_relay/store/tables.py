@@ -16,6 +16,7 @@ receivers    what is known of each destination's receiver
 pushed_commits, deployed_commits   what pushes and deploys tell for the lead time
 actions      what people did: discarded, closed, paused, resumed
 outcome_counts, source_days   how many messages had which outcome, and how often each source sends
+refusals     requests to /hooks/ that were refused, counted in groups
 ```
 """
 
@@ -53,6 +54,8 @@ Index(
     postgresql_where=text("outcome = 'stored'"),
 )
 Index("deliveries_incident", DELIVERIES.c.incident)
+# Ids of deliveries begin with their time, so this lists them in the order of arrival and grows at its end.
+Index("deliveries_delivery", DELIVERIES.c.delivery)
 
 # Bodies of proven deliveries that could not be counted, for `relay replay`. `headers` is a JSON
 # object of the delivery's headers less the proof, or "" for a body of an older version.
@@ -77,6 +80,7 @@ QUARANTINE = Table(
 Index(
     "quarantine_waiting",
     QUARANTINE.c.code,
+    QUARANTINE.c.delivery,
     sqlite_where=text("replayed_at IS NULL"),
     postgresql_where=text("replayed_at IS NULL"),
 )
@@ -153,6 +157,7 @@ EVENTS = Table(
 )
 # An id is a hash. An index on it alone would be read and written all over.
 Index("events_identity", EVENTS.c.incident, EVENTS.c.id, EVENTS.c.destination, unique=True)
+Index("events_delivery", EVENTS.c.delivery)
 
 # The events that are not delivered yet. The rows are narrow, because every attempt changes them.
 # `partition` is the incident whose events must stay in order. `is_next` is 1 for the first event of
@@ -335,3 +340,18 @@ ACTIONS = Table(
     Column("reason", Text, nullable=False),
 )
 Index("actions_subject", ACTIONS.c.subject)
+
+# Requests to /hooks/ that were refused: who sent them, with what fault, how often. Never a body or a header.
+REFUSALS = Table(
+    "refusals",
+    METADATA,
+    Column("seq", _SEQUENCE, primary_key=True),
+    Column("status", Integer, nullable=False),
+    Column("source", Text, nullable=False),
+    Column("client", Text, nullable=False),
+    Column("reason", Text, nullable=False),
+    Column("requests", BigInteger, nullable=False),
+    Column("first_at", BigInteger, nullable=False),
+    Column("last_at", BigInteger, nullable=False),
+)
+Index("refusals_last", REFUSALS.c.last_at)

@@ -208,3 +208,30 @@ def test_other_settings_derive_everything_again(database: Callable[[], Database]
                 done.set()
         assert answer["windowSeconds"] == 1800
         assert answer["figures"]["changeFailRate"]["unlinked"] == 2
+
+
+def test_every_event_has_its_detail(receiver: Receiver, key: str) -> None:
+    """Each event, deploy and incident is answered as the OpenAPI document says."""
+    names = {"deployed": ("deploys", "DeployDetail"), "incidentStarted": ("incidents", "IncidentDetail")}
+    for body in worked()[:40]:
+        found = receiver.get(key, f"/api/events/{body['id']}").json()
+        shaped("EventDetail", found)
+        assert found["event"]["id"] == body["id"]
+        if body["kind"] in names:
+            path, schema = names[body["kind"]]
+            detail = receiver.get(key, f"/api/{path}/{body['id']}").json()
+            shaped(schema, detail)
+            assert {name: detail[name] for name in ("event", "related")} == {
+                name: found[name] for name in ("event", "related")
+            }
+    for path in (
+        "/api/events/none",
+        "/api/deploys/none",
+        f"/api/deploys/{body['id']}x",
+        "/api/incidents/none",
+    ):
+        assert receiver.get(key, path).status_code == 404
+    future = receiver.get(key, f"/api/events/{body['id']}", now="2999-01-01")
+    assert (future.status_code, "now: expected a time up to" in future.text) == (400, True)
+    unread = receiver.get(receiver.key("sender"), f"/api/events/{body['id']}")
+    assert unread.status_code == 403

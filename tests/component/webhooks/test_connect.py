@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from gitdailies_connection.config.load import read
 from gitdailies_webhooks.accounts.first_owner import invite_owner
-from gitdailies_webhooks.events.queries import StoredEvent
+from gitdailies_webhooks.events.listing import StoredEvent
 from gitdailies_webhooks.events.senders import PAUSES, senders_of
 from gitdailies_webhooks.pages.samples import relay_settings
 from hypothesis import given

@@ -14,7 +14,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import utc_now
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.figures import reasons
-from gitdailies_webhooks.pages.why_table import NAMES
+from gitdailies_webhooks.pages.event_view import NAMES
 
 from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.databases import KINDS
@@ -26,7 +26,7 @@ from tests.support.webhooks.running import Receiver
 def lines(page: str) -> list[str]:
     """Return the facts of a page, each as `name: text`."""
     found = re.findall(r"<dt>(.*?)</dt><dd>(.*?)</dd>", page, re.DOTALL)
-    return [f"{name}: {html.unescape(text)}" for name, text in found]
+    return [f"{name}: {html.unescape(re.sub(r'<[^>]*>', '', text))}" for name, text in found]
 
 
 def verdicts(page: str) -> list[str]:

@@ -204,7 +204,7 @@ def test_hostile_text_is_shown_as_text(kind: str, receiver: Receiver, owner: Vis
         f"{MANAGE}/keys/1/delete",
         f"{MANAGE}/new-key?like=1",
         "/settings/audit",
-        f"/events?search={search}&repo={search}",
+        f"/events?q={search}&repo={search}",
         f"/sign-in?next={search}",
         f"/{search}",
     ):
@@ -219,7 +219,7 @@ def test_hidden_characters_are_shown_escaped(receiver: Receiver, owner: Visitor)
     """Characters that turn a line around or show nothing are escapes on every page, and the event is kept."""
     title = "Checkout \u202e\u200bdown"
     receiver.post(key_of(owner), body("incident-started", title=title, time=None))
-    for path in ("/connect", "/events", "/events/1", "/events/1/delete", "/dora", f"/events?search={title}"):
+    for path in ("/connect", "/events", "/events/1", "/events/1/delete", "/dora", f"/events?q={title}"):
         page = owner.get(path)
         assert page.status_code == 200
         assert "\u202e" not in page.text, path
@@ -291,7 +291,7 @@ def test_a_key_in_an_address_is_refused_and_repeated_nowhere(
 ) -> None:
     """A request with a key in its path or query is refused. The key is in no answer and no log."""
     key = receiver.key("ci")
-    for path in (f"/webhooks?key={key}", f"/events?search={key}", f"/{key}", f"/join/{key}"):
+    for path in (f"/webhooks?key={key}", f"/events?q={key}", f"/{key}", f"/join/{key}"):
         answer = owner.get(path)
         assert answer.status_code in (400, 404, 405, 410), path
         assert key not in answer.text

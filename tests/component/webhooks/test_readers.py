@@ -181,7 +181,7 @@ def test_answers_are_the_same_from_a_process(tmp_path: Path, monkeypatch: pytest
         "/api/metrics/why?from=2026-01-01&limit=500",
         "/api/events?repo=larkspur/shop&limit=5",
     )
-    pages = ("/dora?now=2026-04-05T12:00:00Z", "/events?search=larkspur", "/events/1")
+    pages = ("/dora?now=2026-04-05T12:00:00Z", "/events?q=larkspur", "/events/1")
     store = at(f"sqlite:{tmp_path / 'w.db'}")
 
     def answers(send: bool = False) -> list[str]:

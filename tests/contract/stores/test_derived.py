@@ -17,7 +17,8 @@ from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import queries, rows, verdicts
 from gitdailies_webhooks.derived.question import question
 from gitdailies_webhooks.derived.update.advance import advance
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events import change_log, corrections
+from gitdailies_webhooks.events.corrections import StoredCorrection
 from gitdailies_webhooks.figures.events import read_history
 from gitdailies_webhooks.figures.facts import derive
 from gitdailies_webhooks.figures.metrics import select_rows
@@ -70,7 +71,8 @@ def agree(session: Session, events: Iterable[dict[str, Any]], now: int, chosen: 
     """Check rows and verdicts at a moment: they are what the pure functions make of the events until then."""
     bodies = list(events)
     everything = Selection.all_until(now)
-    history = read_history(bodies, chosen, now=now)
+    given = corrections.all_corrections(session)
+    history = read_history(bodies, chosen, now=now, corrections=given)
     facts = derive(history, chosen)
     deploys, incidents = select_rows(facts, everything)
     assert [(*row[:3], bool(row.failed), *row[4:]) for row in rows.read_deploys(session, everything)] == [
@@ -104,6 +106,17 @@ class LivedStore:
     def delete(self, id_: str) -> dict[str, Any]:
         delete_event(self.session, body := self.left.pop(id_), LATE)
         return body
+
+    def correct(self, id_: str, what: str, deploy: str | None) -> None:
+        """Correct an event that is here, whatever kind it is of."""
+        body = self.left[id_]
+        corrections.write(self.session, StoredCorrection(id_, what, deploy, "why", "Kim", LATE))
+        change_log.note_changes(self.session, [(id_, body["repo"], body.get("incidentId"))], LATE)
+
+    def undo(self, id_: str) -> None:
+        body = self.left[id_]
+        corrections.delete(self.session, [id_])
+        change_log.note_changes(self.session, [(id_, body["repo"], body.get("incidentId"))], LATE)
 
     def derive(self, most: int) -> None:
         """Derive everything, *most* events at once, and compare the rows with those of the pure functions."""

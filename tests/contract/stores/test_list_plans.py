@@ -2,26 +2,51 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.events import queries
-from gitdailies_webhooks.events.query import Listing
+from gitdailies_webhooks.events import listing
+from gitdailies_webhooks.events.listing import list_events, newest_events
+from gitdailies_webhooks.events.query import BEGINNING, END, HAPPENED, Listing, Wanted
 
 from tests.contract.stores.test_derived import LATE, add_event
 from tests.contract.stores.test_plans import ExplainingSession, history, parts
 from tests.support.databases import KINDS, opened
+from tests.support.figures.histories import text
 
-FILTERS: dict[str, dict[str, str]] = {
-    "incident": {"incidentId": "i7"},
-    "repository": {"repo": "Larkspur/3"},
-    "repository and kind": {"repo": "larkspur/3", "kind": "deployed", "environment": ""},
-    "repository and incident": {"repo": "LARKSPUR/0", "incidentId": "i10", "kind": "incidentStarted"},
+DAY_3, DAY_5 = (to_us(parse(f"2026-03-{day}T00:00:00Z", "")) for day in (30, 31))
+LISTS: dict[str, Wanted] = {
+    "incident": Wanted({"incidentId": "i7"}),
+    "repository": Wanted({"repo": "Larkspur/3"}),
+    "repository and kind": Wanted({"repo": "larkspur/3", "kind": "deployed", "environment": ""}),
+    "repository and incident": Wanted({"repo": "LARKSPUR/0", "incidentId": "i10", "kind": "incidentStarted"}),
+    "period": Wanted(since=DAY_3, until=DAY_5),
+    "period and kind": Wanted({"kind": "incidentStarted"}, since=DAY_3, until=DAY_5),
+    "repository in a period": Wanted({"repo": "larkspur/3"}, since=DAY_3, until=DAY_5),
+    "incident in a period": Wanted({"incidentId": "i7"}, since=DAY_3, until=DAY_5),
+    "text in a period": Wanted(since=DAY_3, until=DAY_5, search="LARKSPUR/1"),
+    "since a day": Wanted({"repo": "larkspur/3"}, since=DAY_3),
 }
+LISTS |= {f"{name}, by time": replace(wanted, order=HAPPENED) for name, wanted in LISTS.items()}
+LISTS |= {
+    "all by time": Wanted(order=HAPPENED),
+    "a kind by time": Wanted({"kind": "deployed"}, order=HAPPENED),
+}
+
+
+# Some events happen at one moment, and arrive in another order than they happened.
+HISTORY = sorted(
+    ({**body, "time": text(int(body["id"][1:]) // 2)} for body in history()),
+    key=lambda body: int(body["id"][1:]) * 7 % 3001,
+)
 
 
 class PlansOfSqlite:
@@ -43,35 +68,57 @@ def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFac
     with opened(str(request.param), folder, "gitdailies_webhooks") as database:
         create_key(database(), "ci")
         with closing(database().connect()) as session:
-            for body in history():
+            for body in HISTORY:
                 add_event(session, body, LATE)
             yield session
 
 
-def listed(session: Any, filters: dict[str, str]) -> list[int]:
-    listing = Listing(limit=1000, after=0, filters=filters)
-    return [event.seq for event in queries.list_events(session, listing, after=0, limit=1000)]
+def listed(session: Any, wanted: Wanted) -> list[int]:
+    found = list_events(session, Listing(9000, BEGINNING, wanted), after=BEGINNING, limit=9000)
+    return [event.position.seq for event in found]
 
 
-def newest(session: Any, filters: dict[str, str]) -> list[int]:
-    return [event.seq for event in queries.newest_events(session, filters=filters, limit=1000)][::-1]
+def newest(session: Any, wanted: Wanted) -> list[int]:
+    return [event.seq for event in newest_events(session, wanted, limit=9000)][::-1]
 
 
 @pytest.mark.parametrize("read", [listed, newest], ids=["listed", "newest"])
-@pytest.mark.parametrize("name", FILTERS)
+@pytest.mark.parametrize("name", LISTS)
 def test_a_filter_is_looked_up(session: Any, name: str, read: Callable[..., list[int]]) -> None:
     """No statement reads all events, and those that are found are the ones that the filter is about."""
-    filters = FILTERS[name]
+    wanted = LISTS[name]
     explaining: Any = (
         ExplainingSession(session) if hasattr(session, "takes_lists") else PlansOfSqlite(session)
     )
-    found = read(explaining, filters)
-    assert found == wanted(filters)
+    assert read(explaining, wanted) == expected(wanted)
     for statement, plan in explaining.plans.items():
         if "WITH RECURSIVE" in statement:  # one step in an index for each spelling
             continue
         for how in ways(plan):
-            assert "repo" in how or "incident" in how, (statement, plan)
+            assert any(column in how for column in ("repo", "incident", "kind")), (statement, plan)
+
+
+@pytest.mark.parametrize("name", LISTS)
+def test_pages_are_the_whole_list(session: Any, name: str) -> None:
+    """Whatever the order, the pages of a list hold every wanted event once, forward and backward."""
+    wanted = LISTS[name]
+    whole, size = expected(wanted), 7 if len(expected(wanted)) < 100 else 1000
+    after, before, forward, backward = BEGINNING, END, [], []
+    while page := list_events(session, Listing(size, after, wanted), after=after, limit=size):
+        forward += [event.position.seq for event in page]
+        after = page[-1].position
+    while shown := newest_events(session, wanted, before=before, limit=size):
+        backward += [event.seq for event in shown]
+        before = shown[-1].position
+    assert (forward, backward[::-1]) == (whole, whole)
+
+
+def test_a_long_period_is_read_in_the_order_of_arrival(session: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The list is the same, whether the events of its period are sorted or all events are read."""
+    monkeypatch.setattr(listing, "NARROW", 5)
+    for name, wanted in LISTS.items():
+        assert (name, listed(session, wanted)) == (name, expected(wanted))
+        assert (name, newest(session, wanted)) == (name, expected(wanted))
 
 
 def ways(plan: list[str] | dict[str, Any]) -> Iterator[str]:
@@ -84,8 +131,15 @@ def ways(plan: list[str] | dict[str, Any]) -> Iterator[str]:
             yield part.get("Index Cond", "") + part.get("Recheck Cond", "")
 
 
-def wanted(filters: dict[str, str]) -> list[int]:
+def expected(wanted: Wanted) -> list[int]:
     def fits(body: dict[str, Any]) -> bool:
-        return all(str(body.get(name, "")).lower() == value.lower() for name, value in filters.items())
+        at = to_us(parse(body["time"], "time"))
+        return (
+            all(str(body.get(name, "")).lower() == value.lower() for name, value in wanted.filters.items())
+            and (wanted.since is None or at >= wanted.since)
+            and (wanted.until is None or at < wanted.until)
+            and wanted.search.lower() in json.dumps(body).lower()
+        )
 
-    return [number for number, body in enumerate(history(), 1) if fits(body)]
+    found = [(body["time"], number) for number, body in enumerate(HISTORY, 1) if fits(body)]
+    return [number for _, number in (sorted(found) if wanted.order == HAPPENED else found)]

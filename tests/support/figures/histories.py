@@ -55,7 +55,7 @@ DEPLOYS = st.fixed_dictionaries(
 INCIDENT = {
     **PLACE,
     "incidentId": st.sampled_from(("one", "two", "three")),
-    "causedBy": st.sampled_from((*[None] * 6, *SHAS, "c" * 8, "e" * 9)),
+    "causedBy": st.sampled_from((*[None] * 6, *SHAS, "c" * 8, "e" * 9, "none")),
 }
 STARTS = st.fixed_dictionaries({"kind": st.just("incidentStarted"), **INCIDENT})
 ENDS = st.fixed_dictionaries(
@@ -77,6 +77,14 @@ def _stored(number: int, event: dict[str, Any]) -> dict[str, Any]:
 
 HISTORIES = st.lists(DEPLOYS | DEPLOYS | STARTS | ENDS, min_size=8, max_size=30).map(
     lambda events: [_stored(number, event) for number, event in enumerate(events)]
+)
+IDS = st.integers(0, 30).map(lambda number: f"e{number * 7 % 61:02d}")
+# Corrections of some events, whatever kind each of them is: what is said, and the deploy that is named.
+CORRECTIONS = st.dictionaries(
+    IDS,
+    st.tuples(st.just("deploy"), IDS)
+    | st.tuples(st.sampled_from(("no-deploy", "not-an-incident", "failed", "not-failed")), st.none()),
+    max_size=8,
 )
 QUESTIONS = st.fixed_dictionaries(
     {

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
+from types import MappingProxyType
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -28,7 +29,9 @@ class Reference:
         zone: str = "UTC",
         count_same_commit: bool = False,
         hotfix: str = "",
+        corrections: Mapping[str, Sequence[str | None]] = MappingProxyType({}),
     ) -> None:
+        self.corrections = corrections
         self.question = question
         self.count_same_commit = count_same_commit
         self.hotfix = hotfix
@@ -41,7 +44,9 @@ class Reference:
         self.deploys = [d for d in past if self.kinds.get(d["id"], REPEAT) != REPEAT]
         self.starts = [event for event in past if event["kind"] == "incidentStarted"]
         self.ends = [event for event in past if event["kind"] == "incidentResolved"]
-        self.outages = self.occurrences()
+        self.outages = [
+            (s, e) for s, e in self.occurrences() if corrections.get(s["id"], ("",))[0] != "not-an-incident"
+        ]
         self.blame = [self.link(start, end) for start, end in self.outages]
 
     def occurrences(self) -> list[tuple[Body, Body | None]]:
@@ -139,6 +144,11 @@ class Reference:
     def link(self, start: Body, end: Body | None) -> Body | None:
         here = [d for d in self.deploys if place(d)[:2] == place(start)[:2]]
         cause = (end or {}).get("causedBy") or start.get("causedBy")
+        if self.corrected(start):
+            named = [d for d in here if d["id"] == self.corrections[start["id"]][1]]
+            return named[0] if named else None
+        if cause == "none":
+            return None
         if cause:
             guilty = [
                 d
@@ -152,6 +162,9 @@ class Reference:
             after = [d for d in guilty if when(d) > when(start)]
             return max(before, key=order) if before else min(after, key=order, default=None)
         return self.latest_before(start, self.window)
+
+    def corrected(self, start: Body) -> bool:
+        return self.corrections.get(start["id"], ("",))[0] in ("deploy", "no-deploy")
 
     def latest_before(self, start: Body, window: timedelta) -> Body | None:
         near = [
@@ -234,7 +247,7 @@ class Reference:
         shown = [moment.astimezone(self.zone).replace(tzinfo=None) for moment in (began, until)]
         return max((shown[1] - shown[0]).total_seconds() / 86400, 0)
 
-    def figures(self) -> dict[str, Any]:  # noqa: PLR0912  one rule after another, as in the definitions
+    def figures(self) -> dict[str, Any]:  # noqa: C901, PLR0912  one rule after another, as in the definitions
         deploys = sorted(self.selected(self.deploys), key=when)
         gaps = [(when(deploys[i + 1]) - when(deploys[i])).total_seconds() for i in range(len(deploys) - 1)]
         leads, unknown_deploys, unknown_commits = [], 0, 0
@@ -255,7 +268,10 @@ class Reference:
             young = self.now - when(deploy) < self.window
             settled += not young
             remedies = self.remedied_by(deploy)
-            if not mine and not remedies:
+            said = self.corrections.get(deploy["id"], ("",))[0]
+            if said == "not-failed":
+                mine, remedies = [], []
+            if not mine and not remedies and said != "failed":
                 pending += young
                 continue
             failed += not young
@@ -284,6 +300,7 @@ class Reference:
             start
             for start, end in unlinked
             if not ((end or {}).get("causedBy") or start.get("causedBy"))
+            and not self.corrected(start)
             and self.latest_before(start, timedelta(hours=72)) is not None
         ]
         days = self.days()

@@ -90,7 +90,9 @@ class Relay:
 
 
 @contextmanager
-def in_thread(file: Path, environ: Mapping[str, str] | None = None) -> Iterator[Relay]:
+def in_thread(
+    file: Path, environ: Mapping[str, str] | None = None, *, writes_services: bool = False
+) -> Iterator[Relay]:
     """Serve what *file* says until the block ends."""
     configuration = load(file)
     addresses: list[str] = []
@@ -111,6 +113,7 @@ def in_thread(file: Path, environ: Mapping[str, str] | None = None) -> Iterator[
             stop=inside["stop"],
             reload=lambda: load(file),
             reloading=inside["reloading"],
+            writes_services=writes_services,
         )
 
     def body() -> None:

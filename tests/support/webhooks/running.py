@@ -21,7 +21,13 @@ import argon2
 import requests
 import structlog
 from gitdailies_connection.addresses import Listen, Network
-from gitdailies_connection.config.settings import DeploySettings, StoreSetting, TeamSettings, WebhooksSettings
+from gitdailies_connection.config.settings import (
+    DeploySettings,
+    RelayAddress,
+    StoreSetting,
+    TeamSettings,
+    WebhooksSettings,
+)
 from gitdailies_connection.config.sign_in import SignInSettings
 from gitdailies_server.storage.database import Database
 from gitdailies_webhooks.accounts import passwords
@@ -98,8 +104,10 @@ def in_thread(
     mirrors: Mapping[str, Path] = MappingProxyType({}),
     trusted_proxies: Sequence[Network] = (),
     status: Listen | None = None,
-    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
     teams: Sequence[TeamSettings] = (),
+    relays: Sequence[RelayAddress] = (),
+    port: int = 0,
+    sign_in: SignInSettings = SignInSettings(),  # noqa: B008  frozen
 ) -> Iterator[Receiver]:
     address: list[str] = []
     ready, loops, stops = threading.Event(), [], []
@@ -131,7 +139,7 @@ def in_thread(
         stops.append(asyncio.Event())
         reloading.append(asyncio.Event())
         await serve(
-            listen=Listen("127.0.0.1", 0),
+            listen=Listen("127.0.0.1", port),
             store=store,
             strict_order=strict_order,
             ready=listening,
@@ -140,7 +148,11 @@ def in_thread(
             status=status,
             status_hosts=["webhooks.internal"],
             keep_days=keep_days,
-            settings=replace(settings_of(settings, mirrors, trusted_proxies, sign_in), teams=tuple(teams)),
+            settings=replace(
+                settings_of(settings, mirrors, trusted_proxies, sign_in),
+                teams=tuple(teams),
+                relay=tuple(relays),
+            ),
             reload=next_settings,
             reloading=reloading[0],
         )

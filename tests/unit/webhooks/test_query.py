@@ -2,18 +2,35 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 from gitdailies_webhooks.events import query
 from gitdailies_webhooks.events.problem import Refusal
+
+from tests.support.figures.asking import us
 
 KEY = "gdk_0aZ90aZ90aZ90aZ90aZ90aZ90aZ90aZ9123456"
 
 
 def test_a_listing_is_read_from_its_query() -> None:
     """Limit, cursor and filters are read; a missing one has its documented default."""
-    assert query.listing("") == query.Listing(1000, 0, {})
+    assert query.listing("") == query.Listing(1000, query.BEGINNING, query.EVERYTHING)
     read = query.listing("limit=1000000&after=7&repo=larkspur%2Fledger&environment=")
-    assert read == query.Listing(1_000_000, 7, {"repo": "larkspur/ledger", "environment": ""})
+    filters = {"repo": "larkspur/ledger", "environment": ""}
+    assert read == query.Listing(1_000_000, query.Position(query.EARLIEST, 7), query.Wanted(filters))
+
+
+def test_a_period_a_text_and_an_order_are_read() -> None:
+    """A date is its midnight in the server's time zone; by time, the cursor holds a time and a number."""
+    text = "from=2026-03-04&to=2026-03-05T09:12:41Z&q=Checkout+502&order=happened&after=-5,7"
+    read = query.listing(text, zone=ZoneInfo("Europe/Berlin"))
+    wanted = query.Wanted(
+        {}, us("2026-03-03T23:00+00:00"), us("2026-03-05T09:12:41+00:00"), "Checkout 502", "happened"
+    )
+    assert read == query.Listing(1000, query.Position(-5, 7), wanted)
+    assert query.position(read.after.text("happened"), "happened") == read.after
+    assert query.position(read.after.text("received"), "received").seq == 7
 
 
 @pytest.mark.parametrize(
@@ -27,6 +44,10 @@ def test_a_listing_is_read_from_its_query() -> None:
         ("after=" + "9" * 5000, "after: expected a whole number from 0"),
         ("kind=deploy", "kind: expected one of deployed, incidentStarted, incidentResolved, got 'deploy'"),
         ("repository=a/b", "query: expected one of limit, after, kind, repo"),
+        ("from=yesterday", "from: expected a date like 2026-03-04"),
+        ("to=never", "to: expected a date like 2026-03-04"),
+        ("order=desc", "order: expected one of received, happened, got 'desc'"),
+        ("order=happened&after=7", "after: expected the `next` of the page before, got '7'"),
         ("repo=a&repo=b", "repo: given twice; give it once"),
         ("repo=%FF", "query: expected name=value pairs in UTF-8"),
         ("&".join(f"a{n}=" for n in range(60)), "query: expected name=value pairs in UTF-8"),

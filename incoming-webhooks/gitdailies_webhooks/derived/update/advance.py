@@ -14,7 +14,8 @@ from gitdailies_webhooks.derived.update.dependents import dependents
 from gitdailies_webhooks.derived.update.deploy_rows import replace_deploys
 from gitdailies_webhooks.derived.update.outcomes import Change, read_outcomes
 from gitdailies_webhooks.derived.update.shas import Lengths
-from gitdailies_webhooks.events import change_log
+from gitdailies_webhooks.events import change_log, corrections
+from gitdailies_webhooks.figures.corrections import Corrections
 from gitdailies_webhooks.figures.events import Deploy
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.sql.bulk import lookup_many
@@ -39,26 +40,27 @@ def advance(session: Session, settings: FigureSettings, now: int, most: int) -> 
     if not changes.number:
         return Progress(0, frozenset())
     deploys = parse_bodies(session, changes.bodies, settings, FOREVER).deploys
-    lengths = Lengths(session)
-    changed = _derive(session, changes.changed_ids, deploys, lengths, settings, now)
-    incident_rows.update(session, changed, changes.incidents, lengths, settings)
+    lengths, given = Lengths(session), corrections.all_corrections(session)
+    changed = _derive(session, changes.changed_ids, deploys, lengths, settings, now, given)
+    incident_rows.update(session, changed, changes.incidents, lengths, settings, given)
     change_log.mark_done(session, changes)
     return Progress(changes.number, frozenset(side.repo for change in changed for side in change.sides))
 
 
-def _derive(
+def _derive(  # noqa: PLR0917  each is a part of one step
     session: Session,
     changed_ids: list[str],
     deploys: tuple[Deploy, ...],
     lengths: Lengths,
     settings: FigureSettings,
     now: int,
+    given: Corrections,
 ) -> list[Change]:
     """Derive deploys, and those that depend on them, round by round until nothing more changes."""
     found: list[Change] = []
     again: set[str] = set(changed_ids)
     for _ in range(_ROUNDS):
-        replaced = replace_deploys(session, again, deploys, lengths, settings)
+        replaced = replace_deploys(session, again, deploys, lengths, settings, given)
         found += replaced.changes
         again = dependents(session, replaced.late, lengths, settings.window_us)
         again -= {deploy.id for deploy in deploys}

@@ -9,7 +9,17 @@ from __future__ import annotations
 from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
-from gitdailies_webhooks.figures.incidents import BY_CAUSE, BY_TIME, NO_DEPLOY, NO_SUCH_COMMIT, Occurrence
+from gitdailies_webhooks.figures.corrections import NOT_AN_INCIDENT
+from gitdailies_webhooks.figures.incidents import (
+    BY_CAUSE,
+    BY_HAND,
+    BY_TIME,
+    NO_CAUSE,
+    NO_DEPLOY,
+    NO_SUCH_COMMIT,
+    NO_SUCH_DEPLOY,
+    Occurrence,
+)
 from gitdailies_webhooks.figures.settings import WIDE_WINDOW_US
 
 # The `until` of what holds for good.
@@ -82,6 +92,31 @@ def by_cause(
             spans[-1] = spans[-1]._replace(until=moment)
         spans.append(Span(moment, until, sha, found, BY_CAUSE if found else NO_SUCH_COMMIT))
     return spans
+
+
+def by_hand(began_at: int, deploy: Candidate | None) -> list[Span]:
+    """Attribute an incident to the deploy that a correction names, from the time of this deploy on.
+
+    It is None if it is not here, or does not count at the place of the incident.
+    """
+    if deploy is None:
+        return [Span(began_at, FOREVER, None, None, NO_SUCH_DEPLOY)]
+    if deploy.at <= began_at:
+        return [Span(began_at, FOREVER, None, deploy, BY_HAND)]
+    return [
+        Span(began_at, deploy.at, None, None, NO_SUCH_DEPLOY),
+        Span(deploy.at, FOREVER, None, deploy, BY_HAND),
+    ]
+
+
+def by_nothing(since: int, until: int, cause: str | None = None) -> Span:
+    """Attribute an incident to no deploy: a correction or its `causedBy` says that none caused it."""
+    return Span(since, until, cause, None, NO_CAUSE)
+
+
+def dismissed(began_at: int) -> Span:
+    """Return the span of an occurrence that is no incident. It is empty, so that it is in no figure."""
+    return Span(began_at, began_at, None, None, NOT_AN_INCIDENT)
 
 
 def _at(began_at: int, service: str, known: Iterable[Candidate]) -> Candidate | None:

@@ -29,6 +29,8 @@ from gitdailies_webhooks.derived.update.outcomes import (
 )
 from gitdailies_webhooks.derived.update.shas import Lengths
 from gitdailies_webhooks.figures.commits import CommitMap, CommitSet
+from gitdailies_webhooks.figures.corrections import NONE, Corrections
+from gitdailies_webhooks.figures.corrections import outcome as outcome_of
 from gitdailies_webhooks.figures.events import Deploy
 from gitdailies_webhooks.figures.lead_time import NewCommits, new_commits_of
 from gitdailies_webhooks.figures.remedies import PlaceRemedies
@@ -59,6 +61,7 @@ def replace_deploys(
     deploys: Sequence[Deploy],
     lengths: Lengths,
     settings: FigureSettings,
+    corrections: Corrections = NONE,
 ) -> Replaced:
     """Remove the rows of the deploys with the ids *stored*, and put *deploys* in."""
     old = read_outcomes(session, stored)
@@ -67,7 +70,7 @@ def replace_deploys(
     late = _late(session, groups, old.values())
     written = _derive(session, groups, lengths, settings)
     lengths.note((one.outcome.repo, sha) for one in written for sha in _named(one.outcome))
-    _insert(session, written)
+    _insert(session, written, corrections)
     again = {one.outcome.id for one in written if one.outcome.id in old}
     remedied |= {id_ for one in written for id_, _ in one.remedied} | again
     execute_many(session, statements.SET_REMEDIED, [(id_,) for id_ in sorted(remedied)])
@@ -190,10 +193,9 @@ def _written(groups: Sequence[Group], window: int) -> Iterator[_Written]:
             yield _Written(Outcome.of(deploy, result), deploy, result, remedied)
 
 
-def _insert(session: Session, written: Sequence[_Written]) -> None:
-    insert_many(
-        session, "figures_deploys", statements.DEPLOY_COLUMNS, [_deploy_values(one) for one in written]
-    )
+def _insert(session: Session, written: Sequence[_Written], corrections: Corrections) -> None:
+    rows = [(*_deploy_values(one), outcome_of(corrections, one.outcome.id)) for one in written]
+    insert_many(session, "figures_deploys", statements.DEPLOY_COLUMNS, rows)
     commits: list[tuple[Any, ...]] = []
     reverts: list[tuple[Any, ...]] = []
     remedies: list[tuple[Any, ...]] = []

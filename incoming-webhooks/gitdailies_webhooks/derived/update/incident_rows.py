@@ -17,11 +17,21 @@ from gitdailies_webhooks.derived.update.attribution import (
     Cause,
     Span,
     by_cause,
+    by_hand,
+    by_nothing,
     by_time,
     causes,
+    dismissed,
 )
 from gitdailies_webhooks.derived.update.outcomes import Change, Outcome, place_key, read_outcomes
 from gitdailies_webhooks.derived.update.shas import Lengths
+from gitdailies_webhooks.figures.corrections import (
+    NAMED_NONE,
+    NONE,
+    NOT_AN_INCIDENT,
+    Corrections,
+    of_incident,
+)
 from gitdailies_webhooks.figures.incidents import Occurrence, occurrences
 from gitdailies_webhooks.figures.settings import WIDE_WINDOW_US, FigureSettings, folded
 from gitdailies_webhooks.sql.bulk import Lookup, execute_many, insert_many, lookup_many
@@ -57,6 +67,12 @@ class StoredIncident(NamedTuple):
     @property
     def key(self) -> tuple[str, int]:
         return (self.id, self.since)
+
+    def is_known(self, now: int) -> bool:
+        """Whether the row holds at a moment. One that is no incident holds from its start on."""
+        if self.how == NOT_AN_INCIDENT:
+            return self.at <= now
+        return self.since <= now < self.until
 
 
 class _Whole(NamedTuple):
@@ -116,13 +132,15 @@ def update(
     changed: set[_IncidentKey],
     lengths: Lengths,
     settings: FigureSettings,
+    corrections: Corrections = NONE,
 ) -> None:
     """Attribute again the incidents near changed deploys, and pair those of *changed* incidents again.
 
-    *changed* are the incidents whose events arrived, were deleted or changed.
+    *changed* are the incidents whose events or corrections arrived, were deleted or changed.
     """
     paired = {whole.id: whole for whole in _paired(session, changed, settings)}
     near = {row.id for row in _near(session, changes, lengths, settings.window_us)}
+    near |= _corrected_to(changes, corrections)
     # A deleted event may have come back under its id, and its old row may be that of another incident.
     stored = {row.key: row for row in _rows(session, "id", {(i,) for i in near | paired.keys()}, _BY_ID)}
     stored |= {row.key: row for row in _rows(session, "repo, incident_id", changed, _OF_INCIDENT)}
@@ -131,11 +149,11 @@ def update(
         if row.incident not in changed and row.id not in paired:
             spans[row.id].append(row)
     wholes = [*paired.values(), *map(_Whole.stored, spans.values())]
-    rows = {row.key: row for row in _attributed(session, wholes, lengths, settings.window_us)}
+    rows = {row.key: row for row in _attributed(session, wholes, lengths, settings, corrections)}
     outdated = [key for key, row in stored.items() if rows.get(key) != row]
     new = [row for key, row in rows.items() if stored.get(key) != row]
     execute_many(session, statements.DELETE_INCIDENT, outdated)
-    lengths.note((row.repo, row.cause) for row in new if row.cause is not None)
+    lengths.note((row.repo, row.cause) for row in new if row.cause not in (None, NAMED_NONE))
     insert_many(session, "figures_incidents", statements.INCIDENT_COLUMNS, new)
 
 
@@ -171,21 +189,35 @@ def _near(
     yield from _rows(session, "repo, environment, sha", given, statements.INCIDENTS_CAUSED_BY)
 
 
+def _corrected_to(changes: Sequence[Change], corrections: Corrections) -> set[str]:
+    """Return the starts that corrections attribute to one of the changed deploys."""
+    changed = {side.id for change in changes for side in change.sides}
+    return {start for start, one in corrections.items() if one.deploy in changed} if corrections else set()
+
+
 def _findable(side: Outcome) -> Iterator[str]:
     """Yield the commits by which a cause finds a deploy."""
     return (sha for sha, brought in side.commits.items() if brought or sha == side.sha)
 
 
 def _attributed(
-    session: Session, wholes: Sequence[_Whole], lengths: Lengths, window: int
+    session: Session,
+    wholes: Sequence[_Whole],
+    lengths: Lengths,
+    settings: FigureSettings,
+    corrections: Corrections,
 ) -> Iterator[StoredIncident]:
+    given = {whole.id: one for whole in wholes if (one := of_incident(corrections, whole.id)) is not None}
+    yield from _corrected(session, [whole for whole in wholes if whole.id in given], given)
+    wholes = [whole for whole in wholes if whole.id not in given]
+    window = settings.window_us
     uncaused = [whole for whole in wholes if any(sha is None for _, sha in whole.causes)]
     latest = _latest(session, uncaused, max(window, WIDE_WINDOW_US))
     caused: set[tuple[tuple[str, ...], str]] = {
         ((whole.repo, whole.environment), cause.sha)
         for whole in wholes
         for cause in whole.causes
-        if cause.sha is not None
+        if cause.sha not in (None, NAMED_NONE)
     }
     candidates = _candidates(session, caused, lengths)
     for whole in wholes:
@@ -193,8 +225,31 @@ def _attributed(
             if sha is None:
                 yield whole.row(by_time(whole.at, since, until, latest.get(whole.id), window))
                 continue
+            if sha == NAMED_NONE:
+                yield whole.row(by_nothing(since, until, sha))
+                continue
             found = candidates[(whole.repo, whole.environment), sha]
             for span in by_cause(whole.at, whole.service, sha, since, until, found):
+                yield whole.row(span)
+
+
+def _corrected(
+    session: Session, wholes: Sequence[_Whole], corrections: Corrections
+) -> Iterator[StoredIncident]:
+    """Attribute incidents as corrections say."""
+    chosen = (corrections[whole.id].deploy for whole in wholes)
+    deploys = read_outcomes(session, (id_ for id_ in chosen if id_ is not None))
+    for whole in wholes:
+        correction = corrections[whole.id]
+        if correction.what == NOT_AN_INCIDENT:
+            yield whole.row(dismissed(whole.at))
+        elif correction.deploy is None:
+            yield whole.row(by_nothing(whole.at, FOREVER))
+        else:
+            cause, where = deploys.get(correction.deploy), (whole.repo, whole.environment)
+            if cause is not None and not (cause.counts and cause.place[:2] == where):
+                cause = None
+            for span in by_hand(whole.at, None if cause is None else _candidate(cause)):
                 yield whole.row(span)
 
 

@@ -100,7 +100,7 @@ def test_the_reasons_add_up_to_the_figures(events: Events, question: dict[str, s
     assert count(3, "open") == figures["failedDeploymentRecoveryTime"]["open"]
     assert count(3, "without-incident") == figures["failedDeploymentRecoveryTime"]["withoutIncident"]
     assert count(4, "rework") == figures["deploymentReworkRate"]["numerator"]
-    unlinked = sum(of_start in (["unlinked"], ["window"]) for of_start in starts)
+    unlinked = sum(of_start in (["unlinked"], ["window"], ["no-cause"]) for of_start in starts)
     assert unlinked == figures["changeFailRate"]["unlinked"]
 
 

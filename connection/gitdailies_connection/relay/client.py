@@ -1,0 +1,121 @@
+"""Asks a relay's status address about deliveries, and has it act on them. Call it in a thread: it waits.
+
+Whatever is at that address, an answer is JSON within a bound and a time, or a RelayFault with a remedy.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+from urllib.parse import quote, urlencode
+
+from gitdailies_core.errors import ConfigurationError, DeliveryError, RelayFault, TimedOut, UnreadableBody
+from gitdailies_core.values.secret import redact
+
+from gitdailies_connection.config.settings import RelayAddress
+from gitdailies_connection.http.response import Response
+from gitdailies_connection.http.sender import Sender
+
+READ_SECONDS, ACT_SECONDS = 5.0, 30.0
+# A page of a list has a fiftieth of this, and one delivery with its body less than this.
+LARGEST_ANSWER = 4 * 1024 * 1024
+
+_WRONG_ADDRESS = "Compare webhooks.relay.url with relay.status of that relay."
+_LOOK = "Look at the relay, then load this page again."
+# By status: what is said of an answer, and what to do.
+_FAULTS: Mapping[int, tuple[str, str]] = {
+    401: ("it refuses the key", "Give webhooks.relay.key and relay.status_key the same key."),
+    403: ("its API is off", "Name a key in relay.status_key, and start the relay again."),
+    421: (
+        "it does not answer for this name",
+        "Add the name in webhooks.relay.url to relay.status_hosts, and start the relay again.",
+    ),
+    404: ("it has no such path", f"It may be another server, or an earlier version. {_WRONG_ADDRESS}"),
+    405: ("it does not take this request", f"It may be another server. {_WRONG_ADDRESS}"),
+}
+
+
+class RelayClient:
+    """A relay, by its address and its key. The key is read at each request, so that it may be replaced."""
+
+    def __init__(self, address: RelayAddress, environ: Mapping[str, str]) -> None:
+        self.name = address.name
+        self._address = address
+        self._environ = environ
+
+    def get(self, path: str, **query: str) -> Any:
+        """Return the JSON at *path*, None where the relay has no such delivery; raises RelayFault."""
+        asked = f"{quote(path)}?{urlencode(query)}" if query else quote(path)
+        answer = self._exchange("GET", asked, None, READ_SECONDS)
+        if answer.status == 404 and self._is_json(answer):
+            content = self._content(answer)
+            if isinstance(content, dict) and content.get("reason"):
+                return None
+        if answer.status != 200:
+            raise self._fault(answer)
+        return self._content(answer)
+
+    def post(self, path: str, body: Mapping[str, Any]) -> tuple[int, Any]:
+        """Post *body*; return 200 or 409, and the JSON. Raises RelayFault."""
+        data = json.dumps(body).encode()
+        answer = self._exchange("POST", quote(path), data, ACT_SECONDS)
+        if answer.status not in (200, 409):
+            raise self._fault(answer)
+        return answer.status, self._content(answer)
+
+    def _exchange(self, method: str, path: str, body: bytes | None, seconds: float) -> Response:
+        try:
+            key = self._address.key.read(self._environ)
+        except ConfigurationError as error:
+            raise RelayFault(f"webhooks.relay.key: {error}", "Write the key there, alone.") from None
+        try:
+            with Sender(self._address.url, timeout_seconds=seconds) as sender:
+                return sender.ask(method, path, token=key, body=body, largest=LARGEST_ANSWER)
+        except TimedOut as error:
+            raise RelayFault(redact(str(error), key), _LOOK) from None
+        except DeliveryError as error:
+            remedy = f"Start the relay, or correct its address. {_WRONG_ADDRESS}"
+            raise RelayFault(redact(str(error), key), remedy) from None
+        except ConfigurationError as error:
+            raise RelayFault(str(error), "Correct that file, then load this page again.") from None
+
+    def _fault(self, answer: Response) -> RelayFault:
+        """Say what is wrong with an answer that has no content for us."""
+        if answer.is_html:
+            return RelayFault(f"a web page with status {answer.status} came in place of data", _WRONG_ADDRESS)
+        if 300 <= answer.status < 400:
+            return RelayFault(f"it answers with {answer.message()}", _WRONG_ADDRESS)
+        if answer.status in _FAULTS:
+            said, remedy = _FAULTS[answer.status]
+            return RelayFault(f"{said}: {answer.status}", remedy)
+        reason = self._reason(answer)
+        if answer.status == 400:
+            return RelayFault(f"it does not take this question: {reason}", "Change the filter or the form.")
+        return RelayFault(f"it answers {answer.status}: {reason}", _LOOK)
+
+    def _reason(self, answer: Response) -> str:
+        if self._is_json(answer) and not answer.cut:
+            try:
+                content = answer.json()
+            except UnreadableBody:
+                content = None
+            if isinstance(content, dict) and isinstance(content.get("reason"), str):
+                return str(content["reason"])[:500]
+        return answer.message()[:500] or "without a reason"
+
+    def _content(self, answer: Response) -> Any:
+        if answer.is_html:
+            raise self._fault(answer)
+        if answer.cut:
+            raise RelayFault(f"its answer is larger than {LARGEST_ANSWER:,} bytes", _WRONG_ADDRESS)
+        if answer.broken:
+            raise RelayFault("its answer broke off, or did not come in time", _LOOK)
+        try:
+            return answer.json()
+        except UnreadableBody:
+            raise RelayFault("its answer is not JSON", _WRONG_ADDRESS) from None
+
+    @staticmethod
+    def _is_json(answer: Response) -> bool:
+        return answer.content_type == "application/json"

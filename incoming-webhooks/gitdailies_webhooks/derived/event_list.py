@@ -1,0 +1,57 @@
+"""A list of events with the result of each: what a deploy counts as, what an incident is attributed to."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+from gitdailies_server.storage.database import Session
+
+from gitdailies_webhooks.derived import rows
+from gitdailies_webhooks.derived.verdicts import Event, verdicts
+from gitdailies_webhooks.events.listing import StoredEvent, newest_events
+from gitdailies_webhooks.events.query import Position, Wanted
+from gitdailies_webhooks.figures import metrics
+from gitdailies_webhooks.figures.reasons import ALL, Verdict
+from gitdailies_webhooks.figures.selection import Selection
+from gitdailies_webhooks.figures.settings import FigureSettings
+
+# The result in words, by the word of the verdict on the fail rate, or of that on every figure.
+_WORDS = {
+    "failed": "failed",
+    "failed-young": "failed",
+    "succeeded": "did not fail",
+    "pending": "pending",
+    "unlinked": "unlinked",
+    "window": "unlinked",
+    "repeat": "repeat",
+    "duplicate": "duplicate",
+    "behind": "not counted yet",
+}
+_BAD = ("failed", "failed-young", "unlinked", "window")
+
+
+class Listed(NamedTuple):
+    """An event of the list; `result` is "" for none, and `bad` if it asks for attention."""
+
+    event: StoredEvent
+    result: str
+    bad: bool
+
+
+def listed(
+    session: Session, wanted: Wanted, before: Position, limit: int, settings: FigureSettings, now: int
+) -> list[Listed]:
+    """Read events before a position, the last in their order first, as they are at *now* (µs)."""
+    found = newest_events(session, wanted, before=before, limit=limit)
+    if rows.outdated(session, settings):
+        return [Listed(event, "", False) for event in found]
+    asked = [Event(event.seq, event.id, "", event.body) for event in found]
+    judged = verdicts(session, asked, Selection.all_until(now), settings)
+    return [Listed(event, *_result(of)) for event, of in zip(found, judged, strict=True)]
+
+
+def _result(of: tuple[Verdict, ...]) -> tuple[str, bool]:
+    for verdict in of:
+        if verdict.figure in (metrics.FAIL_RATE, ALL):
+            return _WORDS.get(verdict.word, ""), verdict.word in _BAD
+    return "", False

@@ -1,0 +1,196 @@
+"""Read what is related to an event: rows of it and of its neighbors, as they were at a moment.
+
+An index finds each row. Nothing derives a repository.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any, NamedTuple
+
+import orjson
+from gitdailies_core.events.events import INCIDENT_STARTED
+from gitdailies_server.storage.database import Session
+
+from gitdailies_webhooks.derived import queries, rows, statements
+from gitdailies_webhooks.derived.repositories import parse_bodies
+from gitdailies_webhooks.derived.update.incident_rows import StoredIncident
+from gitdailies_webhooks.derived.update.outcomes import Outcome, read_outcomes
+from gitdailies_webhooks.events.corrections import StoredCorrection, correction_of
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures.events import Commit
+from gitdailies_webhooks.figures.selection import Selection
+from gitdailies_webhooks.figures.settings import FigureSettings, folded
+from gitdailies_webhooks.figures.story import Change
+from gitdailies_webhooks.sql.bulk import Lookup, lookup_many
+
+# So many deploys near an incident are offered as its cause: before its start, and after it.
+NEAR_BEFORE, NEAR_AFTER = 6, 3
+# So many occurrences of an incident, and incidents of a deploy, are shown.
+_MOST = 100
+
+_EVENT = "SELECT seq, time, received_at, body, repo, incident_id FROM events WHERE id = ?"
+# The counting deploys of a place before and after a position, and the last one of these up to a moment.
+_BEFORE = (
+    "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND service = ? AND counts = 1"
+    " AND (at, id) < (?, ?) ORDER BY at DESC, id DESC LIMIT 1"
+)
+_AFTER = (
+    "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND service = ? AND counts = 1"
+    " AND (at, id) > (?, ?) AND at <= ? ORDER BY at, id LIMIT 1"
+)
+# The counting deploys of any service up to a moment, and from then on up to another one.
+_LATEST = (
+    "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND counts = 1 AND at <= ?"
+    " ORDER BY at DESC, id DESC LIMIT ?"
+)
+_NEXT = (
+    "SELECT id FROM figures_deploys WHERE repo = ? AND environment = ? AND counts = 1 AND at > ? AND at <= ?"
+    " ORDER BY at, id LIMIT ?"
+)
+# The newest start of an incident.
+_NEWEST_START = (
+    "SELECT id FROM events WHERE incident_id = ? AND kind = ? AND time <= ? ORDER BY time + 0 DESC, seq DESC"
+    " LIMIT 1"
+)
+
+
+class Found(NamedTuple):
+    """A stored event: its number, time and arrival (µs), body, folded repository and incident."""
+
+    seq: int
+    at: int
+    received_at: int
+    body: dict[str, Any]
+    repo: str
+    incident: str | None
+
+    @property
+    def id(self) -> str:
+        id_: str = self.body["id"]
+        return id_
+
+    @property
+    def kind(self) -> str:
+        kind: str = self.body["kind"]
+        return kind
+
+
+class Reader:
+    """Reads what is related to events, as it was at the moment *now* (µs).
+
+    Raises Refusal (`busy`) while the rows are for other settings.
+    """
+
+    def __init__(self, session: Session, settings: FigureSettings, now: int) -> None:
+        if rows.outdated(session, settings):
+            raise refusal(
+                "busy",
+                "the figures are being derived from all events again; ask again in a minute",
+                Retry_After="60",
+            )
+        self._session = session
+        self.settings = settings
+        self.now = now
+
+    def event(self, id_: str) -> Found | None:
+        """Return an event by its id, or None."""
+        row = self._session.execute(_EVENT, (id_,)).fetchone()
+        if row is None:
+            return None
+        seq, at, received_at, body, repo, incident_id = row
+        return Found(seq, at, received_at, orjson.loads(body), folded(repo or ""), incident_id)
+
+    def verdicts(self, found: Found) -> list[dict[str, Any]]:
+        """Return why the event counts or not, for each figure that it concerns."""
+        everything = Selection.all_until(self.now)
+        judged = queries.why_one(self._session, everything, self.settings, found.id)
+        return [] if judged is None else list(judged["verdicts"])
+
+    def outcome(self, id_: str) -> Outcome | None:
+        """Return what others can see of a deploy; None if it is not derived yet."""
+        return read_outcomes(self._session, [id_]).get(id_)
+
+    def result(self, id_: str) -> tuple[str | None, str, str, str]:
+        """Return what a deploy repeats, its type, why its commits are unknown, and what a correction says."""
+        for row in lookup_many(self._session, "id", [(id_,)], statements.DEPLOY_RESULTS):
+            _, counts, _, repeats, type_, _, unknown, _, _ = row
+            judged = dict(lookup_many(self._session, "id", [(id_,)], statements.JUDGED))
+            return (None if counts else repeats, type_, unknown, judged.get(id_, ""))
+        return (None, "", "", "")
+
+    def correction(self, id_: str) -> StoredCorrection | None:
+        """Return the correction of an event, or None."""
+        return correction_of(self._session, id_)
+
+    def neighbors(self, outcome: Outcome | None) -> tuple[str | None, str | None]:
+        """Return the ids of the counting deploys of the place before a deploy and after it."""
+        if outcome is None:
+            return (None, None)
+        before = self._session.execute(_BEFORE, (*outcome.place, *outcome.order)).fetchone()
+        after = self._session.execute(_AFTER, (*outcome.place, *outcome.order, self.now)).fetchone()
+        return (None if before is None else before[0], None if after is None else after[0])
+
+    def changes(self, found: Found, outcome: Outcome | None) -> list[Change]:
+        """Return the commits of a deploy, with those that a mirror found."""
+        history = parse_bodies(
+            self._session, [orjson.dumps(found.body).decode()], self.settings, max(found.at, self.now)
+        )
+        listed = {} if outcome is None else outcome.listed
+        # Of a commit that is listed twice, the first one counts.
+        first: dict[str, Commit] = {}
+        for commit in (commit for one in history.deploys for commit in one.commits or ()):
+            first.setdefault(commit.sha, commit)
+        return [Change(sha, commit.at, listed.get(sha, False)) for sha, commit in first.items()]
+
+    def incidents_of(self, deploy: str) -> list[StoredIncident]:
+        """Return the incidents that are attributed to a deploy, in order."""
+        found = self._known("id", [(deploy,)], statements.INCIDENTS_OF_DEPLOY)
+        return sorted(found, key=lambda row: (row.at, row.id))[:_MOST]
+
+    def occurrences(self, found: Found) -> list[StoredIncident]:
+        """Return the occurrences of the incident of an event, in order."""
+        if found.incident is None:
+            return []
+        given = [(found.repo, found.incident)]
+        rows_ = self._known("repo, incident_id", given, statements.OCCURRENCES)
+        return sorted(rows_, key=lambda row: (row.at, row.id))[-_MOST:]
+
+    def _known(self, columns: str, given: Sequence[tuple[str, ...]], lookup: Lookup) -> list[StoredIncident]:
+        """Return rows of incidents as they were at the moment."""
+        found = (StoredIncident(*row) for row in lookup_many(self._session, columns, given, lookup))
+        return [_until(row, self.now) for row in found if row.is_known(self.now)]
+
+    def remedies(self, id_: str, lookup: Lookup, column: int) -> list[tuple[str, int]]:
+        """Return the ids in a column of remedies, each with the time of the remedy, in order."""
+        found = lookup_many(self._session, "id", [(id_,)], lookup)
+        known = {(row[1], row[column]) for row in found if row[1] <= self.now}
+        return [(other, at) for at, other in sorted(known)]
+
+    def near(self, row: StoredIncident) -> list[str]:
+        """Return the deploys nearest to an incident: those before it, the latest first, and those after."""
+        where = (row.repo, row.environment)
+        before = self._session.execute(_LATEST, (*where, row.at, NEAR_BEFORE)).fetchall()
+        after = self._session.execute(_NEXT, (*where, row.at, self.now, NEAR_AFTER)).fetchall()
+        return [id_ for (id_,) in (*before, *after)]
+
+    def start_of(self, incident_id: str | None) -> str | None:
+        """Return the id of the newest start of an incident."""
+        if not incident_id:
+            return None
+        given = (incident_id, INCIDENT_STARTED, self.now)
+        row = self._session.execute(_NEWEST_START, given).fetchone()
+        return None if row is None else str(row[0])
+
+    def bodies(self, ids: Iterable[str | None]) -> dict[str, dict[str, Any]]:
+        """Return the bodies of events by id."""
+        wanted = [(id_,) for id_ in sorted({id_ for id_ in ids if id_})]
+        found = lookup_many(self._session, "id", wanted, statements.EVENTS_BY_ID)
+        return {id_: orjson.loads(body) for id_, _, body in found}
+
+
+def _until(row: StoredIncident, now: int) -> StoredIncident:
+    """Return a row without an end that comes later."""
+    if row.ended_at is None or row.ended_at <= now:
+        return row
+    return row._replace(ended_at=None, end_id=None, merged=0)

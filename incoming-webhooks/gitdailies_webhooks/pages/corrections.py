@@ -1,0 +1,54 @@
+"""Corrections by people: the forms on the page of a deploy or an incident, and in the review."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from starlette.responses import Response
+
+from gitdailies_webhooks.derived import correcting
+from gitdailies_webhooks.derived.correcting import Wish
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.figures.corrections import DEPLOY, OF_DEPLOY, OF_INCIDENT
+from gitdailies_webhooks.pages.request_context import Visit, local_path
+from gitdailies_webhooks.pages.site import Page, Site
+
+
+class CorrectionPages:
+    """What the forms of corrections do. They need a reason, and lead back to where they were sent from."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def pages(self) -> list[Page]:
+        needs = self._site.correct_needs
+        return [
+            Page("/corrections", self.correct, "POST", needs=needs),
+            Page("/corrections/undo", self.undo, "POST", needs=needs),
+        ]
+
+    async def correct(self, visit: Visit) -> Response:
+        """Correct an event; a choice of a deploy has its id behind the word."""
+        fields = visit.fields
+        what, _, deploy = fields.get("what", "").partition(" ")
+        if what not in (*OF_INCIDENT, *OF_DEPLOY):
+            raise refusal("request", "form: choose what happened")
+        chosen = deploy.strip() if what == DEPLOY else None
+        wish = Wish(fields.get("event", ""), what, chosen, fields.get("reason", ""))
+        await self._site.catch_up()
+        now, actor = self._site.clock(), visit.user.name
+        work = partial(correcting.correct, wish=wish, settings=self._site.settings, actor=actor, now=now)
+        made = await self._site.store.write(work)
+        self._site.log.info("corrected", id=made.event, what=made.what, person=actor)
+        await self._site.catch_up()
+        return self._site.redirect(local_path(fields.get("back", "")))
+
+    async def undo(self, visit: Visit) -> Response:
+        """Undo the correction of an event."""
+        now, actor, event = self._site.clock(), visit.user.name, visit.fields.get("event", "")
+        whats = (*OF_INCIDENT, *OF_DEPLOY)
+        work = partial(correcting.undo, event=event, whats=whats, actor=actor, now=now)
+        made = await self._site.store.write(work)
+        self._site.log.info("correction undone", id=made.event, what=made.what, person=actor)
+        await self._site.catch_up()
+        return self._site.redirect(local_path(visit.fields.get("back", "")))

@@ -1,0 +1,169 @@
+"""The pages of deliveries: the list of a relay, and one delivery from its arrival to its answers."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+from collections.abc import Iterable, Mapping
+from functools import partial
+
+from gitdailies_connection.relay.answers import delivery_of, page_of, state_of
+from gitdailies_connection.relay.values import Delivery, DeliveryPage, RelayState
+from gitdailies_core.errors import RelayFault
+from starlette.responses import Response
+
+from gitdailies_webhooks.events import queries
+from gitdailies_webhooks.pages.delivery_words import (
+    FILTERS,
+    FOR_MANY,
+    OUTCOMES,
+    STEPS,
+    WANTS_ACTION,
+    address_of,
+    done_sentence,
+    list_address,
+    said,
+    step_title,
+    timeline,
+)
+from gitdailies_webhooks.pages.request_context import Visit
+from gitdailies_webhooks.pages.site import Page, Site
+
+_PAGE = "50"
+_DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}")
+
+
+class DeliveryPages:
+    """The list of deliveries, and one delivery."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def pages(self) -> list[Page]:
+        return [
+            Page("/deliveries", self.show),
+            Page("/deliveries/{relay}/{id}", self.one),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """List the deliveries of a relay, those that came last first."""
+        relays = self._site.relays
+        if not relays.names:
+            return self._site.render(visit, "deliveries-none.html")
+        relay = chosen_relay(visit, relays.names)
+        filters = filters_of(visit)
+        query = {**with_times(filters), "limit": _PAGE}
+        if after := visit.fields.get("after", "")[:200]:
+            query["after"] = after
+        if visit.is_owner:
+            query["bodies"] = "true"
+        page: DeliveryPage | None = None
+        state: RelayState | None = None
+        fault: RelayFault | None = None
+        try:
+            page, state = await asyncio.gather(
+                relays.ask(relay, lambda client: client.get("/deliveries", **query), page_of),
+                relays.ask(relay, lambda client: client.get("/status"), state_of),
+            )
+        except RelayFault as error:
+            fault = error
+        rows = page.rows if page else ()
+        seqs = await self._seqs(event.id for row in rows for event in row.events)
+        return self._site.render(
+            visit,
+            "deliveries.html",
+            status=200 if fault is None else 502,
+            relay=relay,
+            relays=relays.names,
+            relay_links=[(name, list_address(name, {}), name == relay) for name in relays.names],
+            heard=relays.last_answers.get(relay),
+            fault=fault,
+            state=state,
+            rows=rows,
+            seqs=seqs,
+            more=list_address(relay, filters, after=page.next) if page and page.next else None,
+            looked_back_to=page.looked_back_to if page else None,
+            newest=list_address(relay, filters) if after else None,
+            filters=filters,
+            outcomes=OUTCOMES,
+            wants_action=WANTS_ACTION,
+            for_many=FOR_MANY.get(filters.get("outcome", ""), ()) if visit.is_owner and rows else (),
+            many_address=partial(_many_address, relay, filters),
+            steps=STEPS,
+            said=said,
+            done=_done(visit),
+            address_of=partial(address_of, relay),
+            step_title=step_title,
+        )
+
+    async def one(self, visit: Visit) -> Response:
+        """Show a delivery. Only an owner sees its body, its headers, and what is behind a button."""
+        relays = self._site.relays
+        relay, id_ = visit.request.path_params["relay"], visit.request.path_params["id"]
+        if relay not in relays.names:
+            return self._site.not_found(visit)
+        query = {"bodies": "true"} if visit.is_owner else {}
+        try:
+            found: Delivery | None = await relays.ask(
+                relay, lambda client: client.get(f"/deliveries/{id_}", **query), delivery_of
+            )
+        except RelayFault as fault:
+            return self._fault_page(visit, fault)
+        if found is None:
+            return self._site.message(
+                visit, 404, "No such delivery", "The relay does not have this delivery, or not any more."
+            )
+        return self._site.render(
+            visit,
+            "delivery.html",
+            relay=relay,
+            delivery=found,
+            title=found.messages[0].word
+            if found.messages and found.messages[0].word
+            else "A delivery that was not read",
+            outcome=OUTCOMES.get(found.outcome, (found.outcome, "")),
+            wants_action=found.outcome in WANTS_ACTION,
+            moments=timeline(found, is_owner=visit.is_owner),
+            seqs=await self._seqs(event.id for event in found.events),
+            steps=[(step, step_title(step, found.outcome)) for step in found.steps if step in STEPS],
+            back=list_address(relay, {}),
+            address=partial(address_of, relay, found.id),
+            services_address=f"/settings/services?relay={relay}",
+            done=_done(visit),
+        )
+
+    def _fault_page(self, visit: Visit, fault: RelayFault) -> Response:
+        text = f"The relay cannot be asked: {fault}. {fault.remedy}"
+        return self._site.message(visit, 502, "The relay does not answer", text)
+
+    async def _seqs(self, ids: Iterable[str]) -> Mapping[str, int]:
+        """Return the numbers of events by their ids, for links."""
+        return await self._site.store.read(partial(queries.seqs_of, ids=list(dict.fromkeys(ids))[:500]))
+
+
+def chosen_relay(visit: Visit, names: tuple[str, ...]) -> str:
+    """Return the relay that an address names, or the first one."""
+    name = visit.fields.get("relay", "")
+    return name if name in names else names[0]
+
+
+def filters_of(visit: Visit) -> dict[str, str]:
+    """Return the filters of an address that are set."""
+    return {name: text for name in FILTERS if (text := visit.fields.get(name, "").strip()[:300])}
+
+
+def with_times(filters: Mapping[str, str]) -> dict[str, str]:
+    """Return filters as a relay reads them: a date is its midnight in UTC."""
+    return {
+        name: f"{text}T00:00:00Z" if name in ("from", "to") and _DATE.fullmatch(text) else text
+        for name, text in filters.items()
+    }
+
+
+def _many_address(relay: str, filters: Mapping[str, str], action: str) -> str:
+    return list_address(relay, filters, action=action).replace("/deliveries?", "/deliveries/actions?", 1)
+
+
+def _done(visit: Visit) -> str:
+    given = (visit.fields.get(name, "") for name in ("did", "deliveries", "events"))
+    return done_sentence(*given)

@@ -1,0 +1,143 @@
+"""The words of the pages about deliveries: outcomes, actions, the timeline of one delivery. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from datetime import datetime
+from pathlib import PurePath
+from types import MappingProxyType
+from typing import NamedTuple
+from urllib.parse import quote, urlencode
+
+from gitdailies_connection.relay.values import Delivery
+
+# The title of each outcome, and what it means.
+OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
+    {
+        "passed_on": ("Passed on", "The receiver took every event."),
+        "waiting": ("Waiting", "An event waits to be sent."),
+        "dead_letter": ("Dead letter", "The receiver refused an event, or it was given up."),
+        "unmapped": ("Unmapped", "No line under services says which repository it counts for."),
+        "quarantined": ("Quarantined", "It could not be read. Its body is stored."),
+        "filtered": ("Filtered", "The source's filter does not want it, or no line under route names it."),
+        "ignored": ("Ignored", "There is nothing to count."),
+        "repeated": ("Repeat", "It repeats what was stored before."),
+        "discarded": ("Discarded", "A person discarded it."),
+    }
+)
+# Those that wait for a person.
+WANTS_ACTION = frozenset({"dead_letter", "unmapped", "quarantined"})
+
+REPLAY, REQUEUE, DISCARD, CLOSE = "replay", "requeue", "discard", "close"
+STEPS: Mapping[str, str] = MappingProxyType(
+    {REPLAY: "Replay", REQUEUE: "Requeue", DISCARD: "Discard", CLOSE: "Close the incident"}
+)
+# What each step does, for the page that asks to confirm it.
+MEANINGS: Mapping[str, str] = MappingProxyType(
+    {
+        REPLAY: "What is stored is read again with gitdailies.yml as it is now. Nothing counts twice.",
+        REQUEUE: "The events are sent again. Their ids stay the same, so nothing counts twice.",
+        DISCARD: "It is never sent or replayed, and raises no alert. The relay keeps it, with your reason.",
+        CLOSE: "The incident ends now. An end of its tool that comes later counts no second time.",
+    }
+)
+# What an action did, for the page after it.
+DONE: Mapping[str, str] = MappingProxyType(
+    {REPLAY: "Replayed", REQUEUE: "Requeued", DISCARD: "Discarded", CLOSE: "Closed"}
+)
+NEEDS_REASON = frozenset({DISCARD, CLOSE})
+# The actions on all deliveries of an outcome.
+FOR_MANY: Mapping[str, tuple[str, ...]] = MappingProxyType(
+    {
+        "unmapped": (REPLAY, DISCARD),
+        "quarantined": (REPLAY, DISCARD),
+        "dead_letter": (REQUEUE, DISCARD),
+        "filtered": (REPLAY,),
+    }
+)
+FILTERS = ("source", "outcome", "service", "repo", "from", "to", "q")
+
+
+class Moment(NamedTuple):
+    """A step in the life of a delivery: when, what, and more about it. `event` is the id of an event."""
+
+    at: datetime
+    what: str
+    more: str = ""
+    event: str = ""
+
+
+def step_title(step: str, outcome: str) -> str:
+    """Return the text of a button."""
+    taken = step == REPLAY and outcome == "passed_on"
+    return "Send again although it was taken" if taken else STEPS[step]
+
+
+def said(outcome: str, sentence: str) -> str:
+    """Return the sentence about an outcome without its first word, which a badge says."""
+    return sentence.removeprefix(f"{OUTCOMES.get(outcome, ('', ''))[0]}: ")
+
+
+def done_sentence(did: str, deliveries: str, events: str) -> str:
+    """Say what an action did, from the parameters of an address: a word of ours and two numbers; else ""."""
+    numbers = (deliveries, events)
+    if did not in DONE or not all(text.isascii() and text.isdigit() and len(text) < 7 for text in numbers):
+        return ""
+    sentence = f"{DONE[did]} {_number(int(deliveries), 'delivery', 'deliveries')}."
+    if did == DISCARD:
+        return sentence
+    if int(events):
+        return f"{sentence} {_number(int(events), 'event waits', 'events wait')} to be sent."
+    return f"{sentence} No event came of it."
+
+
+def timeline(delivery: Delivery, *, is_owner: bool) -> list[Moment]:
+    """Return what happened to a delivery, in order. Only an owner is told which secret proved it."""
+    return sorted(_moments(delivery, is_owner=is_owner), key=lambda moment: moment.at)
+
+
+def _moments(delivery: Delivery, *, is_owner: bool) -> Iterator[Moment]:
+    first = delivery.received_at
+    yield Moment(first, f"Arrived from {delivery.source}")
+    for message in delivery.messages:
+        if message.at == first:
+            proof = f"by {_named(message.proof)}" if is_owner and message.proof else ""
+            by_hand = message.proof == "by hand"
+            yield Moment(first, "Written by a person" if by_hand else "The proof was right", proof)
+            break
+    for message in delivery.messages:
+        again = "Read again as" if message.proof == "replay" else "Read as"
+        said = f"{again} {message.word}" if message.word else "It could not be read"
+        yield Moment(message.at, said, message.reason)
+    for mapped in delivery.mapped:
+        where = f"line {mapped.line} of {delivery.file}" if mapped.line else f"a line of {delivery.file}"
+        yield Moment(first, f"Mapped: {mapped.service}", f"by {where}, as the file is now")
+    for event in delivery.events:
+        yield Moment(event.stored_at, "An event was written", str(event.body.get("kind", "")), event.id)
+        for attempt in event.attempts:
+            status = "no answer" if attempt.status is None else f"answer {attempt.status}"
+            yield Moment(attempt.at, f"Sent: {status}", attempt.reason or attempt.verdict, event.id)
+    for deed in delivery.deeds:
+        yield Moment(deed.at, f"{deed.action.capitalize()} by {deed.person}", deed.reason)
+
+
+def _number(count: int, one: str, many: str) -> str:
+    return f"{count:,} {one if count == 1 else many}"
+
+
+def _named(proof: str) -> str:
+    """Name a secret without the folders of its file."""
+    kind, _, path = proof.partition(" ")
+    return f"the secret in {PurePath(path).name}" if kind == "file" else proof
+
+
+def list_address(relay: str, filters: Mapping[str, str], **more: str | None) -> str:
+    """Return the address of the list of a relay with *filters*; None and "" leave a parameter out."""
+    given = {name: value for name, value in {"relay": relay, **filters, **more}.items() if value}
+    return f"/deliveries?{urlencode(given)}"
+
+
+def address_of(relay: str, id_: str, step: str = "") -> str:
+    """Return the address of the page of a delivery, or of a step on it."""
+    path = f"/deliveries/{quote(relay, safe='')}/{quote(id_, safe='')}"
+    return f"{path}/{step}" if step else path

@@ -1,0 +1,65 @@
+"""Where an event, a commit or a name leads: the addresses of pages, and of the places that an event names."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, NamedTuple
+from urllib.parse import quote, urlencode, urlsplit
+
+from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
+
+_PAGES = {DEPLOYED: "/deploys/", INCIDENT_STARTED: "/incidents/"}
+# A browser takes these segments of a path away.
+_DOTS = (".", "..")
+
+
+class Piece(NamedTuple):
+    """A piece of a sentence; `href` is "" for plain text."""
+
+    text: str
+    href: str = ""
+
+
+def event_url(id_: str, kind: str = "") -> str:
+    """Return the address of the page of an event."""
+    if kind in _PAGES and id_ not in _DOTS:
+        return _PAGES[kind] + quote(id_, safe="")
+    return "/events/id?" + urlencode({"id": id_})
+
+
+def events_url(**filters: str) -> str:
+    """Return the address of a list of events."""
+    return "/events?" + urlencode(filters)
+
+
+def repository_url(repo: str) -> str:
+    """Return the address of the figures of a repository."""
+    return "/dora?" + urlencode({"repo": repo})
+
+
+def commit_url(address: str, repo: str, sha: str) -> str:
+    """Return the address of a commit at the host of its repository, or that of the events that name it.
+
+    *address* is the one that the event names, such as that of its CI run. It shows where the repository is,
+    if it is below the repository's own address on GitHub, or on a GitLab.
+    """
+    parts = urlsplit(address)
+    path = f"/{repo.strip('/')}/"
+    if parts.scheme in ("http", "https") and parts.path.casefold().startswith(path.casefold()):
+        rest, base = parts.path[len(path) :], f"{parts.scheme}://{parts.netloc}{parts.path[: len(path)]}"
+        if rest.startswith("-/"):
+            return f"{base}-/commit/{sha}"
+        if rest.startswith("actions/"):
+            return f"{base}commit/{sha}"
+    return events_url(q=sha)
+
+
+def linked(sentence: str, references: Iterable[Mapping[str, Any]]) -> list[Piece]:
+    """Return a sentence in pieces, where the id of each of *references* is a link to its page."""
+    urls = {str(one["id"]): event_url(str(one["id"]), str(one["kind"])) for one in references}
+    if not urls:
+        return [Piece(sentence)]
+    ids = "|".join(re.escape(id_) for id_ in sorted(urls, key=len, reverse=True))
+    found = re.split(rf"(?<![!-~])({ids})(?=[\s,;:.]|$)", sentence)
+    return [Piece(text, urls.get(text, "") if at % 2 else "") for at, text in enumerate(found) if text]

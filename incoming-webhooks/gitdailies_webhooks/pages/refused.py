@@ -1,0 +1,71 @@
+"""The page of refused requests: wrong proofs at the relays, and wrong requests to incoming webhooks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from gitdailies_connection.relay.answers import refusals_of
+from gitdailies_core.errors import RelayFault
+from starlette.responses import Response
+
+from gitdailies_webhooks.accounts import key_store
+from gitdailies_webhooks.accounts.wrong_requests import newest_wrong
+from gitdailies_webhooks.pages.deliveries import chosen_relay
+from gitdailies_webhooks.pages.request_context import Visit
+from gitdailies_webhooks.pages.settings import MANAGE
+from gitdailies_webhooks.pages.site import Page, Site
+
+_PAGE = "50"
+# What a sender has to do about a status.
+_REMEDIES = {
+    400: "Correct the request at the sender.",
+    401: "Compare the secret at the tool with the source's secret. Both must be the same, and complete.",
+    404: "Correct the address at the tool, or add the source to gitdailies.yml.",
+    405: "Have the tool send with POST.",
+    413: "Have the tool send less: at most 1 MiB.",
+    415: "Have the tool send JSON without compression.",
+}
+
+
+class RefusedPages:
+    """The page of refused requests."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def pages(self) -> list[Page]:
+        return [Page("/deliveries/refused", self.show)]
+
+    async def show(self, visit: Visit) -> Response:
+        """List refused requests in groups. A viewer sees neither addresses nor keys."""
+        relays = self._site.relays
+        relay = chosen_relay(visit, relays.names) if relays.names else ""
+        query = {"limit": _PAGE}
+        if after := visit.fields.get("after", "")[:200]:
+            query["after"] = after
+        groups: Any = ()
+        more, fault = None, None
+        if relay:
+            try:
+                found = await relays.ask(relay, lambda client: client.get("/refusals", **query), refusals_of)
+                groups, more = found or ((), None)
+            except RelayFault as error:
+                fault = error
+        wrong, keys = [], {}
+        if visit.is_owner:
+            wrong = await self._site.store.read(newest_wrong)
+            keys = {key.id: key for key in await self._site.store.read(key_store.all_keys)}
+        return self._site.render(
+            visit,
+            "refused.html",
+            status=200 if fault is None else 502,
+            relay=relay,
+            relay_links=[(name, f"/deliveries/refused?relay={name}", name == relay) for name in relays.names],
+            groups=groups,
+            remedies=_REMEDIES,
+            more=f"/deliveries/refused?relay={relay}&after={more}" if more else None,
+            fault=fault,
+            wrong=[(keys[key_id], one) for key_id, one in wrong if key_id in keys],
+            unknown=self._site.unknown_keys.newest() if visit.is_owner else [],
+            manage=MANAGE,
+        )

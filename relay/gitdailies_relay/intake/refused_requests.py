@@ -1,0 +1,73 @@
+"""Counts refused requests, and writes the counts to the store now and then.
+
+Anyone may send wrong requests. So a refusal costs an entry of a bounded table, and no write of its own.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from functools import partial
+
+import structlog
+from gitdailies_core.errors import StoreUnavailable
+
+from gitdailies_relay.store import refusals
+from gitdailies_relay.store.refusals import Refused
+from gitdailies_relay.store.store import RelayStore
+
+LOG = structlog.get_logger("gitdailies.relay")
+
+# Groups between two writes. What is beyond them is counted together, by status and source.
+MOST_GROUPS = 200
+OTHERS = "others"
+WRITE_SECONDS = 1.0
+LONGEST_REASON = 300
+
+
+class RefusalCounts:
+    """What was refused since the last write. Use it inside one event loop."""
+
+    def __init__(self, most: int = MOST_GROUPS) -> None:
+        self._most = most
+        self._counts: dict[Refused, int] = {}
+        self._some = asyncio.Event()
+
+    def add(self, source: str, status: int, client: str, reason: str) -> None:
+        """Count a request to *source*, "" for a name that is no source, that was refused with *status*."""
+        refused = Refused(status, source, client, reason[:LONGEST_REASON])
+        if refused not in self._counts and len(self._counts) >= self._most:
+            refused = Refused(status, source, OTHERS, "too many kinds of faults to list apart")
+        self._counts[refused] = self._counts.get(refused, 0) + 1
+        self._some.set()
+
+    def take(self) -> dict[Refused, int]:
+        """Return the counts, and begin anew."""
+        counts, self._counts = self._counts, {}
+        self._some.clear()
+        return counts
+
+    def put_back(self, counts: dict[Refused, int]) -> None:
+        """Add *counts* that could not be written; beyond the bound they are lost."""
+        for refused, count in counts.items():
+            if refused in self._counts or len(self._counts) < self._most:
+                self._counts[refused] = self._counts.get(refused, 0) + count
+        if self._counts:
+            self._some.set()
+
+    async def write_forever(self, store: RelayStore) -> None:
+        """Write what is counted, at most once in WRITE_SECONDS, until this is canceled."""
+        while True:
+            await self._some.wait()
+            await asyncio.sleep(WRITE_SECONDS)
+            await self.write(store)
+
+    async def write(self, store: RelayStore) -> None:
+        """Write what is counted. It is counted further where the store cannot be written."""
+        counts = self.take()
+        if not counts:
+            return
+        try:
+            await store.run(partial(refusals.write, counts=counts, now=store.clock.now()))
+        except StoreUnavailable as error:
+            LOG.error("refusals not stored", reason=str(error))
+            self.put_back(counts)

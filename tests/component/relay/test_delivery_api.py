@@ -1,0 +1,354 @@
+"""The API of the status listener: deliveries with outcomes, one delivery, actions, services and refusals."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+import requests
+from gitdailies_connection.config.load import load
+from gitdailies_relay.store import store
+from gitdailies_server.storage.sqlite import SqliteDatabase
+
+from tests.support.processes import eventually
+from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
+from tests.support.relay.receiver import Receiver
+from tests.support.relay.running import Relay, in_thread
+from tests.support.webhooks.with_relay import STATUS_KEY, with_status_key
+
+KEY = STATUS_KEY
+ATTIC = 'Attic <b>& "two"</b>'
+
+
+@dataclass
+class Api:
+    """A running relay, asked with its key."""
+
+    relay: Relay
+
+    def ask(self, path: str, *, expected: int = 200, **query: str) -> dict[str, Any]:
+        answer = requests.get(self.relay.status_url + path, headers=bearer(), params=query, timeout=20)
+        assert answer.status_code == expected, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def do(self, path: str, *, expected: int = 200, **body: Any) -> dict[str, Any]:
+        given = {"person": "Kim", **body}
+        answer = requests.post(self.relay.status_url + path, headers=bearer(), json=given, timeout=20)
+        assert answer.status_code == expected, answer.text
+        found: dict[str, Any] = answer.json()
+        return found
+
+    def listed(self, **query: str) -> list[dict[str, Any]]:
+        found: list[dict[str, Any]] = self.ask("/deliveries", **query)["deliveries"]
+        return found
+
+    def outcomes(self, **query: str) -> list[str]:
+        return [one["outcome"] for one in self.listed(**query)]
+
+
+def bearer(key: str = KEY) -> dict[str, str]:
+    return {"authorization": f"Bearer {key}"}
+
+
+@pytest.fixture
+def api(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
+    with in_thread(with_status_key(tmp_path, url=receiver.url)) as relay:
+        yield Api(relay)
+
+
+@pytest.mark.parametrize(
+    ("headers", "status"),
+    [({}, 401), (bearer("another"), 401), ({"authorization": f"Basic {KEY}"}, 401), (bearer(), 200)],
+)
+def test_only_the_key_opens_it(api: Api, headers: dict[str, str], status: int) -> None:
+    """Without the key, or with another one, nothing is told. Health, metrics and status need none."""
+    for path in ("/deliveries", "/services", "/refusals"):
+        answer = requests.get(api.relay.status_url + path, headers=headers, timeout=20)
+        assert answer.status_code == status
+        assert KEY not in answer.text
+    for path in ("/healthz", "/metrics", "/status"):
+        assert requests.get(api.relay.status_url + path, timeout=20).status_code == 200
+
+
+def test_without_a_key_in_the_file_it_says_how_to_switch_it_on(relay: Relay) -> None:
+    """Where gitdailies.yml names no key, no key opens the API, and the answer names the setting."""
+    answer = requests.get(f"{relay.status_url}/deliveries", headers=bearer(), timeout=20)
+    assert (answer.status_code, "status_key" in answer.json()["reason"]) == (403, True)
+
+
+def test_a_new_key_in_the_file_counts_at_once(api: Api) -> None:
+    """The key is read at each request: the old one is refused as soon as another is in the file."""
+    (api.relay.store.parent / "status-key").write_text("another-key-entirely\n")
+    url = f"{api.relay.status_url}/deliveries"
+    assert requests.get(url, headers=bearer(), timeout=20).status_code == 401
+    assert requests.get(url, headers=bearer("another-key-entirely"), timeout=20).status_code == 200
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "status"),
+    [
+        ("POST", "/deliveries", 405),
+        ("GET", "/deliveries/actions", 405),
+        ("GET", "/deliveries/d1/replay", 405),
+        ("POST", "/deliveries/d1/delete", 404),
+        ("GET", "/deliveries/d1", 404),
+        ("GET", "/deliveries/../secret", 404),
+        ("GET", "/deliveries?limit=many", 400),
+        ("POST", "/deliveries/d1/replay", 400),
+        ("GET", "/refusals?after=x", 400),
+    ],
+)
+def test_a_wrong_request_is_named(api: Api, method: str, path: str, status: int) -> None:
+    """Wrong methods, paths, parameters and bodies have their status, and none is a fault of the relay."""
+    answer = requests.request(method, api.relay.status_url + path, headers=bearer(), data=b"no", timeout=20)
+    assert answer.status_code == status
+    assert isinstance(answer.json(), dict)
+
+
+def test_each_delivery_has_its_outcome(api: Api, receiver: Receiver) -> None:
+    """What counted, waits for a line, cannot be read, was filtered, ignored or repeated is told apart."""
+    first = pagerduty("incident.triggered", "Q1")
+    first.post(api.relay.url)
+    eventually(lambda: receiver.of("Q1"))
+    first.post(api.relay.url)
+    pagerduty("incident.triggered", "Q2", service=ATTIC).post(api.relay.url)
+    pagerduty("incident.acknowledged", "Q1").post(api.relay.url)
+    signed(b"{}").post(api.relay.url)
+    pagerduty("incident.triggered", "Q3", source="filtered", urgency="low").post(api.relay.url)
+    eventually(lambda: "passed_on" in api.outcomes())
+
+    assert api.outcomes() == ["filtered", "quarantined", "ignored", "unmapped", "repeated", "passed_on"]
+    for outcome in api.outcomes():
+        assert api.outcomes(outcome=outcome) == [outcome]
+    assert api.outcomes(source="filtered") == ["filtered"]
+    assert api.outcomes(service="attic") == ["unmapped"]
+    assert api.outcomes(repo="larkspur/checkout-api") == ["passed_on"]
+    assert api.outcomes(q="Q2") == ["unmapped"]
+    assert api.outcomes(q="escalation_policy") == []
+    assert "unmapped" in api.outcomes(q="escalation_policy", bodies="true")
+
+
+def test_pages_follow_one_another(api: Api) -> None:
+    """Each delivery is on one page, those that came last first, and a span of time takes its own."""
+    for number in range(7):
+        pagerduty("incident.triggered", f"Q{number}", service=ATTIC).post(api.relay.url)
+    everything = api.listed()
+    walked, after = [], {}
+    while True:
+        page = api.ask("/deliveries", limit="3", **after)
+        walked += page["deliveries"]
+        if page["next"] is None:
+            break
+        after = {"after": page["next"]}
+    assert walked == everything
+    assert [one["incidents"] for one in everything] == [[f"Q{number}"] for number in range(6, -1, -1)]
+    times = [one["receivedAt"] for one in everything]
+    assert api.listed(**{"from": times[4], "to": times[1]}) == everything[2:5]
+
+
+def test_one_delivery_is_told_from_its_arrival_to_its_answers(api: Api, receiver: Receiver) -> None:
+    """One that counted shows its proof, its line, its event, each attempt, and which incident is open."""
+    pagerduty("incident.triggered", "Q1").post(api.relay.url)
+    eventually(lambda: api.outcomes() == ["passed_on"])
+    found = api.ask(f"/deliveries/{api.listed()[0]['id']}")
+    lines = (api.relay.store.parent / "gitdailies.yml").read_text().splitlines()
+    (mapped,) = found["mappedBy"]
+    assert lines[mapped["line"] - 1].strip().startswith("checkout-api:")
+    assert found["messages"][0]["proof"].endswith("pagerduty-secret")
+    assert [attempt["status"] for attempt in found["events"][0]["attempts"]] == [202]
+    assert found["openIncidents"][0]["incident"] == "Q1"
+    assert found["steps"] == ["replay", "close"]
+
+
+def test_a_body_is_told_only_where_it_is_asked_for_and_never_a_secret(api: Api) -> None:
+    """Without `bodies` neither body nor headers are told; with it, the source's secret is not in them."""
+    body = json.loads(pagerduty("incident.triggered", "Q1", service=ATTIC).body)
+    body["event"]["data"]["title"] = "token pd-secret-4f1c0b7a9e in a title"
+    signed(json.dumps(body).encode()).post(api.relay.url)
+    id_ = api.listed()[0]["id"]
+    assert set(api.ask(f"/deliveries/{id_}")["stored"]) == {"state", "code", "reason", "replayedAt"}
+    stored = api.ask(f"/deliveries/{id_}", bodies="true")["stored"]
+    assert json.loads(stored["body"])["event"]["data"]["service"]["summary"] == ATTIC
+    assert "pd-secret-4f1c0b7a9e" not in stored["body"]
+    assert not {name for name in stored["headers"] if "signature" in name or "authorization" in name}
+
+
+def test_a_mapped_service_counts_after_a_replay(api: Api, receiver: Receiver) -> None:
+    """After a line was added, the deliveries that waited are replayed together, and each counts once."""
+    for incident in ("Q1", "Q2"):
+        pagerduty("incident.triggered", incident, service="attic").post(api.relay.url)
+    chosen = {"action": "replay", "filter": {"outcome": "unmapped"}}
+    counted = api.do("/deliveries/actions", dryRun=True, **chosen)
+    assert (counted["count"], counted["more"]) == (2, False)
+    file = api.relay.store.parent / "gitdailies.yml"
+    file.write_text(file.read_text().replace("services:\n", "services:\n  attic: {repo: larkspur/attic}\n"))
+    api.relay.reload()
+    eventually(lambda: api.relay.logged("configuration reloaded"))
+    chosen["filter"] = counted["filter"]
+    done = api.do("/deliveries/actions", confirm=counted["confirm"], **chosen)
+    assert len(done["events"]) == 2
+    for incident in ("Q1", "Q2"):
+        (arrival,) = eventually(lambda incident=incident: receiver.of(incident))
+        assert arrival.event["repo"] == "larkspur/attic"
+    assert api.outcomes(outcome="unmapped") == []
+
+
+def test_what_was_not_counted_is_not_acted_on(api: Api) -> None:
+    """Where other deliveries are chosen than were counted, nothing is done, and the number is told again."""
+    first = pagerduty("incident.triggered", "Q1", service=ATTIC).post(api.relay.url).json()["delivery"]
+    pagerduty("incident.triggered", "Q2", service=ATTIC).post(api.relay.url)
+    chosen = {"action": "discard", "reason": "a drill", "filter": {"outcome": "unmapped"}}
+    counted = api.do("/deliveries/actions", dryRun=True, **chosen)
+    api.do(f"/deliveries/{first}/discard", reason="by itself")
+    chosen["filter"] = counted["filter"]
+    again = api.do("/deliveries/actions", expected=409, confirm=counted["confirm"], **chosen)
+    assert again["count"] == 1
+    assert api.outcomes() == ["unmapped", "discarded"]
+    api.do("/deliveries/actions", confirm=again["confirm"], **chosen)
+    assert api.outcomes() == ["discarded", "discarded"]
+
+
+def test_a_dead_letter_is_requeued(api: Api) -> None:
+    """An event that the receiver refused is sent again on request, under the same id."""
+    pagerduty("incident.triggered", "Q1").post(api.relay.url)
+    id_ = api.listed()[0]["id"]
+    with_dead_letter(api.relay)
+    assert api.outcomes() == ["dead_letter"]
+    done = api.do(f"/deliveries/{id_}/requeue")
+    assert len(done["events"]) == 1
+    eventually(lambda: api.outcomes() == ["passed_on"])
+    assert api.do(f"/deliveries/{id_}/requeue")["deliveries"][0]["reasons"] == ["it has no dead letter"]
+
+
+def with_dead_letter(relay: Relay) -> None:
+    """Wait until the event was taken, and put it back as a dead letter."""
+    eventually(lambda: relay.status()["waiting"] == 0)
+    with store.transaction(SqliteDatabase(relay.store)) as session:
+        session.execute(
+            "INSERT INTO outbox (seq, destination, partition, is_next, due_at, attempts, dead_letter)"
+            " SELECT seq, destination, 'default/pagerduty/Q1', 0, 0, 5, '422: refused' FROM events"
+        )
+
+
+def test_an_open_incident_is_closed_by_hand(api: Api, receiver: Receiver) -> None:
+    """Closing sends the end, needs a reason, and an end of the vendor counts no second time."""
+    pagerduty("incident.triggered", "Q1").post(api.relay.url)
+    id_ = api.listed()[0]["id"]
+    api.do(f"/deliveries/{id_}/close", expected=400)
+    (event,) = api.do(f"/deliveries/{id_}/close", reason="its end was lost")["events"]
+    eventually(lambda: len(receiver.of("Q1")) == 2)
+    pagerduty("incident.resolved", "Q1", at=ENDED_AT).post(api.relay.url)
+    eventually(lambda: api.relay.status()["waiting"] == 0)
+    assert [one.event["id"] for one in receiver.of("Q1")][1:] == [event]
+    assert api.ask(f"/deliveries/{id_}")["openIncidents"] == []
+    api.do(f"/deliveries/{id_}/close", expected=400, reason="again")
+
+
+def test_services_are_listed_with_their_lines(api: Api) -> None:
+    """Unmapped services have a suggestion and a number, mapped ones a line and their last use."""
+    pagerduty("incident.triggered", "Q1").post(api.relay.url)
+    for incident in ("Q2", "Q3"):
+        pagerduty("incident.triggered", incident, service="Checkout API (prod)").post(api.relay.url)
+    found = api.ask("/services")
+    (unmapped,) = found["unmapped"]
+    assert (unmapped["service"], unmapped["deliveries"]) == ("Checkout API (prod)", 2)
+    assert unmapped["suggestion"] == "larkspur/checkout-api"
+    mapped = {one["name"]: one for one in found["mapped"]}
+    assert mapped["checkout-api"]["lastSeenAt"] is not None
+    assert mapped["shop"]["lastSeenAt"] is None
+    assert mapped["helpdesk"]["ignored"]
+    lines = (api.relay.store.parent / "gitdailies.yml").read_text().splitlines()
+    assert all(lines[one["line"] - 1].strip().startswith(name) for name, one in mapped.items())
+
+
+def test_wrong_proofs_are_grouped_and_no_body_of_them_is_stored(api: Api) -> None:
+    """The same fault from one address is one line with a number, with its reason; the body is nowhere."""
+    for _ in range(3):
+        signed(b'{"planted": "body of a 401"}', text="wrong").post(api.relay.url)
+    requests.post(f"{api.relay.url}/hooks/nothing", json={"planted": 1}, timeout=20)
+    lines = eventually(lambda: api.ask("/refusals")["refusals"])
+    by_status = {one["status"]: one for one in lines}
+    assert (by_status[401]["source"], by_status[401]["requests"]) == ("pagerduty", 3)
+    assert "signature" in by_status[401]["reason"]
+    assert by_status[404]["source"] is None
+    assert len(api.ask("/refusals", source="pagerduty")["refusals"]) == 1
+    assert api.listed() == []
+    assert b"planted" not in api.relay.store.read_bytes()
+    wal = api.relay.store.with_name("relay.db-wal")
+    assert not wal.exists() or b"planted" not in wal.read_bytes()
+
+
+def test_a_store_that_cannot_be_read_is_a_503(api: Api) -> None:
+    """While the store cannot be read the answer is 503 with Retry-After, and names no path of a secret."""
+    api.relay.store.rename(api.relay.store.with_suffix(".away"))
+    answer = requests.get(f"{api.relay.status_url}/deliveries", headers=bearer(), timeout=20)
+    api.relay.store.with_suffix(".away").rename(api.relay.store)
+    assert (answer.status_code, "retry-after" in answer.headers) == (503, True)
+
+
+@pytest.fixture
+def writing(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
+    """A relay that writes lines of services, as that of `gitdailies up` does."""
+    with in_thread(with_status_key(tmp_path, url=receiver.url), writes_services=True) as relay:
+        yield Api(relay)
+
+
+def test_a_saved_line_counts_what_waited(writing: Api, receiver: Receiver) -> None:
+    """The line is in the file and in force at once, and each delivery that waited for it counts, once."""
+    for incident in ("Q1", "Q2"):
+        pagerduty("incident.triggered", incident, service=ATTIC).post(writing.relay.url)
+    pagerduty("incident.triggered", "Q3", service="cellar").post(writing.relay.url)
+    file = writing.relay.store.parent / "gitdailies.yml"
+    before = file.read_text().splitlines()
+    done = writing.do("/services", service=ATTIC, repo="larkspur/attic", environment="production")
+    assert len(done["events"]) == 2
+    for incident in ("Q1", "Q2"):
+        (arrival,) = eventually(lambda incident=incident: receiver.of(incident))
+        assert (arrival.event["repo"], arrival.event["environment"]) == ("larkspur/attic", "production")
+    after = file.read_text().splitlines()
+    assert [line for line in after if line not in before] == [after[before.index("services:") + 1]]
+    assert load(file).routes.table[ATTIC.casefold()][0].repo == "larkspur/attic"
+    found = writing.ask("/services")
+    assert (found["writable"], [one["service"] for one in found["unmapped"]]) == (True, ["cellar"])
+    writing.do("/services", service="cellar", ignore=True)
+    assert writing.ask("/services")["waiting"] == 0
+    assert receiver.of("Q3") == []
+
+
+@pytest.mark.parametrize(
+    ("body", "said"),
+    [
+        ({"service": "attic", "repo": "attic"}, "services.attic.repo: expected"),
+        ({"service": "attic"}, "repo: expected"),
+        ({"service": "checkout-api", "repo": "a/b"}, "has a line already"),
+        ({"service": "*", "repo": "a/b"}, "every other service"),
+        ({"service": "attic", "ignore": "yes"}, "ignore: expected true or false"),
+    ],
+)
+def test_a_wrong_line_changes_nothing(writing: Api, body: dict[str, Any], said: str) -> None:
+    """What `gitdailies check` would refuse is refused, with the reason, and the file is as it was."""
+    file = writing.relay.store.parent / "gitdailies.yml"
+    before = file.read_bytes()
+    assert said in writing.do("/services", expected=400, **body)["reason"]
+    assert file.read_bytes() == before
+
+
+def test_a_file_that_cannot_be_taken_over_is_put_back(writing: Api) -> None:
+    """Where the file cannot be used, as a secret is gone, the line is taken back, and the reason told."""
+    folder = writing.relay.store.parent
+    before = (folder / "gitdailies.yml").read_bytes()
+    (folder / "datadog-token").unlink()
+    said = writing.do("/services", expected=400, service="attic", repo="larkspur/attic")["reason"]
+    assert "datadog-token" in said
+    assert (folder / "gitdailies.yml").read_bytes() == before
+
+
+def test_a_relay_of_its_own_leaves_its_file_to_people(api: Api) -> None:
+    """Without `gitdailies up` the file is not written, and the answer says what to do by hand."""
+    assert not api.ask("/services")["writable"]
+    assert "SIGHUP" in api.do("/services", expected=403, service="attic", repo="a/b")["reason"]

@@ -1,0 +1,140 @@
+"""Relays that are away or answer wrongly: the page says what is wrong and what to do, and nothing crashes."""
+
+from __future__ import annotations
+
+import json
+import socket
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
+from gitdailies_connection.relay import client
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+
+from tests.component.webhooks.test_pages_security import Visitor
+from tests.support.empty_stores import put_webhooks_store
+from tests.support.servers import Received, Server, answer, serving
+from tests.support.webhooks.running import at, in_thread
+from tests.support.webhooks.with_relay import KEY_FILE, STATUS_KEY, address_of
+
+JSON = {"Content_Type": "application/json"}
+PATHS = ("/deliveries", "/deliveries/relay/d1", "/deliveries/refused", "/settings/services")
+GB = 1024**3
+
+
+def endless(connection: socket.socket, _: Received) -> None:
+    """Announce a gigabyte and send it for as long as it is read."""
+    connection.sendall(
+        f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {GB}\r\n\r\n".encode()
+    )
+    for _ in range(GB // 65536):
+        connection.sendall(b" " * 65536)
+
+
+def slow(connection: socket.socket, _: Received) -> None:
+    """Send a byte now and then."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
+    for _ in range(100):
+        connection.sendall(b" ")
+        time.sleep(0.05)
+
+
+def wrong(value: object) -> bytes:
+    return answer("200 OK", json.dumps(value).encode(), **JSON)
+
+
+Reply = bytes | Callable[[socket.socket, Received], bytes | None]
+ANSWERS: dict[str, tuple[Reply, str]] = {
+    "a web page": (
+        answer("200 OK", b"<!doctype html><title>Sign in</title>", Content_Type="text/html"),
+        "a web page",
+    ),
+    "a redirect": (answer("302 Found", Location="https://elsewhere.example/?key=1"), "a redirect to"),
+    "another key": (answer("401 Unauthorized", b"{}", **JSON), "it refuses the key"),
+    "the API off": (answer("403 Forbidden", b"{}", **JSON), "relay.status_key"),
+    "another server": (answer("404 Not Found", b"nothing", Content_Type="text/plain"), "no such path"),
+    "another name": (answer("421 Misdirected", b"{}", **JSON), "relay.status_hosts"),
+    "a busy store": (answer("503 Busy", b'{"reason": "the disk is full"}', **JSON), "the disk is full"),
+    "no JSON": (answer("200 OK", b"{", **JSON), "not JSON"),
+    "a number": (wrong(7), "not that of a relay"),
+    "a list": (wrong([]), "not that of a relay"),
+    "nothing in it": (wrong({"deliveries": 1, "refusals": 1}), "not that of a relay"),
+    "wrong types": (
+        wrong({"deliveries": [{"id": {}}], "refusals": [{}], "unmapped": [{}]}),
+        "not that of a relay",
+    ),
+    "a gigabyte": (endless, "larger than"),
+    "slow": (slow, "did not come in time"),
+    "cut": (lambda *_: None, "connection closed"),
+}
+
+
+@contextmanager
+def pages_over(url: str, folder: Path) -> Iterator[Visitor]:
+    """Serve pages that ask a relay at *url*, and visit them as an owner."""
+    (folder / KEY_FILE).write_text(STATUS_KEY + "\n")
+    put_webhooks_store(folder / "webhooks.db")
+    relays = [address_of(url, folder)]
+    with in_thread(at(f"sqlite:{folder / 'webhooks.db'}"), relays=relays) as receiver:
+        visitor = Visitor(receiver)
+        assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
+        yield visitor
+
+
+def root(server: Server) -> str:
+    return server.url.removesuffix("/webhooks")
+
+
+@pytest.mark.parametrize("name", ANSWERS)
+def test_a_wrong_answer_is_a_page_that_says_what_to_do(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Whatever answers, each page is there with the fault, and shows no key; forms say the fault, too."""
+    monkeypatch.setattr(client, "READ_SECONDS", 0.5)
+    monkeypatch.setattr(client, "ACT_SECONDS", 0.5)
+    reply, said = ANSWERS[name]
+    with serving(reply) as server, pages_over(root(server), tmp_path) as visitor:
+        for path in PATHS:
+            page = visitor.get(path)
+            assert page.status_code == 502, path
+            assert said in page.text, path
+            assert STATUS_KEY not in page.text
+        for path in ("/deliveries/relay/d1/replay", "/deliveries/actions?action=replay&outcome=unmapped"):
+            assert visitor.post(path, form="/events").status_code == 502
+        assert "elsewhere.example" not in str(server.requests)
+        assert visitor.get("/events").status_code == 200
+
+
+def test_a_relay_that_is_away_is_named_with_its_last_answer(tmp_path: Path) -> None:
+    """A relay that does not run is a page with its address and what to do; the other pages go on."""
+    with pages_over("http://127.0.0.1:1", tmp_path) as visitor:
+        page = visitor.get("/deliveries")
+        assert page.status_code == 502
+        assert "127.0.0.1:1: connection refused" in page.text
+        assert "Start the relay" in page.text
+
+
+def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
+    """Where the file of the key is missing, the page names the setting, and no request is sent."""
+    with serving() as server, pages_over(root(server), tmp_path) as visitor:
+        (tmp_path / KEY_FILE).unlink()
+        assert "webhooks.relay.key" in visitor.get("/deliveries").text
+        assert server.requests == []
+
+
+def test_without_a_relay_the_page_says_how_to_connect_one(tmp_path: Path) -> None:
+    """Without a relay the pages are there, and show the two lines that connect one."""
+    put_webhooks_store(tmp_path / "webhooks.db")
+    with in_thread(at(f"sqlite:{tmp_path / 'webhooks.db'}")) as receiver:
+        visitor = Visitor(receiver)
+        visitor.join(invite_owner(receiver.store), "Kim")
+        page = visitor.get("/deliveries")
+        assert page.status_code == 200
+        assert "status_key: {file: relay-status-key}" in page.text
+        assert "relay: {url:" in page.text
+        assert visitor.get("/deliveries/refused").status_code == 200
+        assert visitor.get("/settings/services").status_code == 200
+        assert visitor.get("/deliveries/relay/d1").status_code == 404
+        assert visitor.post("/deliveries/relay/d1/replay", form="/events").status_code == 404

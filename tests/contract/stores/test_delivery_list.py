@@ -1,0 +1,113 @@
+"""The list of deliveries: found by an index in any store, and what is listed is what the rows say."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import closing
+from typing import Any
+
+import pytest
+from gitdailies_core.sources.protocol import STARTED
+from gitdailies_relay.accepting.acceptance import accept
+from gitdailies_relay.api import deliveries, facts
+from gitdailies_relay.api.outcomes import OUTCOMES, outcome_of
+from gitdailies_relay.api.questions import Choice, Listing
+from gitdailies_relay.store import refusals, store
+from gitdailies_relay.store.refusals import Refused
+from gitdailies_server.storage.database import Database
+
+from tests.contract.stores.test_list_plans import PlansOfSqlite
+from tests.contract.stores.test_plans import ExplainingSession, parts
+from tests.support import databases
+from tests.support.relay.bench import BEGAN, delivery
+
+MANY = 700
+LARGE = ("deliveries", "quarantine", "ignored", "events", "attempts")
+
+
+@pytest.fixture(scope="module", params=databases.KINDS)
+def database(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Database]:
+    with databases.opened(request.param, tmp_path_factory.mktemp("listed")) as opened:
+        made: Database = opened()
+        store.migrate(made)
+        with store.transaction(made) as session:
+            accept(
+                store.acceptance_store(made, session),
+                [delivery(f"I{number}", STARTED, BEGAN) for number in range(MANY)],
+            )
+            # Every tenth is a dead letter, and every seventh of the others was taken.
+            session.execute("UPDATE outbox SET dead_letter = 'refused', is_next = 0 WHERE seq % 10 = 0")
+            session.execute("DELETE FROM outbox WHERE dead_letter IS NULL AND seq % 7 = 0")
+        yield made
+
+
+def listed(session: Any, choice: Choice, limit: int = 200) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = []
+    after: str | None = None
+    while True:
+        page = deliveries.page(session, Listing(choice, limit, after))
+        found += page["deliveries"]
+        after = page["next"]
+        if after is None:
+            return found
+
+
+@pytest.mark.parametrize("outcome", [None, *OUTCOMES])
+def test_every_delivery_is_listed_once_by_its_outcome(database: Database, outcome: str | None) -> None:
+    """The pages of a list have each delivery of the outcome once, the newest first."""
+    with closing(database.connect()) as session:
+        ids = [id_ for (id_,) in session.execute("SELECT delivery FROM deliveries ORDER BY seq").fetchall()]
+        every = [facts.facts_between(session, id_, id_)[id_] for id_ in ids]
+        wanted = [one.delivery for one in every if outcome in (None, outcome_of(one).word)]
+        assert [one["id"] for one in listed(session, Choice(outcome=outcome))] == sorted(wanted, reverse=True)
+        chosen, more = deliveries.chosen_ids(session, Choice(outcome=outcome))
+        assert chosen == sorted(wanted)[: deliveries.MOST_CHOSEN]
+        assert more == (len(wanted) > deliveries.MOST_CHOSEN)
+
+
+@pytest.mark.parametrize("outcome", [None, *OUTCOMES])
+def test_a_page_reads_no_table_as_a_whole(database: Database, outcome: str | None) -> None:
+    """Each statement of a page finds its rows in an index."""
+    with closing(database.connect()) as session:
+        explaining: Any = (
+            ExplainingSession(session)  # type: ignore[arg-type]
+            if hasattr(session, "takes_lists")
+            else PlansOfSqlite(session)
+        )
+        deliveries.page(explaining, Listing(Choice(outcome=outcome), 20))
+        for statement, plan in explaining.plans.items():
+            if isinstance(plan, list):
+                scans = [line for line in plan if line.startswith("SCAN") and "INDEX" not in line]
+                assert not [line for line in scans if any(f" {table}" in line for table in LARGE)], statement
+            else:
+                kinds = {part.get("Node Type") for part in parts(plan) if part.get("Relation Name") in LARGE}
+                assert "Seq Scan" not in kinds, statement
+
+
+def test_a_search_stops_where_it_says(database: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What no index finds is looked for among a bounded number, and the next page goes on from there."""
+    monkeypatch.setattr(deliveries, "MOST_LOOKED_AT", 300)
+    with closing(database.connect()) as session:
+        first = deliveries.page(session, Listing(Choice(q="no such text")))
+        assert (first["deliveries"], first["lookedBackTo"] is not None) == ([], True)
+        second = deliveries.page(session, Listing(Choice(q="no such text"), after=first["next"]))
+        third = deliveries.page(session, Listing(Choice(q="no such text"), after=second["next"]))
+        assert (second["next"] < first["next"], third["next"]) == (True, None)
+
+
+def test_refusals_add_up_within_an_hour(database: Database) -> None:
+    """The same fault is one group for as long as it goes on; after an hour without it, another begins."""
+    wrong, hour = Refused(401, "pagerduty", "192.0.2.7", "no signature"), refusals.APART_US
+    with store.transaction(database) as session:
+        for at, count in ((hour, 2), (2 * hour, 3), (3 * hour + 1, 4)):
+            refusals.write(session, {wrong: count}, at)
+        refusals.write(session, {wrong._replace(client="192.0.2.8"): 1}, 2 * hour)
+    with closing(database.connect()) as session:
+        found = refusals.newest(session, limit=10, before=(2**62, 0), since=0, source="pagerduty")
+        assert [(one.refused.client, one.requests, one.first_at, one.last_at) for one in found] == [
+            ("192.0.2.7", 4, 3 * hour + 1, 3 * hour + 1),
+            ("192.0.2.8", 1, 2 * hour, 2 * hour),
+            ("192.0.2.7", 5, hour, 2 * hour),
+        ]
+        rest = refusals.newest(session, limit=10, before=(found[0].last_at, found[0].seq), since=0)
+        assert rest == found[1:]

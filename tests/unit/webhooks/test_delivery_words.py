@@ -1,0 +1,111 @@
+"""The words of the pages about deliveries, and requests without a valid key."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime, timedelta
+
+import pytest
+from gitdailies_connection.relay.values import Attempt, Deed, Delivery, Event, Mapped, Message
+from gitdailies_relay.api import outcomes
+from gitdailies_webhooks.accounts.unknown_keys import UnknownKeys
+from gitdailies_webhooks.pages import delivery_words
+from gitdailies_webhooks.pages.delivery_words import done_sentence, list_address, said, timeline
+
+CAME = datetime(2026, 3, 4, 9, 12, 41, tzinfo=UTC)
+LATER = CAME + timedelta(minutes=5)
+
+
+def test_the_pages_know_every_word_of_the_relay() -> None:
+    """Outcomes and actions of the pages are those that a relay sends."""
+    assert set(delivery_words.OUTCOMES) == set(outcomes.OUTCOMES)
+    assert set(delivery_words.STEPS) == set(outcomes.ACTIONS)
+    for outcome, steps in delivery_words.FOR_MANY.items():
+        assert set(steps) <= set(outcomes.STEPS[outcome])
+
+
+DELIVERY = Delivery(
+    id="d1",
+    received_at=CAME,
+    source="pagerduty",
+    incidents=("Q1",),
+    outcome="passed_on",
+    sentence="Passed on: the receiver took 1 event",
+    steps=("replay",),
+    messages=(
+        Message(CAME, "incident.triggered", "file /run/secrets/pagerduty", "unmapped", "no line"),
+        Message(LATER, "incident.triggered", "replay", "stored", ""),
+    ),
+    stored=None,
+    events=(
+        Event(
+            "incident-1",
+            {"kind": "incidentStarted"},
+            LATER,
+            "delivered",
+            "",
+            None,
+            (Attempt(LATER, 202, "delivered", "", ""),),
+        ),
+    ),
+    deeds=(Deed(LATER, "Kim", "replayed", "d1", ""),),
+    mapped=(Mapped("checkout-api", 23),),
+    open_incidents=(),
+    file="gitdailies.yml",
+)
+
+
+def test_a_timeline_tells_everything_in_order() -> None:
+    """From the arrival over the mapping and the replay to the answer, each moment once."""
+    told = [f"{moment.what} {moment.more}".strip() for moment in timeline(DELIVERY, is_owner=True)]
+    assert told == [
+        "Arrived from pagerduty",
+        "The proof was right by the secret in pagerduty",
+        "Read as incident.triggered no line",
+        "Mapped: checkout-api by line 23 of gitdailies.yml, as the file is now",
+        "Read again as incident.triggered",
+        "An event was written incidentStarted",
+        "Sent: answer 202 delivered",
+        "Replayed by Kim",
+    ]
+
+
+def test_a_viewer_is_not_told_which_secret_proved_it() -> None:
+    """A viewer's timeline names no secret and no file of one."""
+    assert "pagerduty" not in [moment.more for moment in timeline(DELIVERY, is_owner=False)]
+    assert not [one for one in timeline(DELIVERY, is_owner=False) if "secret" in one.more]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        (("replay", "1", "1"), "Replayed 1 delivery. 1 event waits to be sent."),
+        (("replay", "14", "0"), "Replayed 14 deliveries. No event came of it."),
+        (("discard", "2", "3"), "Discarded 2 deliveries."),
+        (("<b>", "1", "1"), ""),
+        (("replay", "-1", "1"), ""),
+        (("replay", "٣", "1"), ""),
+    ],
+)
+def test_only_words_of_ours_and_numbers_are_said(given: tuple[str, str, str], expected: str) -> None:
+    """An address can make the page say nothing but what an action may have done."""
+    assert done_sentence(*given) == expected
+
+
+def test_a_badge_says_the_first_word() -> None:
+    """The sentence beside a badge does not repeat it."""
+    assert said("unmapped", "Unmapped: no line under services") == "no line under services"
+    assert said("unheard_of", "Unheard of: something") == "Unheard of: something"
+
+
+def test_filters_are_in_the_address() -> None:
+    """An address holds what is set, and nothing else."""
+    assert list_address("eu", {"q": "a&b", "source": ""}, after=None) == "/deliveries?relay=eu&q=a%26b"
+
+
+def test_requests_without_a_key_are_few_kinds() -> None:
+    """The same fault from one network is one line with a number, and only the newest kinds are remembered."""
+    found = UnknownKeys(most=2)
+    for number, network in enumerate(["a", "b", "a", "c"]):
+        found.note(network, "nothing", CAME + timedelta(minutes=number))
+    assert [(one.network, one.requests) for one in found.newest()] == [("c", 1), ("a", 2)]
+    assert found.newest()[1].first_at == CAME
