@@ -319,8 +319,9 @@ def _problems(*words: str) -> dict[str, Any]:
     }
 
 
-def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": dict(schema)}}}
+def _body(example: str, schema: Mapping[str, Any], value: Mapping[str, Any]) -> dict[str, Any]:
+    content = {"schema": dict(schema), "examples": {example: {"value": dict(value)}}}
+    return {"required": True, "content": {"application/json": content}}
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:

@@ -112,16 +112,32 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
         "reason": reason,
     }
     outcome = {"outcome": {"enum": list(corrections.OF_DEPLOY)}, "reason": reason}
-    table: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
-        ("/api/incidents/{id}/cause", "Cause", "Say which deploy caused an incident", "incident", cause),
+    because = {"reason": "the provider of card payments was down"}
+    table: tuple[tuple[str, str, str, str, dict[str, Any], dict[str, Any]], ...] = (
+        (
+            "/api/incidents/{id}/cause",
+            "Cause",
+            "Say which deploy caused an incident",
+            "incident",
+            cause,
+            {"deploy": None, **because},
+        ),
         (
             "/api/incidents/{id}/dismissal",
             "Dismissal",
             "Say that this is not an incident",
             "incident",
             {"reason": reason},
+            because,
         ),
-        ("/api/deploys/{id}/outcome", "Outcome", "Say whether a deploy failed", "deploy", outcome),
+        (
+            "/api/deploys/{id}/outcome",
+            "Outcome",
+            "Say whether a deploy failed",
+            "deploy",
+            outcome,
+            {"outcome": corrections.NOT_FAILED, **because},
+        ),
     )
     return {
         path: {
@@ -131,7 +147,7 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
                 "description": "For keys that may correct. It holds for every moment, and takes the place of "
                 "an earlier correction of the same event. The audit trail keeps it.",
                 "parameters": [_id_of(what)],
-                "requestBody": body(record(fields, tuple(fields))),
+                "requestBody": body(name.lower(), record(fields, tuple(fields)), example),
                 "responses": {"200": json("It is corrected.", ref("Corrected")), **refused},
             },
             "delete": {
@@ -141,7 +157,7 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
                 "responses": {"200": json("It is undone.", ref("Corrected")), **refused},
             },
         }
-        for path, name, summary, what, fields in table
+        for path, name, summary, what, fields, example in table
     }
 
 
