@@ -38,7 +38,7 @@ NARROW = 10_000
 _LIST = "SELECT seq, time, received_at, body FROM events WHERE {} ORDER BY {} LIMIT ?"
 # The same, with the name of their key.
 _NEWEST = (
-    "SELECT seq, time, received_at, body, events.id, keys.name FROM events"
+    "SELECT seq, time, received_at, body, events.id, keys.name, kind FROM events"
     " JOIN keys ON keys.id = events.key_id WHERE {} ORDER BY {} LIMIT ?"
 )
 # Up to a number of events that meet some conditions.
@@ -81,6 +81,7 @@ class StoredEvent:
     received_at: datetime
     key: str
     position: Position
+    kind: str = ""
 
 
 class _Part(NamedTuple):
@@ -138,8 +139,8 @@ def _one(session: Session, condition: str, value: str) -> StoredEvent | None:
 
 
 def _stored(row: tuple[Any, ...]) -> StoredEvent:
-    seq, time, received_at, body, id_, key = row
-    return StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key, Position(time, seq))
+    seq, time, received_at, body, id_, key, kind = row
+    return StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key, Position(time, seq), kind)
 
 
 def _read(
