@@ -108,7 +108,7 @@ class DeliveryPages:
                 relay, lambda client: client.get(f"/deliveries/{id_}", **query), delivery_of
             )
         except RelayFault as fault:
-            return self._fault_page(visit, relay, fault)
+            return self._fault_page(visit, fault)
         if found is None:
             return self._site.message(
                 visit, 404, "No such delivery", "The relay does not have this delivery, or not any more."
@@ -122,7 +122,6 @@ class DeliveryPages:
             if found.messages and found.messages[0].word
             else "A delivery that was not read",
             outcome=OUTCOMES.get(found.outcome, (found.outcome, "")),
-            sentence=said(found.outcome, found.sentence),
             wants_action=found.outcome in WANTS_ACTION,
             moments=timeline(found, is_owner=visit.is_owner),
             seqs=await self._seqs(event.id for event in found.events),
@@ -133,8 +132,8 @@ class DeliveryPages:
             done=_done(visit),
         )
 
-    def _fault_page(self, visit: Visit, relay: str, fault: RelayFault) -> Response:
-        text = f"The relay {relay} cannot be asked: {fault}. {fault.remedy}"
+    def _fault_page(self, visit: Visit, fault: RelayFault) -> Response:
+        text = f"The relay cannot be asked: {fault}. {fault.remedy}"
         return self._site.message(visit, 502, "The relay does not answer", text)
 
     async def _seqs(self, ids: Iterable[str]) -> Mapping[str, int]:

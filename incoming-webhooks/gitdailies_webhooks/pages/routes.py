@@ -28,14 +28,10 @@ from gitdailies_webhooks.pages.site import STATIC, Page, Site
 from gitdailies_webhooks.pages.tokens import TokenPages
 
 _GROUPS = (
-    SignInPages,
-    SingleSignOnPages,
-    ConnectPages,
-    EventPages,
-    DoraPage,
-    SettingsPages,
-    PeoplePages,
-    TokenPages,
+    *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, ReviewPage, DoraPage),
+    *(SettingsPages, PeoplePages, TokenPages),
+    # Addresses of its own come before those with a relay's name in them.
+    *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
 )
 # The address of a file contains a checksum of the file.
 _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
@@ -43,13 +39,7 @@ _STATIC_HEADERS = {"cache-control": "public, max-age=31536000, immutable"}
 
 def pages(site: Site, document: Mapping[str, Any] = MappingProxyType({})) -> list[Page]:
     """Return all pages; *document* is the OpenAPI document that one of them shows."""
-    groups = (
-        *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, ReviewPage, DoraPage),
-        *(SettingsPages, PeoplePages, TokenPages),
-        # Addresses of its own come before those with a relay's name in them.
-        *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),
-    )
-    found = [page for group in groups for page in group(site).pages()]
+    found = [page for group in _GROUPS for page in group(site).pages()]
     return [*found, *ReferencePage(site, document).pages()]
 
 

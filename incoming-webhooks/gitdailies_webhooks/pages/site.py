@@ -129,7 +129,9 @@ class Site:
             finalize=visible,
         )
         self._templates.filters.update(moment=moment, minute=minute, day=day, pretty=pretty)
-        self._templates.globals.update(style=_versioned("style.css"), script=_versioned("page.js"))
+        self._templates.globals.update(
+            style=_versioned("style.css"), script=_versioned("page.js"), has_relays=bool(relays)
+        )
 
     def endpoint(self, page: Page) -> Callable[[Request], Awaitable[Response]]:
         """Wrap a page: identify the visitor, refuse what they may not do, show our errors as pages."""

@@ -17,9 +17,10 @@ from gitdailies_server.storage.sqlite import SqliteDatabase
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import ENDED_AT, pagerduty, signed
 from tests.support.relay.receiver import Receiver
-from tests.support.relay.running import Relay, configure, in_thread
+from tests.support.relay.running import Relay, in_thread
+from tests.support.webhooks.with_relay import STATUS_KEY, with_status_key
 
-KEY = "status-key-0c9b8a7d6e5f4a3b"
+KEY = STATUS_KEY
 ATTIC = 'Attic <b>& "two"</b>'
 
 
@@ -54,17 +55,9 @@ def bearer(key: str = KEY) -> dict[str, str]:
     return {"authorization": f"Bearer {key}"}
 
 
-def with_key(folder: Path, **settings: str) -> Path:
-    file = configure(folder, **settings)
-    (folder / "status-key").write_text(KEY + "\n")
-    (folder / "status-key").chmod(0o600)
-    file.write_text(file.read_text().replace("relay:\n", "relay:\n  status_key: {file: status-key}\n", 1))
-    return file
-
-
 @pytest.fixture
 def api(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
-    with in_thread(with_key(tmp_path, url=receiver.url)) as relay:
+    with in_thread(with_status_key(tmp_path, url=receiver.url)) as relay:
         yield Api(relay)
 
 
@@ -301,7 +294,7 @@ def test_a_store_that_cannot_be_read_is_a_503(api: Api) -> None:
 @pytest.fixture
 def writing(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
     """A relay that writes lines of services, as that of `gitdailies up` does."""
-    with in_thread(with_key(tmp_path, url=receiver.url), writes_services=True) as relay:
+    with in_thread(with_status_key(tmp_path, url=receiver.url), writes_services=True) as relay:
         yield Api(relay)
 
 
@@ -359,3 +352,31 @@ def test_a_relay_of_its_own_leaves_its_file_to_people(api: Api) -> None:
     """Without `gitdailies up` the file is not written, and the answer says what to do by hand."""
     assert not api.ask("/services")["writable"]
     assert "SIGHUP" in api.do("/services", expected=403, service="attic", repo="a/b")["reason"]
+
+
+@pytest.mark.parametrize("source", ["pagerduty", "datadog", "squadcast"])
+def test_an_example_takes_the_whole_path_and_counts_nowhere_else(
+    api: Api, receiver: Receiver, source: str
+) -> None:
+    """An example is proved, read, counted for the repository of examples, and ended; so is a second one."""
+    ids = [api.do(f"/sources/{source}/example")["delivery"] for _ in range(2)]
+    assert len(set(ids)) == 2
+    arrived = eventually(lambda: len(receiver.arrivals) == 4 and receiver.arrivals)
+    assert {(one.event["repo"], one.event["environment"]) for one in arrived} == {
+        ("gitdailies/example", "test")
+    }
+    eventually(lambda: api.relay.status()["openIncidents"] == 0)
+    for id_ in ids:
+        found = api.ask(f"/deliveries/{id_}")
+        assert found["outcome"] == "passed_on"
+        assert found["messages"][0]["proof"].startswith("file ")
+    assert b"gitdailies-example-token" not in api.relay.store.read_bytes()
+
+
+def test_an_example_with_a_wrong_secret_says_so(api: Api) -> None:
+    """An unknown source has no example, and the header alone makes no delivery an example."""
+    api.do("/sources/nothing/example", expected=404)
+    forged = pagerduty("incident.triggered", "Q1", service=ATTIC)
+    forged.headers["gitdailies-example-token"] = "guessed"
+    forged.post(api.relay.url)
+    assert api.outcomes() == ["unmapped"]

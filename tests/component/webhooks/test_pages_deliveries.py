@@ -9,22 +9,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import RelayAddress
 from gitdailies_webhooks.accounts.first_owner import invite_owner
-from gitdailies_webhooks.accounts.key_store import create_key
-from gitdailies_webhooks.sql.database import StoreLocation
 
-from tests.component.relay.test_delivery_api import KEY, with_key
 from tests.component.webhooks.test_pages_security import Visitor
-from tests.support.empty_stores import put_webhooks_store
 from tests.support.processes import eventually
 from tests.support.relay.deliveries import pagerduty, signed
 from tests.support.relay.running import Relay
-from tests.support.relay.running import in_thread as relay_in_thread
-from tests.support.servers import free_port
 from tests.support.webhooks.payloads import body
-from tests.support.webhooks.running import Receiver, at, in_thread
+from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.with_relay import STATUS_KEY, pages_and_relay
 
 MARKUP = "<script>alert(1)</script>"
 SECRET = "pd-secret-4f1c0b7a9e"
@@ -48,22 +41,9 @@ class Both:
         return re.findall(r'href="/deliveries/relay/(d\w+)">', self.owner.get(f"/deliveries{query}").text)
 
 
-def address(relay_url: str, folder: Path, name: str = "relay") -> RelayAddress:
-    return RelayAddress(name, relay_url, SecretSource.make(file=folder / "status-key"))
-
-
 @pytest.fixture
 def both(tmp_path: Path) -> Iterator[Both]:
-    put_webhooks_store(tmp_path / "webhooks.db")
-    store: StoreLocation = at(f"sqlite:{tmp_path / 'webhooks.db'}")
-    sending, _ = create_key(store, "relay")
-    file = with_key(tmp_path, key=sending.reveal())
-    port = free_port()
-    file.write_text(file.read_text().replace("http://127.0.0.1:1/", f"http://127.0.0.1:{port}/"))
-    with (
-        relay_in_thread(file, writes_services=True) as relay,
-        in_thread(store, relays=[address(relay.status_url, tmp_path)], port=port) as receiver,
-    ):
+    with pages_and_relay(tmp_path) as (relay, receiver):
         owner = Visitor(receiver)
         assert owner.join(invite_owner(receiver.store), "Kim").status_code == 303
         yield Both(relay, receiver, owner)
@@ -96,7 +76,7 @@ def test_texts_of_a_tool_are_shown_as_texts_and_no_secret_at_all(both: Both) -> 
         assert MARKUP not in page.text
         assert "<i>2</i>" not in page.text
         assert SECRET not in page.text
-        assert KEY not in page.text
+        assert STATUS_KEY not in page.text
     assert "&lt;script&gt;" in both.owner.get(f"/deliveries/relay/{id_}").text
 
 
@@ -228,3 +208,19 @@ def test_only_an_owner_maps_a_service(both: Both) -> None:
     assert viewer.post("/settings/services", **given).status_code == 403
     assert both.owner.post("/settings/services", **given, form_token="0" * 64).status_code == 403
     assert file.read_bytes() == before
+
+
+def test_an_example_shows_the_whole_path(both: Both) -> None:
+    """An owner sends an example of a source and is led to its delivery; a viewer has no button."""
+    sent = both.owner.post("/deliveries/relay/sources/pagerduty/example", form="/deliveries")
+    assert sent.status_code == 303
+    page = eventually(
+        lambda: "Sent: answer 202" in (text := both.owner.get(sent.headers["location"]).text) and text
+    )
+    assert "An example was sent." in page
+    assert "The proof was right" in page
+    assert "sent an example of" in both.owner.get("/settings/audit").text
+    assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502
+    viewer = both.viewer()
+    assert viewer.post("/deliveries/relay/sources/pagerduty/example", form="/events").status_code == 403
+    assert "Send an example" not in viewer.get("/deliveries").text

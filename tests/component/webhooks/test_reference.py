@@ -13,6 +13,7 @@ from gitdailies_webhooks.api.openapi import document
 from gitdailies_webhooks.pages import reference_view
 
 from tests.support.programs import program
+from tests.support.webhooks.payloads import body
 from tests.support.webhooks.running import Receiver
 
 
@@ -49,13 +50,18 @@ def test_the_page_loads_nothing_else(receiver: Receiver) -> None:
 def test_the_commands_work(receiver: Receiver) -> None:
     """Each command on the page, typed into a shell with a key, is answered as the page says."""
     program("curl")
-    key = receiver.key("all", "send", "read", "delete")
+    key = receiver.key("all", "send", "read", "delete", "correct")
+    receiver.post(key, body("incident-started"))
     statuses = {}
     for operation in reference_view.operations(document(), receiver.url):
         command = operation.command.replace("curl ", "curl --output /dev/null --write-out '%{http_code}' ")
         assert unescape(page_of(receiver)).count(operation.command) == 1
         ran = subprocess.run(
-            ["sh", "-c", command.replace("{id}", "deploy-2026-03-04-1")],
+            [
+                "sh",
+                "-c",
+                command.replace("{id}", "incident-1" if "/incidents/" in command else "deploy-2026-03-04-1"),
+            ],
             env={**os.environ, "GITDAILIES_TOKEN": key},
             capture_output=True,
             text=True,
@@ -63,6 +69,7 @@ def test_the_commands_work(receiver: Receiver) -> None:
         )
         statuses[operation.anchor] = int(ran.stdout)
         assert ran.stdout in {answer.status for answer in operation.answers}, operation.anchor
+    print(statuses)
     # A sender of CloudEvents names itself when it asks, and a browser does not.
     assert {name for name, status in statuses.items() if status >= 400} <= {"permit"}
 

@@ -10,8 +10,6 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from gitdailies_connection.config.secret_source import SecretSource
-from gitdailies_connection.config.settings import RelayAddress
 from gitdailies_connection.relay import client
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 
@@ -19,8 +17,8 @@ from tests.component.webhooks.test_pages_security import Visitor
 from tests.support.empty_stores import put_webhooks_store
 from tests.support.servers import Received, Server, answer, serving
 from tests.support.webhooks.running import at, in_thread
+from tests.support.webhooks.with_relay import KEY_FILE, STATUS_KEY, address_of
 
-KEY = "status-key-0c9b8a7d6e5f4a3b"
 JSON = {"Content_Type": "application/json"}
 PATHS = ("/deliveries", "/deliveries/relay/d1", "/deliveries/refused", "/settings/services")
 GB = 1024**3
@@ -76,10 +74,10 @@ ANSWERS: dict[str, tuple[Reply, str]] = {
 @contextmanager
 def pages_over(url: str, folder: Path) -> Iterator[Visitor]:
     """Serve pages that ask a relay at *url*, and visit them as an owner."""
-    (folder / "status-key").write_text(KEY + "\n")
+    (folder / KEY_FILE).write_text(STATUS_KEY + "\n")
     put_webhooks_store(folder / "webhooks.db")
-    relay = RelayAddress("relay", url, SecretSource.make(file=folder / "status-key"))
-    with in_thread(at(f"sqlite:{folder / 'webhooks.db'}"), relays=[relay]) as receiver:
+    relays = [address_of(url, folder)]
+    with in_thread(at(f"sqlite:{folder / 'webhooks.db'}"), relays=relays) as receiver:
         visitor = Visitor(receiver)
         assert visitor.join(invite_owner(receiver.store), "Kim").status_code == 303
         yield visitor
@@ -102,7 +100,7 @@ def test_a_wrong_answer_is_a_page_that_says_what_to_do(
             page = visitor.get(path)
             assert page.status_code == 502, path
             assert said in page.text, path
-            assert KEY not in page.text
+            assert STATUS_KEY not in page.text
         for path in ("/deliveries/relay/d1/replay", "/deliveries/actions?action=replay&outcome=unmapped"):
             assert visitor.post(path, form="/events").status_code == 502
         assert "elsewhere.example" not in str(server.requests)
@@ -121,7 +119,7 @@ def test_a_relay_that_is_away_is_named_with_its_last_answer(tmp_path: Path) -> N
 def test_a_key_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     """Where the file of the key is missing, the page names the setting, and no request is sent."""
     with serving() as server, pages_over(root(server), tmp_path) as visitor:
-        (tmp_path / "status-key").unlink()
+        (tmp_path / KEY_FILE).unlink()
         assert "webhooks.relay.key" in visitor.get("/deliveries").text
         assert server.requests == []
 

@@ -188,30 +188,31 @@ FIGURES = (
         HealthCheck.differing_executors,
     ],
 )
-@given(HISTORIES, QUESTIONS, MORE, CORRECTIONS)
+@given(HISTORIES, CORRECTIONS, QUESTIONS, MORE)
 def test_series_are_the_figures_of_each_group(
     store: Opened,
     events: Events,
+    said: dict[str, tuple[str, str | None]],
     parameters: dict[str, str],
     more: dict[str, Any],
-    corrected: dict[str, tuple[str, str | None]],
 ) -> None:
     """Totals, periods before and buckets equal the pure figures of their group, whatever is asked."""
     with rolled_back(store) as session:
         for body in events:
             add_event(session, body, LATE)
-        for id_, (what, deploy) in corrected.items():
-            corrections.write(session, StoredCorrection(id_, what, deploy, "why", "Kim", LATE))
+        for id_ in said.keys() & {body["id"] for body in events}:
+            what, named = said[id_]
+            corrections.write(session, StoredCorrection(id_, what, named, "why", "Kim", LATE))
         catch_up(session, LATE)
-        given_ = corrections.all_corrections(session)
         question = asked(as_lists({**parameters, **more}), SETTINGS, more["teams"], LATE)
         # The stored rows, and the events while the rows are for other settings.
         answered = answer(session, question.question, SETTINGS, limit=1000)
         session.execute(statements.DELETE_SETTINGS)
         by_events = answer(session, question.question, SETTINGS, limit=1000)
+        given_corrections = corrections.all_corrections(session)
 
     period = question.question.period
-    history = read_history(events, SETTINGS, now=period.now, corrections=given_)
+    history = read_history(events, SETTINGS, now=period.now, corrections=given_corrections)
     expected = Expected(history, derive(history, SETTINGS), question)
     keys = sorted(expected.keys(period), key=question.question.order) if question.question.by else [()]
     assert [key_of(group["by"]) for group in answered["groups"]] == keys

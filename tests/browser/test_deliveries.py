@@ -1,0 +1,152 @@
+"""Deliveries as an owner walks them, in Chromium: from a service without a line to the counted incident."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import LOOKS, Tab, join
+from tests.support.relay.deliveries import pagerduty, signed
+from tests.support.relay.running import Relay
+from tests.support.webhooks.payloads import body
+from tests.support.webhooks.running import Receiver
+from tests.support.webhooks.with_relay import pages_and_relay
+
+NAME = "Checkout API (prod)"
+
+
+@dataclass
+class Walk:
+    """An owner's tab, the pages that it shows, and the relay that they ask."""
+
+    tab: Tab
+    receiver: Receiver
+    relay: Relay
+
+    @property
+    def page(self) -> Page:
+        return self.tab.page
+
+    def open(self, path: str) -> None:
+        self.page.goto(self.receiver.url + path)
+
+
+@pytest.fixture
+def walk(tmp_path: Path, tab: Tab) -> Iterator[Walk]:
+    with pages_and_relay(tmp_path) as (relay, receiver):
+        tab.page.goto(receiver.url + invite_owner(receiver.store))
+        join(tab.page, "Kim Larkspur")
+        tab.page.wait_for_url(re.compile(re.escape(receiver.url)))
+        yield Walk(tab, receiver, relay)
+        tab.page.goto("about:blank")
+
+
+def until(page: Page, text: str) -> None:
+    """Load the page again until it has a text: no script updates it."""
+    for _ in range(60):
+        if page.get_by_text(text).count():
+            return
+        page.wait_for_timeout(100)
+        page.reload()
+    expect(page.get_by_text(text).first).to_be_visible()
+
+
+def test_from_an_unmapped_service_to_the_counted_incident(walk: Walk) -> None:
+    """An owner finds what waits, saves the suggested line, and follows the delivery to its event."""
+    pagerduty("incident.triggered", "Q1LARK7XW2M4CD", service=NAME).post(walk.relay.url)
+    page = walk.page
+    page.get_by_role("link", name="Deliveries", exact=True).click()
+    expect(page.get_by_text(f"no line under services for '{NAME}'")).to_be_visible()
+    page.get_by_role("link", name=re.compile("^Map it")).click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("Services")
+    repository = page.get_by_label(re.compile("^Repository"))
+    expect(repository).to_have_value("larkspur/checkout-api")
+    page.get_by_role("button", name=re.compile("^Save")).click()
+    expect(page.get_by_role("status")).to_have_text("Replayed 1 delivery. 1 event waits to be sent.")
+    until(page, "the receiver took 1 event")
+    page.get_by_role("link", name="incident.triggered").click()
+    expect(page.get_by_text(re.compile(r"by line \d+ of gitdailies.yml"))).to_be_visible()
+    page.get_by_role("link", name=re.compile(r"^event \d+$")).first.click()
+    expect(page.get_by_role("heading", level=1)).to_contain_text("Checkout returns 502")
+    page.get_by_role("link", name="find its delivery").click()
+    expect(page.get_by_role("link", name="incident.triggered")).to_be_visible()
+    assert (
+        f'"{NAME}": {{repo: larkspur/checkout-api}}'
+        in (walk.relay.store.parent / "gitdailies.yml").read_text()
+    )
+
+
+def test_from_a_wrong_request_to_its_reason(walk: Walk) -> None:
+    """A wrong proof at the relay and a wrong event here are two links away, each with what to do."""
+    signed(b"{}", text="wrong").post(walk.relay.url)
+    key = walk.receiver.key("checkout-api on GitHub")
+    walk.receiver.post(key, {**body("deploy"), "repo": "zzz"})
+    page = walk.page
+    page.get_by_role("link", name="Deliveries", exact=True).click()
+    page.get_by_role("link", name="Refused requests", exact=True).first.click()
+    until(page, "expected a signature by one of our secrets")
+    expect(page.get_by_text("Compare the secret at the tool")).to_be_visible()
+    expect(page.get_by_text(re.compile("^repo: expected"))).to_be_visible()
+    page.get_by_role("link", name="checkout-api on GitHub").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("checkout-api on GitHub")
+
+
+def test_a_dead_end_is_discarded_with_its_reason(walk: Walk) -> None:
+    """What cannot be read is opened, read, and discarded with a reason that the page shows from then on."""
+    signed(b'{"event": null}').post(walk.relay.url)
+    page = walk.page
+    walk.open("/deliveries?outcome=quarantined")
+    page.get_by_role("link", name="not read").click()
+    page.get_by_role("link", name="Discard…").click()
+    page.get_by_label("Why").fill("a test of the vendor")
+    page.get_by_role("button", name="Discard").click()
+    expect(page.get_by_role("status")).to_have_text("Discarded 1 delivery.")
+    expect(page.get_by_text("Discarded by Kim Larkspur")).to_be_visible()
+
+
+@pytest.fixture
+def busy(walk: Walk) -> Walk:
+    """A relay that received something of every kind, with long texts."""
+    for number in range(6):
+        pagerduty("incident.triggered", f"Q1LARK7XW2M4C{number}").post(walk.relay.url)
+        pagerduty("incident.acknowledged", f"Q1LARK7XW2M4C{number}").post(walk.relay.url)
+    for name in (NAME, "Ledger: settlement and reconciliation of every payment provider", "屋根裏"):
+        pagerduty("incident.triggered", f"Q2{len(name)}", service=name).post(walk.relay.url)
+    pagerduty("incident.triggered", "Q3", source="filtered", urgency="low").post(walk.relay.url)
+    signed(json.dumps({"event": {"id": "x" * 60}}).encode()).post(walk.relay.url)
+    signed(b"{}", text="wrong").post(walk.relay.url)
+    walk.receiver.post(walk.receiver.key("ci"), {**body("deploy"), "repo": "zzz"})
+    walk.receiver.post("gdk_unknown", body("deploy"))
+    return walk
+
+
+def test_every_page_is_accessible_and_fits(busy: Walk, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No page of deliveries has a fault that axe finds, or a part outside of its frame, in any look."""
+    monkeypatch.setitem(LOOKS, "wide", ("light", 1920))
+    page, tab = busy.page, busy.tab
+    busy.open("/deliveries")
+    until(page, "the receiver took 1 event")
+    tab.look("deliveries")
+    page.get_by_role("link", name="incident.triggered").last.click()
+    tab.look("delivery")
+    for name, path in (
+        ("deliveries-unmapped", "/deliveries?outcome=unmapped"),
+        ("deliveries-act", "/deliveries/actions?action=discard&outcome=unmapped"),
+        ("deliveries-nothing", "/deliveries?q=nothing-has-this"),
+        ("refused", "/deliveries/refused"),
+        ("services", "/settings/services"),
+    ):
+        busy.open(path)
+        tab.look(name)
+    busy.open("/deliveries?outcome=quarantined")
+    page.get_by_role("link", name=re.compile("not read|x")).last.click()
+    tab.look("delivery-quarantined")
+    page.get_by_role("link", name="Discard…").click()
+    tab.look("delivery-act")
