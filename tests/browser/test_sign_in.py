@@ -1,0 +1,74 @@
+"""Sign-in with a real provider in Chromium, and the pages of it."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from gitdailies_connection.config.sign_in import RoleSettings, SignInSettings
+from gitdailies_webhooks.accounts.first_owner import invite_owner
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import Tab, join
+from tests.support.empty_stores import put_webhooks_store
+from tests.support.servers import free_port
+from tests.support.sign_in import real_provider
+from tests.support.webhooks.running import Receiver, in_thread
+
+ACCOUNTS = {"vic": {"name": "Vic", "groups": ["engineering"]}, "eve": {"name": "Eve", "groups": []}}
+
+
+@pytest.fixture
+def receiver(tmp_path: Path) -> Iterator[Receiver]:
+    """A receiver that lets accounts of oidc-provider in, and the provider."""
+    put_webhooks_store(tmp_path / "webhooks.db")
+    port = free_port()
+    ways = SignInSettings(
+        openid=real_provider.settings(port, tmp_path, title="Larkspur"),
+        roles=RoleSettings({"engineering": "viewer"}),
+    )
+    with (
+        in_thread(tmp_path / "webhooks.db", sign_in=ways) as running,
+        real_provider.provider(port, f"{running.url}/sign-in/openid/callback", ACCOUNTS),
+    ):
+        yield running
+
+
+def through_the_provider(page: Page, account: str) -> None:
+    """Sign in at the provider, and consent where it asks."""
+    page.get_by_role("link", name="Sign in with Larkspur").click()
+    page.locator('input[name="login"]').fill(account)
+    page.locator('input[name="password"]').fill("any")
+    page.locator('button[type="submit"]').click()
+    page.locator('button[type="submit"]').click()
+
+
+def test_a_person_signs_in_and_is_removed(receiver: Receiver, tab: Tab) -> None:
+    """The button leads through the provider to the page that was asked for; a removed person stays out."""
+    page = tab.page
+    page.goto(f"{receiver.url}/events?kind=deployed")
+    expect(page.get_by_role("heading", level=1)).to_have_text("Sign in")
+    tab.look("sign-in-openid")
+    through_the_provider(page, "vic")
+    expect(page).to_have_url(re.compile(r"/events\?kind=deployed$"))
+    page.goto(f"{receiver.url}/settings")
+    expect(page.locator(".cards")).to_contain_text("Signed in as Vic, viewer, with http://localhost")
+    tab.look("settings-openid")
+
+    page.get_by_role("button", name="Sign out").click()
+    page.goto(receiver.url + invite_owner(receiver.store))
+    join(page, "Kim")
+    page.goto(f"{receiver.url}/settings/people")
+    page.get_by_role("link", name="Remove Vic").click()
+    page.get_by_role("button", name="Remove").click()
+    expect(page.get_by_role("heading", name="Not let in")).to_be_visible()
+    tab.look("people-not-let-in")
+
+    page.get_by_role("button", name="Sign out").click()
+    page.get_by_role("link", name="Sign in with Larkspur").click()
+    expect(page.get_by_role("heading", level=1)).to_have_text("You may not sign in")
+    tab.look("sign-in-refused-openid")
+    # The pages of the provider load a font from elsewhere.
+    tab.faults[:] = [fault for fault in tab.faults if "ERR_NAME_NOT_RESOLVED" not in fault]
