@@ -118,7 +118,7 @@ def test_a_wrong_request_is_named(quiet: Api, method: str, path: str, status: in
 
 
 def test_each_delivery_has_its_outcome(api: Api, receiver: Receiver) -> None:
-    """What counted, waits for a line, cannot be read, was filtered, ignored or repeated has a word of its own."""
+    """What counted, waits, cannot be read, was filtered, ignored or repeated has its own word."""
     first = pagerduty("incident.triggered", "Q1")
     first.post(api.relay.url)
     eventually(lambda: receiver.of("Q1"))
@@ -173,7 +173,7 @@ def test_one_delivery_is_told_from_its_arrival_to_its_answers(api: Api, receiver
 
 
 def test_a_body_is_told_only_where_it_is_asked_for_and_never_a_secret(api: Api) -> None:
-    """Without `bodies` the answer has neither body nor headers; with it, the source's secret is not in them."""
+    """Without `bodies` there is no body and no header; with it, the source's secret is not in them."""
     body = json.loads(pagerduty("incident.triggered", "Q1", service=ATTIC).body)
     body["event"]["data"]["title"] = "token pd-secret-4f1c0b7a9e in a title"
     signed(json.dumps(body).encode()).post(api.relay.url)
@@ -206,7 +206,7 @@ def test_a_mapped_service_counts_after_a_replay(api: Api, receiver: Receiver) ->
 
 
 def test_what_was_not_counted_is_not_acted_on(api: Api) -> None:
-    """Where other deliveries are chosen than were counted, nothing is done, and the answer has the new number."""
+    """Where others are chosen than were counted, nothing is done, and the answer has the new number."""
     first = pagerduty("incident.triggered", "Q1", service=ATTIC).post(api.relay.url).json()["delivery"]
     pagerduty("incident.triggered", "Q2", service=ATTIC).post(api.relay.url)
     chosen = {"action": "discard", "reason": "a drill", "filter": {"outcome": "unmapped"}}
