@@ -7,12 +7,12 @@ from datetime import datetime
 from functools import partial
 
 from gitdailies_core.error_text import got
-from gitdailies_server.storage.timestamps import to_us
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.api.endpoints import Endpoints, query_of
 from gitdailies_webhooks.derived import review
 from gitdailies_webhooks.derived.question import review_week
 from gitdailies_webhooks.derived.worker import Deriver
@@ -26,7 +26,7 @@ FORMATS = ("json", "md")
 MARKDOWN = "text/markdown; charset=utf-8"
 
 
-class ReviewApi:
+class ReviewApi(Endpoints):
     """The endpoint of the review; *authenticate* returns the key of a request, if that may read."""
 
     def __init__(
@@ -37,10 +37,7 @@ class ReviewApi:
         authenticate: Callable[[Request], Awaitable[Key]],
         public: str,
     ) -> None:
-        self._store = store
-        self._deriver = deriver
-        self._clock = clock
-        self._authenticate = authenticate
+        super().__init__(store, deriver, clock, authenticate)
         self._public = public
 
     def routes(self) -> list[BaseRoute]:
@@ -48,15 +45,15 @@ class ReviewApi:
 
     async def review(self, request: Request) -> Response:
         """Return what needs a decision in a week."""
-        given = query.parameters(str(request.scope["query_string"], "latin-1"), ("week", "format"))
+        given = query.parameters(query_of(request), ("week", "format"))
         form = given.pop("format", FORMATS[0])
         if form not in FORMATS:
             raise refusal("request", f"format: expected one of {', '.join(FORMATS)}, got {got(form)}")
         await self._authenticate(request)
         settings = self._deriver.settings
-        review_week(given, settings, to_us(self._clock()))  # refused before the rows are updated
+        review_week(given, settings, self._now())  # refused before the rows are updated
         await self._deriver.catch_up()
-        week = review_week(given, settings, to_us(self._clock()))
+        week = review_week(given, settings, self._now())
         found = await self._store.ask(partial(review.answer, week=week, settings=settings))
         if form == "md":
             text = markdown(found, settings.zone, origin_of(request, self._public))
