@@ -109,6 +109,23 @@ def _variable(by: str, label: str) -> dict[str, Any]:
     }
 
 
+def _annotation(kind: str, name: str, color: str, title: str, *, shown: bool) -> dict[str, Any]:
+    """Return marks at the times of events of a kind; *title* is the jq program of the title of one."""
+    query = _query(
+        f"/api/events?kind={kind}&limit=1000&{_PERIOD}${{repo}}",
+        f'[.events[] | {{"time": .time, "title": ({title}), "text": (.repo // "")}}]',
+        {"time": "timestamp", "title": "string", "text": "string"},
+    )
+    return {
+        "name": name,
+        "datasource": {"type": PLUGIN, "uid": "${source}"},
+        "enable": shown,
+        "hide": False,
+        "iconColor": color,
+        "target": {"refId": "Anno", **query},
+    }
+
+
 _ROW_FIELDS = {
     "Deploys": "deploymentFrequency.deploys",
     "Deploys a day": "deploymentFrequency.value",
@@ -149,6 +166,10 @@ DASHBOARD = Dashboard(
     title="GitDailies: DORA figures",
     about="The five figures, as GET /api/metrics/series has them. Counts are beside every figure.",
     plugin=PLUGIN,
+    annotations=[
+        _annotation("incidentStarted", "Incidents", "red", '.title // .incidentId // "incident"', shown=True),
+        _annotation("deployed", "Deploys", "green", '"deploy " + .commitSHA[0:12]', shown=False),
+    ],
     links=[{"title": "API of incoming webhooks", "type": "link", "url": "/docs", "targetBlank": True}],
     variables=[
         _variable("team", "Team"),

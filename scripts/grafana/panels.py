@@ -59,6 +59,7 @@ class Dashboard:
     since: str = "now-90d"
     refresh: str = "5m"
     links: Sequence[Mapping[str, Any]] = ()
+    annotations: Sequence[Mapping[str, Any]] = ()
 
 
 def source(plugin: str) -> dict[str, str]:
@@ -93,7 +94,7 @@ def _json(dashboard: Dashboard) -> dict[str, Any]:
         "refresh": dashboard.refresh,
         "time": {"from": dashboard.since, "to": "now"},
         "templating": {"list": [chosen, *dashboard.variables]},
-        "annotations": {"list": []},
+        "annotations": {"list": list(dashboard.annotations)},
         "links": list(dashboard.links),
         "panels": list(_panels(dashboard)),
     }

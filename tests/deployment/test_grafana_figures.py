@@ -57,7 +57,11 @@ def queries() -> list[Any]:
         for variable in board["templating"]["list"]
         if variable["type"] == "query"
     ]
-    return [*shown, *asked]
+    marked = [
+        pytest.param(annotation["target"], id=f"marks of {annotation['name']}")
+        for annotation in board["annotations"]["list"]
+    ]
+    return [*shown, *asked, *marked]
 
 
 @pytest.mark.parametrize("query", queries())

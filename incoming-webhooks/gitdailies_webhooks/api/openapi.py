@@ -94,9 +94,9 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "Event": one_of(kinds),
                 **schemas(kinds),
                 **openapi_metrics.schemas(),
+                **openapi_review.schemas(),
                 **openapi_series.schemas(),
                 **openapi_details.schemas(),
-                **openapi_review.schemas(),
             },
         },
     }
@@ -319,8 +319,16 @@ def _problems(*words: str) -> dict[str, Any]:
     }
 
 
-def _body(schema: Mapping[str, Any]) -> dict[str, Any]:
-    return {"required": True, "content": {"application/json": {"schema": dict(schema)}}}
+def _body(schema: Mapping[str, Any], examples: Mapping[str, Any]) -> dict[str, Any]:
+    """Return a body with examples, by their titles."""
+    named = {
+        f"example{number}": {"summary": title, "value": dict(value)}
+        for number, (title, value) in enumerate(examples.items(), 1)
+    }
+    return {
+        "required": True,
+        "content": {"application/json": {"schema": dict(schema), "examples": named}},
+    }
 
 
 def _json(description: str, schema: Mapping[str, Any]) -> dict[str, Any]:

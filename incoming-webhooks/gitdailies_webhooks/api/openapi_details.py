@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitdailies_webhooks.api.openapi_responses import record, ref
@@ -112,6 +112,11 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
         "reason": reason,
     }
     outcome = {"outcome": {"enum": list(corrections.OF_DEPLOY)}, "reason": reason}
+    examples: Mapping[str, Mapping[str, Any]] = {
+        "Cause": {"deploy": None, "reason": "the network provider failed"},
+        "Dismissal": {"reason": "a drill"},
+        "Outcome": {"outcome": corrections.OF_DEPLOY[0], "reason": "it was rolled back by hand"},
+    }
     table: tuple[tuple[str, str, str, str, dict[str, Any]], ...] = (
         ("/api/incidents/{id}/cause", "Cause", "Say which deploy caused an incident", "incident", cause),
         (
@@ -131,7 +136,10 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
                 "description": "For keys that may correct. It holds for every moment, and takes the place of "
                 "an earlier correction of the same event. The audit trail keeps it.",
                 "parameters": [_id_of(what)],
-                "requestBody": body(record(fields, tuple(fields))),
+                "requestBody": body(
+                    {**record(fields, tuple(fields)), "additionalProperties": False},
+                    {summary: examples[name]},
+                ),
                 "responses": {"200": json("It is corrected.", ref("Corrected")), **refused},
             },
             "delete": {

@@ -51,6 +51,11 @@ class HostileProvider:
     nonce: str = ""
     last_token: str = ""
 
+    def reset(self) -> None:
+        """Answer as at the beginning."""
+        for name, value in vars(HostileProvider(self.port)).items():
+            setattr(self, name, value)
+
     @property
     def issuer(self) -> str:
         return f"http://127.0.0.1:{self.port}"
