@@ -6,6 +6,7 @@ Lines that are open come first, and only those that are shown are read in full.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from typing import Any, NamedTuple
@@ -68,7 +69,7 @@ class _Candidate(NamedTuple):
 def answer(session: Session, question: ReviewQuestion, settings: FigureSettings) -> dict[str, Any]:
     """Return the body of `GET /api/review`. Raises Refusal while the rows are for other settings."""
     period = question.week.period
-    found = _Lines(session, Reader(session, settings, period.now), question, settings)
+    found = _Lines(session, Reader(session, settings, period.now), question)
     sections = {
         review.FAILED: found.failed(),
         review.UNLINKED: found.unlinked(),
@@ -123,14 +124,11 @@ def _decision(how: str, by: str, at: int, reason: str) -> dict[str, str]:
 class _Lines:
     """The lines of each section."""
 
-    def __init__(
-        self, session: Session, reader: Reader, question: ReviewQuestion, settings: FigureSettings
-    ) -> None:
+    def __init__(self, session: Session, reader: Reader, question: ReviewQuestion) -> None:
         self._session = session
         self._reader = reader
         self._question = question
         self._week = question.week
-        self._settings = settings
         period = question.week.period
         self._began = period.began_at
         self._until = min(period.ended_at or period.now, period.now + 1)
@@ -148,7 +146,7 @@ class _Lines:
         ]
 
     def _failed(self, id_: str) -> Line | None:
-        found = detail.deploy(self._session, id_, self._settings, self._reader.now)
+        found = detail.deploy_of(self._reader, id_)
         if found is None:
             return None
         return {
@@ -175,7 +173,7 @@ class _Lines:
         ]
 
     def _unlinked(self, id_: str) -> Line | None:
-        found = detail.incident(self._session, id_, self._settings, self._reader.now)
+        found = detail.incident_of(self._reader, id_)
         if found is None:
             return None
         return {
@@ -268,8 +266,10 @@ class _Lines:
         """Return the names and the repositories of deploys that were there before the week."""
         began, known = self._began, set()
         repos = {repo for repo in {one.repo for one in sightings} if self._is_here(_REPO_BEFORE, repo, began)}
-        for repo, environment in sorted({(one.repo, one.environment) for one in sightings}):
-            here = [one for one in sightings if (one.repo, one.environment) == (repo, environment)]
+        places: dict[tuple[str, str], list[Sighting]] = defaultdict(list)
+        for one in sightings:
+            places[one.repo, one.environment].append(one)
+        for (repo, environment), here in places.items():
             if self._is_here(_ENVIRONMENT_BEFORE, repo, environment, began):
                 known.add((review.ENVIRONMENT, repo, environment))
             known |= {
