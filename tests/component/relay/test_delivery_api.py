@@ -61,18 +61,25 @@ def api(tmp_path: Path, receiver: Receiver) -> Iterator[Api]:
         yield Api(relay)
 
 
+@pytest.fixture(scope="module")
+def quiet(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Api]:
+    """A relay that receives nothing, and that writes lines of services: for requests that change nothing."""
+    with in_thread(with_status_key(tmp_path_factory.mktemp("quiet")), writes_services=True) as relay:
+        yield Api(relay)
+
+
 @pytest.mark.parametrize(
     ("headers", "status"),
     [({}, 401), (bearer("another"), 401), ({"authorization": f"Basic {KEY}"}, 401), (bearer(), 200)],
 )
-def test_only_the_key_opens_it(api: Api, headers: dict[str, str], status: int) -> None:
+def test_only_the_key_opens_it(quiet: Api, headers: dict[str, str], status: int) -> None:
     """Without the key, or with another one, nothing is told. Health, metrics and status need none."""
     for path in ("/deliveries", "/services", "/refusals"):
-        answer = requests.get(api.relay.status_url + path, headers=headers, timeout=20)
+        answer = requests.get(quiet.relay.status_url + path, headers=headers, timeout=20)
         assert answer.status_code == status
         assert KEY not in answer.text
     for path in ("/healthz", "/metrics", "/status"):
-        assert requests.get(api.relay.status_url + path, timeout=20).status_code == 200
+        assert requests.get(quiet.relay.status_url + path, timeout=20).status_code == 200
 
 
 def test_without_a_key_in_the_file_it_says_how_to_switch_it_on(relay: Relay) -> None:
@@ -103,9 +110,9 @@ def test_a_new_key_in_the_file_counts_at_once(api: Api) -> None:
         ("GET", "/refusals?after=x", 400),
     ],
 )
-def test_a_wrong_request_is_named(api: Api, method: str, path: str, status: int) -> None:
+def test_a_wrong_request_is_named(quiet: Api, method: str, path: str, status: int) -> None:
     """Wrong methods, paths, parameters and bodies have their status, and none is a fault of the relay."""
-    answer = requests.request(method, api.relay.status_url + path, headers=bearer(), data=b"no", timeout=20)
+    answer = requests.request(method, quiet.relay.status_url + path, headers=bearer(), data=b"no", timeout=20)
     assert answer.status_code == status
     assert isinstance(answer.json(), dict)
 
@@ -330,11 +337,11 @@ def test_a_saved_line_counts_what_waited(writing: Api, receiver: Receiver) -> No
         ({"service": "attic", "ignore": "yes"}, "ignore: expected true or false"),
     ],
 )
-def test_a_wrong_line_changes_nothing(writing: Api, body: dict[str, Any], said: str) -> None:
+def test_a_wrong_line_changes_nothing(quiet: Api, body: dict[str, Any], said: str) -> None:
     """What `gitdailies check` would refuse is refused, with the reason, and the file is as it was."""
-    file = writing.relay.store.parent / "gitdailies.yml"
+    file = quiet.relay.store.parent / "gitdailies.yml"
     before = file.read_bytes()
-    assert said in writing.do("/services", expected=400, **body)["reason"]
+    assert said in quiet.do("/services", expected=400, **body)["reason"]
     assert file.read_bytes() == before
 
 
