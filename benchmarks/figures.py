@@ -56,9 +56,9 @@ class Query:
 class Server:
     """A receiver in its own process."""
 
-    def __init__(self, address: str) -> None:
+    def __init__(self, address: str, *options: str) -> None:
         self._process = subprocess.Popen(
-            [sys.executable, str(SERVER), address],
+            [sys.executable, str(SERVER), address, *options],
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,

@@ -40,6 +40,8 @@ COMMANDS = {
         "commands.metrics",
         "print deployment frequency, lead time, fail rate, recovery time, rework rate",
     ),
+    "report": ("commands.report", "print what needs a decision in a week, for a chat"),
+    "teams": ("commands.teams", "print the teams of a catalog as YAML for gitdailies.yml"),
     "translate": (
         "commands.translate",
         "show the events that a delivery becomes, or why there are none; sends nothing",

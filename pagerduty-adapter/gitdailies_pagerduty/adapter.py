@@ -6,6 +6,7 @@ Sources: PagerDuty's "Webhooks" (overview, signatures, V2 overview), and its RES
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any
 
@@ -24,6 +25,8 @@ from gitdailies_core import (
     verify_shared_token,
 )
 from gitdailies_core.reasons import UNEXPECTED_PAYLOAD
+from gitdailies_core.sources.protocol import Proven
+from gitdailies_core.sources.signatures import hmac_sha256
 
 from gitdailies_pagerduty.changes import change
 from gitdailies_pagerduty.table import TABLE, code, meaning
@@ -45,6 +48,10 @@ class PagerDuty:
             verify_shared_token(request, secrets, header=settings.header)
         else:
             verify_hmac_sha256(request, secrets, header=SIGNATURE_HEADER)
+
+    def sign(self, body: bytes, secret: Secret, settings: ProofSettings, at: datetime) -> Proven:  # noqa: ARG002
+        """Return the signature of *body*, for an example."""
+        return Proven({SIGNATURE_HEADER: hmac_sha256(body, secret)}, {})
 
     def translate(
         self,

@@ -14,7 +14,8 @@ from gitdailies_server.http.allowed_hosts import AllowedHosts
 from gitdailies_server.http.listener import STOP_SECONDS, Server, address_of, bind
 from gitdailies_server.logging.rate_limited import RateLimitedLog
 
-from gitdailies_relay.api.app import Current, DeliveryApi
+from gitdailies_relay.api.app import Current, DeliveryApi, Examples
+from gitdailies_relay.api.sending import new_token
 from gitdailies_relay.delivery.senders import most_connections
 from gitdailies_relay.delivery.worker import DeliveryWorker
 from gitdailies_relay.intake.app import IntakeApp
@@ -96,6 +97,7 @@ class RelayProcess:
         )
         self._repeats = RateLimitedLog(LOG)
         self._refusals = RefusalCounts()
+        example_token = new_token()
         self._app = IntakeApp(
             settings=settings,
             store=self._store,
@@ -107,6 +109,7 @@ class RelayProcess:
             repeats=self._repeats,
             most_bytes=relay.queue_bytes,
             trusted_proxies=relay.trusted_proxies,
+            example=example_token,
         )
         self._reloader = Reloader(self._app, self._worker, configuration, environ, self._certificates.found)
         self._metrics.add_gauges(
@@ -126,7 +129,8 @@ class RelayProcess:
                 self._store,
                 key=relay.status_key,
                 environ=environ,
-                current=lambda: Current(self._app.settings.sources, self._app.settings.routes),
+                current=self._current,
+                examples=Examples(f"http://{address_of(self._listeners[0]).local()}", example_token),
                 file=configuration.path,
                 on_acted=self._worker.wake,
                 reload=None if writes_with is None else partial(self._reloader.reload_now, writes_with),
@@ -193,6 +197,12 @@ class RelayProcess:
     def _close_listeners(self) -> None:
         for listener in self._listeners:
             listener.close()
+
+    def _current(self) -> Current:
+        """Return the configuration that is active now."""
+        settings = self._app.settings
+        secrets = {name: found.current for name, found in settings.secrets.items()}
+        return Current(settings.sources, settings.routes, secrets)
 
     def _health(self) -> ProcessHealth:
         return ProcessHealth(

@@ -10,7 +10,7 @@ from typing import Any
 
 from gitdailies_core import Ignored, Message, Option, Request, Secret
 from gitdailies_core.reasons import UNKNOWN_TYPE
-from gitdailies_core.sources.protocol import Handshake, ProofSettings
+from gitdailies_core.sources.protocol import Handshake, ProofSettings, Proven
 
 from gitdailies_sources.language import conditions, values
 from gitdailies_sources.language.conditions import Held
@@ -130,6 +130,10 @@ class SourcePack:
             allowed=settings.allowed,
             certificates=self.certificates,
         )
+
+    def sign(self, body: bytes, secret: Secret, settings: ProofSettings, at: datetime) -> Proven:
+        """Return what proves *body*, for an example. Raises ConfigurationError where only the tool can."""
+        return self.proof.sign(body, secret, user=settings.user, at=at)
 
     def translate(
         self,

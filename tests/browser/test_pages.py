@@ -148,6 +148,7 @@ LOOKED_AT = {
     "deploy": "/deploys/deploy-3",
     "incident": "/incidents/Q1LARK7XW2M4CD",
     "event": "/events/14",
+    "review": "/review?week=2026-W10",
     "event-counted-twice": "/events/15",
     "event-delete": "/events/13/delete",
     "settings": "/settings",

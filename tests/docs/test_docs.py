@@ -97,7 +97,8 @@ def machine(tmp_path_factory):
     (folder / "gitdailies-data").mkdir(0o700)
     (folder / "gitdailies-data/pagerduty-secret").write_text(SECRETS["pagerduty-secret"])
     relay = free_port()
-    process = Process(folder, "up", "--webhooks-port", free_port(), "--relay-port", relay, name="up")
+    webhooks = free_port()
+    process = Process(folder, "up", "--webhooks-port", webhooks, "--relay-port", relay, name="up")
     process.wait_for("/api/events\n")
     pagerduty("incident.triggered", "Q1LARK7XW2M4CD").post(f"http://127.0.0.1:{relay}").raise_for_status()
     (folder / "opened.json").write_text(blocks("json", [ROOT / "docs/sources.md"])[0].values[0])
@@ -106,6 +107,7 @@ def machine(tmp_path_factory):
     script = folder / "bin" / "gitdailies"
     script.write_text(f'#!/bin/sh\nexec {sys.executable} -m gitdailies_cli "$@"\n')
     script.chmod(0o755)
+    (folder / "webhooks-port").write_text(str(webhooks))
     yield folder
     process.stop()
 
@@ -116,11 +118,12 @@ SHELL = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
 @pytest.mark.parametrize("text", blocks("sh", SHELL))
 def test_every_command_shown_works(text, machine):
     """Each shell block of README and docs, typed line by line into a running system, ends with code 0."""
+    port = (machine / "webhooks-port").read_text()
     for line in text.splitlines():
         if not line.strip() or SET_UP.match(line):
             continue
         ran = subprocess.run(
-            ["sh", "-c", line],
+            ["sh", "-c", line.replace("127.0.0.1:8700", f"127.0.0.1:{port}")],
             cwd=machine,
             env=environment(
                 {

@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping
 from contextlib import suppress
 from typing import Any
 from urllib.parse import urlencode
 
 import click
-from gitdailies_core.errors import DeliveryError, Refused, UnreadableBody, UsageError
-from gitdailies_core.values.secret import Secret
+from gitdailies_core.errors import DeliveryError, UnreadableBody, UsageError
 
 from gitdailies_cli import output
+from gitdailies_cli.commands.read_server import READ_KEY, ask
 from gitdailies_cli.commands.webhooks import STORE
 
-_KEY = "GITDAILIES_READ_KEY"
-_SECONDS = 30
 _UNITS = ((86400, "d"), (3600, "h"), (60, "min"))
 
 # Each figure: its name, its title, its main number, the unit of that, and the counts behind it.
@@ -68,7 +65,7 @@ _DURATIONS = frozenset({"median", "p90", "medianGap", "gapP90"})
 
 @click.command()
 @click.option("--url", help="the address of a server, such as http://127.0.0.1:8700; default: read the store")
-@click.option("--key-env", default=_KEY, show_default=True, help="the variable with a key that may read")
+@click.option("--key-env", default=READ_KEY, show_default=True, help="the variable with a key that may read")
 @click.option("--store", default=STORE, show_default=True, help="sqlite:PATH or postgresql://…")
 @click.option("--repo", default="", help="only this repository")
 @click.option("--environment", default="", help="the environment; default: production, under all its names")
@@ -151,32 +148,12 @@ def _of_store(store: str, filters: Mapping[str, str]) -> dict[str, Any]:
 
 
 def _of_server(url: str, key_env: str, filters: Mapping[str, str]) -> dict[str, Any]:
-    from gitdailies_connection import addresses
-    from gitdailies_connection.http.sender import Sender
-
-    key = Secret(os.environ.get(key_env, "").strip(), key_env)
-    if not key:
-        raise UsageError(f"{key_env}: this variable is empty; put a key in it that may read")
-    try:
-        # Other commands take the address for events, so this one accepts it too.
-        server = addresses.check_receiver(url, allow_http=True).rstrip("/").removesuffix("/webhooks")
-    except ValueError as error:
-        raise UsageError(f"--url: {error}") from None
-    question = f"?{urlencode(filters)}" if filters else ""
-    with Sender(f"{server}/api/metrics{question}", timeout_seconds=_SECONDS) as sender:
-        answer = sender.fetch(key=key)
-    if answer.status == 200:
-        with suppress(UnreadableBody):
-            body = answer.json()
-            if isinstance(body, dict) and "figures" in body:
-                return body
-        raise DeliveryError(f"--url: {server} answered, but not with figures")
-    message = answer.message(key)
-    if answer.status in (401, 403):
-        raise Refused(message)
-    if answer.status == 400:
-        raise UsageError(message)
-    raise DeliveryError(f"--url: {server} answered with {answer.status}: {message}")
+    answer = ask(url, key_env, "/api/metrics" + (f"?{urlencode(filters)}" if filters else ""))
+    with suppress(UnreadableBody):
+        body = answer.json()
+        if isinstance(body, dict) and "figures" in body:
+            return body
+    raise DeliveryError(f"--url: {url} answered, but not with figures")
 
 
 def _print(answer: Mapping[str, Any]) -> None:

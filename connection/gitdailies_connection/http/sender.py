@@ -5,7 +5,7 @@ It makes no decisions: one attempt gives one outcome, without retry, redirect or
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -140,18 +140,15 @@ class Sender:
         method: str,
         path: str,
         *,
-        token: Secret | None = None,
+        headers: Mapping[str, str],
         body: bytes | None = None,
         largest: int = LARGEST_ANSWER,
     ) -> Response:
-        """Send a request to another path of the server, with a Bearer *token*; raises DeliveryError.
+        """Send a request to another path of the server; raises DeliveryError.
 
         At most *largest* bytes of the answer are read, and `Response.cut` says whether there were more.
         """
-        headers = {} if token is None else {"Authorization": f"Bearer {token.reveal()}"}
-        if body is not None:
-            headers["Content-Type"] = "application/json"
-        return self._exchange(method, origin(self.url) + path, headers, body, largest)
+        return self._exchange(method, origin(self.url) + path, dict(headers), body, largest)
 
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.

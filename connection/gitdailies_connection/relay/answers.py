@@ -135,6 +135,11 @@ def counted_of(answer: Any) -> Counted:
     return Counted(_number(fields, "count"), _truth(fields, "more"), _text(fields, "confirm"), chosen)
 
 
+def example_of(answer: Any) -> str:
+    """Read which delivery an example became."""
+    return _text(Fields(answer), "delivery")
+
+
 def done_of(answer: Any) -> Done:
     """Read what an action did."""
     fields = Fields(answer)

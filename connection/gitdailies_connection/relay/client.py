@@ -71,7 +71,8 @@ class RelayClient:
             raise RelayFault(f"webhooks.relay.key: {error}", "Write the key there, alone.") from None
         try:
             with Sender(self._address.url, timeout_seconds=seconds) as sender:
-                return sender.ask(method, path, token=key, body=body, largest=LARGEST_ANSWER)
+                headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
+                return sender.ask(method, path, headers=headers, body=body, largest=LARGEST_ANSWER)
         except TimedOut as error:
             raise RelayFault(redact(str(error), key), _LOOK) from None
         except DeliveryError as error:

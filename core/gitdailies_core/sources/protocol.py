@@ -345,6 +345,21 @@ class Certified(Protocol):
         """
 
 
+class Proven(NamedTuple):
+    """What proves a request: headers, and parameters of its query. Both may hold a secret."""
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+
+
+@runtime_checkable
+class Signs(Protocol):
+    """What an adapter also has if it can prove a delivery as its vendor does, for an example."""
+
+    def sign(self, body: bytes, secret: Secret, settings: ProofSettings, at: datetime) -> Proven:
+        """Return what proves *body* *at* a time; raises ConfigurationError where only the vendor can."""
+
+
 @cache
 def is_certified(kind: type) -> bool:
     """Whether the adapters of a class are Certified ones."""

@@ -9,8 +9,10 @@ from __future__ import annotations
 import hashlib
 import hmac
 from collections.abc import Sequence
+from datetime import datetime
 
 from gitdailies_core.errors import ConfigurationError, ProofError
+from gitdailies_core.sources.protocol import Adapter, ProofSettings, Proven, Signs
 from gitdailies_core.sources.request import Request
 from gitdailies_core.values.secret import Secret
 
@@ -50,6 +52,23 @@ def verify_shared_token(request: Request, secrets: Sequence[Secret], *, header: 
         matched |= secret.matches(given)
     if not matched:
         raise ProofError(f"{header.lower()}: expected one of our tokens, got none")
+
+
+def hmac_sha256(body: bytes, secret: Secret, *, prefix: str = "v1=") -> str:
+    """Return the signature of *body* that `verify_hmac_sha256` accepts."""
+    return prefix + hmac.digest(secret.reveal().encode(), body, hashlib.sha256).hex()
+
+
+def sign(adapter: Adapter, body: bytes, secret: Secret, settings: ProofSettings, at: datetime) -> Proven:
+    """Return what proves *body*, for an example; raises ConfigurationError where only the tool can.
+
+    A header that the source names holds the token, also of a tool that signs.
+    """
+    if settings.header:
+        return Proven({settings.header: secret.reveal()}, {})
+    if isinstance(adapter, Signs):
+        return adapter.sign(body, secret, settings, at)
+    raise ConfigurationError(f"{adapter.name}: only the tool itself can prove a delivery; have it send one")
 
 
 def _bytes(text: str) -> bytes:

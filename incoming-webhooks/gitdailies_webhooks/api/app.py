@@ -25,6 +25,7 @@ from gitdailies_webhooks.api.error_responses import ErrorResponses, is_browser
 from gitdailies_webhooks.api.events import EventApi
 from gitdailies_webhooks.api.metrics import MetricsApi
 from gitdailies_webhooks.api.middleware import ClientAddress, Guard
+from gitdailies_webhooks.api.review import ReviewApi
 from gitdailies_webhooks.api.series import SeriesApi
 from gitdailies_webhooks.derived.worker import Deriver
 from gitdailies_webhooks.events.store import EventStore
@@ -105,6 +106,7 @@ def create_app(
             Route("/api/events", events.list_events, methods=["GET"]),
             Route("/api/events/{id:path}", events.delete, methods=["DELETE"]),
             *metrics.routes(),
+            *ReviewApi(store, deriver, clock, events.key_that_reads, public).routes(),
             *series.routes(),
             *CorrectionsApi(store, deriver, clock, events.key_that_corrects).routes(),
             *details.routes(),

@@ -83,15 +83,11 @@ class _Gauges(Collector):
     def collect(self) -> Iterator[Metric]:
         filters = self._report["filter"]
         labels = {name: filters[name] or "" for name in ("repo", "environment", "service")}
-        yield InfoMetricFamily(
-            "gitdailies_definitions",
-            "the version of the definitions of the figures",
-            {"version": self._report["definitions"]},
-        )
+        yield definitions_info(self._report["definitions"])
         for figure, measure, number, unit in measures(self._report):
             if number is None:
                 continue
-            name = f"gitdailies_{_snake(figure)}_{_snake(measure)}"
+            name = f"gitdailies_{snake(figure)}_{snake(measure)}"
             suffix = "_seconds" if unit == "seconds" else "_days" if unit == "days" else ""
             gauge = GaugeMetricFamily(
                 name + suffix, f"{figure}: {measure}, in {unit or 'numbers'}", labels=list(labels)
@@ -100,5 +96,13 @@ class _Gauges(Collector):
             yield gauge
 
 
-def _snake(name: str) -> str:
+def definitions_info(version: str) -> Metric:
+    """Return the version of the definitions as a metric."""
+    return InfoMetricFamily(
+        "gitdailies_definitions", "the version of the definitions of the figures", {"version": version}
+    )
+
+
+def snake(name: str) -> str:
+    """Write a name like `byRemedy.median` as part of the name of a metric."""
     return _CAPITAL.sub("_", name.replace(".", "_")).lower()

@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from gitdailies_webhooks.api.openapi_responses import record, ref
+from gitdailies_webhooks.api.series import PROMETHEUS_FORM
 from gitdailies_webhooks.derived.series.question import BEFORE, LISTED, MOST_DAYS, MOST_LISTED, NONE
 from gitdailies_webhooks.events.query import TEXT
 from gitdailies_webhooks.figures.comparison import FEW, HIGHER, LOWER, UNCLEAR
@@ -98,6 +99,7 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
     """Return the path; *json* and *problems* describe responses as in the rest of the document."""
     found = json("The figures of each group.", ref("Series"))
     found["content"]["text/csv"] = {"schema": {"type": "string"}}
+    found["content"]["text/plain"] = {"schema": {"type": "string"}}
     found["content"]["text/markdown"] = {"schema": {"type": "string"}}
     found["headers"] = {"ETag": {"schema": {"type": "string"}, "description": "for If-None-Match"}}
     pattern = f"({'|'.join(DIMENSIONS)})"
@@ -132,7 +134,11 @@ def operations(json: Describe, problems: Describe) -> dict[str, Any]:
                         "the largest number of groups",
                     ),
                     _parameter("after", dict(TEXT), "`next` of the page before"),
-                    _parameter("format", {"enum": list(FORMS), "default": "json"}, "form of the response"),
+                    _parameter(
+                        "format",
+                        {"enum": [*FORMS, PROMETHEUS_FORM], "default": "json"},
+                        "form of the response; prometheus has the totals as gauges",
+                    ),
                 ],
                 "responses": {
                     "200": found,

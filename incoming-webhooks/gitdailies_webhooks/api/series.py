@@ -13,6 +13,9 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import BaseRoute, Route
 
 from gitdailies_webhooks.accounts.keys import Key
+from gitdailies_webhooks.api.metric_formats import PROMETHEUS
+from gitdailies_webhooks.api.series_gauges import as_gauges
+from gitdailies_webhooks.derived.answer_cache import AnswerCache
 from gitdailies_webhooks.derived.series.answer import answer, version
 from gitdailies_webhooks.derived.series.question import REPEATED, SINGLE, Asked, asked
 from gitdailies_webhooks.derived.worker import Deriver
@@ -21,6 +24,9 @@ from gitdailies_webhooks.events.problem import refusal
 from gitdailies_webhooks.events.store import EventStore
 from gitdailies_webhooks.figures.teams import Teams
 from gitdailies_webhooks.pages.series_formats import CSV, FORMS, MARKDOWN, as_csv, as_markdown
+
+PROMETHEUS_FORM = "prometheus"
+_FORMS = (*FORMS, PROMETHEUS_FORM)
 
 
 class SeriesApi:
@@ -34,7 +40,7 @@ class SeriesApi:
         authenticate: Callable[[Request], Awaitable[Key]],
         teams: Teams,
     ) -> None:
-        self._store = store
+        self._answers = AnswerCache(store, clock)
         self._deriver = deriver
         self._clock = clock
         self._authenticate = authenticate
@@ -52,27 +58,37 @@ class SeriesApi:
             if len(values) > 1 and name not in REPEATED:
                 raise refusal("request", f"{name}: given twice; give it once")
         form = given.pop("format", ["json"])[0]
-        if form not in FORMS:
-            raise refusal("request", f"format: expected one of {', '.join(FORMS)}, got {got(form)}")
+        if form not in _FORMS:
+            raise refusal("request", f"format: expected one of {', '.join(_FORMS)}, got {got(form)}")
         await self._authenticate(request)
         found = self._asked(given)
         await self._deriver.catch_up()
         if found.live:  # the rows may now include events later than the first moment
             found = self._asked(given)
-        body = await self._store.ask(
+        asked_for = tuple((name, tuple(values)) for name, values in sorted(given.items()))
+        body = await self._answers.ask(
+            asked_for,
             partial(
                 answer,
                 question=found.question,
                 settings=self._deriver.settings,
                 limit=found.limit,
                 after=found.after,
-            )
+            ),
         )
         headers = {"etag": f'W/"{form}-{version(body)}"', "cache-control": "private, no-cache"}
         if _matches(request.headers.get("if-none-match", ""), headers["etag"]):
             return Response(status_code=304, headers=headers)
         if form == "csv":
             return Response(as_csv(body), media_type=CSV, headers=headers)
+        if form == PROMETHEUS_FORM:
+            if body["next"] is not None:
+                raise refusal(
+                    "request",
+                    f"limit: expected at most {found.limit:,} groups, got more; a scrape has no pages, so"
+                    " choose fewer repositories, teams or services, or a larger limit",
+                )
+            return Response(as_gauges(body), headers={**headers, "content-type": PROMETHEUS})
         if form == "md":
             return Response(as_markdown(body), media_type=MARKDOWN, headers=headers)
         return JSONResponse(body, headers=headers)

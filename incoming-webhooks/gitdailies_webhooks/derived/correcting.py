@@ -23,7 +23,7 @@ from gitdailies_webhooks.derived.update.outcomes import read_outcomes
 from gitdailies_webhooks.events import change_log, corrections
 from gitdailies_webhooks.events.corrections import StoredCorrection
 from gitdailies_webhooks.events.problem import refusal
-from gitdailies_webhooks.figures.corrections import DEPLOY, OF_DEPLOY, OF_INCIDENT
+from gitdailies_webhooks.figures.corrections import DEPLOY, OF_INCIDENT
 from gitdailies_webhooks.figures.events import place_of
 from gitdailies_webhooks.figures.settings import FigureSettings
 
@@ -121,6 +121,3 @@ def _check_cause(session: Session, id_: str, body: dict[str, Any], settings: Fig
 
 def _before(made: StoredCorrection | None) -> dict[str, Any] | None:
     return None if made is None else {"what": made.what, "deploy": made.deploy, "reason": made.reason}
-
-
-__all__ = ["OF_DEPLOY", "OF_INCIDENT", "Wish", "checked_reason", "correct", "undo"]

@@ -14,7 +14,6 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import from_us
 
-from gitdailies_webhooks.derived import statements
 from gitdailies_webhooks.derived.related import Found, Reader
 from gitdailies_webhooks.derived.update.incident_rows import StoredIncident
 from gitdailies_webhooks.derived.update.outcomes import Outcome
@@ -129,8 +128,8 @@ def _deploy(reader: Reader, found: Found) -> dict[str, Any]:
     """Return what is known of a deploy: its state, commits, related events and timeline."""
     outcome = reader.outcome(found.id)
     incidents = reader.incidents_of(found.id)
-    remedied_by = reader.remedies(found.id, statements.REMEDIES_OF, 2)
-    remedies = [id_ for id_, _ in reader.remedies(found.id, statements.REMEDIES_BY, 0)]
+    remedied_by = reader.remedied_by(found.id)
+    remedies = reader.remedied(found.id)
     fixed = reader.start_of(found.body.get("fixes"))
     repeats, type_, unknown, judged = reader.result(found.id)
     before, after = reader.neighbors(outcome)
@@ -183,7 +182,7 @@ def _incident(reader: Reader, found: Found) -> dict[str, Any]:
     changes, remedied_by = [], []
     if cause is not None:
         changes = reader.changes(cause, reader.outcome(cause.id))
-        remedied_by = reader.remedies(cause.id, statements.REMEDIES_OF, 2)
+        remedied_by = reader.remedied_by(cause.id)
     refs = _References(
         reader,
         (

@@ -161,11 +161,16 @@ class Reader:
         found = (StoredIncident(*row) for row in lookup_many(self._session, columns, given, lookup))
         return [_until(row, self.now) for row in found if row.is_known(self.now)]
 
-    def remedies(self, id_: str, lookup: Lookup, column: int) -> list[tuple[str, int]]:
-        """Return the ids in a column of remedies, each with the time of the remedy, in order."""
-        found = lookup_many(self._session, "id", [(id_,)], lookup)
-        known = {(row[1], row[column]) for row in found if row[1] <= self.now}
-        return [(other, at) for at, other in sorted(known)]
+    def remedied_by(self, id_: str) -> list[tuple[str, int]]:
+        """Return the later deploys that remedied a deploy, with their times, in order."""
+        found = lookup_many(self._session, "id", [(id_,)], statements.REMEDIES_OF)
+        known = {(at, remedy) for _, at, remedy, _ in found if at <= self.now}
+        return [(remedy, at) for at, remedy in sorted(known)]
+
+    def remedied(self, id_: str) -> list[str]:
+        """Return the earlier deploys that a deploy remedied."""
+        found = lookup_many(self._session, "id", [(id_,)], statements.REMEDIES_BY)
+        return sorted({deploy for deploy, at, _, _ in found if at <= self.now})
 
     def near(self, row: StoredIncident) -> list[str]:
         """Return the deploys nearest to an incident: those before it, the latest first, and those after."""

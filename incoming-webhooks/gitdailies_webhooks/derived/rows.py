@@ -50,13 +50,18 @@ def read_deploys(session: Session, selection: Selection) -> list[DeployRow]:
     where, values = _in_period(selection)
     query = statements.SELECT_DEPLOYS.format(where)
     found = list(map(_deploy_row, session.execute(query, (now, now, *values)).fetchall()))
-    not_failed = {id_ for (id_,) in session.execute(statements.NOT_FAILED).fetchall()}
+    corrected = not_failed(session)
     for (at, id_), spans in _spans(session, selection).items():
-        if id_ in not_failed:
+        if id_ in corrected:
             continue
         index = bisect_left(found, (at, id_), key=lambda row: (row.at, row.id))
         found[index] = _failed(found[index], spans)
     return found
+
+
+def not_failed(session: Session) -> set[str]:
+    """Return the deploys that did not fail, whatever is attributed to them: corrections say so."""
+    return {id_ for (id_,) in session.execute(statements.NOT_FAILED).fetchall()}
 
 
 def read_incidents(session: Session, selection: Selection) -> list[IncidentRow]:

@@ -10,17 +10,27 @@ from typing import NamedTuple
 
 from gitdailies_server.storage.database import Session
 
+from gitdailies_webhooks.figures.review import Pair
+
 # The deploy that counts nearest to another one that counts, within ten minutes, and the number of its event.
 # A service that only one of them names may be the same one. A rollback or a hotfix is known to be another.
-_BESIDE = (
-    "SELECT e.seq, other.reporter, own.reporter FROM figures_deploys own JOIN figures_deploys other"
+_BOTH = (
+    "figures_deploys own JOIN figures_deploys other"
     " ON other.repo = own.repo AND other.environment = own.environment AND other.counts = 1"
     " AND other.at BETWEEN own.at - 600000000 AND own.at + 600000000"
     " AND other.id <> own.id AND other.reporter <> own.reporter AND other.says = ''"
     " AND (other.service = own.service OR other.service = '' OR own.service = '')"
-    " JOIN events e ON e.id = other.id"
+)
+_BESIDE = (
+    f"SELECT e.seq, other.reporter, own.reporter FROM {_BOTH} JOIN events e ON e.id = other.id"  # noqa: S608
     " WHERE own.id = ? AND own.counts = 1 AND own.says = ''"
     " ORDER BY abs(other.at - own.at), other.id LIMIT 1"
+)
+# All such deploys of an environment in a period, in the order of the one whose reporter sorts first.
+_PAIRS = (
+    f"SELECT own.id, other.id, own.repo, own.reporter, other.reporter FROM {_BOTH}"  # noqa: S608
+    " WHERE own.environment = ? AND own.at >= ? AND own.at < ? AND own.counts = 1 AND own.says = ''"
+    " AND own.reporter < other.reporter ORDER BY own.at, own.id, other.at, other.id LIMIT ?"
 )
 
 
@@ -36,3 +46,9 @@ def beside(session: Session, id_: str) -> Beside | None:
     """Return the deploy with which the deploy *id_* may have been counted twice, or None."""
     row = session.execute(_BESIDE, (id_,)).fetchone()
     return None if row is None else Beside(*row)
+
+
+def pairs(session: Session, environment: str, since: int, until: int, most: int) -> list[Pair]:
+    """Return up to *most* pairs of deploys to an environment that may be one, between two moments (µs)."""
+    found = session.execute(_PAIRS, (environment, since, until, most)).fetchall()
+    return [Pair(*row) for row in found]

@@ -12,7 +12,7 @@ from typing import NamedTuple
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.figures.settings import folded
-from gitdailies_webhooks.sql.bulk import Lookup, execute_many, lookup_many
+from gitdailies_webhooks.sql.bulk import Lookup, execute_many, lookup_many, takes_lists
 
 # An event by id, repository and, if it belongs to one, incident.
 EventRef = tuple[str, str, str | None]
@@ -34,6 +34,12 @@ _OLDEST_DUE_NOTE = "SELECT due_at FROM figures_changes WHERE due_at <= ? ORDER B
 # One row for each new event, and for each due note.
 _SOME_NEW_EVENTS = "SELECT 1 FROM events WHERE seq > ? LIMIT ?"
 _SOME_DUE_NOTES = "SELECT 1 FROM figures_changes WHERE due_at <= ? LIMIT ?"
+
+# The number of the last note of all, also when it is done; and one row for each note that is left.
+_LAST_NOTE_OF_SQLITE = "SELECT seq FROM sqlite_sequence WHERE name = 'figures_changes'"
+_LAST_NOTE_OF_POSTGRESQL = "SELECT last_value FROM figures_changes_seq_seq"
+_SOME_NOTES = "SELECT 1 FROM figures_changes LIMIT ?"
+_MOST_NOTES = 100
 
 
 class PendingChanges(NamedTuple):
@@ -68,6 +74,27 @@ def count_pending(session: Session, now: int, most: int) -> int:
     """Count changes that are not derived yet, up to *most*."""
     queries = ((_SOME_NEW_EVENTS, read_until(session)), (_SOME_DUE_NOTES, now))
     return min(most, sum(len(session.execute(query, (value, most)).fetchall()) for query, value in queries))
+
+
+class Version(NamedTuple):
+    """What changes whenever the rows do: the last event that they include, and the notes, ever and now."""
+
+    read_until: int
+    last_note: int
+    notes: int
+
+
+def version(session: Session, now: int) -> Version | None:
+    """Return the version of the rows; None while changes wait to be derived, or many will."""
+    if count_pending(session, now, 1):
+        return None
+    last = session.execute(
+        _LAST_NOTE_OF_POSTGRESQL if takes_lists(session) else _LAST_NOTE_OF_SQLITE
+    ).fetchone()
+    notes = len(session.execute(_SOME_NOTES, (_MOST_NOTES,)).fetchall())
+    if notes == _MOST_NOTES:
+        return None
+    return Version(read_until(session), 0 if last is None else int(last[0]), notes)
 
 
 def read_until(session: Session) -> int:

@@ -11,6 +11,7 @@ from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us
 
 from gitdailies_webhooks.figures import ancestry, corrections, incidents, lead_time, metrics, repeats
+from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.figures.events import HOTFIX, ROLLBACK, Deploy, End, History, Place, Start
 from gitdailies_webhooks.figures.facts import DeployFacts, Facts
 from gitdailies_webhooks.figures.incidents import Incident, Occurrence, contradicts
@@ -353,7 +354,7 @@ def _part_in_outage(incident: Incident, facts: DeployFacts) -> Verdict:
 
 
 def _seconds(us: int) -> str:
-    return f"{us / 1_000_000:g} s"
+    return duration(us / 1_000_000)
 
 
 def _hours(us: int) -> str:

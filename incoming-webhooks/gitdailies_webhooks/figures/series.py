@@ -13,9 +13,8 @@ from __future__ import annotations
 
 from bisect import bisect_left
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
-from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple, TypeAlias
 
@@ -207,10 +206,18 @@ class Sums:
 
     def together(self, keys: Iterable[Key], segments: range) -> Tally:
         """Return the sum of several groups."""
-        found = (self._parts[key] for key in keys if key in self._parts)
-        return merged(
-            one for parts in found for number in segments if number in parts for one in parts[number]
-        )
+        return merged(self._within(keys, segments))
+
+    def deploys(self, keys: Iterable[Key], segments: range) -> int:
+        """Return the number of deploys of several groups, without adding up anything else."""
+        return sum(one.deploys for one in self._within(keys, segments))
+
+    def _within(self, keys: Iterable[Key], segments: range) -> Iterator[Tally]:
+        for key in keys:
+            if (parts := self._parts.get(key)) is not None:
+                for number in segments:
+                    if number in parts:
+                        yield from parts[number]
 
 
 def add_up(facts: Facts, question: SeriesQuestion, planned: Plan, window: int) -> Sums:
@@ -277,19 +284,20 @@ class Summary(NamedTuple):
 def summary(
     question: SeriesQuestion,
     planned: Plan,
-    over: Callable[[range], Tally],
+    sums: Sums,
+    keys: Sequence[Key],
     first: int | None,
     confidence: float,
 ) -> Summary:
-    """Return the figures of what *over* adds up; its *first* event begins the days that count."""
-    total = over(planned.total)
+    """Return the figures of some groups together; their *first* event begins the days that count."""
+    total = sums.together(keys, planned.total)
     shown = _numbers(total, question.period, first)
     if planned.before is None:
         return Summary(shown, None, None)
-    before = over(planned.total_before)
+    before = sums.together(keys, planned.total_before)
     weeks = Weeks(
-        [over(part).deploys for part in _observed(planned.weeks_before, first)],
-        [over(part).deploys for part in _observed(planned.weeks, first)],
+        [sums.deploys(keys, part) for part in _observed(planned.weeks_before, first)],
+        [sums.deploys(keys, part) for part in _observed(planned.weeks, first)],
     )
     return Summary(shown, _numbers(before, planned.before, first), changes(before, total, weeks, confidence))
 
@@ -308,7 +316,7 @@ def _group(
     confidence: float,
 ) -> dict[str, Any]:
     first = first_of(question, firsts, key)
-    found = summary(question, planned, partial(sums.over, key), first, confidence)
+    found = summary(question, planned, sums, (key,), first, confidence)
     compared = {"before": found.before, "change": found.change} if question.compare else {}
     buckets = [
         {

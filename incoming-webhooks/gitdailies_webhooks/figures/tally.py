@@ -30,8 +30,8 @@ from gitdailies_webhooks.figures.metrics import (
 
 # Between the lead times of two deploys.
 BETWEEN = ";"
-# Of the deploys of a period, about this many are compared: enough to see a difference of a few percent.
-MOST_COMPARED = 1_000
+# Of the deploys of a period, about this many are compared: enough to see a difference of a tenth.
+MOST_COMPARED = 400
 
 # The words of a comparison, by figure.
 _LONGER: Mapping[Verdict, str] = MappingProxyType({comparison.HIGHER: "longer", comparison.LOWER: "shorter"})

@@ -9,10 +9,11 @@ from typing import Any, NamedTuple, TypeAlias
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures import metrics
+from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.figures.trend import Trend
 from gitdailies_webhooks.pages import axis, charts
 from gitdailies_webhooks.pages.charts import Series
-from gitdailies_webhooks.pages.formatting import FEW, count, decimal, duration, out_of, percent, rate
+from gitdailies_webhooks.pages.formatting import FEW, count, decimal, out_of, percent, rate
 
 _Numbers: TypeAlias = Mapping[str, Any]
 _Format: TypeAlias = Callable[[float | None], str]

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from functools import partial
 from typing import Any
 
-from gitdailies_connection.relay.answers import counted_of, done_of
+from gitdailies_connection.relay.answers import counted_of, done_of, example_of
 from gitdailies_connection.relay.values import Counted, Done
 from gitdailies_core.errors import RelayFault
 from starlette.responses import Response
@@ -14,6 +14,7 @@ from starlette.responses import Response
 from gitdailies_webhooks.accounts.audit import write_audit
 from gitdailies_webhooks.pages.deliveries import chosen_relay, filters_of, with_times
 from gitdailies_webhooks.pages.delivery_words import (
+    EXAMPLE,
     FILTERS,
     MEANINGS,
     NEEDS_REASON,
@@ -37,6 +38,7 @@ class DeliveryActionPages:
         return [
             Page("/deliveries/actions", self.confirm_many, needs=OWNERS),
             Page("/deliveries/actions", self.act_on_many, "POST", needs=OWNERS),
+            Page("/deliveries/{relay}/sources/{source}/example", self.send_example, "POST", needs=OWNERS),
             Page("/deliveries/{relay}/{id}/{step}", self.confirm, needs=OWNERS),
             Page("/deliveries/{relay}/{id}/{step}", self.act, "POST", needs=OWNERS),
         ]
@@ -65,9 +67,27 @@ class DeliveryActionPages:
         except RelayFault as fault:
             return self._form(visit, error=f"{fault}. {fault.remedy}", status=502)
         assert done is not None
-        await self._note(visit, step, id_, {"relay": relay, "reason": reason, "events": list(done.events)})
+        await self._note(
+            visit, f"delivery.{step}", id_, {"relay": relay, "reason": reason, "events": list(done.events)}
+        )
         did = f"?did={step}&deliveries={done.deliveries}&events={len(done.events)}"
         return self._site.redirect(address_of(relay, id_) + did)
+
+    async def send_example(self, visit: Visit) -> Response:
+        """Have the relay send an example of a source, and show what became of it."""
+        relay, source = (visit.request.path_params[name] for name in ("relay", "source"))
+        if relay not in self._site.relays.names:
+            return self._site.not_found(visit)
+        path = f"/sources/{source}/example"
+        try:
+            delivery: str | None = await self._site.relays.ask(
+                relay, lambda client: client.post(path, {"person": visit.user.name})[1], example_of
+            )
+        except RelayFault as fault:
+            return self._site.message(visit, 502, "No example was sent", f"{fault}. {fault.remedy}")
+        assert delivery is not None
+        await self._note(visit, "example.sent", source, {"relay": relay, "delivery": delivery})
+        return self._site.redirect(f"{address_of(relay, delivery)}?did={EXAMPLE}")
 
     async def confirm_many(self, visit: Visit) -> Response:
         """Show how many deliveries an action would be about, and ask to confirm it."""
@@ -109,7 +129,7 @@ class DeliveryActionPages:
                 visit, error="Other deliveries fit than a moment ago. Look at the number again.", status=409
             )
         detail = {"relay": relay, "reason": reason, "filter": chosen, "deliveries": done.deliveries}
-        await self._note(visit, action, f"{done.deliveries} deliveries", detail)
+        await self._note(visit, f"delivery.{action}", f"{done.deliveries} deliveries", detail)
         did = {"did": action, "deliveries": str(done.deliveries), "events": str(len(done.events))}
         return self._site.redirect(list_address(relay, {"source": chosen.get("source", "")}, **did))
 
@@ -182,7 +202,7 @@ class DeliveryActionPages:
                 write_audit,
                 now=now,
                 actor=visit.user.name,
-                action=f"delivery.{action}",
+                action=action,
                 subject=subject,
                 detail=detail,
             )

@@ -28,6 +28,7 @@ OUTCOMES: Mapping[str, tuple[str, str]] = MappingProxyType(
 # Those that wait for a person.
 WANTS_ACTION = frozenset({"dead_letter", "unmapped", "quarantined"})
 
+EXAMPLE = "example"
 REPLAY, REQUEUE, DISCARD, CLOSE = "replay", "requeue", "discard", "close"
 STEPS: Mapping[str, str] = MappingProxyType(
     {REPLAY: "Replay", REQUEUE: "Requeue", DISCARD: "Discard", CLOSE: "Close the incident"}
@@ -80,6 +81,8 @@ def said(outcome: str, sentence: str) -> str:
 
 def done_sentence(did: str, deliveries: str, events: str) -> str:
     """Say what an action did, from the parameters of an address: a word of ours and two numbers; else ""."""
+    if did == EXAMPLE:
+        return "An example was sent. It counts for gitdailies/example in the environment test."
     numbers = (deliveries, events)
     if did not in DONE or not all(text.isascii() and text.isdigit() and len(text) < 7 for text in numbers):
         return ""

@@ -12,6 +12,7 @@ from gitdailies_server.storage.database import Session
 from gitdailies_server.storage.timestamps import to_us
 from starlette.responses import JSONResponse, Response
 
+from gitdailies_webhooks.derived.answer_cache import AnswerCache
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.derived.question import FILTERS, question
 from gitdailies_webhooks.derived.series.answer import answer
@@ -47,6 +48,7 @@ class DoraPage:
 
     def __init__(self, site: Site) -> None:
         self._site = site
+        self._answers: AnswerCache = AnswerCache(site.store, site.clock)
 
     def pages(self) -> list[Page]:
         return [Page("/dora", self.show), Page("/dora/export", self.export)]
@@ -61,7 +63,7 @@ class DoraPage:
         await self._site.catch_up()
         # The rows may now include events later than the first moment.
         shown = partial(_shown, filters=filters, question=self._asked(filters), settings=self._site.settings)
-        template, context = await self._site.store.ask(shown)
+        template, context = await self._answers.ask(frozenset(filters.items()), shown)
         choices = dora_view.team_choices(self._site.teams)
         return self._site.render(
             visit, template, error="", sample=deploy_command(visit.origin), team_choices=choices, **context

@@ -16,6 +16,7 @@ from gitdailies_server.storage.timestamps import to_us
 from gitdailies_webhooks.derived.dora_page import MOST_SEEN, Overview, overview
 from gitdailies_webhooks.derived.queries import Question
 from gitdailies_webhooks.figures import metrics
+from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.figures.selection import DEFAULT_DAYS, Period
 from gitdailies_webhooks.figures.settings import PRODUCTION, FigureSettings
 from gitdailies_webhooks.figures.teams import NO_TEAM_TITLE, Teams
@@ -25,7 +26,7 @@ from gitdailies_webhooks.pages import timeline
 from gitdailies_webhooks.pages.axis import thinned
 from gitdailies_webhooks.pages.cards import cards
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, duration, moment, url_time, window
+from gitdailies_webhooks.pages.formatting import count, decimal, dora_url, moment, url_time, window
 from gitdailies_webhooks.pages.overview_view import BEHIND_US
 
 PRESETS = (7, 30, 90, 365)

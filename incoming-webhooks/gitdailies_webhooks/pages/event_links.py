@@ -10,6 +10,8 @@ from urllib.parse import quote, urlencode, urlsplit
 from gitdailies_core.events.events import DEPLOYED, INCIDENT_STARTED
 
 _PAGES = {DEPLOYED: "/deploys/", INCIDENT_STARTED: "/incidents/"}
+# The words of a reason that have a name behind them.
+_NAMED = re.compile(r"(?:deploy|rollback|hotfix|incident|remedy,|incident [!-~]+,) $")
 # A browser takes these segments of a path away.
 _DOTS = (".", "..")
 
@@ -56,10 +58,20 @@ def commit_url(address: str, repo: str, sha: str) -> str:
 
 
 def linked(sentence: str, references: Iterable[Mapping[str, Any]]) -> list[Piece]:
-    """Return a sentence in pieces, where the id of each of *references* is a link to its page."""
-    urls = {str(one["id"]): event_url(str(one["id"]), str(one["kind"])) for one in references}
+    """Return a sentence in pieces, where what names one of *references* is a link to its page.
+
+    A deploy is named by its id, an incident by that of its sender. A word in front says that it is a name.
+    """
+    urls: dict[str, str] = {}
+    for one in references:
+        name = str(one["incidentId"] if one["kind"] == INCIDENT_STARTED else one["id"])
+        urls.setdefault(name, event_url(str(one["id"]), str(one["kind"])))
     if not urls:
         return [Piece(sentence)]
-    ids = "|".join(re.escape(id_) for id_ in sorted(urls, key=len, reverse=True))
-    found = re.split(rf"(?<![!-~])({ids})(?=[\s,;:.]|$)", sentence)
-    return [Piece(text, urls.get(text, "") if at % 2 else "") for at, text in enumerate(found) if text]
+    names = "|".join(re.escape(name) for name in sorted(urls, key=len, reverse=True))
+    found = re.split(rf"(?<=[a-z,] )({names})(?=[\s,;:.]|$)", sentence)
+    pieces: list[Piece] = []
+    for at, text in enumerate(found):
+        named = at % 2 and _NAMED.search(found[at - 1])
+        pieces.append(Piece(text, urls[text] if named else ""))
+    return [piece for piece in pieces if piece.text]

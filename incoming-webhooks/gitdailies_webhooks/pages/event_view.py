@@ -12,9 +12,10 @@ from gitdailies_server.storage.timestamps import to_us
 
 from gitdailies_webhooks.derived import detail
 from gitdailies_webhooks.figures import corrections, incidents, metrics, reasons, story
+from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.pages.event_links import Piece, commit_url, event_url, linked
 from gitdailies_webhooks.pages.event_titles import title_of
-from gitdailies_webhooks.pages.formatting import count, duration, moment
+from gitdailies_webhooks.pages.formatting import count, moment
 
 # The names of the figures.
 NAMES = {
@@ -209,6 +210,7 @@ def _attribution(found: Mapping[str, Any]) -> dict[str, Any] | None:
         "deploy": _link(cause, found["event"]["time"], "before the incident"),
         "because": _HOW.get(attribution["how"], ""),
         "caused_by": attribution["causedBy"],
+        "caused_by_url": commit_url("", "", attribution["causedBy"] or ""),
         "wide": _link(wide, found["event"]["time"], "before the incident"),
         "near": [(ref["id"], _link(ref, found["event"]["time"], "")) for ref in attribution["near"]],
     }
@@ -263,7 +265,7 @@ def _commit(change: Mapping[str, Any], body: Mapping[str, Any]) -> dict[str, str
     return {
         "sha": change["sha"][:_SHORT_SHA],
         "href": commit_url(str(body.get("url", "")), str(body["repo"]), change["sha"]),
-        "time": change["time"] or "",
+        "time": "" if change["time"] is None else change["time"],
         "lead": duration(lead),
         "result": result,
     }

@@ -14,11 +14,10 @@ from gitdailies_server.storage.timestamps import from_us
 from markupsafe import Markup
 
 from gitdailies_webhooks.figures.comparison import LEAST_SETTLED
+from gitdailies_webhooks.figures.durations import NOTHING, duration
 from gitdailies_webhooks.figures.selection import at_local_time, local_time
 
-NOTHING = "–"
 _HIDDEN = re.compile(f"[{HIDDEN}]")
-_UNITS = ((86400, "d"), (3600, "h"), (60, "min"), (1, "s"))
 
 # A spreadsheet would evaluate text with such a beginning as a formula.
 _FORMULA = re.compile(r"^[=+\-@\t\r]")
@@ -92,21 +91,6 @@ def rate(a_day: float | None) -> str:
         return NOTHING
     days, word = next(((days, word) for days, word in _RATES if a_day * days >= 1), _RATES[-1])
     return f"{decimal(a_day * days)} {word}"
-
-
-def duration(seconds: float | None) -> str:
-    """Write a duration with its two largest units."""
-    if seconds is None:
-        return NOTHING
-    left = round(seconds)
-    for at, (size, word) in enumerate(_UNITS[:-1]):
-        if left >= size:
-            whole, rest = divmod(left, size)
-            below, under = _UNITS[at + 1]
-            # With a hundred days, hours do not matter.
-            small = rest // below if whole < 100 else 0
-            return f"{whole:,} {word}" + (f" {small} {under}" if small else "")
-    return f"{seconds:.1f} s" if 0 < seconds < 10 and seconds != left else f"{left} s"
 
 
 def moment(at: int, zone: tzinfo) -> str:

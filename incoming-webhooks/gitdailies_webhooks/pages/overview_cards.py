@@ -5,8 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from gitdailies_webhooks.figures import metrics, series
+from gitdailies_webhooks.figures.durations import duration
 from gitdailies_webhooks.pages import phrases
-from gitdailies_webhooks.pages.formatting import count, decimal, duration, fraction, rate
+from gitdailies_webhooks.pages.formatting import count, decimal, fraction, rate
 
 
 def cards(whole: series.Summary, open_now: int) -> list[dict[str, Any]]:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from functools import partial
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
@@ -14,6 +13,7 @@ from gitdailies_webhooks.derived.dora_page import MOST_SEEN
 from gitdailies_webhooks.derived.series.overview import Overview
 from gitdailies_webhooks.figures import comparison, metrics, series
 from gitdailies_webhooks.figures.comparison import MANY_ROWS, ONE_PAGE, Part, wilson
+from gitdailies_webhooks.figures.durations import NOTHING, duration
 from gitdailies_webhooks.figures.metrics import MEDIAN, percentile
 from gitdailies_webhooks.figures.selection import Period
 from gitdailies_webhooks.figures.series import ALL, Key
@@ -22,11 +22,9 @@ from gitdailies_webhooks.figures.tally import Tally
 from gitdailies_webhooks.pages import phrases, sparks
 from gitdailies_webhooks.pages.formatting import (
     LEAST_FOR_PERCENT,
-    NOTHING,
     count,
     decimal,
     dora_url,
-    duration,
     fraction,
     moment,
     percent,
@@ -89,7 +87,8 @@ def context(
     whole = series.summary(
         question,
         read.planned,
-        partial(read.sums.over, ALL),
+        read.sums,
+        (ALL,),
         series.first_of(question, read.firsts, ALL),
         ONE_PAGE,
     )
@@ -165,13 +164,12 @@ class _Drawing:
     def row(self, found: Overview, keys: Sequence[Key], title: str, href: str) -> dict[str, Any]:
         """Return one row: a repository, or a team with the keys of its repositories."""
         question, read = found.question, found.found
-        over = partial(read.sums.together, keys)
         firsts = [series.first_of(question, read.firsts, key) for key in keys]
         first = min((at for at in firsts if at is not None), default=None)
-        figures = series.summary(question, read.planned, over, first, MANY_ROWS)
+        figures = series.summary(question, read.planned, read.sums, keys, first, MANY_ROWS)
         total = figures.total
         frequency, lead, fail, recovery, rework = (total[figure] for figure in metrics.FIGURES)
-        counts = [over(part).deploys for _, part in read.planned.buckets]
+        counts = [read.sums.deploys(keys, part) for _, part in read.planned.buckets]
         whole = [bucket.whole for bucket, _ in read.planned.buckets]
         return {
             "title": title,
@@ -186,7 +184,7 @@ class _Drawing:
             "fail": fraction(fail["failed"], fail["settled"]),
             "few": fail["settled"] < LEAST_FOR_PERCENT,
             "range": self._interval(fail),
-            "recovery": _recovery(over(read.planned.total), recovery),
+            "recovery": _recovery(read.sums.together(keys, read.planned.total), recovery),
             "by_remedy": "" if recovery["recovered"] else phrases.by_remedy(recovery["byRemedy"]),
             "rework": fraction(rework["rework"], rework["deploys"]),
             "open": sum(found.open_now[key] for key in keys),

@@ -6,7 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from gitdailies_webhooks.figures import comparison, metrics
-from gitdailies_webhooks.pages.formatting import count, duration, fraction, rate
+from gitdailies_webhooks.figures.durations import duration
+from gitdailies_webhooks.pages.formatting import count, fraction, rate
 
 FEW, UNCLEAR = "too few to compare", "no clear change"
 # Of fewer durations than this, each is shown in place of a median.

@@ -19,6 +19,7 @@ from gitdailies_webhooks.pages.events import EventPages
 from gitdailies_webhooks.pages.members import PeoplePages
 from gitdailies_webhooks.pages.reference import ReferencePage
 from gitdailies_webhooks.pages.refused import RefusedPages
+from gitdailies_webhooks.pages.review import ReviewPage
 from gitdailies_webhooks.pages.services import ServicePages
 from gitdailies_webhooks.pages.settings import SettingsPages
 from gitdailies_webhooks.pages.sign_in import SignInPages
@@ -27,7 +28,7 @@ from gitdailies_webhooks.pages.site import STATIC, Page, Site
 from gitdailies_webhooks.pages.tokens import TokenPages
 
 _GROUPS = (
-    *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, DoraPage),
+    *(SignInPages, SingleSignOnPages, ConnectPages, EventPages, CorrectionPages, ReviewPage, DoraPage),
     *(SettingsPages, PeoplePages, TokenPages),
     # Addresses of its own come before those with a relay's name in them.
     *(ServicePages, RefusedPages, DeliveryActionPages, DeliveryPages),

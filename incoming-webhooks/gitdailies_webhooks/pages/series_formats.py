@@ -8,7 +8,8 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from gitdailies_webhooks.figures import metrics
-from gitdailies_webhooks.pages.formatting import NOTHING, count, duration, fraction, rate, spreadsheet_safe
+from gitdailies_webhooks.figures.durations import NOTHING, duration
+from gitdailies_webhooks.pages.formatting import count, fraction, rate, spreadsheet_safe
 
 CSV = "text/csv; charset=utf-8"
 MARKDOWN = "text/markdown; charset=utf-8"

@@ -56,6 +56,7 @@ POLICY = (
 # The bar at the top: path, text, whether only owners see it.
 NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/dora", "Overview", False),
+    ("/review", "Review", False),
     ("/events", "Events", False),
     ("/deliveries", "Deliveries", False),
     ("/settings", "Settings", False),

@@ -163,6 +163,12 @@ _partial(
     _DEPLOYS.sha,
 )
 _partial("figures_deploys_repo", _COUNTS, _DEPLOYS.repo, _DEPLOYS.environment, _DEPLOYS.at, _DEPLOYS.id)
+_partial(
+    "figures_deploys_remedied",
+    text("counts = 1 AND remedied_at IS NOT NULL"),
+    _DEPLOYS.environment,
+    _DEPLOYS.at,
+)
 _partial("figures_deploys_judged", text("judged <> ''"), _DEPLOYS.id)
 _partial("figures_deploys_at", _COUNTS, _DEPLOYS.environment, _DEPLOYS.at)
 
@@ -248,6 +254,8 @@ _LINKED, _CAUSED = text("deploy IS NOT NULL"), text("cause IS NOT NULL")
 Index("figures_incidents_repo", _INCIDENTS.repo, _INCIDENTS.environment, _INCIDENTS.at)
 Index("figures_incidents_at", _INCIDENTS.environment, _INCIDENTS.at)
 Index("figures_incidents_incident", _INCIDENTS.repo, _INCIDENTS.incident_id)
+_partial("figures_incidents_unlinked", text("deploy IS NULL"), _INCIDENTS.environment, _INCIDENTS.at)
+_partial("figures_incidents_open", text("ended_at IS NULL"), _INCIDENTS.environment)
 _partial("figures_incidents_cause", _CAUSED, _INCIDENTS.repo, _INCIDENTS.environment, _INCIDENTS.cause)
 _partial("figures_incidents_deploy", _LINKED, _INCIDENTS.deploy)
 _partial(

@@ -15,8 +15,9 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import re
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
 from typing import Any, NamedTuple
@@ -27,13 +28,14 @@ from gitdailies_connection.config.settings import Source
 from gitdailies_core.errors import ConfigurationError, GitDailiesError, StoreUnavailable, UsageError
 from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.values import strict_json
+from gitdailies_core.values.secret import Secret
 from gitdailies_core.values.times import text_of
 from gitdailies_server.storage.timestamps import from_us, now_us
 
 from gitdailies_relay.api import deliveries, service_lines
 from gitdailies_relay.api.acting import Actor
 from gitdailies_relay.api.mapping_file import MappingFile
-from gitdailies_relay.api.outcomes import ACTIONS, REPLAY, UNMAPPED
+from gitdailies_relay.api.outcomes import ACTIONS, CLOSE, REPLAY, UNMAPPED
 from gitdailies_relay.api.questions import (
     Choice,
     Order,
@@ -42,8 +44,10 @@ from gitdailies_relay.api.questions import (
     mapping_of,
     order_for_many,
     order_of,
+    person_of,
     span_of,
 )
+from gitdailies_relay.api.sending import send_example
 from gitdailies_relay.store import refusals
 from gitdailies_relay.store.store import RelayStore
 
@@ -51,7 +55,8 @@ LOG = structlog.get_logger("gitdailies.relay")
 
 LARGEST_BODY = 64 * 1024
 RETRY_AFTER_SECONDS = 5
-_PREFIXES = ("/deliveries", "/refusals", "/services")
+_PREFIXES = ("/deliveries", "/refusals", "/services", "/sources")
+_EXAMPLE = re.compile(r"/sources/([A-Za-z0-9_.-]{1,100})/example")
 _ONE = re.compile(r"/deliveries/([A-Za-z0-9_-]{1,100})")
 _ACTION = re.compile(rf"/deliveries/([A-Za-z0-9_-]{{1,100}})/({'|'.join(ACTIONS)})")
 _FOREVER_US = 2**62
@@ -70,6 +75,14 @@ class Current(NamedTuple):
 
     sources: Mapping[str, Source]
     routes: Routes
+    secrets: Mapping[str, Sequence[Secret]]
+
+
+class Examples(NamedTuple):
+    """Where the relay takes deliveries, and the token by which it knows its own examples."""
+
+    address: str
+    token: Secret
 
 
 class DeliveryApi:
@@ -89,6 +102,7 @@ class DeliveryApi:
         current: Callable[[], Current],
         file: Path,
         on_acted: Callable[[], None],
+        examples: Examples,
         reload: Callable[[], Awaitable[None]] | None = None,
     ) -> None:
         self._store = store
@@ -97,6 +111,7 @@ class DeliveryApi:
         self._current = current
         self._file = file
         self._on_acted = on_acted
+        self._examples = examples
         self._reload = reload
         self._writing = asyncio.Lock()
 
@@ -149,6 +164,8 @@ class DeliveryApi:
             routes = {"GET": partial(self._refusals, query)}
         elif path == "/services":
             routes = {"GET": self._services, "POST": partial(self._map, receive)}
+        elif example := _EXAMPLE.fullmatch(path):
+            routes = {"POST": partial(self._send_example, example[1], receive)}
         elif action is not None:
             routes = {"POST": partial(self._act, action[1], action[2], receive)}
         elif one is not None:
@@ -225,6 +242,23 @@ class DeliveryApi:
         self._on_acted()
         return ApiAnswer(200, {**result, "more": more})
 
+    async def _send_example(self, name: str, receive: Any) -> ApiAnswer:
+        """Send an example of a source. An incident that it starts is ended at once."""
+        current, person = self._current(), person_of(await _json_of(receive))
+        source = current.sources.get(name)
+        if source is None:
+            return ApiAnswer(404, {"status": "not found", "reason": "gitdailies.yml has no such source"})
+        secrets, now = current.secrets.get(name, ()), from_us(now_us())
+        sent = await asyncio.to_thread(
+            send_example, self._examples.address, source, secrets, self._examples.token, now
+        )
+        if sent.starts_incident:
+            order = Order(CLOSE, person, "it is an example")
+            with contextlib.suppress(UsageError):  # what repeats an example starts nothing
+                await asyncio.to_thread(self._actor().act, order, [sent.delivery])
+            self._on_acted()
+        return ApiAnswer(200, {"delivery": sent.delivery})
+
     async def _act(self, id_: str, action: str, receive: Any) -> ApiAnswer:
         order = order_of(action, await _json_of(receive))
         result = await asyncio.to_thread(self._actor().act, order, [id_])
@@ -252,7 +286,8 @@ class DeliveryApi:
         return ApiAnswer(200, {**result, "more": more})
 
     def _actor(self) -> Actor:
-        return Actor(self._store.database, *self._current())
+        current = self._current()
+        return Actor(self._store.database, current.sources, current.routes)
 
     async def _read(self, read: Callable[[Any], Any]) -> Any:
         return await asyncio.to_thread(self._store.report, read)

@@ -116,6 +116,11 @@ def mapping_of(body: Mapping[str, Any]) -> MappingOrder:
     return MappingOrder(NewLine(service, _text(body, "repo"), environment), _text(body, "person"))
 
 
+def person_of(body: Mapping[str, Any]) -> str:
+    """Read who asks; raises UsageError."""
+    return _text(body, "person")
+
+
 def id_at(moment: datetime) -> str:
     """Return what is smaller than every id that `delivery_ids` makes at *moment* or later."""
     return f"d{max(to_us(moment), 0):014x}"

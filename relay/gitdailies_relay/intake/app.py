@@ -19,6 +19,7 @@ from gitdailies_core.incidents.routing import Routes
 from gitdailies_core.reasons import INVALID_JSON, NO_COMMIT, UNEXPECTED_PAYLOAD
 from gitdailies_core.sources.protocol import Adapter
 from gitdailies_core.sources.request import NO_QUERY, Request, decode_headers, decode_query
+from gitdailies_core.values.secret import Secret
 from gitdailies_server.http import permission_to_send
 from gitdailies_server.http.bounded_protocol import AUTHENTICATED, BODY_COMPLETE, CONNECTION
 from gitdailies_server.http.client_address import FORWARDED_HEADER, client_address
@@ -31,6 +32,7 @@ from gitdailies_relay.accepting.delivery_ids import delivery_id
 from gitdailies_relay.accepting.interpret import Interpretation, decode, interpret, prove
 from gitdailies_relay.intake import responses
 from gitdailies_relay.intake.deadlines import FutureTimeouts
+from gitdailies_relay.intake.marked_examples import as_example, is_example
 from gitdailies_relay.intake.request_body import (
     BODY_BYTES,
     Body,
@@ -105,6 +107,7 @@ class IntakeApp:
         most_bytes: int = 64 * 1024 * 1024,
         trusted_proxies: Sequence[Network] = (),
         destination: str = "default",
+        example: Secret | None = None,
     ) -> None:
         self.settings = settings
         self.stopping = False
@@ -121,6 +124,7 @@ class IntakeApp:
         self._timeouts = FutureTimeouts(ANSWER_SECONDS)
         self._trusted_proxies = trusted_proxies
         self._destination = destination
+        self._example = example
         self._ready_until = 0.0
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -248,9 +252,10 @@ class IntakeApp:
             return responses.unavailable("the proof cannot be checked")
         if connection is not None:
             connection[AUTHENTICATED]()
-        interpretation = interpret(
-            request, source, adapter, self.settings.routes, proof, secrets=secrets.current
-        )
+        routes = self.settings.routes
+        if is_example(request.headers, self._example):
+            source, routes = as_example(source)
+        interpretation = interpret(request, source, adapter, routes, proof, secrets=secrets.current)
         delivery = Delivery(delivery_id(at), at, self._destination, interpretation)
         try:
             accepted = await self._timeouts.limit(self._store.accept(delivery))

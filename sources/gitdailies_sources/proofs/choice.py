@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from typing import Any
 
 from gitdailies_core import ConfigurationError, ProofError, Request, Secret
-from gitdailies_core.sources.protocol import Handshake
+from gitdailies_core.sources.protocol import Handshake, Proven
 
 from gitdailies_sources.language import values
 from gitdailies_sources.language.faults import Faults, Mistake, Place
 from gitdailies_sources.proofs.amazon import Sns, handshake
-from gitdailies_sources.proofs.comparing import Proof, check_secrets
+from gitdailies_sources.proofs.comparing import Makes, Proof, check_secrets
 from gitdailies_sources.proofs.signatures import PRESETS, Hmac
 from gitdailies_sources.proofs.tokens import Basic, FieldToken, HeaderToken, NamedHeader, QueryToken
 from gitdailies_sources.proofs.web_tokens import Jws
@@ -73,6 +74,14 @@ class Choice:
         if isinstance(proof, Sns):
             proof = Sns(certificates, allowed)
         proof.check(request, secrets, user)
+
+    def sign(self, body: bytes, secret: Secret, *, user: str, at: datetime) -> Proven:
+        """Return what proves *body*, by the first proof that can be made here; raises ConfigurationError."""
+        for proof in self._proofs:
+            if isinstance(proof, Makes):
+                return proof.made(body, secret, user, at)
+        where = " or ".join(proof.where for proof in self._proofs)
+        raise ConfigurationError(f"{where}: only the tool itself can prove a delivery; have it send one")
 
     def needs_no_secret(self, header: str, allowed: Sequence[str]) -> bool:
         """Whether certificates alone may prove what a source with these settings takes."""

@@ -5,9 +5,10 @@ from __future__ import annotations
 import hmac
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime, timedelta
-from typing import Protocol
+from typing import Protocol, runtime_checkable
 
 from gitdailies_core import ConfigurationError, ProofError, Request, Secret
+from gitdailies_core.sources.protocol import Proven
 
 # A rotation of secrets needs fewer entries. A longer header only costs time.
 MOST_SIGNATURES = 8
@@ -26,6 +27,14 @@ class Proof(Protocol):
     @property
     def where(self) -> str:
         """Where the proof is, for messages."""
+
+
+@runtime_checkable
+class Makes(Protocol):
+    """A proof that can be made here as well, for an example."""
+
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:
+        """Return what proves *body*, sent *at* a time; raises ConfigurationError for an unfit secret."""
 
 
 def check_secrets(secrets: Sequence[Secret]) -> None:

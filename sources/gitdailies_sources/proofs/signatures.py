@@ -12,10 +12,12 @@ import hashlib
 import hmac
 import re
 from collections.abc import Mapping, Sequence
+from datetime import datetime
 from types import MappingProxyType
 from typing import Any, NamedTuple
 
-from gitdailies_core import ProofError, Request, Secret, got
+from gitdailies_core import ConfigurationError, ProofError, Request, Secret, got
+from gitdailies_core.sources.protocol import Proven
 
 from gitdailies_sources.language.faults import Mistake
 from gitdailies_sources.proofs.comparing import MOST_SIGNATURES, any_equal, check_age, check_secrets, raw
@@ -111,6 +113,19 @@ class Hmac:
         expected = (self._signature(key, content) for key in map(self._key, secrets) if key)
         if not any_equal(expected, given):
             raise ProofError(f"{self.where}: expected a signature by one of our secrets, got none")
+
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
+        """Return the headers that prove *body*."""
+        key = self._key(secret)
+        if not key:
+            raise ConfigurationError(f"{secret.origin}: expected a secret in base64, got another text")
+        number = hashlib.sha256(body).hexdigest()[:16]
+        found = {"timestamp": str(int(at.timestamp())), "id": f"example-{number}"}
+        content = self._signed.content(body, {name: [value] for name, value in found.items()})
+        found["signature"] = self._signature(key, content).decode()
+        header = self._split.join(f"{part.prefix}{found[part.name]}" for part in self._form)
+        more = ((self._timestamp_header, "timestamp"), (self._id_header, "id"))
+        return Proven({self.where: header, **{name: found[what] for name, what in more if name}}, {})
 
     def _signature(self, key: bytes, content: bytes) -> bytes:
         digest = hmac.digest(key, content, self._algorithm)

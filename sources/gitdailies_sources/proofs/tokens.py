@@ -5,8 +5,10 @@ from __future__ import annotations
 import base64
 import binascii
 from collections.abc import Sequence
+from datetime import datetime
 
 from gitdailies_core import ProofError, Request, Secret, UnreadableBody
+from gitdailies_core.sources.protocol import Proven
 
 from gitdailies_sources.language.scope import Scope
 from gitdailies_sources.language.values import Value
@@ -36,6 +38,10 @@ class HeaderToken:
     def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:  # noqa: ARG002
         value = request.header(self.where)
         _check([value[len(self._prefix) :] if self._begins(value) else ""], secrets, self.where)
+
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
+        """Return the header with the token."""
+        return Proven({self.where: self._prefix + secret.reveal()}, {})
 
     def _begins(self, value: str) -> bool:
         return value[: len(self._prefix)].lower() == self._prefix.lower()
@@ -75,6 +81,11 @@ class Basic:
         if not right_user:
             raise ProofError(f"{self.where}: expected the name of our user, got another one")
 
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
+        """Return the header with name and password."""
+        pair = f"{user or self._user or 'gitdailies'}:{secret.reveal()}".encode()
+        return Proven({self.where: f"Basic {base64.b64encode(pair).decode()}"}, {})
+
 
 class QueryToken:
     """A token in the query of the address. It is never logged."""
@@ -88,6 +99,10 @@ class QueryToken:
 
     def check(self, request: Request, secrets: Sequence[Secret], user: str) -> None:  # noqa: ARG002
         _check([request.query.get(self._name, "")], secrets, self.where)
+
+    def made(self, body: bytes, secret: Secret, user: str, at: datetime) -> Proven:  # noqa: ARG002
+        """Return the parameter with the token."""
+        return Proven({}, {self._name: secret.reveal()})
 
 
 class FieldToken:

@@ -17,6 +17,7 @@ from gitdailies_webhooks.api.openapi import document
 from gitdailies_webhooks.figures.settings import FigureSettings
 from gitdailies_webhooks.pages.series_formats import fields, spans
 from jsonschema import Draft202012Validator
+from prometheus_client.parser import text_string_to_metric_families
 
 from tests.support.databases import postgresql_url
 from tests.support.figures.asking import worked
@@ -102,6 +103,30 @@ def test_every_form_has_the_same_numbers(receiver: Receiver, key: str) -> None:
     ]
 
 
+def test_prometheus_has_a_label_for_each_team_and_repository(receiver: Receiver, key: str) -> None:
+    """The gauges have the totals of every group; more groups than the limit are refused."""
+    question = {"now": SHOP["now"], "by": "team,repo"}
+    found = ask(receiver, key, **question)
+    text = receiver.get(key, "/api/metrics/series", **question, format="prometheus")
+    assert text.headers["content-type"].startswith("text/plain; version=")
+    samples = {
+        (sample.name, sample.labels["repo"]): sample.value
+        for family in text_string_to_metric_families(text.text)
+        for sample in family.samples
+        if "repo" in sample.labels
+    }
+    for group in found["groups"]:
+        repo, total = group["by"]["repo"], group["total"]
+        deploys = samples["gitdailies_group_deployment_frequency_deploys", repo]
+        assert deploys == total["deploymentFrequency"]["deploys"]
+        assert samples["gitdailies_group_change_fail_rate_failed", repo] == total["changeFailRate"]["failed"]
+        median = total["changeLeadTime"]["median"]
+        assert samples.get(("gitdailies_group_change_lead_time_median_seconds", repo)) == median
+    assert 'deploys{repo="larkspur/ledger",team="pay"}' in text.text
+    few = receiver.get(key, "/api/metrics/series", **question, format="prometheus", limit="1")
+    assert (few.status_code, few.json()["detail"][:6]) == (400, "limit:")
+
+
 def test_pages_hold_every_group_once(receiver: Receiver, key: str) -> None:
     """Pages of one group each are the groups of a single page."""
     question = {"now": SHOP["now"], "by": "repo,environment"}
@@ -144,7 +169,7 @@ def test_a_client_that_has_the_answer_gets_none(receiver: Receiver, key: str) ->
         ({"interval": "year"}, "interval: expected one of none, day, week, month, quarter, got 'year'"),
         ({"team": "payments"}, "team: expected a team of gitdailies.yml, got 'payments'"),
         ({"compare": "after"}, "compare: expected before, got 'after'"),
-        ({"format": "xml"}, "format: expected one of json, csv, md, got 'xml'"),
+        ({"format": "xml"}, "format: expected one of json, csv, md, prometheus, got 'xml'"),
         ({"limit": "0"}, "limit: expected a whole number from 1 to 1000, got '0'"),
         ({"after": "x"}, "after: expected the `next` of the page before, got 'x'"),
         ({"after": '["a"]'}, "after: expected the `next` of the page before"),

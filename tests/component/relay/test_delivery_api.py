@@ -352,3 +352,31 @@ def test_a_relay_of_its_own_leaves_its_file_to_people(api: Api) -> None:
     """Without `gitdailies up` the file is not written, and the answer says what to do by hand."""
     assert not api.ask("/services")["writable"]
     assert "SIGHUP" in api.do("/services", expected=403, service="attic", repo="a/b")["reason"]
+
+
+@pytest.mark.parametrize("source", ["pagerduty", "datadog", "squadcast"])
+def test_an_example_takes_the_whole_path_and_counts_nowhere_else(
+    api: Api, receiver: Receiver, source: str
+) -> None:
+    """An example is proved, read, counted for the repository of examples, and ended; so is a second one."""
+    ids = [api.do(f"/sources/{source}/example")["delivery"] for _ in range(2)]
+    assert len(set(ids)) == 2
+    arrived = eventually(lambda: len(receiver.arrivals) == 4 and receiver.arrivals)
+    assert {(one.event["repo"], one.event["environment"]) for one in arrived} == {
+        ("gitdailies/example", "test")
+    }
+    eventually(lambda: api.relay.status()["openIncidents"] == 0)
+    for id_ in ids:
+        found = api.ask(f"/deliveries/{id_}")
+        assert found["outcome"] == "passed_on"
+        assert found["messages"][0]["proof"].startswith("file ")
+    assert b"gitdailies-example-token" not in api.relay.store.read_bytes()
+
+
+def test_an_example_with_a_wrong_secret_says_so(api: Api) -> None:
+    """An unknown source has no example, and the header alone makes no delivery an example."""
+    api.do("/sources/nothing/example", expected=404)
+    forged = pagerduty("incident.triggered", "Q1", service=ATTIC)
+    forged.headers["gitdailies-example-token"] = "guessed"
+    forged.post(api.relay.url)
+    assert api.outcomes() == ["unmapped"]

@@ -208,3 +208,19 @@ def test_only_an_owner_maps_a_service(both: Both) -> None:
     assert viewer.post("/settings/services", **given).status_code == 403
     assert both.owner.post("/settings/services", **given, form_token="0" * 64).status_code == 403
     assert file.read_bytes() == before
+
+
+def test_an_example_shows_the_whole_path(both: Both) -> None:
+    """An owner sends an example of a source and is led to its delivery; a viewer has no button."""
+    sent = both.owner.post("/deliveries/relay/sources/pagerduty/example", form="/deliveries")
+    assert sent.status_code == 303
+    page = eventually(
+        lambda: "Sent: answer 202" in (text := both.owner.get(sent.headers["location"]).text) and text
+    )
+    assert "An example was sent." in page
+    assert "The proof was right" in page
+    assert "sent an example of" in both.owner.get("/settings/audit").text
+    assert both.owner.post("/deliveries/relay/sources/nothing/example", form="/deliveries").status_code == 502
+    viewer = both.viewer()
+    assert viewer.post("/deliveries/relay/sources/pagerduty/example", form="/events").status_code == 403
+    assert "Send an example" not in viewer.get("/deliveries").text

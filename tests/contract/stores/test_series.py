@@ -13,6 +13,8 @@ from gitdailies_webhooks.accounts.key_store import create_key
 from gitdailies_webhooks.derived import rows, statements
 from gitdailies_webhooks.derived.series.answer import answer
 from gitdailies_webhooks.derived.series.question import Asked, asked
+from gitdailies_webhooks.events import corrections
+from gitdailies_webhooks.events.corrections import StoredCorrection
 from gitdailies_webhooks.figures.events import History, Place, read_history
 from gitdailies_webhooks.figures.facts import Facts, derive
 from gitdailies_webhooks.figures.metrics import count_unlinked, deploy_row, figures, incident_row
@@ -26,7 +28,7 @@ from hypothesis import strategies as st
 from tests.support.databases import KINDS, opened
 from tests.support.figures.asking import alike, us
 from tests.support.figures.derived_store import LATE, SETTINGS, Opened, add_event, catch_up, rolled_back
-from tests.support.figures.histories import HISTORIES, QUESTIONS
+from tests.support.figures.histories import CORRECTIONS, HISTORIES, QUESTIONS
 from tests.support.forms import examples
 
 TEAMS = Teams(
@@ -186,23 +188,31 @@ FIGURES = (
         HealthCheck.differing_executors,
     ],
 )
-@given(HISTORIES, QUESTIONS, MORE)
+@given(HISTORIES, CORRECTIONS, QUESTIONS, MORE)
 def test_series_are_the_figures_of_each_group(
-    store: Opened, events: Events, parameters: dict[str, str], more: dict[str, Any]
+    store: Opened,
+    events: Events,
+    said: dict[str, tuple[str, str | None]],
+    parameters: dict[str, str],
+    more: dict[str, Any],
 ) -> None:
     """Totals, periods before and buckets equal the pure figures of their group, whatever is asked."""
     with rolled_back(store) as session:
         for body in events:
             add_event(session, body, LATE)
+        for id_ in said.keys() & {body["id"] for body in events}:
+            what, named = said[id_]
+            corrections.write(session, StoredCorrection(id_, what, named, "why", "Kim", LATE))
         catch_up(session, LATE)
         question = asked(as_lists({**parameters, **more}), SETTINGS, more["teams"], LATE)
         # The stored rows, and the events while the rows are for other settings.
         answered = answer(session, question.question, SETTINGS, limit=1000)
         session.execute(statements.DELETE_SETTINGS)
         by_events = answer(session, question.question, SETTINGS, limit=1000)
+        given_corrections = corrections.all_corrections(session)
 
     period = question.question.period
-    history = read_history(events, SETTINGS, now=period.now)
+    history = read_history(events, SETTINGS, now=period.now, corrections=given_corrections)
     expected = Expected(history, derive(history, SETTINGS), question)
     keys = sorted(expected.keys(period), key=question.question.order) if question.question.by else [()]
     assert [key_of(group["by"]) for group in answered["groups"]] == keys

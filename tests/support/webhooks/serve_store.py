@@ -7,10 +7,16 @@ import sys
 from pathlib import Path
 
 from gitdailies_connection.addresses import Listen
-from gitdailies_connection.config.settings import StoreSetting
+from gitdailies_connection.config.settings import StoreSetting, TeamSettings, WebhooksSettings
 from gitdailies_server.logging import setup
 from gitdailies_webhooks.server import serve
 from gitdailies_webhooks.sql.database import database_of
+
+# Twenty teams of the repositories of benchmarks/histories.py.
+TEAMS = tuple(
+    TeamSettings(f"team-{number}", f"Team {number}", (f"larkspur/service-{number:02}*",))
+    for number in range(20)
+)
 
 
 async def main(store: str, *options: str) -> None:
@@ -21,6 +27,7 @@ async def main(store: str, *options: str) -> None:
         listen=Listen("127.0.0.1", 0),
         store=database_of(StoreSetting.parse(store, Path.cwd())),
         strict_order="--strict-order" in options,
+        settings=WebhooksSettings(teams=TEAMS if "--teams" in options else ()),
         ready=lambda address: print(address, flush=True),
         stop=stop,
     )

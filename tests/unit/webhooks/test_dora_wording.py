@@ -5,6 +5,7 @@ from __future__ import annotations
 from zoneinfo import ZoneInfo
 
 import pytest
+from gitdailies_webhooks.figures import durations
 from gitdailies_webhooks.figures.selection import parse_moment as read_moment
 from gitdailies_webhooks.pages import axis, formatting
 from hypothesis import given
@@ -29,7 +30,7 @@ ZONES = st.sampled_from(("UTC", "Europe/Berlin", "America/Havana", "Asia/Beirut"
 )
 def test_durations_are_written_with_two_units(seconds: float | None, text: str) -> None:
     """A duration has its two greatest units; the smaller one is left out if it is zero or negligible."""
-    assert formatting.duration(seconds) == text
+    assert durations.duration(seconds) == text
 
 
 @pytest.mark.parametrize(

@@ -16,10 +16,16 @@ SUMS_OF_DEPLOYS = (
 JOINED_BY_SQLITE = "group_concat(nullif(leads, ''), ';')"
 JOINED_BY_POSTGRESQL = "string_agg(nullif(leads, ''), ';')"
 
-# Deploys that a later one had remedied at a moment; a place and a period follow.
+# Deploys that a later one had remedied at a moment, unless a correction says that they did not fail; a place
+# and a period follow.
 REMEDIED = (
-    "SELECT id, at, repo, service, remedied_at FROM figures_deploys"
-    " WHERE counts = 1 AND remedied_at <= ? AND {where}"
+    "SELECT id, at, repo, service, remedied_at - at FROM figures_deploys"
+    " WHERE counts = 1 AND remedied_at <= ? AND judged <> 'not-failed' AND {where}"
+)
+# Deploys that failed because a correction says so; a place and a period follow.
+JUDGED_FAILED = (
+    "SELECT id, at, repo, service, NULL FROM figures_deploys"
+    " WHERE counts = 1 AND judged <> '' AND judged = 'failed' AND {where}"
 )
 
 # Deploys that incidents are attributed to, each with the span of one incident, as known at a moment, which

@@ -76,13 +76,17 @@ def _failures(
     by_service = _by_service(question)
     # By id: time, repository, service, time until the first remedy, and the incidents.
     found: dict[str, tuple[int, str, str, int | None, list[rows.Span]]] = {}
-    for id_, at, repo, service, remedied_at in session.execute(
-        statements.REMEDIED.format(where=place.where("at")), (now, *place.values, *period)
-    ).fetchall():
-        found[id_] = at, repo, service, remedied_at - at, []
+    for statement, moment in ((statements.JUDGED_FAILED, ()), (statements.REMEDIED, (now,))):
+        for id_, at, repo, service, remedied_after in session.execute(
+            statement.format(where=place.where("at")), (*moment, *place.values, *period)
+        ).fetchall():
+            found[id_] = at, repo, service, remedied_after, []
+    not_failed = rows.not_failed(session)
     for id_, at, repo, service, began_at, ended_at, merged in session.execute(
         statements.SPANS.format(where=place.where("deploy_at")), (now, now, *place.values, *period)
     ).fetchall():
+        if id_ in not_failed:
+            continue
         deploy = found.get(id_)
         if deploy is None:
             deploy = found[id_] = at, repo, service, None, []

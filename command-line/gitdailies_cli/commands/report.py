@@ -1,0 +1,39 @@
+"""`gitdailies report`: print the review of a week, for a chat."""
+
+from __future__ import annotations
+
+from contextlib import suppress
+from typing import Any
+from urllib.parse import urlencode
+
+import click
+from gitdailies_core.errors import DeliveryError, UnreadableBody
+
+from gitdailies_cli import output
+from gitdailies_cli.commands.read_server import READ_KEY, ask
+
+_FORMATS = ("md", "json")
+
+
+@click.command()
+@click.option("--url", required=True, help="the address of a server, such as http://127.0.0.1:8700")
+@click.option("--key-env", default=READ_KEY, show_default=True, help="the variable with a key that may read")
+@click.option("--week", default="", help="a week like 2026-W47; default: the last whole week")
+@click.option("--format", "form", type=click.Choice(_FORMATS), default=_FORMATS[0], show_default=True)
+def report(url: str, key_env: str, week: str, form: str) -> None:
+    """Print what needs a decision in a week: failed deploys, incidents without a deploy, new names and more.
+
+    \b
+    gitdailies report --url http://127.0.0.1:8700 --week 2026-W47
+    """
+    asked = {**({"week": week} if week else {}), "format": form}
+    answer = ask(url, key_env, f"/api/review?{urlencode(asked)}")
+    if form == "md" and answer.body:
+        click.echo(answer.body.decode("utf-8", "replace"), nl=False)
+        return
+    with suppress(UnreadableBody):
+        body: Any = answer.json()
+        if isinstance(body, dict) and "sections" in body:
+            output.as_json(body)
+            return
+    raise DeliveryError(f"--url: {url} answered, but not with a review")

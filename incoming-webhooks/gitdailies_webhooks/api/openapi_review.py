@@ -1,0 +1,95 @@
+"""The review of a week in the OpenAPI document: the operation, and the schemas of its answer."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from gitdailies_webhooks.api.openapi_responses import record, ref
+from gitdailies_webhooks.api.review import FORMATS
+from gitdailies_webhooks.events.query import TEXT
+from gitdailies_webhooks.figures import review
+
+_TIME = {"type": "string", "format": "date-time"}
+_COUNT = {"type": "integer", "minimum": 0}
+_SECONDS = {"type": ["number", "null"], "description": "seconds; null if there is none"}
+
+Describe = Callable[..., dict[str, Any]]
+
+
+def operations(json: Describe, problems: Describe) -> dict[str, Any]:
+    """Return the path; *json* and *problems* describe responses as in the rest of the document."""
+    answer = json("What needs a decision.", ref("Review"))
+    answer["content"]["text/markdown"] = {"schema": {"type": "string"}}
+    parameters = (
+        ("week", dict(TEXT), "a week of ISO 8601 like 2026-W47; default: the last whole week"),
+        ("format", {"enum": list(FORMATS)}, "JSON, or Markdown for a chat"),
+    )
+    return {
+        "/api/review": {
+            "get": {
+                "operationId": "review",
+                "summary": "What needs a decision in a week",
+                "parameters": [
+                    {"name": name, "in": "query", "description": about, "schema": schema}
+                    for name, schema, about in parameters
+                ],
+                "responses": {
+                    "200": answer,
+                    **problems("request", "unauthorized", "forbidden", "too-many", "busy"),
+                },
+            }
+        }
+    }
+
+
+def schemas() -> dict[str, Any]:
+    """Return the schemas, by name among the components."""
+    one = ref("Reference")
+    or_null = {"oneOf": [one, {"type": "null"}]}
+    decision = {
+        "how": {"enum": ["corrected", "acknowledged"]},
+        "by": {"type": "string", "description": "the person, or the key"},
+        "at": _TIME,
+        "reason": {"type": "string"},
+    }
+    line = {
+        "key": {"type": "string", "description": "names the line"},
+        "done": {"oneOf": [ref("Decision"), {"type": "null"}], "description": "null while it is open"},
+        "deploy": one,
+        "incident": one,
+        "state": {"type": "string", "description": "that of the deploy or the incident"},
+        "incidents": {"type": "array", "items": ref("IncidentReference")},
+        "remediedBy": {"type": "array", "items": one},
+        "recoverySeconds": _SECONDS,
+        "recoveredBy": {"enum": ["incident", "remedy", None]},
+        "attributedTo": or_null,
+        "near": {"type": "array", "items": one, "description": "the nearest deploys"},
+        "what": {"enum": [review.ENVIRONMENT, review.SERVICE, review.REPORTER, review.REPOSITORY]},
+        "repo": {"type": "string"},
+        "name": {"type": "string"},
+        "deploys": _COUNT,
+        "first": one,
+        "last": one,
+        "reporters": {"type": "array", "items": {"type": "string"}},
+        "times": _COUNT,
+        "events": {"type": "array", "items": one},
+        "leadTimeSeconds": _SECONDS,
+    }
+    lines = {"type": "array", "items": ref("ReviewLine")}
+    whole = {
+        "definitions": {"type": "string"},
+        "week": {"type": "string"},
+        "from": _TIME,
+        "to": _TIME,
+        "asOf": _TIME,
+        "open": {**_COUNT, "description": "lines that nobody has decided"},
+        "done": _COUNT,
+        "sections": record(dict.fromkeys(review.SECTIONS, lines), review.SECTIONS),
+        "left": record(dict.fromkeys(review.SECTIONS, _COUNT), review.SECTIONS),
+    }
+    return {
+        "Decision": record(decision, tuple(decision)),
+        "ReviewLine": record(line, ("key", "done")),
+        "Review": record(whole, tuple(whole)),
+    }

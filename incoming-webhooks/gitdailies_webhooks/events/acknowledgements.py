@@ -1,0 +1,53 @@
+"""Lines of the review that a person marked as done. Each function runs inside a transaction of its caller."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from typing import NamedTuple
+
+from gitdailies_server.storage.database import Session
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_webhooks.accounts.audit import write_audit
+from gitdailies_webhooks.events.problem import refusal
+from gitdailies_webhooks.sql.bulk import Lookup, lookup_many
+
+LONGEST_LINE = 1000
+DECIDED, REOPENED = "review.decided", "review.reopened"
+
+_THESE = Lookup("a.line, a.reason, a.actor, a.at", "acknowledgements a", "a.line = given.line")
+_WRITE = (
+    "INSERT INTO acknowledgements (line, reason, actor, at) VALUES (?, ?, ?, ?)"
+    " ON CONFLICT (line) DO UPDATE SET reason = excluded.reason, actor = excluded.actor, at = excluded.at"
+)
+_DELETE = "DELETE FROM acknowledgements WHERE line = ?"
+
+
+class Acknowledgement(NamedTuple):
+    """Who marked a line as done, when (µs) and why."""
+
+    line: str
+    reason: str
+    actor: str
+    at: int
+
+
+def of_lines(session: Session, lines: Iterable[str]) -> dict[str, Acknowledgement]:
+    """Return the acknowledgements of lines, by the key of the line."""
+    given = [(line,) for line in sorted(set(lines))]
+    return {row[0]: Acknowledgement(*row) for row in lookup_many(session, "line", given, _THESE)}
+
+
+def acknowledge(session: Session, line: str, reason: str, *, actor: str, now: datetime) -> None:
+    """Mark a line as done; raises Refusal for a line that cannot be one."""
+    if not 0 < len(line) <= LONGEST_LINE:
+        raise refusal("request", f"form: expected a line of the review, got {len(line)} characters")
+    session.execute(_WRITE, (line, reason, actor, to_us(now)))
+    write_audit(session, now, actor=actor, action=DECIDED, subject=line, detail={"reason": reason})
+
+
+def reopen(session: Session, line: str, *, actor: str, now: datetime) -> None:
+    """Mark a line as open again; nothing happens to one that is open."""
+    if session.execute(_DELETE, (line,)).rowcount:
+        write_audit(session, now, actor=actor, action=REOPENED, subject=line, detail={})

@@ -1,0 +1,76 @@
+"""The review of a week: what needs a decision, and the forms that decide it."""
+
+from __future__ import annotations
+
+from functools import partial
+
+from gitdailies_server.storage.timestamps import to_us
+from starlette.responses import Response
+
+from gitdailies_webhooks.derived import review as derived_review
+from gitdailies_webhooks.derived.correcting import checked_reason
+from gitdailies_webhooks.derived.question import review_week
+from gitdailies_webhooks.events import acknowledgements, query
+from gitdailies_webhooks.pages.formatting import moment
+from gitdailies_webhooks.pages.request_context import Visit, local_path
+from gitdailies_webhooks.pages.review_view import NOTHING, PATH, review_url, sections
+from gitdailies_webhooks.pages.site import Page, Site
+
+
+class ReviewPage:
+    """The review, and what its buttons do besides corrections: mark a line as done, or open it again."""
+
+    def __init__(self, site: Site) -> None:
+        self._site = site
+
+    def pages(self) -> list[Page]:
+        needs = self._site.correct_needs
+        return [
+            Page(PATH, self.show),
+            Page(f"{PATH}/acknowledge", self.acknowledge, "POST", needs=needs),
+            Page(f"{PATH}/reopen", self.reopen, "POST", needs=needs),
+        ]
+
+    async def show(self, visit: Visit) -> Response:
+        """Show the week that the address names, or the last whole one."""
+        given = query.parameters(visit.query, ("week",))
+        await self._site.catch_up()
+        settings = self._site.settings
+        week = review_week(given, settings, to_us(self._site.clock()))
+        found = await self._site.store.ask(partial(derived_review.answer, week=week, settings=settings))
+        over = week.period.until == week.period.ended_at
+        return self._site.render(
+            visit,
+            "review.html",
+            week=week.name,
+            back=review_url(week.name),
+            before=review_url(week.name_before),
+            after=review_url(week.next_name) if over else "",
+            began=moment(week.period.began_at, settings.zone)[:10],
+            over=over,
+            answer=found,
+            sections=sections(found, settings.zone),
+            nothing=NOTHING,
+            may_correct=self._site.may_correct(visit),
+        )
+
+    async def acknowledge(self, visit: Visit) -> Response:
+        """Mark a line as done; a reason is welcome and not needed."""
+        fields, now = visit.fields, self._site.clock()
+        text = fields.get("reason", "").strip()
+        work = partial(
+            acknowledgements.acknowledge,
+            line=fields.get("line", ""),
+            reason=checked_reason(text) if text else "",
+            actor=visit.user.name,
+            now=now,
+        )
+        await self._site.store.write(work)
+        return self._site.redirect(local_path(fields.get("back", "")))
+
+    async def reopen(self, visit: Visit) -> Response:
+        """Open a line again."""
+        line, now = visit.fields.get("line", ""), self._site.clock()
+        work = partial(acknowledgements.reopen, line=line, actor=visit.user.name, now=now)
+        await self._site.store.write(work)
+        return self._site.redirect(local_path(visit.fields.get("back", "")))

@@ -1,0 +1,247 @@
+"""The review of a week as people read it: a sentence with links for each line, as a page and as Markdown."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping, Sequence
+from datetime import tzinfo
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+
+from gitdailies_webhooks.figures import corrections, review
+from gitdailies_webhooks.figures.durations import duration
+from gitdailies_webhooks.pages.event_links import Piece, event_url, repository_url
+from gitdailies_webhooks.pages.event_titles import title_of
+from gitdailies_webhooks.pages.event_view import name_of
+from gitdailies_webhooks.pages.formatting import count, moment
+
+PATH = "/review"
+TITLES = {
+    review.FAILED: "Failed deploys",
+    review.UNLINKED: "Incidents without a deploy",
+    review.UNCOUNTED: "New names",
+    review.TWICE: "Possibly counted twice",
+    review.SLOWEST: "Slowest changes",
+    review.SILENT: "Gone silent",
+}
+# What each section asks of the reader.
+_QUESTIONS = {
+    review.FAILED: "Is the cause right, and is it known what repaired it?",
+    review.UNLINKED: "Which deploy caused it, if any?",
+    review.UNCOUNTED: "Should they count as production, or belong to another name?",
+    review.TWICE: "Do two reporters tell of one deploy? Then let only one of them report it.",
+    review.SLOWEST: "What kept these changes waiting?",
+    review.SILENT: "Is there nothing to deploy, or does a reporter no longer work?",
+}
+NOTHING = "Nothing to decide."
+_STATES = {"open": "still open", "resolved": "resolved", "closed": "closed without a recovery"}
+_MARKDOWN = re.compile(r"([\\`*_\[\]<>|#])")
+
+
+class Line(NamedTuple):
+    """A line: its key, its sentence, who decided it ("" while it is open), and what may be chosen.
+
+    `event` is the id of the event that a correction is about, "" for a line that is only acknowledged.
+    `undo` says how a decision is undone: corrected, acknowledged or "".
+    """
+
+    key: str
+    pieces: list[Piece]
+    done: str
+    undo: str
+    event: str
+    choices: list[tuple[str, str]]
+
+
+class Section(NamedTuple):
+    """A section with its lines; `left` is how many more there are, "" for none."""
+
+    name: str
+    title: str
+    question: str
+    lines: list[Line]
+    left: str
+
+
+def sections(answer: Mapping[str, Any], zone: tzinfo) -> list[Section]:
+    """Return the sections of the answer that have lines."""
+    found = []
+    for name in review.SECTIONS:
+        lines, left = answer["sections"][name], answer["left"][name]
+        if lines:
+            shown = [_line(name, line, zone) for line in lines]
+            found.append(Section(name, TITLES[name], _QUESTIONS[name], shown, count(left) if left else ""))
+    return found
+
+
+def review_url(week: str) -> str:
+    """Return the address of the review of a week."""
+    return f"{PATH}?{urlencode({'week': week})}"
+
+
+def markdown(answer: Mapping[str, Any], zone: tzinfo, origin: str) -> str:
+    """Write the review for a chat; links lead to *origin*, the address of the pages."""
+    url = origin + review_url(answer["week"])
+    parts = [f"## Review of [{answer['week']}]({url})", _summary(answer)]
+    for section in sections(answer, zone):
+        parts.append(f"### {section.title}")
+        lines = [_markdown_line(line, origin) for line in section.lines]
+        if section.left:
+            lines.append(f"- and {section.left} more")
+        parts.append("\n".join(lines))
+    return "\n\n".join(parts) + "\n"
+
+
+def _summary(answer: Mapping[str, Any]) -> str:
+    if not answer["open"]:
+        return NOTHING
+    return f"{count(answer['open'])} to decide, {count(answer['done'])} done."
+
+
+def _markdown_line(line: Line, origin: str) -> str:
+    text = "".join(_linked(piece, origin) for piece in line.pieces)
+    box = "x" if line.done else " "
+    return f"- [{box}] {text}" + (f" _{_escaped(line.done)}_" if line.done else "")
+
+
+def _linked(piece: Piece, origin: str) -> str:
+    text = _escaped(piece.text)
+    return f"[{text}]({origin}{piece.href})" if piece.href else text
+
+
+def _escaped(text: str) -> str:
+    return _MARKDOWN.sub(r"\\\1", text)
+
+
+def _line(name: str, line: Mapping[str, Any], zone: tzinfo) -> Line:
+    done = line["done"]
+    ref = line.get("deploy") if name == review.FAILED else line.get("incident")
+    return Line(
+        key=line["key"],
+        pieces=_SENTENCES[name](line),
+        done="" if done is None else _done(done, zone),
+        undo="" if done is None else done["how"],
+        event=ref["id"] if ref is not None else "",
+        choices=_choices(name, line) if done is None else [],
+    )
+
+
+def _done(done: Mapping[str, Any], zone: tzinfo) -> str:
+    at = moment(to_us(parse(done["at"], "at")), zone)
+    reason = f": {done['reason']}" if done["reason"] else ""
+    return f"{done['how']} by {done['by']}, {at}{reason}"
+
+
+def _choices(name: str, line: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """Return what one click decides: the value of the form, and the words on the button."""
+    if name == review.FAILED:
+        return [(corrections.NOT_FAILED, "It did not fail")]
+    if name != review.UNLINKED:
+        return []
+    near = [(f"{corrections.DEPLOY} {ref['id']}", f"Deploy {title_of(ref).short}") for ref in line["near"]]
+    return [
+        *near,
+        (corrections.NO_DEPLOY, "No deploy"),
+        (corrections.NOT_AN_INCIDENT, "Not an incident"),
+    ]
+
+
+def _failed(line: Mapping[str, Any]) -> list[Piece]:
+    pieces = [*_named(line["deploy"])]
+    if line["state"] != "failed":
+        return [*pieces, Piece(" did not fail.")]
+    if line["incidents"]:
+        pieces += [Piece(" failed by "), *_several(line["incidents"])]
+    else:
+        pieces += [Piece(" failed")]
+    if line["remediedBy"]:
+        pieces += [Piece(", repaired by "), *_several(line["remediedBy"][:1])]
+    if line["recoverySeconds"] is not None:
+        return [*pieces, Piece(f", after {duration(line['recoverySeconds'])}.")]
+    return [*pieces, Piece(". No recovery is known.")]
+
+
+def _unlinked(line: Mapping[str, Any]) -> list[Piece]:
+    state = _STATES.get(line["state"], "")
+    pieces = [*_named(line["incident"])]
+    if title := line["incident"].get("title"):
+        pieces.append(Piece(f": {title_of({'title': title}).short}"))
+    if line["attributedTo"] is not None:
+        return [*pieces, Piece(" is attributed to "), _link(line["attributedTo"]), Piece(".")]
+    return [*pieces, Piece(f", {state}." if state else ".")]
+
+
+def _uncounted(line: Mapping[str, Any]) -> list[Piece]:
+    number = "1 deploy" if line["deploys"] == 1 else f"{count(line['deploys'])} deploys"
+    not_counted = "; it does not count as production" if line["what"] == review.ENVIRONMENT else ""
+    return [
+        Piece(f"{line['what'].capitalize()} {line['name']} of "),
+        _repository(line["repo"]),
+        Piece(f" is new: {number}{not_counted}. The first is "),
+        _link(line["first"]),
+        Piece("."),
+    ]
+
+
+def _twice(line: Mapping[str, Any]) -> list[Piece]:
+    one, other = (name or "a reporter without a name" for name in line["reporters"])
+    times = "once" if line["times"] == 1 else f"{count(line['times'])} times"
+    return [
+        Piece(f"{one} and {other} told of different deploys of "),
+        _repository(line["repo"]),
+        Piece(f" within ten minutes, {times}. The last are "),
+        _link(line["events"][0]),
+        Piece(" and "),
+        _link(line["events"][1]),
+        Piece("."),
+    ]
+
+
+def _slowest(line: Mapping[str, Any]) -> list[Piece]:
+    lead = duration(line["leadTimeSeconds"])
+    return [Piece(f"{lead} from its commit to "), *_named(line["deploy"]), Piece(".")]
+
+
+def _silent(line: Mapping[str, Any]) -> list[Piece]:
+    who = [_repository(line["repo"])]
+    if line["name"]:
+        who = [Piece(f"{line['name']} of "), *who]
+    return [
+        *who,
+        Piece(" deployed in each of the four weeks before, and not in this one. The last is "),
+        _link(line["last"]),
+        Piece("."),
+    ]
+
+
+_SENTENCES: Mapping[str, Callable[[Mapping[str, Any]], list[Piece]]] = {
+    review.FAILED: _failed,
+    review.UNLINKED: _unlinked,
+    review.UNCOUNTED: _uncounted,
+    review.TWICE: _twice,
+    review.SLOWEST: _slowest,
+    review.SILENT: _silent,
+}
+
+
+def _named(ref: Mapping[str, Any]) -> list[Piece]:
+    repo = [Piece(" of "), _repository(ref["repo"])] if ref.get("repo") else []
+    return [_link(ref), *repo]
+
+
+def _several(refs: Sequence[Mapping[str, Any]]) -> list[Piece]:
+    pieces: list[Piece] = []
+    for at, ref in enumerate(refs):
+        pieces += [Piece(", ")] * (at > 0) + [_link(ref)]
+    return pieces
+
+
+def _link(ref: Mapping[str, Any]) -> Piece:
+    return Piece(name_of(ref), event_url(ref["id"], ref["kind"]))
+
+
+def _repository(repo: str) -> Piece:
+    return Piece(repo, repository_url(repo))

@@ -1,0 +1,120 @@
+"""An example of a source: a delivery of its adapter that counts, with ids that no delivery had before."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
+from typing import NamedTuple
+
+from gitdailies_connection.config.settings import Source
+from gitdailies_connection.config.sources import adapter_of
+from gitdailies_core.contract import checks
+from gitdailies_core.errors import ConfigurationError, GitDailiesError, UsageError
+from gitdailies_core.sources.deploy_messages import Deploy
+from gitdailies_core.sources.protocol import STARTED, Adapter, Change, Message
+from gitdailies_core.sources.request import Request
+
+# Part of an id: a word has no digit, and the end of a time is none.
+_PART = re.compile(r"(?=[A-Za-z]*[0-9])(?![0-9]+Z\b)[A-Za-z0-9]{6,}")
+# The number of a short id.
+_NUMBER = re.compile(r"[0-9]+")
+_HEXADECIMAL = frozenset("0123456789abcdefABCDEF")
+
+
+class FreshExample(NamedTuple):
+    """A request to send, less its proof, and whether it starts an incident, which then has to end."""
+
+    request: Request
+    starts_incident: bool
+
+
+def fresh_example(source: Source, choose: Callable[[str], str]) -> FreshExample:
+    """Return an example of *source*; *choose* picks one of some characters at random, like `secrets.choice`.
+
+    Raises UsageError for a source that has no example that counts.
+    """
+    adapter = adapter_of(source)
+    if not adapter.examples:
+        raise UsageError(f"{source.name}: a mapping of your own has no example; have the tool send a test")
+    try:
+        examples = checks.examples(adapter)
+    except ConfigurationError as error:
+        raise UsageError(f"{source.name}: its examples cannot be read: {error}") from None
+    for example in examples:
+        counted = _counted(adapter, source, example.request)
+        if counted:
+            starts = any(isinstance(one, Change) for one in counted)
+            for short in (False, True):
+                fresh = _freshened(example.request, list(_ids(counted)), choose, short=short)
+                again = _counted(adapter, source, fresh)
+                if again and not {_subject(one) for one in again} & {_subject(one) for one in counted}:
+                    return FreshExample(fresh, starts)
+            return FreshExample(example.request, starts)
+    raise UsageError(f"{source.name}: none of its examples counts by itself; have the tool send a test")
+
+
+def _freshened(request: Request, ids: Sequence[str], choose: Callable[[str], str], *, short: bool) -> Request:
+    """Return a request with other ids; with *short*, whole ids that have a short number get a long one."""
+    text = request.body.decode("utf-8", "surrogateescape")
+    # In the headers, too: some tools tell there what a delivery is about.
+    texts = freshened([text, *request.headers.values()], ids, choose, short=short)
+    headers = dict(zip(request.headers, texts[1:], strict=True))
+    return replace(request, body=texts[0].encode("utf-8", "surrogateescape"), headers=headers)
+
+
+def freshened(
+    texts: Sequence[str], ids: Sequence[str], choose: Callable[[str], str], *, short: bool = False
+) -> list[str]:
+    """Return *texts* with other ids in the place of *ids*, the same in all; see `_freshened`."""
+    if short:
+        wanted = {id_: _NUMBER.sub(lambda _: _alike("1" * 9, choose), id_) for id_ in ids if len(id_) > 2}
+    else:
+        wanted = {part: _alike(part, choose) for id_ in ids for part in _PART.findall(id_)}
+    found = list(texts)
+    for part in sorted(wanted, key=len, reverse=True):
+        found = [text.replace(part, wanted[part]) for text in found]
+    return found
+
+
+def _alike(part: str, choose: Callable[[str], str]) -> str:
+    """Return a text of the same form: digits for digits, and letters for letters of the same kind."""
+    letters = "abcdef" if _HEXADECIMAL.issuperset(part) else "abcdefghijklmnopqrstuvwxyz"
+    made = []
+    for index, character in enumerate(part):
+        if character.isdigit():
+            # A number does not begin with 0.
+            made.append(choose("123456789" if index == 0 else "0123456789"))
+        else:
+            made.append(choose(letters.upper() if character.isupper() else letters))
+    return "".join(made)
+
+
+def _counted(adapter: Adapter, source: Source, request: Request) -> list[Change | Deploy]:
+    """Return the messages of an example if all of them count: starts and deploys, and nothing else."""
+    try:
+        messages: Sequence[Message] = adapter.translate(request, source.options)
+    except GitDailiesError:
+        return []
+    counted = [one for one in messages if _counts(one)]
+    return counted if len(counted) == len(messages) else []  # type: ignore[return-value]
+
+
+def _counts(message: Message) -> bool:
+    if isinstance(message, Deploy):
+        return not message.gitops
+    return isinstance(message, Change) and message.state == STARTED
+
+
+def _subject(message: Change | Deploy) -> str:
+    """Return what tells an incident or a deploy from others."""
+    return message.incident if isinstance(message, Change) else f"{message.sha} {message.run}"
+
+
+def _ids(messages: Sequence[Change | Deploy]) -> Iterator[str]:
+    for message in messages:
+        yield message.key
+        if isinstance(message, Deploy):
+            yield from (message.sha, message.run, message.deployment)
+        else:
+            yield message.incident

@@ -1,0 +1,128 @@
+"""The pages of deploys, incidents and ends: what they say in each state and show to whom; the list."""
+
+from __future__ import annotations
+
+import html
+import re
+from typing import Any
+
+import pytest
+from gitdailies_core.values.times import text_of
+from gitdailies_server.storage.timestamps import utc_now
+
+from tests.component.webhooks.test_corrections import members
+from tests.component.webhooks.test_pages_security import Visitor
+from tests.support.figures.asking import deploy, ended, started
+from tests.support.webhooks.running import Receiver
+
+ODD_IDS = ("a/b", "..", ".", "a?b=c#d", "a%2Fb", "<b>&amp;", "cause", "x/cause")
+
+
+@pytest.fixture
+def people(receiver: Receiver) -> tuple[Visitor, Visitor]:
+    """An owner and a viewer."""
+    return members(receiver)
+
+
+def send(receiver: Receiver, *events: dict[str, Any]) -> None:
+    assert receiver.post(receiver.key("ci"), list(events)).status_code == 202
+
+
+def text(page: str) -> str:
+    """Return the words of a page, each separated by one space."""
+    return " ".join(html.unescape(re.sub(r"<[^>]*>", " ", page)).split())
+
+
+def test_ids_of_every_form_have_a_page(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+    """Each link of the list leads to the page of its event, whatever characters the id has."""
+    owner, _ = people
+    send(
+        receiver,
+        *(deploy(id_, f"0{n}T08:00:00") for n, id_ in enumerate(ODD_IDS, 1)),
+        *(started(f"s{id_}", f"1{n}T08:00:00", id_) for n, id_ in enumerate(ODD_IDS)),
+        *(ended(f"e{id_}", f"1{n}T09:00:00", id_) for n, id_ in enumerate(ODD_IDS)),
+    )
+    links = re.findall(r'<a href="(/(?:deploys|incidents|events/id)[^"]*)"', owner.get("/events").text)
+    found = set()
+    for link in set(map(html.unescape, links)):
+        page = owner.get(link)
+        assert page.status_code == 200, link
+        found.add(html.unescape(re.search(r"<code>(.*?)</code></a>", page.text)[1]))
+    assert found == {*ODD_IDS, *(f"s{id_}" for id_ in ODD_IDS), *(f"e{id_}" for id_ in ODD_IDS)}
+    # The sender's id of an incident leads to it, too.
+    assert "sa/b" in owner.get("/incidents/a%2Fb").text
+    for path in ("/deploys/none", "/incidents/none", "/events/id?id=none", "/events/id"):
+        assert owner.get(path).status_code == 404
+
+
+def test_a_viewer_sees_no_body_no_key_and_no_delete(
+    receiver: Receiver, people: tuple[Visitor, Visitor]
+) -> None:
+    """What was received as it was, the name of the key and the deletion are for owners."""
+    owner, viewer = people
+    send(receiver, {**deploy("d1", "02T08:00:00"), "team": "a field of our own"})
+    for visitor, sees in ((owner, True), (viewer, False)):
+        page = visitor.get("/deploys/d1").text
+        assert [word in page for word in ("a field of our own", "with the key ci", "Delete event")] == [
+            sees
+        ] * 3
+        assert "What it counts for" in page
+
+
+def test_each_state_has_its_sentence(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+    """Pending, repeated, remedied, open, merged, reopened and unlinked: each is said in a sentence."""
+    owner, _ = people
+    now = text_of(utc_now())
+    send(
+        receiver,
+        deploy("first", "02T08:00:00", "a" * 40),
+        deploy("again", "02T08:10:00", "a" * 40),
+        deploy("bad", "03T08:00:00"),
+        deploy("back", "03T08:55:00", type="rollback"),
+        started("open", "05T08:00:00", "OPEN", causedBy="e" * 40),
+        started("once", "06T08:00:00", "TWICE"),
+        ended("over", "06T09:00:00", "TWICE"),
+        started("twice", "06T10:00:00", "TWICE"),
+        ended("merged", "06T11:00:00", "TWICE", resolution="merged", mergedInto="OPEN"),
+        {**deploy("young", "02T08:00:00", "b" * 40), "time": now},
+    )
+    sentences = {
+        "/deploys/again": "It repeats deploy aaaaaaaaaaaa and counts for nothing.",
+        "/deploys/bad": "55 min after it. No incident tells a recovery.",
+        "/deploys/young": "It has not failed so far, and is judged from",
+        "/deploys/first": "Neither an incident nor a later deploy made it fail.",
+        "/incidents/open": "no deploy has this commit ( eeeeeeee",
+        "/incidents/once": "Resolved after 1 h,",
+        "/incidents/twice": "Merged, cancelled or deleted after 1 h: no recovery of its own.",
+        "/events/id?id=merged": "It ends incident TWICE",
+    }
+    for path, sentence in sentences.items():
+        assert sentence in text(owner.get(path).text), path
+    assert "Open for" in owner.get("/incidents/open").text
+    reopened = owner.get("/incidents/once").text
+    assert "It was reopened" in reopened
+    assert '<a href="/incidents/twice">' in reopened
+    assert '<a href="/incidents/open">' in owner.get("/incidents/twice").text
+
+
+def test_the_list_has_its_filters_in_the_address(receiver: Receiver, people: tuple[Visitor, Visitor]) -> None:
+    """Dates, text and order select and sort; a list goes on with Older, and a wrong filter is named."""
+    owner, _ = people
+    days = [deploy(f"d{n:02}", f"{n % 28 + 1:02}T08:00:00") for n in range(60)]
+    send(receiver, *days, started("s", "15T08:30:00", title="Checkout fails"))
+
+    def listed(query: str) -> list[str]:
+        return re.findall(r'<th scope="row">.*?<a href="/(?:deploys|incidents)/(\w+)"', owner.get(query).text)
+
+    assert listed("/events?from=2026-03-15&to=2026-03-16") == ["s", "d42", "d14"]
+    assert listed("/events?q=checkout+FAILS") == ["s"]
+    assert listed("/events?order=received")[0] == "s"
+    assert listed("/events?order=received&kind=deployed")[:2] == ["d59", "d58"]
+    first = owner.get("/events?kind=deployed").text
+    older = html.unescape(re.search(r'<a href="([^"]*)">Older', first)[1])
+    both = [*listed("/events?kind=deployed"), *listed(older)]
+    assert (len(both), sorted(both)) == (60, [event["id"] for event in days])
+    assert "No event matches these filters" in owner.get("/events?q=nothing").text
+    for query, fault in (("from=soon", "from: expected a date"), ("order=up", "order: expected one of")):
+        answer = owner.get(f"/events?{query}")
+        assert (answer.status_code, fault in answer.text) == (400, True)

@@ -1,0 +1,154 @@
+"""The review of a week: page, interface and command tell the same, and one click decides a line."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from click.testing import CliRunner
+from gitdailies_cli.commands.report import report
+from gitdailies_webhooks.accounts.audit import read_audit
+from gitdailies_webhooks.api.openapi import document
+from gitdailies_webhooks.sql.database import transaction
+from jsonschema import Draft202012Validator
+
+from tests.component.webhooks.test_corrections import members
+from tests.component.webhooks.test_pages_security import Visitor
+from tests.support.databases import KINDS
+from tests.support.figures.asking import REPO, deploy, ended, started
+from tests.support.webhooks.running import Receiver
+
+# The week of 30 March 2026. In each of the four weeks before, everything goes its usual way.
+WEEK, PAGE = "2026-W14", "/review?week=2026-W14"
+
+
+@pytest.fixture(params=KINDS)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Each test of this module runs on either database."""
+    return str(request.param)
+
+
+def commit(sha: str, time: str) -> dict[str, Any]:
+    return {"sha": sha * 40, "time": f"2026-03-{time}Z"}
+
+
+@pytest.fixture
+def key(receiver: Receiver) -> str:
+    """A month, and a week with something for each section."""
+    usual = [
+        deploy(f"{repo}-{day}", f"{day}T09:00:00", repo=f"larkspur/{repo}", reporter=reporter)
+        for repo, reporter in (("shop", "step/ci"), ("quiet", "step/ci"))
+        for day in ("03", "10", "17", "24")
+    ]
+    week = [
+        deploy(
+            "slow",
+            "30T09:00:00",
+            reporter="step/ci",
+            commitSHA="a" * 40,
+            commits=[commit("a", "02T09:00:00")],
+        ),
+        started("bad", "30T09:30:00", "INC-1", title="Checkout *fails*"),
+        ended("good", "30T10:00:00", "INC-1"),
+        deploy("back", "30T09:45:00", type="rollback", reporter="step/ci"),
+        deploy("other", "30T11:00:00", reporter="relay/argocd"),
+        deploy("same", "30T11:02:00", reporter="step/ci"),
+        deploy("preview", "30T12:00:00", environment="preview-7", reporter="step/ci"),
+        started("alone", "30T15:00:00", "INC-2", environment="production", repo="larkspur/none"),
+    ]
+    key = receiver.key("lead", "send", "read")
+    assert receiver.post(key, [*usual, *week]).status_code == 202
+    return key
+
+
+def review(receiver: Receiver, key: str) -> dict[str, Any]:
+    found = receiver.get(key, "/api/review", week=WEEK).json()
+    schema = {"$ref": "#/components/schemas/Review", "components": document()["components"]}
+    Draft202012Validator(schema).validate(found)
+    return found
+
+
+def keys(found: dict[str, Any]) -> dict[str, list[str]]:
+    return {name: [line["key"] for line in lines] for name, lines in found["sections"].items()}
+
+
+def test_the_week_has_what_needs_a_decision(receiver: Receiver, key: str) -> None:
+    """Failed deploys, incidents without a deploy, new names, doubles, slow changes and silence are listed."""
+    found = review(receiver, key)
+    assert keys(found) == {
+        "failed": ["failed:slow"],
+        "unlinked": ["unlinked:alone"],
+        "uncounted": [
+            f"uncounted:{WEEK}:reporter:{REPO}:relay/argocd",
+            f"uncounted:{WEEK}:environment:{REPO}:preview-7",
+        ],
+        "twice": [f"twice:{WEEK}:{REPO}:relay/argocd:step/ci"],
+        "slowest": ["slowest:slow"],
+        "silent": [f"silent:{WEEK}:repository:larkspur/quiet:"],
+    }
+    assert (found["open"], found["done"]) == (7, 0)
+    failed = found["sections"]["failed"][0]
+    assert [ref["id"] for ref in failed["incidents"]] == ["bad"]
+    assert [ref["id"] for ref in failed["remediedBy"]] == ["back"]
+    assert failed["recoverySeconds"] == 1800
+
+
+def test_page_interface_and_command_tell_the_same(
+    receiver: Receiver, key: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Every line of the answer is on the page and in the Markdown, with the same state."""
+    owner, _ = members(receiver)
+    correct(owner, "alone", "no-deploy")
+    found = review(receiver, key)
+    page = owner.get(PAGE).text
+    assert re.findall(r'<span class="badge[^>]*>(open|done)</span>', page).count("done") == found["done"] == 1
+    monkeypatch.setenv("GITDAILIES_READ_KEY", key)
+    printed = CliRunner().invoke(report, ["--url", receiver.url, "--week", WEEK]).output
+    assert printed == receiver.get(key, "/api/review", week=WEEK, format="md").text
+    assert (printed.count("- [ ] "), printed.count("- [x] ")) == (found["open"], found["done"])
+    assert f"[deploy aaaaaaaaaaaa]({receiver.url}/deploys/slow)" in printed
+    assert "by Kim" in printed
+    plain = [
+        re.sub(r"<[^>]*>", "", line) for line in re.findall(r"<li[^>]*>\s*<p>(.*?)</p>", page, re.DOTALL)
+    ]
+    assert len(plain) == found["open"] + found["done"]
+    as_json = CliRunner().invoke(report, ["--url", receiver.url, "--week", WEEK, "--format", "json"]).output
+    assert WEEK in as_json
+
+
+def correct(visitor: Visitor, event: str, what: str) -> None:
+    sent = {"event": event, "what": what, "reason": "decided in the review", "back": PAGE}
+    answer = visitor.post("/corrections", form=PAGE, **sent)
+    assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
+
+
+def test_a_line_is_decided_and_opened_again(receiver: Receiver, key: str) -> None:
+    """A line is done by a correction or by a click, says who decided it, and can be opened again."""
+    _, viewer = members(receiver)
+    line = "failed:slow"
+    assert viewer.post("/review/acknowledge", form=PAGE, line=line, back=PAGE).status_code == 303
+    done = review(receiver, key)["sections"]["failed"][0]["done"]
+    assert (done["how"], done["by"]) == ("acknowledged", "Vic")
+    assert viewer.post("/review/reopen", form=PAGE, line=line, back=PAGE).status_code == 303
+    assert review(receiver, key)["sections"]["failed"][0]["done"] is None
+    correct(viewer, "alone", "not-an-incident")
+    found = review(receiver, key)["sections"]["unlinked"][0]
+    assert (found["state"], found["done"]["how"]) == ("dismissed", "corrected")
+    correct(viewer, "slow", "not-failed")
+    found = review(receiver, key)["sections"]["failed"][0]
+    assert (found["state"], found["done"]["reason"]) == ("succeeded", "decided in the review")
+    with transaction(receiver.store) as session:
+        actions = [line.action for line in read_audit(session)[:4]]
+    assert actions == ["correction.made", "correction.made", "review.reopened", "review.decided"]
+
+
+def test_an_empty_week_says_so(receiver: Receiver, key: str) -> None:
+    """A week without a line says that there is nothing to decide; a wrong week says what was expected."""
+    owner, _ = members(receiver)
+    assert "Nothing to decide." in owner.get("/review?week=2026-W02").text
+    assert "Nothing to decide." in receiver.get(key, "/api/review", week="2026-W02", format="md").text
+    for query in ({"week": "2026-13"}, {"week": "2999-W01"}, {"format": "html"}, {"weak": "2026-W02"}):
+        assert receiver.get(key, "/api/review", **query).status_code == 400
+    assert owner.get("/review?week=next").status_code == 400
+    assert owner.post("/review/acknowledge", form=PAGE, line="").status_code == 400

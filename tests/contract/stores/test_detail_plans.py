@@ -1,0 +1,76 @@
+"""Details and reviews look up each row in an index: one event costs the same in any store."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+from gitdailies_core.values.times import parse
+from gitdailies_server.storage.timestamps import to_us
+from gitdailies_webhooks.accounts.key_store import create_key
+from gitdailies_webhooks.derived import detail, review
+from gitdailies_webhooks.derived import rows as derived
+from gitdailies_webhooks.derived.question import review_week
+
+from tests.contract.stores.test_list_plans import PlansOfSqlite
+from tests.contract.stores.test_plans import ExplainingSession, history, parts
+from tests.support.databases import KINDS, opened
+from tests.support.figures.derived_store import LATE, SETTINGS, add_event, catch_up
+
+# Tables that grow with the events.
+TABLES = ("events", "figures_deploys", "figures_incidents", "figures_remedies", "figures_commits")
+
+
+@pytest.fixture(params=KINDS, scope="module")
+def session(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Any]:
+    folder: Path = tmp_path_factory.mktemp("details")
+    with opened(str(request.param), folder, "gitdailies_webhooks") as database:
+        create_key(database(), "ci")
+        with closing(database().connect()) as session:
+            assert derived.reset(session, SETTINGS, 1)
+            for body in history()[:1200]:
+                add_event(session, body, LATE)
+            catch_up(session, LATE)
+            yield session
+
+
+def scans(session: Any, read: Callable[[Any], Any]) -> list[tuple[str, Any]]:
+    """Return the statements that read a large table without an index, with their plans."""
+    explaining: Any = (
+        ExplainingSession(session) if hasattr(session, "takes_lists") else PlansOfSqlite(session)
+    )
+    assert read(explaining)
+    found = []
+    for statement, plan in explaining.plans.items():
+        if isinstance(plan, list):
+            whole = [line for line in plan if line.startswith("SCAN") and "USING" not in line]
+            whole = [line for line in whole if line.split()[1] in {*TABLES, "own", "other", "d", "i", "e"}]
+            found += [(statement, line) for line in whole]
+            continue
+        found += [
+            (statement, part)
+            for part in parts(plan)
+            if part.get("Relation Name") in TABLES and "Seq Scan" in part["Node Type"]
+        ]
+    return found
+
+
+@pytest.mark.parametrize(
+    ("read", "id_"), [(detail.event, "e5"), (detail.deploy, "e6"), (detail.incident, "e10")]
+)
+def test_an_event_is_looked_up(session: Any, read: Callable[..., Any], id_: str) -> None:
+    """No statement about one event reads a table as a whole."""
+    assert scans(session, lambda one: read(one, id_, SETTINGS, LATE)) == []
+
+
+def test_a_week_is_looked_up(session: Any) -> None:
+    """No statement of the review of a week reads a table as a whole, and each line is of that week."""
+    week = review_week({"week": "2026-W15"}, SETTINGS, LATE)
+    found = review.answer(session, week, SETTINGS)
+    assert found["sections"]["failed"]
+    times = [line["deploy"]["time"] for line in found["sections"]["failed"]]
+    assert all(week.period.began_at <= to_us(parse(time, "")) < (week.period.ended_at or 0) for time in times)
+    assert scans(session, lambda one: review.answer(one, week, SETTINGS)) == []
