@@ -84,6 +84,28 @@ class BoundedClient:
         self._adapter.close()
 
 
+def ask(
+    method: str,
+    url: str,
+    headers: Mapping[str, str],
+    body: bytes | None,
+    *,
+    seconds: float,
+    largest: int = LARGEST_ANSWER,
+) -> Response:
+    """Send one request over a connection of its own; raises as `BoundedClient.exchange` does.
+
+    `Response.cut` says whether the answer had more than *largest* bytes.
+    """
+    address = prepared(url)
+    client = BoundedClient(timeout_seconds=seconds, ca_file=None, ca_setting="", in_flight=1)
+    try:
+        proxy = proxy_of_environment(address)
+        return client.exchange(method, address, headers, body, largest=largest, proxy=proxy)
+    finally:
+        client.close()
+
+
 def prepared(url: str) -> str:
     """Return an address as it is sent, with other characters than ASCII encoded."""
     text = requests.Request("GET", url).prepare().url

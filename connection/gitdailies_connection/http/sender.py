@@ -5,7 +5,7 @@ It makes no decisions: one attempt gives one outcome, without retry, redirect or
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
@@ -134,21 +134,6 @@ class Sender:
     def fetch(self, method: str = "GET", *, key: Secret | None = None) -> Response:
         """Send a request without body, with *key* if needed; raises DeliveryError if no answer came."""
         return self._exchange(method, self.url, {KEY_HEADER: key.reveal()} if key else {})
-
-    def ask(
-        self,
-        method: str,
-        path: str,
-        *,
-        headers: Mapping[str, str],
-        body: bytes | None = None,
-        largest: int = LARGEST_ANSWER,
-    ) -> Response:
-        """Send a request to another path of the server; raises DeliveryError.
-
-        At most *largest* bytes of the answer are read, and `Response.cut` says whether there were more.
-        """
-        return self._exchange(method, origin(self.url) + path, dict(headers), body, largest)
 
     def receiver(self) -> str:
         """Detect whether the receiver is `ours` or only `documented`, without sending the key.

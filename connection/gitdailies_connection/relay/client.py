@@ -13,9 +13,10 @@ from urllib.parse import quote, urlencode
 from gitdailies_core.errors import ConfigurationError, DeliveryError, RelayFault, TimedOut, UnreadableBody
 from gitdailies_core.values.secret import redact
 
+from gitdailies_connection.addresses import origin
 from gitdailies_connection.config.settings import RelayAddress
+from gitdailies_connection.http.bounded_client import ask
 from gitdailies_connection.http.response import Response
-from gitdailies_connection.http.sender import Sender
 
 READ_SECONDS, ACT_SECONDS = 5.0, 30.0
 # A page of a list has a fiftieth of this, and one delivery with its body less than this.
@@ -70,9 +71,15 @@ class RelayClient:
         except ConfigurationError as error:
             raise RelayFault(f"webhooks.relay.key: {error}", "Write the key there, alone.") from None
         try:
-            with Sender(self._address.url, timeout_seconds=seconds) as sender:
-                headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
-                return sender.ask(method, path, headers=headers, body=body, largest=LARGEST_ANSWER)
+            headers = {"Authorization": f"Bearer {key.reveal()}", "Content-Type": "application/json"}
+            return ask(
+                method,
+                origin(self._address.url) + path,
+                headers,
+                body,
+                seconds=seconds,
+                largest=LARGEST_ANSWER,
+            )
         except TimedOut as error:
             raise RelayFault(redact(str(error), key), _LOOK) from None
         except DeliveryError as error:

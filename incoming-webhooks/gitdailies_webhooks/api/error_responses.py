@@ -8,6 +8,7 @@ from gitdailies_core.errors import GitDailiesError
 from starlette.exceptions import HTTPException
 from starlette.requests import Request
 from starlette.responses import Response
+from starlette.routing import Match, Route
 
 from gitdailies_webhooks.api.middleware import loggable_path, problem_response
 from gitdailies_webhooks.events.problem import Problem, of_error
@@ -55,13 +56,22 @@ class ErrorResponses:
         status = error.status_code if isinstance(error, HTTPException) else 500
         headers = tuple((getattr(error, "headers", None) or {}).items())
         if status == 405:
-            allow = dict(headers).get("Allow", "")
-            problem = Problem("method", f"method: expected {allow}, got another", headers=headers)
+            methods, refused = _methods(request), dict(headers).get("Allow", "")
+            # A method of the path that is refused all the same says itself which others there are.
+            allow = refused if request.method in methods else ", ".join(methods)
+            problem = Problem("method", f"method: expected {allow}, got another", headers=(("Allow", allow),))
             return self.respond(request, problem)
         if is_browser(request):
             return await self._site.unknown_address(request)
         # The path is not repeated, since it may be a key that was put there by mistake.
         return problem_response(Problem("not-found", f"path: expected one of {_PATHS}, got another"))
+
+
+def _methods(request: Request) -> list[str]:
+    """Return the methods of a path. A path of several routes has those of all, and the router names one's."""
+    routes = (route for route in request.app.routes if isinstance(route, Route))
+    found = (route.methods or () for route in routes if route.matches(request.scope)[0] is not Match.NONE)
+    return sorted(set().union(*found))
 
 
 def is_browser(request: Request) -> bool:

@@ -136,7 +136,10 @@ def corrections_of(json: Describe, problems: Describe, body: Describe) -> dict[s
                 "description": "For keys that may correct. It holds for every moment, and takes the place of "
                 "an earlier correction of the same event. The audit trail keeps it.",
                 "parameters": [_id_of(what)],
-                "requestBody": body(record(fields, tuple(fields)), {summary: examples[name]}),
+                "requestBody": body(
+                    {**record(fields, tuple(fields)), "additionalProperties": False},
+                    {summary: examples[name]},
+                ),
                 "responses": {"200": json("It is corrected.", ref("Corrected")), **refused},
             },
             "delete": {

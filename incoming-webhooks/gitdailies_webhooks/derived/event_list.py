@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
+from gitdailies_core.events.events import DEPLOYED
 from gitdailies_server.storage.database import Session
 
 from gitdailies_webhooks.derived import rows
@@ -15,19 +16,27 @@ from gitdailies_webhooks.figures.reasons import ALL, Verdict
 from gitdailies_webhooks.figures.selection import Selection
 from gitdailies_webhooks.figures.settings import FigureSettings
 
-# The result in words, by the word of the verdict on the fail rate, or of that on every figure.
-_WORDS = {
+# The result of a deploy and of an incident in words, by the word of the verdict on the fail rate, or on all.
+_OF_DEPLOY = {
     "failed": "failed",
     "failed-young": "failed",
     "succeeded": "did not fail",
     "pending": "pending",
+    "repeat": "repeat",
+    "behind": "not counted yet",
+}
+_OF_INCIDENT = {
+    "failed": "attributed",
+    "failed-young": "attributed",
+    "not-failed": "attributed",
     "unlinked": "unlinked",
     "window": "unlinked",
-    "repeat": "repeat",
+    "no-cause": "no deploy",
+    "not-an-incident": "not an incident",
     "duplicate": "duplicate",
     "behind": "not counted yet",
 }
-_BAD = ("failed", "failed-young", "unlinked", "window")
+_BAD = ("failed", "unlinked")
 
 
 class Listed(NamedTuple):
@@ -47,11 +56,13 @@ def listed(
         return [Listed(event, "", False) for event in found]
     asked = [Event(event.seq, event.id, "", event.body) for event in found]
     judged = verdicts(session, asked, Selection.all_until(now), settings)
-    return [Listed(event, *_result(of)) for event, of in zip(found, judged, strict=True)]
+    results = [_result(event, of) for event, of in zip(found, judged, strict=True)]
+    return [Listed(event, word, word in _BAD) for event, word in zip(found, results, strict=True)]
 
 
-def _result(of: tuple[Verdict, ...]) -> tuple[str, bool]:
+def _result(event: StoredEvent, of: tuple[Verdict, ...]) -> str:
+    words = _OF_DEPLOY if event.kind == DEPLOYED else _OF_INCIDENT
     for verdict in of:
         if verdict.figure in (metrics.FAIL_RATE, ALL):
-            return _WORDS.get(verdict.word, ""), verdict.word in _BAD
-    return "", False
+            return words.get(verdict.word, "")
+    return ""

@@ -38,11 +38,11 @@ NARROW = 10_000
 _LIST = "SELECT seq, time, received_at, body FROM events WHERE {} ORDER BY {} LIMIT ?"
 # The same, with the name of their key.
 _NEWEST = (
-    "SELECT seq, time, received_at, body, events.id, keys.name FROM events"
+    "SELECT seq, time, received_at, body, events.id, keys.name, kind FROM events"
     " JOIN keys ON keys.id = events.key_id WHERE {} ORDER BY {} LIMIT ?"
 )
-# Up to a number of events that meet some conditions.
-_SOME = "SELECT 1 FROM events WHERE {} LIMIT ?"
+# How many events meet some conditions, up to a number.
+_COUNT = "SELECT count(*) FROM (SELECT 1 FROM events WHERE {} LIMIT ?) AS found"
 # Every kind of event that is here, one step in the index for each.
 _KINDS = """
 WITH RECURSIVE known(kind) AS (
@@ -81,6 +81,7 @@ class StoredEvent:
     received_at: datetime
     key: str
     position: Position
+    kind: str = ""
 
 
 class _Part(NamedTuple):
@@ -138,8 +139,8 @@ def _one(session: Session, condition: str, value: str) -> StoredEvent | None:
 
 
 def _stored(row: tuple[Any, ...]) -> StoredEvent:
-    seq, time, received_at, body, id_, key = row
-    return StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key, Position(time, seq))
+    seq, time, received_at, body, id_, key, kind = row
+    return StoredEvent(seq, id_, body, from_us(time), from_us(received_at), key, Position(time, seq), kind)
 
 
 def _read(
@@ -222,8 +223,8 @@ def _is_narrow(session: Session, parts: Sequence[_Part], wanted: Wanted) -> bool
         if left < 0:
             break
         counted = part.and_(_IN_PERIOD, *_period(wanted))
-        query = _SOME.format(" AND ".join(counted.conditions))
-        left -= len(session.execute(query, (*counted.values, left + 1)).fetchall())
+        query = _COUNT.format(" AND ".join(counted.conditions))
+        left -= int(session.execute(query, (*counted.values, left + 1)).fetchone()[0])
     return left >= 0
 
 

@@ -28,12 +28,12 @@ class CorrectionPages:
         ]
 
     async def correct(self, visit: Visit) -> Response:
-        """Correct an event; a choice of a deploy has its id behind the word."""
+        """Correct an event. A deploy is chosen by its id, behind the word or in a field of its own."""
         fields = visit.fields
         what, _, deploy = fields.get("what", "").partition(" ")
         if what not in (*OF_INCIDENT, *OF_DEPLOY):
             raise refusal("request", "form: choose what happened")
-        chosen = deploy.strip() if what == DEPLOY else None
+        chosen = (deploy or fields.get("deploy", "")).strip() if what == DEPLOY else None
         wish = Wish(fields.get("event", ""), what, chosen, fields.get("reason", ""))
         await self._site.catch_up()
         now, actor = self._site.clock(), visit.user.name

@@ -310,7 +310,7 @@ def _step(
     elif node["what"] != story.NOW:
         href = event_url(node["id"], body.get("kind", "") if node["of"] is None else "")
         text = _happened(node["what"], body, found)
-        if node["of"] is None and body.get("url"):
+        if node["of"] is None and str(body.get("url", "")).startswith(("https://", "http://")):
             outside = str(body["url"])
             outside_text = "CI run" if body["kind"] == DEPLOYED else "at the vendor"
     gap = f"{duration(node['afterSeconds'])} {_GAPS[node['gap']]}" if node["gap"] else ""

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
@@ -111,7 +110,7 @@ class EventPages:
         """Show an incident, by the id of its start or by the sender's id."""
         id_ = visit.request.path_params["id"]
         row = await self._site.store.read(partial(listing.event_with_id, id_=id_))
-        if row is None or json.loads(row.body)["kind"] != INCIDENT_STARTED:
+        if row is None or row.kind != INCIDENT_STARTED:
             row = await self._site.store.read(partial(listing.newest_start, incident=id_)) or row
         return await self._event(visit, row)
 

@@ -63,6 +63,9 @@ NAVIGATION: tuple[tuple[str, str, bool], ...] = (
     ("/connect", "Connect", True),
 )
 
+# Pages that belong to one of the bar, and whose path does not begin with its path.
+BELOW: Mapping[str, tuple[str, ...]] = {"/events": ("/deploys", "/incidents")}
+
 EVERYONE, SIGNED_IN, OWNERS = "everyone", "signed in", "owners"
 Handler: TypeAlias = Callable[[Visit], Awaitable[Response]]
 
@@ -157,7 +160,11 @@ class Site:
             person=visit.person,
             form_field=FORM_FIELD,
             navigation=[
-                (path, word, visit.path == path or visit.path.startswith(f"{path}/"))
+                (
+                    path,
+                    word,
+                    any(f"{visit.path}/".startswith(f"{one}/") for one in (path, *BELOW.get(path, ()))),
+                )
                 for path, word, owners in NAVIGATION
                 if visit.is_owner or not owners
             ],

@@ -10,7 +10,7 @@ from urllib.parse import quote, urlencode
 
 from gitdailies_connection.config.settings import Source
 from gitdailies_connection.config.sources import adapter_of
-from gitdailies_connection.http.sender import Sender
+from gitdailies_connection.http.bounded_client import ask
 from gitdailies_core.errors import ConfigurationError, DeliveryError, UnreadableBody, UsageError
 from gitdailies_core.sources.signatures import sign
 from gitdailies_core.values.secret import Secret
@@ -53,8 +53,7 @@ def send_example(
     query = urlencode({**request.query, **proof.query})
     path = f"/hooks/{quote(source.name, safe='')}" + (f"?{query}" if query else "")
     try:
-        with Sender(address, timeout_seconds=_SECONDS) as sender:
-            answer = sender.ask("POST", path, headers=headers, body=request.body)
+        answer = ask("POST", address + path, headers, request.body, seconds=_SECONDS)
         said = answer.json()
     except (DeliveryError, UnreadableBody) as error:
         raise UsageError(f"{source.name}: the relay did not take its own example: {error}") from None

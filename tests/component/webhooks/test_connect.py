@@ -10,7 +10,7 @@ import pytest
 from gitdailies_connection.config.load import read
 from gitdailies_webhooks.accounts.first_owner import invite_owner
 from gitdailies_webhooks.events.listing import StoredEvent
-from gitdailies_webhooks.events.query import END
+from gitdailies_webhooks.events.query import BEGINNING
 from gitdailies_webhooks.events.senders import PAUSES, senders_of
 from gitdailies_webhooks.pages.samples import relay_settings
 from hypothesis import given
@@ -81,7 +81,7 @@ def test_what_sends_and_what_is_missing(receiver: Receiver, owner: Visitor) -> N
 
 def event(at: datetime, kind: str = "deployed", reporter: str = "") -> StoredEvent:
     said = f', "reporter": "{reporter}"' if reporter else ""
-    return StoredEvent(1, "e", f'{{"kind": "{kind}"{said}}}', at, at, "ci", END)
+    return StoredEvent(1, "e", f'{{"kind": "{kind}"{said}}}', at, at, "ci", BEGINNING)
 
 
 def test_the_settings_to_paste_load() -> None:

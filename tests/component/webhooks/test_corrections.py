@@ -147,8 +147,12 @@ def correct(visitor: Visitor, **fields: str) -> requests.Response:
 
 def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     """Every member sees the form, corrects with a reason, and can undo it; the audit trail says who did."""
-    _, viewer = members(receiver)
+    owner, viewer = members(receiver)
     assert "Change the cause" in viewer.get(PAGE).text
+    answer = correct(viewer, what="deploy", deploy=f" {FIRST} ")
+    assert answer.status_code == 303
+    assert failed(receiver, key) == {FIRST: True, "d2": False}
+    assert correct(viewer, what="deploy", deploy="elsewhere").status_code == 400
     answer = correct(viewer, what=f"deploy {FIRST}")
     assert (answer.status_code, answer.headers["location"]) == (303, PAGE)
     assert failed(receiver, key) == {FIRST: True, "d2": False}
@@ -160,6 +164,7 @@ def test_a_member_corrects_on_the_page(receiver: Receiver, key: str) -> None:
     assert failed(receiver, key) == {FIRST: False, "d2": True}
     with transaction(receiver.store) as session:
         lines = [(line.actor, line.action, line.subject) for line in read_audit(session)[:2]]
+    assert '<a href="/events/id?id=s%3F1">s?1</a>' in owner.get("/settings/audit").text
     assert lines == [("Vic", "correction.undone", START), ("Vic", "correction.made", START)]
 
 

@@ -344,12 +344,13 @@ def test_a_key_in_the_address_is_refused_unseen(receiver: Receiver, query: str) 
 @pytest.mark.parametrize(
     ("method", "path", "allow"),
     [
-        ("GET", "/webhooks", "POST"),
-        ("PUT", "/webhooks", "POST"),
+        ("GET", "/webhooks", "OPTIONS, POST"),
+        ("PUT", "/webhooks", "OPTIONS, POST"),
         ("OPTIONS", "/webhooks", "POST"),
         ("GET", "/webhooks/ping", "POST"),
         ("POST", "/api/events", "GET, HEAD"),
-        ("GET", "/api/events/deploy-1", "DELETE"),
+        ("POST", "/api/events/deploy-1", "DELETE, GET, HEAD"),
+        ("PATCH", "/api/incidents/incident-1/cause", "DELETE, GET, HEAD, PUT"),
     ],
 )
 def test_another_method_is_405_with_those_there_are(
