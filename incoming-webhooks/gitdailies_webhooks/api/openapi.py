@@ -11,7 +11,7 @@ from gitdailies_core.events.field_types import IDENTIFIER
 from gitdailies_core.events.schema import DRAFT, kind_schema
 from gitdailies_server.http.permission_to_send import ALLOWED, ORIGIN, RATE
 
-from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_series
+from gitdailies_webhooks.api import openapi_details, openapi_metrics, openapi_review, openapi_series
 from gitdailies_webhooks.api.openapi_components import with_components
 from gitdailies_webhooks.api.openapi_responses import one_of, record, ref, schemas
 from gitdailies_webhooks.events import intake
@@ -69,6 +69,7 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
             "/api/events/{id}": {**details["/api/events/{id}"], "delete": _delete()},
             **openapi_details.corrections_of(_json, _problems, _body),
             **openapi_metrics.operations(_json, _problems),
+            **openapi_review.operations(_json, _problems),
             **openapi_series.operations(_json, _problems),
             "/healthz": {"get": _alive()},
             "/readyz": {"get": _ready()},
@@ -93,6 +94,7 @@ def _document_of(kinds: tuple[Kind, ...]) -> dict[str, Any]:
                 "Event": one_of(kinds),
                 **schemas(kinds),
                 **openapi_metrics.schemas(),
+                **openapi_review.schemas(),
                 **openapi_series.schemas(),
                 **openapi_details.schemas(),
             },
