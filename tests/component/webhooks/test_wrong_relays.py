@@ -29,14 +29,14 @@ def endless(connection: socket.socket, _: Received) -> None:
     connection.sendall(
         f"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: {GB}\r\n\r\n".encode()
     )
-    for _ in range(GB // 65536):
+    for _part in range(GB // 65536):
         connection.sendall(b" " * 65536)
 
 
 def slow(connection: socket.socket, _: Received) -> None:
     """Send a byte now and then."""
     connection.sendall(b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: 9999\r\n\r\n")
-    for _ in range(100):
+    for _byte in range(100):
         connection.sendall(b" ")
         time.sleep(0.05)
 
