@@ -21,7 +21,14 @@ _FORMATS = ("md", "json")
 @click.option("--week", default="", help="a week like 2026-W47; default: the last whole week")
 @click.option("--repo", default="", help="only this repository")
 @click.option("--team", default="", help="only this team of gitdailies.yml")
-@click.option("--format", "form", type=click.Choice(_FORMATS), default=_FORMATS[0], show_default=True)
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(_FORMATS),
+    default=_FORMATS[0],
+    show_default=True,
+    help="Markdown for a chat, or JSON",
+)
 def report(url: str, key_env: str, week: str, repo: str, team: str, form: str) -> None:
     """Print what needs a decision in a week: failed deploys, incidents without a deploy, new names and more.
 
