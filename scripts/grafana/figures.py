@@ -145,7 +145,7 @@ def _table() -> Panel:
     made = ", ".join(f"{json.dumps(name)}: .total.{path}" for name, path in _ROW_FIELDS.items())
     return Panel(
         "Repositories by team",
-        "A repository of two teams is in two rows. Read the rows; the sum of unlike ones says little.",
+        "A repository of two teams is in two rows. A total over different repositories says little.",
         "table",
         [
             _query(
@@ -164,7 +164,7 @@ def _table() -> Panel:
 DASHBOARD = Dashboard(
     uid="gitdailies-figures",
     title="GitDailies: DORA figures",
-    about="The five figures, as GET /api/metrics/series has them. Counts are beside every figure.",
+    about="The five figures from GET /api/metrics/series. Each figure shows its counts.",
     plugin=PLUGIN,
     annotations=[
         _annotation("incidentStarted", "Incidents", "red", '.title // .incidentId // "incident"', shown=True),
@@ -198,7 +198,7 @@ DASHBOARD = Dashboard(
                 ),
                 _stat(
                     "Change lead time",
-                    "From a commit to the first deploy that brought it. Median and 90th percentile.",
+                    "From a commit to the first deploy with it. Median and 90th percentile.",
                     "s",
                     {
                         "Median": "changeLeadTime.median",
@@ -209,7 +209,7 @@ DASHBOARD = Dashboard(
                 ),
                 _stat(
                     "Change fail rate",
-                    "Failed deploys, divided by settled ones. Pending: too young to be judged.",
+                    "Failed deploys, divided by settled deploys. Pending: too young to be judged.",
                     "percentunit",
                     {
                         "Rate": "changeFailRate.value",
@@ -249,20 +249,20 @@ DASHBOARD = Dashboard(
             [
                 _chart(
                     "Deploys",
-                    "Each bar is a whole unit.",
+                    "Each bar is a whole interval.",
                     "short",
                     {"Deploys": "deploymentFrequency.deploys"},
                     bars=True,
                 ),
                 _chart(
                     "Change lead time",
-                    "Median and 90th percentile of the commits that came in each unit.",
+                    "Median and 90th percentile of the commits deployed in each interval.",
                     "s",
                     {"Median": "changeLeadTime.median", "p90": "changeLeadTime.p90"},
                 ),
                 _chart(
                     "Change fail rate",
-                    "With the ends of its 95 % interval: few deploys say little.",
+                    "With its 95 % confidence interval. Few deploys say little.",
                     "percentunit",
                     {
                         "Rate": "changeFailRate.value",
@@ -272,13 +272,13 @@ DASHBOARD = Dashboard(
                 ),
                 _chart(
                     "Recovery time",
-                    "Median of the failed deploys of each unit that have recovered.",
+                    "Median of the failed deploys of each interval that have recovered.",
                     "s",
                     {"Median": "failedDeploymentRecoveryTime.median"},
                 ),
                 _chart(
                     "Rework rate",
-                    "With the ends of its 95 % interval.",
+                    "With its 95 % confidence interval.",
                     "percentunit",
                     {
                         "Rate": "deploymentReworkRate.value",

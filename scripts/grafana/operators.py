@@ -62,7 +62,7 @@ def _lines(
 DASHBOARD = Dashboard(
     uid="gitdailies-operators",
     title="GitDailies: relay and incoming webhooks",
-    about="What operators see: deliveries, waiting events, stores. deployment/alerts.yml has the alerts.",
+    about="For operators: deliveries, waiting events, stores. The alerts are in deployment/alerts.yml.",
     plugin=PLUGIN,
     since="now-24h",
     refresh="1m",
@@ -88,7 +88,7 @@ DASHBOARD = Dashboard(
                 _stat("Waiting", "Events that wait to be delivered.", _sum(f"{_R}_undelivered_events")),
                 _stat(
                     "Oldest waits",
-                    "How long the oldest has waited.",
+                    "How long the oldest event has waited.",
                     _most(f"{_R}_oldest_undelivered_seconds"),
                     "s",
                 ),
@@ -99,11 +99,15 @@ DASHBOARD = Dashboard(
                 ),
                 _stat(
                     "Quarantined",
-                    "Bodies that could not be read or routed, and were not replayed.",
+                    "Bodies that could not be read or mapped, and were not replayed.",
                     _sum(f"{_R}_quarantined_bodies"),
                 ),
                 _stat("Open incidents", "Occurrences without an end.", _sum(f"{_R}_open_incidents")),
-                _stat("Silent sources", "Silent for much longer than usual.", _sum(f"{_R}_source_silent")),
+                _stat(
+                    "Silent sources",
+                    "Sources silent for much longer than usual.",
+                    _sum(f"{_R}_source_silent"),
+                ),
                 _lines(
                     "Requests", "Deliveries by source.", [_rate(f"{_R}_requests_total", "source")], "reqps"
                 ),
@@ -119,13 +123,13 @@ DASHBOARD = Dashboard(
                 ),
                 _lines(
                     "Delay",
-                    "From the acceptance of an event to its delivery.",
+                    "From accepting an event to its delivery.",
                     [_quantile(f"{_R}_delivery_delay_seconds", share) for share in (0.5, 0.95)],
                     "s",
                 ),
                 _lines(
                     "Attempt",
-                    "How long an attempt takes, until its result is stored.",
+                    "How long an attempt takes until its result is stored.",
                     [_quantile(f"{_R}_attempt_seconds", share) for share in (0.5, 0.95)],
                     "s",
                 ),
@@ -143,7 +147,7 @@ DASHBOARD = Dashboard(
                 ),
                 _lines(
                     "Stopped",
-                    "1 while deliveries stop: the receiver fails, or a person paused them.",
+                    "1 while deliveries are stopped: the receiver fails, or a person paused them.",
                     [
                         _query(
                             f"max by (instance) ({_R}_circuit_open{{{_I}}})", "receiver fails {{instance}}"
@@ -156,7 +160,7 @@ DASHBOARD = Dashboard(
                 ),
                 _lines(
                     "Last delivery",
-                    "The time since the last proven delivery of each source.",
+                    "The time since the last authenticated delivery of each source.",
                     [
                         _query(
                             f"time() - max by (source) ({_R}_source_last_delivery_timestamp_seconds{{{_I}}})",
@@ -172,13 +176,15 @@ DASHBOARD = Dashboard(
             [
                 _stat(
                     "Figures behind",
-                    "For how long the oldest event that figures lack has waited.",
+                    "How long the oldest event that is not yet in the figures has waited.",
                     _most(f"{_W}_figures_behind_seconds"),
                     "s",
                 ),
                 _stat("Store", "Size of the store.", _sum(f"{_W}_store_bytes"), "bytes"),
                 _stat(
-                    "Store fails", "1 while a store cannot be read or written.", _most(f"{_W}_store_failing")
+                    "Store fails",
+                    "1 while the store cannot be read or written.",
+                    _most(f"{_W}_store_failing"),
                 ),
                 _stat("Reload failed", "1 while gitdailies.yml has errors.", _most(f"{_W}_reload_failed")),
                 _stat(
@@ -187,7 +193,7 @@ DASHBOARD = Dashboard(
                 _stat("Instances", "Servers that answer.", _now(f"count({_W}_build_info{{{_I}}})")),
                 _lines(
                     "Requests",
-                    "By what they are for.",
+                    "By purpose.",
                     [_rate(f"{_W}_requests_total", "part")],
                     "reqps",
                     stacked=True,
